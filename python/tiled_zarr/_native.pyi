@@ -1,0 +1,61 @@
+"""Chunks, computed natively: gather or densify, pad, filter, compress, in one pass with the GIL released."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, final
+
+from typing_extensions import Buffer
+
+@final
+class Codec:
+    """A compressor with its filter, as bytes -> bytes; equal input gives equal output.
+
+    `name` is one of blosc, zstd, gzip, zlib, lz4, none. `cname` (lz4, lz4hc, zlib, zstd), `shuffle` and `typesize` (bytes of an item;
+    above 255 it counts as 1 without shuffle) are for blosc alone. `level` is the level of the named compressor (lz4: the acceleration).
+    `crc32c` appends the checksum of the result, 4 bytes, little endian. Raises ValueError with the allowed range.
+    """
+
+    def __new__(
+        cls,
+        name: Literal["blosc", "zstd", "gzip", "zlib", "lz4", "none"],
+        *,
+        level: int = 5,
+        cname: Literal["lz4", "lz4hc", "zlib", "zstd"] = "lz4",
+        shuffle: Literal["noshuffle", "shuffle", "bitshuffle"] = "shuffle",
+        typesize: int = 1,
+        crc32c: bool = False,
+    ) -> Codec: ...
+    def encode(self, data: Buffer) -> bytes:
+        """Compress C-contiguous `data` as it is."""
+
+def encode(block: Buffer, chunk_shape: Sequence[int], codec: Codec, layout: Sequence[tuple[int, int, int]] | None = None) -> bytes:
+    """Gather a block into a C-order chunk, padded at its end on every axis with zero bytes, and compress it.
+
+    `block` is an n-d buffer of any strides (negative and zero too), in elements; its items are opaque bytes (numpy: `a.view(f"V{a.itemsize}")`).
+    `layout` says how an output item is made from a source item: runs of (source offset, nbytes, swap), in output order, where swap
+    is the width in bytes of the units to be byte-swapped (1: none). None means the item as it is. Raises ValueError where the axes
+    differ in number, the block is larger than the chunk, or a run leaves the item; MemoryError where the chunk is too large.
+    """
+
+def encode_strings(items: Sequence[str], codec: Codec) -> bytes:
+    """Encode strings, in C order, as Zarr's vlen-utf8 and compress them. Raises TypeError where an item is no str."""
+
+@final
+class Coo:
+    """A row index over the entries of a sparse array, built once; boxes of it are densified in time that follows their own entries.
+
+    `coords` is a C-contiguous int64 buffer of shape (ndim, nnz) in any order; `data` a contiguous buffer of nnz items whose type `dtype`
+    says in numpy's spelling (`<f8`, `|b1`, `<c16`, `<M8[ns]`, ...). Entries at one place are summed (booleans: or). `fill` is the bytes of one item.
+    Raises ValueError where a coordinate lies outside the shape (naming it) or sizes disagree.
+    """
+
+    def __new__(cls, coords: Buffer, data: Buffer, shape: Sequence[int], dtype: str, fill: bytes | None = None) -> Coo: ...
+    @property
+    def nbytes(self) -> int:
+        """Memory that the index holds, in bytes."""
+    def encode(self, start: Sequence[int], chunk_shape: Sequence[int], codec: Codec) -> bytes:
+        """Densify the box of `chunk_shape` at `start` (elements), zero bytes beyond the array's edge, and compress it."""
+
+__version__: str
+__all__: list[str]
+_debug: bool
+_features: dict[str, Any]

@@ -1,0 +1,113 @@
+"""The narrow waist: every source is turned into these four frozen values, and every Zarr key is answered from them.
+
+A node is data plus one function that reads. Adapters build nodes; nobody subclasses one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Region: TypeAlias = tuple[slice, ...]
+"""A half-open box in elements, one `slice(start, stop)` an axis, always inside the array."""
+
+
+def live() -> None:
+    """Revision of a node whose data may change at any moment: there is none."""
+
+
+class Unavailable(Exception):
+    """A child that cannot be shown as Zarr; its text is the reason, given to users in the group's attributes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Options:
+    """How arrays are served; a None is inherited from the group above, at last from the server's settings.
+
+    `codec` is spelled as in `tiled_zarr.codecs.parse`; `chunk_shape` is in elements and applies to arrays of as many axes.
+    """
+
+    codec: str | None = None
+    chunk_shape: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
+class Array:
+    """An n-dimensional array.
+
+    `read(region)` returns a block of exactly the region's shape: a view where the data are in memory, else a fresh array.
+    It may be called from several threads at once, and it raises when the source fails, never returns made-up values.
+    An object dtype means that every item is a `str`.
+
+    `chunks` is the source's own regular chunk shape in elements, if any; `dimension_names` has one name or None an axis;
+    `revision()` is cheap and changes whenever the data may have changed, or is None where nobody can tell;
+    `blocking` says that `read` touches disk or network, or computes: it then never runs in the event loop.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    read: Callable[[Region], np.ndarray[Any, Any]]
+    chunks: tuple[int, ...] | None = None
+    dimension_names: tuple[str | None, ...] | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    revision: Callable[[], str | None] = live
+    blocking: bool = True
+    options: Options = Options()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
+class Sparse:
+    """A sparse array, served dense.
+
+    `entries()` returns `(coords, data)` of the whole array: coords are integers of shape (ndim, nnz) in any order, data has shape
+    (nnz,). Entries at the same place add up. Every other place holds `fill`, an item of the dtype (None means zero).
+    The other fields mean what they mean in `Array`.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    entries: Callable[[], tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]
+    fill: Any = None
+    chunks: tuple[int, ...] | None = None
+    dimension_names: tuple[str | None, ...] | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    revision: Callable[[], str | None] = live
+    blocking: bool = True
+    options: Options = Options()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
+class Group:
+    """Named children.
+
+    `children[name]` opens a child when it is asked for; it raises `Unavailable` for what cannot be shown as Zarr, and whatever
+    else went wrong (OSError, ...) as it is. Iterating gives the names without opening anything. `unavailable()` names what is
+    known from the start to be no child at all (a ragged array), with the reason.
+    `revision()` tells, like that of `Array`, whether names or attributes may have changed.
+    `blocking` says that looking up or listing children touches disk or network.
+    """
+
+    children: Mapping[str, Node]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    unavailable: Callable[[], Mapping[str, str]] = dict
+    revision: Callable[[], str | None] = live
+    blocking: bool = False
+    options: Options = Options()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
+class Table:
+    """A data frame: a group of columns, 1-d arrays of one length; the index is a column too."""
+
+    children: Mapping[str, Node]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    unavailable: Callable[[], Mapping[str, str]] = dict
+    revision: Callable[[], str | None] = live
+    blocking: bool = False
+    options: Options = Options()
+
+
+Node: TypeAlias = Array | Sparse | Group | Table

@@ -1,0 +1,29 @@
+"""Revisions: short texts that change whenever the data behind a node may have changed."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LAUNCH = "TILED_ZARR_LAUNCH"
+
+
+def launch_nonce() -> str:
+    """A text drawn once a launch, handed to worker processes through the environment: the revision of data in memory."""
+    return os.environ.setdefault(LAUNCH, secrets.token_hex(8))
+
+
+def file_revision(path: str | os.PathLike[str]) -> str:
+    """Size, modification time in nanoseconds and inode of a file or folder. Raises OSError where there is none."""
+    status = os.stat(path)  # noqa: PTH116 - a Path would be built on every request
+    return f"{status.st_size:x}-{status.st_mtime_ns:x}-{status.st_ino:x}"
+
+
+def of_file(path: str | os.PathLike[str]) -> Callable[[], str]:
+    """The revision function of a node that is read from one file."""
+    return partial(file_revision, os.fspath(path))
