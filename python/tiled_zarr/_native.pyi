@@ -1,7 +1,7 @@
 """Chunks, computed natively: gather or densify, pad, filter, compress, in one pass with the GIL released."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, final
+from typing import Literal, final
 
 from typing_extensions import Buffer
 
@@ -56,6 +56,3 @@ class Coo:
         """Densify the box of `chunk_shape` at `start` (elements), zero bytes beyond the array's edge, and compress it."""
 
 __version__: str
-__all__: list[str]
-_debug: bool
-_features: dict[str, Any]
