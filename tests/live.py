@@ -1,0 +1,127 @@
+"""A real server in a process of its own, for tests that need the wire.
+
+with live() as server: ...                                    the demo under hypercorn
+with live(env={"TILED_ZARR_DIRECTORY": path, "TILED_ZARR_API_KEY": "k"}, server="uvicorn") as server: ...
+with live("directory", path, "--public") as server: ...       through `tiled-zarr serve`
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+HOST = "127.0.0.1"
+START_SECONDS = 60
+STOP_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Live:
+    """A running server: its base URL without a trailing slash, its process id, and the file with all it has printed."""
+
+    url: str
+    pid: int
+    log: Path
+
+    def printed(self) -> str:
+        return self.log.read_text(errors="replace")
+
+
+@contextmanager
+def live(
+    *arguments: str | os.PathLike[str],
+    app: str = "tiled_zarr.app:app",
+    server: str = "hypercorn",
+    workers: int = 1,
+    env: Mapping[str, str | os.PathLike[str]] | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+    seconds: float = START_SECONDS,
+) -> Iterator[Live]:
+    """Start a server on a free port of 127.0.0.1, wait until /healthz answers, stop it at the end.
+
+    `arguments` are those of `tiled-zarr serve`; without any, `app` is run under `server` (hypercorn, uvicorn or granian) directly.
+    `env` adds to the environment, from which every TILED_* variable of the caller is left out.
+    """
+    port = free_port()
+    command = cli_command(arguments, server, workers, port) if arguments else app_command(app, server, workers, port)
+    with tempfile.TemporaryDirectory(prefix="live-") as folder:
+        log = Path(folder) / "server.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env=environment(env),
+                cwd=cwd,
+                start_new_session=True,
+            )
+        try:
+            yield Live(wait(process, port, log, seconds), process.pid, log)
+        finally:
+            stop(process)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def app_command(app: str, server: str, workers: int, port: int) -> list[str]:
+    python = [sys.executable, "-m", server]
+    match server:
+        case "hypercorn":
+            return [*python, app, "--bind", f"{HOST}:{port}", "--workers", str(0 if workers == 1 else workers)]
+        case "uvicorn":
+            return [*python, app, "--host", HOST, "--port", str(port), "--workers", str(workers), "--no-access-log"]
+        case "granian":
+            return [*python, app, "--interface", "asgi", "--host", HOST, "--port", str(port), "--workers", str(workers)]
+        case _:
+            raise ValueError(f"server {server!r}: use hypercorn, uvicorn or granian")
+
+
+def cli_command(arguments: tuple[str | os.PathLike[str], ...], server: str, workers: int, port: int) -> list[str]:
+    cli = [sys.executable, "-m", "tiled_zarr.cli", "serve", *map(os.fspath, arguments)]
+    return [*cli, "--host", HOST, "--port", str(port), "--server", server, "--workers", str(workers)]
+
+
+def environment(extra: Mapping[str, str | os.PathLike[str]] | None) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TILED_")}
+    return {**inherited, "PYTHONUNBUFFERED": "1", **{name: os.fspath(value) for name, value in (extra or {}).items()}}
+
+
+def wait(process: subprocess.Popen[bytes], port: int, log: Path, seconds: float) -> str:
+    """The base URL, as soon as the server answers; RuntimeError with what it has printed where it exits or takes too long."""
+    url = f"http://{HOST}:{port}"
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise RuntimeError(f"server exited with {process.returncode}: {process.args!r}\n{log.read_text(errors='replace')}")
+        with suppress(urllib.error.URLError, OSError), urllib.request.urlopen(f"{url}/healthz", timeout=5) as answer:
+            if answer.status == 200:
+                return url
+        time.sleep(0.05)
+    raise RuntimeError(f"server did not answer within {seconds} s: {process.args!r}\n{log.read_text(errors='replace')}")
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask the server to end, then end its process group, which is its own."""
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
