@@ -83,9 +83,9 @@ class Sparse:
 class Group:
     """Named children.
 
-    `children[name]` opens a child when it is asked for; it raises `Unavailable` for what cannot be shown as Zarr, and whatever
-    else went wrong (OSError, ...) as it is. Iterating gives the names without opening anything. `unavailable()` names what is
-    known from the start to be no child at all (a ragged array), with the reason.
+    `children[name]` opens a child when it is asked for; it raises KeyError only where there is no such child, `Unavailable` for what
+    cannot be shown as Zarr, and whatever else went wrong (OSError, ...) as it is. Iterating gives the names without opening anything.
+    `unavailable()` names what is known from the start to be no child at all (a ragged array), with the reason.
     `revision()` tells, like that of `Array`, whether names or attributes may have changed.
     `blocking` says that looking up or listing children touches disk or network.
     """

@@ -1,0 +1,86 @@
+"""Encoded bodies by key: bounded in bytes, least recently used go first, and one computation for all who ask at once."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import Lock
+
+OVERHEAD = 300
+"""Bytes that an entry costs besides its body."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """What the cache has seen since it was made."""
+
+    hits: int = 0
+    misses: int = 0
+    joined: int = 0
+    evictions: int = 0
+
+
+class Cache:
+    """Thread-safe. With `max_bytes` 0 nothing is kept, and still nothing is computed twice at once."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.nbytes = 0
+        self.counters = Counters()
+        self._bodies: OrderedDict[str, bytes] = OrderedDict()
+        self._running: dict[str, Future[bytes]] = {}
+        self._lock = Lock()
+
+    def peek(self, key: str) -> bytes | None:
+        """The body if it is there; nothing is computed."""
+        with self._lock:
+            body = self._bodies.get(key)
+            if body is not None:
+                self._bodies.move_to_end(key)
+                self.counters.hits += 1
+            return body
+
+    def get(self, key: str, make: Callable[[], bytes]) -> bytes:
+        """The body, made by `make()` unless it is there or being made; then this waits for that. Raises what `make` raises."""
+        body = self.peek(key)
+        if body is not None:
+            return body
+        with self._lock:
+            running = self._running.get(key)
+            if running is None:
+                mine: Future[bytes] = Future()
+                self._running[key] = mine
+                self.counters.misses += 1
+            else:
+                self.counters.joined += 1
+        return self._make(key, make, mine) if running is None else running.result()
+
+    def _make(self, key: str, make: Callable[[], bytes], mine: Future[bytes]) -> bytes:
+        try:
+            body = make()
+        except BaseException as error:
+            self._forget(key)
+            mine.set_exception(error)
+            raise
+        self._keep(key, body)
+        mine.set_result(body)
+        return body
+
+    def _forget(self, key: str) -> None:
+        with self._lock:
+            del self._running[key]
+
+    def _keep(self, key: str, body: bytes) -> None:
+        with self._lock:
+            del self._running[key]
+            size = len(body) + OVERHEAD
+            if size > self.max_bytes:
+                return
+            self._bodies[key] = body
+            self.nbytes += size
+            while self.nbytes > self.max_bytes:
+                _, oldest = self._bodies.popitem(last=False)
+                self.nbytes -= len(oldest) + OVERHEAD
+                self.counters.evictions += 1

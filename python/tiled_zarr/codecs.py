@@ -1,0 +1,147 @@
+"""One choice of codec, written as Zarr v2 writes it, as Zarr v3 does, and as the native encoder takes it.
+
+A spelling is `blosc:<cname>:<level>:<shuffle>`, `zstd:<level>`, `gzip:<level>`, `zlib:<level>`, `lz4:<acceleration>` or `none`, later parts
+left out taking their defaults, and may end in `+crc32c`.
+https://zarr-specs.readthedocs.io/en/latest/v3/codecs/index.html, https://numcodecs.readthedocs.io
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, Literal, TypeAlias, cast, get_args
+
+Name: TypeAlias = Literal["blosc", "zstd", "gzip", "zlib", "lz4", "none"]
+Cname: TypeAlias = Literal["lz4", "lz4hc", "zlib", "zstd"]
+Shuffle: TypeAlias = Literal["noshuffle", "shuffle", "bitshuffle"]
+
+LEVELS: dict[str, tuple[int, int, int]] = {
+    "blosc": (0, 5, 9),
+    "zstd": (-131072, 1, 22),
+    "gzip": (0, 5, 9),
+    "zlib": (0, 1, 9),
+    "lz4": (1, 1, 65537),
+    "none": (0, 0, 0),
+}
+"""Lowest, default and highest level of each compressor (lz4: the acceleration)."""
+
+Document: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """A compressor; `cname` and `shuffle` are for blosc alone, and `shuffle` None means what suits the type."""
+
+    name: Name
+    level: int
+    cname: Cname = "lz4"
+    shuffle: Shuffle | None = None
+    crc32c: bool = False
+
+    def __str__(self) -> str:
+        blosc = f":{self.cname}:{self.level}" + (f":{self.shuffle}" if self.shuffle else "")
+        middle = blosc if self.name == "blosc" else "" if self.name == "none" else f":{self.level}"
+        return self.name + middle + ("+crc32c" if self.crc32c else "")
+
+    def suited(self, typesize: int, *, sparse: bool = False) -> Codec:
+        """The codec with its shuffle decided: none for units of 1 byte and for densified sparse arrays."""
+        if self.shuffle is not None or self.name != "blosc":
+            return self
+        return replace(self, shuffle="noshuffle" if sparse or typesize == 1 else "shuffle")
+
+    def for_v3(self) -> Codec:
+        """The nearest codec that Zarr v3 specifies: zlib becomes gzip, the same stream in another frame; bare lz4 becomes blosc."""
+        if self.name == "zlib":
+            return replace(self, name="gzip")
+        if self.name == "lz4":
+            return replace(self, name="blosc", level=LEVELS["blosc"][1], shuffle="noshuffle")
+        return self
+
+    def v2(self) -> tuple[Document | None, list[Document] | None]:
+        """Compressor and filters of a Zarr v2 array; a checksum has to be the compressor there, over a filter that compresses."""
+        compressor = self._v2_compressor()
+        if not self.crc32c:
+            return compressor, None
+        return {"id": "crc32c", "location": "end"}, [compressor] if compressor else None
+
+    def _v2_compressor(self) -> Document | None:
+        match self.name:
+            case "blosc":
+                shuffle = get_args(Shuffle).index(self.shuffle or "noshuffle")
+                return {"id": "blosc", "cname": self.cname, "clevel": self.level, "shuffle": shuffle, "blocksize": 0}
+            case "lz4":
+                return {"id": "lz4", "acceleration": self.level}
+            case "none":
+                return None
+            case _:
+                return {"id": self.name, "level": self.level}
+
+    def v3(self, typesize: int) -> list[Document]:
+        """The bytes -> bytes codecs of a Zarr v3 array."""
+        checksum: list[Document] = [{"name": "crc32c"}] if self.crc32c else []
+        match self.name:
+            case "blosc":
+                configuration: Document = {
+                    "cname": self.cname,
+                    "clevel": self.level,
+                    "shuffle": self.shuffle or "noshuffle",
+                    "typesize": typesize,
+                    "blocksize": 0,
+                }
+            case "zstd":
+                configuration = {"level": self.level, "checksum": False}
+            case "none":
+                return checksum
+            case _:
+                configuration = {"level": self.level}
+        return [{"name": self.name, "configuration": configuration}, *checksum]
+
+
+@cache
+def parse(spelling: str) -> Codec:
+    """Read a spelling. Raises ValueError saying what is allowed.
+
+    >>> str(parse("blosc:zstd:3:bitshuffle")), str(parse("gzip+crc32c"))
+    ('blosc:zstd:3:bitshuffle', 'gzip:5+crc32c')
+    """
+    body, plus, checksum = spelling.strip().lower().partition("+")
+    if plus and checksum != "crc32c":
+        raise ValueError(f"codec {spelling!r}: only +crc32c can follow, got +{checksum}")
+    name, *parts = body.split(":")
+    _among(spelling, "a compressor", name, get_args(Name))
+    codec = Codec(cast("Name", name), LEVELS[name][1], crc32c=bool(plus))
+    if name == "blosc":
+        return _parse_blosc(spelling, codec, parts)
+    if len(parts) > (name != "none"):
+        raise ValueError(f"codec {spelling!r}: {name} takes {'a level alone' if name != 'none' else 'nothing more'}")
+    return replace(codec, level=_level(spelling, name, parts[0])) if parts else codec
+
+
+def _parse_blosc(spelling: str, codec: Codec, parts: list[str]) -> Codec:
+    if len(parts) > 3:
+        raise ValueError(f"codec {spelling!r}: blosc takes a compressor, a level and a shuffle, got {len(parts)} parts")
+    if parts:
+        _among(spelling, "a blosc compressor", parts[0], get_args(Cname))
+        codec = replace(codec, cname=cast("Cname", parts[0]))
+    if len(parts) > 1:
+        codec = replace(codec, level=_level(spelling, "blosc", parts[1]))
+    if len(parts) > 2:
+        _among(spelling, "a shuffle", parts[2], get_args(Shuffle))
+        codec = replace(codec, shuffle=cast("Shuffle", parts[2]))
+    return codec
+
+
+def _among(spelling: str, what: str, got: str, allowed: tuple[str, ...]) -> None:
+    if got not in allowed:
+        raise ValueError(f"codec {spelling!r}: {got!r} is not {what}; use one of {', '.join(allowed)}")
+
+
+def _level(spelling: str, name: str, text: str) -> int:
+    lowest, _, highest = LEVELS[name]
+    try:
+        level = int(text)
+    except ValueError:
+        raise ValueError(f"codec {spelling!r}: level {text!r} is not a number from {lowest} to {highest}") from None
+    if not lowest <= level <= highest:
+        raise ValueError(f"codec {spelling!r}: level {level} is not from {lowest} to {highest}")
+    return level

@@ -1,0 +1,152 @@
+"""numpy types, written as Zarr v2 and v3 write them; what neither can say raises `Unavailable`.
+
+https://zarr-specs.readthedocs.io/en/latest/v2/v2.0.html#data-type-encoding,
+https://zarr-specs.readthedocs.io/en/latest/v3/data-types/index.html, https://github.com/zarr-developers/zarr-extensions/tree/main/data-types
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from .nodes import Unavailable
+
+Dtype: TypeAlias = np.dtype[Any]
+Layout: TypeAlias = tuple[tuple[int, int, int], ...]
+StructName: TypeAlias = Literal["structured", "struct"]
+
+CORE = {
+    "b1": "bool",
+    **{f"i{n}": f"int{8 * n}" for n in (1, 2, 4, 8)},
+    **{f"u{n}": f"uint{8 * n}" for n in (1, 2, 4, 8)},
+    **{f"f{n}": f"float{8 * n}" for n in (2, 4, 8)},
+    "c8": "complex64",
+    "c16": "complex128",
+}
+"""numpy's short names and those of Zarr v3."""
+
+
+def is_string(dtype: Dtype) -> bool:
+    """Whether items are `str` of any length, which in nodes is the object dtype."""
+    return dtype.kind == "O"
+
+
+def wire(dtype: Dtype) -> Dtype:
+    """The type of an item inside a chunk: little endian and packed. Raises Unavailable for what Zarr cannot say.
+
+    >>> wire(np.dtype(">u2")).str, wire(np.dtype([("a", "u1"), ("b", ">f8")], align=True)).itemsize
+    ('<u2', 9)
+    """
+    if is_string(dtype):
+        return dtype
+    if dtype.names is not None:
+        packed = [(name, wire(field)) for name, field, _ in _fields(dtype)]
+        return _sized(np.dtype([(name, field.base, field.shape) for name, field in packed]))
+    if dtype.subdtype is not None:
+        base, shape = dtype.subdtype
+        return np.dtype((wire(base), shape))
+    if dtype.kind in "SUMm" or dtype.str[1:] in CORE:
+        return _sized(dtype.newbyteorder("<"))
+    raise Unavailable(f"Zarr has no type for numpy's {dtype.name}; convert it, for example with .astype('f8')")
+
+
+def _fields(dtype: Dtype) -> list[tuple[str, Dtype, int]]:
+    """Name, type and byte offset of each field of a structured type, in order."""
+    fields: Mapping[str, Any] = dtype.fields or {}
+    return [(name, *fields[name][:2]) for name in dtype.names or ()]
+
+
+def _sized(dtype: Dtype) -> Dtype:
+    if dtype.itemsize == 0:
+        raise Unavailable(f"items of type {dtype} have no bytes; Zarr needs at least one")
+    return dtype
+
+
+@cache
+def layout(dtype: Dtype) -> Layout | None:
+    """How the native encoder makes a wire item from a source item: runs of (source offset, nbytes, swap width); None: as it is.
+
+    >>> layout(np.dtype("<u2")), layout(np.dtype(">c8")), layout(np.dtype([("a", "u1"), ("b", "<f8")], align=True))
+    (None, ((0, 8, 4),), ((0, 1, 1), (8, 8, 1)))
+    """
+    runs = _joined(_runs(dtype, 0))
+    return None if runs == [(0, dtype.itemsize, 1)] else tuple(runs)
+
+
+def _runs(dtype: Dtype, offset: int) -> list[tuple[int, int, int]]:
+    if dtype.names is not None:
+        return [run for _, field, start in _fields(dtype) for run in _runs(field, offset + start)]
+    if dtype.subdtype is not None:
+        base, shape = dtype.subdtype
+        return [run for i in range(int(np.prod(shape))) for run in _runs(base, offset + i * base.itemsize)]
+    is_swapped = dtype.newbyteorder("<") != dtype
+    width = {"c": dtype.itemsize // 2, "U": 4}.get(dtype.kind, dtype.itemsize)
+    return [(offset, dtype.itemsize, width if is_swapped else 1)]
+
+
+def _joined(runs: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Neighbouring runs with the same swap as one."""
+    joined: list[tuple[int, int, int]] = []
+    for offset, nbytes, swap in runs:
+        if joined and joined[-1][0] + joined[-1][1] == offset and joined[-1][2] == swap:
+            offset, nbytes = joined[-1][0], joined.pop()[1] + nbytes  # noqa: PLW2901 - the run grows backwards
+        joined.append((offset, nbytes, swap))
+    return joined
+
+
+def v2(dtype: Dtype) -> str | list[Any]:
+    """The `dtype` of a Zarr v2 array for a wire type."""
+    if is_string(dtype):
+        return "|O"
+    if dtype.names is None:
+        return dtype.str
+    return [[name, v2(field.base), *([list(field.shape)] if field.shape else [])] for name, field, _ in _fields(dtype)]
+
+
+def v3(dtype: Dtype, struct: StructName = "structured") -> Any:
+    """The `data_type` of a Zarr v3 array for a wire type; `struct` chooses the spelling of structured types."""
+    if is_string(dtype):
+        return "string"
+    if dtype.str[1:] in CORE:
+        return CORE[dtype.str[1:]]
+    if dtype.subdtype is not None:
+        raise Unavailable("Zarr v3 has no type for an array inside a structured item; it is served as Zarr v2")
+    match dtype.kind:
+        case "S":
+            return {"name": "null_terminated_bytes", "configuration": {"length_bytes": dtype.itemsize}}
+        case "U":
+            return {"name": "fixed_length_utf32", "configuration": {"length_bytes": dtype.itemsize}}
+        case "M" | "m":
+            unit, scale = np.datetime_data(dtype)
+            name = "numpy.datetime64" if dtype.kind == "M" else "numpy.timedelta64"
+            return {"name": name, "configuration": {"unit": unit, "scale_factor": scale}}
+        case _:
+            types = [(name, v3(field, struct)) for name, field, _ in _fields(dtype)]
+            is_list = struct == "structured"
+            fields: list[Any] = [[name, type_] if is_list else {"name": name, "data_type": type_} for name, type_ in types]
+            return {"name": struct, "configuration": {"fields": fields}}
+
+
+def v3_fill(dtype: Dtype, struct: StructName = "structured") -> Any:
+    """The `fill_value` of a Zarr v3 array: zero of the type; no chunk inside the grid is ever missing."""
+    match dtype.kind:
+        case "b":
+            return False
+        case "c":
+            return [0.0, 0.0]
+        case "f":
+            return 0.0
+        case "S" | "U" | "O":
+            return ""
+        case "M" | "m":
+            return "NaT"
+        case "V" if struct == "struct":
+            return {name: v3_fill(field, struct) for name, field, _ in _fields(dtype)}
+        case "V":
+            return base64.b64encode(bytes(dtype.itemsize)).decode()
+        case _:
+            return 0

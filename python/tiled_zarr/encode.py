@@ -1,0 +1,85 @@
+"""Chunk -> bytes: read the source once, gather, pad, filter and compress natively."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, TypeAlias
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from . import _native, codecs, dtypes, headers
+from .keyspace import Chunk
+from .nodes import Array, Sparse
+
+Block: TypeAlias = np.ndarray[Any, Any]
+
+_indexes: WeakKeyDictionary[Sparse, tuple[str, _native.Coo]] = WeakKeyDictionary()
+"""Row indexes of sparse arrays, each with the revision it was built at."""
+
+
+class SourceError(Exception):
+    """A source gave something else than it was asked for."""
+
+
+def encode(chunk: Chunk) -> bytes:
+    """The encoded bytes of a chunk, the same for the same data. Reads the source, blocks, and raises what the source raises."""
+    node = chunk.node
+    codec = _codec(chunk.codec, headers.typesize(dtypes.wire(node.dtype)))
+    if isinstance(node, Sparse):
+        return _row_index(node).encode(chunk.grid.start(chunk.index), chunk.grid.chunk_shape, codec)
+    block = _read(node, chunk)
+    if dtypes.is_string(node.dtype):
+        return _native.encode_strings(_padded_strings(block, chunk.grid.chunk_shape), codec)
+    return _native.encode(block.view(f"V{block.itemsize}"), chunk.grid.chunk_shape, codec, dtypes.layout(block.dtype))
+
+
+def _read(node: Array, chunk: Chunk) -> Block:
+    region = chunk.grid.region(chunk.index)
+    block = np.asarray(node.read(region))
+    expected = tuple(part.stop - part.start for part in region)
+    if block.shape != expected:
+        raise SourceError(f"{chunk.key}: the source was asked for a block of shape {expected} and gave {block.shape}")
+    if dtypes.wire(block.dtype) != dtypes.wire(node.dtype):
+        raise SourceError(f"{chunk.key}: the source was to give items of type {node.dtype} and gave {block.dtype}")
+    return block
+
+
+def _padded_strings(block: Block, chunk_shape: tuple[int, ...]) -> list[str]:
+    """The strings of a whole chunk in C order, empty ones beyond the array's edge."""
+    padded = np.full(chunk_shape, "", dtype=object)
+    padded[tuple(map(slice, block.shape))] = block
+    items: list[str] = padded.ravel().tolist()
+    return items
+
+
+def _row_index(node: Sparse) -> _native.Coo:
+    """The row index over a sparse array's entries: kept while its revision stands, built anew each time where it has none."""
+    revision = node.revision()
+    known = _indexes.get(node)
+    if known is not None and known[0] == revision:
+        return known[1]
+    coords, data = node.entries()
+    fill = None if node.fill is None else np.asarray(node.fill, dtype=dtypes.wire(node.dtype)).tobytes()
+    index = _native.Coo(
+        np.ascontiguousarray(coords, dtype=np.int64).reshape(len(node.shape), -1),
+        np.ascontiguousarray(data, dtype=dtypes.wire(node.dtype)).view("u1"),
+        node.shape,
+        dtypes.wire(node.dtype).str,
+        fill,
+    )
+    if revision is not None and revision == node.revision():
+        _indexes[node] = (revision, index)
+    return index
+
+
+@cache
+def _codec(codec: codecs.Codec, typesize: int) -> _native.Codec:
+    return _native.Codec(
+        codec.name,
+        level=codec.level,
+        cname=codec.cname,
+        shuffle=codec.shuffle or "noshuffle",
+        typesize=typesize,
+        crc32c=codec.crc32c,
+    )

@@ -1,0 +1,106 @@
+"""Regular chunk grids: how an array is cut into chunks, and which part of it a chunk holds.
+
+https://zarr-specs.readthedocs.io/en/latest/v3/chunk-grids/regular-grid/index.html
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from .nodes import Region
+
+WHOLE = 64 * 1024
+"""An array below this many decoded bytes is one chunk."""
+LARGEST_OWN = 4 * 1024 * 1024
+"""A source's own chunks are kept up to this many decoded bytes."""
+TARGET = 1024 * 1024
+"""Arrays that are no images are cut into chunks of at most about this many decoded bytes."""
+TILE = 512
+"""Edge of an image's chunks in pixels: a viewer's tile is one chunk."""
+LEAST_IMAGE = 256
+LARGEST = 8 * 1024 * 1024
+"""No chunk is larger, in decoded bytes, than this (or than one item)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """An array's shape and its chunk shape, both in elements; no chunk axis is 0."""
+
+    shape: tuple[int, ...]
+    chunk_shape: tuple[int, ...]
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The number of chunks along each axis.
+
+        >>> Grid((100, 30), (40, 30)).counts
+        (3, 1)
+        """
+        return tuple(-(-size // chunk) for size, chunk in zip(self.shape, self.chunk_shape, strict=True))
+
+    def __contains__(self, index: tuple[int, ...]) -> bool:
+        return len(index) == len(self.shape) and all(0 <= i < n for i, n in zip(index, self.counts, strict=True))
+
+    def __iter__(self) -> Iterator[tuple[int, ...]]:
+        return product(*map(range, self.counts))
+
+    def start(self, index: tuple[int, ...]) -> tuple[int, ...]:
+        """The place of a chunk's first element."""
+        return tuple(i * chunk for i, chunk in zip(index, self.chunk_shape, strict=True))
+
+    def region(self, index: tuple[int, ...]) -> Region:
+        """The part of chunk `index` that lies inside the array, in elements.
+
+        >>> Grid((100, 30), (40, 30)).region((2, 0))
+        (slice(80, 100, None), slice(0, 30, None))
+        """
+        return tuple(
+            slice(i * chunk, min((i + 1) * chunk, size)) for i, chunk, size in zip(index, self.chunk_shape, self.shape, strict=True)
+        )
+
+
+def choose(
+    shape: tuple[int, ...], itemsize: int, *, own: tuple[int, ...] | None = None, wanted: tuple[int, ...] | None = None
+) -> tuple[int, ...]:
+    """The chunk shape to serve an array in: as wanted, else whole, else the source's `own`, else cut anew.
+
+    A wanted shape of another number of axes does not apply. Whatever is chosen is halved until it holds at most LARGEST bytes.
+
+    >>> choose((10000, 10000), 8), choose((50,) * 5, 8), choose((100, 100), 4)
+    ((512, 512), (1, 1, 50, 50, 50), (100, 100))
+    """
+    largest = max(1, LARGEST // itemsize)
+    if wanted is not None and len(wanted) == len(shape):
+        return _shrink(_clip(wanted, shape), largest)
+    if math.prod(shape) * itemsize < WHOLE:
+        return _clip(shape, shape)
+    if own is not None and WHOLE <= math.prod(own) * itemsize <= LARGEST_OWN:
+        return tuple(max(1, size) for size in own)
+    if len(shape) >= 2 and min(shape[-2:]) >= LEAST_IMAGE:
+        return _shrink((1,) * (len(shape) - 2) + (TILE, TILE), largest)
+    return _shrink_leading(_clip(shape, shape), max(1, TARGET // itemsize))
+
+
+def _clip(chunk_shape: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(max(1, min(chunk, size)) for chunk, size in zip(chunk_shape, shape, strict=True))
+
+
+def _shrink(chunk_shape: tuple[int, ...], most: int) -> tuple[int, ...]:
+    """Halve the longest axis, the first of equals, until at most `most` elements are left."""
+    sizes = list(chunk_shape)
+    while math.prod(sizes) > most:
+        longest = sizes.index(max(sizes))
+        sizes[longest] = -(-sizes[longest] // 2)
+    return tuple(sizes)
+
+
+def _shrink_leading(chunk_shape: tuple[int, ...], most: int) -> tuple[int, ...]:
+    """Cut the leading axes first, so that a chunk is a contiguous run of the C-order array."""
+    sizes = list(chunk_shape)
+    for axis in range(len(sizes)):
+        rest = math.prod(sizes[axis + 1 :])
+        sizes[axis] = min(sizes[axis], max(1, most // rest))
+    return tuple(sizes)

@@ -1,0 +1,79 @@
+"""What a metadata document says about a node, before it is spelled in a format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from . import codecs, dtypes, grid
+from .attributes import OURS, Json, to_json
+from .nodes import Array, Group, Options, Sparse, Table
+
+STRING_BYTES = 16
+"""What one item of a string array counts for in choosing chunks."""
+WIDEST_TYPESIZE = 255
+"""Blosc's typesize is one byte; it takes wider items as single bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayHeader:
+    """An array on the wire: shapes in elements, the wire type, the codec with its shuffle decided, JSON attributes.
+
+    `struct` is how Zarr v3 spells structured types.
+    """
+
+    shape: tuple[int, ...]
+    chunk_shape: tuple[int, ...]
+    dtype: dtypes.Dtype
+    codec: codecs.Codec
+    dimension_names: tuple[str, ...]
+    attributes: dict[str, Json]
+    struct: dtypes.StructName = "structured"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupHeader:
+    """A group on the wire."""
+
+    attributes: dict[str, Json]
+
+
+Header: TypeAlias = ArrayHeader | GroupHeader
+Members: TypeAlias = dict[str, Header]
+"""Every node below a group by its path from there."""
+
+
+def itemsize(dtype: dtypes.Dtype) -> int:
+    """Bytes that one item of a wire type counts for in choosing chunks."""
+    return STRING_BYTES if dtypes.is_string(dtype) else dtype.itemsize
+
+
+def typesize(dtype: dtypes.Dtype) -> int:
+    """Bytes of the units that a codec shuffles in chunks of a wire type."""
+    return 1 if dtypes.is_string(dtype) or dtype.itemsize > WIDEST_TYPESIZE else dtype.itemsize
+
+
+def chunk_grid(node: Array | Sparse, options: Options) -> grid.Grid:
+    """The grid in which an array is served."""
+    own, wanted = node.chunks, options.chunk_shape
+    return grid.Grid(node.shape, grid.choose(node.shape, itemsize(dtypes.wire(node.dtype)), own=own, wanted=wanted))
+
+
+def codec(node: Array | Sparse, options: Options, fallback: str) -> codecs.Codec:
+    """The codec in which an array is served, its shuffle decided."""
+    return codecs.parse(options.codec or fallback).suited(typesize(dtypes.wire(node.dtype)), sparse=isinstance(node, Sparse))
+
+
+def own_attributes(node: Array | Sparse | Group | Table, unavailable: dict[str, str] | None = None) -> dict[str, Json]:
+    """The node's attributes as JSON, with what is unavailable in it named under our key."""
+    attributes = to_json(node.attributes)
+    assert isinstance(attributes, dict)
+    if unavailable:
+        ours = attributes.get(OURS)
+        attributes[OURS] = {**(ours if isinstance(ours, dict) else {}), "unavailable": dict(unavailable)}
+    return attributes
+
+
+def merged(outer: Options, inner: Options) -> Options:
+    """`inner`, with what it leaves open taken from `outer`."""
+    return Options(codec=inner.codec or outer.codec, chunk_shape=inner.chunk_shape or outer.chunk_shape)

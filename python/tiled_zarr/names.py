@@ -1,0 +1,54 @@
+"""Node names on the wire: as the source has them, or an alias where Zarr forbids them.
+
+An alias writes each forbidden character as `~` and two hex digits a UTF-8 byte (`~` itself is `~7e`). It is one to one, and not percent
+encoding, which HTTP servers decode.
+https://zarr-specs.readthedocs.io/en/latest/v3/core/index.html#node-names
+"""
+
+from __future__ import annotations
+
+import re
+
+RESERVED = frozenset({"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"})
+ESCAPE = re.compile(r"~([0-9a-f]{2})")
+FORBIDDEN = re.compile(r"[/~\x00-\x1f\x7f\ud800-\udfff]")
+
+
+def wire(name: str) -> str:
+    """The name of a node in keys.
+
+    >>> wire("image"), wire("a/b"), wire("__x"), wire(".."), wire("zarr.json"), wire("")
+    ('image', 'a~2fb', '~5f~5fx', '~2e~2e', 'zarr~2ejson', '~')
+    """
+    if name == "":
+        return "~"
+    if name in RESERVED or not name.strip("."):
+        return _escape(name, re.compile(r"[.]"))
+    if name.startswith("__"):
+        return "~5f~5f" + _escape(name[2:], FORBIDDEN)
+    return _escape(name, FORBIDDEN)
+
+
+def unwire(part: str) -> str | None:
+    """The source's name for one part of a key, or None where no name is written so.
+
+    >>> unwire("a~2fb"), unwire("a~2Fb"), unwire("~61")
+    ('a/b', None, None)
+    """
+    if "~" not in part:
+        return part if wire(part) == part else None
+    try:
+        name = ESCAPE.sub(lambda match: chr(int(match[1], 16)), _latin(part)).encode("latin-1").decode("utf-8", "surrogateescape")
+    except UnicodeError:
+        return None
+    name = "" if part == "~" else name
+    return name if wire(name) == part else None
+
+
+def _escape(name: str, forbidden: re.Pattern[str]) -> str:
+    return forbidden.sub(lambda match: "".join(f"~{byte:02x}" for byte in match[0].encode("utf-8", "surrogateescape")), name)
+
+
+def _latin(part: str) -> str:
+    """UTF-8 bytes of the part, one character each, so that escapes can stand between them."""
+    return part.encode("utf-8").decode("latin-1")

@@ -1,0 +1,82 @@
+"""Zarr v3: its keys and documents.
+
+https://zarr-specs.readthedocs.io/en/latest/v3/core/index.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import dtypes, v2
+from .codecs import Codec
+from .headers import ArrayHeader, GroupHeader, Header, Members, typesize
+
+NAME = "v3"
+DOCUMENTS = frozenset({"zarr.json"})
+CONSOLIDATED = "zarr.json"
+
+
+def parse_index(key: str, ndim: int) -> tuple[int, ...] | None:
+    """The chunk index that a key spells canonically, or None.
+
+    >>> parse_index("c/1/2", 2), parse_index("c", 0), parse_index("c/1/+2", 2), parse_index("c.1.2", 2)
+    ((1, 2), (), None, None)
+    """
+    if ndim == 0:
+        return () if key == "c" else None
+    prefix, _, rest = key.partition("/")
+    return v2.parse_index(rest.replace("/", "."), ndim) if prefix == "c" and "." not in rest else None
+
+
+def check(dtype: dtypes.Dtype) -> None:
+    """Raises Unavailable where this format has no type for a wire type."""
+    dtypes.v3(dtype)
+
+
+def codec(chosen: Codec) -> Codec:
+    """The codec that arrays of this format are encoded with when `chosen` was asked for."""
+    return chosen.for_v3()
+
+
+def document(name: str, header: Header, members: Members | None = None) -> dict[str, Any] | None:
+    """The document of a node; of a group with all its members inside, unless they are None."""
+    if name != "zarr.json":
+        return None
+    if isinstance(header, ArrayHeader):
+        return _array(header)
+    return _group(header) if members is None else {**_group(header), "consolidated_metadata": _consolidated(members)}
+
+
+def _group(header: GroupHeader) -> dict[str, Any]:
+    return {"zarr_format": 3, "node_type": "group", "attributes": header.attributes}
+
+
+def _array(header: ArrayHeader) -> dict[str, Any]:
+    return {
+        "zarr_format": 3,
+        "node_type": "array",
+        "shape": list(header.shape),
+        "data_type": dtypes.v3(header.dtype, header.struct),
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(header.chunk_shape)}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "fill_value": dtypes.v3_fill(header.dtype, header.struct),
+        "codecs": [_serializer(header.dtype), *header.codec.v3(typesize(header.dtype))],
+        "dimension_names": list(header.dimension_names),
+        "attributes": header.attributes,
+    }
+
+
+def _serializer(dtype: dtypes.Dtype) -> dict[str, Any]:
+    if dtypes.is_string(dtype):
+        return {"name": "vlen-utf8", "configuration": {}}
+    if dtype.kind == "S" or dtype.itemsize == 1:
+        return {"name": "bytes"}
+    return {"name": "bytes", "configuration": {"endian": "little"}}
+
+
+def _consolidated(members: Members) -> dict[str, Any]:
+    return {
+        "kind": "inline",
+        "must_understand": False,
+        "metadata": {path: document("zarr.json", header) for path, header in members.items()},
+    }
