@@ -1,0 +1,95 @@
+# Whatever is made here lands in .venv, build, target and node_modules, which git ignores.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test test-rust test-python check lint format types bench docs wheel envs clean
+
+PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+BIN := .venv/bin
+VIZARR := build/vizarr/index.js
+DIRECTORY ?= .
+ARGS ?=
+
+help:  ## Show this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "make %-12s %s\n", $$1, $$2}'
+
+demo: .venv/package  ## Build, then serve the demo tree on http://127.0.0.1:8000 (ARGS="--port 8001")
+	$(BIN)/tiled-zarr serve demo $(ARGS)
+
+serve: .venv/dev  ## Serve a directory: make serve DIRECTORY=path (ARGS="--public --port 8001")
+	$(BIN)/tiled-zarr serve directory "$(DIRECTORY)" $(ARGS)
+
+test: test-rust test-python  ## Build and pass every test: Rust, Python, clients in environments of their own, browser
+
+test-rust:  ## Pass the tests of the Rust core
+	cargo test --release --locked --quiet --package tiled-zarr-core
+
+test-python: .venv/dev node_modules/.package-lock.json $(VIZARR) envs  ## Pass the tests in Python, clients and browser included
+	@mkdir -p build
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(ARGS) | tee build/pytest.log
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered --fail-under=95
+	@tail -n 1 build/pytest.log
+
+check: lint types test  ## Everything that a change must pass: lint, types, test
+
+lint: .venv/dev  ## Look for bad form in Python and Rust
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked --quiet -- --deny warnings
+
+format: .venv/dev  ## Put Python and Rust into form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	cargo fmt --all
+
+types: .venv/dev  ## Check the types, and the stub of the native module against the module
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest tiled_zarr._native
+
+bench: .venv/dev  ## Measure the kernels and the servers, one line a case, kept in bench/record
+	$(BIN)/python bench/kernels.py
+	$(BIN)/python bench/server.py
+
+docs: .venv/dev  ## Run every snippet of the docs, and build the Rust core's reference in target/doc
+	$(BIN)/pytest tests/demo
+	cargo doc --package tiled-zarr-core --no-deps --quiet
+
+wheel: .venv/package  ## Build the wheel into build/wheels
+	$(BIN)/maturin build --release --locked --out build/wheels
+
+envs: .venv/dev  ## Make the environments of the client tests in build/envs
+	$(BIN)/python tests/clients/envs.py
+
+clean:  ## Remove all that was made, downloads of the package managers excepted
+	rm -rf .venv build target node_modules
+	find python -name '*.so' -delete
+
+RUST := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
+
+.venv/bin/maturin:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(PYTHON) lacks venv: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' 'maturin>=1.9,<2'
+
+.venv/package: pyproject.toml $(RUST) | .venv/bin/maturin
+	$(BIN)/maturin develop --release --locked
+	@touch $@
+
+.venv/dev: .venv/package
+	$(BIN)/pip install --quiet --disable-pip-version-check --group dev
+	@touch $@
+
+node_modules/.package-lock.json: package.json package-lock.json
+	@command -v npm >/dev/null || { echo "npm is needed, with Node 18 or newer: apt-get install nodejs npm" >&2; exit 1; }
+	npm ci --no-audit --no-fund
+	@touch $@
+
+$(VIZARR): tests/browser/unpack_vizarr.sh
+	bash $< $(@D)
