@@ -36,26 +36,28 @@ class Cache:
     def peek(self, key: str) -> bytes | None:
         """The body if it is there; nothing is computed."""
         with self._lock:
-            body = self._bodies.get(key)
-            if body is not None:
-                self._bodies.move_to_end(key)
-                self.counters.hits += 1
-            return body
+            return self._look_up(key)
 
     def get(self, key: str, make: Callable[[], bytes]) -> bytes:
         """The body, made by `make()` unless it is there or being made; then this waits for that. Raises what `make` raises."""
-        body = self.peek(key)
-        if body is not None:
-            return body
         with self._lock:
+            body = self._look_up(key)
+            if body is not None:
+                return body
             running = self._running.get(key)
             if running is None:
-                mine: Future[bytes] = Future()
-                self._running[key] = mine
+                mine = self._running[key] = Future()
                 self.counters.misses += 1
             else:
                 self.counters.joined += 1
         return self._make(key, make, mine) if running is None else running.result()
+
+    def _look_up(self, key: str) -> bytes | None:
+        body = self._bodies.get(key)
+        if body is not None:
+            self._bodies.move_to_end(key)
+            self.counters.hits += 1
+        return body
 
     def _make(self, key: str, make: Callable[[], bytes], mine: Future[bytes]) -> bytes:
         try:

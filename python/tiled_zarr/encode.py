@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from functools import cache
 from typing import Any, TypeAlias
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from . import _native, codecs, dtypes, headers
 from .keyspace import Chunk
 from .nodes import Array, Sparse
+from .rowindexes import RowIndexes
 
 Block: TypeAlias = np.ndarray[Any, Any]
 
-_indexes: WeakKeyDictionary[Sparse, tuple[str, _native.Coo]] = WeakKeyDictionary()
-"""Row indexes of sparse arrays, each with the revision it was built at."""
+_row_indexes = RowIndexes()
 
 
 class SourceError(Exception):
@@ -27,7 +26,7 @@ def encode(chunk: Chunk) -> bytes:
     node = chunk.node
     codec = _codec(chunk.codec, headers.typesize(dtypes.wire(node.dtype)))
     if isinstance(node, Sparse):
-        return _row_index(node).encode(chunk.grid.start(chunk.index), chunk.grid.chunk_shape, codec)
+        return _row_indexes.of(node).encode(chunk.grid.start(chunk.index), chunk.grid.chunk_shape, codec)
     block = _read(node, chunk)
     if dtypes.is_string(node.dtype):
         return _native.encode_strings(_padded_strings(block, chunk.grid.chunk_shape), codec)
@@ -51,26 +50,6 @@ def _padded_strings(block: Block, chunk_shape: tuple[int, ...]) -> list[str]:
     padded[tuple(map(slice, block.shape))] = block
     items: list[str] = padded.ravel().tolist()
     return items
-
-
-def _row_index(node: Sparse) -> _native.Coo:
-    """The row index over a sparse array's entries: kept while its revision stands, built anew each time where it has none."""
-    revision = node.revision()
-    known = _indexes.get(node)
-    if known is not None and known[0] == revision:
-        return known[1]
-    coords, data = node.entries()
-    fill = None if node.fill is None else np.asarray(node.fill, dtype=dtypes.wire(node.dtype)).tobytes()
-    index = _native.Coo(
-        np.ascontiguousarray(coords, dtype=np.int64).reshape(len(node.shape), -1),
-        np.ascontiguousarray(data, dtype=dtypes.wire(node.dtype)).view("u1"),
-        node.shape,
-        dtypes.wire(node.dtype).str,
-        fill,
-    )
-    if revision is not None and revision == node.revision():
-        _indexes[node] = (revision, index)
-    return index
 
 
 @cache

@@ -1,0 +1,43 @@
+"""Row indexes over the entries of sparse arrays: built once while the entries stand, by one thread at a time."""
+
+from __future__ import annotations
+
+from threading import Lock
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from . import _native, dtypes
+from .nodes import Sparse
+
+
+class RowIndexes:
+    """The row index of each sparse array that was asked for, kept while its revision stands; without one it is built each time."""
+
+    def __init__(self) -> None:
+        self._built: WeakKeyDictionary[Sparse, tuple[str, _native.Coo]] = WeakKeyDictionary()
+        self._locks: WeakKeyDictionary[Sparse, Lock] = WeakKeyDictionary()
+
+    def of(self, node: Sparse) -> _native.Coo:
+        """The row index of an array. Blocks while it is built; raises what the source raises."""
+        with self._locks.setdefault(node, Lock()):
+            revision = node.revision()
+            known = self._built.get(node)
+            if known is not None and known[0] == revision:
+                return known[1]
+            index = _build(node)
+            if revision is not None and revision == node.revision():
+                self._built[node] = (revision, index)
+            return index
+
+
+def _build(node: Sparse) -> _native.Coo:
+    coords, data = node.entries()
+    dtype = dtypes.wire(node.dtype)
+    return _native.Coo(
+        np.ascontiguousarray(coords, dtype=np.int64).reshape(len(node.shape), -1),
+        np.ascontiguousarray(data, dtype=dtype).view("u1"),
+        node.shape,
+        dtype.str,
+        None if node.fill is None else np.asarray(node.fill, dtype=dtype).tobytes(),
+    )
