@@ -76,7 +76,7 @@ def choose(
     if wanted is not None and len(wanted) == len(shape):
         return _shrink(_clip(wanted, shape), largest)
     if math.prod(shape) * itemsize < WHOLE:
-        return _clip(shape, shape)
+        return _shrink(_clip(shape, shape), largest)
     if own is not None and WHOLE <= math.prod(own) * itemsize <= LARGEST_OWN:
         return tuple(max(1, size) for size in own)
     if len(shape) >= 2 and min(shape[-2:]) >= LEAST_IMAGE:

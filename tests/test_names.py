@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiled_zarr import names
+
+ALIASES = {
+    "": "~",
+    ".": "~2e",
+    "..": "~2e~2e",
+    "a/b": "a~2fb",
+    "~": "~7e",
+    "~2f": "~7e2f",
+    "__init__": "~5f~5finit__",
+    "zarr.json": "zarr~2ejson",
+    ".zarray": "~2ezarray",
+    ".zattrs": "~2ezattrs",
+    ".zgroup": "~2ezgroup",
+    ".zmetadata": "~2ezmetadata",
+    "a\nb": "a~0ab",
+    "\udcff": "~ff",
+}
+KEPT = ["0", "c", "a b", "größe", "_x", ".hidden", "a.b", "a%2Fb", "#", "?", "...x", "\U0001f52c"]
+NO_NAMES = ["a~2Fb", "~61", "~2", "~zz", "", ".", "..", "__x", "zarr.json", "a~ffb~", "a~", "~7e~7", "~c3~a9"]
+
+
+@pytest.mark.parametrize(("name", "alias"), ALIASES.items())
+def test_what_zarr_forbids_gets_an_alias(name: str, alias: str) -> None:
+    assert names.wire(name) == alias
+    assert names.unwire(alias) == name
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_other_names_stay(name: str) -> None:
+    assert names.wire(name) == names.unwire(name) == name
+
+
+@pytest.mark.parametrize("part", NO_NAMES)
+def test_other_spellings_name_nothing(part: str) -> None:
+    assert names.unwire(part) is None
+
+
+def test_an_undecodable_byte_is_a_file_name_of_its_own() -> None:
+    assert names.unwire("~e9") == "\udce9"
+
+
+file_names = st.binary(max_size=8).map(lambda raw: raw.decode("utf-8", "surrogateescape"))
+
+
+@given(file_names | st.text(max_size=8))
+def test_aliases_are_one_to_one(name: str) -> None:
+    alias = names.wire(name)
+    assert names.unwire(alias) == name
+    assert alias.strip(".")
+    assert "/" not in alias
+    assert not alias.startswith("__")
+    assert alias not in names.RESERVED
+
+
+@given(st.text(max_size=8))
+def test_a_part_names_at_most_one_node_and_is_its_only_spelling(part: str) -> None:
+    name = names.unwire(part)
+    assert name is None or names.wire(name) == part
