@@ -1,0 +1,99 @@
+"""The land: mountains that fade into the mist, and spruces whose branches carry twigs that carry needles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .noise import Texture, hashed, ridged
+from .view import Floats, Plane, View, cover, over
+
+GROUND = 180
+BRANCHES, TWIGS, NEEDLES = 11, 7, 6
+SETTLED = 0.001
+"""The detail in which the ground under a tree is known: the same at every size of the picture, so that trees stay where they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """A chain of mountains: its skyline, and the brightness of its rock, its snow and the mist at its foot."""
+
+    seed: int
+    crest: float
+    rise: float
+    frequency: float
+    rock: float
+    snow: float = 0.0
+    mist: float = 0.0
+
+    def skyline(self, u: Floats, pixel: float) -> Floats:
+        """The height of the mountains, as v, over each column."""
+        return self.crest - self.rise * ridged(self.seed, u + 0.37 * self.seed, self.frequency, 0.47, pixel)
+
+    def paint(self, canvas: Plane, view: View, skyline: Floats, fog: float) -> None:
+        """Rock and snow above, mist below."""
+        below = view.v[:, None] - skyline
+        if below.max() < -view.pixel:
+            return
+        depth = np.clip(below / (1.1 * self.rise), 0, 1).astype(np.float32)
+        shade = Texture(seed=self.seed + GROUND, frequency=(13.0, 13.0), roughness=0.85, lit=True).over(view)
+        white = np.clip((np.float32(0.40) - depth + shade * np.float32(1.3)) * 4, 0, 1) * np.float32(self.snow)
+        colour = np.float32(self.rock) * (1 + np.float32(1.8) * shade) + white * (np.float32(0.55) + np.float32(1.3) * shade)
+        over(colour, np.minimum(depth * depth * np.float32(0.9 * fog), 1), np.full_like(colour, self.mist))
+        over(canvas, cover(below, view.pixel), colour)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wood:
+    """Spruces on a hill, `spacing` apart and up to `height` tall, lower around the column `clearing`."""
+
+    hill: Chain
+    spacing: float
+    height: float
+    clearing: float | None = None
+
+    def paint(self, canvas: Plane, view: View, skyline: Floats) -> None:
+        """A dark hill and the trees on it."""
+        if view.v.max() < skyline.min() - self.height - view.pixel:
+            return
+        hidden = np.maximum(cover(view.v[:, None] - skyline, view.pixel), self.trees(view))
+        bark = Texture(seed=self.hill.seed + GROUND, frequency=(40.0, 60.0), roughness=0.7).over(view)
+        colour = np.float32(self.hill.rock) * (1 + bark)
+        over(canvas, hidden, colour)
+
+    def trees(self, view: View) -> Plane:
+        """The part of every pixel that trees hide: its column's own tree, or one of the neighbours."""
+        hidden = np.zeros(view.shape, np.float32)
+        cell = np.floor(view.u / self.spacing).astype(np.int64)
+        trees = np.arange(cell[0] - 1, cell[-1] + 2)
+        stems = (trees + 0.2 + 0.6 * hashed(self.hill.seed, trees).astype(np.float64)) * self.spacing
+        talls = self.height * (0.35 + 0.65 * hashed(self.hill.seed + 1, trees).astype(np.float64)) * self.stature(stems)
+        tops = self.hill.skyline(stems, SETTLED) - 0.85 * talls
+        for neighbour in (-1, 0, 1):
+            tree = cell - cell[0] + 1 + neighbour
+            top, tall = tops[tree], talls[tree]
+            if top.min() < view.v.max() and view.v.min() < (top + tall).max():
+                np.maximum(hidden, spruce(view, np.abs(view.u - stems[tree]), top, tall), out=hidden)
+        return hidden
+
+    def stature(self, u: Floats) -> Floats:
+        """How tall trees grow, 0 to 1, over each column."""
+        return np.ones_like(u) if self.clearing is None else np.clip(0.1 + 4 * (u - self.clearing) ** 2, 0, 1)
+
+
+def spruce(view: View, aside: Floats, top: Floats, tall: Floats) -> Plane:
+    """The part of every pixel that one tree a column hides, `aside` from its stem."""
+    down = ((view.v[:, None] - top) / tall).astype(np.float32)
+    out = (aside / tall).astype(np.float32)
+    branch = tooth(down * BRANCHES - out * 12)
+    twig = tooth(down * (BRANCHES * TWIGS) + out * 40)
+    needle = tooth(down * (BRANCHES * TWIGS * NEEDLES) - out * 200)
+    ragged = np.float32(0.45) + np.float32(0.35) * branch + np.float32(0.14) * twig + np.float32(0.06) * needle
+    inside = down * np.maximum(np.float32(0.2) * ragged, np.float32(0.012)) - out
+    return np.where((down > 0) & (down < 1), cover(inside * tall, view.pixel), np.float32(0))
+
+
+def tooth(phase: Plane) -> Plane:
+    """A saw that climbs from 0 to 1 within every whole number."""
+    return phase - np.floor(phase)

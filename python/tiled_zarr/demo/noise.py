@@ -1,0 +1,118 @@
+"""Value noise: smooth random functions with detail at every scale, the same bits wherever and in whatever parts they are computed.
+
+Only additions, multiplications, divisions, roots, comparisons and integers are used: IEEE 754 rounds these exactly, so a pixel
+depends neither on its neighbours nor on SIMD nor on the machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .view import Floats, Indices, Plane, View
+
+DEEPEST = 24
+"""Octaves at most."""
+FINER = 1.93
+"""Frequencies of two neighbouring octaves: near 2, but so that their lattices do not coincide anywhere."""
+
+
+def hashed(seed: int, *places: Indices) -> Plane:
+    """A number in [0, 1) for every place of an integer lattice, one index array an axis, broadcast against each other."""
+    h = np.array((seed + 1) * 0x9E3779B1 % 2**32, np.uint32)
+    for axis, place in enumerate(places):
+        h = h ^ scrambled(place.astype(np.uint32) + np.uint32(0x51ED270B * axis % 2**32))
+    h *= np.uint32(0x2C1B3C6D)
+    h ^= h >> np.uint32(13)
+    h *= np.uint32(0x297A2D39)
+    h >>= np.uint32(8)
+    return np.asarray(h * np.float32(2**-24), np.float32)
+
+
+def scrambled(h: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """Every bit of the input spread over the output (Chris Wellons' lowbias32)."""
+    h = (h ^ (h >> np.uint32(16))) * np.uint32(0x7FEB352D)
+    h = (h ^ (h >> np.uint32(15))) * np.uint32(0x846CA68B)
+    return h ^ (h >> np.uint32(16))
+
+
+def octaves(frequency: float, pixel: float) -> int:
+    """How many octaves from `frequency` on, at least one, there are before a wave is shorter than two pixels and would only shimmer."""
+    count = 1
+    while count < DEEPEST and (frequency := frequency * FINER) * 2 * pixel <= 1:
+        count += 1
+    return count
+
+
+def cells(coordinate: Floats) -> tuple[Indices, Plane]:
+    """Split coordinates into the lattice cell and the place within it, eased at both ends."""
+    cell = np.floor(coordinate)
+    t = coordinate - cell
+    return cell.astype(np.int64), (t * t * (3.0 - 2.0 * t)).astype(np.float32)
+
+
+def line(seed: int, x: Floats, frequency: float) -> Plane:
+    """Noise in [0, 1) along one axis."""
+    cell, t = cells(x * frequency)
+    left, right = hashed(seed, cell), hashed(seed, cell + 1)
+    return left + (right - left) * t
+
+
+def plane(seed: int, view: View, frequency: tuple[float, float], *, lit: bool = False) -> Plane:
+    """Noise in [-1, 1) with `frequency` lattice cells a unit on the two axes.
+
+    With `lit` it is ground of that height under a lamp at the upper right.
+    """
+    shift_v, shift_u = hashed(seed, np.array([-1, -2])).astype(np.float64)
+    row, down = cells(view.v * frequency[0] + shift_v)
+    column, aside = cells(view.u * frequency[1] + shift_u)
+    rows = np.unique(np.concatenate((row, row + 1)))
+    columns = np.arange(column[0], column[-1] + 2)
+    lattice = hashed(seed, rows[:, None], columns[None, :])
+    lattice = lattice - hashed(seed, rows[:, None] - 1, columns[None, :] + 1) if lit else 2 * lattice - 1
+    column = column - columns[0]
+    across = lattice[:, column]
+    across += (lattice[:, column + 1] - across) * aside
+    above = np.searchsorted(rows, row)
+    value = across[above]
+    value += (across[above + 1] - value) * down[:, None]
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Texture:
+    """Planes of ever higher frequency, each `roughness` times as strong as the one before, together within -1 and 1.
+
+    `deepest` is the number of planes at most; the other fields mean what they mean in `plane`.
+    """
+
+    seed: int
+    frequency: tuple[float, float]
+    roughness: float
+    lit: bool = False
+    deepest: int = DEEPEST
+
+    def over(self, view: View) -> Plane:
+        """The texture at every place of a view, as deep as its pixels can show it."""
+        total, weight, strength = np.zeros(view.shape, np.float32), 0.0, 1.0
+        down, aside = self.frequency
+        for k in range(min(octaves(max(down, aside), view.pixel), self.deepest)):
+            total += plane(self.seed + k, view, (down, aside), lit=self.lit) * np.float32(strength)
+            weight += strength
+            strength *= self.roughness
+            down, aside = down * FINER, aside * FINER
+        return total / np.float32(weight)
+
+
+def ridged(seed: int, x: Floats, frequency: float, roughness: float, pixel: float) -> Floats:
+    """A skyline between 0 and 1 along one axis: sharp peaks upon sharp peaks."""
+    total, weight, strength = np.zeros(x.shape), 0.0, 1.0
+    for k in range(octaves(frequency, pixel)):
+        peak = 1 - np.abs(2 * line(seed + k, x, frequency) - 1)
+        total += strength * (peak * peak)
+        weight += strength
+        strength *= roughness
+        frequency *= FINER
+    return total / weight

@@ -1,0 +1,102 @@
+"""Moonlight on a lake: one picture, a function of place, that can be sampled at any size and never runs out of detail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .land import Chain, Wood
+from .noise import Texture, line
+from .sky import sky
+from .view import Floats, Plane, View
+
+CHAINS = (
+    Chain(seed=11, crest=0.62, rise=0.30, frequency=2.3, rock=0.40, snow=0.5, mist=0.52),
+    Chain(seed=42, crest=0.67, rise=0.27, frequency=2.9, rock=0.29, snow=0.35, mist=0.46),
+    Chain(seed=73, crest=0.72, rise=0.20, frequency=3.7, rock=0.19, snow=0.12, mist=0.38),
+    Chain(seed=94, crest=0.755, rise=0.11, frequency=4.1, rock=0.11, mist=0.27),
+)
+FAR = Wood(hill=Chain(seed=121, crest=0.762, rise=0.05, frequency=3.1, rock=0.07), spacing=0.0065, height=0.034)
+NEAR = Wood(hill=Chain(seed=138, crest=1.06, rise=0.14, frequency=1.3, rock=0.03), spacing=0.031, height=0.34, clearing=0.64)
+SHORE = 0.76
+FORESHORTENED = 3.2
+"""How much lower things look in the water than above it."""
+RIPPLES = 220
+WAVES = Texture(seed=236, frequency=(70.0, 9.0), roughness=0.6)
+TILE = (256, 512)
+"""Rows and columns computed at a time: what is in work stays in the processor's cache, however large the picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What may differ between two pictures: the moon's place (v, u), and how thick the mist is (1 as usual)."""
+
+    moon: tuple[float, float] = (0.27, 0.67)
+    mist: float = 1.0
+
+
+USUAL = Night()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Skylines:
+    """The silhouettes over a run of columns, from far to near."""
+
+    chains: tuple[Floats, ...]
+    far: Floats
+    near: Floats
+
+
+def picture(rows: range, columns: range, size: int, night: Night = USUAL) -> Plane:
+    """Brightness, 0 to 1, of a box of the picture that is `size` pixels high and wide."""
+    out = np.empty((len(rows), len(columns)), np.float32)
+    shore = int(SHORE * size)
+    for left in range(0, len(columns), TILE[1]):
+        u = middles(columns[left : left + TILE[1]], size)
+        skylines = silhouettes(u, 1 / size)
+        top = 0
+        while top < len(rows):
+            stop = min(top + TILE[0], len(rows))
+            if rows[top] < shore < rows[stop - 1] + 1:
+                stop = shore - rows[0]
+            view = View(middles(rows[top:stop], size), u, 1 / size)
+            canvas = land(view, skylines, night) if rows[top] < shore else lake(view, skylines, night)
+            NEAR.paint(canvas, view, skylines.near)
+            out[top:stop, left : left + TILE[1]] = np.clip(canvas, 0, 1)
+            top = stop
+    return out
+
+
+def middles(pixels: range, size: int) -> Floats:
+    """Where the centres of pixels are, from 0 to 1."""
+    return (np.arange(pixels.start, pixels.stop) + 0.5) / size
+
+
+def silhouettes(u: Floats, pixel: float) -> Skylines:
+    """All skylines over columns `u`."""
+    return Skylines(tuple(chain.skyline(u, pixel) for chain in CHAINS), FAR.hill.skyline(u, pixel), NEAR.hill.skyline(u, pixel))
+
+
+def land(view: View, skylines: Skylines, night: Night, *, clear: bool = True) -> Plane:
+    """Sky, mountains and the far wood; what the mountains hide entirely is not painted."""
+    top = view.v.min() - view.pixel
+    hidden = [k for k, skyline in enumerate(skylines.chains) if top > skyline.max()]
+    canvas = np.zeros(view.shape, np.float32) if hidden else sky(view, night.moon, clear=clear)
+    for k in range(max(hidden, default=0), len(CHAINS)):
+        CHAINS[k].paint(canvas, view, skylines.chains[k], night.mist)
+    FAR.paint(canvas, view, skylines.far)
+    return canvas
+
+
+def lake(view: View, skylines: Skylines, night: Night) -> Plane:
+    """The land upside down, darker, broken by long low waves."""
+    below = view.v - SHORE
+    ripple, strength = np.zeros_like(below), 1.0
+    for k in range(9):
+        ripple += strength * (line(RIPPLES + k, view.v / (0.02 + 0.5 * below), 6.0 * 2**k) - 0.5)
+        strength *= 0.6
+    mirrored = SHORE - below * (FORESHORTENED + 0.5 * ripple)
+    canvas = land(replace(view, v=mirrored, pixel=view.pixel * FORESHORTENED), skylines, night, clear=False) * np.float32(0.8)
+    waves = WAVES.over(view)
+    return canvas + waves * (np.float32(0.04) + np.float32(0.35) * canvas)

@@ -1,0 +1,74 @@
+"""The night sky: dusk, stars, the moon and thin clouds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from .noise import Texture, octaves
+from .spots import Lattice
+from .view import Plane, View, cover, over
+
+MOON_RADIUS = 0.125
+CLOUDS = Texture(seed=140, frequency=(7.0, 2.2), roughness=0.55, deepest=9)
+SEAS = Texture(seed=300, frequency=(1.3, 1.3), roughness=0.6, deepest=8)
+DUST = Texture(seed=332, frequency=(9.0, 9.0), roughness=0.85, lit=True)
+STARS, CRATERS = 100, 364
+STAR = 0.0022
+"""How far the light of the largest stars reaches."""
+
+
+def sky(view: View, moon: tuple[float, float], *, clear: bool) -> Plane:
+    """Brightness of the sky with the moon at (v, u); only a clear view, whose rows ascend, shows stars and craters."""
+    disc = view.seen_from(*moon, MOON_RADIUS)
+    distance = np.sqrt((disc.v * disc.v)[:, None] + (disc.u * disc.u)[None, :])
+    halo: Plane = (1 / (1 + 0.16 * distance * distance)).astype(np.float32)
+    canvas: Plane = (0.06 + 0.30 * view.v * view.v).astype(np.float32)[:, None] + np.float32(0.32) * halo
+    if clear:
+        add_stars(canvas, view)
+    if distance.min() < 1 + disc.pixel:
+        over(canvas, cover(1 - distance, disc.pixel), surface(disc, clear=clear))
+    clouds = np.clip(CLOUDS.over(view) * np.float32(1.6) + np.float32(0.1), 0, 1)
+    canvas += clouds * (np.float32(0.025) + np.float32(0.18) * halo)
+    return canvas
+
+
+def add_stars(canvas: Plane, view: View) -> None:
+    """Add stars: the closer one looks, the more there are."""
+    for k in range(min(octaves(40.0, 8 * view.pixel), 7)):
+        bare = STAR * 0.5**k
+        drawn = max(bare, 1.8 * view.pixel)
+        frequency, light = 40.0 * 2**k, (bare / drawn) ** 2
+        lattice = Lattice(seed=STARS + 3 * k, frequency=frequency, smallest=drawn * frequency / 2, largest=drawn * frequency, least=0.7)
+        for star in lattice.within(view):
+            glow = np.maximum(1 - star.squared, 0)
+            glow *= glow
+            canvas[star.box] += glow * glow * np.float32(light * (star.luck - 0.6) * 3)
+
+
+def surface(disc: View, *, clear: bool) -> Plane:
+    """The moon, in radii from its centre: seas, dust, and craters within craters."""
+    squared = (disc.v * disc.v)[:, None] + (disc.u * disc.u)[None, :]
+    facing = np.sqrt(np.maximum(1 - squared, 0)).astype(np.float32)
+    seas = np.clip(SEAS.over(disc) * np.float32(2.5) + np.float32(0.3), 0, 1)
+    ground: Plane = np.float32(0.86) - np.float32(0.3) * seas + np.float32(0.2) * DUST.over(disc)
+    for lattice in craters(disc.pixel) if clear else ():
+        stamp(ground, lattice, disc)
+    ground *= np.float32(0.62) + np.float32(0.38) * facing
+    return np.clip(ground, 0, 1, out=ground)
+
+
+def craters(pixel: float) -> Iterator[Lattice]:
+    """Craters of every size that is worth drawing."""
+    for k in range(octaves(1.6, 10 * pixel)):
+        yield Lattice(seed=CRATERS + 3 * k, frequency=1.6 * 2**k, smallest=0.05, largest=0.25, least=0.4, reach=1.27)
+
+
+def stamp(ground: Plane, lattice: Lattice, disc: View) -> None:
+    """Dig craters into the ground: a dark and a lit wall within a bright rim."""
+    for crater in lattice.within(disc):
+        squared = crater.squared
+        wall = (crater.down - crater.aside) * np.clip((1 - squared) * 3, 0, 1)
+        rim = np.maximum(1 - np.abs(squared - np.float32(1.15)) * np.float32(2.2), 0)
+        ground[crater.box] += np.float32(0.12) * wall + np.float32(0.1) * rim
