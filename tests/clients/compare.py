@@ -1,0 +1,196 @@
+"""What the client scripts share: which nodes there are, where to look in them, what counts as equal, and the report.
+
+It runs in the clients' own environments, beside the package's source, and needs numpy alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import json
+import math
+import random
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tiled_zarr import dtypes
+from tiled_zarr.attributes import OURS, to_json
+from tiled_zarr.names import wire
+from tiled_zarr.nodes import Array, Group, Node, Region, Sparse, Table
+
+WHOLE = 64 * 2**20
+"""Nodes up to this many bytes are read whole."""
+INTERIOR = 50
+"""So many chunks are drawn from the inside of larger ones, beside all at the edges."""
+SEED = 2026
+ATTEMPTS = 20
+
+Block: TypeAlias = np.ndarray[Any, Any]
+Box: TypeAlias = tuple[tuple[int, int], ...]
+"""A region that can be hashed: (start, stop) an axis, in elements."""
+Report: TypeAlias = dict[str, dict[str, Any]]
+"""By path: `ok`, the number of chunks read, and what went wrong, if anything."""
+
+
+class Difference(Exception):
+    """A client gave something else than the source holds."""
+
+
+def load(spelling: str) -> Group:
+    """The tree that `module:function` makes."""
+    module, _, function = spelling.partition(":")
+    tree: Group = getattr(importlib.import_module(module), function)()
+    return tree
+
+
+def nodes(root: Node, path: str = "") -> Iterator[tuple[str, Node]]:
+    """Every node and its path on the wire, the root first."""
+    yield path, root
+    if isinstance(root, Group | Table):
+        for name, child in root.children.items():
+            yield from nodes(child, f"{path}/{wire(name)}".lstrip("/"))
+
+
+def nbytes(node: Array | Sparse) -> int:
+    """Bytes of a whole array, decoded."""
+    return math.prod(node.shape) * node.dtype.itemsize
+
+
+def regions(shape: tuple[int, ...], chunk_shape: tuple[int, ...], size: int) -> list[Box]:
+    """Where to look in an array of `size` bytes: everywhere, or along every edge of the grid and at seeded chunks inside it.
+
+    An axis of one chunk has no edges.
+    """
+    if size <= WHOLE:
+        return [tuple((0, length) for length in shape)]
+    counts = [-(-size // chunk) for size, chunk in zip(shape, chunk_shape, strict=True)]
+    whole = [range(count) for count in counts]
+    edges = [[*whole[:axis], range(i, i + 1), *whole[axis + 1 :]] for axis, n in enumerate(counts) if n > 1 for i in (0, n - 1)]
+    draw = random.Random(SEED)
+    inside = [[range(1) if n == 1 else range(i := draw.randrange(1, n - 1), i + 1) for n in counts] for _ in range(INTERIOR)]
+    return [_box(chunks, chunk_shape, shape) for chunks in edges + inside]
+
+
+def count_chunks(boxes: list[Box], chunk_shape: tuple[int, ...]) -> int:
+    """The number of different chunks that the boxes touch."""
+    touched = set()
+    for box in boxes:
+        touched.update(itertools.product(*(range(a // n, -(-b // n)) for (a, b), n in zip(box, chunk_shape, strict=True))))
+    return len(touched)
+
+
+class Truth:
+    """Blocks of a tree's arrays, each read from the source once."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[tuple[int, Box], Block] = {}
+
+    def block(self, node: Array | Sparse, box: Box) -> Block:
+        """A block in its wire type, C order. That of a node without a revision is read anew."""
+        key = (id(node), box)
+        block = self._blocks.get(key)
+        if block is None:
+            region = tuple(slice(*bounds) for bounds in box)
+            block = np.asarray(_dense(node)[region] if isinstance(node, Sparse) else node.read(region))
+            block = np.asarray(block.astype(dtypes.wire(block.dtype)), order="C")
+            if node.revision() is not None:
+                self._blocks[key] = block
+        return block
+
+    def compare(self, node: Array | Sparse, box: Box, read: Callable[[Region], Any]) -> None:
+        """Raises Difference where what `read` gives is not what the source holds, before or after a change of it."""
+        for _ in range(ATTEMPTS):
+            before = self.block(node, box)
+            got = np.asarray(read(tuple(slice(*bounds) for bounds in box)))
+            if same_bits(before, self.block(node, box)):
+                return require_equal(before, got)
+        raise Difference(f"the source changed {ATTEMPTS} times while it was read")
+
+
+def require_equal(expected: Block, got: Block) -> None:
+    """Raises Difference unless type, shape and every bit are the same; strings may come in any string type."""
+    if expected.dtype.kind == "O":
+        if expected.shape != got.shape or expected.ravel().tolist() != list(map(str, got.ravel().tolist())):
+            raise Difference(f"strings: expected {expected.ravel()[:4]!r}, got {got.ravel()[:4]!r}")
+        return
+    if got.dtype != expected.dtype:
+        raise Difference(f"dtype: expected {expected.dtype}, got {got.dtype}")
+    if got.shape != expected.shape:
+        raise Difference(f"shape: expected {expected.shape}, got {got.shape}")
+    if not same_bits(expected, got):
+        raise Difference(f"values: expected {expected.ravel()[:4]!r}..., got {got.ravel()[:4]!r}...")
+
+
+def same_bits(one: Block, other: Block) -> bool:
+    """Equality under which NaN and NaT equal themselves and 0.0 is not -0.0."""
+    return one.tolist() == other.tolist() if one.dtype.kind == "O" else one.tobytes() == other.tobytes()
+
+
+def same_attributes(node: Node, got: Mapping[str, Any]) -> None:
+    """Raises Difference unless the node's own attributes came through."""
+    ours = {OURS, "_ARRAY_DIMENSIONS"}
+    expected = {key: value for key, value in dict(to_json(node.attributes)).items() if key not in ours}  # type: ignore[call-overload]
+    seen = {key: value for key, value in dict(got).items() if key not in ours}
+    if seen != expected:
+        raise Difference(f"attributes: expected {expected}, got {seen}")
+
+
+def visit(tree: Group, truth: Truth, check: Callable[[str, Node, Truth], int]) -> Report:
+    """Ask `check(path, node, truth)`, which returns the number of chunks that it compared, about every node of a tree."""
+    report: Report = {}
+    for path, node in nodes(tree):
+        try:
+            report[path] = {"ok": True, "chunks": check(path, node, truth)}
+        except Exception as error:  # noqa: BLE001 - whatever a client raises belongs into the report
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            text = f"{type(error).__name__}: {error}"[:600]
+            report[path] = {"ok": False, "chunks": 0, "error": f"{text} ({where.filename.rpartition('/')[2]}:{where.lineno})"}
+    return report
+
+
+def check_array(node: Array | Sparse, chunk_shape: tuple[int, ...], read: Callable[[Region], Any], truth: Truth) -> int:
+    """Compare one array, read with `read(region)`; the number of chunks that were looked at."""
+    boxes = regions(node.shape, chunk_shape, nbytes(node))
+    for box in boxes:
+        truth.compare(node, box, read)
+    return count_chunks(boxes, chunk_shape)
+
+
+def check_zarr(root: Any, path: str, node: Node, truth: Truth) -> int:
+    """Compare one node as zarr-python of any version shows it below `root`: names, attributes, type, values."""
+    found = root[path] if path else root
+    same_attributes(node, found.attrs.asdict())
+    if isinstance(node, Array | Sparse):
+        return check_array(node, found.chunks, found.__getitem__, truth)
+    expected, got = sorted(map(wire, node.children)), sorted(found.keys())
+    if got != expected:
+        raise Difference(f"children: expected {expected}, got {got}")
+    return 0
+
+
+def main(readers: Callable[[str, str | None], Mapping[str, Callable[[str, Node, Truth], int]]]) -> None:
+    """The command line of a client script: URL MODULE:TREE KEY; prints {reader: report} as its last line.
+
+    `readers(url, key)` makes the checks that `visit` takes, by name. An empty KEY is none.
+    """
+    url, spelling, key = sys.argv[1:4]
+    tree, truth = load(spelling), Truth()
+    print(json.dumps({name: visit(tree, truth, check) for name, check in readers(url, key or None).items()}))
+
+
+def _box(chunks: list[range], chunk_shape: tuple[int, ...], shape: tuple[int, ...]) -> Box:
+    return tuple((c.start * n, min(c.stop * n, size)) for c, n, size in zip(chunks, chunk_shape, shape, strict=True))
+
+
+def _dense(node: Sparse) -> Block:
+    """A sparse array in full, entries at one place added up."""
+    dense = np.full(node.shape, 0 if node.fill is None else node.fill, node.dtype)
+    coords, data = node.entries()
+    places = tuple(np.asarray(coords))
+    dense[places] = 0
+    (np.logical_or if node.dtype.kind == "b" else np.add).at(dense, places, data)
+    return dense

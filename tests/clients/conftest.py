@@ -1,0 +1,34 @@
+"""Servers that the client tests share, and the clients' reports about them, each made once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from clients import running
+from clients.compare import Report
+from live import Live, live
+
+Reports = Callable[[str, str], dict[str, Report]]
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[dict[str, Live]]:
+    """One running server by name of `running.SERVED`."""
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(live(env=running.environment(name))) for name in running.SERVED}
+
+
+@pytest.fixture(scope="session")
+def reports(servers: dict[str, Live]) -> Reports:
+    """What a client script says about a served tree: {reader: {path: ...}}."""
+    made: dict[tuple[str, str], dict[str, Report]] = {}
+
+    def report(client: str, served: str) -> dict[str, Report]:
+        if (client, served) not in made:
+            made[client, served] = running.read_all(client, served, servers[served].url)
+        return made[client, served]
+
+    return report

@@ -1,0 +1,88 @@
+"""Client scripts, and the servers that they are run against."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from clients import envs
+from clients.compare import Report
+
+HERE = Path(__file__).parent
+KEY = "a-key-for-the-tests"
+CLIENT_SECONDS = 170
+CACHE = str(2**30)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A tree as `module:function`, and the key that guards it."""
+
+    tree: str
+    key: str = ""
+
+
+SERVED = {
+    "demo": Served("tiled_zarr.demo:tree"),
+    "every_type": Served("every_type:tree"),
+    "locked": Served("tiled_zarr.demo:tree", KEY),
+}
+
+
+@dataclass(frozen=True)
+class Client:
+    """A script, the environment that it runs in, and the names of its readers (over a store, in a format)."""
+
+    environment: str
+    script: str
+    readers: tuple[str, ...]
+
+
+ZARR = tuple(f"v{version} {store}" for version in (2, 3) for store in ("mapper", "fsspec", "listing"))
+ZARRS = tuple(f"v{version} {store}" for version in (2, 3) for store in ("obstore", "fsspec zarrs", "obstore zarrs"))
+CLIENTS = {
+    "zarr 2.18": Client("zarr2", "read_zarr2.py", ("v2 mapper", "v2 consolidated", "v2 tree")),
+    "zarr 3.1": Client("zarr3", "read_zarr.py", ZARR + ZARRS),
+    "zarr newest": Client("zarr-new", "read_zarr.py", ZARR),
+    "dask": Client("zarr3", "read_dask.py", ("v2 dask", "v3 dask")),
+    "xarray": Client("zarr3", "read_xarray.py", ("v2 xarray", "v3 xarray")),
+    "tensorstore": Client("zarr3", "read_tensorstore.py", ("v2 tensorstore", "v3 tensorstore")),
+}
+LOCKED_READERS = {"zarr 2.18": ("v2 header",), "zarr 3.1": ("v2 header", "v3 header"), "zarr newest": ("v2 header", "v3 header")}
+
+
+def environment(name: str) -> dict[str, str]:
+    """The environment of a server of `SERVED`."""
+    served = SERVED[name]
+    access = {"TILED_ZARR_API_KEY": served.key} if served.key else {"TILED_ZARR_PUBLIC": "1"}
+    return {"TILED_ZARR_TREE": served.tree, "PYTHONPATH": str(HERE), "TILED_ZARR_CACHE_BYTES": CACHE, **access}
+
+
+def read_all(client: str, served: str, url: str) -> dict[str, Report]:
+    """Run a client's script over a served tree. Raises where its environment is missing or the script fails."""
+    what = CLIENTS[client]
+    python, tree = envs.interpreter(what.environment), SERVED[served]
+    path = {**os.environ, "PYTHONPATH": str(envs.ROOT / "python"), "PYTHONWARNINGS": "ignore"}
+    command = [python, HERE / what.script, url, tree.tree, tree.key]
+    return json.loads(run(command, env=path).splitlines()[-1])
+
+
+def run(command: list[str | Path], *, env: dict[str, str] | None = None, given: str = "") -> str:
+    """What a command prints; AssertionError with the end of what it complained of where it fails."""
+    done = subprocess.run(command, env=env, input=given, capture_output=True, text=True, timeout=CLIENT_SECONDS, check=False)
+    assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stderr[-4000:]}"
+    return done.stdout
+
+
+def node() -> str:
+    """Node.js. Raises `envs.Missing` with how to get it."""
+    found = shutil.which("node")
+    if found is None:
+        raise envs.Missing("Node.js 18 or newer is needed on PATH: apt-get install nodejs npm")
+    if not (envs.ROOT / "node_modules" / "zarrita").is_dir():
+        raise envs.Missing("the packages of package-lock.json are missing: run `npm ci`")
+    return found

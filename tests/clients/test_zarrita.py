@@ -1,0 +1,63 @@
+"""zarrita, in Node, reads every array of a type that JavaScript has, and refuses the others."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from clients import compare, running
+from live import Live
+from tiled_zarr import headers
+from tiled_zarr.nodes import Array, Options, Sparse
+
+READABLE = {"v2": "biufSUO", "v3": "biufO"}
+"""Kinds of types by format; floats of two bytes need a newer JavaScript than Node 20's."""
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("served", ["demo", "every_type"])
+@pytest.mark.parametrize("format_name", ["v2", "v3"])
+def test_every_array_is_equal(format_name: str, served: str, servers: dict[str, Live]) -> None:
+    tree = compare.load(running.SERVED[served].tree)
+    arrays = {path: node for path, node in compare.nodes(tree) if isinstance(node, Array | Sparse)}
+    jobs = {path: boxes(node) for path, node in arrays.items()}
+    answers = ask(f"{servers[served].url}/zarr/{format_name}", format_name, jobs)
+    assert set(answers) == set(arrays)
+    refused = {path for path, answer in answers.items() if "error" in answer}
+    assert refused == {path for path, node in arrays.items() if not is_readable(node, format_name)}, answers
+    truth = compare.Truth()
+    for path in set(arrays) - refused:
+        for box, block in zip(jobs[path], answers[path]["blocks"], strict=True):
+            assert_same(path, truth, arrays[path], box, block)
+
+
+def boxes(node: Array | Sparse) -> list[compare.Box]:
+    chunk_shape = headers.chunk_grid(node, Options()).chunk_shape
+    return compare.regions(node.shape, chunk_shape, compare.nbytes(node))
+
+
+def ask(base: str, format_name: str, jobs: dict[str, list[compare.Box]]) -> dict[str, dict[str, Any]]:
+    script = running.HERE / "read_zarrita.mjs"
+    given = json.dumps([{"path": path, "boxes": boxes} for path, boxes in jobs.items()])
+    return {answer["path"]: answer for answer in json.loads(running.run([running.node(), script, base, format_name], given=given))}
+
+
+def is_readable(node: Array | Sparse, format_name: str) -> bool:
+    return node.dtype.kind in READABLE[format_name] and node.dtype != np.float16
+
+
+def assert_same(path: str, truth: compare.Truth, node: Array | Sparse, box: compare.Box, block: dict[str, Any]) -> None:
+    expected = truth.block(node, box)
+    assert tuple(block["shape"]) == expected.shape, path
+    if "items" in block:
+        assert block["items"] == [as_javascript(item) for item in expected.ravel().tolist()], path
+    elif node.revision() is not None:
+        assert block["sha256"] == hashlib.sha256(expected.tobytes()).hexdigest(), path
+
+
+def as_javascript(item: Any) -> Any:
+    return item.decode("utf-8", "replace") if isinstance(item, bytes) else item
