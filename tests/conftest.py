@@ -1,0 +1,27 @@
+"""Profiles of hypothesis, and the promise that a run of everything runs every suite."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+SLOW_MACHINE = [HealthCheck.too_slow]
+settings.register_profile("quick", max_examples=50, deadline=None, suppress_health_check=SLOW_MACHINE)
+settings.register_profile("thorough", max_examples=1000, deadline=None, suppress_health_check=SLOW_MACHINE)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+SUITES = {"adapters", "browser", "clients", "demo", "http", "native"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A run of everything fails where a suite has no test."""
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return
+    here = Path(__file__).parent
+    found = {item.path.relative_to(here).parts[0] for item in items if item.path.is_relative_to(here)}
+    if missing := SUITES - found:
+        raise pytest.UsageError(f"no test was found in {', '.join(f'tests/{suite}' for suite in sorted(missing))}")

@@ -1,0 +1,21 @@
+"""The names that we promise."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+PROMISED = {
+    "tiled_zarr": {"Array", "Group", "Node", "Sparse", "Table", "Unavailable", "__version__"},
+}
+
+
+@pytest.mark.parametrize("module", PROMISED)
+def test_names_are_there(module: str) -> None:
+    assert set(importlib.import_module(module).__all__) == PROMISED[module]
+
+
+@pytest.mark.parametrize(("module", "name"), [("tiled_zarr.adapters", "adapt"), ("tiled_zarr.demo", "tree"), ("tiled_zarr.app", "app")])
+def test_entry_points_are_there(module: str, name: str) -> None:
+    assert hasattr(importlib.import_module(module), name)
