@@ -18,7 +18,7 @@ Reports = Callable[[str, str], dict[str, Report]]
 def servers() -> Iterator[dict[str, Live]]:
     """One running server by name of `running.SERVED`."""
     with ExitStack() as stack:
-        yield {name: stack.enter_context(live(env=running.environment(name))) for name in running.SERVED}
+        yield {name: stack.enter_context(live(env=running.environment(name))) for name in running.SHARED}
 
 
 @pytest.fixture(scope="session")

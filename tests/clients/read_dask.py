@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-import compare
 import dask
 import dask.array
 import zarr
 
+from clients import compare
 from tiled_zarr.nodes import Array, Node, Sparse
 
 
@@ -18,7 +18,8 @@ def check(base: str, version: int, path: str, node: Node, truth: compare.Truth) 
     if not isinstance(node, Array | Sparse):
         return 0
     lazy = dask.array.from_zarr(zarr.open_array(f"{base}/{path}", mode="r", zarr_format=version))
-    return compare.check_array(node, lazy.chunksize, lambda region: lazy[region].compute(scheduler="threads"), truth)
+    chunk_shape = tuple(max(1, size) for size in lazy.chunksize)
+    return compare.check_array(node, chunk_shape, lambda region: lazy[region].compute(scheduler="threads"), truth)
 
 
 def readers(url: str, key: str | None) -> Mapping[str, Callable[[str, Node, compare.Truth], int]]:

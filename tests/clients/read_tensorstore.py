@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-import compare
 import numpy as np
 import tensorstore
 
+from clients import compare
 from tiled_zarr import dtypes
 from tiled_zarr.nodes import Array, Node, Sparse
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-import compare
 import numpy as np
 import xarray
 
+from clients import compare
 from tiled_zarr import dtypes
 from tiled_zarr.names import wire
 from tiled_zarr.nodes import Array, Group, Node, Sparse, Table

@@ -8,12 +8,12 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
-import compare
 import fsspec
 import zarr
 from fsspec.implementations.http import HTTPFileSystem
 from zarr.storage import FsspecStore
 
+from clients import compare
 from tiled_zarr.nodes import Node
 
 warnings.filterwarnings("ignore", category=UserWarning)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-import compare
 import fsspec
 import zarr
 from fsspec.implementations.http import HTTPFileSystem
 
+from clients import compare
 from tiled_zarr.nodes import Node
 
 

@@ -28,9 +28,12 @@ class Served:
 
 SERVED = {
     "demo": Served("tiled_zarr.demo:tree"),
-    "every_type": Served("every_type:tree"),
+    "every_type": Served("clients.every_type:tree"),
+    "bad_children": Served("clients.bad_children:tree"),
     "locked": Served("tiled_zarr.demo:tree", KEY),
 }
+SHARED = ("demo", "every_type", "locked")
+"""Of these the session has one server each."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +62,21 @@ def environment(name: str) -> dict[str, str]:
     """The environment of a server of `SERVED`."""
     served = SERVED[name]
     access = {"TILED_ZARR_API_KEY": served.key} if served.key else {"TILED_ZARR_PUBLIC": "1"}
-    return {"TILED_ZARR_TREE": served.tree, "PYTHONPATH": str(HERE), "TILED_ZARR_CACHE_BYTES": CACHE, **access}
+    common = {"PYTHONPATH": str(envs.ROOT / "tests"), "TILED_ZARR_ALLOW_ORIGINS": "*", "TILED_ZARR_CACHE_BYTES": CACHE}
+    return {"TILED_ZARR_TREE": served.tree, **common, **access}
 
 
 def read_all(client: str, served: str, url: str) -> dict[str, Report]:
     """Run a client's script over a served tree. Raises where its environment is missing or the script fails."""
     what = CLIENTS[client]
     python, tree = envs.interpreter(what.environment), SERVED[served]
-    path = {**os.environ, "PYTHONPATH": str(envs.ROOT / "python"), "PYTHONWARNINGS": "ignore"}
+    path = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(str(envs.ROOT / folder) for folder in ("python", "tests")),
+        "PYTHONWARNINGS": "ignore",
+    }
     command = [python, HERE / what.script, url, tree.tree, tree.key]
-    return json.loads(run(command, env=path).splitlines()[-1])
+    return json.loads(run(command, env=env).splitlines()[-1])
 
 
 def run(command: list[str | Path], *, env: dict[str, str] | None = None, given: str = "") -> str:
