@@ -70,11 +70,8 @@ def read_all(client: str, served: str, url: str) -> dict[str, Report]:
     """Run a client's script over a served tree. Raises where its environment is missing or the script fails."""
     what = CLIENTS[client]
     python, tree = envs.interpreter(what.environment), SERVED[served]
-    path = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(str(envs.ROOT / folder) for folder in ("python", "tests")),
-        "PYTHONWARNINGS": "ignore",
-    }
+    path = os.pathsep.join(str(envs.ROOT / folder) for folder in ("python", "tests"))
+    env = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}
     command = [python, HERE / what.script, url, tree.tree, tree.key]
     return json.loads(run(command, env=env).splitlines()[-1])
 
