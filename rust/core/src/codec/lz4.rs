@@ -1,0 +1,32 @@
+//! LZ4 blocks, <https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md>.
+
+use std::ops::RangeInclusive;
+
+use ::lz4::block::{CompressionMode, compress_to_buffer};
+
+use crate::error::{Error, Result};
+
+/// Accelerations that the library tells apart.
+pub const ACCELERATIONS: RangeInclusive<i32> = 1..=65537;
+
+/// Bytes of the size in front of the block.
+const PREFIX: usize = 4;
+
+/// Most bytes that a size and a block of `nbytes` take.
+pub fn bound(nbytes: usize) -> usize {
+    PREFIX + nbytes + nbytes / 255 + 16
+}
+
+/// Write the size of `data` and its block to the start of `out` and say how long they are.
+pub fn encode(acceleration: i32, data: &[u8], out: &mut [u8]) -> Result<usize> {
+    let n = u32::try_from(data.len()).map_err(|_| Error::TooLarge(Some(data.len())))?;
+    out[..PREFIX].copy_from_slice(&n.to_le_bytes());
+    block(CompressionMode::FAST(acceleration), data, &mut out[PREFIX..])
+        .map(|n| PREFIX + n)
+        .ok_or_else(|| Error::Codec(format!("lz4: {} bytes are too few", out.len())))
+}
+
+/// Write one block to the start of `out` and say how long it is; `None` where it does not fit.
+pub fn block(mode: CompressionMode, data: &[u8], out: &mut [u8]) -> Option<usize> {
+    compress_to_buffer(data, Some(mode), false, out).ok()
+}

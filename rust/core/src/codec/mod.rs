@@ -1,0 +1,149 @@
+//! Compressors: bytes -> bytes, equal input giving equal output.
+
+pub mod bitshuffle;
+pub mod blosc;
+mod deflate;
+mod lz4;
+pub mod shuffle;
+mod zstd;
+
+use std::ops::RangeInclusive;
+
+use crate::error::{Error, Result};
+use crate::scratch::Scratch;
+use blosc::Blosc;
+use deflate::Format;
+
+/// A codec's choice of compressor, its level checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Compressor {
+    Blosc(Blosc),
+    Zstd(i32),
+    Gzip(i32),
+    Zlib(i32),
+    Lz4(i32),
+    None,
+}
+
+/// A compressor, and whether the CRC-32C of its result follows it (4 bytes, little endian).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Codec {
+    compressor: Compressor,
+    crc32c: bool,
+}
+
+impl Codec {
+    /// <https://github.com/Blosc/c-blosc/blob/main/README_CHUNK_FORMAT.rst>
+    #[must_use]
+    pub fn blosc(blosc: Blosc) -> Self {
+        Self::of(Compressor::Blosc(blosc))
+    }
+
+    /// <https://www.rfc-editor.org/rfc/rfc8878>, one frame that says its content size.
+    pub fn zstd(level: i32) -> Result<Self> {
+        check_level("zstd", level, zstd::levels()).map(Compressor::Zstd).map(Self::of)
+    }
+
+    /// <https://www.rfc-editor.org/rfc/rfc1952>, without a time.
+    pub fn gzip(level: i32) -> Result<Self> {
+        check_level("gzip", level, deflate::LEVELS).map(Compressor::Gzip).map(Self::of)
+    }
+
+    /// <https://www.rfc-editor.org/rfc/rfc1950>
+    pub fn zlib(level: i32) -> Result<Self> {
+        check_level("zlib", level, deflate::LEVELS).map(Compressor::Zlib).map(Self::of)
+    }
+
+    /// numcodecs' LZ4: the size of the input (4 bytes, little endian), then one LZ4 block.
+    pub fn lz4(acceleration: i32) -> Result<Self> {
+        check_level("lz4", acceleration, lz4::ACCELERATIONS).map(Compressor::Lz4).map(Self::of)
+    }
+
+    /// The bytes as they are.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::of(Compressor::None)
+    }
+
+    fn of(compressor: Compressor) -> Self {
+        Self { compressor, crc32c: false }
+    }
+
+    /// The same, followed by its checksum if `crc32c`.
+    #[must_use]
+    pub fn with_crc32c(self, crc32c: bool) -> Self {
+        Self { crc32c, ..self }
+    }
+
+    /// Compress `data` into memory of `tools`, which stays valid until the next call.
+    pub(crate) fn encode<'a>(&self, data: &[u8], tools: &'a mut Tools) -> Result<&'a [u8]> {
+        let Tools { body, engines } = tools;
+        let body = body.take(self.bound(data.len()) + CHECKSUM)?;
+        let n = match &self.compressor {
+            Compressor::Blosc(blosc) => blosc.encode(data, body, engines)?,
+            Compressor::Zstd(level) => engines.zstd.encode(*level, data, body)?,
+            Compressor::Gzip(level) => engines.deflate.encode(Format::Gzip, *level, data, body)?,
+            Compressor::Zlib(level) => engines.deflate.encode(Format::Zlib, *level, data, body)?,
+            Compressor::Lz4(acceleration) => lz4::encode(*acceleration, data, body)?,
+            Compressor::None => {
+                body[..data.len()].copy_from_slice(data);
+                data.len()
+            }
+        };
+        if !self.crc32c {
+            return Ok(&body[..n]);
+        }
+        let checksum = crc32c::crc32c(&body[..n]);
+        body[n..n + CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
+        Ok(&body[..n + CHECKSUM])
+    }
+
+    /// Most bytes that the compressor makes of `nbytes`.
+    fn bound(&self, nbytes: usize) -> usize {
+        match &self.compressor {
+            Compressor::Blosc(_) => blosc::bound(nbytes),
+            Compressor::Zstd(_) => zstd::bound(nbytes),
+            Compressor::Gzip(_) | Compressor::Zlib(_) => deflate::bound(nbytes),
+            Compressor::Lz4(_) => lz4::bound(nbytes),
+            Compressor::None => nbytes,
+        }
+    }
+}
+
+/// Bytes of a CRC-32C.
+const CHECKSUM: usize = 4;
+
+/// Refuse a level that the compressor does not have.
+fn check_level(name: &str, level: i32, range: RangeInclusive<i32>) -> Result<i32> {
+    if range.contains(&level) {
+        return Ok(level);
+    }
+    Err(Error::invalid(format!("{name} level {level}: choose one from {} to {}", range.start(), range.end())))
+}
+
+/// What compressors keep from call to call.
+#[derive(Default)]
+pub(crate) struct Tools {
+    body: Scratch,
+    engines: Engines,
+}
+
+/// What compressors work with, besides input and output.
+#[derive(Default)]
+pub(crate) struct Engines {
+    blocks: [Scratch; 2],
+    zstd: zstd::Encoder,
+    deflate: deflate::Encoder,
+}
+
+impl Tools {
+    /// Give back every piece of memory above `limit` bytes.
+    pub(crate) fn trim(&mut self, limit: usize) {
+        self.body.trim(limit);
+        self.engines.blocks.iter_mut().for_each(|block| block.trim(limit));
+        self.engines.zstd.trim(limit);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! Kernels that copy items as they are.
+
+use super::axis::{Axis, walk};
+use crate::view::View;
+
+/// Elements along both sides of a tile of a transposing copy: its lines stay in the first-level cache.
+const TILE: usize = 16;
+
+/// Copy every item of `block` to its place in the chunk `out`; `axes` are merged.
+pub fn items(block: &View, axes: &[Axis], itemsize: usize, out: &mut [u8]) {
+    match itemsize {
+        1 => Fixed::<1>.items(block, axes, out),
+        2 => Fixed::<2>.items(block, axes, out),
+        4 => Fixed::<4>.items(block, axes, out),
+        8 => Fixed::<8>.items(block, axes, out),
+        16 => Fixed::<16>.items(block, axes, out),
+        _ => Any(itemsize).items(block, axes, out),
+    }
+}
+
+/// Copies of items of one size; with a size known to the compiler, an item is one move.
+trait Copier: Copy {
+    /// Bytes of an item.
+    fn itemsize(self) -> usize;
+
+    /// Copy the item at the start of `from` to the start of `to`.
+    fn item(self, from: &[u8], to: &mut [u8]) {
+        let n = self.itemsize();
+        to[..n].copy_from_slice(&from[..n]);
+    }
+
+    /// Choose the kernel by the strides of the innermost axis.
+    fn items(self, block: &View, axes: &[Axis], out: &mut [u8]) {
+        let (data, origin) = (block.data(), block.origin().cast_signed());
+        let Some((&inner, outer)) = axes.split_last() else { return self.item(&data[block.origin()..], out) };
+        let is_contiguous = |axis: &Axis| axis.stride.unsigned_abs() == self.itemsize();
+        if is_contiguous(&inner) && inner.stride > 0 && inner.pitch == self.itemsize() {
+            let nbytes = inner.len * self.itemsize();
+            walk(outer, origin, 0, &mut |source, target| {
+                out[target..target + nbytes].copy_from_slice(&data[source.cast_unsigned()..][..nbytes]);
+            });
+        } else if let Some(i) = outer.iter().position(|axis| is_contiguous(axis) && inner.stride.unsigned_abs() > self.itemsize()) {
+            let mut rest = outer.to_vec();
+            let across = rest.remove(i);
+            walk(&rest, origin, 0, &mut |source, target| self.plane(data, source, [across, inner], &mut out[target..]));
+        } else {
+            walk(outer, origin, 0, &mut |source, target| self.row(data, source, inner, &mut out[target..]));
+        }
+    }
+
+    /// Copy one row of items at any stride.
+    fn row(self, data: &[u8], source: isize, axis: Axis, out: &mut [u8]) {
+        let mut source = source;
+        for to in out.chunks_mut(axis.pitch).take(axis.len) {
+            self.item(&data[source.cast_unsigned()..], to);
+            source = source.wrapping_add(axis.stride);
+        }
+    }
+
+    /// Copy a plane tile by tile, so that lines of the source are read once though the chunk runs across them.
+    fn plane(self, data: &[u8], source: isize, [across, along]: [Axis; 2], out: &mut [u8]) {
+        for i in (0..across.len).step_by(TILE) {
+            for j in (0..along.len).step_by(TILE) {
+                let source = source + across.stride * i.cast_signed() + along.stride * j.cast_signed();
+                let along = Axis { len: TILE.min(along.len - j), ..along };
+                let across = Axis { len: TILE.min(across.len - i), ..across };
+                walk(&[across], source, i * across.pitch + j * along.pitch, &mut |source, target| {
+                    self.row(data, source, along, &mut out[target..]);
+                });
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Fixed<const N: usize>;
+
+impl<const N: usize> Copier for Fixed<N> {
+    fn itemsize(self) -> usize {
+        N
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Any(usize);
+
+impl Copier for Any {
+    fn itemsize(self) -> usize {
+        self.0
+    }
+}

@@ -1,0 +1,56 @@
+//! Any strided block, copied into a chunk in C order, padded at the end of every axis with zero bytes.
+
+mod axis;
+mod copy;
+mod layout;
+mod swap;
+
+pub(crate) use axis::{Axis, walk};
+pub use layout::{Layout, Run};
+pub(crate) use swap::units as swap_units;
+
+use crate::error::{Error, Result};
+use crate::view::View;
+
+/// Fill `out` with the chunk of `chunk_shape` that starts with `block`; every byte of `out` is written.
+///
+/// `out` has exactly the chunk's size. Refused where the axes differ in number or the block is larger than the chunk.
+pub fn gather(block: &View, chunk_shape: &[usize], layout: &Layout, out: &mut [u8]) -> Result<()> {
+    let axes = Axis::all(block, chunk_shape, layout.itemsize())?;
+    assert_eq!(out.len(), crate::shape::nbytes(chunk_shape, layout.itemsize())?, "the chunk's size");
+    if out.is_empty() {
+        return Ok(());
+    }
+    axis::pad(&axes, out);
+    if block.shape().contains(&0) {
+        return Ok(());
+    }
+    let axes = axis::merge(&axes);
+    match layout {
+        Layout::Whole(itemsize) => copy::items(block, &axes, *itemsize, out),
+        Layout::Swapped { itemsize, unit } => {
+            copy::items(block, &axes, *itemsize, out);
+            swap::units(out, *unit);
+        }
+        Layout::Packed { runs, .. } => layout::pack(block, &axes, runs, out),
+    }
+    Ok(())
+}
+
+/// Refuse a block that does not fit into its chunk.
+fn check(block: &View, chunk_shape: &[usize]) -> Result<()> {
+    let shape = block.shape();
+    if shape.len() != chunk_shape.len() {
+        return Err(Error::invalid(format!("block has {} axes, chunk has {}", shape.len(), chunk_shape.len())));
+    }
+    match shape.iter().zip(chunk_shape).position(|(n, full)| n > full) {
+        Some(i) => Err(Error::invalid(format!(
+            "block has {} elements along axis {i}, chunk has {}: a block is at most as large as its chunk",
+            shape[i], chunk_shape[i]
+        ))),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,23 @@
+//! Chunks of Zarr arrays, made from strided or sparse memory: bytes in, bytes out.
+//!
+//! No Python, no HTTP, no I/O, no clock. Memory is the caller's: a [`Workspace`] is lent to every call and holds what is reused.
+
+pub mod codec;
+pub mod coo;
+pub mod dtype;
+mod encode;
+pub mod error;
+pub mod gather;
+mod scratch;
+pub mod shape;
+pub mod view;
+pub mod vlen;
+
+pub use codec::{Codec, blosc::Blosc};
+pub use coo::Coo;
+pub use dtype::Dtype;
+pub use encode::{Workspace, encode_block, encode_box, encode_bytes};
+pub use error::{Error, Result};
+pub use gather::{Layout, Run};
+pub use view::View;
+pub use vlen::VlenUtf8;

@@ -1,0 +1,40 @@
+//! The border: what the core reports, as Python exceptions.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use pyo3::exceptions::{PyMemoryError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use tiled_zarr_core::Error;
+
+/// The exception for an error of the core.
+pub fn exception(error: Error) -> PyErr {
+    let text = error.to_string();
+    match error {
+        Error::Invalid(_) => PyValueError::new_err(text),
+        Error::TooLarge(_) | Error::OutOfMemory(_) => PyMemoryError::new_err(text),
+        Error::Codec(_) => PyRuntimeError::new_err(text),
+    }
+}
+
+/// Run `work` without the GIL; a panic becomes a RuntimeError, because pyo3's own PanicException passes every `except Exception`.
+///
+/// What `work` borrows mutably must not be used after a panic.
+pub fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> tiled_zarr_core::Result<T> + Send) -> PyResult<T> {
+    match py.detach(|| catch_unwind(AssertUnwindSafe(work))) {
+        Ok(result) => result.map_err(exception),
+        Err(panic) => Err(PyRuntimeError::new_err(format!("tiled_zarr._native panicked, please report it: {}", message(&*panic)))),
+    }
+}
+
+/// What was said in a panic.
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+/// Panic, so that a test can see what becomes of it.
+#[pyfunction]
+pub fn _panic(py: Python<'_>) -> PyResult<()> {
+    detached(py, || panic!("on purpose"))
+}
