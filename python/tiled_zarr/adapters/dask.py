@@ -1,0 +1,45 @@
+"""Dask arrays."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+import dask
+import numpy as np
+from dask.array import Array as DaskArray
+
+from ..nodes import Array, Region, Unavailable
+from ..revisions import launch_nonce
+from ._blocks import settle
+from ._chunks import regular
+
+
+def adapt_array(source: DaskArray) -> Array:
+    """A dask array, of which only the tasks behind a region are run; as dask has it, a graph always gives the same values.
+
+    Raises Unavailable where a size is unknown, and for objects other than `str` (the first item is computed to see).
+    """
+    if any(math.isnan(n) for n in source.shape):
+        raise Unavailable(f"a dask array of unknown size {source.shape}; call compute_chunk_sizes() on it")
+    if source.dtype.hasobject and not _is_text(source):
+        raise Unavailable(f"a dask array of {source.dtype} that holds other objects than text; convert it to numbers or str")
+    return Array(
+        shape=tuple(int(n) for n in source.shape),
+        dtype=source.dtype,
+        read=partial(_read, source),
+        chunks=regular(source.chunks),
+        revision=launch_nonce,
+    )
+
+
+def _read(source: DaskArray, region: Region) -> np.ndarray[Any, Any]:
+    """Compute a region in the calling thread, unless dask was told where to compute (a cluster, a pool)."""
+    scheduler = None if dask.base.get_scheduler() else "synchronous"  # type: ignore[no-untyped-call]  # dask is typed in part
+    return settle(source[region].compute(scheduler=scheduler), source.dtype, region)
+
+
+def _is_text(source: DaskArray) -> bool:
+    first = _read(source, tuple(slice(0, min(n, 1)) for n in source.shape))
+    return source.dtype.kind == "O" and all(isinstance(item, str) for item in first.flat)

@@ -1,0 +1,80 @@
+from collections import ChainMap, defaultdict
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+
+from adapters.contract import Contract
+from tiled_zarr.adapters import adapt
+from tiled_zarr.nodes import Array, Group, Unavailable
+
+ARRAY = np.arange(6.0).reshape(2, 3)
+SOURCE = {"array": ARRAY, "group": {"number": 3, "text": "ä", "empty": {}}, "node": Group(children={})}
+TRUTH = {"array": ARRAY, "group": {"number": np.array(3), "text": np.array("ä"), "empty": {}}, "node": {}}
+CASES = {
+    "dict": lambda _: (adapt(SOURCE), TRUTH),
+    "empty": lambda _: (adapt({}), {}),
+    "read_only": lambda _: (adapt(MappingProxyType(SOURCE)), TRUTH),
+    "chained": lambda _: (adapt(ChainMap({"a": ARRAY}, {"b": {"c": ARRAY}})), {"b": {"c": ARRAY}, "a": ARRAY}),
+    "default": lambda _: (adapt(defaultdict(dict, a=ARRAY)), {"a": ARRAY}),
+}
+
+
+class TestMapping(Contract, cases=CASES): ...
+
+
+def test_a_child_is_the_same_node_each_time():
+    group = adapt({"a": ARRAY, "b": {}})
+    assert group.children["a"] is group.children["a"]
+    assert group.children["b"] is group.children["b"]
+
+
+def test_listing_opens_nothing():
+    group = adapt({"bad": object()})
+    assert list(group.children) == ["bad"]
+    assert "bad" in group.children
+
+
+def test_a_bad_child_leaves_its_siblings_alone():
+    group = adapt({"bad": object(), "good": ARRAY})
+    with pytest.raises(Unavailable, match=r"no adapter for builtins\.object"):
+        group.children["bad"]
+    assert isinstance(group.children["good"], Array)
+
+
+def test_a_key_that_is_no_text_is_named():
+    group = adapt({"a": ARRAY, 3: ARRAY, ("x", 1): ARRAY})
+    assert list(group.children) == ["a"]
+    assert set(group.unavailable()) == {"3", "('x', 1)"}
+
+
+def test_names_come_and_go():
+    source = {"a": ARRAY}
+    group = adapt(source)
+    assert group.revision() is None
+    source["b"] = ARRAY
+    del source["a"]
+    assert list(group.children) == ["b"]
+    with pytest.raises(KeyError):
+        group.children["a"]
+
+
+@pytest.mark.parametrize("path", [["a"], ["a", "b"], ["a", "b", "c"]], ids=len)
+def test_what_was_replaced_has_no_revision(path):
+    def tree(fill):
+        value = np.full(3, fill)
+        for name in reversed(path[1:]):
+            value = {name: value}
+        return value
+
+    def find(group):
+        for name in path:
+            group = group.children[name]
+        return group
+
+    source = {"a": tree(1)}
+    group = adapt(source)
+    assert find(group).revision() is not None
+    source["a"] = tree(2)
+    assert find(group).revision() is None
+    np.testing.assert_array_equal(find(group).read((slice(0, 3),)), [2, 2, 2])
