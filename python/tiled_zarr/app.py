@@ -1,0 +1,79 @@
+"""The composition root: settings -> tree -> ASGI application.
+
+`hypercorn tiled_zarr.app:app` serves the demo tree, unless TILED_ZARR_TREE, TILED_ZARR_DIRECTORY or TILED_ZARR_CONFIG says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from . import v2, v3
+from .cache import Cache
+from .http import lifespan
+from .http.auth import Auth
+from .http.cors import Cors
+from .http.endpoint import Endpoint
+from .http.limits import Work
+from .http.metrics import Counted, Metrics
+from .http.routes import Routes, pages
+from .keyspace import KeySpace
+from .nodes import Group
+from .settings import Settings, SettingsError
+from .tree import Tasks, plant
+
+FORMATS = {"zarr/v2": v2, "zarr/v3": v3}
+
+
+def create_app(root: Group, settings: Settings, tasks: Tasks | None = None) -> ASGIApp:
+    """The application that serves `root`, whatever `settings.trees` says. Raises SettingsError unless it is public or has a key."""
+    public = settings.require_access().public is True
+    cache, work = Cache(settings.cache_size), Work(settings.threads, settings.in_flight)
+    metrics = Metrics(cache, work)
+    formats = {prefix: KeySpace(root, module, settings.keyspace) for prefix, module in FORMATS.items()}
+    endpoints = {prefix: Endpoint(keys, cache, work, max_age=settings.max_age, public=public) for prefix, keys in formats.items()}
+    routes = Routes(endpoints, pages(formats, metrics, work))
+    guarded = Cors(Auth(routes, settings.api_key, public=public), settings.allow_origins)
+    wanted = tasks or Tasks()
+
+    @asynccontextmanager
+    async def running() -> AsyncIterator[None]:
+        try:
+            async with lifespan.run(startup=wanted.startup, background=wanted.background, shutdown=wanted.shutdown):
+                yield
+        finally:
+            work.shut_down()
+
+    return lifespan.Lifespan(Counted(guarded, metrics), running)
+
+
+class Late:
+    """The application that the environment describes, made at its first use: importing this module opens no data."""
+
+    def __init__(self) -> None:
+        self.app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Make the application if there is none yet, and pass everything on to it."""
+        if self.app is None:
+            try:
+                self.app = from_environment()
+            except SettingsError as error:
+                if scope["type"] != "lifespan":
+                    raise
+                await receive()
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
+        await self.app(scope, receive, send)
+
+
+def from_environment() -> ASGIApp:
+    """The application that the environment describes. Raises SettingsError."""
+    settings = Settings.from_environment().decided().require_access()
+    tree = plant(settings)
+    return create_app(tree.root, settings, tree.tasks)
+
+
+app = Late()

@@ -1,0 +1,1 @@
+"""HTTP: a thin shell around the key space."""

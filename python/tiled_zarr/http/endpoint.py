@@ -1,0 +1,136 @@
+"""One key space over HTTP: find the key, make its body, wrap it in a reply."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from starlette.types import Receive, Scope, Send
+
+from .. import encode
+from ..cache import Cache
+from ..keyspace import Chunk, Container, Document, KeySpace, WouldBlock
+from . import etags, failures, listing, replies, requests
+from .limits import Gone, Work
+from .replies import NO_CACHE, NO_SNIFFING, Headers, Reply
+from .requests import Request
+
+INLINE = 64 * 1024
+"""A chunk of up to this many decoded bytes is cheaper to encode in the event loop than to hand to a thread."""
+
+RANGES = (b"accept-ranges", b"bytes")
+OCTETS: Headers = ((b"content-type", b"application/octet-stream"), RANGES, NO_SNIFFING)
+JSON: Headers = ((b"content-type", b"application/json"), RANGES, NO_SNIFFING)
+
+
+class Changed(Exception):
+    """The data changed while they were read."""
+
+
+class Endpoint:
+    """Answers GET and HEAD of the keys and groups of one key space.
+
+    `max_age` is how many seconds clients keep what has a revision; `public` lets shared caches keep it too.
+    """
+
+    def __init__(self, keys: KeySpace, cache: Cache, work: Work, *, max_age: int, public: bool) -> None:
+        self.keys = keys
+        self.cache = cache
+        self.work = work
+        keep = (b"cache-control", b"%s, max-age=%d" % (b"public" if public else b"private", max_age))
+        self.kept_octets, self.kept_json = (keep, *OCTETS), (keep, *JSON)
+        self.live_octets, self.live_json = (NO_CACHE, *OCTETS), (NO_CACHE, *JSON)
+
+    async def __call__(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request for a key."""
+        request = requests.request_for(key, scope)
+        try:
+            reply = await self.reply(request, receive)
+        except Gone:
+            return
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong in a source is a 5xx
+            reply = failures.reply_to(error, scope["path"])
+        await reply.send(request.method, send)
+
+    async def reply(self, request: Request, receive: Receive) -> Reply:
+        """Answer in the event loop if that cannot block, else in a thread."""
+        try:
+            return self.answer(request, may_block=False)
+        except WouldBlock:
+            return await self.work.run(partial(self.answer, request, may_block=True), receive)
+
+    def answer(self, request: Request, *, may_block: bool) -> Reply:
+        """The reply; it starts again at the root, once, where the data change meanwhile. Raises WouldBlock unless it may block."""
+        for _ in range(2):
+            try:
+                return self.answer_once(request, may_block=may_block)
+            except Changed:
+                continue
+        return replies.CHANGING
+
+    def answer_once(self, request: Request, *, may_block: bool) -> Reply:
+        """The reply. Raises Changed, and WouldBlock unless it may block."""
+        match self.keys.resolve(request.key, may_block=may_block):
+            case Chunk() as chunk:
+                return self.chunk(chunk, request, may_block=may_block)
+            case Document() as document:
+                return self.document(document, request, may_block=may_block)
+            case None:
+                return self.group(request, may_block=may_block)
+
+    def chunk(self, chunk: Chunk, request: Request, *, may_block: bool) -> Reply:
+        """The reply with a chunk: where there is a revision, its tag is known before any work, and the body is cached."""
+        revision = chunk.revision()
+        if revision is None:
+            return replies.of_content(request, self.live_octets, self.encoded(chunk, None, may_block=may_block))
+        identity = chunk.identity(revision)
+        etag = etags.of_text(identity)
+        return replies.unmodified(request, etag, self.kept_octets) or replies.whole_or_part(
+            request, etag, self.kept_octets, self.cached(chunk, revision, identity, may_block=may_block)
+        )
+
+    def cached(self, chunk: Chunk, revision: str, identity: str, *, may_block: bool) -> bytes:
+        """The chunk's body out of the cache, or made by the first who asks for it."""
+        body = self.cache.peek(identity)
+        if body is not None:
+            return body
+        refuse_to_block(chunk, may_block=may_block)
+        return self.cache.get(identity, partial(self.encoded, chunk, revision, may_block=may_block))
+
+    def encoded(self, chunk: Chunk, revision: str | None, *, may_block: bool) -> bytes:
+        """The chunk's body, made now. Raises Changed where the revision is then not what it was before."""
+        refuse_to_block(chunk, may_block=may_block)
+        if may_block:
+            with self.work.budget.hold(chunk.work):
+                body = encode.encode(chunk)
+        else:
+            body = encode.encode(chunk)
+        if chunk.revision() != revision:
+            raise Changed
+        return body
+
+    def document(self, document: Document, request: Request, *, may_block: bool) -> Reply:
+        """The reply with a document; those of groups may open files."""
+        if isinstance(document.place.node, Container) and not may_block:
+            raise WouldBlock
+        revision = document.revision()
+        body = document.body()
+        if document.revision() != revision:
+            raise Changed
+        if body is None:
+            return replies.NOT_FOUND
+        return replies.of_content(request, self.live_json if revision is None else self.kept_json, body)
+
+    def group(self, request: Request, *, may_block: bool) -> Reply:
+        """The listing of a group, or 404."""
+        group = self.keys.group(request.key, may_block=may_block)
+        if group is None:
+            return replies.NOT_FOUND
+        if not may_block:
+            raise WouldBlock
+        return listing.reply(request, self.keys, group)
+
+
+def refuse_to_block(chunk: Chunk, *, may_block: bool) -> None:
+    """Raises WouldBlock for a chunk that may not be made in the event loop."""
+    if not may_block and (chunk.blocking or chunk.work > INLINE):
+        raise WouldBlock

@@ -1,0 +1,40 @@
+"""What went wrong, as a reply: 503 where asking again may help, else 500; details go to the log alone."""
+
+from __future__ import annotations
+
+import errno
+import logging
+
+from . import replies
+from .replies import Reply
+
+log = logging.getLogger(__name__)
+
+PASSING = (ConnectionError, TimeoutError, InterruptedError, BlockingIOError, MemoryError)
+PASSING_ERRNO = frozenset(
+    {
+        errno.EAGAIN,
+        errno.EBUSY,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOBUFS,
+        errno.ENOMEM,
+        errno.ESTALE,
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+    }
+)
+
+FAILED = replies.text(500, "the source of these data failed; the server's log says why")
+BUSY = replies.text(503, "the source of these data is not available now; ask again later", (b"retry-after", b"5"))
+
+
+def reply_to(error: Exception, path: str) -> Reply:
+    """The reply to a request for `path` that ended in `error`, which is logged."""
+    log.error("%r failed", path, exc_info=error)
+    return BUSY if passes(error) else FAILED
+
+
+def passes(error: Exception) -> bool:
+    """Whether an error is likely to go away by itself."""
+    return isinstance(error, PASSING) or (isinstance(error, OSError) and error.errno in PASSING_ERRNO)

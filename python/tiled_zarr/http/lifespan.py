@@ -1,0 +1,71 @@
+"""Starting and stopping with the server: https://asgi.readthedocs.io/en/latest/specs/lifespan.html"""  # noqa: D400 - an address
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeAlias
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+log = logging.getLogger(__name__)
+
+Task: TypeAlias = Callable[[], Awaitable[Any]]
+
+
+class Lifespan:
+    """ASGI application: runs `app` inside the context that `running()` makes; of other scopes it knows only HTTP."""
+
+    def __init__(self, app: ASGIApp, running: Callable[[], AbstractAsyncContextManager[None]]) -> None:
+        self.app = app
+        self.running = running
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or live through the server's life."""
+        match scope["type"]:
+            case "http":
+                await self.app(scope, receive, send)
+            case "lifespan":
+                await self.live(receive, send)
+            case "websocket":
+                await send({"type": "websocket.close", "code": 1000})
+
+    async def live(self, receive: Receive, send: Send) -> None:
+        """Answer the two messages of the protocol; a failure becomes its text."""
+        await receive()
+        reached = "startup"
+        try:
+            async with self.running():
+                await send({"type": "lifespan.startup.complete"})
+                reached = "shutdown"
+                await receive()
+        except Exception as error:
+            await send({"type": f"lifespan.{reached}.failed", "message": str(error)})
+            raise
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+@asynccontextmanager
+async def run(*, startup: Sequence[Task], background: Sequence[Task], shutdown: Sequence[Task]) -> AsyncIterator[None]:
+    """Run startup tasks, then background tasks until the end, then shutdown tasks. A background task that fails is logged."""
+    for task in startup:
+        await task()
+    running = [asyncio.ensure_future(logged(task)) for task in background]
+    try:
+        yield
+    finally:
+        for task_running in running:
+            task_running.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        for task in shutdown:
+            await task()
+
+
+async def logged(task: Task) -> None:
+    """Run a background task; the server outlives it."""
+    try:
+        await task()
+    except Exception:
+        log.exception("background task %r failed", task)

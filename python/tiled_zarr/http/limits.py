@@ -1,0 +1,88 @@
+"""Bounded work: a few threads, a budget of decoded bytes, and nothing begun for a client that has gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Condition, Lock
+from typing import Any, TypeVar
+
+from starlette.types import Receive
+
+T = TypeVar("T")
+
+
+class Gone(Exception):
+    """The client went away before its work began."""
+
+
+class Budget:
+    """Decoded bytes that may be in memory at once, given out in the order of asking.
+
+    What is larger than the whole budget gets all of it, and so passes alone.
+    """
+
+    def __init__(self, nbytes: int) -> None:
+        self.nbytes = nbytes
+        self.free = nbytes
+        self._turn = Lock()
+        self._freed = Condition()
+
+    @contextmanager
+    def hold(self, nbytes: int) -> Iterator[None]:
+        """Wait for so many bytes, and give them back in the end. Blocks."""
+        share = min(nbytes, self.nbytes)
+        with self._turn, self._freed:
+            self._freed.wait_for(lambda: self.free >= share)
+            self.free -= share
+        try:
+            yield
+        finally:
+            with self._freed:
+                self.free += share
+                self._freed.notify_all()
+
+
+class Work:
+    """Runs blocking functions for requests in at most `threads` threads, within a budget of decoded bytes."""
+
+    def __init__(self, threads: int, nbytes: int) -> None:
+        self.threads = threads
+        self.budget = Budget(nbytes)
+        self.pending = 0
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="tiled-zarr")
+
+    async def run(self, make: Callable[[], T], receive: Receive) -> T:
+        """The result of `make()`. Where it has to queue, a disconnect takes it out of the queue and raises Gone."""
+        self.pending += 1
+        try:
+            result = asyncio.get_running_loop().run_in_executor(self._executor, make)
+            return await (result if self.pending <= self.threads else unless_gone(result, receive))
+        finally:
+            self.pending -= 1
+
+    def shut_down(self) -> None:
+        """Begin nothing more; what runs is waited for."""
+        self._executor.shutdown(cancel_futures=True)
+
+
+async def unless_gone(result: asyncio.Future[T], receive: Receive) -> T:
+    """The result, unless the client disconnects first: then it is cancelled, and Gone is raised."""
+    watcher = asyncio.ensure_future(disconnected(receive))
+    either: list[asyncio.Future[Any]] = [result, watcher]
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        watcher.cancel()
+    if result.done():
+        return result.result()
+    result.cancel()
+    raise Gone
+
+
+async def disconnected(receive: Receive) -> None:
+    """Return when the client has gone; what it still sends is thrown away."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,71 @@
+"""Listings of groups: links for fsspec and people, JSON for those who ask for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import NamedTuple
+from urllib.parse import quote
+
+from ..keyspace import Container, KeySpace
+from ..nodes import Array, Node, Sparse
+from . import pages, replies, requests
+from .replies import NO_CACHE, NO_SNIFFING, Headers, Reply
+from .requests import Request
+
+JSON: Headers = ((b"content-type", b"application/json"), (b"vary", b"accept"), NO_CACHE, NO_SNIFFING)
+
+
+class Child(NamedTuple):
+    """A child of a group as listings show it; `kind` is None where the group is too large to open every child."""
+
+    name: str
+    kind: str | None
+
+
+def reply(request: Request, keys: KeySpace, group: Container) -> Reply:
+    """The listing of `group`, in the form that the request prefers."""
+    found = children(keys, group)
+    if requests.prefers_json(request.headers.get(b"accept", b"")):
+        return replies.of_content(request, JSON, as_json(request.key, group, found))
+    return replies.of_content(request, pages.HEADERS, as_html(request, found))
+
+
+def children(keys: KeySpace, group: Container) -> list[Child]:
+    """The children of a group that can be opened."""
+    return [Child(entry.name, kind(entry.node)) for entry in keys.listing(group)]
+
+
+def kind(node: Node | None) -> str | None:
+    """What a node is in Zarr's words."""
+    if node is None:
+        return None
+    return "array" if isinstance(node, Array | Sparse) else "group"
+
+
+def as_json(key: str, group: Container, found: Iterable[Child]) -> bytes:
+    """Path, children and what is unavailable from the start."""
+    document = {
+        "path": key.rstrip("/"),
+        "children": [child._asdict() for child in found],
+        "unavailable": dict(group.unavailable()),
+    }
+    return json.dumps(document, ensure_ascii=False).encode()
+
+
+def as_html(request: Request, found: Iterable[Child]) -> bytes:
+    """A page with one relative link a child; a key is passed on only to those who gave it in the query."""
+    path = request.key.rstrip("/")
+    query = key_query(request)
+    links = [(f"{quote(child.name, safe='')}/{query}", f"{child.name}/") for child in found]
+    return pages.page(f"/{path}", pages.links(links), base=base(requests.path_of(request.scope)))
+
+
+def key_query(request: Request) -> str:
+    """What links need after them so that the caller's key in the query stays with him; empty for those who sent it as a header."""
+    return "".join(f"?api_key={quote(key, safe='')}" for key in requests.query_keys(request.scope)[:1])
+
+
+def base(path: str) -> str | None:
+    """What relative links are relative to, where the group was asked for without its trailing slash."""
+    return None if path.endswith("/") else f"{quote(path.rpartition('/')[2], safe='')}/"

@@ -1,0 +1,65 @@
+"""What is read from a request: its path, headers and query, straight from the ASGI scope."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+from starlette.types import Scope
+
+SLASHES = re.compile("/{2,}")
+
+
+class Request(NamedTuple):
+    """A GET or HEAD of a key; of a repeated header the last counts."""
+
+    key: str
+    method: str
+    headers: dict[bytes, bytes]
+    scope: Scope
+
+
+def path_of(scope: Scope) -> str:
+    """The decoded path below the server's root path, runs of slashes collapsed to one."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    if root and path.startswith(root):
+        path = path[len(root) :] or "/"
+    return SLASHES.sub("/", path) if "//" in path else path
+
+
+def request_for(key: str, scope: Scope) -> Request:
+    """The request that a scope makes for a key."""
+    return Request(key, scope["method"], dict(scope["headers"]), scope)
+
+
+def query_keys(scope: Scope) -> list[bytes]:
+    """The values of `api_key` in the query, in their order."""
+    query: bytes = scope["query_string"]
+    if not query:
+        return []
+    fields = parse_qsl(query.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+    return [value.encode("latin-1") for name, value in fields if name == "api_key"]
+
+
+def prefers_json(accept: bytes) -> bool:
+    """Whether an Accept header ranks JSON, named as such, above HTML.
+
+    >>> [prefers_json(accept) for accept in (b"application/json", b"*/*", b"text/html, application/json;q=0.9", b"application/json, */*")]
+    [True, False, False, True]
+    """
+    ranks = dict(_rank(part) for part in accept.decode("latin-1").lower().split(","))
+    json = ranks.get("application/json", 0.0)
+    html = max(ranks.get("text/html", 0.0), ranks.get("application/xhtml+xml", 0.0))
+    return json > html
+
+
+def _rank(part: str) -> tuple[str, float]:
+    """A media range and its weight; one that cannot be read counts nothing."""
+    kind, *parameters = (piece.strip() for piece in part.split(";"))
+    weights = [value for name, _, value in (parameter.partition("=") for parameter in parameters) if name.strip() == "q"]
+    try:
+        return kind, float(weights[0]) if weights else 1.0
+    except ValueError:
+        return kind, 0.0

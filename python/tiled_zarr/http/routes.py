@@ -1,0 +1,97 @@
+"""Which part of the server answers which path."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import TypeAlias
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ..keyspace import KeySpace
+from . import failures, home, replies, requests
+from .limits import Gone, Work
+from .metrics import Metrics
+from .replies import NO_SNIFFING, NO_STORE, Reply
+from .requests import Request
+
+KeyEndpoint: TypeAlias = Callable[[str, Scope, Receive, Send], Awaitable[None]]
+
+PROMETHEUS = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+
+
+class Routes:
+    """ASGI application: paths below a prefix of two parts (`zarr/v3`) go to its endpoint, with the rest as key; all others to `rest`."""
+
+    def __init__(self, endpoints: Mapping[str, KeyEndpoint], rest: ASGIApp) -> None:
+        self.endpoints = endpoints
+        self.rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["method"] not in {"GET", "HEAD"}:
+            await replies.NOT_ALLOWED.send(scope["method"], send)
+            return
+        path = requests.path_of(scope)
+        first, second, key = split(path)
+        endpoint = self.endpoints.get(f"{first}/{second}")
+        if endpoint is not None:
+            await endpoint(key, scope, receive, send)
+        else:
+            await self.rest({**scope, "path": path, "root_path": ""}, receive, send)
+
+
+def split(path: str) -> tuple[str, str, str]:
+    """The first two parts of a path, and the rest.
+
+    >>> split("/zarr/v3/a/b/zarr.json"), split("/zarr/v3"), split("/")
+    (('zarr', 'v3', 'a/b/zarr.json'), ('zarr', 'v3', ''), ('', '', ''))
+    """
+    first, _, rest = path.removeprefix("/").partition("/")
+    second, _, key = rest.partition("/")
+    return first, second, key
+
+
+class Page:
+    """ASGI application of one page: a function from request to reply, run in a thread."""
+
+    def __init__(self, answer: Callable[[Request], Reply], work: Work) -> None:
+        self.answer = answer
+        self.work = work
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = requests.request_for("", scope)
+        try:
+            reply = await self.work.run(partial(self.answer, request), receive)
+        except Gone:
+            return
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong in a source is a 5xx
+            reply = failures.reply_to(error, scope["path"])
+        await reply.send(request.method, send)
+
+
+class Fixed:
+    """ASGI application of one small reply that cannot block."""
+
+    def __init__(self, answer: Callable[[], Reply]) -> None:
+        self.answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an ASGI application
+        """Answer one request."""
+        await self.answer().send(scope["method"], send)
+
+
+def pages(formats: Mapping[str, KeySpace], metrics: Metrics, work: Work) -> ASGIApp:
+    """Everything beside the data: home, liveness, metrics; 404 for the rest."""
+    routes = [
+        Route("/", Page(partial(home.reply, formats=formats), work)),
+        Route("/healthz", Fixed(lambda: replies.text(200, "ok"))),
+        Route("/metrics", Fixed(lambda: Reply(200, (PROMETHEUS, NO_STORE, NO_SNIFFING), metrics.text().encode()))),
+    ]
+    application = Starlette(routes=routes)
+    application.router.redirect_slashes = False
+    application.router.default = Fixed(lambda: replies.NOT_FOUND)
+    return application

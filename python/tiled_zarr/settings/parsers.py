@@ -1,0 +1,127 @@
+"""Text or YAML values -> settings. Each parser raises ValueError saying what it takes."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, get_args
+
+from .. import codecs, dtypes
+
+TRUE = frozenset({"1", "true", "yes", "on"})
+FALSE = frozenset({"0", "false", "no", "off"})
+UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", re.IGNORECASE | re.ASCII)
+ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+", re.IGNORECASE | re.ASCII)
+KEY = re.compile(r"[!-~]+")
+
+
+def boolean(value: Any) -> bool:
+    """A truth value.
+
+    >>> boolean("yes"), boolean("0"), boolean(True)
+    (True, False, True)
+    """
+    text = str(value).lower()
+    if isinstance(value, bool | str) and text in TRUE | FALSE:
+        return text in TRUE
+    raise ValueError(f"expected true or false, got {value!r}")
+
+
+def text(value: Any) -> str:
+    """Text that is not empty."""
+    if isinstance(value, str) and value.strip():
+        return value
+    raise ValueError(f"expected text, got {value!r}")
+
+
+def key(value: Any) -> str:
+    """An API key: something that fits in a header."""
+    if isinstance(value, str) and KEY.fullmatch(value):
+        return value
+    raise ValueError("expected a key of printable ASCII characters without spaces (in YAML, between quotes)")
+
+
+def count(value: Any) -> int:
+    """A whole number, 0 or more."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    raise ValueError(f"expected a whole number, 0 or more, got {value!r}")
+
+
+def positive(value: Any) -> int:
+    """A whole number, 1 or more."""
+    number = count(value)
+    if number == 0:
+        raise ValueError("expected a whole number, 1 or more, got 0")
+    return number
+
+
+def size(value: Any) -> int:
+    """A number of bytes, with or without a unit.
+
+    >>> size("256 MiB"), size("1.5kB"), size(10)
+    (268435456, 1500, 10)
+    """
+    if not isinstance(value, str):
+        return count(value)
+    match = SIZE.fullmatch(value.strip())
+    unit = match[2].lower() or "b" if match else ""
+    if match is None or unit not in UNITS:
+        raise ValueError(f"expected a size like 256MB or 1GiB, got {value!r}")
+    return int(float(match[1]) * UNITS[unit])
+
+
+def shape(value: Any) -> tuple[int, ...]:
+    """A chunk shape in elements.
+
+    >>> shape("512,512"), shape([1, 64])
+    ((512, 512), (1, 64))
+    """
+    try:
+        sizes = tuple(positive(part) for part in (items(value)))
+    except ValueError:
+        sizes = ()
+    if not sizes:
+        raise ValueError(f"expected a chunk shape like 512,512, got {value!r}")
+    return sizes
+
+
+def codec(value: Any) -> str:
+    """The spelling of a codec."""
+    codecs.parse(text(value))
+    return text(value)
+
+
+def origins(value: Any) -> tuple[str, ...]:
+    """Exact origins, or `*`; as a list, or as text with commas or spaces between them.
+
+    >>> origins("http://localhost:3000, https://example.org"), origins('["*"]')
+    (('http://localhost:3000', 'https://example.org'), ('*',))
+    """
+    found = items(value)
+    for origin in found:
+        if not isinstance(origin, str) or not ORIGIN.fullmatch(origin):
+            raise ValueError(f"expected origins like https://example.org:8080, without a path or final slash, or *, got {origin!r}")
+    return found
+
+
+def struct(value: Any) -> str:
+    """How Zarr v3 spells structured types."""
+    names = get_args(dtypes.StructName)
+    if value in names:
+        return text(value)
+    raise ValueError(f"expected one of {', '.join(names)}, got {value!r}")
+
+
+def items(value: Any) -> tuple[Any, ...]:
+    """The items of a list, of text between commas or spaces, or of text that is a JSON list."""
+    if isinstance(value, list | tuple):
+        return tuple(value)
+    if not isinstance(value, str):
+        raise ValueError(f"expected a list, got {value!r}")  # noqa: TRY004 - one kind of error for whatever is wrong with a value
+    if value.lstrip().startswith("["):
+        return tuple(json.loads(value))
+    return tuple(value.replace(",", " ").split())

@@ -1,0 +1,155 @@
+"""The settings themselves.
+
+A setting has one name everywhere: `max_age` here and in YAML, TILED_ZARR_MAX_AGE in the environment, which wins over YAML.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from ..dtypes import StructName
+from ..keyspace import Config
+from ..nodes import Options
+from . import parsers
+
+Source: TypeAlias = Literal["demo", "directory", "pyobject"]
+
+PREFIX = "TILED_ZARR_"
+TREES = ("TREE", "DIRECTORY", "CONFIG")
+"""What of the environment says which tree is served; at most one of them."""
+TILED_NAMES = {"allow_origins": "TILED_ALLOW_ORIGINS", "api_key": "TILED_SINGLE_USER_API_KEY"}
+"""What a Tiled user may have set already; our own names win."""
+
+
+class SettingsError(Exception):
+    """Settings that cannot be served; the text says which, and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """A tree and the path where it hangs ("" is the root).
+
+    `target` is the folder of a directory, or the `module:name` of a Python object. `options` hold for the whole tree,
+    those in `nodes` for what is at and below their paths.
+    """
+
+    path: str = ""
+    source: Source = "demo"
+    target: str = ""
+    options: Options = dataclasses.field(default_factory=Options)
+    nodes: Mapping[str, Options] = dataclasses.field(default_factory=dict)
+
+
+DEMO = (Mount(),)
+PARSERS: Mapping[str, Callable[[Any], Any]] = {
+    "api_key": parsers.key,
+    "public": parsers.boolean,
+    "allow_origins": parsers.origins,
+    "codec": parsers.codec,
+    "chunk_shape": parsers.shape,
+    "cache_size": parsers.size,
+    "in_flight": parsers.size,
+    "max_age": parsers.count,
+    "threads": parsers.positive,
+    "consolidated_nodes": parsers.count,
+    "consolidated_bytes": parsers.size,
+    "struct": parsers.struct,
+}
+"""How every setting that is a single value is read out of text or YAML."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set. Sizes are in bytes, `in_flight` in decoded ones; `max_age` is in seconds.
+
+    `public` None means private, unless `decided` finds that the trees are the demo.
+    """
+
+    trees: tuple[Mount, ...] = DEMO
+    api_key: str | None = None
+    public: bool | None = None
+    allow_origins: tuple[str, ...] = ()
+    codec: str = Config().codec
+    chunk_shape: tuple[int, ...] | None = None
+    cache_size: int = 256 * 1024**2
+    in_flight: int = 256 * 1024**2
+    max_age: int = 60
+    threads: int = min(32, (os.cpu_count() or 1) + 4)
+    consolidated_nodes: int = Config().max_nodes
+    consolidated_bytes: int = Config().max_bytes
+    struct: StructName = Config().struct
+
+    def decided(self) -> Settings:
+        """The settings with `public` decided by the trees: the demo is, unless it has a key."""
+        if self.public is not None:
+            return self
+        is_demo = all(mount.source == "demo" for mount in self.trees)
+        return dataclasses.replace(self, public=is_demo and not self.api_key)
+
+    def require_access(self) -> Settings:
+        """The same settings. Raises SettingsError where nobody could read, which is never taken to mean everybody."""
+        if not self.public and not self.api_key:
+            raise SettingsError(
+                "these data are private: set TILED_ZARR_API_KEY to a secret that reads them, or TILED_ZARR_PUBLIC=1 to let everyone read"
+            )
+        return self
+
+    @property
+    def keyspace(self) -> Config:
+        """What the key spaces are told."""
+        return Config(
+            codec=self.codec,
+            chunk_shape=self.chunk_shape,
+            max_nodes=self.consolidated_nodes,
+            max_bytes=self.consolidated_bytes,
+            struct=self.struct,
+        )
+
+    @staticmethod
+    def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
+        """What the environment says, over what the file named by TILED_ZARR_CONFIG says. Raises SettingsError."""
+        given = {name: environ[PREFIX + name] for name in TREES if environ.get(PREFIX + name)}
+        if len(given) > 1:
+            raise SettingsError(f"set only one of {', '.join(PREFIX + name for name in given)}: each says which tree is served")
+        settings = read_file(Path(given["CONFIG"])) if "CONFIG" in given else Settings(trees=(mount_of(given),))
+        return dataclasses.replace(settings, **dict(overrides(environ)))
+
+
+def mount_of(given: Mapping[str, str]) -> Mount:
+    """The one tree that the environment names, else the demo."""
+    if "TREE" in given:
+        return Mount(source="pyobject", target=given["TREE"])
+    if "DIRECTORY" in given:
+        return Mount(source="directory", target=given["DIRECTORY"])
+    return Mount()
+
+
+def overrides(environ: Mapping[str, str]) -> list[tuple[str, Any]]:
+    """The settings that the environment gives; an empty variable gives nothing."""
+    found = []
+    for name, parse in PARSERS.items():
+        for variable in (PREFIX + name.upper(), TILED_NAMES.get(name, "")):
+            if environ.get(variable):
+                found.append((name, parsed(variable, parse, environ[variable])))
+                break
+    return found
+
+
+def parsed(where: str, parse: Callable[[Any], Any], value: Any) -> Any:
+    """A value read by its parser. Raises SettingsError naming the place."""
+    try:
+        return parse(value)
+    except ValueError as error:
+        raise SettingsError(f"{where}: {error}") from error
+
+
+def read_file(path: Path) -> Settings:
+    """The settings in a YAML file; the package that reads YAML is imported here."""
+    from . import files
+
+    return files.read(path)
