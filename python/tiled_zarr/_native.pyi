@@ -5,6 +5,8 @@ from typing import Literal, final
 
 from typing_extensions import Buffer
 
+__all__ = ["Codec", "Coo", "__version__", "_panic", "encode", "encode_strings"]
+
 @final
 class Codec:
     """A compressor with its filter, as bytes -> bytes; equal input gives equal output.
@@ -30,7 +32,7 @@ class Codec:
 def encode(block: Buffer, chunk_shape: Sequence[int], codec: Codec, layout: Sequence[tuple[int, int, int]] | None = None) -> bytes:
     """Gather a block into a C-order chunk, padded at its end on every axis with zero bytes, and compress it.
 
-    `block` is an n-d buffer of any strides (negative and zero too), in elements; its items are opaque bytes (numpy: `a.view(f"V{a.itemsize}")`).
+    `block` is an n-d buffer of any strides (negative and zero too); its items are opaque bytes (`a.view(f"V{a.itemsize}")`).
     `layout` says how an output item is made from a source item: runs of (source offset, nbytes, swap), in output order, where swap
     is the width in bytes of the units to be byte-swapped (1: none). None means the item as it is. Raises ValueError where the axes
     differ in number, the block is larger than the chunk, or a run leaves the item; MemoryError where the chunk is too large.
@@ -54,5 +56,8 @@ class Coo:
         """Memory that the index holds, in bytes."""
     def encode(self, start: Sequence[int], chunk_shape: Sequence[int], codec: Codec) -> bytes:
         """Densify the box of `chunk_shape` at `start` (elements), zero bytes beyond the array's edge, and compress it."""
+
+def _panic() -> None:
+    """Panic, so that a test can see what becomes of it: a RuntimeError."""
 
 __version__: str

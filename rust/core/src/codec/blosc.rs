@@ -85,7 +85,12 @@ impl Blosc {
     }
 
     /// Write one chunk to the start of `out`, which has `bound(data.len())` bytes or more, and say how long it is.
+    ///
+    /// Bytes that are no whole number of items are not shuffled: decoders disagree about the last, broken item.
     pub(crate) fn encode(&self, data: &[u8], out: &mut [u8], engines: &mut Engines) -> Result<usize> {
+        if data.len() % usize::from(self.typesize) != 0 {
+            return Self { shuffle: Shuffle::None, typesize: 1, ..*self }.encode(data, out, engines);
+        }
         let out = &mut out[..bound(data.len())];
         if data.len() >= MIN_NBYTES && self.level > 0 {
             let blocksize = self.blocksize(data.len());
