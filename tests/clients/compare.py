@@ -13,6 +13,7 @@ import random
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -84,22 +85,32 @@ def count_chunks(boxes: list[Box], chunk_shape: tuple[int, ...]) -> int:
 
 
 class Truth:
-    """Blocks of a tree's arrays, each read from the source once."""
+    """Blocks of a tree's arrays, each read from the source once.
 
-    def __init__(self) -> None:
+    Those of arrays that are not read whole are kept in a folder, for the clients that come after.
+    """
+
+    def __init__(self, tree: Group, folder: Path) -> None:
+        self._folder = folder
+        self._paths = {id(node): path for path, node in nodes(tree)}
         self._blocks: dict[tuple[int, Box], Block] = {}
 
     def block(self, node: Array | Sparse, box: Box) -> Block:
         """A block in its wire type, C order. That of a node without a revision is read anew."""
+        if node.revision() is None:
+            return _read(node, box)
         key = (id(node), box)
-        block = self._blocks.get(key)
-        if block is None:
-            region = tuple(slice(*bounds) for bounds in box)
-            block = np.asarray(_dense(node)[region] if isinstance(node, Sparse) else node.read(region))
-            block = np.asarray(block.astype(dtypes.wire(block.dtype)), order="C")
-            if node.revision() is not None:
-                self._blocks[key] = block
-        return block
+        if key not in self._blocks:
+            self._blocks[key] = self._kept(node, box) if nbytes(node) > WHOLE else _read(node, box)
+        return self._blocks[key]
+
+    def _kept(self, node: Array | Sparse, box: Box) -> Block:
+        name = "_".join(f"{start}-{stop}" for start, stop in box)
+        file = self._folder / self._paths[id(node)] / f"{name}.npy"
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            np.save(file, _read(node, box))
+        return np.asarray(np.load(file))
 
     def compare(self, node: Array | Sparse, box: Box, read: Callable[[Region], Any]) -> None:
         """Raises Difference where what `read` gives is not what the source holds, before or after a change of it."""
@@ -107,7 +118,8 @@ class Truth:
             before = self.block(node, box)
             got = np.asarray(read(tuple(slice(*bounds) for bounds in box)))
             if same_bits(before, self.block(node, box)):
-                return require_equal(before, got)
+                require_equal(before, got)
+                return
         raise Difference(f"the source changed {ATTEMPTS} times while it was read")
 
 
@@ -127,7 +139,7 @@ def require_equal(expected: Block, got: Block) -> None:
 
 def same_bits(one: Block, other: Block) -> bool:
     """Equality under which NaN and NaT equal themselves and 0.0 is not -0.0."""
-    return one.tolist() == other.tolist() if one.dtype.kind == "O" else one.tobytes() == other.tobytes()
+    return one is other or (one.tolist() == other.tolist() if one.dtype.kind == "O" else one.tobytes() == other.tobytes())
 
 
 def same_attributes(node: Node, got: Mapping[str, Any]) -> None:
@@ -173,17 +185,24 @@ def check_zarr(root: Any, path: str, node: Node, truth: Truth) -> int:
 
 
 def main(readers: Callable[[str, str | None], Mapping[str, Callable[[str, Node, Truth], int]]]) -> None:
-    """The command line of a client script: URL MODULE:TREE KEY; prints {reader: report} as its last line.
+    """The command line of a client script: URL MODULE:TREE FOLDER [KEY]; prints {reader: report} as its last line.
 
-    `readers(url, key)` makes the checks that `visit` takes, by name. An empty KEY is none.
+    FOLDER is for `Truth`; `readers(url, key)` makes the checks that `visit` takes, by name.
     """
-    url, spelling, key = sys.argv[1:4]
-    tree, truth = load(spelling), Truth()
-    print(json.dumps({name: visit(tree, truth, check) for name, check in readers(url, key or None).items()}))
+    url, spelling, folder, *keys = sys.argv[1:]
+    tree = load(spelling)
+    truth = Truth(tree, Path(folder))
+    print(json.dumps({name: visit(tree, truth, check) for name, check in readers(url, *(keys or [None])).items()}))
 
 
 def _box(chunks: list[range], chunk_shape: tuple[int, ...], shape: tuple[int, ...]) -> Box:
     return tuple((c.start * n, min(c.stop * n, size)) for c, n, size in zip(chunks, chunk_shape, shape, strict=True))
+
+
+def _read(node: Array | Sparse, box: Box) -> Block:
+    region = tuple(slice(*bounds) for bounds in box)
+    block = np.asarray(_dense(node)[region] if isinstance(node, Sparse) else node.read(region))
+    return np.asarray(block.astype(dtypes.wire(block.dtype)), order="C")
 
 
 def _dense(node: Sparse) -> Block:

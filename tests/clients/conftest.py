@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -22,13 +23,19 @@ def servers() -> Iterator[dict[str, Live]]:
 
 
 @pytest.fixture(scope="session")
-def reports(servers: dict[str, Live]) -> Reports:
+def truth_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A folder by tree, for the blocks that take long to compute."""
+    return {what.tree: tmp_path_factory.mktemp("truth") for what in running.SERVED.values()}
+
+
+@pytest.fixture(scope="session")
+def reports(servers: dict[str, Live], truth_folders: dict[str, Path]) -> Reports:
     """What a client script says about a served tree: {reader: {path: ...}}."""
     made: dict[tuple[str, str], dict[str, Report]] = {}
 
     def report(client: str, served: str) -> dict[str, Report]:
         if (client, served) not in made:
-            made[client, served] = running.read_all(client, served, servers[served].url)
+            made[client, served] = running.read_all(client, served, servers[served].url, truth_folders[running.SERVED[served].tree])
         return made[client, served]
 
     return report

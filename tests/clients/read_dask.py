@@ -1,4 +1,4 @@
-"""Reads every array with `dask.array.from_zarr`: `python read_dask.py URL MODULE:TREE KEY`."""
+"""Reads every array with `dask.array.from_zarr`: `python read_dask.py URL MODULE:TREE FOLDER [KEY]`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opens every group in xarray: `python read_xarray.py URL MODULE:TREE KEY`.
+"""Opens every group in xarray: `python read_xarray.py URL MODULE:TREE FOLDER [KEY]`.
 
 Undecoded, variables hold the source's bits. Decoded, booleans, integers and floats keep type and value, zeros too.
 """

@@ -29,10 +29,11 @@ class Served:
 SERVED = {
     "demo": Served("tiled_zarr.demo:tree"),
     "every_type": Served("clients.every_type:tree"),
+    "every_codec": Served("clients.every_codec:tree"),
     "bad_children": Served("clients.bad_children:tree"),
     "locked": Served("tiled_zarr.demo:tree", KEY),
 }
-SHARED = ("demo", "every_type", "locked")
+SHARED = ("demo", "every_type", "every_codec", "locked")
 """Of these the session has one server each."""
 
 
@@ -62,17 +63,20 @@ def environment(name: str) -> dict[str, str]:
     """The environment of a server of `SERVED`."""
     served = SERVED[name]
     access = {"TILED_ZARR_API_KEY": served.key} if served.key else {"TILED_ZARR_PUBLIC": "1"}
-    common = {"PYTHONPATH": str(envs.ROOT / "tests"), "TILED_ZARR_ALLOW_ORIGINS": "*", "TILED_ZARR_CACHE_BYTES": CACHE}
+    common = {"PYTHONPATH": str(envs.ROOT / "tests"), "TILED_ZARR_ALLOW_ORIGINS": "*", "TILED_ZARR_CACHE_SIZE": CACHE}
     return {"TILED_ZARR_TREE": served.tree, **common, **access}
 
 
-def read_all(client: str, served: str, url: str) -> dict[str, Report]:
-    """Run a client's script over a served tree. Raises where its environment is missing or the script fails."""
+def read_all(client: str, served: str, url: str, truth: Path) -> dict[str, Report]:
+    """Run a client's script over a served tree. Raises where its environment is missing or the script fails.
+
+    `truth` is a folder where the tree's larger blocks are kept.
+    """
     what = CLIENTS[client]
     python, tree = envs.interpreter(what.environment), SERVED[served]
     path = os.pathsep.join(str(envs.ROOT / folder) for folder in ("python", "tests"))
     env = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}
-    command = [python, HERE / what.script, url, tree.tree, tree.key]
+    command = [python, HERE / what.script, url, tree.tree, truth, *([tree.key] if tree.key else [])]
     return json.loads(run(command, env=env).splitlines()[-1])
 
 

@@ -1,4 +1,4 @@
-"""Every node of the demo tree, and every type there is, equals the source in every client, through a running server."""
+"""Every node of the demo tree, every type and every codec there is, equals the source in every client, through a running server."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from clients.conftest import Reports
 from clients.running import CLIENTS, LOCKED_READERS, SERVED
 from tiled_zarr.nodes import Array, Sparse
 
+OPEN = ("demo", "every_type", "every_codec")
 CASES = [
-    *((client, served, reader) for served in ("demo", "every_type") for client, what in CLIENTS.items() for reader in what.readers),
+    *((client, served, reader) for served in OPEN for client, what in CLIENTS.items() for reader in what.readers),
     *((client, "locked", reader) for client, readers in LOCKED_READERS.items() for reader in readers),
 ]
 FEWEST_CHUNKS = compare.INTERIOR

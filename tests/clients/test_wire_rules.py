@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -41,22 +42,18 @@ def chunk_key(format_name: str, index: tuple[int, ...]) -> str:
     return "/".join(("c", *map(str, index)))
 
 
-def quoted(path: str) -> str:
-    return str(httpx.URL(scheme="http", host="h", path=f"/{path}").raw_path, "ascii").replace("&", "%26")[1:]
-
-
 def keys(format_name: str) -> Iterator[str]:
     """Every document, and the first chunk of every array that has one."""
     for path in NODES:
-        yield from (f"/zarr/{format_name}/{quoted(path)}/{name}" for name in DOCUMENTS[format_name])
+        yield from (f"/zarr/{format_name}/{quote(path)}/{name}" for name in DOCUMENTS[format_name])
     for path, node in ARRAYS.items():
         if 0 not in node.shape:
-            yield f"/zarr/{format_name}/{quoted(path)}/{chunk_key(format_name, (0,) * len(node.shape))}"
+            yield f"/zarr/{format_name}/{quote(path)}/{chunk_key(format_name, (0,) * len(node.shape))}"
 
 
 def array_documents(http: httpx.Client, format_name: str) -> dict[str, dict[str, Any]]:
     name = {"v2": ".zarray", "v3": "zarr.json"}[format_name]
-    return {path: http.get(f"/zarr/{format_name}/{quoted(path)}/{name}").raise_for_status().json() for path in ARRAYS}
+    return {path: http.get(f"/zarr/{format_name}/{quote(path)}/{name}").raise_for_status().json() for path in ARRAYS}
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
@@ -104,7 +101,7 @@ def test_3_dimension_names_are_never_null(http: httpx.Client) -> None:
 def test_4_every_array_has_dimension_names(http: httpx.Client) -> None:
     """xarray opens any group, then; that it does is in test_every_node."""
     for path, document in array_documents(http, "v3").items():
-        attributes = http.get(f"/zarr/v2/{quoted(path)}/.zattrs").json()
+        attributes = http.get(f"/zarr/v2/{quote(path)}/.zattrs").json()
         assert attributes["_ARRAY_DIMENSIONS"] == document["dimension_names"], path
         assert len(document["dimension_names"]) == len(ARRAYS[path].shape), path
 
@@ -168,7 +165,7 @@ def test_6_absent_is_404_and_may_be_read(http: httpx.Client, paths: tuple[str, .
         assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (404, "*"), path
 
 
-@pytest.mark.parametrize("path", ["/zarr/v2/scalars/int8/0", "/zarr/v3/scalars/int8/c", "//zarr//v3///scalars/int8/c"])
+@pytest.mark.parametrize("path", ["/zarr/v2/scalars/int8/0", "/zarr/v3/scalars/int8/c", "/zarr//v3///scalars//int8/c"])
 def test_6_a_scalar_has_its_chunk(http: httpx.Client, path: str) -> None:
     assert http.get(path).status_code == 200
 
@@ -186,7 +183,7 @@ def test_7_a_tag_saves_the_body(http: httpx.Client, format_name: str) -> None:
 
 def test_7_a_tag_saves_the_work() -> None:
     with (
-        live(env={**running.environment("every_type"), "TILED_ZARR_CACHE_BYTES": "0"}) as server,
+        live(env={**running.environment("every_type"), "TILED_ZARR_CACHE_SIZE": "0"}) as server,
         httpx.Client(base_url=server.url) as http,
     ):
         tag = http.get("/zarr/v3/numbers/int8/c/0/0").headers["etag"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ READABLE = {"v2": "biufSUO", "v3": "biufO"}
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("served", ["demo", "every_type"])
 @pytest.mark.parametrize("format_name", ["v2", "v3"])
-def test_every_array_is_equal(format_name: str, served: str, servers: dict[str, Live]) -> None:
+def test_every_array_is_equal(format_name: str, served: str, servers: dict[str, Live], truth_folders: dict[str, Path]) -> None:
     tree = compare.load(running.SERVED[served].tree)
     arrays = {path: node for path, node in compare.nodes(tree) if isinstance(node, Array | Sparse)}
     jobs = {path: boxes(node) for path, node in arrays.items()}
@@ -29,7 +30,7 @@ def test_every_array_is_equal(format_name: str, served: str, servers: dict[str, 
     assert set(answers) == set(arrays)
     refused = {path for path, answer in answers.items() if "error" in answer}
     assert refused == {path for path, node in arrays.items() if not is_readable(node, format_name)}, answers
-    truth = compare.Truth()
+    truth = compare.Truth(tree, truth_folders[running.SERVED[served].tree])
     for path in set(arrays) - refused:
         for box, block in zip(jobs[path], answers[path]["blocks"], strict=True):
             assert_same(path, truth, arrays[path], box, block)
