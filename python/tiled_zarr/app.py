@@ -57,16 +57,22 @@ class Late:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Make the application if there is none yet, and pass everything on to it."""
-        if self.app is None:
-            try:
-                self.app = from_environment()
-            except SettingsError as error:
-                if scope["type"] != "lifespan":
-                    raise
-                await receive()
-                await send({"type": "lifespan.startup.failed", "message": str(error)})
-                return
-        await self.app(scope, receive, send)
+        refusal = self.make() if self.app is None else None
+        if self.app is not None:
+            await self.app(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": refusal})
+        else:
+            raise SettingsError(refusal)
+
+    def make(self) -> str | None:
+        """Make the application, or say why it cannot be."""
+        try:
+            self.app = from_environment()
+        except SettingsError as error:
+            return str(error)
+        return None
 
 
 def from_environment() -> ASGIApp:

@@ -1,0 +1,5 @@
+"""The command `tiled-zarr`."""
+
+from .commands import main
+
+__all__ = ["main"]

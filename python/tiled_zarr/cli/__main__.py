@@ -1,0 +1,6 @@
+"""`python -m tiled_zarr.cli`."""
+
+from .commands import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Commands and their options; each option becomes a setting in the environment, which worker processes inherit."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from .. import __version__
+from ..revisions import launch_nonce
+from ..settings import PREFIX, TREES, Settings, SettingsError
+from . import servers
+
+EXAMPLES = """\b
+Examples:
+  tiled-zarr serve demo
+  tiled-zarr serve directory measurements --public
+  tiled-zarr serve pyobject tiled.examples.generated:tree --api-key secret
+  tiled-zarr serve config server.yml --workers 4 --host 0.0.0.0
+"""
+
+OPTIONS = [
+    click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is every one of this machine."),
+    click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on; 0 finds a free one."),
+    click.option("--api-key", help="Key that reads the data; made at random where there is none and the data are private."),
+    click.option("--public", is_flag=True, help="Let everyone read, without a key."),
+    click.option("--allow-origins", help="Web pages that may read: origins with commas between them, or *."),
+    click.option("--codec", help="Codec of the chunks: blosc:lz4:5, blosc:zstd:3:bitshuffle, zstd:3, gzip:5, none, ..."),
+    click.option("--cache-size", help="Memory for encoded chunks, like 512MB; 0 keeps none."),
+    click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that answer."),
+    click.option("--server", default="hypercorn", show_default=True, type=click.Choice([*servers.RUNNERS]), help="What speaks HTTP."),
+]
+
+
+def common(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that every way of serving has."""
+    return functools.reduce(lambda decorated, option: option(decorated), reversed(OPTIONS), command)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Serve any tree of scientific data as Zarr v2 and v3 over HTTP."""
+
+
+@main.group(epilog=EXAMPLES)
+def serve() -> None:
+    """Serve a tree; whatever TILED_ZARR_* variables say holds, unless an option says otherwise."""
+
+
+@serve.command()
+@common
+def demo(**options: Any) -> None:
+    """Serve a tree to look at: arrays, images, tables of every kind."""
+    start({}, **options)
+
+
+@serve.command()
+@click.argument("path", type=click.Path(exists=True, file_okay=False))
+@common
+def directory(path: str, **options: Any) -> None:
+    """Serve the files in the folder PATH and below it."""
+    start({"DIRECTORY": path}, **options)
+
+
+@serve.command()
+@click.argument("spelling", metavar="MODULE:NAME")
+@common
+def pyobject(spelling: str, **options: Any) -> None:
+    """Serve the Python object MODULE:NAME, or what it returns if it can be called. The current folder is searched too."""
+    start({"TREE": spelling}, **options)
+
+
+@serve.command()
+@click.argument("path", type=click.Path(exists=True, dir_okay=False))
+@common
+def config(path: str, **options: Any) -> None:
+    """Serve what the YAML file PATH describes."""
+    start({"CONFIG": path}, **options)
+
+
+def start(tree: Mapping[str, str], *, host: str, port: int, workers: int, server: str, **options: Any) -> None:
+    """Put everything into the environment, say where the data are, and serve until the end."""
+    chosen = {name.upper(): "1" if value is True else value for name, value in options.items() if value}
+    for name in TREES:
+        os.environ.pop(PREFIX + name, None)
+    os.environ.update({PREFIX + name: value for name, value in {**tree, **chosen}.items()})
+    launch_nonce()
+    try:
+        settings = with_key(Settings.from_environment().decided())
+        servers.imported(server)
+        listener = servers.listen(host, port)
+        is_own_process = workers == 1 and server in servers.IN_PROCESS
+        application = servers.application(settings) if is_own_process else servers.APPLICATION
+        announce(settings, host, listener.getsockname()[1])
+        servers.RUNNERS[server](application, listener, workers)
+    except (SettingsError, servers.CannotServe) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def with_key(settings: Settings) -> Settings:
+    """The settings, with a random key where private data have none; workers find it in the environment."""
+    if settings.public or settings.api_key:
+        return settings
+    key = secrets.token_hex(32)
+    os.environ[f"{PREFIX}API_KEY"] = key
+    return dataclasses.replace(settings, api_key=key)
+
+
+def announce(settings: Settings, host: str, port: int) -> None:
+    """Print where to look; the key is in the address, as Jupyter does it."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared, not listened on
+    query = f"?api_key={quote(settings.api_key, safe='')}" if settings.api_key else ""
+    base = f"http://{name}:{port}"
+    click.echo(f"tiled-zarr serves {' and '.join(described(settings))}\n")
+    for label, path in (("browse", "/"), ("Zarr v2", "/zarr/v2/"), ("Zarr v3", "/zarr/v3/")):
+        click.echo(f"    {label:8} {base}{path}{query}")
+    click.echo("\nEveryone may read these data." if settings.public else "\nOnly who has the key may read these data.")
+
+
+def described(settings: Settings) -> list[str]:
+    """What the trees are, in words."""
+    return [f"{mount.source} {mount.target}".rstrip() + (f" at /{mount.path}" if mount.path else "") for mount in settings.trees]

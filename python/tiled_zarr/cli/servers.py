@@ -1,0 +1,128 @@
+"""Running an application under one of three servers, in this process or in several workers."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import click
+
+from ..settings import Settings
+
+if TYPE_CHECKING:
+    from hypercorn.config import Config
+    from starlette.types import ASGIApp
+
+APPLICATION = "tiled_zarr.app:app"
+"""What workers import."""
+BACKLOG = 1024
+MANY = 10**9
+
+Application: TypeAlias = "ASGIApp | str"
+Runner: TypeAlias = Callable[[Any, socket.socket, int], None]
+
+
+class CannotServe(Exception):
+    """The server cannot start; the text says what to do."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 becomes a free one. Raises CannotServe."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise CannotServe(f"cannot listen on {host} port {port}: {error.strerror}; choose another --port, or 0 for a free one") from error
+    return listener
+
+
+def application(settings: Settings) -> ASGIApp:
+    """The application for this very process, its directories indexed behind a progress bar."""
+    from ..app import create_app
+    from ..tree import plant
+
+    folders = [Path(mount.target) for mount in settings.trees if mount.source == "directory"]
+    if not folders:
+        tree = plant(settings)
+    else:
+        files = sum(path.is_file() for folder in folders for path in folder.rglob("*"))
+        with click.progressbar(length=files, label="Indexing files", show_pos=True, file=sys.stderr) as bar:
+            tree = plant(settings, on_file=lambda _: bar.update(1))
+    return create_app(tree.root, settings, tree.tasks)
+
+
+def run_hypercorn(served: Application, listener: socket.socket, workers: int) -> None:
+    """Serve under hypercorn, which speaks HTTP/1.1 and HTTP/2."""
+    configuration = hypercorn_config(listener)
+    if isinstance(served, str):
+        from hypercorn.run import run
+
+        configuration.application_path, configuration.workers = served, workers
+        if run(configuration):
+            raise CannotServe("a worker failed; what it said stands above")
+    else:
+        from hypercorn.asyncio import serve
+
+        asyncio.run(serve(served, configuration))  # type: ignore[arg-type] # hypercorn's types of the same messages are stricter
+
+
+def hypercorn_config(listener: socket.socket) -> Config:
+    """A configuration that leaves connections open: its default ends them after 1000 requests, HTTP/2 streams under way included."""
+    from hypercorn.config import Config
+
+    configuration = Config()
+    configuration.bind = [f"fd://{listener.detach()}"]
+    configuration.backlog = BACKLOG
+    configuration.keep_alive_max_requests = MANY
+    configuration.h2_max_concurrent_streams = 256
+    configuration.include_server_header = False
+    configuration.loglevel = "WARNING"
+    return configuration
+
+
+def run_uvicorn(served: Application, listener: socket.socket, workers: int) -> None:
+    """Serve under uvicorn, on uvloop and httptools where they are installed."""
+    uvicorn = imported("uvicorn")
+    options = {"log_level": "warning", "access_log": False, "server_header": False, "backlog": BACKLOG}
+    if isinstance(served, str):
+        uvicorn.run(served, workers=workers, **address(listener), **options)
+    else:
+        uvicorn.Server(uvicorn.Config(served, **options)).run(sockets=[listener])
+
+
+def run_granian(served: Application, listener: socket.socket, workers: int) -> None:
+    """Serve under granian, whose workers are always processes of their own."""
+    granian = imported("granian")
+    where = address(listener)
+    granian.Granian(served, where["host"], where["port"], workers=workers, interface="asgi", backlog=BACKLOG).serve()
+
+
+def address(listener: socket.socket) -> dict[str, Any]:
+    """Where a socket listened; it is closed for a server that opens its own."""
+    host, port = listener.getsockname()[:2]
+    listener.close()
+    return {"host": host, "port": port}
+
+
+def imported(name: str) -> Any:
+    """A server's package. Raises CannotServe where it is not installed."""
+    import importlib
+
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        extra = "'tiled-zarr[fast]'" if name == "uvicorn" else name
+        raise CannotServe(f"{name} is not installed: pip install {extra}, or serve with --server hypercorn") from error
+
+
+RUNNERS: Mapping[str, Runner] = {"hypercorn": run_hypercorn, "uvicorn": run_uvicorn, "granian": run_granian}
+IN_PROCESS = frozenset({"hypercorn", "uvicorn"})
+"""The servers whose single worker is this process."""
