@@ -1,0 +1,72 @@
+"""The values of any mapping, adapted: the children of a group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..nodes import Group, Node, Table, live
+from . import adapt
+
+
+class Adapted(Mapping[str, Node]):
+    """The nodes of a mapping's values, each made when it is asked for and kept as long as its value is the same object.
+
+    A value that was replaced while it was served may be replaced again: from then on its node has no revision.
+    """
+
+    def __init__(self, source: Mapping[Any, Any]) -> None:
+        self._source = source
+        self._kept: dict[str, tuple[object, Node]] = {}
+        self._replaced: set[str] = set()
+
+    def __getitem__(self, name: str) -> Node:
+        if isinstance(self._source, dict) and name not in self._source:  # a defaultdict would make a child of any name
+            raise KeyError(name)
+        value = self._source[name]
+        if name in self._replaced:
+            return as_live(adapt(value))
+        kept = self._kept.get(name) or self._kept.setdefault(name, (value, adapt(value)))
+        if kept[0] is value:
+            return kept[1]
+        self._replaced.add(name)
+        self._kept.pop(name, None)
+        return as_live(adapt(value))
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name in self._source
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._source if isinstance(name, str))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def nameless(self) -> Mapping[str, str]:
+        """The keys that cannot name a child, as text, with the reason."""
+        return {repr(name): "its name is no text" for name in self._source if not isinstance(name, str)}
+
+
+def as_live(node: Node) -> Node:
+    """The same node without a revision, and so everything below it."""
+    if isinstance(node, Group | Table):
+        return replace(node, children=_Live(node.children), revision=live)
+    return replace(node, revision=live)
+
+
+class _Live(Mapping[str, Node]):
+    def __init__(self, children: Mapping[str, Node]) -> None:
+        self._children = children
+
+    def __getitem__(self, name: str) -> Node:
+        return as_live(self._children[name])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._children
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._children)
+
+    def __len__(self) -> int:
+        return len(self._children)
