@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from stores import value
 
+from stores import value
 from tiled_zarr import Array, Group, Sparse, v2
 from tiled_zarr.encode import SourceError
 from tiled_zarr.keyspace import Config, KeySpace

@@ -1,11 +1,14 @@
 """Chunks, computed natively: gather or densify, pad, filter, compress, in one pass with the GIL released."""
 
 from collections.abc import Sequence
-from typing import Literal, final
+from typing import Any, Literal, TypeAlias, final
 
+from numpy.typing import NDArray
 from typing_extensions import Buffer
 
 __all__ = ["Codec", "Coo", "__version__", "_panic", "encode", "encode_strings"]
+
+_Items: TypeAlias = Buffer | NDArray[Any]
 
 @final
 class Codec:
@@ -26,10 +29,10 @@ class Codec:
         typesize: int = 1,
         crc32c: bool = False,
     ) -> Codec: ...
-    def encode(self, data: Buffer) -> bytes:
+    def encode(self, data: _Items) -> bytes:
         """Compress C-contiguous `data` as it is."""
 
-def encode(block: Buffer, chunk_shape: Sequence[int], codec: Codec, layout: Sequence[tuple[int, int, int]] | None = None) -> bytes:
+def encode(block: _Items, chunk_shape: Sequence[int], codec: Codec, layout: Sequence[tuple[int, int, int]] | None = None) -> bytes:
     """Gather a block into a C-order chunk, padded at its end on every axis with zero bytes, and compress it.
 
     `block` is an n-d buffer of any strides (negative and zero too); its items are opaque bytes (`a.view(f"V{a.itemsize}")`).
@@ -46,11 +49,11 @@ class Coo:
     """A row index over the entries of a sparse array, built once; boxes of it are densified in time that follows their own entries.
 
     `coords` is a C-contiguous int64 buffer of shape (ndim, nnz) in any order; `data` a contiguous buffer of nnz items whose type `dtype`
-    says in numpy's spelling (`<f8`, `|b1`, `<c16`, `<M8[ns]`, ...). Entries at one place are summed (booleans: or). `fill` is the bytes of one item.
+    says in numpy's spelling (`<f8`, `|b1`, `<c16`, `<M8[ns]`, ...). Entries at one place are summed (booleans: or). `fill` is one item's bytes.
     Raises ValueError where a coordinate lies outside the shape (naming it) or sizes disagree.
     """
 
-    def __new__(cls, coords: Buffer, data: Buffer, shape: Sequence[int], dtype: str, fill: bytes | None = None) -> Coo: ...
+    def __new__(cls, coords: _Items, data: _Items, shape: Sequence[int], dtype: str, fill: bytes | None = None) -> Coo: ...
     @property
     def nbytes(self) -> int:
         """Memory that the index holds, in bytes."""

@@ -30,12 +30,14 @@ def encode(chunk: Chunk) -> bytes:
     block = _read(node, chunk)
     if dtypes.is_string(node.dtype):
         return _native.encode_strings(_padded_strings(block, chunk.grid.chunk_shape), codec)
-    return _native.encode(block.view(f"V{block.itemsize}"), chunk.grid.chunk_shape, codec, dtypes.layout(block.dtype))
+    items = np.atleast_1d(block).view(f"V{block.itemsize}")  # PyO3 takes no buffer without axes
+    return _native.encode(items, chunk.grid.chunk_shape or (1,), codec, dtypes.layout(block.dtype))
 
 
 def _read(node: Array, chunk: Chunk) -> Block:
     region = chunk.grid.region(chunk.index)
-    block = np.asarray(node.read(region))
+    read = node.read(region)
+    block = np.asarray(read) if isinstance(read, np.ndarray) else np.array(read, dtype=node.dtype)  # numpy's a[()] is a scalar
     expected = tuple(part.stop - part.start for part in region)
     if block.shape != expected:
         raise SourceError(f"{chunk.key}: the source was asked for a block of shape {expected} and gave {block.shape}")

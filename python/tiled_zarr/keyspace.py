@@ -26,6 +26,9 @@ ENCODER = "1"
 
 Container: TypeAlias = Group | Table
 
+PENDING = GroupHeader({})
+"""Holds the place of a group among its siblings until its own children have been opened."""
+
 
 class WouldBlock(Exception):
     """Resolving a key takes a step that touches disk or network, where that was not allowed."""
@@ -216,7 +219,7 @@ class KeySpace:
         return _agreed(siblings).get(place.name) or dimensions.phony(node.shape)
 
     def _members(self, place: Place) -> Members | None:
-        """Headers of every node below a group by path, or None where they are more than configured."""
+        """Headers of every node below a group by path, siblings side by side (zarr-python relies on it); None where they are too many."""
         members: Members = {}
         waiting = deque([place])
         while waiting:
@@ -225,15 +228,14 @@ class KeySpace:
             if len(members) + len(above.node.children) > self.config.max_nodes:
                 return None
             opened = self._opened(above.node)
-            if above is not place:
-                members[_relative(above, place)] = self._group_header(above.node)
             agreed = _agreed(opened)
+            members[_relative(above, place)] = self._group_header(above.node)
             for name, node in opened.items():
                 below = _below(above, name, node)
-                if isinstance(node, Container):
-                    waiting.append(below)
-                else:
-                    members[_relative(below, place)] = self._array_header(below, agreed[name])
+                is_group = isinstance(node, Container)
+                members[_relative(below, place)] = PENDING if is_group else self._array_header(below, agreed[name])
+                waiting.extend([below] if is_group else [])
+        del members[""]
         return members
 
 
