@@ -3,7 +3,7 @@
 use crate::codec::{Codec, Tools};
 use crate::coo::Coo;
 use crate::error::Result;
-use crate::gather::{Layout, gather};
+use crate::gather::{Layout, check_fit, constant, gather};
 use crate::scratch::Scratch;
 use crate::shape::nbytes;
 use crate::view::View;
@@ -35,21 +35,47 @@ pub fn encode_block<'a>(
     workspace: &'a mut Workspace,
 ) -> Result<&'a [u8]> {
     let Workspace { chunk, tools } = workspace;
-    let chunk = chunk.take(nbytes(chunk_shape, layout.itemsize())?)?;
+    let nbytes = nbytes(chunk_shape, layout.itemsize())?;
+    if let Some(item) = constant_chunk(block, chunk_shape, layout)?
+        && let Some(n) = codec.encode_repeated(&item, nbytes, tools)?
+    {
+        return Ok(tools.body(n));
+    }
+    let chunk = chunk.take(nbytes)?;
     gather(block, chunk_shape, layout, chunk)?;
-    codec.encode(chunk, tools)
+    let n = codec.encode(chunk, tools)?;
+    Ok(tools.body(n))
+}
+
+/// The item that the whole chunk consists of, if there is one.
+fn constant_chunk(block: &View, chunk_shape: &[usize], layout: &Layout) -> Result<Option<Vec<u8>>> {
+    check_fit(block, chunk_shape)?;
+    let Some(source) = constant(block) else { return Ok(None) };
+    let mut item = vec![0; layout.itemsize()];
+    gather(&View::new(source, 0, &[], &[], source.len())?, &[], layout, &mut item)?;
+    let is_zero = item.iter().all(|&byte| byte == 0);
+    Ok((!item.is_empty() && (is_zero || block.shape() == chunk_shape)).then_some(item))
 }
 
 /// Densify the box of `chunk_shape` at `start` and compress it.
 pub fn encode_box<'a>(coo: &Coo, start: &[usize], chunk_shape: &[usize], codec: &Codec, workspace: &'a mut Workspace) -> Result<&'a [u8]> {
     let Workspace { chunk, tools } = workspace;
-    let chunk = chunk.take(nbytes(chunk_shape, coo.itemsize())?)?;
-    coo.densify(start, chunk_shape, chunk)?;
-    codec.encode(chunk, tools)
+    let nbytes = nbytes(chunk_shape, coo.itemsize())?;
+    let cut = coo.cut(start, chunk_shape)?;
+    if let Some(item) = cut.constant()
+        && let Some(n) = codec.encode_repeated(&item, nbytes, tools)?
+    {
+        return Ok(tools.body(n));
+    }
+    let chunk = chunk.take(nbytes)?;
+    cut.densify(chunk)?;
+    let n = codec.encode(chunk, tools)?;
+    Ok(tools.body(n))
 }
 
 /// Compress bytes as they are.
 pub fn encode_bytes<'a>(data: &[u8], codec: &Codec, workspace: &'a mut Workspace) -> Result<&'a [u8]> {
     nbytes(&[data.len()], 1)?;
-    codec.encode(data, &mut workspace.tools)
+    let n = codec.encode(data, &mut workspace.tools)?;
+    Ok(workspace.tools.body(n))
 }

@@ -16,6 +16,11 @@ impl Scratch {
         Ok(&mut self.0[..len])
     }
 
+    /// The first `len` bytes of what was taken.
+    pub fn written(&self, len: usize) -> &[u8] {
+        &self.0[..len]
+    }
+
     /// Give the memory back if it is more than `limit` bytes.
     pub fn trim(&mut self, limit: usize) {
         if self.0.capacity() > limit {

@@ -35,7 +35,13 @@ impl Buffer {
         if !self.0.is_c_contiguous() {
             return Err(PyValueError::new_err("buffer is not C-contiguous: copy it first, as in numpy.ascontiguousarray(a)"));
         }
-        self.contiguous()
+        let n = self.0.len_bytes();
+        if n == 0 {
+            return Ok(&[]);
+        }
+        let first = self.0.buf_ptr().cast::<u8>().cast_const();
+        // SAFETY: a contiguous buffer is `len_bytes` readable bytes from `buf_ptr` on while it is held, which `self` does.
+        Ok(unsafe { std::slice::from_raw_parts(first, n) })
     }
 
     /// The items of a C-contiguous buffer of int64.
@@ -48,17 +54,6 @@ impl Buffer {
             ([], items, []) if is_int64 => Ok(items),
             _ => Err(PyTypeError::new_err("expected an aligned buffer of native int64, as in coords.astype(numpy.int64)")),
         }
-    }
-
-    /// All bytes of a buffer that is known to be contiguous.
-    fn contiguous(&self) -> PyResult<&[u8]> {
-        let n = self.0.len_bytes();
-        if n == 0 {
-            return Ok(&[]);
-        }
-        let first = self.0.buf_ptr().cast::<u8>().cast_const();
-        // SAFETY: a contiguous buffer is `len_bytes` readable bytes from `buf_ptr` on while it is held, which `self` does.
-        Ok(unsafe { std::slice::from_raw_parts(first, n) })
     }
 }
 

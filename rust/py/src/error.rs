@@ -17,7 +17,7 @@ pub fn exception(error: Error) -> PyErr {
     }
 }
 
-/// Run `work` without the GIL; a panic becomes a RuntimeError, because pyo3's own PanicException passes every `except Exception`.
+/// Run `work` without the GIL; a panic becomes a `RuntimeError`, because pyo3's own `PanicException` passes every `except Exception`.
 ///
 /// What `work` borrows mutably must not be used after a panic.
 pub fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> tiled_zarr_core::Result<T> + Send) -> PyResult<T> {

@@ -1,4 +1,5 @@
 //! `tiled_zarr._native`: tiled-zarr-core for Python, and nothing of its own.
+#![allow(clippy::needless_pass_by_value, reason = "arguments of Python functions are made for the call")]
 
 mod buffer;
 mod codec;

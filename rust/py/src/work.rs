@@ -16,7 +16,7 @@ thread_local! {
 /// The bytes that `encode` makes in the thread's workspace without the GIL, as one exact-size object.
 ///
 /// The workspace is taken out of its place meanwhile: a call within this call makes one of its own, and a panic throws it away.
-pub fn encoded<'py>(py: Python<'py>, encode: impl FnOnce(&mut Workspace) -> Result<&[u8]> + Send) -> PyResult<Bound<'py, PyBytes>> {
+pub fn encoded(py: Python<'_>, encode: impl FnOnce(&mut Workspace) -> Result<&[u8]> + Send) -> PyResult<Bound<'_, PyBytes>> {
     malloc::tune();
     let mut workspace = WORKSPACE.take().unwrap_or_default();
     let body = detached(py, || encode(&mut workspace))?;

@@ -11,7 +11,7 @@ const GROUP: usize = 8;
 pub fn bitshuffle(typesize: usize, source: &[u8], target: &mut [u8], planes: &mut [u8]) {
     let n = source.len() / typesize;
     let whole = n * typesize;
-    if n % GROUP != 0 || n == 0 {
+    if !n.is_multiple_of(GROUP) || n == 0 {
         target.copy_from_slice(source);
         return;
     }

@@ -3,10 +3,13 @@
 //! Written here and not by c-blosc: a chunk is a header, offsets and one stream a block, and so the scratch memory, the
 //! contexts and the choice per chunk are ours; c-blosc 2 writes chunks that browsers decode to wrong bytes.
 
+mod writer;
+
 use std::ops::RangeInclusive;
 
 use ::lz4::block::CompressionMode;
 
+use self::writer::{Header, Writer, flag};
 use super::bitshuffle::bitshuffle;
 use super::shuffle::shuffle;
 use super::{Engines, deflate, lz4, zstd};
@@ -40,22 +43,14 @@ pub enum Shuffle {
 /// Levels of Blosc; 0 stores.
 pub const LEVELS: RangeInclusive<i32> = 0..=9;
 
-/// Bytes of the header.
-const HEADER: usize = 16;
-/// Bytes of an offset of a block, and of the length of its stream.
-const WORD: usize = 4;
 /// Inputs below this are stored, as c-blosc does: the overhead eats the gain.
 const MIN_NBYTES: usize = 128;
 /// The largest item that the header can tell.
 const MAX_TYPESIZE: usize = 255;
-
-mod flag {
-    pub const SHUFFLE: u8 = 0x01;
-    pub const STORED: u8 = 0x02;
-    pub const BITSHUFFLE: u8 = 0x04;
-    /// One stream a block, never one a byte plane: the only reading on which all decoders agree.
-    pub const DONT_SPLIT: u8 = 0x10;
-}
+/// Bytes of a block: larger ones compress better, and this one and its shuffled twin still fit into the second-level cache.
+const BLOCKSIZE: usize = 256 << 10;
+/// The same where all items are equal: one block is compressed and its stream repeated.
+const REPEATED_BLOCKSIZE: usize = 16 << 10;
 
 /// The parameters of a Blosc chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +62,9 @@ pub struct Blosc {
 }
 
 /// Most bytes that a chunk of `nbytes` takes.
+#[must_use]
 pub fn bound(nbytes: usize) -> usize {
-    HEADER + nbytes
+    writer::HEADER + nbytes
 }
 
 impl Blosc {
@@ -87,59 +83,71 @@ impl Blosc {
     /// Write one chunk to the start of `out`, which has `bound(data.len())` bytes or more, and say how long it is.
     ///
     /// Bytes that are no whole number of items are not shuffled: decoders disagree about the last, broken item.
-    pub(crate) fn encode(&self, data: &[u8], out: &mut [u8], engines: &mut Engines) -> Result<usize> {
-        if data.len() % usize::from(self.typesize) != 0 {
-            return Self { shuffle: Shuffle::None, typesize: 1, ..*self }.encode(data, out, engines);
+    pub(crate) fn encode(self, data: &[u8], out: &mut [u8], engines: &mut Engines) -> Result<usize> {
+        if !data.len().is_multiple_of(usize::from(self.typesize)) {
+            return Self { typesize: 1, ..self.without_shuffle() }.encode(data, out, engines);
         }
-        let out = &mut out[..bound(data.len())];
-        if data.len() >= MIN_NBYTES && self.level > 0 {
-            let blocksize = self.blocksize(data.len());
-            if let Some(n) = self.compress(data, blocksize, out, engines)? {
-                self.write_header(self.flags(), data.len(), blocksize, n, out);
-                return Ok(n);
+        let compressed = if self.compresses(data.len()) { self.compress(data, out, engines)? } else { None };
+        Ok(compressed.unwrap_or_else(|| writer::store(self.header(), data, out)))
+    }
+
+    /// The same for `nbytes` that repeat the bytes `item`; `None` where the chunk would be no shorter than they are.
+    pub(crate) fn encode_repeated(self, item: &[u8], nbytes: usize, out: &mut [u8], engines: &mut Engines) -> Result<Option<usize>> {
+        if !self.compresses(nbytes) {
+            return Ok(None);
+        }
+        let plain = self.without_shuffle();
+        let blocksize = blocksize(REPEATED_BLOCKSIZE, item.len(), nbytes);
+        let mut writer = Writer::new(plain.header(), nbytes, blocksize, out);
+        let Engines { blocks: [block, _], zstd, deflate } = engines;
+        let block = block.take(blocksize)?;
+        block.chunks_exact_mut(item.len()).for_each(|to| to.copy_from_slice(item));
+        let (whole, rest) = (nbytes / blocksize, nbytes % blocksize);
+        let fits = writer.push(block, |out| plain.stream(block, out, zstd, deflate))
+            && (1..whole).all(|_| writer.repeat())
+            && (rest == 0 || writer.push(&block[..rest], |out| plain.stream(&block[..rest], out, zstd, deflate)));
+        Ok(if fits { writer.finish() } else { None })
+    }
+
+    /// Whether there is anything to gain.
+    fn compresses(self, nbytes: usize) -> bool {
+        nbytes >= MIN_NBYTES && self.level > 0
+    }
+
+    fn without_shuffle(self) -> Self {
+        Self { shuffle: Shuffle::None, ..self }
+    }
+
+    /// Write a chunk of compressed blocks; `None` where it would be no shorter than the data.
+    fn compress(self, data: &[u8], out: &mut [u8], engines: &mut Engines) -> Result<Option<usize>> {
+        // Whole groups of 8 items, so that only the last block can escape the bit shuffle.
+        let blocksize = blocksize(BLOCKSIZE, 8 * usize::from(self.typesize), data.len());
+        let mut writer = Writer::new(self.header(), data.len(), blocksize, out);
+        let Engines { blocks, zstd, deflate } = engines;
+        for block in data.chunks(blocksize) {
+            let filtered = self.filter(block, blocks)?;
+            if !writer.push(filtered, |out| self.stream(filtered, out, zstd, deflate)) {
+                return Ok(None);
             }
         }
-        let n = out.len();
-        out[HEADER..].copy_from_slice(data);
-        self.write_header(self.flags() | flag::STORED, data.len(), data.len().max(1), n, out);
-        Ok(n)
+        Ok(writer.finish())
     }
 
-    /// Write offsets and streams and say where they end; `None` where that would be no shorter than the data.
-    fn compress(&self, data: &[u8], blocksize: usize, out: &mut [u8], engines: &mut Engines) -> Result<Option<usize>> {
-        let mut end = HEADER + WORD * data.len().div_ceil(blocksize);
-        for (i, block) in data.chunks(blocksize).enumerate() {
-            let Some(room) = out.len().checked_sub(end + WORD).filter(|&room| room > 0) else { return Ok(None) };
-            write_word(out, HEADER + WORD * i, end);
-            let filtered = self.filter(block, &mut engines.blocks)?;
-            let stream = &mut out[end + WORD..];
-            let room = room.min(block.len() - 1);
-            let n = match self.stream(filtered, &mut stream[..room], &mut engines.zstd, &mut engines.deflate) {
-                Some(n) => n,
-                None if stream.len() >= block.len() => {
-                    stream[..block.len()].copy_from_slice(filtered);
-                    block.len()
-                }
-                None => return Ok(None),
-            };
-            write_word(out, end, n);
-            end += WORD + n;
+    fn filter<'a>(self, block: &'a [u8], [target, planes]: &'a mut [Scratch; 2]) -> Result<&'a [u8]> {
+        if self.shuffle == Shuffle::None {
+            return Ok(block);
         }
-        Ok((end < out.len()).then_some(end))
-    }
-
-    fn filter<'a>(&self, block: &'a [u8], [target, planes]: &'a mut [Scratch; 2]) -> Result<&'a [u8]> {
         let typesize = usize::from(self.typesize);
+        let target = target.take(block.len())?;
         match self.shuffle {
-            Shuffle::None => return Ok(block),
-            Shuffle::Byte => shuffle(typesize, block, target.take(block.len())?),
-            Shuffle::Bit => bitshuffle(typesize, block, target.take(block.len())?, planes.take(block.len())?),
+            Shuffle::Bit => bitshuffle(typesize, block, target, planes.take(block.len())?),
+            _ => shuffle(typesize, block, target),
         }
-        Ok(target.take(block.len())?)
+        Ok(target)
     }
 
     /// Compress a block into `out` and say how long it is; `None` where it does not fit. Levels mean what they mean in c-blosc.
-    fn stream(&self, block: &[u8], out: &mut [u8], zstd: &mut zstd::Encoder, deflate: &mut deflate::Encoder) -> Option<usize> {
+    fn stream(self, block: &[u8], out: &mut [u8], zstd: &mut zstd::Encoder, deflate: &mut deflate::Encoder) -> Option<usize> {
         match self.cname {
             Cname::Lz4 => lz4::block(CompressionMode::FAST(10 - self.level), block, out),
             Cname::Lz4hc => lz4::block(CompressionMode::HIGHCOMPRESSION(self.level), block, out),
@@ -149,7 +157,7 @@ impl Blosc {
     }
 
     /// The Zstandard level that c-blosc takes for a Blosc level.
-    fn zstd_level(&self) -> i32 {
+    fn zstd_level(self) -> i32 {
         let max = *zstd::levels().end();
         match self.level {
             9 => max,
@@ -158,17 +166,7 @@ impl Blosc {
         }
     }
 
-    /// Bytes of a block: whole groups of 8 items, so that only the last block can escape the bit shuffle.
-    fn blocksize(&self, nbytes: usize) -> usize {
-        let group = 8 * usize::from(self.typesize);
-        let target: usize = match self.cname {
-            Cname::Lz4 | Cname::Lz4hc => 64 << 10,
-            Cname::Zlib | Cname::Zstd => 256 << 10,
-        };
-        nbytes.min(target / group * group)
-    }
-
-    fn flags(&self) -> u8 {
+    fn header(self) -> Header {
         let shuffle = match self.shuffle {
             Shuffle::None => 0,
             Shuffle::Byte => flag::SHUFFLE,
@@ -179,21 +177,11 @@ impl Blosc {
             Cname::Zlib => 3,
             Cname::Zstd => 4,
         };
-        shuffle | flag::DONT_SPLIT | format << 5
-    }
-
-    fn write_header(&self, flags: u8, nbytes: usize, blocksize: usize, cbytes: usize, out: &mut [u8]) {
-        const VERSION: u8 = 2;
-        const STREAM_VERSION: u8 = 1;
-        out[..4].copy_from_slice(&[VERSION, STREAM_VERSION, flags, self.typesize]);
-        write_word(out, 4, nbytes);
-        write_word(out, 8, blocksize);
-        write_word(out, 12, cbytes);
+        Header { flags: shuffle | flag::DONT_SPLIT | format << 5, typesize: self.typesize }
     }
 }
 
-/// Write a number in the four bytes at `at`, little endian.
-fn write_word(out: &mut [u8], at: usize, value: usize) {
-    let value = u32::try_from(value).expect("sizes are bounded by MAX_NBYTES");
-    out[at..at + WORD].copy_from_slice(&value.to_le_bytes());
+/// Bytes of a block of about `target` that holds whole groups of so many bytes, and no more than the data.
+fn blocksize(target: usize, group: usize, nbytes: usize) -> usize {
+    (target / group).max(1).saturating_mul(group).min(nbytes)
 }

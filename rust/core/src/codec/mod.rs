@@ -75,8 +75,8 @@ impl Codec {
         Self { crc32c, ..self }
     }
 
-    /// Compress `data` into memory of `tools`, which stays valid until the next call.
-    pub(crate) fn encode<'a>(&self, data: &[u8], tools: &'a mut Tools) -> Result<&'a [u8]> {
+    /// Compress `data` into the body of `tools` and say how long it is.
+    pub(crate) fn encode(&self, data: &[u8], tools: &mut Tools) -> Result<usize> {
         let Tools { body, engines } = tools;
         let body = body.take(self.bound(data.len()) + CHECKSUM)?;
         let n = match &self.compressor {
@@ -90,12 +90,25 @@ impl Codec {
                 data.len()
             }
         };
+        Ok(self.seal(n, body))
+    }
+
+    /// The same for `nbytes` that repeat the bytes `item`, where that is cheaper than to write them down; else `None`.
+    pub(crate) fn encode_repeated(&self, item: &[u8], nbytes: usize, tools: &mut Tools) -> Result<Option<usize>> {
+        let Compressor::Blosc(blosc) = &self.compressor else { return Ok(None) };
+        let body = tools.body.take(self.bound(nbytes) + CHECKSUM)?;
+        let written = blosc.encode_repeated(item, nbytes, body, &mut tools.engines)?;
+        Ok(written.map(|n| self.seal(n, body)))
+    }
+
+    /// Let the checksum follow the first `n` bytes if it is asked for, and say how many bytes there are then.
+    fn seal(&self, n: usize, body: &mut [u8]) -> usize {
         if !self.crc32c {
-            return Ok(&body[..n]);
+            return n;
         }
         let checksum = crc32c::crc32c(&body[..n]);
         body[n..n + CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
-        Ok(&body[..n + CHECKSUM])
+        n + CHECKSUM
     }
 
     /// Most bytes that the compressor makes of `nbytes`.
@@ -137,6 +150,11 @@ pub(crate) struct Engines {
 }
 
 impl Tools {
+    /// The first `n` bytes of what was written last.
+    pub(crate) fn body(&self, n: usize) -> &[u8] {
+        self.body.written(n)
+    }
+
     /// Give back every piece of memory above `limit` bytes.
     pub(crate) fn trim(&mut self, limit: usize) {
         self.body.trim(limit);

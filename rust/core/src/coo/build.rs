@@ -28,7 +28,7 @@ pub fn coo(coords: &[i64], data: &[u8], shape: &[usize], dtype: &Dtype, fill: Op
 /// The number of entries. Refused where coordinates, items, shape and fill do not go together.
 fn check_sizes(coords: &[i64], data: &[u8], shape: &[usize], dtype: &Dtype, fill: Option<&[u8]>) -> Result<usize> {
     let itemsize = dtype.itemsize();
-    if itemsize == 0 || data.len() % itemsize != 0 {
+    if itemsize == 0 || !data.len().is_multiple_of(itemsize) {
         return Err(Error::invalid(format!("data of {} bytes: expected items of {itemsize} bytes", data.len())));
     }
     let nnz = data.len() / itemsize;

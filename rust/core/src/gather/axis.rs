@@ -19,7 +19,7 @@ pub struct Axis {
 impl Axis {
     /// All axes of a block and its chunk, whose items have `itemsize` bytes.
     pub fn all(block: &View, chunk_shape: &[usize], itemsize: usize) -> Result<Vec<Self>> {
-        super::check(block, chunk_shape)?;
+        super::check_fit(block, chunk_shape)?;
         crate::shape::nbytes(chunk_shape, itemsize)?;
         let mut pitch = itemsize;
         let mut axes = Vec::with_capacity(chunk_shape.len());

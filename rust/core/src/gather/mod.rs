@@ -1,11 +1,13 @@
 //! Any strided block, copied into a chunk in C order, padded at the end of every axis with zero bytes.
 
 mod axis;
+mod constant;
 mod copy;
 mod layout;
 mod swap;
 
 pub(crate) use axis::{Axis, walk};
+pub(crate) use constant::constant;
 pub use layout::{Layout, Run};
 pub(crate) use swap::units as swap_units;
 
@@ -38,7 +40,7 @@ pub fn gather(block: &View, chunk_shape: &[usize], layout: &Layout, out: &mut [u
 }
 
 /// Refuse a block that does not fit into its chunk.
-fn check(block: &View, chunk_shape: &[usize]) -> Result<()> {
+pub(crate) fn check_fit(block: &View, chunk_shape: &[usize]) -> Result<()> {
     let shape = block.shape();
     if shape.len() != chunk_shape.len() {
         return Err(Error::invalid(format!("block has {} axes, chunk has {}", shape.len(), chunk_shape.len())));

@@ -1,0 +1,138 @@
+//! A box of a sparse array.
+
+use std::ops::Range;
+
+use super::Coo;
+use crate::error::{Error, Result};
+use crate::gather::{Axis, Layout, gather, walk};
+use crate::shape::nbytes;
+use crate::view::View;
+
+/// Entries of one row: which they are, and the byte of the chunk that the row's first column would go to.
+#[derive(Debug)]
+struct Segment {
+    entries: Range<usize>,
+    target: usize,
+}
+
+/// A box of a sparse array, its entries found.
+#[derive(Debug)]
+pub struct Cut<'a> {
+    coo: &'a Coo,
+    chunk_shape: &'a [usize],
+    /// Elements of the box inside the array, along each axis.
+    inside: Vec<usize>,
+    /// The columns of the box inside the array.
+    columns: Range<usize>,
+    segments: Vec<Segment>,
+}
+
+impl<'a> Cut<'a> {
+    pub(super) fn new(coo: &'a Coo, start: &[usize], chunk_shape: &'a [usize]) -> Result<Self> {
+        let ndim = coo.shape.len();
+        if start.len() != ndim || chunk_shape.len() != ndim {
+            return Err(Error::invalid(format!("array has {ndim} axes, start has {}, chunk has {}", start.len(), chunk_shape.len())));
+        }
+        nbytes(chunk_shape, coo.itemsize)?;
+        let inside: Vec<usize> = (0..ndim).map(|i| coo.shape[i].saturating_sub(start[i]).min(chunk_shape[i])).collect();
+        let columns = match (start.last(), inside.last()) {
+            (Some(&first), Some(&n)) => first..first.saturating_add(n),
+            _ => 0..1,
+        };
+        let mut cut = Self { coo, chunk_shape, inside, columns, segments: Vec::new() };
+        if !cut.inside.contains(&0) {
+            cut.segments = cut.find(start);
+        }
+        Ok(cut)
+    }
+
+    /// The bytes of the item that the whole box consists of, where the array has no entries there.
+    pub(crate) fn constant(&self) -> Option<Vec<u8>> {
+        let item = self.coo.fill.clone().unwrap_or_else(|| vec![0; self.coo.itemsize]);
+        let is_whole = self.inside == self.chunk_shape || item.iter().all(|&byte| byte == 0);
+        (self.segments.is_empty() && is_whole).then_some(item)
+    }
+
+    /// Fill `out`, which has exactly the box's size; what lies beyond the array's edge becomes zero bytes.
+    pub fn densify(&self, out: &mut [u8]) -> Result<()> {
+        self.background(out)?;
+        match self.coo.itemsize {
+            1 => self.scatter::<1>(out),
+            2 => self.scatter::<2>(out),
+            4 => self.scatter::<4>(out),
+            8 => self.scatter::<8>(out),
+            16 => self.scatter::<16>(out),
+            _ => self.scatter::<0>(out),
+        }
+        Ok(())
+    }
+
+    /// The box without its entries.
+    fn background(&self, out: &mut [u8]) -> Result<()> {
+        let Some(fill) = &self.coo.fill else {
+            out.fill(0);
+            return Ok(());
+        };
+        let strides = vec![0; self.inside.len()];
+        let everywhere = View::new(fill, 0, &self.inside, &strides, self.coo.itemsize)?;
+        gather(&everywhere, self.chunk_shape, &Layout::Whole(self.coo.itemsize), out)
+    }
+
+    /// Put the entries into `out`. `N` is the size of an item where it is common, so that copying one is one move, or else 0.
+    fn scatter<const N: usize>(&self, out: &mut [u8]) {
+        let itemsize = if N > 0 { N } else { self.coo.itemsize };
+        for Segment { entries, target } in &self.segments {
+            let items = self.coo.data[entries.start * itemsize..].chunks_exact(itemsize);
+            let row = &mut out[*target..];
+            for (column, item) in self.coo.columns[entries.clone()].iter().zip(items) {
+                row[(column - self.columns.start) * itemsize..][..itemsize].copy_from_slice(item);
+            }
+        }
+    }
+
+    /// The entries of every row of the box that has any.
+    fn find(&self, start: &[usize]) -> Vec<Segment> {
+        let (planes, first_row, rows_a_plane, row_nbytes) = self.planes(start);
+        let rows = &self.coo.rows;
+        let mut segments = Vec::new();
+        walk(&planes, first_row.cast_signed(), 0, &mut |first_row, target| {
+            let first_row = first_row.cast_unsigned();
+            let begin = rows.partition_point(|&row| row < first_row);
+            let inside = rows[begin..].iter().map(|row| row - first_row).take_while(|&row| row < rows_a_plane);
+            for (i, row) in inside.enumerate() {
+                let entries = self.entries(begin + i);
+                if !entries.is_empty() {
+                    segments.push(Segment { entries, target: target + row * row_nbytes });
+                }
+            }
+        });
+        segments
+    }
+
+    /// Those entries of the `i`th row that lie within the columns of the box.
+    fn entries(&self, i: usize) -> Range<usize> {
+        let row = self.coo.starts[i]..self.coo.starts[i + 1];
+        let columns = &self.coo.columns[row.clone()];
+        let begin = columns.partition_point(|&column| column < self.columns.start);
+        let n = columns[begin..].partition_point(|&column| column < self.columns.end);
+        row.start + begin..row.start + begin + n
+    }
+
+    /// The box as planes of consecutive rows: the axes over the planes (their strides count rows), the first row, the rows of a
+    /// plane, and the bytes of a row of the chunk.
+    fn planes(&self, start: &[usize]) -> (Vec<Axis>, usize, usize, usize) {
+        let row_nbytes = self.chunk_shape.last().map_or(self.coo.itemsize, |n| n * self.coo.itemsize);
+        let (mut rows, mut pitch, mut first_row) = (1, row_nbytes, 0);
+        let mut axes = Vec::new();
+        for i in (0..start.len().saturating_sub(1)).rev() {
+            let full = self.chunk_shape[i];
+            axes.push(Axis { len: self.inside[i], full, stride: rows, pitch });
+            first_row += start[i] * rows.cast_unsigned();
+            rows *= self.coo.shape[i].cast_signed();
+            pitch *= full;
+        }
+        let rows_a_plane = if axes.is_empty() { 1 } else { axes.remove(0).len };
+        axes.reverse();
+        (axes, first_row, rows_a_plane, row_nbytes)
+    }
+}
