@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from demo.truth import leaves, read
 from tiled_zarr.demo.noise import hashed, octaves, plane
 from tiled_zarr.demo.scene import picture
+from tiled_zarr.demo.spots import Lattice
 from tiled_zarr.demo.view import View, over
 
 SIZES = (50, 300, 1000, 10_000, 100_000)
-LARGEST = 300
+LARGEST = 150
 
 
 def spans(size: int) -> st.SearchStrategy[range]:
@@ -83,6 +84,11 @@ def test_the_sparse_image_holds_the_lights_of_the_picture():
     assert 0.02 < data.size / 10_000 < 0.2
     whole = picture(range(100), range(100), 100).astype("f8")
     np.testing.assert_array_equal(read(node), np.where(whole > 0.62, whole, 0))
+
+
+def test_spots_that_would_leave_their_cell_are_refused():
+    with pytest.raises(ValueError, match="leave their cell"):
+        Lattice(seed=0, frequency=1.0, smallest=0.1, largest=0.3, least=0.5, reach=1.2)
 
 
 def naive_plane(seed: int, v: float, u: float, frequency: tuple[float, float]) -> float:

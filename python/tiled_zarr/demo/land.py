@@ -11,6 +11,8 @@ from .view import Floats, Plane, View, cover, over
 
 GROUND = 180
 BRANCHES, TWIGS, NEEDLES = 11, 7, 6
+WIDTH = 0.2
+"""Half the width of a spruce at its foot, in its heights."""
 SETTLED = 0.001
 """The detail in which the ground under a tree is known: the same at every size of the picture, so that trees stay where they are."""
 
@@ -58,7 +60,7 @@ class Wood:
         if view.v.max() < skyline.min() - self.height - view.pixel:
             return
         hidden = np.maximum(cover(view.v[:, None] - skyline, view.pixel), self.trees(view))
-        bark = Texture(seed=self.hill.seed + GROUND, frequency=(40.0, 60.0), roughness=0.7).over(view)
+        bark = Texture(seed=self.hill.seed + GROUND, frequency=(40.0, 60.0), roughness=0.7, deepest=7).over(view)
         colour = np.float32(self.hill.rock) * (1 + bark)
         over(canvas, hidden, colour)
 
@@ -72,9 +74,10 @@ class Wood:
         tops = self.hill.skyline(stems, SETTLED) - 0.85 * talls
         for neighbour in (-1, 0, 1):
             tree = cell - cell[0] + 1 + neighbour
-            top, tall = tops[tree], talls[tree]
-            if top.min() < view.v.max() and view.v.min() < (top + tall).max():
-                np.maximum(hidden, spruce(view, np.abs(view.u - stems[tree]), top, tall), out=hidden)
+            top, tall, aside = tops[tree], talls[tree], np.abs(view.u - stems[tree])
+            near = (top < view.v.max()) & (view.v.min() < top + tall) & (aside < WIDTH * tall + view.pixel)
+            if near.any():
+                hidden[:, near] = np.maximum(hidden[:, near], spruce(view, aside[near], top[near], tall[near]))
         return hidden
 
     def stature(self, u: Floats) -> Floats:
@@ -90,8 +93,10 @@ def spruce(view: View, aside: Floats, top: Floats, tall: Floats) -> Plane:
     twig = tooth(down * (BRANCHES * TWIGS) + out * 40)
     needle = tooth(down * (BRANCHES * TWIGS * NEEDLES) - out * 200)
     ragged = np.float32(0.45) + np.float32(0.35) * branch + np.float32(0.14) * twig + np.float32(0.06) * needle
-    inside = down * np.maximum(np.float32(0.2) * ragged, np.float32(0.012)) - out
-    return np.where((down > 0) & (down < 1), cover(inside * tall, view.pixel), np.float32(0))
+    inside = down * np.maximum(np.float32(WIDTH) * ragged, np.float32(0.012)) - out
+    hidden: Plane = np.clip(inside * (tall / view.pixel).astype(np.float32) + np.float32(0.5), 0, 1)
+    hidden *= (down > 0) & (down < 1)
+    return hidden
 
 
 def tooth(phase: Plane) -> Plane:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .land import Chain, Wood
-from .noise import Texture, line
+from .noise import Texture, descending, lines
 from .sky import sky
 from .view import Floats, Plane, View
 
@@ -23,7 +23,7 @@ SHORE = 0.76
 FORESHORTENED = 3.2
 """How much lower things look in the water than above it."""
 RIPPLES = 220
-WAVES = Texture(seed=236, frequency=(70.0, 9.0), roughness=0.6)
+WAVES = Texture(seed=236, frequency=(70.0, 9.0), roughness=0.6, deepest=9)
 TILE = (256, 512)
 """Rows and columns computed at a time: what is in work stays in the processor's cache, however large the picture."""
 
@@ -61,11 +61,19 @@ def picture(rows: range, columns: range, size: int, night: Night = USUAL) -> Pla
             if rows[top] < shore < rows[stop - 1] + 1:
                 stop = shore - rows[0]
             view = View(middles(rows[top:stop], size), u, 1 / size)
-            canvas = land(view, skylines, night) if rows[top] < shore else lake(view, skylines, night)
-            NEAR.paint(canvas, view, skylines.near)
-            out[top:stop, left : left + TILE[1]] = np.clip(canvas, 0, 1)
+            out[top:stop, left : left + TILE[1]] = landscape(view, skylines, night, is_lake=rows[top] >= shore)
             top = stop
     return out
+
+
+def landscape(view: View, skylines: Skylines, night: Night, *, is_lake: bool) -> Plane:
+    """Land or lake, and before it the near wood; what the near hill hides entirely is not painted."""
+    if view.v.min() > skylines.near.max() + view.pixel:
+        canvas = np.zeros(view.shape, np.float32)
+    else:
+        canvas = (lake if is_lake else land)(view, skylines, night)
+    NEAR.paint(canvas, view, skylines.near)
+    return np.clip(canvas, 0, 1, out=canvas)
 
 
 def middles(pixels: range, size: int) -> Floats:
@@ -92,11 +100,8 @@ def land(view: View, skylines: Skylines, night: Night, *, clear: bool = True) ->
 def lake(view: View, skylines: Skylines, night: Night) -> Plane:
     """The land upside down, darker, broken by long low waves."""
     below = view.v - SHORE
-    ripple, strength = np.zeros_like(below), 1.0
-    for k in range(9):
-        ripple += strength * (line(RIPPLES + k, view.v / (0.02 + 0.5 * below), 6.0 * 2**k) - 0.5)
-        strength *= 0.6
-    mirrored = SHORE - below * (FORESHORTENED + 0.5 * ripple)
+    ripple = descending(lines(RIPPLES, view.v / (0.02 + 0.5 * below), [6.0 * 2**k for k in range(9)]), 0.6) - 0.5
+    mirrored = SHORE - below * (FORESHORTENED + 1.3 * ripple)
     canvas = land(replace(view, v=mirrored, pixel=view.pixel * FORESHORTENED), skylines, night, clear=False) * np.float32(0.8)
     waves = WAVES.over(view)
     return canvas + waves * (np.float32(0.04) + np.float32(0.35) * canvas)

@@ -17,6 +17,8 @@ DUST = Texture(seed=332, frequency=(9.0, 9.0), roughness=0.85, lit=True)
 STARS, CRATERS = 100, 364
 STAR = 0.0022
 """How far the light of the largest stars reaches."""
+CROWDED = 0.2
+"""No stars are drawn larger than this, in cells of their lattice."""
 
 
 def sky(view: View, moon: tuple[float, float], *, clear: bool) -> Plane:
@@ -36,10 +38,12 @@ def sky(view: View, moon: tuple[float, float], *, clear: bool) -> Plane:
 
 def add_stars(canvas: Plane, view: View) -> None:
     """Add stars: the closer one looks, the more there are."""
-    for k in range(min(octaves(40.0, 8 * view.pixel), 7)):
-        bare = STAR * 0.5**k
-        drawn = max(bare, 1.8 * view.pixel)
-        frequency, light = 40.0 * 2**k, (bare / drawn) ** 2
+    for k in range(7):
+        bare, frequency = STAR * 0.5**k, 40.0 * 2**k
+        drawn = max(bare, 1.5 * view.pixel)
+        light = (bare / drawn) ** 2
+        if drawn * frequency > CROWDED:
+            return
         lattice = Lattice(seed=STARS + 3 * k, frequency=frequency, smallest=drawn * frequency / 2, largest=drawn * frequency, least=0.7)
         for star in lattice.within(view):
             glow = np.maximum(1 - star.squared, 0)
@@ -61,7 +65,7 @@ def surface(disc: View, *, clear: bool) -> Plane:
 
 def craters(pixel: float) -> Iterator[Lattice]:
     """Craters of every size that is worth drawing."""
-    for k in range(octaves(1.6, 10 * pixel)):
+    for k in range(octaves(1.6, 16 * pixel)):
         yield Lattice(seed=CRATERS + 3 * k, frequency=1.6 * 2**k, smallest=0.05, largest=0.25, least=0.4, reach=1.27)
 
 

@@ -45,6 +45,10 @@ class Lattice:
     least: float
     reach: float = 1.0
 
+    def __post_init__(self) -> None:
+        if self.largest * self.reach > MARGIN:
+            raise ValueError(f"spots of {self.largest * self.reach} cells leave their cell: draw none above {MARGIN}")
+
     def within(self, view: View) -> Iterator[Spot]:
         """The spots that touch a view, whose rows must ascend."""
         y, x = view.v * self.frequency, view.u * self.frequency
