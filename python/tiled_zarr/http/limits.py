@@ -69,17 +69,17 @@ class Work:
 
 
 async def unless_gone(result: asyncio.Future[T], receive: Receive) -> T:
-    """The result, unless the client disconnects first: then it is cancelled, and Gone is raised."""
+    """The result, unless the client disconnects first: then its work leaves the queue, and Gone is raised."""
     watcher = asyncio.ensure_future(disconnected(receive))
     either: list[asyncio.Future[Any]] = [result, watcher]
     try:
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not result.done():
+            raise Gone
+        return result.result()
     finally:
         watcher.cancel()
-    if result.done():
-        return result.result()
-    result.cancel()
-    raise Gone
+        result.cancel()
 
 
 async def disconnected(receive: Receive) -> None:

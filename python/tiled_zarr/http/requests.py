@@ -24,7 +24,7 @@ def path_of(scope: Scope) -> str:
     """The decoded path below the server's root path, runs of slashes collapsed to one."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
-    if root and path.startswith(root):
+    if root and f"{path}/".startswith(f"{root}/"):
         path = path[len(root) :] or "/"
     return SLASHES.sub("/", path) if "//" in path else path
 
