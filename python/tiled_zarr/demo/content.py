@@ -48,11 +48,8 @@ def computed(
     return Array(shape=shape, dtype=np.dtype(dtype), read=read, dimension_names=names, revision=revision, **fields)
 
 
-def table(columns: Mapping[str, npt.ArrayLike], attributes: Mapping[str, Any], partition: int | None = None) -> Table:
-    """A data frame with a running index; `partition` is its number of rows in a chunk."""
-    rows = len(np.asarray(next(iter(columns.values()))))
-    chunks = None if partition is None else (partition,)
-    children: dict[str, Node] = {
-        name: held(values, ("index",), chunks=chunks) for name, values in {"index": np.arange(rows), **columns}.items()
-    }
+def table(columns: Mapping[str, Values], attributes: Mapping[str, Any]) -> Table:
+    """A short data frame with a running index."""
+    index = np.arange(len(next(iter(columns.values()))))
+    children: dict[str, Node] = {name: held(values, ("index",)) for name, values in {"index": index, **columns}.items()}
     return Table(children=children, attributes=attributes, revision=revision)

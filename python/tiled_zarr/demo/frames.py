@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import string
+from functools import cache
 
 import numpy as np
 
-from tiled_zarr.nodes import Group, Table
+from tiled_zarr.nodes import Array, Group, Table
 
-from .content import Values, held, revision, table
+from .content import Values, held, made, revision, table
 from .noise import ridged
 
 MONTH = 29.53059
@@ -35,8 +36,15 @@ def short_table() -> Table:
 
 def long_table() -> Table:
     """A skyline of 100,000 steps, once, twice and three times as high, in five partitions."""
-    heights = skyline(100_000)
-    return table({"A": heights, "B": 2 * heights, "C": 3 * heights}, {"animal": "dog", "color": "green"}, partition=20_000)
+    rows, chunks = 100_000, (20_000,)
+    heights = cache(lambda: skyline(rows))
+
+    def multiple(factor: int) -> Array:
+        return made((rows,), "f8", lambda: factor * heights(), ("index",), chunks=chunks)
+
+    index = held(np.arange(rows), ("index",), chunks=chunks)
+    children = {"index": index, "A": multiple(1), "B": multiple(2), "C": multiple(3)}
+    return Table(children=children, attributes={"animal": "dog", "color": "green"}, revision=revision)
 
 
 def wide_table() -> Table:
