@@ -44,6 +44,15 @@ def encode(block: _Items, chunk_shape: Sequence[int], codec: Codec, layout: Sequ
 def encode_strings(items: Sequence[str], codec: Codec) -> bytes:
     """Encode strings, in C order, as Zarr's vlen-utf8 and compress them. Raises TypeError where an item is no str."""
 
+def halve(block: Buffer, dtype: str, rule: Literal["mean", "mode", "nearest"] = "mean") -> bytes:
+    """Halve the last two axes of a block, rounded up: one pixel out of each square of two by two, in C order, little endian.
+
+    `block` is an n-d buffer of any strides (`a.view(f"V{a.itemsize}")`), `dtype` the type of its items in numpy's spelling, integers or
+    floats in either byte order. Pixels beyond the edge do not count. Means of integers are rounded half up, those of floats leave NaN
+    out; a mode is the smallest of equally common values, and NaN only where there is nothing else. Raises ValueError where there are fewer
+    than two axes or the type is no number.
+    """
+
 @final
 class Coo:
     """A row index over the entries of a sparse array, built once; boxes of it are densified in time that follows their own entries.

@@ -19,7 +19,7 @@ WIDEST_TYPESIZE = 255
 class ArrayHeader:
     """An array on the wire: shapes in elements, the wire type, the codec with its shuffle decided, JSON attributes.
 
-    `struct` is how Zarr v3 spells structured types.
+    `struct` is how Zarr v3 spells structured types; `separator` stands between the parts of a chunk key.
     """
 
     shape: tuple[int, ...]
@@ -28,6 +28,7 @@ class ArrayHeader:
     codec: codecs.Codec
     dimension_names: tuple[str, ...]
     attributes: dict[str, Json]
+    separator: str
     struct: dtypes.StructName = "structured"
 
 
@@ -55,6 +56,8 @@ def typesize(dtype: dtypes.Dtype) -> int:
 
 def chunk_grid(node: Array | Sparse, options: Options) -> grid.Grid:
     """The grid in which an array is served."""
+    if isinstance(node, Array) and node.verbatim and node.chunks is not None:
+        return grid.Grid(node.shape, node.chunks)
     own, wanted = node.chunks, options.chunk_shape
     return grid.Grid(node.shape, grid.choose(node.shape, itemsize(dtypes.wire(node.dtype)), own=own, wanted=wanted))
 

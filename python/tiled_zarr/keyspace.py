@@ -36,13 +36,17 @@ class WouldBlock(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """How a key space is served: the default codec, what consolidated metadata may hold, how v3 spells structured types."""
+    """How a key space is served: the default codec, what consolidated metadata may hold, how v3 spells structured types.
+
+    `separator` stands between the parts of a chunk key; None means the format's own.
+    """
 
     codec: str = "blosc:lz4:5"
     chunk_shape: tuple[int, ...] | None = None
     max_nodes: int = 10_000
     max_bytes: int = 16 * 1024 * 1024
     struct: dtypes.StructName = "structured"
+    separator: str | None = None
 
 
 class Place(NamedTuple):
@@ -119,6 +123,7 @@ class KeySpace:
         self.root = root
         self.format = format
         self.config = config or Config()
+        self.separator: str = self.config.separator or format.SEPARATOR
         self.openings = Openings(self._check)
 
     def resolve(self, key: str, *, may_block: bool = True) -> Document | Chunk | None:
@@ -129,7 +134,7 @@ class KeySpace:
             return Document(self, place, rest)
         if isinstance(node, Container):
             return None
-        index = self.format.parse_index(rest, len(node.shape))
+        index = self.format.parse_index(rest, len(node.shape), self.separator)
         if index is None:
             return None
         grid = headers.chunk_grid(node, place.options)
@@ -207,6 +212,7 @@ class KeySpace:
             codec=self._codec(place),
             dimension_names=dimension_names,
             attributes=headers.own_attributes(node),
+            separator=self.separator,
             struct=self.config.struct,
         )
 
@@ -214,6 +220,8 @@ class KeySpace:
         """Names of one array's axes; its siblings are looked at only where it has names of its own."""
         node = place.node
         assert isinstance(node, Array | Sparse)
+        if verbatim := _verbatim_names(node):
+            return verbatim
         has_names = any(node.dimension_names or ())
         siblings = self._opened(place.parent) if has_names and place.parent else {place.name: node}
         return _agreed(siblings).get(place.name) or dimensions.phony(node.shape)
@@ -225,7 +233,8 @@ class KeySpace:
         while waiting:
             above = waiting.popleft()
             assert isinstance(above.node, Container)
-            if len(members) + len(above.node.children) > self.config.max_nodes:
+            is_split = isinstance(above.node, Group) and not above.node.consolidated
+            if is_split or len(members) + len(above.node.children) > self.config.max_nodes:
                 return None
             opened = self._opened(above.node)
             agreed = _agreed(opened)
@@ -241,7 +250,15 @@ class KeySpace:
 
 def _agreed(nodes: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
     """Dimension names of the arrays among siblings."""
-    return dimensions.agreed({name: (node.shape, node.dimension_names) for name, node in nodes.items() if isinstance(node, Array | Sparse)})
+    arrays = {name: node for name, node in nodes.items() if isinstance(node, Array | Sparse)}
+    agreed = dimensions.agreed({name: (node.shape, node.dimension_names) for name, node in arrays.items()})
+    return {name: _verbatim_names(node) or agreed[name] for name, node in arrays.items()}
+
+
+def _verbatim_names(node: Array | Sparse) -> tuple[str, ...] | None:
+    """The dimension names of an array that wants them served as they stand, whatever its siblings are."""
+    is_verbatim = isinstance(node, Array) and node.verbatim
+    return tuple(filter(None, node.dimension_names)) if is_verbatim and node.dimension_names else None
 
 
 def _relative(place: Place, above: Place) -> str:

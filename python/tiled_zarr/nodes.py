@@ -45,6 +45,9 @@ class Array:
     `chunks` is the source's own regular chunk shape in elements, if any; `dimension_names` has one name or None an axis;
     `revision()` is cheap and changes whenever the data may have changed, or is None where nobody can tell;
     `blocking` says that `read` touches disk or network, or computes: it then never runs in the event loop.
+    `read_stepped(region, steps)`, where the source has it, returns every `steps[axis]`-th element of a region, from its first on, for
+    about the price of as many elements in one piece. `levels` are coarser versions that the source has stored, finest first, each
+    half as long on y and x as the one before. `verbatim` says that chunks and dimension names are served exactly as they stand here.
     """
 
     shape: tuple[int, ...]
@@ -56,6 +59,9 @@ class Array:
     revision: Callable[[], str | None] = live
     blocking: bool = True
     options: Options = Options()
+    read_stepped: Callable[[Region, tuple[int, ...]], np.ndarray[Any, Any]] | None = None
+    levels: tuple[Array, ...] = ()
+    verbatim: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
@@ -88,6 +94,7 @@ class Group:
     `unavailable()` names what is known from the start to be no child at all (a ragged array), with the reason.
     `revision()` tells, like that of `Array`, whether names or attributes may have changed.
     `blocking` says that looking up or listing children touches disk or network.
+    `consolidated` says that the metadata of all that lies below may be put into one document: it costs no more than opening it.
     """
 
     children: Mapping[str, Node]
@@ -96,6 +103,7 @@ class Group:
     revision: Callable[[], str | None] = live
     blocking: bool = False
     options: Options = Options()
+    consolidated: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)

@@ -12,11 +12,12 @@ from .codecs import Codec
 from .headers import ArrayHeader, GroupHeader, Header, Members
 
 NAME = "v2"
+SEPARATOR = "."
 DOCUMENTS = frozenset({".zgroup", ".zarray", ".zattrs", ".zmetadata"})
 CONSOLIDATED = ".zmetadata"
 
 
-def parse_index(key: str, ndim: int) -> tuple[int, ...] | None:
+def parse_index(key: str, ndim: int, separator: str = SEPARATOR) -> tuple[int, ...] | None:
     """The chunk index that a key spells canonically, or None.
 
     >>> parse_index("1.2", 2), parse_index("0", 0), parse_index("01.2", 2), parse_index("1.2", 3)
@@ -24,7 +25,7 @@ def parse_index(key: str, ndim: int) -> tuple[int, ...] | None:
     """
     if ndim == 0:
         return () if key == "0" else None
-    parts = key.split(".")
+    parts = key.split(separator)
     is_canonical = len(parts) == ndim and all(part.isascii() and part.isdigit() and (part[0] != "0" or part == "0") for part in parts)
     return tuple(map(int, parts)) if is_canonical and len(key) < 20 * ndim else None
 
@@ -67,7 +68,7 @@ def _array(header: ArrayHeader) -> dict[str, Any]:
         "order": "C",
         "filters": [{"id": "vlen-utf8"}, *(filters or [])] if is_string else filters,
         "compressor": compressor,
-        "dimension_separator": ".",
+        "dimension_separator": header.separator,
     }
 
 

@@ -12,11 +12,12 @@ from .codecs import Codec
 from .headers import ArrayHeader, GroupHeader, Header, Members, typesize
 
 NAME = "v3"
+SEPARATOR = "/"
 DOCUMENTS = frozenset({"zarr.json"})
 CONSOLIDATED = "zarr.json"
 
 
-def parse_index(key: str, ndim: int) -> tuple[int, ...] | None:
+def parse_index(key: str, ndim: int, separator: str = SEPARATOR) -> tuple[int, ...] | None:
     """The chunk index that a key spells canonically, or None.
 
     >>> parse_index("c/1/2", 2), parse_index("c", 0), parse_index("c/1/+2", 2), parse_index("c.1.2", 2)
@@ -24,8 +25,8 @@ def parse_index(key: str, ndim: int) -> tuple[int, ...] | None:
     """
     if ndim == 0:
         return () if key == "c" else None
-    prefix, _, rest = key.partition("/")
-    return v2.parse_index(rest.replace("/", "."), ndim) if prefix == "c" and "." not in rest else None
+    prefix, _, rest = key.partition(separator)
+    return v2.parse_index(rest, ndim, separator) if prefix == "c" else None
 
 
 def check(dtype: dtypes.Dtype) -> None:
@@ -58,7 +59,7 @@ def _array(header: ArrayHeader) -> dict[str, Any]:
         "shape": list(header.shape),
         "data_type": dtypes.v3(header.dtype, header.struct),
         "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(header.chunk_shape)}},
-        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": header.separator}},
         "fill_value": dtypes.v3_fill(header.dtype, header.struct),
         "codecs": [_serializer(header.dtype), *header.codec.v3(typesize(header.dtype))],
         "dimension_names": list(header.dimension_names),

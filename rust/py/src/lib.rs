@@ -7,6 +7,7 @@ mod coo;
 mod encode;
 mod error;
 mod malloc;
+mod pyramid;
 mod work;
 
 use pyo3::prelude::*;
@@ -25,6 +26,8 @@ mod _native {
     use super::encode::{encode, encode_strings};
     #[pymodule_export]
     use super::error::_panic;
+    #[pymodule_export]
+    use super::pyramid::halve;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

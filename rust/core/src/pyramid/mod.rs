@@ -1,0 +1,140 @@
+//! Half the rows and half the columns of a block: one pixel out of each square of two by two.
+//!
+//! Where the last row or column has no partner it counts twice, so that a pixel is made of those that exist.
+
+mod mean;
+mod number;
+mod rule;
+
+use crate::error::{Error, Result};
+use crate::gather::swap_units;
+use crate::shape::nbytes;
+use crate::view::View;
+pub use number::Number;
+use number::Pixel;
+pub use rule::Rule;
+
+/// The shape of a halved block: its last two axes half as long, rounded up.
+///
+/// ```
+/// # use tiled_zarr_core::pyramid::halved;
+/// assert_eq!(halved(&[3, 5, 4]), [3, 3, 2]);
+/// ```
+#[must_use]
+pub fn halved(shape: &[usize]) -> Vec<usize> {
+    let leading = shape.len().saturating_sub(2);
+    shape.iter().enumerate().map(|(axis, &n)| if axis < leading { n } else { n.div_ceil(2) }).collect()
+}
+
+/// Halve the last two axes of a block of numbers into `out`, in C order and little endian; every byte of `out` is written.
+///
+/// `out` has exactly the size of the halved block. Refused where there are fewer than two axes or the items have another size than numbers.
+pub fn halve(block: &View, number: Number, rule: Rule, out: &mut [u8]) -> Result<()> {
+    if block.shape().len() < 2 {
+        return Err(Error::invalid(format!("block has {} axes: the last two are halved, so there must be two", block.shape().len())));
+    }
+    if block.itemsize() != number.itemsize() {
+        return Err(Error::invalid(format!("block has items of {} bytes, its numbers have {}", block.itemsize(), number.itemsize())));
+    }
+    assert_eq!(out.len(), nbytes(&halved(block.shape()), number.itemsize())?, "the halved block's size");
+    if out.is_empty() {
+        return Ok(());
+    }
+    let squeeze = number.squeeze(rule);
+    let (leading, plane) = block.shape().split_at(block.shape().len() - 2);
+    let size = plane[0].div_ceil(2) * plane[1].div_ceil(2) * number.itemsize();
+    let mut rows = Rows::new(block, number.swap());
+    for (i, out) in out.chunks_exact_mut(size).enumerate() {
+        rows.halve(offset(leading, block.strides(), i), squeeze, out);
+    }
+    Ok(())
+}
+
+/// One row of pixels out of two rows of equal length, all little endian.
+type Squeeze = fn(top: &[u8], bottom: &[u8], out: &mut [u8]);
+
+/// How far plane number `i`, in C order, lies from the first, in bytes.
+fn offset(leading: &[usize], strides: &[isize], mut i: usize) -> isize {
+    let mut offset = 0;
+    for (&n, &stride) in leading.iter().zip(strides).rev() {
+        offset += isize::try_from(i % n).expect("an index is below isize::MAX") * stride;
+        i /= n;
+    }
+    offset
+}
+
+/// The rows of the planes of a block, little endian and without gaps.
+struct Rows<'a> {
+    block: &'a View<'a>,
+    /// Width in bytes of the units to be byte-swapped; 1 swaps nothing.
+    swap: usize,
+    /// Where two rows are copied to that do not lie as they should.
+    copies: [Vec<u8>; 2],
+}
+
+impl<'a> Rows<'a> {
+    fn new(block: &'a View<'a>, swap: usize) -> Self {
+        Self { block, swap, copies: [Vec::new(), Vec::new()] }
+    }
+
+    /// Halve the plane whose first item lies `offset` bytes from the block's first.
+    fn halve(&mut self, offset: isize, squeeze: Squeeze, out: &mut [u8]) {
+        let [height, width] = *self.block.shape().last_chunk().expect("two axes");
+        let row_size = width.div_ceil(2) * self.block.itemsize();
+        let mut copies = std::mem::take(&mut self.copies);
+        for (y, out) in out.chunks_exact_mut(row_size).enumerate() {
+            let [first, second] = &mut copies;
+            let top = self.row(offset, 2 * y, first);
+            let bottom = if 2 * y + 1 < height { self.row(offset, 2 * y + 1, second) } else { top };
+            squeeze(top, bottom, out);
+        }
+        self.copies = copies;
+    }
+
+    /// Row `y` of a plane, in its own place if it lies there as it should, else in `copy`.
+    fn row<'b>(&'b self, offset: isize, y: usize, copy: &'b mut Vec<u8>) -> &'b [u8] {
+        let [_, width] = *self.block.shape().last_chunk().expect("two axes");
+        let [down, aside] = *self.block.strides().last_chunk().expect("two axes");
+        let itemsize = self.block.itemsize();
+        let at = |x: usize| {
+            let step = |n: usize, stride: isize| isize::try_from(n).expect("an index is below isize::MAX") * stride;
+            self.block.origin().checked_add_signed(offset + step(y, down) + step(x, aside)).expect("a view lies inside its memory")
+        };
+        let data = self.block.data();
+        let is_packed = width < 2 || aside.unsigned_abs() == itemsize && aside > 0;
+        if is_packed && self.swap == 1 {
+            return &data[at(0)..][..width * itemsize];
+        }
+        copy.clear();
+        if is_packed {
+            copy.extend_from_slice(&data[at(0)..][..width * itemsize]);
+        } else {
+            (0..width).for_each(|x| copy.extend_from_slice(&data[at(x)..][..itemsize]));
+        }
+        if self.swap > 1 {
+            swap_units(copy, self.swap);
+        }
+        copy
+    }
+}
+
+/// One row out of two: `merge` makes a pixel of a square, given as top left, top right, bottom left, bottom right.
+fn squeeze<P: Pixel>(top: &[u8], bottom: &[u8], out: &mut [u8], merge: impl Fn(P, P, P, P) -> P) {
+    let size = size_of::<P>();
+    let pairs = top.len() / (2 * size);
+    let (top, last_top) = top.split_at(pairs * 2 * size);
+    let (bottom, last_bottom) = bottom.split_at(pairs * 2 * size);
+    let (out, last_out) = out.split_at_mut(pairs * size);
+    for ((top, bottom), out) in top.chunks_exact(2 * size).zip(bottom.chunks_exact(2 * size)).zip(out.chunks_exact_mut(size)) {
+        let (a, b) = top.split_at(size);
+        let (c, d) = bottom.split_at(size);
+        merge(P::get(a), P::get(b), P::get(c), P::get(d)).put(out);
+    }
+    if !last_out.is_empty() {
+        let (a, c) = (P::get(last_top), P::get(last_bottom));
+        merge(a, a, c, c).put(last_out);
+    }
+}
+
+#[cfg(test)]
+mod tests;
