@@ -4,22 +4,23 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-rust test-python check lint format types bench docs wheel envs clean
+.PHONY: help demo serve test test-rust test-python check lint format types bench docs wheel viewer envs clean
 
 PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 VIZARR := build/vizarr/index.js
+VIEWER := python/tiled_zarr/http/static/viewer/viewer.js
 DIRECTORY ?= .
 ARGS ?=
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "make %-12s %s\n", $$1, $$2}'
 
-demo: .venv/package  ## Build, then serve the demo tree on http://127.0.0.1:8000 (ARGS="--port 8001")
+demo: .venv/package $(if $(shell command -v npm),$(VIEWER))  ## Build, then serve the demo tree on http://127.0.0.1:8000 (ARGS="--port 8001")
 	$(BIN)/tiled-zarr serve demo $(ARGS)
 
-serve: .venv/dev  ## Serve a directory: make serve DIRECTORY=path (ARGS="--public --port 8001")
+serve: .venv/dev $(if $(shell command -v npm),$(VIEWER))  ## Serve a directory: make serve DIRECTORY=path (ARGS="--public --port 8001")
 	$(BIN)/tiled-zarr serve directory "$(DIRECTORY)" $(ARGS)
 
 test: test-rust test-python  ## Build and pass every test: Rust, Python, clients in environments of their own, browser
@@ -27,7 +28,7 @@ test: test-rust test-python  ## Build and pass every test: Rust, Python, clients
 test-rust:  ## Pass the tests of the Rust core
 	cargo test --release --locked --quiet --package tiled-zarr-core
 
-test-python: .venv/dev node_modules/.package-lock.json $(VIZARR) envs  ## Pass the tests in Python, clients and browser included
+test-python: .venv/dev node_modules/.package-lock.json $(VIZARR) $(VIEWER) envs  ## Pass the tests in Python, clients and browser included
 	@mkdir -p build
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(ARGS) | tee build/pytest.log
@@ -60,14 +61,16 @@ docs: .venv/dev  ## Run every snippet of the docs, and build the Rust core's ref
 	$(BIN)/pytest tests/demo
 	cargo doc --package tiled-zarr-core --no-deps --quiet
 
-wheel: .venv/package  ## Build the wheel into build/wheels
+wheel: .venv/package $(VIEWER)  ## Build the wheel into build/wheels
 	$(BIN)/maturin build --release --locked --out build/wheels
+
+viewer: $(VIEWER)  ## Build the viewer page's script into the package
 
 envs: .venv/dev  ## Make the environments of the client tests in build/envs
 	$(BIN)/python tests/clients/envs.py
 
 clean:  ## Remove all that was made, downloads of the package managers excepted
-	rm -rf .venv build target node_modules
+	rm -rf .venv build target node_modules viewer/node_modules $(dir $(VIEWER))
 	find python -name '*.so' -delete
 
 RUST := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
@@ -93,3 +96,11 @@ node_modules/.package-lock.json: package.json package-lock.json
 
 $(VIZARR): tests/browser/unpack_vizarr.sh
 	bash $< $(@D)
+
+viewer/node_modules/.package-lock.json: viewer/package.json viewer/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is needed, with Node 18 or newer: apt-get install nodejs npm" >&2; exit 1; }
+	npm --prefix viewer ci --no-audit --no-fund
+	@touch $@
+
+$(VIEWER): viewer/node_modules/.package-lock.json $(shell find viewer -path viewer/node_modules -prune -o -name '*.ts' -print -o -name '*.css' -print)
+	npm --prefix viewer run build

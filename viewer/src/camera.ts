@@ -1,0 +1,66 @@
+/** Where one looks: a point of the image in the middle of the page, and a zoom (0 shows a pixel as a pixel, +1 twice as large). */
+
+export interface Camera {
+  target: [x: number, y: number];
+  zoom: number;
+  minZoom: number;
+  maxZoom: number;
+}
+
+export interface Size {
+  width: number;
+  height: number;
+}
+
+const CLOSEST = 6;
+const MARGIN = 0.04;
+const STEP = 0.1;
+
+/** The camera that shows the whole image. */
+export function fit(image: Size, page: Size): Camera {
+  const zoom = Math.log2(Math.min(page.width / image.width, page.height / image.height) * (1 - MARGIN));
+  return { target: [image.width / 2, image.height / 2], zoom, minZoom: Math.min(zoom, 0) - 1, maxZoom: Math.max(CLOSEST, zoom + 1) };
+}
+
+/** The camera after some pages' worth of a pan, and steps of zoom about the middle; it never loses sight of the image. */
+export function moved(camera: Camera, pan: [x: number, y: number], zoom: number, page: Size, image: Size): Camera {
+  const scale = 2 ** -camera.zoom;
+  const target: Camera["target"] = [camera.target[0] + pan[0] * page.width * scale, camera.target[1] + pan[1] * page.height * scale];
+  return within({ ...camera, target, zoom: camera.zoom + zoom }, image);
+}
+
+export function within(camera: Camera, image: Size): Camera {
+  const [x, y] = camera.target;
+  return {
+    ...camera,
+    target: [clamp(x, 0, image.width), clamp(y, 0, image.height)],
+    zoom: clamp(camera.zoom, camera.minZoom, camera.maxZoom),
+  };
+}
+
+/** What a key does to the camera: a pan in pages and a zoom, or null. */
+export function motionOf(event: KeyboardEvent): { pan: [number, number]; zoom: number } | null {
+  const step = event.shiftKey ? 5 * STEP : STEP;
+  switch (event.key) {
+    case "ArrowLeft":
+      return { pan: [-step, 0], zoom: 0 };
+    case "ArrowRight":
+      return { pan: [step, 0], zoom: 0 };
+    case "ArrowUp":
+      return { pan: [0, -step], zoom: 0 };
+    case "ArrowDown":
+      return { pan: [0, step], zoom: 0 };
+    case "+":
+    case "=":
+      return { pan: [0, 0], zoom: 0.5 };
+    case "-":
+    case "_":
+      return { pan: [0, 0], zoom: -0.5 };
+    default:
+      return null;
+  }
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value));
+}

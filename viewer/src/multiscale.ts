@@ -1,0 +1,191 @@
+/** An OME-Zarr multiscale image as the viewer needs it. https://ngff.openmicroscopy.org/0.5/ (0.4 differs in where it is kept) */
+
+import * as zarr from "zarrita";
+
+import { HttpStore } from "./store";
+
+export interface Axis {
+  name: string;
+  size: number;
+  unit: string | null;
+}
+
+/** One resolution; `factor` is how many pixels of level 0 one of its pixels spans, down and across. */
+export interface Level {
+  array: zarr.Array<zarr.DataType, HttpStore>;
+  factor: [y: number, x: number];
+}
+
+export interface Channel {
+  name: string;
+  color: Color;
+  active: boolean;
+  /** Null where the image does not say: then it is to be found out from the data. */
+  window: Window | null;
+}
+
+export type Color = [red: number, green: number, blue: number];
+
+/** Contrast limits `start` and `end`, within the range that can be chosen. */
+export interface Window {
+  min: number;
+  max: number;
+  start: number;
+  end: number;
+}
+
+export interface Multiscale {
+  store: HttpStore;
+  name: string;
+  /** As stored; the last two are y and x. */
+  axes: Axis[];
+  levels: Level[];
+  /** Which axis holds the channels, or null. */
+  channelAxis: number | null;
+  channels: Channel[];
+  /** Size of a pixel of level 0 in `unit`, or null where nobody knows. */
+  pixel: { size: number; unit: string } | null;
+  isLabels: boolean;
+  /** Which levels are made from samples for now, as a text that changes with them; empty where all are exact. */
+  sampled: string;
+}
+
+interface Metadata {
+  multiscales?: MultiscalesMetadata[];
+  omero?: { channels?: ChannelMetadata[] };
+  "image-label"?: unknown;
+}
+
+interface MultiscalesMetadata {
+  name?: string;
+  axes: ({ name: string; type?: string; unit?: string } | string)[];
+  datasets: { path: string; coordinateTransformations?: Transformation[] }[];
+  coordinateTransformations?: Transformation[];
+  metadata?: { sampled?: string[] };
+}
+
+interface Transformation {
+  type: string;
+  scale?: number[];
+}
+
+interface ChannelMetadata {
+  label?: string;
+  color?: string;
+  active?: boolean;
+  window?: Partial<Window>;
+}
+
+const PALETTE = ["ff00ff", "00ff00", "00aaff", "ffaa00", "ff4444", "ffffff"];
+export const MOST_ACTIVE = 6;
+
+/** Open the first of several places that holds a multiscale image. */
+export async function open(urls: string[], key: string | null): Promise<Multiscale> {
+  for (const url of urls) {
+    const image = await openAt(new HttpStore(url, key));
+    if (image !== null) return image;
+  }
+  throw new Error(`There is no image at ${urls.join(" or ")}. An image has two axes or more, and numbers in it.`);
+}
+
+async function openAt(plain: HttpStore): Promise<Multiscale | null> {
+  const { metadata, format } = await readMetadata(plain);
+  const multiscales = metadata?.multiscales?.[0];
+  if (!metadata || !multiscales) return null;
+  const root = zarr.root((await zarr.withMaybeConsolidatedMetadata(plain, { format })) as HttpStore);
+  const openArray = format === "v3" ? zarr.open.v3 : zarr.open.v2;
+  const arrays = await Promise.all(multiscales.datasets.map(({ path }) => openArray(root.resolve(path), { kind: "array" })));
+  const base = arrays[0];
+  if (!base) return null;
+  const axes = multiscales.axes.map((axis, i) => ({
+    name: typeof axis === "string" ? axis : axis.name,
+    size: base.shape[i] ?? 1,
+    unit: typeof axis === "string" ? null : (axis.unit ?? null),
+  }));
+  const channelAxis = multiscales.axes.findIndex((axis) => axis === "c" || (typeof axis === "object" && axis.type === "channel"));
+  const count = channelAxis < 0 ? 1 : (axes[channelAxis]?.size ?? 1);
+  return {
+    store: plain,
+    name: multiscales.name ?? "",
+    axes,
+    levels: arrays.map((array) => ({ array, factor: factorOf(array.shape, base.shape) })),
+    channelAxis: channelAxis < 0 ? null : channelAxis,
+    channels: channelsOf(metadata, count),
+    pixel: pixelOf(multiscales, axes),
+    isLabels: metadata["image-label"] !== undefined,
+    sampled: sampledOf(multiscales),
+  };
+}
+
+/** Which levels are made from samples now. */
+export async function readSampled(image: Multiscale): Promise<string> {
+  const multiscales = (await readMetadata(image.store, "no-cache")).metadata?.multiscales?.[0];
+  return multiscales ? sampledOf(multiscales) : image.sampled;
+}
+
+/** OME-Zarr 0.5 keeps its metadata in Zarr v3, 0.4 in v2. */
+async function readMetadata(store: HttpStore, cache: RequestCache = "default"): Promise<{ metadata?: Metadata; format: "v2" | "v3" }> {
+  const v3 = await readJson(store, "/zarr.json", cache);
+  if (v3) return { metadata: v3.attributes?.ome, format: "v3" };
+  return { metadata: await readJson(store, "/.zattrs", cache), format: "v2" };
+}
+
+async function readJson(store: HttpStore, key: zarr.AbsolutePath, cache: RequestCache): Promise<any> {
+  const body = await store.get(key, { cache });
+  return body && JSON.parse(new TextDecoder().decode(body));
+}
+
+function sampledOf(multiscales: MultiscalesMetadata): string {
+  return (multiscales.metadata?.sampled ?? []).join(" ");
+}
+
+function factorOf(shape: number[], base: number[]): [number, number] {
+  const [y = 1, x = 1] = shape.slice(-2);
+  const [baseY = 1, baseX = 1] = base.slice(-2);
+  return [halvings(baseY, y), halvings(baseX, x)];
+}
+
+/** How much smaller a level is than level 0: the power of two that gives its size, rounded up, if there is one. */
+function halvings(base: number, size: number): number {
+  const power = 2 ** Math.round(Math.log2(base / size));
+  return Math.ceil(base / power) === size ? power : base / size;
+}
+
+function channelsOf(metadata: Metadata, count: number): Channel[] {
+  const described = metadata.omero?.channels ?? [];
+  return Array.from({ length: count }, (_, i) => {
+    const { label, color, active, window } = described[i] ?? {};
+    return {
+      name: label || `Channel ${i}`,
+      color: parseColor(color ?? (count === 1 ? "ffffff" : (PALETTE[i % PALETTE.length] as string))),
+      active: (active ?? true) && i < MOST_ACTIVE,
+      window: windowOf(window),
+    };
+  });
+}
+
+function windowOf(window: Partial<Window> | undefined): Window | null {
+  const { start, end, min = start, max = end } = window ?? {};
+  if (start === undefined || end === undefined) return null;
+  return { start, end, min: Math.min(min as number, start), max: Math.max(max as number, end) };
+}
+
+export function parseColor(hex: string): Color {
+  const value = Number.parseInt(hex.replace("#", "").slice(0, 6), 16);
+  return [(value >> 16) & 255, (value >> 8) & 255, value & 255];
+}
+
+export function formatColor(color: Color): string {
+  return `#${color.map((part) => part.toString(16).padStart(2, "0")).join("")}`;
+}
+
+function pixelOf(multiscales: MultiscalesMetadata, axes: Axis[]): Multiscale["pixel"] {
+  const unit = axes.at(-1)?.unit;
+  const scale = scaleOf(multiscales.datasets[0]?.coordinateTransformations) * scaleOf(multiscales.coordinateTransformations);
+  return unit && scale > 0 ? { size: scale, unit } : null;
+}
+
+/** The scale along x that transformations make, 1 where there is none. */
+function scaleOf(transformations: Transformation[] = []): number {
+  return transformations.reduce((product, { scale }) => product * (scale?.at(-1) ?? 1), 1);
+}

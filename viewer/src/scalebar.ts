@@ -1,0 +1,44 @@
+/** A bar of a round length. */
+
+const METRES: Record<string, number> = {
+  angstrom: 1e-10,
+  picometer: 1e-12,
+  nanometer: 1e-9,
+  micrometer: 1e-6,
+  millimeter: 1e-3,
+  centimeter: 1e-2,
+  meter: 1,
+  kilometer: 1e3,
+};
+const PREFIXES: [number, string][] = [
+  [1e3, "km"],
+  [1, "m"],
+  [1e-3, "mm"],
+  [1e-6, "µm"],
+  [1e-9, "nm"],
+  [1e-12, "pm"],
+];
+const WIDEST = 140;
+
+/** Width on the page and text of a bar, where a pixel of the page is `size` long. */
+export function scaleBar(size: number, unit: string): { width: number; text: string } {
+  const length = roundBelow(WIDEST * size);
+  return { width: length / size, text: lengthText(length, unit) };
+}
+
+/** The largest of 1, 2 and 5 times a power of ten that is not above a length. */
+function roundBelow(length: number): number {
+  const power = 10 ** Math.floor(Math.log10(length));
+  return power * ([5, 2].find((digit) => digit * power <= length) ?? 1);
+}
+
+function lengthText(length: number, unit: string): string {
+  const metres = METRES[unit];
+  if (metres === undefined) return `${format(length)} ${unit}`;
+  const [one, symbol] = PREFIXES.find(([least]) => length * metres >= least * 0.999) ?? [1e-12, "pm"];
+  return `${format((length * metres) / one)} ${symbol}`;
+}
+
+function format(value: number): string {
+  return Number(value.toPrecision(3)).toString();
+}

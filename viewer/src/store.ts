@@ -1,0 +1,74 @@
+/** A Zarr hierarchy over HTTP: 404 is an absence, 200 bytes, and whatever else an error that says what to do. */
+
+import type { AbsolutePath, AsyncReadable } from "zarrita";
+
+const TRIES = 4;
+const LONGEST_WAIT_SECONDS = 10;
+
+/** A reply that holds no data; its message is written for the person in front of the page. */
+export class HttpError extends Error {
+  constructor(
+    readonly status: number,
+    path: string,
+  ) {
+    super(advice(status, path));
+  }
+}
+
+export class HttpStore implements AsyncReadable {
+  /** How the browser's cache is used; `no-cache` asks the server whether what is kept is still true. */
+  cache: RequestCache = "default";
+
+  constructor(
+    readonly url: string,
+    private readonly key: string | null,
+  ) {}
+
+  async get(key: AbsolutePath, options: { signal?: AbortSignal; cache?: RequestCache } = {}): Promise<Uint8Array | undefined> {
+    const response = await this.patiently(key, { cache: options.cache ?? this.cache, signal: options.signal ?? null });
+    if (response.status === 404) return undefined;
+    if (!response.ok) throw new HttpError(response.status, new URL(response.url).pathname);
+    return new Uint8Array(await response.arrayBuffer());
+  }
+
+  /** The reply, asked for again while the server says that it is busy. */
+  private async patiently(key: AbsolutePath, init: RequestInit): Promise<Response> {
+    for (let left = TRIES - 1; ; left--) {
+      const response = await this.fetch(key, init);
+      if (response.status !== 503 || left === 0) return response;
+      const seconds = Number(response.headers.get("retry-after")) || 1;
+      await wait(Math.min(seconds, LONGEST_WAIT_SECONDS), init.signal);
+    }
+  }
+
+  private async fetch(key: AbsolutePath, init: RequestInit): Promise<Response> {
+    const headers: HeadersInit = this.key === null ? {} : { Authorization: `Apikey ${this.key}` };
+    try {
+      return await fetch(this.url + key, { ...init, headers, credentials: "omit" });
+    } catch (error) {
+      if (init.signal?.aborted) throw error;
+      throw new Error(`${new URL(this.url, location.href).host} does not answer. Is the server still running? Then try again.`);
+    }
+  }
+}
+
+function wait(seconds: number, signal: AbortSignal | null | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, seconds * 1000);
+    signal?.addEventListener("abort", () => (clearTimeout(timer), reject(signal.reason)), { once: true });
+  });
+}
+
+function advice(status: number, path: string): string {
+  switch (status) {
+    case 401:
+      return "These data need an API key, or a different one. Open this page again with ?api_key=YOUR_KEY at the end of its address.";
+    case 403:
+      return `Your API key does not open ${path}. Ask whoever gave it to you for one that does.`;
+    case 429:
+    case 503:
+      return "The server is busy. Wait a little, then try again.";
+    default:
+      return `The server could not read ${path} (status ${status}). Its log says why; try again when that is mended.`;
+  }
+}
