@@ -19,6 +19,7 @@ from .http.endpoint import Endpoint
 from .http.limits import Work
 from .http.metrics import Counted, Metrics
 from .http.routes import Routes, pages
+from .http.site.answers import answers
 from .keyspace import KeySpace
 from .nodes import Group
 from .settings import Settings, SettingsError
@@ -34,7 +35,8 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None) -> A
     metrics = Metrics(cache, work)
     formats = {prefix: KeySpace(root, module, settings.keyspace) for prefix, module in FORMATS.items()}
     endpoints = {prefix: Endpoint(keys, cache, work, max_age=settings.max_age, public=public) for prefix, keys in formats.items()}
-    routes = Routes(endpoints, pages(formats, metrics, work))
+    made_pages = answers(formats, cache, max_age=settings.max_age, public=public)
+    routes = Routes(endpoints, pages(made_pages, metrics, work))
     guarded = Cors(Auth(routes, settings.api_key, public=public), settings.allow_origins)
     wanted = tasks or Tasks()
 

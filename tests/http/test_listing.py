@@ -80,7 +80,7 @@ def test_the_path_is_that_of_the_group(app: Any) -> None:
     ],
     ids=["header", "query", "both"],
 )
-@pytest.mark.parametrize("path", ["/", "/zarr/v2/", "/zarr/v3/names"])
+@pytest.mark.parametrize("path", ["/zarr/v2/", "/zarr/v3/names"])
 def test_the_key_goes_into_links_for_those_who_gave_it_there(
     make: Callable[..., Any], path: str, headers: dict[str, str], query: str, pasted: bool
 ) -> None:

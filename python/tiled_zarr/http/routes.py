@@ -10,8 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..keyspace import KeySpace
-from . import failures, home, replies, requests
+from . import failures, replies, requests
 from .limits import Gone, Work
 from .metrics import Metrics
 from .replies import NO_SNIFFING, NO_STORE, Reply
@@ -40,7 +39,7 @@ class Routes:
         if endpoint is not None:
             await endpoint(key, scope, receive, send)
         else:
-            await self.rest({**scope, "path": path, "root_path": ""}, receive, send)
+            await self.rest({**scope, "path": path, "root_path": "", "app_root_path": scope.get("root_path", "")}, receive, send)
 
 
 def split(path: str) -> tuple[str, str, str]:
@@ -84,10 +83,10 @@ class Fixed:
         await self.answer().send(scope["method"], send)
 
 
-def pages(formats: Mapping[str, KeySpace], metrics: Metrics, work: Work) -> ASGIApp:
-    """Everything beside the data: home, liveness, metrics; 404 for the rest."""
+def pages(answers: Mapping[str, Callable[[Request], Reply]], metrics: Metrics, work: Work) -> ASGIApp:
+    """Everything beside the data: pages, which are made by `answers`, liveness, metrics; 404 for the rest."""
     routes = [
-        Route("/", Page(partial(home.reply, formats=formats), work)),
+        *(Route(path, Page(answer, work)) for path, answer in answers.items()),
         Route("/healthz", Fixed(lambda: replies.text(200, "ok"))),
         Route("/metrics", Fixed(lambda: Reply(200, (PROMETHEUS, NO_STORE, NO_SNIFFING), metrics.text().encode()))),
     ]

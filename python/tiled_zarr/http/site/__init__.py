@@ -1,0 +1,1 @@
+"""Pages for people: groups to browse, images to look at."""

@@ -1,0 +1,54 @@
+"""Where things are, as seen from the page that a request asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from starlette.types import Scope
+
+from .. import requests
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """`root` is the server's own address, without a slash at its end; `up` leads there from the page; `key` was given in the query."""
+
+    root: str
+    up: str
+    key: str | None
+
+    def link(self, path: str = "") -> str:
+        """A relative link for this page; whoever gave a key in the query keeps it."""
+        return self.bare_link(path) + self.query
+
+    def bare_link(self, path: str) -> str:
+        """A relative link for this page, without the key."""
+        return f"{self.up}{quote(path)}"
+
+    def address(self, path: str = "") -> str:
+        """An address that holds outside of this page, without the key."""
+        return f"{self.root}/{quote(path)}"
+
+    @property
+    def query(self) -> str:
+        """The key as a query, or nothing."""
+        return "" if self.key is None else f"?api_key={quote(self.key, safe='')}"
+
+
+def of(scope: Scope) -> Addresses:
+    """The addresses for a request."""
+    path = requests.path_of(scope)
+    keys = requests.query_keys(scope)
+    return Addresses(
+        root=f"{scope.get('scheme', 'http')}://{_host(scope)}{quote(scope.get('app_root_path', ''))}",
+        up="../" * (path.count("/") - 1) or "./",
+        key=keys[0].decode("utf-8", "replace") if keys else None,
+    )
+
+
+def _host(scope: Scope) -> str:
+    """What the client calls this server."""
+    named = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), None)
+    host, port = scope.get("server") or ("localhost", None)
+    return named or (host if port is None else f"{host}:{port}")

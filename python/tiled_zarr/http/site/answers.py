@@ -1,0 +1,28 @@
+"""Which page answers which path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ...cache import Cache
+from ...keyspace import KeySpace
+from .. import requests
+from ..replies import Reply
+from ..requests import Request
+from .assets import PREFIX, Assets
+from .browse import Browser
+from .thumbnails import Thumbnails
+from .view import View
+
+
+def answers(formats: Mapping[str, KeySpace], cache: Cache, *, max_age: int, public: bool) -> dict[str, Callable[[Request], Reply]]:
+    """Functions from request to reply, which may block, by Starlette's path patterns. `formats` has the key space of each prefix."""
+    browser = Browser(formats)
+    assets = Assets(public=public)
+    thumbnails = Thumbnails(formats.get("ome-zarr/0.4"), cache, max_age=max_age, public=public)
+    return {
+        "/": browser.home,
+        "/view/{path:path}": View(formats, browser, assets).reply,
+        "/thumbnail/{path:path}.png": thumbnails.reply,
+        f"/{PREFIX}{{name}}": lambda request: assets.reply(request, requests.path_of(request.scope).rpartition("/")[2]),
+    }

@@ -1,0 +1,73 @@
+"""The page of a node that is no image, and of every group."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+from ...keyspace import Container, KeySpace
+from ...nodes import Node
+from .. import listing, replies, requests
+from ..replies import Reply
+from ..requests import Request
+from . import addresses, templates
+from .addresses import Addresses
+from .describe import Describer, Description
+
+MOST_DESCRIBED = 100
+"""A group of more children shows those beyond by name and kind alone."""
+
+HEADERS = templates.headers(f"style-src 'sha256-{templates.STYLE_HASH}'; img-src 'self' data:")
+
+
+class Browser:
+    """Makes pages of nodes. `formats` has the key space of each prefix (`zarr/v2`)."""
+
+    def __init__(self, formats: Mapping[str, KeySpace]) -> None:
+        self.formats = formats
+        self.keys = formats["zarr/v2"]
+        self.describer = Describer(self.keys, formats.get("ome-zarr/0.4"))
+
+    def home(self, request: Request) -> Reply:
+        """The page of the root, or the same as JSON."""
+        if not requests.prefers_json(request.headers.get(b"accept", b"")):
+            return self.page(request, "", self.keys.root)
+        root = self.keys.root
+        assert isinstance(root, Container)
+        children = [child._asdict() for child in listing.children(self.keys, root)]
+        document = {"formats": [f"/{prefix}/" for prefix in self.formats], "children": children}
+        return replies.of_content(request, listing.JSON, json.dumps(document, ensure_ascii=False).encode())
+
+    def page(self, request: Request, path: str, node: Node) -> Reply:
+        """The page of the node at a path on the wire."""
+        here = addresses.of(request.scope)
+        body = templates.html(
+            "node.html",
+            node=self.describer.node(path, node, here),
+            children=list(self.children(path, node, here)),
+            trail=trail(path),
+            formats=[prefix for prefix in self.formats if prefix.startswith("zarr/")],
+            addresses=here,
+        )
+        return replies.of_content(request, (*HEADERS, (b"vary", b"accept")), body)
+
+    def children(self, path: str, node: Node, here: Addresses) -> Iterator[Description]:
+        """The children of a group that can be opened."""
+        if not isinstance(node, Container):
+            return
+        for number, entry in enumerate(self.keys.listing(node)):
+            below = f"{path}/{entry.name}".lstrip("/")
+            if entry.node is not None and number < MOST_DESCRIBED:
+                yield self.describer.node(below, entry.node, here)
+            else:
+                yield Description(name=entry.name, path=below, kind=listing.kind(entry.node) or "", unavailable={})
+
+
+def trail(path: str) -> list[tuple[str, str]]:
+    """Names and paths of the nodes from the root down to one.
+
+    >>> trail("a/b"), trail("")
+    ([('a', 'a'), ('b', 'a/b')], [])
+    """
+    parts = path.split("/") if path else []
+    return [(part, "/".join(parts[: number + 1])) for number, part in enumerate(parts)]

@@ -1,0 +1,125 @@
+"""What a page says of a node: its kind, facts, attributes, and ways to open it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ... import dtypes
+from ...attributes import OURS
+from ...grid import Grid
+from ...keyspace import Container, Document, KeySpace
+from ...nodes import Array, Node, Sparse, Table
+from . import snippets
+from .addresses import Addresses
+from .snippets import Link, Snippet
+
+DIMENSIONS = "_ARRAY_DIMENSIONS"
+UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """A node as a page shows it; `kind` is empty where it was not opened, `attributes` is JSON text, and empty where there are none."""
+
+    name: str
+    path: str
+    kind: str = ""
+    is_group: bool = False
+    is_image: bool = False
+    facts: tuple[tuple[str, str], ...] = ()
+    attributes: str = ""
+    unavailable: Mapping[str, str]
+    snippets: tuple[Snippet, ...] = ()
+    viewers: tuple[Link, ...] = ()
+
+
+class Describer:
+    """Describes the nodes of a tree from its Zarr v2 documents; `images` is the same tree as OME-Zarr 0.4, if it is served."""
+
+    def __init__(self, keys: KeySpace, images: KeySpace | None) -> None:
+        self.keys = keys
+        self.images = images
+
+    def node(self, path: str, node: Node, addresses: Addresses) -> Description:
+        """The whole description of a node. May open files."""
+        name = path.rpartition("/")[2]
+        attributes = self._document(path, ".zattrs")
+        unavailable = attributes.get(OURS, {}).get("unavailable", {})
+        if isinstance(node, Container):
+            return Description(
+                name=name,
+                path=path,
+                kind="table" if isinstance(node, Table) else "group",
+                is_group=True,
+                facts=(("children", _number(len(node.children))),),
+                attributes=_shown(attributes),
+                unavailable=unavailable,
+                snippets=tuple(snippets.of_group(path, addresses)),
+            )
+        is_image = self.is_image(path)
+        return Description(
+            name=name,
+            path=path,
+            kind="sparse array" if isinstance(node, Sparse) else "array",
+            is_image=is_image,
+            facts=_facts(node, self._document(path, ".zarray")),
+            attributes=_shown(attributes),
+            unavailable=unavailable,
+            snippets=tuple(snippets.of_array(path, addresses, is_image=is_image)),
+            viewers=tuple(snippets.viewers(path, addresses)) if is_image else (),
+        )
+
+    def is_image(self, path: str) -> bool:
+        """Whether an array is also served as a multiscale image."""
+        return self.images is not None and isinstance(self.images.resolve(f"{path}/.zattrs"), Document)
+
+    def _document(self, path: str, name: str) -> dict[str, Any]:
+        found = self.keys.resolve(f"{path}/{name}".lstrip("/"))
+        body = found.body() if isinstance(found, Document) else None
+        return json.loads(body) if body else {}
+
+
+def _facts(node: Array | Sparse, document: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    dtype = dtypes.wire(node.dtype)
+    grid = Grid(node.shape, tuple(document.get("chunks") or node.shape))
+    facts = {
+        "shape": _product(node.shape) or "one value",
+        "type": "text" if node.dtype.kind == "O" else str(dtype),
+        "axes": ", ".join(name or "?" for name in node.dimension_names or ()),
+        "chunks": f"{_product(grid.chunk_shape)}, {_number(math.prod(grid.counts))} of them" if node.shape else "",
+        "size": "" if node.dtype.kind == "O" else _size(math.prod(node.shape) * node.dtype.itemsize),
+    }
+    return tuple((name, text) for name, text in facts.items() if text)
+
+
+def _shown(attributes: Mapping[str, Any]) -> str:
+    """The attributes that say something that is not said elsewhere on the page."""
+    ours = {name: value for name, value in attributes.get(OURS, {}).items() if name != "unavailable"}
+    others = {name: value for name, value in attributes.items() if name not in {DIMENSIONS, OURS}}
+    shown = others | ({OURS: ours} if ours else {})
+    return json.dumps(shown, indent=2, ensure_ascii=False) if shown else ""
+
+
+def _product(sizes: tuple[int, ...]) -> str:
+    """Sizes with a sign of multiplication between them."""
+    return " \u00d7 ".join(map(_number, sizes))
+
+
+def _number(value: int) -> str:
+    return f"{value:,}"
+
+
+def _size(nbytes: float) -> str:
+    """A size that people read.
+
+    >>> _size(512), _size(800_000_000)
+    ('512 bytes', '800 MB')
+    """
+    unit = 0
+    while nbytes >= 1000 and unit < len(UNITS) - 1:
+        nbytes, unit = nbytes / 1000, unit + 1
+    return f"{nbytes:.3g} {UNITS[unit]}"

@@ -1,0 +1,94 @@
+"""How to open a node elsewhere: code to copy, and addresses of viewers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import NamedTuple
+from urllib.parse import quote
+
+from .addresses import Addresses
+
+VIZARR = "https://hms-dbmi.github.io/vizarr/"
+NEUROGLANCER = "https://neuroglancer-demo.appspot.com/"
+
+
+class Snippet(NamedTuple):
+    """A piece of Python, and what it is for."""
+
+    title: str
+    code: str
+
+
+class Link(NamedTuple):
+    """A page elsewhere."""
+
+    title: str
+    address: str
+
+
+def of_array(path: str, addresses: Addresses, *, is_image: bool) -> list[Snippet]:
+    """Ways to read an array."""
+    group, _, name = path.rpartition("/")
+    target = addresses.address(f"zarr/v3/{path}")
+    dataset = addresses.address(f"zarr/v3/{group}").rstrip("/")
+    snippets = [
+        _snippet("zarr-python", addresses, "import zarr", lambda key: f'array = zarr.open_array({_text(target)}, mode="r"{key})'),
+        _snippet("dask", addresses, "import dask.array", lambda key: f"array = dask.array.from_zarr({_text(target)}{key})"),
+        _snippet(
+            "xarray", addresses, "import xarray", lambda key: f"array = xarray.open_zarr({_text(dataset)}, chunks={{}}{key})[{_text(name)}]"
+        ),
+    ]
+    return [*snippets, _napari(path, addresses)] if is_image else snippets
+
+
+def of_group(path: str, addresses: Addresses) -> list[Snippet]:
+    """Ways to read a group."""
+    target = addresses.address(f"zarr/v3/{path}").rstrip("/")
+    return [
+        _snippet("zarr-python", addresses, "import zarr", lambda key: f'group = zarr.open_group({_text(target)}, mode="r"{key})'),
+        _snippet("xarray", addresses, "import xarray", lambda key: f"dataset = xarray.open_zarr({_text(target)}, chunks={{}}{key})"),
+    ]
+
+
+def viewers(path: str, addresses: Addresses) -> list[Link]:
+    """Hosted viewers that show an image of this server; they need to be among its allowed origins.
+
+    neuroglancer sends no key, so that it is left out where one is needed.
+    """
+    source = addresses.address(f"ome-zarr/0.4/{path}")
+    links = [Link("vizarr", f"{VIZARR}?source={quote(source + addresses.query, safe='')}")]
+    if addresses.key is None:
+        layer = {"type": "image", "source": f"zarr://{source}", "name": path.rpartition("/")[2]}
+        state = json.dumps({"layers": [layer], "layout": "xy"}, separators=(",", ":"))
+        links.append(Link("neuroglancer", f"{NEUROGLANCER}#!{quote(state, safe='')}"))
+    return links
+
+
+def _napari(path: str, addresses: Addresses) -> Snippet:
+    target = addresses.address(f"ome-zarr/0.5/{path}")
+    return _snippet(
+        "napari",
+        addresses,
+        "import dask.array, napari, zarr",
+        lambda key: (
+            f'image = zarr.open_group({_text(target)}, mode="r"{key})\n'
+            'datasets = image.attrs["ome"]["multiscales"][0]["datasets"]\n'
+            'levels = [dask.array.from_zarr(image[dataset["path"]]) for dataset in datasets]\n'
+            "napari.imshow(levels, multiscale=True)\n"
+            "napari.run()"
+        ),
+    )
+
+
+def _snippet(title: str, addresses: Addresses, imports: str, code: Callable[[str], str]) -> Snippet:
+    """Imports, the key where there is one, and code that is told how to pass it on."""
+    if addresses.key is None:
+        return Snippet(title, f"{imports}\n\n{code('')}")
+    options = {"client_kwargs": {"headers": {"Authorization": f"Apikey {addresses.key}"}}}
+    return Snippet(title, f"{imports}\n\noptions = {_text(options)}\n{code(', storage_options=options')}")
+
+
+def _text(value: object) -> str:
+    """A Python literal; JSON's texts and objects are such."""
+    return json.dumps(value)

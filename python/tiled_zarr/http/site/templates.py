@@ -1,0 +1,37 @@
+"""HTML out of the templates in `templates/`; every value that goes into one is escaped."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from ..replies import NO_CACHE, NO_SNIFFING, Headers
+
+FOLDER = Path(__file__).parent / "templates"
+STYLE = (FOLDER / "style.css").read_text(encoding="utf-8")
+STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+
+environment = Environment(
+    loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False
+)
+
+
+def html(template: str, /, **values: Any) -> bytes:
+    """A page."""
+    return environment.get_template(template).render(style=STYLE, **values).encode()
+
+
+def headers(policy: str) -> Headers:
+    """Headers of a page, which may load what the content security policy names and nothing else."""
+    fixed = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    return (
+        (b"content-type", b"text/html; charset=utf-8"),
+        (b"content-security-policy", f"{fixed}; {policy}".encode()),
+        (b"referrer-policy", b"no-referrer"),
+        NO_CACHE,
+        NO_SNIFFING,
+    )

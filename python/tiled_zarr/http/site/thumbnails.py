@@ -1,0 +1,122 @@
+"""Small pictures of images, made of their coarsest level as the viewer would first show them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ...cache import Cache
+from ...keyspace import Chunk, Document, KeySpace
+from ...nodes import Array, Region, Sparse
+from .. import etags, replies, requests
+from ..replies import NO_CACHE, NO_SNIFFING, NOT_FOUND, Headers, Reply
+from ..requests import Request
+from . import png
+
+PREFIX, SUFFIX = "/thumbnail/", ".png"
+EDGE = 192
+"""Longest edge in pixels."""
+MOST_CHANNELS = 6
+WHITE = "FFFFFF"
+GOLDEN = 0.61803398875
+
+Block: TypeAlias = np.ndarray[Any, Any]
+HEADERS: Headers = ((b"content-type", b"image/png"), NO_SNIFFING)
+
+
+class Thumbnails:
+    """Answers requests for thumbnails. `images` is the tree as OME-Zarr 0.4."""
+
+    def __init__(self, images: KeySpace | None, cache: Cache, *, max_age: int, public: bool) -> None:
+        self.images = images
+        self.cache = cache
+        self.kept: Headers = ((b"cache-control", b"%s, max-age=%d" % (b"public" if public else b"private", max_age)), *HEADERS)
+
+    def reply(self, request: Request) -> Reply:
+        """The picture, or 404 where there is no image."""
+        path = requests.path_of(request.scope).removeprefix(PREFIX).removesuffix(SUFFIX)
+        metadata = self.metadata(path)
+        chunk = self.coarsest(path, metadata)
+        if chunk is None:
+            return NOT_FOUND
+        revision = chunk.revision()
+        make = partial(picture, chunk.node, metadata)
+        if revision is None:
+            return replies.of_content(request, (NO_CACHE, *HEADERS), make())
+        identity = f"thumbnail|{path}|{chunk.identity(revision)}"
+        etag = etags.of_text(identity)
+        return replies.unmodified(request, etag, self.kept) or replies.whole_or_part(
+            request, etag, self.kept, self.cache.get(identity, make)
+        )
+
+    def metadata(self, path: str) -> dict[str, Any]:
+        """The attributes of an image."""
+        found = self.images.resolve(f"{path}/.zattrs") if self.images else None
+        body = found.body() if isinstance(found, Document) else None
+        return json.loads(body) if body else {}
+
+    def coarsest(self, path: str, metadata: Mapping[str, Any]) -> Chunk | None:
+        """The first chunk of the coarsest level, or None where there are no levels."""
+        if self.images is None or "multiscales" not in metadata:
+            return None
+        multiscale = metadata["multiscales"][0]
+        zeros = "/".join("0" for _ in multiscale["axes"])
+        found = self.images.resolve(f"{path}/{multiscale['datasets'][-1]['path']}/{zeros}")
+        return found if isinstance(found, Chunk) else None
+
+
+def picture(level: Array | Sparse, metadata: Mapping[str, Any]) -> bytes:
+    """A level as PNG. Blocks; raises what the source raises."""
+    assert isinstance(level, Array)
+    axes = [axis["name"] for axis in metadata["multiscales"][0]["axes"]]
+    if "image-label" in metadata:
+        return png.encode(labels(sampled(plane(level, axes, 0))))
+    channels = metadata.get("omero", {}).get("channels", [{}])
+    shown = [number for number, channel in enumerate(channels) if channel.get("active", True)][:MOST_CHANNELS]
+    colours = sum(shaded(shrunk(plane(level, axes, number)), channels[number]) for number in shown)
+    return png.encode((np.clip(colours, 0, 1) * 255 + 0.5).astype(np.uint8))
+
+
+def plane(level: Array, axes: list[str], channel: int) -> Block:
+    """Rows and columns of one channel: in the middle of depth, at the beginning of all else."""
+    indices = {"c": channel, "z": level.shape[axes.index("z")] // 2 if "z" in axes else 0}
+    leading = [slice(at, at + 1) for at in (indices.get(name, 0) for name in axes[:-2])]
+    region: Region = (*leading, *(slice(0, size) for size in level.shape[-2:]))
+    block: Block = level.read(region)
+    return block.reshape(level.shape[-2:])
+
+
+def shrunk(block: Block) -> Block:
+    """The means of squares, as few as fit into the edge of a thumbnail; of a picture that is thin, samples."""
+    step = -(-max(block.shape) // EDGE)
+    rows, columns = (size // step * step for size in block.shape)
+    if rows == 0 or columns == 0:
+        return sampled(block)
+    squares = block[:rows, :columns].reshape(rows // step, step, columns // step, step)
+    return np.asarray(np.mean(squares, axis=(1, 3), dtype=np.float64))
+
+
+def sampled(block: Block) -> Block:
+    """Every so many rows and columns."""
+    step = -(-max(block.shape) // EDGE)
+    return block[::step, ::step]
+
+
+def shaded(block: Block, channel: Mapping[str, Any]) -> Block:
+    """Values as shades of a channel's colour, (rows, columns, 3) from 0 to 1; what is no number is black."""
+    window = channel.get("window") or {"start": np.nanmin(block), "end": np.nanmax(block)}
+    start, end = float(window["start"]), float(window["end"])
+    shades = np.clip((np.nan_to_num(block, nan=start) - start) / ((end - start) or 1.0), 0, 1)
+    colour = np.frombuffer(bytes.fromhex(channel.get("color", WHITE)), np.uint8) / 255
+    return shades[..., None] * colour
+
+
+def labels(block: Block) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """A colour for every label, black for 0."""
+    hue = (block.astype(np.float64) * GOLDEN % 1)[..., None]
+    pure = np.clip(np.abs((hue + np.array([0, 2, 1]) / 3) % 1 * 6 - 3) - 1, 0, 1)
+    return np.where(block[..., None] == 0, 0, (0.3 + 0.7 * pure) * 255).astype(np.uint8)

@@ -1,0 +1,61 @@
+"""`/view/<node>`: the viewer for images, a page for all other nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...keyspace import Document, KeySpace
+from ...nodes import Node
+from .. import replies, requests
+from ..replies import NOT_FOUND, Reply
+from ..requests import Request
+from . import addresses, templates
+from .assets import Assets
+from .browse import Browser, trail
+
+PREFIX = "/view/"
+SOURCES = ("ome-zarr/0.5", "ome-zarr/0.4")
+"""Where the viewer looks for an image, in this order."""
+
+HEADERS = templates.headers("script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:")
+NOT_BUILT = replies.text(501, "the viewer page is not built: run `make viewer` in the source folder, or install a wheel, which brings it")
+
+
+class View:
+    """Answers requests for the page of any node."""
+
+    def __init__(self, formats: Mapping[str, KeySpace], browser: Browser, assets: Assets) -> None:
+        self.keys = formats["zarr/v2"]
+        self.sources = [prefix for prefix in SOURCES if prefix in formats]
+        self.browser = browser
+        self.assets = assets
+
+    def reply(self, request: Request) -> Reply:
+        """The page, or 404 where there is no such node."""
+        path = requests.path_of(request.scope).removeprefix(PREFIX).rstrip("/")
+        node = self.node(path)
+        if node is None:
+            return NOT_FOUND
+        return self.viewer(request, path) if self.browser.describer.is_image(path) else self.browser.page(request, path, node)
+
+    def node(self, path: str) -> Node | None:
+        """The node at a path on the wire, known by its attributes document, which every node has."""
+        found = self.keys.resolve(f"{path}/.zattrs".lstrip("/"))
+        return found.place.node if isinstance(found, Document) else None
+
+    def viewer(self, request: Request, path: str) -> Reply:
+        """The page that shows an image."""
+        if "viewer.js" not in self.assets.files:
+            return NOT_BUILT
+        here = addresses.of(request.scope)
+        body = templates.html(
+            "viewer.html",
+            name=path.rpartition("/")[2],
+            trail=trail(path)[:-1],
+            sources=" ".join(here.bare_link(f"{prefix}/{path}") for prefix in self.sources),
+            script=self.assets.link("viewer.js", here),
+            sheet=self.assets.link("viewer.css", here),
+            licences=self.assets.link("THIRD-PARTY.txt", here),
+            addresses=here,
+        )
+        return replies.of_content(request, HEADERS, body)

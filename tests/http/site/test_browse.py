@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urljoin
+
+import pytest
+
+from asgi import ask
+from tiled_zarr import Group
+from tiled_zarr.http.site import browse
+
+PAGES = ["/", "/view/names", "/view/names/", "/view/small", "/view/names/a%3Ab%20%26%3Ci%3E", "/view/"]
+
+
+class Page(HTMLParser):
+    """The addresses on a page, those of pages elsewhere left out, and the names of its elements."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.elements: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.add(tag)
+        found = [value for name, value in attrs if name in {"href", "src", "action", "data-sources"} and value]
+        self.addresses += [value for value in found if not value.startswith(("https:", "data:"))]
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("below", ["", "/below"])
+def test_every_link_leads_somewhere(make: Callable[..., Any], path: str, below: str) -> None:
+    """As a browser resolves them, for someone who gave the key in the query."""
+    app = make(public=False, api_key="a+b&c")
+    found = Page(ask(app, f"{path}?api_key=a%2Bb%26c", root_path=below).body.decode()).addresses
+    assert found
+    for link in found:
+        target = urljoin(f"http://host{below}{path}", link).removeprefix("http://host").removeprefix(below)
+        assert ask(app, target, root_path=below).status == 200, link
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_key_given_as_a_header_is_never_pasted(make: Callable[..., Any], path: str) -> None:
+    answer = ask(make(public=False, api_key="secret"), path, headers={"authorization": "Apikey secret"})
+    assert answer.status == 200
+    assert b"secret" not in answer.body
+    assert b"api_key" not in answer.body
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/static/viewer/viewer.js", "/thumbnail/large.png", "/view/none"])
+@pytest.mark.parametrize("query", ["", "?api_key=wrong"])
+def test_closed_without_the_key(make: Callable[..., Any], path: str, query: str) -> None:
+    assert ask(make(public=False, api_key="secret"), path + query).status == 401
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_run_and_load_nothing_from_elsewhere(app: Any, path: str) -> None:
+    answer = ask(app, path)
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert "script" not in Page(answer.body.decode()).elements
+
+
+def test_names_are_escaped(app: Any) -> None:
+    page = ask(app, "/view/names").body.decode()
+    assert "<i>" not in page
+    assert {"a:b &<i>", "naïve", "a~2fb"} <= {html.unescape(name) for name in re.findall(r'class="name"[^>]*>([^<]*)<', page)}
+
+
+def test_hosts_are_escaped(app: Any) -> None:
+    page = ask(app, "/", headers={"host": '"><script>alert(1)</script>'}).body.decode()
+    assert "<script>" not in page
+
+
+def test_facts_attributes_and_what_is_missing(app: Any) -> None:
+    page = html.unescape(re.sub(r"<[^>]*>", "", ask(app, "/").body.decode()))
+    for text in ("300 \u00d7 300", "uint16", "180 kB", '"colour": "green"', "rows differ in length", "sparse array"):
+        assert text in page
+
+
+def test_an_array_has_a_page(app: Any) -> None:
+    page = ask(app, "/view/scalar").body.decode()
+    assert "one value" in page
+    assert "zarr.open_array" in page
+
+
+@pytest.mark.parametrize("path", ["/view/none", "/view/small/none", "/view/small/.zattrs", "/view/small/0.0", "/view"])
+def test_what_does_not_exist_is_absent(app: Any, path: str) -> None:
+    assert ask(app, path).status == 404
+
+
+def test_a_large_group_shows_names_alone(make: Callable[..., Any], root: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(browse, "MOST_DESCRIBED", 1)
+    page = ask(make(), "/").body.decode()
+    assert page.count('class="name"') == len(root.children)
+    assert page.count("Links, attributes and code") == 1
+    unopened = ask(make(consolidated_nodes=2), "/").body.decode()
+    assert unopened.count('class="name"') == len(root.children)
+
+
+def test_home_as_json(app: Any) -> None:
+    document = json.loads(ask(app, "/", headers={"accept": "application/json"}).body)
+    assert document["formats"][:2] == ["/zarr/v2/", "/zarr/v3/"]
+    assert {"name": "names", "kind": "group"} in document["children"]
+
+
+def test_conditional_like_every_other_body(app: Any) -> None:
+    assert ask(app, "/", headers={"if-none-match": ask(app, "/").headers["etag"]}).status == 304
+
+
+def test_empty_tree(make: Callable[..., Any]) -> None:
+    assert b"This group is empty" in ask(make(Group(children={})), "/").body
+
+
+def test_a_tree_that_cannot_be_listed_is_a_failure(make: Callable[..., Any]) -> None:
+    class Children(dict[str, Any]):
+        def __len__(self) -> int:
+            raise TimeoutError
+
+    answer = ask(make(Group(children=Children())), "/")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "5")
