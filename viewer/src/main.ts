@@ -7,12 +7,12 @@ import { Deck, OrthographicView } from "@deck.gl/core";
 import { type Camera, fit, motionOf, moved, type Size, within } from "./camera";
 import * as contrast from "./contrast";
 import { layers, type Scene } from "./layers";
-import { type Channel, type Multiscale, open, readSampled } from "./multiscale";
+import { type Channel, type Multiscale, open } from "./multiscale";
 import { buildPanel, type Panel } from "./panel";
+import { Refinement } from "./refinement";
 import { scaleBar } from "./scalebar";
 import { type Plane, Tiles } from "./tiles";
 
-const REFINED_SECONDS = 2;
 const CLOSE_ZOOM = 1;
 const EMPTY = { start: 0, end: 1, min: 0, max: 1 };
 
@@ -37,6 +37,7 @@ class Viewer {
   private readonly position: number[];
   private readonly panel: Panel;
   private readonly deck: Deck<OrthographicView>;
+  private readonly refinement: Refinement;
   private camera: Camera;
   private generation = 0;
   private readonly measuring = new Set<Channel>();
@@ -45,7 +46,8 @@ class Viewer {
     const [height = 1, width = 1] = image.axes.slice(-2).map((axis) => axis.size);
     this.size = { width, height };
     this.tiles = new Tiles(image);
-    this.position = image.axes.slice(0, -2).map((axis) => (axis.name === "z" ? Math.floor(axis.size / 2) : 0));
+    this.position = [...image.start];
+    this.refinement = new Refinement(image, () => this.readAgain(), notice);
     this.camera = fit(this.size, pageSize());
     this.deck = new Deck({
       canvas: page.canvas,
@@ -61,7 +63,6 @@ class Viewer {
       onFit: () => this.fit(),
     });
     document.addEventListener("keydown", (event) => this.press(event));
-    if (image.sampled) this.awaitRefinement();
   }
 
   /** Find out the contrast that the image does not tell, then draw. */
@@ -121,11 +122,14 @@ class Viewer {
     const unmeasured = this.unmeasured();
     if (unmeasured.length > 0) this.measure(unmeasured).then(() => this.show(), (error) => fail(error));
     page.root.dataset.state = "loading";
-    this.deck.setProps({ layers: layers(this.tiles, this.scene(), (error) => fail(error, () => this.readAgain())) });
+    const scene = this.scene();
+    this.deck.setProps({ layers: layers(this.tiles, scene, (error) => fail(error, () => this.readAgain())) });
+    this.refinement.watch(scene.planes);
   }
 
   private readAgain(): void {
     page.failure.hidden = true;
+    this.tiles.clear();
     this.generation++;
     this.show();
   }
@@ -173,23 +177,6 @@ class Viewer {
     this.panel.update();
     this.show();
   }
-
-  /** Ask now and then which levels are made from samples still, and read again what has changed. */
-  private awaitRefinement(): void {
-    page.notice.textContent = "Overview sampled, being refined";
-    page.notice.hidden = false;
-    this.image.store.cache = "no-cache";
-    setTimeout(async () => {
-      const sampled = await readSampled(this.image).catch(() => this.image.sampled);
-      if (sampled !== this.image.sampled) {
-        this.image.sampled = sampled;
-        this.tiles.clear();
-        this.readAgain();
-      }
-      if (sampled) this.awaitRefinement();
-      else page.notice.hidden = true;
-    }, REFINED_SECONDS * 1000);
-  }
 }
 
 /** A measured window, from which what could be chosen before can still be chosen. */
@@ -204,6 +191,11 @@ function pageSize(): Size {
 
 function element(id: string): HTMLElement {
   return document.getElementById(id) as HTMLElement;
+}
+
+function notice(isSampled: boolean): void {
+  page.notice.textContent = "Overview sampled, being refined";
+  page.notice.hidden = !isSampled;
 }
 
 function fail(error: Error, again: () => void = () => location.reload()): void {

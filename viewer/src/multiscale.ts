@@ -46,13 +46,15 @@ export interface Multiscale {
   /** Size of a pixel of level 0 in `unit`, or null where nobody knows. */
   pixel: { size: number; unit: string } | null;
   isLabels: boolean;
-  /** Which levels are made from samples for now, as a text that changes with them; empty where all are exact. */
-  sampled: string;
+  /** The levels that are made from samples for now. */
+  sampled: number[];
+  /** The index to begin with on every axis but the last two. */
+  start: number[];
 }
 
 interface Metadata {
   multiscales?: MultiscalesMetadata[];
-  omero?: { channels?: ChannelMetadata[] };
+  omero?: { channels?: ChannelMetadata[]; rdefs?: { defaultT?: number; defaultZ?: number } };
   "image-label"?: unknown;
 }
 
@@ -61,7 +63,8 @@ interface MultiscalesMetadata {
   axes: ({ name: string; type?: string; unit?: string } | string)[];
   datasets: { path: string; coordinateTransformations?: Transformation[] }[];
   coordinateTransformations?: Transformation[];
-  metadata?: { sampled?: string[] };
+  type?: string;
+  metadata?: { sampled?: number[] };
 }
 
 interface Transformation {
@@ -112,13 +115,14 @@ async function openAt(plain: HttpStore): Promise<Multiscale | null> {
     channelAxis: channelAxis < 0 ? null : channelAxis,
     channels: channelsOf(metadata, count),
     pixel: pixelOf(multiscales, axes),
-    isLabels: metadata["image-label"] !== undefined,
+    isLabels: metadata["image-label"] !== undefined || multiscales.type === "mode",
     sampled: sampledOf(multiscales),
+    start: startOf(metadata, axes),
   };
 }
 
 /** Which levels are made from samples now. */
-export async function readSampled(image: Multiscale): Promise<string> {
+export async function readSampled(image: Multiscale): Promise<number[]> {
   const multiscales = (await readMetadata(image.store, "no-cache")).metadata?.multiscales?.[0];
   return multiscales ? sampledOf(multiscales) : image.sampled;
 }
@@ -135,8 +139,14 @@ async function readJson(store: HttpStore, key: zarr.AbsolutePath, cache: Request
   return body && JSON.parse(new TextDecoder().decode(body));
 }
 
-function sampledOf(multiscales: MultiscalesMetadata): string {
-  return (multiscales.metadata?.sampled ?? []).join(" ");
+function sampledOf(multiscales: MultiscalesMetadata): number[] {
+  return multiscales.metadata?.sampled ?? [];
+}
+
+/** As the image says, else the middle of its depth and the beginning of everything else. */
+function startOf({ omero }: Metadata, axes: Axis[]): number[] {
+  const given: Record<string, number | undefined> = { t: omero?.rdefs?.defaultT, z: omero?.rdefs?.defaultZ };
+  return axes.slice(0, -2).map(({ name, size }) => Math.min(size - 1, given[name] ?? (name === "z" ? Math.floor(size / 2) : 0)));
 }
 
 function factorOf(shape: number[], base: number[]): [number, number] {

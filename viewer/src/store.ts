@@ -16,19 +16,27 @@ export class HttpError extends Error {
 }
 
 export class HttpStore implements AsyncReadable {
-  /** How the browser's cache is used; `no-cache` asks the server whether what is kept is still true. */
-  cache: RequestCache = "default";
+  private readonly tags = new Map<AbsolutePath, string>();
 
   constructor(
     readonly url: string,
     private readonly key: string | null,
   ) {}
 
+  /** With the cache `no-cache`, the browser asks the server whether what it keeps is still true. */
   async get(key: AbsolutePath, options: { signal?: AbortSignal; cache?: RequestCache } = {}): Promise<Uint8Array | undefined> {
-    const response = await this.patiently(key, { cache: options.cache ?? this.cache, signal: options.signal ?? null });
+    const response = await this.patiently(key, { cache: options.cache ?? "default", signal: options.signal ?? null });
     if (response.status === 404) return undefined;
     if (!response.ok) throw new HttpError(response.status, new URL(response.url).pathname);
+    this.tags.set(key, response.headers.get("etag") ?? "");
     return new Uint8Array(await response.arrayBuffer());
+  }
+
+  /** Whether the server would now send something else for any of the wanted keys that were read before. */
+  async isOutdated(isWanted: (key: string) => boolean): Promise<boolean> {
+    const known = [...this.tags].filter(([key]) => isWanted(key));
+    const now = await Promise.all(known.map(([key]) => this.patiently(key, { method: "HEAD", cache: "no-store" })));
+    return now.some((response, i) => response.ok && response.headers.get("etag") !== known[i]?.[1]);
   }
 
   /** The reply, asked for again while the server says that it is busy. */
