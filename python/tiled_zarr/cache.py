@@ -26,10 +26,7 @@ class Counters:
 
 
 class Cache(Generic[T]):
-    """Thread-safe. With `max_bytes` 0 nothing is kept, and still nothing is computed twice at once.
-
-    `size` says how many bytes a value takes.
-    """
+    """Values, whose size in bytes `size` tells. Thread-safe. With `max_bytes` 0 nothing is kept, and still nothing is computed twice at once."""
 
     def __init__(self, max_bytes: int, size: Callable[[T], int] = len) -> None:  # type: ignore[assignment] # bodies by default
         self._size = size

@@ -7,14 +7,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import _native, codecs, dtypes, headers
+from . import _native, codecs, dtypes, headers, rowindexes
 from .keyspace import Chunk
 from .nodes import Array, Sparse
-from .rowindexes import RowIndexes
 
 Block: TypeAlias = np.ndarray[Any, Any]
-
-_row_indexes = RowIndexes()
 
 
 class SourceError(Exception):
@@ -26,7 +23,7 @@ def encode(chunk: Chunk) -> bytes:
     node = chunk.node
     codec = _codec(chunk.codec, headers.typesize(dtypes.wire(node.dtype)))
     if isinstance(node, Sparse):
-        return _row_indexes.of(node).encode(chunk.grid.start(chunk.index), chunk.grid.chunk_shape, codec)
+        return rowindexes.shared.of(node).encode(chunk.grid.start(chunk.index), chunk.grid.chunk_shape, codec)
     block = _read(node, chunk)
     if dtypes.is_string(node.dtype):
         return _native.encode_strings(_padded_strings(block, chunk.grid.chunk_shape), codec)

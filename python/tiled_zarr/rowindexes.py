@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from threading import Lock
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from . import _native, dtypes
-from .nodes import Sparse
+from .nodes import Region, Sparse
 
 
 class RowIndexes:
@@ -29,6 +30,17 @@ class RowIndexes:
             if revision is not None and revision == node.revision():
                 self._built[node] = (revision, index)
             return index
+
+
+shared = RowIndexes()
+"""The row indexes of all arrays that this process serves."""
+
+
+def dense(node: Sparse, region: Region) -> np.ndarray[Any, Any]:
+    """A region of a sparse array, dense. Blocks; raises what the source raises."""
+    start, shape = tuple(part.start for part in region), tuple(part.stop - part.start for part in region)
+    block = shared.of(node).encode(start, shape, _native.Codec("none"))
+    return np.frombuffer(block, dtype=dtypes.wire(node.dtype)).reshape(shape)
 
 
 def _build(node: Sparse) -> _native.Coo:

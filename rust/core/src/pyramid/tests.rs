@@ -59,7 +59,7 @@ fn run<P: Pixel>(pixels: &[P], shape: [usize; 3], letter: char, memory: Memory, 
         origin = (width - 1) * strides[2].unsigned_abs();
         strides[2] = -strides[2];
     }
-    let mut data = vec![0; pixels.len() * size];
+    let mut data = vec![0; size_of_val(pixels)];
     for (i, &pixel) in pixels.iter().enumerate() {
         let index = [i / (height * width), i / width % height, i % width];
         let at =
@@ -129,7 +129,8 @@ fn floats() -> impl Strategy<Value = f64> {
 }
 
 fn is_close(a: f64, b: f64, epsilon: f64) -> bool {
-    a.is_nan() && b.is_nan() || a == b || (a - b).abs() <= epsilon * 4e4
+    let is_same = a.total_cmp(&b).is_eq() || a.is_nan() && b.is_nan();
+    is_same || (a - b).abs() <= epsilon * 4e4
 }
 
 proptest! {

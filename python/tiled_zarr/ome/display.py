@@ -1,0 +1,178 @@
+"""The display view of an array: the axes and types that viewers can draw.
+
+Axes stand in the order t, c, z, y, x. Booleans are served as bytes, floats in 32 bits, 64-bit integers as floats, or as 32-bit integers
+where the source declares a range that fits; complex numbers become channels, first magnitudes, then phases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from .. import rowindexes
+from ..nodes import Array, Region, Sparse
+from . import axes, complexes, hints
+from .hints import Hint
+
+Block: TypeAlias = np.ndarray[Any, Any]
+Convert: TypeAlias = Callable[[Block], Block]
+Rule: TypeAlias = Literal["mean", "mode"]
+
+FLOAT = np.dtype("f4")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Display:
+    """An image as viewers want it: `array`, whose axes have the letters `axes`, in their order.
+
+    `weight` is how many bytes of the source have to be read for one pixel; `is_colour` says that the channels are red, green and blue.
+    """
+
+    array: Array
+    axes: str
+    hint: Hint
+    weight: int
+    is_colour: bool
+    is_complex: bool
+
+    @property
+    def rule(self) -> Rule:
+        """How four pixels become one."""
+        return "mode" if self.hint.is_label else "mean"
+
+    @property
+    def channels(self) -> int:
+        """The number of channels; without an axis for them it is one."""
+        return self.array.shape[self.axes.index("c")] if "c" in self.axes else 1
+
+    @property
+    def plane_shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.array.shape[-2], self.array.shape[-1]
+
+
+def display(node: Array | Sparse) -> Display | None:
+    """The display view of an array, or None where it is no image."""
+    hint = hints.hint(node.attributes)
+    found = axes.given(hint.axes, len(node.shape)) or axes.letters(node.shape, node.dimension_names)
+    converted = _conversion(node.dtype, hint)
+    if found is None or converted is None:
+        return None
+    dtype, convert = converted
+    is_complex = node.dtype.kind == "c"
+    shown, letters = complexes.channels(node, found) if is_complex else (node, found)
+    return Display(
+        array=_array(_Source(shown, letters, convert), dtype),
+        axes=axes.sorted_letters(letters),
+        hint=hint,
+        weight=_weight(node, found),
+        is_colour=found.endswith("c") and node.shape[-1] in axes.COLOURS,
+        is_complex=is_complex,
+    )
+
+
+class _Source:
+    """A node read with its axes (of letters `found`) in order and its items converted."""
+
+    def __init__(self, node: Array | Sparse, found: str, convert: Convert) -> None:
+        self.node = node
+        self.axes = axes.sorted_letters(found)
+        self.convert = convert
+        self.order = tuple(found.index(letter) for letter in self.axes)
+        self.shape = tuple(node.shape[axis] for axis in self.order)
+        self.chunks = None if node.chunks is None else tuple(node.chunks[axis] for axis in self.order)
+        self.stepped = _stepped(node)
+
+    def read(self, region: Region) -> Block:
+        """A block of the display view."""
+        return self.convert(self._read(self._own(region)).transpose(self.order))
+
+    def read_stepped(self, region: Region, steps: tuple[int, ...]) -> Block:
+        """Every so many pixels of a block."""
+        assert self.stepped is not None
+        return self.convert(self.stepped(self._own(region), self._own(steps)).transpose(self.order))
+
+    def _read(self, region: Region) -> Block:
+        return np.asarray(self.node.read(region)) if isinstance(self.node, Array) else rowindexes.dense(self.node, region)
+
+    def _own(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Values for the display's axes, put in the order of the source's."""
+        own: list[Any] = [None] * len(values)
+        for value, axis in zip(values, self.order, strict=True):
+            own[axis] = value
+        return tuple(own)
+
+
+def _array(source: _Source, dtype: np.dtype[Any]) -> Array:
+    node = source.node
+    return Array(
+        shape=source.shape,
+        dtype=dtype,
+        read=source.read,
+        read_stepped=source.read_stepped if source.stepped else None,
+        chunks=source.chunks,
+        dimension_names=tuple(source.axes),
+        attributes=node.attributes,
+        revision=node.revision,
+        blocking=node.blocking,
+        options=node.options,
+    )
+
+
+def _weight(node: Array | Sparse, found: str) -> int:
+    """Bytes of the source behind a pixel: its chunks are decoded whole, also along the other axes."""
+    chunks = node.chunks or (1,) * len(node.shape)
+    weight = node.dtype.itemsize
+    for letter, chunk, size in zip(found, chunks, node.shape, strict=True):
+        weight *= 1 if letter in "yx" else min(chunk, size)
+    return weight
+
+
+def _stepped(node: Array | Sparse) -> Callable[[Region, tuple[int, ...]], Block] | None:
+    """The node's stepped read; blocks in memory are views, of which any part is free."""
+    if isinstance(node, Sparse):
+        return None
+    if node.read_stepped is None and not node.blocking:
+        return lambda region, steps: np.asarray(node.read(region))[tuple(slice(None, None, step) for step in steps)]
+    return node.read_stepped
+
+
+def _conversion(dtype: np.dtype[Any], hint: Hint) -> tuple[np.dtype[Any], Convert] | None:
+    """The type to show, and how a block is brought to it; None where items are no numbers."""
+    match dtype.kind:
+        case "b":
+            return np.dtype("u1"), lambda block: block.view("u1")
+        case "f":
+            return (dtype, _same) if dtype.itemsize == FLOAT.itemsize else (FLOAT, _as(FLOAT))
+        case "i" | "u" if dtype.itemsize < 8:
+            return dtype, _same
+        case "i" | "u":
+            narrow = _narrow(hint)
+            return narrow, _as(narrow)
+        case "c":
+            return FLOAT, _as(FLOAT)
+    return None
+
+
+def _narrow(hint: Hint) -> np.dtype[Any]:
+    """The 32-bit type for 64-bit integers."""
+    for kind in ("u4", "i4"):
+        limits = np.iinfo(kind)
+        if hint.range is not None and limits.min <= hint.range[0] and hint.range[1] <= limits.max:
+            return np.dtype(kind)
+    return FLOAT
+
+
+def _same(block: Block) -> Block:
+    return block
+
+
+def _as(dtype: np.dtype[Any]) -> Convert:
+    def convert(block: Block) -> Block:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return block.astype(dtype)
+
+    return convert

@@ -1,0 +1,107 @@
+"""The attributes of an OME-NGFF image, in versions 0.4 and 0.5.
+
+https://ngff.openmicroscopy.org/0.4/, https://ngff.openmicroscopy.org/0.5/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+from . import hints
+from .display import Display
+from .levels import Pyramid
+from .windows import Window
+
+Version: TypeAlias = Literal["0.4", "0.5"]
+
+TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
+WHITE = "FFFFFF"
+PALETTE = ("FF00FF", "00FF00", "00FFFF", "FFFF00", "FF0000", "0000FF")
+COLOURS = (("red", "FF0000"), ("green", "00FF00"), ("blue", "0000FF"), ("opacity", WHITE))
+MOST_ACTIVE = 6
+"""Viewers draw at most so many channels over each other."""
+
+
+def image(version: Version, name: str, pyramid: Pyramid, omero: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The attributes of a multiscale group; without `omero` viewers find contrast limits themselves."""
+    multiscale = {
+        "name": name,
+        "axes": _axes(pyramid.display),
+        "datasets": [_dataset(pyramid, level) for level in range(len(pyramid.shapes))],
+        "type": pyramid.display.rule,
+        "metadata": {"sampled": pyramid.sampled()},
+    }
+    if version == "0.4":
+        return {"multiscales": [{"version": version, **multiscale}], **({} if omero is None else {"omero": {"version": version, **omero}})}
+    return {"ome": {"version": version, "multiscales": [multiscale], **({} if omero is None else {"omero": omero})}}
+
+
+def labels(version: Version, names: Sequence[str]) -> dict[str, Any]:
+    """The attributes of the group of an image's labels; version 0.5 says it twice, because vizarr reads only the top level."""
+    listed = {"labels": list(names)}
+    return listed if version == "0.4" else {**listed, "ome": {"version": version, **listed}}
+
+
+def omero(name: str, display: Display, windows: Sequence[Window], default: tuple[int, ...]) -> dict[str, Any]:
+    """How to show each channel, and which plane first."""
+    count = display.channels
+    defaults = dict(zip(display.axes, default, strict=False))
+    return {
+        "name": name,
+        "channels": [_channel(display, number, windows[number]) for number in range(count)],
+        "rdefs": {
+            "defaultT": defaults.get("t", 0),
+            "defaultZ": defaults.get("z", 0),
+            "model": "greyscale" if count == 1 else "color",
+        },
+    }
+
+
+def _axes(display: Display) -> list[dict[str, str]]:
+    axes = []
+    for letter in display.axes:
+        unit = display.hint.units.get(letter)
+        axes.append({"name": letter, "type": TYPES[letter], **({"unit": unit} if unit else {})})
+    return axes
+
+
+def _dataset(pyramid: Pyramid, level: int) -> dict[str, Any]:
+    """A level: its pixels are larger by powers of two, and their centres lie further in."""
+    axes, sizes = pyramid.display.axes, pyramid.display.hint.scale
+    factor = {"y": 1 << level, "x": 1 << level}
+    scale = [sizes.get(letter, 1.0) * factor.get(letter, 1) for letter in axes]
+    translation = [sizes.get(letter, 1.0) * (factor.get(letter, 1) - 1) / 2 for letter in axes]
+    return {
+        "path": str(level),
+        "coordinateTransformations": [{"type": "scale", "scale": scale}, {"type": "translation", "translation": translation}],
+    }
+
+
+def _channel(display: Display, number: int, window: Window) -> dict[str, Any]:
+    known = display.hint.channels[number] if number < len(display.hint.channels) else {}
+    label, colour, is_active = _usual(display, number)
+    start, end = hints.window(known) or (window.start, window.end)
+    return {
+        "label": str(known.get("label") or label),
+        "color": hints.colour(known) or colour,
+        "active": known.get("active", is_active) is True,
+        "coefficient": 1.0,
+        "family": "linear",
+        "inverted": False,
+        "window": {"min": min(window.least, start), "max": max(window.largest, end), "start": start, "end": end},
+    }
+
+
+def _usual(display: Display, number: int) -> tuple[str, str, bool]:
+    """Label, colour and activity of a channel of which nothing else is known."""
+    count = display.channels
+    if display.is_colour:
+        return (*COLOURS[number], number < 3)
+    if display.is_complex:
+        return "magnitude" if number < count // 2 else "phase", WHITE, number == 0
+    if count == 1:
+        return "intensity", WHITE, True
+    if count > MOST_ACTIVE:
+        return f"channel {number}", PALETTE[number % len(PALETTE)] if number else WHITE, number == 0
+    return f"channel {number}", PALETTE[number % len(PALETTE)], True

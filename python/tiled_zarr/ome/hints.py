@@ -1,0 +1,88 @@
+"""What a node's attributes say about it as an image.
+
+Under `tiled_zarr`: `axes` ("tczyx" letters, one an axis), `scale` and `units` by letter, `channels` (objects with `label`, `color` and
+`window`), `is_label`, `range` (the least and the largest value), `labels` (names of siblings that label this image). OME-NGFF's own
+`multiscales` and `omero`, and CF's `valid_range`, are understood too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..attributes import OURS
+
+COLOUR_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """What is known; an empty value is not known. `scale` is the size of a pixel along each axis in `units`, by letter."""
+
+    axes: str = ""
+    scale: Mapping[str, float] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    channels: tuple[Mapping[str, Any], ...] = ()
+    labels: tuple[str, ...] = ()
+    range: tuple[float, float] | None = None
+    is_label: bool = False
+
+
+def hint(attributes: Mapping[str, Any]) -> Hint:
+    """The hint in a node's attributes; what is not spelled as it should be is passed over."""
+    ours = _mapping(attributes.get(OURS))
+    channels = _mappings(ours.get("channels"))
+    return Hint(
+        axes=_text(ours.get("axes")),
+        scale={letter: float(size) for letter, size in _mapping(ours.get("scale")).items() if is_number(size) and size > 0},
+        units={letter: unit for letter, unit in _mapping(ours.get("units")).items() if isinstance(unit, str)},
+        channels=channels or _mappings(_mapping(attributes.get("omero")).get("channels")),
+        labels=tuple(name for name in _sequence(ours.get("labels")) if isinstance(name, str)),
+        range=_range(ours.get("range")) or _range(attributes.get("valid_range")),
+        is_label=ours.get("is_label") is True or "image-label" in attributes,
+    )
+
+
+def colour(channel: Mapping[str, Any]) -> str | None:
+    """A channel's colour as six hexadecimal digits, or None."""
+    text = _text(channel.get("color")).removeprefix("#").upper()
+    return text if len(text) == COLOUR_DIGITS and set(text) <= set("0123456789ABCDEF") else None
+
+
+def window(channel: Mapping[str, Any]) -> tuple[float, float] | None:
+    """A channel's contrast limits, or None."""
+    given = channel.get("window")
+    if isinstance(given, Mapping):
+        return _range([given.get("start"), given.get("end")])
+    return _range(given)
+
+
+def is_number(value: object) -> bool:
+    """Whether a value can be counted with."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _range(value: object) -> tuple[float, float] | None:
+    match _sequence(value):
+        case [low, high] if is_number(low) and is_number(high) and low < high:
+            return (low, high)
+    return None
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _mappings(value: object) -> tuple[Mapping[str, Any], ...]:
+    return tuple(map(_mapping, _sequence(value)))
+
+
+def _sequence(value: object) -> Sequence[Any]:
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return value if isinstance(value, list | tuple) else ()

@@ -1,0 +1,21 @@
+"""Halving a block, natively."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from .. import _native
+from .pyramid import halved
+
+Block: TypeAlias = np.ndarray[Any, Any]
+Rule: TypeAlias = Literal["mean", "mode"]
+"""How four pixels become one: by their mean, or, where numbers are names, by the commonest."""
+
+
+def halve(block: Block, rule: Rule) -> Block:
+    """A block with half the rows and columns, rounded up, little endian and not to be written to."""
+    items: Any = block.view(f"V{block.itemsize}")
+    body = _native.halve(items, block.dtype.str, rule)
+    return np.frombuffer(body, block.dtype.newbyteorder("<")).reshape(halved(block.shape))

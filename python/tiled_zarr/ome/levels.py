@@ -1,0 +1,188 @@
+"""The levels of an image: tiles made of their four children on demand, each once, and remembered.
+
+A level is exact where the part of the source behind one of its tiles is small enough to be read for it. Above, a tile shows samples
+until a pass over the whole source, in the background, has made its plane exact.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import islice, product
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..cache import Cache
+from ..nodes import Array, Region
+from . import passes, pyramid, samples
+from .background import Background
+from .display import Display
+from .kernels import halve
+from .planes import Layout, Plane, Planes
+from .pyramid import Shape
+from .sources import Index, Source, assemble, region_of
+
+Block: TypeAlias = np.ndarray[Any, Any]
+
+EAGER_PLANES = 64
+"""Of an image in memory so many planes are made without being asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """What the pyramids of a server share. Sizes are in bytes.
+
+    `budget` is how much of a source is read for one tile; images in memory of up to `eager` get all their levels without being asked.
+    """
+
+    tiles: Cache[Block]
+    planes: Planes
+    background: Background
+    budget: int = 16 * 1024 * 1024
+    eager: int = 1024**3
+
+
+class Pyramid:
+    """An image in all its levels; `stored` are those that the source has, from level 1 on, already as displayed.
+
+    `key` names the image among all that share the stores.
+    """
+
+    def __init__(self, key: str, display: Display, stored: tuple[Array, ...], stores: Stores) -> None:
+        self.key = key
+        self.display = display
+        self.stores = stores
+        self.tile = pyramid.tile_edge(display.array.shape, display.array.chunks)
+        self.sources = [Source(array, self.tile, stores.tiles) for array in (display.array, *stored)]
+        self.base = len(stored)
+        """The last level that the source has; all others are made of it."""
+        above = pyramid.shapes(self.sources[-1].array.shape, self.tile)[1:]
+        self.shapes: tuple[Shape, ...] = (*(source.array.shape for source in self.sources), *above)
+        self.tile_shape = self.sources[0].tile_shape
+        self.leading = display.array.shape[:-2]
+
+    @cached_property
+    def exact(self) -> int:
+        """The last level whose tiles are made out of the source itself whenever they are asked for."""
+        return max(level for level in range(len(self.shapes)) if level <= self.base or self._cost(level) <= self.stores.budget)
+
+    @cached_property
+    def layout(self) -> Layout | None:
+        """The levels that are kept of a plane; None where all are made when they are asked for."""
+        first = self.base + 1 if self.is_eager else self.exact + 1
+        for start in range(first, len(self.shapes)):
+            layout = Layout(start, tuple(shape[-2:] for shape in self.shapes[start:]), self.display.array.dtype.newbyteorder("<"))
+            if layout.nbytes <= self.stores.planes.max_bytes:
+                return layout
+        return None
+
+    @property
+    def is_eager(self) -> bool:
+        """Whether the image is in memory and small enough for all its levels to be made without being asked for."""
+        array = self.display.array
+        return not array.blocking and math.prod(array.shape) * array.dtype.itemsize <= self.stores.eager
+
+    def source_revision(self) -> str | None:
+        """The revision of the pixels."""
+        return self.display.array.revision()
+
+    def revision(self, level: int) -> str | None:
+        """The revision of a level: none while it shows samples, which may be replaced at any moment."""
+        revision = self.source_revision()
+        return None if revision is None or not self.is_exact(level) else f"{revision}|level {level}|{self.display.rule}"
+
+    def is_exact(self, level: int) -> bool:
+        """Whether every tile of a level is made of all its pixels."""
+        if level <= self.exact:
+            return True
+        places = math.prod(self.leading)
+        return places <= EAGER_PLANES and all(self._kept(level, place) is not None for place in np.ndindex(*self.leading))
+
+    def sampled(self) -> list[int]:
+        """The levels that show samples for now."""
+        return [level for level in range(len(self.shapes)) if not self.is_exact(level)]
+
+    def read(self, level: int, region: Region) -> Block:
+        """A region of a level. Blocks; raises what the source raises."""
+        revision = self.source_revision()
+        source = self.sources[level] if level <= self.base else None
+        if source is not None and source.unit_shape == self.tile_shape:
+            return source.read(region)
+        return assemble(region, self.tile_shape, self.display.array.dtype, lambda index: self.tile_at(level, index, revision))
+
+    def tile_at(self, level: int, index: Index, revision: str | None) -> Block:
+        """One tile of a level, its part inside the image; what is made is kept under the revision, unless that is None."""
+        key = None if revision is None else self._name(revision, level)
+        if level <= self.base:
+            return self.sources[level].tile(index, key)
+        kept = None if revision is None else self._kept(level, index[:-2], revision)
+        if kept is not None:
+            return self._cut(kept, level, index)
+        if level <= self.exact:
+            make, state = partial(self._merged, level, index, revision), "exact"
+        else:
+            make, state = partial(samples.tile, self, level, index), "sampled"
+            if revision is not None:
+                self.make_exact(index[:-2], revision)
+        return make() if key is None else self.stores.tiles.get(f"{key}|{state}|{index}", make)
+
+    def make_exact(self, place: Index, revision: str) -> None:
+        """Have the upper levels of a plane made of all its pixels, in the background."""
+        layout = self.layout
+        if layout is not None:
+            name = self._plane_name(place, revision)
+            self.stores.background.request(name, partial(passes.run, self, layout, place, revision, name))
+
+    def make_eagerly(self) -> None:
+        """Have the levels of an image in memory made in the background, as far as there is room."""
+        revision, layout = self.source_revision(), self.layout
+        if revision is None or layout is None or not self.is_eager:
+            return
+        for place in reversed(list(islice(np.ndindex(*self.leading), EAGER_PLANES))):
+            if self._kept(layout.first, place, revision) is None and self.stores.planes.has_room(layout.nbytes):
+                self.make_exact(place, revision)
+
+    def region(self, level: int, index: Index) -> Region:
+        """The part of a tile inside a level, in its pixels."""
+        return region_of(index, self.tile_shape, self.shapes[level])
+
+    def _merged(self, level: int, index: Index, revision: str | None) -> Block:
+        """A tile out of its four children."""
+        region = self.region(level, index)
+        out = np.empty(tuple(part.stop - part.start for part in region), self.display.array.dtype.newbyteorder("<"))
+        for down, aside in product((0, 1), repeat=2):
+            top, left = down * self.tile // 2, aside * self.tile // 2
+            if top < out.shape[-2] and left < out.shape[-1]:
+                child = (*index[:-2], 2 * index[-2] + down, 2 * index[-1] + aside)
+                quarter = halve(self.tile_at(level - 1, child, revision), self.display.rule)
+                out[..., top : top + quarter.shape[-2], left : left + quarter.shape[-1]] = quarter
+        out.flags.writeable = False
+        return out
+
+    def _cut(self, kept: Block, level: int, index: Index) -> Block:
+        rows, columns = self.region(level, index)[-2:]
+        block: Block = kept[rows, columns]
+        return block.reshape((1,) * len(self.leading) + block.shape)
+
+    def _kept(self, level: int, place: Index, revision: str | None = None) -> Block | None:
+        """A level of a plane, if it has been made of all its pixels."""
+        revision = revision or self.source_revision()
+        if self.layout is None or revision is None or level < self.layout.first:
+            return None
+        plane: Plane | None = self.stores.planes.find(self._plane_name(place, revision), self.layout)
+        return None if plane is None else plane.level(level)
+
+    def _cost(self, level: int) -> int:
+        """Bytes of the source behind one tile of a level."""
+        edge = self.tile << (level - self.base)
+        rows, columns = self.shapes[self.base][-2:]
+        return min(edge, rows) * min(edge, columns) * self.display.weight
+
+    def _name(self, revision: str, level: int) -> str:
+        return f"{self.key}|{revision}|{level}"
+
+    def _plane_name(self, place: Index, revision: str) -> str:
+        array = self.display.array
+        return f"{self.key}|{revision}|{array.shape}|{array.dtype.str}|{self.display.rule}|{tuple(place)}"

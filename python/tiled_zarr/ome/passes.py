@@ -1,0 +1,92 @@
+"""One pass over a plane of a source, from which all its upper levels are made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from ..nodes import Region
+from .kernels import halve
+from .planes import Layout
+from .pyramid import Shape
+from .sources import Index, region_of
+
+if TYPE_CHECKING:
+    from .levels import Pyramid
+
+Block: TypeAlias = np.ndarray[Any, Any]
+
+STEP = 16 * 1024 * 1024
+"""What is read in one step is at most about so many bytes of the source."""
+MANY = 4
+
+
+def run(pyramid: Pyramid, layout: Layout, place: Index, revision: str, name: str) -> Iterator[None]:
+    """Make the levels of a plane, block by block, and keep them. Gives up where the source changes."""
+    planes = pyramid.stores.planes
+    if planes.find(name, layout) is not None:
+        return
+    draft = planes.draft(layout)
+    try:
+        for _ in _fill(pyramid, layout, place, draft.plane.levels):
+            if pyramid.source_revision() != revision:
+                return
+            yield
+        planes.keep(name, draft)
+    finally:
+        draft.drop()
+
+
+def _fill(pyramid: Pyramid, layout: Layout, place: Index, levels: list[Block]) -> Iterator[None]:
+    """Write the first level block by block, then the others from it."""
+    source, rule = pyramid.sources[-1], pyramid.display.rule
+    halvings = layout.first - pyramid.base
+    rows, columns = shape = source.array.shape[-2:]
+    box = block_shape(shape, source.array.chunks and source.array.chunks[-2:], pyramid.display.weight, 1 << halvings)
+    for top in range(0, rows, box[0]):
+        for left in range(0, columns, box[1]):
+            inside = region_of((top // box[0], left // box[1]), box, shape)
+            block = source.read((*(slice(i, i + 1) for i in place), *inside))
+            for _ in range(halvings):
+                block = halve(block, rule)
+            _put(levels[0], block, inside, halvings)
+            yield
+    for finer, coarser in pairwise(levels):
+        coarser[...] = halve(finer, rule)
+        yield
+
+
+def _put(level: Block, block: Block, inside: Region, halvings: int) -> None:
+    top, left = (part.start >> halvings for part in inside)
+    level[top : top + block.shape[-2], left : left + block.shape[-1]] = block.reshape(block.shape[-2:])
+
+
+def block_shape(shape: Shape, chunks: Shape | None, weight: int, unit: int) -> Shape:
+    """Rows and columns to read at once: whole chunks where that is possible, multiples of `unit`, about STEP bytes.
+
+    >>> block_shape((100_000, 100_000), (1, 100_000), 2, 16), block_shape((100_000, 100_000), (512, 512), 2, 16)
+    ((64, 100000), (2048, 4096))
+    """
+    grain = [_grain(unit, *sizes) for sizes in zip(chunks or (unit, unit), shape, strict=True)]
+    box = [min(-(-one // unit), -(-size // unit)) * unit for one, size in zip(grain, shape, strict=True)]
+    while (axis := _growing(box, shape)) is not None and 2 * math.prod(box) * weight <= STEP:
+        box[axis] *= 2
+    return box[0], box[1]
+
+
+def _grain(unit: int, chunk: int, size: int) -> int:
+    """How long a box is at least: a few whole chunks, if they end where a multiple of `unit` does, else many."""
+    common = math.lcm(unit, chunk)
+    return min(size, min(common, MANY * chunk))
+
+
+def _growing(box: list[int], shape: Shape) -> int | None:
+    """The axis along which a box is to grow: columns first, until it is as wide as the image or twice as wide as high."""
+    can = [length < size for length, size in zip(box, shape, strict=True)]
+    if can[1] and (box[1] <= box[0] or not can[0]):
+        return 1
+    return 0 if can[0] else None

@@ -1,0 +1,117 @@
+"""A tile of a level that would need too much of the source, made of samples of it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from ..nodes import Array, Region
+from .kernels import Rule, halve
+from .pyramid import Shape
+from .sources import Index
+
+if TYPE_CHECKING:
+    from .levels import Pyramid
+
+Block: TypeAlias = np.ndarray[Any, Any]
+
+SEED = 20
+PATCH = 64
+"""Edge in pixels of a sample of a source without chunks."""
+LEAST = 16
+"""So many samples are taken also where that is more than the budget."""
+
+
+def tile(pyramid: Pyramid, level: int, index: Index) -> Block:
+    """A tile's part inside the image, the same whenever it is asked for. Blocks; raises what the source raises."""
+    array, halvings = pyramid.sources[-1].array, level - pyramid.base
+    inside = pyramid.region(level, index)
+    rows, columns = (
+        slice(part.start << halvings, min(part.stop << halvings, size)) for part, size in zip(inside[-2:], array.shape[-2:], strict=True)
+    )
+    region = (*inside[:-2], rows, columns)
+    if array.read_stepped is not None:
+        step = 1 << (halvings - 1)
+        return halve(array.read_stepped(region, (1,) * len(inside[:-2]) + (step, step)), pyramid.display.rule)
+    shape = tuple(part.stop - part.start for part in inside[-2:])
+    rng = np.random.default_rng([SEED, level, *index])
+    mosaic = _mosaic(array, region, shape, pyramid, rng)
+    return mosaic.reshape((1,) * len(inside[:-2]) + mosaic.shape)
+
+
+def patch_shape(array: Array) -> Shape:
+    """Rows and columns that are cheap to read together: a chunk, or small neighbouring ones."""
+    chunks = array.chunks[-2:] if array.chunks else (PATCH, PATCH)
+    rows, columns = (min(chunk, size) for chunk, size in zip(chunks, array.shape[-2:], strict=True))
+    while rows * columns < PATCH * PATCH and (rows < array.shape[-2] or columns < array.shape[-1]):
+        rows, columns = (min(2 * rows, array.shape[-2]), columns) if rows <= columns else (rows, min(2 * columns, array.shape[-1]))
+    return rows, columns
+
+
+def _mosaic(array: Array, region: Region, shape: Shape, pyramid: Pyramid, rng: np.random.Generator) -> Block:
+    """The region in cells, each shown by one patch of the source that lies in it."""
+    patch = patch_shape(array)
+    most = max(LEAST, pyramid.stores.budget // (math.prod(patch) * pyramid.display.weight))
+    counts = _cells(region[-2:], patch, shape, most)
+    out = np.empty(shape, array.dtype.newbyteorder("<"))
+    for cell in np.ndindex(*counts):
+        target = tuple(_part(slice(0, size), place, count) for size, place, count in zip(shape, cell, counts, strict=True))
+        within = tuple(_part(part, place, count) for part, place, count in zip(region[-2:], cell, counts, strict=True))
+        chosen = tuple(_chosen(part, size, rng) for part, size in zip(within, patch, strict=True))
+        block = np.asarray(array.read((*region[:-2], *chosen)))
+        room = tuple(part.stop - part.start for part in target)
+        # A patch smaller than its cell stands for all of it: it is drawn as coarse as it would be seen.
+        bins = tuple(
+            max(1, min(cells, cells * (got.stop - got.start) // (part.stop - part.start)))
+            for cells, got, part in zip(room, chosen, within, strict=True)
+        )
+        out[target] = _stretched(_binned(block.reshape(block.shape[-2:]), bins, pyramid.display.rule), room)
+    return out
+
+
+def _cells(region: Region, patch: Shape, shape: Shape, most: int) -> Shape:
+    """How many cells there are along rows and columns: at most one a patch, one a pixel, `most` altogether."""
+    counts = [min(-(-(part.stop - part.start) // size), pixels) for part, size, pixels in zip(region, patch, shape, strict=True)]
+    while math.prod(counts) > most:
+        axis = counts.index(max(counts))
+        counts[axis] = -(-counts[axis] // 2)
+    return tuple(counts)
+
+
+def _part(whole: slice, place: int, count: int) -> slice:
+    """One of `count` parts of a span."""
+    size = whole.stop - whole.start
+    return slice(whole.start + place * size // count, whole.start + (place + 1) * size // count)
+
+
+def _chosen(part: slice, size: int, rng: np.random.Generator) -> slice:
+    """A run of at most `size` in a span, beginning where a chunk does if there is such a place."""
+    spare = part.stop - part.start - size
+    if spare <= 0:
+        return part
+    start = int(rng.integers(spare + 1)) + part.start
+    start = max(part.start, start // size * size)
+    return slice(start, min(start + size, part.stop))
+
+
+def _binned(block: Block, bins: Shape, rule: Rule) -> Block:
+    """A block in so many rows and columns: means over those that are numbers, or the pixels in the middle."""
+    starts = [np.arange(count) * size // count for size, count in zip(block.shape, bins, strict=True)]
+    if rule == "mode":
+        middles = [(start + np.append(start[1:], size)) // 2 for start, size in zip(starts, block.shape, strict=True)]
+        return block[np.ix_(*middles)]
+    is_number = ~np.isnan(block)
+    sums, counts = (
+        np.add.reduceat(np.add.reduceat(values, starts[0], axis=0), starts[1], axis=1)
+        for values in (np.where(is_number, block, 0).astype("f8"), is_number.astype("f8"))
+    )
+    with np.errstate(invalid="ignore"):
+        means = sums / counts
+    return (np.floor(means + 0.5) if block.dtype.kind in "iu" else means).astype(block.dtype)
+
+
+def _stretched(block: Block, room: Shape) -> Block:
+    """A block drawn over more pixels."""
+    return block[np.ix_(*(np.arange(size) * count // size for size, count in zip(room, block.shape, strict=True)))]
