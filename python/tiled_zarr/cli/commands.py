@@ -95,11 +95,11 @@ def start(tree: Mapping[str, str], *, host: str, port: int, workers: int, server
     try:
         settings = with_key(Settings.from_environment().decided())
         servers.imported(server)
-        listener = servers.listen(host, port)
-        is_own_process = workers == 1 and server in servers.IN_PROCESS
-        application = servers.application(settings) if is_own_process else servers.APPLICATION
-        announce(settings, host, listener.getsockname()[1])
-        servers.RUNNERS[server](application, listener, workers)
+        with servers.listen(host, port) as listener:
+            is_own_process = workers == 1 and server in servers.IN_PROCESS
+            application = servers.application(settings) if is_own_process else servers.APPLICATION
+            announce(settings, host, listener.getsockname()[1])
+            servers.RUNNERS[server](application, listener, workers)
     except (SettingsError, servers.CannotServe) as error:
         raise click.ClickException(str(error)) from error
 

@@ -71,7 +71,7 @@ class Settings:
     """
 
     trees: tuple[Mount, ...] = DEMO
-    api_key: str | None = None
+    api_key: str | None = dataclasses.field(default=None, repr=False)
     public: bool | None = None
     allow_origins: tuple[str, ...] = ()
     codec: str = Config().codec
@@ -126,7 +126,7 @@ def mount_of(given: Mapping[str, str]) -> Mount:
         return Mount(source="pyobject", target=given["TREE"])
     if "DIRECTORY" in given:
         return Mount(source="directory", target=given["DIRECTORY"])
-    return Mount()
+    return DEMO[0]
 
 
 def overrides(environ: Mapping[str, str]) -> list[tuple[str, Any]]:
