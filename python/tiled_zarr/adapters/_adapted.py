@@ -8,6 +8,7 @@ from typing import Any
 
 from ..nodes import Group, Node, Table, Unavailable, live
 from . import adapt
+from ._opening import opened
 
 
 class Adapted(Mapping[str, Node]):
@@ -26,13 +27,13 @@ class Adapted(Mapping[str, Node]):
             raise KeyError(name)
         value = self._look_up(name)
         if name in self._replaced:
-            return as_live(adapt(value))
-        kept = self._kept.get(name) or self._kept.setdefault(name, (value, adapt(value)))
+            return as_live(opened(adapt, value))
+        kept = self._kept.get(name) or self._kept.setdefault(name, (value, opened(adapt, value)))
         if kept[0] is value:
             return kept[1]
         self._replaced.add(name)
         self._kept.pop(name, None)
-        return as_live(adapt(value))
+        return as_live(opened(adapt, value))
 
     def _look_up(self, name: str) -> object:
         """The value of a name. Raises Unavailable where the source lists a name and then denies it, as it does for a broken link."""

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from ..nodes import Table
 from ..revisions import launch_nonce
-from ._arrow import Columns, column_node, schema_attributes, schema_names, unavailable
+from ._arrow import column_node, schema_attributes, schema_names, unavailable
+from ._opening import Children
 
 
 def adapt_table(source: pa.Table | pa.RecordBatch) -> Table:
@@ -17,7 +18,7 @@ def adapt_table(source: pa.Table | pa.RecordBatch) -> Table:
     names, reasons = schema_names(table.schema), unavailable(table.schema, longest=0)
     makers = {name: partial(column_node, table.column(i), launch_nonce) for i, name in enumerate(names) if i not in reasons}
     return Table(
-        children=Columns(makers),
+        children=Children(makers, lambda name: makers[name]()),
         attributes=schema_attributes(table.schema.metadata),
         unavailable=lambda: {names[i]: reason for i, reason in reasons.items()},
         revision=launch_nonce,

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..nodes import Table
 from ..revisions import launch_nonce
-from ._arrow import Columns
+from ._opening import Children
 from ._pandas import column, columns
 
 
@@ -17,7 +17,7 @@ def adapt_frame(source: pd.DataFrame) -> Table:
     """The index and the columns of a frame. It is taken not to change while it is served."""
     makers = {name: partial(column, values, launch_nonce) for name, values in columns(source).items()}
     attributes = {str(name): value for name, value in source.attrs.items()}
-    return Table(children=Columns(makers), attributes=attributes, revision=launch_nonce)
+    return Table(children=Children(makers, lambda name: makers[name]()), attributes=attributes, revision=launch_nonce)
 
 
 def adapt_series(source: pd.Series[Any]) -> Table:
