@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from ..nodes import Array, Group, Node, Region, Sparse, Unavailable, live
@@ -56,7 +57,7 @@ def _group(source: xr.Dataset, groups: Mapping[str, Maker]) -> Group:
 
 def _variable(source: xr.Variable) -> Array | Sparse:
     variable = _encoded(source) if source.dtype.hasobject and not _is_text(source) else source
-    node = adapt(variable.data) if variable.chunks or _is_loaded(variable) else _unloaded(variable)
+    node = _unloaded(variable) if _is_unloaded(variable) else adapt(variable.data)
     assert isinstance(node, Array | Sparse)
     attributes = {str(name): value for name, value in variable.attrs.items()}
     return replace(node, dimension_names=tuple(map(str, variable.dims)), attributes={**node.attributes, **attributes})
@@ -79,22 +80,27 @@ def _read(variable: xr.Variable, region: Region) -> np.ndarray[Any, Any]:
     return settle(variable[region].to_numpy(), variable.dtype, region)
 
 
-def _is_loaded(variable: xr.Variable) -> bool:
-    return bool(variable._in_memory)  # xarray has no public way to ask without loading
+def _is_unloaded(variable: xr.Variable) -> bool:
+    """Whether the values are still in a file: neither in memory, nor of another array package. xarray has no public way to ask."""
+    return not (variable._in_memory or hasattr(variable._data, "__array_function__"))
 
 
 def _is_text(variable: xr.Variable) -> bool:
     """Whether the items are `str`: all of those in memory, else the first one."""
-    few = variable if _is_loaded(variable) else variable[tuple(slice(0, 1) for _ in variable.shape)]
+    few = variable[tuple(slice(0, 1) for _ in variable.shape)] if _is_unloaded(variable) else variable
     return all(isinstance(item, str) for item in few.to_numpy().flat)
 
 
 def _encoded(variable: xr.Variable) -> xr.Variable:
-    """Objects as xarray itself would store them: times of other calendars as numbers with units, missing text as empty text."""
+    """Objects as text, empty where it is missing, or as xarray itself would store them: times of other calendars as numbers."""
+    values = variable.to_numpy()
+    is_missing = pd.isna(values)
+    if all(isinstance(item, str) for item in values[~is_missing]):
+        return xr.Variable(variable.dims, np.where(is_missing, "", values), variable.attrs)
     try:
         encoded = xr.conventions.encode_cf_variable(variable)
     except (TypeError, ValueError, NotImplementedError) as error:
         raise Unavailable(f"a variable of objects that xarray cannot store: {error}") from error
-    if encoded.dtype.hasobject and not _is_text(encoded):
+    if encoded.dtype.hasobject:
         raise Unavailable("a variable of objects that are not text; convert them to numbers or text")
     return encoded
