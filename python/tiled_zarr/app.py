@@ -44,7 +44,7 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None) -> A
             async with lifespan.run(startup=wanted.startup, background=wanted.background, shutdown=wanted.shutdown):
                 yield
         finally:
-            work.shut_down()
+            work.threads.shut_down()
 
     return lifespan.Lifespan(Counted(guarded, metrics), running)
 
