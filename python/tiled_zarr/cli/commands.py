@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 import click
 
-from .. import __version__
 from ..revisions import launch_nonce
 from ..settings import PREFIX, TREES, Settings, SettingsError
 from . import servers
@@ -44,7 +43,7 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__)
+@click.version_option(package_name="tiled-zarr")
 def main() -> None:
     """Serve any tree of scientific data as Zarr v2 and v3 over HTTP."""
 
