@@ -46,7 +46,7 @@ class Recipe:
 
 def recipe(values: Values) -> Recipe:
     """The recipe of a column, from the whole of it. Raises Unavailable for mixed objects."""
-    if _is_numpy(values):
+    if is_numpy(values):
         return Recipe(values.to_numpy().dtype, {})
     whole = to_arrow(values)
     planned = plan(whole.type, facts(whole))
@@ -55,7 +55,7 @@ def recipe(values: Values) -> Recipe:
 
 def column(values: Values, revision: Callable[[], str | None]) -> Array:
     """The node of a column or an index level: views where it is held by numpy, else through Arrow. Raises Unavailable for mixed objects."""
-    if _is_numpy(values):
+    if is_numpy(values):
         array = values.to_numpy()
         return Array(shape=array.shape, dtype=array.dtype, read=partial(_view, array), revision=revision, blocking=False)
     return column_node(to_arrow(values), revision)
@@ -72,7 +72,8 @@ def to_arrow(values: Values) -> pa.ChunkedArray:
     return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
 
 
-def _is_numpy(values: Values) -> bool:
+def is_numpy(values: Values) -> bool:
+    """Whether a column is held by numpy, and not as objects."""
     return isinstance(values.dtype, np.dtype) and values.dtype.kind != "O"
 
 

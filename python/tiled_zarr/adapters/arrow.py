@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pyarrow as pa
 
 from ..nodes import Table
@@ -16,9 +14,9 @@ def adapt_table(source: pa.Table | pa.RecordBatch) -> Table:
     """The columns of a table in memory."""
     table = pa.Table.from_batches([source]) if isinstance(source, pa.RecordBatch) else source
     names, reasons = schema_names(table.schema), unavailable(table.schema, longest=0)
-    makers = {name: partial(column_node, table.column(i), launch_nonce) for i, name in enumerate(names) if i not in reasons}
+    columns = {name: table.column(i) for i, name in enumerate(names) if i not in reasons}
     return Table(
-        children=Children(makers, lambda name: makers[name]()),
+        children=Children(columns, lambda name: column_node(columns[name], launch_nonce)),
         attributes=schema_attributes(table.schema.metadata),
         unavailable=lambda: {names[i]: reason for i, reason in reasons.items()},
         revision=launch_nonce,

@@ -20,7 +20,8 @@ def open_csv(path: Path) -> Table:
     """The columns of a text table with a header; types are inferred from all rows. Raises Unavailable where it is no table."""
     snapshot = Snapshot.of(path)
     places = {name: i for i, name in enumerate(schema_names(_parsed(snapshot).schema))}
-    return Table(children=Children(places, lambda name: _column(snapshot, places[name])), revision=snapshot.revision)
+    columns = Children(places, lambda name: _column(snapshot, places[name]))
+    return Table(children=columns, revision=snapshot.revision, blocking=True)
 
 
 def _column(snapshot: Snapshot, i: int) -> Array:

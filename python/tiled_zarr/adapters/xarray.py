@@ -52,7 +52,12 @@ def _group(source: xr.Dataset, groups: Mapping[str, Maker]) -> Group:
     others = [str(name) for name in source.coords if name not in source.dims]
     if others:
         attributes.setdefault("coordinates", " ".join(others))
-    return Group(children=Children(makers, lambda name: makers[name]()), attributes=attributes, revision=launch_nonce)
+    return Group(
+        children=Children(makers, lambda name: makers[name]()),
+        attributes=attributes,
+        revision=launch_nonce,
+        blocking=any(variable.dtype.hasobject for variable in source.variables.values()),  # objects are looked at
+    )
 
 
 def _variable(source: xr.Variable) -> Array | Sparse:
