@@ -17,8 +17,8 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Most bytes of one piece of memory that are kept; a larger one is given back.
-    const KEEP: usize = 4 << 20;
+    /// Most bytes of one piece of memory that are kept, enough for a chunk of 8 MiB; a larger one is given back.
+    const KEEP: usize = 9 << 20;
 
     /// Give back what an unusually large chunk has left behind.
     pub fn trim(&mut self) {

@@ -1,6 +1,8 @@
 //! What an encoder has made.
 
-use crate::memcpy::copy;
+use std::mem::MaybeUninit;
+
+use crate::memcpy::copy_to_new;
 
 /// An encoded chunk in the pieces in which it lies in memory: what the codec wrote, the data where they are stored as they are,
 /// and the checksum.
@@ -17,7 +19,7 @@ impl<'a> Encoded<'a> {
         Self { head, stored, checksum }
     }
 
-    fn pieces(&self) -> [&[u8]; 3] {
+    pub(crate) fn pieces(&self) -> [&[u8]; 3] {
         [self.head, self.stored, self.checksum.as_ref().map_or(&[], |checksum| checksum)]
     }
 
@@ -28,13 +30,13 @@ impl<'a> Encoded<'a> {
         self.pieces().iter().map(|piece| piece.len()).sum()
     }
 
-    /// Write all bytes to `out`, which has room for exactly them.
-    pub fn write_to(&self, out: &mut [u8]) {
+    /// Write all bytes to `out`, which has room for exactly them and need not hold anything yet.
+    pub fn write_to(&self, out: &mut [MaybeUninit<u8>]) {
         assert_eq!(out.len(), self.len(), "the encoded chunk's size");
         let mut rest = out;
         for piece in self.pieces() {
             let (to, after) = rest.split_at_mut(piece.len());
-            copy(piece, to);
+            copy_to_new(piece, to);
             rest = after;
         }
     }

@@ -6,8 +6,8 @@ use pyo3::types::PyBytes;
 use tiled_zarr_core::codec::blosc::{Cname, Shuffle};
 use tiled_zarr_core::{Blosc, encode_bytes};
 
-use crate::buffer::Buffer;
 use crate::error::exception;
+use crate::raw::buffer::Buffer;
 use crate::work::Lease;
 
 /// A compressor with its filter, as bytes -> bytes; equal input gives equal output.

@@ -4,9 +4,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use tiled_zarr_core::{Dtype, encode_box};
 
-use crate::buffer::Buffer;
 use crate::codec::Codec;
 use crate::error::{detached, exception};
+use crate::raw::buffer::Buffer;
 use crate::work::Lease;
 
 /// A row index over the entries of a sparse array, built once; boxes of it are densified in time that follows their own entries.

@@ -4,9 +4,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use tiled_zarr_core::{Layout, Run, VlenUtf8, encode_block, encode_bytes};
 
-use crate::buffer::Buffer;
 use crate::codec::Codec;
 use crate::error::exception;
+use crate::raw::buffer::Buffer;
 use crate::work::Lease;
 
 /// Gather a block into a C-order chunk, padded at its end on every axis with zero bytes, and compress it.

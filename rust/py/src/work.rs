@@ -7,7 +7,7 @@ use pyo3::types::PyBytes;
 use tiled_zarr_core::{Encoded, Result, Workspace};
 
 use crate::error::detached;
-use crate::malloc;
+use crate::raw::{bytes, malloc};
 
 thread_local! {
     static WORKSPACE: Cell<Option<Box<Workspace>>> = const { Cell::new(None) };
@@ -31,10 +31,7 @@ impl Lease {
     ) -> PyResult<Bound<'py, PyBytes>> {
         let workspace = &mut *self.0;
         let encoded = detached(py, || encode(workspace))?;
-        PyBytes::new_with(py, encoded.len(), |bytes| {
-            encoded.write_to(bytes);
-            Ok(())
-        })
+        bytes::new(py, encoded.len(), |out| encoded.write_to(out))
     }
 }
 

@@ -14,6 +14,7 @@ use super::bitshuffle::bitshuffle;
 use super::shuffle::shuffle;
 use super::{Engines, Written, deflate, lz4, zstd};
 use crate::error::{Error, Result};
+use crate::memcpy::repeat;
 use crate::scratch::Scratch;
 
 /// The compressor of the blocks.
@@ -104,7 +105,7 @@ impl Blosc {
         let mut writer = Writer::new(plain.header(), nbytes, blocksize, out);
         let Engines { blocks: [block, _], zstd, deflate } = engines;
         let block = block.take(blocksize)?;
-        block.chunks_exact_mut(item.len()).for_each(|to| to.copy_from_slice(item));
+        repeat(item, block);
         let (whole, rest) = (nbytes / blocksize, nbytes % blocksize);
         let fits = writer.push(block, |out| plain.stream(block, out, zstd, deflate))
             && (1..whole).all(|_| writer.repeat())

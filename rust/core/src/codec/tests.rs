@@ -5,9 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn bytes(encoded: Encoded) -> Vec<u8> {
-    let mut bytes = vec![0; encoded.len()];
-    encoded.write_to(&mut bytes);
-    bytes
+    encoded.pieces().concat()
 }
 
 proptest! {

@@ -53,18 +53,19 @@ trait Copier: Copy {
     /// Copy one row of items at any stride.
     fn row(self, data: &[u8], source: isize, axis: Axis, out: &mut [u8]) {
         let n = self.itemsize();
-        let (source, step) = (source.cast_unsigned(), axis.stride.unsigned_abs().max(n));
-        let targets = out.chunks_mut(axis.pitch).take(axis.len);
-        if axis.stride.unsigned_abs() < n {
-            let mut place = source;
-            for to in targets {
-                self.item(&data[place..], to);
-                place = place.wrapping_add_signed(axis.stride);
+        let out = &mut out[..(axis.len - 1) * axis.pitch + n];
+        if let Ok(stride) = usize::try_from(axis.stride) {
+            let data = &data[source.cast_unsigned()..][..(axis.len - 1) * stride + n];
+            for i in 0..axis.len {
+                self.item(&data[i * stride..], &mut out[i * axis.pitch..]);
             }
-        } else if axis.stride > 0 {
-            targets.zip(data[source..].chunks(step)).for_each(|(to, from)| self.item(from, to));
         } else {
-            targets.zip(data[..source + n].rchunks(step)).for_each(|(to, from)| self.item(&from[from.len() - n..], to));
+            let pitch = axis.stride.unsigned_abs();
+            let last = (axis.len - 1) * pitch;
+            let data = &data[source.cast_unsigned() - last..][..last + n];
+            for i in 0..axis.len {
+                self.item(&data[last - i * pitch..], &mut out[i * axis.pitch..]);
+            }
         }
     }
 
