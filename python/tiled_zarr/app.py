@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import v2, v3
+from . import ome, v2, v3
 from .cache import Cache
 from .http import lifespan
 from .http.auth import Auth
@@ -20,7 +21,7 @@ from .http.limits import Work
 from .http.metrics import Counted, Metrics
 from .http.routes import Routes, pages
 from .http.site.answers import answers
-from .keyspace import KeySpace
+from .keyspace import Config, KeySpace
 from .nodes import Group
 from .settings import Settings, SettingsError
 from .tree import Tasks, plant
@@ -33,7 +34,10 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None) -> A
     public = settings.require_access().public is True
     cache, work = Cache(settings.cache_size), Work(settings.threads, settings.in_flight)
     metrics = Metrics(cache, work)
-    formats = {prefix: KeySpace(root, module, settings.keyspace) for prefix, module in FORMATS.items()}
+    pyramids = ome.Pyramids.sized(
+        tiles=settings.tile_cache_size, levels=settings.levels_size, folder=settings.levels_folder, budget=settings.tile_budget
+    )
+    formats = key_spaces(root, settings.keyspace, pyramids)
     endpoints = {prefix: Endpoint(keys, cache, work, max_age=settings.max_age, public=public) for prefix, keys in formats.items()}
     made_pages = answers(formats, cache, max_age=settings.max_age, public=public)
     routes = Routes(endpoints, pages(made_pages, metrics, work))
@@ -46,9 +50,19 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None) -> A
             async with lifespan.run(startup=wanted.startup, background=wanted.background, shutdown=wanted.shutdown):
                 yield
         finally:
-            work.shut_down()
+            pyramids.close()
+            work.threads.shut_down()
 
     return lifespan.Lifespan(Counted(guarded, metrics), running)
+
+
+def key_spaces(root: Group, config: Config, pyramids: ome.Pyramids) -> dict[str, KeySpace]:
+    """The tree in every format, by the prefix of its paths: as it is, and as OME-NGFF shows it."""
+    return {
+        **{prefix: KeySpace(root, module, config) for prefix, module in FORMATS.items()},
+        "ome-zarr/0.4": KeySpace(ome.view(root, "0.4", pyramids), v2, replace(config, separator="/")),
+        "ome-zarr/0.5": KeySpace(ome.view(root, "0.5", pyramids), v3, config),
+    }
 
 
 class Late:

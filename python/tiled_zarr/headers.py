@@ -79,4 +79,8 @@ def own_attributes(node: Array | Sparse | Group | Table, unavailable: dict[str, 
 
 def merged(outer: Options, inner: Options) -> Options:
     """`inner`, with what it leaves open taken from `outer`."""
-    return Options(codec=inner.codec or outer.codec, chunk_shape=inner.chunk_shape or outer.chunk_shape)
+    return Options(
+        codec=inner.codec or outer.codec,
+        chunk_shape=inner.chunk_shape or outer.chunk_shape,
+        tile_budget=inner.tile_budget or outer.tile_budget,
+    )

@@ -27,11 +27,13 @@ class Unavailable(Exception):
 class Options:
     """How arrays are served; a None is inherited from the group above, at last from the server's settings.
 
-    `codec` is spelled as in `tiled_zarr.codecs.parse`; `chunk_shape` is in elements and applies to arrays of as many axes.
+    `codec` is spelled as in `tiled_zarr.codecs.parse`; `chunk_shape` is in elements and applies to arrays of as many axes;
+    `tile_budget` is how many bytes of an image may be read for one tile of a smaller level of it.
     """
 
     codec: str | None = None
     chunk_shape: tuple[int, ...] | None = None
+    tile_budget: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)

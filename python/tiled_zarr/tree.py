@@ -138,7 +138,11 @@ def with_options(node: Node, chosen: Mapping[str, Options]) -> Node:
 
 def over(first: Options, second: Options) -> Options:
     """The first options, with what they leave open taken from the second."""
-    return Options(codec=first.codec or second.codec, chunk_shape=first.chunk_shape or second.chunk_shape)
+    return Options(
+        codec=first.codec or second.codec,
+        chunk_shape=first.chunk_shape or second.chunk_shape,
+        tile_budget=first.tile_budget or second.tile_budget,
+    )
 
 
 class Configured(Mapping[str, Node]):

@@ -1,5 +1,5 @@
 from collections import ChainMap, defaultdict
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -78,3 +78,21 @@ def test_what_was_replaced_has_no_revision(path):
     source["a"] = tree(2)
     assert find(group).revision() is None
     np.testing.assert_array_equal(find(group).read((slice(0, 3),)), [2, 2, 2])
+
+
+def test_what_is_below_a_replaced_group_is_all_there():
+    source = {"a": {"b": ARRAY}}
+    group = adapt(source)
+    assert list(group.children["a"].children) == ["b"]
+    source["a"] = {"c": ARRAY, "d": ARRAY}
+    children = group.children["a"].children
+    assert (list(children), len(children), "c" in children, "b" in children) == (["c", "d"], 2, True, False)
+
+
+@pytest.mark.parametrize(
+    ("source", "blocks"),
+    [({"a": ARRAY}, False), (MappingProxyType({"a": ARRAY}), True), ({"a": SimpleNamespace(structure_family="table")}, True)],
+    ids=["dict", "other_mapping", "tiled_inside"],
+)
+def test_looking_up_blocks_where_it_may_read(source, blocks):
+    assert adapt(source).blocking == blocks

@@ -93,6 +93,11 @@ def test_numpy_columns_are_views():
     assert np.shares_memory(adapt_frame(FRAME).children["float"].read((slice(0, 3),)), FRAME["float"].to_numpy())
 
 
+def test_looking_up_blocks_where_columns_are_converted():
+    assert not adapt_frame(FRAME[["int", "time"]]).blocking
+    assert adapt_frame(FRAME[["int", "text"]]).blocking
+
+
 def test_attributes_of_the_frame():
     source = pd.DataFrame({"x": [1]})
     source.attrs = {"who": "me", 3: 4}

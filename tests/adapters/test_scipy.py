@@ -1,9 +1,12 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import scipy.sparse
 
 from adapters.contract import Contract
 from tiled_zarr.adapters.scipy import adapt_sparse
+from tiled_zarr.nodes import Unavailable
 
 DENSE = np.where(np.arange(600).reshape(20, 30) % 7 == 0, np.arange(600).reshape(20, 30), 0)
 KINDS = [f"{layout}_{kind}" for layout in ("bsr", "coo", "csc", "csr", "dia", "dok", "lil") for kind in ("array", "matrix")]
@@ -37,3 +40,8 @@ def test_nothing_is_made_dense(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(type(source), "todense", None)
     coords, data = adapt_sparse(source).entries()
     assert coords.shape == (2, data.size)
+
+
+def test_objects_are_unavailable():
+    with pytest.raises(Unavailable, match="sparse array of object"):
+        adapt_sparse(SimpleNamespace(dtype=np.dtype(object)))  # newer versions of scipy make none

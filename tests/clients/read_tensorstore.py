@@ -12,7 +12,7 @@ import tensorstore
 
 from clients import compare
 from tiled_zarr import dtypes
-from tiled_zarr.nodes import Array, Node, Sparse
+from tiled_zarr.nodes import Array, Node, Region, Sparse
 
 NUMBERS = "biufc"
 Spec = dict[str, Any]
@@ -24,7 +24,7 @@ def check(base: str, driver: str, path: str, node: Node, truth: compare.Truth) -
         return 0
     spec = {"driver": driver, "kvstore": {"driver": "http", "base_url": f"{base}/{quote(path)}/"}}
     dtype = dtypes.wire(node.dtype)
-    if dtype.kind in NUMBERS:
+    if dtype.kind in NUMBERS or (dtype.kind == "S" and driver == "zarr"):
         return check_open(spec, node, truth)
     if driver == "zarr" and dtype.names and all(dtype[name].kind in NUMBERS for name in dtype.names):
         return check_fields(spec, node, truth)
@@ -33,7 +33,29 @@ def check(base: str, driver: str, path: str, node: Node, truth: compare.Truth) -
 
 def check_open(spec: Spec, node: Array | Sparse, truth: compare.Truth) -> int:
     store = tensorstore.open(spec, open=True, read=True).result()
-    return compare.check_array(node, store.chunk_layout.read_chunk.shape, lambda region: np.asarray(store[region]), truth)
+    dtype = dtypes.wire(node.dtype)
+
+    def read(region: Region) -> np.ndarray[Any, Any]:
+        return characters(store[region], dtype) if dtype.kind == "S" else np.asarray(store[region])
+
+    return compare.check_array(node, chunk_shape(store, node), read, truth)
+
+
+def characters(block: tensorstore.TensorStore, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """Bytes, which tensorstore has as characters along one more axis.
+
+    Its numpy arrays of characters have items of no size: so it writes them into an uncompressed chunk, which is read.
+    """
+    shape = block.shape[:-1]
+    metadata = {"shape": shape, "chunks": shape, "dtype": dtype.str, "compressor": None}
+    copy = tensorstore.open({"driver": "zarr", "kvstore": "memory://", "metadata": metadata}, create=True, delete_existing=True).result()
+    copy.write(block.translate_to[0]).result()
+    chunk = copy.kvstore.read(".".join("0" for _ in shape)).result().value
+    return np.frombuffer(chunk, dtype).reshape(shape)
+
+
+def chunk_shape(store: tensorstore.TensorStore, node: Array | Sparse) -> tuple[int, ...]:
+    return tuple(store.chunk_layout.read_chunk.shape or ())[: len(node.shape)]
 
 
 def check_fields(spec: Spec, node: Array | Sparse, truth: compare.Truth) -> int:
@@ -41,15 +63,14 @@ def check_fields(spec: Spec, node: Array | Sparse, truth: compare.Truth) -> int:
     dtype = dtypes.wire(node.dtype)
     stores = {name: tensorstore.open({**spec, "field": name}, open=True, read=True).result() for name in dtype.names or ()}
 
-    def read(region: tuple[slice, ...]) -> np.ndarray[Any, Any]:
+    def read(region: Region) -> np.ndarray[Any, Any]:
         fields = {name: np.asarray(store[region]) for name, store in stores.items()}
         block = np.empty(next(iter(fields.values())).shape, dtype)
         for name, values in fields.items():
             block[name] = values
         return block
 
-    chunk_shape = next(iter(stores.values())).chunk_layout.read_chunk.shape
-    return compare.check_array(node, chunk_shape[: len(node.shape)], read, truth)
+    return compare.check_array(node, chunk_shape(next(iter(stores.values())), node), read, truth)
 
 
 def refused(spec: Spec) -> int:

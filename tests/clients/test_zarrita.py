@@ -20,7 +20,7 @@ READABLE = {"v2": "biufSUO", "v3": "biufO"}
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("served", ["demo", "every_type"])
+@pytest.mark.parametrize("served", ["demo", "every_type", "every_codec"])
 @pytest.mark.parametrize("format_name", ["v2", "v3"])
 def test_every_array_is_equal(format_name: str, served: str, servers: dict[str, Live], truth_folders: dict[str, Path]) -> None:
     tree = compare.load(running.SERVED[served].tree)
@@ -29,7 +29,7 @@ def test_every_array_is_equal(format_name: str, served: str, servers: dict[str, 
     answers = ask(f"{servers[served].url}/zarr/{format_name}", format_name, jobs)
     assert set(answers) == set(arrays)
     refused = {path for path, answer in answers.items() if "error" in answer}
-    assert refused == {path for path, node in arrays.items() if not is_readable(node, format_name)}, answers
+    assert refused == {path for path, node in arrays.items() if not is_readable(path, node, format_name)}, answers
     truth = compare.Truth(tree, truth_folders[running.SERVED[served].tree])
     for path in set(arrays) - refused:
         for box, block in zip(jobs[path], answers[path]["blocks"], strict=True):
@@ -47,8 +47,10 @@ def ask(base: str, format_name: str, jobs: dict[str, list[compare.Box]]) -> dict
     return {answer["path"]: answer for answer in json.loads(running.run([running.node(), script, base, format_name], given=given))}
 
 
-def is_readable(node: Array | Sparse, format_name: str) -> bool:
-    return node.dtype.kind in READABLE[format_name] and node.dtype != np.float16
+def is_readable(path: str, node: Array | Sparse, format_name: str) -> bool:
+    """zarrita has no checksums in v2, and no arrays without items."""
+    is_checked = format_name == "v2" and "crc32c" in path
+    return node.dtype.kind in READABLE[format_name] and node.dtype != np.float16 and 0 not in node.shape and not is_checked
 
 
 def assert_same(path: str, truth: compare.Truth, node: Array | Sparse, box: compare.Box, block: dict[str, Any]) -> None:

@@ -49,7 +49,7 @@ def run(test: Callable[[Work], Any], threads: int = 1) -> None:
     try:
         asyncio.run(test(work))
     finally:
-        work.shut_down()
+        work.threads.shut_down()
 
 
 def test_results_and_errors_come_back() -> None:
@@ -57,10 +57,10 @@ def test_results_and_errors_come_back() -> None:
         raise OSError("no")
 
     async def test(work: Work) -> None:
-        assert await work.run(lambda: threading.current_thread().name, stays) == "tiled-zarr_0"
+        assert await work.run(lambda: threading.current_thread().name, stays) == "tiled-zarr-1"
         with pytest.raises(OSError, match="no"):
             await work.run(fail, stays)
-        assert work.pending == 0
+        assert work.threads.pending == 0
 
     run(test)
 
@@ -73,7 +73,7 @@ def test_queued_work_of_a_client_that_has_gone_is_dropped() -> None:
         second = asyncio.ensure_future(work.run(lambda: begun.append(2), client))
         third = asyncio.ensure_future(work.run(lambda: begun.append(3), stays))
         await asyncio.sleep(0)
-        assert work.pending == 3
+        assert work.threads.pending == 3
         client.leaves.set()
         with pytest.raises(Gone):
             await second
@@ -81,7 +81,7 @@ def test_queued_work_of_a_client_that_has_gone_is_dropped() -> None:
         assert await first == "done"
         await third
         assert begun == [3]
-        assert work.pending == 0
+        assert work.threads.pending == 0
 
     run(test)
 

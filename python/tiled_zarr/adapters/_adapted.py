@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..nodes import Group, Node, Table, live
+from ..nodes import Group, Node, Table, Unavailable, live
 from . import adapt
+from ._opening import opened
 
 
 class Adapted(Mapping[str, Node]):
@@ -24,15 +25,24 @@ class Adapted(Mapping[str, Node]):
     def __getitem__(self, name: str) -> Node:
         if isinstance(self._source, dict) and name not in self._source:  # a defaultdict would make a child of any name
             raise KeyError(name)
-        value = self._source[name]
+        value = self._look_up(name)
         if name in self._replaced:
-            return as_live(adapt(value))
-        kept = self._kept.get(name) or self._kept.setdefault(name, (value, adapt(value)))
+            return as_live(opened(adapt, value))
+        kept = self._kept.get(name) or self._kept.setdefault(name, (value, opened(adapt, value)))
         if kept[0] is value:
             return kept[1]
         self._replaced.add(name)
         self._kept.pop(name, None)
-        return as_live(adapt(value))
+        return as_live(opened(adapt, value))
+
+    def _look_up(self, name: str) -> object:
+        """The value of a name. Raises Unavailable where the source lists a name and then denies it, as it does for a broken link."""
+        try:
+            return self._source[name]
+        except KeyError as error:
+            if name in list(self):
+                raise Unavailable(f"it is listed, but cannot be opened: {error}") from error
+            raise
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name in self._source

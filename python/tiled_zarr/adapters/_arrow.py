@@ -6,7 +6,7 @@ floats, null text the empty text; whatever the numpy type does not tell is named
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from ..nodes import Array, Node, Region, Unavailable
+from ..nodes import Array, Region, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,26 +121,6 @@ def schema_attributes(metadata: Mapping[bytes, bytes] | None) -> dict[str, str]:
     """The metadata of a schema or a field that their author wrote, as text; not that of pandas, Parquet and Arrow themselves."""
     texts = {key.decode(errors="replace"): value.decode(errors="replace") for key, value in (metadata or {}).items()}
     return {key: value for key, value in texts.items() if key != "pandas" and not key.startswith(("ARROW:", "PARQUET:"))}
-
-
-class Columns(Mapping[str, Node]):
-    """The columns of a table, each made when it is first asked for."""
-
-    def __init__(self, makers: Mapping[str, Callable[[], Node]]) -> None:
-        self._makers = makers
-        self._made: dict[str, Node] = {}
-
-    def __getitem__(self, name: str) -> Node:
-        return self._made.get(name) or self._made.setdefault(name, self._makers[name]())
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._makers
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._makers)
-
-    def __len__(self) -> int:
-        return len(self._makers)
 
 
 def _read(column: pa.ChunkedArray, planned: Plan, region: Region) -> np.ndarray[Any, Any]:

@@ -24,6 +24,6 @@ def settle(result: Any, dtype: np.dtype[Any], region: Region) -> np.ndarray[Any,
     shape = tuple(part.stop - part.start for part in region)
     if block.shape != shape:
         raise ValueError(f"the source gave a block of shape {block.shape} where {shape} was asked for")
-    if not np.can_cast(block.dtype, dtype, "safe"):
+    if not np.can_cast(block.dtype, dtype, "safe") or (dtype.hasobject and not block.dtype.hasobject):
         raise ValueError(f"the source gave a block of {block.dtype} where {dtype} was promised")
     return block.astype(dtype, copy=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -11,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ..nodes import Array, Region, Unavailable
-from ._arrow import column_node, unique
+from ._arrow import column_node, facts, plan, unique
 
 Values: TypeAlias = "pd.Series[Any] | pd.Index[Any]"
 
@@ -25,9 +26,36 @@ def columns(frame: pd.DataFrame) -> dict[str, Values]:
     return dict(zip([*names[len(data) :], *names[: len(data)]], [*levels, *data], strict=True))
 
 
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a column that comes in pieces becomes numpy; `kind` is its type in Arrow, None where numpy holds it."""
+
+    dtype: np.dtype[Any]
+    attributes: Mapping[str, Any]
+    kind: pa.DataType | None = None
+
+    def convert(self, piece: Values) -> np.ndarray[Any, Any]:
+        """A piece, of the dtype that its own items need: that of the whole, or one that fits into it without loss."""
+        if self.kind is None:
+            return np.asarray(piece.to_numpy())
+        column = to_arrow(piece)
+        if column.null_count == len(column):  # whose type says nothing
+            column = pa.chunked_array([pa.nulls(len(column), self.kind)])
+        return plan(column.type, facts(column)).convert(column)
+
+
+def recipe(values: Values) -> Recipe:
+    """The recipe of a column, from the whole of it. Raises Unavailable for mixed objects."""
+    if is_numpy(values):
+        return Recipe(values.to_numpy().dtype, {})
+    whole = to_arrow(values)
+    planned = plan(whole.type, facts(whole))
+    return Recipe(planned.dtype, planned.attributes or {}, whole.type)
+
+
 def column(values: Values, revision: Callable[[], str | None]) -> Array:
     """The node of a column or an index level: views where it is held by numpy, else through Arrow. Raises Unavailable for mixed objects."""
-    if isinstance(values.dtype, np.dtype) and values.dtype.kind != "O":
+    if is_numpy(values):
         array = values.to_numpy()
         return Array(shape=array.shape, dtype=array.dtype, read=partial(_view, array), revision=revision, blocking=False)
     return column_node(to_arrow(values), revision)
@@ -42,6 +70,11 @@ def to_arrow(values: Values) -> pa.ChunkedArray:
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise Unavailable(f"a column of {values.dtype} that is neither numbers nor text: {error}") from error
     return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
+
+
+def is_numpy(values: Values) -> bool:
+    """Whether a column is held by numpy, and not as objects."""
+    return isinstance(values.dtype, np.dtype) and values.dtype.kind != "O"
 
 
 def _view(array: np.ndarray[Any, Any], region: Region) -> np.ndarray[Any, Any]:

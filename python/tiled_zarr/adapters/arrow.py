@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pyarrow as pa
 
 from ..nodes import Table
 from ..revisions import launch_nonce
-from ._arrow import Columns, column_node, schema_attributes, schema_names, unavailable
+from ._arrow import column_node, schema_attributes, schema_names, unavailable
+from ._opening import Children
 
 
 def adapt_table(source: pa.Table | pa.RecordBatch) -> Table:
     """The columns of a table in memory."""
     table = pa.Table.from_batches([source]) if isinstance(source, pa.RecordBatch) else source
     names, reasons = schema_names(table.schema), unavailable(table.schema, longest=0)
-    makers = {name: partial(column_node, table.column(i), launch_nonce) for i, name in enumerate(names) if i not in reasons}
+    columns = {name: table.column(i) for i, name in enumerate(names) if i not in reasons}
     return Table(
-        children=Columns(makers),
+        children=Children(columns, lambda name: column_node(columns[name], launch_nonce)),
         attributes=schema_attributes(table.schema.metadata),
         unavailable=lambda: {names[i]: reason for i, reason in reasons.items()},
         revision=launch_nonce,

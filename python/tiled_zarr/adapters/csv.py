@@ -11,15 +11,17 @@ import pyarrow as pa
 from pyarrow import csv
 
 from ..nodes import Array, Region, Table, Unavailable
-from ._arrow import Columns, Plan, facts, plan, schema_names
+from ._arrow import Plan, facts, plan, schema_names
+from ._opening import Children
 from ._snapshots import Snapshot
 
 
 def open_csv(path: Path) -> Table:
     """The columns of a text table with a header; types are inferred from all rows. Raises Unavailable where it is no table."""
     snapshot = Snapshot.of(path)
-    names = schema_names(_parsed(snapshot).schema)
-    return Table(children=Columns({name: partial(_column, snapshot, i) for i, name in enumerate(names)}), revision=snapshot.revision)
+    places = {name: i for i, name in enumerate(schema_names(_parsed(snapshot).schema))}
+    columns = Children(places, lambda name: _column(snapshot, places[name]))
+    return Table(children=columns, revision=snapshot.revision, blocking=True)
 
 
 def _column(snapshot: Snapshot, i: int) -> Array:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from ..nodes import Table
 from ..revisions import launch_nonce
-from ._arrow import Columns
-from ._pandas import column, columns
+from ._opening import Children
+from ._pandas import column, columns, is_numpy
 
 
 def adapt_frame(source: pd.DataFrame) -> Table:
     """The index and the columns of a frame. It is taken not to change while it is served."""
-    makers = {name: partial(column, values, launch_nonce) for name, values in columns(source).items()}
-    attributes = {str(name): value for name, value in source.attrs.items()}
-    return Table(children=Columns(makers), attributes=attributes, revision=launch_nonce)
+    values = columns(source)
+    return Table(
+        children=Children(values, lambda name: column(values[name], launch_nonce)),
+        attributes={str(name): value for name, value in source.attrs.items()},
+        revision=launch_nonce,
+        blocking=not all(map(is_numpy, values.values())),  # others are converted when they are looked up
+    )
 
 
 def adapt_series(source: pd.Series[Any]) -> Table:

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..nodes import Array, Region, Table, Unavailable
-from ._arrow import Columns, Facts, Plan, plan, schema_attributes, schema_names, unavailable
+from ._arrow import Facts, Plan, plan, schema_attributes, schema_names, unavailable
 from ._chunks import regular
+from ._opening import Children
 from ._snapshots import Snapshot
 
 
@@ -30,8 +31,9 @@ def open_parquet(path: Path) -> Table:
     sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
     opened = _File(snapshot, metadata, schema, tuple(accumulate(sizes, initial=0)))
     names, reasons = schema_names(schema), unavailable(schema, longest=None)
+    places = {name: i for i, name in enumerate(names) if i not in reasons}
     return Table(
-        children=Columns({name: partial(opened.column, i) for i, name in enumerate(names) if i not in reasons}),
+        children=Children(places, lambda name: opened.column(places[name])),
         attributes=schema_attributes(schema.metadata),
         unavailable=lambda: {names[i]: reason for i, reason in reasons.items()},
         revision=snapshot.revision,

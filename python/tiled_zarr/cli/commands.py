@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 import click
 
-from .. import __version__
 from ..revisions import launch_nonce
 from ..settings import PREFIX, TREES, Settings, SettingsError
 from . import servers
@@ -44,7 +43,7 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__)
+@click.version_option(package_name="tiled-zarr")
 def main() -> None:
     """Serve any tree of scientific data as Zarr v2 and v3 over HTTP."""
 
@@ -95,11 +94,11 @@ def start(tree: Mapping[str, str], *, host: str, port: int, workers: int, server
     try:
         settings = with_key(Settings.from_environment().decided())
         servers.imported(server)
-        listener = servers.listen(host, port)
-        is_own_process = workers == 1 and server in servers.IN_PROCESS
-        application = servers.application(settings) if is_own_process else servers.APPLICATION
-        announce(settings, host, listener.getsockname()[1])
-        servers.RUNNERS[server](application, listener, workers)
+        with servers.listen(host, port) as listener:
+            is_own_process = workers == 1 and server in servers.IN_PROCESS
+            application = servers.application(settings) if is_own_process else servers.APPLICATION
+            announce(settings, host, listener.getsockname()[1])
+            servers.RUNNERS[server](application, listener, workers)
     except (SettingsError, servers.CannotServe) as error:
         raise click.ClickException(str(error)) from error
 

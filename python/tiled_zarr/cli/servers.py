@@ -15,15 +15,15 @@ from ..settings import Settings
 
 if TYPE_CHECKING:
     from hypercorn.config import Config
-    from starlette.types import ASGIApp
 
 APPLICATION = "tiled_zarr.app:app"
 """What workers import."""
 BACKLOG = 1024
 MANY = 10**9
 
-Application: TypeAlias = "ASGIApp | str"
-Runner: TypeAlias = Callable[[Any, socket.socket, int], None]
+Application: TypeAlias = Any
+"""An ASGI application, or the name under which workers import one."""
+Runner: TypeAlias = Callable[[Application, socket.socket, int], None]
 
 
 class CannotServe(Exception):
@@ -44,7 +44,7 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def application(settings: Settings) -> ASGIApp:
+def application(settings: Settings) -> Application:
     """The application for this very process, its directories indexed behind a progress bar."""
     from ..app import create_app
     from ..tree import plant
@@ -71,7 +71,7 @@ def run_hypercorn(served: Application, listener: socket.socket, workers: int) ->
     else:
         from hypercorn.asyncio import serve
 
-        asyncio.run(serve(served, configuration))  # type: ignore[arg-type] # hypercorn's types of the same messages are stricter
+        asyncio.run(serve(served, configuration))
 
 
 def hypercorn_config(listener: socket.socket) -> Config:

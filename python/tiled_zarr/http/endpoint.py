@@ -32,7 +32,7 @@ class Endpoint:
     `max_age` is how many seconds clients keep what has a revision; `public` lets shared caches keep it too.
     """
 
-    def __init__(self, keys: KeySpace, cache: Cache, work: Work, *, max_age: int, public: bool) -> None:
+    def __init__(self, keys: KeySpace, cache: Cache[bytes], work: Work, *, max_age: int, public: bool) -> None:
         self.keys = keys
         self.cache = cache
         self.work = work

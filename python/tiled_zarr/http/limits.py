@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Condition, Lock
 from typing import Any, TypeVar
 
 from starlette.types import Receive
+
+from .threads import Threads
 
 T = TypeVar("T")
 
@@ -49,23 +50,14 @@ class Work:
     """Runs blocking functions for requests in at most `threads` threads, within a budget of decoded bytes."""
 
     def __init__(self, threads: int, nbytes: int) -> None:
-        self.threads = threads
         self.budget = Budget(nbytes)
-        self.pending = 0
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="tiled-zarr")
+        self.threads = Threads(threads, "tiled-zarr")
 
     async def run(self, make: Callable[[], T], receive: Receive) -> T:
         """The result of `make()`. Where it has to queue, a disconnect takes it out of the queue and raises Gone."""
-        self.pending += 1
-        try:
-            result = asyncio.get_running_loop().run_in_executor(self._executor, make)
-            return await (result if self.pending <= self.threads else unless_gone(result, receive))
-        finally:
-            self.pending -= 1
-
-    def shut_down(self) -> None:
-        """Begin nothing more; what runs is waited for."""
-        self._executor.shutdown(cancel_futures=True)
+        has_to_queue = self.threads.pending >= self.threads.count
+        result = self.threads.submit(make)
+        return await (unless_gone(result, receive) if has_to_queue else result)
 
 
 async def unless_gone(result: asyncio.Future[T], receive: Receive) -> T:

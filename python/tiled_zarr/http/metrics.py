@@ -20,7 +20,7 @@ KNOWN_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 class Metrics:
     """Counts requests by method and status, and reads the counters of cache, threads and budget."""
 
-    def __init__(self, cache: Cache, work: Work) -> None:
+    def __init__(self, cache: Cache[bytes], work: Work) -> None:
         self.cache = cache
         self.work = work
         self.requests: Counter[tuple[str, int]] = Counter()
@@ -48,7 +48,7 @@ class Metrics:
         yield from single("cache_joined_total", "counter", "Requests that waited for an encoding already under way.", counters.joined)
         yield from single("cache_evictions_total", "counter", "Chunks dropped from the cache.", counters.evictions)
         yield from single("cache_bytes", "gauge", "Encoded bytes in the cache.", self.cache.nbytes)
-        yield from single("work_pending", "gauge", "Requests in a thread or waiting for one.", self.work.pending)
+        yield from single("work_pending", "gauge", "Requests in a thread or waiting for one.", self.work.threads.pending)
         yield from single(
             "work_bytes", "gauge", "Decoded bytes of the chunks being encoded.", self.work.budget.nbytes - self.work.budget.free
         )

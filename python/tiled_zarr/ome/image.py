@@ -25,13 +25,13 @@ class Image:
         self._lock = Lock()
 
     @classmethod
-    def of(cls, path: str, node: Array | Sparse, stores: Stores) -> Image | None:
+    def of(cls, path: str, node: Array | Sparse, stores: Stores, budget: int | None = None) -> Image | None:
         """The image that a node at a path is, or None."""
         shown = display(node)
         if shown is None:
             return None
         stored = tuple(level.array for level in map(display, getattr(node, "levels", ())) if level is not None)
-        return cls(node, Pyramid(path, shown, stored, stores))
+        return cls(node, Pyramid(path, shown, stored, stores, node.options.tile_budget or budget or stores.budget))
 
     def is_like(self, other: Image) -> bool:
         """Whether another image differs in nothing but that its node was opened again."""

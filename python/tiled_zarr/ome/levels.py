@@ -34,23 +34,23 @@ EAGER_PLANES = 64
 class Stores:
     """What the pyramids of a server share. Sizes are in bytes.
 
-    `budget` is how much of a source is read for one tile; images in memory of up to `eager` get all their levels without being asked.
+    `budget` is how much of a source is read for one tile where nothing else is said; images in memory of up to `eager` get all their levels without being asked.
     """
 
     tiles: Cache[Block]
     planes: Planes
     background: Background
-    budget: int = 16 * 1024 * 1024
+    budget: int = 64 * 1024 * 1024
     eager: int = 1024**3
 
 
 class Pyramid:
     """An image in all its levels; `stored` are those that the source has, from level 1 on, already as displayed.
 
-    `key` names the image among all that share the stores.
+    `key` names the image among all that share the stores; `budget` is how many bytes of the source may be read for one tile.
     """
 
-    def __init__(self, key: str, display: Display, stored: tuple[Array, ...], stores: Stores) -> None:
+    def __init__(self, key: str, display: Display, stored: tuple[Array, ...], stores: Stores, budget: int) -> None:
         self.key = key
         self.display = display
         self.stores = stores
@@ -62,11 +62,12 @@ class Pyramid:
         self.shapes: tuple[Shape, ...] = (*(source.array.shape for source in self.sources), *above)
         self.tile_shape = self.sources[0].tile_shape
         self.leading = display.array.shape[:-2]
+        self.budget = budget
 
     @cached_property
     def exact(self) -> int:
         """The last level whose tiles are made out of the source itself whenever they are asked for."""
-        return max(level for level in range(len(self.shapes)) if level <= self.base or self._cost(level) <= self.stores.budget)
+        return max(level for level in range(len(self.shapes)) if level <= self.base or self._cost(level) <= self.budget)
 
     @cached_property
     def layout(self) -> Layout | None:

@@ -53,7 +53,7 @@ def patch_shape(array: Array) -> Shape:
 def _mosaic(array: Array, region: Region, shape: Shape, pyramid: Pyramid, rng: np.random.Generator) -> Block:
     """The region in cells, each shown by one patch of the source that lies in it."""
     patch = patch_shape(array)
-    most = max(LEAST, pyramid.stores.budget // (math.prod(patch) * pyramid.display.weight))
+    most = max(LEAST, pyramid.budget // (math.prod(patch) * pyramid.display.weight))
     counts = _cells(region[-2:], patch, shape, most)
     out = np.empty(shape, array.dtype.newbyteorder("<"))
     for cell in np.ndindex(*counts):

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from ..cache import Cache
 from ..nodes import Array, Group, Node, Sparse
 from . import documents, stored
+from .background import Background
 from .documents import Version
 from .image import Image
 from .levels import Stores
+from .planes import Planes
 
 LABELS = "labels"
 MOST_IMAGES = 1000
@@ -27,12 +31,19 @@ class Pyramids:
         self._images: OrderedDict[str, Image] = OrderedDict()
         self._lock = Lock()
 
-    def image(self, path: str, node: Array | Sparse) -> Image | None:
-        """The image that a node is, or None. Opens no data."""
+    @classmethod
+    def sized(cls, *, tiles: int, levels: int, folder: Path | None, budget: int) -> Pyramids:
+        """Pyramids that keep so many bytes of tiles, so many of levels (in a folder, if one is given), and read `budget` for a tile."""
+        return cls(
+            Stores(tiles=Cache(tiles, lambda block: block.nbytes), planes=Planes(levels, folder), background=Background(), budget=budget)
+        )
+
+    def image(self, path: str, node: Array | Sparse, budget: int | None) -> Image | None:
+        """The image that a node is, or None. Opens no data. `budget` holds unless the node or, if it is None, the server says another."""
         with self._lock:
             known = self._images.get(path)
             if known is None or known.node is not node:
-                made = Image.of(path, node, self.stores)
+                made = Image.of(path, node, self.stores, budget)
                 if made is None:
                     return None
                 known = made if known is None or not known.is_like(made) else known
@@ -49,12 +60,12 @@ class Pyramids:
 
 def view(root: Group, version: Version, pyramids: Pyramids) -> Group:
     """The tree below `root`; children are opened when they are asked for."""
-    return _mirror(root, "", version, pyramids)
+    return _mirror(root, "", version, pyramids, None)
 
 
-def _mirror(group: Group, path: str, version: Version, pyramids: Pyramids) -> Group:
+def _mirror(group: Group, path: str, version: Version, pyramids: Pyramids, budget: int | None) -> Group:
     return Group(
-        children=Mirror(group, path, version, pyramids),
+        children=Mirror(group, path, version, pyramids, group.options.tile_budget or budget),
         attributes=group.attributes,
         revision=group.revision,
         blocking=group.blocking,
@@ -66,8 +77,9 @@ def _mirror(group: Group, path: str, version: Version, pyramids: Pyramids) -> Gr
 class Mirror(Mapping[str, Node]):
     """The children of a group that are groups or images. Iterating gives the names of all, because it opens none."""
 
-    def __init__(self, group: Group, path: str, version: Version, pyramids: Pyramids) -> None:
+    def __init__(self, group: Group, path: str, version: Version, pyramids: Pyramids, budget: int | None) -> None:
         self._group = group
+        self._budget = budget
         self._path = path
         self._version = version
         self._pyramids = pyramids
@@ -95,11 +107,11 @@ class Mirror(Mapping[str, Node]):
         if isinstance(source, Group):
             pixels = stored.pyramid(source)
             if pixels is None:
-                return _mirror(source, path, self._version, self._pyramids)
+                return _mirror(source, path, self._version, self._pyramids, self._budget)
             source = pixels
         if not isinstance(source, Array | Sparse):
             return None
-        image = self._pyramids.image(path, source)
+        image = self._pyramids.image(path, source, self._budget)
         return None if image is None else self._group_of_levels(name, image)
 
     def _group_of_levels(self, name: str, image: Image) -> Group:

@@ -24,7 +24,11 @@ from ..nodes import Options
 from . import parsers
 from .values import PARSERS, Mount, Settings, SettingsError, parsed
 
-OPTIONS: dict[str, Callable[[Any], Any]] = {"codec": parsers.codec, "chunk_shape": parsers.shape}
+OPTIONS: dict[str, Callable[[Any], Any]] = {
+    "codec": parsers.codec,
+    "chunk_shape": parsers.shape,
+    "tile_budget": parsers.size,
+}
 SOURCES: dict[str, Callable[[Any], Any]] = {"demo": parsers.boolean, "directory": parsers.text, "pyobject": parsers.text}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any, get_args
 
 from .. import codecs, dtypes
@@ -72,6 +73,11 @@ def size(value: Any) -> int:
     if match is None or unit not in UNITS:
         raise ValueError(f"expected a size like 256MB or 1GiB, got {value!r}")
     return int(float(match[1]) * UNITS[unit])
+
+
+def folder(value: Any) -> Path:
+    """The path of a folder that is there or will be made."""
+    return Path(text(value)).expanduser()
 
 
 def shape(value: Any) -> tuple[int, ...]:

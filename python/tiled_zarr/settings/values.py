@@ -59,6 +59,10 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "consolidated_nodes": parsers.count,
     "consolidated_bytes": parsers.size,
     "struct": parsers.struct,
+    "tile_budget": parsers.size,
+    "tile_cache_size": parsers.size,
+    "levels_size": parsers.size,
+    "levels_folder": parsers.folder,
 }
 """How every setting that is a single value is read out of text or YAML."""
 
@@ -67,11 +71,13 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = {
 class Settings:
     """Everything that can be set. Sizes are in bytes, `in_flight` in decoded ones; `max_age` is in seconds.
 
-    `public` None means private, unless `decided` finds that the trees are the demo.
+    `public` None means private, unless `decided` finds that the trees are the demo. `tile_budget` is how much of a source is read for
+    one tile of an OME-NGFF level, `tile_cache_size` what is kept of such tiles; `levels_size` is what is kept of whole levels, in memory
+    or, so that they outlive the server, in `levels_folder`.
     """
 
     trees: tuple[Mount, ...] = DEMO
-    api_key: str | None = None
+    api_key: str | None = dataclasses.field(default=None, repr=False)
     public: bool | None = None
     allow_origins: tuple[str, ...] = ()
     codec: str = Config().codec
@@ -83,6 +89,10 @@ class Settings:
     consolidated_nodes: int = Config().max_nodes
     consolidated_bytes: int = Config().max_bytes
     struct: StructName = Config().struct
+    tile_budget: int = 64 * 1024**2
+    tile_cache_size: int = 128 * 1024**2
+    levels_size: int = 128 * 1024**2
+    levels_folder: Path | None = None
 
     def decided(self) -> Settings:
         """The settings with `public` decided by the trees: the demo is, unless it has a key."""
@@ -126,7 +136,7 @@ def mount_of(given: Mapping[str, str]) -> Mount:
         return Mount(source="pyobject", target=given["TREE"])
     if "DIRECTORY" in given:
         return Mount(source="directory", target=given["DIRECTORY"])
-    return Mount()
+    return DEMO[0]
 
 
 def overrides(environ: Mapping[str, str]) -> list[tuple[str, Any]]:

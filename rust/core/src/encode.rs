@@ -2,6 +2,7 @@
 
 use crate::codec::{Codec, Tools};
 use crate::coo::Coo;
+use crate::encoded::Encoded;
 use crate::error::Result;
 use crate::gather::{Layout, check_fit, constant, gather};
 use crate::scratch::Scratch;
@@ -16,8 +17,8 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Most bytes of one piece of memory that are kept; a larger one is given back.
-    const KEEP: usize = 4 << 20;
+    /// Most bytes of one piece of memory that are kept, enough for a chunk of 8 MiB; a larger one is given back.
+    const KEEP: usize = 9 << 20;
 
     /// Give back what an unusually large chunk has left behind.
     pub fn trim(&mut self) {
@@ -33,49 +34,56 @@ pub fn encode_block<'a>(
     layout: &Layout,
     codec: &Codec,
     workspace: &'a mut Workspace,
-) -> Result<&'a [u8]> {
-    let Workspace { chunk, tools } = workspace;
+) -> Result<Encoded<'a>> {
+    check_fit(block, chunk_shape)?;
     let nbytes = nbytes(chunk_shape, layout.itemsize())?;
-    if let Some(item) = constant_chunk(block, chunk_shape, layout)?
-        && let Some(n) = codec.encode_repeated(&item, nbytes, tools)?
-    {
-        return Ok(tools.body(n));
-    }
-    let chunk = chunk.take(nbytes)?;
-    gather(block, chunk_shape, layout, chunk)?;
-    let n = codec.encode(chunk, tools)?;
-    Ok(tools.body(n))
+    let item = if codec.knows_repeats(nbytes) { constant_chunk(block, chunk_shape, layout)? } else { None };
+    encode_chunk(nbytes, item, |chunk| gather(block, chunk_shape, layout, chunk), codec, workspace)
+}
+
+/// Densify the box of `chunk_shape` at `start` and compress it.
+pub fn encode_box<'a>(
+    coo: &Coo,
+    start: &[usize],
+    chunk_shape: &[usize],
+    codec: &Codec,
+    workspace: &'a mut Workspace,
+) -> Result<Encoded<'a>> {
+    let nbytes = nbytes(chunk_shape, coo.itemsize())?;
+    let cut = coo.cut(start, chunk_shape)?;
+    let item = if codec.knows_repeats(nbytes) { cut.constant() } else { None };
+    encode_chunk(nbytes, item, |chunk| cut.densify(chunk), codec, workspace)
+}
+
+/// Compress bytes as they are.
+pub fn encode_bytes<'a>(data: &'a [u8], codec: &Codec, workspace: &'a mut Workspace) -> Result<Encoded<'a>> {
+    nbytes(&[data.len()], 1)?;
+    codec.encode(data, &mut workspace.tools)
 }
 
 /// The item that the whole chunk consists of, if there is one.
 fn constant_chunk(block: &View, chunk_shape: &[usize], layout: &Layout) -> Result<Option<Vec<u8>>> {
-    check_fit(block, chunk_shape)?;
     let Some(source) = constant(block) else { return Ok(None) };
     let mut item = vec![0; layout.itemsize()];
     gather(&View::new(source, 0, &[], &[], source.len())?, &[], layout, &mut item)?;
     let is_zero = item.iter().all(|&byte| byte == 0);
-    Ok((!item.is_empty() && (is_zero || block.shape() == chunk_shape)).then_some(item))
+    Ok((is_zero || block.shape() == chunk_shape).then_some(item))
 }
 
-/// Densify the box of `chunk_shape` at `start` and compress it.
-pub fn encode_box<'a>(coo: &Coo, start: &[usize], chunk_shape: &[usize], codec: &Codec, workspace: &'a mut Workspace) -> Result<&'a [u8]> {
+/// Compress a chunk of `nbytes`: of equal items if there is an `item`, or else what `fill` writes, which overwrites all of it.
+fn encode_chunk<'a>(
+    nbytes: usize,
+    item: Option<Vec<u8>>,
+    fill: impl FnOnce(&mut [u8]) -> Result<()>,
+    codec: &Codec,
+    workspace: &'a mut Workspace,
+) -> Result<Encoded<'a>> {
     let Workspace { chunk, tools } = workspace;
-    let nbytes = nbytes(chunk_shape, coo.itemsize())?;
-    let cut = coo.cut(start, chunk_shape)?;
-    if let Some(item) = cut.constant()
-        && let Some(n) = codec.encode_repeated(&item, nbytes, tools)?
-    {
-        return Ok(tools.body(n));
+    let repeated = item.map(|item| codec.write_repeated(&item, nbytes, tools)).transpose()?.flatten();
+    if let Some(n) = repeated {
+        return Ok(codec.encoded(tools, n));
     }
     let chunk = chunk.take(nbytes)?;
-    cut.densify(chunk)?;
-    let n = codec.encode(chunk, tools)?;
-    Ok(tools.body(n))
-}
-
-/// Compress bytes as they are.
-pub fn encode_bytes<'a>(data: &[u8], codec: &Codec, workspace: &'a mut Workspace) -> Result<&'a [u8]> {
-    nbytes(&[data.len()], 1)?;
-    let n = codec.encode(data, &mut workspace.tools)?;
-    Ok(workspace.tools.body(n))
+    fill(chunk)?;
+    codec.encode(chunk, tools)
 }

@@ -16,8 +16,8 @@ impl Scratch {
         Ok(&mut self.0[..len])
     }
 
-    /// The first `len` bytes of what was taken.
-    pub fn written(&self, len: usize) -> &[u8] {
+    /// The first `len` bytes of what was taken last.
+    pub fn taken(&self, len: usize) -> &[u8] {
         &self.0[..len]
     }
 

@@ -6,9 +6,9 @@ use pyo3::types::PyBytes;
 use tiled_zarr_core::codec::blosc::{Cname, Shuffle};
 use tiled_zarr_core::{Blosc, encode_bytes};
 
-use crate::buffer::Buffer;
 use crate::error::exception;
-use crate::work::encoded;
+use crate::raw::buffer::Buffer;
+use crate::work::Lease;
 
 /// A compressor with its filter, as bytes -> bytes; equal input gives equal output.
 #[pyclass(frozen, module = "tiled_zarr._native")]
@@ -35,7 +35,7 @@ impl Codec {
     /// Compress C-contiguous `data` as it is.
     fn encode<'py>(&self, py: Python<'py>, data: Buffer) -> PyResult<Bound<'py, PyBytes>> {
         let data = data.bytes()?;
-        encoded(py, |workspace| encode_bytes(data, &self.0, workspace))
+        Lease::take().bytes(py, |workspace| encode_bytes(data, &self.0, workspace))
     }
 }
 

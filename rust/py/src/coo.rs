@@ -4,10 +4,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use tiled_zarr_core::{Dtype, encode_box};
 
-use crate::buffer::Buffer;
 use crate::codec::Codec;
 use crate::error::{detached, exception};
-use crate::work::encoded;
+use crate::raw::buffer::Buffer;
+use crate::work::Lease;
 
 /// A row index over the entries of a sparse array, built once; boxes of it are densified in time that follows their own entries.
 #[pyclass(frozen, module = "tiled_zarr._native")]
@@ -31,6 +31,6 @@ impl Coo {
 
     /// Densify the box of `chunk_shape` at `start` (elements), zero bytes beyond the array's edge, and compress it.
     fn encode<'py>(&self, py: Python<'py>, start: Vec<usize>, chunk_shape: Vec<usize>, codec: &Codec) -> PyResult<Bound<'py, PyBytes>> {
-        encoded(py, |workspace| encode_box(&self.0, &start, &chunk_shape, &codec.0, workspace))
+        Lease::take().bytes(py, |workspace| encode_box(&self.0, &start, &chunk_shape, &codec.0, workspace))
     }
 }

@@ -4,10 +4,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use tiled_zarr_core::{Layout, Run, VlenUtf8, encode_block, encode_bytes};
 
-use crate::buffer::Buffer;
 use crate::codec::Codec;
 use crate::error::exception;
-use crate::work::encoded;
+use crate::raw::buffer::Buffer;
+use crate::work::Lease;
 
 /// Gather a block into a C-order chunk, padded at its end on every axis with zero bytes, and compress it.
 #[pyfunction]
@@ -27,7 +27,7 @@ pub fn encode<'py>(
             Layout::new(view.itemsize(), &runs).map_err(exception)?
         }
     };
-    encoded(py, |workspace| encode_block(&view, &chunk_shape, &layout, &codec.0, workspace))
+    Lease::take().bytes(py, |workspace| encode_block(&view, &chunk_shape, &layout, &codec.0, workspace))
 }
 
 /// Encode strings, in C order, as Zarr's vlen-utf8 and compress them.
@@ -37,5 +37,5 @@ pub fn encode_strings<'py>(py: Python<'py>, items: &Bound<'py, PyAny>, codec: &C
     for item in items.try_iter()? {
         written.push(item?.cast::<PyString>()?.to_str()?).map_err(exception)?;
     }
-    encoded(py, |workspace| encode_bytes(written.as_bytes(), &codec.0, workspace))
+    Lease::take().bytes(py, |workspace| encode_bytes(written.as_bytes(), &codec.0, workspace))
 }

@@ -19,7 +19,7 @@ pub fn exception(error: Error) -> PyErr {
 
 /// Run `work` without the GIL; a panic becomes a `RuntimeError`, because pyo3's own `PanicException` passes every `except Exception`.
 ///
-/// What `work` borrows mutably must not be used after a panic.
+/// What `work` borrows mutably may be half written after a panic, so lend it only what the next call overwrites.
 pub fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> tiled_zarr_core::Result<T> + Send) -> PyResult<T> {
     match py.detach(|| catch_unwind(AssertUnwindSafe(work))) {
         Ok(result) => result.map_err(exception),

@@ -1,13 +1,12 @@
 //! `tiled_zarr._native`: tiled-zarr-core for Python, and nothing of its own.
 #![allow(clippy::needless_pass_by_value, reason = "arguments of Python functions are made for the call")]
 
-mod buffer;
 mod codec;
 mod coo;
 mod encode;
 mod error;
-mod malloc;
 mod pyramid;
+mod raw;
 mod work;
 
 use pyo3::prelude::*;

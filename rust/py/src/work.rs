@@ -4,27 +4,41 @@ use std::cell::Cell;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use tiled_zarr_core::{Result, Workspace};
+use tiled_zarr_core::{Encoded, Result, Workspace};
 
 use crate::error::detached;
-use crate::malloc;
+use crate::raw::{bytes, malloc};
 
 thread_local! {
     static WORKSPACE: Cell<Option<Box<Workspace>>> = const { Cell::new(None) };
 }
 
-/// The bytes that `encode` makes in the thread's workspace without the GIL, as one exact-size object.
-///
-/// The workspace is taken out of its place meanwhile: a call within this call makes one of its own, and a panic throws it away.
-pub fn encoded(py: Python<'_>, encode: impl FnOnce(&mut Workspace) -> Result<&[u8]> + Send) -> PyResult<Bound<'_, PyBytes>> {
-    malloc::tune();
-    let mut workspace = WORKSPACE.take().unwrap_or_default();
-    let body = detached(py, || encode(&mut workspace))?;
-    let bytes = PyBytes::new_with(py, body.len(), |bytes| {
-        bytes.copy_from_slice(body);
-        Ok(())
-    })?;
-    workspace.trim();
-    WORKSPACE.set(Some(workspace));
-    Ok(bytes)
+/// The thread's workspace, taken out of its place until this value is dropped: a call within a call gets one of its own.
+pub struct Lease(Box<Workspace>);
+
+impl Lease {
+    /// Take the workspace.
+    pub fn take() -> Self {
+        malloc::tune();
+        Self(WORKSPACE.take().unwrap_or_default())
+    }
+
+    /// The bytes that `encode` makes in the workspace without the GIL, as one object of exactly their size.
+    pub fn bytes<'a, 'py>(
+        &'a mut self,
+        py: Python<'py>,
+        encode: impl FnOnce(&'a mut Workspace) -> Result<Encoded<'a>> + Send,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let workspace = &mut *self.0;
+        let encoded = detached(py, || encode(workspace))?;
+        bytes::new(py, encoded.len(), |out| encoded.write_to(out))
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let mut workspace = std::mem::take(&mut self.0);
+        workspace.trim();
+        WORKSPACE.set(Some(workspace));
+    }
 }

@@ -15,7 +15,7 @@ from .thumbnails import Thumbnails
 from .view import View
 
 
-def answers(formats: Mapping[str, KeySpace], cache: Cache, *, max_age: int, public: bool) -> dict[str, Callable[[Request], Reply]]:
+def answers(formats: Mapping[str, KeySpace], cache: Cache[bytes], *, max_age: int, public: bool) -> dict[str, Callable[[Request], Reply]]:
     """Functions from request to reply, which may block, by Starlette's path patterns. `formats` has the key space of each prefix."""
     browser = Browser(formats)
     assets = Assets(public=public)

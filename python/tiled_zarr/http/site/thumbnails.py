@@ -31,7 +31,7 @@ HEADERS: Headers = ((b"content-type", b"image/png"), NO_SNIFFING)
 class Thumbnails:
     """Answers requests for thumbnails. `images` is the tree as OME-Zarr 0.4."""
 
-    def __init__(self, images: KeySpace | None, cache: Cache, *, max_age: int, public: bool) -> None:
+    def __init__(self, images: KeySpace | None, cache: Cache[bytes], *, max_age: int, public: bool) -> None:
         self.images = images
         self.cache = cache
         self.kept: Headers = ((b"cache-control", b"%s, max-age=%d" % (b"public" if public else b"private", max_age)), *HEADERS)

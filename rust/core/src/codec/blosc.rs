@@ -12,8 +12,9 @@ use ::lz4::block::CompressionMode;
 use self::writer::{Header, Writer, flag};
 use super::bitshuffle::bitshuffle;
 use super::shuffle::shuffle;
-use super::{Engines, deflate, lz4, zstd};
+use super::{Engines, Written, deflate, lz4, zstd};
 use crate::error::{Error, Result};
+use crate::memcpy::repeat;
 use crate::scratch::Scratch;
 
 /// The compressor of the blocks.
@@ -80,15 +81,18 @@ impl Blosc {
         Ok(Self { cname, level, shuffle, typesize })
     }
 
-    /// Write one chunk to the start of `out`, which has `bound(data.len())` bytes or more, and say how long it is.
+    /// Write one chunk to the start of `out`, which has `bound(data.len())` bytes or more, and say how much was written.
     ///
     /// Bytes that are no whole number of items are not shuffled: decoders disagree about the last, broken item.
-    pub(crate) fn encode(self, data: &[u8], out: &mut [u8], engines: &mut Engines) -> Result<usize> {
+    pub(crate) fn encode(self, data: &[u8], out: &mut [u8], engines: &mut Engines) -> Result<Written> {
         if !data.len().is_multiple_of(usize::from(self.typesize)) {
             return Self { typesize: 1, ..self.without_shuffle() }.encode(data, out, engines);
         }
         let compressed = if self.compresses(data.len()) { self.compress(data, out, engines)? } else { None };
-        Ok(compressed.unwrap_or_else(|| writer::store(self.header(), data, out)))
+        Ok(match compressed {
+            Some(n) => Written::all(n),
+            None => Written { head: writer::store(self.header(), data.len(), out), is_stored: true },
+        })
     }
 
     /// The same for `nbytes` that repeat the bytes `item`; `None` where the chunk would be no shorter than they are.
@@ -101,7 +105,7 @@ impl Blosc {
         let mut writer = Writer::new(plain.header(), nbytes, blocksize, out);
         let Engines { blocks: [block, _], zstd, deflate } = engines;
         let block = block.take(blocksize)?;
-        block.chunks_exact_mut(item.len()).for_each(|to| to.copy_from_slice(item));
+        repeat(item, block);
         let (whole, rest) = (nbytes / blocksize, nbytes % blocksize);
         let fits = writer.push(block, |out| plain.stream(block, out, zstd, deflate))
             && (1..whole).all(|_| writer.repeat())
@@ -110,7 +114,7 @@ impl Blosc {
     }
 
     /// Whether there is anything to gain.
-    fn compresses(self, nbytes: usize) -> bool {
+    pub(crate) fn compresses(self, nbytes: usize) -> bool {
         nbytes >= MIN_NBYTES && self.level > 0
     }
 

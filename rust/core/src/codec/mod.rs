@@ -9,6 +9,7 @@ mod zstd;
 
 use std::ops::RangeInclusive;
 
+use crate::encoded::Encoded;
 use crate::error::{Error, Result};
 use crate::scratch::Scratch;
 use blosc::Blosc;
@@ -75,40 +76,37 @@ impl Codec {
         Self { crc32c, ..self }
     }
 
-    /// Compress `data` into the body of `tools` and say how long it is.
-    pub(crate) fn encode(&self, data: &[u8], tools: &mut Tools) -> Result<usize> {
+    /// Compress `data`; what is written lies in memory of `tools`.
+    pub(crate) fn encode<'a>(&self, data: &'a [u8], tools: &'a mut Tools) -> Result<Encoded<'a>> {
         let Tools { body, engines } = tools;
-        let body = body.take(self.bound(data.len()) + CHECKSUM)?;
-        let n = match &self.compressor {
+        let body = body.take(self.bound(data.len()))?;
+        let written = match &self.compressor {
             Compressor::Blosc(blosc) => blosc.encode(data, body, engines)?,
-            Compressor::Zstd(level) => engines.zstd.encode(*level, data, body)?,
-            Compressor::Gzip(level) => engines.deflate.encode(Format::Gzip, *level, data, body)?,
-            Compressor::Zlib(level) => engines.deflate.encode(Format::Zlib, *level, data, body)?,
-            Compressor::Lz4(acceleration) => lz4::encode(*acceleration, data, body)?,
-            Compressor::None => {
-                body[..data.len()].copy_from_slice(data);
-                data.len()
-            }
+            Compressor::Zstd(level) => Written::all(engines.zstd.encode(*level, data, body)?),
+            Compressor::Gzip(level) => Written::all(engines.deflate.encode(Format::Gzip, *level, data, body)?),
+            Compressor::Zlib(level) => Written::all(engines.deflate.encode(Format::Zlib, *level, data, body)?),
+            Compressor::Lz4(acceleration) => Written::all(lz4::encode(*acceleration, data, body)?),
+            Compressor::None => Written { head: 0, is_stored: true },
         };
-        Ok(self.seal(n, body))
+        let stored = if written.is_stored { data } else { &[] };
+        Ok(Encoded::new(&body[..written.head], stored, self.crc32c))
     }
 
-    /// The same for `nbytes` that repeat the bytes `item`, where that is cheaper than to write them down; else `None`.
-    pub(crate) fn encode_repeated(&self, item: &[u8], nbytes: usize, tools: &mut Tools) -> Result<Option<usize>> {
-        let Compressor::Blosc(blosc) = &self.compressor else { return Ok(None) };
-        let body = tools.body.take(self.bound(nbytes) + CHECKSUM)?;
-        let written = blosc.encode_repeated(item, nbytes, body, &mut tools.engines)?;
-        Ok(written.map(|n| self.seal(n, body)))
+    /// Whether there is a shorter way to compress `nbytes` of equal items than to write them down.
+    pub(crate) fn knows_repeats(&self, nbytes: usize) -> bool {
+        matches!(self.compressor, Compressor::Blosc(blosc) if blosc.compresses(nbytes))
     }
 
-    /// Let the checksum follow the first `n` bytes if it is asked for, and say how many bytes there are then.
-    fn seal(&self, n: usize, body: &mut [u8]) -> usize {
-        if !self.crc32c {
-            return n;
-        }
-        let checksum = crc32c::crc32c(&body[..n]);
-        body[n..n + CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
-        n + CHECKSUM
+    /// Go that way for repetitions of the bytes `item` and say how much was written; `None` where it leads nowhere.
+    pub(crate) fn write_repeated(&self, item: &[u8], nbytes: usize, tools: &mut Tools) -> Result<Option<usize>> {
+        let Compressor::Blosc(blosc) = self.compressor else { return Ok(None) };
+        let body = tools.body.take(self.bound(nbytes))?;
+        blosc.encode_repeated(item, nbytes, body, &mut tools.engines)
+    }
+
+    /// What [`Self::write_repeated`] has written: `n` bytes.
+    pub(crate) fn encoded<'a>(&self, tools: &'a Tools, n: usize) -> Encoded<'a> {
+        Encoded::new(tools.body.taken(n), &[], self.crc32c)
     }
 
     /// Most bytes that the compressor makes of `nbytes`.
@@ -118,13 +116,24 @@ impl Codec {
             Compressor::Zstd(_) => zstd::bound(nbytes),
             Compressor::Gzip(_) | Compressor::Zlib(_) => deflate::bound(nbytes),
             Compressor::Lz4(_) => lz4::bound(nbytes),
-            Compressor::None => nbytes,
+            Compressor::None => 0,
         }
     }
 }
 
-/// Bytes of a CRC-32C.
-const CHECKSUM: usize = 4;
+/// How much a compressor has written, and whether the data are to follow as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Written {
+    head: usize,
+    is_stored: bool,
+}
+
+impl Written {
+    /// Everything there is to it.
+    fn all(head: usize) -> Self {
+        Self { head, is_stored: false }
+    }
+}
 
 /// Refuse a level that the compressor does not have.
 fn check_level(name: &str, level: i32, range: RangeInclusive<i32>) -> Result<i32> {
@@ -150,11 +159,6 @@ pub(crate) struct Engines {
 }
 
 impl Tools {
-    /// The first `n` bytes of what was written last.
-    pub(crate) fn body(&self, n: usize) -> &[u8] {
-        self.body.written(n)
-    }
-
     /// Give back every piece of memory above `limit` bytes.
     pub(crate) fn trim(&mut self, limit: usize) {
         self.body.trim(limit);

@@ -4,6 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 
+fn bytes(encoded: Encoded) -> Vec<u8> {
+    encoded.pieces().concat()
+}
+
 proptest! {
     #[test]
     fn equal_input_gives_equal_output(data in prop::collection::vec(0_u8..4, 0..3000), other in prop::collection::vec(any::<u8>(), 0..3000)) {
@@ -12,10 +16,9 @@ proptest! {
         let mut tools = Tools::default();
         for codec in codecs.into_iter().flat_map(|codec| [codec, codec.with_crc32c(true)]) {
             let mut fresh = Tools::default();
-            let n = codec.encode(&data, &mut fresh).unwrap();
+            let first = bytes(codec.encode(&data, &mut fresh).unwrap());
             codec.encode(&other, &mut tools).unwrap();
-            prop_assert_eq!(codec.encode(&data, &mut tools).unwrap(), n);
-            prop_assert_eq!(tools.body(n), fresh.body(n));
+            prop_assert_eq!(bytes(codec.encode(&data, &mut tools).unwrap()), first);
         }
     }
 }

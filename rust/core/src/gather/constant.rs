@@ -32,32 +32,82 @@ pub fn constant<'a>(block: &View<'a>) -> Option<&'a [u8]> {
         Some((row, outer)) if row.pitch == itemsize => (outer, row.len * itemsize),
         _ => (&axes[..], itemsize),
     };
-    repeats_everywhere(block.data(), lowest, outer, row_nbytes, item).then_some(item)
+    let pattern = Pattern::new(item);
+    let fills = |start: usize| pattern.fills(&block.data()[start..][..row_nbytes]);
+    every(outer, lowest, &fills).then_some(item)
 }
 
-/// Whether every row that starts at a place of `axes`, counted from `start`, repeats `item`.
-fn repeats_everywhere(data: &[u8], start: usize, axes: &[Axis], row_nbytes: usize, item: &[u8]) -> bool {
+/// Whether `holds` is true of every place of `axes`, counted from `start`.
+fn every(axes: &[Axis], start: usize, holds: &impl Fn(usize) -> bool) -> bool {
     match axes.split_first() {
-        None => repeats(&data[start..][..row_nbytes], item),
-        Some((axis, inner)) => (0..axis.len).all(|i| repeats_everywhere(data, start + i * axis.pitch, inner, row_nbytes, item)),
+        None => holds(start),
+        Some((axis, inner)) => (0..axis.len).all(|i| every(inner, start + i * axis.pitch, holds)),
     }
 }
 
-/// Whether `row`, a whole number of items, is nothing but `item`.
-fn repeats(row: &[u8], item: &[u8]) -> bool {
-    if !LANES.is_multiple_of(item.len()) {
-        return row.starts_with(item) && row[item.len()..] == row[..row.len() - item.len()];
+/// An item, written down as often as it fits into what is compared at once.
+struct Pattern<'a> {
+    item: &'a [u8],
+    lanes: Option<[u8; LANES]>,
+}
+
+impl<'a> Pattern<'a> {
+    fn new(item: &'a [u8]) -> Self {
+        let lanes = LANES.is_multiple_of(item.len()).then(|| std::array::from_fn(|i| item[i % item.len()]));
+        Self { item, lanes }
     }
-    let mut pattern = [0; LANES];
-    pattern.chunks_exact_mut(item.len()).for_each(|to| to.copy_from_slice(item));
-    row.chunks(STEP).all(|step| {
-        let (lanes, rest) = step.as_chunks::<LANES>();
-        let mut differences = [0; LANES];
-        for lane in lanes {
-            for ((difference, a), b) in differences.iter_mut().zip(lane).zip(&pattern) {
-                *difference |= a ^ b;
+
+    /// Whether `row`, a whole number of items, is nothing but the item.
+    fn fills(&self, row: &[u8]) -> bool {
+        let n = self.item.len();
+        match &self.lanes {
+            None => row.starts_with(self.item) && row[n..] == row[..row.len() - n],
+            Some(pattern) => row.chunks(STEP).all(|step| {
+                let (lanes, rest) = step.as_chunks::<LANES>();
+                let mut difference = [0; LANES];
+                for lane in lanes {
+                    for i in 0..LANES {
+                        difference[i] |= lane[i] ^ pattern[i];
+                    }
+                }
+                difference == [0; LANES] && rest == &pattern[..rest.len()]
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn sees_every_difference(itemsize in prop::sample::select(vec![1_usize, 2, 3, 4, 8, 12, 16, 80]), count in 1_usize..300, change in prop::option::of((any::<prop::sample::Index>(), 1_u8..))) {
+            let item: Vec<u8> = (1..).take(itemsize).collect();
+            let mut data = item.repeat(count);
+            if let Some((place, change)) = change {
+                let place = place.index(data.len());
+                data[place] ^= change;
+            }
+            let stride = itemsize.cast_signed();
+            let is_constant = data.chunks(itemsize).all(|other| *other == data[..itemsize]);
+            for (origin, stride) in [(0, stride), (data.len() - itemsize, -stride)] {
+                let (shape, strides) = ([count], [stride]);
+                let found = constant(&View::new(&data, origin, &shape, &strides, itemsize).unwrap());
+                prop_assert_eq!(found, is_constant.then_some(&data[..itemsize]));
             }
         }
-        differences == [0; LANES] && rest == &pattern[..rest.len()]
-    })
+    }
+
+    #[test]
+    fn looks_at_items_alone() {
+        let data = [1, 9, 1, 9, 9, 9, 1, 9, 1];
+        let see = |shape: &[usize], strides: &[isize]| constant(&View::new(&data, 0, shape, strides, 1).unwrap()).is_some();
+        assert!(see(&[2, 2], &[6, 2]));
+        assert!(!see(&[2, 2], &[6, 1]));
+        assert!(see(&[1000, 1000], &[0, 0]));
+        assert!(see(&[], &[]));
+        assert!(!see(&[0], &[1]));
+    }
 }

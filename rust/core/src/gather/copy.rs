@@ -3,7 +3,9 @@
 use super::axis::{Axis, walk};
 use crate::view::View;
 
-/// Elements along both sides of a tile of a transposing copy: its lines stay in the first-level cache.
+/// Bytes of a line of the cache.
+const LINE: usize = 64;
+/// Lines of a tile of a transposing copy: so few stay in the first-level cache even where a power of two lies between them.
 const TILE: usize = 16;
 
 /// Copy every item of `block` to its place in the chunk `out`; `axes` are merged.
@@ -50,20 +52,31 @@ trait Copier: Copy {
 
     /// Copy one row of items at any stride.
     fn row(self, data: &[u8], source: isize, axis: Axis, out: &mut [u8]) {
-        let mut source = source;
-        for to in out.chunks_mut(axis.pitch).take(axis.len) {
-            self.item(&data[source.cast_unsigned()..], to);
-            source = source.wrapping_add(axis.stride);
+        let n = self.itemsize();
+        let out = &mut out[..(axis.len - 1) * axis.pitch + n];
+        if let Ok(stride) = usize::try_from(axis.stride) {
+            let data = &data[source.cast_unsigned()..][..(axis.len - 1) * stride + n];
+            for i in 0..axis.len {
+                self.item(&data[i * stride..], &mut out[i * axis.pitch..]);
+            }
+        } else {
+            let pitch = axis.stride.unsigned_abs();
+            let last = (axis.len - 1) * pitch;
+            let data = &data[source.cast_unsigned() - last..][..last + n];
+            for i in 0..axis.len {
+                self.item(&data[last - i * pitch..], &mut out[i * axis.pitch..]);
+            }
         }
     }
 
     /// Copy a plane tile by tile, so that lines of the source are read once though the chunk runs across them.
     fn plane(self, data: &[u8], source: isize, [across, along]: [Axis; 2], out: &mut [u8]) {
-        for i in (0..across.len).step_by(TILE) {
+        let width = (LINE / self.itemsize()).max(1);
+        for i in (0..across.len).step_by(width) {
             for j in (0..along.len).step_by(TILE) {
                 let source = source + across.stride * i.cast_signed() + along.stride * j.cast_signed();
                 let along = Axis { len: TILE.min(along.len - j), ..along };
-                let across = Axis { len: TILE.min(across.len - i), ..across };
+                let across = Axis { len: width.min(across.len - i), ..across };
                 walk(&[across], source, i * across.pitch + j * along.pitch, &mut |source, target| {
                     self.row(data, source, along, &mut out[target..]);
                 });

@@ -1,5 +1,7 @@
 //! The bytes of a Blosc 1 chunk: a header, the blocks' offsets, then each block's length and stream; numbers are u32, little endian.
 
+use crate::memcpy::copy;
+
 /// Bytes of the header.
 pub const HEADER: usize = 16;
 /// Bytes of a number.
@@ -37,13 +39,11 @@ impl Header {
     }
 }
 
-/// Write a chunk that holds `data` as they are, and say how long it is.
-pub fn store(header: Header, data: &[u8], out: &mut [u8]) -> usize {
-    let length = HEADER + data.len();
+/// Write what precedes `nbytes` that are stored as they are, and say how long it is.
+pub fn store(header: Header, nbytes: usize, out: &mut [u8]) -> usize {
     let header = Header { flags: header.flags | flag::STORED, ..header };
-    header.write(data.len(), data.len().max(1), length, out);
-    out[HEADER..length].copy_from_slice(data);
-    length
+    header.write(nbytes, nbytes.max(1), HEADER + nbytes, out);
+    HEADER
 }
 
 /// A chunk of compressed blocks, shorter than its data: what would not be is given up early.
@@ -73,9 +73,9 @@ impl<'a> Writer<'a> {
         let room = stream.len().min(block.len() - 1);
         let length = match compress(&mut stream[..room]) {
             Some(length) => length,
-            None if stream.len() < block.len() => return false,
+            None if stream.len() <= block.len() => return false,
             None => {
-                stream[..block.len()].copy_from_slice(block);
+                copy(block, &mut stream[..block.len()]);
                 block.len()
             }
         };

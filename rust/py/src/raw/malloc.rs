@@ -12,7 +12,6 @@ pub fn tune() {
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-#[expect(unsafe_code, reason = "mallopt is C")]
 mod glibc {
     /// The largest that glibc takes on 64 bits.
     const MMAP_THRESHOLD: libc::c_int = 32 << 20;

@@ -1,5 +1,4 @@
-//! The unsafe room: memory of other Python objects as slices.
-#![expect(unsafe_code, reason = "a buffer is a pointer; what makes it a slice is the exporter's promise")]
+//! Buffers of other objects.
 
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};

@@ -1,0 +1,218 @@
+"""The native kernels against numpy with numcodecs, and against sparse: one line per case, appended to bench/record/kernels.csv.
+
+    python bench/kernels.py [PART OF A CASE'S NAME ...]
+
+Times are processor time of the calling thread, medians over rounds in which both sides take turns; the spread is that of
+the middle half of the rounds' ratios. Two threads are timed by the clock.
+"""
+
+from __future__ import annotations
+
+import csv
+import platform
+import shlex
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numcodecs.blosc
+import numpy as np
+import sparse
+
+from tiled_zarr import _native
+
+RECORD = Path(__file__).parent / "record" / "kernels.csv"
+ROUNDS = 31
+TILE = (slice(512, 1024), slice(512, 1024))
+SHAPE = (512, 512)
+DTYPES = ["|b1", "|u1", "<u2", "<i4", "<i8", "<f2", "<f4", "<f8", "<c16"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """Something that we and a rival do; `clock` says how long a call takes."""
+
+    name: str
+    ours: Callable[[], object]
+    rival: Callable[[], object]
+    clock: Callable[[], int] = time.thread_time_ns
+
+
+@dataclass(frozen=True)
+class Result:
+    name: str
+    ours_us: float
+    rival_us: float
+    ratio: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        times = f"ours {self.ours_us:9.1f} us  rival {self.rival_us:9.1f} us"
+        return f"{self.name:40} {times}  {self.ratio:6.2f}x  ({self.low:.2f} to {self.high:.2f})"
+
+
+def scene(dtype: str) -> np.ndarray[Any, Any]:
+    """A smooth picture with a little noise."""
+    y, x = np.mgrid[:2048, :2048]
+    noise = np.random.default_rng(1).normal(0, 1, y.shape)
+    waves = np.sin(x / 90) * np.cos(y / 70)
+    kind, size = dtype[1], int(dtype[2:])
+    if kind == "b":
+        return waves > 0
+    if kind == "c":
+        return (waves + 0.01 * noise + 1j * waves).astype(dtype)
+    if kind == "f":
+        return (1000 * waves + noise).astype(dtype)
+    scale = 100 if size == 1 else 10_000
+    return (scale * (waves + 1) + 3 * noise).astype(dtype)
+
+
+def opaque(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return a.view(f"V{a.itemsize}")
+
+
+def gathers() -> Iterator[Case]:
+    """A tile as plain bytes, against numpy's copy."""
+    none = _native.Codec("none")
+    for dtype in DTYPES:
+        a = scene(dtype)
+        views = {
+            "tile": a[TILE],
+            "transposed": a.T[TILE],
+            "every third": a[:1536, :1536][::3, ::3],
+            "swapped": a.astype(a.dtype.newbyteorder(">"))[TILE],
+        }
+        for name, view in views.items():
+            if name == "swapped" and a.itemsize == 1:
+                continue
+            unit = a.itemsize // (2 if a.dtype.kind == "c" else 1)
+            layout = [(0, a.itemsize, unit)] if name == "swapped" else None
+            yield Case(
+                f"gather {dtype} {name}",
+                lambda v=opaque(view), layout=layout: _native.encode(v, SHAPE, none, layout),
+                lambda v=view, dtype=dtype: v.astype(dtype, order="C").tobytes(),
+            )
+
+
+def compressor(cname: str, level: int, itemsize: int) -> tuple[_native.Codec, numcodecs.Blosc]:
+    """The same Blosc from us and from numcodecs, as our server chooses the filter."""
+    shuffle = "noshuffle" if itemsize == 1 else "shuffle"
+    ours = _native.Codec("blosc", cname=cname, level=level, shuffle=shuffle, typesize=itemsize)
+    return ours, numcodecs.Blosc(cname, level, numcodecs.Blosc.NOSHUFFLE if itemsize == 1 else numcodecs.Blosc.SHUFFLE)
+
+
+def encodes() -> Iterator[Case]:
+    """A tile, compressed, and a tile of a picture that has one value."""
+    for dtype in DTYPES:
+        a = scene(dtype)
+        for what, picture, choices in [
+            ("encode", a, [("lz4", 5), ("zstd", 1)]),
+            ("constant", np.full_like(a, 1), [("lz4", 5), ("zstd", 1)]),
+        ]:
+            for cname, level in choices:
+                ours, theirs = compressor(cname, level, a.itemsize)
+                yield Case(
+                    f"{what} {dtype} {cname} {level}",
+                    lambda v=opaque(picture)[TILE], codec=ours: _native.encode(v, SHAPE, codec),
+                    lambda v=picture[TILE], codec=theirs: codec.encode(np.ascontiguousarray(v)),
+                )
+
+
+def densifies() -> Iterator[Case]:
+    """A box of a sparse array with a million entries, dense, against the sparse package."""
+    rng = np.random.default_rng(1)
+    none = _native.Codec("none")
+    for shape in [(8192, 8192), (400, 400, 400)]:
+        places = np.sort(rng.choice(np.prod(shape), 1_000_000, replace=False))
+        coords = np.stack(np.unravel_index(places, shape)).astype(np.int64)
+        data = rng.normal(size=1_000_000)
+        coo, theirs = _native.Coo(coords, data, shape, "<f8"), sparse.COO(coords, data, shape, has_duplicates=False, sorted=True)
+        start = tuple(n // 2 for n in shape)
+        chunk_shape = (512, 512) if len(shape) == 2 else (64, 64, 64)
+        region = tuple(slice(first, first + n) for first, n in zip(start, chunk_shape, strict=True))
+        name = "x".join(map(str, chunk_shape))
+        yield Case(
+            f"densify {name}",
+            lambda coo=coo, start=start, chunk_shape=chunk_shape: coo.encode(start, chunk_shape, none),
+            lambda coo=theirs, region=region: coo[region].todense().tobytes(),
+        )
+
+
+def two_threads() -> Iterator[Case]:
+    """Two chunks on two threads against one chunk: the ratio is one over how much longer two take."""
+    v = opaque(scene("<f8"))[TILE]
+    codec, _ = compressor("zstd", 1, 8)
+
+    def one() -> None:
+        for _ in range(10):
+            _native.encode(v, SHAPE, codec)
+
+    def two() -> None:
+        threads = [threading.Thread(target=one) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    yield Case("two chunks on two threads", two, one, time.perf_counter_ns)
+
+
+def measure(case: Case) -> Result:
+    def timed(call: Callable[[], object], repeat: int) -> float:
+        start = case.clock()
+        for _ in range(repeat):
+            call()
+        return (case.clock() - start) / repeat / 1000
+
+    timed(case.rival, 2)
+    repeat = max(1, int(2_000 / max(timed(case.ours, 2), 1)))
+    rounds = [(timed(case.ours, repeat), timed(case.rival, repeat)) for _ in range(ROUNDS)]
+    ours, rival = (statistics.median(side) for side in zip(*rounds, strict=True))
+    low, ratio, high = statistics.quantiles([theirs / mine for mine, theirs in rounds], n=4)
+    return Result(case.name, ours, rival, ratio, low, high)
+
+
+def record(results: list[Result]) -> None:
+    versions = " ".join(f"{name}={version(name)}" for name in ("tiled-zarr", "numpy", "numcodecs", "sparse"))
+    command = shlex.join(["python", "bench/kernels.py", *sys.argv[1:]])
+    common = [datetime.now(UTC).isoformat(timespec="seconds"), machine(), f"python={platform.python_version()} {versions}", command]
+    is_new = not RECORD.exists()
+    RECORD.parent.mkdir(exist_ok=True)
+    with RECORD.open("a", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if is_new:
+            writer.writerow(["date", "machine", "versions", "command", "case", "ours_us", "rival_us", "ratio", "ratio_low", "ratio_high"])
+        for result in results:
+            figures = [f"{figure:.2f}" for figure in (result.ours_us, result.rival_us, result.ratio, result.low, result.high)]
+            writer.writerow([*common, result.name, *figures])
+
+
+def machine() -> str:
+    """The processor, where the system tells, and how many of it there are."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    models = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    return f"{len(models)} x {models[0]}" if models else platform.platform()
+
+
+def main() -> None:
+    numcodecs.blosc.use_threads = False
+    results = []
+    for make in (gathers, encodes, densifies, two_threads):
+        for case in make():
+            if all(word in case.name for word in sys.argv[1:]):
+                results.append(measure(case))
+                print(results[-1], flush=True)
+    record(results)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Decoded pieces of files that can only be decoded whole, kept for the next who asks for a part of them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from threading import Lock
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Block: TypeAlias = "np.ndarray[Any, Any]"
+
+MOST_BYTES = 256 * 1024 * 1024
+"""Kept in a process, in decoded bytes; a larger piece is kept alone until the next one comes."""
+
+
+class Decoded:
+    """Blocks by key, the last used ones, up to a number of bytes; many askers wait for one decoding.
+
+    A key must tell the file's revision, so that a rewritten file is decoded anew.
+    """
+
+    def __init__(self, max_bytes: int = MOST_BYTES) -> None:
+        self.max_bytes = max_bytes
+        self.nbytes = 0
+        self._blocks: OrderedDict[Hashable, Block] = OrderedDict()
+        self._lock = Lock()
+        self._making: dict[Hashable, Lock] = {}
+
+    def get(self, key: Hashable, decode: Callable[[], Block]) -> Block:
+        """The block, read-only, of a key; `decode` is called, outside of any common lock, where it is not there."""
+        block = self._peek(key)
+        if block is not None:
+            return block
+        with self._lock:
+            making = self._making.setdefault(key, Lock())
+        with making:
+            block = self._peek(key)
+            if block is None:
+                block = self._make(key, decode)
+        return block
+
+    def _make(self, key: Hashable, decode: Callable[[], Block]) -> Block:
+        try:
+            block = decode()
+            block.flags.writeable = False
+            self._keep(key, block)
+        finally:
+            with self._lock:
+                self._making.pop(key, None)
+        return block
+
+    def _peek(self, key: Hashable) -> Block | None:
+        with self._lock:
+            if key in self._blocks:
+                self._blocks.move_to_end(key)
+            return self._blocks.get(key)
+
+    def _keep(self, key: Hashable, block: Block) -> None:
+        with self._lock:
+            self._blocks[key] = block
+            self.nbytes += block.nbytes
+            while self.nbytes > self.max_bytes and len(self._blocks) > 1:
+                self.nbytes -= self._blocks.popitem(last=False)[1].nbytes
+
+
+DECODED = Decoded()
+"""The pieces of all files."""

@@ -1,0 +1,16 @@
+"""Packages that only some adapters need."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from ..nodes import Unavailable
+
+
+def require(module: str, extra: str) -> Any:
+    """The module, imported now. Raises Unavailable, naming what to install, where its package is missing."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        raise Unavailable(f"the package {error.name!r} is not installed; pip install 'tiled-zarr[{extra}]'") from error

@@ -1,0 +1,89 @@
+"""Open HDF5 files: at most one handle a path, under one lock.
+
+The library keeps one set of cached metadata for all handles of an inode, so a file that was rewritten must be closed everywhere before
+it is opened again. It runs one call at a time anyway, so the one lock costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from threading import RLock
+from typing import Any, NamedTuple
+
+from ._extras import require
+from ._snapshots import Snapshot
+
+MOST_FILES = 16
+MOST_DATASETS = 8
+CHUNK_CACHE = 32 * 1024 * 1024
+"""Decoded bytes of chunks kept for each of the datasets read last, so that one chunk that many regions touch is decoded once."""
+SLOTS = 10007
+"""A prime, many times the number of chunks in the cache, as the library's manual advises."""
+
+
+class Handle(NamedTuple):
+    """An open file and the revision it was opened at."""
+
+    taken: str
+    file: Any
+
+
+class Files:
+    """The files and datasets used last, kept open."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._handles: OrderedDict[str, Handle] = OrderedDict()
+        self._datasets: OrderedDict[tuple[str, str], Any] = OrderedDict()
+
+    @contextmanager
+    def opened(self, snapshot: Snapshot) -> Iterator[Any]:
+        """The `h5py.File` of a snapshot, for this thread alone. Raises Changed where the file is another one by now."""
+        with self._lock, snapshot.unchanged():
+            yield self._file(snapshot)
+
+    @contextmanager
+    def dataset(self, snapshot: Snapshot, where: str) -> Iterator[Any]:
+        """A `h5py.Dataset` by its path inside the file, for this thread alone."""
+        with self.opened(snapshot) as file:
+            key = (snapshot.path, where)
+            if key not in self._datasets:
+                self._datasets[key] = file[where]
+                if len(self._datasets) > MOST_DATASETS:
+                    self._datasets.popitem(last=False)
+            self._datasets.move_to_end(key)
+            yield self._datasets[key]
+
+    def close(self, path: str) -> None:
+        """Close a file and all that was opened of it."""
+        with self._lock:
+            handle = self._handles.pop(path, None)
+            if handle is not None:
+                for key in [key for key in self._datasets if key[0] == path]:
+                    del self._datasets[key]
+                handle.file.close()
+
+    def _file(self, snapshot: Snapshot) -> Any:
+        handle = self._handles.get(snapshot.path)
+        if handle is None or handle.taken != snapshot.taken:
+            self.close(snapshot.path)
+            handle = self._handles[snapshot.path] = Handle(snapshot.taken, _open(snapshot.path))
+            if len(self._handles) > MOST_FILES:
+                self.close(next(iter(self._handles)))
+        self._handles.move_to_end(snapshot.path)
+        return handle.file
+
+
+def _open(path: str) -> Any:
+    """The file for reading, without a lock that would keep its writer out."""
+    h5py = require("h5py", "hdf5")
+    with suppress(ModuleNotFoundError):
+        import_module("hdf5plugin")
+    return h5py.File(path, "r", locking=False, rdcc_nbytes=CHUNK_CACHE, rdcc_nslots=SLOTS)
+
+
+FILES = Files()
+"""The open files of this process."""

@@ -1,0 +1,67 @@
+"""Data of an HDF5 file that lie in other files: only in its own folder and below, and never silently missing.
+
+The library gives fill values for a source that it does not find; here that raises.
+https://support.hdfgroup.org/documentation/hdf5/latest/_h5_d__u_g.html (virtual datasets)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..nodes import Region, Unavailable
+from ._hdf5files import FILES
+from ._hdf5types import Item, read_open
+from ._snapshots import Snapshot
+
+Sources = tuple[Snapshot, ...]
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The file that a link names, relative to the folder of the file that holds it. Raises Unavailable for one outside of it."""
+    target = (folder / name).resolve()
+    if not target.is_relative_to(folder.resolve()):
+        raise Unavailable(f"a link to the file {Path(name).name!r} outside of the folder of its own file, which is not followed")
+    return target
+
+
+def sources(folder: Path, dataset: Any) -> Sources:
+    """The files that a virtual dataset is put together from. Raises OSError where one is missing or lacks its dataset."""
+    own = dataset.file.filename
+    wanted = {(source.file_name, source.dset_name) for source in dataset.virtual_sources()}
+    if any("%" in name for name, _ in wanted):
+        raise Unavailable("a virtual dataset over files numbered without end; name each file in it")
+    snapshots = {name: Snapshot.of(inside(folder, own if name == "." else name)) for name in sorted({name for name, _ in wanted})}
+    for name, where in sorted(wanted):
+        with FILES.opened(snapshots[name]) as file:
+            _check_source(file, where)
+    return tuple(snapshots.values())
+
+
+def _check_source(file: Any, where: str) -> None:
+    if where not in file:
+        raise OSError(f"a virtual dataset: its source {Path(file.filename).name!r} has no {where!r}")
+    if file[where].is_virtual or file[where].external:
+        raise Unavailable("a virtual dataset over another one, which is not followed")
+
+
+def read(sources: Sources, snapshot: Snapshot, where: str, item: Item, region: Region) -> np.ndarray[Any, Any]:
+    """A region of a virtual dataset, opened for this reading, so that the library keeps no source open."""
+    with FILES.opened(snapshot) as file:
+        for source in sources:
+            source.check()
+            if source.path != snapshot.path:
+                FILES.close(source.path)
+        block = read_open(file[where], item, region)
+        for source in sources:
+            source.check()
+        return block
+
+
+def revision(snapshot: Snapshot, sources: Sources) -> Callable[[], str]:
+    """Of the file and its sources together."""
+    parts = [snapshot.revision, *[source.revision for source in sources if source.path != snapshot.path]]
+    return parts[0] if len(parts) == 1 else lambda: "+".join(part() for part in parts)

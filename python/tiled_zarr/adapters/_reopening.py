@@ -1,0 +1,51 @@
+"""Nodes of files that may be rewritten: opened once, and again when the file has changed."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+
+from ..nodes import Node
+from ._opening import opened
+
+MOST_KEPT = 1024
+STRIPES = 64
+
+
+class Nodes:
+    """The nodes used last, by path, each with the revision it was opened at."""
+
+    def __init__(self, most: int = MOST_KEPT) -> None:
+        self._most = most
+        self._nodes: OrderedDict[Path, tuple[str, Node]] = OrderedDict()
+        self._lock = Lock()
+        self._opening = [Lock() for _ in range(STRIPES)]
+
+    def get(self, path: Path, revision: str, open_node: Callable[[Path], Node]) -> Node:
+        """The node at a path of this revision; askers for the same one wait until the first has opened it."""
+        node = self._kept(path, revision)
+        if node is not None:
+            return node
+        with self._opening[hash(path) % STRIPES]:
+            node = self._kept(path, revision)
+            if node is None:
+                node = opened(open_node, path)
+                self._keep(path, revision, node)
+        return node
+
+    def _kept(self, path: Path, revision: str) -> Node | None:
+        with self._lock:
+            taken, node = self._nodes.get(path, ("", None))
+            if node is None or taken != revision:
+                return None
+            self._nodes.move_to_end(path)
+            return node
+
+    def _keep(self, path: Path, revision: str, node: Node) -> None:
+        with self._lock:
+            self._nodes[path] = (revision, node)
+            self._nodes.move_to_end(path)
+            if len(self._nodes) > self._most:
+                self._nodes.popitem(last=False)

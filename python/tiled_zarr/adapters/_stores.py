@@ -1,0 +1,35 @@
+"""Folders that are one array or hierarchy in a format of their own: Zarr 2 and 3, and Blosc2's sparse frames."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..revisions import file_revision
+
+ZARR = ".zarr"
+B2ND = ".b2nd"
+SUFFIXES = frozenset({ZARR, B2ND})
+"""Suffixes by which such folders are named; what they are, their content tells."""
+DOCUMENTS = ("zarr.json", ".zarray", ".zgroup")
+ATTRIBUTES = ".zattrs"
+FRAME = "chunks.b2frame"
+"""The file of a sparse frame that changes with every chunk."""
+
+
+def is_zarr(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder is a Zarr array or group."""
+    return any(os.path.isfile(os.path.join(folder, name)) for name in DOCUMENTS)  # noqa: PTH113, PTH118 - asked for every folder listed
+
+
+def store_suffix(folder: Path) -> str | None:
+    """The suffix of the adapter for a folder, or None for a plain one."""
+    if is_zarr(folder):
+        return ZARR
+    return B2ND if (folder / FRAME).is_file() else None
+
+
+def store_revision(folder: Path) -> str:
+    """Changes whenever what an opened store keeps is written anew: Zarr's metadata, a frame's index; "" for a plain folder."""
+    names = (*DOCUMENTS, ATTRIBUTES, FRAME)
+    return "+".join(file_revision(folder / name) for name in names if (folder / name).is_file())

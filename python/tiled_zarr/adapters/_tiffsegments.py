@@ -1,0 +1,94 @@
+"""Tiles and strips of TIFF pages: which ones a region touches, reading and decoding them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import FileIO
+from itertools import product
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..nodes import Region
+from ._decoded import DECODED
+from ._snapshots import Snapshot, read_exactly
+
+Block: TypeAlias = "np.ndarray[Any, Any]"
+
+JPEG = frozenset({6, 7, 34892, 33007})
+"""Compressions whose tables may lie outside of the segments; the same as in tifffile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """How the pages of a series are cut, in tifffile's five axes: planes of samples, depth, length, width, samples of a pixel."""
+
+    snapshot: Snapshot
+    shape: tuple[int, ...]
+    segment: tuple[int, ...]
+    dtype: np.dtype[Any]
+    nodata: Any
+    decode: Callable[..., tuple[Block | None, Any, Any]]
+    jpeg_header: bytes | None
+    is_jpeg: bool
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, keyframe: Any) -> Segments:
+        """The segments of pages like the keyframe, whose file is open."""
+        is_jpeg = keyframe.compression in JPEG
+        tile = (1, keyframe.tiledepth, keyframe.tilelength, keyframe.tilewidth, keyframe.shaped[-1])
+        strip = (1, 1, min(keyframe.rowsperstrip, keyframe.imagelength), keyframe.imagewidth, keyframe.shaped[-1])
+        return cls(
+            snapshot=snapshot,
+            shape=keyframe.shaped,
+            segment=tile if keyframe.is_tiled else strip,
+            dtype=keyframe.dtype,
+            nodata=keyframe.nodata,
+            decode=keyframe.decode,
+            jpeg_header=keyframe.jpegheader if is_jpeg else None,
+            is_jpeg=is_jpeg,
+        )
+
+    def touching(self, box: Region) -> Iterator[tuple[int, Region]]:
+        """Index and box, within the page, of the segments that a box touches."""
+        counts = [math.ceil(size / part) for size, part in zip(self.shape, self.segment, strict=True)]
+        ranges = [range(part.start // size, math.ceil(part.stop / size)) for part, size in zip(box, self.segment, strict=True)]
+        for place in product(*ranges):
+            corners = zip(place, self.segment, self.shape, strict=True)
+            yield int(np.ravel_multi_index(place, counts)), tuple(slice(i * part, min((i + 1) * part, size)) for i, part, size in corners)
+
+    def read(self, file: FileIO, page: Any, box: Region) -> Block:
+        """A box of a page."""
+        block = np.empty([part.stop - part.start for part in box], self.dtype)
+        for index, extent in self.touching(box):
+            common = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(box, extent, strict=True)]
+            target = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(common, box, strict=True))
+            source = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(common, extent, strict=True))
+            is_whole = tuple(common) == extent
+            block[target] = self._segment(file, page, index, extent, is_whole=is_whole)[source]
+        return block
+
+    def _segment(self, file: FileIO, page: Any, index: int, extent: Region, *, is_whole: bool) -> Block:
+        """A decoded segment; one of which only a part is wanted is kept for who asks for the rest."""
+        offset, nbytes = page.dataoffsets[index], page.databytecounts[index]
+        if not (offset and nbytes):  # a sparse file leaves it out
+            return np.full([part.stop - part.start for part in extent], self.nodata, self.dtype)
+
+        def decoded() -> Block:
+            return self._decode(read_exactly(file, offset, nbytes), page, index, extent)
+
+        return decoded() if is_whole else DECODED.get((self.snapshot, offset), decoded)
+
+    def _decode(self, data: bytes, page: Any, index: int, extent: Region) -> Block:
+        """Items of a segment as far as they lie in the image. Raises OSError where the data are corrupt."""
+        tables = {"jpegtables": page.jpegtables, "jpegheader": self.jpeg_header} if self.is_jpeg else {}
+        try:
+            segment, _, _ = self.decode(data, index, **tables)
+        except (ValueError, RuntimeError) as error:
+            raise OSError(f"segment {index} at byte {page.dataoffsets[index]} cannot be decoded: {error}") from error
+        sizes = tuple(part.stop - part.start for part in extent)
+        if segment is None or any(got < size for got, size in zip(segment.shape, sizes[1:], strict=True)):
+            raise OSError(f"segment {index} at byte {page.dataoffsets[index]} decodes to another shape than {sizes[1:]}")
+        return segment[tuple(slice(0, size) for size in sizes[1:])][np.newaxis]

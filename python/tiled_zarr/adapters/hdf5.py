@@ -1,0 +1,121 @@
+"""HDF5 files, NetCDF4 and NeXus among them: groups, datasets, attributes and links.
+
+https://support.hdfgroup.org/documentation/hdf5/latest/
+"""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..nodes import Array, Group, Node, Unavailable
+from . import _hdf5types as types
+from . import _hdf5virtual as virtual
+from ._extras import require
+from ._hdf5files import FILES
+from ._hdf5metadata import attributes, dimension_names, is_bare_dimension
+from ._opening import Children
+from ._snapshots import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An object's file, its path inside, and the groups above it, each by file and address."""
+
+    snapshot: Snapshot
+    where: str
+    above: frozenset[tuple[str, int]] = frozenset()
+
+    @property
+    def folder(self) -> Path:
+        """The folder that external links and virtual datasets may lead into."""
+        return Path(self.snapshot.path).parent
+
+
+def open_hdf5(path: Path) -> Node:
+    """The root group of a file. Raises OSError where it is no HDF5 file, or truncated."""
+    require("h5py", "hdf5")
+    return _open(Place(Snapshot.of(path), "/"))
+
+
+def _open(place: Place) -> Node:
+    with FILES.opened(place.snapshot) as file:
+        try:
+            item = file[place.where]
+        except KeyError as error:
+            raise OSError(f"{place.where!r} cannot be opened: {error.args[0]}") from error
+        return _node(place, item)
+
+
+def _node(place: Place, item: Any) -> Node:
+    h5py = require("h5py", "hdf5")
+    if item.file.filename != place.snapshot.path:
+        raise Unavailable("a soft link that passes through an external link; link to the file itself")
+    if isinstance(item, h5py.Group):
+        return _group(place, item)
+    if isinstance(item, h5py.Dataset):
+        return _array(place, item)
+    raise Unavailable("a named data type, which holds no data")
+
+
+def _group(place: Place, group: Any) -> Group:
+    own = (place.snapshot.path, _address(group))
+    if own in place.above:
+        raise Unavailable("a cycle: a link back to a group above it")
+    below = place.above | {own}
+    return Group(
+        children=Children(group, lambda name: _child(Place(place.snapshot, posixpath.join(place.where, name), below))),
+        attributes=attributes(group),
+        revision=place.snapshot.revision,
+        blocking=True,
+    )
+
+
+def _child(place: Place) -> Node:
+    """What a link leads to: an object of the same file, or through an external link, of another one."""
+    h5py = require("h5py", "hdf5")
+    with FILES.opened(place.snapshot) as file:
+        link = file.get(place.where, getlink=True)
+    if not isinstance(link, h5py.ExternalLink):
+        return _open(place)
+    target = virtual.inside(place.folder, link.filename)
+    return _open(Place(Snapshot.of(target), posixpath.join("/", link.path), place.above))
+
+
+def _array(place: Place, dataset: Any) -> Array:
+    if dataset.shape is None:
+        raise Unavailable("an empty dataset, which has no shape")
+    if is_bare_dimension(dataset):
+        raise Unavailable("a NetCDF dimension without a variable, which holds no data")
+    _check_storage(dataset)
+    item = types.item(dataset.dtype)
+    sources = virtual.sources(place.folder, dataset) if dataset.is_virtual else ()
+    read = partial(virtual.read, sources) if sources else partial(types.read, FILES)
+    return Array(
+        shape=(*dataset.shape, *item.shape),
+        dtype=item.dtype,
+        read=partial(read, place.snapshot, place.where, item),
+        chunks=(*dataset.chunks, *item.shape) if dataset.chunks and not dataset.is_virtual else None,
+        dimension_names=(*dimension_names(dataset), *[None] * len(item.shape)),
+        attributes={**attributes(dataset), **item.attributes},
+        revision=virtual.revision(place.snapshot, sources),
+    )
+
+
+def _check_storage(dataset: Any) -> None:
+    """Raises Unavailable for data in files of no format, and for data behind a filter that is not installed."""
+    h5py = require("h5py", "hdf5")
+    if dataset.external:
+        raise Unavailable("its data lie in raw files outside of the HDF5 file, which are not read")
+    created = dataset.id.get_create_plist()
+    for code, _, _, name in map(created.get_filter, range(created.get_nfilters())):
+        if not h5py.h5z.filter_avail(code):
+            raise Unavailable(f"the HDF5 filter {code} ({name.decode(errors='replace')}) is not installed; pip install 'tiled-zarr[hdf5]'")
+
+
+def _address(item: Any) -> int:
+    h5py = require("h5py", "hdf5")
+    return int(h5py.h5o.get_info(item.id).addr)

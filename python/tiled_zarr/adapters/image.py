@@ -1,0 +1,110 @@
+"""Photographs and other pictures: PNG, JPEG and what else Pillow reads; the first frame, as it is stored (not turned by EXIF)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..nodes import Array, Region, Unavailable
+from ._decoded import DECODED
+from ._extras import require
+from ._snapshots import Snapshot
+
+EXTRA = "images"
+BULKY = ("exif", "icc_profile", "photoshop", "xmp", "XML:com.adobe.xmp")
+"""Metadata in formats of their own, which tell nothing as JSON."""
+
+
+class Layout(NamedTuple):
+    """How pixels of a Pillow mode become items; 0 channels means that there is no axis for them."""
+
+    dtype: str
+    channels: int
+    mode: str
+
+
+LAYOUTS = {
+    "1": Layout("?", 0, "1"),
+    "L": Layout("u1", 0, "L"),
+    "LA": Layout("u1", 2, "LA"),
+    "I;16": Layout("<u2", 0, "I;16"),
+    "I;16B": Layout(">u2", 0, "I;16B"),
+    "I": Layout("<i4", 0, "I"),
+    "F": Layout("<f4", 0, "F"),
+    "RGB": Layout("u1", 3, "RGB"),
+    "RGBA": Layout("u1", 4, "RGBA"),
+    "CMYK": Layout("u1", 4, "CMYK"),
+    "YCbCr": Layout("u1", 3, "YCbCr"),
+    "P": Layout("u1", 3, "RGB"),
+    "PA": Layout("u1", 4, "RGBA"),
+}
+"""By the mode of the file; palettes are looked up."""
+DEEP_COLOUR = {2: 3, 4: 2, 6: 4}
+"""Channels by the colour type of a PNG with several."""
+
+
+def open_image(path: Path) -> Array:
+    """The pixels of a picture, decoded whole when first read."""
+    pillow = require("PIL.Image", EXTRA)
+    snapshot = Snapshot.of(path)
+    with snapshot.unchanged(), pillow.open(path) as image:
+        attributes = {name: value for name, value in image.info.items() if isinstance(name, str) and name not in BULKY}
+        layout, size = _layout(image), image.size
+    decode: Callable[[], np.ndarray[Any, Any]] = partial(_decode, snapshot, layout)
+    channels = _deep_channels(snapshot)
+    if channels:
+        layout, decode = Layout("<u2", channels, "deep"), partial(_decode_deep, snapshot)
+    has_channels = layout.channels > 0
+    return Array(
+        shape=(size[1], size[0], layout.channels) if has_channels else (size[1], size[0]),
+        dtype=np.dtype(layout.dtype),
+        read=partial(_read, snapshot, decode),
+        dimension_names=("y", "x", "c") if has_channels else ("y", "x"),
+        attributes=attributes,
+        revision=snapshot.revision,
+    )
+
+
+def _layout(image: Any) -> Layout:
+    if image.mode not in LAYOUTS:
+        raise Unavailable(f"a picture of Pillow's mode {image.mode!r}; known are {', '.join(LAYOUTS)}")
+    if image.mode == "P" and "transparency" in image.info:
+        return LAYOUTS["PA"]
+    return LAYOUTS[image.mode]
+
+
+def _read(snapshot: Snapshot, decode: Callable[[], np.ndarray[Any, Any]], region: Region) -> np.ndarray[Any, Any]:
+    return DECODED.get(snapshot, decode)[region]
+
+
+def _decode(snapshot: Snapshot, layout: Layout) -> np.ndarray[Any, Any]:
+    pillow = require("PIL.Image", EXTRA)
+    with snapshot.unchanged(), pillow.open(snapshot.path) as image:
+        try:
+            pixels = image if image.mode == layout.mode else image.convert(layout.mode)
+            return np.array(pixels, layout.dtype)
+        except SyntaxError as error:  # Pillow's word for a broken PNG
+            raise OSError(f"{Path(snapshot.path).name!r}: {error}") from error
+
+
+def _deep_channels(snapshot: Snapshot) -> int:
+    """Channels of a PNG with 16 bits a sample and several channels, of which Pillow would drop the lower 8 bits; else 0.
+
+    https://www.w3.org/TR/png/#11IHDR
+    """
+    with snapshot.opened() as file:
+        head = file.read(26)
+    is_deep = head.startswith(b"\x89PNG\r\n\x1a\n") and head[24] == 16
+    return DEEP_COLOUR.get(head[25], 0) if is_deep else 0
+
+
+def _decode_deep(snapshot: Snapshot) -> np.ndarray[Any, Any]:
+    imagecodecs = require("imagecodecs", "tiff")
+    with snapshot.opened() as file:
+        data = file.readall()
+    pixels: np.ndarray[Any, Any] = imagecodecs.png_decode(data)
+    return np.array(pixels, "<u2")

@@ -1,0 +1,120 @@
+"""Zarr hierarchies of version 2 and 3 in folders, read by zarr-python."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..nodes import Array, Group, Node, Region, Unavailable
+from ..revisions import of_file
+from ._extras import require
+from ._reopening import Nodes
+from ._stores import DOCUMENTS, is_zarr, store_revision
+
+DIMENSIONS = "_ARRAY_DIMENSIONS"
+UNSAFE = "pickle"
+
+
+class Members(Mapping[str, Node]):
+    """Sub-folders that are Zarr nodes, as they are now; links out of the folder are left out."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._nodes = Nodes()
+
+    def __getitem__(self, name: str) -> Node:
+        if name not in self:
+            raise KeyError(name)
+        path = self._folder / name
+        return self._nodes.get(path, store_revision(path), open_zarr)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name not in {"", ".", ".."} and "/" not in name and self._is_member(self._folder / name)
+
+    def __iter__(self) -> Iterator[str]:
+        with os.scandir(self._folder) as entries:
+            names = sorted(entry.name for entry in entries if entry.is_dir())
+        return (name for name in names if self._is_member(self._folder / name))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _is_member(self, path: Path) -> bool:
+        return is_zarr(path) and not path.is_symlink()
+
+
+def open_zarr(path: Path) -> Node:
+    """The array or group in a folder."""
+    zarr = require("zarr", "zarr")
+    if not is_zarr(path):
+        raise FileNotFoundError(f"{path.name!r} is no Zarr node: it holds none of {', '.join(DOCUMENTS)}")
+    source = zarr.open(store=zarr.storage.LocalStore(path, read_only=True), mode="r")
+    if isinstance(source, zarr.Group):
+        return Group(children=Members(path), attributes=source.attrs.asdict(), revision=of_file(path), blocking=True)
+    return _array(source)
+
+
+def _array(source: Any) -> Array:
+    """An array; nobody can tell cheaply when one of its many chunk files was written, so it has no revision."""
+    _check_codecs(source.metadata.to_dict())
+    dtype, convert = _item(source)
+    attributes = source.attrs.asdict()
+    names = attributes.pop(DIMENSIONS, None) or getattr(source.metadata, "dimension_names", None)
+    return Array(
+        shape=source.shape,
+        dtype=dtype,
+        read=partial(_read, source, convert),
+        chunks=_chunks(source),
+        dimension_names=tuple(names) if names and len(names) == source.ndim else None,
+        attributes=attributes,
+    )
+
+
+def _item(source: Any) -> tuple[np.dtype[Any], Callable[[Any], np.ndarray[Any, Any]]]:
+    """The type of items, and how a block is made of what zarr reads. Raises Unavailable for objects other than text."""
+    zarr = require("zarr", "zarr")
+    stored = getattr(source.metadata, "data_type", None) or source.metadata.dtype
+    if isinstance(stored, zarr.dtype.VariableLengthUTF8):
+        return np.dtype(object), _texts
+    if source.dtype.hasobject:
+        raise Unavailable(f"an array of objects other than text ({type(stored).__name__}), which Zarr readers disagree on")
+    return source.dtype, np.asarray
+
+
+def _texts(block: Any) -> np.ndarray[Any, Any]:
+    """Strings as `str`; the null that stands in chunks never written is an empty one."""
+    stored = np.asarray(block)
+    texts = np.empty(stored.shape, object)
+    for place, text in np.ndenumerate(stored):
+        texts[place] = text if isinstance(text, str) else ""
+    return texts
+
+
+def _read(source: Any, convert: Callable[[Any], np.ndarray[Any, Any]], region: Region) -> np.ndarray[Any, Any]:
+    return convert(source[region])
+
+
+def _chunks(source: Any) -> tuple[int, ...] | None:
+    """The regular chunk shape, inside shards that of the inner chunks, or None."""
+    try:
+        chunks = tuple(source.chunks)
+    except NotImplementedError:
+        return None
+    return chunks if all(isinstance(size, int) and size > 0 for size in chunks) else None
+
+
+def _check_codecs(metadata: Any) -> None:
+    """Raises Unavailable for codecs that run what the data say."""
+    if isinstance(metadata, Mapping):
+        if UNSAFE in (metadata.get("id"), metadata.get("name")):
+            raise Unavailable(f"its codec {UNSAFE!r} runs what the data say; store it as text or numbers")
+        codecs = [metadata.get(field) for field in ("filters", "compressor", "codecs", "configuration")]
+        _check_codecs([codec for codec in codecs if codec])
+    elif isinstance(metadata, list | tuple):
+        for part in metadata:
+            _check_codecs(part)

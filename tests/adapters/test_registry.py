@@ -1,0 +1,175 @@
+import tomllib
+from collections import UserDict
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import SimpleNamespace
+
+import dask.array
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import scipy.sparse
+import sparse
+import xarray as xr
+
+from tiled_zarr import adapters
+from tiled_zarr.adapters import adapt, file_adapter, open_file, suffixes
+from tiled_zarr.nodes import Array, Group, Sparse, Table, Unavailable
+
+TABLE = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["entry-points"]["tiled_zarr.adapters"]
+GRID = np.arange(6.0).reshape(2, 3)
+SOURCES = {
+    "numpy": (GRID, Array),
+    "matrix": (np.asmatrix(GRID), Array),
+    "masked": (np.ma.masked_equal(GRID, 3), Array),
+    "numpy_scalar": (np.float32(3), Array),
+    "int": (3, Array),
+    "bool": (True, Array),
+    "float": (3.5, Array),
+    "complex": (1j, Array),
+    "text": ("ä", Array),
+    "bytes": (b"a", Array),
+    "list": ([1, 2], Array),
+    "dask": (dask.array.from_array(GRID), Array),
+    "coo": (sparse.COO(GRID), Sparse),
+    "gcxs": (sparse.GCXS(GRID), Sparse),
+    "csr_array": (scipy.sparse.csr_array(GRID), Sparse),
+    "csc_matrix": (scipy.sparse.csc_matrix(GRID), Sparse),
+    "dok_array": (scipy.sparse.dok_array(GRID), Sparse),
+    "frame": (pd.DataFrame(GRID), Table),
+    "series": (pd.Series([1, 2]), Table),
+    "arrow_table": (pa.table({"a": [1]}), Table),
+    "record_batch": (pa.record_batch({"a": [1]}), Table),
+    "dataset": (xr.Dataset({"a": 1}), Group),
+    "data_array": (xr.DataArray([1]), Group),
+    "data_tree": (xr.DataTree(), Group),
+    "dict": ({"a": 1}, Group),
+    "mapping": (UserDict(a=1), Group),
+    "tiled": (SimpleNamespace(structure_family="container", keys=dict), None),
+}
+
+
+@pytest.fixture
+def table(monkeypatch):
+    """The table of adapters, made from the entry points given."""
+
+    def install(*entries):
+        monkeypatch.setattr(adapters, "entry_points", lambda group: [entry for entry in entries if entry.group == group])
+        adapters._table.cache_clear()
+
+    yield install
+    monkeypatch.undo()
+    adapters._table.cache_clear()
+
+
+class Theirs(EntryPoint):
+    dist = SimpleNamespace(name="theirs")
+
+
+class Ours(EntryPoint):
+    dist = SimpleNamespace(name="tiled-zarr")
+
+
+def entry(kind, name, value):
+    return kind(name=name, value=value, group="tiled_zarr.adapters")
+
+
+def test_what_is_installed_is_the_table():
+    assert {found.name: found.value for found in entry_points(group="tiled_zarr.adapters")} == TABLE
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_every_adapter_loads(name):
+    assert callable(adapters._load(adapters._table()[name]))
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if SOURCES[name][1]])
+def test_a_type_has_its_node(name):
+    source, kind = SOURCES[name]
+    assert isinstance(adapt(source), kind)
+
+
+def test_a_tiled_adapter_is_known_by_what_it_does():
+    with pytest.raises(Unavailable, match="no mapping of names to adapters"):
+        adapt(SOURCES["tiled"][0])
+
+
+def test_a_node_is_itself():
+    node = Group(children={})
+    assert adapt(node) is node
+
+
+def test_metadata_are_added_to_the_attributes(tmp_path):
+    np.save(tmp_path / "t.npy", GRID)
+    assert adapt(Group(children={}, attributes={"a": 1, "b": 1}), {"b": 2}).attributes == {"a": 1, "b": 2}
+    assert adapt(GRID, {"a": 1}).attributes == {"a": 1}
+    assert open_file(tmp_path / "t.npy", {"a": 1}).attributes == {"a": 1}
+
+
+@pytest.mark.parametrize("source", [object(), {1, 2}, Path(), lambda: 1], ids=["object", "set", "path", "function"])
+def test_what_has_no_place_is_unavailable(source):
+    with pytest.raises(Unavailable, match=r"no adapter for .*; turn it into"):
+        adapt(source)
+
+
+@pytest.mark.parametrize(
+    ("name", "adapter"),
+    [
+        ("a.h5", "open_hdf5"),
+        ("A.H5", "open_hdf5"),
+        ("a.b.tif", "open_tiff"),
+        ("a.ome.tif", "open_tiff"),
+        ("a.csv.gz", "open_csv"),
+        ("a.gz", None),
+        ("a", None),
+        ("csv", None),
+        ("a.h5.bak", None),
+        ("", None),
+    ],
+)
+def test_a_file_is_known_by_its_suffix(name, adapter):
+    found = file_adapter(Path(name))
+    assert (found and found.__name__) == adapter
+
+
+def test_a_folder_needs_no_suffix(tmp_path):
+    np.save(tmp_path / "t.npy", GRID)
+    group = open_file(tmp_path)
+    assert isinstance(group, Group)
+    assert list(group.children) == ["t"]
+
+
+def test_an_unknown_suffix_names_those_that_are_known(tmp_path):
+    with pytest.raises(Unavailable, match=r"suffix of 't\.xyz'; known are .*\.h5"):
+        open_file(tmp_path / "t.xyz")
+
+
+def test_the_longest_suffix_wins(table):
+    table(entry(Ours, ".gz", "builtins:bytes"), entry(Ours, ".csv.gz", "builtins:str"))
+    assert (file_adapter(Path("t.csv.gz")), file_adapter(Path("t.gz")), suffixes()) == (str, bytes, {".gz", ".csv.gz"})
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["ours_first", "theirs_first"])
+def test_another_distribution_replaces_ours(table, order):
+    table(*[entry(Ours, ".x", "builtins:bytes"), entry(Theirs, ".x", "builtins:str")][::order])
+    assert file_adapter(Path("t.x")) is str
+
+
+def test_a_base_class_will_do(table):
+    class Base:
+        pass
+
+    class Derived(Base):
+        pass
+
+    table(entry(Theirs, f"{Base.__module__}.{Base.__qualname__}", "tiled_zarr.nodes:Unavailable"))
+    with pytest.raises(Unavailable, match="no adapter for"):
+        adapt(object())
+    assert isinstance(adapt(Derived()), Unavailable)
+
+
+def test_a_missing_package_is_named(table):
+    table(entry(Theirs, "builtins.set", "no_such_package:adapt"))
+    with pytest.raises(Unavailable, match="needs the package 'no_such_package', which is not installed"):
+        adapt({1})

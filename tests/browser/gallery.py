@@ -1,0 +1,84 @@
+"""One image of every kind that viewers have to show."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skimage.data
+import tifffile
+
+from tiled_zarr import Array, Group
+from tiled_zarr.adapters import open_file
+
+PHOTOGRAPH = skimage.data.astronaut()
+CELLS, DEPTH, CHANNELS, EDGE = 40, 9, 3, 700
+COLORS = ("0000FF", "00FF00", "FF0000")
+PIXEL_MICROMETRES = 0.25
+
+
+def tree() -> Group:
+    """The images by name, two of them in files."""
+    folder = Path(tempfile.mkdtemp(prefix="gallery-"))
+    tifffile.imwrite(folder / "photograph.tif", PHOTOGRAPH, photometric="rgb", tile=(128, 128), compression="zlib")
+    tifffile.imwrite(
+        folder / "stack.ome.tif",
+        stack(),
+        metadata={
+            "axes": "ZCYX",
+            "PhysicalSizeX": PIXEL_MICROMETRES,
+            "PhysicalSizeXUnit": "µm",
+            "PhysicalSizeY": PIXEL_MICROMETRES,
+            "PhysicalSizeYUnit": "µm",
+            "Channel": {"Name": ["nuclei", "membrane", "spots"]},
+        },
+    )
+    return Group(
+        children={
+            "photograph": open_file(folder / "photograph.tif"),
+            "stack": open_file(folder / "stack.ome.tif"),
+            "holes": held(holes()),
+            "labels": held(labels(), {"tiled_zarr": {"is_label": True}}),
+        }
+    )
+
+
+def held(values: np.ndarray[Any, Any], attributes: dict[str, Any] | None = None) -> Array:
+    return Array(
+        shape=values.shape,
+        dtype=values.dtype,
+        read=lambda region: values[region],
+        dimension_names=("y", "x"),
+        attributes=attributes or {},
+        revision=lambda: "1",
+        blocking=False,
+    )
+
+
+def stack() -> np.ndarray[Any, np.dtype[np.uint16]]:
+    """Balls of light in three channels, (z, c, y, x); each channel has its own, and its own depth."""
+    random = np.random.default_rng(7)
+    values = np.zeros((DEPTH, CHANNELS, EDGE, EDGE), np.float32)
+    y, x = np.mgrid[:EDGE, :EDGE].astype(np.float32)
+    for channel in range(CHANNELS):
+        for _ in range(CELLS):
+            row, column, depth, size = *random.uniform(0, EDGE, 2), random.uniform(0, DEPTH), random.uniform(10, 30)
+            spot = np.exp(-((y - row) ** 2 + (x - column) ** 2) / (2 * size**2))
+            for z in range(DEPTH):
+                values[z, channel] += spot * np.exp(-((z - depth) ** 2) / 8)
+    return (200 + 3000 * values).astype(np.uint16)
+
+
+def holes() -> np.ndarray[Any, np.dtype[np.float32]]:
+    """A slope from left to right, from 0 to 1, without numbers in its middle."""
+    values = np.tile(np.linspace(0, 1, 1500, dtype=np.float32), (1200, 1))
+    values[400:800, 500:1000] = np.nan
+    return values
+
+
+def labels() -> np.ndarray[Any, np.dtype[np.uint32]]:
+    """Squares of 100 pixels, numbered from 0."""
+    y, x = np.mgrid[:900, :900]
+    return (y // 100 * 9 + x // 100).astype(np.uint32)

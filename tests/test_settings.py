@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tiled_zarr.nodes import Options
+from tiled_zarr.settings import Mount, Settings, SettingsError, parsers
+from tiled_zarr.settings.values import PARSERS
+
+GOOD = {
+    "api_key": ("s3cret+/=", "s3cret+/="),
+    "public": ("Yes", True),
+    "allow_origins": ("https://a.example, http://localhost:3000 *", ("https://a.example", "http://localhost:3000", "*")),
+    "codec": ("blosc:zstd:3:bitshuffle+crc32c", "blosc:zstd:3:bitshuffle+crc32c"),
+    "chunk_shape": ("256,512", (256, 512)),
+    "cache_size": ("1.5GiB", 3 * 512 * 1024**2),
+    "in_flight": ("64 mb", 64_000_000),
+    "max_age": ("0", 0),
+    "threads": ("3", 3),
+    "consolidated_nodes": ("100", 100),
+    "consolidated_bytes": ("1kB", 1000),
+    "struct": ("struct", "struct"),
+}
+BAD = {
+    "api_key": ["two words", "tab\t", "ключ", "new\nline"],
+    "public": ["maybe", "2"],
+    "allow_origins": ["example.org", "https://a.example/", "https://a.example/path", "https://user@a.example", '["*", 3]', "[", "null"],
+    "codec": ["lzma", "blosc:lz4:10", "zstd:x"],
+    "chunk_shape": ["0,5", "a", "1.5", "-1", "512x512"],
+    "cache_size": ["much", "-1", "1 parsec", "1e9"],
+    "in_flight": ["x"],
+    "max_age": ["-1", "1.5", "soon", "٣"],
+    "threads": ["0", "many"],
+    "consolidated_nodes": ["x"],
+    "consolidated_bytes": ["x"],
+    "struct": ["record"],
+}
+
+
+def from_environment(**variables: str) -> Settings:
+    return Settings.from_environment(variables)
+
+
+def test_every_setting_can_be_given() -> None:
+    names = {field.name for field in dataclasses.fields(Settings)} - {"trees"}
+    assert names == set(PARSERS) == set(GOOD) == set(BAD)
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_environment(name: str) -> None:
+    text, value = GOOD[name]
+    assert getattr(from_environment(**{f"TILED_ZARR_{name.upper()}": text}), name) == value
+
+
+@pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in BAD.items() for text in texts])
+def test_bad_values_name_their_variable(name: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=f"^TILED_ZARR_{name.upper()}: "):
+        from_environment(**{f"TILED_ZARR_{name.upper()}": text})
+
+
+def test_the_key_is_not_in_the_message() -> None:
+    with pytest.raises(SettingsError) as raised:
+        from_environment(TILED_ZARR_API_KEY="my secret")
+    assert "my secret" not in str(raised.value)
+
+
+def test_the_key_is_not_printed() -> None:
+    assert "s3cret" not in repr(Settings(api_key="s3cret"))
+
+
+def test_nothing_given_is_the_public_demo() -> None:
+    settings = from_environment(TILED_ZARR_CODEC="", TILED_ZARR_TREE="")
+    assert settings == Settings()
+    assert settings.decided().require_access().public is True
+
+
+SOURCES = {
+    "tree": ({"TILED_ZARR_TREE": "a.b:c"}, Mount(source="pyobject", target="a.b:c")),
+    "directory": ({"TILED_ZARR_DIRECTORY": "/data"}, Mount(source="directory", target="/data")),
+}
+
+
+@pytest.mark.parametrize(("variables", "mount"), SOURCES.values(), ids=SOURCES)
+def test_source(variables: dict[str, str], mount: Mount) -> None:
+    settings = from_environment(**variables)
+    [found] = settings.trees
+    assert (found.source, found.target, found.path) == (mount.source, mount.target, "")
+    assert settings.decided().public is False
+
+
+@pytest.mark.parametrize("pair", [("TREE", "DIRECTORY"), ("TREE", "CONFIG"), ("DIRECTORY", "CONFIG")])
+def test_two_sources_conflict(pair: tuple[str, str]) -> None:
+    with pytest.raises(SettingsError, match=f"set only one of TILED_ZARR_{pair[0]}, TILED_ZARR_{pair[1]}"):
+        from_environment(**{f"TILED_ZARR_{name}": "x" for name in pair})
+
+
+def test_what_a_tiled_user_has_set_holds_and_ours_wins() -> None:
+    theirs = {"TILED_SINGLE_USER_API_KEY": "theirs", "TILED_ALLOW_ORIGINS": '["http://localhost:3000"]'}
+    assert from_environment(**theirs).api_key == "theirs"
+    assert from_environment(**theirs).allow_origins == ("http://localhost:3000",)
+    assert from_environment(**theirs, TILED_ZARR_API_KEY="ours").api_key == "ours"
+
+
+ACCESS = {
+    "demo": (Settings(), True),
+    "demo with a key": (Settings(api_key="k"), False),
+    "demo said to be public, with a key": (Settings(api_key="k", public=True), True),
+    "private with a key": (Settings(trees=(Mount(source="directory"),), api_key="k"), False),
+    "said to be public": (Settings(trees=(Mount(source="directory"),), public=True), True),
+    "said to be private": (Settings(api_key="k", public=False), False),
+}
+
+
+@pytest.mark.parametrize(("settings", "public"), ACCESS.values(), ids=ACCESS)
+def test_who_may_read(settings: Settings, public: bool) -> None:
+    assert settings.decided().require_access().public is public
+
+
+REFUSED = {
+    "private": Settings(trees=(Mount(source="directory"),)),
+    "demo beside private": Settings(trees=(Mount(path="a"), Mount(path="b", source="pyobject"))),
+    "demo said to be private": Settings(public=False),
+}
+
+
+@pytest.mark.parametrize("settings", REFUSED.values(), ids=REFUSED)
+def test_nobody_is_not_everybody(settings: Settings) -> None:
+    with pytest.raises(SettingsError, match=r"TILED_ZARR_API_KEY.*TILED_ZARR_PUBLIC=1"):
+        settings.decided().require_access()
+
+
+def test_undecided_is_private() -> None:
+    with pytest.raises(SettingsError):
+        Settings().require_access()
+
+
+def test_key_space() -> None:
+    config = Settings(codec="zstd:1", chunk_shape=(7,), consolidated_nodes=1, consolidated_bytes=2, struct="struct").keyspace
+    assert (config.codec, config.chunk_shape, config.max_nodes, config.max_bytes, config.struct) == ("zstd:1", (7,), 1, 2, "struct")
+
+
+EXAMPLE = """
+api_key: "1234"
+public: true
+allow_origins: ["https://a.example"]
+codec: zstd:3
+chunk_shape: [512, 512]
+cache_size: 1GiB
+in_flight: 1000000
+max_age: 5
+threads: 2
+trees:
+  - path: /a/demo
+    demo: true
+  - path: b
+    directory: data
+    codec: none
+    chunk_shape: 64
+    nodes:
+      /x/y/: {codec: "gzip:1"}
+      z: {chunk_shape: [1, 2]}
+  - path: /c
+    pyobject: module:name
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return tmp_path / "server.yml"
+
+
+def read(config: Path, text: str, **variables: str) -> Settings:
+    config.write_text(text)
+    return from_environment(TILED_ZARR_CONFIG=str(config), **variables)
+
+
+def test_file(config: Path) -> None:
+    with pytest.raises(SettingsError, match=r"trees\[1\].chunk_shape: expected a chunk shape like 512,512"):
+        read(config, EXAMPLE.replace("chunk_shape: 64", "chunk_shape: 64.0"))
+    settings = read(config, EXAMPLE.replace("chunk_shape: 64", 'chunk_shape: "64"'))
+    assert (settings.api_key, settings.public, settings.codec, settings.chunk_shape) == ("1234", True, "zstd:3", (512, 512))
+    assert (settings.cache_size, settings.in_flight, settings.max_age, settings.threads) == (1024**3, 1000000, 5, 2)
+    assert [(mount.path, mount.source, mount.target) for mount in settings.trees] == [
+        ("a/demo", "demo", ""),
+        ("b", "directory", str(config.parent / "data")),
+        ("c", "pyobject", "module:name"),
+    ]
+    described = {path: (options.codec, options.chunk_shape) for path, options in settings.trees[1].nodes.items()}
+    assert described == {"x/y": ("gzip:1", None), "z": (None, (1, 2))}
+    assert (settings.trees[1].options.codec, settings.trees[1].options.chunk_shape) == ("none", (64,))
+
+
+def test_the_environment_wins_over_the_file(config: Path) -> None:
+    settings = read(config, "max_age: 5\ncodec: none\n", TILED_ZARR_MAX_AGE="7")
+    assert (settings.max_age, settings.codec) == (7, "none")
+
+
+def test_an_empty_file_is_the_demo(config: Path) -> None:
+    assert read(config, "") == Settings()
+
+
+WRONG = {
+    "unknown": ("max_ages: 5", r"^server.yml: unknown 'max_ages'; known are api_key, public, .*trees$"),
+    "unknown in a tree": ("trees: [{demo: true, chunk: 5}]", r"^server.yml: trees\[0\]: unknown 'chunk'; known are path, demo, directory"),
+    "unknown in a node": (
+        "trees: [{demo: true, nodes: {a: {x: 5}}}]",
+        r"trees\[0\].nodes\['a'\]: unknown 'x'; known are codec, chunk_shape",
+    ),
+    "wrong type": ("max_age: soon", r"^server.yml: max_age: expected a whole number"),
+    "key without quotes": ("api_key: 1234", r"^server.yml: api_key: expected a key .*quotes"),
+    "truth value as number": ("max_age: true", r"max_age: expected a whole number"),
+    "number as truth value": ("public: 1", r"public: expected true or false"),
+    "text where a list was due": ("allow_origins: 5", r"allow_origins: expected a list"),
+    "no mapping": ("- a", r"^server.yml: expected a mapping"),
+    "number as name": ("5: a", r"^server.yml: expected a mapping"),
+    "trees is no list": ("trees: {a: b}", r"trees: expected a list of trees"),
+    "no trees": ("trees: []", r"trees: expected a list of trees"),
+    "no source": ("trees: [{path: /a}]", r"trees\[0\]: expected one of demo: true, directory: PATH, pyobject: MODULE:NAME, got none"),
+    "two sources": ("trees: [{demo: true, directory: x}]", r"got \['demo', 'directory'\]"),
+    "demo: false": ("trees: [{demo: false}]", r"trees\[0\]: expected one of"),
+    "empty directory": ("trees: [{directory: ''}]", r"trees\[0\].directory: expected text"),
+    "bad codec": ("trees: [{demo: true, codec: rar}]", r"trees\[0\].codec: codec 'rar'"),
+    "bad nodes": ("trees: [{demo: true, nodes: [a]}]", r"trees\[0\].nodes: expected a mapping"),
+    "bad node": ("trees: [{demo: true, nodes: {a: 5}}]", r"nodes\['a'\]: expected a mapping"),
+    "broken": ("a: [", r"is no YAML"),
+    "python": ("a: !!python/object/apply:os.getcwd []", r"is no YAML"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG.values(), ids=WRONG)
+def test_files_that_nobody_understands(config: Path, text: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        read(config, text)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"cannot read the settings in .*nothing.yml: No such file"):
+        from_environment(TILED_ZARR_CONFIG=str(tmp_path / "nothing.yml"))
+
+
+@pytest.mark.parametrize("parse", [*PARSERS.values(), parsers.text], ids=[*PARSERS, "text"])
+@pytest.mark.parametrize("value", [None, {}, object(), b"x", float("nan"), [None]], ids=str)
+def test_parsers_refuse_what_they_do_not_know(parse: Any, value: Any) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        parse(value)
+
+
+def test_options_are_values() -> None:
+    assert Mount().options.codec is None
+    assert isinstance(Mount().options, Options)
