@@ -26,7 +26,10 @@ class Counters:
 
 
 class Cache(Generic[T]):
-    """Values, whose size in bytes `size` tells. Thread-safe. With `max_bytes` 0 nothing is kept, and still nothing is computed twice at once."""
+    """Thread-safe. With `max_bytes` 0 nothing is kept, and still nothing is computed twice at once.
+
+    `size` tells how many bytes a value takes.
+    """
 
     def __init__(self, max_bytes: int, size: Callable[[T], int] = len) -> None:  # type: ignore[assignment] # bodies by default
         self._size = size

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy as np
 
-from tiled_zarr.nodes import Array, Region, Sparse
+from tiled_zarr.nodes import Array, Options, Region, Sparse
 
 from .content import Values, computed, made, revision
 from .scene import USUAL, Night, picture
@@ -14,6 +16,9 @@ from .scene import USUAL, Night, picture
 FRAMES = SIDE = 50
 BRIGHT = 0.62
 """What is darker than this is left out of the sparse image."""
+
+TILE_PIXELS = 1024 * 1024
+"""Pixels to be computed for one tile of an overview: they take a hundred times as long as those of a file."""
 
 
 def image(size: int, chunks: tuple[int, int] | None = None) -> Array:
@@ -23,17 +28,34 @@ def image(size: int, chunks: tuple[int, int] | None = None) -> Array:
 
 def big_image(size: int) -> Array:
     """The landscape in 64-bit floats from 0 to 1, computed for every region."""
-    return computed((size, size), "f8", lambda region: floats(region, size), ("y", "x"))
+    return sampled((size, size), "f8", lambda rows, columns: picture(rows, columns, size).astype(np.float64))
 
 
 def gigapixel(size: int) -> Array:
     """The landscape in bytes, computed for every region."""
-    return computed(
+    return sampled(
         (size, size),
         "u1",
-        lambda region: (picture(*spans(region), size) * 255 + np.float32(0.5)).astype(np.uint8),
-        ("y", "x"),
+        lambda rows, columns: (picture(rows, columns, size) * 255 + np.float32(0.5)).astype(np.uint8),
         attributes={"description": "Moonlight on a lake, 10 gigapixels, each computed when it is looked at."},
+    )
+
+
+def sampled(shape: tuple[int, int], dtype: str, pixels: Callable[[range, range], Values], **fields: Any) -> Array:
+    """An image of which any rows and columns can be computed, also every so many: so an overview costs no more than a detail."""
+
+    def read_stepped(region: Region, steps: tuple[int, ...]) -> Values:
+        rows, columns = (range(part.start, part.stop, step) for part, step in zip(region, steps, strict=True))
+        return pixels(rows, columns)
+
+    return computed(
+        shape,
+        dtype,
+        lambda region: read_stepped(region, (1, 1)),
+        ("y", "x"),
+        read_stepped=read_stepped,
+        options=Options(tile_budget=TILE_PIXELS * np.dtype(dtype).itemsize),
+        **fields,
     )
 
 

@@ -58,8 +58,8 @@ def picture(rows: range, columns: range, size: int, night: Night = USUAL) -> Pla
         top = 0
         while top < len(rows):
             stop = min(top + TILE[0], len(rows))
-            if rows[top] < shore < rows[stop - 1] + 1:
-                stop = shore - rows[0]
+            if rows[top] < shore <= rows[stop - 1]:
+                stop = len(range(rows.start, shore, rows.step))
             view = View(middles(rows[top:stop], size), u, 1 / size)
             out[top:stop, left : left + TILE[1]] = landscape(view, skylines, night, is_lake=rows[top] >= shore)
             top = stop
@@ -78,7 +78,7 @@ def landscape(view: View, skylines: Skylines, night: Night, *, is_lake: bool) ->
 
 def middles(pixels: range, size: int) -> Floats:
     """Where the centres of pixels are, from 0 to 1."""
-    return (np.arange(pixels.start, pixels.stop) + 0.5) / size
+    return (np.arange(pixels.start, pixels.stop, pixels.step) + 0.5) / size
 
 
 def silhouettes(u: Floats, pixel: float) -> Skylines:

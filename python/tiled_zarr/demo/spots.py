@@ -6,23 +6,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from .noise import hashed
-from .view import Plane, View
+from .view import Floats, Plane, View
 
 MARGIN = 0.32
 """No spot's centre is nearer to its cell's edge, in cells: so a spot may reach that far and no neighbour need be asked."""
 
+LARGE = 1000
+"""Spots whose cells have more pixels than this are drawn one by one, which costs about as much as so many pixels."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spot:
-    """Where a spot touches a view, and the distances from its centre there, in its own radii."""
+    """Where a spot touches a view, and the distances from its centre there, in its own radii; or where many do, and each pixel's own.
 
-    box: tuple[slice, slice]
+    `luck` is a number from `least` to 1 that is the spot's own.
+    """
+
+    box: tuple[slice, slice] | tuple[npt.NDArray[np.intp], ...]
     down: Plane
     aside: Plane
-    luck: float
-    """A number from `least` to 1 that is the spot's own."""
+    luck: Floats
 
     @property
     def squared(self) -> Plane:
@@ -50,16 +56,16 @@ class Lattice:
             raise ValueError(f"spots of {self.largest * self.reach} cells leave their cell: draw none above {MARGIN}")
 
     def within(self, view: View) -> Iterator[Spot]:
-        """The spots that touch a view, whose rows must ascend."""
+        """The spots that touch a view, whose rows must ascend; all in one where they are small and many."""
         y, x = view.v * self.frequency, view.u * self.frequency
-        rows = np.arange(np.floor(y[0]), np.floor(y[-1]) + 1).astype(np.int64)[:, None]
-        columns = np.arange(np.floor(x[0]), np.floor(x[-1]) + 1).astype(np.int64)[None, :]
-        lucks = hashed(self.seed, rows, columns)
-        full = lucks >= self.least
-        luck = lucks[full].astype(np.float64)
-        size = self.smallest + (self.largest - self.smallest) * ((luck - self.least) / (1 - self.least)) ** 2
-        middle_y = (rows + MARGIN + (1 - 2 * MARGIN) * hashed(self.seed + 1, rows, columns))[full]
-        middle_x = (columns + MARGIN + (1 - 2 * MARGIN) * hashed(self.seed + 2, rows, columns))[full]
+        cells = (np.floor(y[-1]) - np.floor(y[0]) + 1) * (np.floor(x[-1]) - np.floor(x[0]) + 1)
+        return self._singly(y, x) if cells * LARGE <= y.size * x.size else self._together(y, x)
+
+    def _singly(self, y: Floats, x: Floats) -> Iterator[Spot]:
+        """Each spot with the box of pixels around it."""
+        rows, columns = np.arange(np.floor(y[0]), np.floor(y[-1]) + 1), np.arange(np.floor(x[0]), np.floor(x[-1]) + 1)
+        luck, size, middle_y, middle_x, full = self._spots(rows, columns)
+        luck, size, middle_y, middle_x = luck[full], size[full], middle_y[full], middle_x[full]
         top, bottom = np.searchsorted(y, (middle_y - self.reach * size, middle_y + self.reach * size))
         left, right = np.searchsorted(x, (middle_x - self.reach * size, middle_x + self.reach * size))
         for k in np.flatnonzero((top < bottom) & (left < right)):
@@ -67,3 +73,24 @@ class Lattice:
             down = ((y[height] - middle_y[k]) / size[k]).astype(np.float32)[:, None]
             aside = ((x[width] - middle_x[k]) / size[k]).astype(np.float32)[None, :]
             yield Spot((height, width), down, aside, luck[k])
+
+    def _together(self, y: Floats, x: Floats) -> Iterator[Spot]:
+        """The pixels that any spot touches, each with the one spot of its cell."""
+        luck, size, middle_y, middle_x, full = self._spots(np.floor(y), np.floor(x))
+        reach = self.reach * size
+        is_level = (middle_y - reach <= y[:, None]) & (y[:, None] < middle_y + reach)
+        is_beside = (middle_x - reach <= x[None, :]) & (x[None, :] < middle_x + reach)
+        box = np.nonzero(full & is_level & is_beside)
+        down = ((y[box[0]] - middle_y[box]) / size[box]).astype(np.float32)
+        aside = ((x[box[1]] - middle_x[box]) / size[box]).astype(np.float32)
+        yield Spot(box, down, aside, luck[box])
+
+    def _spots(self, rows: Floats, columns: Floats) -> tuple[Floats, Floats, Floats, Floats, npt.NDArray[np.bool_]]:
+        """Luck, radius and centre of the spots in the cells of some rows and columns, and which cells have one at all."""
+        row, column = rows.astype(np.int64)[:, None], columns.astype(np.int64)[None, :]
+        lucks = hashed(self.seed, row, column)
+        luck = lucks.astype(np.float64)
+        size = self.smallest + (self.largest - self.smallest) * ((luck - self.least) / (1 - self.least)) ** 2
+        middle_y = row + MARGIN + (1 - 2 * MARGIN) * hashed(self.seed + 1, row, column)
+        middle_x = column + MARGIN + (1 - 2 * MARGIN) * hashed(self.seed + 2, row, column)
+        return luck, size, middle_y, middle_x, lucks >= self.least

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from threading import Condition, Thread, get_native_id
 
 log = logging.getLogger(__name__)
 
 NICENESS = 10
+PATIENCE = 1.0
+"""Seconds for which a step waits at most while there is work that somebody waits for."""
 Job = Callable[[], Iterator[None]]
 """Work in steps: each `next` does a little of it."""
 
@@ -27,6 +29,7 @@ class Background:
         self._failed: set[str] = set()
         self._thread: Thread | None = None
         self._is_stopped = False
+        self._urgent = 0
 
     def request(self, name: str, job: Job) -> None:
         """Have a job done, before all others that wait."""
@@ -49,6 +52,18 @@ class Background:
         if self._thread is not None:
             self._thread.join()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Do something that somebody waits for: meanwhile no step is begun, unless it takes long."""
+        with self._changed:
+            self._urgent += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._urgent -= 1
+                self._changed.notify_all()
+
     def wait(self, seconds: float) -> bool:
         """Whether everything that was asked for is done within so many seconds."""
         with self._changed:
@@ -64,6 +79,7 @@ class Background:
         """The job asked for last, as soon as there is one; None when all is to end."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_stopped)
+            self._changed.wait_for(lambda: self._urgent == 0 or self._is_stopped, PATIENCE)
             return None if self._is_stopped else next(reversed(self._waiting.items()))
 
     def _step(self, name: str, job: Iterator[None]) -> None:

@@ -34,7 +34,8 @@ EAGER_PLANES = 64
 class Stores:
     """What the pyramids of a server share. Sizes are in bytes.
 
-    `budget` is how much of a source is read for one tile where nothing else is said; images in memory of up to `eager` get all their levels without being asked.
+    `budget` is how much of a source is read for one tile where nothing else is said. Images in memory of up to `eager` get all their
+    levels without being asked.
     """
 
     tiles: Cache[Block]
@@ -127,7 +128,8 @@ class Pyramid:
             make, state = partial(samples.tile, self, level, index), "sampled"
             if revision is not None:
                 self.make_exact(index[:-2], revision)
-        return make() if key is None else self.stores.tiles.get(f"{key}|{state}|{index}", make)
+        with self.stores.background.held():
+            return make() if key is None else self.stores.tiles.get(f"{key}|{state}|{index}", make)
 
     def make_exact(self, place: Index, revision: str) -> None:
         """Have the upper levels of a plane made of all its pixels, in the background."""

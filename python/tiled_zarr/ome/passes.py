@@ -81,7 +81,7 @@ def block_shape(shape: Shape, chunks: Shape | None, weight: int, unit: int) -> S
 def _grain(unit: int, chunk: int, size: int) -> int:
     """How long a box is at least: a few whole chunks, if they end where a multiple of `unit` does, else many."""
     common = math.lcm(unit, chunk)
-    return min(size, min(common, MANY * chunk))
+    return min(size, common, MANY * chunk)
 
 
 def _growing(box: list[int], shape: Shape) -> int | None:

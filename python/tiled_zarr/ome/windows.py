@@ -17,7 +17,7 @@ BUDGET = 8 * 1024 * 1024
 """At most about so many bytes of the source are read for all windows of an image, but two patches a channel."""
 LEAST_PATCHES = 2
 MOST_PATCHES = 64
-PIXELS = 512
+PIXELS = 256
 """A stepped read takes about so many rows and columns."""
 MOST_CHANNELS = 16
 """Of more channels only so many are looked at, and share one window."""
