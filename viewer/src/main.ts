@@ -122,9 +122,8 @@ class Viewer {
     const unmeasured = this.unmeasured();
     if (unmeasured.length > 0) this.measure(unmeasured).then(() => this.show(), (error) => fail(error));
     page.root.dataset.state = "loading";
-    const scene = this.scene();
-    this.deck.setProps({ layers: layers(this.tiles, scene, (error) => fail(error, () => this.readAgain())) });
-    this.refinement.watch(scene.planes);
+    this.refinement.stop();
+    this.deck.setProps({ layers: layers(this.tiles, this.scene(), (error) => fail(error, () => this.readAgain())) });
   }
 
   private readAgain(): void {
@@ -136,7 +135,9 @@ class Viewer {
 
   private tellWhetherReady(): void {
     const layers = this.deck.props.layers as { isLoaded: boolean }[];
-    if (page.root.dataset.state === "loading" && layers.every((layer) => layer.isLoaded)) page.root.dataset.state = "ready";
+    if (page.root.dataset.state !== "loading" || !layers.every((layer) => layer.isLoaded)) return;
+    page.root.dataset.state = "ready";
+    this.refinement.watch(this.scene().planes);
   }
 
   private scene(): Scene {

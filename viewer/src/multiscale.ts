@@ -2,7 +2,7 @@
 
 import * as zarr from "zarrita";
 
-import { HttpStore } from "./store";
+import { HttpStore, remembering } from "./store";
 
 export interface Axis {
   name: string;
@@ -12,7 +12,7 @@ export interface Axis {
 
 /** One resolution; `factor` is how many pixels of level 0 one of its pixels spans, down and across. */
 export interface Level {
-  array: zarr.Array<zarr.DataType, HttpStore>;
+  array: zarr.Array<zarr.DataType>;
   factor: [y: number, x: number];
 }
 
@@ -92,10 +92,11 @@ export async function open(urls: string[], key: string | null): Promise<Multisca
 }
 
 async function openAt(plain: HttpStore): Promise<Multiscale | null> {
-  const { metadata, format } = await readMetadata(plain);
+  const store = remembering(plain);
+  const { metadata, format } = await readMetadata(store);
   const multiscales = metadata?.multiscales?.[0];
   if (!metadata || !multiscales) return null;
-  const root = zarr.root((await zarr.withMaybeConsolidatedMetadata(plain, { format })) as HttpStore);
+  const root = zarr.root(await zarr.withMaybeConsolidatedMetadata(store, { format }));
   const openArray = format === "v3" ? zarr.open.v3 : zarr.open.v2;
   const arrays = await Promise.all(multiscales.datasets.map(({ path }) => openArray(root.resolve(path), { kind: "array" })));
   const base = arrays[0];
@@ -123,19 +124,19 @@ async function openAt(plain: HttpStore): Promise<Multiscale | null> {
 
 /** Which levels are made from samples now. */
 export async function readSampled(image: Multiscale): Promise<number[]> {
-  const multiscales = (await readMetadata(image.store, "no-cache")).metadata?.multiscales?.[0];
+  const multiscales = (await readMetadata({ get: (key) => image.store.get(key, { cache: "no-cache" }) })).metadata?.multiscales?.[0];
   return multiscales ? sampledOf(multiscales) : image.sampled;
 }
 
 /** OME-Zarr 0.5 keeps its metadata in Zarr v3, 0.4 in v2. */
-async function readMetadata(store: HttpStore, cache: RequestCache = "default"): Promise<{ metadata?: Metadata; format: "v2" | "v3" }> {
-  const v3 = await readJson(store, "/zarr.json", cache);
+async function readMetadata(store: zarr.AsyncReadable): Promise<{ metadata?: Metadata; format: "v2" | "v3" }> {
+  const v3 = await readJson(store, "/zarr.json");
   if (v3) return { metadata: v3.attributes?.ome, format: "v3" };
-  return { metadata: await readJson(store, "/.zattrs", cache), format: "v2" };
+  return { metadata: await readJson(store, "/.zattrs"), format: "v2" };
 }
 
-async function readJson(store: HttpStore, key: zarr.AbsolutePath, cache: RequestCache): Promise<any> {
-  const body = await store.get(key, { cache });
+async function readJson(store: zarr.AsyncReadable, key: zarr.AbsolutePath): Promise<any> {
+  const body = await store.get(key);
   return body && JSON.parse(new TextDecoder().decode(body));
 }
 

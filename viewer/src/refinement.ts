@@ -18,9 +18,15 @@ export class Refinement {
     private readonly onNotice: (isSampled: boolean) => void,
   ) {}
 
+  /** Watch over nothing, until there is something to see again. */
+  stop(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+
   /** Watch over the planes that are shown now. */
   watch(planes: Plane[]): void {
-    clearTimeout(this.timer);
+    this.stop();
     const isSampled = this.image.sampled.length > 0 && !this.exact.has(planes.join(" "));
     this.onNotice(isSampled);
     if (isSampled) this.wait(planes, FIRST_WAIT_SECONDS);

@@ -2,6 +2,7 @@
 
 import type { AbsolutePath, AsyncReadable } from "zarrita";
 
+const DOCUMENT = /\/(zarr\.json|\.z(array|attrs|group|metadata))$/;
 const TRIES = 4;
 const LONGEST_WAIT_SECONDS = 10;
 
@@ -58,6 +59,19 @@ export class HttpStore implements AsyncReadable {
       throw new Error(`${new URL(this.url, location.href).host} does not answer. Is the server still running? Then try again.`);
     }
   }
+}
+
+/** A store that asks for each metadata document once; `get` of the store beneath asks again. */
+export function remembering(store: HttpStore): AsyncReadable {
+  const documents = new Map<AbsolutePath, Promise<Uint8Array | undefined>>();
+  return {
+    get(key, options) {
+      if (!DOCUMENT.test(key)) return store.get(key, options);
+      const known = documents.get(key) ?? store.get(key);
+      documents.set(key, known);
+      return known;
+    },
+  };
 }
 
 function wait(seconds: number, signal: AbortSignal | null | undefined): Promise<void> {

@@ -12,7 +12,7 @@ from ... import dtypes
 from ...attributes import OURS
 from ...grid import Grid
 from ...keyspace import Container, Document, KeySpace
-from ...nodes import Array, Node, Sparse, Table
+from ...nodes import Array, Group, Node, Sparse, Table
 from . import snippets
 from .addresses import Addresses
 from .snippets import Link, Snippet
@@ -49,18 +49,21 @@ class Describer:
         name = path.rpartition("/")[2]
         attributes = self._document(path, ".zattrs")
         unavailable = attributes.get(OURS, {}).get("unavailable", {})
+        is_image = self.is_image(path)
+        viewers = tuple(snippets.viewers(path, addresses)) if is_image else ()
         if isinstance(node, Container):
             return Description(
                 name=name,
                 path=path,
                 kind="table" if isinstance(node, Table) else "group",
                 is_group=True,
+                is_image=is_image,
                 facts=(("children", _number(len(node.children))),),
                 attributes=_shown(attributes),
                 unavailable=unavailable,
                 snippets=tuple(snippets.of_group(path, addresses)),
+                viewers=viewers,
             )
-        is_image = self.is_image(path)
         return Description(
             name=name,
             path=path,
@@ -70,12 +73,13 @@ class Describer:
             attributes=_shown(attributes),
             unavailable=unavailable,
             snippets=tuple(snippets.of_array(path, addresses, is_image=is_image)),
-            viewers=tuple(snippets.viewers(path, addresses)) if is_image else (),
+            viewers=viewers,
         )
 
     def is_image(self, path: str) -> bool:
-        """Whether an array is also served as a multiscale image."""
-        return self.images is not None and isinstance(self.images.resolve(f"{path}/.zattrs"), Document)
+        """Whether a node is also served as a multiscale image. Among OME-Zarr's groups the images alone are consolidated."""
+        found = self.images.resolve(f"{path}/.zattrs".lstrip("/")) if self.images else None
+        return isinstance(found, Document) and isinstance(found.place.node, Group) and found.place.node.consolidated
 
     def _document(self, path: str, name: str) -> dict[str, Any]:
         found = self.keys.resolve(f"{path}/{name}".lstrip("/"))
