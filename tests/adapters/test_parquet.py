@@ -114,6 +114,13 @@ def test_attributes_are_the_authors_metadata(tmp_path):
     assert (table.attributes, table.children["x"].attributes) == ({"who": "me"}, {"unit": "m"})
 
 
+def test_attrs_of_pandas_are_attributes(tmp_path):
+    frame = pd.DataFrame({"x": [1]})
+    frame.attrs = {"who": "me", "size": [1, 2]}
+    frame.to_parquet(tmp_path / "t.parquet")
+    assert open_parquet(tmp_path / "t.parquet").attributes == frame.attrs
+
+
 def test_what_cannot_be_shown_is_named(tmp_path):
     table, _ = written(pa.table({"list": [[1]], "bytes": [b"abc"], "x": [1]}), {})(tmp_path)
     assert set(table.unavailable()) == {"list", "bytes"}
