@@ -5,9 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from adapters.contract import Contract
-from tiled_zarr.adapters import _snapshots
 from tiled_zarr.adapters.parquet import open_parquet
-from tiled_zarr.nodes import Unavailable
+from tiled_zarr.nodes import Changed, Unavailable
 
 ROWS = np.arange(1000)
 TABLE = pa.table(
@@ -131,7 +130,7 @@ def test_a_rewritten_file_is_not_read_by_its_old_footer(tmp_path):
     column, before = table.children["number"], table.revision()
     written(TABLE.slice(0, 10), {})(tmp_path)
     assert table.revision() != before
-    with pytest.raises(_snapshots.Changed):
+    with pytest.raises(Changed):
         column.read((slice(0, 5),))
 
 
