@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-import live
-from clients import envs, running
+from clients import envs, running, tiled_serving
 
-SEEDED_CLI = f"import random; random.seed({running.SEED}); from tiled_zarr.cli import main; main()"
-START_SECONDS = 120
 PATHS = {
     *("", "scalars", "scalars/pi", "scalars/e_arr", "scalars/fsc", "scalars/fortytwo", "nested", "nested/images", "nested/cubes"),
     *(f"nested/images/{size}_image" for size in ("tiny", "small", "medium", "big")),
@@ -28,7 +22,7 @@ PATHS = {
 
 @pytest.mark.timeout(400)
 def test_the_demo_tree_through_the_command_line(tmp_path: Path) -> None:
-    with serving("tiled.examples.generated:tree", tmp_path) as server:
+    with tiled_serving.serving("tiled.examples.generated:tree", tmp_path) as server:
         report = json.loads(running.in_environment("tiled", running.HERE / "read_tiled.py", server.url).splitlines()[-1])
     for version in ("v2", "v3"):
         assert {path: entry["error"] for path, entry in report[version].items() if not entry["ok"]} == {}
@@ -38,18 +32,3 @@ def test_the_demo_tree_through_the_command_line(tmp_path: Path) -> None:
 @pytest.mark.timeout(400)
 def test_every_adapter_in_process() -> None:
     assert "all equal" in running.in_environment("tiled", envs.ROOT / "tests" / "adapters" / "in_tiled.py")
-
-
-@contextmanager
-def serving(tree: str, folder: Path) -> Iterator[live.Live]:
-    """Serve a Python object by the command line, run in the environment that has Tiled."""
-    port = live.free_port()
-    command = [envs.interpreter("tiled"), "-c", SEEDED_CLI, "serve", "pyobject", tree, "--public", "--port", str(port)]
-    log = folder / "server.log"
-    env = live.environment({"PYTHONPATH": running.SOURCES})
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=env, start_new_session=True)
-    try:
-        yield live.Live(live.wait(process, port, log, START_SECONDS), process.pid, log)
-    finally:
-        live.stop(process)
