@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 
 from tiled_zarr import Array, Group, Table
 from tiled_zarr.adapters import adapt
@@ -104,6 +105,11 @@ def test_directory(tmp_path: Path) -> None:
     tree = plant(settings(Mount(source="directory", target=str(tmp_path))), on_file=seen.append)
     assert sorted(paths(tree.root)) == ["below/y", "x"]
     assert sorted(path.name for path in seen) == ["x.npy", "y.npy"]
+
+
+def test_a_directory_that_is_an_array_becomes_a_child(tmp_path: Path) -> None:
+    zarr.save_array(tmp_path / "x.zarr", np.arange(3))
+    assert paths(plant(settings(Mount(source="directory", target=str(tmp_path / "x.zarr")))).root) == ["x.zarr"]
 
 
 def test_no_directory(tmp_path: Path) -> None:

@@ -23,6 +23,10 @@ class Unavailable(Exception):
     """A child that cannot be shown as Zarr; its text is the reason, given to users in the group's attributes."""
 
 
+class Changed(OSError):
+    """A source changed under its reader: the node is out of date, and resolving its key again helps."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Options:
     """How arrays are served; a None is inherited from the group above, at last from the server's settings.

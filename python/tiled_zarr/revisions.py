@@ -12,7 +12,7 @@ LAUNCH = "TILED_ZARR_LAUNCH"
 
 def launch_nonce() -> str:
     """A text drawn once a launch, handed to worker processes through the environment: the revision of data in memory."""
-    return os.environ.setdefault(LAUNCH, secrets.token_hex(8))
+    return os.environ.get(LAUNCH) or os.environ.setdefault(LAUNCH, secrets.token_hex(8))
 
 
 def file_revision(path: str | os.PathLike[str]) -> str:

@@ -63,17 +63,17 @@ def source_of(mount: Mount, on_file: Callable[[Path], None] | None) -> tuple[Nod
             return python_object(mount.target)
 
 
-def directory(path: Path, on_file: Callable[[Path], None] | None) -> Node:
-    """The node of a folder. Raises SettingsError where there is none."""
+def directory(path: Path, on_file: Callable[[Path], None] | None) -> Group:
+    """The group of a folder. Raises SettingsError where there is none."""
     from .adapters.directory import open_directory
 
     if not path.is_dir():
         raise SettingsError(f"{path} is no directory" + ("; serve the directory that holds it" if path.exists() else ""))
-    return open_directory(path, on_file=on_file)
+    return as_group(open_directory(path, on_file=on_file), path.resolve().name)
 
 
-def python_object(spelling: str) -> tuple[Node, object]:
-    """The node of the object that `module:name` spells, and the object. What is no group becomes the only child of one."""
+def python_object(spelling: str) -> tuple[Group, object]:
+    """The node of the object that `module:name` spells, and the object."""
     from .adapters import adapt
 
     source = found(spelling)
@@ -81,7 +81,12 @@ def python_object(spelling: str) -> tuple[Node, object]:
         node = adapt(source)
     except Unavailable as error:
         raise SettingsError(f"{spelling}: {error}") from error
-    return (node if isinstance(node, Group) else Group(children={spelling.rpartition(":")[2]: node})), source
+    return as_group(node, spelling.rpartition(":")[2]), source
+
+
+def as_group(node: Node, name: str) -> Group:
+    """The node if it is a group, else one that has it as its only child."""
+    return node if isinstance(node, Group) else Group(children={name: node})
 
 
 def found(spelling: str) -> object:

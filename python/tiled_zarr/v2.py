@@ -64,7 +64,7 @@ def _array(header: ArrayHeader) -> dict[str, Any]:
         "shape": list(header.shape),
         "chunks": list(header.chunk_shape),
         "dtype": dtypes.v2(header.dtype),
-        "fill_value": "" if is_string else None,
+        "fill_value": None,  # xarray takes any other for a missing value; no chunk inside the grid is ever missing
         "order": "C",
         "filters": [{"id": "vlen-utf8"}, *(filters or [])] if is_string else filters,
         "compressor": compressor,

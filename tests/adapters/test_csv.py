@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from adapters.contract import Contract
-from tiled_zarr.adapters import _snapshots
 from tiled_zarr.adapters.csv import open_csv
-from tiled_zarr.nodes import Unavailable
+from tiled_zarr.nodes import Changed, Unavailable
 
 PLAIN = "number,half,text,flag,day,nothing\n1,1.5,a,true,2026-11-23,\n2,,ä,false,2026-11-24,\n,2.5,,true,,\n"
 TRUTH = {
@@ -51,7 +50,7 @@ def test_a_rewritten_file_is_another_table(tmp_path):
     again, _ = written("a\n1\n22\n", {})(tmp_path)
     assert table.revision() != before
     assert again.children["a"].read((slice(0, 2),)).tolist() == [1, 22]
-    with pytest.raises(_snapshots.Changed):
+    with pytest.raises(Changed):
         column.read((slice(0, 1),))
 
 

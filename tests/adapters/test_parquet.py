@@ -5,9 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from adapters.contract import Contract
-from tiled_zarr.adapters import _snapshots
 from tiled_zarr.adapters.parquet import open_parquet
-from tiled_zarr.nodes import Unavailable
+from tiled_zarr.nodes import Changed, Unavailable
 
 ROWS = np.arange(1000)
 TABLE = pa.table(
@@ -114,6 +113,13 @@ def test_attributes_are_the_authors_metadata(tmp_path):
     assert (table.attributes, table.children["x"].attributes) == ({"who": "me"}, {"unit": "m"})
 
 
+def test_attrs_of_pandas_are_attributes(tmp_path):
+    frame = pd.DataFrame({"x": [1]})
+    frame.attrs = {"who": "me", "size": [1, 2]}
+    frame.to_parquet(tmp_path / "t.parquet")
+    assert open_parquet(tmp_path / "t.parquet").attributes == frame.attrs
+
+
 def test_what_cannot_be_shown_is_named(tmp_path):
     table, _ = written(pa.table({"list": [[1]], "bytes": [b"abc"], "x": [1]}), {})(tmp_path)
     assert set(table.unavailable()) == {"list", "bytes"}
@@ -124,7 +130,7 @@ def test_a_rewritten_file_is_not_read_by_its_old_footer(tmp_path):
     column, before = table.children["number"], table.revision()
     written(TABLE.slice(0, 10), {})(tmp_path)
     assert table.revision() != before
-    with pytest.raises(_snapshots.Changed):
+    with pytest.raises(Changed):
         column.read((slice(0, 5),))
 
 

@@ -16,6 +16,8 @@ HERE = Path(__file__).parent
 KEY = "a-key-for-the-tests"
 CLIENT_SECONDS = 170
 CACHE = str(2**30)
+SEED = 2026
+SOURCES = os.pathsep.join(str(envs.ROOT / folder) for folder in ("python", "tests"))
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,16 @@ def read_all(client: str, served: str, url: str, truth: Path) -> dict[str, Repor
 
     `truth` is a folder where the tree's larger blocks are kept.
     """
-    what = CLIENTS[client]
-    python, tree = envs.interpreter(what.environment), SERVED[served]
-    path = os.pathsep.join(str(envs.ROOT / folder) for folder in ("python", "tests"))
-    env = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}
-    command = [python, HERE / what.script, url, tree.tree, truth, *([tree.key] if tree.key else [])]
-    return json.loads(run(command, env=env).splitlines()[-1])
+    what, tree = CLIENTS[client], SERVED[served]
+    printed = in_environment(what.environment, HERE / what.script, url, tree.tree, truth, *([tree.key] if tree.key else []))
+    report: dict[str, Report] = json.loads(printed.splitlines()[-1])
+    return report
+
+
+def in_environment(name: str, script: Path, *arguments: str | Path) -> str:
+    """What a script prints in a client environment. Raises where that is missing or the script fails."""
+    env = {**os.environ, "PYTHONPATH": SOURCES, "PYTHONWARNINGS": "ignore"}
+    return run([envs.interpreter(name), script, *arguments], env=env)
 
 
 def run(command: list[str | Path], *, env: dict[str, str] | None = None, given: str = "") -> str:

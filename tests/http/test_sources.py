@@ -15,6 +15,7 @@ import pytest
 
 from asgi import Answer, ask, asked
 from tiled_zarr import Array, Group
+from tiled_zarr.nodes import Changed
 
 
 class Source:
@@ -135,6 +136,18 @@ def test_a_node_that_is_replaced_while_read_is_found_again(make: Callable[..., A
     before.during = [lambda: (children.update(a=after.array), before.change())[1]]
     app = make(Group(children=children), codec="none")
     assert len(items(ask(app, A))) == 2
+
+
+@pytest.mark.parametrize(("times", "status"), [(1, 200), (2, 503)])
+def test_a_source_that_says_it_changed_is_asked_again(make: Callable[..., Any], times: int, status: int) -> None:
+    source = Source(blocking=True)
+    source.during = [changed] * times
+    assert ask(make(source.root), A).status == status
+    assert source.reads == 2
+
+
+def changed() -> None:
+    raise Changed("rewritten")
 
 
 def test_a_document_whose_node_changes_is_made_again(make: Callable[..., Any]) -> None:

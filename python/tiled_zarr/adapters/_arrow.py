@@ -6,6 +6,7 @@ floats, null text the empty text; whatever the numpy type does not tell is named
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -103,24 +104,26 @@ def schema_names(schema: pa.Schema) -> list[str]:
 
 
 def unique(names: Iterable[str]) -> list[str]:
-    """Names with a suffix where they clash; who comes first keeps his.
+    """Names with a suffix where they clash; the first of a kind has none.
 
     >>> unique(["a", "index", "a", "a_1", "index"])
     ['a', 'index', 'a_2', 'a_1', 'index_1']
     """
     asked = list(names)
-    taken, given = set(asked), list[str]()
+    taken = set(asked)
+    given: dict[str, None] = {}
     for name in asked:
         free = name if name not in given else next(spelling for i in count(1) if (spelling := f"{name}_{i}") not in taken)
         taken.add(free)
-        given.append(free)
-    return given
+        given[free] = None
+    return list(given)
 
 
-def schema_attributes(metadata: Mapping[bytes, bytes] | None) -> dict[str, str]:
-    """The metadata of a schema or a field that their author wrote, as text; not that of pandas, Parquet and Arrow themselves."""
+def schema_attributes(metadata: Mapping[bytes, bytes] | None) -> dict[str, Any]:
+    """The metadata of a schema or a field that their author wrote, `attrs` of pandas among them; not what libraries note for themselves."""
     texts = {key.decode(errors="replace"): value.decode(errors="replace") for key, value in (metadata or {}).items()}
-    return {key: value for key, value in texts.items() if key != "pandas" and not key.startswith(("ARROW:", "PARQUET:"))}
+    attributes: dict[str, Any] = json.loads(texts.pop("PANDAS_ATTRS", "{}"))
+    return attributes | {key: value for key, value in texts.items() if key != "pandas" and not key.startswith(("ARROW:", "PARQUET:"))}
 
 
 def _read(column: pa.ChunkedArray, planned: Plan, region: Region) -> np.ndarray[Any, Any]:

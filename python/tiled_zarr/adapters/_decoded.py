@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ._snapshots import Snapshot
+
 Block: TypeAlias = "np.ndarray[Any, Any]"
 
 MOST_BYTES = 256 * 1024 * 1024
@@ -16,10 +18,7 @@ MOST_BYTES = 256 * 1024 * 1024
 
 
 class Decoded:
-    """Blocks by key, the last used ones, up to a number of bytes; many askers wait for one decoding.
-
-    A key must tell the file's revision, so that a rewritten file is decoded anew.
-    """
+    """Blocks by file and part of it, the last used ones, up to a number of bytes; many askers wait for one decoding."""
 
     def __init__(self, max_bytes: int = MOST_BYTES) -> None:
         self.max_bytes = max_bytes
@@ -28,8 +27,13 @@ class Decoded:
         self._lock = Lock()
         self._making: dict[Hashable, Lock] = {}
 
-    def get(self, key: Hashable, decode: Callable[[], Block]) -> Block:
-        """The block, read-only, of a key; `decode` is called, outside of any common lock, where it is not there."""
+    def get(self, snapshot: Snapshot, part: Hashable, decode: Callable[[], Block]) -> Block:
+        """The block, read-only, of a part of a file; `decode` makes it, outside of any common lock, where it is not there.
+
+        Raises Changed where the file is another one by now.
+        """
+        snapshot.check()
+        key = (snapshot, part)
         block = self._peek(key)
         if block is not None:
             return block

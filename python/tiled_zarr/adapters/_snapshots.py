@@ -13,11 +13,8 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
+from ..nodes import Changed
 from ..revisions import file_revision, of_file
-
-
-class Changed(OSError):
-    """A file is no longer the one that its node was made from; opening it again helps."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ class Segments:
         def decoded() -> Block:
             return self._decode(read_exactly(file, offset, nbytes), page, index, extent)
 
-        return decoded() if is_whole else DECODED.get((self.snapshot, offset), decoded)
+        return decoded() if is_whole else DECODED.get(self.snapshot, offset, decoded)
 
     def _decode(self, data: bytes, page: Any, index: int, extent: Region) -> Block:
         """Items of a segment as far as they lie in the image. Raises OSError where the data are corrupt."""

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..nodes import Array, Region, Unavailable
-from ._snapshots import Changed, Snapshot
+from ..nodes import Array, Changed, Region, Unavailable
+from ._snapshots import Snapshot
 from ._stores import FRAME
 
 CODE = ("LazyArray", "b2o", "proxy-source")

@@ -78,7 +78,7 @@ def _layout(image: Any) -> Layout:
 
 
 def _read(snapshot: Snapshot, decode: Callable[[], np.ndarray[Any, Any]], region: Region) -> np.ndarray[Any, Any]:
-    return DECODED.get(snapshot, decode)[region]
+    return DECODED.get(snapshot, "pixels", decode)[region]
 
 
 def _decode(snapshot: Snapshot, layout: Layout) -> np.ndarray[Any, Any]:

@@ -5,6 +5,7 @@ https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from functools import partial
 from io import FileIO
@@ -22,6 +23,7 @@ from ._opening import Children
 from ._snapshots import Snapshot
 
 SUFFIX = ".npy"
+LARGEST_HEADER = 1024 * 1024
 
 
 def open_npy(path: Path) -> Node:
@@ -50,11 +52,19 @@ def _header(file: IO[bytes] | FileIO) -> tuple[tuple[int, ...], bool, np.dtype[A
     elif version == (2, 0):
         shape, is_fortran, dtype = npy.read_array_header_2_0(file)
     else:
-        read_header: Callable[..., Any] = npy._read_array_header  # type: ignore[attr-defined]  # numpy has no public one
-        shape, is_fortran, dtype = read_header(file, version)
+        shape, is_fortran, dtype = _header_3_0(file)
     if dtype.hasobject:
         raise Unavailable("it holds pickled Python objects, which are not loaded; save it as numbers or fixed-size text")
     return shape, is_fortran, dtype
+
+
+def _header_3_0(file: IO[bytes] | FileIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """The same as 2.0 but in UTF-8; numpy has no public reader for it."""
+    size = int.from_bytes(file.read(4), "little")
+    if size > LARGEST_HEADER:
+        raise ValueError(f"a header of {size} bytes, at most {LARGEST_HEADER} are read")
+    header = ast.literal_eval(file.read(size).decode("utf-8"))
+    return tuple(header["shape"]), bool(header["fortran_order"]), npy.descr_to_dtype(header["descr"])
 
 
 def _member(snapshot: Snapshot, info: ZipInfo) -> Array:
@@ -82,7 +92,7 @@ def _read_compressed(snapshot: Snapshot, info: ZipInfo, region: Region) -> np.nd
             return array
 
     index: Any = (*region, ...)
-    block: np.ndarray[Any, Any] = DECODED.get((snapshot, info.filename), decompress)[index]
+    block: np.ndarray[Any, Any] = DECODED.get(snapshot, info.filename, decompress)[index]
     return block
 
 

@@ -84,7 +84,7 @@ def _read_whole(snapshot: Snapshot, number: int, region: Region) -> np.ndarray[A
                 raise OSError("pages of the series are missing in the file")
             return np.array(file.series[number].asarray())
 
-    return DECODED.get((snapshot, "series", number), decode)[region]
+    return DECODED.get(snapshot, ("series", number), decode)[region]
 
 
 def _dimension_names(axes: str) -> tuple[str | None, ...]:

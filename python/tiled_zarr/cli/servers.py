@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
@@ -49,14 +48,17 @@ def application(settings: Settings) -> Application:
     from ..app import create_app
     from ..tree import plant
 
-    folders = [Path(mount.target) for mount in settings.trees if mount.source == "directory"]
-    if not folders:
-        tree = plant(settings)
-    else:
-        files = sum(path.is_file() for folder in folders for path in folder.rglob("*"))
-        with click.progressbar(length=files, label="Indexing files", show_pos=True, file=sys.stderr) as bar:
+    if any(mount.source == "directory" for mount in settings.trees):
+        with click.progressbar(unknown_length(), label="Indexing files", show_pos=True, update_min_steps=100, file=sys.stderr) as bar:
             tree = plant(settings, on_file=lambda _: bar.update(1))
+    else:
+        tree = plant(settings)
     return create_app(tree.root, settings, tree.tasks)
+
+
+def unknown_length() -> Iterator[None]:
+    """What a progress bar cannot see the end of: then it counts, and moves to and fro."""
+    yield from ()
 
 
 def run_hypercorn(served: Application, listener: socket.socket, workers: int) -> None:

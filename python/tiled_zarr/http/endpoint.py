@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 from .. import encode
 from ..cache import Cache
 from ..keyspace import Chunk, Container, Document, KeySpace, WouldBlock
+from ..nodes import Changed
 from . import etags, failures, listing, replies, requests
 from .limits import Gone, Work
 from .replies import NO_CACHE, NO_SNIFFING, Headers, Reply
@@ -20,10 +21,6 @@ INLINE = 64 * 1024
 RANGES = (b"accept-ranges", b"bytes")
 OCTETS: Headers = ((b"content-type", b"application/octet-stream"), RANGES, NO_SNIFFING)
 JSON: Headers = ((b"content-type", b"application/json"), RANGES, NO_SNIFFING)
-
-
-class Changed(Exception):
-    """The data changed while they were read."""
 
 
 class Endpoint:

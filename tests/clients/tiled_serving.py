@@ -1,0 +1,30 @@
+"""A server in the environment that has Tiled."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import live
+from clients import envs, running
+
+SEEDED_CLI = f"import random; random.seed({running.SEED}); from tiled_zarr.cli import main; main()"
+START_SECONDS = 120
+
+
+@contextmanager
+def serving(tree: str, folder: Path, extra: Mapping[str, str | os.PathLike[str]] | None = None) -> Iterator[live.Live]:
+    """Serve a Python object by the command line, run in the environment that has Tiled; `folder` is for its log."""
+    port = live.free_port()
+    command = [envs.interpreter("tiled"), "-c", SEEDED_CLI, "serve", "pyobject", tree, "--public", "--port", str(port)]
+    log = folder / "server.log"
+    env = live.environment({"PYTHONPATH": running.SOURCES, **(extra or {})})
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=env, start_new_session=True)
+    try:
+        yield live.Live(live.wait(process, port, log, START_SECONDS), process.pid, log)
+    finally:
+        live.stop(process)
