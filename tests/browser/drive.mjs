@@ -1,6 +1,7 @@
 // Opens pages in headless Chromium: `node drive.mjs`, told what to do by JSON on standard input:
-// {chromium, url, loads, keys, screenshot}. It opens the page `loads` times in one browser, presses the keys after the last time, takes the
-// screenshot, and prints {loads: [{requests, seconds}], console, text}: all requests as the browser's network log has them.
+// {chromium, url, loads, keys, isExact, screenshot}. It opens the page `loads` times in one browser, presses the keys after the last time,
+// takes the screenshot, and prints {loads: [[request, ...], ...], console, text}: what was asked for until there was something to see, as the
+// browser's network log has it. With `isExact` it stays until no overview is made of samples any more.
 import { chromium } from "playwright-core";
 
 const QUIET_MS = 1200;
@@ -30,8 +31,8 @@ async function logged(page) {
         log.last = Date.now();
         log.requests.set(id, { ...log.requests.get(id), ...facts });
     };
-    network.on("Network.requestWillBeSent", ({ requestId, request, type }) => {
-        if (/^https?:/.test(request.url)) note(requestId, { method: request.method, url: request.url, type, isOpen: true, bytes: 0 });
+    network.on("Network.requestWillBeSent", ({ requestId, request }) => {
+        if (/^https?:/.test(request.url)) note(requestId, { method: request.method, url: request.url, isOpen: true, bytes: 0 });
     });
     const known = (then) => (event) => log.requests.has(event.requestId) && note(event.requestId, then(event));
     network.on("Network.requestServedFromCache", known(() => ({ isCached: true })));
@@ -41,14 +42,15 @@ async function logged(page) {
     return log;
 }
 
+/** Wait for our viewer to say that it has drawn everything, for any other page to ask for nothing more. */
 async function settled(page, log) {
     const end = Date.now() + LONGEST_MS;
-    for (;;) {
+    for (; Date.now() < end; await page.waitForTimeout(50)) {
+        const state = await page.evaluate(() => document.getElementById("viewer")?.dataset.state);
         const isQuiet = Date.now() - log.last > QUIET_MS && ![...log.requests.values()].some((request) => request.isOpen);
-        const state = await page.evaluate(() => document.getElementById("viewer")?.dataset.state ?? "ready");
-        if ((isQuiet && state !== "loading") || Date.now() > end) return;
-        await page.waitForTimeout(100);
+        if (state ? state !== "loading" : isQuiet) return;
     }
+    throw new Error(`${page.url()} has not settled within ${LONGEST_MS} ms`);
 }
 
 const wanted = await read(process.stdin);
@@ -63,14 +65,15 @@ try {
         page.on("console", (message) => message.type() === "error" && result.console.push(`${message.text()} ${message.location().url}`));
         await page.goto(wanted.url);
         await settled(page, log);
+        result.loads.push([...log.requests.values()]);
+        if (wanted.isExact) await page.waitForFunction(() => document.getElementById("notice").hidden, null, { timeout: LONGEST_MS });
         if (load === wanted.loads) {
             for (const key of wanted.keys) await page.keyboard.press(key);
-            if (wanted.keys.length > 0) await settled(page, log);
+            await settled(page, log);
             await page.waitForTimeout(200);
             await page.screenshot({ path: wanted.screenshot });
             result.text = await page.evaluate(() => document.body.innerText);
         }
-        result.loads.push([...log.requests.values()]);
         await page.close();
     }
     console.log(JSON.stringify(result));

@@ -27,7 +27,6 @@ class Request:
 
     method: str
     url: str
-    kind: str
     status: int
     bytes: int
     is_cached: bool
@@ -57,11 +56,12 @@ class Shown:
         return {request.url for requests in self.loads for request in requests if request.status == 404}
 
 
-def show(url: str, screenshot: Path, *, loads: int = 1, keys: Sequence[str] = ()) -> Shown:
-    """Open a page, wait until it asks for nothing more, press keys, look at it."""
+def show(url: str, screenshot: Path, *, loads: int = 1, keys: Sequence[str] = (), is_exact: bool = False) -> Shown:
+    """Open a page, wait until there is something to see (with `is_exact` not made of samples), press keys, look at it."""
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    wanted = {"chromium": chromium, "url": url, "loads": loads, "keys": list(keys), "screenshot": str(screenshot)}
-    done = subprocess.run(["node", HERE / "drive.mjs"], input=json.dumps(wanted), capture_output=True, text=True, timeout=SECONDS, check=False)
+    wanted = {"chromium": chromium, "url": url, "loads": loads, "keys": list(keys), "isExact": is_exact, "screenshot": str(screenshot)}
+    command = ["node", str(HERE / "drive.mjs")]
+    done = subprocess.run(command, input=json.dumps(wanted), capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     with Image.open(screenshot) as image:
@@ -74,7 +74,6 @@ def _request(logged: dict[str, Any]) -> Request:
     return Request(
         method=logged["method"],
         url=logged["url"],
-        kind=logged["type"],
         status=logged.get("status", 0),
         bytes=logged["bytes"],
         is_cached=logged.get("isCached", False),

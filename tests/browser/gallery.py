@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tiled_zarr.adapters import open_file
 
 PHOTOGRAPH = skimage.data.astronaut()
 CELLS, DEPTH, CHANNELS, EDGE = 40, 9, 3, 700
-COLORS = ("0000FF", "00FF00", "FF0000")
+CHANNEL_COLORS = {"nuclei": "4060FF", "membrane": "20D060", "spots": "FF5030"}
 PIXEL_MICROMETRES = 0.25
 
 
@@ -23,22 +24,17 @@ def tree() -> Group:
     """The images by name, two of them in files."""
     folder = Path(tempfile.mkdtemp(prefix="gallery-"))
     tifffile.imwrite(folder / "photograph.tif", PHOTOGRAPH, photometric="rgb", tile=(128, 128), compression="zlib")
-    tifffile.imwrite(
-        folder / "stack.ome.tif",
-        stack(),
-        metadata={
-            "axes": "ZCYX",
-            "PhysicalSizeX": PIXEL_MICROMETRES,
-            "PhysicalSizeXUnit": "µm",
-            "PhysicalSizeY": PIXEL_MICROMETRES,
-            "PhysicalSizeYUnit": "µm",
-            "Channel": {"Name": ["nuclei", "membrane", "spots"]},
-        },
-    )
+    tifffile.imwrite(folder / "stack.ome.tif", stack(), metadata={"axes": "ZCYX"})
+    hints = {
+        "axes": "zcyx",
+        "scale": {"y": PIXEL_MICROMETRES, "x": PIXEL_MICROMETRES},
+        "units": {"y": "micrometer", "x": "micrometer"},
+        "channels": [{"label": label, "color": color} for label, color in CHANNEL_COLORS.items()],
+    }
     return Group(
         children={
             "photograph": open_file(folder / "photograph.tif"),
-            "stack": open_file(folder / "stack.ome.tif"),
+            "stack": replace(open_file(folder / "stack.ome.tif"), attributes={"tiled_zarr": hints}),
             "holes": held(holes()),
             "labels": held(labels(), {"tiled_zarr": {"is_label": True}}),
         }

@@ -1,14 +1,18 @@
-"""A web server on an origin of its own, with a page around vizarr: a stand-in for the hosted one."""
+"""A web server on an origin of its own: a stand-in for the one that hosts vizarr."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from urllib.parse import quote, urlsplit
+
+from tiled_zarr.http.site import assets, templates
+from tiled_zarr.http.site.addresses import Addresses
 
 HERE = Path(__file__).parent
 VIZARR = HERE.parents[1] / "build" / "vizarr" / "index.js"
@@ -17,14 +21,37 @@ NO_JPX = b"export class JpxImage { parse() { throw new Error('no JPEG 2000 here'
 Pages = dict[str, tuple[str, bytes]]
 
 
+@dataclass(frozen=True)
+class Host:
+    """Where the server is, and its pages, to which more can be added: media type and content by path."""
+
+    origin: str
+    pages: Pages
+
+    def vizarr(self, source: str) -> str:
+        """The address of a page that shows an image in vizarr."""
+        return f"{self.origin}/?source={quote(source, safe='')}"
+
+    def viewer(self, source: str) -> str:
+        """The address of a page that shows an image in our viewer."""
+        links = {"script": "viewer.js", "sheet": "viewer.css", "licences": ""}
+        here = Addresses("", "./", None)
+        self.pages["/viewer"] = (
+            "text/html",
+            templates.html("viewer.html", name="image", trail=[], sources=source, addresses=here, **links),
+        )
+        return f"{self.origin}/viewer"
+
+
 @contextmanager
-def serve(pages: Pages) -> Iterator[str]:
-    """The origin that serves content and media type by path."""
+def serve() -> Iterator[Host]:
+    """A server with the files of both viewers."""
+    pages = files()
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, pages))
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield Host(f"http://127.0.0.1:{server.server_port}", pages)
     finally:
         server.shutdown()
         server.server_close()
@@ -38,7 +65,7 @@ class Handler(BaseHTTPRequestHandler):
         self.pages = pages
         super().__init__(*rest)  # type: ignore[arg-type] # the socket server's own arguments
 
-    def do_GET(self) -> None:  # noqa: N802 - the standard library's name
+    def do_GET(self) -> None:
         kind, body = self.pages.get(urlsplit(self.path).path, ("", b""))
         self.send_response(200 if kind else 404)
         self.send_header("content-type", kind or "text/plain")
@@ -50,14 +77,11 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def vizarr_pages() -> Pages:
+def files() -> Pages:
     return {
         "/": ("text/html", (HERE / "host.html").read_bytes()),
         "/index.js": ("text/javascript", VIZARR.read_bytes()),
         "/no-jpx.js": ("text/javascript", NO_JPX),
+        "/viewer.js": ("text/javascript", (assets.FOLDER / "viewer.js").read_bytes()),
+        "/viewer.css": ("text/css", (assets.FOLDER / "viewer.css").read_bytes()),
     }
-
-
-def vizarr_url(host: str, source: str) -> str:
-    """The page that shows an image in vizarr."""
-    return f"{host}/?source={quote(source, safe='')}"

@@ -73,16 +73,18 @@ class Viewer {
   }
 
   private async autoContrast(): Promise<void> {
+    if (this.image.isLabels) return;
     await this.measure(this.active());
     this.show();
   }
 
+  /** The channels whose contrast is not known; labels need none. */
   private unmeasured(): Shown[] {
+    if (this.image.isLabels) return [];
     return this.active().filter(({ channel }) => channel.window === null && !this.measuring.has(channel));
   }
 
   private async measure(shown: Shown[]): Promise<void> {
-    if (this.image.isLabels) return;
     for (const { channel } of shown) this.measuring.add(channel);
     const windows = await Promise.all(shown.map(({ plane }) => contrast.windowOf(this.tiles, plane)));
     shown.forEach(({ channel }, i) => {

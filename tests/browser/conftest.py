@@ -1,0 +1,49 @@
+"""Servers, and pages on other origins that are allowed to read them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from browser import hosts
+from browser.hosts import Host
+from live import Live, live
+
+KEY = "a+key&for=tests"
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def elsewhere() -> Iterator[Host]:
+    """Another origin, with pages that show images."""
+    with hosts.serve() as host:
+        yield host
+
+
+@pytest.fixture(scope="session")
+def demo(elsewhere: Host) -> Iterator[Live]:
+    """The demo tree, readable for pages elsewhere."""
+    with live(env={"TILED_ZARR_ALLOW_ORIGINS": elsewhere.origin}) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gallery(elsewhere: Host) -> Iterator[Live]:
+    """An image of every kind, readable for pages elsewhere."""
+    with live(env=environment(elsewhere.origin) | {"TILED_ZARR_PUBLIC": "1"}) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def locked(elsewhere: Host) -> Iterator[Live]:
+    """The same behind a key."""
+    with live(env=environment(elsewhere.origin) | {"TILED_ZARR_API_KEY": KEY}) as server:
+        yield server
+
+
+def environment(origin: str) -> dict[str, str]:
+    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+    return {"TILED_ZARR_TREE": "browser.gallery:tree", "TILED_ZARR_ALLOW_ORIGINS": origin, "PYTHONPATH": path}

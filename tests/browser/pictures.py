@@ -1,0 +1,48 @@
+"""What an image should look like on a page, and how alike two pictures are."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tiled_zarr import demo
+from tiled_zarr.nodes import Array, Group
+
+Picture = np.ndarray[Any, Any]
+
+MIDDLE = (360, 640)
+VIEWER_EDGE = 691
+"""The longer edge of an image that our viewer fits into a page of 1280 x 720."""
+VIZARR_EDGE = 620
+
+
+@cache
+def landscape(image: str = "medium_image") -> Picture:
+    """One of the demo's images, from 0 to 1; the larger ones show the same as this."""
+    node: Any = demo.tree()
+    for name in ("nested", "images", image):
+        assert isinstance(node, Group)
+        node = node.children[name]
+    assert isinstance(node, Array)
+    return node.read(tuple(slice(0, size) for size in node.shape))
+
+
+def cut(pixels: Picture, height: float, width: float) -> Picture:
+    """The rectangle of this size in the middle of the page."""
+    top, left = round(MIDDLE[0] - height / 2), round(MIDDLE[1] - width / 2)
+    return pixels[top : round(top + height), left : round(left + width)]
+
+
+def grey(pixels: Picture) -> Picture:
+    """Brightness from 0 to 1."""
+    return pixels.mean(axis=2) / 255 if pixels.ndim == 3 else pixels
+
+
+def likeness(shown: Picture, expected: Picture) -> float:
+    """How far the brightness of two pictures goes together, from -1 to 1, whatever their contrast."""
+    height, width = shown.shape[:2]
+    small = Image.fromarray(grey(expected).astype(np.float32)).resize((width, height), Image.Resampling.BOX)
+    return float(np.corrcoef(grey(shown).ravel(), np.asarray(small).ravel())[0, 1])

@@ -1,0 +1,120 @@
+"""Our viewer, in a browser, against running servers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+
+from browser import gallery as images
+from browser import pictures
+from browser.conftest import KEY
+from browser.driving import Shown, show
+from browser.hosts import Host
+from browser.pictures import cut, likeness
+from live import Live
+
+EDGE = pictures.VIEWER_EDGE
+KEY_QUERY = f"?api_key={quote(KEY, safe='')}"
+
+
+def is_flawless(shown: Shown) -> bool:
+    """Whether nothing went wrong, and nothing was looked for in vain."""
+    assert [request for requests in shown.loads for request in requests if not request.is_answered] == []
+    assert (shown.console, shown.missing()) == ([], set())
+    return True
+
+
+@pytest.mark.parametrize("name", ["medium_image", "big_image", "gigapixel"])
+def test_a_landscape(demo: Live, tmp_path: Path, name: str) -> None:
+    shown = show(f"{demo.url}/view/nested/images/{name}", tmp_path / "page.png")
+    assert is_flawless(shown)
+    assert likeness(cut(shown.pixels, EDGE, EDGE), pictures.landscape()) > 0.93
+    assert len(shown.loads[0]) <= 30
+    assert sum(request.bytes for request in shown.loads[0]) <= 8e6
+
+
+def test_a_small_image_is_magnified_without_blur(demo: Live, tmp_path: Path) -> None:
+    shown = show(f"{demo.url}/view/nested/images/tiny_image", tmp_path / "page.png")
+    assert is_flawless(shown)
+    assert likeness(cut(shown.pixels, EDGE, EDGE), pictures.landscape("tiny_image")) > 0.97
+
+
+def test_the_second_look_at_a_large_image_asks_for_little(demo: Live, tmp_path: Path) -> None:
+    shown = show(f"{demo.url}/view/nested/images/big_image", tmp_path / "page.png", loads=2, is_exact=True)
+    assert is_flawless(shown)
+    assert len(shown.asked(demo.url, load=1)) <= 5
+
+
+def test_keys_zoom_and_pan(demo: Live, tmp_path: Path) -> None:
+    """Four times closer, and up by the half of a page: at the middle of the page is then a point 90 of its pixels above the image's."""
+    keys = ["+", "+", "+", "+", *["ArrowUp"] * 5]
+    shown = show(f"{demo.url}/view/nested/images/gigapixel", tmp_path / "page.png", keys=keys)
+    assert is_flawless(shown)
+    shift = 360 / 4 / EDGE
+    rows = slice(round((0.5 - shift - 360 / 4 / EDGE) * 1000), round((0.5 - shift + 360 / 4 / EDGE) * 1000))
+    columns = slice(round((0.5 - 300 / 4 / EDGE) * 1000), round((0.5 + 300 / 4 / EDGE) * 1000))
+    assert likeness(cut(shown.pixels, 720, 600), pictures.landscape()[rows, columns]) > 0.95
+
+
+def test_a_photograph(gallery: Live, tmp_path: Path) -> None:
+    shown = show(f"{gallery.url}/view/photograph", tmp_path / "page.png")
+    assert is_flawless(shown)
+    pixels = cut(shown.pixels, EDGE, EDGE)
+    for band in range(3):
+        assert likeness(pixels[..., band], images.PHOTOGRAPH[..., band].astype(np.float32)) > 0.97
+    assert pixels[..., 0].mean() > pixels[..., 2].mean()
+
+
+def test_a_stack_of_channels(gallery: Live, tmp_path: Path) -> None:
+    """Pressing a key goes to the next plane; a bar shows the scale."""
+    source = images.stack().astype(np.float32)
+    middle = images.DEPTH // 2
+    for keys, z in (([], middle), (["]", "]"], middle + 2)):
+        shown = show(f"{gallery.url}/view/stack", tmp_path / "page.png", keys=keys)
+        assert is_flawless(shown)
+        likenesses = [likeness(cut(shown.pixels, EDGE, EDGE), plane.sum(axis=0)) for plane in source]
+        assert np.argmax(likenesses) == z
+        assert likenesses[z] > 0.9
+    assert "µm" in shown.text
+    assert "membrane" in shown.text
+
+
+def test_holes_are_black(gallery: Live, tmp_path: Path) -> None:
+    shown = show(f"{gallery.url}/view/holes", tmp_path / "page.png")
+    assert is_flawless(shown)
+    pixels = cut(shown.pixels, EDGE, EDGE * 1500 / 1200)
+    hole = cut(shown.pixels, EDGE / 3 - 4, EDGE * 500 / 1200 - 4)
+    assert hole.max() == 0
+    assert pixels[-20, -20].min() > 240
+    assert pixels[-20, 200].max() < 80
+
+
+def test_labels_are_told_apart_by_colour(gallery: Live, tmp_path: Path) -> None:
+    shown = show(f"{gallery.url}/view/labels", tmp_path / "page.png")
+    assert is_flawless(shown)
+    square = EDGE / 9
+    centres = (np.arange(9) * square + square / 2).astype(int)
+    colours = cut(shown.pixels, EDGE, EDGE)[np.ix_(centres, centres)].reshape(81, 3)
+    assert colours[0].max() == 0
+    assert len(np.unique(colours, axis=0)) == 81
+
+
+def test_a_key_in_the_address_goes_along(locked: Live, tmp_path: Path) -> None:
+    shown = show(f"{locked.url}/view/photograph{KEY_QUERY}", tmp_path / "page.png")
+    assert is_flawless(shown)
+    assert likeness(cut(shown.pixels, EDGE, EDGE), images.PHOTOGRAPH.astype(np.float32)) > 0.9
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_on_another_origin(locked: Live, elsewhere: Host, tmp_path: Path, version: str) -> None:
+    """The key goes into a header, so that the browser asks first whether it may."""
+    shown = show(elsewhere.viewer(f"{locked.url}/ome-zarr/{version}/photograph") + KEY_QUERY, tmp_path / "page.png")
+    assert shown.missing() <= {f"{locked.url}/ome-zarr/0.4/photograph/zarr.json"}
+    assert shown.console == []
+    assert likeness(cut(shown.pixels, EDGE, EDGE), images.PHOTOGRAPH.astype(np.float32)) > 0.9
+    asked = shown.asked(locked.url)
+    assert {request.status for request in asked if request.method == "OPTIONS"} == {204}
+    assert all(KEY_QUERY not in request.url for request in asked)

@@ -1,0 +1,95 @@
+"""vizarr, a released build of it on an origin of its own, against running servers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+
+from browser import gallery as images
+from browser import pictures
+from browser.conftest import KEY
+from browser.driving import Shown, show
+from browser.hosts import Host
+from browser.pictures import cut, likeness
+from live import Live
+
+EDGE = pictures.VIZARR_EDGE
+V2 = (".zattrs", ".zarray", ".zgroup", ".zmetadata")
+LABELS = ("labels/.zattrs", "labels/.zgroup", "labels/.zarray", "labels/zarr.json")
+PROBES = {"v2": (), "v3": V2, "0.4": LABELS, "0.5": (*V2, *LABELS)}
+"""What vizarr looks for in vain, below an image: the other format's documents, and labels."""
+
+
+def is_flawless(shown: Shown, source: str, version: str) -> bool:
+    """Whether nothing went wrong but the search for what need not be there."""
+    assert [request for requests in shown.loads for request in requests if not request.is_answered] == []
+    assert shown.console == []
+    assert shown.missing() <= {f"{source}/{probe}" for probe in PROBES[version]}
+    return True
+
+
+@pytest.mark.parametrize("version", ["v2", "v3"])
+def test_a_bare_array(demo: Live, elsewhere: Host, tmp_path: Path, version: str) -> None:
+    source = f"{demo.url}/zarr/{version}/nested/images/medium_image"
+    shown = show(elsewhere.vizarr(source), tmp_path / "page.png")
+    assert is_flawless(shown, source, version)
+    assert likeness(cut(shown.pixels, EDGE, EDGE), pictures.landscape()) > 0.97
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize("name", ["big_image", "gigapixel"])
+def test_a_pyramid(demo: Live, elsewhere: Host, tmp_path: Path, name: str, version: str) -> None:
+    source = f"{demo.url}/ome-zarr/{version}/nested/images/{name}"
+    shown = show(elsewhere.vizarr(source), tmp_path / "page.png")
+    assert is_flawless(shown, source, version)
+    assert likeness(cut(shown.pixels, EDGE, EDGE), pictures.landscape()) > 0.93
+    asked = shown.asked(demo.url)
+    assert len(asked) <= 30
+    assert sum(request.bytes for request in asked) <= 8e6
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_a_photograph(gallery: Live, elsewhere: Host, tmp_path: Path, version: str) -> None:
+    source = f"{gallery.url}/ome-zarr/{version}/photograph"
+    shown = show(elsewhere.vizarr(source), tmp_path / "page.png")
+    assert is_flawless(shown, source, version)
+    pixels = cut(shown.pixels, EDGE, EDGE)
+    for band in range(3):
+        assert likeness(pixels[..., band], images.PHOTOGRAPH[..., band].astype(np.float32)) > 0.97
+
+
+def test_a_stack_of_channels(gallery: Live, elsewhere: Host, tmp_path: Path) -> None:
+    source = f"{gallery.url}/ome-zarr/0.4/stack"
+    shown = show(elsewhere.vizarr(source), tmp_path / "page.png")
+    assert is_flawless(shown, source, "0.4")
+    likenesses = [likeness(cut(shown.pixels, EDGE, EDGE), plane.sum(axis=0)) for plane in images.stack().astype(np.float32)]
+    assert np.argmax(likenesses) == images.DEPTH // 2
+    assert "membrane" in shown.text
+
+
+def test_holes(gallery: Live, elsewhere: Host, tmp_path: Path) -> None:
+    source = f"{gallery.url}/ome-zarr/0.4/holes"
+    shown = show(elsewhere.vizarr(source), tmp_path / "page.png")
+    assert is_flawless(shown, source, "0.4")
+    assert likeness(cut(shown.pixels, EDGE, EDGE * 1500 / 1200), np.nan_to_num(images.holes())) > 0.95
+
+
+def test_labels(gallery: Live, elsewhere: Host, tmp_path: Path) -> None:
+    source = f"{gallery.url}/ome-zarr/0.4/labels"
+    shown = show(elsewhere.vizarr(source), tmp_path / "page.png")
+    assert is_flawless(shown, source, "0.4")
+    assert likeness(cut(shown.pixels, EDGE, EDGE), images.labels().astype(np.float32)) > 0.95
+
+
+def test_a_key_in_the_address(locked: Live, elsewhere: Host, tmp_path: Path) -> None:
+    """vizarr puts the query of its source on every request."""
+    query = f"?api_key={quote(KEY, safe='')}"
+    source = f"{locked.url}/ome-zarr/0.4/photograph"
+    shown = show(elsewhere.vizarr(source + query), tmp_path / "page.png")
+    assert shown.console == []
+    assert {request.status for request in shown.asked(locked.url)} <= {200, 404}
+    assert all(request.url.endswith(query) for request in shown.asked(locked.url))
+    assert likeness(cut(shown.pixels, EDGE, EDGE), images.PHOTOGRAPH.astype(np.float32)) > 0.9
