@@ -171,7 +171,7 @@ def _load(path: Path, layout: Layout) -> Plane | None:
     """The plane in a file, mapped; None where there is none, or another one than expected."""
     try:
         flat = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError):
         return None
     if flat.shape != (layout.size,) or flat.dtype != layout.dtype:
         return None

@@ -53,17 +53,21 @@ def _stepped(read: Callable[[Region, Shape], Block], region: Region, halvings: i
 
 def patch_shape(array: Array) -> Shape:
     """Rows and columns that are cheap to read together: a chunk, or small neighbouring ones."""
-    chunks = array.chunks[-2:] if array.chunks else (PATCH, PATCH)
-    rows, columns = (min(chunk, size) for chunk, size in zip(chunks, array.shape[-2:], strict=True))
-    while rows * columns < PATCH * PATCH and (rows < array.shape[-2] or columns < array.shape[-1]):
-        rows, columns = (min(2 * rows, array.shape[-2]), columns) if rows <= columns else (rows, min(2 * columns, array.shape[-1]))
-    return rows, columns
+    sizes = array.shape[-2:]
+    patch = [min(chunk, size) for chunk, size in zip(array.chunks[-2:] if array.chunks else (PATCH, PATCH), sizes, strict=True)]
+    while math.prod(patch) < PATCH * PATCH:
+        short = [axis for axis in (0, 1) if patch[axis] < sizes[axis]]
+        if not short:
+            break
+        axis = min(short, key=patch.__getitem__)
+        patch[axis] = min(2 * patch[axis], sizes[axis])
+    return patch[0], patch[1]
 
 
 def _mosaic(array: Array, region: Region, shape: Shape, pyramid: Pyramid, rng: np.random.Generator) -> Block:
     """The region in cells, each shown by one patch of the source that lies in it."""
     patch = patch_shape(array)
-    most = max(LEAST, pyramid.budget // (math.prod(patch) * pyramid.display.weight))
+    most = max(1, pyramid.budget // (math.prod(patch) * pyramid.display.weight))
     counts = _cells(region[-2:], patch, shape, most)
     out = np.empty(shape, array.dtype.newbyteorder("<"))
     for cell in np.ndindex(*counts):

@@ -1,0 +1,81 @@
+"""Work that nobody waits for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from threading import Event
+
+import pytest
+
+from tiled_zarr.ome.background import Background
+
+
+def test_the_newest_request_goes_first_and_jobs_are_done_once() -> None:
+    background, started, done = Background(), Event(), []
+    go = Event()
+
+    def job(name: str) -> Iterator[None]:
+        started.set()
+        go.wait(10)
+        yield
+        done.append(name)
+
+    background.request("a", lambda: job("a"))
+    assert started.wait(10)
+    for name in ("b", "c", "b", "a", "b"):
+        background.request(name, lambda name=name: job(name))
+    go.set()
+    assert background.wait(10)
+    background.stop()
+    assert done == ["b", "a", "c"]
+
+
+def test_stopping_leaves_the_rest_undone() -> None:
+    background, started, go, done = Background(), Event(), Event(), []
+
+    def endless() -> Iterator[None]:
+        while True:
+            started.set()
+            go.wait(10)
+            done.append(1)
+            yield
+
+    background.request("a", endless)
+    assert started.wait(10)
+    go.set()
+    background.stop()
+    count = len(done)
+    background.request("b", endless)
+    assert len(done) == count
+
+
+def test_a_failure_is_logged_and_not_repeated(caplog: pytest.LogCaptureFixture) -> None:
+    background, tries = Background(), []
+
+    def broken() -> Iterator[None]:
+        tries.append(1)
+        raise OSError("disk")
+        yield
+
+    for _ in range(3):
+        background.request("a", broken)
+        assert background.wait(10)
+    background.stop()
+    assert len(tries) == 1
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+def test_steps_wait_while_somebody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tiled_zarr.ome.background.PATIENCE", 30)
+    background, done = Background(), Event()
+
+    def job() -> Iterator[None]:
+        done.set()
+        yield
+
+    with background.held():
+        background.request("a", job)
+        assert not done.wait(0.1)
+    assert done.wait(10)
+    background.stop()
