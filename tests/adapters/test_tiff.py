@@ -291,3 +291,10 @@ def test_a_tile_of_another_size_raises(tmp_path):
     monkeyed.segments = small
     with pytest.raises(OSError, match="decodes to another shape"):
         whole(node)
+
+
+def test_a_whole_tile_is_handed_on_without_a_copy(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", GREY, **TILED)
+    block = open_tiff(tmp_path / "a.tif").read((slice(32, 64), slice(48, 96)))
+    assert not block.flags.owndata
+    assert (block == GREY[32:64, 48:96]).all()
