@@ -94,10 +94,11 @@ def gathers() -> Iterator[Case]:
             if name == "swapped" and a.itemsize == 1:
                 continue
             unit = a.itemsize // (2 if a.dtype.kind == "c" else 1)
+            items = opaque(view)
             layout = [(0, a.itemsize, unit)] if name == "swapped" else None
             yield Case(
                 f"gather {dtype} {name}",
-                lambda v=opaque(view), layout=layout: _native.encode(v, SHAPE, none, layout),
+                lambda v=items, layout=layout: _native.encode(v, SHAPE, none, layout),
                 lambda v=view, dtype=dtype: v.astype(dtype, order="C").tobytes(),
             )
 
@@ -117,11 +118,12 @@ def encodes() -> Iterator[Case]:
             ("encode", a, [("lz4", 5), ("zstd", 1)]),
             ("constant", np.full_like(a, 1), [("lz4", 5), ("zstd", 1)]),
         ]:
+            items = opaque(picture)[TILE]
             for cname, level in choices:
                 ours, theirs = compressor(cname, level, a.itemsize)
                 yield Case(
                     f"{what} {dtype} {cname} {level}",
-                    lambda v=opaque(picture)[TILE], codec=ours: _native.encode(v, SHAPE, codec),
+                    lambda v=items, codec=ours: _native.encode(v, SHAPE, codec),
                     lambda v=picture[TILE], codec=theirs: codec.encode(np.ascontiguousarray(v)),
                 )
 
