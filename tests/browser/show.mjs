@@ -37,11 +37,11 @@ function watch(page, image) {
         count(-1);
         seen.requests.push([request.method(), 0, `${new URL(request.url()).pathname} ${request.failure().errorText}`]);
     });
-    page.on("requestfinished", async (request) => {
-        if (!isAsked(request)) return;
-        const response = await request.response();
+    // Not "requestfinished": a 404 whose body nobody reads never finishes.
+    page.on("response", (response) => {
+        if (!isAsked(response.request())) return;
         count(-1);
-        seen.requests.push([request.method(), response.status(), new URL(request.url()).pathname]);
+        seen.requests.push([response.request().method(), response.status(), new URL(response.url()).pathname]);
     });
     page.on("pageerror", (error) => seen.errors.push(error.message));
     page.on("console", (message) => {
