@@ -83,7 +83,7 @@ RUST := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml
 	@touch $@
 
 .venv/dev: .venv/package
-	$(BIN)/pip install --quiet --disable-pip-version-check --group dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --group test
 	@touch $@
 
 node_modules/.package-lock.json: package.json package-lock.json
