@@ -57,7 +57,7 @@ bench: .venv/dev  ## Measure the kernels and the servers, one line a case, kept 
 	$(BIN)/python bench/server.py
 
 docs: .venv/dev  ## Run every snippet of the docs, and build the Rust core's reference in target/doc
-	$(BIN)/pytest tests/demo
+	$(BIN)/pytest tests/test_readme.py tests/test_quickstart.py
 	cargo doc --package tiled-zarr-core --no-deps --quiet
 
 wheel: .venv/package  ## Build the wheel into build/wheels
