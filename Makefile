@@ -58,7 +58,7 @@ bench: .venv/dev  ## Measure the kernels and the servers, one line a case, kept 
 	$(BIN)/python bench/server.py
 
 docs: .venv/dev  ## Run every snippet of the docs, and build the Rust core's reference in target/doc
-	$(BIN)/pytest tests/demo
+	$(BIN)/pytest tests/test_readme.py tests/test_quickstart.py
 	cargo doc --package tiled-zarr-core --no-deps --quiet
 
 wheel: .venv/package $(VIEWER)  ## Build the wheel into build/wheels
@@ -86,7 +86,7 @@ RUST := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml
 	@touch $@
 
 .venv/dev: .venv/package
-	$(BIN)/pip install --quiet --disable-pip-version-check --group dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --group test
 	@touch $@
 
 node_modules/.package-lock.json: package.json package-lock.json

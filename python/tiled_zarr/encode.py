@@ -27,8 +27,7 @@ def encode(chunk: Chunk) -> bytes:
     block = _read(node, chunk)
     if dtypes.is_string(node.dtype):
         return _native.encode_strings(_padded_strings(block, chunk.grid.chunk_shape), codec)
-    items = np.atleast_1d(block).view(f"V{block.itemsize}")  # PyO3 takes no buffer without axes
-    return _native.encode(items, chunk.grid.chunk_shape or (1,), codec, dtypes.layout(block.dtype))
+    return _native.encode(block.view(f"V{block.itemsize}"), chunk.grid.chunk_shape, codec, dtypes.layout(block.dtype))
 
 
 def _read(node: Array, chunk: Chunk) -> Block:

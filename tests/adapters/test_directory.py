@@ -257,3 +257,18 @@ def test_what_is_no_folder_raises(tmp_path, path):
     save(tmp_path / "file.npy")
     with pytest.raises(OSError, match=path):
         open_directory(tmp_path / path)
+
+
+def test_a_folder_that_goes_while_it_is_indexed(tmp_path):
+    save(tmp_path / "a.npy")
+    save(tmp_path / "sub" / "b.npy")
+    seen = []
+    open_directory(tmp_path, on_file=lambda path: (seen.append(path.name), shutil.rmtree(tmp_path / "sub")))
+    assert seen == ["a.npy"]
+
+
+def test_a_store_without_its_adapter_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(directory, "file_adapter", lambda _: None)
+    zarr.create_array(tmp_path / "a", data=FEW)
+    with pytest.raises(Unavailable, match="no adapter"):
+        open_directory(tmp_path).children["a"]

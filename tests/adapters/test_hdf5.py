@@ -334,3 +334,47 @@ def test_a_file_of_other_format(tmp_path):
     (tmp_path / "a.h5").write_text("no hierarchy")
     with pytest.raises(OSError, match="signature"):
         open_hdf5(tmp_path / "a.h5")
+
+
+def test_types_that_numpy_lacks_are_left_out(tmp_path):
+    def fill(file):
+        h5py.h5d.create(file.id, b"x", h5py.h5t.UNIX_D32LE, h5py.h5s.create_simple((2,)))
+        h5py.h5a.create(file.id, b"when", h5py.h5t.UNIX_D32LE, h5py.h5s.create(h5py.h5s.SCALAR))
+        file.attrs["pair"] = np.array((1, file.ref), [("n", "i4"), ("to", h5py.ref_dtype)])
+        file.attrs["unit"] = "m"
+
+    node, _ = made(fill, None)(tmp_path)
+    assert node.attributes == {"unit": "m"}
+    with pytest.raises(Unavailable, match="numpy has no equivalent"):
+        node.children["x"]
+
+
+def test_a_dimension_scale_that_was_deleted(tmp_path):
+    def fill(file):
+        file["x"], file["lat"] = WIDE, np.arange(300.0)
+        file["lat"].make_scale("lat")
+        file["x"].dims[0].attach_scale(file["lat"])
+        del file["lat"]
+
+    assert made(fill, None)(tmp_path)[0].children["x"].dimension_names == (None, None)
+
+
+def test_a_virtual_dataset_over_another(tmp_path):
+    virtual(tmp_path)
+    layout = h5py.VirtualLayout((3, 300, 400), "i4")
+    layout[...] = h5py.VirtualSource("a.h5", "v", (3, 300, 400))
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file.create_virtual_dataset("x", layout)
+    with pytest.raises(Unavailable, match="over another one"):
+        open_x(tmp_path / "b.h5")
+
+
+def test_a_filter_that_is_not_installed_is_named(tmp_path):
+    def fill(file):
+        created = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        created.set_chunk((2,))
+        created.set_filter(300, h5py.h5z.FLAG_OPTIONAL)
+        h5py.h5d.create(file.id, b"x", h5py.h5t.STD_I32LE, h5py.h5s.create_simple((4,)), created)
+
+    with pytest.raises(Unavailable, match="filter 300"):
+        made(fill, None)(tmp_path)[0].children["x"]

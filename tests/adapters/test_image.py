@@ -131,3 +131,13 @@ def test_other_modes_are_unavailable(tmp_path):
     Image.fromarray(RGB).convert("LAB").save(tmp_path / "a.tif")
     with pytest.raises(Unavailable, match="'LAB'"):
         open_image(tmp_path / "a.tif")
+
+
+def test_a_damaged_chunk_header_raises(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (400, 400), dtype="u1")
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    content = (tmp_path / "a.png").read_bytes()
+    second = content.index(b"IDAT", content.index(b"IDAT") + 4)
+    (tmp_path / "a.png").write_bytes(content[:second] + b"\0\1\2\3" + content[second + 4 :])
+    with pytest.raises(OSError, match=r"a\.png"):
+        whole(open_image(tmp_path / "a.png"))

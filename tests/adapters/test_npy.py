@@ -123,3 +123,9 @@ def test_a_compressed_array_is_decompressed_once(tmp_path, monkeypatch):
     with reading() as nbytes:
         node.read((slice(5, 9), slice(0, 400)))
         assert nbytes() == 0
+
+
+def test_a_header_that_is_too_large_raises(tmp_path):
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\3\0" + (2**31).to_bytes(4, "little"))
+    with pytest.raises(ValueError, match="a header of 2147483648 bytes"):
+        open_npy(tmp_path / "a.npy")

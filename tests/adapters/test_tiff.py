@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,8 +6,8 @@ import pytest
 import skimage
 import tifffile
 
-from adapters.files import FileContract, check_rewritten, check_truncated, reading, whole
-from tiled_zarr.adapters import _tiffsegments
+from adapters.files import FileContract, check_any_box, check_rewritten, check_truncated, reading, whole
+from tiled_zarr.adapters import _tiffpages, _tiffsegments
 from tiled_zarr.adapters.tiff import open_tiff
 from tiled_zarr.nodes import Unavailable
 
@@ -91,6 +92,7 @@ CASES = {
     "packed_bits": written(BITS, compression="packbits"),
     "complex": written(GREY.astype("c8")),
     "one_pixel": written(np.array([[7]], "u1")),
+    "axis_of_one": written(STACK[..., np.newaxis], compression="zlib"),
     "pages_apart": apart(STACK),
     "strips_apart": apart(STACK, rowsperstrip=9, compression="zlib"),
     "series": several,
@@ -240,3 +242,59 @@ def test_an_unknown_compression_raises(tmp_path):
         file.pages[0].tags[259].overwrite(64999)
     with pytest.raises((OSError, ValueError, Unavailable)):
         whole(open_tiff(tmp_path / "a.tif"))
+
+
+def with_unknown_format(path: Path, page: int) -> None:
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages[page].tags["SampleFormat"].overwrite(6)
+
+
+def test_a_series_of_unknown_format_leaves_the_others(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(GREY, metadata=None)
+        file.write(RGB[..., 0].astype("i1"), metadata=None)
+    with_unknown_format(tmp_path / "a.tif", 1)
+    group = open_tiff(tmp_path / "a.tif")
+    assert list(group.children) == ["0"]
+    assert group.unavailable() == {"1": "an image of a sample format that tifffile does not know"}
+
+
+def test_a_page_that_is_missing_raises(tmp_path):
+    tifffile.imwrite(tmp_path / "a.ome.tif", STACK, photometric="minisblack", metadata={"axes": "CYX"}, **TILED)
+    content = (tmp_path / "a.ome.tif").read_bytes()
+    (tmp_path / "a.ome.tif").write_bytes(content.replace(b'SizeC="4"', b'SizeC="5"'))
+    node = open_tiff(tmp_path / "a.ome.tif")
+    assert node.shape == (5, 50, 60)
+    assert (node.read((slice(0, 4), slice(0, 50), slice(0, 60))) == STACK).all()
+    with pytest.raises(OSError, match="page 4 of the series is missing"):
+        whole(node)
+
+
+def test_a_series_that_only_tifffile_can_put_together(tmp_path, monkeypatch):
+    monkeypatch.setattr(_tiffpages.Pages, "are_plain", False)
+    tifffile.imwrite(tmp_path / "a.ome.tif", STACK, photometric="minisblack", metadata={"axes": "CYX"}, **TILED)
+    node = open_tiff(tmp_path / "a.ome.tif")
+    assert node.chunks is None
+    check_any_box("", node, STACK)
+    content = (tmp_path / "a.ome.tif").read_bytes()
+    (tmp_path / "a.ome.tif").write_bytes(content.replace(b'SizeC="4"', b'SizeC="5"'))
+    with pytest.raises(OSError, match="pages of the series are missing"):
+        whole(open_tiff(tmp_path / "a.ome.tif"))
+
+
+def test_a_tile_of_another_size_raises(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", GREY, **TILED)
+    node = open_tiff(tmp_path / "a.tif")
+    segments = node.read.__self__.segments
+    small = replace(segments, decode=lambda *_: (np.zeros((1, 8, 8, 1), "u2"), None, None))
+    monkeyed = node.read.__self__
+    monkeyed.segments = small
+    with pytest.raises(OSError, match="decodes to another shape"):
+        whole(node)
+
+
+def test_a_whole_tile_is_handed_on_without_a_copy(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", GREY, **TILED)
+    block = open_tiff(tmp_path / "a.tif").read((slice(32, 64), slice(48, 96)))
+    assert not block.flags.owndata
+    assert (block == GREY[32:64, 48:96]).all()

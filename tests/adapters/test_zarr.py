@@ -8,7 +8,7 @@ import zarr
 
 from adapters.contract import ARRAYS
 from adapters.files import FEW, MANY, FileContract, reading, whole
-from tiled_zarr.adapters.zarr import open_zarr
+from tiled_zarr.adapters.zarr import _chunks, open_zarr
 from tiled_zarr.nodes import Unavailable
 
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
@@ -177,3 +177,15 @@ def test_threads_share_an_array(tmp_path):
     node = open_zarr(tmp_path / "a.zarr")
     with ThreadPoolExecutor(16) as pool:
         assert all((block == WIDE).all() for block in pool.map(lambda _: whole(node), range(20)))
+
+
+class Irregular:
+    """An array as newer zarr-python gives it for a grid that is not regular."""
+
+    @property
+    def chunks(self):
+        raise NotImplementedError
+
+
+def test_an_irregular_grid_has_no_chunk_shape():
+    assert _chunks(Irregular()) is None

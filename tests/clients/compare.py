@@ -145,7 +145,9 @@ def same_bits(one: Block, other: Block) -> bool:
 def same_attributes(node: Node, got: Mapping[str, Any]) -> None:
     """Raises Difference unless the node's own attributes came through."""
     ours = {OURS, "_ARRAY_DIMENSIONS"}
-    expected = {key: value for key, value in dict(to_json(node.attributes)).items() if key not in ours}  # type: ignore[call-overload]
+    own = to_json(node.attributes)
+    assert isinstance(own, dict)
+    expected = {key: value for key, value in own.items() if key not in ours}
     seen = {key: value for key, value in dict(got).items() if key not in ours}
     if seen != expected:
         raise Difference(f"attributes: expected {expected}, got {seen}")
@@ -192,7 +194,7 @@ def main(readers: Callable[[str, str | None], Mapping[str, Callable[[str, Node, 
     url, spelling, folder, *keys = sys.argv[1:]
     tree = load(spelling)
     truth = Truth(tree, Path(folder))
-    print(json.dumps({name: visit(tree, truth, check) for name, check in readers(url, *(keys or [None])).items()}))
+    print(json.dumps({name: visit(tree, truth, check) for name, check in readers(url, keys[0] if keys else None).items()}))
 
 
 def _box(chunks: list[range], chunk_shape: tuple[int, ...], shape: tuple[int, ...]) -> Box:

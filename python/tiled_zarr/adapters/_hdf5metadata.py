@@ -28,13 +28,14 @@ def _attributes(item: Any) -> Iterator[tuple[str, Any]]:
     h5py = require("h5py", "hdf5")
     hidden = OF_AXES | OF_SCALES if isinstance(item, h5py.Dataset) and item.is_scale else OF_AXES
     for name in item.attrs:
-        if name in hidden or _has_references(item.attrs.get_id(name).dtype):
+        if name in hidden:
             continue
         try:
-            value = item.attrs[name]
+            value = None if _has_references(item.attrs.get_id(name).dtype) else item.attrs[name]
         except (OSError, TypeError, ValueError):  # a type that h5py does not know
             continue
-        yield name, None if isinstance(value, h5py.Empty) else value
+        if value is not None:
+            yield name, None if isinstance(value, h5py.Empty) else value
 
 
 def _has_references(dtype: np.dtype[Any]) -> bool:

@@ -26,6 +26,15 @@ class Item:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
+def item_of(dataset: Any) -> Item:
+    """The items of a dataset. Raises Unavailable for types that numpy or Zarr have no equivalent of."""
+    try:
+        dtype = dataset.dtype
+    except TypeError as error:
+        raise Unavailable(f"a type that numpy has no equivalent of: {error}") from error
+    return item(dtype)
+
+
 def item(dtype: np.dtype[Any]) -> Item:
     """The items of a dataset of h5py's `dtype`. Raises Unavailable for references and for items of various lengths but text."""
     h5py = require("h5py", "hdf5")

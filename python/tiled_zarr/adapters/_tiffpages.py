@@ -54,11 +54,15 @@ class Pages:
     def read(self, region: Region) -> Block:
         """A region of the series."""
         outer, inner = region[: len(self.leading)], region[len(self.leading) :]
-        block = np.empty([part.stop - part.start for part in region], self.dtype)
-        if block.size == 0:
-            return block
+        sizes = [part.stop - part.start for part in region]
+        if 0 in sizes:
+            return np.empty(sizes, self.dtype)
+        places = list(product(*(range(part.start, part.stop) for part in outer)))
         with self.snapshot.opened() as file:
-            for place in product(*(range(part.start, part.stop) for part in outer)):
+            if len(places) == 1:
+                return self._read_page(file, places[0], inner).astype(self.dtype, copy=False).reshape(sizes)
+            block = np.empty(sizes, self.dtype)
+            for place in places:
                 at = tuple(i - part.start for i, part in zip(place, outer, strict=True))
                 block[at] = self._read_page(file, place, inner)
         return block

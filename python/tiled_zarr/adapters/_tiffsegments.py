@@ -60,15 +60,22 @@ class Segments:
             yield int(np.ravel_multi_index(place, counts)), tuple(slice(i * part, min((i + 1) * part, size)) for i, part, size in corners)
 
     def read(self, file: FileIO, page: Any, box: Region) -> Block:
-        """A box of a page."""
+        """A box of a page: of one segment a view of what was decoded, of several a new block."""
+        touched = list(self.touching(box))
+        if len(touched) == 1:
+            return self._part(file, page, *touched[0], box)
         block = np.empty([part.stop - part.start for part in box], self.dtype)
-        for index, extent in self.touching(box):
-            common = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(box, extent, strict=True)]
-            target = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(common, box, strict=True))
-            source = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(common, extent, strict=True))
-            is_whole = tuple(common) == extent
-            block[target] = self._segment(file, page, index, extent, is_whole=is_whole)[source]
+        for index, extent in touched:
+            target = tuple(slice(max(a.start, b.start) - b.start, min(a.stop, b.stop) - b.start) for a, b in zip(extent, box, strict=True))
+            block[target] = self._part(file, page, index, extent, box)
         return block
+
+    def _part(self, file: FileIO, page: Any, index: int, extent: Region, box: Region) -> Block:
+        """What a box holds of a segment."""
+        common = [slice(max(a.start, b.start) - a.start, min(a.stop, b.stop) - a.start) for a, b in zip(extent, box, strict=True)]
+        is_whole = all(part.stop - part.start == whole.stop - whole.start for part, whole in zip(common, extent, strict=True))
+        segment = self._segment(file, page, index, extent, is_whole=is_whole)
+        return segment[tuple(common)].astype(self.dtype, copy=False)
 
     def _segment(self, file: FileIO, page: Any, index: int, extent: Region, *, is_whole: bool) -> Block:
         """A decoded segment; one of which only a part is wanted is kept for who asks for the rest."""

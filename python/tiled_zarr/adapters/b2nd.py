@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..nodes import Array, Changed, Region, Unavailable
+from ..nodes import Array, Region, Unavailable
 from ._snapshots import Snapshot
 from ._stores import FRAME
 
@@ -26,11 +26,10 @@ def open_b2nd(path: Path) -> Array:
     with snapshot.unchanged():
         source = _open(path)
         attributes = {name: _metadata(source.vlmeta.get_vlmeta(name)) for name in source.vlmeta}
-    shape, dtype = tuple(source.shape), np.dtype(source.dtype)
     return Array(
-        shape=shape,
-        dtype=dtype,
-        read=partial(_read, path, snapshot, shape, dtype),
+        shape=tuple(source.shape),
+        dtype=np.dtype(source.dtype),
+        read=partial(_read, path, snapshot),
         chunks=tuple(source.chunks) if 0 not in source.chunks else None,
         attributes=attributes,
         revision=snapshot.revision,
@@ -56,10 +55,7 @@ def _metadata(packed: bytes) -> Any:
     return msgpack.unpackb(packed, strict_map_key=False, ext_hook=lambda code, _: f"a value of the extension type {code}")
 
 
-def _read(path: Path, snapshot: Snapshot, shape: tuple[int, ...], dtype: np.dtype[Any], region: Region) -> np.ndarray[Any, Any]:
+def _read(path: Path, snapshot: Snapshot, region: Region) -> np.ndarray[Any, Any]:
     """A region; the array is opened for each, since one object is not for several threads."""
     with snapshot.unchanged():
-        source = _open(path)
-        if (tuple(source.shape), source.dtype) != (shape, dtype):
-            raise Changed(f"{path.name!r} has shape {tuple(source.shape)} now, {shape} is expected; ask again")
-        return np.asarray(source[region])
+        return np.asarray(_open(path)[region])

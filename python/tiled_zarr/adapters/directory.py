@@ -98,7 +98,7 @@ def _walk(folder: Folder) -> Iterator[Path]:
             continue
         try:
             node = folder[name]
-        except OSError:
+        except (OSError, KeyError):  # it cannot be read, or is gone by now
             continue
         if isinstance(node, Group) and isinstance(node.children, Folder):
             yield from _walk(node.children)

@@ -91,7 +91,7 @@ def _array(place: Place, dataset: Any) -> Array:
     if is_bare_dimension(dataset):
         raise Unavailable("a NetCDF dimension without a variable, which holds no data")
     _check_storage(dataset)
-    item = types.item(dataset.dtype)
+    item = types.item_of(dataset)
     sources = virtual.sources(place.folder, dataset) if dataset.is_virtual else ()
     read = partial(virtual.read, sources) if sources else partial(types.read, FILES)
     return Array(

@@ -42,3 +42,40 @@ fn transpose(matrix: u64) -> u64 {
     let x = swap(x, 14, 0x0000_CCCC_0000_CCCC);
     swap(x, 28, 0x0000_0000_F0F0_F0F0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Bit by bit: bit `k` of item `i` goes to place `k * n + i`.
+    fn naive(typesize: usize, source: &[u8]) -> Vec<u8> {
+        let n = source.len() / typesize;
+        let mut target = vec![0; source.len()];
+        for k in 0..8 * typesize {
+            for i in 0..n {
+                let bit = source[i * typesize + k / 8] >> (k % 8) & 1;
+                target[(k * n + i) / 8] |= bit << (i % 8);
+            }
+        }
+        target
+    }
+
+    proptest! {
+        #[test]
+        fn equals_a_loop_over_bits(typesize in 1_usize..20, groups in 0_usize..20, seed in prop::collection::vec(any::<u8>(), 1..40)) {
+            let bytes: Vec<u8> = seed.iter().copied().cycle().take(GROUP * groups * typesize).collect();
+            let (mut shuffled, mut planes) = (vec![0xAA; bytes.len()], vec![0xAA; bytes.len()]);
+            bitshuffle(typesize, &bytes, &mut shuffled, &mut planes);
+            prop_assert_eq!(shuffled, naive(typesize, &bytes));
+        }
+    }
+
+    #[test]
+    fn a_broken_group_stays_as_it_is() {
+        let (mut shuffled, mut planes) = ([0; 18], [0; 18]);
+        let bytes: [u8; 18] = std::array::from_fn(|i| u8::try_from(i).unwrap());
+        bitshuffle(2, &bytes, &mut shuffled, &mut planes);
+        assert_eq!(shuffled, bytes);
+    }
+}
