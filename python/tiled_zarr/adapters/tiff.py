@@ -71,7 +71,14 @@ def _array(snapshot: Snapshot, number: int, series: Any, attributes: dict[str, A
         dimension_names=_dimension_names(series.axes),
         attributes=attributes,
         revision=snapshot.revision,
+        levels=tuple(_level(snapshot, level) for level in series.levels[1:] if Pages(snapshot, level).are_plain),
     )
+
+
+def _level(snapshot: Snapshot, series: Any) -> Array:
+    """A smaller copy of a series, stored beside it."""
+    pages = Pages(snapshot, series)
+    return Array(shape=series.shape, dtype=pages.dtype, read=pages.read, chunks=pages.chunks, revision=snapshot.revision)
 
 
 def _read_whole(snapshot: Snapshot, number: int, region: Region) -> np.ndarray[Any, Any]:

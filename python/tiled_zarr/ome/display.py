@@ -26,13 +26,14 @@ FLOAT = np.dtype("f4")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Display:
-    """An image as viewers want it: `array`, whose axes have the letters `axes`, in their order.
+    """An image as viewers want it: `array`, whose axes have the letters `axes`, in their order; those of the source have `letters`.
 
     `weight` is how many bytes of the source have to be read for one pixel; `is_colour` says that the channels are red, green and blue.
     """
 
     array: Array
     axes: str
+    letters: str
     hint: Hint
     weight: int
     is_colour: bool
@@ -54,19 +55,20 @@ class Display:
         return self.array.shape[-2], self.array.shape[-1]
 
 
-def display(node: Array | Sparse) -> Display | None:
-    """The display view of an array, or None where it is no image."""
+def display(node: Array | Sparse, letters: str | None = None) -> Display | None:
+    """The display view of an array, or None where it is no image; `letters`, one for each of its axes, are found out if not given."""
     hint = hints.hint(node.attributes)
-    found = axes.given(hint.axes, len(node.shape)) or axes.letters(node.shape, node.dimension_names)
+    found = letters or axes.given(hint.axes, len(node.shape)) or axes.letters(node.shape, node.dimension_names)
     converted = _conversion(node.dtype, hint)
     if found is None or converted is None:
         return None
     dtype, convert = converted
     is_complex = node.dtype.kind == "c"
-    shown, letters = complexes.channels(node, found) if is_complex else (node, found)
+    shown, all_letters = complexes.channels(node, found) if is_complex else (node, found)
     return Display(
-        array=_array(_Source(shown, letters, convert), dtype),
-        axes=axes.sorted_letters(letters),
+        array=_array(_Source(shown, all_letters, convert), dtype),
+        axes=axes.sorted_letters(all_letters),
+        letters=found,
         hint=hint,
         weight=_weight(node, found),
         is_colour=found.endswith("c") and node.shape[-1] in axes.COLOURS,

@@ -2,7 +2,7 @@
 
 Under `tiled_zarr`: `axes` ("tczyx" letters, one an axis), `scale` and `units` by letter, `channels` (objects with `label`, `color` and
 `window`), `is_label`, `range` (the least and the largest value), `labels` (names of siblings that label this image). OME-NGFF's own
-`multiscales` and `omero`, and CF's `valid_range`, are understood too.
+`omero`, CF's `valid_range`, and the `physical_size` and `channel_names` of TIFF files are understood too.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..attributes import OURS
+from .axes import ORDER
 
 COLOUR_DIGITS = 6
+UNITS = {"µm": "micrometer", "nm": "nanometer", "mm": "millimeter"}
+"""Units as OME-NGFF writes them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +35,15 @@ class Hint:
 def hint(attributes: Mapping[str, Any]) -> Hint:
     """The hint in a node's attributes; what is not spelled as it should be is passed over."""
     ours = _mapping(attributes.get(OURS))
-    channels = _mappings(ours.get("channels"))
+    sizes = _mapping(attributes.get("physical_size"))
+    scale = _mapping(ours.get("scale")) or sizes
+    units = _mapping(ours.get("units")) or {axis: UNITS.get(_text(sizes.get("unit"))) for axis in sizes}
+    named = tuple({"label": name} for name in _sequence(attributes.get("channel_names")))
     return Hint(
         axes=_text(ours.get("axes")),
-        scale={letter: float(size) for letter, size in _mapping(ours.get("scale")).items() if is_number(size) and size > 0},
-        units={letter: unit for letter, unit in _mapping(ours.get("units")).items() if isinstance(unit, str)},
-        channels=channels or _mappings(_mapping(attributes.get("omero")).get("channels")),
+        scale={axis: float(size) for axis, size in scale.items() if axis in ORDER and is_number(size) and size > 0},
+        units={axis: unit for axis, unit in units.items() if axis in ORDER and isinstance(unit, str)},
+        channels=_mappings(ours.get("channels")) or _mappings(_mapping(attributes.get("omero")).get("channels")) or named,
         labels=tuple(name for name in _sequence(ours.get("labels")) if isinstance(name, str)),
         range=_range(ours.get("range")) or _range(attributes.get("valid_range")),
         is_label=ours.get("is_label") is True or "image-label" in attributes,

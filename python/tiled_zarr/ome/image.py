@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from threading import Lock
 from typing import Any
 
 from ..nodes import Array, Options, Sparse
 from . import documents
-from .display import display
+from .display import Display, display
 from .documents import Version
 from .levels import Pyramid, Stores
+from .pyramid import is_half
 from .windows import default_place, windows
 
 
@@ -30,8 +32,7 @@ class Image:
         shown = display(node)
         if shown is None:
             return None
-        stored = tuple(level.array for level in map(display, getattr(node, "levels", ())) if level is not None)
-        return cls(node, Pyramid(path, shown, stored, stores, node.options.tile_budget or budget or stores.budget))
+        return cls(node, Pyramid(path, shown, _stored(node, shown), stores, node.options.tile_budget or budget or stores.budget))
 
     def is_like(self, other: Image) -> bool:
         """Whether another image differs in nothing but that its node was opened again."""
@@ -80,3 +81,15 @@ class Image:
             options=Options(codec=self.node.options.codec),
             verbatim=True,
         )
+
+
+def _stored(node: Array | Sparse, shown: Display) -> tuple[Array, ...]:
+    """The levels that the source has, with the image's axes and types, as far as each is half as large as the one before."""
+    found: list[Array] = []
+    for level in getattr(node, "levels", ()):
+        above = found[-1] if found else shown.array
+        like = display(replace(level, attributes=node.attributes), shown.letters)
+        if like is None or like.array.dtype != above.dtype or not is_half(like.array.shape, above.shape):
+            break
+        found.append(like.array)
+    return tuple(found)

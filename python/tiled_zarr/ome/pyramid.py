@@ -31,6 +31,16 @@ def halved(shape: Shape) -> Shape:
     return (*shape[:-2], -(-shape[-2] // 2), -(-shape[-1] // 2))
 
 
+def is_half(shape: Shape, above: Shape) -> bool:
+    """Whether a level may follow another; some writers round sizes down.
+
+    >>> is_half((3, 50, 38), (3, 100, 75)), is_half((3, 50, 37), (3, 100, 75)), is_half((1, 50, 38), (3, 100, 75))
+    (True, True, False)
+    """
+    down = (*above[:-2], *(max(1, size // 2) for size in above[-2:]))
+    return shape in {halved(above), down}
+
+
 def shapes(shape: Shape, tile: int) -> tuple[Shape, ...]:
     """The shapes of all levels: the last is the first that fits into one tile.
 

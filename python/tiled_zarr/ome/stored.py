@@ -7,31 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from ..attributes import OURS
 from ..nodes import Array, Group, Node
-from .pyramid import halved
 
 
 def pyramid(group: Group) -> Array | None:
-    """The image that a multiscale group holds, with its smaller levels; None where the group is none that could be shown so.
-
-    Levels count as far as each is half as long on the last two axes as the one before, and the others agree.
-    """
+    """The image that a multiscale group holds, with its smaller levels; None where the group is none that could be shown so."""
     described = _described(group.attributes)
     if described is None:
         return None
-    arrays = [_below(group, dataset.get("path")) for dataset in _list(described.get("datasets")) if isinstance(dataset, Mapping)]
-    if not arrays or not isinstance(arrays[0], Array):
-        return None
-    levels: list[Array] = []
-    for array in arrays[1:]:
-        above = levels[-1] if levels else arrays[0]
-        if not isinstance(array, Array) or array.dtype != above.dtype or not _is_half(array.shape, above.shape):
-            break
-        levels.append(array)
-    return _hinted(arrays[0], tuple(levels), described, group.attributes)
+    nodes = [_below(group, dataset.get("path")) for dataset in _list(described.get("datasets")) if isinstance(dataset, Mapping)]
+    levels = tuple(node for node in takewhile(lambda node: isinstance(node, Array), nodes) if isinstance(node, Array))
+    return _hinted(levels[0], levels[1:], described, group.attributes) if levels else None
 
 
 def _described(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -47,12 +37,6 @@ def _below(group: Group, path: object) -> Node | None:
     for name in path.split("/") if isinstance(path, str) else ():
         node = node.children.get(name) if isinstance(node, Group) else None
     return node
-
-
-def _is_half(shape: tuple[int, ...], above: tuple[int, ...]) -> bool:
-    """Whether a level follows another; some writers round sizes down."""
-    down = (*above[:-2], *(max(1, size // 2) for size in above[-2:]))
-    return shape == halved(above) or shape == down
 
 
 def _hinted(array: Array, levels: tuple[Array, ...], described: Mapping[str, Any], attributes: Mapping[str, Any]) -> Array:
