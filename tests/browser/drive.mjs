@@ -36,7 +36,13 @@ async function logged(page) {
     });
     const known = (then) => (event) => log.requests.has(event.requestId) && note(event.requestId, then(event));
     network.on("Network.requestServedFromCache", known(() => ({ isCached: true })));
-    network.on("Network.responseReceived", known(({ response }) => ({ status: response.status, ...(response.fromDiskCache && { isCached: true }) })));
+    // The browser never says of a body that nobody reads that it has come; those of failures are not read.
+    const answered = ({ response: { status, fromDiskCache } }) => ({
+        status,
+        ...(fromDiskCache && { isCached: true }),
+        ...(status >= 400 && { isOpen: false }),
+    });
+    network.on("Network.responseReceived", known(answered));
     network.on("Network.loadingFinished", known(({ encodedDataLength }) => ({ isOpen: false, bytes: encodedDataLength })));
     network.on("Network.loadingFailed", known(({ errorText, canceled }) => ({ isOpen: false, failure: canceled ? "aborted" : errorText })));
     return log;
@@ -66,7 +72,10 @@ try {
         await page.goto(wanted.url);
         await settled(page, log);
         result.loads.push([...log.requests.values()]);
-        if (wanted.isExact) await page.waitForFunction(() => document.getElementById("notice").hidden, null, { timeout: LONGEST_MS });
+        if (wanted.isExact) {
+            await page.waitForFunction(() => document.getElementById("notice").hidden, null, { timeout: LONGEST_MS });
+            await settled(page, log);
+        }
         if (load === wanted.loads) {
             for (const key of wanted.keys) await page.keyboard.press(key);
             await settled(page, log);

@@ -82,6 +82,7 @@ def files() -> Pages:
         "/": ("text/html", (HERE / "host.html").read_bytes()),
         "/index.js": ("text/javascript", VIZARR.read_bytes()),
         "/no-jpx.js": ("text/javascript", NO_JPX),
+        "/favicon.ico": ("image/png", b""),
         "/viewer.js": ("text/javascript", (assets.FOLDER / "viewer.js").read_bytes()),
         "/viewer.css": ("text/css", (assets.FOLDER / "viewer.css").read_bytes()),
     }
