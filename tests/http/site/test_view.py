@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from asgi import ask
+from tiled_zarr import Array, Group
+from tiled_zarr.http.site import view
+
+
+def held(values: np.ndarray[Any, Any], **hints: Any) -> Array:
+    return Array(
+        shape=values.shape,
+        dtype=values.dtype,
+        read=lambda region: values[region],
+        attributes={"tiled_zarr": hints},
+        revision=lambda: "r1",
+        blocking=False,
+    )
+
+
+@pytest.fixture
+def images(make: Callable[..., Any]) -> Any:
+    """Red above blue, in three bands; a label image; one that is thin; one that holds no number; what is no image."""
+    colours = np.zeros((3, 40, 30), np.uint8)
+    colours[0, :20], colours[2, 20:] = 255, 255
+    window = {"start": 0, "end": 255}
+    bands = [{"label": name, "color": name, "window": window} for name in ("FF0000", "00FF00", "0000FF")]
+    return make(
+        Group(
+            children={
+                "colours": held(colours, axes="cyx", channels=bands),
+                "labels": held(np.repeat(np.arange(4, dtype=np.int32), 256).reshape(32, 32), is_label=True),
+                "thin": held(np.ones((2, 2000), np.float32)),
+                "nothing": held(np.full((50, 50), np.nan)),
+                "line": held(np.arange(5)),
+            }
+        )
+    )
+
+
+def thumbnail(app: Any, name: str) -> np.ndarray[Any, Any]:
+    answer = ask(app, f"/thumbnail/{name}.png")
+    assert (answer.status, answer.headers["content-type"]) == (200, "image/png")
+    with Image.open(io.BytesIO(answer.body)) as image:
+        return np.asarray(image)
+
+
+def test_thumbnails_show_what_the_viewer_does(images: Any) -> None:
+    colours = thumbnail(images, "colours")
+    assert colours.shape == (40, 30, 3)
+    assert (colours[5, 5].tolist(), colours[-5, 5].tolist()) == ([255, 0, 0], [0, 0, 255])
+    labels = thumbnail(images, "labels").reshape(-1, 3)
+    assert labels[0].tolist() == [0, 0, 0]
+    assert len(np.unique(labels, axis=0)) == 4
+    assert max(thumbnail(images, "thin").shape) <= 192
+    assert thumbnail(images, "nothing").max() == 0
+
+
+def test_thumbnails_are_kept_by_clients(images: Any) -> None:
+    answer = ask(images, "/thumbnail/colours.png")
+    assert "max-age" in answer.headers["cache-control"]
+    assert ask(images, "/thumbnail/colours.png", headers={"if-none-match": answer.headers["etag"]}).status == 304
+
+
+@pytest.mark.parametrize("name", ["line", "none", "", "colours/0"])
+def test_only_images_have_thumbnails(images: Any, name: str) -> None:
+    assert ask(images, f"/thumbnail/{name}.png").status == 404
+
+
+def test_images_open_in_the_viewer(images: Any) -> None:
+    answer = ask(images, "/view/colours?api_key=")
+    page = ask(images, "/view/colours").body.decode()
+    assert answer.status == 401
+    assert 'data-sources="../ome-zarr/0.5/colours ../ome-zarr/0.4/colours"' in page
+    assert "unsafe" not in ask(images, "/view/colours").headers["content-security-policy"]
+    assert "data-sources" not in ask(images, "/view/line").body.decode()
+
+
+def test_a_viewer_that_is_not_built_says_so(images: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(view.View, "viewer", lambda *_: view.NOT_BUILT)
+    answer = ask(images, "/view/colours")
+    assert (answer.status, b"make viewer" in answer.body) == (501, True)
