@@ -148,6 +148,29 @@ def densifies() -> Iterator[Case]:
         )
 
 
+def halves() -> Iterator[Case]:
+    """A tile with half the rows and columns, against strided numpy."""
+    for dtype in DTYPES[1:-1]:
+        tile = scene(dtype)[TILE]
+        items = opaque(tile)
+        is_float = tile.dtype.kind == "f"
+        yield Case(
+            f"halve {dtype} mean",
+            lambda v=items, dtype=dtype: _native.halve(v, dtype),
+            (lambda v=tile: float_mean(v)) if is_float else (lambda v=tile: integer_mean(v)),
+        )
+
+
+def integer_mean(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    wide = a.astype(np.int64 if a.itemsize > 2 else np.int32)
+    return ((wide[::2, ::2] + wide[::2, 1::2] + wide[1::2, ::2] + wide[1::2, 1::2] + 2) >> 2).astype(a.dtype)
+
+
+def float_mean(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    four = np.stack([a[::2, ::2], a[::2, 1::2], a[1::2, ::2], a[1::2, 1::2]])
+    return np.nanmean(four, axis=0, dtype=np.float64).astype(a.dtype)
+
+
 def two_threads() -> Iterator[Case]:
     """Two chunks on two threads that live on, as a server's do, against one chunk: the ratio is one over how much longer two take."""
     v = opaque(scene("<f8"))[TILE]
@@ -206,7 +229,7 @@ def machine() -> str:
 def main() -> None:
     numcodecs.blosc.use_threads = False
     results = []
-    for make in (gathers, encodes, densifies, two_threads):
+    for make in (gathers, encodes, densifies, halves, two_threads):
         for case in make():
             if all(word in case.name for word in sys.argv[1:]):
                 results.append(measure(case))

@@ -111,19 +111,10 @@ def _chosen(part: slice, size: int, rng: np.random.Generator) -> slice:
 
 
 def _binned(block: Block, bins: Shape, rule: Rule) -> Block:
-    """A block in so many rows and columns: means over those that are numbers, or the pixels in the middle."""
-    starts = [np.arange(count) * size // count for size, count in zip(block.shape, bins, strict=True)]
-    if rule == "mode":
-        middles = [(start + np.append(start[1:], size)) // 2 for start, size in zip(starts, block.shape, strict=True)]
-        return block[np.ix_(*middles)]
-    is_number = ~np.isnan(block)
-    sums, counts = (
-        np.add.reduceat(np.add.reduceat(values, starts[0], axis=0), starts[1], axis=1)
-        for values in (np.where(is_number, block, 0).astype("f8"), is_number.astype("f8"))
-    )
-    with np.errstate(invalid="ignore"):
-        means = sums / counts
-    return (np.floor(means + 0.5) if block.dtype.kind in "iu" else means).astype(block.dtype)
+    """A block in so many rows and columns, at most its own: halved as often as that goes, then every so many pixels."""
+    while all(size >= 2 * count for size, count in zip(block.shape, bins, strict=True)):
+        block = halve(block, rule)
+    return block[np.ix_(*((2 * np.arange(count) + 1) * size // (2 * count) for size, count in zip(block.shape, bins, strict=True)))]
 
 
 def _stretched(block: Block, room: Shape) -> Block:

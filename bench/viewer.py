@@ -1,0 +1,280 @@
+"""What a viewer waits for: the first view of large images, and tiles while it pans and zooms, cold and warm.
+
+    python bench/viewer.py [--images big_image gigapixel memory hdf5] [--side 100000] [--server uvicorn]
+
+Asks as vizarr does: the group's attributes, every level's header, the whole of the smallest level, then the tiles in a window of
+1280 x 720, ten at a time; tiles of a view that is left are aborted. The views are the same in every run. `hdf5` is a file of 16-bit pixels,
+20 GB at the usual side, made in build/bench once; `memory` is an array in memory. One line a case, appended to bench/record/viewer.csv.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import csv
+import json
+import math
+import os
+import platform
+import random
+import shlex
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aiohttp
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "bench")]
+
+from live import Live, live  # noqa: E402 - the tests' way of starting a server
+
+RECORD = Path(__file__).parent / "record" / "viewer.csv"
+FILES = ROOT / "build" / "bench"
+WINDOW = (720, 1280)
+AT_ONCE = 10
+SECONDS_A_VIEW = 0.5
+"""How long a view of the trace is looked at before the next."""
+STEPS = 24
+SEED = 4
+EXACT_SECONDS = 600
+
+
+class View(NamedTuple):
+    """A window on a level: its centre as parts of the image."""
+
+    level: int
+    y: float
+    x: float
+
+
+@dataclass
+class Image:
+    """A multiscale image at an address."""
+
+    url: str
+    shapes: list[tuple[int, int]] = field(default_factory=list)
+    tile: int = 512
+    rank: int = 2
+
+    def tiles(self, view: View) -> list[str]:
+        """The addresses of the tiles in a view."""
+        spans = []
+        for size, centre, window in zip(self.shapes[view.level], (view.y, view.x), WINDOW, strict=True):
+            start = min(max(0, int(centre * size) - window // 2), max(0, size - window))
+            spans.append(range(start // self.tile, -(-min(start + window, size) // self.tile)))
+        leading = "0/" * (self.rank - 2)
+        return [f"{self.url}/{view.level}/{leading}{row}/{column}" for row in spans[0] for column in spans[1]]
+
+    def first_level(self) -> int:
+        """The level at which the whole image fits into the window, as vizarr rounds it."""
+        rows, columns = self.shapes[0]
+        zoom = round(math.log2(min(WINDOW[0] / rows, WINDOW[1] / columns)))
+        return min(max(0, -zoom), len(self.shapes) - 1)
+
+
+@dataclass
+class Answers:
+    """What came back."""
+
+    requests: int = 0
+    nbytes: int = 0
+    milliseconds: list[float] = field(default_factory=list)
+    aborted: int = 0
+
+
+async def get(session: aiohttp.ClientSession, url: str, answers: Answers) -> bytes:
+    start = time.perf_counter()
+    async with session.get(url) as reply:
+        body = await reply.read()
+        assert reply.status == 200, f"{url}: {reply.status}"
+    answers.requests += 1
+    answers.nbytes += len(body)
+    answers.milliseconds.append(1000 * (time.perf_counter() - start))
+    return body
+
+
+async def opened(session: aiohttp.ClientSession, url: str, answers: Answers) -> Image:
+    attributes = json.loads(await get(session, f"{url}/.zattrs", answers))
+    paths = [dataset["path"] for dataset in attributes["multiscales"][0]["datasets"]]
+    headers = [json.loads(body) for body in await asyncio.gather(*(get(session, f"{url}/{path}/.zarray", answers) for path in paths))]
+    return Image(url, [tuple(header["shape"][-2:]) for header in headers], headers[0]["chunks"][-1], len(headers[0]["shape"]))
+
+
+async def first_view(url: str) -> tuple[Image, Answers, float]:
+    """The requests until the whole image is seen."""
+    answers = Answers()
+    start = time.perf_counter()
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=AT_ONCE)) as session:
+        image = await opened(session, url, answers)
+        smallest = View(len(image.shapes) - 1, 0.5, 0.5)
+        wanted = dict.fromkeys([*image.tiles(smallest), *image.tiles(View(image.first_level(), 0.5, 0.5))])
+        await asyncio.gather(*(get(session, tile, answers) for tile in wanted))
+    return image, answers, time.perf_counter() - start
+
+
+def trace(image: Image) -> Iterator[View]:
+    """Zoom in somewhere, pan about, zoom out, and again; always the same."""
+    rng = random.Random(SEED)
+    view = View(image.first_level(), 0.5, 0.5)
+    for _ in range(STEPS):
+        if rng.random() < 0.5:
+            level = min(max(0, view.level + rng.choice([-1, -1, -1, 1])), image.first_level())
+            view = view._replace(level=level)
+        else:
+            rows, columns = image.shapes[view.level]
+            view = View(
+                view.level,
+                min(1.0, max(0.0, view.y + rng.choice([-1, 1]) * WINDOW[0] / 2 / rows)),
+                min(1.0, max(0.0, view.x + rng.choice([-1, 1]) * WINDOW[1] / 2 / columns)),
+            )
+        yield view
+
+
+async def walk(image: Image) -> Answers:
+    """The trace: what has not come when a view is left is aborted."""
+    answers = Answers()
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=AT_ONCE)) as session:
+        for view in trace(image):
+            tasks = [asyncio.ensure_future(timed(session, tile, answers)) for tile in image.tiles(view)]
+            _, late = await asyncio.wait(tasks, timeout=SECONDS_A_VIEW)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            answers.aborted += len(late)
+            for task in tasks:
+                if not task.cancelled():
+                    task.result()
+    return answers
+
+
+async def timed(session: aiohttp.ClientSession, url: str, answers: Answers) -> None:
+    await get(session, url, answers)
+
+
+async def exact_after(url: str) -> float | None:
+    """Seconds until no level is sampled any longer, or None where that takes too long."""
+    start = time.perf_counter()
+    async with aiohttp.ClientSession() as session:
+        while time.perf_counter() - start < EXACT_SECONDS:
+            attributes = json.loads(await get(session, f"{url}/.zattrs", Answers()))
+            if not attributes["multiscales"][0]["metadata"]["sampled"]:
+                return time.perf_counter() - start
+            await asyncio.sleep(0.5)
+    return None
+
+
+def peak(server: Live) -> float:
+    """The most memory that the server has had at once, in MB."""
+    lines = Path(f"/proc/{server.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
+def hdf5_file(side: int) -> Path:
+    """A picture of 16-bit pixels in chunks of 512 x 512, uncompressed: waves, noise, and no two chunks alike."""
+    import h5py
+    import numpy as np
+
+    path = FILES / f"picture-{side}.h5"
+    if path.exists():
+        return path
+    FILES.mkdir(parents=True, exist_ok=True)
+    writing = path.with_suffix(".writing")
+    noise = np.random.default_rng(1).integers(0, 500, (512, 512)).astype("u2")
+    y, x = np.mgrid[:512, :512]
+    with h5py.File(writing, "w") as file:
+        pixels = file.create_dataset("picture", (side, side), "u2", chunks=(512, 512))
+        for row in range(-(-side // 512)):
+            for column in range(-(-side // 512)):
+                waves = 2000 * (2 + np.sin(row / 9) + np.cos(column / 7))
+                chunk = noise + np.uint16(waves) + ((x * (row % 7) + y * (column % 5)) >> 3).astype("u2")
+                pixels.id.write_direct_chunk((row * 512, column * 512), chunk.astype("u2").tobytes())
+    writing.rename(path)
+    return path
+
+
+def memory_tree() -> Any:
+    """An array in memory, for the server: `viewer:memory_tree`."""
+    import numpy as np
+
+    from tiled_zarr.adapters import adapt
+
+    y, x = np.mgrid[:12_000, :12_000].astype("u2")
+    return adapt({"picture": (y * 5 + x * 3).astype("u2")})
+
+
+def served(name: str, side: int) -> tuple[dict[str, str], str]:
+    """The environment of a server that shows an image, and the image's path."""
+    match name:
+        case "hdf5":
+            path = hdf5_file(side)
+            return {"TILED_ZARR_DIRECTORY": str(path.parent)}, f"{path.stem}/picture"
+        case "memory":
+            return {"TILED_ZARR_TREE": "viewer:memory_tree"}, "picture"
+    return {}, f"nested/images/{name}"
+
+
+def measure(name: str, side: int, server_name: str) -> dict[str, float | None]:
+    """All figures of one image, in a server of its own."""
+    environment, path = served(name, side)
+    sources = os.pathsep.join([str(ROOT / "python"), str(ROOT / "bench")])
+    env = {**environment, "TILED_ZARR_PUBLIC": "1", "PYTHONPATH": sources}
+    with live(env=env, server=server_name) as server:
+        url = f"{server.url}/ome-zarr/0.4/{path}"
+        image, cold, cold_seconds = asyncio.run(first_view(url))
+        _, _, warm_seconds = asyncio.run(first_view(url))
+        trace_cold, trace_warm = asyncio.run(walk(image)), asyncio.run(walk(image))
+        exact = asyncio.run(exact_after(url)) if name in {"hdf5", "memory"} else None
+        return {
+            "requests": cold.requests,
+            "MB": cold.nbytes / 1e6,
+            "first view s": cold_seconds,
+            "again s": warm_seconds,
+            "cold p50 ms": percentile(trace_cold, 50),
+            "cold p95 ms": percentile(trace_cold, 95),
+            "aborted": trace_cold.aborted,
+            "warm p50 ms": percentile(trace_warm, 50),
+            "warm p95 ms": percentile(trace_warm, 95),
+            "exact after s": exact,
+            "peak MB": peak(server),
+        }
+
+
+def percentile(answers: Answers, percent: int) -> float:
+    return statistics.quantiles(answers.milliseconds, n=100)[percent - 1]
+
+
+def record(name: str, figures: dict[str, float | None], side: int) -> None:
+    command = shlex.join(["python", "bench/viewer.py", *sys.argv[1:]])
+    is_new = not RECORD.exists()
+    RECORD.parent.mkdir(exist_ok=True)
+    with RECORD.open("a", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if is_new:
+            writer.writerow(["date", "machine", "versions", "command", "image", "side", *figures])
+        stamp = [datetime.now(UTC).isoformat(timespec="seconds"), f"{os.cpu_count()} x {platform.processor() or platform.machine()}"]
+        row = ["" if value is None else f"{value:.3f}" for value in figures.values()]
+        writer.writerow([*stamp, f"python={platform.python_version()} tiled-zarr={version('tiled-zarr')}", command, name, side, *row])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", nargs="+", default=["big_image", "gigapixel", "memory", "hdf5"])
+    parser.add_argument("--side", type=int, default=100_000, help="rows and columns of the file")
+    parser.add_argument("--server", default="uvicorn")
+    options = parser.parse_args()
+    for name in options.images:
+        figures = measure(name, options.side, options.server)
+        shown = "  ".join(f"{what} {'-' if value is None else f'{value:.4g}'}" for what, value in figures.items())
+        print(f"{name:10} {shown}", flush=True)
+        record(name, figures, options.side)
+
+
+if __name__ == "__main__":
+    main()
