@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "ome": VALUES | {"attributes", "cache", "ome", "rowindexes", "_native"},
     "adapters": VALUES | {"adapters", "attributes", "dtypes", "grid"},
     "demo": VALUES | {"demo", "__init__"},
-    "settings": {"settings", "codecs"},
+    "settings": {"settings", "nodes", "codecs", "dtypes", "keyspace"},
     "tree": VALUES | {"adapters", "demo", "settings", "tree"},
     "http": VALUES | SPELLING | FORMATS | MAPPING | ENCODING | {"http"},
     "app": VALUES | FORMATS | MAPPING | ENCODING | {"app", "http", "ome", "settings", "tree"},

@@ -187,14 +187,15 @@ def check_zarr(root: Any, path: str, node: Node, truth: Truth) -> int:
 
 
 def main(readers: Callable[[str, str | None], Mapping[str, Callable[[str, Node, Truth], int]]]) -> None:
-    """The command line of a client script: URL MODULE:TREE FOLDER [KEY]; prints {reader: report} as its last line.
+    """The command line of a client script: URL MODULE:TREE FOLDER READERS [KEY]; prints {reader: report} as its last line.
 
-    FOLDER is for `Truth`; `readers(url, key)` makes the checks that `visit` takes, by name.
+    FOLDER is for `Truth`; `readers(url, key)` makes the checks that `visit` takes, by name, of which READERS, with commas, are wanted.
     """
-    url, spelling, folder, *keys = sys.argv[1:]
+    url, spelling, folder, wanted, *keys = sys.argv[1:]
     tree = load(spelling)
     truth = Truth(tree, Path(folder))
-    print(json.dumps({name: visit(tree, truth, check) for name, check in readers(url, keys[0] if keys else None).items()}))
+    checks = readers(url, keys[0] if keys else None)
+    print(json.dumps({name: visit(tree, truth, checks[name]) for name in wanted.split(",")}))
 
 
 def _box(chunks: list[range], chunk_shape: tuple[int, ...], shape: tuple[int, ...]) -> Box:

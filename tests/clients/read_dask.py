@@ -1,4 +1,4 @@
-"""Reads every array with `dask.array.from_zarr`: `python read_dask.py URL MODULE:TREE FOLDER [KEY]`."""
+"""Reads every array with `dask.array.from_zarr`: `read_dask.py URL MODULE:TREE FOLDER READERS [KEY]`."""
 
 from __future__ import annotations
 

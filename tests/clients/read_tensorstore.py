@@ -1,4 +1,4 @@
-"""Reads every array that it can with tensorstore, and must refuse the others: `python read_tensorstore.py URL MODULE:TREE FOLDER [KEY]`."""
+"""Reads every array that it can with tensorstore and must refuse others: `read_tensorstore.py URL MODULE:TREE FOLDER READERS [KEY]`."""
 
 from __future__ import annotations
 

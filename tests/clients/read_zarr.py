@@ -1,4 +1,4 @@
-"""Reads every node with zarr-python 3, over every store that it offers for http: `python read_zarr.py URL MODULE:TREE FOLDER [KEY]`."""
+"""Reads every node with zarr-python 3, over every store that it offers for http: `read_zarr.py URL MODULE:TREE FOLDER READERS [KEY]`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads every node with zarr-python 2.18 over fsspec: `python read_zarr2.py URL MODULE:TREE FOLDER [KEY]`."""
+"""Reads every node with zarr-python 2.18 over fsspec: `read_zarr2.py URL MODULE:TREE FOLDER READERS [KEY]`."""
 
 from __future__ import annotations
 

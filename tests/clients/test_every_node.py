@@ -6,19 +6,19 @@ import pytest
 
 from clients import compare, envs, running
 from clients.conftest import Reports
-from clients.running import CLIENTS, LOCKED_READERS, SERVED
+from clients.running import CLIENTS, SERVED
 from tiled_zarr.nodes import Array, Sparse
 
-OPEN = ("demo", "every_type", "every_codec")
 CASES = [
-    *((client, served, reader) for served in OPEN for client, what in CLIENTS.items() for reader in what.readers),
-    *((client, "locked", reader) for client, readers in LOCKED_READERS.items() for reader in readers),
+    pytest.param(client, served, reader, id=f"{client} - {served} - {reader}")
+    for (client, served), readers in running.READERS.items()
+    for reader in readers
 ]
 FEWEST_CHUNKS = compare.INTERIOR
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize(("client", "served", "reader"), CASES, ids="-".join)
+@pytest.mark.parametrize(("client", "served", "reader"), CASES)
 def test_every_node_is_equal(client: str, served: str, reader: str, reports: Reports) -> None:
     skip_the_newest_where_its_python_is_missing(client)
     report = reports(client, served)[reader]
@@ -27,7 +27,7 @@ def test_every_node_is_equal(client: str, served: str, reader: str, reports: Rep
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("reader", running.ZARR)
+@pytest.mark.parametrize("reader", running.READERS["zarr 3.1", "demo"])
 def test_large_nodes_are_sampled(reader: str, reports: Reports) -> None:
     report = reports("zarr 3.1", "demo")[reader]
     tree = compare.load(SERVED["demo"].tree)
