@@ -35,7 +35,14 @@ MAY_IMPORT = {
     "__init__": {"nodes"},
 }
 """What the modules of each room may import from the package, rooms being modules and folders at its top."""
-OUTSIDE = {"starlette": {"http", "app"}, "click": {"cli"}, "hypercorn": {"cli"}, "blosc2": {"adapters"}, "yaml": {"settings", "tree"}}
+OUTSIDE = {
+    "starlette": {"http", "app"},
+    "jinja2": {"http"},
+    "click": {"cli"},
+    "hypercorn": {"cli"},
+    "blosc2": {"adapters"},
+    "yaml": {"settings", "tree"},
+}
 """Where alone a library may be imported."""
 
 
