@@ -58,8 +58,8 @@ class Coo:
     """A row index over the entries of a sparse array, built once; boxes of it are densified in time that follows their own entries.
 
     `coords` is a C-contiguous int64 buffer of shape (ndim, nnz) in any order; `data` a contiguous buffer of nnz items whose type `dtype`
-    says in numpy's spelling (`<f8`, `|b1`, `<c16`, `<M8[ns]`, ...). Entries at one place are summed (booleans: or). `fill` is one item's bytes.
-    Raises ValueError where a coordinate lies outside the shape (naming it) or sizes disagree.
+    says in numpy's spelling (`<f8`, `|b1`, `<c16`, `<M8[ns]`, ...). Entries at one place are summed (booleans: or). `fill` is the bytes
+    of one item. Raises ValueError where a coordinate lies outside the shape (naming it) or sizes disagree.
     """
 
     def __new__(cls, coords: _Items, data: _Items, shape: Sequence[int], dtype: str, fill: bytes | None = None) -> Coo: ...
