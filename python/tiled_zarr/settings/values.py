@@ -90,7 +90,7 @@ class Settings:
     consolidated_bytes: int = Config().max_bytes
     struct: StructName = Config().struct
     tile_budget: int = 64 * 1024**2
-    tile_cache_size: int = 128 * 1024**2
+    tile_cache_size: int = 96 * 1024**2
     levels_size: int = 128 * 1024**2
     levels_folder: Path | None = None
 
