@@ -108,8 +108,9 @@ def test_a_cancelled_request_leaves_the_queue() -> None:
     async def test(work: Work) -> None:
         gate, begun = Gate(), []
         first = asyncio.ensure_future(work.run(gate, stays))
-        second = asyncio.ensure_future(work.run(lambda: begun.append(2), stays))
         await asyncio.to_thread(gate.begun.wait, WAIT)
+        second = asyncio.ensure_future(work.run(lambda: begun.append(2), stays))
+        await asyncio.sleep(0)
         second.cancel()
         with pytest.raises(asyncio.CancelledError):
             await second

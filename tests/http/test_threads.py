@@ -60,6 +60,19 @@ def test_no_more_threads_than_there_is_work_for() -> None:
     run(test, 3)
 
 
+def test_the_newest_job_goes_first() -> None:
+    async def test(threads: Threads) -> None:
+        begun, release, done = threading.Event(), threading.Event(), []
+        first = threads.submit(lambda: (begun.set(), release.wait(WAIT)))
+        await asyncio.to_thread(begun.wait, WAIT)
+        others = [threads.submit(lambda n=n: done.append(n)) for n in range(5)]
+        release.set()
+        await asyncio.gather(first, *others)
+        assert done == [4, 3, 2, 1, 0]
+
+    run(test, 1)
+
+
 def test_threads_end() -> None:
     def gone() -> bool:
         end = time.monotonic() + WAIT
@@ -84,8 +97,8 @@ def test_cancelled_work_is_not_begun_and_begun_work_is_not_heard() -> None:
     async def test(threads: Threads) -> None:
         begun, release, happened = threading.Event(), threading.Event(), []
         first = threads.submit(lambda: (begun.set(), release.wait(WAIT), happened.append("first")))
-        second = threads.submit(lambda: happened.append("second"))
         await asyncio.to_thread(begun.wait, WAIT)
+        second = threads.submit(lambda: happened.append("second"))
         first.cancel()
         second.cancel()
         release.set()

@@ -17,7 +17,29 @@ from typing import Any, TypeAlias, TypeVar
 T = TypeVar("T")
 
 Job: TypeAlias = "tuple[Delivery, asyncio.Future[Any], Callable[[], Any]]"
-Jobs: TypeAlias = "SimpleQueue[Job | None]"
+
+
+class Jobs:
+    """Jobs that wait, the newest first, since that is what its viewer looks at now; a None after all others ends the threads."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Job | None] = deque()
+        self._count: SimpleQueue[None] = SimpleQueue()
+
+    def put(self, job: Job) -> None:
+        """Add a job."""
+        self._waiting.append(job)
+        self._count.put(None)
+
+    def end(self) -> None:
+        """Add a None."""
+        self._waiting.appendleft(None)
+        self._count.put(None)
+
+    def get(self) -> Job | None:
+        """Take the newest job as soon as there is one."""
+        self._count.get()
+        return self._waiting.pop()
 
 
 class Threads:
@@ -28,9 +50,9 @@ class Threads:
         self.name = name
         self.pending = 0
         self._started = 0
-        self._jobs: Jobs = SimpleQueue()
+        self._jobs = Jobs()
         self._delivery: Delivery | None = None
-        self._end = weakref.finalize(self, self._jobs.put, None)
+        self._end = weakref.finalize(self, self._jobs.end)
 
     def submit(self, make: Callable[[], T]) -> asyncio.Future[T]:
         """A future of `make()` in the running loop. Cancelling it takes the work out of the queue; what has begun goes on unheard."""
@@ -83,13 +105,13 @@ class Delivery:
 
 
 def work(jobs: Jobs) -> None:
-    """Do one job after the other, until a None, which is left for the other threads."""
+    """Do one job after the other, until a None, which is passed on to the other threads."""
     while (job := jobs.get()) is not None:
         delivery, future, make = job
         if not future.cancelled():
             delivery.put(future, *outcome(make))
         del job, delivery, future, make
-    jobs.put(None)
+    jobs.end()
 
 
 def outcome(make: Callable[[], Any]) -> tuple[Any, Exception | None]:
