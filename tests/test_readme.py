@@ -34,8 +34,10 @@ def test_links_within_the_project_lead_somewhere(document: Path):
             assert fragment in map(anchor, HEADING.findall(target.read_text(encoding="utf-8"))), link
 
 
-def test_the_picture_is_small():
-    assert (ROOT / "docs" / "images" / "demo.png").stat().st_size < 150_000
+@pytest.mark.parametrize("picture", sorted((ROOT / "docs" / "images").iterdir()), ids=lambda path: path.name)
+def test_pictures_are_small_and_shown(picture: Path):
+    assert picture.stat().st_size < 150_000
+    assert f"docs/images/{picture.name}" in README
 
 
 @pytest.mark.parametrize("verb", re.findall(r"^\$ make (\w+)", README, re.MULTILINE))
