@@ -78,7 +78,7 @@ def regions(shape: tuple[int, ...], chunk_shape: tuple[int, ...], size: int) -> 
 
 def count_chunks(boxes: list[Box], chunk_shape: tuple[int, ...]) -> int:
     """The number of different chunks that the boxes touch."""
-    touched = set()
+    touched: set[tuple[int, ...]] = set()
     for box in boxes:
         touched.update(itertools.product(*(range(a // n, -(-b // n)) for (a, b), n in zip(box, chunk_shape, strict=True))))
     return len(touched)
@@ -180,10 +180,15 @@ def check_zarr(root: Any, path: str, node: Node, truth: Truth) -> int:
     same_attributes(node, found.attrs.asdict())
     if isinstance(node, Array | Sparse):
         return check_array(node, found.chunks, found.__getitem__, truth)
-    expected, got = sorted(map(wire, node.children)), sorted(found.keys())
+    expected, got = sorted(map(wire, node.children)), sorted(map(unlinked, found.keys()))
     if got != expected:
         raise Difference(f"children: expected {expected}, got {got}")
     return 0
+
+
+def unlinked(name: str) -> str:
+    """A name out of a listing: a relative link cannot begin with `a:` (RFC 3986, 4.2), and fsspec takes links for names as they stand."""
+    return name.replace("%3A", ":")
 
 
 def main(readers: Callable[[str, str | None], Mapping[str, Callable[[str, Node, Truth], int]]]) -> None:

@@ -28,11 +28,11 @@ def test_links_are_names_with_a_slash(app: Any, version: str) -> None:
     assert found == [(f"{name}/", f"{name}/") for name in ("small", "large", "computed", "live", "scalar", "sparse", "names", "slow")]
 
 
-def test_names_are_percent_encoded_and_escaped(app: Any) -> None:
+def test_names_are_escaped_where_they_would_mean_something_else(app: Any) -> None:
     page = ask(app, "/zarr/v3/names/").body
     assert [(unquote(address), text) for address, text in links(page)] == [(f"{name}/", f"{name}/") for name in NAMES]
     assert b"<i>" not in page
-    assert all(re.fullmatch(r"[A-Za-z0-9._~%-]+/", address) for address, _ in links(page))
+    assert [address for address, _ in links(page)] == ["plain/", "a%3Ab %26%3Ci%3E/", "naïve/", "a~2fb/"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import quote
@@ -12,6 +13,9 @@ from ..nodes import Array, Node, Sparse
 from . import pages, replies, requests
 from .replies import NO_CACHE, NO_SNIFFING, Headers, Reply
 from .requests import Request
+
+MEANINGFUL = re.compile(r"""[%?#:"'<>&\\]|^[ ]""")
+"""Characters that would end a name in a link, or mean something else there; fsspec takes all others, escaped or not, for the name itself."""
 
 JSON: Headers = ((b"content-type", b"application/json"), (b"vary", b"accept"), NO_CACHE, NO_SNIFFING)
 
@@ -57,8 +61,17 @@ def as_html(request: Request, found: Iterable[Child]) -> bytes:
     """A page with one relative link a child; a key is passed on only to those who gave it in the query."""
     path = request.key.rstrip("/")
     query = key_query(request)
-    links = [(f"{quote(child.name, safe='')}/{query}", f"{child.name}/") for child in found]
+    links = [(f"{address(child.name)}/{query}", f"{child.name}/") for child in found]
     return pages.page(f"/{path}", pages.links(links), base=base(requests.path_of(request.scope)))
+
+
+def address(name: str) -> str:
+    """A name as a relative reference that fsspec reads as the same name; browsers escape by themselves what URLs cannot hold.
+
+    >>> address("größe 1+1"), address("a:b"), address("50%")
+    ('größe 1+1', 'a%3Ab', '50%25')
+    """
+    return MEANINGFUL.sub(lambda match: quote(match[0], safe=""), name)
 
 
 def key_query(request: Request) -> str:
