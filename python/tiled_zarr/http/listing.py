@@ -15,7 +15,7 @@ from .replies import NO_CACHE, NO_SNIFFING, Headers, Reply
 from .requests import Request
 
 MEANINGFUL = re.compile(r"""[%?#:"'<>&\\]|^[ ]""")
-"""Characters that would end a name in a link, or mean something else there; fsspec takes all others, escaped or not, for the name itself."""
+"""Characters that would end a name in a link or mean something else there; fsspec takes a link, escaped or not, for the name itself."""
 
 JSON: Headers = ((b"content-type", b"application/json"), (b"vary", b"accept"), NO_CACHE, NO_SNIFFING)
 
