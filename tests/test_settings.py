@@ -23,6 +23,10 @@ GOOD = {
     "consolidated_nodes": ("100", 100),
     "consolidated_bytes": ("1kB", 1000),
     "struct": ("struct", "struct"),
+    "tile_budget": ("16MiB", 16 * 2**20),
+    "tile_cache_size": ("1GB", 10**9),
+    "levels_size": ("0", 0),
+    "levels_folder": ("/var/cache/levels", Path("/var/cache/levels")),
 }
 BAD = {
     "api_key": ["two words", "tab\t", "ключ", "new\nline"],
@@ -37,6 +41,10 @@ BAD = {
     "consolidated_nodes": ["x"],
     "consolidated_bytes": ["x"],
     "struct": ["record"],
+    "tile_budget": ["x"],
+    "tile_cache_size": ["x"],
+    "levels_size": ["x"],
+    "levels_folder": [" "],
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias, final
 from numpy.typing import NDArray
 from typing_extensions import Buffer
 
-__all__ = ["Codec", "Coo", "__version__", "_panic", "encode", "encode_strings"]
+__all__ = ["Codec", "Coo", "__version__", "_panic", "encode", "encode_strings", "halve"]
 
 _Items: TypeAlias = Buffer | NDArray[Any]
 
@@ -44,7 +44,7 @@ def encode(block: _Items, chunk_shape: Sequence[int], codec: Codec, layout: Sequ
 def encode_strings(items: Sequence[str], codec: Codec) -> bytes:
     """Encode strings, in C order, as Zarr's vlen-utf8 and compress them. Raises TypeError where an item is no str."""
 
-def halve(block: Buffer, dtype: str, rule: Literal["mean", "mode", "nearest"] = "mean") -> bytes:
+def halve(block: _Items, dtype: str, rule: Literal["mean", "mode", "nearest"] = "mean") -> bytes:
     """Halve the last two axes of a block, rounded up: one pixel out of each square of two by two, in C order, little endian.
 
     `block` is an n-d buffer of any strides (`a.view(f"V{a.itemsize}")`), `dtype` the type of its items in numpy's spelling, integers or

@@ -16,6 +16,5 @@ Rule: TypeAlias = Literal["mean", "mode"]
 
 def halve(block: Block, rule: Rule) -> Block:
     """A block with half the rows and columns, rounded up, little endian and not to be written to."""
-    items: Any = block.view(f"V{block.itemsize}")
-    body = _native.halve(items, block.dtype.str, rule)
+    body = _native.halve(block.view(f"V{block.itemsize}"), block.dtype.str, rule)
     return np.frombuffer(body, block.dtype.newbyteorder("<")).reshape(halved(block.shape))
