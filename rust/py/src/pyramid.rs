@@ -5,8 +5,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use tiled_zarr_core::pyramid::{Number, Rule, halve as halve_block, halved};
 
-use crate::raw::buffer::Buffer;
 use crate::error::{detached, exception};
+use crate::raw::buffer::Buffer;
 use crate::raw::malloc;
 
 /// Halve the last two axes of a block: one pixel out of each square of two by two.
