@@ -9,6 +9,7 @@ import importlib
 import itertools
 import json
 import math
+import os
 import random
 import sys
 import traceback
@@ -78,7 +79,7 @@ def regions(shape: tuple[int, ...], chunk_shape: tuple[int, ...], size: int) -> 
 
 def count_chunks(boxes: list[Box], chunk_shape: tuple[int, ...]) -> int:
     """The number of different chunks that the boxes touch."""
-    touched = set()
+    touched: set[tuple[int, ...]] = set()
     for box in boxes:
         touched.update(itertools.product(*(range(a // n, -(-b // n)) for (a, b), n in zip(box, chunk_shape, strict=True))))
     return len(touched)
@@ -109,7 +110,9 @@ class Truth:
         file = self._folder / self._paths[id(node)] / f"{name}.npy"
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
-            np.save(file, _read(node, box))
+            mine = file.with_suffix(f".{os.getpid()}.npy")
+            np.save(mine, _read(node, box))
+            mine.replace(file)
         return np.asarray(np.load(file))
 
     def compare(self, node: Array | Sparse, box: Box, read: Callable[[Region], Any]) -> None:
