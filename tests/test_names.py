@@ -13,6 +13,9 @@ ALIASES = {
     "a/b": "a~2fb",
     "a\\b": "a~5cb",
     "~": "~7e",
+    "50%": "50~25",
+    "what?": "what~3f",
+    "#1": "~231",
     "~2f": "~7e2f",
     "__init__": "~5f~5finit__",
     "zarr.json": "zarr~2ejson",
@@ -23,7 +26,7 @@ ALIASES = {
     "a\nb": "a~0ab",
     "\udcff": "~ff",
 }
-KEPT = ["0", "c", "a b", "größe", "_x", ".hidden", "a.b", "a%2Fb", "#", "?", "...x", "\U0001f52c"]
+KEPT = ["0", "c", "a b", "größe", "_x", ".hidden", "a.b", "+ = :", "...x", "\U0001f52c"]
 NO_NAMES = ["a~2Fb", "~61", "~2", "~zz", "", ".", "..", "__x", "zarr.json", "a~ffb~", "a~", "~7e~7", "~c3~a9"]
 
 

@@ -11,8 +11,9 @@ import re
 
 RESERVED = frozenset({"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"})
 ESCAPE = re.compile(r"~([0-9a-f]{2})")
-FORBIDDEN = re.compile(r"[/\\~\x00-\x1f\x7f\ud800-\udfff]")
-"""zarr-python turns a backslash in a path into a slash; control characters and lone surrogates have no place in a URL."""
+FORBIDDEN = re.compile(r"[/\\~%?#\x00-\x1f\x7f\ud800-\udfff]")
+"""Beside `/` and `~`: zarr-python turns a backslash in a path into a slash; fsspec leaves `%`, `?` and `#` unescaped in URLs, and a chunk
+asked for under such a name would read as zeros; control characters and lone surrogates have no place in a URL."""
 
 
 def wire(name: str) -> str:

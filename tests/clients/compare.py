@@ -9,6 +9,7 @@ import importlib
 import itertools
 import json
 import math
+import os
 import random
 import sys
 import traceback
@@ -109,7 +110,9 @@ class Truth:
         file = self._folder / self._paths[id(node)] / f"{name}.npy"
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
-            np.save(file, _read(node, box))
+            mine = file.with_suffix(f".{os.getpid()}.npy")
+            np.save(mine, _read(node, box))
+            mine.replace(file)
         return np.asarray(np.load(file))
 
     def compare(self, node: Array | Sparse, box: Box, read: Callable[[Region], Any]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,23 +34,27 @@ def truth_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def reports(servers: dict[str, Live], truth_folders: dict[str, Path]) -> Reports:
-    """What a client script says about a served tree: {reader: {path: ...}}."""
-    made: dict[tuple[str, str], dict[str, Report] | Exception] = {}
+def reports(request: pytest.FixtureRequest, servers: dict[str, Live], truth_folders: dict[str, Path]) -> Iterator[Reports]:
+    """What a client script says about a served tree: {reader: {path: ...}}.
 
-    def report(client: str, served: str) -> dict[str, Report]:
-        if (client, served) not in made:
-            made[client, served] = attempt(client, served)
-        found = made[client, served]
-        if isinstance(found, Exception):
-            raise found
-        return found
+    Those that tests will ask for are made two at a time from the start, each once; one that fails raises whenever it is asked for.
+    """
+    with ThreadPoolExecutor(max_workers=2) as pool:
 
-    def attempt(client: str, served: str) -> dict[str, Report] | Exception:
-        """A client that fails is not tried again for each of its readers."""
-        try:
-            return running.read_all(client, served, servers[served].url, truth_folders[running.SERVED[served].tree])
-        except Exception as error:  # noqa: BLE001 - it is raised in every test that asks
-            return error
+        @cache
+        def report(client: str, served: str) -> Future[dict[str, Report]]:
+            return pool.submit(running.read_all, client, served, servers[served].url, truth_folders[running.SERVED[served].tree])
 
-    return report
+        for client, served in wanted(request.session.items):
+            report(client, served)
+        yield lambda client, served: report(client, served).result()
+        pool.shutdown(cancel_futures=True)
+
+
+def wanted(items: list[pytest.Item]) -> Iterator[tuple[str, str]]:
+    """Client and served tree of every test that asks for a report."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "reports" in item.fixturenames:
+            parameters = item.callspec.params
+            if "client" in parameters:
+                yield parameters["client"], parameters["served"]

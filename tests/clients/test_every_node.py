@@ -17,7 +17,7 @@ CASES = [
 FEWEST_CHUNKS = compare.INTERIOR
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(("client", "served", "reader"), CASES)
 def test_every_node_is_equal(client: str, served: str, reader: str, reports: Reports) -> None:
     skip_the_newest_where_its_python_is_missing(client)
@@ -26,7 +26,7 @@ def test_every_node_is_equal(client: str, served: str, reader: str, reports: Rep
     assert set(report) == {path for path, _ in compare.nodes(compare.load(SERVED[served].tree))}
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("reader", running.READERS["zarr 3.1", "demo"])
 def test_large_nodes_are_sampled(reader: str, reports: Reports) -> None:
     report = reports("zarr 3.1", "demo")[reader]
