@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Block: TypeAlias = np.ndarray[Any, Any]
 
-STEP = 16 * 1024 * 1024
+STEP = 8 * 1024 * 1024
 """What is read in one step is at most about so many bytes of the source."""
 MANY = 4
 
@@ -69,7 +69,7 @@ def block_shape(shape: Shape, chunks: Shape | None, weight: int, unit: int) -> S
     """Rows and columns to read at once: whole chunks where that is possible, multiples of `unit`, about STEP bytes.
 
     >>> block_shape((100_000, 100_000), (1, 100_000), 2, 16), block_shape((100_000, 100_000), (512, 512), 2, 16)
-    ((64, 100000), (2048, 4096))
+    ((32, 100000), (2048, 2048))
     """
     grain = [_grain(unit, *sizes) for sizes in zip(chunks or (unit, unit), shape, strict=True)]
     box = [min(-(-one // unit), -(-size // unit)) * unit for one, size in zip(grain, shape, strict=True)]

@@ -14,7 +14,7 @@ def tile_edge(shape: Shape, chunks: Shape | None) -> int:
     """The edge of tiles of an image whose last axes are y and x: the source's own where it will do, and no larger than a small image needs.
 
     >>> tile_edge((10000, 10000), None), tile_edge((10000, 10000), (256, 256)), tile_edge((50, 70), (50, 70))
-    (512, 512, 128)
+    (512, 256, 128)
     """
     is_own = chunks is not None and chunks[-1] == chunks[-2] and chunks[-1] in OWN_TILES
     edge = chunks[-1] if chunks is not None and is_own else TILE

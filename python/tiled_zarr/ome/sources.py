@@ -15,8 +15,8 @@ from .pyramid import Shape
 Block: TypeAlias = np.ndarray[Any, Any]
 Index: TypeAlias = tuple[int, ...]
 
-LARGEST_UNIT = 64 * 1024 * 1024
-"""What is read at once for the sake of neighbouring tiles is at most so many decoded bytes."""
+LARGEST_UNIT = 48 * 1024 * 1024
+"""What is read at once for the sake of neighbouring tiles is at most so many decoded bytes, half of what is usually kept of tiles."""
 
 
 def unit_shape(shape: Shape, chunks: Shape | None, tile_shape: Shape, itemsize: int, largest: int = LARGEST_UNIT) -> Shape:
