@@ -105,6 +105,15 @@ def test_what_cannot_be_served_is_refused(late: Callable[..., Late], variables: 
         ask(app, "/zarr/v3/zarr.json")
 
 
+def test_a_tree_that_fails_stops_the_start(late: Callable[..., Late], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it raises: hypercorn takes an exception at start for a server without lifespan, and would go on without the tree."""
+    (tmp_path / "broken_tree.py").write_text("def tree():\n    raise NameError('nothing has this name')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    [answer] = asyncio.run(started(late(TILED_ZARR_TREE="broken_tree:tree", TILED_ZARR_PUBLIC="1")))
+    assert answer["type"] == "lifespan.startup.failed"
+    assert "NameError: nothing has this name" in answer["message"]
+
+
 @pytest.mark.parametrize(
     ("variables", "statuses"),
     [({"TILED_ZARR_API_KEY": "k"}, [401, 200, 401]), ({"TILED_ZARR_PUBLIC": "1"}, [200, 401, 401])],

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -25,6 +26,8 @@ from .keyspace import Config, KeySpace
 from .nodes import Group
 from .settings import Settings, SettingsError
 from .tree import Tasks, plant
+
+log = logging.getLogger(__name__)
 
 FORMATS = {"zarr/v2": v2, "zarr/v3": v3}
 
@@ -89,6 +92,9 @@ class Late:
             self.app = from_environment()
         except SettingsError as error:
             return str(error)
+        except Exception as error:
+            log.exception("the tree cannot be made")
+            return f"the tree cannot be made: {type(error).__name__}: {error}"
         return None
 
 
