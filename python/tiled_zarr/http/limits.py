@@ -54,10 +54,8 @@ class Work:
         self.threads = Threads(threads, "tiled-zarr")
 
     async def run(self, make: Callable[[], T], receive: Receive) -> T:
-        """The result of `make()`. Where it has to queue, a disconnect takes it out of the queue and raises Gone."""
-        has_to_queue = self.threads.pending >= self.threads.count
-        result = self.threads.submit(make)
-        return await (unless_gone(result, receive) if has_to_queue else result)
+        """The result of `make()`. A disconnect takes it out of the queue and raises Gone; as the newest go first, any may have to queue."""
+        return await unless_gone(self.threads.submit(make), receive)
 
 
 async def unless_gone(result: asyncio.Future[T], receive: Receive) -> T:
