@@ -52,18 +52,65 @@ def test_a_failure_reaches_its_askers_and_is_not_kept() -> None:
     assert cache.get("a", lambda: b"body") == b"body"
 
 
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 500))), st.integers(0, 3000))
-def test_the_oldest_go_first_and_the_bound_holds(asked: list[tuple[int, int]], bound: int) -> None:
-    cache = Cache(bound)
-    naive: dict[str, bytes] = {}
-    for name, size in asked:
+class Clock:
+    """Stands still until it is told how long something takes."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def spend(self, seconds: float, body: bytes) -> bytes:
+        self.now += seconds
+        return body
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 500), st.integers(1, 20))), st.integers(0, 3000))
+def test_the_bound_holds_and_what_is_worth_least_goes_first(asked: list[tuple[int, int, int]], bound: int) -> None:
+    """The twin looks at all ranks each time; of equal ones any may go."""
+    clock = Clock()
+    cache: Cache[bytes] = Cache(bound, clock=clock)
+    ranks: dict[str, float] = {}
+    worths: dict[str, float] = {}
+    bodies: dict[str, bytes] = {}
+    level = 0.0
+    for name, size, seconds in asked:
         key, body = str(name), b"x" * size
-        got = cache.get(key, lambda body=body: body)
-        assert got == naive.get(key, body)
-        naive.pop(key, None)
-        if len(got) + OVERHEAD <= bound:
-            naive[key] = got
-        while sum(len(kept) + OVERHEAD for kept in naive.values()) > bound:
-            del naive[next(iter(naive))]
-        assert cache.nbytes == sum(len(kept) + OVERHEAD for kept in naive.values()) <= bound
-    assert all(cache.peek(str(name)) == naive.get(str(name)) for name in range(10))
+        got = cache.get(key, lambda body=body, seconds=seconds: clock.spend(seconds, body))
+        assert got == (bodies[key] if key in ranks else body)
+        if key not in ranks:
+            bodies[key], worths[key] = body, seconds / (size + OVERHEAD)
+        if size + OVERHEAD <= bound or key in ranks:
+            ranks[key] = level + worths[key]
+        gone = sorted((ranks[key], key) for key in ranks if key not in cache._entries)
+        ranks = {key: rank for key, rank in ranks.items() if key in cache._entries}
+        if gone:
+            level = gone[-1][0]
+            assert level <= min(ranks.values(), default=level)
+            smallest = min(len(bodies[key]) for _, key in gone)
+            assert cache.nbytes + smallest + OVERHEAD > bound, "nothing goes that had room"
+        assert cache.nbytes == sum(len(bodies[key]) + OVERHEAD for key in ranks) <= bound
+
+
+def test_what_costs_much_outlives_what_is_cheap_but_not_forever() -> None:
+    clock = Clock()
+    cache: Cache[bytes] = Cache(3 * (100 + OVERHEAD), clock=clock)
+    cache.get("dear", lambda: clock.spend(10, b"d" * 100))
+    for number in range(12):
+        cache.get(f"cheap {number}", lambda: clock.spend(1, b"c" * 100))
+    assert cache.peek("dear") == b"d" * 100
+    for number in range(40):
+        cache.get(f"other {number}", lambda: clock.spend(1, b"o" * 100))
+    assert cache.peek("dear") is None
+    assert cache.counters.evictions == 50
+
+
+def test_what_is_out_of_date_is_dropped_unless_it_was_replaced() -> None:
+    cache: Cache[bytes] = Cache(10_000)
+    old = cache.get("a", lambda: bytes([1]))
+    cache.drop("a", old)
+    assert (cache.peek("a"), cache.nbytes) == (None, 0)
+    new = cache.get("a", lambda: bytes([2]))
+    cache.drop("a", old)
+    assert cache.peek("a") is new

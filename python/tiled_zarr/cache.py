@@ -1,12 +1,18 @@
-"""Bodies or blocks by key: bounded in bytes, least recently used go first, and one computation for all who ask at once."""
+"""Bodies or blocks by key: bounded in bytes, worth what they cost to make, and one computation for all who ask at once.
+
+What goes first is told by the GreedyDual-Size rule (Cao and Irani, "Cost-aware WWW proxy caching algorithms", 1997): a value is worth the
+seconds that it took to make, a byte, on top of the worth of the last one that had to go. So a value that costs much outlives many cheap
+ones, and one that nobody asks for any longer goes all the same.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from threading import Lock
+from time import perf_counter
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -25,32 +31,46 @@ class Counters:
     evictions: int = 0
 
 
+@dataclass(slots=True)
+class Entry(Generic[T]):
+    """A value, its bytes, what each of them cost in seconds, and its rank among all: the lowest goes first."""
+
+    value: T
+    size: int
+    worth: float
+    rank: float
+
+
 class Cache(Generic[T]):
     """Thread-safe. With `max_bytes` 0 nothing is kept, and still nothing is computed twice at once.
 
-    `size` tells how many bytes a value takes.
+    `size` tells how many bytes a value takes; `clock` counts seconds.
     """
 
-    def __init__(self, max_bytes: int, size: Callable[[T], int] = len) -> None:  # type: ignore[assignment] # bodies by default
-        self._size = size
+    def __init__(self, max_bytes: int, size: Callable[[T], int] = len, clock: Callable[[], float] = perf_counter) -> None:  # type: ignore[assignment] # bodies by default
         self.max_bytes = max_bytes
         self.nbytes = 0
         self.counters = Counters()
-        self._bodies: OrderedDict[str, T] = OrderedDict()
+        self._size = size
+        self._clock = clock
+        self._entries: dict[str, Entry[T]] = {}
+        self._ranks: list[tuple[float, int, str, Entry[T]]] = []
+        self._count = 0
+        self._level = 0.0
         self._running: dict[str, Future[T]] = {}
         self._lock = Lock()
 
     def peek(self, key: str) -> T | None:
-        """The body if it is there; nothing is computed."""
+        """The value if it is there; nothing is computed."""
         with self._lock:
             return self._look_up(key)
 
     def get(self, key: str, make: Callable[[], T]) -> T:
-        """The body, made by `make()` unless it is there or being made; then this waits for that. Raises what `make` raises."""
+        """The value, made by `make()` unless it is there or being made; then this waits for that. Raises what `make` raises."""
         with self._lock:
-            body = self._look_up(key)
-            if body is not None:
-                return body
+            value = self._look_up(key)
+            if value is not None:
+                return value
             running = self._running.get(key)
             if running is None:
                 mine = self._running[key] = Future()
@@ -59,37 +79,63 @@ class Cache(Generic[T]):
                 self.counters.joined += 1
         return self._make(key, make, mine) if running is None else running.result()
 
+    def drop(self, key: str, value: T) -> None:
+        """Forget a value that is out of date, unless another has taken its place."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is not None and entry.value is value:
+                self._remove(key)
+
     def _look_up(self, key: str) -> T | None:
-        body = self._bodies.get(key)
-        if body is not None:
-            self._bodies.move_to_end(key)
-            self.counters.hits += 1
-        return body
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        entry.rank = self._level + entry.worth
+        self.counters.hits += 1
+        return entry.value
 
     def _make(self, key: str, make: Callable[[], T], mine: Future[T]) -> T:
+        start = self._clock()
         try:
-            body = make()
+            value = make()
         except BaseException as error:
-            self._forget(key)
+            with self._lock:
+                del self._running[key]
             mine.set_exception(error)
             raise
-        self._keep(key, body)
-        mine.set_result(body)
-        return body
+        self._keep(key, value, self._clock() - start)
+        mine.set_result(value)
+        return value
 
-    def _forget(self, key: str) -> None:
+    def _keep(self, key: str, value: T, seconds: float) -> None:
+        size = self._size(value) + OVERHEAD
         with self._lock:
             del self._running[key]
-
-    def _keep(self, key: str, body: T) -> None:
-        with self._lock:
-            del self._running[key]
-            size = self._size(body) + OVERHEAD
             if size > self.max_bytes:
                 return
-            self._bodies[key] = body
+            worth = seconds / size
+            self._entries[key] = entry = Entry(value, size, worth, self._level + worth)
             self.nbytes += size
+            self._file(key, entry)
             while self.nbytes > self.max_bytes:
-                _, oldest = self._bodies.popitem(last=False)
-                self.nbytes -= self._size(oldest) + OVERHEAD
-                self.counters.evictions += 1
+                self._evict()
+
+    def _file(self, key: str, entry: Entry[T]) -> None:
+        """Write an entry's rank down; it rises unnoticed, and is looked at again when its turn comes."""
+        self._count += 1
+        heappush(self._ranks, (entry.rank, self._count, key, entry))
+
+    def _evict(self) -> None:
+        """Let the entry of the lowest rank go, if the lowest on paper still has it."""
+        rank, _, key, entry = heappop(self._ranks)
+        if self._entries.get(key) is not entry:
+            return
+        if entry.rank > rank:
+            self._file(key, entry)
+            return
+        self._level = rank
+        self._remove(key)
+        self.counters.evictions += 1
+
+    def _remove(self, key: str) -> None:
+        self.nbytes -= self._entries.pop(key).size
