@@ -22,7 +22,8 @@ from .http.limits import Work
 from .http.metrics import Counted, Metrics
 from .http.routes import Routes, pages
 from .http.site.answers import answers
-from .keyspace import Config, KeySpace
+from .keyspace import KeySpace
+from .metadata import Config
 from .nodes import Group
 from .settings import Settings, SettingsError
 from .tree import Tasks, plant
@@ -55,7 +56,7 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None) -> A
                 yield
         finally:
             pyramids.close()
-            work.threads.shut_down()
+            work.shut_down()
 
     return lifespan.Lifespan(Counted(guarded, metrics), running)
 

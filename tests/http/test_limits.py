@@ -49,7 +49,7 @@ def run(test: Callable[[Work], Any], threads: int = 1) -> None:
     try:
         asyncio.run(test(work))
     finally:
-        work.threads.shut_down()
+        work.shut_down()
 
 
 def test_results_and_errors_come_back() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Condition, Lock
@@ -13,6 +14,9 @@ from starlette.types import Receive
 from .threads import Threads
 
 T = TypeVar("T")
+
+PATIENCE = 0.003
+"""Seconds after which a client is watched that waits for its answer; watching costs more than handing a result over."""
 
 
 class Gone(Exception):
@@ -47,29 +51,72 @@ class Budget:
 
 
 class Work:
-    """Runs blocking functions for requests in at most `threads` threads, within a budget of decoded bytes."""
+    """Runs functions for requests in a few threads, within a budget of decoded bytes.
+
+    What may wait for disk or network gets at most `threads` of them, what only computes one a processor.
+    """
 
     def __init__(self, threads: int, nbytes: int) -> None:
         self.budget = Budget(nbytes)
         self.threads = Threads(threads, "tiled-zarr")
+        self.processors = Threads(os.cpu_count() or 1, "tiled-zarr-encoder")
+
+    @property
+    def pending(self) -> int:
+        """Requests in a thread or waiting for one."""
+        return self.threads.pending + self.processors.pending
 
     async def run(self, make: Callable[[], T], receive: Receive) -> T:
-        """The result of `make()`. A disconnect takes it out of the queue and raises Gone; as the newest go first, any may have to queue."""
+        """The result of a function that blocks. A disconnect takes it out of the queue and raises Gone."""
         return await unless_gone(self.threads.submit(make), receive)
+
+    async def compute(self, make: Callable[[], T], receive: Receive) -> T:
+        """The result of a function that only computes. A disconnect takes it out of the queue and raises Gone."""
+        return await unless_gone(self.processors.submit(make), receive)
+
+    def shut_down(self) -> None:
+        """End the threads after the work that is queued."""
+        self.threads.shut_down()
+        self.processors.shut_down()
 
 
 async def unless_gone(result: asyncio.Future[T], receive: Receive) -> T:
-    """The result, unless the client disconnects first: then its work leaves the queue, and Gone is raised."""
-    watcher = asyncio.ensure_future(disconnected(receive))
-    either: list[asyncio.Future[Any]] = [result, watcher]
+    """The result, unless it takes a while and the client disconnects first: then its work leaves the queue, and Gone is raised."""
+    watcher = Watcher(result, receive)
     try:
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if not result.done():
-            raise Gone
-        return result.result()
+        return await result
+    except asyncio.CancelledError:
+        if watcher.has_seen_it_go:
+            raise Gone from None
+        raise
     finally:
-        watcher.cancel()
-        result.cancel()
+        watcher.stop()
+
+
+class Watcher:
+    """Cancels a result once its client has gone; looks only after a while, because most results are there before."""
+
+    def __init__(self, result: asyncio.Future[Any], receive: Receive) -> None:
+        self.has_seen_it_go = False
+        self._result = result
+        self._receive = receive
+        self._looking: asyncio.Future[None] | None = None
+        self._later = asyncio.get_running_loop().call_later(PATIENCE, self._look)
+
+    def stop(self) -> None:
+        """Look no longer."""
+        self._later.cancel()
+        if self._looking is not None:
+            self._looking.cancel()
+
+    def _look(self) -> None:
+        self._looking = asyncio.ensure_future(disconnected(self._receive))
+        self._looking.add_done_callback(self._seen)
+
+    def _seen(self, looking: asyncio.Future[None]) -> None:
+        if not looking.cancelled():
+            self.has_seen_it_go = not self._result.done()
+            self._result.cancel()
 
 
 async def disconnected(receive: Receive) -> None:

@@ -48,7 +48,7 @@ class Metrics:
         yield from single("cache_joined_total", "counter", "Requests that waited for an encoding already under way.", counters.joined)
         yield from single("cache_evictions_total", "counter", "Chunks dropped from the cache.", counters.evictions)
         yield from single("cache_bytes", "gauge", "Encoded bytes in the cache.", self.cache.nbytes)
-        yield from single("work_pending", "gauge", "Requests in a thread or waiting for one.", self.work.threads.pending)
+        yield from single("work_pending", "gauge", "Requests in a thread or waiting for one.", self.work.pending)
         yield from single(
             "work_bytes", "gauge", "Decoded bytes of the chunks being encoded.", self.work.budget.nbytes - self.work.budget.free
         )
