@@ -16,8 +16,8 @@ SOURCES = [path for folder in ("python", "tests", "bench", "rust") for kind in (
 VALUES = {"nodes", "revisions", "names"}
 SPELLING = {"attributes", "codecs", "dimensions", "dtypes", "grid", "headers"}
 FORMATS = {"v2", "v3"}
-MAPPING = {"keyspace", "openings"}
-ENCODING = {"encode", "cache", "rowindexes"}
+MAPPING = {"cache", "documents", "keyspace", "metadata", "openings", "places"}
+ENCODING = {"encode", "rowindexes"}
 MAY_IMPORT = {
     **dict.fromkeys(VALUES, VALUES),
     **dict.fromkeys(SPELLING, VALUES | SPELLING),
@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "ome": VALUES | {"attributes", "cache", "ome", "rowindexes", "_native"},
     "adapters": VALUES | {"adapters", "attributes", "dtypes", "grid"},
     "demo": VALUES | {"demo", "__init__"},
-    "settings": {"settings", "nodes", "codecs", "dtypes", "keyspace"},
+    "settings": {"settings", "nodes", "codecs", "dtypes", "metadata"},
     "tree": VALUES | {"adapters", "demo", "settings", "tree"},
     "http": VALUES | SPELLING | FORMATS | MAPPING | ENCODING | {"http"},
     "app": VALUES | FORMATS | MAPPING | ENCODING | {"app", "http", "ome", "settings", "tree"},

@@ -10,7 +10,8 @@ import pytest
 from stores import value
 from tiled_zarr import Array, Group, Sparse, v2
 from tiled_zarr.encode import SourceError
-from tiled_zarr.keyspace import Config, KeySpace
+from tiled_zarr.keyspace import KeySpace
+from tiled_zarr.metadata import Config
 
 PLAIN = Config(codec="none")
 

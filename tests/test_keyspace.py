@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from strategies import array_node, arrays, trees
 from tiled_zarr import Array, Group, Node, Sparse, Table, Unavailable, names, v2, v3
-from tiled_zarr.keyspace import Chunk, Config, Document, KeySpace, WouldBlock
+from tiled_zarr.keyspace import Chunk, Document, KeySpace
+from tiled_zarr.metadata import Config
 from tiled_zarr.nodes import Options
+from tiled_zarr.places import WouldBlock
 
 IMAGE = array_node(np.zeros((100, 30), "u2"), (40, 30), dimension_names=("y", "x"), attributes={"unit": "counts", "limit": float("nan")})
 SCALAR = array_node(np.array(1.5))

@@ -43,12 +43,14 @@ class Codec:
         middle = blosc if self.name == "blosc" else "" if self.name == "none" else f":{self.level}"
         return self.name + middle + ("+crc32c" if self.crc32c else "")
 
+    @cache  # noqa: B019 - there are only so many codecs
     def suited(self, typesize: int, *, sparse: bool = False) -> Codec:
         """The codec with its shuffle decided: none for units of 1 byte and for densified sparse arrays."""
         if self.shuffle is not None or self.name != "blosc":
             return self
         return replace(self, shuffle="noshuffle" if sparse or typesize == 1 else "shuffle")
 
+    @cache  # noqa: B019 - there are only so many codecs
     def for_v3(self) -> Codec:
         """The nearest codec that Zarr v3 specifies: zlib becomes gzip, the same stream in another frame; bare lz4 becomes blosc."""
         if self.name == "zlib":
@@ -57,6 +59,7 @@ class Codec:
             return replace(self, name="blosc", level=LEVELS["blosc"][1], shuffle="noshuffle")
         return self
 
+    @cache  # noqa: B019 - there are only so many codecs
     def v2(self) -> tuple[Document | None, list[Document] | None]:
         """Compressor and filters of a Zarr v2 array; a checksum has to be the compressor there, over a filter that compresses."""
         compressor = self._v2_compressor()

@@ -8,11 +8,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 
 Own = tuple[str | None, ...] | None
+MOST_KEPT = 4096
+"""Shapes whose names are remembered."""
 PHONY = re.compile(r"dim_(\d+)(_\d+)?")
 
 
+@lru_cache(MOST_KEPT)
 def phony(shape: tuple[int, ...]) -> tuple[str, ...]:
     """The names of an array whose axes have none.
 
@@ -52,7 +56,8 @@ def agreed(arrays: Mapping[str, tuple[tuple[int, ...], Own]]) -> dict[str, tuple
 
 
 def _named(shape: tuple[int, ...], own: Own, refused: set[str]) -> tuple[str, ...]:
-    kept = own or (None,) * len(shape)
+    if own is None:
+        return phony(shape)
     return tuple(
-        fallback if not dimension or dimension in refused else dimension for dimension, fallback in zip(kept, phony(shape), strict=True)
+        fallback if not dimension or dimension in refused else dimension for dimension, fallback in zip(own, phony(shape), strict=True)
     )

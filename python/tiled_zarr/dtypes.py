@@ -35,6 +35,7 @@ def is_string(dtype: Dtype) -> bool:
     return dtype.kind == "O"
 
 
+@cache
 def wire(dtype: Dtype) -> Dtype:
     """The type of an item inside a chunk: little endian and packed. Raises Unavailable for what Zarr cannot say.
 
@@ -98,6 +99,7 @@ def _joined(runs: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
     return joined
 
 
+@cache
 def v2(dtype: Dtype) -> str | list[Any]:
     """The `dtype` of a Zarr v2 array for a wire type."""
     if is_string(dtype):
@@ -107,6 +109,7 @@ def v2(dtype: Dtype) -> str | list[Any]:
     return [[name, v2(field.base), *([list(field.shape)] if field.shape else [])] for name, field, _ in _fields(dtype)]
 
 
+@cache
 def v3(dtype: Dtype, struct: StructName = "structured") -> Any:
     """The `data_type` of a Zarr v3 array for a wire type; `struct` chooses the spelling of structured types."""
     if is_string(dtype):
@@ -131,6 +134,7 @@ def v3(dtype: Dtype, struct: StructName = "structured") -> Any:
             return {"name": struct, "configuration": {"fields": fields}}
 
 
+@cache
 def v3_fill(dtype: Dtype, struct: StructName = "structured") -> Any:
     """The `fill_value` of a Zarr v3 array: zero of the type; no chunk inside the grid is ever missing."""
     match dtype.kind:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 from .nodes import Region
@@ -21,6 +22,8 @@ TARGET = 1024 * 1024
 TILE = 512
 """Edge of an image's chunks in pixels: a viewer's tile is one chunk."""
 LEAST_IMAGE = 256
+MOST_KEPT = 4096
+"""Choices that are remembered."""
 LARGEST = 8 * 1024 * 1024
 """No chunk is larger, in decoded bytes, than this (or than one item)."""
 
@@ -62,6 +65,7 @@ class Grid:
         )
 
 
+@lru_cache(MOST_KEPT)
 def choose(
     shape: tuple[int, ...], itemsize: int, *, own: tuple[int, ...] | None = None, wanted: tuple[int, ...] | None = None
 ) -> tuple[int, ...]:

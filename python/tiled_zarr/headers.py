@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from . import codecs, dtypes, grid
 from .attributes import OURS, Json, to_json
-from .nodes import Array, Group, Options, Sparse, Table
+from .nodes import NO_OPTIONS, Array, Group, Options, Sparse, Table
 
 STRING_BYTES = 16
 """What one item of a string array counts for in choosing chunks."""
@@ -79,6 +79,8 @@ def own_attributes(node: Array | Sparse | Group | Table, unavailable: dict[str, 
 
 def merged(outer: Options, inner: Options) -> Options:
     """`inner`, with what it leaves open taken from `outer`."""
+    if inner is NO_OPTIONS:
+        return outer
     return Options(
         codec=inner.codec or outer.codec,
         chunk_shape=inner.chunk_shape or outer.chunk_shape,

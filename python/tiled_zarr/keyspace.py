@@ -8,64 +8,31 @@ from __future__ import annotations
 
 import json
 import math
-from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
-from . import dimensions, dtypes, headers, names
+from . import dtypes, headers, names
 from .codecs import Codec
+from .documents import Documents, Rendered
 from .grid import Grid
-from .headers import ArrayHeader, GroupHeader, Header, Members
-from .nodes import Array, Group, Node, Options, Sparse, Table
-from .openings import Openings
+from .metadata import Config, Dependencies, Metadata
+from .nodes import Array, Node, Options, Sparse
+from .places import Container, Place, Places, WouldBlock
 
 ENCODER = "1"
 """Part of every chunk's identity; to be raised when the encoder writes other bytes for the same data."""
-
-Container: TypeAlias = Group | Table
-
-PENDING = GroupHeader({})
-"""Holds the place of a group among its siblings until its own children have been opened."""
-
-
-class WouldBlock(Exception):
-    """Resolving a key takes a step that touches disk or network, where that was not allowed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
-    """How a key space is served: the default codec, what consolidated metadata may hold, how v3 spells structured types.
-
-    `separator` stands between the parts of a chunk key; None means the format's own.
-    """
-
-    codec: str = "blosc:lz4:5"
-    chunk_shape: tuple[int, ...] | None = None
-    max_nodes: int = 10_000
-    max_bytes: int = 16 * 1024 * 1024
-    struct: dtypes.StructName = "structured"
-    separator: str | None = None
-
-
-class Place(NamedTuple):
-    """A node, where it hangs, its path on the wire, and the options in force there."""
-
-    node: Node
-    parent: Container | None
-    path: str
-    options: Options
-
-    @property
-    def name(self) -> str:
-        """The node's name on the wire."""
-        return self.path.rpartition("/")[2]
+MOST_CHUNKS = 8192
+"""Resolved chunks that are remembered; then all are forgotten, which costs no more than resolving them again."""
+MOST_DOCUMENTS = 4
+"""So many documents of the largest size are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A metadata document, rendered when its body is asked for."""
+    """A metadata document, rendered when it is asked for."""
 
     keyspace: KeySpace
     place: Place
@@ -77,18 +44,41 @@ class Document:
 
     def body(self) -> bytes | None:
         """The document as JSON; None where a node of this kind, or a group of this size, has none. May open files."""
-        return self.keyspace.render(self.place, self.name)
+        return self.rendered().body
+
+    def rendered(self, *, may_block: bool = True) -> Rendered:
+        """The document and its digest. Raises WouldBlock where `may_block` is false and files may have to be opened."""
+        return self.keyspace.rendered(self.place, self.name, may_block=may_block)
+
+
+class Layout(NamedTuple):
+    """How the chunks of an array are cut and encoded; `nbytes` are the decoded bytes of one, `signature` says all of it as a text."""
+
+    grid: Grid
+    codec: Codec
+    nbytes: int
+    signature: str
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """A chunk inside an array's grid, and how it is to be encoded."""
 
+    place: Place
     node: Array | Sparse
-    grid: Grid
+    layout: Layout
     index: tuple[int, ...]
-    codec: Codec
     key: str
+
+    @property
+    def grid(self) -> Grid:
+        """The grid that the chunk is part of."""
+        return self.layout.grid
+
+    @property
+    def codec(self) -> Codec:
+        """How it is encoded."""
+        return self.layout.codec
 
     def revision(self) -> str | None:
         """The node's revision now."""
@@ -96,7 +86,7 @@ class Chunk:
 
     def identity(self, revision: str) -> str:
         """A text that differs whenever the encoded bytes may: for entity tags and cache keys."""
-        return f"{self.key}|{revision}|{self.node.dtype.str}|{self.grid}|{self.codec}|{ENCODER}"
+        return f"{self.key}|{revision}|{self.layout.signature}"
 
     @property
     def blocking(self) -> bool:
@@ -106,7 +96,7 @@ class Chunk:
     @property
     def work(self) -> int:
         """Decoded bytes of the chunk."""
-        return math.prod(self.grid.chunk_shape) * headers.itemsize(self.node.dtype)
+        return self.layout.nbytes
 
 
 class Entry(NamedTuple):
@@ -123,154 +113,80 @@ class KeySpace:
         self.root = root
         self.format = format
         self.config = config or Config()
-        self.separator: str = self.config.separator or format.SEPARATOR
-        self.openings = Openings(self._check)
+        self.places = Places(root, Options(chunk_shape=self.config.chunk_shape), self._check)
+        self.metadata = Metadata(self.places, format, self.config)
+        self._documents = Documents(MOST_DOCUMENTS * self.config.max_bytes)
+        self._layouts: WeakKeyDictionary[Place, Layout] = WeakKeyDictionary()
+        self._chunks: dict[str, Chunk] = {}
 
     def resolve(self, key: str, *, may_block: bool = True) -> Document | Chunk | None:
         """What a key names, or None. Raises what opening a node raises, or WouldBlock where `may_block` is false."""
-        place, rest = self._walk(key, may_block=may_block)
+        place, rest = self.places.walk(key, may_block=may_block)
+        known = self._chunks.get(key)
+        if known is not None and known.place is place:
+            return known
         node = place.node
         if rest in self.format.DOCUMENTS:
             return Document(self, place, rest)
         if isinstance(node, Container):
             return None
-        index = self.format.parse_index(rest, len(node.shape), self.separator)
-        if index is None:
-            return None
-        grid = headers.chunk_grid(node, place.options)
-        return Chunk(node, grid, index, self._codec(place), f"{self.format.NAME}/{key}") if index in grid else None
+        index = self.format.parse_index(rest, len(node.shape), self.metadata.separator)
+        return None if index is None else self._chunk(key, place, node, index)
 
     def group(self, path: str, *, may_block: bool = True) -> Container | None:
         """The group at a path on the wire ("" is the root), or None."""
-        place, rest = self._walk(path, may_block=may_block)
+        place, rest = self.places.walk(path, may_block=may_block)
         return place.node if not rest and isinstance(place.node, Container) else None
 
     def listing(self, group: Container) -> list[Entry]:
         """The children of a group, in the source's order, without those that cannot be opened."""
+        openings = self.places.openings
         if len(group.children) <= self.config.max_nodes:
-            return [Entry(name, node) for name, node in self._opened(group).items()]
-        bad = self.openings.unavailable(group)
+            return [Entry(names.wire(name), node) for name, node in openings.all(group)]
+        bad = openings.unavailable(group)
         return [Entry(names.wire(name), None) for name in group.children if name not in bad]
 
-    def render(self, place: Place, name: str) -> bytes | None:
-        """A document as JSON bytes, or None."""
-        is_consolidated = isinstance(place.node, Container) and name == self.format.CONSOLIDATED
-        members = self._members(place) if is_consolidated else None
-        header = self._header(place)
-        body = _json(self.format.document(name, header, members))
-        if members is not None and body is not None and len(body) > self.config.max_bytes:
-            return _json(self.format.document(name, header, None))
-        return body
-
-    def _walk(self, key: str, *, may_block: bool) -> tuple[Place, str]:
-        """The deepest node that a key's first parts name, and the rest of the key."""
-        place = Place(self.root, None, "", headers.merged(Options(chunk_shape=self.config.chunk_shape), self.root.options))
-        rest = key
-        while rest and isinstance(place.node, Container):
-            part, _, remainder = rest.partition("/")
-            if place.node.blocking and not may_block:
+    def rendered(self, place: Place, name: str, *, may_block: bool) -> Rendered:
+        """A document of a node. Raises WouldBlock where `may_block` is false and it may take opening files."""
+        key, node, changes = f"{place.path}/{name}", place.node, self.places.openings.changes
+        if not may_block:
+            kept = self._documents.kept(key, node, changes, may_block=False)
+            if kept is not None:
+                return kept
+            if isinstance(node, Container):
                 raise WouldBlock
-            name = names.unwire(part)
-            child = None if name is None else self.openings.child(place.node, name)
-            if child is None:
-                break
-            place, rest = _below(place, part, child), remainder
-        return place, rest
+        return self._documents.get(key, node, changes, partial(self._render, place, name))
+
+    def _chunk(self, key: str, place: Place, node: Array | Sparse, index: tuple[int, ...]) -> Chunk | None:
+        layout = self._layouts.get(place)
+        if layout is None:
+            layout = self._layouts[place] = self._layout(place, node)
+        if index not in layout.grid:
+            return None
+        if len(self._chunks) >= MOST_CHUNKS:
+            self._chunks.clear()
+        chunk = self._chunks[key] = Chunk(place, node, layout, index, f"{self.format.NAME}/{key}")
+        return chunk
+
+    def _layout(self, place: Place, node: Array | Sparse) -> Layout:
+        grid, codec = headers.chunk_grid(node, place.options), self.metadata.codec(place)
+        nbytes = math.prod(grid.chunk_shape) * headers.itemsize(node.dtype)
+        return Layout(grid, codec, nbytes, f"{node.dtype.str}|{grid}|{codec}|{ENCODER}")
 
     def _check(self, node: Node) -> None:
         """Raises Unavailable where this format cannot show a node."""
         if isinstance(node, Array | Sparse):
             self.format.check(dtypes.wire(node.dtype))
 
-    def _codec(self, place: Place) -> Codec:
-        assert isinstance(place.node, Array | Sparse)
-        codec: Codec = self.format.codec(headers.codec(place.node, place.options, self.config.codec))
-        return codec
-
-    def _opened(self, group: Container) -> dict[str, Node]:
-        """The children that can be opened, by their names on the wire; none of a group that is too large."""
-        if len(group.children) > self.config.max_nodes:
-            return {}
-        return {names.wire(name): node for name, node in self.openings.all(group)}
-
-    def _header(self, place: Place) -> Header:
-        if isinstance(place.node, Container):
-            self._opened(place.node)
-            return self._group_header(place.node)
-        return self._array_header(place, self._dimension_names(place))
-
-    def _group_header(self, group: Container) -> GroupHeader:
-        return GroupHeader(headers.own_attributes(group, self.openings.unavailable(group)))
-
-    def _array_header(self, place: Place, dimension_names: tuple[str, ...]) -> ArrayHeader:
-        node = place.node
-        assert isinstance(node, Array | Sparse)
-        return ArrayHeader(
-            shape=node.shape,
-            chunk_shape=headers.chunk_grid(node, place.options).chunk_shape,
-            dtype=dtypes.wire(node.dtype),
-            codec=self._codec(place),
-            dimension_names=dimension_names,
-            attributes=headers.own_attributes(node),
-            separator=self.separator,
-            struct=self.config.struct,
-        )
-
-    def _dimension_names(self, place: Place) -> tuple[str, ...]:
-        """Names of one array's axes; its siblings are looked at only where it has names of its own."""
-        node = place.node
-        assert isinstance(node, Array | Sparse)
-        if verbatim := _verbatim_names(node):
-            return verbatim
-        has_names = any(node.dimension_names or ())
-        siblings = self._opened(place.parent) if has_names and place.parent else {place.name: node}
-        return _agreed(siblings).get(place.name) or dimensions.phony(node.shape)
-
-    def _members(self, place: Place) -> Members | None:
-        """Headers of every node below a group by path, siblings side by side (zarr-python relies on it); None where they are too many."""
-        members: Members = {}
-        waiting = deque([place])
-        while waiting:
-            above = waiting.popleft()
-            assert isinstance(above.node, Container)
-            is_split = isinstance(above.node, Group) and not above.node.consolidated
-            if is_split or len(members) + len(above.node.children) > self.config.max_nodes:
-                return None
-            opened = self._opened(above.node)
-            agreed = _agreed(opened)
-            members[_relative(above, place)] = self._group_header(above.node)
-            for name, node in opened.items():
-                below = _below(above, name, node)
-                is_group = isinstance(node, Container)
-                members[_relative(below, place)] = PENDING if is_group else self._array_header(below, agreed[name])
-                waiting.extend([below] if is_group else [])
-        del members[""]
-        return members
-
-
-def _agreed(nodes: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
-    """Dimension names of the arrays among siblings."""
-    arrays = {name: node for name, node in nodes.items() if isinstance(node, Array | Sparse)}
-    agreed = dimensions.agreed({name: (node.shape, node.dimension_names) for name, node in arrays.items()})
-    return {name: _verbatim_names(node) or agreed[name] for name, node in arrays.items()}
-
-
-def _verbatim_names(node: Array | Sparse) -> tuple[str, ...] | None:
-    """The dimension names of an array that wants them served as they stand, whatever its siblings are."""
-    is_verbatim = isinstance(node, Array) and node.verbatim
-    return tuple(filter(None, node.dimension_names)) if is_verbatim and node.dimension_names else None
-
-
-def _relative(place: Place, above: Place) -> str:
-    """The path of a place as seen from one above it."""
-    return place.path[len(above.path) :].lstrip("/")
-
-
-def _below(place: Place, name: str, node: Node) -> Place:
-    """The place of a child by its name on the wire."""
-    parent = place.node
-    assert isinstance(parent, Container)
-    return Place(node, parent, f"{place.path}/{name}".lstrip("/"), headers.merged(place.options, node.options))
+    def _render(self, place: Place, name: str) -> Rendered:
+        seen = Dependencies()
+        header = self.metadata.header(place, seen)
+        is_consolidated = isinstance(place.node, Container) and name == self.format.CONSOLIDATED
+        members = self.metadata.members(place, seen) if is_consolidated else None
+        body = _json(self.format.document(name, header, members))
+        if members is not None and body is not None and len(body) > self.config.max_bytes:
+            body = _json(self.format.document(name, header, None))
+        return Rendered.of(body, seen.over, self.places.openings.changes)
 
 
 def _json(document: object) -> bytes | None:

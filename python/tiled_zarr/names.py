@@ -8,14 +8,18 @@ https://zarr-specs.readthedocs.io/en/latest/v3/core/index.html#node-names
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 RESERVED = frozenset({"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"})
 ESCAPE = re.compile(r"~([0-9a-f]{2})")
 FORBIDDEN = re.compile(r"[/\\~%?#\x00-\x1f\x7f\ud800-\udfff]")
 """Beside `/` and `~`: zarr-python turns a backslash in a path into a slash; fsspec leaves `%`, `?` and `#` unescaped in URLs, and a chunk
 asked for under such a name would read as zeros; control characters and lone surrogates have no place in a URL."""
+MOST_KEPT = 4096
+"""Names whose spelling is remembered."""
 
 
+@lru_cache(MOST_KEPT)
 def wire(name: str) -> str:
     """The name of a node in keys.
 
@@ -31,6 +35,7 @@ def wire(name: str) -> str:
     return _escape(name, FORBIDDEN)
 
 
+@lru_cache(MOST_KEPT)
 def unwire(part: str) -> str | None:
     """The source's name for one part of a key, or None where no name is written so.
 

@@ -40,6 +40,10 @@ class Options:
     tile_budget: int | None = None
 
 
+NO_OPTIONS = Options()
+"""Of a node that leaves everything to the group above."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Array:
     """An n-dimensional array.
@@ -64,7 +68,7 @@ class Array:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     revision: Callable[[], str | None] = live
     blocking: bool = True
-    options: Options = Options()
+    options: Options = NO_OPTIONS
     read_stepped: Callable[[Region, tuple[int, ...]], np.ndarray[Any, Any]] | None = None
     levels: tuple[Array, ...] = ()
     verbatim: bool = False
@@ -88,7 +92,7 @@ class Sparse:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     revision: Callable[[], str | None] = live
     blocking: bool = True
-    options: Options = Options()
+    options: Options = NO_OPTIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
@@ -98,7 +102,8 @@ class Group:
     `children[name]` opens a child when it is asked for; it raises KeyError only where there is no such child, `Unavailable` for what
     cannot be shown as Zarr, and whatever else went wrong (OSError, ...) as it is. Iterating gives the names without opening anything.
     `unavailable()` names what is known from the start to be no child at all (a ragged array), with the reason.
-    `revision()` tells, like that of `Array`, whether names or attributes may have changed.
+    `revision()` changes whenever names, attributes or the nodes behind the names may have changed (what lies in those tells for itself),
+    or is None where nobody can tell: then documents are rendered each time.
     `blocking` says that looking up or listing children touches disk or network.
     `consolidated` says that the metadata of all that lies below may be put into one document: it costs no more than opening it.
     """
@@ -108,7 +113,7 @@ class Group:
     unavailable: Callable[[], Mapping[str, str]] = dict
     revision: Callable[[], str | None] = live
     blocking: bool = False
-    options: Options = Options()
+    options: Options = NO_OPTIONS
     consolidated: bool = True
 
 
@@ -121,7 +126,7 @@ class Table:
     unavailable: Callable[[], Mapping[str, str]] = dict
     revision: Callable[[], str | None] = live
     blocking: bool = False
-    options: Options = Options()
+    options: Options = NO_OPTIONS
 
 
 Node: TypeAlias = Array | Sparse | Group | Table

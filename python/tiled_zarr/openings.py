@@ -14,29 +14,31 @@ FOLDERS = re.compile(r"(?:/[^/\s'\":,]+)+/(?=[^/\s'\":,])")
 class Openings:
     """Opens children and remembers, for each group, those known to be bad.
 
-    `check(node)` raises Unavailable for a node that cannot be shown after all. Thread-safe: a race repeats an opening at worst.
+    `check(node)` raises Unavailable for a node that cannot be shown after all. `changes` counts how often a child turned bad or good.
+    Thread-safe: a race repeats an opening at worst.
     """
 
     def __init__(self, check: Callable[[Node], None]) -> None:
         self._check = check
         self._bad: WeakKeyDictionary[Group | Table, dict[str, str]] = WeakKeyDictionary()
+        self.changes = 0
 
-    def child(self, group: Group | Table, name: str) -> Node | None:
-        """One child, or None where there is none that could be shown. Raises what the source raises."""
-        bad = self._bad.setdefault(group, {})
+    def child(self, group: Group | Table, name: str, checked: Node | None = None) -> Node | None:
+        """One child, or None where there is none that could be shown; `checked` is one that can be. Raises what the source raises."""
         try:
             node = group.children[name]
-            self._check(node)
+            if node is not checked:
+                self._check(node)
         except KeyError:
-            bad.pop(name, None)
+            self._note(group, name, None)
             return None
         except Unavailable as why:
-            bad[name] = reason(why)
+            self._note(group, name, reason(why))
             return None
         except Exception as why:
-            bad[name] = reason(why)
+            self._note(group, name, reason(why))
             raise
-        bad.pop(name, None)
+        self._note(group, name, None)
         return node
 
     def all(self, group: Group | Table) -> list[tuple[str, Node]]:
@@ -54,6 +56,18 @@ class Openings:
     def unavailable(self, group: Group | Table) -> dict[str, str]:
         """Reasons by the source's names: of what was never a child, and of each child known to be bad."""
         return {**group.unavailable(), **self._bad.get(group, {})}
+
+    def _note(self, group: Group | Table, name: str, why: str | None) -> None:
+        """Take down why a child is bad, or that it is not."""
+        bad = self._bad.get(group) if self.changes else None
+        if (bad.get(name) if bad else None) == why:
+            return
+        self.changes += 1
+        if why is None:
+            assert bad is not None
+            bad.pop(name, None)
+        else:
+            self._bad.setdefault(group, {})[name] = why
 
 
 def reason(why: Exception) -> str:

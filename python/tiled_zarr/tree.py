@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from .nodes import Group, Node, Options, Table, Unavailable
+from .revisions import launch_nonce
 from .settings import Mount, Settings, SettingsError
 
 Task: TypeAlias = Callable[[], Awaitable[Any]]
@@ -86,7 +87,7 @@ def python_object(spelling: str) -> tuple[Group, object]:
 
 def as_group(node: Node, name: str) -> Group:
     """The node if it is a group, else one that has it as its only child."""
-    return node if isinstance(node, Group) else Group(children={name: node})
+    return node if isinstance(node, Group) else Group(children={name: node}, revision=launch_nonce)
 
 
 def found(spelling: str) -> object:
@@ -125,7 +126,8 @@ def grafted(nodes: Mapping[str, Node]) -> Group:
             return node
         name, _, rest = path.partition("/")
         children.setdefault(name, {})[rest] = node
-    return Group(children={name: below[""] if "" in below else grafted(below) for name, below in children.items()})
+    grown = {name: below[""] if "" in below else grafted(below) for name, below in children.items()}
+    return Group(children=grown, revision=launch_nonce)
 
 
 def configured(node: Node, mount: Mount) -> Node:

@@ -5,6 +5,7 @@ https://zarr-specs.readthedocs.io/en/latest/v3/core/index.html
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from . import dtypes, v2
@@ -58,13 +59,31 @@ def _array(header: ArrayHeader) -> dict[str, Any]:
         "node_type": "array",
         "shape": list(header.shape),
         "data_type": dtypes.v3(header.dtype, header.struct),
-        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(header.chunk_shape)}},
-        "chunk_key_encoding": {"name": "default", "configuration": {"separator": header.separator}},
+        "chunk_grid": _chunk_grid(header.chunk_shape),
+        "chunk_key_encoding": _chunk_key_encoding(header.separator),
         "fill_value": dtypes.v3_fill(header.dtype, header.struct),
-        "codecs": [_serializer(header.dtype), *header.codec.v3(typesize(header.dtype))],
+        "codecs": _codecs(header.dtype, header.codec),
         "dimension_names": list(header.dimension_names),
         "attributes": header.attributes,
     }
+
+
+# What many arrays have in common is made once: a consolidated document is the better part of a million such pieces.
+
+
+@lru_cache
+def _chunk_grid(chunk_shape: tuple[int, ...]) -> dict[str, Any]:
+    return {"name": "regular", "configuration": {"chunk_shape": list(chunk_shape)}}
+
+
+@lru_cache
+def _chunk_key_encoding(separator: str) -> dict[str, Any]:
+    return {"name": "default", "configuration": {"separator": separator}}
+
+
+@lru_cache
+def _codecs(dtype: dtypes.Dtype, codec: Codec) -> list[dict[str, Any]]:
+    return [_serializer(dtype), *codec.v3(typesize(dtype))]
 
 
 def _serializer(dtype: dtypes.Dtype) -> dict[str, Any]:

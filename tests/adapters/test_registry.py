@@ -57,6 +57,7 @@ def table(monkeypatch):
     def install(*entries):
         monkeypatch.setattr(adapters, "entry_points", lambda group: [entry for entry in entries if entry.group == group])
         adapters._table.cache_clear()
+        adapters._entry_of.cache_clear()
 
     yield install
     monkeypatch.undo()

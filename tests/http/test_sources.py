@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -151,7 +152,7 @@ def changed() -> None:
 
 
 def test_a_document_whose_node_changes_is_made_again(make: Callable[..., Any]) -> None:
-    revisions = iter(["r1", "r2", "r2", "r2"])
+    revisions = chain(["r1"], repeat("r2"))
     node = replace(Source().array, revision=lambda: next(revisions))
     assert ask(make(Group(children={"a": node})), "/zarr/v3/a/zarr.json").status == 200
     endless = (str(i) for i in range(100))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -62,10 +62,9 @@ def suffixes() -> frozenset[str]:
 def _adapt(source: object) -> Node:
     if isinstance(source, Array | Sparse | Group | Table):
         return source
-    for kind in type(source).__mro__:
-        entry = _table().get(f"{kind.__module__}.{kind.__qualname__}")
-        if entry is not None:
-            return _load(entry)(source)
+    entry = _entry_of(type(source))  # type: ignore[arg-type] # mypy asks whether instances of nodes have a hash
+    if entry is not None:
+        return _load(entry)(source)
     if hasattr(source, "structure_family"):
         from .tiled import adapt_tiled
 
@@ -85,6 +84,14 @@ def _with(node: Node, metadata: Mapping[str, Any] | None) -> Node:
     return replace(node, attributes={**node.attributes, **metadata}) if metadata else node
 
 
+@lru_cache
+def _entry_of(kind: type) -> EntryPoint | None:
+    """The entry point of a type or, failing that, of its nearest base class."""
+    names = (f"{base.__module__}.{base.__qualname__}" for base in kind.__mro__)
+    return next((entry for name in names if (entry := _table().get(name)) is not None), None)
+
+
+@cache
 def _load(entry: EntryPoint) -> Adapter:
     """The adapter behind an entry point. Raises Unavailable where the package that it needs is not installed."""
     try:

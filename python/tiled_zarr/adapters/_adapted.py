@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from operator import is_
 from typing import Any
 
 from ..nodes import Group, Node, Table, Unavailable, live
+from ..revisions import launch_nonce
 from . import adapt
 from ._opening import opened
 
@@ -21,6 +23,8 @@ class Adapted(Mapping[str, Node]):
         self._source = source
         self._kept: dict[str, tuple[object, Node]] = {}
         self._replaced: set[str] = set()
+        self._seen: tuple[list[Any], list[Any]] = ([], [])
+        self._stamp = 0
 
     def __getitem__(self, name: str) -> Node:
         if isinstance(self._source, dict) and name not in self._source:  # a defaultdict would make a child of any name
@@ -52,6 +56,16 @@ class Adapted(Mapping[str, Node]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    def revision(self) -> str | None:
+        """A text that is another one once names have come or gone, or values were replaced; None where looking would take opening."""
+        if not isinstance(self._source, dict):
+            return None
+        names, values = list(self._source), list(self._source.values())
+        if names != self._seen[0] or not all(map(is_, values, self._seen[1])):
+            self._seen = (names, values)
+            self._stamp += 1
+        return f"{launch_nonce()}-{self._stamp}"
 
     def nameless(self) -> Mapping[str, str]:
         """The keys that cannot name a child, as text, with the reason."""

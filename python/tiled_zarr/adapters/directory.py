@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from ..nodes import Group, Node, Unavailable
-from ..revisions import file_revision, of_file
+from ..revisions import file_revision
 from . import file_adapter, suffixes
 from ._listings import Listing, Place, list_folder
 from ._reopening import Nodes
@@ -65,8 +65,8 @@ class Folder(Mapping[str, Node]):
         return self.listing().unavailable
 
     def group(self) -> Group:
-        """The node of the folder."""
-        return Group(children=self, unavailable=self.unavailable, revision=of_file(self.place.path), blocking=True)
+        """The node of the folder. It has no revision: a file that is rewritten leaves no mark on its folder."""
+        return Group(children=self, unavailable=self.unavailable, blocking=True)
 
     def _open_folder(self, path: Path) -> Node:
         suffix = store_suffix(path)

@@ -8,8 +8,9 @@ from starlette.types import Receive, Scope, Send
 
 from .. import encode
 from ..cache import Cache
-from ..keyspace import Chunk, Container, Document, KeySpace, WouldBlock
+from ..keyspace import Chunk, Document, KeySpace
 from ..nodes import Changed
+from ..places import WouldBlock
 from . import etags, failures, listing, replies, requests
 from .limits import Gone, Work
 from .replies import NO_CACHE, NO_SNIFFING, Headers, Reply
@@ -21,6 +22,10 @@ INLINE = 64 * 1024
 RANGES = (b"accept-ranges", b"bytes")
 OCTETS: Headers = ((b"content-type", b"application/octet-stream"), RANGES, NO_SNIFFING)
 JSON: Headers = ((b"content-type", b"application/json"), RANGES, NO_SNIFFING)
+
+
+class WouldCompute(WouldBlock):
+    """Answering takes more computing than the event loop has time for, and nothing else."""
 
 
 class Endpoint:
@@ -52,6 +57,8 @@ class Endpoint:
         """Answer in the event loop if that cannot block, else in a thread."""
         try:
             return self.answer(request, may_block=False)
+        except WouldCompute:
+            return await self.work.compute(partial(self.answer, request, may_block=True), receive)
         except WouldBlock:
             return await self.work.run(partial(self.answer, request, may_block=True), receive)
 
@@ -107,15 +114,14 @@ class Endpoint:
 
     def document(self, document: Document, request: Request, *, may_block: bool) -> Reply:
         """The reply with a document; those of groups may open files."""
-        if isinstance(document.place.node, Container) and not may_block:
-            raise WouldBlock
         revision = document.revision()
-        body = document.body()
+        rendered = document.rendered(may_block=may_block)
         if document.revision() != revision:
             raise Changed
-        if body is None:
+        if rendered.body is None:
             return replies.NOT_FOUND
-        return replies.of_content(request, self.live_json if revision is None else self.kept_json, body)
+        headers = self.live_json if revision is None else self.kept_json
+        return replies.tagged(request, etags.of_digest(rendered.digest), headers, rendered.body)
 
     def group(self, request: Request, *, may_block: bool) -> Reply:
         """The listing of a group, or 404."""
@@ -128,6 +134,10 @@ class Endpoint:
 
 
 def refuse_to_block(chunk: Chunk, *, may_block: bool) -> None:
-    """Raises WouldBlock for a chunk that may not be made in the event loop."""
-    if not may_block and (chunk.blocking or chunk.work > INLINE):
+    """Raises WouldBlock, or WouldCompute, for a chunk that may not be made in the event loop."""
+    if may_block:
+        return
+    if chunk.blocking:
         raise WouldBlock
+    if chunk.work > INLINE:
+        raise WouldCompute

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
+from functools import lru_cache
+
+from ..documents import digest
+
+MOST_KEPT = 8192
+"""Tags that are remembered."""
 
 
+@lru_cache(MOST_KEPT)
 def of_text(identity: str) -> bytes:
     """The tag of a body that is known by its identity before it is made."""
     return of_body(identity.encode())
@@ -12,7 +18,12 @@ def of_text(identity: str) -> bytes:
 
 def of_body(body: bytes) -> bytes:
     """The tag of a body."""
-    return b'"%s"' % blake2b(body, digest_size=16).hexdigest().encode()
+    return of_digest(digest(body))
+
+
+def of_digest(of_it: str) -> bytes:
+    """The tag of a body whose digest is known."""
+    return b'"%s"' % of_it.encode()
 
 
 def matches(if_none_match: bytes, etag: bytes) -> bool:

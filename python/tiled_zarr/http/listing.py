@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import quote
 
-from ..keyspace import Container, KeySpace
+from ..keyspace import KeySpace
 from ..nodes import Array, Node, Sparse
+from ..places import Container
 from . import pages, replies, requests
 from .replies import NO_CACHE, NO_SNIFFING, Headers, Reply
 from .requests import Request

@@ -66,7 +66,11 @@ def whole_or_part(request: Request, etag: bytes, headers: Headers, content: byte
 
 def of_content(request: Request, headers: Headers, content: bytes) -> Reply:
     """The reply with a body that is known by its content alone."""
-    etag = etags.of_body(content)
+    return tagged(request, etags.of_body(content), headers, content)
+
+
+def tagged(request: Request, etag: bytes, headers: Headers, content: bytes) -> Reply:
+    """The reply with a body that is there, and its tag."""
     return unmodified(request, etag, headers) or whole_or_part(request, etag, headers, content)
 
 

@@ -49,6 +49,10 @@ class Image:
         """A level as a node."""
         return self._levels[number]
 
+    def revision(self) -> str | None:
+        """The revision of the attributes: none while they tell of levels that show samples."""
+        return None if self.pyramid.sampled() else self.pyramid.source_revision()
+
     def attributes(self, version: Version, name: str) -> dict[str, Any]:
         """The attributes of the group of levels. Reads samples of the pixels the first time; blocks."""
         self.pyramid.make_eagerly()

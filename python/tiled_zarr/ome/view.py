@@ -120,7 +120,7 @@ class Mirror(Mapping[str, Node]):
         return Group(
             children=levels if labels is None else {**levels, LABELS: labels},
             attributes=Late(partial(image.attributes, self._version, name)),
-            revision=image.node.revision,
+            revision=image.revision,
         )
 
     def _labels(self, image: Image) -> Group | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from ...keyspace import Container, KeySpace
+from ...keyspace import KeySpace
 from ...nodes import Node
+from ...places import Container
 from .. import listing, replies, requests
 from ..replies import Reply
 from ..requests import Request

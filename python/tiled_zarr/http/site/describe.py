@@ -11,8 +11,9 @@ from typing import Any
 from ... import dtypes
 from ...attributes import OURS
 from ...grid import Grid
-from ...keyspace import Container, Document, KeySpace
+from ...keyspace import Document, KeySpace
 from ...nodes import Array, Group, Node, Sparse, Table
+from ...places import Container
 from . import snippets
 from .addresses import Addresses
 from .snippets import Link, Snippet

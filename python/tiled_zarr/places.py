@@ -1,0 +1,100 @@
+"""Places: the nodes of a tree by their paths on the wire, remembered for as long as they stand there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from . import headers, names
+from .nodes import Group, Node, Options, Table
+from .openings import Openings
+
+Container: TypeAlias = Group | Table
+
+MOST_KEPT = 4096
+"""Places that are remembered; then all are forgotten, which costs no more than walking to them again."""
+
+
+class WouldBlock(Exception):
+    """Answering takes a step that touches disk or network, where that was not allowed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Place:
+    """A node, the place above it, its name in the source, its path on the wire, and the options in force there."""
+
+    node: Node
+    above: Place | None
+    name: str
+    path: str
+    options: Options
+
+    @property
+    def parent(self) -> Container | None:
+        """The group in which the node hangs."""
+        above = None if self.above is None else self.above.node
+        assert above is None or isinstance(above, Container)
+        return above
+
+    @property
+    def wire_name(self) -> str:
+        """The node's name on the wire."""
+        return self.path.rpartition("/")[2]
+
+    def below(self, name: str, wire_name: str, node: Node) -> Place:
+        """The place of a child."""
+        path = f"{self.path}/{wire_name}" if self.path else wire_name
+        return Place(node, self, name, path, headers.merged(self.options, node.options))
+
+
+class Places:
+    """The places of a tree. `check(node)` raises Unavailable for a node that cannot be shown. Thread-safe: a race repeats a step."""
+
+    def __init__(self, root: Node, options: Options, check: Callable[[Node], None]) -> None:
+        self.root = Place(root, None, "", "", headers.merged(options, root.options))
+        self.openings = Openings(check)
+        self._kept: dict[str, Place] = {}
+
+    def walk(self, key: str, *, may_block: bool) -> tuple[Place, str]:
+        """The deepest place that a key's first parts name, and the rest of the key.
+
+        Raises what opening a node raises, and WouldBlock at a group that touches disk or network where `may_block` is false.
+        """
+        place, rest = self.root, key
+        while rest and isinstance(place.node, Container):
+            if place.node.blocking and not may_block:
+                raise WouldBlock
+            part, _, remainder = rest.partition("/")
+            below = self._below(place, place.node, part)
+            if below is None:
+                break
+            place, rest = below, remainder
+        return place, rest
+
+    def children(self, place: Place) -> dict[str, Place]:
+        """The children of a group that can be opened, by their names on the wire; bad ones are remembered as such."""
+        assert isinstance(place.node, Container)
+        wired = ((names.wire(name), name, node) for name, node in self.openings.all(place.node))
+        return {wire_name: place.below(name, wire_name, node) for wire_name, name, node in wired}
+
+    def _below(self, place: Place, group: Container, part: str) -> Place | None:
+        """The place that one part of a key names, or None; the same one as before while the same node stands there."""
+        path = f"{place.path}/{part}"
+        kept = self._kept.get(path)
+        if kept is not None and kept.above is place:
+            node = self.openings.child(group, kept.name, kept.node)
+            if node is kept.node:
+                return kept
+            self._kept.pop(path, None)
+        name = names.unwire(part)
+        found = None if name is None else self.openings.child(group, name)
+        if name is None or found is None:
+            return None
+        return self._keep(path, place.below(name, part, found))
+
+    def _keep(self, path: str, place: Place) -> Place:
+        if len(self._kept) >= MOST_KEPT:
+            self._kept.clear()
+        self._kept[path] = place
+        return place
