@@ -62,6 +62,7 @@ def table(monkeypatch):
     yield install
     monkeypatch.undo()
     adapters._table.cache_clear()
+    adapters._entry_of.cache_clear()
 
 
 class Theirs(EntryPoint):
