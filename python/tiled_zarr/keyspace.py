@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import NamedTuple, TypeAlias
 
-from . import dimensions, dtypes, headers, names
+from . import codecs, dimensions, dtypes, headers, names
 from .codecs import Codec
 from .grid import Grid
 from .headers import ArrayHeader, GroupHeader, Header, Members
 from .nodes import Array, Group, Node, Options, Sparse, Table
 from .openings import Openings
 
-ENCODER = "1"
-"""Part of every chunk's identity; to be raised when the encoder writes other bytes for the same data."""
+ENCODER = "2"
+"""Part of every chunk's identity; to be raised when other bytes are sent for the same data."""
 
 Container: TypeAlias = Group | Table
 
@@ -36,12 +36,13 @@ class WouldBlock(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """How a key space is served: the default codec, what consolidated metadata may hold, how v3 spells structured types.
+    """How a key space is served: the codec chosen for it, what consolidated metadata may hold, how v3 spells structured types.
 
+    `codec` None is the one that the source has stored its chunks in where these can be sent as they are, else the default.
     `separator` stands between the parts of a chunk key; None means the format's own.
     """
 
-    codec: str = "blosc:lz4:5"
+    codec: str | None = None
     chunk_shape: tuple[int, ...] | None = None
     max_nodes: int = 10_000
     max_bytes: int = 16 * 1024 * 1024
@@ -91,8 +92,11 @@ class Chunk:
     key: str
 
     def revision(self) -> str | None:
-        """The node's revision now."""
-        return self.node.revision()
+        """The revision of what the chunk holds, now."""
+        node = self.node
+        if isinstance(node, Array) and node.region_revision is not None:
+            return node.region_revision(self.grid.region(self.index))
+        return node.revision()
 
     def identity(self, revision: str) -> str:
         """A text that differs whenever the encoded bytes may: for entity tags and cache keys."""
@@ -138,7 +142,7 @@ class KeySpace:
         if index is None:
             return None
         grid = headers.chunk_grid(node, place.options)
-        return Chunk(node, grid, index, self._codec(place), f"{self.format.NAME}/{key}") if index in grid else None
+        return Chunk(node, grid, index, self._codec(place, grid), f"{self.format.NAME}/{key}") if index in grid else None
 
     def group(self, path: str, *, may_block: bool = True) -> Container | None:
         """The group at a path on the wire ("" is the root), or None."""
@@ -182,9 +186,14 @@ class KeySpace:
         if isinstance(node, Array | Sparse):
             self.format.check(dtypes.wire(node.dtype))
 
-    def _codec(self, place: Place) -> Codec:
+    def _codec(self, place: Place, grid: Grid) -> Codec:
+        """The codec chosen for an array, else that of the chunks that its source has stored just so, else the default."""
         assert isinstance(place.node, Array | Sparse)
-        codec: Codec = self.format.codec(headers.codec(place.node, place.options, self.config.codec))
+        chosen = place.options.codec or self.config.codec
+        stored = headers.stored_codec(place.node, grid)
+        if chosen is None and stored is not None and self.format.passes(stored):
+            return stored
+        codec: Codec = self.format.codec(headers.codec(place.node, chosen or codecs.DEFAULT))
         return codec
 
     def _opened(self, group: Container) -> dict[str, Node]:
@@ -205,11 +214,12 @@ class KeySpace:
     def _array_header(self, place: Place, dimension_names: tuple[str, ...]) -> ArrayHeader:
         node = place.node
         assert isinstance(node, Array | Sparse)
+        grid = headers.chunk_grid(node, place.options)
         return ArrayHeader(
             shape=node.shape,
-            chunk_shape=headers.chunk_grid(node, place.options).chunk_shape,
+            chunk_shape=grid.chunk_shape,
             dtype=dtypes.wire(node.dtype),
-            codec=self._codec(place),
+            codec=self._codec(place, grid),
             dimension_names=dimension_names,
             attributes=headers.own_attributes(node),
             separator=self.separator,
