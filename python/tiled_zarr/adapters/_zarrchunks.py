@@ -18,6 +18,7 @@ from ..nodes import Region
 from ..revisions import file_revision, settled_revision
 from ._decoded import DECODED
 from ._extras import require
+from ._flat import FlatArray
 from ._listings import COARSEST_CLOCK
 from ._snapshots import Snapshot, read_exactly
 from ._zarrlayout import Layout, Shards
@@ -27,6 +28,20 @@ MOST_FILES = 16
 ABSENT = "absent"
 CHECKSUM = 4
 NOT_STORED = 2**64 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Bytes of a file."""
+
+    snapshot: Snapshot
+    offset: int
+    nbytes: int
+
+    def read(self) -> bytes:
+        """The bytes. Raises Changed where the file is another by now."""
+        with self.snapshot.opened() as file:
+            return read_exactly(file, self.offset, self.nbytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +69,8 @@ class Chunks:
             if self.layout.shards is None:
                 with FileIO(self.layout.path(index)) as file:
                     return file.readall()
-            return self._read_inner(index, self.layout.shards)
+            part = self._part(index)
+            return None if part is None else part.read()
         except FileNotFoundError:
             self.check()
             return None
@@ -63,33 +79,53 @@ class Chunks:
         """Raises OSError where the array is gone; its chunks are then not missing but unknown."""
         os.stat(self.layout.document)  # noqa: PTH116 - a Path would be built on every request
 
-    def _read_inner(self, index: tuple[int, ...], shards: Shards) -> bytes | None:
+    def block(self, region: Region) -> np.ndarray[Any, Any] | None:
+        """The elements of a region inside one plain chunk; None where it touches several, or was never written, or cannot be read here.
+
+        What is not compressed is read as far as it is needed; what is decoded for a part of it is kept for who needs the other parts.
+        """
+        index = tuple(part.start // size for part, size in zip(region, self.shape, strict=True))
+        start = tuple(i * size for i, size in zip(index, self.shape, strict=True))
+        inner = tuple(slice(part.start - first, part.stop - first) for part, first in zip(region, start, strict=True))
+        is_inside = all(part.start < part.stop <= size for part, size in zip(inner, self.shape, strict=True))
+        if self.decode is None or not is_inside:
+            return None
+        try:
+            part = self._part(index)
+            return None if part is None else self._read_part(part, index, inner)
+        except FileNotFoundError:
+            self.check()
+            return None
+
+    def _part(self, index: tuple[int, ...]) -> Part | None:
+        """Where a chunk lies. Raises FileNotFoundError where its file was never written."""
+        shards = self.layout.shards
+        if shards is None:
+            path = self.layout.path(index)
+            return Part(Snapshot(path, file_revision(path)), 0, os.stat(path).st_size)  # noqa: PTH116
         place = tuple(i // count for i, count in zip(index, shards.counts, strict=True))
-        inner = tuple(i % count for i, count in zip(index, shards.counts, strict=True))
         path = self.layout.path(place)
         snapshot = Snapshot(path, file_revision(path))
         shard_index = DECODED.get(snapshot, "shard index", lambda: _shard_index(snapshot, shards))
-        offset, nbytes = map(int, shard_index[inner])
-        if offset == nbytes == NOT_STORED:
-            return None
-        with snapshot.opened() as file:
-            return read_exactly(file, offset, nbytes)
+        offset, nbytes = map(int, shard_index[tuple(i % count for i, count in zip(index, shards.counts, strict=True))])
+        return None if offset == nbytes == NOT_STORED else Part(snapshot, offset, nbytes)
 
-    def decoded(self, region: Region) -> np.ndarray[Any, Any] | None:
-        """The elements of a region inside one plain chunk; None where it touches several, or was never written, or cannot be read here."""
-        if self.decode is None:
-            return None
-        index = tuple(part.start // size for part, size in zip(region, self.shape, strict=True))
-        start = tuple(i * size for i, size in zip(index, self.shape, strict=True))
-        is_inside = all(
-            first <= part.start < part.stop <= first + size for part, first, size in zip(region, start, self.shape, strict=True)
-        )
-        body = self.read(index) if is_inside else None
-        if body is None:
-            return None
-        block: np.ndarray[Any, Any] = np.frombuffer(self.decode(body), self.dtype).reshape(self.shape)
-        inner: Any = tuple(slice(part.start - first, part.stop - first) for part, first in zip(region, start, strict=True))
-        return block[(*inner, ...)]
+    def _read_part(self, part: Part, index: tuple[int, ...], inner: Region) -> np.ndarray[Any, Any]:
+        expected = math.prod(self.shape) * self.dtype.itemsize
+        if self.layout.codec == "none":
+            if part.nbytes != expected:
+                raise OSError(f"the chunk {index} has {part.nbytes} bytes, expected {expected}")
+            return FlatArray(part.snapshot, part.offset, self.shape, self.dtype).read(inner)
+        is_most = all((axis.stop - axis.start) * 2 > size for axis, size in zip(inner, self.shape, strict=True))
+        block = self._decoded(part) if is_most else DECODED.get(part.snapshot, index, lambda: self._decoded(part))
+        box: Any = (*inner, ...)
+        cut: np.ndarray[Any, Any] = block[box]
+        return cut
+
+    def _decoded(self, part: Part) -> np.ndarray[Any, Any]:
+        assert self.decode is not None
+        decoded: np.ndarray[Any, Any] = np.frombuffer(self.decode(part.read()), self.dtype).reshape(self.shape)
+        return decoded
 
     def revision(self, region: Region) -> str | None:
         """The revision of the files behind a region and of the array's documents; None where they are many, or one was just written.

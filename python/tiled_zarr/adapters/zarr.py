@@ -109,7 +109,7 @@ def _texts(block: Any) -> np.ndarray[Any, Any]:
 
 def _read(source: Any, convert: Callable[[Any], np.ndarray[Any, Any]], chunks: Chunks | None, region: Region) -> np.ndarray[Any, Any]:
     """A region, by itself where it lies in one plain chunk. Raises OSError where the array is gone, whose chunks would seem unwritten."""
-    block = chunks.decoded(region) if chunks else None
+    block = chunks.block(region) if chunks else None
     if block is None:
         block = convert(source[region])
         if chunks is not None:
