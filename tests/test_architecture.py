@@ -17,7 +17,7 @@ VALUES = {"nodes", "revisions", "names"}
 SPELLING = {"attributes", "codecs", "dimensions", "dtypes", "grid", "headers"}
 FORMATS = {"v2", "v3"}
 MAPPING = {"cache", "documents", "keyspace", "metadata", "openings", "places"}
-ENCODING = {"encode", "rowindexes"}
+ENCODING = {"encode", "frames", "rowindexes"}
 MAY_IMPORT = {
     **dict.fromkeys(VALUES, VALUES),
     **dict.fromkeys(SPELLING, VALUES | SPELLING),
@@ -25,7 +25,7 @@ MAY_IMPORT = {
     **dict.fromkeys(MAPPING, VALUES | SPELLING | MAPPING),
     **dict.fromkeys(ENCODING, VALUES | SPELLING | MAPPING | ENCODING | {"_native"}),
     "ome": VALUES | {"attributes", "cache", "ome", "rowindexes", "_native"},
-    "adapters": VALUES | {"adapters", "attributes", "dtypes", "grid"},
+    "adapters": VALUES | {"adapters", "attributes", "codecs", "dtypes", "grid"},
     "demo": VALUES | {"demo", "__init__"},
     "settings": {"settings", "nodes", "codecs", "dtypes", "metadata"},
     "tree": VALUES | {"adapters", "demo", "settings", "tree"},

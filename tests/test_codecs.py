@@ -71,7 +71,7 @@ def test_the_shuffle_suits_the_type(typesize: int, sparse: bool, shuffle: str) -
 
 @given(
     st.sampled_from(sorted(codecs.LEVELS)),
-    st.sampled_from(["lz4", "lz4hc", "zlib", "zstd"]),
+    st.sampled_from(["lz4", "lz4hc", "blosclz", "zlib", "zstd"]),
     st.sampled_from([None, "noshuffle", "shuffle", "bitshuffle"]),
     st.booleans(),
     st.data(),
@@ -80,4 +80,12 @@ def test_a_codec_reads_its_own_spelling(name: str, cname: str, shuffle: str | No
     lowest, _, highest = codecs.LEVELS[name]
     level = data.draw(st.integers(lowest, highest))
     codec = codecs.Codec(name, level, crc32c=crc32c) if name != "blosc" else codecs.Codec(name, level, cname, shuffle, crc32c)
-    assert codecs.parse(str(codec)) == codec
+    assert codecs.parse(str(codec), stored=True) == codec
+
+
+def test_what_only_sources_hold_cannot_be_chosen() -> None:
+    with pytest.raises(ValueError, match="use one of lz4, lz4hc, zlib, zstd"):
+        codecs.parse("blosc:blosclz:5")
+    codec = codecs.parse("blosc:blosclz:5:shuffle", stored=True)
+    assert (codec.cname, codec.written_cname) == ("blosclz", "lz4")
+    assert codecs.parse("blosc:zstd").written_cname == "zstd"

@@ -1,7 +1,7 @@
 """One choice of codec, written as Zarr v2 writes it, as Zarr v3 does, and as the native encoder takes it.
 
 A spelling is `blosc:<cname>:<level>:<shuffle>`, `zstd:<level>`, `gzip:<level>`, `zlib:<level>`, `lz4:<acceleration>` or `none`, later parts
-left out taking their defaults, and may end in `+crc32c`.
+left out taking their defaults, and may end in `+crc32c`. Sources may hold `blosc:blosclz` too, which is sent as it is and never written.
 https://zarr-specs.readthedocs.io/en/latest/v3/codecs/index.html, https://numcodecs.readthedocs.io
 """
 
@@ -13,7 +13,11 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 Name: TypeAlias = Literal["blosc", "zstd", "gzip", "zlib", "lz4", "none"]
 Cname: TypeAlias = Literal["lz4", "lz4hc", "zlib", "zstd"]
+StoredCname: TypeAlias = Literal[Cname, "blosclz"]
 Shuffle: TypeAlias = Literal["noshuffle", "shuffle", "bitshuffle"]
+
+DEFAULT = "blosc:lz4:5"
+"""Where nobody chose, and the source has stored nothing that could be sent as it is."""
 
 LEVELS: dict[str, tuple[int, int, int]] = {
     "blosc": (0, 5, 9),
@@ -34,7 +38,7 @@ class Codec:
 
     name: Name
     level: int
-    cname: Cname = "lz4"
+    cname: StoredCname = "lz4"
     shuffle: Shuffle | None = None
     crc32c: bool = False
 
@@ -49,6 +53,11 @@ class Codec:
         if self.shuffle is not None or self.name != "blosc":
             return self
         return replace(self, shuffle="noshuffle" if sparse or typesize == 1 else "shuffle")
+
+    @property
+    def written_cname(self) -> Cname:
+        """What Blosc compresses with; every chunk names its own compressor, so one of another may stand among those of a source."""
+        return "lz4" if self.cname == "blosclz" else self.cname
 
     @cache  # noqa: B019 - there are only so many codecs
     def for_v3(self) -> Codec:
@@ -101,8 +110,8 @@ class Codec:
 
 
 @cache
-def parse(spelling: str) -> Codec:
-    """Read a spelling. Raises ValueError saying what is allowed.
+def parse(spelling: str, *, stored: bool = False) -> Codec:
+    """Read a spelling, with `stored` also one of what only sources hold. Raises ValueError saying what is allowed.
 
     >>> str(parse("blosc:zstd:3:bitshuffle")), str(parse("gzip+crc32c"))
     ('blosc:zstd:3:bitshuffle', 'gzip:5+crc32c')
@@ -114,18 +123,18 @@ def parse(spelling: str) -> Codec:
     _among(spelling, "a compressor", name, get_args(Name))
     codec = Codec(cast("Name", name), LEVELS[name][1], crc32c=bool(plus))
     if name == "blosc":
-        return _parse_blosc(spelling, codec, parts)
+        return _parse_blosc(spelling, codec, parts, get_args(StoredCname if stored else Cname))
     if len(parts) > (name != "none"):
         raise ValueError(f"codec {spelling!r}: {name} takes {'a level alone' if name != 'none' else 'nothing more'}")
     return replace(codec, level=_level(spelling, name, parts[0])) if parts else codec
 
 
-def _parse_blosc(spelling: str, codec: Codec, parts: list[str]) -> Codec:
+def _parse_blosc(spelling: str, codec: Codec, parts: list[str], cnames: tuple[str, ...]) -> Codec:
     if len(parts) > 3:
         raise ValueError(f"codec {spelling!r}: blosc takes a compressor, a level and a shuffle, got {len(parts)} parts")
     if parts:
-        _among(spelling, "a blosc compressor", parts[0], get_args(Cname))
-        codec = replace(codec, cname=cast("Cname", parts[0]))
+        _among(spelling, "a blosc compressor", parts[0], cnames)
+        codec = replace(codec, cname=cast("StoredCname", parts[0]))
     if len(parts) > 1:
         codec = replace(codec, level=_level(spelling, "blosc", parts[1]))
     if len(parts) > 2:

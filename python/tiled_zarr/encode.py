@@ -1,4 +1,4 @@
-"""Chunk -> bytes: read the source once, gather, pad, filter and compress natively."""
+"""Chunk -> bytes: as the source has stored them, or read once, gathered, padded, filtered and compressed natively."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import _native, codecs, dtypes, headers, rowindexes
+from . import _native, codecs, dtypes, frames, headers, rowindexes
 from .keyspace import Chunk
 from .nodes import Array, Sparse
 
@@ -20,6 +20,25 @@ class SourceError(Exception):
 
 def encode(chunk: Chunk) -> bytes:
     """The encoded bytes of a chunk, the same for the same data. Reads the source, blocks, and raises what the source raises."""
+    return _stored(chunk) or _encode(chunk)
+
+
+def _stored(chunk: Chunk) -> bytes | None:
+    """The bytes that the source has stored, if they are what is to be sent; edges are not, since nobody knows what lies beyond them.
+
+    Bytes that are not whole are left to whoever decodes them, who says what is wrong with them.
+    """
+    node = chunk.node
+    if headers.stored_codec(node, chunk.grid) != chunk.codec or not chunk.grid.is_whole(chunk.index):
+        return None
+    assert isinstance(node, Array)
+    assert node.stored is not None
+    body = node.stored.read(chunk.index)
+    nbytes = None if dtypes.is_string(node.dtype) else chunk.work
+    return body if body is not None and frames.is_whole(chunk.codec, body, nbytes) else None
+
+
+def _encode(chunk: Chunk) -> bytes:
     node = chunk.node
     codec = _codec(chunk.codec, headers.typesize(dtypes.wire(node.dtype)))
     if isinstance(node, Sparse):
@@ -55,7 +74,7 @@ def _codec(codec: codecs.Codec, typesize: int) -> _native.Codec:
     return _native.Codec(
         codec.name,
         level=codec.level,
-        cname=codec.cname,
+        cname=codec.written_cname,
         shuffle=codec.shuffle or "noshuffle",
         typesize=typesize,
         crc32c=codec.crc32c,

@@ -54,6 +54,14 @@ class Grid:
         """The place of a chunk's first element."""
         return tuple(i * chunk for i, chunk in zip(index, self.chunk_shape, strict=True))
 
+    def is_whole(self, index: tuple[int, ...]) -> bool:
+        """Whether no part of chunk `index` lies beyond the array's edge.
+
+        >>> Grid((100, 30), (40, 30)).is_whole((1, 0)), Grid((100, 30), (40, 30)).is_whole((2, 0))
+        (True, False)
+        """
+        return all((i + 1) * chunk <= size for i, chunk, size in zip(index, self.chunk_shape, self.shape, strict=True))
+
     def region(self, index: tuple[int, ...]) -> Region:
         """The part of chunk `index` that lies inside the array, in elements.
 

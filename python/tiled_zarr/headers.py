@@ -62,9 +62,17 @@ def chunk_grid(node: Array | Sparse, options: Options) -> grid.Grid:
     return grid.Grid(node.shape, grid.choose(node.shape, itemsize(dtypes.wire(node.dtype)), own=own, wanted=wanted))
 
 
-def codec(node: Array | Sparse, options: Options, fallback: str) -> codecs.Codec:
-    """The codec in which an array is served, its shuffle decided."""
-    return codecs.parse(options.codec or fallback).suited(typesize(dtypes.wire(node.dtype)), sparse=isinstance(node, Sparse))
+def codec(node: Array | Sparse, chosen: str) -> codecs.Codec:
+    """The codec that was chosen for an array, its shuffle decided."""
+    return codecs.parse(chosen).suited(typesize(dtypes.wire(node.dtype)), sparse=isinstance(node, Sparse))
+
+
+def stored_codec(node: Array | Sparse, served: grid.Grid) -> codecs.Codec | None:
+    """The codec of chunks that the source has stored as they would be served in a grid, or None."""
+    if not isinstance(node, Array) or node.stored is None:
+        return None
+    is_same = served.chunk_shape == node.chunks and dtypes.layout(node.dtype) is None
+    return codecs.parse(node.stored.codec, stored=True) if is_same else None
 
 
 def own_attributes(node: Array | Sparse | Group | Table, unavailable: dict[str, str] | None = None) -> dict[str, Json]:

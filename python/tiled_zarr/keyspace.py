@@ -22,8 +22,8 @@ from .metadata import Config, Dependencies, Metadata
 from .nodes import Array, Node, Options, Sparse
 from .places import Container, Place, Places, WouldBlock
 
-ENCODER = "1"
-"""Part of every chunk's identity; to be raised when the encoder writes other bytes for the same data."""
+ENCODER = "2"
+"""Part of every chunk's identity; to be raised when other bytes are sent for the same data."""
 MOST_CHUNKS = 8192
 """Resolved chunks that are remembered; then all are forgotten, which costs no more than resolving them again."""
 MOST_DOCUMENTS = 4
@@ -81,8 +81,11 @@ class Chunk:
         return self.layout.codec
 
     def revision(self) -> str | None:
-        """The node's revision now."""
-        return self.node.revision()
+        """The revision of what the chunk holds, now."""
+        node = self.node
+        if isinstance(node, Array) and node.region_revision is not None:
+            return node.region_revision(self.grid.region(self.index))
+        return node.revision()
 
     def identity(self, revision: str) -> str:
         """A text that differs whenever the encoded bytes may: for entity tags and cache keys."""
@@ -169,7 +172,8 @@ class KeySpace:
         return chunk
 
     def _layout(self, place: Place, node: Array | Sparse) -> Layout:
-        grid, codec = headers.chunk_grid(node, place.options), self.metadata.codec(place)
+        grid = headers.chunk_grid(node, place.options)
+        codec = self.metadata.codec(place, grid)
         nbytes = math.prod(grid.chunk_shape) * headers.itemsize(node.dtype)
         return Layout(grid, codec, nbytes, f"{node.dtype.str}|{grid}|{codec}|{ENCODER}")
 

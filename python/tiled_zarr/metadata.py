@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 
-from . import dimensions, dtypes, headers
+from . import codecs, dimensions, dtypes, headers
 from .codecs import Codec
+from .grid import Grid
 from .headers import ArrayHeader, GroupHeader, Header, Members
 from .nodes import Array, Group, Node, Sparse
 from .places import Container, Place, Places
@@ -19,12 +20,13 @@ PENDING = GroupHeader({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """How a key space is served: the default codec, what consolidated metadata may hold, how v3 spells structured types.
+    """How a key space is served: the codec chosen for it, what consolidated metadata may hold, how v3 spells structured types.
 
+    `codec` None is the one that the source has stored its chunks in where these can be sent as they are, else the default.
     `separator` stands between the parts of a chunk key; None means the format's own.
     """
 
-    codec: str = "blosc:lz4:5"
+    codec: str | None = None
     chunk_shape: tuple[int, ...] | None = None
     max_nodes: int = 10_000
     max_bytes: int = 16 * 1024 * 1024
@@ -57,10 +59,14 @@ class Metadata:
         self.config = config
         self.separator: str = config.separator or format.SEPARATOR
 
-    def codec(self, place: Place) -> Codec:
-        """How an array is encoded."""
+    def codec(self, place: Place, grid: Grid) -> Codec:
+        """The codec chosen for an array, else that of the chunks that its source has stored just so, else the default."""
         assert isinstance(place.node, Array | Sparse)
-        codec: Codec = self.format.codec(headers.codec(place.node, place.options, self.config.codec))
+        chosen = place.options.codec or self.config.codec
+        stored = headers.stored_codec(place.node, grid)
+        if chosen is None and stored is not None and self.format.passes(stored):
+            return stored
+        codec: Codec = self.format.codec(headers.codec(place.node, chosen or codecs.DEFAULT))
         return codec
 
     def opened(self, place: Place) -> dict[str, Place]:
@@ -109,11 +115,12 @@ class Metadata:
     def _array(self, place: Place, dimension_names: tuple[str, ...]) -> ArrayHeader:
         node = place.node
         assert isinstance(node, Array | Sparse)
+        grid = headers.chunk_grid(node, place.options)
         return ArrayHeader(
             shape=node.shape,
-            chunk_shape=headers.chunk_grid(node, place.options).chunk_shape,
+            chunk_shape=grid.chunk_shape,
             dtype=dtypes.wire(node.dtype),
-            codec=self.codec(place),
+            codec=self.codec(place, grid),
             dimension_names=dimension_names,
             attributes=headers.own_attributes(node),
             separator=self.separator,

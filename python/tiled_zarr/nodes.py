@@ -44,6 +44,19 @@ NO_OPTIONS = Options()
 """Of a node that leaves everything to the group above."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Stored:
+    """Chunks of a source as they lie there: in its own grid, little endian, packed, in C order, and compressed by `codec`.
+
+    `codec` is spelled as in `tiled_zarr.codecs.parse`, and may name what only sources hold. `read(index)` returns the stored bytes of the
+    chunk at a place of the source's grid, or None where that chunk is not stored, or not like the others; it may be called from several
+    threads, blocks, and raises what the source raises.
+    """
+
+    codec: str
+    read: Callable[[tuple[int, ...]], bytes | None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Array:
     """An n-dimensional array.
@@ -58,6 +71,8 @@ class Array:
     `read_stepped(region, steps)`, where the source has it, returns every `steps[axis]`-th element of a region, from its first on, for
     about the price of as many elements in one piece. `levels` are coarser versions that the source has stored, finest first, each
     half as long on y and x as the one before. `verbatim` says that chunks and dimension names are served exactly as they stand here.
+    `stored`, where there is one, is the chunks of the grid `chunks` as the source holds them, to be sent untouched.
+    `region_revision(region)`, where the source has it, stands in for `revision` in all that is read from that region; it too is cheap.
     """
 
     shape: tuple[int, ...]
@@ -72,6 +87,8 @@ class Array:
     read_stepped: Callable[[Region, tuple[int, ...]], np.ndarray[Any, Any]] | None = None
     levels: tuple[Array, ...] = ()
     verbatim: bool = False
+    stored: Stored | None = None
+    region_revision: Callable[[Region], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)

@@ -17,7 +17,16 @@ def launch_nonce() -> str:
 
 def file_revision(path: str | os.PathLike[str]) -> str:
     """Size, modification time in nanoseconds and inode of a file or folder. Raises OSError where there is none."""
+    return _described(os.stat(path))  # noqa: PTH116 - a Path would be built on every request
+
+
+def settled_revision(path: str | os.PathLike[str], moment: int) -> str | None:
+    """The same, or None where the file was modified after a moment in nanoseconds. Raises OSError where there is none."""
     status = os.stat(path)  # noqa: PTH116 - a Path would be built on every request
+    return _described(status) if status.st_mtime_ns < moment else None
+
+
+def _described(status: os.stat_result) -> str:
     return f"{status.st_size:x}-{status.st_mtime_ns:x}-{status.st_ino:x}"
 
 

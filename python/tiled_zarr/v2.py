@@ -40,6 +40,11 @@ def codec(chosen: Codec) -> Codec:
     return chosen
 
 
+def passes(stored: Codec) -> bool:
+    """Whether what a source has stored in a codec is served in it unasked: there are no filters then, and no lz4 without a frame."""
+    return stored.name != "lz4" and not stored.crc32c
+
+
 def document(name: str, header: Header, members: Members | None = None) -> dict[str, Any] | None:
     """A document of a node, or None where a node of its kind has none (or, consolidated, without members)."""
     match name, header:

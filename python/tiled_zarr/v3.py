@@ -40,6 +40,11 @@ def codec(chosen: Codec) -> Codec:
     return chosen.for_v3()
 
 
+def passes(stored: Codec) -> bool:
+    """Whether what a source has stored in a codec is served in it unasked."""
+    return stored == stored.for_v3()
+
+
 def document(name: str, header: Header, members: Members | None = None) -> dict[str, Any] | None:
     """The document of a node; of a group with all its members inside, unless they are None."""
     if name != "zarr.json":

@@ -7,7 +7,7 @@ from dataclasses import replace
 from operator import is_
 from typing import Any
 
-from ..nodes import Group, Node, Table, Unavailable, live
+from ..nodes import Array, Group, Node, Table, Unavailable, live
 from ..revisions import launch_nonce
 from . import adapt
 from ._opening import opened
@@ -76,7 +76,7 @@ def as_live(node: Node) -> Node:
     """The same node without a revision, and so everything below it."""
     if isinstance(node, Group | Table):
         return replace(node, children=_Live(node.children), revision=live)
-    return replace(node, revision=live)
+    return replace(node, revision=live, region_revision=None) if isinstance(node, Array) else replace(node, revision=live)
 
 
 class _Live(Mapping[str, Node]):

@@ -1,4 +1,4 @@
-"""Zarr hierarchies of version 2 and 3 in folders, read by zarr-python."""
+"""Zarr hierarchies of version 2 and 3 in folders: opened by zarr-python, which also reads what is no plain chunk."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from ..nodes import Array, Group, Node, Region, Unavailable
-from ..revisions import of_file
+from ..nodes import Array, Changed, Group, Node, Region, Stored, Unavailable
 from ._extras import require
 from ._reopening import Nodes
 from ._stores import DOCUMENTS, is_zarr, store_revision
+from ._zarrchunks import Chunks
+from ._zarrlayout import layout
 
 DIMENSIONS = "_ARRAY_DIMENSIONS"
 UNSAFE = "pickle"
@@ -49,29 +50,40 @@ class Members(Mapping[str, Node]):
 
 
 def open_zarr(path: Path) -> Node:
-    """The array or group in a folder."""
+    """The array or group in a folder. Raises Changed where its documents are written meanwhile."""
     zarr = require("zarr", "zarr")
     if not is_zarr(path):
         raise FileNotFoundError(f"{path.name!r} is no Zarr node: it holds none of {', '.join(DOCUMENTS)}")
+    before = store_revision(path)
     source = zarr.open(store=zarr.storage.LocalStore(path, read_only=True), mode="r")
-    if isinstance(source, zarr.Group):
-        return Group(children=Members(path), attributes=source.attrs.asdict(), revision=of_file(path), blocking=True)
-    return _array(source)
+    node = _group(path, source) if isinstance(source, zarr.Group) else _array(path, before, source)
+    if store_revision(path) != before:
+        raise Changed(f"{path.name!r} changed while it was being opened; ask again")
+    return node
 
 
-def _array(source: Any) -> Array:
-    """An array; nobody can tell cheaply when one of its many chunk files was written, so it has no revision."""
+def _group(path: Path, source: Any) -> Group:
+    """A group, without a revision: a document that is written below leaves no mark on the folder."""
+    return Group(children=Members(path), attributes=source.attrs.asdict(), blocking=True)
+
+
+def _array(path: Path, revision: str, source: Any) -> Array:
+    """An array; only its regions have revisions, since nobody can tell cheaply when one of its many chunk files was written."""
     _check_codecs(source.metadata.to_dict())
     dtype, convert = _item(source)
     attributes = source.attrs.asdict()
     names = attributes.pop(DIMENSIONS, None) or getattr(source.metadata, "dimension_names", None)
+    shape, found = _chunks(source), layout(path, dtype)
+    chunks = None if found is None or shape is None else Chunks.of(found, revision, shape, dtype)
     return Array(
         shape=source.shape,
         dtype=dtype,
-        read=partial(_read, source, convert),
-        chunks=_chunks(source),
+        read=partial(_read, source, convert, chunks),
+        chunks=shape,
         dimension_names=tuple(names) if names and len(names) == source.ndim else None,
         attributes=attributes,
+        stored=None if chunks is None or chunks.layout.codec is None else Stored(chunks.layout.codec, chunks.read),
+        region_revision=None if chunks is None else chunks.revision,
     )
 
 
@@ -95,8 +107,14 @@ def _texts(block: Any) -> np.ndarray[Any, Any]:
     return texts
 
 
-def _read(source: Any, convert: Callable[[Any], np.ndarray[Any, Any]], region: Region) -> np.ndarray[Any, Any]:
-    return convert(source[region])
+def _read(source: Any, convert: Callable[[Any], np.ndarray[Any, Any]], chunks: Chunks | None, region: Region) -> np.ndarray[Any, Any]:
+    """A region, by itself where it lies in one plain chunk. Raises OSError where the array is gone, whose chunks would seem unwritten."""
+    block = chunks.block(region) if chunks else None
+    if block is None:
+        block = convert(source[region])
+        if chunks is not None:
+            chunks.check()
+    return block
 
 
 def _chunks(source: Any) -> tuple[int, ...] | None:

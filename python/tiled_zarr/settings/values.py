@@ -71,7 +71,8 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = {
 class Settings:
     """Everything that can be set. Sizes are in bytes, `in_flight` in decoded ones; `max_age` is in seconds.
 
-    `public` None means private, unless `decided` finds that the trees are the demo. `tile_budget` is how much of a source is read for
+    `public` None means private, unless `decided` finds that the trees are the demo. `codec` None means what the keyspace's `Config` says.
+    `tile_budget` is how much of a source is read for
     one tile of an OME-NGFF level, `tile_cache_size` what is kept of such tiles; `levels_size` is what is kept of whole levels, in memory
     or, so that they outlive the server, in `levels_folder`.
     """
@@ -80,7 +81,7 @@ class Settings:
     api_key: str | None = dataclasses.field(default=None, repr=False)
     public: bool | None = None
     allow_origins: tuple[str, ...] = ()
-    codec: str = Config().codec
+    codec: str | None = None
     chunk_shape: tuple[int, ...] | None = None
     cache_size: int = 256 * 1024**2
     in_flight: int = 256 * 1024**2
