@@ -88,8 +88,8 @@ def test_the_bound_holds_and_what_is_worth_least_goes_first(asked: list[tuple[in
         if gone:
             level = gone[-1][0]
             assert level <= min(ranks.values(), default=level)
-            smallest = min(len(bodies[key]) for _, key in gone)
-            assert cache.nbytes + smallest + OVERHEAD > bound, "nothing goes that had room"
+            last = max(len(bodies[key]) for rank, key in gone if rank == level)
+            assert cache.nbytes + last + OVERHEAD > bound, "the last to go had no room"
         assert cache.nbytes == sum(len(bodies[key]) + OVERHEAD for key in ranks) <= bound
 
 

@@ -8,12 +8,11 @@ ones, and one that nobody asks for any longer goes all the same.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from threading import Lock
 from time import perf_counter
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -41,6 +40,35 @@ class Entry(Generic[T]):
     rank: float
 
 
+class Flight(Generic[T]):
+    """A value that is being made, for those who wait for it; a `Future` would cost ten times as much, and hardly ever does anybody wait."""
+
+    __slots__ = ("_error", "_pending", "_value")
+
+    def __init__(self) -> None:
+        self._pending = Lock()
+        self._pending.acquire()
+        self._value: T | None = None
+        self._error: BaseException | None = None
+
+    def land(self, value: T) -> None:
+        """Give the value to all who wait."""
+        self._value = value
+        self._pending.release()
+
+    def fail(self, error: BaseException) -> None:
+        """Raise an error where a value is waited for."""
+        self._error = error
+        self._pending.release()
+
+    def result(self) -> T:
+        """The value, as soon as it is there. Raises what making it raised."""
+        with self._pending:
+            if self._error is not None:
+                raise self._error
+            return cast("T", self._value)
+
+
 class Cache(Generic[T]):
     """Thread-safe. With `max_bytes` 0 nothing is kept, and still nothing is computed twice at once.
 
@@ -57,7 +85,7 @@ class Cache(Generic[T]):
         self._ranks: list[tuple[float, int, str, Entry[T]]] = []
         self._count = 0
         self._level = 0.0
-        self._running: dict[str, Future[T]] = {}
+        self._running: dict[str, Flight[T]] = {}
         self._lock = Lock()
 
     def peek(self, key: str) -> T | None:
@@ -73,7 +101,7 @@ class Cache(Generic[T]):
                 return value
             running = self._running.get(key)
             if running is None:
-                mine = self._running[key] = Future()
+                mine = self._running[key] = Flight()
                 self.counters.misses += 1
             else:
                 self.counters.joined += 1
@@ -94,17 +122,17 @@ class Cache(Generic[T]):
         self.counters.hits += 1
         return entry.value
 
-    def _make(self, key: str, make: Callable[[], T], mine: Future[T]) -> T:
+    def _make(self, key: str, make: Callable[[], T], mine: Flight[T]) -> T:
         start = self._clock()
         try:
             value = make()
         except BaseException as error:
             with self._lock:
                 del self._running[key]
-            mine.set_exception(error)
+            mine.fail(error)
             raise
         self._keep(key, value, self._clock() - start)
-        mine.set_result(value)
+        mine.land(value)
         return value
 
     def _keep(self, key: str, value: T, seconds: float) -> None:
