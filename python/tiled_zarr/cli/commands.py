@@ -30,7 +30,7 @@ OPTIONS = [
     click.option("--api-key", help="Key that reads the data; made at random where there is none and the data are private."),
     click.option("--public", is_flag=True, help="Let everyone read, without a key."),
     click.option("--allow-origins", help="Web pages that may read: origins with commas between them, or *."),
-    click.option("--codec", help="Codec of the chunks: blosc:lz4:5, blosc:zstd:3:bitshuffle, zstd:3, gzip:5, none, ..."),
+    click.option("--codec", help="Codec of the chunks: blosc:lz4:5, zstd:3, none, ...; left out, it is the one they are stored in."),
     click.option("--cache-size", help="Memory for encoded chunks, like 512MB; 0 keeps none."),
     click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that answer."),
     click.option("--server", default="hypercorn", show_default=True, type=click.Choice([*servers.RUNNERS]), help="What speaks HTTP."),

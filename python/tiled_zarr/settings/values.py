@@ -71,10 +71,10 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = {
 class Settings:
     """Everything that can be set. Sizes are in bytes, `in_flight` in decoded ones; `max_age` is in seconds.
 
-    `public` None means private, unless `decided` finds that the trees are the demo. `codec` None means what the keyspace's `Config` says.
-    `tile_budget` is how much of a source is read for
-    one tile of an OME-NGFF level, `tile_cache_size` what is kept of such tiles; `levels_size` is what is kept of whole levels, in memory
-    or, so that they outlive the server, in `levels_folder`.
+    `public` None means private, unless `decided` finds that the trees are the demo; `codec` None means the one that a source has stored
+    its chunks in, where they can be sent as they are. `tile_budget` is how much of a source is read for one tile of an OME-NGFF level,
+    `tile_cache_size` what is kept of such tiles; `levels_size` is what is kept of whole levels, in memory or, so that they outlive the
+    server, in `levels_folder`.
     """
 
     trees: tuple[Mount, ...] = DEMO
