@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias, final
 from numpy.typing import NDArray
 from typing_extensions import Buffer
 
-__all__ = ["Codec", "Coo", "__version__", "_panic", "encode", "encode_strings", "halve"]
+__all__ = ["Codec", "Coo", "Faults", "Mapping", "__version__", "_panic", "encode", "encode_strings", "halve"]
 
 _Items: TypeAlias = Buffer | NDArray[Any]
 
@@ -68,6 +68,35 @@ class Coo:
         """Memory that the index holds, in bytes."""
     def encode(self, start: Sequence[int], chunk_shape: Sequence[int], codec: Codec) -> bytes:
         """Densify the box of `chunk_shape` at `start` (elements), zero bytes beyond the array's edge, and compress it."""
+
+@final
+class Faults:
+    """How often mapped pages of a file could not be read."""
+
+    def __new__(cls) -> Faults: ...
+    @property
+    def count(self) -> int:
+        """It only grows. Zeros have been read where it is another one than before: what was made of the mapping is to be thrown away."""
+
+@final
+class Mapping(Buffer):
+    """The first `nbytes` bytes of the open file `fileno`, mapped for reading: a buffer, mapped as long as any view of it lives.
+
+    Reading a page of it may read the disk. What cannot be read, since the file has been cut short or its device fails, reads as zeros
+    from there on to the end, for good, after `faults` has counted it; without this class it would end the process by SIGBUS. Raises
+    OSError where the system cannot map the file, in all systems but Linux always.
+    """
+
+    def __new__(cls, fileno: int, nbytes: int, faults: Faults) -> Mapping: ...
+    def __len__(self) -> int: ...
+    def prefetch(self, first: int, nbytes: int, counts: Sequence[int], strides: Sequence[int]) -> None:
+        """Have the system read pieces ahead, and return at once: `nbytes` bytes at `first`, and at every sum of multiples of the strides.
+
+        `counts` and `strides` (bytes) have one number an axis. Nothing is done where the system seems to have the pieces in its cache.
+        Whatever lies beyond the mapping is left out.
+        """
+    def release(self) -> None:
+        """Take the pages out of the process's resident memory; views stay good, and find the pages in the system's cache."""
 
 def _panic() -> None:
     """Panic, so that a test can see what becomes of it: a RuntimeError."""

@@ -15,8 +15,8 @@ def launch_nonce() -> str:
     return os.environ.get(LAUNCH) or os.environ.setdefault(LAUNCH, secrets.token_hex(8))
 
 
-def file_revision(path: str | os.PathLike[str]) -> str:
-    """Size, modification time in nanoseconds and inode of a file or folder. Raises OSError where there is none."""
+def file_revision(path: str | os.PathLike[str] | int) -> str:
+    """Size, modification time in nanoseconds and inode of a file or folder, which may be open. Raises OSError where there is none."""
     return _described(os.stat(path))  # noqa: PTH116 - a Path would be built on every request
 
 

@@ -106,6 +106,15 @@ class Contract:
             for region in regions(truth.shape):
                 assert_same(read(node, region), truth[(*region, ...)], f"{path}{region}")
 
+    def test_stepped_reads_equal_the_truths(self, case: Case, tmp_path: Path) -> None:
+        random = np.random.default_rng(20261124)
+        for path, node, truth in arrays(*case(tmp_path)):
+            if isinstance(node, Array) and node.read_stepped is not None:
+                for region in regions(truth.shape):
+                    steps = tuple(random.integers(1, 6, size=truth.ndim).tolist())
+                    stepped = tuple(slice(part.start, part.stop, step) for part, step in zip(region, steps, strict=True))
+                    assert_same(node.read_stepped(region, steps), truth[(*stepped, ...)], f"{path}{stepped}")
+
     def test_threads_do_not_disturb_each_other(self, case: Case, tmp_path: Path) -> None:
         jobs = [(node, truth, region) for _, node, truth in arrays(*case(tmp_path)) for region in regions(truth.shape, count=8)]
         with ThreadPoolExecutor(8) as pool:

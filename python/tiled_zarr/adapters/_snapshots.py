@@ -1,7 +1,7 @@
 """Files as they were when they were opened: as long as they stay so they can be read, afterwards they raise.
 
-A file may be rewritten or cut short at any moment. Every access opens it anew and reads explicitly, so no handle goes stale; a
-memory map would kill the process with SIGBUS when the file shrinks under it.
+A file may be rewritten or cut short at any moment. Every access opens it anew and reads explicitly, so no handle goes stale, or looks at
+a mapping of it, whose faults are counted: where there have been some, what was made of the mapping is no longer what the file holds.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 
+from .._native import Faults
 from ..nodes import Changed
-from ..revisions import file_revision, of_file
+from ..revisions import file_revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Snapshot:
 
     path: str
     taken: str
+    faults: Faults = field(default_factory=Faults, compare=False, repr=False)
+    """Of all mappings of the file as it was then."""
 
     @classmethod
     def of(cls, path: Path) -> Snapshot:
@@ -31,20 +34,34 @@ class Snapshot:
 
     @property
     def revision(self) -> Callable[[], str]:
-        """The revision function of nodes made from the file."""
-        return of_file(self.path)
+        """The revision function of nodes made from the file: another one after a fault too, so that no zeros in its place are served."""
+        return self._revision
 
-    def check(self) -> None:
-        """Raises Changed where the file is another by now, OSError where it is gone."""
-        if file_revision(self.path) != self.taken:
+    def _revision(self) -> str:
+        faults = self.faults.count
+        return f"{file_revision(self.path)}-{faults}" if faults else file_revision(self.path)
+
+    def check(self, fileno: int | None = None) -> None:
+        """Raises Changed where the file, or the one opened, is another by now, OSError where it is gone."""
+        if file_revision(self.path if fileno is None else fileno) != self.taken:
             raise Changed(f"{Path(self.path).name!r} changed while it was being read; ask again")
+
+    def stands(self) -> bool:
+        """Whether the file is still there and the same."""
+        try:
+            return file_revision(self.path) == self.taken
+        except OSError:
+            return False
 
     @contextmanager
     def unchanged(self) -> Iterator[None]:
         """What is read from the file inside is given out only if the file stayed the same."""
         self.check()
+        faults = self.faults.count
         yield
         self.check()
+        if self.faults.count != faults:
+            raise Changed(f"{Path(self.path).name!r} could not be read in part; ask again")
 
     @contextmanager
     def opened(self) -> Iterator[FileIO]:
@@ -55,9 +72,7 @@ class Snapshot:
 
 def read_exactly(file: FileIO, offset: int, nbytes: int) -> bytes:
     """Bytes at an offset. Raises OSError where the file ends before them."""
-    size = os.fstat(file.fileno()).st_size
-    if offset + nbytes > size:
-        raise OSError(f"{Path(str(file.name)).name!r} ends at byte {size}, data are expected up to {offset + nbytes}: it is truncated")
+    check_end(str(file.name), os.fstat(file.fileno()).st_size, offset + nbytes)
     file.seek(offset)
     parts = []
     while nbytes > 0:
@@ -67,3 +82,9 @@ def read_exactly(file: FileIO, offset: int, nbytes: int) -> bytes:
         parts.append(part)
         nbytes -= len(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def check_end(path: str, size: int, end: int) -> None:
+    """Raises OSError where a file of so many bytes ends before what is to be read of it."""
+    if end > size:
+        raise OSError(f"{Path(path).name!r} ends at byte {size}, data are expected up to {end}: it is truncated")

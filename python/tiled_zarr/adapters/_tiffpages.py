@@ -70,7 +70,7 @@ class Pages:
     def _read_page(self, file: FileIO, place: tuple[int, ...], region: Region) -> Block:
         page = self._page(int(np.ravel_multi_index(place, self.leading)) if place else 0)
         if page.is_final and _is_one_run(page):
-            return FlatArray(self.snapshot, page.dataoffsets[0], self.page_shape, self.page_dtype).read_from(file, region)
+            return FlatArray(self.snapshot, page.dataoffsets[0], self.page_shape, self.page_dtype).read(region)
         box = [slice(0, 1)] * len(AXES)
         for axis, part in zip(self._axes, region, strict=True):
             box[axis] = part

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from io import FileIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
@@ -21,6 +21,9 @@ from ._decoded import DECODED
 from ._flat import FlatArray
 from ._opening import Children
 from ._snapshots import Snapshot
+
+Read: TypeAlias = Callable[[Region], "np.ndarray[Any, Any]"]
+ReadStepped: TypeAlias = Callable[[Region, tuple[int, ...]], "np.ndarray[Any, Any]"]
 
 SUFFIX = ".npy"
 LARGEST_HEADER = 1024 * 1024
@@ -97,11 +100,18 @@ def _read_compressed(snapshot: Snapshot, info: ZipInfo, region: Region) -> np.nd
 
 
 def _flat_node(snapshot: Snapshot, shape: tuple[int, ...], is_fortran: bool, dtype: np.dtype[Any], *, offset: int) -> Array:
-    if is_fortran:
-        flat = FlatArray(snapshot, offset, shape[::-1], dtype)
-        return _node(snapshot, shape, dtype, lambda region: flat.read(region[::-1]).T)
-    return _node(snapshot, shape, dtype, FlatArray(snapshot, offset, shape, dtype).read)
+    if not is_fortran:
+        flat = FlatArray(snapshot, offset, shape, dtype)
+        return _node(snapshot, shape, dtype, flat.read, flat.read_stepped)
+    flat = FlatArray(snapshot, offset, shape[::-1], dtype)
+    return _node(
+        snapshot,
+        shape,
+        dtype,
+        lambda region: flat.read(region[::-1]).T,
+        lambda region, steps: flat.read_stepped(region[::-1], steps[::-1]).T,
+    )
 
 
-def _node(snapshot: Snapshot, shape: tuple[int, ...], dtype: np.dtype[Any], read: Callable[[Region], np.ndarray[Any, Any]]) -> Array:
-    return Array(shape=shape, dtype=dtype, read=read, revision=snapshot.revision)
+def _node(snapshot: Snapshot, shape: tuple[int, ...], dtype: np.dtype[Any], read: Read, read_stepped: ReadStepped | None = None) -> Array:
+    return Array(shape=shape, dtype=dtype, read=read, revision=snapshot.revision, read_stepped=read_stepped)

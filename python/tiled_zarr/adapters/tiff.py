@@ -53,10 +53,10 @@ def _array(snapshot: Snapshot, number: int, series: Any, attributes: dict[str, A
     """A series at its full resolution; `series.levels[1:]` are smaller copies of it."""
     if series.dtype is None or series.keyframe.dtype is None:
         raise Unavailable("an image of a sample format that tifffile does not know")
-    chunks = None
+    chunks = read_stepped = None
     if series.dataoffset is not None:
         source = FlatArray(snapshot, series.dataoffset, series.shape, series.dtype.newbyteorder(series.keyframe.parent.byteorder))
-        dtype, read = source.dtype, source.read
+        dtype, read, read_stepped = source.dtype, source.read, source.read_stepped
     else:
         pages = Pages(snapshot, series)
         if pages.are_plain:
@@ -71,6 +71,7 @@ def _array(snapshot: Snapshot, number: int, series: Any, attributes: dict[str, A
         dimension_names=_dimension_names(series.axes),
         attributes=attributes,
         revision=snapshot.revision,
+        read_stepped=read_stepped,
         levels=tuple(_level(snapshot, level) for level in series.levels[1:] if Pages(snapshot, level).are_plain),
     )
 

@@ -27,6 +27,8 @@ mod _native {
     use super::error::_panic;
     #[pymodule_export]
     use super::pyramid::halve;
+    #[pymodule_export]
+    use super::raw::mapping::{Faults, Mapping};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

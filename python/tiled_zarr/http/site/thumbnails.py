@@ -11,7 +11,7 @@ import numpy as np
 
 from ...cache import Cache
 from ...keyspace import Chunk, Document, KeySpace
-from ...nodes import Array, Region, Sparse
+from ...nodes import Array, Changed, Region, Sparse
 from .. import etags, replies, requests
 from ..replies import NO_CACHE, NO_SNIFFING, NOT_FOUND, Headers, Reply
 from ..requests import Request
@@ -44,7 +44,7 @@ class Thumbnails:
         if chunk is None:
             return NOT_FOUND
         revision = chunk.revision()
-        make = partial(picture, chunk.node, metadata)
+        make = partial(unchanged, chunk, revision, metadata)
         if revision is None:
             return replies.of_content(request, (NO_CACHE, *HEADERS), make())
         identity = f"thumbnail|{path}|{chunk.identity(revision)}"
@@ -67,6 +67,14 @@ class Thumbnails:
         zeros = "/".join("0" for _ in multiscale["axes"])
         found = self.images.resolve(f"{path}/{multiscale['datasets'][-1]['path']}/{zeros}")
         return found if isinstance(found, Chunk) else None
+
+
+def unchanged(chunk: Chunk, revision: str | None, metadata: Mapping[str, Any]) -> bytes:
+    """The picture of a level. Raises Changed where its revision is another one afterwards."""
+    body = picture(chunk.node, metadata)
+    if chunk.revision() != revision:
+        raise Changed("an image changed while its thumbnail was made; ask again")
+    return body
 
 
 def picture(level: Array | Sparse, metadata: Mapping[str, Any]) -> bytes:

@@ -1,6 +1,9 @@
-//! The unsafe room: memory of Python objects as slices, and the allocator.
+//! The unsafe room: memory of Python objects as slices, files in memory, and the allocator.
 #![expect(unsafe_code, reason = "what is behind a pointer is the promise of who gave it, stated at each block")]
 
 pub mod buffer;
 pub mod bytes;
 pub mod malloc;
+pub mod mapping;
+#[cfg(target_os = "linux")]
+mod sigbus;
