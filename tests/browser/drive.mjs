@@ -22,39 +22,53 @@ async function read(stream) {
     return JSON.parse(Buffer.concat(parts).toString());
 }
 
-/** A log of what the page asks for: every request with its status, its bytes on the wire, whether a cache answered, and why it failed. */
+/** A log of what the page and its workers ask for: every request with its status, its bytes on the wire, whether a cache answered, and why it failed. */
 async function logged(page) {
-    const network = await page.context().newCDPSession(page);
-    await network.send("Network.enable");
+    const session = await page.context().newCDPSession(page);
     const log = { requests: new Map(), last: Date.now() };
     const note = (id, facts) => {
         log.last = Date.now();
         log.requests.set(id, { ...log.requests.get(id), ...facts });
     };
-    network.on("Network.requestWillBeSent", ({ requestId, request }) => {
-        if (/^https?:/.test(request.url)) note(requestId, { method: request.method, url: request.url, isOpen: true, bytes: 0 });
-    });
     const known = (then) => (event) => log.requests.has(event.requestId) && note(event.requestId, then(event));
-    network.on("Network.requestServedFromCache", known(() => ({ isCached: true })));
-    // The browser never says of a body that nobody reads that it has come; those of failures are not read.
-    const answered = ({ response: { status, fromDiskCache } }) => ({
-        status,
-        ...(fromDiskCache && { isCached: true }),
-        ...(status >= 400 && { isOpen: false }),
+    const handlers = {
+        "Network.requestWillBeSent": ({ requestId, request, type, initiator }) => {
+            // What becomes of a worker's own script is told to nobody.
+            const isWorker = type === "Script" && initiator.type === "other";
+            if (/^https?:/.test(request.url) && !isWorker) note(requestId, { method: request.method, url: request.url, isOpen: true, bytes: 0 });
+        },
+        "Network.requestServedFromCache": known(() => ({ isCached: true })),
+        // The browser never says of a body that nobody reads that it has come; those of failures are not read.
+        "Network.responseReceived": known(({ response: { status, fromDiskCache } }) => ({
+            status,
+            ...(fromDiskCache && { isCached: true }),
+            ...(status >= 400 && { isOpen: false }),
+        })),
+        "Network.loadingFinished": known(({ encodedDataLength }) => ({ isOpen: false, bytes: encodedDataLength })),
+        "Network.loadingFailed": known(({ errorText, canceled }) => ({ isOpen: false, failure: canceled ? "aborted" : errorText })),
+    };
+    for (const [name, handle] of Object.entries(handlers)) session.on(name, handle);
+    session.on("Target.attachedToTarget", ({ sessionId }) => {
+        ["Network.enable", "Runtime.runIfWaitingForDebugger"].forEach((method, id) =>
+            session.send("Target.sendMessageToTarget", { sessionId, message: JSON.stringify({ id, method }) }),
+        );
     });
-    network.on("Network.responseReceived", known(answered));
-    network.on("Network.loadingFinished", known(({ encodedDataLength }) => ({ isOpen: false, bytes: encodedDataLength })));
-    network.on("Network.loadingFailed", known(({ errorText, canceled }) => ({ isOpen: false, failure: canceled ? "aborted" : errorText })));
+    session.on("Target.receivedMessageFromTarget", ({ message }) => {
+        const { method, params } = JSON.parse(message);
+        handlers[method]?.(params);
+    });
+    await session.send("Network.enable");
+    await session.send("Target.setAutoAttach", { autoAttach: true, waitForDebuggerOnStart: true, flatten: false });
     return log;
 }
 
-/** Wait for our viewer to say that it has drawn everything, for any other page to ask for nothing more. */
+/** Wait for our viewer to say that it has drawn everything, for any other page to ask for nothing more; neuroglancer also says whether it is ready. */
 async function settled(page, log) {
     const end = Date.now() + LONGEST_MS;
     for (; Date.now() < end; await page.waitForTimeout(50)) {
-        const state = await page.evaluate(() => document.getElementById("viewer")?.dataset.state);
+        const [state, isReady] = await page.evaluate(() => [document.getElementById("viewer")?.dataset.state, window.viewer?.isReady?.() ?? true]);
         const isQuiet = Date.now() - log.last > QUIET_MS && ![...log.requests.values()].some((request) => request.isOpen);
-        if (state ? state !== "loading" : isQuiet) return;
+        if (state ? state !== "loading" : isQuiet && isReady) return;
     }
     throw new Error(`${page.url()} has not settled within ${LONGEST_MS} ms`);
 }

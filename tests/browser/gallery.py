@@ -36,6 +36,7 @@ def tree() -> Group:
             "photograph": open_file(folder / "photograph.tif"),
             "stack": replace(open_file(folder / "stack.ome.tif"), attributes={"tiled_zarr": hints}),
             "holes": held(holes()),
+            "heights": held(heights()),
             "labels": held(labels(), {"tiled_zarr": {"is_label": True}}),
         }
     )
@@ -72,6 +73,12 @@ def holes() -> np.ndarray[Any, np.dtype[np.float32]]:
     values = np.tile(np.linspace(0, 1, 1500, dtype=np.float32), (1200, 1))
     values[400:800, 500:1000] = np.nan
     return values
+
+
+def heights() -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Hills between 1000 and 3000, in 64 bits."""
+    y, x = np.mgrid[:1400, :2000] / 200
+    return 2000 + 600 * np.sin(x + y / 3) * np.cos(y) + 400 * np.sin(x / 2)
 
 
 def labels() -> np.ndarray[Any, np.dtype[np.uint32]]:

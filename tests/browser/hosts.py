@@ -1,4 +1,4 @@
-"""A web server on an origin of its own: a stand-in for the one that hosts vizarr."""
+"""A web server on an origin of its own: a stand-in for those that host vizarr and neuroglancer."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from pathlib import Path
 from threading import Thread
 from urllib.parse import quote, urlsplit
 
+from clients import envs
 from tiled_zarr.http.site import assets, templates
 from tiled_zarr.http.site.addresses import Addresses
 
 HERE = Path(__file__).parent
 VIZARR = HERE.parents[1] / "build" / "vizarr" / "index.js"
 NO_JPX = b"export class JpxImage { parse() { throw new Error('no JPEG 2000 here') } }"
+NO_EVENTS = b"<script>EventSource = class { constructor() { setTimeout(() => this.onopen()) } close() {} }</script>"
+NEUROGLANCER = "/v/neuroglancer/"
+TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm"}
 
 Pages = dict[str, tuple[str, bytes]]
 
@@ -41,6 +45,11 @@ class Host:
             templates.html("viewer.html", name="image", trail=[], sources=source, addresses=here, **links),
         )
         return f"{self.origin}/viewer"
+
+    def neuroglancer(self, state: str) -> str:
+        """The address of a neuroglancer in a state that is given as it stands in an address, percent-encoded JSON."""
+        self.pages.update(neuroglancer())
+        return f"{self.origin}{NEUROGLANCER}#!{state}"
 
 
 @contextmanager
@@ -86,3 +95,11 @@ def files() -> Pages:
         "/viewer.js": ("text/javascript", (assets.FOLDER / "viewer.js").read_bytes()),
         "/viewer.css": ("text/css", (assets.FOLDER / "viewer.css").read_bytes()),
     }
+
+
+def neuroglancer() -> Pages:
+    """The files of the released build in neuroglancer's wheel; the program that steers this build by events is not needed."""
+    (folder,) = envs.interpreter("neuroglancer").parents[1].glob("lib/python*/site-packages/neuroglancer/static/client")
+    pages = {NEUROGLANCER + file.name: (TYPES[file.suffix], file.read_bytes()) for file in folder.iterdir() if file.suffix in TYPES}
+    kind, index = pages.pop(f"{NEUROGLANCER}index.html")
+    return {**pages, NEUROGLANCER: (kind, index.replace(b"<head>", b"<head>" + NO_EVENTS))}

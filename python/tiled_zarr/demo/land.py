@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .noise import Texture, hashed, ridged
-from .view import Floats, Plane, View, cover, over
+from .view import Floats, Plane, View, cover, outer, over
 
 GROUND = 180
 BRANCHES, TWIGS, NEEDLES = 11, 7, 6
@@ -35,14 +35,17 @@ class Chain:
 
     def paint(self, canvas: Plane, view: View, skyline: Floats, fog: float) -> None:
         """Rock and snow above, mist below."""
-        below = view.v[:, None] - skyline
-        if below.max() < -view.pixel:
+        if view.v.max() - skyline.min() < -view.pixel:
             return
-        depth = np.clip(below / (1.1 * self.rise), 0, 1).astype(np.float32)
+        below = outer(view.v, skyline, np.subtract)
+        depth = below * np.float32(1 / (1.1 * self.rise))
+        np.clip(depth, 0, 1, out=depth)
         shade = Texture(seed=self.seed + GROUND, frequency=(13.0, 13.0), roughness=0.85, lit=True).over(view)
         white = np.clip((np.float32(0.40) - depth + shade * np.float32(1.3)) * 4, 0, 1) * np.float32(self.snow)
         colour = np.float32(self.rock) * (1 + np.float32(1.8) * shade) + white * (np.float32(0.55) + np.float32(1.3) * shade)
-        over(colour, np.minimum(depth * depth * np.float32(0.9 * fog), 1), np.full_like(colour, self.mist))
+        depth *= depth
+        depth *= np.float32(0.9 * fog)
+        over(colour, np.minimum(depth, 1, out=depth), np.full_like(colour, self.mist))
         over(canvas, cover(below, view.pixel), colour)
 
 
@@ -59,7 +62,7 @@ class Wood:
         """A dark hill and the trees on it."""
         if view.v.max() < skyline.min() - self.height - view.pixel:
             return
-        hidden = np.maximum(cover(view.v[:, None] - skyline, view.pixel), self.trees(view))
+        hidden = np.maximum(cover(outer(view.v, skyline, np.subtract), view.pixel), self.trees(view))
         bark = Texture(seed=self.hill.seed + GROUND, frequency=(40.0, 60.0), roughness=0.7, deepest=7).over(view)
         colour = np.float32(self.hill.rock) * (1 + bark)
         over(canvas, hidden, colour)

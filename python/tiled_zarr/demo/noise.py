@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate, repeat
 from operator import mul
 
@@ -31,7 +32,9 @@ def hashed(seed: int, *places: Indices) -> Plane:
     h ^= h >> np.uint32(13)
     h *= np.uint32(0x297A2D39)
     h >>= np.uint32(8)
-    return np.asarray(h * np.float32(2**-24), np.float32)
+    numbers = h.view(np.int32).astype(np.float32)  # below 2**24, so exact
+    numbers *= np.float32(2**-24)
+    return numbers
 
 
 def scrambled(h: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
@@ -64,25 +67,84 @@ def lines(seed: int, x: Floats, frequencies: Sequence[float]) -> Plane:
     return left + (right - left) * t
 
 
-def plane(seed: int, view: View, frequency: tuple[float, float], *, lit: bool = False) -> Plane:
-    """Noise in [-1, 1) with `frequency` lattice cells a unit on the two axes.
+@lru_cache(maxsize=1024)
+def shifts(seed: int) -> tuple[float, float]:
+    """How far a plane's lattice is moved along both axes, in cells."""
+    down, aside = hashed(seed, np.array([-1, -2]))
+    return float(down), float(aside)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Axis:
+    """Where places along an axis lie in a lattice, of which `lines` are looked at: between two of them, `t` of the way gone.
+
+    Places that are far from each other have two lines each, all first ones before all second ones; else `line` says which is the first.
+    """
+
+    lines: Indices
+    line: Indices | None
+    t: Plane
+
+    @classmethod
+    def of(cls, coordinate: Floats) -> Axis:
+        """The axis for places in cells of the lattice."""
+        cell, t = cells(coordinate)
+        first, last = int(cell.min()), int(cell.max())
+        if last - first < cell.size:
+            return cls(np.arange(first, last + 2), cell - first, t)
+        return cls(np.concatenate((cell, cell + 1)), None, t)
+
+    def down(self, lattice: Plane) -> Plane:
+        """Values at the places down a lattice's columns."""
+        if self.line is None:
+            value = lattice[self.t.size :] - lattice[: self.t.size]
+            value *= self.t[:, None]
+            value += lattice[: self.t.size]
+        else:
+            value = (lattice[1:] - lattice[:-1]).take(self.line, 0)
+            value *= self.t[:, None]
+            value += lattice.take(self.line, 0)
+        return value
+
+    def aside(self, lattice: Plane) -> Plane:
+        """Values at the places along a lattice's rows."""
+        if self.line is None:
+            value = lattice[:, self.t.size :] - lattice[:, : self.t.size]
+            value *= self.t
+            value += lattice[:, : self.t.size]
+        else:
+            value = (lattice[:, 1:] - lattice[:, :-1]).take(self.line, 1)
+            value *= self.t
+            value += lattice.take(self.line, 1)
+        return value
+
+
+def plane(seed: int, view: View, frequency: tuple[float, float], *, lit: bool = False, strength: float = 1.0) -> Plane:
+    """Noise in [-1, 1), times `strength`, with `frequency` lattice cells a unit on the two axes.
 
     With `lit` it is ground of that height under a lamp at the upper right.
     """
-    shift_v, shift_u = hashed(seed, np.array([-1, -2])).astype(np.float64)
-    row, down = cells(view.v * frequency[0] + shift_v)
-    column, aside = cells(view.u * frequency[1] + shift_u)
-    rows = np.unique(np.concatenate((row, row + 1)))
-    columns = np.unique(np.concatenate((column, column + 1)))
-    lattice = hashed(seed, rows[:, None], columns[None, :])
-    lattice = lattice - hashed(seed, rows[:, None] - 1, columns[None, :] + 1) if lit else 2 * lattice - 1
-    left = np.searchsorted(columns, column)
-    across = lattice[:, left]
-    across += (lattice[:, left + 1] - across) * aside
-    above = np.searchsorted(rows, row)
-    value = across[above]
-    value += (across[above + 1] - value) * down[:, None]
-    return value
+    shift_v, shift_u = shifts(seed)
+    rows, columns = Axis.of(view.v * frequency[0] + shift_v), Axis.of(view.u * frequency[1] + shift_u)
+    if lit:
+        lattice = slopes(seed, rows, columns)
+        lattice *= np.float32(strength)
+    else:
+        lattice = hashed(seed, rows.lines[:, None], columns.lines[None, :])
+        lattice *= np.float32(2 * strength)
+        lattice -= np.float32(strength)
+    return rows.down(columns.aside(lattice))
+
+
+def slopes(seed: int, rows: Axis, columns: Axis) -> Plane:
+    """How much higher the ground is at each place of a lattice than at its neighbour above and to the right."""
+    if rows.line is None or columns.line is None:
+        heights = hashed(seed, rows.lines[:, None], columns.lines[None, :])
+        heights -= hashed(seed, rows.lines[:, None] - 1, columns.lines[None, :] + 1)
+        return heights
+    above, right = np.arange(rows.lines[0] - 1, rows.lines[-1] + 1), np.arange(columns.lines[0], columns.lines[-1] + 2)
+    heights = hashed(seed, above[:, None], right[None, :])
+    return heights[1:, :-1] - heights[:-1, 1:]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,11 +165,12 @@ class Texture:
         total, weight, strength = np.zeros(view.shape, np.float32), 0.0, 1.0
         down, aside = self.frequency
         for k in range(min(octaves(max(down, aside), view.pixel), self.deepest)):
-            total += plane(self.seed + k, view, (down, aside), lit=self.lit) * np.float32(strength)
+            total += plane(self.seed + k, view, (down, aside), lit=self.lit, strength=strength)
             weight += strength
             strength *= self.roughness
             down, aside = down * FINER, aside * FINER
-        return total / np.float32(weight)
+        total /= np.float32(weight)
+        return total
 
 
 def ridged(seed: int, x: Floats, frequency: float, roughness: float, pixel: float) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .noise import Texture, octaves
 from .spots import Lattice
-from .view import Plane, View, cover, over
+from .view import Plane, View, cover, outer, over
 
 MOON_RADIUS = 0.125
 CLOUDS = Texture(seed=140, frequency=(7.0, 2.2), roughness=0.55, deepest=9)
@@ -24,13 +24,14 @@ CROWDED = 0.2
 def sky(view: View, moon: tuple[float, float], *, clear: bool) -> Plane:
     """Brightness of the sky with the moon at (v, u); only a clear view, whose rows ascend, shows stars and craters."""
     disc = view.seen_from(*moon, MOON_RADIUS)
-    distance = np.sqrt((disc.v * disc.v)[:, None] + (disc.u * disc.u)[None, :])
-    halo: Plane = (1 / (1 + 0.16 * distance * distance)).astype(np.float32)
-    canvas: Plane = (0.06 + 0.30 * view.v * view.v).astype(np.float32)[:, None] + np.float32(0.32) * halo
+    squared = outer(disc.v * disc.v, disc.u * disc.u, np.add)
+    halo: Plane = np.float32(1) / (np.float32(0.16) * squared + np.float32(1))
+    canvas: Plane = np.float32(0.32) * halo
+    canvas += (0.06 + 0.30 * view.v * view.v).astype(np.float32)[:, None]
     if clear:
         add_stars(canvas, view)
-    if distance.min() < 1 + disc.pixel:
-        over(canvas, cover(1 - distance, disc.pixel), surface(disc, clear=clear))
+    if squared.min() < (1 + disc.pixel) ** 2:
+        over(canvas, cover(1 - np.sqrt(squared), disc.pixel), surface(disc, squared, clear=clear))
     clouds = np.clip(CLOUDS.over(view) * np.float32(1.6) + np.float32(0.1), 0, 1)
     canvas += clouds * (np.float32(0.025) + np.float32(0.18) * halo)
     return canvas
@@ -51,10 +52,9 @@ def add_stars(canvas: Plane, view: View) -> None:
             canvas[star.box] += glow * glow * np.float32(light * (star.luck - 0.6) * 3)
 
 
-def surface(disc: View, *, clear: bool) -> Plane:
-    """The moon, in radii from its centre: seas, dust, and craters within craters."""
-    squared = (disc.v * disc.v)[:, None] + (disc.u * disc.u)[None, :]
-    facing = np.sqrt(np.maximum(1 - squared, 0)).astype(np.float32)
+def surface(disc: View, squared: Plane, *, clear: bool) -> Plane:
+    """The moon, in radii from its centre, whose squares are given too: seas, dust, and craters within craters."""
+    facing = np.sqrt(np.maximum(1 - squared, 0))
     seas = np.clip(SEAS.over(disc) * np.float32(2.5) + np.float32(0.3), 0, 1)
     ground: Plane = np.float32(0.86) - np.float32(0.3) * seas + np.float32(0.2) * DUST.over(disc)
     for lattice in craters(disc.pixel) if clear else ():

@@ -33,13 +33,23 @@ class View:
         return View((self.v - v) / unit, (self.u - u) / unit, self.pixel / unit)
 
 
-def cover(inside: npt.NDArray[np.floating[Any]], pixel: float) -> Plane:
+def outer(v: Floats, u: Floats, combine: np.ufunc) -> Plane:
+    """A plane of the numbers of two axes, combined."""
+    plane: Plane = combine.outer(v.astype(np.float32), u.astype(np.float32))
+    return plane
+
+
+def cover(inside: Plane, pixel: float) -> Plane:
     """The part of a pixel that a shape hides whose edge is `inside` away, negative outside: 0 to 1 over one pixel."""
-    hidden: Plane = np.clip(inside / pixel + 0.5, 0, 1).astype(np.float32)
-    return hidden
+    hidden = inside * np.float32(1 / pixel)
+    hidden += np.float32(0.5)
+    return np.clip(hidden, 0, 1, out=hidden)
 
 
 def over(canvas: Plane, hidden: Plane, colour: Plane) -> None:
     """Paint `colour` on the canvas, exactly so where `hidden` is 1, and not at all where it is 0."""
+    if hidden.min() == 1:
+        canvas[...] = colour
+        return
     canvas *= 1 - hidden
     canvas += colour * hidden

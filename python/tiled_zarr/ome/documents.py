@@ -24,7 +24,10 @@ MOST_ACTIVE = 6
 
 
 def image(version: Version, name: str, pyramid: Pyramid, omero: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The attributes of a multiscale group; without `omero` viewers find contrast limits themselves."""
+    """The attributes of a multiscale group; without `omero` viewers find contrast limits themselves.
+
+    Version 0.5 says twice how to show the channels, because neuroglancer reads only the top level.
+    """
     multiscale = {
         "name": name,
         "axes": _axes(pyramid.display),
@@ -34,7 +37,8 @@ def image(version: Version, name: str, pyramid: Pyramid, omero: Mapping[str, Any
     }
     if version == "0.4":
         return {"multiscales": [{"version": version, **multiscale}], **({} if omero is None else {"omero": {"version": version, **omero}})}
-    return {"ome": {"version": version, "multiscales": [multiscale], **({} if omero is None else {"omero": omero})}}
+    channels = {} if omero is None else {"omero": omero}
+    return {"ome": {"version": version, "multiscales": [multiscale], **channels}, **channels}
 
 
 def labels(version: Version, names: Sequence[str]) -> dict[str, Any]:

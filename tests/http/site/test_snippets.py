@@ -39,9 +39,11 @@ def test_a_server_without_a_host_header_says_where_it_listens() -> None:
 
 
 def test_viewers_get_the_key_where_they_can_send_it() -> None:
-    vizarr, neuroglancer = snippets.viewers("a b/image", here())
+    vizarr, neuroglancer = snippets.viewers("a b/image", here(), 3000)
     assert unquote(vizarr.address) == "https://hms-dbmi.github.io/vizarr/?source=http://data.example:8000/ome-zarr/0.4/a%20b/image"
     state = json.loads(unquote(neuroglancer.address.partition("#!")[2]))
+    assert state["layers"][0]["type"] == "auto"
     assert state["layers"][0]["source"] == "zarr://http://data.example:8000/ome-zarr/0.4/a%20b/image"
-    (only,) = snippets.viewers("image", here("/?api_key=k%26"))
+    assert state["crossSectionScale"] == 5
+    (only,) = snippets.viewers("image", here("/?api_key=k%26"), 3000)
     assert unquote(unquote(only.address)).endswith("/ome-zarr/0.4/image?api_key=k&")

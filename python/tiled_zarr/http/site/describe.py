@@ -50,8 +50,9 @@ class Describer:
         name = path.rpartition("/")[2]
         attributes = self._document(path, ".zattrs")
         unavailable = attributes.get(OURS, {}).get("unavailable", {})
-        is_image = self.is_image(path)
-        viewers = tuple(snippets.viewers(path, addresses)) if is_image else ()
+        image = self.image(path)
+        is_image = image is not None
+        viewers = tuple(snippets.viewers(path, addresses, max(image.shape[-2:]))) if image else ()
         if isinstance(node, Container):
             return Description(
                 name=name,
@@ -77,10 +78,12 @@ class Describer:
             viewers=viewers,
         )
 
-    def is_image(self, path: str) -> bool:
-        """Whether a node is also served as a multiscale image. Among OME-Zarr's groups the images alone are consolidated."""
+    def image(self, path: str) -> Array | None:
+        """The first level of a node that is also served as a multiscale image. Of OME-Zarr's groups the images alone are consolidated."""
         found = self.images.resolve(f"{path}/.zattrs".lstrip("/")) if self.images else None
-        return isinstance(found, Document) and isinstance(found.place.node, Group) and found.place.node.consolidated
+        group = found.place.node if isinstance(found, Document) else None
+        level = group.children["0"] if isinstance(group, Group) and group.consolidated else None
+        return level if isinstance(level, Array) else None
 
     def _document(self, path: str, name: str) -> dict[str, Any]:
         found = self.keys.resolve(f"{path}/{name}".lstrip("/"))

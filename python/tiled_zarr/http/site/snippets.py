@@ -11,6 +11,8 @@ from .addresses import Addresses
 
 VIZARR = "https://hms-dbmi.github.io/vizarr/"
 NEUROGLANCER = "https://neuroglancer-demo.appspot.com/"
+WINDOW = 600
+"""Pixels that neuroglancer's window is taken to be high."""
 
 
 class Snippet(NamedTuple):
@@ -51,17 +53,18 @@ def of_group(path: str, addresses: Addresses) -> list[Snippet]:
     ]
 
 
-def viewers(path: str, addresses: Addresses) -> list[Link]:
-    """Hosted viewers that show an image of this server; they need to be among its allowed origins.
+def viewers(path: str, addresses: Addresses, longest: int) -> list[Link]:
+    """Hosted viewers that show an image of this server, `longest` pixels along its longer edge; they need to be among its allowed origins.
 
     neuroglancer sends no key, so that it is left out where one is needed.
     """
     source = addresses.address(f"ome-zarr/0.4/{path}")
     links = [Link("vizarr", f"{VIZARR}?source={quote(source + addresses.query, safe='')}")]
     if addresses.key is None:
-        layer = {"type": "image", "source": f"zarr://{source}", "name": path.rpartition("/")[2]}
-        state = json.dumps({"layers": [layer], "layout": "xy"}, separators=(",", ":"))
-        links.append(Link("neuroglancer", f"{NEUROGLANCER}#!{quote(state, safe='')}"))
+        # Of a layer of type "auto" neuroglancer reads what OME-NGFF says of channels and axes; one of type "image" is shown transposed.
+        layer = {"type": "auto", "source": f"zarr://{source}", "name": path.rpartition("/")[2]}
+        state = {"layers": [layer], "crossSectionScale": longest / WINDOW, "layout": "xy"}
+        links.append(Link("neuroglancer", f"{NEUROGLANCER}#!{quote(json.dumps(state, separators=(',', ':')), safe='')}"))
     return links
 
 

@@ -36,7 +36,8 @@ class View:
         node = self.node(path)
         if node is None:
             return NOT_FOUND
-        return self.viewer(request, path) if self.browser.describer.is_image(path) else self.browser.page(request, path, node)
+        is_image = self.browser.describer.image(path) is not None
+        return self.viewer(request, path) if is_image else self.browser.page(request, path, node)
 
     def node(self, path: str) -> Node | None:
         """The node at a path on the wire, known by its attributes document, which every node has."""
