@@ -1,0 +1,96 @@
+"""Programs measured against each other: all run at the same time, are checked, and are then asked in turns by the same client."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numcodecs.blosc
+
+import _client
+from _effort import Effort
+from _images import Tiles, camera
+from _servers import Program, Server, running
+
+
+class Sample(NamedTuple):
+    """One round of one program: replies a second, milliseconds of its processor time for one, and the part of a core its client took."""
+
+    rate: float
+    cost: float
+    client: float
+
+
+@dataclass
+class Result:
+    """All rounds of one program, the mean length of its bodies in KiB, and the peak of its memory in MiB."""
+
+    program: Program
+    body: float
+    samples: list[Sample] = field(default_factory=list)
+    peak: float = 0.0
+
+    @property
+    def median(self) -> Sample:
+        return Sample(*map(statistics.median, zip(*self.samples, strict=True)))
+
+    def __str__(self) -> str:
+        rate, cost, client = self.median
+        limit = f" of {self.program.limit:.0f}" if self.program.limit else ""
+        return (
+            f"{self.program.name:28} {rate:7.0f} chunks/s  {self.body:6.0f} KiB  {cost:6.2f} ms CPU  "
+            f"peak {self.peak:.0f}{limit} MiB  client {client:.0%} of a core"
+        )
+
+
+class Ratio(NamedTuple):
+    """Of one program's rate to another's, round by round."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, ours: Result, theirs: Result) -> Ratio:
+        ratios = [mine.rate / other.rate for mine, other in zip(ours.samples, theirs.samples, strict=True)]
+        return cls(statistics.median(ratios), min(ratios), max(ratios))
+
+    def __str__(self) -> str:
+        digits = 2 if self.median < 10 else 1
+        return f"{self.median:.{digits}f} ({self.low:.{digits}f} to {self.high:.{digits}f})"
+
+
+def contest(
+    programs: Sequence[Program], tiles: Tiles, effort: Effort, *, decode: Callable[[bytes], bytes] = numcodecs.blosc.decompress
+) -> dict[str, Result]:
+    """The results by name. Raises ValueError where a program serves anything but the image."""
+    camera()  # the servers find it made
+    with ExitStack() as stack:
+        servers = [stack.enter_context(running(program)) for program in programs]
+        results = {server.program.name: checked(server, tiles, decode) for server in servers}
+        for server in servers:
+            sample(server, effort._replace(seconds=min(effort.seconds, 0.5)))
+        for _ in range(effort.rounds):
+            for server in servers:
+                results[server.program.name].samples.append(sample(server, effort))
+        for server in servers:
+            results[server.program.name].peak = server.peak()
+    return results
+
+
+def checked(server: Server, tiles: Tiles, decode: Callable[[bytes], bytes]) -> Result:
+    """An empty result, after every body was compared with the image; a cache is warm then."""
+    bodies = server.bodies()
+    tiles.check(bodies, decode)
+    return Result(server.program, sum(map(len, bodies)) / len(bodies) / 1024)
+
+
+def sample(server: Server, effort: Effort) -> Sample:
+    """One round."""
+    before = server.processor_seconds()
+    answer = _client.ask(server.port, server.program.paths, effort.connections, effort.seconds)
+    cost = 1000 * (server.processor_seconds() - before) / answer.replies
+    return Sample(answer.rate, cost, answer.busy)
