@@ -20,13 +20,15 @@ NBYTES = SIDE * SIDE * ITEMSIZE
 
 
 class Tiles(NamedTuple):
-    """The chunks of the image: squares of `edge` pixels."""
+    """The chunks of the image: squares of `edge` pixels; or of a stack of so many planes, each of them the image."""
 
     edge: int
+    planes: int | None = None
 
     @property
-    def indices(self) -> list[tuple[int, int]]:
-        return [(row, column) for row in range(SIDE // self.edge) for column in range(SIDE // self.edge)]
+    def indices(self) -> list[tuple[int, ...]]:
+        counts = [SIDE // self.edge] * 2
+        return list(np.ndindex(*counts if self.planes is None else (self.planes, *counts)))
 
     @property
     def nbytes(self) -> int:
@@ -35,16 +37,17 @@ class Tiles(NamedTuple):
 
     def paths(self, base: str, separator: str = "/") -> list[str]:
         """Their addresses, in the order of `indices`."""
-        return [f"{base}{row}{separator}{column}" for row, column in self.indices]
+        return [base + separator.join(map(str, index)) for index in self.indices]
 
-    def pixels(self, index: tuple[int, int]) -> np.ndarray[Any, Any]:
-        row, column = (place * self.edge for place in index)
-        return camera()[row : row + self.edge, column : column + self.edge]
+    def region(self, index: tuple[int, ...]) -> tuple[slice, slice]:
+        """The place of a chunk in its plane, in pixels."""
+        row, column = (place * self.edge for place in index[-2:])
+        return slice(row, row + self.edge), slice(column, column + self.edge)
 
     def check(self, bodies: list[bytes], decode: Callable[[bytes], bytes]) -> None:
         """Raises ValueError where a body does not hold the pixels of its chunk."""
         for index, body in zip(self.indices, bodies, strict=True):
-            if decode(body) != self.pixels(index).tobytes():
+            if decode(body) != camera()[self.region(index)].tobytes():
                 raise ValueError(f"chunk {index} does not hold the pixels of the image")
 
 

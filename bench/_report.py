@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import _record
-from _contest import Ratio, Result
+from _contest import Result
 from _images import Tiles
+from _spread import Spread
 
 
 class Comparison(NamedTuple):
@@ -17,7 +18,7 @@ class Comparison(NamedTuple):
     theirs: str
     goal: float | None = None
 
-    def told(self, ratio: Ratio) -> str:
+    def told(self, ratio: Spread) -> str:
         """As in `goal 0.85: 0.91 (0.88 to 0.93)`."""
         return str(ratio) if self.goal is None else f"goal {self.goal:g}: {ratio}"
 
@@ -28,13 +29,18 @@ def report(name: str, case: str, tiles: Tiles, results: Mapping[str, Result], co
     for result in results.values():
         print(f"  {result}  encoded 1 : {tiles.nbytes / 1024 / result.body:.2f}")
     for comparison in comparisons:
-        ratio = Ratio.of(results[comparison.ours], results[comparison.theirs])
+        ratio = ratios(results[comparison.ours], results[comparison.theirs])
         costs = results[comparison.theirs].median.cost / results[comparison.ours].median.cost
         print(f"    {comparison.ours} / {comparison.theirs}: {comparison.told(ratio)}; by processor time {costs:.2f}", flush=True)
         _record.append(name, {"case": case, **figures(results, comparison, ratio)}, packages)
 
 
-def figures(results: Mapping[str, Result], comparison: Comparison, ratio: Ratio) -> dict[str, object]:
+def ratios(ours: Result, theirs: Result) -> Spread:
+    """Of one program's rate to another's, round by round."""
+    return Spread.of(mine.rate / other.rate for mine, other in zip(ours.samples, theirs.samples, strict=True))
+
+
+def figures(results: Mapping[str, Result], comparison: Comparison, ratio: Spread) -> dict[str, object]:
     """A comparison as columns of a record."""
     ours, theirs = results[comparison.ours], results[comparison.theirs]
     return {

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
 
+import numcodecs.blosc
+
 import _images
 import _processes
 from tiled_zarr.settings import Settings
@@ -35,8 +37,9 @@ BESIDES = 150 * 10**6
 class Program:
     """What can be started and asked.
 
-    `command` is given the port; `paths` are asked in turns, and the first answers 200 as soon as the program is ready. `limit` is how
-    many MiB a process of it may take, where it promises a limit.
+    `command` is given the port; `paths` are asked in turns, and the first answers 200 as soon as the program is ready; `decode` gives the
+    bytes of a chunk for a body. `limit` is how many MiB a process of it may take, where it promises a limit. A guest that does not start,
+    or shows something else, is left out.
     """
 
     name: str
@@ -44,6 +47,8 @@ class Program:
     paths: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
     limit: float | None = None
+    is_guest: bool = False
+    decode: Callable[[bytes], bytes] = numcodecs.blosc.decompress
 
 
 @dataclass(frozen=True)
