@@ -25,6 +25,9 @@ class Tiles(NamedTuple):
     edge: int
     planes: int | None = None
 
+    def __str__(self) -> str:
+        return f"{self.edge} x {self.edge} u2"
+
     @property
     def indices(self) -> list[tuple[int, ...]]:
         counts = [SIDE // self.edge] * 2

@@ -56,6 +56,7 @@ def figures(results: Mapping[str, Result], comparison: Comparison, ratio: Spread
         "ours_cpu_ms": ours.median.cost,
         "theirs_cpu_ms": theirs.median.cost,
         "ours_peak_mib": ours.peak,
+        "ours_limit_mib": ours.program.limit,
         "theirs_peak_mib": theirs.peak,
         "ours_body_kib": ours.body,
         "theirs_body_kib": theirs.body,

@@ -69,7 +69,7 @@ def main() -> None:
             store(tiles)
             with tempfile.TemporaryDirectory(prefix="nginx-") as folder:
                 results = contest(list(programs(server, tiles, Path(folder))), tiles, _effort.effort(options))
-            case = f"{server}, {tiles.edge} x {tiles.edge} u2"
+            case = f"{server}, {tiles}"
             report("rivals", case, tiles, results, comparisons(server, tiles, set(results)), server)
 
 

@@ -5,82 +5,87 @@
 Ours serves chunks of an in-memory camera image of 4096 x 4096 uint16, once out of its cache and once encoding each anew; the ceiling is a
 bare ASGI application that has the same bodies and headers ready; `numpy encoder` is ours, uncached, with numpy and numcodecs in place of
 the native encoder. All run at once, each in a process of its own, and are asked in turns by a client in another process.
-One line a comparison, kept in bench/record/server.csv; where other programs run too, the processor time is what to compare.
+Then two workers are compared with one. One line a comparison, kept in bench/record/server.csv; where other programs run too, the
+processor time is what to compare.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import replace
 
 import _effort
 from _contest import contest
+from _effort import Effort
 from _images import Tiles
 from _report import Comparison, report
 from _servers import Program, asgi, ours
 
 SERVERS = ("hypercorn", "uvicorn", "granian")
+USUAL = Tiles(512)
+OTHERS = (Tiles(256), Tiles(1024))
+WORKERS = {1: "one worker", 2: "two workers"}
 CACHE_ON, CACHE_OFF, NUMPY, CEILING = "cache on", "cache off", "numpy encoder", "ceiling"
 GOAL_ON = 0.85
 GOALS_OFF = {"hypercorn": 0.6, "uvicorn": 0.45}
-"""What is promised of 512 x 512 chunks from one process."""
+"""What is promised of the usual chunks from one process."""
 
 
-class Case(NamedTuple):
-    """Chunks of an edge in pixels, from so many workers of a server."""
-
-    server: str
-    edge: int
-    workers: int
-
-    def __str__(self) -> str:
-        workers = "one worker" if self.workers == 1 else f"{self.workers} workers"
-        return f"{self.server}, {workers}, {self.edge} x {self.edge} u2"
-
-    def programs(self) -> list[Program]:
-        """What is measured, all in the same chunks."""
-        tiles = Tiles(self.edge)
-        paths = tiles.paths("/zarr/v3/image/c/")
-        shape = f"{self.edge},{self.edge}"
-        env = {
-            "BENCH_TILE": str(self.edge),
-            "TILED_ZARR_TREE": "_images:tree",
-            "TILED_ZARR_PUBLIC": "1",
-            "TILED_ZARR_CACHE_SIZE": "0",
-            "TILED_ZARR_CHUNK_SHAPE": shape,
-        }
-        return [
-            ours(CACHE_ON, self.server, paths, workers=self.workers, chunk_shape=shape),
-            ours(CACHE_OFF, self.server, paths, workers=self.workers, chunk_shape=shape, cache_size=0),
-            asgi(NUMPY, "_ablation:app", self.server, paths, workers=self.workers, env=env),
-            asgi(CEILING, "_ceiling:app", self.server, paths, workers=self.workers, env=env),
-        ]
-
-    def comparisons(self) -> list[Comparison]:
-        """What is said of it; the goals are for the usual chunks from one process."""
-        is_promised = self.edge == 512 and self.workers == 1
-        return [
-            Comparison(CACHE_ON, CEILING, GOAL_ON if is_promised else None),
-            Comparison(CACHE_OFF, CEILING, GOALS_OFF.get(self.server) if is_promised else None),
-            Comparison(CACHE_OFF, NUMPY),
-        ]
+def programs(server: str, tiles: Tiles, workers: int = 1) -> list[Program]:
+    """What is measured, all in the same chunks."""
+    paths = tiles.paths("/zarr/v3/image/c/")
+    shape = f"{tiles.edge},{tiles.edge}"
+    env = {
+        "BENCH_TILE": str(tiles.edge),
+        "TILED_ZARR_TREE": "_images:tree",
+        "TILED_ZARR_PUBLIC": "1",
+        "TILED_ZARR_CACHE_SIZE": "0",
+        "TILED_ZARR_CHUNK_SHAPE": shape,
+    }
+    return [
+        ours(CACHE_ON, server, paths, workers=workers, chunk_shape=shape),
+        ours(CACHE_OFF, server, paths, workers=workers, chunk_shape=shape, cache_size=0),
+        asgi(NUMPY, "_ablation:app", server, paths, workers=workers, env=env),
+        asgi(CEILING, "_ceiling:app", server, paths, workers=workers, env=env),
+    ]
 
 
-def cases(servers: list[str], *, quick: bool) -> list[Case]:
-    """Chunks of 128 KiB, of 512 KiB, the usual ones, and of 2 MiB, and two workers; quickly only the usual ones."""
-    edges = [512] if quick else [512, 256, 1024]
-    one_worker = [Case(server, edge, 1) for server in servers for edge in edges]
-    return one_worker if quick else [*one_worker, *(Case(server, 512, 2) for server in servers)]
+def against_the_ceiling(server: str, tiles: Tiles, effort: Effort) -> None:
+    """One worker of ours next to what its server can do, and to an encoder in Python."""
+    results = contest(programs(server, tiles), tiles, effort)
+    if results[NUMPY].body == results[CACHE_OFF].body:
+        raise RuntimeError(f"{NUMPY}: its bodies are the native encoder's, so it was not used")
+    is_promised = tiles == USUAL
+    comparisons = [
+        Comparison(CACHE_ON, CEILING, GOAL_ON if is_promised else None),
+        Comparison(CACHE_OFF, CEILING, GOALS_OFF.get(server) if is_promised else None),
+        Comparison(CACHE_OFF, NUMPY),
+    ]
+    report("server", f"{server}, one worker, {tiles}", tiles, results, comparisons, server, "numcodecs")
+
+
+def two_workers_against_one(server: str, effort: Effort) -> None:
+    """What a second worker gains, next to what it gains where there is nothing to do."""
+    names = [CACHE_ON, CACHE_OFF, CEILING]
+    contestants = [
+        replace(program, name=f"{program.name}, {spelled}")
+        for workers, spelled in WORKERS.items()
+        for program in programs(server, USUAL, workers)
+        if program.name in names
+    ]
+    comparisons = [Comparison(f"{name}, {WORKERS[2]}", f"{name}, {WORKERS[1]}") for name in names]
+    report("server", f"{server}, workers, {USUAL}", USUAL, contest(contestants, USUAL, effort), comparisons, server)
 
 
 def main() -> None:
     parser = _effort.parser(__doc__)
     parser.add_argument("--servers", nargs="+", choices=SERVERS, default=SERVERS)
     options = parser.parse_args()
-    for case in cases(options.servers, quick=options.quick):
-        results = contest(case.programs(), Tiles(case.edge), _effort.effort(options))
-        if results[NUMPY].body == results[CACHE_OFF].body:
-            raise RuntimeError(f"{NUMPY}: its bodies are the native encoder's, so it was not used")
-        report("server", str(case), Tiles(case.edge), results, case.comparisons(), case.server, "numcodecs")
+    effort = _effort.effort(options)
+    for server in options.servers:
+        for tiles in [USUAL] if options.quick else [USUAL, *OTHERS]:
+            against_the_ceiling(server, tiles, effort)
+        if not options.quick:
+            two_workers_against_one(server, effort)
 
 
 if __name__ == "__main__":
