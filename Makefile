@@ -53,9 +53,13 @@ types: .venv/dev  ## Check the types, and the stub of the native module against 
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest tiled_zarr._native
 
-bench: .venv/dev  ## Measure the kernels and the servers, one line a case, kept in bench/record
+bench: .venv/dev  ## Measure a little of everything, kept in bench/record; docs/servers.md says how to measure well
 	$(BIN)/python bench/kernels.py
-	$(BIN)/python bench/server.py
+	$(BIN)/python bench/server.py --quick
+	$(BIN)/python bench/rivals.py --quick
+	$(BIN)/python bench/hdf5.py --quick
+	$(BIN)/python bench/latency.py --quick
+	$(BIN)/python bench/viewer.py --quick
 
 docs: .venv/dev  ## Run every snippet of the docs, and build the Rust core's reference in target/doc
 	$(BIN)/pytest tests/test_readme.py tests/test_quickstart.py

@@ -4,39 +4,31 @@
 
 Asks as vizarr does: the group's attributes, every level's header, the whole of the smallest level, then the tiles in a window of
 1280 x 720, ten at a time; tiles of a view that is left are aborted. The views are the same in every run. `hdf5` is a file of 16-bit pixels,
-20 GB at the usual side, made in build/bench once; `memory` is an array in memory. One line a case, appended to bench/record/viewer.csv.
+20 GB at the usual side, made in build/bench/viewer once; `memory` is an array in memory. One line a case, kept in
+bench/record/viewer.csv.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import csv
 import json
 import math
-import os
-import platform
 import random
-import shlex
 import statistics
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "bench")]
+import _images
+import _processes
+import _record
+from _servers import SOURCES, live
 
-from live import Live, live  # noqa: E402 - the tests' way of starting a server
-
-RECORD = Path(__file__).parent / "record" / "viewer.csv"
-FILES = ROOT / "build" / "bench"
 WINDOW = (720, 1280)
 AT_ONCE = 10
 SECONDS_A_VIEW = 0.5
@@ -44,6 +36,7 @@ SECONDS_A_VIEW = 0.5
 STEPS = 24
 SEED = 4
 EXACT_SECONDS = 600
+QUICK_IMAGES = ["big_image", "memory"]
 
 
 class View(NamedTuple):
@@ -170,21 +163,15 @@ async def exact_after(url: str) -> float | None:
     return None
 
 
-def peak(server: Live) -> float:
-    """The most memory that the server has had at once, in MB."""
-    lines = Path(f"/proc/{server.pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
-
-
 def hdf5_file(side: int) -> Path:
     """A picture of 16-bit pixels in chunks of 512 x 512, uncompressed: waves, noise, and no two chunks alike."""
     import h5py
     import numpy as np
 
-    path = FILES / f"picture-{side}.h5"
+    path = _images.FOLDER / "viewer" / f"picture-{side}.h5"
     if path.exists():
         return path
-    FILES.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     writing = path.with_suffix(".writing")
     noise = np.random.default_rng(1).integers(0, 500, (512, 512)).astype("u2")
     y, x = np.mgrid[:512, :512]
@@ -223,9 +210,8 @@ def served(name: str, side: int) -> tuple[dict[str, str], str]:
 def measure(name: str, side: int, server_name: str) -> dict[str, float | None]:
     """All figures of one image, in a server of its own."""
     environment, path = served(name, side)
-    sources = os.pathsep.join([str(ROOT / "python"), str(ROOT / "bench")])
-    env = {**environment, "TILED_ZARR_PUBLIC": "1", "PYTHONPATH": sources}
-    with live(env=env, server=server_name) as server:
+    env = {**environment, "TILED_ZARR_PUBLIC": "1", "PYTHONPATH": SOURCES}
+    with live.live(env=env, server=server_name) as server:
         url = f"{server.url}/ome-zarr/0.4/{path}"
         image, cold, cold_seconds = asyncio.run(first_view(url))
         _, _, warm_seconds = asyncio.run(first_view(url))
@@ -242,7 +228,7 @@ def measure(name: str, side: int, server_name: str) -> dict[str, float | None]:
             "warm p50 ms": percentile(trace_warm, 50),
             "warm p95 ms": percentile(trace_warm, 95),
             "exact after s": exact,
-            "peak MB": peak(server),
+            "peak MB": _processes.peak(server.pid),
         }
 
 
@@ -250,30 +236,18 @@ def percentile(answers: Answers, percent: int) -> float:
     return statistics.quantiles(answers.milliseconds, n=100)[percent - 1]
 
 
-def record(name: str, figures: dict[str, float | None], side: int) -> None:
-    command = shlex.join(["python", "bench/viewer.py", *sys.argv[1:]])
-    is_new = not RECORD.exists()
-    RECORD.parent.mkdir(exist_ok=True)
-    with RECORD.open("a", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if is_new:
-            writer.writerow(["date", "machine", "versions", "command", "image", "side", *figures])
-        stamp = [datetime.now(UTC).isoformat(timespec="seconds"), f"{os.cpu_count()} x {platform.processor() or platform.machine()}"]
-        row = ["" if value is None else f"{value:.3f}" for value in figures.values()]
-        writer.writerow([*stamp, f"python={platform.python_version()} tiled-zarr={version('tiled-zarr')}", command, name, side, *row])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", nargs="+", default=["big_image", "gigapixel", "memory", "hdf5"])
     parser.add_argument("--side", type=int, default=100_000, help="rows and columns of the file")
     parser.add_argument("--server", default="uvicorn")
+    parser.add_argument("--quick", action="store_true", help="only the images that need no large file")
     options = parser.parse_args()
-    for name in options.images:
+    for name in QUICK_IMAGES if options.quick else options.images:
         figures = measure(name, options.side, options.server)
         shown = "  ".join(f"{what} {'-' if value is None else f'{value:.4g}'}" for what, value in figures.items())
         print(f"{name:10} {shown}", flush=True)
-        record(name, figures, options.side)
+        _record.append("viewer", {"image": name, "side": options.side, **figures})
 
 
 if __name__ == "__main__":

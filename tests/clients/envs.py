@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,58 +25,76 @@ class Missing(Exception):
     """There is no such environment; the text says how to make it."""
 
 
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment in a folder, made from a file of requirements on Python `oldest` or newer."""
+
+    folder: Path
+    requirements: Path
+    oldest: tuple[int, int] = (3, 11)
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def python(self) -> Path:
+        return self.folder / "bin" / "python"
+
+    @property
+    def is_fresh(self) -> bool:
+        return self._stamp.exists() and self._stamp.read_text() == self._digest()
+
+    def base_python(self) -> str | None:
+        """The interpreter to build on: the running one where it will do, else the newest that is installed, else None."""
+        if sys.version_info >= self.oldest:
+            return sys.executable
+        found = [(version, path) for path in _installed_pythons() if (version := _version(path)) >= self.oldest]
+        return max(found)[1] if found else None
+
+    def make(self) -> str:
+        """Make or renew it and say in a line what was done. Raises CalledProcessError where pip fails."""
+        if self.is_fresh:
+            return f"{self.name}: up to date"
+        base = self.base_python()
+        if base is None:
+            return f"{self.name}: LEFT OUT, it needs Python {'.'.join(map(str, self.oldest))} or newer and none is installed"
+        subprocess.run([base, "-m", "venv", self.folder], check=True)
+        install = [self.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*install, "--upgrade", "pip"], check=True)
+        subprocess.run([*install, "--requirement", self.requirements], check=True)
+        self._stamp.write_text(self._digest())
+        return f"{self.name}: made with {base}"
+
+    @property
+    def _stamp(self) -> Path:
+        return self.folder / "requirements.sha256"
+
+    def _digest(self) -> str:
+        return hashlib.sha256(self.requirements.read_bytes()).hexdigest()
+
+
 def interpreter(name: str) -> Path:
     """The Python of an environment that is there and up to date. Raises `Missing`."""
-    if not _is_fresh(name):
+    environment = of(name)
+    if not environment.is_fresh:
         raise Missing(f"the client environment {name!r} is missing or stale: run `make envs`")
-    return _folder(name) / "bin" / "python"
+    return environment.python
+
+
+def of(name: str) -> Environment:
+    """The environment of a client."""
+    return Environment(ROOT / "build" / "envs" / name, REQUIREMENTS / f"{name}.txt", OLDEST_PYTHON.get(name, (3, 11)))
 
 
 def base_python(name: str) -> str | None:
-    """The interpreter to build on: the running one where it will do, else the newest that is installed, else None."""
-    oldest = OLDEST_PYTHON.get(name, (3, 11))
-    if sys.version_info >= oldest:
-        return sys.executable
-    found = [(version, path) for path in _installed_pythons() if (version := _version(path)) >= oldest]
-    return max(found)[1] if found else None
+    """The interpreter that a client's environment is built on, if there is one."""
+    return of(name).base_python()
 
 
 def make(name: str) -> str:
-    """Make or renew one environment and say in a line what was done. Raises CalledProcessError where pip fails."""
-    if _is_fresh(name):
-        return f"{name}: up to date"
-    base = base_python(name)
-    if base is None:
-        return f"{name}: LEFT OUT, it needs Python {'.'.join(map(str, OLDEST_PYTHON[name]))} or newer and none is installed"
-    folder = _folder(name)
-    python = folder / "bin" / "python"
-    subprocess.run([base, "-m", "venv", folder], check=True)
-    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*install, "--upgrade", "pip"], check=True)
-    subprocess.run([*install, "--requirement", _requirements(name)], check=True)
-    _stamp(name).write_text(_digest(name))
-    return f"{name}: made with {base}"
-
-
-def _folder(name: str) -> Path:
-    return ROOT / "build" / "envs" / name
-
-
-def _requirements(name: str) -> Path:
-    return REQUIREMENTS / f"{name}.txt"
-
-
-def _stamp(name: str) -> Path:
-    return _folder(name) / "requirements.sha256"
-
-
-def _digest(name: str) -> str:
-    return hashlib.sha256(_requirements(name).read_bytes()).hexdigest()
-
-
-def _is_fresh(name: str) -> bool:
-    stamp = _stamp(name)
-    return stamp.exists() and stamp.read_text() == _digest(name)
+    """Make or renew a client's environment and say in a line what was done."""
+    return of(name).make()
 
 
 def _installed_pythons() -> list[str]:

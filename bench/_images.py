@@ -1,0 +1,84 @@
+"""The image that every server shows: an uneven field with the shot noise of photons, offset and gain, as a 16-bit camera gives it.
+
+It is made once, in build/bench/camera.npy, and each server loads it into memory. `BENCH_TILE` tells a server in chunks of which edge.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+FOLDER = Path(__file__).resolve().parents[1] / "build" / "bench"
+SIDE = 4096
+ITEMSIZE = 2
+NBYTES = SIDE * SIDE * ITEMSIZE
+
+
+class Tiles(NamedTuple):
+    """The chunks of the image: squares of `edge` pixels; or of a stack of so many planes, each of them the image."""
+
+    edge: int
+    planes: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.edge} x {self.edge} u2"
+
+    @property
+    def indices(self) -> list[tuple[int, ...]]:
+        counts = [SIDE // self.edge] * 2
+        return list(np.ndindex(*counts if self.planes is None else (self.planes, *counts)))
+
+    @property
+    def nbytes(self) -> int:
+        """Decoded bytes of one."""
+        return self.edge**2 * ITEMSIZE
+
+    def paths(self, base: str, separator: str = "/") -> list[str]:
+        """Their addresses, in the order of `indices`."""
+        return [base + separator.join(map(str, index)) for index in self.indices]
+
+    def region(self, index: tuple[int, ...]) -> tuple[slice, slice]:
+        """The place of a chunk in its plane, in pixels."""
+        row, column = (place * self.edge for place in index[-2:])
+        return slice(row, row + self.edge), slice(column, column + self.edge)
+
+    def check(self, bodies: list[bytes], decode: Callable[[bytes], bytes]) -> None:
+        """Raises ValueError where a body does not hold the pixels of its chunk."""
+        for index, body in zip(self.indices, bodies, strict=True):
+            if decode(body) != camera()[self.region(index)].tobytes():
+                raise ValueError(f"chunk {index} does not hold the pixels of the image")
+
+
+def served() -> Tiles:
+    """The chunks that this server process was told to serve."""
+    return Tiles(int(os.environ["BENCH_TILE"]))
+
+
+def tree() -> Mapping[str, Any]:
+    """The tree of our servers."""
+    return {"image": camera()}
+
+
+@cache
+def camera() -> np.ndarray[Any, Any]:
+    """The image in memory."""
+    path = FOLDER / "camera.npy"
+    if not path.exists():
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        writing = path.with_suffix(".writing.npy")
+        np.save(writing, exposed())
+        writing.rename(path)
+    return np.load(path)
+
+
+def exposed() -> np.ndarray[Any, Any]:
+    """The same picture each time."""
+    random = np.random.default_rng(7)
+    y, x = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32) / SIDE
+    photons = 200 + 900 * np.exp(-4 * ((x - 0.5) ** 2 + (y - 0.4) ** 2)) * (1 + 0.5 * np.sin(40 * x) * np.sin(30 * y))
+    return (100 + 2.2 * random.poisson(photons)).astype(np.uint16)

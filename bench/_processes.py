@@ -1,0 +1,35 @@
+"""What a server costs: processor time and memory of a process and all that it has started, as Linux counts them (proc(5))."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+MEBIBYTE = 1024**2
+
+
+def processor_seconds(pid: int) -> float:
+    """Processor time of a process tree so far."""
+    return sum(_ticks(process) for process in tree(pid)) / os.sysconf("SC_CLK_TCK")
+
+
+def peak(pid: int) -> float:
+    """The most resident memory, in MiB, that any one process of a tree has had: limits are per process."""
+    return max(_kibibytes(process, "VmHWM") for process in tree(pid)) / 1024
+
+
+def tree(pid: int) -> list[int]:
+    """A process and its descendants."""
+    children = [int(child) for file in Path(f"/proc/{pid}/task").glob("*/children") for child in file.read_text().split()]
+    return [pid, *(process for child in children for process in tree(child))]
+
+
+def _ticks(pid: int) -> int:
+    """User and system time, fields 14 and 15; the second field, a name, may hold blanks."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def _kibibytes(pid: int, name: str) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{name}:")), 0)

@@ -1,0 +1,144 @@
+"""How long one waits for metadata: beside a load of chunks, on a walk through a tree, and for a large tree at once.
+
+    python bench/latency.py [--quick] [--servers uvicorn hypercorn granian] [--rounds 7] [--seconds 2] [--connections 16]
+
+Beside a load: one connection asks for the documents of an image while others pull its chunks of 2 MiB, none of them cached. A walk: every
+`zarr.json` of 1000 nodes once. At once: the consolidated metadata of 100000 nodes, from a server that has just started, and again.
+One line a figure, kept in bench/record/latency.csv.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import _client
+import _effort
+import _nodes
+import _record
+from _client import Answer
+from _effort import Effort
+from _images import Tiles
+from _servers import Server, ours, running
+from _spread import Spread
+
+SERVERS = ("uvicorn", "hypercorn", "granian")
+LOAD = Tiles(1024)
+DOCUMENTS = {"array": "/zarr/v3/image/zarr.json", "group": "/zarr/v3/zarr.json"}
+START_SECONDS = 0.25
+"""What a client needs to start."""
+WALKERS = (1, 8)
+CONSOLIDATED = {"v2": "/zarr/v2/.zmetadata", "v3": "/zarr/v3/zarr.json"}
+AGAIN = 7
+NODE_NBYTES = 1000
+"""What a node of a tree in memory is taken to need itself, in bytes."""
+
+
+class Figure(NamedTuple):
+    """What was measured, in which unit, and what it should come to."""
+
+    name: str
+    value: Spread
+    goal: str = ""
+
+    def __str__(self) -> str:
+        goal = f"goal {self.goal}: " if self.goal else ""
+        return f"{self.name}: {goal}{self.value}"
+
+
+def beside_a_load(server_name: str, effort: Effort) -> None:
+    """Latency of documents while chunks are pulled."""
+    shape = f"{LOAD.edge},{LOAD.edge}"
+    chunks = LOAD.paths("/zarr/v3/image/c/")
+    case = f"{server_name}, beside {effort.connections} connections that pull uncached chunks of 2 MiB"
+    with running(ours("ours", server_name, chunks, chunk_shape=shape, cache_size=0)) as server:
+        for kind, document in DOCUMENTS.items():
+            rounds = [asked_beside(server, document, effort) for _ in range(effort.rounds)]
+            figures = [
+                Figure(f"{kind} document p50 ms", Spread.of(answer.p50 for answer, _ in rounds)),
+                Figure(f"{kind} document p99 ms", Spread.of(answer.p99 for answer, _ in rounds), "< 10"),
+                Figure("chunks/s meanwhile", Spread.of(load.rate for _, load in rounds)),
+            ]
+            report(case, server, figures)
+
+
+def asked_beside(server: Server, document: str, effort: Effort) -> tuple[Answer, Answer]:
+    """What one connection hears that asks for a document all along, and what the load heard."""
+    load = _client.started(server.port, server.program.paths, effort.connections, effort.seconds + 2 * START_SECONDS)
+    time.sleep(START_SECONDS)
+    answer = _client.ask(server.port, [document], 1, effort.seconds)
+    return answer, _client.heard(load)
+
+
+def walk(server_name: str, effort: Effort) -> None:
+    """Documents a second, each of them once."""
+    paths = _nodes.paths(_nodes.thousand(), "zarr.json", "/zarr/v3/")
+    program = ours("ours", server_name, paths, source=("pyobject", "_nodes:thousand"), source_nbytes=len(paths) * NODE_NBYTES)
+    with running(program) as server:
+        for walkers in WALKERS:
+            rates = Spread.of(_client.ask(server.port, paths, walkers, 0).rate for _ in range(effort.rounds))
+            goal = "> 1000" if server_name == "uvicorn" else ""
+            name = "one connection" if walkers == 1 else f"{walkers} connections"
+            report(f"{server_name}, a walk of {len(paths)} nodes", server, [Figure(f"documents/s, {name}", rates, goal)])
+
+
+def at_once(server_name: str, format_name: str) -> None:
+    """Seconds of the first answer, milliseconds of those after it."""
+    path = CONSOLIDATED[format_name]
+    count = len(_nodes.paths(_nodes.hundred_thousand(), "", ""))
+    program = ours(
+        "ours",
+        server_name,
+        ["/healthz"],
+        source=("pyobject", "_nodes:hundred_thousand"),
+        source_nbytes=count * NODE_NBYTES,
+        consolidated_nodes=2 * count,
+        consolidated_bytes=10**9,
+    )
+    with running(program) as server:
+        first, nbytes = timed(server, path)
+        again = [timed(server, path)[0] for _ in range(AGAIN)]
+        figures = [
+            Figure("first answer s", Spread.of([first]), "< 3"),
+            Figure("again ms", Spread.of(1000 * seconds for seconds in again), "< 50"),
+            Figure("MB", Spread.of([nbytes / 1e6])),
+        ]
+        report(f"{server_name}, consolidated metadata of {count} nodes, {format_name}", server, figures)
+
+
+def timed(server: Server, path: str) -> tuple[float, int]:
+    """Seconds until a body is there, and its length."""
+    start = time.perf_counter()
+    body = server.get(path)
+    return time.perf_counter() - start, len(body)
+
+
+def report(case: str, server: Server, figures: list[Figure]) -> None:
+    """Print the figures and the peak of the server's memory, and keep them."""
+    limit = server.program.limit
+    assert limit is not None
+    memory = Figure("peak MiB", Spread.of([server.peak()]), f"< {limit:.0f}")
+    for figure in [*figures, memory]:
+        print(f"{case}: {figure}", flush=True)
+        _record.append("latency", row(case, figure), [case.partition(",")[0]])
+
+
+def row(case: str, figure: Figure) -> Mapping[str, object]:
+    """A figure as columns of the record."""
+    return {"case": case, "what": figure.name, "goal": figure.goal, **figure.value._asdict()}
+
+
+def main() -> None:
+    parser = _effort.parser(__doc__)
+    parser.add_argument("--servers", nargs="+", choices=SERVERS)
+    options = parser.parse_args()
+    for server_name in options.servers or (SERVERS[:1] if options.quick else SERVERS):
+        beside_a_load(server_name, _effort.effort(options))
+        walk(server_name, _effort.effort(options))
+        for format_name in CONSOLIDATED:
+            at_once(server_name, format_name)
+
+
+if __name__ == "__main__":
+    main()
