@@ -25,7 +25,7 @@ MAY_IMPORT = {
     **dict.fromkeys(MAPPING, VALUES | SPELLING | MAPPING),
     **dict.fromkeys(ENCODING, VALUES | SPELLING | MAPPING | ENCODING | {"_native"}),
     "ome": VALUES | {"attributes", "cache", "ome", "rowindexes", "_native"},
-    "adapters": VALUES | {"adapters", "attributes", "codecs", "dtypes", "grid"},
+    "adapters": VALUES | {"adapters", "attributes", "codecs", "dtypes", "grid", "_native"},
     "demo": VALUES | {"demo", "__init__"},
     "settings": {"settings", "nodes", "codecs", "dtypes", "keyspace"},
     "tree": VALUES | {"adapters", "demo", "settings", "tree"},

@@ -1,4 +1,4 @@
-"""Chunks, computed natively: gather or densify, pad, filter, compress, in one pass with the GIL released."""
+"""Chunks, computed natively: gather, densify or decode, pad, filter, compress, in one pass with the GIL released."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias, final
@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias, final
 from numpy.typing import NDArray
 from typing_extensions import Buffer
 
-__all__ = ["Codec", "Coo", "__version__", "_panic", "encode", "encode_strings", "halve"]
+__all__ = ["Codec", "Coo", "Decoder", "__version__", "_panic", "encode", "encode_strings", "halve"]
 
 _Items: TypeAlias = Buffer | NDArray[Any]
 
@@ -68,6 +68,24 @@ class Coo:
         """Memory that the index holds, in bytes."""
     def encode(self, start: Sequence[int], chunk_shape: Sequence[int], codec: Codec) -> bytes:
         """Densify the box of `chunk_shape` at `start` (elements), zero bytes beyond the array's edge, and compress it."""
+
+@final
+class Decoder:
+    """Undoes the filters of a chunked HDF5 dataset, and puts what a region wants of its chunks into its place.
+
+    `filters` are the registered number and the parameters of each, in the order in which they were applied: 1 deflate, 2 shuffle,
+    3 fletcher32, 32000 lzf, 32001 blosc, 32004 lz4, 32008 bitshuffle, 32015 zstd, one compressor at most. `chunk_shape` is in elements,
+    `itemsize` in bytes. Raises ValueError for a filter that is not known, MemoryError where a chunk is too large.
+    """
+
+    def __new__(cls, filters: Sequence[tuple[int, Sequence[int]]], chunk_shape: Sequence[int], itemsize: int) -> Decoder: ...
+    def read(self, out: _Items, start: Sequence[int], chunks: Sequence[tuple[Sequence[int], _Items, int]]) -> None:
+        """Write what the region of the shape of `out` at `start` (elements) has of stored chunks to `out`, which is C-contiguous.
+
+        A chunk is its place in the chunk grid, its stored bytes, and a mask with a bit for every filter that was left out. What lies in
+        other chunks stays as it is. Raises ValueError where a chunk lies outside of the region or its bytes are not what the filters
+        make, with the place and the numbers that disagree; `out` may be half written by then.
+        """
 
 def _panic() -> None:
     """Panic, so that a test can see what becomes of it: a RuntimeError."""

@@ -1,9 +1,10 @@
-//! Chunks of Zarr arrays, made from strided or sparse memory: bytes in, bytes out.
+//! Chunks of Zarr arrays, made from strided, sparse or compressed memory: bytes in, bytes out.
 //!
 //! No Python, no HTTP, no I/O, no clock. Memory is the caller's: a [`Workspace`] is lent to every call and holds what is reused.
 
 pub mod codec;
 pub mod coo;
+pub mod decode;
 pub mod dtype;
 mod encode;
 mod encoded;

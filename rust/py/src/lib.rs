@@ -3,6 +3,7 @@
 
 mod codec;
 mod coo;
+mod decode;
 mod encode;
 mod error;
 mod pyramid;
@@ -21,6 +22,8 @@ mod _native {
     use super::codec::Codec;
     #[pymodule_export]
     use super::coo::Coo;
+    #[pymodule_export]
+    use super::decode::Decoder;
     #[pymodule_export]
     use super::encode::{encode, encode_strings};
     #[pymodule_export]

@@ -33,7 +33,7 @@ fn bit_planes(bytes: &[u8], target: &mut [u8]) {
 }
 
 /// Transpose a matrix of 8 by 8 bits (Hacker's Delight, section 7-3).
-fn transpose(matrix: u64) -> u64 {
+pub(crate) fn transpose(matrix: u64) -> u64 {
     let swap = |x: u64, shift: u32, mask: u64| {
         let t = (x ^ (x >> shift)) & mask;
         x ^ t ^ (t << shift)

@@ -6,8 +6,9 @@ mod copy;
 mod layout;
 mod swap;
 
-pub(crate) use axis::{Axis, walk};
+pub(crate) use axis::{Axis, merge, walk};
 pub(crate) use constant::constant;
+pub(crate) use copy::items as copy_items;
 pub use layout::{Layout, Run};
 pub(crate) use swap::units as swap_units;
 

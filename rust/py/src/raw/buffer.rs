@@ -48,6 +48,20 @@ impl Buffer {
         Ok(unsafe { std::slice::from_raw_parts(first, self.0.len.cast_unsigned()) })
     }
 
+    /// The bytes of a C-contiguous buffer, to be written. Refused where its exporter does not allow that.
+    pub fn bytes_mut(&mut self) -> PyResult<&mut [u8]> {
+        let n = self.bytes()?.len();
+        if self.0.readonly != 0 {
+            return Err(PyValueError::new_err("buffer is read-only: give one that may be written, as numpy.empty makes it"));
+        }
+        if n == 0 {
+            return Ok(&mut []);
+        }
+        // SAFETY: a contiguous buffer is `n` bytes from `buf` on while it is held, which `self` does, and its exporter lets them be
+        // written. Another thread that uses the array meanwhile sees torn items, as it does in numpy.
+        Ok(unsafe { std::slice::from_raw_parts_mut(self.0.buf.cast::<u8>(), n) })
+    }
+
     /// The items of a C-contiguous buffer of int64.
     pub fn int64s(&self) -> PyResult<&[i64]> {
         let is_int64 = self.0.itemsize == 8 && matches!(self.format(), b"l" | b"q" | b"<q" | b"=q" | b"@l" | b"@q" | b"<l" | b"=l");

@@ -1,0 +1,42 @@
+//! LZ4 blocks, and the HDF5 filter 32004 made of them: <https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md>.
+
+use ::lz4::block::decompress_to_buffer;
+
+use super::reader::Reader;
+use crate::error::{Error, Result};
+use crate::memcpy::copy;
+use crate::shape::MAX_NBYTES;
+
+/// Decode one block that fills `out`.
+pub fn block(data: &[u8], out: &mut [u8]) -> Result<()> {
+    let decoded = match i32::try_from(out.len()) {
+        Ok(n) if data.len() <= MAX_NBYTES => decompress_to_buffer(data, Some(n), out).ok(),
+        _ => None,
+    };
+    match decoded {
+        Some(n) if n == out.len() => Ok(()),
+        Some(n) => Err(super::wrong_size("lz4", n, out.len())),
+        None => Err(Error::invalid(format!("lz4: {} bytes are no block of {}", data.len(), out.len()))),
+    }
+}
+
+/// Decode what the filter has stored: the sizes of all and of a block, then each block with its length; a block that did not get
+/// shorter is stored as it is. Numbers are big endian.
+pub fn framed(data: &[u8], out: &mut [u8]) -> Result<()> {
+    let mut reader = Reader::new("lz4", data);
+    super::check_size("lz4", reader.u64_be()?, out.len())?;
+    let blocksize = reader.u32_be()?;
+    if blocksize == 0 {
+        return Err(Error::invalid(format!("lz4: blocks of 0 bytes for {}", out.len())));
+    }
+    for part in out.chunks_mut(blocksize) {
+        let length = reader.u32_be()?;
+        let stream = reader.take(length)?;
+        if length == part.len() {
+            copy(stream, part);
+        } else {
+            block(stream, part)?;
+        }
+    }
+    Ok(())
+}

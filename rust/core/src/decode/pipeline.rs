@@ -1,0 +1,138 @@
+//! The filters of a dataset, undone from the last to the first: <https://support.hdfgroup.org/documentation/hdf5/latest/group___h5_z.html>.
+
+use super::bitshuffle::{Bitshuffle, Inner};
+use super::unshuffle::unshuffle;
+use super::{Engines, Tools, blosc, check_size, fletcher, lz4, lzf};
+use crate::error::{Error, Result};
+use crate::memcpy::copy;
+
+/// A filter with its parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filter {
+    /// 1: zlib.
+    Deflate,
+    /// 2: byte shuffle of items of so many bytes.
+    Shuffle(usize),
+    /// 3: checksum.
+    Fletcher32,
+    /// 32000: what h5py brings.
+    Lzf,
+    /// 32001: chunks of Blosc 1.
+    Blosc,
+    /// 32004: LZ4.
+    Lz4,
+    /// 32008: bit shuffle, with LZ4 or Zstandard behind it.
+    Bitshuffle(Bitshuffle),
+    /// 32015: Zstandard.
+    Zstd,
+}
+
+impl Filter {
+    /// A filter by its registered number and the parameters stored with it. Refused where either is not known here.
+    pub fn parse(code: u32, parameters: &[u32]) -> Result<Self> {
+        let parameter = |i: usize| parameters.get(i).map(|&value| value as usize);
+        let unknown = || Error::invalid(format!("filter {code} with the parameters {parameters:?} is not known"));
+        Ok(match code {
+            1 => Self::Deflate,
+            2 => Self::Shuffle(parameter(0).filter(|&itemsize| itemsize > 0).ok_or_else(unknown)?),
+            3 => Self::Fletcher32,
+            32000 => Self::Lzf,
+            32001 => Self::Blosc,
+            32004 => Self::Lz4,
+            32008 => {
+                let inner = match parameter(4).unwrap_or(0) {
+                    0 => Inner::None,
+                    2 => Inner::Lz4,
+                    3 => Inner::Zstd,
+                    _ => return Err(unknown()),
+                };
+                Self::Bitshuffle(Bitshuffle::new(parameter(2).ok_or_else(unknown)?, parameter(3).unwrap_or(0), inner)?)
+            }
+            32015 => Self::Zstd,
+            _ => return Err(unknown()),
+        })
+    }
+
+    /// Whether what it makes has another size, which only the data tell.
+    fn compresses(self) -> bool {
+        match self {
+            Self::Shuffle(_) | Self::Fletcher32 => false,
+            Self::Bitshuffle(bitshuffle) => bitshuffle.is_framed(),
+            _ => true,
+        }
+    }
+
+    /// Write what the filter was given to `out`, which has exactly the size of that; a checksum is not undone like this.
+    fn undo(self, data: &[u8], out: &mut [u8], engines: &mut Engines) -> Result<()> {
+        if !self.compresses() {
+            check_size("a filter that changes no size", data.len() as u64, out.len())?;
+        }
+        match self {
+            Self::Deflate => engines.deflate.decode(data, out),
+            Self::Shuffle(itemsize) => {
+                unshuffle(itemsize, data, out);
+                Ok(())
+            }
+            Self::Fletcher32 => unreachable!("a checksum leaves the data where they are"),
+            Self::Lzf => lzf::decode(data, out),
+            Self::Blosc => blosc::decode(data, out, engines),
+            Self::Lz4 => lz4::framed(data, out),
+            Self::Bitshuffle(bitshuffle) => bitshuffle.decode(data, out, engines),
+            Self::Zstd => engines.zstd.decode(data, out),
+        }
+    }
+}
+
+/// Filters in the order in which they were applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pipeline(Vec<Filter>);
+
+impl Pipeline {
+    /// At most 32 filters, as many as a mask has bits, one of them a compressor: so all sizes between them are known from the chunk's.
+    pub fn new(filters: Vec<Filter>) -> Result<Self> {
+        let compressors = filters.iter().filter(|filter| filter.compresses()).count();
+        if filters.len() > 32 || compressors > 1 {
+            return Err(Error::invalid(format!("{} filters with {compressors} compressors: at most 32 with 1 are undone", filters.len())));
+        }
+        Ok(Self(filters))
+    }
+
+    /// Whether a chunk is stored as it is, given the mask of filters that were left out.
+    pub(super) fn is_idle(&self, mask: u32) -> bool {
+        self.active(mask).next().is_none()
+    }
+
+    /// Write the chunk that was stored as `stored` to `out`, which has exactly its size; the bits of `mask` are filters that were left out.
+    pub fn decode(&self, stored: &[u8], mask: u32, out: &mut [u8], tools: &mut Tools) -> Result<()> {
+        let Tools { steps: [a, b], engines } = tools;
+        let (mut from, mut to) = (a, b);
+        let mut data = stored;
+        let mut checksums = self.active(mask).filter(|filter| *filter == Filter::Fletcher32).count();
+        let mut left = self.active(mask).count();
+        let mut is_done = false;
+        for filter in self.active(mask).rev() {
+            left -= 1;
+            if filter == Filter::Fletcher32 {
+                data = fletcher::check(data)?;
+                checksums -= 1;
+            } else if left == 0 {
+                filter.undo(data, out, engines)?;
+                is_done = true;
+            } else {
+                let size = out.len() + checksums * fletcher::NBYTES;
+                filter.undo(data, to.take(size)?, engines)?;
+                (from, to) = (to, from);
+                data = from.taken(size);
+            }
+        }
+        if !is_done {
+            check_size("stored bytes", data.len() as u64, out.len())?;
+            copy(data, out);
+        }
+        Ok(())
+    }
+
+    fn active(&self, mask: u32) -> impl DoubleEndedIterator<Item = Filter> {
+        self.0.iter().enumerate().filter(move |(i, _)| mask >> i & 1 == 0).map(|(_, filter)| *filter)
+    }
+}
