@@ -14,14 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from ..nodes import Array, Group, Node, Region, Unavailable
+from ..nodes import Array, Group, Node, Region, Stored, Unavailable
 from . import _hdf5types as types
 from . import _hdf5virtual as virtual
 from ._extras import require
 from ._flat import FlatArray
+from ._hdf5chunks import filters, stored_chunk
 from ._hdf5decoding import ChunkedArray
 from ._hdf5files import FILES
 from ._hdf5metadata import attributes, dimension_names, is_bare_dimension
+from ._hdf5stored import spelling
 from ._opening import Children
 from ._snapshots import Snapshot
 
@@ -107,7 +109,17 @@ def _array(place: Place, dataset: Any) -> Array:
         dimension_names=(*dimension_names(dataset), *[None] * len(item.shape)),
         attributes={**attributes(dataset), **item.attributes},
         revision=virtual.revision(place.snapshot, sources),
+        stored=_stored(place, dataset, item),
     )
+
+
+def _stored(place: Place, dataset: Any, item: types.Item) -> Stored | None:
+    """The chunks of a dataset whose filters are a codec, and whose items are in the file as in memory."""
+    is_plain = dataset.chunks and not dataset.is_virtual and not item.shape and item.dtype == dataset.dtype and types.are_raw(dataset)
+    if not is_plain or not hasattr(dataset.id, "chunk_iter"):
+        return None
+    codec = spelling(filters(dataset), item.dtype.itemsize)
+    return None if codec is None else Stored(codec, partial(stored_chunk, place.snapshot, place.where))
 
 
 def _flat(place: Place, dataset: Any, item: types.Item) -> FlatArray | None:
