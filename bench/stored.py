@@ -3,8 +3,8 @@
     python bench/stored.py [PART OF A CASE'S NAME ...]
 
 Ours is all that a request costs besides HTTP: the key found, the revision before and after, the bytes. The rival reads the same chunk
-with zarr-python or h5py (without its cache of decoded chunks) from an open array, and encodes it in the codec that ours are in. Processor
-time of all threads, medians over rounds in which both sides take turns.
+with zarr-python or h5py (without its cache of decoded chunks) from an open array, and encodes it in the codec that ours are in.
+Processor time of all threads, medians over rounds in which both sides take turns.
 """
 
 from __future__ import annotations

@@ -11,12 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
+import numcodecs
 import numpy as np
 import pytest
 
+from tiled_zarr import codecs
+from tiled_zarr.grid import Grid
 from tiled_zarr.nodes import Array, Group, Node, Region, Sparse, Table
 
 Truth: TypeAlias = "np.ndarray[Any, Any] | Mapping[str, Truth]"
@@ -115,6 +119,11 @@ class Contract:
                     stepped = tuple(slice(part.start, part.stop, step) for part, step in zip(region, steps, strict=True))
                     assert_same(node.read_stepped(region, steps), truth[(*stepped, ...)], f"{path}{stepped}")
 
+    def test_stored_chunks_are_what_is_read(self, case: Case, tmp_path: Path) -> None:
+        for path, node, _ in arrays(*case(tmp_path)):
+            if isinstance(node, Array) and node.stored:
+                check_stored(path, node)
+
     def test_threads_do_not_disturb_each_other(self, case: Case, tmp_path: Path) -> None:
         jobs = [(node, truth, region) for _, node, truth in arrays(*case(tmp_path)) for region in regions(truth.shape, count=8)]
         with ThreadPoolExecutor(8) as pool:
@@ -129,6 +138,23 @@ class Contract:
                 read(node, tuple(slice(0, min(n, 2)) for n in node.shape))
             assert before is None or (isinstance(before, str) and before), path
             assert node.revision() == before, path
+
+
+def check_stored(path: str, node: Array) -> None:
+    """Every chunk that is whole, decoded by numcodecs, is what is read there."""
+    assert node.stored
+    assert node.chunks is not None
+    codec, grid = codecs.parse(node.stored.codec, stored=True), Grid(node.shape, node.chunks)
+    compressor, _ = replace(codec, crc32c=False).v2()
+    for index in filter(grid.is_whole, grid):
+        body = node.stored.read(index)
+        if body is None:
+            continue
+        body = body[:-4] if codec.crc32c else body
+        decoded = numcodecs.get_codec(compressor).decode(body) if compressor else body
+        is_string = node.dtype.kind == "O"
+        block = numcodecs.VLenUTF8().decode(decoded) if is_string else np.frombuffer(decoded, node.dtype)
+        assert_same(block.reshape(node.chunks), node.read(grid.region(index)), f"{path}{index}")
 
 
 def nodes(node: Node, truth: Truth, path: str = "") -> Iterator[tuple[str, Node, Truth]]:
@@ -205,6 +231,14 @@ def assert_same(block: np.ndarray[Any, Any], truth: np.ndarray[Any, Any], where:
     np.testing.assert_array_equal(block, truth, err_msg=where)
 
 
+def check_revision_of_regions(path: str, node: Array | Sparse) -> None:
+    if isinstance(node, Array) and node.region_revision is not None and 0 not in node.shape:
+        for region in regions(node.shape, count=0):
+            found = node.region_revision(region)
+            assert found is None or (isinstance(found, str) and found), path
+            assert node.region_revision(region) == found, path
+
+
 def check_fields(path: str, node: Node) -> None:
     """Every field has the type that `tiled_zarr.nodes` gives it."""
     assert isinstance(node.attributes, Mapping), path
@@ -220,6 +254,7 @@ def check_fields(path: str, node: Node) -> None:
     assert isinstance(node.dtype, np.dtype), path
     assert node.chunks is None or type(node.chunks) is tuple, path
     assert node.chunks is None or (len(node.chunks) == axes and all(type(n) is int and n > 0 for n in node.chunks)), path
+    check_revision_of_regions(path, node)
     names = node.dimension_names
     assert names is None or (type(names) is tuple and len(names) == axes), path
     assert names is None or all(name is None or type(name) is str for name in names), path

@@ -148,7 +148,7 @@ def test_a_damaged_chunk_raises(tmp_path):
     content[place.byte_offset : place.byte_offset + place.size] = bytes(place.size)
     (tmp_path / "a.h5").write_bytes(content)
     node = open_x(tmp_path / "a.h5")
-    with pytest.raises(OSError, match="filter"):
+    with pytest.raises(OSError, match=r"/x cannot be decoded: chunk \[0, 0\]: deflate: \d+ bytes are no zlib stream"):
         whole(node)
     assert (node.read((slice(64, 128), slice(0, 400))) == WIDE[64:128]).all()
 
@@ -307,8 +307,9 @@ def test_a_region_reads_its_chunks_alone(tmp_path):
     with reading() as nbytes:
         assert (child.read((slice(500, 600), slice(300, 400))) == noise[500:600, 300:400]).all()
         assert nbytes() < 150_000
+    child.read((slice(510, 520), slice(310, 320)))
     with reading() as nbytes:
-        child.read((slice(510, 520), slice(310, 320)))
+        child.read((slice(520, 530), slice(310, 320)))
         assert nbytes() == 0
 
 

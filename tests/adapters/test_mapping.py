@@ -51,12 +51,26 @@ def test_a_key_that_is_no_text_is_named():
 def test_names_come_and_go():
     source = {"a": ARRAY}
     group = adapt(source)
-    assert group.revision() is None
+    revision = group.revision()
+    assert group.revision() == revision is not None
     source["b"] = ARRAY
     del source["a"]
+    assert group.revision() != revision
     assert list(group.children) == ["b"]
     with pytest.raises(KeyError):
         group.children["a"]
+
+
+def test_a_value_that_is_replaced_changes_the_revision():
+    source = {"a": ARRAY}
+    group = adapt(source)
+    revision = group.revision()
+    source["a"] = ARRAY.copy()
+    assert group.revision() != revision
+
+
+def test_nobody_can_tell_when_another_mapping_changes():
+    assert adapt(MappingProxyType({"a": ARRAY})).revision() is None
 
 
 @pytest.mark.parametrize("path", [["a"], ["a", "b"], ["a", "b", "c"]], ids=len)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,9 +21,12 @@ from stored import DATA, WHOLE, encodings, key, keyspace, opened
 from stores import value
 from tiled_zarr import v2, v3
 from tiled_zarr.adapters import _zarrchunks
+from tiled_zarr.adapters import zarr as zarr_adapter
 from tiled_zarr.adapters._adapted import as_live
+from tiled_zarr.adapters._zarrlayout import layout
 from tiled_zarr.adapters.zarr import open_zarr
 from tiled_zarr.keyspace import Chunk
+from tiled_zarr.nodes import Changed
 
 FORMATS = pytest.mark.parametrize("format_", [v2, v3], ids=["v2", "v3"])
 CHUNK, SHARD = (128, 128), (256, 512)
@@ -192,6 +196,27 @@ def test_a_region_of_many_files_has_no_revision(tmp_path: Path) -> None:
     assert node.region_revision((slice(0, 100), slice(0, 100))) is None
     assert node.region_revision((slice(0, 80), slice(0, 80)))
     assert as_live(node).region_revision is None
+
+
+def test_documents_that_change_while_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = sharded(tmp_path)
+    revisions = iter("ab")
+    monkeypatch.setattr(zarr_adapter, "store_revision", lambda folder: next(revisions))
+    with pytest.raises(Changed, match="changed while it was being opened"):
+        open_zarr(path)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_chunk_keys_of_a_kind_that_nobody_specified(tmp_path: Path, version: int) -> None:
+    """They could lead out of the folder."""
+    path = sharded(tmp_path, shards=None, zarr_format=version)
+    file = path / ("zarr.json" if version == 3 else ".zarray")
+    document = json.loads(file.read_text())
+    (document["chunk_key_encoding"]["configuration"] if version == 3 else document)[
+        "separator" if version == 3 else "dimension_separator"
+    ] = "/../"
+    file.write_text(json.dumps(document))
+    assert layout(path, DATA.dtype) is None
 
 
 @pytest.mark.parametrize("shards", [None, SHARD])

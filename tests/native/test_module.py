@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
 import numpy as np
 import pytest
 
+from native.gil import others_advance
 from tiled_zarr import _native
 
 
@@ -20,33 +19,9 @@ def test_version_is_the_package_s():
 
 
 def test_another_thread_advances_while_a_chunk_is_encoded():
-    """The switch interval is far longer than the test, so the counter moves only if the encoder lets go of the GIL."""
     a = np.random.default_rng(1).integers(0, 50, (2000, 2000)).astype("<u2")
     codec = _native.Codec("zstd", level=12)
-    started, done = threading.Event(), threading.Event()
-    count = 0
-
-    def advance():
-        nonlocal count
-        started.set()
-        while not done.is_set():
-            count += 1
-            time.sleep(0)  # the only way in which it lets go of the GIL itself
-
-    interval = sys.getswitchinterval()
-    thread = threading.Thread(target=advance)
-    try:
-        thread.start()
-        started.wait()
-        sys.setswitchinterval(1000)
-        before = count
-        _native.encode(a.view("V2"), a.shape, codec)
-        after = count
-    finally:
-        sys.setswitchinterval(interval)
-        done.set()
-        thread.join()
-    assert after > before
+    assert others_advance(lambda: _native.encode(a.view("V2"), a.shape, codec))
 
 
 def test_many_threads_share_codecs_and_arrays():

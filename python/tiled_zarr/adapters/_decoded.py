@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from threading import Lock
-from typing import Any, TypeAlias
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -17,18 +17,26 @@ MOST_BYTES = 256 * 1024 * 1024
 """Kept in a process, in decoded bytes; a larger piece is kept alone until the next one comes."""
 
 
-class Decoded:
-    """Blocks by file and part of it, the last used ones, up to a number of bytes; many askers wait for one decoding."""
+class _Sized(Protocol):
+    @property
+    def nbytes(self) -> int: ...
+
+
+Piece = TypeVar("Piece", bound=_Sized)
+
+
+class Decoded(Generic[Piece]):
+    """Pieces by file and part of it, the last used ones, up to a number of bytes; many askers wait for one decoding."""
 
     def __init__(self, max_bytes: int = MOST_BYTES) -> None:
         self.max_bytes = max_bytes
         self.nbytes = 0
-        self._blocks: OrderedDict[Hashable, Block] = OrderedDict()
+        self._blocks: OrderedDict[Hashable, Piece] = OrderedDict()
         self._lock = Lock()
         self._making: dict[Hashable, Lock] = {}
 
-    def get(self, snapshot: Snapshot, part: Hashable, decode: Callable[[], Block]) -> Block:
-        """The block, read-only, of a part of a file; `decode` makes it, outside of any common lock, where it is not there.
+    def get(self, snapshot: Snapshot, part: Hashable, decode: Callable[[], Piece]) -> Piece:
+        """The piece, if it is a block read-only, of a part of a file; `decode` makes it, outside of any common lock, where it is not there.
 
         Raises Changed where the file is another one by now.
         """
@@ -45,23 +53,24 @@ class Decoded:
                 block = self._make(key, decode)
         return block
 
-    def _make(self, key: Hashable, decode: Callable[[], Block]) -> Block:
+    def _make(self, key: Hashable, decode: Callable[[], Piece]) -> Piece:
         try:
             block = decode()
-            block.flags.writeable = False
+            if isinstance(block, np.ndarray):
+                block.flags.writeable = False
             self._keep(key, block)
         finally:
             with self._lock:
                 self._making.pop(key, None)
         return block
 
-    def _peek(self, key: Hashable) -> Block | None:
+    def _peek(self, key: Hashable) -> Piece | None:
         with self._lock:
             if key in self._blocks:
                 self._blocks.move_to_end(key)
             return self._blocks.get(key)
 
-    def _keep(self, key: Hashable, block: Block) -> None:
+    def _keep(self, key: Hashable, block: Piece) -> None:
         with self._lock:
             self._blocks[key] = block
             self.nbytes += block.nbytes
@@ -69,5 +78,5 @@ class Decoded:
                 self.nbytes -= self._blocks.popitem(last=False)[1].nbytes
 
 
-DECODED = Decoded()
+DECODED: Decoded[Block] = Decoded()
 """The pieces of all files."""

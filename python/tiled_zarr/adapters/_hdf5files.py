@@ -78,11 +78,20 @@ class Files:
 
 
 def _open(path: str) -> Any:
-    """The file for reading, without a lock that would keep its writer out."""
+    """The file for reading, without a lock that would keep its writer out.
+
+    A file that is being written opens only where its writer lets others read (SWMR).
+    """
     h5py = require("h5py", "hdf5")
     with suppress(ModuleNotFoundError):
         import_module("hdf5plugin")
-    return h5py.File(path, "r", locking=False, rdcc_nbytes=CHUNK_CACHE, rdcc_nslots=SLOTS)
+    options = {"locking": False, "rdcc_nbytes": CHUNK_CACHE, "rdcc_nslots": SLOTS}
+    try:
+        return h5py.File(path, "r", **options)
+    except OSError:
+        with suppress(OSError):
+            return h5py.File(path, "r", swmr=True, **options)
+        raise
 
 
 FILES = Files()

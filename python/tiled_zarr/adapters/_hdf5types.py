@@ -55,6 +55,14 @@ def item(dtype: np.dtype[Any]) -> Item:
     return Item(dtype, attributes={"tiled_zarr": {"enum": dict(names)}} if names else {})
 
 
+def are_raw(dataset: Any) -> bool:
+    """Whether items lie in the file just as numpy has them in memory, so that nothing has to be converted."""
+    h5py = require("h5py", "hdf5")
+    if dataset.dtype.hasobject or dataset.dtype.itemsize == 0:
+        return False
+    return bool(h5py.h5t.py_create(dataset.dtype, logical=True).equal(dataset.id.get_type()))
+
+
 def read(files: Files, snapshot: Snapshot, where: str, item: Item, region: Region) -> Block:
     """A region of a dataset; the library reads the chunks that it touches."""
     with files.dataset(snapshot, where) as dataset:

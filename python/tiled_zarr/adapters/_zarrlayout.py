@@ -19,6 +19,7 @@ import numpy as np
 from ._spellings import blosc, spelled
 
 V2, V3 = ".zarray", "zarr.json"
+SEPARATORS = {".", "/"}
 AUTOMATIC_SHUFFLE = -1
 SHUFFLES: tuple[str, ...] = ("noshuffle", "shuffle", "bitshuffle")
 STRINGS = "vlen-utf8"
@@ -65,7 +66,8 @@ def layout(folder: Path, dtype: np.dtype[Any]) -> Layout | None:
     for name, parse in ((V3, _v3), (V2, _v2)):
         document = folder / name
         if document.is_file():
-            return parse(str(document), json.loads(document.read_bytes()), dtype)
+            found = parse(str(document), json.loads(document.read_bytes()), dtype)
+            return found if found and found.separator in SEPARATORS else None
     return None
 
 

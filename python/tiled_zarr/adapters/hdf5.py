@@ -6,17 +6,24 @@ https://support.hdfgroup.org/documentation/hdf5/latest/
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..nodes import Array, Group, Node, Unavailable
+import numpy as np
+
+from ..nodes import Array, Group, Node, Region, Stored, Unavailable
 from . import _hdf5types as types
 from . import _hdf5virtual as virtual
 from ._extras import require
+from ._flat import FlatArray
+from ._hdf5chunks import filters, stored_chunk
+from ._hdf5decoding import ChunkedArray
 from ._hdf5files import FILES
 from ._hdf5metadata import attributes, dimension_names, is_bare_dimension
+from ._hdf5stored import spelling
 from ._opening import Children
 from ._snapshots import Snapshot
 
@@ -93,23 +100,58 @@ def _array(place: Place, dataset: Any) -> Array:
     _check_storage(dataset)
     item = types.item_of(dataset)
     sources = virtual.sources(place.folder, dataset) if dataset.is_virtual else ()
-    read = partial(virtual.read, sources) if sources else partial(types.read, FILES)
+    flat = _flat(place, dataset, item)
     return Array(
         shape=(*dataset.shape, *item.shape),
         dtype=item.dtype,
-        read=partial(read, place.snapshot, place.where, item),
+        read=flat.read if flat else _reader(place, dataset, item, sources),
         chunks=(*dataset.chunks, *item.shape) if dataset.chunks and not dataset.is_virtual else None,
         dimension_names=(*dimension_names(dataset), *[None] * len(item.shape)),
         attributes={**attributes(dataset), **item.attributes},
         revision=virtual.revision(place.snapshot, sources),
+        stored=_stored(place, dataset, item),
     )
 
 
+def _stored(place: Place, dataset: Any, item: types.Item) -> Stored | None:
+    """The chunks of a dataset whose filters are a codec, and whose items are in the file as in memory."""
+    is_plain = dataset.chunks and not dataset.is_virtual and not item.shape and item.dtype == dataset.dtype and types.are_raw(dataset)
+    if not is_plain or not hasattr(dataset.id, "chunk_iter"):
+        return None
+    codec = spelling(filters(dataset), item.dtype.itemsize)
+    return None if codec is None else Stored(codec, partial(stored_chunk, place.snapshot, place.where))
+
+
+def _flat(place: Place, dataset: Any, item: types.Item) -> FlatArray | None:
+    """A dataset that lies in the file in one piece, as it is in memory."""
+    offset = None if dataset.is_virtual else dataset.id.get_offset()
+    if offset is None or not types.are_raw(dataset):
+        return None
+    return FlatArray(place.snapshot, offset, (*dataset.shape, *item.shape), item.dtype)
+
+
+def _reader(place: Place, dataset: Any, item: types.Item, sources: virtual.Sources) -> Callable[[Region], np.ndarray[Any, Any]]:
+    """What reads regions of any other one: past the library where chunks can be decoded here."""
+    if sources:
+        return partial(virtual.read, sources, place.snapshot, place.where, item)
+    by_library = partial(types.read, FILES, place.snapshot, place.where, item)
+    if dataset.chunks and not dataset.is_virtual:
+        chunked = ChunkedArray.of(place.snapshot, place.where, dataset, by_library)
+        if chunked:
+            return chunked.read
+    _check_filters(dataset)
+    return by_library
+
+
 def _check_storage(dataset: Any) -> None:
-    """Raises Unavailable for data in files of no format, and for data behind a filter that is not installed."""
-    h5py = require("h5py", "hdf5")
+    """Raises Unavailable for data in files of no format."""
     if dataset.external:
         raise Unavailable("its data lie in raw files outside of the HDF5 file, which are not read")
+
+
+def _check_filters(dataset: Any) -> None:
+    """Raises Unavailable for data behind a filter that is neither known here nor installed."""
+    h5py = require("h5py", "hdf5")
     created = dataset.id.get_create_plist()
     for code, _, _, name in map(created.get_filter, range(created.get_nfilters())):
         if not h5py.h5z.filter_avail(code):

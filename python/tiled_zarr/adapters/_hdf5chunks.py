@@ -1,0 +1,193 @@
+"""Where the chunks of HDF5 datasets lie in their file: an index that is read once a revision of the file, and the stored bytes.
+
+The library is asked for the index alone. It runs one call at a time, so whatever is read without it is read in parallel.
+https://support.hdfgroup.org/documentation/hdf5/latest/group___h5_d.html (H5Dchunk_iter)
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from io import FileIO
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ._decoded import Decoded
+from ._hdf5files import FILES
+from ._snapshots import Snapshot, read_exactly
+
+Filters: TypeAlias = tuple[tuple[int, tuple[int, ...]], ...]
+"""The registered number and the parameters of each filter, in the order in which they were applied."""
+Rows: TypeAlias = "np.ndarray[Any, Any]"
+
+ROW = np.dtype([("offset", "<i8"), ("nbytes", "<u4"), ("mask", "<u4")])
+"""Where a chunk lies, how long it is, and a bit for every filter that was left out."""
+NOWHERE = -1
+"""The offset of a chunk that is not stored, and what an undefined address of HDF5 is as a signed number."""
+MISSING = np.array((NOWHERE, 0, 0), ROW)
+LARGEST = np.iinfo("<u4").max
+MOST_CHUNKS = 4_000_000
+"""Of a dataset that has an index; the library needs about 1.5 seconds for a million, and its lock as long."""
+MOST_BYTES = 128 * 1024 * 1024
+"""Of indexes kept in a process, which take 16 bytes a chunk, or 24 where chunks are missing."""
+GAP = 4096
+"""So many bytes between two chunks cost no more to read than another call."""
+RUN = 4 * 1024 * 1024
+"""Chunks that follow each other are read at once up to so many bytes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChunkIndex:
+    """The chunks of a dataset in C order of their places in the grid.
+
+    `shape` and `chunk_shape` are in elements, `places` those of the chunks that there are, counted in C order; None means all of them.
+    An index that is not known, or too large, has no rows.
+    """
+
+    shape: tuple[int, ...]
+    chunk_shape: tuple[int, ...]
+    itemsize: int
+    rows: Rows
+    places: np.ndarray[Any, Any] | None
+    is_known: bool = True
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the index takes, in bytes."""
+        return int(self.rows.nbytes + (0 if self.places is None else self.places.nbytes))
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """How many chunks there are along each axis."""
+        return tuple(-(-size // chunk) for size, chunk in zip(self.shape, self.chunk_shape, strict=True))
+
+    def may_be_plain(self, place: Sequence[int], nbytes: int) -> bool:
+        """Whether a chunk of so many bytes may be stored unfiltered because it is cut by the array's edge.
+
+        That is what H5Pset_chunk_opts asks for; h5py cannot tell, and no bit of the mask does.
+        """
+        is_cut = any((i + 1) * chunk > size for i, chunk, size in zip(place, self.chunk_shape, self.shape, strict=True))
+        return is_cut and nbytes == math.prod(self.chunk_shape) * self.itemsize
+
+    def find(self, box: Sequence[range]) -> Rows:
+        """The rows of the chunks in a box of the grid, in C order."""
+        wanted = np.ravel_multi_index(np.ix_(*box), self.grid).ravel()
+        if self.places is None:
+            return self.rows[wanted]
+        found = np.full(wanted.size, MISSING)
+        if self.places.size:
+            at = np.minimum(np.searchsorted(self.places, wanted), self.places.size - 1)
+            is_there = self.places[at] == wanted
+            found[is_there] = self.rows[at[is_there]]
+        return found
+
+
+INDEXES: Decoded[ChunkIndex] = Decoded(MOST_BYTES)
+"""The indexes of all files."""
+
+
+def chunk_index(snapshot: Snapshot, where: str) -> ChunkIndex:
+    """The index of a chunked dataset. Raises Changed where the file is another one by now."""
+    return INDEXES.get(snapshot, where, lambda: _read_index(snapshot, where))
+
+
+def filters(dataset: Any) -> Filters:
+    """The filter pipeline of an open dataset."""
+    created = dataset.id.get_create_plist()
+    every = map(created.get_filter, range(created.get_nfilters()))
+    return tuple((int(code), tuple(int(value) for value in values)) for code, _, values, _ in every)
+
+
+def stored_chunk(snapshot: Snapshot, where: str, index: Sequence[int]) -> bytes | None:
+    """The bytes of the chunk at a place of the grid as they are stored, made by all the filters.
+
+    None where there is no such chunk, or a filter was or may have been left out. Raises Changed where the file is another one by now.
+    """
+    known = chunk_index(snapshot, where)
+    if not known.is_known:
+        return None
+    offset, nbytes, mask = known.find([range(i, i + 1) for i in index])[0].item()
+    if offset == NOWHERE or mask or known.may_be_plain(index, nbytes):
+        return None
+    with snapshot.opened() as file:
+        return read_exactly(file, offset, nbytes)
+
+
+def read_pieces(file: FileIO, pieces: Sequence[tuple[int, int]]) -> list[memoryview]:
+    """The bytes at each offset and of each length; pieces that follow each other are read at once."""
+    found: list[memoryview] = [memoryview(b"")] * len(pieces)
+    for run in _runs(pieces):
+        first = pieces[run[0]][0]
+        content = memoryview(read_exactly(file, first, max(sum(pieces[i]) for i in run) - first))
+        for i in run:
+            offset, nbytes = pieces[i]
+            found[i] = content[offset - first : offset - first + nbytes]
+    return found
+
+
+def _runs(pieces: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """Which pieces are read together, by number, in order of their offsets."""
+    runs: list[list[int]] = []
+    first, end = 0, 0
+    for i in sorted(range(len(pieces)), key=lambda i: pieces[i]):
+        offset, nbytes = pieces[i]
+        if not runs or offset > end + GAP or offset + nbytes > first + RUN:
+            runs.append([])
+            first, end = offset, offset
+        runs[-1].append(i)
+        end = max(end, offset + nbytes)
+    return runs
+
+
+def _read_index(snapshot: Snapshot, where: str) -> ChunkIndex:
+    with FILES.dataset(snapshot, where) as dataset:
+        unknown = ChunkIndex(dataset.shape, dataset.chunks, dataset.dtype.itemsize, np.empty(0, ROW), None, is_known=False)
+        if dataset.id.get_num_chunks() > MOST_CHUNKS:
+            return unknown
+        corners, rows = _iterate(dataset)
+        return _ordered(unknown, corners, rows) if _agrees(snapshot, dataset, corners, rows) else unknown
+
+
+def _iterate(dataset: Any) -> tuple[np.ndarray[Any, Any], Rows]:
+    """Corners (elements) and rows of all chunks, in any order."""
+    corners, offsets, sizes, masks = array("q"), array("Q"), array("Q"), array("L")
+
+    def note(chunk: Any) -> None:
+        corners.extend(chunk.chunk_offset)
+        offsets.append(chunk.byte_offset)
+        sizes.append(chunk.size)
+        masks.append(chunk.filter_mask)
+
+    dataset.id.chunk_iter(note)
+    largest = max(sizes, default=0)
+    if largest > LARGEST:
+        raise OSError(f"{dataset.name} has a chunk of {largest} bytes: at most {LARGEST} are read")
+    rows = np.empty(len(offsets), ROW)
+    rows["offset"] = np.array(offsets, np.uint64).astype(np.int64)
+    rows["nbytes"], rows["mask"] = sizes, masks
+    return np.array(corners, np.int64).reshape(-1, dataset.ndim), rows
+
+
+def _ordered(unknown: ChunkIndex, corners: np.ndarray[Any, Any], rows: Rows) -> ChunkIndex:
+    grid = unknown.grid
+    indexes = corners // np.array(unknown.chunk_shape, np.int64)
+    is_inside = (indexes < grid).all(axis=1)  # what was cut off may still be listed
+    places = np.ravel_multi_index(tuple(indexes[is_inside].T), grid)
+    order = np.argsort(places)
+    is_whole = order.size == math.prod(grid)
+    return replace(unknown, rows=rows[is_inside][order], places=None if is_whole else places[order], is_known=True)
+
+
+def _agrees(snapshot: Snapshot, dataset: Any, corners: np.ndarray[Any, Any], rows: Rows) -> bool:
+    """Whether the first chunk lies where it is listed: some versions of the library leave the user block out."""
+    is_stored = rows["offset"] != NOWHERE
+    if not is_stored.any():
+        return True
+    first = int(is_stored.argmax())
+    offset, nbytes, _ = rows[first].item()
+    _, content = dataset.id.read_direct_chunk(tuple(corners[first].tolist()))
+    with snapshot.opened() as file:
+        return read_exactly(file, offset, nbytes) == bytes(content)
