@@ -89,6 +89,8 @@ class Mapping(Buffer):
 
     def __new__(cls, fileno: int, nbytes: int, faults: Faults) -> Mapping: ...
     def __len__(self) -> int: ...
+    def read(self, first: int, nbytes: int) -> bytes:
+        """A copy of bytes of the file, for who must not be shown bytes that change. Raises OSError where the file ends before them."""
     def prefetch(self, first: int, nbytes: int, counts: Sequence[int], strides: Sequence[int]) -> None:
         """Have the system read pieces ahead, and return at once: `nbytes` bytes at `first`, and at every sum of multiples of the strides.
 

@@ -108,6 +108,20 @@ def soon(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
+def test_bytes_are_copied(path):
+    mapping = mapped(path)
+    assert mapping.read(5, 3 * PAGE) == CONTENT[5 : 5 + 3 * PAGE].tobytes()
+    assert mapping.read(CONTENT.size - 1, 1) == CONTENT[-1:].tobytes()
+    assert mapping.read(2**62, 0) == b""
+    for first in (CONTENT.size - 1, CONTENT.size, 2**62):
+        with pytest.raises(OSError, match=r"end of file|Invalid argument"):
+            mapping.read(first, 2)
+    with pytest.raises(OSError, match="out of range"):
+        mapping.read(2**63, 2)
+    with pytest.raises(MemoryError):
+        mapping.read(0, 2**62)
+
+
 PIECES = {
     "one": (3 * PAGE + 5, 2 * PAGE, (), (), [3, 4, 5]),
     "along two axes": (PAGE, 1, (2, 3), (16 * PAGE, 4 * PAGE), [1, 5, 9, 17, 21, 25]),

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use pyo3::exceptions::{PyBufferError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
+use crate::raw::bytes;
 use map::Map;
 
 /// How often mapped pages could not be read; one for all mappings of a file, which count here also after they are let go of.
@@ -40,6 +42,14 @@ impl Mapping {
 
     fn __len__(&self) -> usize {
         self.0.nbytes()
+    }
+
+    /// A copy of `nbytes` bytes from `first` on, read and not looked at in the mapping: nobody can change it any more.
+    fn read<'py>(&self, py: Python<'py>, first: usize, nbytes: usize) -> PyResult<Bound<'py, PyBytes>> {
+        let mut result = Ok(());
+        let bytes = bytes::new(py, nbytes, |out| result = py.detach(|| self.0.read(first, out)))?;
+        result?;
+        Ok(bytes)
     }
 
     /// Take the pages out of the process's resident memory; they stay in the system's cache, and come back when they are looked at.
@@ -112,6 +122,7 @@ impl Pieces {
 mod map {
     use std::ffi::{c_int, c_void};
     use std::io;
+    use std::mem::MaybeUninit;
     use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
     use std::ptr;
     use std::sync::Arc;
@@ -164,6 +175,29 @@ mod map {
             unsafe { libc::madvise(self.first, self.nbytes, libc::MADV_DONTNEED) };
         }
 
+        /// Fill `out` with the file's bytes from `first` on; where that fails, the rest is zeros.
+        pub fn read(&self, first: usize, mut out: &mut [MaybeUninit<u8>]) -> io::Result<()> {
+            let mut at = libc::off_t::try_from(first).map_err(io::Error::other)?;
+            while !out.is_empty() {
+                // SAFETY: the kernel writes at most as many bytes as there is room for, and says how many.
+                let n = unsafe { libc::pread(self.file.as_raw_fd(), out.as_mut_ptr().cast(), out.len(), at) };
+                let error = match usize::try_from(n) {
+                    Ok(0) => io::Error::from(io::ErrorKind::UnexpectedEof),
+                    Ok(n) => {
+                        out = &mut out[n..];
+                        at += libc::off_t::try_from(n).map_err(io::Error::other)?;
+                        continue;
+                    }
+                    Err(_) => io::Error::last_os_error(),
+                };
+                if error.kind() != io::ErrorKind::Interrupted {
+                    out.fill(MaybeUninit::new(0));
+                    return Err(error);
+                }
+            }
+            Ok(())
+        }
+
         /// Whether the ends of a piece can be read without waiting; false where the file system does not tell.
         pub fn is_cached(&self, at: usize, nbytes: usize) -> bool {
             [at, at.saturating_add(nbytes.saturating_sub(1))].into_iter().all(|at| {
@@ -201,6 +235,7 @@ mod map {
 mod map {
     use std::ffi::{c_int, c_void};
     use std::io;
+    use std::mem::MaybeUninit;
     use std::sync::Arc;
     use std::sync::atomic::AtomicU64;
 
@@ -220,6 +255,10 @@ mod map {
         }
 
         pub fn release(&self) {
+            match *self {}
+        }
+
+        pub fn read(&self, _: usize, _: &mut [MaybeUninit<u8>]) -> io::Result<()> {
             match *self {}
         }
 
