@@ -45,7 +45,8 @@ class Array:
     """An n-dimensional array.
 
     `read(region)` returns a block of exactly the region's shape: a view where the data are in memory or in a mapped file, else a fresh
-    array. A view of a file holds what was asked for only if the revision is still the same after it was used. `read` may be called from several threads at once, and it raises when the source fails, never returns made-up values.
+    array. A view of a file holds what was asked for only if the revision is still the same after the view was used. `read` may be called
+    from several threads at once, and it raises when the source fails, never returns made-up values.
     An object dtype means that every item is a `str`.
 
     `chunks` is the source's own regular chunk shape in elements, if any; `dimension_names` has one name or None an axis;
