@@ -4,7 +4,7 @@ use std::ffi::c_int;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
-use pyo3::exceptions::{PyBufferError, PyValueError};
+use pyo3::exceptions::{PyBufferError, PyMemoryError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -44,10 +44,26 @@ impl Mapping {
         self.0.nbytes()
     }
 
-    /// A copy of `nbytes` bytes from `first` on, read and not looked at in the mapping: nobody can change it any more.
-    fn read<'py>(&self, py: Python<'py>, first: usize, nbytes: usize) -> PyResult<Bound<'py, PyBytes>> {
+    /// Copies of pieces, one after the other, read and not looked at in the mapping: nobody can change them any more.
+    #[pyo3(signature = (first, nbytes, counts=vec![], strides=vec![]))]
+    fn read<'py>(
+        &self,
+        py: Python<'py>,
+        first: usize,
+        nbytes: usize,
+        counts: Vec<usize>,
+        strides: Vec<usize>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let pieces = Pieces::new(first, counts, strides)?;
+        let too_large = || PyMemoryError::new_err(format!("pieces of {nbytes} bytes, {:?} of them, are larger than memory", pieces.counts));
+        let len = pieces.count().and_then(|count| count.checked_mul(nbytes)).filter(|&len| isize::try_from(len).is_ok());
         let mut result = Ok(());
-        let bytes = bytes::new(py, nbytes, |out| result = py.detach(|| self.0.read(first, out)))?;
+        let bytes = bytes::new(py, len.ok_or_else(too_large)?, |out| {
+            result = py.detach(|| {
+                let mut parts = out.chunks_exact_mut(nbytes.max(1));
+                pieces.all().zip(&mut parts).try_for_each(|(at, part)| self.0.read(at, part))
+            });
+        })?;
         result?;
         Ok(bytes)
     }
@@ -59,12 +75,8 @@ impl Mapping {
 
     /// Have the system read pieces of `nbytes` bytes ahead, unless it seems to have them: one at `first`, and at every multiple of strides from there.
     fn prefetch(&self, py: Python<'_>, first: usize, nbytes: usize, counts: Vec<usize>, strides: Vec<usize>) -> PyResult<()> {
-        if counts.len() != strides.len() {
-            let text = format!("{} counts and {} strides: one of each is needed for an axis", counts.len(), strides.len());
-            return Err(PyValueError::new_err(text));
-        }
+        let pieces = Pieces::new(first, counts, strides)?;
         py.detach(|| {
-            let pieces = Pieces { first, counts, strides };
             if !pieces.few().all(|at| self.0.is_cached(at, nbytes)) {
                 pieces.all().for_each(|at| self.0.prefetch(at, nbytes));
             }
@@ -91,8 +103,17 @@ struct Pieces {
 }
 
 impl Pieces {
-    fn count(&self) -> usize {
-        self.counts.iter().product()
+    fn new(first: usize, counts: Vec<usize>, strides: Vec<usize>) -> PyResult<Self> {
+        if counts.len() == strides.len() {
+            return Ok(Self { first, counts, strides });
+        }
+        let text = format!("{} counts and {} strides: one of each is needed for an axis", counts.len(), strides.len());
+        Err(PyValueError::new_err(text))
+    }
+
+    /// How many there are, if that can be counted.
+    fn count(&self) -> Option<usize> {
+        self.counts.iter().try_fold(1_usize, |product, &count| product.checked_mul(count))
     }
 
     /// The piece of a number in C order. Wraps where no file is so long.
@@ -106,14 +127,14 @@ impl Pieces {
     }
 
     fn all(&self) -> impl Iterator<Item = usize> {
-        (0..self.count()).map(|number| self.at(number))
+        (0..self.count().unwrap_or(0)).map(|number| self.at(number))
     }
 
     /// A few, in no regular order, since regular ones may be those that someone has looked at before.
     fn few(&self) -> impl Iterator<Item = usize> {
         const FEW: usize = 16;
         const GOLDEN: usize = 40503; // of 65536
-        let count = self.count();
+        let count = self.count().unwrap_or(0);
         (0..FEW.min(count)).map(move |n| self.at(if count <= FEW { n } else { (n * GOLDEN % 65536) * count / 65536 }))
     }
 }
@@ -175,7 +196,7 @@ mod map {
             unsafe { libc::madvise(self.first, self.nbytes, libc::MADV_DONTNEED) };
         }
 
-        /// Fill `out` with the file's bytes from `first` on; where that fails, the rest is zeros.
+        /// Fill `out` with the file's bytes from `first` on.
         pub fn read(&self, first: usize, mut out: &mut [MaybeUninit<u8>]) -> io::Result<()> {
             let mut at = libc::off_t::try_from(first).map_err(io::Error::other)?;
             while !out.is_empty() {
@@ -191,7 +212,6 @@ mod map {
                     Err(_) => io::Error::last_os_error(),
                 };
                 if error.kind() != io::ErrorKind::Interrupted {
-                    out.fill(MaybeUninit::new(0));
                     return Err(error);
                 }
             }
