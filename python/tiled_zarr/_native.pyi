@@ -107,11 +107,16 @@ class Mapping(Buffer):
 
     def __new__(cls, fileno: int, nbytes: int, faults: Faults) -> Mapping: ...
     def __len__(self) -> int: ...
-    def prefetch(self, first: int, nbytes: int, counts: Sequence[int], strides: Sequence[int]) -> None:
-        """Have the system read pieces ahead, and return at once: `nbytes` bytes at `first`, and at every sum of multiples of the strides.
+    def read(self, first: int, nbytes: int, counts: Sequence[int] = (), strides: Sequence[int] = ()) -> bytes:
+        """Copies of pieces of the file, one after the other, for who must not be shown bytes that change, or where pages would cost more.
 
-        `counts` and `strides` (bytes) have one number an axis. Nothing is done where the system seems to have the pieces in its cache.
-        Whatever lies beyond the mapping is left out.
+        `nbytes` bytes at `first`, and at every sum of multiples of the strides; `counts` and `strides` (bytes) have one number an axis.
+        Raises OSError where the file ends before them.
+        """
+    def prefetch(self, first: int, nbytes: int, counts: Sequence[int], strides: Sequence[int]) -> None:
+        """Have the system read pieces ahead, and return at once.
+
+        Nothing is done where the system seems to have them in its cache, and for what lies beyond the mapping.
         """
     def release(self) -> None:
         """Take the pages out of the process's resident memory; views stay good, and find the pages in the system's cache."""

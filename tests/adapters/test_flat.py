@@ -74,6 +74,12 @@ def own(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mappings]:
     return mappings
 
 
+def resident(path: Path) -> int:
+    """Bytes of a mapped file that count as this process's own."""
+    entries = Path("/proc/self/smaps").read_text().split(str(path))[1:]
+    return sum(int(entry.split("Rss:")[1].split()[0]) * 1024 for entry in entries)
+
+
 def is_mapped(path: Path) -> bool:
     return str(path) in Path("/proc/self/maps").read_text()
 
@@ -87,6 +93,25 @@ def test_a_block_is_a_view_of_the_file(path):
     assert not block.flags.writeable
     assert block.strides == WIDE.strides
     assert_same(block, WIDE[100:612, 50:562], "view")
+
+
+def test_many_small_pieces_are_read(path, own):
+    """Rows of 100 kB, of which a tile holds 100 bytes each."""
+    wide = WIDE.reshape(240, 50_000)
+    node = written(path, wide)
+    with reading() as nbytes:
+        block = node.read((slice(0, 240), slice(100, 150)))
+        stepped = node.read_stepped((slice(0, 240), slice(0, 500)), (2, 100))
+        assert nbytes() < 240 * 100 + 120 * 1000 + 1000
+    assert_same(block, wide[:, 100:150], "tile")
+    assert_same(stepped, wide[::2, :500:100], "stepped")
+    assert resident(path) == 0
+    stack = WIDE.reshape(3, 10, 10, 40_000)
+    node = written(path, stack)
+    assert_same(node.read((slice(1, 3), slice(2, 9), slice(0, 10), slice(7, 9))), stack[1:3, 2:9, :, 7:9], "stack")
+    os.truncate(path, HEAD + WIDE.nbytes // 2)
+    with pytest.raises(OSError, match="truncated"):
+        node_of(path, wide).read((slice(0, 240), slice(100, 150)))
 
 
 def test_where_nothing_can_be_mapped_blocks_are_read(path, unmapped):
@@ -163,9 +188,9 @@ def test_a_stepped_read_does_not_give_out_what_could_not_be_read(path, monkeypat
 
     monkeypatch.setattr(FlatArray, "_copy", copy_while_the_disk_fails)
     with pytest.raises(Changed, match="could not be read in part"):
-        node.read_stepped((slice(0, 3000), slice(0, 4000)), (1000, 1000))
+        node.read_stepped((slice(0, 3000), slice(0, 4000)), (2, 1000))
     monkeypatch.undo()
-    assert_same(node.read_stepped((slice(0, 3000), slice(0, 4000)), (1000, 1000)), WIDE[::1000, ::1000], "again")
+    assert_same(node.read_stepped((slice(0, 3000), slice(0, 4000)), (2, 1000)), WIDE[::2, ::1000], "again")
 
 
 def test_few_files_stay_mapped(tmp_path, own):
@@ -189,12 +214,6 @@ def test_files_that_are_gone_are_given_up(tmp_path, own):
         assert is_mapped(path)
         whole(written(tmp_path / "next.bin", WIDE[:3]))
         assert not is_mapped(path)
-
-
-def resident(path: Path) -> int:
-    """Bytes of a mapped file that count as this process's own."""
-    entries = Path("/proc/self/smaps").read_text().split(str(path))[1:]
-    return sum(int(entry.split("Rss:")[1].split()[0]) * 1024 for entry in entries)
 
 
 @pytest.mark.parametrize("stepped", [False, True], ids=["read", "read_stepped"])

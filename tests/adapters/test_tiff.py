@@ -7,7 +7,8 @@ import skimage
 import tifffile
 
 from adapters.files import FileContract, check_any_box, check_rewritten, check_truncated, reading, whole
-from tiled_zarr.adapters import _tiffpages, _tiffsegments
+from tiled_zarr._native import Mapping
+from tiled_zarr.adapters import _mappings, _tiffpages, _tiffsegments
 from tiled_zarr.adapters.tiff import open_tiff
 from tiled_zarr.nodes import Unavailable
 
@@ -203,8 +204,8 @@ def test_a_strip_that_many_regions_touch_is_decoded_once(tmp_path, monkeypatch):
     tifffile.imwrite(tmp_path / "a.tif", GREY, compression="zlib", rowsperstrip=100)
     node = open_tiff(tmp_path / "a.tif")
     reads = []
-    read_exactly = _tiffsegments.read_exactly
-    monkeypatch.setattr(_tiffsegments, "read_exactly", lambda *args: reads.append(args) or read_exactly(*args))
+    read_bytes = _tiffsegments.read_bytes
+    monkeypatch.setattr(_tiffsegments, "read_bytes", lambda *args: reads.append(args) or read_bytes(*args))
     for start in range(0, 120, 20):
         node.read((slice(0, 100), slice(start, start + 20)))
     assert len(reads) == 1
@@ -291,6 +292,58 @@ def test_a_tile_of_another_size_raises(tmp_path):
     monkeyed.segments = small
     with pytest.raises(OSError, match="decodes to another shape"):
         whole(node)
+
+
+RAW = {
+    "tile": {"tile": (32, 48)},
+    "big-endian tile": {"tile": (32, 48), "byteorder": ">"},
+    "strip": {"rowsperstrip": 32},
+    "planes": {"tile": (32, 48), "planarconfig": "separate", "photometric": "rgb"},
+    "colours": {"tile": (32, 48), "planarconfig": "contig", "photometric": "rgb"},
+}
+
+
+@pytest.mark.parametrize("options", RAW.values(), ids=RAW)
+@pytest.mark.parametrize("mapped", [True, False], ids=["mapped", "read"])
+def test_uncompressed_segments_are_views_of_the_file(tmp_path, monkeypatch, options, mapped):
+    data = np.stack([GREY, GREY + 1, GREY + 2], 0 if options.get("planarconfig") == "separate" else 2) if "photometric" in options else GREY
+    tifffile.imwrite(tmp_path / "a.tif", data, metadata=None, **options)
+    if not mapped:
+        monkeypatch.setattr(_mappings.MAPPINGS, "of", lambda _: None)
+    node = open_tiff(tmp_path / "a.tif")
+    axes = node.shape.index(100)
+    rows, columns = (slice(32, 64), slice(48, 96) if "tile" in options else slice(0, 120))
+    region = (*[slice(0, 1)] * axes, rows, columns, *[slice(0, 3)] * (data.ndim - 2 - axes))
+    block = node.read(region)
+    np.testing.assert_array_equal(block, data[region])
+    is_view = mapped and options.get("byteorder") != ">"
+    assert (str(tmp_path / "a.tif") in Path("/proc/self/maps").read_text()) is mapped
+    assert isinstance(base_of(block), Mapping) is is_view
+    np.testing.assert_array_equal(whole(node), data)
+
+
+def base_of(block):
+    """What a view is a view of in the end."""
+    while isinstance(block, np.ndarray) and block.base is not None:
+        block = block.base
+    return block
+
+
+def test_a_raw_tile_that_is_too_short_raises(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", GREY, tile=(32, 48), metadata=None)
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as file:
+        file.pages[0].tags["TileByteCounts"].overwrite([100] + [32 * 48 * 2] * 11)
+    node = open_tiff(tmp_path / "a.tif")
+    with pytest.raises(OSError, match="segment 0 at byte"):
+        node.read((slice(0, 32), slice(0, 48)))
+    assert (node.read((slice(0, 32), slice(48, 96))) == GREY[:32, 48:96]).all()
+
+
+def test_a_stack_in_one_piece_is_read_in_steps(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", STACK, photometric="minisblack")
+    node = open_tiff(tmp_path / "a.tif")
+    assert node.read_stepped is not None
+    assert (node.read_stepped((slice(1, 2), slice(0, 50), slice(3, 60)), (1, 7, 5)) == STACK[1:2, ::7, 3::5]).all()
 
 
 def test_a_whole_tile_is_handed_on_without_a_copy(tmp_path):

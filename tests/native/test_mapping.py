@@ -108,6 +108,34 @@ def soon(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
+def test_bytes_are_copied(path):
+    mapping = mapped(path)
+    assert mapping.read(5, 3 * PAGE) == CONTENT[5 : 5 + 3 * PAGE].tobytes()
+    assert mapping.read(CONTENT.size - 1, 1) == CONTENT[-1:].tobytes()
+    assert mapping.read(2**62, 0) == b""
+    for first in (CONTENT.size - 1, CONTENT.size, 2**62):
+        with pytest.raises(OSError, match=r"end of file|Invalid argument"):
+            mapping.read(first, 2)
+    with pytest.raises(OSError, match="out of range"):
+        mapping.read(2**63, 2)
+    with pytest.raises(MemoryError):
+        mapping.read(0, 2**62)
+
+
+def test_pieces_are_copied(path):
+    mapping = mapped(path)
+    expected = [CONTENT[5 + 1000 * i + 7 * j :][:3] for i in range(4) for j in range(2)]
+    assert mapping.read(5, 3, (4, 2), (1000, 7)) == np.concatenate(expected).tobytes()
+    assert mapping.read(5, 0, (4,), (1000,)) == mapping.read(5, 10, (0,), (1000,)) == b""
+    with pytest.raises(OSError, match="end of file"):
+        mapping.read(5, 3, (4, 2), (100_000, 7))
+    for counts in ((2**40,), (2**40, 2**40)):
+        with pytest.raises(MemoryError, match="larger than memory"):
+            mapping.read(0, 2**30, counts, [1] * len(counts))
+    with pytest.raises(ValueError, match="1 counts and 2 strides"):
+        mapping.read(0, 1, (2,), (1, 2))
+
+
 PIECES = {
     "one": (3 * PAGE + 5, 2 * PAGE, (), (), [3, 4, 5]),
     "along two axes": (PAGE, 1, (2, 3), (16 * PAGE, 4 * PAGE), [1, 5, 9, 17, 21, 25]),

@@ -6,12 +6,10 @@ import os
 from collections import OrderedDict
 from io import FileIO
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from .._native import Faults, Mapping
-
-if TYPE_CHECKING:
-    from ._snapshots import Snapshot
+from ._snapshots import Snapshot, check_end, read_exactly
 
 MOST_MAPS = 64
 MOST_RESIDENT = 96 * 1024 * 1024
@@ -72,6 +70,16 @@ class Mappings:
         with self._lock:
             for faults in stale:
                 self._maps.pop(faults, None)
+
+
+def read_bytes(snapshot: Snapshot, offset: int, nbytes: int) -> bytes:
+    """Bytes of the file of a snapshot, without opening it anew where it is mapped. Raises OSError where it ends before them."""
+    mapping = MAPPINGS.of(snapshot)
+    if mapping is None:
+        with FileIO(snapshot.path) as file:
+            return read_exactly(file, offset, nbytes)
+    check_end(snapshot.path, len(mapping), offset + nbytes)
+    return mapping.read(offset, nbytes)
 
 
 def _mapping(snapshot: Snapshot) -> Mapping | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from io import FileIO
 from itertools import product
 from threading import Lock
 from typing import Any
@@ -52,29 +51,29 @@ class Pages:
         return (*[1] * len(self.leading), *[self.segments.segment[axis] for axis in self._axes])
 
     def read(self, region: Region) -> Block:
-        """A region of the series."""
+        """A region of the series: a view of the mapped file where it lies in one piece of an uncompressed page."""
         outer, inner = region[: len(self.leading)], region[len(self.leading) :]
         sizes = [part.stop - part.start for part in region]
         if 0 in sizes:
             return np.empty(sizes, self.dtype)
         places = list(product(*(range(part.start, part.stop) for part in outer)))
-        with self.snapshot.opened() as file:
+        with self.snapshot.unchanged():
             if len(places) == 1:
-                return self._read_page(file, places[0], inner).astype(self.dtype, copy=False).reshape(sizes)
+                return self._read_page(places[0], inner).astype(self.dtype, copy=False).reshape(sizes)
             block = np.empty(sizes, self.dtype)
             for place in places:
                 at = tuple(i - part.start for i, part in zip(place, outer, strict=True))
-                block[at] = self._read_page(file, place, inner)
+                block[at] = self._read_page(place, inner)
         return block
 
-    def _read_page(self, file: FileIO, place: tuple[int, ...], region: Region) -> Block:
+    def _read_page(self, place: tuple[int, ...], region: Region) -> Block:
         page = self._page(int(np.ravel_multi_index(place, self.leading)) if place else 0)
         if page.is_final and _is_one_run(page):
             return FlatArray(self.snapshot, page.dataoffsets[0], self.page_shape, self.page_dtype).read(region)
         box = [slice(0, 1)] * len(AXES)
         for axis, part in zip(self._axes, region, strict=True):
             box[axis] = part
-        return self.segments.read(file, page, tuple(box)).reshape([part.stop - part.start for part in region])
+        return self.segments.read(page, tuple(box)).reshape([part.stop - part.start for part in region])
 
     def _load(self, index: int) -> Any:
         """A page with the offsets of its segments, for which tifffile may have to open its file again."""

@@ -4,10 +4,12 @@ use std::ffi::c_int;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
-use pyo3::exceptions::{PyBufferError, PyValueError};
+use pyo3::exceptions::{PyBufferError, PyMemoryError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
+use crate::raw::bytes;
 use map::Map;
 
 /// How often mapped pages could not be read; one for all mappings of a file, which count here also after they are let go of.
@@ -42,6 +44,30 @@ impl Mapping {
         self.0.nbytes()
     }
 
+    /// Copies of pieces, one after the other, read and not looked at in the mapping: nobody can change them any more.
+    #[pyo3(signature = (first, nbytes, counts=vec![], strides=vec![]))]
+    fn read<'py>(
+        &self,
+        py: Python<'py>,
+        first: usize,
+        nbytes: usize,
+        counts: Vec<usize>,
+        strides: Vec<usize>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let pieces = Pieces::new(first, counts, strides)?;
+        let too_large = || PyMemoryError::new_err(format!("pieces of {nbytes} bytes, {:?} of them, are larger than memory", pieces.counts));
+        let len = pieces.count().and_then(|count| count.checked_mul(nbytes)).filter(|&len| isize::try_from(len).is_ok());
+        let mut result = Ok(());
+        let bytes = bytes::new(py, len.ok_or_else(too_large)?, |out| {
+            result = py.detach(|| {
+                let mut parts = out.chunks_exact_mut(nbytes.max(1));
+                pieces.all().zip(&mut parts).try_for_each(|(at, part)| self.0.read(at, part))
+            });
+        })?;
+        result?;
+        Ok(bytes)
+    }
+
     /// Take the pages out of the process's resident memory; they stay in the system's cache, and come back when they are looked at.
     fn release(&self, py: Python<'_>) {
         py.detach(|| self.0.release());
@@ -49,12 +75,8 @@ impl Mapping {
 
     /// Have the system read pieces of `nbytes` bytes ahead, unless it seems to have them: one at `first`, and at every multiple of strides from there.
     fn prefetch(&self, py: Python<'_>, first: usize, nbytes: usize, counts: Vec<usize>, strides: Vec<usize>) -> PyResult<()> {
-        if counts.len() != strides.len() {
-            let text = format!("{} counts and {} strides: one of each is needed for an axis", counts.len(), strides.len());
-            return Err(PyValueError::new_err(text));
-        }
+        let pieces = Pieces::new(first, counts, strides)?;
         py.detach(|| {
-            let pieces = Pieces { first, counts, strides };
             if !pieces.few().all(|at| self.0.is_cached(at, nbytes)) {
                 pieces.all().for_each(|at| self.0.prefetch(at, nbytes));
             }
@@ -81,8 +103,17 @@ struct Pieces {
 }
 
 impl Pieces {
-    fn count(&self) -> usize {
-        self.counts.iter().product()
+    fn new(first: usize, counts: Vec<usize>, strides: Vec<usize>) -> PyResult<Self> {
+        if counts.len() == strides.len() {
+            return Ok(Self { first, counts, strides });
+        }
+        let text = format!("{} counts and {} strides: one of each is needed for an axis", counts.len(), strides.len());
+        Err(PyValueError::new_err(text))
+    }
+
+    /// How many there are, if that can be counted.
+    fn count(&self) -> Option<usize> {
+        self.counts.iter().try_fold(1_usize, |product, &count| product.checked_mul(count))
     }
 
     /// The piece of a number in C order. Wraps where no file is so long.
@@ -96,14 +127,14 @@ impl Pieces {
     }
 
     fn all(&self) -> impl Iterator<Item = usize> {
-        (0..self.count()).map(|number| self.at(number))
+        (0..self.count().unwrap_or(0)).map(|number| self.at(number))
     }
 
     /// A few, in no regular order, since regular ones may be those that someone has looked at before.
     fn few(&self) -> impl Iterator<Item = usize> {
         const FEW: usize = 16;
         const GOLDEN: usize = 40503; // of 65536
-        let count = self.count();
+        let count = self.count().unwrap_or(0);
         (0..FEW.min(count)).map(move |n| self.at(if count <= FEW { n } else { (n * GOLDEN % 65536) * count / 65536 }))
     }
 }
@@ -112,6 +143,7 @@ impl Pieces {
 mod map {
     use std::ffi::{c_int, c_void};
     use std::io;
+    use std::mem::MaybeUninit;
     use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
     use std::ptr;
     use std::sync::Arc;
@@ -164,6 +196,28 @@ mod map {
             unsafe { libc::madvise(self.first, self.nbytes, libc::MADV_DONTNEED) };
         }
 
+        /// Fill `out` with the file's bytes from `first` on.
+        pub fn read(&self, first: usize, mut out: &mut [MaybeUninit<u8>]) -> io::Result<()> {
+            let mut at = libc::off_t::try_from(first).map_err(io::Error::other)?;
+            while !out.is_empty() {
+                // SAFETY: the kernel writes at most as many bytes as there is room for, and says how many.
+                let n = unsafe { libc::pread(self.file.as_raw_fd(), out.as_mut_ptr().cast(), out.len(), at) };
+                let error = match usize::try_from(n) {
+                    Ok(0) => io::Error::from(io::ErrorKind::UnexpectedEof),
+                    Ok(n) => {
+                        out = &mut out[n..];
+                        at += libc::off_t::try_from(n).map_err(io::Error::other)?;
+                        continue;
+                    }
+                    Err(_) => io::Error::last_os_error(),
+                };
+                if error.kind() != io::ErrorKind::Interrupted {
+                    return Err(error);
+                }
+            }
+            Ok(())
+        }
+
         /// Whether the ends of a piece can be read without waiting; false where the file system does not tell.
         pub fn is_cached(&self, at: usize, nbytes: usize) -> bool {
             [at, at.saturating_add(nbytes.saturating_sub(1))].into_iter().all(|at| {
@@ -201,6 +255,7 @@ mod map {
 mod map {
     use std::ffi::{c_int, c_void};
     use std::io;
+    use std::mem::MaybeUninit;
     use std::sync::Arc;
     use std::sync::atomic::AtomicU64;
 
@@ -220,6 +275,10 @@ mod map {
         }
 
         pub fn release(&self) {
+            match *self {}
+        }
+
+        pub fn read(&self, _: usize, _: &mut [MaybeUninit<u8>]) -> io::Result<()> {
             match *self {}
         }
 
