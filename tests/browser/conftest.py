@@ -1,4 +1,7 @@
-"""Servers, and pages on other origins that are allowed to read them."""
+"""Servers, and pages on other origins that are allowed to read them.
+
+Each server ends with its module: one that was asked for a large image makes its overviews exact in the background for a long time.
+"""
 
 from __future__ import annotations
 
@@ -23,21 +26,21 @@ def elsewhere() -> Iterator[Host]:
         yield host
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo(elsewhere: Host) -> Iterator[Live]:
     """The demo tree, readable for pages elsewhere."""
     with live(env={"TILED_ZARR_ALLOW_ORIGINS": elsewhere.origin}) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def gallery(elsewhere: Host) -> Iterator[Live]:
     """An image of every kind, readable for pages elsewhere."""
     with live(env=environment(elsewhere.origin) | {"TILED_ZARR_PUBLIC": "1"}) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def locked(elsewhere: Host) -> Iterator[Live]:
     """The same behind a key."""
     with live(env=environment(elsewhere.origin) | {"TILED_ZARR_API_KEY": KEY}) as server:

@@ -1,11 +1,13 @@
 // Opens pages in headless Chromium: `node drive.mjs`, told what to do by JSON on standard input:
-// {chromium, url, loads, keys, isExact, screenshot}. It opens the page `loads` times in one browser, presses the keys after the last time,
-// takes the screenshot, and prints {loads: [[request, ...], ...], console, text}: what was asked for until there was something to see, as the
-// browser's network log has it. With `isExact` it stays until no overview is made of samples any more.
+// {chromium, url, loads, actions, isExact, screenshot}. It opens the page `loads` times in one browser, acts after the last time ([name of one
+// of ACTIONS, its arguments, ...]), takes the screenshot, and prints {loads: [[request, ...], ...], console, text}: what was asked for until there was something to see, as the
+// browser's network log has it, and where it acts, until there was something to see again. With `isExact` it stays until no overview is made of samples any more.
 import { chromium } from "playwright-core";
 
 const QUIET_MS = 1200;
 const LONGEST_MS = 90_000;
+const [WIDTH, HEIGHT] = [1280, 720];
+const MIDDLE = [WIDTH / 2, HEIGHT / 2];
 const SOFTWARE_GL = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"];
 const ALONE = [
     "--no-sandbox",
@@ -15,6 +17,23 @@ const ALONE = [
     "--disable-component-update",
     "--disable-sync",
 ];
+const ACTIONS = {
+    press: (page, key) => page.keyboard.press(key),
+    /** Pull the image so far; the way leads through the middle of the page. */
+    drag: async (page, aside, down) => {
+        await page.mouse.move(MIDDLE[0] - aside / 2, MIDDLE[1] - down / 2);
+        await page.mouse.down();
+        await page.mouse.move(MIDDLE[0] + aside / 2, MIDDLE[1] + down / 2, { steps: 5 });
+        await page.mouse.up();
+    },
+    /** Turn the wheel over the middle of the page; downwards is away from the image. */
+    turn: async (page, down) => {
+        await page.mouse.move(...MIDDLE);
+        await page.mouse.wheel(0, down);
+    },
+    leave: (page) => page.goto("about:blank"),
+    pause: (page, milliseconds) => page.waitForTimeout(milliseconds),
+};
 
 async function read(stream) {
     const parts = [];
@@ -76,7 +95,7 @@ async function settled(page, log) {
 const wanted = await read(process.stdin);
 const browser = await chromium.launch({ executablePath: wanted.chromium, headless: true, args: [...ALONE, ...SOFTWARE_GL] });
 try {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, deviceScaleFactor: 1 });
+    const context = await browser.newContext({ viewport: { width: WIDTH, height: HEIGHT }, deviceScaleFactor: 1 });
     const result = { loads: [], console: [], text: "" };
     for (let load = 1; load <= wanted.loads; load++) {
         const page = await context.newPage();
@@ -91,8 +110,9 @@ try {
             await settled(page, log);
         }
         if (load === wanted.loads) {
-            for (const key of wanted.keys) await page.keyboard.press(key);
+            for (const [name, ...rest] of wanted.actions) await ACTIONS[name](page, ...rest);
             await settled(page, log);
+            if (wanted.actions.length > 0) result.loads[load - 1] = [...log.requests.values()];
             await page.waitForTimeout(200);
             await page.screenshot({ path: wanted.screenshot });
             result.text = await page.evaluate(() => document.body.innerText);

@@ -18,6 +18,8 @@ HERE = Path(__file__).parent
 SECONDS = 170
 NOT_FOUND = "Failed to load resource: the server responded with a status of 404"
 
+Action = tuple[str | int, ...]
+"""What is done on a page, as `drive.mjs` has it: ("press", "+"), ("drag", -300, 0), ("turn", -100), ("pause", 200)."""
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 
@@ -56,10 +58,17 @@ class Shown:
         return {request.url for requests in self.loads for request in requests if request.status == 404}
 
 
-def show(url: str, screenshot: Path, *, loads: int = 1, keys: Sequence[str] = (), is_exact: bool = False) -> Shown:
-    """Open a page, wait until there is something to see (with `is_exact` not made of samples), press keys, look at it."""
+def show(url: str, screenshot: Path, *, loads: int = 1, actions: Sequence[Action] = (), is_exact: bool = False) -> Shown:
+    """Open a page, wait until there is something to see (with `is_exact` not made of samples), act, look at it."""
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    wanted = {"chromium": chromium, "url": url, "loads": loads, "keys": list(keys), "isExact": is_exact, "screenshot": str(screenshot)}
+    wanted = {
+        "chromium": chromium,
+        "url": url,
+        "loads": loads,
+        "actions": list(actions),
+        "isExact": is_exact,
+        "screenshot": str(screenshot),
+    }
     command = ["node", str(HERE / "drive.mjs")]
     done = subprocess.run(command, input=json.dumps(wanted), capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stderr
@@ -68,6 +77,11 @@ def show(url: str, screenshot: Path, *, loads: int = 1, keys: Sequence[str] = ()
         pixels = np.asarray(image.convert("RGB"))
     console = [line for line in result["console"] if not line.startswith(NOT_FOUND)]
     return Shown([[_request(request) for request in load] for load in result["loads"]], console, result["text"], pixels)
+
+
+def press(*keys: str) -> list[Action]:
+    """Press keys, one after the other."""
+    return [("press", key) for key in keys]
 
 
 def _request(logged: dict[str, Any]) -> Request:

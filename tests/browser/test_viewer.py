@@ -11,7 +11,7 @@ import pytest
 from browser import gallery as images
 from browser import pictures
 from browser.conftest import KEY
-from browser.driving import Shown, show
+from browser.driving import Shown, press, show
 from browser.hosts import Host
 from browser.pictures import cut, likeness
 from live import Live
@@ -50,8 +50,8 @@ def test_the_second_look_at_a_large_image_asks_for_little(demo: Live, tmp_path: 
 
 def test_keys_zoom_and_pan(demo: Live, tmp_path: Path) -> None:
     """Four times closer, and up by the half of a page: at the middle of the page is then a point 90 of its pixels above the image's."""
-    keys = ["+", "+", "+", "+", *["ArrowUp"] * 5]
-    shown = show(f"{demo.url}/view/nested/images/gigapixel", tmp_path / "page.png", keys=keys)
+    actions = press(*"++++", *["ArrowUp"] * 5)
+    shown = show(f"{demo.url}/view/nested/images/gigapixel", tmp_path / "page.png", actions=actions)
     assert is_flawless(shown)
     shift = 360 / 4 / EDGE
     rows = slice(round((0.5 - shift - 360 / 4 / EDGE) * 1000), round((0.5 - shift + 360 / 4 / EDGE) * 1000))
@@ -73,7 +73,7 @@ def test_a_stack_of_channels(gallery: Live, tmp_path: Path) -> None:
     source = images.stack().astype(np.float32)
     middle = images.DEPTH // 2
     for keys, z in (([], middle), (["]", "]"], middle + 2)):
-        shown = show(f"{gallery.url}/view/stack", tmp_path / "page.png", keys=keys)
+        shown = show(f"{gallery.url}/view/stack", tmp_path / "page.png", actions=press(*keys))
         assert is_flawless(shown)
         likenesses = [likeness(cut(shown.pixels, EDGE, EDGE), plane.sum(axis=0)) for plane in source]
         assert np.argmax(likenesses) == z

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from urllib.parse import quote
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from live import Live
 EDGE = pictures.VIZARR_EDGE
 PHOTOGRAPH_EDGE = images.PHOTOGRAPH.shape[0]
 """vizarr magnifies nothing at first."""
+EXACT_SECONDS = 120
 V2 = (".zattrs", ".zarray", ".zgroup", ".zmetadata")
 LABELS = ("labels/.zattrs", "labels/.zgroup", "labels/.zarray", "labels/zarr.json")
 PROBES = {"v2": (".zgroup",), "v3": V2, "0.4": (".zarray", *LABELS), "0.5": (*V2, *LABELS)}
@@ -52,6 +55,30 @@ def test_a_pyramid(demo: Live, elsewhere: Host, tmp_path: Path, name: str, versi
     asked = shown.asked(demo.url)
     assert len(asked) <= 30
     assert sum(request.bytes for request in asked) <= 8e6
+
+
+@pytest.mark.parametrize(("version", "attributes"), [("0.4", ".zattrs"), ("0.5", "zarr.json")])
+def test_the_second_look_at_a_large_image_asks_for_little(
+    demo: Live, elsewhere: Host, tmp_path: Path, version: str, attributes: str
+) -> None:
+    """As soon as no level is made of samples, which no browser keeps."""
+    source = f"{demo.url}/ome-zarr/{version}/nested/images/big_image"
+    urlopen(f"{demo.url}/thumbnail/nested/images/big_image.png").close()
+    until_exact(f"{source}/{attributes}")
+    shown = show(elsewhere.vizarr(source), tmp_path / "page.png", loads=2)
+    assert is_flawless(shown, source, version)
+    assert len(shown.asked(demo.url, load=1)) <= 5
+
+
+def until_exact(address: str) -> None:
+    """Wait until the attributes of an image at an address name no sampled level."""
+    end = time.monotonic() + EXACT_SECONDS
+    while time.monotonic() < end:
+        with urlopen(address) as answer:
+            if b'"sampled":[]' in answer.read().replace(b" ", b""):
+                return
+        time.sleep(0.2)
+    raise AssertionError(f"{address} still names sampled levels")
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
