@@ -40,7 +40,7 @@ class Peer:
 
 
 TILED = Peer("Tiled", "tiled", "/zarr/v2/image/", ".")
-XPUBLISH = Peer("xpublish-zarr", "xpublish_zarr", "/datasets/image/zarr/image/c/", oldest_python=(3, 12))
+XPUBLISH = Peer("xpublish-zarr", "xpublish_zarr", "/datasets/image/zarr/image/c/")
 CHUNKMIRAGE = Peer("chunkmirage", "chunkmirage", "/image/zarr/s0/", env={"BENCH_CODEC": "zstd"})
 CHUNKMIRAGE_LZ4 = Peer("chunkmirage, lz4", "chunkmirage", "/image/zarr/s0/", env={"BENCH_CODEC": "lz4"})
 STORED = Peer("zarr-http-server, disk", "zarr_http_server", "/image/c/", oldest_python=(3, 12), env={"BENCH_STORE": "disk"})

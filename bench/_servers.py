@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
@@ -102,20 +102,24 @@ def running(program: Program) -> Iterator[Server]:
         try:
             if not answers(server, process):
                 printed.seek(0)
-                raise RuntimeError(f"{program.name} does not answer\n{printed.read().decode(errors='replace')}")
+                raise RuntimeError(f"{program.name} does not serve {program.paths[0]}\n{printed.read().decode(errors='replace')}")
             yield server
         finally:
             live.stop(process)
 
 
 def answers(server: Server, process: subprocess.Popen[bytes]) -> bool:
-    """Whether the first path is answered before the process ends or the time is over."""
+    """Whether the first path is there as soon as anything is answered, before the process ends or the time is over."""
     end = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < end:
-        with suppress(urllib.error.HTTPError, OSError):
+        try:
             server.get(server.program.paths[0])
+        except urllib.error.HTTPError:
+            return False
+        except OSError:
+            time.sleep(0.05)
+        else:
             return True
-        time.sleep(0.05)
     return False
 
 

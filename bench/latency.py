@@ -10,7 +10,6 @@ One line a figure, kept in bench/record/latency.csv.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import _client
@@ -28,9 +27,8 @@ LOAD = Tiles(1024)
 DOCUMENTS = {"array": "/zarr/v3/image/zarr.json", "group": "/zarr/v3/zarr.json"}
 START_SECONDS = 0.25
 """What a client needs to start."""
-WALKERS = (1, 8)
+WALKERS = {1: "one connection", 8: "8 connections"}
 CONSOLIDATED = {"v2": "/zarr/v2/.zmetadata", "v3": "/zarr/v3/zarr.json"}
-AGAIN = 7
 NODE_NBYTES = 1000
 """What a node of a tree in memory is taken to need itself, in bytes."""
 
@@ -51,16 +49,16 @@ def beside_a_load(server_name: str, effort: Effort) -> None:
     """Latency of documents while chunks are pulled."""
     shape = f"{LOAD.edge},{LOAD.edge}"
     chunks = LOAD.paths("/zarr/v3/image/c/")
-    case = f"{server_name}, beside {effort.connections} connections that pull uncached chunks of 2 MiB"
     with running(ours("ours", server_name, chunks, chunk_shape=shape, cache_size=0)) as server:
+        figures = []
         for kind, document in DOCUMENTS.items():
             rounds = [asked_beside(server, document, effort) for _ in range(effort.rounds)]
-            figures = [
-                Figure(f"{kind} document p50 ms", Spread.of(answer.p50 for answer, _ in rounds)),
-                Figure(f"{kind} document p99 ms", Spread.of(answer.p99 for answer, _ in rounds), "< 10"),
-                Figure("chunks/s meanwhile", Spread.of(load.rate for _, load in rounds)),
+            figures += [
+                Figure(f"{kind} p50 ms", Spread.of(answer.p50 for answer, _ in rounds)),
+                Figure(f"{kind} p99 ms", Spread.of(answer.p99 for answer, _ in rounds), "< 10"),
+                Figure(f"{kind}: chunks/s meanwhile", Spread.of(load.rate for _, load in rounds)),
             ]
-            report(case, server, figures)
+        report(server_name, f"documents beside {effort.connections} connections that pull uncached chunks of 2 MiB", server, figures)
 
 
 def asked_beside(server: Server, document: str, effort: Effort) -> tuple[Answer, Answer]:
@@ -74,16 +72,17 @@ def asked_beside(server: Server, document: str, effort: Effort) -> tuple[Answer,
 def walk(server_name: str, effort: Effort) -> None:
     """Documents a second, each of them once."""
     paths = _nodes.paths(_nodes.thousand(), "zarr.json", "/zarr/v3/")
+    goal = "> 1000" if server_name == "uvicorn" else ""
     program = ours("ours", server_name, paths, source=("pyobject", "_nodes:thousand"), source_nbytes=len(paths) * NODE_NBYTES)
     with running(program) as server:
-        for walkers in WALKERS:
-            rates = Spread.of(_client.ask(server.port, paths, walkers, 0).rate for _ in range(effort.rounds))
-            goal = "> 1000" if server_name == "uvicorn" else ""
-            name = "one connection" if walkers == 1 else f"{walkers} connections"
-            report(f"{server_name}, a walk of {len(paths)} nodes", server, [Figure(f"documents/s, {name}", rates, goal)])
+        figures = [
+            Figure(f"documents/s, {spelled}", Spread.of(_client.ask(server.port, paths, count, 0).rate for _ in range(effort.rounds)), goal)
+            for count, spelled in WALKERS.items()
+        ]
+        report(server_name, f"a walk of {len(paths)} nodes", server, figures)
 
 
-def at_once(server_name: str, format_name: str) -> None:
+def at_once(server_name: str, format_name: str, effort: Effort) -> None:
     """Seconds of the first answer, milliseconds of those after it."""
     path = CONSOLIDATED[format_name]
     count = len(_nodes.paths(_nodes.hundred_thousand(), "", ""))
@@ -98,13 +97,13 @@ def at_once(server_name: str, format_name: str) -> None:
     )
     with running(program) as server:
         first, nbytes = timed(server, path)
-        again = [timed(server, path)[0] for _ in range(AGAIN)]
+        again = [timed(server, path)[0] for _ in range(effort.rounds)]
         figures = [
             Figure("first answer s", Spread.of([first]), "< 3"),
             Figure("again ms", Spread.of(1000 * seconds for seconds in again), "< 50"),
             Figure("MB", Spread.of([nbytes / 1e6])),
         ]
-        report(f"{server_name}, consolidated metadata of {count} nodes, {format_name}", server, figures)
+        report(server_name, f"consolidated metadata of {count} nodes, {format_name}", server, figures)
 
 
 def timed(server: Server, path: str) -> tuple[float, int]:
@@ -114,30 +113,29 @@ def timed(server: Server, path: str) -> tuple[float, int]:
     return time.perf_counter() - start, len(body)
 
 
-def report(case: str, server: Server, figures: list[Figure]) -> None:
+def report(server_name: str, what: str, server: Server, figures: list[Figure]) -> None:
     """Print the figures and the peak of the server's memory, and keep them."""
     limit = server.program.limit
     assert limit is not None
     memory = Figure("peak MiB", Spread.of([server.peak()]), f"< {limit:.0f}")
+    case = f"{server_name}, {what}"
+    print(f"\n{case}")
     for figure in [*figures, memory]:
-        print(f"{case}: {figure}", flush=True)
-        _record.append("latency", row(case, figure), [case.partition(",")[0]])
-
-
-def row(case: str, figure: Figure) -> Mapping[str, object]:
-    """A figure as columns of the record."""
-    return {"case": case, "what": figure.name, "goal": figure.goal, **figure.value._asdict()}
+        print(f"    {figure}", flush=True)
+        row = {"case": case, "what": figure.name, "goal": figure.goal, **figure.value._asdict()}
+        _record.append("latency", row, [server_name])
 
 
 def main() -> None:
     parser = _effort.parser(__doc__)
     parser.add_argument("--servers", nargs="+", choices=SERVERS)
     options = parser.parse_args()
+    effort = _effort.effort(options)
     for server_name in options.servers or (SERVERS[:1] if options.quick else SERVERS):
-        beside_a_load(server_name, _effort.effort(options))
-        walk(server_name, _effort.effort(options))
+        beside_a_load(server_name, effort)
+        walk(server_name, effort)
         for format_name in CONSOLIDATED:
-            at_once(server_name, format_name)
+            at_once(server_name, format_name, effort)
 
 
 if __name__ == "__main__":

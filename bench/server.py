@@ -52,14 +52,15 @@ def programs(server: str, tiles: Tiles, workers: int = 1) -> list[Program]:
 def against_the_ceiling(server: str, tiles: Tiles, effort: Effort) -> None:
     """One worker of ours next to what its server can do, and to an encoder in Python."""
     results = contest(programs(server, tiles), tiles, effort)
-    if results[NUMPY].body == results[CACHE_OFF].body:
-        raise RuntimeError(f"{NUMPY}: its bodies are the native encoder's, so it was not used")
     is_promised = tiles == USUAL
     comparisons = [
         Comparison(CACHE_ON, CEILING, GOAL_ON if is_promised else None),
         Comparison(CACHE_OFF, CEILING, GOALS_OFF.get(server) if is_promised else None),
-        Comparison(CACHE_OFF, NUMPY),
     ]
+    if results[NUMPY].body == results[CACHE_OFF].body:
+        print(f"{NUMPY} is LEFT OUT: its bodies are the native encoder's, so it was not used", flush=True)
+    else:
+        comparisons.append(Comparison(CACHE_OFF, NUMPY))
     report("server", f"{server}, one worker, {tiles}", tiles, results, comparisons, server, "numcodecs")
 
 
