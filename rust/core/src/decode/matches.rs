@@ -52,6 +52,10 @@ impl<'a> Output<'a> {
                 *self.out[self.done + k..].first_chunk_mut().expect("there is room behind the match") = piece;
             }
             self.done = end;
+        } else if distance == 1 {
+            let byte = self.out[start];
+            self.out[self.done..end].fill(byte);
+            self.done = end;
         }
         while self.done < end {
             let n = (end - self.done).min(self.done - start);
