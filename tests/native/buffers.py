@@ -16,11 +16,12 @@ PLAIN = {"zstd": (-5, 1, 19), "gzip": (0, 1, 9), "zlib": (0, 1, 9), "lz4": (1, 1
 
 
 def contents(nbytes: int) -> dict[str, bytes]:
-    """Bytes that do not compress, that do, and that are all alike."""
+    """Bytes that do not compress, that do, that are all alike, and 12-bit numbers of a camera."""
     ramp = np.arange(nbytes)
     noise = np.random.default_rng(nbytes).integers(0, 256, nbytes, dtype=np.uint8)
+    camera = np.random.default_rng(1).normal(2000, 70, nbytes // 2 + 1).astype("<u2").tobytes()[:nbytes]
     half = np.where(ramp < nbytes // 2, 7, noise).astype(np.uint8)
-    return {"noise": noise.tobytes(), "ramp": (ramp // 50).astype(np.uint8).tobytes(), "zeros": bytes(nbytes), "half": half.tobytes()}
+    return {"noise": noise.tobytes(), "ramp": (ramp // 50).astype(np.uint8).tobytes(), "zeros": bytes(nbytes), "half": half.tobytes(), "camera": camera}
 
 
 def sizes(typesize: int) -> list[int]:

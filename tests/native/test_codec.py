@@ -64,12 +64,29 @@ def test_blosc_has_ten_levels(cname, level):
 
 
 def test_blosc_says_what_it_is():
-    data = contents(1 << 20)["ramp"]
+    data = contents(1 << 15)["ramp"]
     for cname, number in {"lz4": 1, "lz4hc": 1, "zlib": 3, "zstd": 4}.items():
         for shuffle, flag in {"noshuffle": 0, "shuffle": 1, "bitshuffle": 4}.items():
             version, stream_version, flags, typesize = blosc(cname=cname, shuffle=shuffle, typesize=4).encode(data)[:4]
             assert (version, stream_version, typesize) == (2, 1, 4)
             assert flags == flag | 0x10 | number << 5, "one stream a block"
+
+
+def test_a_chunk_says_itself_how_it_was_shuffled():
+    codec = blosc(cname="lz4", shuffle="shuffle", typesize=2)
+    repeated = np.random.default_rng(1).bytes(202) * 5000
+    for data, flag in [(contents(1 << 20)["camera"], 4), (repeated, 1)]:
+        body = codec.encode(data)
+        assert body[2] & 0x07 == flag, "noise is taken apart into bits under metadata that say bytes"
+        assert numcodecs.blosc.decompress(body) == blosc2.decompress(body) == data
+
+
+def test_the_fastest_zstd_stores_what_saves_less_than_an_eighth():
+    noise = np.random.default_rng(1).integers(0, 160, 1 << 20, dtype=np.uint8)
+    for level, is_stored in [(1, True), (2, False)]:
+        body = blosc(level, cname="zstd").encode(noise)
+        assert bool(body[2] & 0x02) == is_stored
+        assert numcodecs.blosc.decompress(body) == noise.tobytes()
 
 
 def test_blosc_stores_what_does_not_compress():

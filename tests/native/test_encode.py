@@ -97,6 +97,19 @@ def test_chunks_of_one_value(dtype, cname):
     assert decompress(_native.encode(opaque(np.zeros_like(full)), padded.shape, codec)) == bytes(padded.nbytes)
 
 
+@pytest.mark.parametrize("cname", ["lz4", "zstd", "zlib"])
+@pytest.mark.parametrize("dtype", ["u1", "<u2", ">f4", "<f8", "<c16"])
+def test_chunks_of_many_blocks(cname, dtype):
+    """Gathered row by row, a block at a time: padded and not, with rows of any length, from any order."""
+    noise = np.random.default_rng(1).poisson(900, (300, 640)).astype(dtype)
+    smooth = np.add.outer(np.arange(300), np.arange(640)).astype(dtype)
+    codec = blosc(cname=cname, typesize=noise.itemsize)
+    for a in (noise, noise[::-1, ::2], np.asfortranarray(noise), smooth, smooth[:5], smooth.reshape(1, 1, 300, 640), noise[:, :333], noise.T):
+        for chunk_shape in (a.shape, (*a.shape[:-2], a.shape[-2] + 400, a.shape[-1]), (*a.shape[:-1], a.shape[-1] + 11)):
+            body = _native.encode(opaque(a), chunk_shape, codec, layout(a.dtype) if dtype[0] == ">" else None)
+            assert decompress(body) == naive(a, chunk_shape)
+
+
 def test_a_large_transposed_block():
     a = np.random.default_rng(1).integers(0, 256, (300, 200, 3), dtype=np.uint8)
     for axes in [(2, 0, 1), (2, 1, 0), (1, 0, 2), (0, 2, 1)]:

@@ -1,12 +1,13 @@
 //! From a source to an encoded chunk in one call.
 
 use crate::codec::{Codec, Tools};
-use crate::coo::Coo;
+use crate::coo::Cut;
 use crate::encoded::Encoded;
 use crate::error::Result;
 use crate::gather::{Layout, check_fit, constant, gather};
 use crate::scratch::Scratch;
 use crate::shape::nbytes;
+use crate::source::{Gathered, Source};
 use crate::view::View;
 
 /// What a thread keeps from chunk to chunk: scratch memory and compression contexts.
@@ -36,23 +37,33 @@ pub fn encode_block<'a>(
     workspace: &'a mut Workspace,
 ) -> Result<Encoded<'a>> {
     check_fit(block, chunk_shape)?;
-    let nbytes = nbytes(chunk_shape, layout.itemsize())?;
-    let item = if codec.knows_repeats(nbytes) { constant_chunk(block, chunk_shape, layout)? } else { None };
-    encode_chunk(nbytes, item, |chunk| gather(block, chunk_shape, layout, chunk), codec, workspace)
+    let source = Gathered::new(block, chunk_shape, layout)?;
+    let item = if codec.knows_repeats(source.nbytes()) { constant_chunk(block, chunk_shape, layout)? } else { None };
+    let Workspace { chunk, tools } = workspace;
+    let written = match write_repeated(item, source.nbytes(), codec, tools)? {
+        None if codec.takes_blocks(&source) => codec.write_blocks(&source, tools)?,
+        written => written,
+    };
+    if let Some(n) = written {
+        return Ok(codec.encoded(tools, n));
+    }
+    let is_hopeless = codec.takes_blocks(&source);
+    let chunk = chunk.take(source.nbytes())?;
+    gather(block, chunk_shape, layout, chunk)?;
+    if is_hopeless { codec.store(chunk, tools) } else { codec.encode(chunk, tools) }
 }
 
-/// Densify the box of `chunk_shape` at `start` and compress it.
-pub fn encode_box<'a>(
-    coo: &Coo,
-    start: &[usize],
-    chunk_shape: &[usize],
-    codec: &Codec,
-    workspace: &'a mut Workspace,
-) -> Result<Encoded<'a>> {
-    let nbytes = nbytes(chunk_shape, coo.itemsize())?;
-    let cut = coo.cut(start, chunk_shape)?;
+/// Densify a box and compress it.
+pub fn encode_cut<'a>(cut: &Cut, codec: &Codec, workspace: &'a mut Workspace) -> Result<Encoded<'a>> {
+    let nbytes = cut.nbytes();
     let item = if codec.knows_repeats(nbytes) { cut.constant() } else { None };
-    encode_chunk(nbytes, item, |chunk| cut.densify(chunk), codec, workspace)
+    let Workspace { chunk, tools } = workspace;
+    if let Some(n) = write_repeated(item, nbytes, codec, tools)? {
+        return Ok(codec.encoded(tools, n));
+    }
+    let chunk = chunk.take(nbytes)?;
+    cut.densify(chunk)?;
+    codec.encode(chunk, tools)
 }
 
 /// Compress bytes as they are.
@@ -70,20 +81,7 @@ fn constant_chunk(block: &View, chunk_shape: &[usize], layout: &Layout) -> Resul
     Ok((is_zero || block.shape() == chunk_shape).then_some(item))
 }
 
-/// Compress a chunk of `nbytes`: of equal items if there is an `item`, or else what `fill` writes, which overwrites all of it.
-fn encode_chunk<'a>(
-    nbytes: usize,
-    item: Option<Vec<u8>>,
-    fill: impl FnOnce(&mut [u8]) -> Result<()>,
-    codec: &Codec,
-    workspace: &'a mut Workspace,
-) -> Result<Encoded<'a>> {
-    let Workspace { chunk, tools } = workspace;
-    let repeated = item.map(|item| codec.write_repeated(&item, nbytes, tools)).transpose()?.flatten();
-    if let Some(n) = repeated {
-        return Ok(codec.encoded(tools, n));
-    }
-    let chunk = chunk.take(nbytes)?;
-    fill(chunk)?;
-    codec.encode(chunk, tools)
+/// Write a chunk of `nbytes` that repeats an item, where there is one and a short way to do it, and say how long it is.
+fn write_repeated(item: Option<Vec<u8>>, nbytes: usize, codec: &Codec, tools: &mut Tools) -> Result<Option<usize>> {
+    item.map_or(Ok(None), |item| codec.write_repeated(&item, nbytes, tools))
 }

@@ -14,13 +14,14 @@ mod memcpy;
 pub mod pyramid;
 mod scratch;
 pub mod shape;
+mod source;
 pub mod view;
 pub mod vlen;
 
 pub use codec::{Codec, blosc::Blosc};
 pub use coo::Coo;
 pub use dtype::Dtype;
-pub use encode::{Workspace, encode_block, encode_box, encode_bytes};
+pub use encode::{Workspace, encode_block, encode_bytes, encode_cut};
 pub use encoded::Encoded;
 pub use error::{Error, Result};
 pub use gather::{Layout, Run};

@@ -1,17 +1,27 @@
 //! The sparse array class.
 
+use std::sync::{Mutex, PoisonError};
+
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use tiled_zarr_core::{Dtype, encode_box};
+use tiled_zarr_core::coo::Cut;
+use tiled_zarr_core::{Dtype, encode_cut};
 
 use crate::codec::Codec;
 use crate::error::{detached, exception};
 use crate::raw::buffer::Buffer;
+use crate::raw::malloc;
 use crate::work::Lease;
+
+/// The body of a box without entries, with the size and the codec that it was made for.
+type Empty = (usize, tiled_zarr_core::Codec, Py<PyBytes>);
 
 /// A row index over the entries of a sparse array, built once; boxes of it are densified in time that follows their own entries.
 #[pyclass(frozen, module = "tiled_zarr._native")]
-pub struct Coo(tiled_zarr_core::Coo);
+pub struct Coo {
+    index: tiled_zarr_core::Coo,
+    empty: Mutex<Option<Empty>>,
+}
 
 #[pymethods]
 impl Coo {
@@ -20,17 +30,43 @@ impl Coo {
     fn new(py: Python<'_>, coords: Buffer, data: Buffer, shape: Vec<usize>, dtype: &str, fill: Option<&[u8]>) -> PyResult<Self> {
         let dtype = Dtype::parse(dtype).map_err(exception)?;
         let (coords, data) = (coords.int64s()?, data.bytes()?);
-        detached(py, || tiled_zarr_core::Coo::new(coords, data, &shape, &dtype, fill)).map(Self)
+        let index = detached(py, || tiled_zarr_core::Coo::new(coords, data, &shape, &dtype, fill))?;
+        Ok(Self { index, empty: Mutex::default() })
     }
 
     /// Memory that the index holds, in bytes.
     #[getter]
     fn nbytes(&self) -> usize {
-        self.0.nbytes()
+        self.index.nbytes()
     }
 
     /// Densify the box of `chunk_shape` at `start` (elements), zero bytes beyond the array's edge, and compress it.
     fn encode<'py>(&self, py: Python<'py>, start: Vec<usize>, chunk_shape: Vec<usize>, codec: &Codec) -> PyResult<Bound<'py, PyBytes>> {
-        Lease::take().bytes(py, |workspace| encode_box(&self.0, &start, &chunk_shape, &codec.0, workspace))
+        let cut = detached(py, || self.index.cut(&start, &chunk_shape))?;
+        if cut.constant().is_none() {
+            return encode(py, &cut, &codec.0);
+        }
+        if let Some(body) = self.known_empty(py, cut.nbytes(), &codec.0) {
+            return Ok(body);
+        }
+        let body = encode(py, &cut, &codec.0)?;
+        *self.empty.lock().unwrap_or_else(PoisonError::into_inner) = Some((cut.nbytes(), codec.0, body.clone().unbind()));
+        Ok(body)
     }
+}
+
+impl Coo {
+    /// The body of a box without entries, if the last one was alike: all of them are one object.
+    fn known_empty<'py>(&self, py: Python<'py>, nbytes: usize, codec: &tiled_zarr_core::Codec) -> Option<Bound<'py, PyBytes>> {
+        let empty = self.empty.lock().unwrap_or_else(PoisonError::into_inner);
+        empty.as_ref().filter(|(n, other, _)| *n == nbytes && other == codec).map(|(_, _, body)| body.bind(py).clone())
+    }
+}
+
+fn encode<'py>(py: Python<'py>, cut: &Cut, codec: &tiled_zarr_core::Codec) -> PyResult<Bound<'py, PyBytes>> {
+    if codec.is_none() {
+        malloc::tune();
+        return PyBytes::new_with(py, cut.nbytes(), |out| detached(py, || cut.densify_zeros(out)));
+    }
+    Lease::take().bytes(py, |workspace| encode_cut(cut, codec, workspace))
 }

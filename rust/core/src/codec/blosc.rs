@@ -3,6 +3,7 @@
 //! Written here and not by c-blosc: a chunk is a header, offsets and one stream a block, and so the scratch memory, the
 //! contexts and the choice per chunk are ours; c-blosc 2 writes chunks that browsers decode to wrong bytes.
 
+mod probe;
 mod writer;
 
 use std::ops::RangeInclusive;
@@ -12,10 +13,11 @@ use ::lz4::block::CompressionMode;
 use self::writer::{Header, Writer, flag};
 use super::bitshuffle::bitshuffle;
 use super::shuffle::shuffle;
-use super::{Engines, Written, deflate, lz4, zstd};
+use super::{Engines, Streams, Written, deflate, lz4, zstd};
 use crate::error::{Error, Result};
 use crate::memcpy::repeat;
 use crate::scratch::Scratch;
+use crate::source::Source;
 
 /// The compressor of the blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +52,11 @@ const MIN_NBYTES: usize = 128;
 const MAX_TYPESIZE: usize = 255;
 /// Bytes of a block: larger ones compress better, and this one and its shuffled twin still fit into the second-level cache.
 const BLOCKSIZE: usize = 256 << 10;
-/// The same where all items are equal: one block is compressed and its stream repeated.
+/// Bytes of a plane of a block of Zstandard, which looks at so many at once: each piece holds bytes of one kind.
+const ZSTD_PLANE: usize = 128 << 10;
+/// Bytes of a block of Zstandard, at most.
+const ZSTD_BLOCKSIZE: usize = 2 << 20;
+/// Bytes of a block of equal items that has to be compressed, to be repeated.
 const REPEATED_BLOCKSIZE: usize = 16 << 10;
 
 /// The parameters of a Blosc chunk.
@@ -88,10 +94,10 @@ impl Blosc {
         if !data.len().is_multiple_of(usize::from(self.typesize)) {
             return Self { typesize: 1, ..self.without_shuffle() }.encode(data, out, engines);
         }
-        let compressed = if self.compresses(data.len()) { self.compress(data, out, engines)? } else { None };
+        let compressed = if self.compresses(data.len()) { self.compress(&data, out, engines)? } else { None };
         Ok(match compressed {
             Some(n) => Written::all(n),
-            None => Written { head: writer::store(self.header(), data.len(), out), is_stored: true },
+            None => Written { head: self.store(data.len(), out), is_stored: true },
         })
     }
 
@@ -100,17 +106,45 @@ impl Blosc {
         if !self.compresses(nbytes) {
             return Ok(None);
         }
-        let plain = self.without_shuffle();
+        let written = match self.cname {
+            Cname::Lz4 | Cname::Lz4hc => self.without_shuffle().repeat(item, nbytes, out, |n, out| lz4::fast::repeated(item, n, out)),
+            Cname::Zstd if item.len() == usize::from(self.typesize) => {
+                let shuffled = Self { shuffle: Shuffle::Byte, ..self };
+                shuffled.repeat(item, nbytes, out, |n, out| zstd::planes(item, n / item.len(), out))
+            }
+            Cname::Zlib | Cname::Zstd => None,
+        };
+        if written.is_some() { Ok(written) } else { self.without_shuffle().compress_repeated(item, nbytes, out, engines) }
+    }
+
+    /// Write blocks that are known in closed form: `stream` writes one of so many bytes.
+    fn repeat(self, item: &[u8], nbytes: usize, out: &mut [u8], stream: impl Fn(usize, &mut [u8]) -> Option<usize>) -> Option<usize> {
+        let blocksize = blocksize(BLOCKSIZE, item.len(), nbytes);
+        let mut writer = Writer::new(self.header(), nbytes, blocksize, out);
+        let (whole, rest) = (nbytes / blocksize, nbytes % blocksize);
+        let fits = writer.push_stream(blocksize, |out| stream(blocksize, out))
+            && (1..whole).all(|_| writer.repeat())
+            && (rest == 0 || writer.push_stream(rest, |out| stream(rest, out)));
+        if fits { writer.finish() } else { None }
+    }
+
+    /// The same where there is no closed form.
+    fn compress_repeated(self, item: &[u8], nbytes: usize, out: &mut [u8], engines: &mut Engines) -> Result<Option<usize>> {
         let blocksize = blocksize(REPEATED_BLOCKSIZE, item.len(), nbytes);
-        let mut writer = Writer::new(plain.header(), nbytes, blocksize, out);
-        let Engines { blocks: [block, _], zstd, deflate } = engines;
+        let mut writer = Writer::new(self.header(), nbytes, blocksize, out);
+        let Engines { block, streams, .. } = engines;
         let block = block.take(blocksize)?;
         repeat(item, block);
         let (whole, rest) = (nbytes / blocksize, nbytes % blocksize);
-        let fits = writer.push(block, |out| plain.stream(block, out, zstd, deflate))
+        let fits = writer.push(block, |out| self.stream(block, out, streams))
             && (1..whole).all(|_| writer.repeat())
-            && (rest == 0 || writer.push(&block[..rest], |out| plain.stream(&block[..rest], out, zstd, deflate)));
+            && (rest == 0 || writer.push(&block[..rest], |out| self.stream(&block[..rest], out, streams)));
         Ok(if fits { writer.finish() } else { None })
+    }
+
+    /// Write what precedes `nbytes` that are stored, and say how long it is.
+    pub(crate) fn store(self, nbytes: usize, out: &mut [u8]) -> usize {
+        writer::store(self.header(), nbytes, out)
     }
 
     /// Whether there is anything to gain.
@@ -122,51 +156,90 @@ impl Blosc {
         Self { shuffle: Shuffle::None, ..self }
     }
 
+    /// Whether a chunk may be read block by block: rows are whole items by the eight, and not so long that a block of one is too large.
+    pub(crate) fn takes_blocks(self, source: &dyn Source) -> bool {
+        let group = 8 * usize::from(self.typesize);
+        self.compresses(source.nbytes()) && source.granule().is_multiple_of(group) && source.granule() <= BLOCKSIZE
+    }
+
     /// Write a chunk of compressed blocks; `None` where it would be no shorter than the data.
-    fn compress(self, data: &[u8], out: &mut [u8], engines: &mut Engines) -> Result<Option<usize>> {
-        // Whole groups of 8 items, so that only the last block can escape the bit shuffle.
-        let blocksize = blocksize(BLOCKSIZE, 8 * usize::from(self.typesize), data.len());
-        let mut writer = Writer::new(self.header(), data.len(), blocksize, out);
-        let Engines { blocks, zstd, deflate } = engines;
-        for block in data.chunks(blocksize) {
-            let filtered = self.filter(block, blocks)?;
-            if !writer.push(filtered, |out| self.stream(filtered, out, zstd, deflate)) {
+    pub(crate) fn compress(self, source: &dyn Source, out: &mut [u8], engines: &mut Engines) -> Result<Option<usize>> {
+        let fitted = self.fitted(source, engines)?;
+        let (nbytes, blocksize) = (source.nbytes(), fitted.blocksize(source));
+        let mut writer = Writer::new(fitted.header(), nbytes, blocksize, out);
+        let Engines { block: gathered, filtered, streams, .. } = engines;
+        for start in (0..nbytes).step_by(blocksize) {
+            let block = source.read(start, blocksize.min(nbytes - start), gathered)?;
+            let block = fitted.filter(block, filtered)?;
+            if !writer.push(block, |out| fitted.stream(block, out, streams)) {
                 return Ok(None);
             }
         }
         Ok(writer.finish())
     }
 
-    fn filter<'a>(self, block: &'a [u8], [target, planes]: &'a mut [Scratch; 2]) -> Result<&'a [u8]> {
+    /// The same with the filter that suits the data: a chunk says itself how its bytes were shuffled.
+    fn fitted(self, source: &dyn Source, engines: &mut Engines) -> Result<Self> {
+        match (self.cname, self.shuffle) {
+            (Cname::Lz4, Shuffle::Byte) => Ok(Self { shuffle: probe::filter(self, source, engines)?, ..self }),
+            _ => Ok(self),
+        }
+    }
+
+    /// Bytes of a block: whole groups of 8 items, so that only the last block can escape the bit shuffle, and whole granules.
+    ///
+    /// A plane of a block is an odd number of pages' eighths where that can be had, so that neither planes of bytes nor those of bits
+    /// compete for the same lines of the cache while they are written side by side.
+    fn blocksize(self, source: &dyn Source) -> usize {
+        const STEP: usize = 512;
+        let (nbytes, typesize) = (source.nbytes(), usize::from(self.typesize));
+        let target = match (self.cname, self.shuffle) {
+            (Cname::Zstd, Shuffle::Byte) => (ZSTD_PLANE * typesize).min(ZSTD_BLOCKSIZE),
+            _ => BLOCKSIZE,
+        };
+        let step = if source.granule() > 1 { source.granule() } else { STEP * typesize };
+        let steps = nbytes.div_ceil(nbytes.div_ceil(target)).div_ceil(step);
+        nbytes.min((steps | 1) * step)
+    }
+
+    fn filter<'a>(self, block: &'a [u8], scratch: &'a mut Scratch) -> Result<&'a [u8]> {
         if self.shuffle == Shuffle::None {
             return Ok(block);
         }
-        let typesize = usize::from(self.typesize);
-        let target = target.take(block.len())?;
-        match self.shuffle {
-            Shuffle::Bit => bitshuffle(typesize, block, target, planes.take(block.len())?),
-            _ => shuffle(typesize, block, target),
-        }
+        let target = scratch.take(block.len())?;
+        let into_planes = if self.shuffle == Shuffle::Bit { bitshuffle } else { shuffle };
+        into_planes(self.typesize.into(), block, target);
         Ok(target)
     }
 
     /// Compress a block into `out` and say how long it is; `None` where it does not fit. Levels mean what they mean in c-blosc.
-    fn stream(self, block: &[u8], out: &mut [u8], zstd: &mut zstd::Encoder, deflate: &mut deflate::Encoder) -> Option<usize> {
-        match self.cname {
-            Cname::Lz4 => lz4::block(CompressionMode::FAST(10 - self.level), block, out),
-            Cname::Lz4hc => lz4::block(CompressionMode::HIGHCOMPRESSION(self.level), block, out),
-            Cname::Zlib => deflate.encode(deflate::Format::Zlib, self.level, block, out).ok(),
-            Cname::Zstd => zstd.encode(self.zstd_level(), block, out).ok(),
+    fn stream(self, block: &[u8], out: &mut [u8], streams: &mut Streams) -> Option<usize> {
+        let Streams { lz4: encoder, zstd, deflate } = streams;
+        match (self.cname, self.shuffle) {
+            // Where every second byte is part of a match, the C library's loop is the faster one.
+            (Cname::Lz4, Shuffle::Byte) if self.typesize == 2 => lz4::block(CompressionMode::FAST(10 - self.level), block, out),
+            (Cname::Lz4, _) => encoder.encode(self.pace(), block, out).map(|made| made.nbytes),
+            (Cname::Lz4hc, _) => lz4::block(CompressionMode::HIGHCOMPRESSION(self.level), block, out),
+            (Cname::Zlib, _) => deflate.encode(deflate::Format::Zlib, self.level, block, out).ok(),
+            // The fastest level is for those in a hurry.
+            (Cname::Zstd, Shuffle::None) if self.level == 1 && probe::is_noise(block, encoder) => None,
+            (Cname::Zstd, _) => zstd.encode(self.search(), block, out).ok(),
         }
     }
 
-    /// The Zstandard level that c-blosc takes for a Blosc level.
-    fn zstd_level(self) -> i32 {
+    /// How quickly LZ4 gives up, in parts of a byte: every place is looked at on levels 7 to 9, at first every second on level 5.
+    fn pace(self) -> usize {
+        lz4::fast::PARTS / 2 * usize::try_from(9 - self.level).unwrap_or(0)
+    }
+
+    /// The search at the Zstandard level that c-blosc takes for a Blosc level.
+    fn search(self) -> zstd::Search {
         let max = *zstd::levels().end();
-        match self.level {
-            9 => max,
-            8 => max - 2,
-            level => level * 2 - 1,
+        match (self.level, self.shuffle) {
+            (1, Shuffle::Byte) => zstd::Search::Planes,
+            (9, _) => zstd::Search::Level(max),
+            (8, _) => zstd::Search::Level(max - 2),
+            (level, _) => zstd::Search::Level(level * 2 - 1),
         }
     }
 

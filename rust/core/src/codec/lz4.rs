@@ -1,5 +1,7 @@
 //! LZ4 blocks, <https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md>.
 
+pub mod fast;
+
 use std::ops::RangeInclusive;
 
 use ::lz4::block::{CompressionMode, compress_to_buffer};

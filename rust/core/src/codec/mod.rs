@@ -12,6 +12,7 @@ use std::ops::RangeInclusive;
 use crate::encoded::Encoded;
 use crate::error::{Error, Result};
 use crate::scratch::Scratch;
+use crate::source::Source;
 use blosc::Blosc;
 use deflate::Format;
 
@@ -66,6 +67,12 @@ impl Codec {
         Self::of(Compressor::None)
     }
 
+    /// Whether what it makes of bytes are the same bytes.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::none()
+    }
+
     fn of(compressor: Compressor) -> Self {
         Self { compressor, crc32c: false }
     }
@@ -82,9 +89,9 @@ impl Codec {
         let body = body.take(self.bound(data.len()))?;
         let written = match &self.compressor {
             Compressor::Blosc(blosc) => blosc.encode(data, body, engines)?,
-            Compressor::Zstd(level) => Written::all(engines.zstd.encode(*level, data, body)?),
-            Compressor::Gzip(level) => Written::all(engines.deflate.encode(Format::Gzip, *level, data, body)?),
-            Compressor::Zlib(level) => Written::all(engines.deflate.encode(Format::Zlib, *level, data, body)?),
+            Compressor::Zstd(level) => Written::all(engines.streams.zstd.encode(zstd::Search::Level(*level), data, body)?),
+            Compressor::Gzip(level) => Written::all(engines.streams.deflate.encode(Format::Gzip, *level, data, body)?),
+            Compressor::Zlib(level) => Written::all(engines.streams.deflate.encode(Format::Zlib, *level, data, body)?),
             Compressor::Lz4(acceleration) => Written::all(lz4::encode(*acceleration, data, body)?),
             Compressor::None => Written { head: 0, is_stored: true },
         };
@@ -104,7 +111,27 @@ impl Codec {
         blosc.encode_repeated(item, nbytes, body, &mut tools.engines)
     }
 
-    /// What [`Self::write_repeated`] has written: `n` bytes.
+    /// Whether this chunk is better read block by block.
+    pub(crate) fn takes_blocks(&self, source: &dyn Source) -> bool {
+        matches!(self.compressor, Compressor::Blosc(blosc) if blosc.takes_blocks(source))
+    }
+
+    /// Compress it so and say how much was written; `None` where it is to be stored.
+    pub(crate) fn write_blocks(&self, source: &dyn Source, tools: &mut Tools) -> Result<Option<usize>> {
+        let Compressor::Blosc(blosc) = self.compressor else { return Ok(None) };
+        let body = tools.body.take(self.bound(source.nbytes()))?;
+        blosc.compress(source, body, &mut tools.engines)
+    }
+
+    /// Store what was tried in vain.
+    pub(crate) fn store<'a>(&self, data: &'a [u8], tools: &'a mut Tools) -> Result<Encoded<'a>> {
+        let Compressor::Blosc(blosc) = self.compressor else { return self.encode(data, tools) };
+        let body = tools.body.take(self.bound(0))?;
+        let head = blosc.store(data.len(), body);
+        Ok(Encoded::new(&body[..head], data, self.crc32c))
+    }
+
+    /// What [`Self::write_repeated`] or [`Self::write_blocks`] has written: `n` bytes.
     pub(crate) fn encoded<'a>(&self, tools: &'a Tools, n: usize) -> Encoded<'a> {
         Encoded::new(tools.body.taken(n), &[], self.crc32c)
     }
@@ -153,7 +180,19 @@ pub(crate) struct Tools {
 /// What compressors work with, besides input and output.
 #[derive(Default)]
 pub(crate) struct Engines {
-    blocks: [Scratch; 2],
+    /// A block on its way to the filter.
+    block: Scratch,
+    /// And from there to the compressor.
+    filtered: Scratch,
+    /// The stream of a piece that is only looked at.
+    sample: Scratch,
+    streams: Streams,
+}
+
+/// What makes streams.
+#[derive(Default)]
+pub(crate) struct Streams {
+    lz4: lz4::fast::Encoder,
     zstd: zstd::Encoder,
     deflate: deflate::Encoder,
 }
@@ -162,8 +201,9 @@ impl Tools {
     /// Give back every piece of memory above `limit` bytes.
     pub(crate) fn trim(&mut self, limit: usize) {
         self.body.trim(limit);
-        self.engines.blocks.iter_mut().for_each(|block| block.trim(limit));
-        self.engines.zstd.trim(limit);
+        self.engines.block.trim(limit);
+        self.engines.filtered.trim(limit);
+        self.engines.streams.zstd.trim(limit);
     }
 }
 

@@ -48,49 +48,57 @@ fn naive(typesize: usize, source: &[u8], target: &mut [u8], from: usize) {
 }
 
 #[cfg(target_arch = "x86_64")]
-mod avx2 {
+pub(super) mod avx2 {
     use std::arch::x86_64::{
         __m128i, __m256i, _mm256_and_si256, _mm256_packus_epi16, _mm256_set_m128i, _mm256_set1_epi16, _mm256_srli_epi16,
     };
 
     /// Bytes of half a vector.
-    const HALF: usize = 16;
+    pub const HALF: usize = 16;
     /// Items that are shuffled at once: a vector of each plane.
-    const GROUP: usize = 2 * HALF;
+    pub const GROUP: usize = 2 * HALF;
 
-    /// Shuffle whole groups of items of `N` bytes, a power of two, and say how many items that are.
+    /// A group's pieces of the planes, in their order; a macro, because as a function it would hand them over through memory.
     ///
     /// The lower halves of `N` vectors hold 16 items, the upper halves the next 16. Each round parts bytes at even places from
     /// those at odd places, within each half; after log2(N) rounds every vector is a piece of one plane.
+    macro_rules! parted {
+        ($n:ident, $group:expr) => {{
+            let (lower, upper) = $group.split_at(HALF * $n);
+            let mut vectors: [__m256i; $n] = std::array::from_fn(|k| _mm256_set_m128i(load(upper, k), load(lower, k)));
+            for _ in 0..$n.ilog2() {
+                vectors = part(vectors);
+            }
+            vectors
+        }};
+    }
+    pub(in super::super) use parted;
+
+    /// Shuffle whole groups of items of `N` bytes, a power of two, and say how many items that are.
     #[target_feature(enable = "avx2")]
     pub fn planes<const N: usize>(source: &[u8], target: &mut [u8]) -> usize {
         let n = source.len() / N;
-        let mut done = 0;
-        for group in source.chunks_exact(GROUP * N) {
-            let (lower, upper) = group.split_at(HALF * N);
-            let mut vectors: [__m256i; N] = std::array::from_fn(|k| _mm256_set_m128i(load(upper, k), load(lower, k)));
-            for _ in 0..N.ilog2() {
-                vectors = part(vectors);
-            }
-            for (j, vector) in vectors.into_iter().enumerate() {
+        let groups = source.chunks_exact(GROUP * N);
+        let done = groups.len() * GROUP;
+        for (i, group) in groups.enumerate() {
+            for (j, vector) in parted!(N, group).into_iter().enumerate() {
                 let bytes: [u8; GROUP] = bytemuck::cast(vector);
-                target[j * n + done..][..GROUP].copy_from_slice(&bytes);
+                target[j * n + i * GROUP..][..GROUP].copy_from_slice(&bytes);
             }
-            done += GROUP;
         }
         done
     }
 
     /// The `k`th half vector of `bytes`.
     #[inline]
-    fn load(bytes: &[u8], k: usize) -> __m128i {
+    pub fn load(bytes: &[u8], k: usize) -> __m128i {
         bytemuck::cast(bytes.as_chunks::<HALF>().0[k])
     }
 
     /// The bytes at even places of each pair of neighbours, then those at odd places.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn part<const N: usize>(vectors: [__m256i; N]) -> [__m256i; N] {
+    pub fn part<const N: usize>(vectors: [__m256i; N]) -> [__m256i; N] {
         let low_bytes = _mm256_set1_epi16(0x00FF);
         std::array::from_fn(|k| {
             let pair = 2 * (k % (N / 2));

@@ -16,21 +16,37 @@ pub fn bound(nbytes: usize) -> usize {
     zstd_safe::compress_bound(nbytes)
 }
 
+/// How to search for matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Search {
+    /// As the library does on this level.
+    Level(i32),
+    /// As on level 1, for long matches alone and in little memory: what pays in planes of bytes.
+    Planes,
+}
+
 /// A compression context, made when it is first needed: building one costs more than compressing a small chunk.
 #[derive(Default)]
-pub struct Encoder(Option<(CCtx<'static>, Option<i32>)>);
+pub struct Encoder(Option<(CCtx<'static>, Option<Search>)>);
 
 impl Encoder {
     /// Write one frame to the start of `out` and say how long it is. Fails where it does not fit.
-    pub fn encode(&mut self, level: i32, data: &[u8], out: &mut [u8]) -> Result<usize> {
+    pub fn encode(&mut self, search: Search, data: &[u8], out: &mut [u8]) -> Result<usize> {
         let (context, current) = match &mut self.0 {
             Some(context) => context,
             none => none.insert((CCtx::try_create().ok_or(Error::OutOfMemory(0))?, None)),
         };
         let failed = |code| Error::Codec(format!("zstd: {}", get_error_name(code)));
-        if *current != Some(level) {
-            context.set_parameter(CParameter::CompressionLevel(level)).map_err(failed)?;
-            *current = Some(level);
+        if *current != Some(search) {
+            // Zero leaves a parameter to the level.
+            let (level, hash_log, min_match) = match search {
+                Search::Level(level) => (level, 0, 0),
+                Search::Planes => (1, 12, 7),
+            };
+            for parameter in [CParameter::CompressionLevel(level), CParameter::HashLog(hash_log), CParameter::MinMatch(min_match)] {
+                context.set_parameter(parameter).map_err(failed)?;
+            }
+            *current = Some(search);
         }
         context.compress2(out, data).map_err(failed)
     }
@@ -38,5 +54,51 @@ impl Encoder {
     /// Give the context back if it holds more than `limit` bytes.
     pub fn trim(&mut self, limit: usize) {
         self.0.take_if(|(context, _)| context.sizeof() > limit);
+    }
+}
+
+/// Write the frame of planes of `n` bytes each, every plane repeating one byte; `None` where it does not fit.
+///
+/// In closed form: a header of magic number, descriptor and content size, and blocks of one repeated byte.
+pub fn planes(bytes: &[u8], n: usize, out: &mut [u8]) -> Option<usize> {
+    const MAGIC: u32 = 0xFD2F_B528;
+    /// The content size has four bytes, and is the window.
+    const DESCRIPTOR: u8 = 0b1010_0000;
+    const HEADER: usize = 9;
+    /// Three bytes of size, type and whether it is the last, and the byte.
+    const BLOCK: usize = 4;
+    const MAX_BLOCK: usize = 128 << 10;
+    const REPEATED: u32 = 1;
+    let size = u32::try_from(n.checked_mul(bytes.len())?).ok().filter(|&size| size > 0)?;
+    let (header, rest) = out.split_at_mut_checked(HEADER)?;
+    header[..4].copy_from_slice(&MAGIC.to_le_bytes());
+    header[4] = DESCRIPTOR;
+    header[5..].copy_from_slice(&size.to_le_bytes());
+    let a_plane = n.div_ceil(MAX_BLOCK);
+    let count = a_plane * bytes.len();
+    let blocks = rest.get_mut(..BLOCK * count)?.as_chunks_mut::<BLOCK>().0;
+    for (i, block) in blocks.iter_mut().enumerate() {
+        let len = u32::try_from(MAX_BLOCK.min(n - i % a_plane * MAX_BLOCK)).ok()?;
+        let [low, middle, high, _] = (len << 3 | REPEATED << 1 | u32::from(i + 1 == count)).to_le_bytes();
+        *block = [low, middle, high, bytes[i / a_plane]];
+    }
+    Some(HEADER + BLOCK * count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn planes_have_a_closed_form(bytes in prop::collection::vec(any::<u8>(), 1..20), n in 1_usize..300_000) {
+            let mut out = [0xAA; 300];
+            let written = planes(&bytes, n, &mut out).unwrap();
+            let mut decoded = vec![0xAA; n * bytes.len()];
+            prop_assert_eq!(zstd_safe::decompress(&mut decoded[..], &out[..written]), Ok(n * bytes.len()));
+            prop_assert!(decoded.chunks(n).zip(&bytes).all(|(plane, byte)| plane.iter().all(|other| other == byte)));
+            prop_assert_eq!(planes(&bytes, n, &mut out[..written - 1]), None);
+        }
     }
 }

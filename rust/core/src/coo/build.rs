@@ -1,6 +1,7 @@
 //! Sorting entries and adding up those at one place.
 
 use super::Coo;
+use super::numbers::Numbers;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::gather::swap_units;
@@ -9,19 +10,29 @@ use crate::scratch::reserve;
 /// See [`Coo::new`].
 pub fn coo(coords: &[i64], data: &[u8], shape: &[usize], dtype: &Dtype, fill: Option<&[u8]>) -> Result<Coo> {
     let nnz = check_sizes(coords, data, shape, dtype, fill)?;
-    let mut places = places(coords, nnz, shape)?;
     let mut items = reserve(data.len())?;
     items.extend_from_slice(data);
     swap_units(&mut items, dtype.swap());
-    if !places.is_sorted_by(|a, b| a < b) {
+    let mut index = Index::new(nnz, shape)?;
+    if !each_place(coords, nnz, shape, |place| index.push(place))? {
+        let mut places = reserve(nnz)?;
+        each_place(coords, nnz, shape, |place| {
+            places.push(place);
+            true
+        })?;
         (places, items) = add_up(&places, &items, shape, dtype)?;
+        index = Index::new(places.len(), shape)?;
+        for place in places {
+            let follows = index.push(place);
+            debug_assert!(follows, "places are sorted");
+        }
     }
     let fill = fill.map(|fill| {
         let mut fill = fill.to_vec();
         swap_units(&mut fill, dtype.swap());
         fill
     });
-    let (rows, starts, columns) = split(&places, shape.last().copied().unwrap_or(1))?;
+    let Index { rows, starts, columns, .. } = index.finish();
     Ok(Coo { shape: shape.to_vec(), itemsize: dtype.itemsize(), fill, rows, starts, columns, data: items })
 }
 
@@ -45,20 +56,32 @@ fn check_sizes(coords: &[i64], data: &[u8], shape: &[usize], dtype: &Dtype, fill
     Ok(nnz)
 }
 
-/// Every entry's place in C order. Refused where a coordinate lies outside the shape.
-fn places(coords: &[i64], nnz: usize, shape: &[usize]) -> Result<Vec<usize>> {
-    let mut places: Vec<usize> = reserve(nnz)?;
-    places.resize(nnz, 0);
-    for (axis, &n) in shape.iter().enumerate() {
-        for (i, (place, &coordinate)) in places.iter_mut().zip(&coords[axis * nnz..]).enumerate() {
-            let inside = usize::try_from(coordinate).ok().filter(|&coordinate| coordinate < n);
-            let Some(coordinate) = inside else {
-                return Err(Error::invalid(format!("entry {i} has coordinate {coordinate} along axis {axis}, which has {n} elements")));
-            };
-            *place = *place * n + coordinate;
+/// Call `each` with every entry's place in C order, as long as it says true, and say whether it always did.
+///
+/// Refused where a coordinate lies outside the shape.
+fn each_place(coords: &[i64], nnz: usize, shape: &[usize], mut each: impl FnMut(usize) -> bool) -> Result<bool> {
+    /// Entries whose places are computed at once, axis by axis.
+    const STEP: usize = 1024;
+    let mut places = [0; STEP];
+    for first in (0..nnz).step_by(STEP) {
+        let places = &mut places[..STEP.min(nnz - first)];
+        places.fill(0);
+        for (axis, &n) in shape.iter().enumerate() {
+            let coords = &coords[axis * nnz + first..];
+            for (i, (place, &coordinate)) in places.iter_mut().zip(coords).enumerate() {
+                let inside = usize::try_from(coordinate).ok().filter(|&coordinate| coordinate < n);
+                let Some(coordinate) = inside else {
+                    let i = first + i;
+                    return Err(Error::invalid(format!("entry {i} has coordinate {coordinate} along axis {axis}, which has {n} elements")));
+                };
+                *place = *place * n + coordinate;
+            }
+        }
+        if !places.iter().all(|&place| each(place)) {
+            return Ok(false);
         }
     }
-    Ok(places)
+    Ok(true)
 }
 
 /// Entries in the order of their places, at most one at each: items at one place are added up in the order in which they came.
@@ -93,18 +116,47 @@ fn coordinate(place: usize, shape: &[usize]) -> Vec<usize> {
     coordinate
 }
 
-/// Rows, where each starts, and columns of ascending places in rows of `width` elements.
-fn split(places: &[usize], width: usize) -> Result<(Vec<usize>, Vec<usize>, Vec<usize>)> {
-    let (mut rows, mut starts) = (Vec::new(), Vec::new());
-    let mut columns = reserve(places.len())?;
-    for (i, &place) in places.iter().enumerate() {
-        let row = place / width;
-        if rows.last() != Some(&row) {
-            rows.push(row);
-            starts.push(i);
-        }
-        columns.push(place % width);
+/// Rows, where each starts, and columns of ascending places.
+struct Index {
+    width: usize,
+    /// The first place of the last row and of the row after it: dividing once a row is enough.
+    row: std::ops::Range<usize>,
+    /// The first place that may come next.
+    next: usize,
+    rows: Numbers,
+    starts: Numbers,
+    columns: Numbers,
+}
+
+impl Index {
+    /// Room for `nnz` entries.
+    fn new(nnz: usize, shape: &[usize]) -> Result<Self> {
+        let width = shape.last().copied().unwrap_or(1);
+        let rows = shape[..shape.len().saturating_sub(1)].iter().product();
+        let columns = Numbers::new(nnz, width)?;
+        Ok(Self { width, row: 0..0, next: 0, rows: Numbers::new(0, rows)?, starts: Numbers::new(0, nnz)?, columns })
     }
-    starts.push(places.len());
-    Ok((rows, starts, columns))
+
+    /// Add an entry, and say whether its place lies behind the last one's: else it is not added.
+    #[inline]
+    fn push(&mut self, place: usize) -> bool {
+        if place < self.next {
+            return false;
+        }
+        self.next = place + 1;
+        if place >= self.row.end {
+            let row = place / self.width;
+            self.row = row * self.width..(row + 1) * self.width;
+            self.rows.push(row);
+            self.starts.push(self.columns.len());
+        }
+        self.columns.push(place - self.row.start);
+        true
+    }
+
+    /// Close the last row.
+    fn finish(mut self) -> Self {
+        self.starts.push(self.columns.len());
+        self
+    }
 }

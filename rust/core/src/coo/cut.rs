@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::Coo;
+use super::numbers::{Number, Numbers};
 use crate::error::{Error, Result};
 use crate::gather::{Axis, Layout, gather, walk};
 use crate::shape::nbytes;
@@ -46,8 +47,15 @@ impl<'a> Cut<'a> {
         Ok(cut)
     }
 
+    /// Bytes of the box.
+    #[must_use]
+    pub fn nbytes(&self) -> usize {
+        self.chunk_shape.iter().product::<usize>() * self.coo.itemsize
+    }
+
     /// The bytes of the item that the whole box consists of, where the array has no entries there.
-    pub(crate) fn constant(&self) -> Option<Vec<u8>> {
+    #[must_use]
+    pub fn constant(&self) -> Option<Vec<u8>> {
         let item = self.coo.fill.clone().unwrap_or_else(|| vec![0; self.coo.itemsize]);
         let is_whole = self.inside == self.chunk_shape || item.iter().all(|&byte| byte == 0);
         (self.segments.is_empty() && is_whole).then_some(item)
@@ -55,7 +63,19 @@ impl<'a> Cut<'a> {
 
     /// Fill `out`, which has exactly the box's size; what lies beyond the array's edge becomes zero bytes.
     pub fn densify(&self, out: &mut [u8]) -> Result<()> {
-        self.background(out)?;
+        if self.coo.fill.is_none() {
+            out.fill(0);
+        }
+        self.densify_zeros(out)
+    }
+
+    /// The same where `out` already holds zero bytes.
+    pub fn densify_zeros(&self, out: &mut [u8]) -> Result<()> {
+        if let Some(fill) = &self.coo.fill {
+            let strides = vec![0; self.inside.len()];
+            let everywhere = View::new(fill, 0, &self.inside, &strides, self.coo.itemsize)?;
+            gather(&everywhere, self.chunk_shape, &Layout::Whole(self.coo.itemsize), out)?;
+        }
         match self.coo.itemsize {
             1 => self.scatter::<1>(out),
             2 => self.scatter::<2>(out),
@@ -67,25 +87,21 @@ impl<'a> Cut<'a> {
         Ok(())
     }
 
-    /// The box without its entries.
-    fn background(&self, out: &mut [u8]) -> Result<()> {
-        let Some(fill) = &self.coo.fill else {
-            out.fill(0);
-            return Ok(());
-        };
-        let strides = vec![0; self.inside.len()];
-        let everywhere = View::new(fill, 0, &self.inside, &strides, self.coo.itemsize)?;
-        gather(&everywhere, self.chunk_shape, &Layout::Whole(self.coo.itemsize), out)
-    }
-
     /// Put the entries into `out`. `N` is the size of an item where it is common, so that copying one is one move, or else 0.
     fn scatter<const N: usize>(&self, out: &mut [u8]) {
+        match &self.coo.columns {
+            Numbers::Narrow(columns) => self.scatter_from::<N, _>(columns, out),
+            Numbers::Wide(columns) => self.scatter_from::<N, _>(columns, out),
+        }
+    }
+
+    fn scatter_from<const N: usize, C: Number>(&self, columns: &[C], out: &mut [u8]) {
         let itemsize = if N > 0 { N } else { self.coo.itemsize };
         for Segment { entries, target } in &self.segments {
             let items = self.coo.data[entries.start * itemsize..].chunks_exact(itemsize);
             let row = &mut out[*target..];
-            for (column, item) in self.coo.columns[entries.clone()].iter().zip(items) {
-                row[(column - self.columns.start) * itemsize..][..itemsize].copy_from_slice(item);
+            for (column, item) in columns[entries.clone()].iter().zip(items) {
+                row[(column.at() - self.columns.start) * itemsize..][..itemsize].copy_from_slice(item);
             }
         }
     }
@@ -97,25 +113,15 @@ impl<'a> Cut<'a> {
         let mut segments = Vec::new();
         walk(&planes, first_row.cast_signed(), 0, &mut |first_row, target| {
             let first_row = first_row.cast_unsigned();
-            let begin = rows.partition_point(|&row| row < first_row);
-            let inside = rows[begin..].iter().map(|row| row - first_row).take_while(|&row| row < rows_a_plane);
-            for (i, row) in inside.enumerate() {
-                let entries = self.entries(begin + i);
+            let found = rows.within(0..rows.len(), &(first_row..first_row + rows_a_plane));
+            for i in found {
+                let entries = self.coo.columns.within(self.coo.starts.get(i)..self.coo.starts.get(i + 1), &self.columns);
                 if !entries.is_empty() {
-                    segments.push(Segment { entries, target: target + row * row_nbytes });
+                    segments.push(Segment { entries, target: target + (rows.get(i) - first_row) * row_nbytes });
                 }
             }
         });
         segments
-    }
-
-    /// Those entries of the `i`th row that lie within the columns of the box.
-    fn entries(&self, i: usize) -> Range<usize> {
-        let row = self.coo.starts[i]..self.coo.starts[i + 1];
-        let columns = &self.coo.columns[row.clone()];
-        let begin = columns.partition_point(|&column| column < self.columns.start);
-        let n = columns[begin..].partition_point(|&column| column < self.columns.end);
-        row.start + begin..row.start + begin + n
     }
 
     /// The box as planes of consecutive rows: the axes over the planes (their strides count rows), the first row, the rows of a

@@ -2,11 +2,13 @@
 
 mod build;
 mod cut;
+mod numbers;
 
 pub use cut::Cut;
 
 use crate::dtype::Dtype;
 use crate::error::Result;
+use numbers::Numbers;
 
 /// Entries sorted in C order, at most one at a place.
 ///
@@ -18,11 +20,11 @@ pub struct Coo {
     /// Bytes of the item that every other place holds; `None` means zero bytes.
     fill: Option<Vec<u8>>,
     /// Numbers of the rows that have entries, ascending.
-    rows: Vec<usize>,
+    rows: Numbers,
     /// `starts[i]..starts[i + 1]` are the entries of `rows[i]`.
-    starts: Vec<usize>,
+    starts: Numbers,
     /// Places along the last axis, ascending within a row.
-    columns: Vec<usize>,
+    columns: Numbers,
     /// The entries' items, little endian.
     data: Vec<u8>,
 }
@@ -42,7 +44,7 @@ impl Coo {
     /// Memory that the index holds, in bytes.
     #[must_use]
     pub fn nbytes(&self) -> usize {
-        (self.rows.len() + self.starts.len() + self.columns.len()) * size_of::<usize>() + self.data.len()
+        self.rows.nbytes() + self.starts.nbytes() + self.columns.nbytes() + self.data.len()
     }
 
     /// Find the entries of the box of `chunk_shape` that begins at `start`.

@@ -32,48 +32,74 @@ pub fn constant<'a>(block: &View<'a>) -> Option<&'a [u8]> {
         Some((row, outer)) if row.pitch == itemsize => (outer, row.len * itemsize),
         _ => (&axes[..], itemsize),
     };
-    let pattern = Pattern::new(item);
-    let fills = |start: usize| pattern.fills(&block.data()[start..][..row_nbytes]);
-    every(outer, lowest, &fills).then_some(item)
+    let rows = Rows { data: block.data(), axes: outer, nbytes: row_nbytes };
+    repeats(rows, lowest, item).then_some(item)
 }
 
-/// Whether `holds` is true of every place of `axes`, counted from `start`.
-fn every(axes: &[Axis], start: usize, holds: &impl Fn(usize) -> bool) -> bool {
-    match axes.split_first() {
-        None => holds(start),
-        Some((axis, inner)) => (0..axis.len).all(|i| every(inner, start + i * axis.pitch, holds)),
+/// Where rows of `nbytes` bytes lie.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    data: &'a [u8],
+    axes: &'a [Axis],
+    nbytes: usize,
+}
+
+/// Whether all rows are nothing but the item, the first of them at `start`.
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "calling a function made for a processor feature, once the feature was seen")]
+fn repeats(rows: Rows, start: usize, item: &[u8]) -> bool {
+    #[target_feature(enable = "avx2")]
+    fn with_avx2(rows: Rows, start: usize, item: &[u8]) -> bool {
+        rows.repeat(start, item)
     }
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: the only thing asked is that the processor has AVX2, which was just detected.
+        return unsafe { with_avx2(rows, start, item) };
+    }
+    rows.repeat(start, item)
 }
 
-/// An item, written down as often as it fits into what is compared at once.
-struct Pattern<'a> {
-    item: &'a [u8],
-    lanes: Option<[u8; LANES]>,
+/// The compiler's own vector instructions have to do.
+#[cfg(not(target_arch = "x86_64"))]
+fn repeats(rows: Rows, start: usize, item: &[u8]) -> bool {
+    rows.repeat(start, item)
 }
 
-impl<'a> Pattern<'a> {
-    fn new(item: &'a [u8]) -> Self {
-        let lanes = LANES.is_multiple_of(item.len()).then(|| std::array::from_fn(|i| item[i % item.len()]));
-        Self { item, lanes }
+impl Rows<'_> {
+    #[inline]
+    fn repeat(self, start: usize, item: &[u8]) -> bool {
+        if !LANES.is_multiple_of(item.len()) {
+            return self.every(start, &|row: &[u8]| row.starts_with(item) && row[item.len()..] == row[..row.len() - item.len()]);
+        }
+        let lanes: [u8; LANES] = std::array::from_fn(|i| item[i % item.len()]);
+        self.every(start, &|row: &[u8]| are_lanes(row, &lanes))
     }
 
-    /// Whether `row`, a whole number of items, is nothing but the item.
-    fn fills(&self, row: &[u8]) -> bool {
-        let n = self.item.len();
-        match &self.lanes {
-            None => row.starts_with(self.item) && row[n..] == row[..row.len() - n],
-            Some(pattern) => row.chunks(STEP).all(|step| {
-                let (lanes, rest) = step.as_chunks::<LANES>();
-                let mut difference = [0; LANES];
-                for lane in lanes {
-                    for i in 0..LANES {
-                        difference[i] |= lane[i] ^ pattern[i];
-                    }
-                }
-                difference == [0; LANES] && rest == &pattern[..rest.len()]
-            }),
+    /// Whether `holds` is true of every row.
+    #[inline]
+    fn every(self, start: usize, holds: &impl Fn(&[u8]) -> bool) -> bool {
+        let row = |at: usize| holds(&self.data[at..][..self.nbytes]);
+        match self.axes {
+            [] => row(start),
+            [axis] => (0..axis.len).all(|i| row(start + i * axis.pitch)),
+            [axis, inner @ ..] => (0..axis.len).all(|i| Rows { axes: inner, ..self }.every(start + i * axis.pitch, holds)),
         }
     }
+}
+
+/// Whether a row, a whole number of items, is nothing but the item that fills the lanes.
+#[inline]
+fn are_lanes(row: &[u8], lanes: &[u8; LANES]) -> bool {
+    row.chunks(STEP).all(|step| {
+        let (pieces, rest) = step.as_chunks::<LANES>();
+        let mut difference = [0; LANES];
+        for piece in pieces {
+            for i in 0..LANES {
+                difference[i] |= piece[i] ^ lanes[i];
+            }
+        }
+        difference == [0; LANES] && rest == &lanes[..rest.len()]
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Kernels that copy items as they are.
 
 use super::axis::{Axis, walk};
+use crate::memcpy::copy;
 use crate::view::View;
 
 /// Bytes of a line of the cache.
@@ -39,7 +40,7 @@ trait Copier: Copy {
         if is_contiguous(&inner) && inner.stride > 0 && inner.pitch == self.itemsize() {
             let nbytes = inner.len * self.itemsize();
             walk(outer, origin, 0, &mut |source, target| {
-                out[target..target + nbytes].copy_from_slice(&data[source.cast_unsigned()..][..nbytes]);
+                copy(&data[source.cast_unsigned()..][..nbytes], &mut out[target..target + nbytes]);
             });
         } else if let Some(i) = outer.iter().position(|axis| is_contiguous(axis) && inner.stride.unsigned_abs() > self.itemsize()) {
             let mut rest = outer.to_vec();

@@ -68,19 +68,23 @@ impl<'a> Writer<'a> {
 
     /// Add a block, by `compress` if that makes it shorter, and say whether it fitted.
     pub fn push(&mut self, block: &[u8], compress: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
+        self.push_stream(block.len(), compress) || {
+            let start = self.end + WORD;
+            // A chunk of nothing but stored blocks is longer than its data, so that there may be room for all but the last.
+            let Some(stream) = self.out.get_mut(start..).filter(|stream| stream.len() > block.len()) else { return false };
+            copy(block, &mut stream[..block.len()]);
+            self.note(start, block.len());
+            true
+        }
+    }
+
+    /// Add a block of `nbytes` if `compress` makes it shorter and it fits, and say whether that was so.
+    pub fn push_stream(&mut self, nbytes: usize, compress: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
         let start = self.end + WORD;
         let Some(stream) = self.out.get_mut(start..) else { return false };
-        let room = stream.len().min(block.len() - 1);
-        let length = match compress(&mut stream[..room]) {
-            Some(length) => length,
-            None if stream.len() <= block.len() => return false,
-            None => {
-                copy(block, &mut stream[..block.len()]);
-                block.len()
-            }
-        };
-        write_word(self.out, self.end, length);
-        self.note(start + length);
+        let room = stream.len().min(nbytes - 1);
+        let Some(length) = compress(&mut stream[..room]) else { return false };
+        self.note(start, length);
         true
     }
 
@@ -91,8 +95,8 @@ impl<'a> Writer<'a> {
         if self.out.len() < self.end + length {
             return false;
         }
-        self.out.copy_within(first..first + length, self.end);
-        self.note(self.end + length);
+        self.out.copy_within(first + WORD..first + length, self.end + WORD);
+        self.note(self.end + WORD, length - WORD);
         true
     }
 
@@ -102,11 +106,12 @@ impl<'a> Writer<'a> {
         (self.end < self.out.len()).then_some(self.end)
     }
 
-    /// Note where the block begins that was just written, and that it ends at `end`.
-    fn note(&mut self, end: usize) {
+    /// Note the block whose stream of `length` bytes was just written at `start`.
+    fn note(&mut self, start: usize, length: usize) {
+        write_word(self.out, self.end, length);
         write_word(self.out, self.offset, self.end);
         self.offset += WORD;
-        self.end = end;
+        self.end = start + length;
     }
 }
 
