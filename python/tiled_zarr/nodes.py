@@ -61,19 +61,19 @@ class Stored:
 class Array:
     """An n-dimensional array.
 
-        `read(region)` returns a block of exactly the region's shape: a view where the data are in memory or in a mapped file, else a fresh
-            array. A view of a file holds what was asked for only if the revision is still the same after the view was used. `read` may be called
-        from several threads at once, and it raises when the source fails, never returns made-up values.
-            An object dtype means that every item is a `str`.
+    `read(region)` returns a block of exactly the region's shape: a view where the data are in memory or in a mapped file, else a fresh
+        array. A view of a file holds what was asked for only if the revision is still the same after it was used. `read` may be called
+    from several threads at once, and it raises when the source fails, never returns made-up values.
+        An object dtype means that every item is a `str`.
 
-        `chunks` is the source's own regular chunk shape in elements, if any; `dimension_names` has one name or None an axis;
-        `revision()` is cheap and changes whenever the data may have changed, or is None where nobody can tell;
-        `blocking` says that `read` touches disk or network, or computes: it then never runs in the event loop.
-        `read_stepped(region, steps)`, where the source has it, returns every `steps[axis]`-th element of a region, from its first on, for
-        about the price of as many elements in one piece. `levels` are coarser versions that the source has stored, finest first, each
-        half as long on y and x as the one before. `verbatim` says that chunks and dimension names are served exactly as they stand here.
-        `stored`, where there is one, is the chunks of the grid `chunks` as the source holds them, to be sent untouched.
-        `region_revision(region)`, where the source has it, stands in for `revision` in all that is read from that region; it too is cheap.
+    `chunks` is the source's own regular chunk shape in elements, if any; `dimension_names` has one name or None an axis;
+    `revision()` is cheap and changes whenever the data may have changed, or is None where nobody can tell;
+    `blocking` says that `read` touches disk or network, or computes: it then never runs in the event loop.
+    `read_stepped(region, steps)`, where the source has it, returns every `steps[axis]`-th element of a region, from its first on, for
+    about the price of as many elements in one piece. `levels` are coarser versions that the source has stored, finest first, each
+    half as long on y and x as the one before. `verbatim` says that chunks and dimension names are served exactly as they stand here.
+    `stored`, where there is one, is the chunks of the grid `chunks` as the source holds them, to be sent untouched.
+    `region_revision(region)`, where the source has it, stands in for `revision` in all that is read from that region; it too is cheap.
     """
 
     shape: tuple[int, ...]

@@ -21,7 +21,13 @@ def contents(nbytes: int) -> dict[str, bytes]:
     noise = np.random.default_rng(nbytes).integers(0, 256, nbytes, dtype=np.uint8)
     camera = np.random.default_rng(1).normal(2000, 70, nbytes // 2 + 1).astype("<u2").tobytes()[:nbytes]
     half = np.where(ramp < nbytes // 2, 7, noise).astype(np.uint8)
-    return {"noise": noise.tobytes(), "ramp": (ramp // 50).astype(np.uint8).tobytes(), "zeros": bytes(nbytes), "half": half.tobytes(), "camera": camera}
+    return {
+        "noise": noise.tobytes(),
+        "ramp": (ramp // 50).astype(np.uint8).tobytes(),
+        "zeros": bytes(nbytes),
+        "half": half.tobytes(),
+        "camera": camera,
+    }
 
 
 def sizes(typesize: int) -> list[int]:

@@ -104,7 +104,16 @@ def test_chunks_of_many_blocks(cname, dtype):
     noise = np.random.default_rng(1).poisson(900, (300, 640)).astype(dtype)
     smooth = np.add.outer(np.arange(300), np.arange(640)).astype(dtype)
     codec = blosc(cname=cname, typesize=noise.itemsize)
-    for a in (noise, noise[::-1, ::2], np.asfortranarray(noise), smooth, smooth[:5], smooth.reshape(1, 1, 300, 640), noise[:, :333], noise.T):
+    for a in (
+        noise,
+        noise[::-1, ::2],
+        np.asfortranarray(noise),
+        smooth,
+        smooth[:5],
+        smooth.reshape(1, 1, 300, 640),
+        noise[:, :333],
+        noise.T,
+    ):
         for chunk_shape in (a.shape, (*a.shape[:-2], a.shape[-2] + 400, a.shape[-1]), (*a.shape[:-1], a.shape[-1] + 11)):
             body = _native.encode(opaque(a), chunk_shape, codec, layout(a.dtype) if dtype[0] == ">" else None)
             assert decompress(body) == naive(a, chunk_shape)
