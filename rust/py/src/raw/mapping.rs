@@ -45,7 +45,7 @@ impl Mapping {
     }
 
     /// Copies of pieces, one after the other, read and not looked at in the mapping: nobody can change them any more.
-    #[pyo3(signature = (first, nbytes, counts=vec![], strides=vec![]))]
+    #[pyo3(signature = (first, nbytes, counts=vec![], strides=vec![]), text_signature = "($self, first, nbytes, counts=(), strides=())")]
     fn read<'py>(
         &self,
         py: Python<'py>,
