@@ -203,13 +203,14 @@ def measure(case: Case) -> Result:
     return Result(case.name, ours, rival, ratio, low, high)
 
 
-def record(results: list[Result]) -> None:
-    versions = " ".join(f"{name}={version(name)}" for name in ("tiled-zarr", "numpy", "numcodecs", "sparse"))
-    command = shlex.join(["python", "bench/kernels.py", *sys.argv[1:]])
+def record(results: list[Result], path: Path, packages: list[str]) -> None:
+    """Append results to the record at a path, with the versions of packages."""
+    versions = " ".join(f"{name}={version(name)}" for name in ["tiled-zarr", "numpy", "numcodecs", *packages])
+    command = shlex.join(["python", f"bench/{path.stem}.py", *sys.argv[1:]])
     common = [datetime.now(UTC).isoformat(timespec="seconds"), machine(), f"python={platform.python_version()} {versions}", command]
-    is_new = not RECORD.exists()
-    RECORD.parent.mkdir(exist_ok=True)
-    with RECORD.open("a", newline="") as file:
+    is_new = not path.exists()
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         if is_new:
             writer.writerow(["date", "machine", "versions", "command", "case", "ours_us", "rival_us", "ratio", "ratio_low", "ratio_high"])
@@ -234,7 +235,7 @@ def main() -> None:
             if all(word in case.name for word in sys.argv[1:]):
                 results.append(measure(case))
                 print(results[-1], flush=True)
-    record(results)
+    record(results, RECORD, ["sparse"])
 
 
 if __name__ == "__main__":
