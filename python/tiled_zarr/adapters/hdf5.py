@@ -105,6 +105,7 @@ def _array(place: Place, dataset: Any) -> Array:
         shape=(*dataset.shape, *item.shape),
         dtype=item.dtype,
         read=flat.read if flat else _reader(place, dataset, item, sources),
+        read_stepped=flat.read_stepped if flat else None,
         chunks=(*dataset.chunks, *item.shape) if dataset.chunks and not dataset.is_virtual else None,
         dimension_names=(*dimension_names(dataset), *[None] * len(item.shape)),
         attributes={**attributes(dataset), **item.attributes},
