@@ -57,8 +57,8 @@ fn lz4_block(data: &[u8]) -> Vec<u8> {
 }
 
 fn bitshuffled(data: &[u8]) -> Vec<u8> {
-    let [mut target, mut planes] = [const { Vec::new() }; 2].map(|_: Vec<u8>| vec![0; data.len()]);
-    crate::codec::bitshuffle::bitshuffle(4, data, &mut target, &mut planes);
+    let mut target = vec![0; data.len()];
+    crate::codec::bitshuffle::bitshuffle(4, data, &mut target);
     target
 }
 
