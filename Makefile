@@ -55,6 +55,9 @@ types: .venv/dev  ## Check the types, and the stub of the native module against 
 
 bench: .venv/dev  ## Measure a little of everything, kept in bench/record; docs/servers.md says how to measure well
 	$(BIN)/python bench/kernels.py
+	$(BIN)/python bench/sources.py
+	$(BIN)/python bench/files.py
+	$(BIN)/python bench/stored.py
 	$(BIN)/python bench/server.py --quick
 	$(BIN)/python bench/rivals.py --quick
 	$(BIN)/python bench/hdf5.py --quick
