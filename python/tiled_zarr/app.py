@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -103,7 +104,15 @@ def from_environment() -> ASGIApp:
     """The application that the environment describes. Raises SettingsError."""
     settings = Settings.from_environment().decided().require_access()
     tree = plant(settings)
-    return create_app(tree.root, settings, tree.tasks)
+    application = create_app(tree.root, settings, tree.tasks)
+    settle()
+    return application
+
+
+def settle() -> None:
+    """Take what exists by now out of the garbage collector's sight: it stays, and looking through it would hold requests up."""
+    gc.collect()
+    gc.freeze()
 
 
 app = Late()

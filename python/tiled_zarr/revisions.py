@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
 LAUNCH = "TILED_ZARR_LAUNCH"
 
 
+@cache
 def launch_nonce() -> str:
     """A text drawn once a launch, handed to worker processes through the environment: the revision of data in memory."""
     return os.environ.get(LAUNCH) or os.environ.setdefault(LAUNCH, secrets.token_hex(8))

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import click
 
-from ..revisions import launch_nonce
+from ..revisions import LAUNCH, launch_nonce
 from ..settings import PREFIX, TREES, Settings, SettingsError
 from . import servers
 
@@ -90,7 +90,7 @@ def start(tree: Mapping[str, str], *, host: str, port: int, workers: int, server
     for name in TREES:
         os.environ.pop(PREFIX + name, None)
     os.environ.update({PREFIX + name: value for name, value in {**tree, **chosen}.items()})
-    launch_nonce()
+    os.environ[LAUNCH] = launch_nonce()
     try:
         settings = with_key(Settings.from_environment().decided())
         servers.imported(server)

@@ -45,7 +45,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def application(settings: Settings) -> Application:
     """The application for this very process, its directories indexed behind a progress bar."""
-    from ..app import create_app
+    from ..app import create_app, settle
     from ..tree import plant
 
     if any(mount.source == "directory" for mount in settings.trees):
@@ -53,7 +53,9 @@ def application(settings: Settings) -> Application:
             tree = plant(settings, on_file=lambda _: bar.update(1))
     else:
         tree = plant(settings)
-    return create_app(tree.root, settings, tree.tasks)
+    made = create_app(tree.root, settings, tree.tasks)
+    settle()
+    return made
 
 
 def unknown_length() -> Iterator[None]:

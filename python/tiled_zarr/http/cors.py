@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -30,15 +30,12 @@ class Cors:
         self.all = granted(b"*") if b"*" in self.origins else None
         self.each = {origin: (*granted(origin), VARY) for origin in self.origins}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""
         headers = self.headers(scope)
         if scope["method"] == "OPTIONS":
-            await options(scope, headers).send("OPTIONS", send)
-        elif headers:
-            await self.app(scope, receive, adding(headers, send))
-        else:
-            await self.app(scope, receive, send)
+            return options(scope, headers).send("OPTIONS", send)
+        return self.app(scope, receive, adding(headers, send) if headers else send)
 
     def headers(self, scope: Scope) -> Headers:
         """What a reply says about origins; it varies with them where some but not all may read it."""
@@ -58,10 +55,10 @@ def granted(origin: bytes) -> Headers:
 def adding(headers: Headers, send: Send) -> Send:
     """A `send` that adds headers to the start of the response."""
 
-    async def send_with_headers(message: Message) -> None:
+    def send_with_headers(message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             message["headers"] = [*message["headers"], *headers]
-        await send(message)
+        return send(message)
 
     return send_with_headers
 

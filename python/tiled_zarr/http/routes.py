@@ -28,18 +28,16 @@ class Routes:
         self.endpoints = endpoints
         self.rest = rest
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""
         if scope["method"] not in {"GET", "HEAD"}:
-            await replies.NOT_ALLOWED.send(scope["method"], send)
-            return
+            return replies.NOT_ALLOWED.send(scope["method"], send)
         path = requests.path_of(scope)
         first, second, key = split(path)
         endpoint = self.endpoints.get(f"{first}/{second}")
         if endpoint is not None:
-            await endpoint(key, scope, receive, send)
-        else:
-            await self.rest({**scope, "path": path, "root_path": "", "app_root_path": scope.get("root_path", "")}, receive, send)
+            return endpoint(key, scope, receive, send)
+        return self.rest({**scope, "path": path, "root_path": "", "app_root_path": scope.get("root_path", "")}, receive, send)
 
 
 def split(path: str) -> tuple[str, str, str]:
