@@ -32,6 +32,8 @@ from .tree import Tasks, plant
 log = logging.getLogger(__name__)
 
 FORMATS = {"zarr/v2": v2, "zarr/v3": v3}
+OBJECTS_BETWEEN_LOOKS = 50_000
+"""Of the garbage collector; Python's own 700 make it look thousands of times while one large document is rendered."""
 
 
 def create_app(root: Group, settings: Settings, tasks: Tasks | None = None) -> ASGIApp:
@@ -110,9 +112,10 @@ def from_environment() -> ASGIApp:
 
 
 def settle() -> None:
-    """Take what exists by now out of the garbage collector's sight: it stays, and looking through it would hold requests up."""
+    """Take what exists by now out of the garbage collector's sight, and let it look less often: each look holds all requests up."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(OBJECTS_BETWEEN_LOOKS)
 
 
 app = Late()
