@@ -55,6 +55,11 @@ class Codec:
         return replace(self, shuffle="noshuffle" if sparse or typesize == 1 else "shuffle")
 
     @property
+    def is_quick(self) -> bool:
+        """Whether encoding takes about as long as a few copies do."""
+        return self.name in {"lz4", "none"} or (self.name == "blosc" and self.cname == "lz4")
+
+    @property
     def written_cname(self) -> Cname:
         """What Blosc compresses with; every chunk names its own compressor, so one of another may stand among those of a source."""
         return "lz4" if self.cname == "blosclz" else self.cname

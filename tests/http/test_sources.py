@@ -212,16 +212,19 @@ def test_a_child_that_cannot_be_opened_is_a_failure(make: Callable[..., Any], ca
     assert set(json.loads(ask(app, "/zarr/v3/zarr.json").body)["attributes"]["tiled_zarr"]["unavailable"]) == {"broken"}
 
 
-def thread_of(make: Callable[..., Any], source: Source) -> bool:
+def thread_of(make: Callable[..., Any], source: Source, **settings: Any) -> bool:
     """Whether a chunk is read in the thread of the event loop."""
-    assert ask(make(source.root), "/zarr/v3/a/c/0").status == 200
+    assert ask(make(source.root, **settings), "/zarr/v3/a/c/0").status == 200
     return source.threads == {threading.get_ident()}
 
 
-def test_only_small_chunks_that_cannot_block_are_made_in_the_event_loop(make: Callable[..., Any]) -> None:
+def test_only_quick_chunks_that_cannot_block_are_made_in_the_event_loop(make: Callable[..., Any]) -> None:
     assert thread_of(make, Source())
     assert not thread_of(make, Source(blocking=True))
-    assert not thread_of(make, Source(shape=(20000,)))
+    assert not thread_of(make, Source(shape=(40000,)))
+    quick, slow = Source(shape=(6000,)), Source(shape=(6000,))
+    assert thread_of(make, quick, codec="lz4")
+    assert not thread_of(make, slow, codec="zstd:19")
 
 
 def test_the_loop_answers_while_sources_block(make: Callable[..., Any]) -> None:

@@ -70,12 +70,24 @@ def run_hypercorn(served: Application, listener: socket.socket, workers: int) ->
         from hypercorn.run import run
 
         configuration.application_path, configuration.workers = served, workers
+        configuration.worker_class = "uvloop" if loop_factory() else "asyncio"
         if run(configuration):
             raise CannotServe("a worker failed; what it said stands above")
     else:
         from hypercorn.asyncio import serve
 
-        asyncio.run(serve(served, configuration))
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(serve(served, configuration))
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The event loops of uvloop where it is installed, which uvicorn takes by itself."""
+    try:
+        import uvloop
+    except ModuleNotFoundError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
 
 
 def hypercorn_config(listener: socket.socket) -> Config:

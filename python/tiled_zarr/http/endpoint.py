@@ -16,8 +16,10 @@ from .limits import Gone, Work
 from .replies import NO_CACHE, NO_SNIFFING, Headers, Reply
 from .requests import Request
 
-INLINE = 64 * 1024
-"""A chunk of up to this many decoded bytes is cheaper to encode in the event loop than to hand to a thread."""
+INLINE = 128 * 1024
+"""A chunk of up to this many decoded bytes is cheaper to encode in the event loop than to hand to a thread, where encoding is quick."""
+SLOW_INLINE = INLINE // 8
+"""The same where encoding is a matter of searching."""
 
 RANGES = (b"accept-ranges", b"bytes")
 OCTETS: Headers = ((b"content-type", b"application/octet-stream"), RANGES, NO_SNIFFING)
@@ -139,5 +141,5 @@ def refuse_to_block(chunk: Chunk, *, may_block: bool) -> None:
         return
     if chunk.blocking:
         raise WouldBlock
-    if chunk.work > INLINE:
+    if chunk.work > (INLINE if chunk.codec.is_quick else SLOW_INLINE):
         raise WouldCompute

@@ -15,7 +15,7 @@ from .threads import Threads
 
 T = TypeVar("T")
 
-PATIENCE = 0.003
+PATIENCE = 0.02
 """Seconds after which a client is watched that waits for its answer; watching costs more than handing a result over."""
 
 
