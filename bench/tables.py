@@ -77,9 +77,12 @@ def table(head: list[str], lines: list[list[str]]) -> list[str]:
 
 
 def sources(rows: list[Row]) -> list[str]:
-    """When, where and how the figures were measured."""
-    runs = dict.fromkeys((row["command"], row["date"][:10], row["machine"], row["versions"]) for row in rows)
-    return [f"`{command}`, {date}, {machine}; {versions}" for command, date, machine, versions in runs]
+    """When, where and how the figures were measured: a line for each run."""
+    runs: dict[tuple[str, ...], dict[str, None]] = {}
+    for row in rows:
+        run = (row["command"], row["date"][:10], row["machine"])
+        runs.setdefault(run, {}).update(dict.fromkeys(row["versions"].split()))
+    return [f"`{command}`, {date}, {machine}; {' '.join(versions)}" for (command, date, machine), versions in runs.items()]
 
 
 def pair(row: Row, figure: str) -> str:
