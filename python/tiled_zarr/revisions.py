@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Callable
 from functools import cache, partial
 
 LAUNCH = "TILED_ZARR_LAUNCH"
+
+TICK = 12_000_000
+"""Nanoseconds for which the clock that local file systems note modifications by may stand still: a hundredth of a second, and some."""
 
 
 @cache
@@ -19,6 +23,18 @@ def launch_nonce() -> str:
 def file_revision(path: str | os.PathLike[str] | int) -> str:
     """Size, modification time in nanoseconds and inode of a file or folder, which may be open. Raises OSError where there is none."""
     return _described(os.stat(path))  # noqa: PTH116 - a Path would be built on every request
+
+
+def steady_revision(path: str | os.PathLike[str] | int) -> str:
+    """The same, waiting first where a file was modified so recently that another change could still leave its time as it is.
+
+    Raises OSError where there is none.
+    """
+    status = os.stat(path)  # noqa: PTH116
+    if 0 <= (age := time.time_ns() - status.st_mtime_ns) < TICK:
+        time.sleep((TICK - age) / 1e9)
+        status = os.stat(path)  # noqa: PTH116
+    return _described(status)
 
 
 def settled_revision(path: str | os.PathLike[str], moment: int) -> str | None:

@@ -122,7 +122,10 @@ def test_a_file_replaced_while_threads_read(tmp_path):
 
     def read(_) -> str:
         try:
-            return str(np.unique(whole(group.children["a"])).tolist())
+            node = group.children["a"]
+            revision = node.revision()
+            values = np.unique(whole(node)).tolist()
+            return str(values) if node.revision() == revision else "Changed"
         except OSError as error:
             return type(error).__name__
 

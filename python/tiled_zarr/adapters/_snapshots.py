@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .._native import Faults
 from ..nodes import Changed
-from ..revisions import file_revision
+from ..revisions import file_revision, steady_revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,11 @@ class Snapshot:
         return f"{file_revision(self.path)}-{faults}" if faults else file_revision(self.path)
 
     def check(self, fileno: int | None = None) -> None:
-        """Raises Changed where the file, or the one opened, is another by now, OSError where it is gone."""
-        if file_revision(self.path if fileno is None else fileno) != self.taken:
+        """Raises Changed where the file, or the one opened, is another by now, OSError where it is gone.
+
+        Whatever happens to the file afterwards shows in its revision.
+        """
+        if steady_revision(self.path if fileno is None else fileno) != self.taken:
             raise Changed(f"{Path(self.path).name!r} changed while it was being read; ask again")
 
     def stands(self) -> bool:
