@@ -1,6 +1,6 @@
 """Our server with an encoder made of numpy and numcodecs in place of the native one: what is left of its speed is not Rust's.
 
-Only the encoding of chunks is replaced; the bodies it makes are those of c-blosc, by whose length one can tell that it was used.
+Only the encoding of chunks is replaced, and the native threads by those in Python; the bodies it makes are those of c-blosc, by whose length one can tell that it was used.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import numpy as np
 
 from tiled_zarr import encode
 from tiled_zarr.app import app
+from tiled_zarr.http import encoders
 from tiled_zarr.keyspace import Chunk
 
 __all__ = ["app"]
@@ -27,4 +28,5 @@ def encoded(chunk: Chunk) -> bytes:
 
 
 encode.encode = encoded
+encoders.is_native = lambda _: False
 numcodecs.blosc.use_threads = False  # as numcodecs has it in any thread but the main one

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias, final
 from numpy.typing import NDArray
 from typing_extensions import Buffer
 
-__all__ = ["Codec", "Coo", "Decoder", "Faults", "Mapping", "__version__", "_panic", "encode", "encode_strings", "halve"]
+__all__ = ["Codec", "Coo", "Decoder", "Faults", "Mapping", "Pool", "__version__", "_panic", "encode", "encode_strings", "halve"]
 
 _Items: TypeAlias = Buffer | NDArray[Any]
 
@@ -43,6 +43,33 @@ def encode(block: _Items, chunk_shape: Sequence[int], codec: Codec, layout: Sequ
 
 def encode_strings(items: Sequence[str], codec: Codec) -> bytes:
     """Encode strings, in C order, as Zarr's vlen-utf8 and compress them. Raises TypeError where an item is no str."""
+
+@final
+class Pool:
+    """Threads that encode chunks and never hold the GIL, for one event loop. Not on Windows.
+
+    Raises OSError where there is no room for another thread.
+    """
+
+    def __new__(cls, threads: int) -> Pool: ...
+    def fileno(self) -> int:
+        """The descriptor that is readable as soon as there is something to take."""
+
+    def submit(
+        self,
+        ticket: object,
+        block: _Items,
+        chunk_shape: Sequence[int],
+        codec: Codec,
+        layout: Sequence[tuple[int, int, int]] | None = None,
+    ) -> None:
+        """Have a chunk encoded as by `encode`, in the order of asking. Raises ValueError like `encode`, RuntimeError after `close`."""
+
+    def take(self) -> list[tuple[Any, bytes | Exception, float]]:
+        """What has been made since the last time: tickets, chunks or what `encode` would raise, and the seconds that each took."""
+
+    def close(self) -> None:
+        """End the threads after the chunks that have been begun; the others are dropped."""
 
 def halve(block: _Items, dtype: str, rule: Literal["mean", "mode", "nearest"] = "mean") -> bytes:
     """Halve the last two axes of a block, rounded up: one pixel out of each square of two by two, in C order, little endian.

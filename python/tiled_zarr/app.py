@@ -40,7 +40,7 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None) -> A
     """The application that serves `root`, whatever `settings.trees` says. Raises SettingsError unless it is public or has a key."""
     public = settings.require_access().public is True
     cache: Cache[bytes] = Cache(settings.cache_size)
-    work = Work(settings.threads, settings.in_flight)
+    work = Work(settings.threads, settings.in_flight, cache)
     metrics = Metrics(cache, work)
     pyramids = ome.Pyramids.sized(
         tiles=settings.tile_cache_size, levels=settings.levels_size, folder=settings.levels_folder, budget=settings.tile_budget

@@ -107,6 +107,12 @@ class Cache(Generic[T]):
                 self.counters.joined += 1
         return self._make(key, make, mine) if running is None else running.result()
 
+    def put(self, key: str, value: T, seconds: float) -> None:
+        """Keep a value that was made elsewhere in so many seconds."""
+        with self._lock:
+            self.counters.misses += 1
+            self._keep(key, value, seconds)
+
     def drop(self, key: str, value: T) -> None:
         """Forget a value that is out of date, unless another has taken its place."""
         with self._lock:
@@ -131,22 +137,24 @@ class Cache(Generic[T]):
                 del self._running[key]
             mine.fail(error)
             raise
-        self._keep(key, value, self._clock() - start)
+        with self._lock:
+            del self._running[key]
+            self._keep(key, value, self._clock() - start)
         mine.land(value)
         return value
 
     def _keep(self, key: str, value: T, seconds: float) -> None:
         size = self._size(value) + OVERHEAD
-        with self._lock:
-            del self._running[key]
-            if size > self.max_bytes:
-                return
-            worth = seconds / size
-            self._entries[key] = entry = Entry(value, size, worth, self._level + worth)
-            self.nbytes += size
-            self._file(key, entry)
-            while self.nbytes > self.max_bytes:
-                self._evict()
+        if size > self.max_bytes:
+            return
+        if key in self._entries:
+            self._remove(key)
+        worth = seconds / size
+        self._entries[key] = entry = Entry(value, size, worth, self._level + worth)
+        self.nbytes += size
+        self._file(key, entry)
+        while self.nbytes > self.max_bytes:
+            self._evict()
 
     def _file(self, key: str, entry: Entry[T]) -> None:
         """Write an entry's rank down; it rises unnoticed, and is looked at again when its turn comes."""

@@ -12,6 +12,7 @@ from .keyspace import Chunk
 from .nodes import Array, Sparse
 
 Block: TypeAlias = np.ndarray[Any, Any]
+Arguments: TypeAlias = "tuple[Block, tuple[int, ...], _native.Codec, dtypes.Layout | None]"
 
 
 class SourceError(Exception):
@@ -40,13 +41,28 @@ def _stored(chunk: Chunk) -> bytes | None:
 
 def _encode(chunk: Chunk) -> bytes:
     node = chunk.node
-    codec = _codec(chunk.codec, headers.typesize(dtypes.wire(node.dtype)))
     if isinstance(node, Sparse):
-        return rowindexes.shared.of(node).encode(chunk.grid.start(chunk.index), chunk.grid.chunk_shape, codec)
+        return rowindexes.shared.of(node).encode(chunk.grid.start(chunk.index), chunk.grid.chunk_shape, _codec(chunk))
     block = _read(node, chunk)
     if dtypes.is_string(node.dtype):
-        return _native.encode_strings(_padded_strings(block, chunk.grid.chunk_shape), codec)
-    return _native.encode(block.view(f"V{block.itemsize}"), chunk.grid.chunk_shape, codec, dtypes.layout(block.dtype))
+        return _native.encode_strings(_padded_strings(block, chunk.grid.chunk_shape), _codec(chunk))
+    return _native.encode(*_arguments(block, chunk))
+
+
+def is_native(chunk: Chunk) -> bool:
+    """Whether all that encoding a chunk takes, besides a look at data in memory, is done natively."""
+    node = chunk.node
+    return isinstance(node, Array) and not node.blocking and node.stored is None and not dtypes.is_string(node.dtype)
+
+
+def native_arguments(chunk: Chunk) -> Arguments:
+    """What `_native.encode` is called with for such a chunk. Raises what the source raises."""
+    assert isinstance(chunk.node, Array)
+    return _arguments(_read(chunk.node, chunk), chunk)
+
+
+def _arguments(block: Block, chunk: Chunk) -> Arguments:
+    return block.view(f"V{block.itemsize}"), chunk.grid.chunk_shape, _codec(chunk), dtypes.layout(block.dtype)
 
 
 def _read(node: Array, chunk: Chunk) -> Block:
@@ -69,8 +85,12 @@ def _padded_strings(block: Block, chunk_shape: tuple[int, ...]) -> list[str]:
     return items
 
 
+def _codec(chunk: Chunk) -> _native.Codec:
+    return _native_codec(chunk.codec, headers.typesize(dtypes.wire(chunk.node.dtype)))
+
+
 @cache
-def _codec(codec: codecs.Codec, typesize: int) -> _native.Codec:
+def _native_codec(codec: codecs.Codec, typesize: int) -> _native.Codec:
     return _native.Codec(
         codec.name,
         level=codec.level,

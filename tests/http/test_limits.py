@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tiled_zarr.cache import Cache
 from tiled_zarr.http.limits import Budget, Gone, Work
 
 WAIT = 20
@@ -45,7 +46,7 @@ class Gate:
 
 
 def run(test: Callable[[Work], Any], threads: int = 1) -> None:
-    work = Work(threads, 1000)
+    work = Work(threads, 1000, Cache(0))
     try:
         asyncio.run(test(work))
     finally:

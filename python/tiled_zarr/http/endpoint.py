@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
 from starlette.types import Receive, Scope, Send
@@ -12,13 +13,13 @@ from ..keyspace import Chunk, Document, KeySpace
 from ..nodes import Changed
 from ..places import WouldBlock
 from . import etags, failures, listing, replies, requests
-from .limits import Gone, Work
+from .limits import Gone, Work, unless_gone
 from .replies import NO_CACHE, NO_SNIFFING, Headers, Reply
 from .requests import Request
 
-INLINE = 128 * 1024
+INLINE = 64 * 1024
 """A chunk of up to this many decoded bytes is cheaper to encode in the event loop than to hand to a thread, where encoding is quick."""
-SLOW_INLINE = INLINE // 8
+SLOW_INLINE = INLINE // 4
 """The same where encoding is a matter of searching."""
 
 RANGES = (b"accept-ranges", b"bytes")
@@ -27,7 +28,12 @@ JSON: Headers = ((b"content-type", b"application/json"), RANGES, NO_SNIFFING)
 
 
 class WouldCompute(WouldBlock):
-    """Answering takes more computing than the event loop has time for, and nothing else."""
+    """Answering takes more computing than the event loop has time for, and nothing else: the chunk, as it is at a revision."""
+
+    def __init__(self, chunk: Chunk, revision: str | None) -> None:
+        super().__init__()
+        self.chunk = chunk
+        self.revision = revision
 
 
 class Endpoint:
@@ -59,10 +65,19 @@ class Endpoint:
         """Answer in the event loop if that cannot block, else in a thread."""
         try:
             return self.answer(request, may_block=False)
-        except WouldCompute:
-            return await self.work.compute(partial(self.answer, request, may_block=True), receive)
+        except WouldCompute as would:
+            return await self.computed(would.chunk, would.revision, request, receive)
         except WouldBlock:
             return await self.work.run(partial(self.answer, request, may_block=True), receive)
+
+    async def computed(self, chunk: Chunk, revision: str | None, request: Request, receive: Receive) -> Reply:
+        """The reply with a chunk that is encoded natively, if it can be, else in a thread."""
+        identity = None if revision is None else chunk.identity(revision)
+        encoding = self.work.encoders.submit(chunk, revision, identity)
+        if encoding is not None:
+            with suppress(Changed):
+                return self.with_body(request, identity, await unless_gone(encoding, receive))
+        return await self.work.compute(partial(self.answer, request, may_block=True), receive)
 
     def answer(self, request: Request, *, may_block: bool) -> Reply:
         """The reply; it starts again at the root, once, where the data change meanwhile. Raises WouldBlock unless it may block."""
@@ -87,24 +102,28 @@ class Endpoint:
         """The reply with a chunk: where there is a revision, its tag is known before any work, and the body is cached."""
         revision = chunk.revision()
         if revision is None:
-            return replies.of_content(request, self.live_octets, self.encoded(chunk, None, may_block=may_block))
+            return self.with_body(request, None, self.encoded(chunk, None, may_block=may_block))
         identity = chunk.identity(revision)
-        etag = etags.of_text(identity)
-        return replies.unmodified(request, etag, self.kept_octets) or replies.whole_or_part(
-            request, etag, self.kept_octets, self.cached(chunk, revision, identity, may_block=may_block)
-        )
+        unmodified = replies.unmodified(request, etags.of_text(identity), self.kept_octets)
+        return unmodified or self.with_body(request, identity, self.cached(chunk, revision, identity, may_block=may_block))
+
+    def with_body(self, request: Request, identity: str | None, body: bytes) -> Reply:
+        """The reply with a chunk's body; the tag of one without an identity is made of the body."""
+        if identity is None:
+            return replies.of_content(request, self.live_octets, body)
+        return replies.whole_or_part(request, etags.of_text(identity), self.kept_octets, body)
 
     def cached(self, chunk: Chunk, revision: str, identity: str, *, may_block: bool) -> bytes:
         """The chunk's body out of the cache, or made by the first who asks for it."""
         body = self.cache.peek(identity)
         if body is not None:
             return body
-        refuse_to_block(chunk, may_block=may_block)
+        refuse_to_block(chunk, revision, may_block=may_block)
         return self.cache.get(identity, partial(self.encoded, chunk, revision, may_block=may_block))
 
     def encoded(self, chunk: Chunk, revision: str | None, *, may_block: bool) -> bytes:
         """The chunk's body, made now. Raises Changed where the revision is then not what it was before."""
-        refuse_to_block(chunk, may_block=may_block)
+        refuse_to_block(chunk, revision, may_block=may_block)
         if may_block:
             with self.work.budget.hold(chunk.work):
                 body = encode.encode(chunk)
@@ -135,11 +154,11 @@ class Endpoint:
         return listing.reply(request, self.keys, group)
 
 
-def refuse_to_block(chunk: Chunk, *, may_block: bool) -> None:
+def refuse_to_block(chunk: Chunk, revision: str | None, *, may_block: bool) -> None:
     """Raises WouldBlock, or WouldCompute, for a chunk that may not be made in the event loop."""
     if may_block:
         return
     if chunk.blocking:
         raise WouldBlock
     if chunk.work > (INLINE if chunk.codec.is_quick else SLOW_INLINE):
-        raise WouldCompute
+        raise WouldCompute(chunk, revision)

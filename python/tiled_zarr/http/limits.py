@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 from starlette.types import Receive
 
+from ..cache import Cache
+from .encoders import Encoders
 from .threads import Threads
 
 T = TypeVar("T")
@@ -51,20 +53,27 @@ class Budget:
 
 
 class Work:
-    """Runs functions for requests in a few threads, within a budget of decoded bytes.
+    """Runs functions for requests in a few threads, and encodes chunks in native ones, within a budget of decoded bytes.
 
-    What may wait for disk or network gets at most `threads` of them, what only computes one a processor.
+    What may wait for disk or network gets at most `threads` of them, what only computes one a processor. Half of the budget is for
+    chunks that are encoded natively, which `cache` gets.
     """
 
-    def __init__(self, threads: int, nbytes: int) -> None:
-        self.budget = Budget(nbytes)
+    def __init__(self, threads: int, nbytes: int, cache: Cache[bytes]) -> None:
+        self.encoders = Encoders(cache, nbytes // 2)
+        self.budget = Budget(nbytes - self.encoders.nbytes)
         self.threads = Threads(threads, "tiled-zarr")
         self.processors = Threads(os.cpu_count() or 1, "tiled-zarr-encoder")
 
     @property
     def pending(self) -> int:
         """Requests in a thread or waiting for one."""
-        return self.threads.pending + self.processors.pending
+        return self.threads.pending + self.processors.pending + self.encoders.pending
+
+    @property
+    def held(self) -> int:
+        """Decoded bytes of the chunks that are being encoded."""
+        return self.budget.nbytes - self.budget.free + self.encoders.held
 
     async def run(self, make: Callable[[], T], receive: Receive) -> T:
         """The result of a function that blocks. A disconnect takes it out of the queue and raises Gone."""
@@ -78,6 +87,7 @@ class Work:
         """End the threads after the work that is queued."""
         self.threads.shut_down()
         self.processors.shut_down()
+        self.encoders.shut_down()
 
 
 async def unless_gone(result: asyncio.Future[T], receive: Receive) -> T:

@@ -49,9 +49,7 @@ class Metrics:
         yield from single("cache_evictions_total", "counter", "Chunks dropped from the cache.", counters.evictions)
         yield from single("cache_bytes", "gauge", "Encoded bytes in the cache.", self.cache.nbytes)
         yield from single("work_pending", "gauge", "Requests in a thread or waiting for one.", self.work.pending)
-        yield from single(
-            "work_bytes", "gauge", "Decoded bytes of the chunks being encoded.", self.work.budget.nbytes - self.work.budget.free
-        )
+        yield from single("work_bytes", "gauge", "Decoded bytes of the chunks being encoded.", self.work.held)
 
 
 def single(name: str, kind: str, description: str, value: float) -> Iterator[str]:

@@ -19,7 +19,12 @@ pub struct Workspace {
 
 impl Workspace {
     /// Most bytes of one piece of memory that are kept, enough for a chunk of 8 MiB; a larger one is given back.
-    const KEEP: usize = 9 << 20;
+    pub(crate) const KEEP: usize = 9 << 20;
+
+    /// Exchange the memory that chunks are encoded into.
+    pub(crate) fn swap(&mut self, body: &mut Scratch) {
+        std::mem::swap(self.tools.body(), body);
+    }
 
     /// Give back what an unusually large chunk has left behind.
     pub fn trim(&mut self) {

@@ -9,6 +9,9 @@ use crate::error::exception;
 use crate::raw::buffer::Buffer;
 use crate::work::Lease;
 
+/// How an item is put together: source offset, bytes and the width of what is swapped, of each run.
+pub type Runs = Vec<(usize, usize, usize)>;
+
 /// Gather a block into a C-order chunk, padded at its end on every axis with zero bytes, and compress it.
 #[pyfunction]
 #[pyo3(signature = (block, chunk_shape, codec, layout=None))]
@@ -17,17 +20,18 @@ pub fn encode<'py>(
     block: Buffer,
     chunk_shape: Vec<usize>,
     codec: &Codec,
-    layout: Option<Vec<(usize, usize, usize)>>,
+    layout: Option<Runs>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let view = block.view()?;
-    let layout = match layout {
-        None => Layout::Whole(view.itemsize()),
-        Some(runs) => {
-            let runs: Vec<Run> = runs.into_iter().map(|(offset, nbytes, swap)| Run { offset, nbytes, swap }).collect();
-            Layout::new(view.itemsize(), &runs).map_err(exception)?
-        }
-    };
+    let layout = layout_of(view.itemsize(), layout)?;
     Lease::take().bytes(py, |workspace| encode_block(&view, &chunk_shape, &layout, &codec.0, workspace))
+}
+
+/// The layout of items of so many bytes; as they are where nothing is said.
+pub fn layout_of(itemsize: usize, runs: Option<Runs>) -> PyResult<Layout> {
+    let Some(runs) = runs else { return Ok(Layout::Whole(itemsize)) };
+    let runs: Vec<Run> = runs.into_iter().map(|(offset, nbytes, swap)| Run { offset, nbytes, swap }).collect();
+    Layout::new(itemsize, &runs).map_err(exception)
 }
 
 /// Encode strings, in C order, as Zarr's vlen-utf8 and compress them.

@@ -17,14 +17,18 @@ pub fn exception(error: Error) -> PyErr {
     }
 }
 
-/// Run `work` without the GIL; a panic becomes a `RuntimeError`, because pyo3's own `PanicException` passes every `except Exception`.
+/// Run `work` without the GIL.
+pub fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> tiled_zarr_core::Result<T> + Send) -> PyResult<T> {
+    py.detach(|| guarded(|| work().map_err(exception)))
+}
+
+/// Run `work`; a panic becomes a `RuntimeError`, because pyo3's own `PanicException` passes every `except Exception`.
 ///
 /// What `work` borrows mutably may be half written after a panic, so lend it only what the next call overwrites.
-pub fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> tiled_zarr_core::Result<T> + Send) -> PyResult<T> {
-    match py.detach(|| catch_unwind(AssertUnwindSafe(work))) {
-        Ok(result) => result.map_err(exception),
-        Err(panic) => Err(PyRuntimeError::new_err(format!("tiled_zarr._native panicked, please report it: {}", message(&*panic)))),
-    }
+pub fn guarded<T>(work: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        Err(PyRuntimeError::new_err(format!("tiled_zarr._native panicked, please report it: {}", message(&*panic))))
+    })
 }
 
 /// What was said in a panic.

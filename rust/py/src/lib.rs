@@ -6,6 +6,8 @@ mod coo;
 mod decode;
 mod encode;
 mod error;
+#[cfg(unix)]
+mod pool;
 mod pyramid;
 mod raw;
 mod work;
@@ -28,6 +30,9 @@ mod _native {
     use super::encode::{encode, encode_strings};
     #[pymodule_export]
     use super::error::_panic;
+    #[cfg(unix)]
+    #[pymodule_export]
+    use super::pool::Pool;
     #[pymodule_export]
     use super::pyramid::halve;
     #[pymodule_export]

@@ -198,6 +198,11 @@ pub(crate) struct Streams {
 }
 
 impl Tools {
+    /// The memory that is written to.
+    pub(crate) fn body(&mut self) -> &mut Scratch {
+        &mut self.body
+    }
+
     /// Give back every piece of memory above `limit` bytes.
     pub(crate) fn trim(&mut self, limit: usize) {
         self.body.trim(limit);

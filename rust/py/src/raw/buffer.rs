@@ -15,6 +15,9 @@ use crate::error::exception;
 /// Not pyo3's own, which refuses arrays without axes. It stays in its box because exporters may point into it.
 pub struct Buffer(Box<ffi::Py_buffer>);
 
+// SAFETY: a buffer's memory may be read in any thread while it is held, and whoever drops it attaches to the interpreter first.
+unsafe impl Send for Buffer {}
+
 impl Buffer {
     /// The items as opaque bytes at the exporter's strides.
     pub fn view(&self) -> PyResult<View<'_>> {

@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use tiled_zarr_core::copy_to_new;
 
 /// A bytes object of `len` bytes, which `write` writes, every one of them; pyo3's own would zero them first.
 pub fn new(py: Python<'_>, len: usize, write: impl FnOnce(&mut [MaybeUninit<u8>])) -> PyResult<Bound<'_, PyBytes>> {
@@ -17,4 +18,9 @@ pub fn new(py: Python<'_>, len: usize, write: impl FnOnce(&mut [MaybeUninit<u8>]
         write(std::slice::from_raw_parts_mut(first, len));
         Ok(object.cast_into_unchecked())
     }
+}
+
+/// A bytes object with a copy of `data`.
+pub fn copied<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    new(py, data.len(), |out| copy_to_new(data, out))
 }

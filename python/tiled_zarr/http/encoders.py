@@ -1,0 +1,176 @@
+"""Chunks of arrays in memory, encoded by native threads that never hold the GIL: a fifth of the hand-over time of threads in Python.
+
+Everything here happens in the event loop. It hands the native pool a few chunks more than there are processors, so that none of them waits,
+and keeps the others itself, where clients that have gone can still take theirs back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from .. import _native
+from ..cache import Cache
+from ..encode import is_native, native_arguments
+from ..keyspace import Chunk
+from ..nodes import Changed
+
+Body: TypeAlias = "asyncio.Future[bytes]"
+
+AHEAD = 2
+"""So many chunks for each processor are with the pool."""
+
+
+@dataclass(slots=True, eq=False)
+class Flight:
+    """A chunk that is being encoded, or is going to be, and who waits for it."""
+
+    chunk: Chunk
+    revision: str | None
+    identity: str | None
+    waiting: list[Body] = field(default_factory=list)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anybody still waits."""
+        return not all(body.done() for body in self.waiting)
+
+    def land(self, body: bytes) -> None:
+        """Give the body to all who wait."""
+        for waiting in self.waiting:
+            if not waiting.done():
+                waiting.set_result(body)
+
+    def fail(self, error: Exception) -> None:
+        """Raise an error where the body is waited for."""
+        for waiting in self.waiting:
+            if not waiting.done():
+                waiting.set_exception(error)
+
+
+class Encoders:
+    """Encodes chunks within a budget of decoded bytes, each once for all who ask meanwhile; `cache` gets what has a revision."""
+
+    def __init__(self, cache: Cache[bytes], nbytes: int, processors: int = os.cpu_count() or 1) -> None:
+        self.cache = cache
+        self.nbytes = nbytes
+        self.processors = processors
+        self.held = 0
+        """Decoded bytes of the chunks that are with the pool."""
+        self._begun = 0
+        self._waiting: deque[Flight] = deque()
+        self._flights: dict[str, Flight] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pool: _native.Pool | None = None
+
+    @property
+    def pending(self) -> int:
+        """Chunks with the pool or waiting for it."""
+        return self._begun + len(self._waiting)
+
+    def submit(self, chunk: Chunk, revision: str | None, identity: str | None) -> Body | None:
+        """A future of the chunk's body, which belongs to a revision; None where it is not for us.
+
+        The future raises what the source raises, and Changed where the revision is another one in the end. Where all futures of a chunk are
+        cancelled it is not begun.
+        """
+        if chunk.work > self.nbytes or not is_native(chunk):
+            return None
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop and not self._attach(loop):
+            return None
+        flight = None if identity is None else self._flights.get(identity)
+        if flight is None:
+            flight = Flight(chunk, revision, identity)
+            if identity is not None:
+                self._flights[identity] = flight
+            self._waiting.append(flight)
+        else:
+            self.cache.counters.joined += 1
+        body: Body = loop.create_future()
+        flight.waiting.append(body)
+        self._feed()
+        return body
+
+    def shut_down(self) -> None:
+        """End the threads, and give up what waits for them."""
+        pool, loop = self._pool, self._loop
+        self._pool = self._loop = None
+        if pool is not None and loop is not None:
+            if not loop.is_closed():
+                loop.remove_reader(pool.fileno())
+            pool.close()
+        self._begun = self.held = 0
+        self._waiting.clear()
+        self._flights.clear()
+
+    def _attach(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Work for this loop from now on, if it can listen to a pool."""
+        self.shut_down()
+        make: Callable[[int], _native.Pool] | None = getattr(_native, "Pool", None)
+        if make is None:
+            return False
+        pool = make(self.processors)
+        try:
+            loop.add_reader(pool.fileno(), self._deliver)
+        except NotImplementedError:
+            return False
+        self._loop, self._pool = loop, pool
+        return True
+
+    def _feed(self) -> None:
+        """Hand the pool what it has room for, the newest first, since that is what its viewer looks at now."""
+        while self._waiting and self._begun < AHEAD * self.processors:
+            flight = self._waiting[-1]
+            if flight.is_wanted and self.held + flight.chunk.work > self.nbytes:
+                return
+            self._waiting.pop()
+            if flight.is_wanted:
+                self._begin(flight)
+            else:
+                self._forget(flight)
+
+    def _begin(self, flight: Flight) -> None:
+        assert self._pool is not None
+        try:
+            self._pool.submit(flight, *native_arguments(flight.chunk))
+        except Exception as error:  # noqa: BLE001 - raised again where it is awaited
+            self._forget(flight)
+            flight.fail(error)
+        else:
+            self._begun += 1
+            self.held += flight.chunk.work
+
+    def _deliver(self) -> None:
+        """Take what the pool has made."""
+        assert self._pool is not None
+        for flight, made, seconds in self._pool.take():
+            self._begun -= 1
+            self.held -= flight.chunk.work
+            self._forget(flight)
+            if isinstance(made, bytes):
+                self._land(flight, made, seconds)
+            else:
+                flight.fail(made)
+        self._feed()
+
+    def _land(self, flight: Flight, body: bytes, seconds: float) -> None:
+        try:
+            stands = flight.chunk.revision() == flight.revision
+        except Exception as error:  # noqa: BLE001 - raised again where it is awaited
+            flight.fail(error)
+            return
+        if not stands:
+            flight.fail(Changed())
+            return
+        if flight.identity is not None:
+            self.cache.put(flight.identity, body, seconds)
+        flight.land(body)
+
+    def _forget(self, flight: Flight) -> None:
+        if flight.identity is not None:
+            self._flights.pop(flight.identity, None)
