@@ -1,6 +1,7 @@
 """Our server with an encoder made of numpy and numcodecs in place of the native one: what is left of its speed is not Rust's.
 
-Only the encoding of chunks is replaced, and the native threads by those in Python; the bodies it makes are those of c-blosc, by whose length one can tell that it was used.
+Only the encoding of chunks is replaced, and the native threads by those in Python; the bodies are those of c-blosc, by whose length one can
+tell that it was used.
 """
 
 from __future__ import annotations
