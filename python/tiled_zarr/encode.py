@@ -12,6 +12,7 @@ from .keyspace import Chunk
 from .nodes import Array, Sparse
 
 Block: TypeAlias = np.ndarray[Any, Any]
+Pool: TypeAlias = "_native.Pool"
 Arguments: TypeAlias = "tuple[Block, tuple[int, ...], _native.Codec, dtypes.Layout | None]"
 
 
@@ -53,6 +54,11 @@ def is_native(chunk: Chunk) -> bool:
     """Whether all that encoding a chunk takes, besides a look at data in memory, is done natively."""
     node = chunk.node
     return isinstance(node, Array) and not node.blocking and node.stored is None and not dtypes.is_string(node.dtype)
+
+
+def native_pool(threads: int) -> Pool | None:
+    """Threads that encode such chunks; None on Windows. Raises OSError where there can be no more threads."""
+    return _native.Pool(threads) if hasattr(_native, "Pool") else None
 
 
 def native_arguments(chunk: Chunk) -> Arguments:

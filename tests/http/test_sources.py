@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from asgi import Answer, ask, asked
-from tiled_zarr import Array, Group
+from tiled_zarr import Array, Group, encode
+from tiled_zarr.keyspace import Chunk
 from tiled_zarr.nodes import Changed
 
 
@@ -212,19 +213,27 @@ def test_a_child_that_cannot_be_opened_is_a_failure(make: Callable[..., Any], ca
     assert set(json.loads(ask(app, "/zarr/v3/zarr.json").body)["attributes"]["tiled_zarr"]["unavailable"]) == {"broken"}
 
 
-def thread_of(make: Callable[..., Any], source: Source, **settings: Any) -> bool:
-    """Whether a chunk is read in the thread of the event loop."""
-    assert ask(make(source.root, **settings), "/zarr/v3/a/c/0").status == 200
-    return source.threads == {threading.get_ident()}
+def is_made_in_loop(make: Callable[..., Any], source: Source, **settings: Any) -> tuple[bool, bool]:
+    """Whether a chunk is read, and whether it is encoded, in the thread of the event loop."""
+    threads, made_of = set(), encode.encode
+
+    def noted(chunk: Chunk) -> bytes:
+        threads.add(threading.get_ident())
+        return made_of(chunk)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encode, "encode", noted)
+        assert ask(make(source.root, **settings), "/zarr/v3/a/c/0").status == 200
+    return tuple(made == {threading.get_ident()} for made in (source.threads, threads))
 
 
 def test_only_quick_chunks_that_cannot_block_are_made_in_the_event_loop(make: Callable[..., Any]) -> None:
-    assert thread_of(make, Source())
-    assert not thread_of(make, Source(blocking=True))
-    assert not thread_of(make, Source(shape=(40000,)))
+    assert is_made_in_loop(make, Source()) == (True, True)
+    assert is_made_in_loop(make, Source(blocking=True)) == (False, False)
+    assert is_made_in_loop(make, Source(shape=(40000,))) == (True, False), "a view is taken there, and encoded natively"
     quick, slow = Source(shape=(6000,)), Source(shape=(6000,))
-    assert thread_of(make, quick, codec="lz4")
-    assert not thread_of(make, slow, codec="zstd:19")
+    assert is_made_in_loop(make, quick, codec="lz4") == (True, True)
+    assert is_made_in_loop(make, slow, codec="zstd:19") == (True, False)
 
 
 def test_the_loop_answers_while_sources_block(make: Callable[..., Any]) -> None:

@@ -9,13 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from .. import _native
 from ..cache import Cache
-from ..encode import is_native, native_arguments
+from ..encode import Pool, is_native, native_arguments, native_pool
 from ..keyspace import Chunk
 from ..nodes import Changed
 
@@ -65,7 +63,7 @@ class Encoders:
         self._waiting: deque[Flight] = deque()
         self._flights: dict[str, Flight] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._pool: _native.Pool | None = None
+        self._pool: Pool | None = None
 
     @property
     def pending(self) -> int:
@@ -111,10 +109,9 @@ class Encoders:
     def _attach(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Work for this loop from now on, if it can listen to a pool."""
         self.shut_down()
-        make: Callable[[int], _native.Pool] | None = getattr(_native, "Pool", None)
-        if make is None:
+        pool = native_pool(self.processors)
+        if pool is None:
             return False
-        pool = make(self.processors)
         try:
             loop.add_reader(pool.fileno(), self._deliver)
         except NotImplementedError:
