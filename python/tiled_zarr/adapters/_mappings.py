@@ -12,7 +12,7 @@ from .._native import Faults, Mapping
 from ._snapshots import Snapshot, check_end, read_exactly
 
 MOST_MAPS = 64
-MOST_RESIDENT = 96 * 1024 * 1024
+MOST_RESIDENT = 64 * 1024 * 1024
 """About so many bytes of mapped files stay resident; more are released, which costs a fiftieth of having looked at them."""
 
 
