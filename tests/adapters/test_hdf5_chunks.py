@@ -129,8 +129,7 @@ def test_pieces_are_read_alike_however_they_lie(tmp_path_factory, pieces):
     content = bytes(i * i % 251 for i in range(25_000))
     if not path.exists():
         path.write_bytes(content)
-    with Snapshot.of(path).opened() as file:
-        found = chunks.read_pieces(file, pieces)
+    found = chunks.read_pieces(Snapshot.of(path), pieces)
     assert [bytes(piece) for piece in found] == [content[offset : offset + nbytes] for offset, nbytes in pieces]
 
 

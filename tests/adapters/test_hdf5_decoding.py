@@ -294,7 +294,7 @@ def test_a_chunk_that_many_want_a_part_of_is_decoded_once(tmp_path, monkeypatch)
     node, barrier, reads = open_x(tmp_path / "a.h5"), Barrier(8), []
     read_pieces = _hdf5decoding.read_pieces
     monkeypatch.setattr(_hdf5decoding, "DECODED", Decoded())
-    monkeypatch.setattr(_hdf5decoding, "read_pieces", lambda file, pieces: reads.append(pieces) or read_pieces(file, pieces))
+    monkeypatch.setattr(_hdf5decoding, "read_pieces", lambda snapshot, pieces: reads.append(pieces) or read_pieces(snapshot, pieces))
 
     def read(row):
         barrier.wait(30)

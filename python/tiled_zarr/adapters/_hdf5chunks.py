@@ -10,14 +10,14 @@ import math
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from io import FileIO
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from ._decoded import Decoded
 from ._hdf5files import FILES
-from ._snapshots import Snapshot, read_exactly
+from ._mappings import read_bytes
+from ._snapshots import Snapshot
 
 Filters: TypeAlias = tuple[tuple[int, tuple[int, ...]], ...]
 """The registered number and the parameters of each filter, in the order in which they were applied."""
@@ -112,16 +112,19 @@ def stored_chunk(snapshot: Snapshot, where: str, index: Sequence[int]) -> bytes 
     offset, nbytes, mask = known.find([range(i, i + 1) for i in index])[0].item()
     if offset == NOWHERE or mask or known.may_be_plain(index, nbytes):
         return None
-    with snapshot.opened() as file:
-        return read_exactly(file, offset, nbytes)
+    with snapshot.unchanged():
+        return read_bytes(snapshot, offset, nbytes)
 
 
-def read_pieces(file: FileIO, pieces: Sequence[tuple[int, int]]) -> list[memoryview]:
-    """The bytes at each offset and of each length; pieces that follow each other are read at once."""
+def read_pieces(snapshot: Snapshot, pieces: Sequence[tuple[int, int]]) -> list[memoryview]:
+    """The file's bytes at each offset and of each length; pieces that follow each other are read at once.
+
+    Raises OSError where the file ends before them; whether it is still the same is for the caller to see.
+    """
     found: list[memoryview] = [memoryview(b"")] * len(pieces)
     for run in _runs(pieces):
         first = pieces[run[0]][0]
-        content = memoryview(read_exactly(file, first, max(sum(pieces[i]) for i in run) - first))
+        content = memoryview(read_bytes(snapshot, first, max(sum(pieces[i]) for i in run) - first))
         for i in run:
             offset, nbytes = pieces[i]
             found[i] = content[offset - first : offset - first + nbytes]
@@ -189,5 +192,5 @@ def _agrees(snapshot: Snapshot, dataset: Any, corners: np.ndarray[Any, Any], row
     first = int(is_stored.argmax())
     offset, nbytes, _ = rows[first].item()
     _, content = dataset.id.read_direct_chunk(tuple(corners[first].tolist()))
-    with snapshot.opened() as file:
-        return read_exactly(file, offset, nbytes) == bytes(content)
+    with snapshot.unchanged():
+        return read_bytes(snapshot, offset, nbytes) == bytes(content)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from io import FileIO
 from itertools import product
 from typing import Any, NamedTuple, TypeAlias
 
@@ -114,23 +113,23 @@ class ChunkedArray:
         parted: list[Piece] = []
         for piece in pieces:
             (whole if is_small or (self._is_within(piece, region) and not self.is_plain) else parted).append(piece)
-        with self.snapshot.opened() as file:
+        with self.snapshot.unchanged():
             if whole:
-                self._decode(file, whole, region, block)
+                self._decode(whole, region, block)
             for piece in parted:
-                target, part = self._part(file, piece, region)
+                target, part = self._part(piece, region)
                 if part.shape == block.shape:
                     return part
                 block[target] = part
         return block
 
-    def _decode(self, file: FileIO, pieces: Sequence[Piece], region: Region, block: Block) -> None:
+    def _decode(self, pieces: Sequence[Piece], region: Region, block: Block) -> None:
         """Write what a region has of chunks to its block."""
-        stored = read_pieces(file, [(piece.offset, piece.nbytes) for piece in pieces])
+        stored = read_pieces(self.snapshot, [(piece.offset, piece.nbytes) for piece in pieces])
         chunks = [(piece.place, content, piece.mask) for piece, content in zip(pieces, stored, strict=True)]
         self.decoder.read(block.view(f"V{block.itemsize}"), [part.start for part in region], chunks)
 
-    def _part(self, file: FileIO, piece: Piece, region: Region) -> tuple[Region, Block]:
+    def _part(self, piece: Piece, region: Region) -> tuple[Region, Block]:
         """Where a chunk goes in the block of a region, and what goes there."""
         corners = [i * chunk for i, chunk in zip(piece.place, self.chunk_shape, strict=True)]
         every = list(zip(corners, self.chunk_shape, region, strict=True))
@@ -142,7 +141,7 @@ class ChunkedArray:
 
         def decode() -> Block:
             chunk = np.empty(self.chunk_shape, self.dtype)
-            self._decode(file, [piece], tuple(slice(corner, corner + size) for corner, size, _ in every), chunk)
+            self._decode([piece], tuple(slice(corner, corner + size) for corner, size, _ in every), chunk)
             return chunk
 
         return target, DECODED.get(self.snapshot, (self.where, piece.place), decode)[source]
