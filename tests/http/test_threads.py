@@ -60,6 +60,40 @@ def test_no_more_threads_than_there_is_work_for() -> None:
     run(test, 3)
 
 
+def test_more_threads_than_usual_only_where_those_at_work_wait() -> None:
+    async def test() -> None:
+        threads = Threads(3, "test", usual=1)
+        try:
+            await asyncio.gather(*(threads.submit(int) for _ in range(1000)))
+            assert names() == {"test-1"}
+            meeting = threading.Barrier(3)
+            waiting = [threads.submit(lambda: meeting.wait(WAIT)) for _ in range(3)]
+            assert sorted(await asyncio.gather(*waiting)) == [0, 1, 2], "all three at once"
+            assert names() == {"test-1", "test-2", "test-3"}
+            while threads._jobs.allowed > 1:  # noqa: ASYNC110 - nobody is told
+                await asyncio.sleep(0.001)
+        finally:
+            threads.shut_down()
+
+    asyncio.run(asyncio.wait_for(test(), WAIT))
+
+
+def test_threads_are_relieved_in_the_next_loop_too() -> None:
+    threads, release = Threads(2, "test", usual=1), threading.Event()
+
+    async def leave() -> None:
+        threads.submit(lambda: release.wait(WAIT))
+        threads.submit(int)
+
+    async def test() -> int:
+        return await asyncio.wait_for(threads.submit(lambda: 1), WAIT)
+
+    asyncio.run(leave())
+    assert asyncio.run(test()) == 1
+    release.set()
+    threads.shut_down()
+
+
 def test_the_newest_job_goes_first() -> None:
     async def test(threads: Threads) -> None:
         begun, release, done = threading.Event(), threading.Event(), []

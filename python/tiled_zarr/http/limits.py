@@ -62,8 +62,9 @@ class Work:
     def __init__(self, threads: int, nbytes: int, cache: Cache[bytes]) -> None:
         self.encoders = Encoders(cache, nbytes // 2)
         self.budget = Budget(nbytes - self.encoders.nbytes)
-        self.threads = Threads(threads, "tiled-zarr")
-        self.processors = Threads(os.cpu_count() or 1, "tiled-zarr-encoder")
+        processors = os.cpu_count() or 1
+        self.threads = Threads(threads, "tiled-zarr", usual=processors)
+        self.processors = Threads(processors, "tiled-zarr-encoder")
 
     @property
     def pending(self) -> int:
