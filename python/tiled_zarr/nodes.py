@@ -49,8 +49,8 @@ class Stored:
     """Chunks of a source as they lie there: in its own grid, little endian, packed, in C order, and compressed by `codec`.
 
     `codec` is spelled as in `tiled_zarr.codecs.parse`, and may name what only sources hold. `read(index)` returns the stored bytes of the
-    chunk at a place of the source's grid, or None where that chunk is not stored, or not like the others; it may be called from several
-    threads, blocks, and raises what the source raises.
+    chunk at a place of the source's grid, or None where that chunk is not stored, or not like the others; they are what was asked for only
+    if the revision is still the same afterwards. It may be called from several threads, blocks, and raises what the source raises.
     """
 
     codec: str

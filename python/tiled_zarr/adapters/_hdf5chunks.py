@@ -104,7 +104,8 @@ def filters(dataset: Any) -> Filters:
 def stored_chunk(snapshot: Snapshot, where: str, index: Sequence[int]) -> bytes | None:
     """The bytes of the chunk at a place of the grid as they are stored, made by all the filters.
 
-    None where there is no such chunk, or a filter was or may have been left out. Raises Changed where the file is another one by now.
+    None where there is no such chunk, or a filter was or may have been left out. Raises Changed where the file is another one by now;
+    whether it stayed the same is for the caller to see.
     """
     known = chunk_index(snapshot, where)
     if not known.is_known:
@@ -112,8 +113,7 @@ def stored_chunk(snapshot: Snapshot, where: str, index: Sequence[int]) -> bytes 
     offset, nbytes, mask = known.find([range(i, i + 1) for i in index])[0].item()
     if offset == NOWHERE or mask or known.may_be_plain(index, nbytes):
         return None
-    with snapshot.unchanged():
-        return read_bytes(snapshot, offset, nbytes)
+    return read_bytes(snapshot, offset, nbytes)
 
 
 def read_pieces(snapshot: Snapshot, pieces: Sequence[tuple[int, int]]) -> list[memoryview]:
