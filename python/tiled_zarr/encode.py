@@ -50,6 +50,11 @@ def _encode(chunk: Chunk) -> bytes:
     return _native.encode(*_arguments(block, chunk))
 
 
+def is_at_hand(chunk: Chunk) -> bool:
+    """Whether encoding a chunk takes no more than that, where reading it does not block."""
+    return not isinstance(chunk.node, Sparse) or rowindexes.shared.has(chunk.node)
+
+
 def is_native(chunk: Chunk) -> bool:
     """Whether all that encoding a chunk takes, besides a look at data in memory, is done natively."""
     node = chunk.node

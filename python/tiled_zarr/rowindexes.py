@@ -19,6 +19,11 @@ class RowIndexes:
         self._built: WeakKeyDictionary[Sparse, tuple[str, _native.Coo]] = WeakKeyDictionary()
         self._locks: WeakKeyDictionary[Sparse, Lock] = WeakKeyDictionary()
 
+    def has(self, node: Sparse) -> bool:
+        """Whether the row index of an array is there, and stands."""
+        known = self._built.get(node)
+        return known is not None and known[0] == node.revision()
+
     def of(self, node: Sparse) -> _native.Coo:
         """The row index of an array. Blocks while it is built; raises what the source raises."""
         with self._locks.setdefault(node, Lock()):

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from asgi import Answer, ask, asked
-from tiled_zarr import Array, Group, encode
+from tiled_zarr import Array, Group, Sparse, encode
 from tiled_zarr.keyspace import Chunk
 from tiled_zarr.nodes import Changed
 
@@ -234,6 +234,21 @@ def test_only_quick_chunks_that_cannot_block_are_made_in_the_event_loop(make: Ca
     quick, slow = Source(shape=(6000,)), Source(shape=(6000,))
     assert is_made_in_loop(make, quick, codec="lz4") == (True, True)
     assert is_made_in_loop(make, slow, codec="zstd:19") == (True, False)
+
+
+def test_the_index_of_a_sparse_array_is_not_built_in_the_event_loop(make: Callable[..., Any]) -> None:
+    threads = []
+
+    def entries() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        threads.append(threading.get_ident())
+        return np.array([[1, 2]]), np.array([5.0, 6.0])
+
+    node = Sparse(shape=(4,), dtype=np.dtype("f8"), entries=entries, revision=lambda: "r1", blocking=False)
+    app = make(Group(children={"a": node}), codec="none", cache_size=0)
+    for _ in range(2):
+        assert np.frombuffer(ask(app, "/zarr/v3/a/c/0").body).tolist() == [0, 5, 6, 0]
+    assert len(threads) == 1
+    assert threads != [threading.get_ident()]
 
 
 def test_the_loop_answers_while_sources_block(make: Callable[..., Any]) -> None:

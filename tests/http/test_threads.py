@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tiled_zarr.http import threads as module
 from tiled_zarr.http.threads import Threads
 
 WAIT = 20
@@ -20,10 +21,10 @@ def names() -> set[str]:
     return {thread.name for thread in threading.enumerate() if thread.name.startswith("test-")}
 
 
-def run(test: Callable[[Threads], Awaitable[None]], count: int = 2) -> None:
-    threads = Threads(count, "test")
+def run(test: Callable[[Threads], Awaitable[None]], count: int = 2, usual: int | None = None) -> None:
+    threads = Threads(count, "test", usual)
     try:
-        asyncio.run(test(threads))  # type: ignore[arg-type] # a coroutine
+        asyncio.run(asyncio.wait_for(test(threads), 2 * WAIT))
     finally:
         threads.shut_down()
 
@@ -60,22 +61,26 @@ def test_no_more_threads_than_there_is_work_for() -> None:
     run(test, 3)
 
 
-def test_more_threads_than_usual_only_where_those_at_work_wait() -> None:
-    async def test() -> None:
-        threads = Threads(3, "test", usual=1)
-        try:
-            await asyncio.gather(*(threads.submit(int) for _ in range(1000)))
-            assert names() == {"test-1"}
-            meeting = threading.Barrier(3)
-            waiting = [threads.submit(lambda: meeting.wait(WAIT)) for _ in range(3)]
-            assert sorted(await asyncio.gather(*waiting)) == [0, 1, 2], "all three at once"
-            assert names() == {"test-1", "test-2", "test-3"}
-            while threads._jobs.allowed > 1:  # noqa: ASYNC110 - nobody is told
-                await asyncio.sleep(0.001)
-        finally:
-            threads.shut_down()
+def test_no_more_threads_than_usual_where_those_at_work_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STALL", 3600)
 
-    asyncio.run(asyncio.wait_for(test(), WAIT))
+    async def test(threads: Threads) -> None:
+        await asyncio.gather(*(threads.submit(int) for _ in range(1000)))
+        assert names() == {"test-1"}
+
+    run(test, 3, usual=1)
+
+
+def test_more_threads_than_usual_where_those_at_work_wait() -> None:
+    async def test(threads: Threads) -> None:
+        meeting = threading.Barrier(3)
+        waiting = [threads.submit(lambda: meeting.wait(WAIT)) for _ in range(3)]
+        assert sorted(await asyncio.gather(*waiting)) == [0, 1, 2], "all three at once"
+        assert names() == {"test-1", "test-2", "test-3"}
+        while threads._jobs.allowed > 1:  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0.001)
+
+    run(test, 3, usual=1)
 
 
 def test_threads_are_relieved_in_the_next_loop_too() -> None:

@@ -80,7 +80,6 @@ def column_node(column: pa.ChunkedArray, revision: Callable[[], str | None]) -> 
         read=partial(_read, column, planned),
         attributes=planned.attributes or {},
         revision=revision,
-        blocking=False,
     )
 
 

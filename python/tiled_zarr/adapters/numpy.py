@@ -42,7 +42,6 @@ def adapt_masked(source: np.ma.MaskedArray[Any, Any]) -> Array:
         read=lambda region: np.ma.filled(read_view(source, region), fill),
         attributes={"tiled_zarr": {"masked": fill}},
         revision=launch_nonce,
-        blocking=False,
     )
 
 

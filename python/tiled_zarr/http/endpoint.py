@@ -160,5 +160,5 @@ def refuse_to_block(chunk: Chunk, revision: str | None, *, may_block: bool) -> N
         return
     if chunk.blocking:
         raise WouldBlock
-    if chunk.work > (INLINE if chunk.codec.is_quick else SLOW_INLINE):
+    if chunk.work > (INLINE if chunk.codec.is_quick else SLOW_INLINE) or not encode.is_at_hand(chunk):
         raise WouldCompute(chunk, revision)

@@ -28,7 +28,8 @@ FLOAT = np.dtype("f4")
 class Display:
     """An image as viewers want it: `array`, whose axes have the letters `axes`, in their order; those of the source have `letters`.
 
-    `weight` is how many bytes of the source have to be read for one pixel; `is_colour` says that the channels are red, green and blue.
+    `weight` is how many bytes of the source have to be read for one pixel; `is_colour` says that the channels are red, green and blue,
+    `in_memory` that reading needs nothing but computing.
     """
 
     array: Array
@@ -38,6 +39,7 @@ class Display:
     weight: int
     is_colour: bool
     is_complex: bool
+    in_memory: bool
 
     @property
     def rule(self) -> Rule:
@@ -73,6 +75,7 @@ def display(node: Array | Sparse, letters: str | None = None) -> Display | None:
         weight=_weight(node, found),
         is_colour=found.endswith("c") and node.shape[-1] in axes.COLOURS,
         is_complex=is_complex,
+        in_memory=not shown.blocking,
     )
 
 
@@ -119,7 +122,7 @@ def _array(source: _Source, dtype: np.dtype[Any]) -> Array:
         dimension_names=tuple(source.axes),
         attributes=node.attributes,
         revision=node.revision,
-        blocking=node.blocking,
+        blocking=node.blocking or isinstance(node, Sparse) or source.convert not in VIEWS,
         options=node.options,
     )
 
@@ -146,7 +149,7 @@ def _conversion(dtype: np.dtype[Any], hint: Hint) -> tuple[np.dtype[Any], Conver
     """The type to show, and how a block is brought to it; None where items are no numbers."""
     match dtype.kind:
         case "b":
-            return np.dtype("u1"), lambda block: block.view("u1")
+            return np.dtype("u1"), _bytes
         case "f":
             return (dtype, _same) if dtype.itemsize == FLOAT.itemsize else (FLOAT, _as(FLOAT))
         case "i" | "u" if dtype.itemsize < 8:
@@ -170,6 +173,14 @@ def _narrow(hint: Hint) -> np.dtype[Any]:
 
 def _same(block: Block) -> Block:
     return block
+
+
+def _bytes(block: Block) -> Block:
+    return block.view("u1")
+
+
+VIEWS = (_same, _bytes)
+"""Conversions that take no time."""
 
 
 def _as(dtype: np.dtype[Any]) -> Convert:

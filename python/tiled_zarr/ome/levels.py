@@ -84,7 +84,7 @@ class Pyramid:
     def is_eager(self) -> bool:
         """Whether the image is in memory and small enough for all its levels to be made without being asked for."""
         array = self.display.array
-        return not array.blocking and math.prod(array.shape) * array.dtype.itemsize <= self.stores.eager
+        return self.display.in_memory and math.prod(array.shape) * array.dtype.itemsize <= self.stores.eager
 
     def source_revision(self) -> str | None:
         """The revision of the pixels."""
