@@ -143,15 +143,20 @@ def test_what_is_not_for_it():
     run(test, nbytes=200_000)
 
 
+def refuse(*_: Any) -> None:
+    raise NotImplementedError
+
+
 def test_loops_that_cannot_listen_and_systems_without_a_pool(monkeypatch):
     async def test(encoders: Encoders, _: Cache[bytes]) -> None:
-        loop = asyncio.get_running_loop()
         with monkeypatch.context() as patch:
             patch.delattr(_native, "Pool")
             assert encoders.submit(Source().chunk(), "r1", "i") is None
+        encoders.shut_down()
         with monkeypatch.context() as patch:
-            patch.setattr(loop, "add_reader", lambda *_: (_ for _ in ()).throw(NotImplementedError))
+            patch.setattr(asyncio.get_running_loop(), "add_reader", refuse)
             assert encoders.submit(Source().chunk(), "r1", "i") is None
+        assert encoders.submit(Source().chunk(), "r1", "i") is None, "and it is not tried again"
 
     run(test)
 

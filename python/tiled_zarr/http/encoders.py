@@ -79,7 +79,9 @@ class Encoders:
         if chunk.work > self.nbytes or not is_native(chunk):
             return None
         loop = asyncio.get_running_loop()
-        if loop is not self._loop and not self._attach(loop):
+        if loop is not self._loop:
+            self._attach(loop)
+        if self._pool is None:
             return None
         flight = None if identity is None else self._flights.get(identity)
         if flight is None:
@@ -106,18 +108,17 @@ class Encoders:
         self._waiting.clear()
         self._flights.clear()
 
-    def _attach(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Work for this loop from now on, if it can listen to a pool."""
+    def _attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Work for this loop from now on; there is no pool where there can be none, or the loop cannot listen to it."""
         self.shut_down()
         pool = native_pool(self.processors)
-        if pool is None:
-            return False
-        try:
-            loop.add_reader(pool.fileno(), self._deliver)
-        except NotImplementedError:
-            return False
+        if pool is not None:
+            try:
+                loop.add_reader(pool.fileno(), self._deliver)
+            except NotImplementedError:
+                pool.close()
+                pool = None
         self._loop, self._pool = loop, pool
-        return True
 
     def _feed(self) -> None:
         """Hand the pool what it has room for, the newest first, since that is what its viewer looks at now."""
