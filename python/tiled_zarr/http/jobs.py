@@ -1,7 +1,7 @@
 """Jobs that wait for a thread, and how many threads may do them at once.
 
-Threads that each hold Python's lock for moments get in each other's way: on two processors, six of them send a tenth to a third fewer chunks
-of a cached file than two. So there are few, and more only where those that are at work wait for something else.
+Threads that each hold Python's lock for moments get in each other's way: on two processors six of them send a tenth to a third less of a
+cached file than two. So there are few, and more only where those that are at work wait for something else.
 """
 
 from __future__ import annotations
