@@ -65,6 +65,9 @@ class Pool:
     ) -> None:
         """Have a chunk encoded as by `encode`, in the order of asking. Raises ValueError like `encode`, RuntimeError after `close`."""
 
+    def allow(self, threads: int) -> None:
+        """Let only so many of the threads begin chunks from now on."""
+
     def take(self) -> list[tuple[Any, bytes | Exception, float]]:
         """What has been made since the last time: tickets, chunks or what `encode` would raise, and the seconds that each took."""
 

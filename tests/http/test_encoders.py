@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +17,8 @@ from tiled_zarr import Array, Group, _native, v3
 from tiled_zarr.app import create_app
 from tiled_zarr.cache import Cache
 from tiled_zarr.encode import encode
-from tiled_zarr.http.encoders import AHEAD, Encoders
+from tiled_zarr.http import encoders as module
+from tiled_zarr.http.encoders import SLOW_AHEAD, Encoders
 from tiled_zarr.keyspace import Chunk, KeySpace
 from tiled_zarr.nodes import Changed
 from tiled_zarr.settings import Settings
@@ -46,6 +48,26 @@ class Source:
         chunk = KeySpace(Group(children={"a": self.node}), v3).resolve(f"a/c/{row}/{column}")
         assert isinstance(chunk, Chunk)
         return chunk
+
+
+class Fake:
+    """A pool that makes nothing by itself."""
+
+    def __init__(self, _: int) -> None:
+        self.ear, self.mouth = socket.socketpair()
+        self.made: list[Any] = []
+
+    def fileno(self) -> int:
+        return self.ear.fileno()
+
+    def submit(self, *_: Any) -> None: ...
+
+    def take(self) -> list[Any]:
+        return self.made
+
+    def close(self) -> None:
+        self.ear.close()
+        self.mouth.close()
 
 
 def submitted(encoders: Encoders, chunk: Chunk) -> asyncio.Future[bytes]:
@@ -97,18 +119,44 @@ def test_many_askers_and_one_computation():
     run(test, cache_size=0)
 
 
-def test_what_nobody_waits_for_is_not_begun_and_the_newest_goes_first():
+def test_what_nobody_waits_for_is_not_begun_and_the_newest_goes_first(monkeypatch):
+    monkeypatch.setattr(module, "SLOW", -1)
     source, order = Source(), []
 
     async def test(encoders: Encoders, _: Cache[bytes]) -> None:
+        encoders._attach(asyncio.get_running_loop())
+        encoders._is_slow = True
         bodies = [submitted(encoders, source.chunk(row)) for row in range(8)]
-        assert source.reads == AHEAD
+        assert source.reads == 1 + SLOW_AHEAD
         for row, body in enumerate(bodies):
             body.add_done_callback(lambda _, row=row: order.append(row))
         bodies[5].cancel()
         await asyncio.gather(*bodies, return_exceptions=True)
         assert [row for row in order if row != 5] == [0, 1, 7, 6, 4, 3, 2]
         assert source.reads == 7
+
+    run(test)
+
+
+def test_one_processor_is_left_to_the_loop_while_chunks_are_quick(monkeypatch):
+    monkeypatch.setattr(module, "SLOW", 1e-7)
+    source, allowed = Source(), []
+
+    class Pool(Fake):
+        def allow(self, threads: int) -> None:
+            allowed.append(threads)
+
+    async def test(encoders: Encoders, _: Cache[bytes]) -> None:
+        encoders.processors = 4
+        monkeypatch.setattr(module, "native_pool", Pool)
+        body = submitted(encoders, source.chunk())
+        work = source.chunk().work
+        for seconds in (1.0, 1.0, *[0.0] * 50):
+            encoders._note(seconds / work)
+        assert allowed == [3, 4, 3]
+        encoders._pool.made.append((encoders._flights[source.chunk().identity("r1")], b"", 0.0))
+        encoders._deliver()
+        assert await body == b""
 
     run(test)
 

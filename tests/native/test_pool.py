@@ -93,6 +93,20 @@ def test_it_works_without_the_gil(pool):
         sys.setswitchinterval(interval)
 
 
+def test_no_more_threads_begin_than_are_allowed(pool):
+    pool.allow(0)
+    for ticket in range(10):
+        pool.submit(ticket, opaque(IMAGE), IMAGE.shape, NONE)
+    assert not select.select([pool.fileno()], [], [], 0.05)[0]
+    for threads in (1, 2, 1):
+        pool.allow(threads)
+        assert set(taken(pool, 10)) == set(range(10))
+        for ticket in range(10):
+            pool.submit(ticket, opaque(IMAGE), IMAGE.shape, NONE)
+            time.sleep(0.001)
+    taken(pool, 10)
+
+
 def test_blocks_and_tickets_are_let_go(pool):
     class Ticket:
         pass

@@ -1,7 +1,8 @@
 """Chunks of arrays in memory, encoded by native threads that never hold the GIL: a fifth of the hand-over time of threads in Python.
 
 Everything here happens in the event loop. It hands the native pool a few chunks more than there are processors, so that none of them waits,
-and keeps the others itself, where clients that have gone can still take theirs back.
+and keeps the others itself, where clients that have gone can still take theirs back. While chunks are made quickly, sending them is as much
+work as making them, and one processor is left to the event loop; where compressing takes its time, all of them compress.
 """
 
 from __future__ import annotations
@@ -19,8 +20,14 @@ from ..nodes import Changed
 
 Body: TypeAlias = "asyncio.Future[bytes]"
 
-AHEAD = 2
-"""So many chunks for each processor are with the pool."""
+AHEAD = 8
+"""So many chunks wait in the pool while chunks are made quickly, where one turn of the event loop takes as long as several of them."""
+SLOW_AHEAD = 1
+"""The same where they are not: those who wait may have gone before it is their turn."""
+SLOW = 2e-3 / 2**20
+"""Seconds a decoded byte from which on chunks are made slowly."""
+WEIGHT = 0.1
+"""Of the last chunk, in the mean of all."""
 
 
 @dataclass(slots=True, eq=False)
@@ -60,6 +67,9 @@ class Encoders:
         self.held = 0
         """Decoded bytes of the chunks that are with the pool."""
         self._begun = 0
+        self._pace = 0.0
+        """Mean seconds a decoded byte."""
+        self._is_slow = False
         self._waiting: deque[Flight] = deque()
         self._flights: dict[str, Flight] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -105,6 +115,7 @@ class Encoders:
                 loop.remove_reader(pool.fileno())
             pool.close()
         self._begun = self.held = 0
+        self._pace, self._is_slow = 0.0, False
         self._waiting.clear()
         self._flights.clear()
 
@@ -118,11 +129,14 @@ class Encoders:
             except NotImplementedError:
                 pool.close()
                 pool = None
+            else:
+                pool.allow(self._threads)
         self._loop, self._pool = loop, pool
 
     def _feed(self) -> None:
         """Hand the pool what it has room for, the newest first, since that is what its viewer looks at now."""
-        while self._waiting and self._begun < AHEAD * self.processors:
+        room = self._threads + (SLOW_AHEAD if self._is_slow else AHEAD)
+        while self._waiting and self._begun < room:
             flight = self._waiting[-1]
             if flight.is_wanted and self.held + flight.chunk.work > self.nbytes:
                 return
@@ -150,11 +164,25 @@ class Encoders:
             self._begun -= 1
             self.held -= flight.chunk.work
             self._forget(flight)
+            self._note(seconds / max(flight.chunk.work, 1))
             if isinstance(made, bytes):
                 self._land(flight, made, seconds)
             else:
                 flight.fail(made)
         self._feed()
+
+    @property
+    def _threads(self) -> int:
+        """How many threads are to encode."""
+        return self.processors if self._is_slow else max(self.processors - 1, 1)
+
+    def _note(self, pace: float) -> None:
+        """Take in how many seconds a decoded byte took."""
+        self._pace += WEIGHT * (pace - self._pace)
+        if (self._pace > SLOW) != self._is_slow:
+            self._is_slow = not self._is_slow
+            assert self._pool is not None
+            self._pool.allow(self._threads)
 
     def _land(self, flight: Flight, body: bytes, seconds: float) -> None:
         try:

@@ -16,7 +16,7 @@ use crate::codec::Codec;
 use crate::encode::{Runs, layout_of};
 use crate::error::{exception, guarded};
 use crate::raw::buffer::Buffer;
-use crate::raw::{bytes, malloc};
+use crate::raw::{bytes, malloc, priority};
 
 /// A job's ticket, its chunk or the exception in its place, and the seconds that it took.
 type Outcome = (Py<PyAny>, Py<PyAny>, f64);
@@ -38,10 +38,11 @@ impl Pool {
         let (ear, mouth) = UnixStream::pair()?;
         ear.set_nonblocking(true)?;
         mouth.set_nonblocking(true)?;
-        let shared = Arc::new(Shared { state: Mutex::default(), waits: Condvar::new(), mouth });
+        let state = State { allowed: threads, ..State::default() };
+        let shared = Arc::new(Shared { state: Mutex::new(state), waits: Condvar::new(), rests: Condvar::new(), mouth });
         let started = (0..threads).map(|i| {
             let shared = Arc::clone(&shared);
-            thread::Builder::new().name(format!("tiled-zarr-native-{i}")).spawn(move || shared.work())
+            thread::Builder::new().name(format!("tiled-zarr-native-{i}")).spawn(move || shared.work(i))
         });
         Ok(Self { ear, threads: Mutex::new(started.collect::<Result<_, _>>()?), shared })
     }
@@ -65,6 +66,12 @@ impl Pool {
         Ok(())
     }
 
+    /// Let only so many of the threads begin chunks from now on.
+    fn allow(&self, threads: usize) {
+        self.shared.lock().allowed = threads;
+        self.shared.rests.notify_all();
+    }
+
     /// What has been made since the last time, in the order in which it was: ticket, chunk or exception, seconds.
     fn take(&self, py: Python<'_>) -> Vec<Outcome> {
         let mut heard = [0; 16];
@@ -85,6 +92,7 @@ impl Pool {
         };
         drop(dropped);
         self.shared.waits.notify_all();
+        self.shared.rests.notify_all();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         py.detach(|| threads.into_iter().for_each(|thread| drop(thread.join())));
     }
@@ -99,7 +107,10 @@ impl Drop for Pool {
 /// What the threads and the event loop share.
 struct Shared {
     state: Mutex<State>,
+    /// Told of jobs.
     waits: Condvar,
+    /// Told when more threads are allowed.
+    rests: Condvar,
     mouth: UnixStream,
 }
 
@@ -109,6 +120,8 @@ struct State {
     done: Vec<Done>,
     /// Memory that was written to before and is free again.
     bodies: Vec<Body>,
+    /// The threads of lower numbers may begin jobs.
+    allowed: usize,
     is_closed: bool,
 }
 
@@ -134,9 +147,10 @@ impl Shared {
     }
 
     /// Do one job after the other until the pool is closed.
-    fn work(&self) {
+    fn work(&self, number: usize) {
+        priority::give_way();
         let mut workspace = Workspace::default();
-        while let Some((job, mut body)) = self.next() {
+        while let Some((job, mut body)) = self.next(number) {
             let start = Instant::now();
             let result = guarded(|| job.encode(&mut workspace, &mut body));
             if result.is_err() {
@@ -147,11 +161,17 @@ impl Shared {
         }
     }
 
-    fn next(&self) -> Option<(Job, Body)> {
+    /// A job for the thread of a number; `None` where the pool is closed.
+    fn next(&self, number: usize) -> Option<(Job, Body)> {
         let mut state = self.lock();
         loop {
             if state.is_closed {
                 return None;
+            }
+            if number >= state.allowed {
+                self.waits.notify_one(); // what it has been told may have been meant for another
+                state = self.rests.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
             }
             if let Some(job) = state.jobs.pop_front() {
                 return Some((job, state.bodies.pop().unwrap_or_default()));

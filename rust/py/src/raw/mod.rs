@@ -5,5 +5,6 @@ pub mod buffer;
 pub mod bytes;
 pub mod malloc;
 pub mod mapping;
+pub mod priority;
 #[cfg(target_os = "linux")]
 mod sigbus;
