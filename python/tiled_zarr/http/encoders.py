@@ -1,4 +1,4 @@
-"""Chunks of arrays in memory, encoded by native threads that never hold the GIL: a fifth of the hand-over time of threads in Python.
+"""Chunks of arrays in memory, encoded by native threads, which never wait for the GIL or keep the event loop waiting for it.
 
 Everything here happens in the event loop. It hands the native pool a few chunks more than there are processors, so that none of them waits,
 and keeps the others itself, where clients that have gone can still take theirs back. While chunks are made quickly, sending them is as much

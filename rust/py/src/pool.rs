@@ -40,11 +40,13 @@ impl Pool {
         mouth.set_nonblocking(true)?;
         let state = State { allowed: threads, ..State::default() };
         let shared = Arc::new(Shared { state: Mutex::new(state), waits: Condvar::new(), rests: Condvar::new(), mouth });
-        let started = (0..threads).map(|i| {
-            let shared = Arc::clone(&shared);
-            thread::Builder::new().name(format!("tiled-zarr-native-{i}")).spawn(move || shared.work(i))
-        });
-        Ok(Self { ear, threads: Mutex::new(started.collect::<Result<_, _>>()?), shared })
+        let pool = Self { shared, ear, threads: Mutex::default() };
+        for number in 0..threads {
+            let shared = Arc::clone(&pool.shared);
+            let started = thread::Builder::new().name(format!("tiled-zarr-native-{number}")).spawn(move || shared.work(number))?;
+            pool.handles().push(started);
+        }
+        Ok(pool)
     }
 
     /// The descriptor that is readable as soon as there is something to take.
@@ -93,8 +95,14 @@ impl Pool {
         drop(dropped);
         self.shared.waits.notify_all();
         self.shared.rests.notify_all();
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let threads = std::mem::take(&mut *self.handles());
         py.detach(|| threads.into_iter().for_each(|thread| drop(thread.join())));
+    }
+}
+
+impl Pool {
+    fn handles(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
