@@ -5,6 +5,7 @@
 import { chromium } from "playwright-core";
 
 const QUIET_MS = 1200;
+const BREATH_MS = 300;
 const LONGEST_MS = 90_000;
 const [WIDTH, HEIGHT] = [1280, 720];
 const MIDDLE = [WIDTH / 2, HEIGHT / 2];
@@ -86,8 +87,9 @@ async function settled(page, log) {
     const end = Date.now() + LONGEST_MS;
     for (; Date.now() < end; await page.waitForTimeout(50)) {
         const [state, isReady] = await page.evaluate(() => [document.getElementById("viewer")?.dataset.state, window.viewer?.isReady?.() ?? true]);
-        const isQuiet = Date.now() - log.last > QUIET_MS && ![...log.requests.values()].some((request) => request.isOpen);
-        if (state ? state !== "loading" : isQuiet && isReady) return;
+        const isSilent = (ms) => Date.now() - log.last > ms && ![...log.requests.values()].some((request) => request.isOpen);
+        // Our viewer says when it has loaded, but what it is told to do a moment later is not yet under way then.
+        if (state ? state !== "loading" && isSilent(BREATH_MS) : isSilent(QUIET_MS) && isReady) return;
     }
     throw new Error(`${page.url()} has not settled within ${LONGEST_MS} ms`);
 }
