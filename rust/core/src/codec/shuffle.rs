@@ -58,14 +58,13 @@ pub(super) mod avx2 {
     /// Items that are shuffled at once: a vector of each plane.
     pub const GROUP: usize = 2 * HALF;
 
-    /// A group's pieces of the planes, in their order; a macro, because as a function it would hand them over through memory.
+    /// Pieces of the planes of twice 16 items, in their order; a macro, because as a function it would hand them over through memory.
     ///
-    /// The lower halves of `N` vectors hold 16 items, the upper halves the next 16. Each round parts bytes at even places from
+    /// The lower halves of `N` vectors hold 16 items, the upper halves the other 16. Each round parts bytes at even places from
     /// those at odd places, within each half; after log2(N) rounds every vector is a piece of one plane.
     macro_rules! parted {
-        ($n:ident, $group:expr) => {{
-            let (lower, upper) = $group.split_at(HALF * $n);
-            let mut vectors: [__m256i; $n] = std::array::from_fn(|k| _mm256_set_m128i(load(upper, k), load(lower, k)));
+        ($n:ident, $lower:expr, $upper:expr) => {{
+            let mut vectors: [__m256i; $n] = std::array::from_fn(|k| _mm256_set_m128i(load($upper, k), load($lower, k)));
             for _ in 0..$n.ilog2() {
                 vectors = part(vectors);
             }
@@ -81,12 +80,20 @@ pub(super) mod avx2 {
         let groups = source.chunks_exact(GROUP * N);
         let done = groups.len() * GROUP;
         for (i, group) in groups.enumerate() {
-            for (j, vector) in parted!(N, group).into_iter().enumerate() {
+            let [lower, upper] = halves::<N>(group);
+            for (j, vector) in parted!(N, lower, upper).into_iter().enumerate() {
                 let bytes: [u8; GROUP] = bytemuck::cast(vector);
                 target[j * n + i * GROUP..][..GROUP].copy_from_slice(&bytes);
             }
         }
         done
+    }
+
+    /// The first and the last 16 items of a group.
+    #[inline]
+    pub fn halves<const N: usize>(group: &[u8]) -> [&[u8]; 2] {
+        let (lower, upper) = group.split_at(HALF * N);
+        [lower, upper]
     }
 
     /// The `k`th half vector of `bytes`.
