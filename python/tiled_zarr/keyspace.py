@@ -22,7 +22,7 @@ from .metadata import Config, Dependencies, Metadata
 from .nodes import Array, Node, Options, Sparse
 from .places import Container, Place, Places, WouldBlock
 
-ENCODER = "3"
+ENCODER = "4"
 """Part of every chunk's identity; to be raised when other bytes are sent for the same data."""
 MOST_CHUNKS = 8192
 """Resolved chunks that are remembered; then all are forgotten, which costs no more than resolving them again."""

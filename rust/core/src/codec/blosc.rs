@@ -43,6 +43,15 @@ pub enum Shuffle {
     Bit,
 }
 
+/// What LZ4 looks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Matches {
+    /// Whatever was there before.
+    Any,
+    /// Runs of one byte.
+    Runs,
+}
+
 /// Levels of Blosc; 0 stores.
 pub const LEVELS: RangeInclusive<i32> = 0..=9;
 
@@ -65,6 +74,7 @@ pub struct Blosc {
     cname: Cname,
     level: i32,
     shuffle: Shuffle,
+    matches: Matches,
     typesize: u8,
 }
 
@@ -84,7 +94,7 @@ impl Blosc {
             _ => (1, Shuffle::None),
         };
         let typesize = u8::try_from(typesize).expect("at most 255");
-        Ok(Self { cname, level, shuffle, typesize })
+        Ok(Self { cname, level, shuffle, matches: Matches::Any, typesize })
     }
 
     /// Write one chunk to the start of `out`, which has `bound(data.len())` bytes or more, and say how much was written.
@@ -107,7 +117,7 @@ impl Blosc {
             return Ok(None);
         }
         let written = match self.cname {
-            Cname::Lz4 | Cname::Lz4hc => self.without_shuffle().repeat(item, nbytes, out, |n, out| lz4::fast::repeated(item, n, out)),
+            Cname::Lz4 | Cname::Lz4hc => self.without_shuffle().repeat(item, nbytes, out, |n, out| lz4::repeated::repeated(item, n, out)),
             Cname::Zstd if item.len() == usize::from(self.typesize) => {
                 let shuffled = Self { shuffle: Shuffle::Byte, ..self };
                 shuffled.repeat(item, nbytes, out, |n, out| zstd::planes(item, n / item.len(), out))
@@ -178,10 +188,10 @@ impl Blosc {
         Ok(writer.finish())
     }
 
-    /// The same with the filter that suits the data: a chunk says itself how its bytes were shuffled.
+    /// The same with the filter and the search that suit the data: a chunk says itself how its bytes were shuffled.
     fn fitted(self, source: &dyn Source, engines: &mut Engines) -> Result<Self> {
         match (self.cname, self.shuffle) {
-            (Cname::Lz4, Shuffle::Byte) => Ok(Self { shuffle: probe::filter(self, source, engines)?, ..self }),
+            (Cname::Lz4, Shuffle::Byte) => probe::fitted(self, source, engines),
             _ => Ok(self),
         }
     }
@@ -218,12 +228,20 @@ impl Blosc {
         match (self.cname, self.shuffle) {
             // Where every second byte is part of a match, the C library's loop is the faster one.
             (Cname::Lz4, Shuffle::Byte) if self.typesize == 2 => lz4::block(CompressionMode::FAST(10 - self.level), block, out),
-            (Cname::Lz4, _) => encoder.encode(self.pace(), block, out).map(|made| made.nbytes),
+            (Cname::Lz4, _) => self.made(block, out, encoder).map(|made| made.nbytes),
             (Cname::Lz4hc, _) => lz4::block(CompressionMode::HIGHCOMPRESSION(self.level), block, out),
             (Cname::Zlib, _) => deflate.encode(deflate::Format::Zlib, self.level, block, out).ok(),
             // The fastest level is for those in a hurry.
             (Cname::Zstd, Shuffle::None) if self.level == 1 && probe::is_noise(block, encoder) => None,
             (Cname::Zstd, _) => zstd.encode(self.search(), block, out).ok(),
+        }
+    }
+
+    /// An LZ4 block, by our own loops.
+    fn made(self, block: &[u8], out: &mut [u8], encoder: &mut lz4::fast::Encoder) -> Option<lz4::Made> {
+        match self.matches {
+            Matches::Any => encoder.encode(self.pace(), block, out),
+            Matches::Runs => lz4::runs::encode(block, out),
         }
     }
 

@@ -1,6 +1,12 @@
 //! LZ4 blocks, <https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md>.
 
+mod agreement;
+mod block;
 pub mod fast;
+pub mod repeated;
+pub mod runs;
+
+pub use self::block::Made;
 
 use std::ops::RangeInclusive;
 
@@ -31,4 +37,24 @@ pub fn encode(acceleration: i32, data: &[u8], out: &mut [u8]) -> Result<usize> {
 /// Write one block to the start of `out` and say how long it is; `None` where it does not fit.
 pub fn block(mode: CompressionMode, data: &[u8], out: &mut [u8]) -> Option<usize> {
     compress_to_buffer(data, Some(mode), false, out).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use ::lz4::block::decompress;
+    use proptest::prelude::*;
+
+    pub fn decoded(block: &[u8], nbytes: usize) -> Vec<u8> {
+        decompress(block, Some(i32::try_from(nbytes).unwrap())).unwrap()
+    }
+
+    /// Bytes with repetitions near and far, and noise between them.
+    pub fn data() -> impl Strategy<Value = Vec<u8>> {
+        let run = prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..40),
+            (any::<u8>(), 0_usize..400).prop_map(|(byte, n)| vec![byte; n]),
+            (0_u8..3, 0_usize..70_000).prop_map(|(seed, n)| (0..=250_u8).cycle().map(|byte| byte.wrapping_mul(seed)).take(n).collect()),
+        ];
+        prop::collection::vec(run, 0..20).prop_map(|runs| runs.concat())
+    }
 }

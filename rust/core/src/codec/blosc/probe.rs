@@ -1,8 +1,8 @@
 //! What suits the bytes at hand, judged by two small pieces of them.
 
 use super::super::Engines;
-use super::super::lz4::fast;
-use super::{Blosc, Shuffle};
+use super::super::lz4::{Made, fast};
+use super::{Blosc, Matches, Shuffle};
 use crate::error::Result;
 use crate::source::Source;
 
@@ -17,28 +17,48 @@ const SEQUENCE: usize = 2;
 /// Which part of the data the stream must be shorter to make up for taking them apart into bits.
 const BITS: usize = 48;
 
-/// The better filter of bytes or bits.
+/// The best of what may be done to the bytes, and looked for in them.
 ///
 /// Noise leaves whole planes of bits empty, or random, which take no time at all, where a plane of bytes would be torn
 /// into short matches; numbers that repeat do so in planes of bytes.
-pub fn filter(blosc: Blosc, source: &dyn Source, engines: &mut Engines) -> Result<Shuffle> {
+pub fn fitted(blosc: Blosc, source: &dyn Source, engines: &mut Engines) -> Result<Blosc> {
     let typesize = usize::from(blosc.typesize);
     if typesize < 2 || source.nbytes() < MIN_NBYTES {
-        return Ok(Shuffle::Byte);
+        return Ok(blosc);
     }
-    let group = if source.granule() > 1 { source.granule() } else { 8 * typesize };
-    let (mut bytes, mut bits, mut total) = (0, 0, 0);
+    let few = (PIECE * typesize).min(MAX_PIECE);
+    let (group, n, shows_rows) = match source.granule() {
+        row if row > 1 && row <= few && 2 * row <= MAX_PIECE.min(source.nbytes() / 3) => (row, few.max(2 * row), true),
+        1 => (8 * typesize, few, false),
+        row => (row, few, false),
+    };
+    let bits = Blosc { shuffle: Shuffle::Bit, ..blosc };
+    let runs = Blosc { matches: Matches::Runs, ..bits };
+    let mut choices = [blosc, bits, runs].map(|blosc| Choice { blosc, costs: 0 });
+    // Runs are no good where rows repeat each other, which takes two of them to see.
+    let choices = &mut choices[..if shows_rows { 3 } else { 2 }];
+    let mut total = 0;
     let Engines { block, filtered, sample: out, streams } = engines;
-    for (start, n) in pieces(group, (PIECE * typesize).min(MAX_PIECE), source.nbytes()) {
+    for (start, n) in pieces(group, n, source.nbytes()) {
         let piece = source.read(start, n, block)?;
         let piece = &piece[..n.min(MAX_PIECE / (8 * typesize) * (8 * typesize))];
         total += piece.len();
-        for (shuffle, sum) in [(Shuffle::Byte, &mut bytes), (Shuffle::Bit, &mut bits)] {
-            let filtered = Blosc { shuffle, ..blosc }.filter(piece, filtered)?;
-            *sum += costs(filtered, blosc.pace(), &mut streams.lz4, out.take(filtered.len())?);
+        for choices in choices.chunk_by_mut(|a, b| a.blosc.shuffle == b.blosc.shuffle) {
+            let filtered = choices[0].blosc.filter(piece, filtered)?;
+            for choice in choices {
+                let made = choice.blosc.made(filtered, out.take(filtered.len())?, &mut streams.lz4);
+                choice.costs += costs(filtered.len(), made);
+            }
         }
     }
-    Ok(if bits + total / BITS < bytes { Shuffle::Bit } else { Shuffle::Byte })
+    let taxed = |choice: &&Choice| choice.costs + if choice.blosc.shuffle == Shuffle::Bit { total / BITS } else { 0 };
+    Ok(choices.iter().min_by_key(taxed).map_or(blosc, |choice| choice.blosc))
+}
+
+/// A way to compress, and what it costs.
+struct Choice {
+    blosc: Blosc,
+    costs: usize,
 }
 
 /// Whether a compressor would save less than an eighth: the bytes do not repeat each other, and most values are about equally common.
@@ -52,7 +72,7 @@ pub fn is_noise(data: &[u8], encoder: &mut fast::Encoder) -> bool {
     let (mut counts, mut total) = ([0_u64; 256], 0);
     for (start, n) in pieces(1, PIECE, data.len()) {
         let piece = &data[start..][..n];
-        if costs(piece, fast::PARTS, encoder, &mut [0; PIECE][..n]) < piece.len() {
+        if costs(n, encoder.encode(fast::PARTS, piece, &mut [0; PIECE][..n])) < n {
             return false;
         }
         for &byte in piece {
@@ -69,34 +89,53 @@ fn pieces(group: usize, n: usize, nbytes: usize) -> [(usize, usize); 2] {
     [1, 2].map(|third| (nbytes * third / 3 / group * group, n))
 }
 
-/// The length of the stream, and the time that it takes; `out` is dirty memory, as long as what is compressed.
-fn costs(filtered: &[u8], pace: usize, encoder: &mut fast::Encoder, out: &mut [u8]) -> usize {
-    let made = encoder.encode(pace, filtered, out);
-    made.map_or(filtered.len(), |made| made.nbytes + SEQUENCE * made.sequences)
+/// The length of the stream that was made of `nbytes`, and the time that it takes.
+fn costs(nbytes: usize, made: Option<Made>) -> usize {
+    made.map_or(nbytes, |made| made.nbytes + SEQUENCE * made.sequences)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gather::Layout;
+    use crate::source::Gathered;
+    use crate::view::View;
     use proptest::prelude::*;
 
-    /// Twelve-bit numbers whose lower bits are random.
+    /// Numbers that rise slowly, with noise.
     fn camera(noise: u16) -> Vec<u8> {
-        let random = |i: u16| i.wrapping_mul(40_503).rotate_left(7) ^ i.wrapping_mul(i);
-        (0..60_000_u16).flat_map(|i| (1000 + i / 64 % 200 + random(i) % noise).to_le_bytes()).collect()
+        let shaken = |x: u32, bits: u32, factor: u32| (x ^ x >> bits).wrapping_mul(factor);
+        let random = |i: u16| shaken(shaken(i.into(), 16, 0x7FEB_352D), 15, 0x846C_A68B).to_le_bytes();
+        let noisy = |i: u16| 1000 + i / 64 % 200 + u16::from_le_bytes(*random(i).last_chunk().unwrap()) % noise;
+        (0..60_000).flat_map(|i| noisy(i).to_le_bytes()).collect()
     }
 
-    fn choice(typesize: usize, data: &[u8]) -> Shuffle {
+    fn choice(typesize: usize, source: &dyn Source) -> (Shuffle, Matches) {
         let blosc = Blosc::new(super::super::Cname::Lz4, 5, Shuffle::Byte, typesize).unwrap();
-        filter(blosc, &data, &mut Engines::default()).unwrap()
+        let fitted = fitted(blosc, source, &mut Engines::default()).unwrap();
+        (fitted.shuffle, fitted.matches)
+    }
+
+    /// The choice for rows of 500 numbers of two bytes.
+    fn choice_of_rows(data: &[u8]) -> (Shuffle, Matches) {
+        let (shape, layout) = ([data.len() / 1000, 500], Layout::Whole(2));
+        let view = View::new(data, 0, &shape, &[1000, 2], 2).unwrap();
+        choice(2, &Gathered::new(&view, &shape, &layout).unwrap())
     }
 
     #[test]
     fn bits_suit_noise_and_bytes_what_repeats() {
-        assert_eq!(choice(2, &camera(700)), Shuffle::Bit);
-        assert_eq!(choice(2, &camera(700)[..1000]), Shuffle::Byte);
+        assert_eq!(choice(2, &&camera(700)[..]), (Shuffle::Bit, Matches::Any));
+        assert_eq!(choice(2, &&camera(700)[..1000]), (Shuffle::Byte, Matches::Any));
         let periodic: Vec<u8> = (0..60_000_u32).flat_map(|i| (i % 101).wrapping_mul(0x9E37_79B1).to_le_bytes()).collect();
-        assert_eq!(choice(4, &periodic), Shuffle::Byte);
+        assert_eq!(choice(4, &&periodic[..]), (Shuffle::Byte, Matches::Any));
+    }
+
+    #[test]
+    fn runs_suit_rows_of_noise_that_do_not_repeat() {
+        let rows = camera(700);
+        assert_eq!(choice_of_rows(&rows), (Shuffle::Bit, Matches::Runs));
+        assert_eq!(choice_of_rows(&rows[..1000].repeat(120)).1, Matches::Any);
     }
 
     #[test]
