@@ -12,6 +12,7 @@ pub mod error;
 pub mod gather;
 mod memcpy;
 pub mod pyramid;
+mod rows;
 mod scratch;
 pub mod shape;
 mod source;

@@ -1,7 +1,8 @@
 //! Where the bytes of a chunk come from.
 
 use crate::error::Result;
-use crate::gather::{Layout, gather};
+use crate::gather::{Axis, Layout, gather, merge};
+use crate::rows::Rows;
 use crate::scratch::Scratch;
 use crate::shape;
 use crate::view::View;
@@ -16,6 +17,11 @@ pub trait Source {
 
     /// `nbytes` bytes from `start` on, both whole granules; `scratch` is memory to put them together in.
     fn read<'a>(&'a self, start: usize, nbytes: usize, scratch: &'a mut Scratch) -> Result<&'a [u8]>;
+
+    /// The same bytes where they lie, if they are whole rows there.
+    fn rows(&self, _start: usize, _nbytes: usize) -> Option<Rows<'_>> {
+        None
+    }
 }
 
 impl Source for &[u8] {
@@ -80,6 +86,20 @@ impl Source for Gathered<'_> {
         gather(&block, &chunk_shape, self.layout, out)?;
         Ok(out)
     }
+
+    fn rows(&self, start: usize, nbytes: usize) -> Option<Rows<'_>> {
+        let Layout::Whole(itemsize) = *self.layout else { return None };
+        let axes = Axis::all(self.block, self.chunk_shape, itemsize).ok()?;
+        let is_padded = axes.iter().any(|axis| axis.len < axis.full);
+        let [outer, inner] = merge(&axes)[..] else { return None };
+        let row = inner.len * itemsize;
+        let is_whole = start.is_multiple_of(row) && nbytes.is_multiple_of(row);
+        if is_padded || !is_whole || inner.stride != itemsize.cast_signed() {
+            return None;
+        }
+        let first = self.block.origin().cast_signed() + outer.stride * (start / row).cast_signed();
+        Some(Rows::new(self.block.data(), first.cast_unsigned(), outer.stride, row, nbytes / row))
+    }
 }
 
 #[cfg(test)]
@@ -118,6 +138,9 @@ mod tests {
                 let n = 1 + rows.1.index(count - first);
                 let (start, nbytes) = (first * source.granule(), n * source.granule());
                 prop_assert_eq!(source.read(start, nbytes, &mut part).unwrap(), &whole[start..start + nbytes]);
+                if let Some(rows) = source.rows(start, nbytes) {
+                    prop_assert_eq!(rows.iter().collect::<Vec<_>>().concat(), &whole[start..start + nbytes]);
+                }
             }
         }
     }

@@ -2,8 +2,12 @@
 //!
 //! A block whose number of items is no multiple of 8 stays as it is, and so do bytes beyond the last item.
 
+use crate::rows::Rows;
+
 /// Items whose bits of one place fill a byte.
 const GROUP: usize = 8;
+/// Rows of so many items, or a multiple of them, take no longer than the same items in one piece.
+pub const ROW: usize = 256;
 
 /// Write the bit-shuffled items of `source` to `target`, which is as long.
 pub fn bitshuffle(typesize: usize, source: &[u8], target: &mut [u8]) {
@@ -14,16 +18,30 @@ pub fn bitshuffle(typesize: usize, source: &[u8], target: &mut [u8]) {
         return;
     }
     target[whole..].copy_from_slice(&source[whole..]);
-    let (source, target) = (&source[..whole], &mut target[..whole]);
-    let done = vector(typesize, source, target);
-    portable(typesize, source, target, done);
+    part(typesize, &source[..whole], n / GROUP, &mut target[..whole]);
+}
+
+/// Write the bit-shuffled items of rows, each a multiple of 8 items, to `target`, which is as long as all of them.
+pub fn bitshuffle_rows(typesize: usize, rows: Rows, target: &mut [u8]) {
+    let pitch = target.len() / typesize / GROUP;
+    let mut at = 0;
+    for row in rows.iter() {
+        part(typesize, row, pitch, &mut target[at..]);
+        at += row.len() / typesize / GROUP;
+    }
+}
+
+/// Shuffle whole items by the eight to the start of each plane of `pitch` bytes, the first of which starts where `target` does.
+fn part(typesize: usize, source: &[u8], pitch: usize, target: &mut [u8]) {
+    let done = vector(typesize, source, pitch, target);
+    portable(typesize, source, pitch, target, done);
 }
 
 /// Shuffle as many items as vector instructions can, from the first on, and say how many.
 #[cfg(target_arch = "x86_64")]
-fn vector(typesize: usize, source: &[u8], target: &mut [u8]) -> usize {
-    match with_gfni(typesize, source, target) {
-        0 => with_avx2(typesize, source, target),
+fn vector(typesize: usize, source: &[u8], pitch: usize, target: &mut [u8]) -> usize {
+    match with_gfni(typesize, source, pitch, target) {
+        0 => with_avx2(typesize, source, pitch, target),
         done => done,
     }
 }
@@ -31,13 +49,13 @@ fn vector(typesize: usize, source: &[u8], target: &mut [u8]) -> usize {
 /// The functions of a module, which are made for one size of the items each.
 #[cfg(target_arch = "x86_64")]
 macro_rules! bits {
-    ($module:ident, $typesize:ident, $source:ident, $target:ident) => {
+    ($module:ident, $typesize:ident, $source:ident, $pitch:ident, $target:ident) => {
         match $typesize {
-            1 => $module::bits::<1>($source, $target),
-            2 => $module::bits::<2>($source, $target),
-            4 => $module::bits::<4>($source, $target),
-            8 => $module::bits::<8>($source, $target),
-            16 => $module::bits::<16>($source, $target),
+            1 => $module::bits::<1>($source, $pitch, $target),
+            2 => $module::bits::<2>($source, $pitch, $target),
+            4 => $module::bits::<4>($source, $pitch, $target),
+            8 => $module::bits::<8>($source, $pitch, $target),
+            16 => $module::bits::<16>($source, $pitch, $target),
             _ => 0,
         }
     };
@@ -46,34 +64,33 @@ macro_rules! bits {
 /// The same where the processor multiplies matrices of bits.
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "calling a function made for processor features, once they were seen")]
-fn with_gfni(typesize: usize, source: &[u8], target: &mut [u8]) -> usize {
+fn with_gfni(typesize: usize, source: &[u8], pitch: usize, target: &mut [u8]) -> usize {
     if !is_x86_feature_detected!("gfni") || !is_x86_feature_detected!("avx2") {
         return 0;
     }
     // SAFETY: the only thing asked is that the processor has GFNI and AVX2, which were just detected.
-    unsafe { bits!(gfni, typesize, source, target) }
+    unsafe { bits!(gfni, typesize, source, pitch, target) }
 }
 
 /// The same where it has AVX2.
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "calling a function made for a processor feature, once the feature was seen")]
-fn with_avx2(typesize: usize, source: &[u8], target: &mut [u8]) -> usize {
+fn with_avx2(typesize: usize, source: &[u8], pitch: usize, target: &mut [u8]) -> usize {
     if !is_x86_feature_detected!("avx2") {
         return 0;
     }
     // SAFETY: the only thing asked is that the processor has AVX2, which was just detected.
-    unsafe { bits!(avx2, typesize, source, target) }
+    unsafe { bits!(avx2, typesize, source, pitch, target) }
 }
 
 /// There are no vector instructions for this processor: words have to do.
 #[cfg(not(target_arch = "x86_64"))]
-fn vector(_typesize: usize, _source: &[u8], _target: &mut [u8]) -> usize {
+fn vector(_typesize: usize, _source: &[u8], _pitch: usize, _target: &mut [u8]) -> usize {
     0
 }
 
 /// Shuffle the items from the `from`th on, a multiple of 8: eight bytes of one place at a time.
-fn portable(typesize: usize, source: &[u8], target: &mut [u8], from: usize) {
-    let pitch = source.len() / typesize / GROUP;
+fn portable(typesize: usize, source: &[u8], pitch: usize, target: &mut [u8], from: usize) {
     for (i, items) in source.chunks_exact(GROUP * typesize).enumerate().skip(from / GROUP) {
         for j in 0..typesize {
             let bytes = std::array::from_fn(|k| items[k * typesize + j]);
@@ -107,8 +124,7 @@ mod avx2 {
 
     /// Shuffle whole pairs of vectors of items of `N` bytes, a power of two, and say how many items that are.
     #[target_feature(enable = "avx2")]
-    pub fn bits<const N: usize>(source: &[u8], target: &mut [u8]) -> usize {
-        let pitch = source.len() / N / GROUP;
+    pub fn bits<const N: usize>(source: &[u8], pitch: usize, target: &mut [u8]) -> usize {
         let pairs = source.chunks_exact(2 * ITEMS * N);
         let done = pairs.len() * 2 * ITEMS;
         for (i, pair) in pairs.enumerate() {
@@ -143,8 +159,7 @@ mod gfni {
     ///
     /// The bytes of one place of 8 items are a matrix of 8 by 8 bits; transposed, it has a byte for each of 8 planes.
     #[target_feature(enable = "avx2,gfni")]
-    pub fn bits<const N: usize>(source: &[u8], target: &mut [u8]) -> usize {
-        let pitch = source.len() / N / GROUP;
+    pub fn bits<const N: usize>(source: &[u8], pitch: usize, target: &mut [u8]) -> usize {
         let pieces = source.chunks_exact(ITEMS * N);
         let done = pieces.len() * ITEMS;
         for (i, piece) in pieces.enumerate() {
@@ -186,11 +201,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    type Some = fn(usize, &[u8], &mut [u8]) -> usize;
+    type Some = fn(usize, &[u8], usize, &mut [u8]) -> usize;
 
     /// What shuffles some of the items, on this processor and on lesser ones.
     #[cfg(target_arch = "x86_64")]
-    const SOME: [Some; 3] = [with_gfni, with_avx2, |_, _, _| 0];
+    const SOME: [Some; 3] = [with_gfni, with_avx2, |_, _, _, _| 0];
     #[cfg(not(target_arch = "x86_64"))]
     const SOME: [Some; 1] = [vector];
 
@@ -216,11 +231,20 @@ mod tests {
             prop_assert_eq!(&shuffled, &naive(typesize, &bytes));
             for some in SOME {
                 shuffled.fill(0xAA);
-                let done = some(typesize, &bytes, &mut shuffled);
-                portable(typesize, &bytes, &mut shuffled, done);
+                let done = some(typesize, &bytes, groups, &mut shuffled);
+                portable(typesize, &bytes, groups, &mut shuffled, done);
                 prop_assert_eq!(&shuffled, &naive(typesize, &bytes));
             }
         }
+    }
+
+    #[test]
+    fn rows_are_shuffled_like_one_piece() {
+        let bytes: Vec<u8> = (0..=250).cycle().take(2 * 2 * 300 * 7).collect();
+        let packed: Vec<u8> = bytes.chunks(2 * 2 * 300).flat_map(|row| row[..2 * 264].to_vec()).collect();
+        let mut shuffled = vec![0xAA; packed.len()];
+        bitshuffle_rows(2, Rows::new(&bytes, 0, 2 * 2 * 300, 2 * 264, 7), &mut shuffled);
+        assert_eq!(shuffled, naive(2, &packed));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::ops::RangeInclusive;
 use ::lz4::block::CompressionMode;
 
 use self::writer::{Header, Writer, flag};
-use super::bitshuffle::bitshuffle;
+use super::bitshuffle::{self, bitshuffle, bitshuffle_rows};
 use super::shuffle::shuffle;
 use super::{Engines, Streams, Written, deflate, lz4, zstd};
 use crate::error::{Error, Result};
@@ -179,8 +179,7 @@ impl Blosc {
         let mut writer = Writer::new(fitted.header(), nbytes, blocksize, out);
         let Engines { block: gathered, filtered, streams, .. } = engines;
         for start in (0..nbytes).step_by(blocksize) {
-            let block = source.read(start, blocksize.min(nbytes - start), gathered)?;
-            let block = fitted.filter(block, filtered)?;
+            let block = fitted.filtered(source, start, blocksize.min(nbytes - start), gathered, filtered)?;
             if !writer.push(block, |out| fitted.stream(block, out, streams)) {
                 return Ok(None);
             }
@@ -210,6 +209,26 @@ impl Blosc {
         let step = if source.granule() > 1 { source.granule() } else { STEP * typesize };
         let steps = nbytes.div_ceil(nbytes.div_ceil(target)).div_ceil(step);
         nbytes.min((steps | 1) * step)
+    }
+
+    /// Read and filter a block, from where it lies if that can be.
+    fn filtered<'a>(
+        self,
+        source: &'a dyn Source,
+        start: usize,
+        nbytes: usize,
+        gathered: &'a mut Scratch,
+        filtered: &'a mut Scratch,
+    ) -> Result<&'a [u8]> {
+        let typesize = usize::from(self.typesize);
+        match source.rows(start, nbytes) {
+            Some(rows) if self.shuffle == Shuffle::Bit && rows.nbytes().is_multiple_of(bitshuffle::ROW * typesize) => {
+                let target = filtered.take(nbytes)?;
+                bitshuffle_rows(typesize, rows, target);
+                Ok(target)
+            }
+            _ => self.filter(source.read(start, nbytes, gathered)?, filtered),
+        }
     }
 
     fn filter<'a>(self, block: &'a [u8], scratch: &'a mut Scratch) -> Result<&'a [u8]> {

@@ -1,0 +1,73 @@
+//! Rows of a picture in memory, and the way to them.
+
+/// Bytes of a line of the cache.
+const LINE: usize = 64;
+/// So many rows are on their way to the cache while one is worked on: the processor sees no pattern in rows that are far apart.
+const AHEAD: usize = 4;
+
+/// `count` rows of `nbytes` bytes each, from row to row `stride` bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a> {
+    data: &'a [u8],
+    first: usize,
+    stride: isize,
+    nbytes: usize,
+    count: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// Rows of `data`, the first of which starts at byte `first`.
+    pub fn new(data: &'a [u8], first: usize, stride: isize, nbytes: usize, count: usize) -> Self {
+        Self { data, first, stride, nbytes, count }
+    }
+
+    /// Bytes of a row.
+    pub fn nbytes(self) -> usize {
+        self.nbytes
+    }
+
+    /// The rows, one after the other.
+    pub fn iter(self) -> impl Iterator<Item = &'a [u8]> {
+        (0..self.count).map(move |i| {
+            if i + AHEAD < self.count {
+                prefetch(self.row(i + AHEAD));
+            }
+            self.row(i)
+        })
+    }
+
+    fn row(self, i: usize) -> &'a [u8] {
+        let start = self.first.wrapping_add_signed(self.stride.wrapping_mul(i.cast_signed()));
+        &self.data[start..][..self.nbytes]
+    }
+}
+
+/// Have bytes fetched into the cache.
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "an instruction that takes a pointer")]
+fn prefetch(bytes: &[u8]) {
+    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+
+    for line in bytes.chunks(LINE) {
+        // SAFETY: the pointer is that of a reference, and the instruction reads nothing that can be seen.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+}
+
+/// There is no such instruction that the compiler knows for this processor.
+#[cfg(not(target_arch = "x86_64"))]
+fn prefetch(_bytes: &[u8]) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_lie_at_any_stride() {
+        let data: Vec<u8> = (0..100).collect();
+        let rows = |first, stride| Rows::new(&data, first, stride, 3, 9).iter().map(|row| row[2]).collect::<Vec<_>>();
+        assert_eq!(rows(1, 10), [3, 13, 23, 33, 43, 53, 63, 73, 83]);
+        assert_eq!(rows(81, -10), [83, 73, 63, 53, 43, 33, 23, 13, 3]);
+        assert_eq!(rows(4, 0), [6; 9]);
+    }
+}
