@@ -4,6 +4,8 @@
 const LINE: usize = 64;
 /// So many rows are on their way to the cache while one is worked on: the processor sees no pattern in rows that are far apart.
 const AHEAD: usize = 4;
+/// Bytes of a row that are fetched so; by then the processor sees the others coming.
+const START: usize = 512;
 
 /// `count` rows of `nbytes` bytes each, from row to row `stride` bytes.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +32,7 @@ impl<'a> Rows<'a> {
     pub fn iter(self) -> impl Iterator<Item = &'a [u8]> {
         (0..self.count).map(move |i| {
             if i + AHEAD < self.count {
-                prefetch(self.row(i + AHEAD));
+                prefetch(&self.row(i + AHEAD)[..self.nbytes.min(START)]);
             }
             self.row(i)
         })

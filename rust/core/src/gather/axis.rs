@@ -17,6 +17,9 @@ pub struct Axis {
 }
 
 impl Axis {
+    /// An axis of one element.
+    pub const ONE: Self = Self { len: 1, full: 1, stride: 0, pitch: 1 };
+
     /// All axes of a block and its chunk, whose items have `itemsize` bytes.
     pub fn all(block: &View, chunk_shape: &[usize], itemsize: usize) -> Result<Vec<Self>> {
         super::check_fit(block, chunk_shape)?;

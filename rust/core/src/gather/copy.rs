@@ -2,6 +2,7 @@
 
 use super::axis::{Axis, walk};
 use crate::memcpy::copy;
+use crate::rows::Rows;
 use crate::view::View;
 
 /// Bytes of a line of the cache.
@@ -39,8 +40,12 @@ trait Copier: Copy {
         let is_contiguous = |axis: &Axis| axis.stride.unsigned_abs() == self.itemsize();
         if is_contiguous(&inner) && inner.stride > 0 && inner.pitch == self.itemsize() {
             let nbytes = inner.len * self.itemsize();
+            let (rows, outer) = outer.split_last().map_or((Axis::ONE, outer), |(&rows, outer)| (rows, outer));
             walk(outer, origin, 0, &mut |source, target| {
-                copy(&data[source.cast_unsigned()..][..nbytes], &mut out[target..target + nbytes]);
+                let places = (target..).step_by(rows.pitch);
+                for (row, target) in Rows::new(data, source.cast_unsigned(), rows.stride, nbytes, rows.len).iter().zip(places) {
+                    copy(row, &mut out[target..][..nbytes]);
+                }
             });
         } else if let Some(i) = outer.iter().position(|axis| is_contiguous(axis) && inner.stride.unsigned_abs() > self.itemsize()) {
             let mut rest = outer.to_vec();
