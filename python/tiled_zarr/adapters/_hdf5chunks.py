@@ -74,7 +74,13 @@ class ChunkIndex:
 
     def find(self, box: Sequence[range]) -> Rows:
         """The rows of the chunks in a box of the grid, in C order."""
-        wanted = np.ravel_multi_index(np.ix_(*box), self.grid).ravel()
+        grid = self.grid
+        if self.places is None and all(len(part) == 1 and part.start in range(count) for part, count in zip(box, grid, strict=True)):
+            place = 0  # numpy takes ten times as long for the one that most requests are about
+            for part, count in zip(box, grid, strict=True):
+                place = place * count + part.start
+            return self.rows[place : place + 1]
+        wanted = np.ravel_multi_index(np.ix_(*box), grid).ravel()
         if self.places is None:
             return self.rows[wanted]
         found = np.full(wanted.size, MISSING)

@@ -15,15 +15,18 @@ STRIPES = 64
 
 
 class Nodes:
-    """The nodes used last, by path, each with the revision it was opened at."""
+    """The nodes used last, by path, each with the revision it was opened at.
+
+    Paths are texts: making a `Path`, and its hash, takes longer than all else where a node is there.
+    """
 
     def __init__(self, most: int = MOST_KEPT) -> None:
         self._most = most
-        self._nodes: OrderedDict[Path, tuple[str, Node]] = OrderedDict()
+        self._nodes: OrderedDict[str, tuple[str, Node]] = OrderedDict()
         self._lock = Lock()
         self._opening = [Lock() for _ in range(STRIPES)]
 
-    def get(self, path: Path, revision: str, open_node: Callable[[Path], Node]) -> Node:
+    def get(self, path: str, revision: str, open_node: Callable[[Path], Node]) -> Node:
         """The node at a path of this revision; askers for the same one wait until the first has opened it."""
         node = self._kept(path, revision)
         if node is not None:
@@ -31,11 +34,11 @@ class Nodes:
         with self._opening[hash(path) % STRIPES]:
             node = self._kept(path, revision)
             if node is None:
-                node = opened(open_node, path)
+                node = opened(open_node, Path(path))
                 self._keep(path, revision, node)
         return node
 
-    def _kept(self, path: Path, revision: str) -> Node | None:
+    def _kept(self, path: str, revision: str) -> Node | None:
         with self._lock:
             taken, node = self._nodes.get(path, ("", None))
             if node is None or taken != revision:
@@ -43,7 +46,7 @@ class Nodes:
             self._nodes.move_to_end(path)
             return node
 
-    def _keep(self, path: Path, revision: str, node: Node) -> None:
+    def _keep(self, path: str, revision: str, node: Node) -> None:
         with self._lock:
             self._nodes[path] = (revision, node)
             self._nodes.move_to_end(path)

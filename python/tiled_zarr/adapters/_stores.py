@@ -29,7 +29,7 @@ def store_suffix(folder: Path) -> str | None:
     return B2ND if (folder / FRAME).is_file() else None
 
 
-def store_revision(folder: Path) -> str:
+def store_revision(folder: str | os.PathLike[str]) -> str:
     """Changes whenever what an opened store keeps is written anew: Zarr's metadata, a frame's index; "" for a plain folder."""
-    names = (*DOCUMENTS, ATTRIBUTES, FRAME)
-    return "+".join(file_revision(folder / name) for name in names if (folder / name).is_file())
+    paths = (os.path.join(folder, name) for name in (*DOCUMENTS, ATTRIBUTES, FRAME))  # noqa: PTH118 - asked with every request
+    return "+".join(file_revision(path) for path in paths if os.path.isfile(path))  # noqa: PTH113

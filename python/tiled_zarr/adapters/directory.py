@@ -6,6 +6,7 @@ not data. Links are followed inside the folder that is served, never out of it. 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -33,10 +34,10 @@ class Folder(Mapping[str, Node]):
     def __getitem__(self, name: str) -> Node:
         listing = self.listing()
         if name in listing.files:
-            path = Path(self.place.path, listing.files[name])
+            path = os.path.join(self.place.path, listing.files[name])  # noqa: PTH118 - asked with every request
             return self._files.get(path, file_revision(path), _open_file)
         if name in listing.folders:
-            path = Path(self.place.path, listing.folders[name])
+            path = os.path.join(self.place.path, listing.folders[name])  # noqa: PTH118
             return self._folders.get(path, store_revision(path), self._open_folder)
         if name in listing.ambiguous:
             raise LookupError(f"{name!r} is the stem of several files; ask for one of {', '.join(listing.ambiguous[name])}")

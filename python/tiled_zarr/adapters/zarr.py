@@ -31,7 +31,7 @@ class Members(Mapping[str, Node]):
     def __getitem__(self, name: str) -> Node:
         if name not in self:
             raise KeyError(name)
-        path = self._folder / name
+        path = os.path.join(self._folder, name)  # noqa: PTH118 - asked with every request
         return self._nodes.get(path, store_revision(path), open_zarr)
 
     def __contains__(self, name: object) -> bool:
