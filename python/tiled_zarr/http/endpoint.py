@@ -54,21 +54,21 @@ class Endpoint:
         """Answer one request for a key."""
         request = requests.request_for(key, scope)
         try:
-            reply = await self.reply(request, receive)
+            try:
+                reply = self.answer(request, may_block=False)
+            except WouldBlock as would:
+                reply = await self.elsewhere(would, request, receive)
         except Gone:
             return
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in a source is a 5xx
             reply = failures.reply_to(error, scope["path"])
         await reply.send(request.method, send)
 
-    async def reply(self, request: Request, receive: Receive) -> Reply:
-        """Answer in the event loop if that cannot block, else in a thread."""
-        try:
-            return self.answer(request, may_block=False)
-        except WouldCompute as would:
+    async def elsewhere(self, would: WouldBlock, request: Request, receive: Receive) -> Reply:
+        """The reply that the event loop has no time for, out of a thread."""
+        if isinstance(would, WouldCompute):
             return await self.computed(would.chunk, would.revision, request, receive)
-        except WouldBlock:
-            return await self.work.run(partial(self.answer, request, may_block=True), receive)
+        return await self.work.run(partial(self.answer, request, may_block=True), receive)
 
     async def computed(self, chunk: Chunk, revision: str | None, request: Request, receive: Receive) -> Reply:
         """The reply with a chunk that is encoded natively, if it can be, else in a thread."""
@@ -76,7 +76,7 @@ class Endpoint:
         encoding = self.work.encoders.submit(chunk, revision, identity)
         if encoding is not None:
             with suppress(Changed):
-                return self.with_body(request, identity, await unless_gone(encoding, receive))
+                return self.with_body(request, None if identity is None else etags.of_text(identity), await unless_gone(encoding, receive))
         return await self.work.compute(partial(self.answer, request, may_block=True), receive)
 
     def answer(self, request: Request, *, may_block: bool) -> Reply:
@@ -104,14 +104,15 @@ class Endpoint:
         if revision is None:
             return self.with_body(request, None, self.encoded(chunk, None, may_block=may_block))
         identity = chunk.identity(revision)
-        unmodified = replies.unmodified(request, etags.of_text(identity), self.kept_octets)
-        return unmodified or self.with_body(request, identity, self.cached(chunk, revision, identity, may_block=may_block))
+        etag = etags.of_text(identity)
+        unmodified = replies.unmodified(request, etag, self.kept_octets)
+        return unmodified or self.with_body(request, etag, self.cached(chunk, revision, identity, may_block=may_block))
 
-    def with_body(self, request: Request, identity: str | None, body: bytes) -> Reply:
-        """The reply with a chunk's body; the tag of one without an identity is made of the body."""
-        if identity is None:
+    def with_body(self, request: Request, etag: bytes | None, body: bytes) -> Reply:
+        """The reply with a chunk's body; where its tag is not known, it is made of the body."""
+        if etag is None:
             return replies.of_content(request, self.live_octets, body)
-        return replies.whole_or_part(request, etags.of_text(identity), self.kept_octets, body)
+        return replies.whole_or_part(request, etag, self.kept_octets, body)
 
     def cached(self, chunk: Chunk, revision: str, identity: str, *, may_block: bool) -> bytes:
         """The chunk's body out of the cache, or made by the first who asks for it."""

@@ -6,7 +6,7 @@ use crate::view::View;
 /// Bytes compared between two looks at the result.
 const STEP: usize = 4096;
 /// Bytes compared at once: a whole number of items of every common size.
-const LANES: usize = 64;
+const LANES: usize = 128;
 
 /// The bytes of the item that `block` repeats; `None` where two items differ or there are none.
 ///
@@ -33,7 +33,7 @@ pub fn constant<'a>(block: &View<'a>) -> Option<&'a [u8]> {
         _ => (&axes[..], itemsize),
     };
     let rows = Rows { data: block.data(), axes: outer, nbytes: row_nbytes };
-    repeats(rows, lowest, item).then_some(item)
+    rows.repeat(lowest, item).then_some(item)
 }
 
 /// Where rows of `nbytes` bytes lie.
@@ -44,29 +44,8 @@ struct Rows<'a> {
     nbytes: usize,
 }
 
-/// Whether all rows are nothing but the item, the first of them at `start`.
-#[cfg(target_arch = "x86_64")]
-#[expect(unsafe_code, reason = "calling a function made for a processor feature, once the feature was seen")]
-fn repeats(rows: Rows, start: usize, item: &[u8]) -> bool {
-    #[target_feature(enable = "avx2")]
-    fn with_avx2(rows: Rows, start: usize, item: &[u8]) -> bool {
-        rows.repeat(start, item)
-    }
-    if is_x86_feature_detected!("avx2") {
-        // SAFETY: the only thing asked is that the processor has AVX2, which was just detected.
-        return unsafe { with_avx2(rows, start, item) };
-    }
-    rows.repeat(start, item)
-}
-
-/// The compiler's own vector instructions have to do.
-#[cfg(not(target_arch = "x86_64"))]
-fn repeats(rows: Rows, start: usize, item: &[u8]) -> bool {
-    rows.repeat(start, item)
-}
-
 impl Rows<'_> {
-    #[inline]
+    /// Whether all of them are nothing but the item, the first of them at `start`.
     fn repeat(self, start: usize, item: &[u8]) -> bool {
         if !LANES.is_multiple_of(item.len()) {
             return self.every(start, &|row: &[u8]| row.starts_with(item) && row[item.len()..] == row[..row.len() - item.len()]);
@@ -76,7 +55,6 @@ impl Rows<'_> {
     }
 
     /// Whether `holds` is true of every row.
-    #[inline]
     fn every(self, start: usize, holds: &impl Fn(&[u8]) -> bool) -> bool {
         let row = |at: usize| holds(&self.data[at..][..self.nbytes]);
         match self.axes {
@@ -88,18 +66,56 @@ impl Rows<'_> {
 }
 
 /// Whether a row, a whole number of items, is nothing but the item that fills the lanes.
-#[inline]
 fn are_lanes(row: &[u8], lanes: &[u8; LANES]) -> bool {
     row.chunks(STEP).all(|step| {
-        let (pieces, rest) = step.as_chunks::<LANES>();
-        let mut difference = [0; LANES];
-        for piece in pieces {
-            for i in 0..LANES {
-                difference[i] |= piece[i] ^ lanes[i];
-            }
-        }
-        difference == [0; LANES] && rest == &lanes[..rest.len()]
+        let (pieces, rest) = step.as_chunks();
+        are_all(pieces, lanes) && (rest.is_empty() || *rest == lanes[..rest.len()])
     })
+}
+
+/// Whether all pieces are the lanes.
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "calling a function made for a processor feature, once the feature was seen")]
+fn are_all(pieces: &[[u8; LANES]], lanes: &[u8; LANES]) -> bool {
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: the only thing asked is that the processor has AVX2, which was just detected.
+        return unsafe { avx2::are_all(pieces, lanes) };
+    }
+    are_equal(pieces, lanes)
+}
+
+/// The compiler's own vector instructions have to do.
+#[cfg(not(target_arch = "x86_64"))]
+fn are_all(pieces: &[[u8; LANES]], lanes: &[u8; LANES]) -> bool {
+    are_equal(pieces, lanes)
+}
+
+/// The same one after the other.
+fn are_equal(pieces: &[[u8; LANES]], lanes: &[u8; LANES]) -> bool {
+    pieces.iter().all(|piece| piece == lanes)
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx2 {
+    use std::arch::x86_64::{__m256i, _mm256_or_si256, _mm256_setzero_si256, _mm256_testz_si256, _mm256_xor_si256};
+
+    use super::LANES;
+
+    /// Whether all pieces are the lanes; all are looked at, four vectors at a time, which do not wait for each other.
+    #[target_feature(enable = "avx2")]
+    pub fn are_all(pieces: &[[u8; LANES]], lanes: &[u8; LANES]) -> bool {
+        let lanes: [__m256i; 4] = bytemuck::cast(*lanes);
+        let [mut a, mut b, mut c, mut d] = [_mm256_setzero_si256(); 4];
+        for piece in pieces {
+            let piece: [__m256i; 4] = bytemuck::cast(*piece);
+            a = _mm256_or_si256(a, _mm256_xor_si256(piece[0], lanes[0]));
+            b = _mm256_or_si256(b, _mm256_xor_si256(piece[1], lanes[1]));
+            c = _mm256_or_si256(c, _mm256_xor_si256(piece[2], lanes[2]));
+            d = _mm256_or_si256(d, _mm256_xor_si256(piece[3], lanes[3]));
+        }
+        let any = _mm256_or_si256(_mm256_or_si256(a, b), _mm256_or_si256(c, d));
+        _mm256_testz_si256(any, any) == 1
+    }
 }
 
 #[cfg(test)]
@@ -123,6 +139,17 @@ mod tests {
                 let found = constant(&View::new(&data, origin, &shape, &strides, itemsize).unwrap());
                 prop_assert_eq!(found, is_constant.then_some(&data[..itemsize]));
             }
+        }
+    }
+
+    #[test]
+    fn every_processor_sees_the_same() {
+        let lanes: [u8; LANES] = std::array::from_fn(|i| u8::try_from(i).unwrap());
+        for place in 0..3 * LANES {
+            let mut pieces = [lanes; 3];
+            assert!(are_all(&pieces, &lanes) && are_equal(&pieces, &lanes));
+            pieces[place / LANES][place % LANES] ^= 4;
+            assert!(!are_all(&pieces, &lanes) && !are_equal(&pieces, &lanes));
         }
     }
 
