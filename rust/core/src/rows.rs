@@ -2,7 +2,8 @@
 
 /// Bytes of a line of the cache.
 const LINE: usize = 64;
-/// So many rows are on their way to the cache while one is worked on: the processor sees no pattern in rows that are far apart.
+/// So many rows are on their way to the cache while one is worked on, unless they are shorter than a line: the processor sees no pattern
+/// in rows that are far apart.
 const AHEAD: usize = 4;
 /// Bytes of a row that are fetched so; by then the processor sees the others coming.
 const START: usize = 512;
@@ -30,9 +31,10 @@ impl<'a> Rows<'a> {
 
     /// The rows, one after the other.
     pub fn iter(self) -> impl Iterator<Item = &'a [u8]> {
+        let ahead = if self.nbytes < LINE { self.count } else { AHEAD };
         (0..self.count).map(move |i| {
-            if i + AHEAD < self.count {
-                prefetch(&self.row(i + AHEAD)[..self.nbytes.min(START)]);
+            if i + ahead < self.count {
+                prefetch(&self.row(i + ahead)[..self.nbytes.min(START)]);
             }
             self.row(i)
         })
