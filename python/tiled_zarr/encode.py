@@ -77,10 +77,9 @@ def _arguments(block: Block, chunk: Chunk) -> Arguments:
 
 
 def _read(node: Array, chunk: Chunk) -> Block:
-    region = chunk.grid.region(chunk.index)
-    read = node.read(region)
+    read = node.read(chunk.region)
     block = np.asarray(read) if isinstance(read, np.ndarray) else np.array(read, dtype=node.dtype)  # numpy's a[()] is a scalar
-    expected = tuple(part.stop - part.start for part in region)
+    expected = tuple(part.stop - part.start for part in chunk.region)
     if block.shape != expected:
         raise SourceError(f"{chunk.key}: the source was asked for a block of shape {expected} and gave {block.shape}")
     if dtypes.wire(block.dtype) != dtypes.wire(node.dtype):

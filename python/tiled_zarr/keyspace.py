@@ -19,7 +19,7 @@ from .codecs import Codec
 from .documents import Documents, Rendered
 from .grid import Grid
 from .metadata import Config, Dependencies, Metadata
-from .nodes import Array, Node, Options, Sparse
+from .nodes import Array, Node, Options, Region, Sparse
 from .places import Container, Place, Places, WouldBlock
 
 ENCODER = "4"
@@ -62,12 +62,13 @@ class Layout(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A chunk inside an array's grid, and how it is to be encoded."""
+    """A chunk inside an array's grid, and how it is to be encoded; `region` is the part of the array that it holds."""
 
     place: Place
     node: Array | Sparse
     layout: Layout
     index: tuple[int, ...]
+    region: Region
     key: str
 
     @property
@@ -84,7 +85,7 @@ class Chunk:
         """The revision of what the chunk holds, now."""
         node = self.node
         if isinstance(node, Array) and node.region_revision is not None:
-            return node.region_revision(self.grid.region(self.index))
+            return node.region_revision(self.region)
         return node.revision()
 
     def identity(self, revision: str) -> str:
@@ -168,7 +169,7 @@ class KeySpace:
             return None
         if len(self._chunks) >= MOST_CHUNKS:
             self._chunks.clear()
-        chunk = self._chunks[key] = Chunk(place, node, layout, index, f"{self.format.NAME}/{key}")
+        chunk = self._chunks[key] = Chunk(place, node, layout, index, layout.grid.region(index), f"{self.format.NAME}/{key}")
         return chunk
 
     def _layout(self, place: Place, node: Array | Sparse) -> Layout:
