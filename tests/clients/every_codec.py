@@ -14,6 +14,8 @@ LEVELS = ["blosc:lz4:0", "blosc:zstd:9", "zstd:-5", "zstd:19", "gzip:0", "gzip:9
 CODECS = [*BLOSC, *LEVELS, "zstd", "gzip", "zlib", "lz4", "none", "blosc+crc32c", "zstd+crc32c", "gzip+crc32c", "none+crc32c"]
 SHAPE = (100, 130)
 CHUNK = (64, 64)
+PICTURES = Options(codec="blosc:lz4:5", chunk_shape=(200, 256))
+"""Chunks that are large enough to be looked at before it is decided what is done to them."""
 
 
 def name(spelling: str) -> str:
@@ -21,7 +23,8 @@ def name(spelling: str) -> str:
 
 
 def tree() -> Group:
-    return group({name(spelling): replace(group(arrays()), options=Options(codec=spelling, chunk_shape=CHUNK)) for spelling in CODECS})
+    of_codecs = {name(spelling): replace(group(arrays()), options=Options(codec=spelling, chunk_shape=CHUNK)) for spelling in CODECS}
+    return group({**of_codecs, "pictures": replace(group(pictures()), options=PICTURES)})
 
 
 def arrays() -> dict[str, Array]:
@@ -35,3 +38,9 @@ def arrays() -> dict[str, Array]:
         "strings": array(np.array([["ä" * (i % 5) for i in range(130)]] * 3, object)),
         "wide": array(np.array([b"x" * i for i in range(40)], "S300"), options=Options(chunk_shape=(16,))),
     }
+
+
+def pictures() -> dict[str, Array]:
+    random = np.random.default_rng(2026)
+    light = random.uniform(1, 300, (1, 300))
+    return {kind: array(random.poisson(light, (300, 300)).astype(kind)) for kind in ("u2", "i4", "i8")}
