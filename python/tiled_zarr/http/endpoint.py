@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
+from typing import NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
@@ -22,6 +23,9 @@ INLINE = 64 * 1024
 SLOW_INLINE = INLINE // 4
 """The same where encoding is a matter of searching."""
 
+MOST_KNOWN = 8192
+"""Keys whose replies are remembered; then all are forgotten, which costs no more than finding them again."""
+
 RANGES = (b"accept-ranges", b"bytes")
 OCTETS: Headers = ((b"content-type", b"application/octet-stream"), RANGES, NO_SNIFFING)
 JSON: Headers = ((b"content-type", b"application/json"), RANGES, NO_SNIFFING)
@@ -34,6 +38,15 @@ class WouldCompute(WouldBlock):
         super().__init__()
         self.chunk = chunk
         self.revision = revision
+
+
+class Known(NamedTuple):
+    """The reply to a plain GET of a chunk whose body is in the cache: headers except Content-Length, and what they depend on."""
+
+    chunk: Chunk
+    revision: str
+    identity: str
+    headers: Headers
 
 
 class Endpoint:
@@ -49,20 +62,30 @@ class Endpoint:
         keep = (b"cache-control", b"%s, max-age=%d" % (b"public" if public else b"private", max_age))
         self.kept_octets, self.kept_json = (keep, *OCTETS), (keep, *JSON)
         self.live_octets, self.live_json = (NO_CACHE, *OCTETS), (NO_CACHE, *JSON)
+        self._known: dict[str, Known] = {}
 
     async def __call__(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request for a key."""
-        request = requests.request_for(key, scope)
         try:
             try:
-                reply = self.answer(request, may_block=False)
+                reply = self.repeated(key, scope) or self.answer(requests.request_for(key, scope), may_block=False)
             except WouldBlock as would:
-                reply = await self.elsewhere(would, request, receive)
+                reply = await self.elsewhere(would, requests.request_for(key, scope), receive)
         except Gone:
             return
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in a source is a 5xx
             reply = failures.reply_to(error, scope["path"])
-        await reply.send(request.method, send)
+        await reply.send(scope["method"], send)
+
+    def repeated(self, key: str, scope: Scope) -> Reply | None:
+        """The reply to a plain GET that was given before, if all that it depends on is as it was then. Raises WouldBlock."""
+        known = self._known.get(key)
+        if known is None or not requests.is_plain(scope):
+            return None
+        if self.keys.resolve(key, may_block=False) is not known.chunk or known.chunk.revision() != known.revision:
+            return None
+        body = self.cache.peek(known.identity)
+        return None if body is None else Reply(200, known.headers, body)
 
     async def elsewhere(self, would: WouldBlock, request: Request, receive: Receive) -> Reply:
         """The reply that the event loop has no time for, out of a thread."""
@@ -106,7 +129,20 @@ class Endpoint:
         identity = chunk.identity(revision)
         etag = etags.of_text(identity)
         unmodified = replies.unmodified(request, etag, self.kept_octets)
-        return unmodified or self.with_body(request, etag, self.cached(chunk, revision, identity, may_block=may_block))
+        if unmodified is not None:
+            return unmodified
+        body = self.cache.peek(identity)
+        if body is None:
+            body = self.made(chunk, revision, identity, may_block=may_block)
+        else:
+            self.note(request.key, Known(chunk, revision, identity, (*self.kept_octets, (b"etag", etag))))
+        return self.with_body(request, etag, body)
+
+    def note(self, key: str, known: Known) -> None:
+        """Remember how a key is answered."""
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[key] = known
 
     def with_body(self, request: Request, etag: bytes | None, body: bytes) -> Reply:
         """The reply with a chunk's body; where its tag is not known, it is made of the body."""
@@ -114,11 +150,8 @@ class Endpoint:
             return replies.of_content(request, self.live_octets, body)
         return replies.whole_or_part(request, etag, self.kept_octets, body)
 
-    def cached(self, chunk: Chunk, revision: str, identity: str, *, may_block: bool) -> bytes:
-        """The chunk's body out of the cache, or made by the first who asks for it."""
-        body = self.cache.peek(identity)
-        if body is not None:
-            return body
+    def made(self, chunk: Chunk, revision: str, identity: str, *, may_block: bool) -> bytes:
+        """The chunk's body, made by the first who asks for it."""
         refuse_to_block(chunk, revision, may_block=may_block)
         return self.cache.get(identity, partial(self.encoded, chunk, revision, may_block=may_block))
 
