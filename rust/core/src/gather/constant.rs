@@ -1,6 +1,7 @@
 //! Blocks whose items are all equal.
 
 use super::axis::Axis;
+use crate::rows::Rows;
 use crate::view::View;
 
 /// Bytes compared between two looks at the result.
@@ -32,89 +33,122 @@ pub fn constant<'a>(block: &View<'a>) -> Option<&'a [u8]> {
         Some((row, outer)) if row.pitch == itemsize => (outer, row.len * itemsize),
         _ => (&axes[..], itemsize),
     };
-    let rows = Rows { data: block.data(), axes: outer, nbytes: row_nbytes };
-    rows.repeat(lowest, item).then_some(item)
+    let grid = Grid { data: block.data(), axes: outer, nbytes: row_nbytes };
+    grid.repeats(lowest, item).then_some(item)
 }
 
 /// Where rows of `nbytes` bytes lie.
 #[derive(Clone, Copy)]
-struct Rows<'a> {
+struct Grid<'a> {
     data: &'a [u8],
     axes: &'a [Axis],
     nbytes: usize,
 }
 
-impl Rows<'_> {
-    /// Whether all of them are nothing but the item, the first of them at `start`.
-    fn repeat(self, start: usize, item: &[u8]) -> bool {
+impl<'a> Grid<'a> {
+    /// Whether all rows are nothing but the item, the first of them at `start`.
+    fn repeats(self, start: usize, item: &[u8]) -> bool {
         if !LANES.is_multiple_of(item.len()) {
-            return self.every(start, &|row: &[u8]| row.starts_with(item) && row[item.len()..] == row[..row.len() - item.len()]);
+            let repeats = |row: &[u8]| row.starts_with(item) && row[item.len()..] == row[..row.len() - item.len()];
+            return self.every(start, &|rows: Rows| rows.iter().all(repeats));
         }
         let lanes: [u8; LANES] = std::array::from_fn(|i| item[i % item.len()]);
-        self.every(start, &|row: &[u8]| are_lanes(row, &lanes))
+        self.every(start, &|rows: Rows| are_lanes(rows, &lanes))
     }
 
-    /// Whether `holds` is true of every row.
-    fn every(self, start: usize, holds: &impl Fn(&[u8]) -> bool) -> bool {
-        let row = |at: usize| holds(&self.data[at..][..self.nbytes]);
+    /// Whether `hold` is true of all rows, told of those along the last axis at once.
+    fn every(self, start: usize, hold: &impl Fn(Rows<'a>) -> bool) -> bool {
+        let rows = |stride: isize, count| hold(Rows::new(self.data, start, stride, self.nbytes, count));
         match self.axes {
-            [] => row(start),
-            [axis] => (0..axis.len).all(|i| row(start + i * axis.pitch)),
-            [axis, inner @ ..] => (0..axis.len).all(|i| Rows { axes: inner, ..self }.every(start + i * axis.pitch, holds)),
+            [] => rows(0, 1),
+            [axis] => rows(axis.stride, axis.len),
+            [axis, inner @ ..] => (0..axis.len).all(|i| Grid { axes: inner, ..self }.every(start + i * axis.pitch, hold)),
         }
     }
 }
 
-/// Whether a row, a whole number of items, is nothing but the item that fills the lanes.
-fn are_lanes(row: &[u8], lanes: &[u8; LANES]) -> bool {
-    row.chunks(STEP).all(|step| {
-        let (pieces, rest) = step.as_chunks();
-        are_all(pieces, lanes) && (rest.is_empty() || *rest == lanes[..rest.len()])
-    })
-}
-
-/// Whether all pieces are the lanes.
+/// Whether rows, whole numbers of items, are nothing but the item that fills the lanes.
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "calling a function made for a processor feature, once the feature was seen")]
-fn are_all(pieces: &[[u8; LANES]], lanes: &[u8; LANES]) -> bool {
+fn are_lanes(rows: Rows, lanes: &[u8; LANES]) -> bool {
     if is_x86_feature_detected!("avx2") {
         // SAFETY: the only thing asked is that the processor has AVX2, which was just detected.
-        return unsafe { avx2::are_all(pieces, lanes) };
+        return unsafe { avx2::are_lanes(rows, lanes) };
     }
-    are_equal(pieces, lanes)
+    are_equal(rows, lanes)
 }
 
 /// The compiler's own vector instructions have to do.
 #[cfg(not(target_arch = "x86_64"))]
-fn are_all(pieces: &[[u8; LANES]], lanes: &[u8; LANES]) -> bool {
-    are_equal(pieces, lanes)
+fn are_lanes(rows: Rows, lanes: &[u8; LANES]) -> bool {
+    are_equal(rows, lanes)
 }
 
-/// The same one after the other.
-fn are_equal(pieces: &[[u8; LANES]], lanes: &[u8; LANES]) -> bool {
-    pieces.iter().all(|piece| piece == lanes)
+/// The same, one piece after the other.
+fn are_equal(rows: Rows, lanes: &[u8; LANES]) -> bool {
+    rows.iter().flat_map(|row| row.chunks(LANES)).all(|piece| *piece == lanes[..piece.len()])
 }
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use std::arch::x86_64::{__m256i, _mm256_or_si256, _mm256_setzero_si256, _mm256_testz_si256, _mm256_xor_si256};
 
-    use super::LANES;
+    use super::{LANES, STEP};
+    use crate::rows::Rows;
 
-    /// Whether all pieces are the lanes; all are looked at, four vectors at a time, which do not wait for each other.
-    #[target_feature(enable = "avx2")]
-    pub fn are_all(pieces: &[[u8; LANES]], lanes: &[u8; LANES]) -> bool {
-        let lanes: [__m256i; 4] = bytemuck::cast(*lanes);
-        let [mut a, mut b, mut c, mut d] = [_mm256_setzero_si256(); 4];
-        for piece in pieces {
-            let piece: [__m256i; 4] = bytemuck::cast(*piece);
-            a = _mm256_or_si256(a, _mm256_xor_si256(piece[0], lanes[0]));
-            b = _mm256_or_si256(b, _mm256_xor_si256(piece[1], lanes[1]));
-            c = _mm256_or_si256(c, _mm256_xor_si256(piece[2], lanes[2]));
-            d = _mm256_or_si256(d, _mm256_xor_si256(piece[3], lanes[3]));
+    /// Bits in which four vectors have differed from what they should be; they do not wait for each other.
+    struct Difference([__m256i; 4]);
+
+    impl Difference {
+        #[inline]
+        #[target_feature(enable = "avx2")]
+        fn none() -> Self {
+            Self([_mm256_setzero_si256(); 4])
         }
-        let any = _mm256_or_si256(_mm256_or_si256(a, b), _mm256_or_si256(c, d));
-        _mm256_testz_si256(any, any) == 1
+
+        #[inline]
+        #[target_feature(enable = "avx2")]
+        fn add(&mut self, piece: &[u8; LANES], lanes: &[__m256i; 4]) {
+            let piece: [__m256i; 4] = bytemuck::cast(*piece);
+            for i in 0..4 {
+                self.0[i] = _mm256_or_si256(self.0[i], _mm256_xor_si256(piece[i], lanes[i]));
+            }
+        }
+
+        #[inline]
+        #[target_feature(enable = "avx2")]
+        fn is_none(&self) -> bool {
+            let [a, b, c, d] = self.0;
+            let any = _mm256_or_si256(_mm256_or_si256(a, b), _mm256_or_si256(c, d));
+            _mm256_testz_si256(any, any) == 1
+        }
+    }
+
+    /// Whether rows are nothing but the lanes.
+    #[target_feature(enable = "avx2")]
+    pub fn are_lanes(rows: Rows, lanes: &[u8; LANES]) -> bool {
+        let vectors: [__m256i; 4] = bytemuck::cast(*lanes);
+        let mut difference = Difference::none();
+        let mut unseen = 0;
+        for row in rows.iter() {
+            for step in row.chunks(STEP) {
+                let (pieces, rest) = step.as_chunks();
+                for piece in pieces {
+                    difference.add(piece, &vectors);
+                }
+                unseen += step.len();
+                if unseen >= STEP {
+                    if !difference.is_none() {
+                        return false;
+                    }
+                    unseen = 0;
+                }
+                if !rest.is_empty() && *rest != lanes[..rest.len()] {
+                    return false;
+                }
+            }
+        }
+        difference.is_none()
     }
 }
 
@@ -145,11 +179,15 @@ mod tests {
     #[test]
     fn every_processor_sees_the_same() {
         let lanes: [u8; LANES] = std::array::from_fn(|i| u8::try_from(i).unwrap());
-        for place in 0..3 * LANES {
-            let mut pieces = [lanes; 3];
-            assert!(are_all(&pieces, &lanes) && are_equal(&pieces, &lanes));
-            pieces[place / LANES][place % LANES] ^= 4;
-            assert!(!are_all(&pieces, &lanes) && !are_equal(&pieces, &lanes));
+        let mut data = [lanes, lanes, lanes].concat();
+        for place in 0..data.len() {
+            for row in [LANES, 3 * LANES / 2] {
+                let see = |data: &[u8]| [are_lanes, are_equal].map(|are| are(Rows::new(data, 0, LANES.cast_signed(), row, 2), &lanes));
+                assert_eq!(see(&data), [true; 2]);
+                data[place] ^= 4;
+                assert_eq!(see(&data), [place >= LANES + row; 2]);
+                data[place] ^= 4;
+            }
         }
     }
 
