@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -88,6 +89,22 @@ def run(test: Callable[[Encoders, Cache[bytes]], Any], nbytes: int = 10**9, cach
             encoders.shut_down()
 
     asyncio.run(within())
+
+
+def test_no_turn_of_the_event_loop_is_all_about_bodies(monkeypatch):
+    source = Source()
+
+    async def test(encoders: Encoders, _: Cache[bytes]) -> None:
+        bodies = [submitted(encoders, source.chunk(row)) for row in range(3)]
+        there: list[int] = []
+        for body in bodies:
+            body.add_done_callback(lambda _: there.append(sum(body.done() for body in bodies)))
+        time.sleep(0.3)  # noqa: ASYNC251 - the pool has made all of them before the event loop looks
+        await asyncio.gather(*bodies)
+        assert there == [1, 2, 3]
+
+    monkeypatch.setattr(module, "TURN", source.chunk().work)
+    run(test)
 
 
 @pytest.mark.parametrize("revision", ["r1", None])

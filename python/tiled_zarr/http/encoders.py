@@ -19,11 +19,15 @@ from ..keyspace import Chunk
 from ..nodes import Changed
 
 Body: TypeAlias = "asyncio.Future[bytes]"
+Outcome: TypeAlias = "tuple[Flight, bytes | Exception, float]"
+"""A chunk or the exception in its place, and the seconds that it took."""
 
 AHEAD = 8
 """So many chunks wait in the pool while chunks are made quickly, where one turn of the event loop takes as long as several of them."""
 SLOW_AHEAD = 1
 """The same where they are not: those who wait may have gone before it is their turn."""
+TURN = 2 * 1024 * 1024
+"""So many decoded bytes are given out in one turn of the event loop: sending them takes a while, for which all others wait."""
 SLOW = 2e-3 / 2**20
 """Seconds a decoded byte from which on chunks are made slowly."""
 WEIGHT = 0.1
@@ -72,6 +76,8 @@ class Encoders:
         self._is_slow = False
         self._waiting: deque[Flight] = deque()
         self._flights: dict[str, Flight] = {}
+        self._made: deque[Outcome] = deque()
+        self._next_turn: asyncio.Handle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pool: Pool | None = None
 
@@ -114,6 +120,10 @@ class Encoders:
             if not loop.is_closed():
                 loop.remove_reader(pool.fileno())
             pool.close()
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = None
+        self._made.clear()
         self._begun = self.held = 0
         self._pace, self._is_slow = 0.0, False
         self._waiting.clear()
@@ -160,7 +170,17 @@ class Encoders:
     def _deliver(self) -> None:
         """Take what the pool has made."""
         assert self._pool is not None
-        for flight, made, seconds in self._pool.take():
+        self._made.extend(self._pool.take())
+        if self._next_turn is None:
+            self._give_out()
+
+    def _give_out(self) -> None:
+        """Give out as much as one turn of the event loop has time for."""
+        assert self._loop is not None
+        nbytes = 0
+        while self._made and nbytes < TURN:
+            flight, made, seconds = self._made.popleft()
+            nbytes += flight.chunk.work
             self._begun -= 1
             self.held -= flight.chunk.work
             self._forget(flight)
@@ -169,6 +189,7 @@ class Encoders:
                 self._land(flight, made, seconds)
             else:
                 flight.fail(made)
+        self._next_turn = self._loop.call_soon(self._give_out) if self._made else None
         self._feed()
 
     @property
