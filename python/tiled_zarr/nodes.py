@@ -23,6 +23,10 @@ class Unavailable(Exception):
     """A child that cannot be shown as Zarr; its text is the reason, given to users in the group's attributes."""
 
 
+class Damaged(OSError):
+    """A source is there and cannot be read; its text is the reason, given to users as it is. It is a 5xx, never a 404."""
+
+
 class Changed(OSError):
     """A source changed under its reader: the node is out of date, and resolving its key again helps."""
 

@@ -1,10 +1,11 @@
-"""What went wrong, as a reply: 503 where asking again may help, else 500; details go to the log alone."""
+"""What went wrong, as a reply: 503 where asking again may help, else 500, each with its reason; tracebacks go to the log alone."""
 
 from __future__ import annotations
 
 import errno
 import logging
 
+from ..openings import reason
 from . import replies
 from .replies import Reply
 
@@ -25,14 +26,15 @@ PASSING_ERRNO = frozenset(
     }
 )
 
-FAILED = replies.text(500, "the source of these data failed; the server's log says why")
-BUSY = replies.text(503, "the source of these data is not available now; ask again later", (b"retry-after", b"5"))
+AGAIN = (b"retry-after", b"5")
 
 
 def reply_to(error: Exception, path: str) -> Reply:
-    """The reply to a request for `path` that ended in `error`, which is logged."""
+    """The reply to a request for `path` that ended in `error`, with its reason; the log gets the rest."""
     log.error("%r failed", path, exc_info=error)
-    return BUSY if passes(error) else FAILED
+    if passes(error):
+        return replies.text(503, f"the source of these data is not available now; ask again later: {reason(error)}", AGAIN)
+    return replies.text(500, f"the source of these data failed: {reason(error)}")
 
 
 def passes(error: Exception) -> bool:
