@@ -19,10 +19,10 @@ from .http import lifespan
 from .http.auth import Auth
 from .http.cors import Cors
 from .http.endpoint import Endpoint
-from .http.limits import Work
 from .http.metrics import Counted, Metrics
 from .http.routes import Routes, pages
 from .http.site.answers import answers
+from .http.work.work import Work
 from .keyspace import KeySpace
 from .metadata import Config
 from .nodes import Group

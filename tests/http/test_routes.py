@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from asgi import ask, scope_of
-from tiled_zarr.http.limits import Gone
 from tiled_zarr.http.replies import Reply
 from tiled_zarr.http.routes import Page
+from tiled_zarr.http.work.work import Gone
 
 
 def test_health(app: Any) -> None:

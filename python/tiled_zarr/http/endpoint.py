@@ -14,9 +14,9 @@ from ..keyspace import Chunk, Document, KeySpace
 from ..nodes import Changed
 from ..places import WouldBlock
 from . import etags, failures, listing, replies, requests
-from .limits import Gone, Work, unless_gone
 from .replies import NO_CACHE, NO_SNIFFING, Headers, Reply
 from .requests import Request
+from .work.work import Gone, Work, unless_gone
 
 INLINE = 64 * 1024
 """A chunk of up to this many decoded bytes is cheaper to encode in the event loop than to hand to a thread, where encoding is quick."""

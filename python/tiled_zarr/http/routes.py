@@ -11,10 +11,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import failures, replies, requests
-from .limits import Gone, Work
 from .metrics import Metrics
 from .replies import NO_SNIFFING, NO_STORE, Reply
 from .requests import Request
+from .work.work import Gone, Work
 
 KeyEndpoint: TypeAlias = Callable[[str, Scope, Receive, Send], Awaitable[None]]
 

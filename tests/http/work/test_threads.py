@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiled_zarr.http import threads as module
-from tiled_zarr.http.threads import Threads
+from tiled_zarr.http.work import threads as module
+from tiled_zarr.http.work.threads import Threads
 
 WAIT = 20
 

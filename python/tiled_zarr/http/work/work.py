@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from starlette.types import Receive
 
-from ..cache import Cache
-from .encoders import Encoders
+from ...cache import Cache
+from .native import Encoders
 from .threads import Threads
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tiled_zarr.cache import Cache
-from tiled_zarr.http.limits import Budget, Gone, Work
+from tiled_zarr.http.work.work import Budget, Gone, Work
 
 WAIT = 20
 
