@@ -45,6 +45,8 @@ class Hangs:
     def __init__(self) -> None:
         self.asked: dict[int, Asked] = {}
         """What each thread, by its identifier, asks for just now."""
+        self.answered: dict[int, float] = {}
+        """When each thread last got an answer from a child that a document tells of: a document of many children takes its time."""
         self.changes = 0
         self._hung: WeakKeyDictionary[Group | Table, dict[str, Hang]] = WeakKeyDictionary()
         self._next = float("inf")
@@ -64,6 +66,8 @@ class Hangs:
                 del self.asked[thread]
             else:
                 self.asked[thread] = Asked(before.group, before.name, monotonic(), before.is_listed)
+        if is_listed:
+            self.answered[thread] = monotonic()
         if self._hung:
             self._forget(group, name)
 

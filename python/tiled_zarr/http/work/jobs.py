@@ -44,10 +44,14 @@ class Job:
 
 @dataclass(slots=True, eq=False)
 class Worker:
-    """A thread and its job. `is_waiting`: for memory, which is not its source's fault. `is_stuck`: it was given up; `is_replaced`, too."""
+    """A thread, its job, and the source for which it counts; `is_waiting` for memory, which is not that source's fault.
+
+    `is_stuck`: it was given up; `is_replaced`: another thread works in its place.
+    """
 
     thread: int
     job: Job | None = None
+    source: str = ""
     is_waiting: bool = False
     is_stuck: bool = False
     is_replaced: bool = False
@@ -146,7 +150,8 @@ class Jobs:
             if source is None:
                 self.busy -= 1
                 return None
-            worker.job = job = self._waiting[source].pop()
+            job = self._waiting[source].pop()
+            worker.job, worker.source = job, source
             if not self._waiting[source]:
                 del self._waiting[source]
             job.begun = job.begun or monotonic()
@@ -157,15 +162,19 @@ class Jobs:
                 self._call_for_waiting()
             return job
 
-    def give_up(self, worker: Worker, job: Job) -> bool:
-        """Count a thread as stuck that does a job, and have another in its place; false where it has done it meanwhile."""
+    def give_up(self, worker: Worker, job: Job, source: str | None = None) -> bool:
+        """Count a thread as stuck that does a job, and have another in its place; false where it has done it meanwhile.
+
+        It goes on to count for its source, unless another is to blame.
+        """
         with self._lock:
             if worker.job is not job or worker.is_stuck:
                 return False
             worker.is_stuck = True
             worker.is_replaced = self.stuck < MOST_STUCK
-            less(self._running, job.source)
-            self._stuck[job.source] = self._stuck.get(job.source, 0) + 1
+            less(self._running, worker.source)
+            worker.source = worker.source if source is None else source
+            self._stuck[worker.source] = self._stuck.get(worker.source, 0) + 1
             if worker.is_replaced:
                 self._at_work -= 1
                 self.busy -= 1
@@ -173,12 +182,17 @@ class Jobs:
             return True
 
     def sort_again(self) -> None:
-        """Look again for the sources of the jobs that wait: what was a folder's at first may be known to be a file's."""
+        """Look again for the source of every job: what was taken for a folder's at first may be known to be a file's."""
         with self._lock:
             queues, self._waiting = self._waiting, {}
             for job in (job for queue in queues.values() for job in queue):
                 job.source = job.find()
                 self._waiting.setdefault(job.source, deque()).append(job)
+            for worker in self.workers:
+                if worker.job is not None and not worker.is_stuck:
+                    less(self._running, worker.source)
+                    worker.source = worker.job.find()
+                    self._running[worker.source] = self._running.get(worker.source, 0) + 1
             self._call_for_waiting()
 
     def expired(self, before: float) -> list[Job]:
@@ -200,9 +214,9 @@ class Jobs:
             return
         if worker.is_stuck:
             worker.is_stuck = False
-            less(self._stuck, job.source)
+            less(self._stuck, worker.source)
         else:
-            less(self._running, job.source)
+            less(self._running, worker.source)
         if not worker.is_replaced:
             self._at_work -= 1
 
@@ -211,8 +225,9 @@ class Jobs:
         return next(filter(self._has_room, reversed(self._waiting)), None)
 
     def _has_room(self, source: str) -> bool:
-        own = self._running.get(source, 0) + self._stuck.get(source, 0)
-        return own == 0 or not self.is_shared or own < self.count - self._at_work
+        stuck = self._stuck.get(source, 0)
+        own = self._running.get(source, 0) + stuck
+        return own == 0 or not self.is_shared or own < self.count - self._at_work - stuck
 
     def _call_for_waiting(self) -> None:
         """Call a thread for each job that could be begun, as far as threads are allowed."""
