@@ -24,7 +24,8 @@ def greedy() -> Group:
     """What takes much memory: large chunks of a file, long strings, and groups without an end."""
     from tiled_zarr.adapters.hdf5 import open_hdf5
 
-    texts = np.full(1000, "x" * 10**6, object)
+    texts = np.empty(1000, object)
+    texts[:] = ["x" * 10**6] * 1000  # one and the same
     strings = Array(shape=texts.shape, dtype=texts.dtype, read=lambda region: texts[region], revision=lambda: "r1", blocking=False)
     file = open_hdf5(Path(os.environ["FAULTY_FILE"]))
     return Group(children={"file": file, "strings": strings, "endless": Group(children=Endless()), "good": plain()})

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock, get_ident
 from time import monotonic
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from .nodes import Group, Table, TooSlow
@@ -20,8 +21,7 @@ PAUSE = 60.0
 LONGEST_PAUSE = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A child that a thread asks for since a moment; `is_listed` says that a document is to tell of it, and can do without it."""
 
     group: Group | Table
@@ -55,25 +55,42 @@ class Hangs:
     @contextmanager
     def asking(self, group: Group | Table, name: str, *, is_listed: bool) -> Iterator[None]:
         """Ask for a child, or for something that only the child can tell. Raises TooSlow where it hangs."""
-        self.check(group, name)
+        before = self.begin(group, name, is_listed=is_listed)
+        try:
+            yield
+        except BaseException:
+            self.fail(before)
+            raise
+        self.end(before)
+
+    def begin(self, group: Group | Table, name: str, *, is_listed: bool) -> Asked | None:
+        """Note that this thread asks for a child; what it asked for before, for `end` or `fail`. Raises TooSlow where the child hangs."""
+        if self._hung:
+            self.check(group, name)
         thread = get_ident()
         before = self.asked.get(thread)
         self.asked[thread] = Asked(group, name, monotonic(), is_listed)
-        try:
-            yield
-        finally:
-            if before is None:
-                del self.asked[thread]
-            else:
-                self.asked[thread] = Asked(before.group, before.name, monotonic(), before.is_listed)
-        if is_listed:
+        return before
+
+    def fail(self, before: Asked | None) -> Asked:
+        """Note that a child has answered, if only with a failure; which one."""
+        thread = get_ident()
+        asked = self.asked.pop(thread)
+        if asked.is_listed:
             self.answered[thread] = monotonic()
+        if before is not None:
+            self.asked[thread] = before._replace(since=monotonic())
+        return asked
+
+    def end(self, before: Asked | None) -> None:
+        """Note that a child has answered."""
+        asked = self.fail(before)
         if self._hung:
-            self._forget(group, name)
+            self._forget(asked.group, asked.name)
 
     def check(self, group: Group | Table, name: str) -> None:
         """Raises TooSlow where a child hangs and is left alone."""
-        hang = self._hung[group].get(name) if self._hung and group in self._hung else None
+        hang = self._hung.get(group, {}).get(name)
         if hang is not None and monotonic() < hang.until:
             raise TooSlow(f"it did not answer within {hang.seconds:.3g} s, and is left alone for a while")
 

@@ -123,7 +123,7 @@ def test_a_source_is_known_by_where_it_is(hung: Hanging) -> None:
         lost = [ask.get(f"/zarr/v3/deep/file/{number}/c/0") for number in range(20)]
         good = [ask.get(f"/zarr/v3/deep/{path}/c/0") for path in ("good", "table/x")]
         assert {answer.status for answer in await asyncio.gather(*good)} == {200}
-        await ask.until(lambda: hung.asked == 6)
+        await ask.until(lambda: hung.asked >= 6)
         hung.is_open.set()
         assert {answer.status for answer in await asyncio.gather(*lost)} == {200}
 

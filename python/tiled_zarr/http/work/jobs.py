@@ -146,18 +146,15 @@ class Jobs:
             self._finish(worker)
             if worker.is_replaced:
                 return None
-            source = self._next()
-            if source is None:
+            job = self._pop()
+            if job is None:
                 self.busy -= 1
                 return None
-            job = self._waiting[source].pop()
-            worker.job, worker.source = job, source
-            if not self._waiting[source]:
-                del self._waiting[source]
+            worker.job, worker.source = job, job.source
             job.begun = job.begun or monotonic()
             self.taken += 1
             self._at_work += 1
-            self._running[source] = self._running.get(source, 0) + 1
+            self._running[job.source] = self._running.get(job.source, 0) + 1
             if self._waiting:
                 self._call_for_waiting()
             return job
@@ -219,6 +216,17 @@ class Jobs:
             less(self._running, worker.source)
         if not worker.is_replaced:
             self._at_work -= 1
+
+    def _pop(self) -> Job | None:
+        """The next job that somebody waits for, taken out."""
+        while (source := self._next()) is not None:
+            queue = self._waiting[source]
+            job = queue.pop()
+            if not queue:
+                del self._waiting[source]
+            if not job.is_cancelled():
+                return job
+        return None
 
     def _next(self) -> str | None:
         """The source whose newest job is next."""
