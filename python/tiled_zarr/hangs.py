@@ -14,7 +14,7 @@ from time import monotonic
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from .nodes import Group, Table, TooSlow
+from .nodes import Group, Node, Table, TooSlow
 
 PAUSE = 60.0
 """Seconds for which a child that hung is not asked again; twice as long after each time that it hangs once more."""
@@ -52,41 +52,44 @@ class Hangs:
         self._next = float("inf")
         self._lock = Lock()
 
-    @contextmanager
-    def asking(self, group: Group | Table, name: str, *, is_listed: bool) -> Iterator[None]:
-        """Ask for a child, or for something that only the child can tell. Raises TooSlow where it hangs."""
-        before = self.begin(group, name, is_listed=is_listed)
-        try:
-            yield
-        except BaseException:
-            self.fail(before)
-            raise
-        self.end(before)
-
-    def begin(self, group: Group | Table, name: str, *, is_listed: bool) -> Asked | None:
-        """Note that this thread asks for a child; what it asked for before, for `end` or `fail`. Raises TooSlow where the child hangs."""
+    def child(self, group: Group | Table, name: str, *, is_listed: bool) -> Node:
+        """Open a child. Raises what the source raises, and TooSlow where the child hangs."""
         if self._hung:
             self.check(group, name)
         thread = get_ident()
         before = self.asked.get(thread)
         self.asked[thread] = Asked(group, name, monotonic(), is_listed)
-        return before
-
-    def fail(self, before: Asked | None) -> Asked:
-        """Note that a child has answered, if only with a failure; which one."""
-        thread = get_ident()
-        asked = self.asked.pop(thread)
-        if asked.is_listed:
-            self.answered[thread] = monotonic()
-        if before is not None:
-            self.asked[thread] = before._replace(since=monotonic())
-        return asked
-
-    def end(self, before: Asked | None) -> None:
-        """Note that a child has answered."""
-        asked = self.fail(before)
+        try:
+            node = group.children[name]
+        finally:
+            self._answer(thread, before, is_listed=is_listed)
         if self._hung:
-            self._forget(asked.group, asked.name)
+            self._forget(group, name)
+        return node
+
+    @contextmanager
+    def asking(self, group: Group | Table, name: str) -> Iterator[None]:
+        """Ask a child for what a document is to tell of it. Raises TooSlow where it hangs."""
+        if self._hung:
+            self.check(group, name)
+        thread = get_ident()
+        before = self.asked.get(thread)
+        self.asked[thread] = Asked(group, name, monotonic(), is_listed=True)
+        try:
+            yield
+        finally:
+            self._answer(thread, before, is_listed=True)
+        if self._hung:
+            self._forget(group, name)
+
+    def _answer(self, thread: int, before: Asked | None, *, is_listed: bool) -> None:
+        """Note that a child has answered, if only with a failure, for which a thread asked while it asked for another `before`."""
+        if is_listed:
+            self.answered[thread] = monotonic()
+        if before is None:
+            del self.asked[thread]
+        else:
+            self.asked[thread] = before._replace(since=monotonic())
 
     def check(self, group: Group | Table, name: str) -> None:
         """Raises TooSlow where a child hangs and is left alone."""

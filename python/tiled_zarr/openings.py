@@ -34,7 +34,7 @@ class Openings:
         `is_listed` says that it is opened to be told of, and is not waited for as long as one that is itself asked for.
         """
         try:
-            node = asked(group, name, is_listed=is_listed) if group.blocking else group.children[name]
+            node = hangs.shared.child(group, name, is_listed=is_listed) if group.blocking else group.children[name]
             if node is not checked:
                 self._check(node)
         except KeyError:
@@ -76,18 +76,6 @@ class Openings:
             bad.pop(name, None)
         else:
             self._bad.setdefault(group, {})[name] = why
-
-
-def asked(group: Group | Table, name: str, *, is_listed: bool) -> Node:
-    """A child, asked for in sight of those who look for what hangs. Raises what the source raises, and TooSlow."""
-    before = hangs.shared.begin(group, name, is_listed=is_listed)
-    try:
-        node = group.children[name]
-    except BaseException:
-        hangs.shared.fail(before)
-        raise
-    hangs.shared.end(before)
-    return node
 
 
 def reason(why: Exception) -> str:

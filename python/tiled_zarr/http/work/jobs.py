@@ -143,10 +143,11 @@ class Jobs:
         A thread that has been replaced gets none, and is to end.
         """
         with self._lock:
-            self._finish(worker)
+            if worker.job is not None:
+                self._finish(worker)
             if worker.is_replaced:
                 return None
-            job = self._pop()
+            job = self._pop() if self._waiting else None
             if job is None:
                 self.busy -= 1
                 return None
@@ -205,15 +206,10 @@ class Jobs:
         return out
 
     def _finish(self, worker: Worker) -> None:
-        """Take down that a thread has done its job, if it had one."""
-        job, worker.job = worker.job, None
-        if job is None:
-            return
-        if worker.is_stuck:
-            worker.is_stuck = False
-            less(self._stuck, worker.source)
-        else:
-            less(self._running, worker.source)
+        """Take down that a thread has done its job."""
+        worker.job = None
+        less(self._stuck if worker.is_stuck else self._running, worker.source)
+        worker.is_stuck = False
         if not worker.is_replaced:
             self._at_work -= 1
 
@@ -233,17 +229,19 @@ class Jobs:
         return next(filter(self._has_room, reversed(self._waiting)), None)
 
     def _has_room(self, source: str) -> bool:
-        stuck = self._stuck.get(source, 0)
-        own = self._running.get(source, 0) + stuck
-        return own == 0 or not self.is_shared or own < self.count - self._at_work - stuck
+        running, stuck = self._running.get(source, 0), self._stuck.get(source, 0) if self._stuck else 0
+        return not (running or stuck) or not self.is_shared or running + stuck < self.count - self._at_work - stuck
 
     def _call_for_waiting(self) -> None:
-        """Call a thread for each job that could be begun, as far as threads are allowed."""
+        """Call a thread for each source that has a job to be begun, unless one is on its way, as far as threads are allowed."""
+        coming = self.busy - self._at_work
         for source in self._waiting:
             if self.busy >= self.allowed:
                 return
             if self._has_room(source):
-                self._call()
+                if coming <= 0:
+                    self._call()
+                coming -= 1
 
     def _call(self) -> bool:
         if self.busy >= self.allowed:
@@ -255,6 +253,6 @@ class Jobs:
 
 def less(counts: dict[str, int], source: str) -> None:
     """Count one down; what is 0 is left out."""
-    counts[source] -= 1
-    if not counts[source]:
-        del counts[source]
+    left = counts.pop(source) - 1
+    if left:
+        counts[source] = left
