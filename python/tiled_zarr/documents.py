@@ -43,8 +43,11 @@ class Rendered:
         return None in self.revisions
 
     def stands(self, node: Node, changes: int) -> bool:
-        """Whether a document of `node` would be the same now. Raises what a source raises that cannot tell its revision."""
-        return node is self.over[0] and changes == self.changes and tuple(node.revision() for node in self.over) == self.revisions
+        """Whether a document of `node` would be the same now; not where a source cannot tell."""
+        try:
+            return node is self.over[0] and changes == self.changes and tuple(node.revision() for node in self.over) == self.revisions
+        except Exception:  # noqa: BLE001 - rendering it anew tells what went wrong with whom
+            return False
 
 
 def digest(body: bytes) -> str:

@@ -117,7 +117,7 @@ class KeySpace:
         self.root = root
         self.format = format
         self.config = config or Config()
-        self.places = Places(root, Options(chunk_shape=self.config.chunk_shape), self._check)
+        self.places = Places(root, Options(chunk_shape=self.config.chunk_shape), self._check, self._look)
         self.metadata = Metadata(self.places, format, self.config)
         self._documents = Documents(MOST_DOCUMENTS * self.config.max_bytes)
         self._layouts: WeakKeyDictionary[Place, Layout] = WeakKeyDictionary()
@@ -145,10 +145,18 @@ class KeySpace:
     def listing(self, group: Container) -> list[Entry]:
         """The children of a group, in the source's order, without those that cannot be opened."""
         openings = self.places.openings
-        if len(group.children) <= self.config.max_nodes:
-            return [Entry(names.wire(name), node) for name, node in openings.all(group)]
-        bad = openings.unavailable(group)
-        return [Entry(names.wire(name), None) for name in group.children if name not in bad]
+        try:
+            if len(group.children) <= self.config.max_nodes:
+                return [Entry(names.wire(name), node) for name, node in openings.all(group)]
+            bad = openings.bad(group)
+            return [Entry(names.wire(name), None) for name in openings.names(group) if name not in bad]
+        except Exception:
+            openings.suspect(group)
+            raise
+
+    def unavailable(self, group: Container) -> dict[str, str]:
+        """What is left out of the listing of a group, which is made first, with the reasons."""
+        return self.places.openings.unavailable(group)
 
     def rendered(self, place: Place, name: str, *, may_block: bool) -> Rendered:
         """A document of a node. Raises WouldBlock where `may_block` is false and it may take opening files."""
@@ -183,11 +191,18 @@ class KeySpace:
         if isinstance(node, Array | Sparse):
             self.format.check(dtypes.wire(node.dtype))
 
+    def _look(self, node: Node) -> None:
+        self.metadata.look(node)
+
     def _render(self, place: Place, name: str) -> Rendered:
         seen = Dependencies()
-        header = self.metadata.header(place, seen)
         is_consolidated = isinstance(place.node, Container) and name == self.format.CONSOLIDATED
-        members = self.metadata.members(place, seen) if is_consolidated else None
+        try:
+            members = self.metadata.members(place, seen) if is_consolidated else None
+            header = self.metadata.header(place, seen)  # after what lies below, so that it names what failed there
+        except Exception:
+            self.places.openings.suspect(place.node)
+            raise
         body = _json(self.format.document(name, header, members))
         if members is not None and body is not None and len(body) > self.config.max_bytes:
             body = _json(self.format.document(name, header, None))

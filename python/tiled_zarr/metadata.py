@@ -84,30 +84,67 @@ class Metadata:
             return self._group(place.node)
         return self._array(place, self._dimension_names(place, seen))
 
+    def look(self, node: Node) -> None:
+        """Make all that documents of the groups above say of a node, and raise what fails."""
+        if isinstance(node, Container):
+            len(node.children)
+            self.places.openings.names(node)
+        else:
+            self.codec(Place(node, None, "", "", node.options), headers.chunk_grid(node, node.options))
+        headers.own_attributes(node)
+
     def members(self, place: Place, seen: Dependencies) -> Members | None:
-        """Headers of every node below a group by path, siblings side by side (zarr-python relies on it); None where they are too many."""
+        """Headers of every node below a group by path, siblings side by side (zarr-python relies on it); None where they are too many.
+
+        What fails is left out and named by its group; so the headers of groups are made last.
+        """
         members: Members = {}
         start = len(place.path) + 1 if place.path else 0
-        waiting = deque([place])
+        waiting, groups = deque([place]), []
         while waiting:
             above = waiting.popleft()
             assert isinstance(above.node, Container)
-            is_split = isinstance(above.node, Group) and not above.node.consolidated
-            if is_split or len(members) + len(above.node.children) > self.config.max_nodes:
-                return None
-            seen.note(above.node)
-            opened = self.opened(above)
-            agreed = _agreed(opened)
-            if above is not place:
-                members[above.path[start:]] = self._group(above.node)
-            for name, below in opened.items():
+            try:
+                is_split = isinstance(above.node, Group) and not above.node.consolidated
+                if is_split or len(members) + len(above.node.children) > self.config.max_nodes:
+                    return None
+                below = self._children(above, seen)
+            except Exception as why:
+                if above is place:
+                    raise
+                self._fail(above, why)
+                del members[above.path[start:]]
+                continue
+            groups.append(above)
+            members.update((child.path[start:], header) for child, header in below)
+            waiting.extend(child for child, _ in below if isinstance(child.node, Container))
+        for group in groups[1:]:
+            assert isinstance(group.node, Container)
+            members[group.path[start:]] = self._group(group.node)
+        return members
+
+    def _children(self, place: Place, seen: Dependencies) -> list[tuple[Place, Header]]:
+        """The children of a group with their headers, which of groups are PENDING. Those that fail are left out."""
+        seen.note(place.node)
+        opened = self.opened(place)
+        agreed = _agreed(opened)
+        found: list[tuple[Place, Header]] = []
+        for name, below in opened.items():
+            try:
                 if isinstance(below.node, Container):
-                    members[below.path[start:]] = PENDING
-                    waiting.append(below)
+                    headers.own_attributes(below.node)
+                    found.append((below, PENDING))
                 else:
                     seen.note_live(below.node)
-                    members[below.path[start:]] = self._array(below, agreed[name])
-        return members
+                    found.append((below, self._array(below, agreed[name])))
+            except Exception as why:  # noqa: BLE001 - it takes nothing along with it
+                self._fail(below, why)
+        return found
+
+    def _fail(self, place: Place, why: Exception) -> None:
+        """Note that a node below a group failed when a document of the group was made."""
+        assert place.parent is not None
+        self.places.openings.fail(place.parent, place.name, place.node, why)
 
     def _group(self, group: Container) -> GroupHeader:
         return GroupHeader(headers.own_attributes(group, self.places.openings.unavailable(group)))

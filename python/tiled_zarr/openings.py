@@ -1,50 +1,94 @@
-"""Opening the children of groups: which are there, which turned out to be bad, and why."""
+"""Opening the children of groups: which are there, which turned out to be bad, and why.
+
+Whatever a child or the mapping of a group does (it raises, it lies, it does not end), it does to that child or that group alone.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from weakref import WeakKeyDictionary
+from collections import deque
+from collections.abc import Callable, Container, Mapping
+from itertools import islice
+from typing import TypeAlias
+from weakref import WeakKeyDictionary, WeakSet, ref
 
-from .nodes import Damaged, Group, Node, Table, Unavailable
+from . import names, texts
+from .nodes import Array, Damaged, Group, Node, Sparse, Table, Unavailable
 
-FOLDERS = re.compile(r"(?:/[^/\s'\":,]+)+/(?=[^/\s'\":,])")
+Parent: TypeAlias = Group | Table
+
+MOST_BAD = 20_000
+"""Bad children that are remembered in a tree, twice as many as nodes are consolidated: 6 MB with names and reasons of usual length, 60 MB
+at worst. The oldest are forgotten first, and are found again where their group is looked at."""
+MOST_TOLD = 10_000
+"""Bad children that are named in one group; the others are counted."""
+MOST_NAMES = 1_000_000
+"""Names that a group may list; one that lists more is taken for one without an end."""
+PASSED_ON = (KeyboardInterrupt, SystemExit, GeneratorExit)
+"""What is meant for this process and tells nothing of a source. Panics of native libraries are no `Exception` either, but of a source."""
 
 
 class Openings:
     """Opens children and remembers, for each group, those known to be bad.
 
-    `check(node)` raises Unavailable for a node that cannot be shown after all. `changes` counts how often a child turned bad or good.
-    Thread-safe: a race repeats an opening at worst.
+    `check(node)` raises Unavailable for a node that cannot be shown after all. `look(node)` makes all that documents of the groups above
+    say of a node, and raises what fails. `changes` counts how often a child turned bad or good. Thread-safe: a race repeats an opening
+    at worst.
     """
 
-    def __init__(self, check: Callable[[Node], None]) -> None:
+    def __init__(self, check: Callable[[Node], None], look: Callable[[Node], object]) -> None:
         self._check = check
-        self._bad: WeakKeyDictionary[Group | Table, dict[str, str]] = WeakKeyDictionary()
+        self._look = look
+        self._bad: WeakKeyDictionary[Parent, dict[str, str]] = WeakKeyDictionary()
+        self._nameless: WeakKeyDictionary[Parent, dict[str, str]] = WeakKeyDictionary()
+        self._order: deque[tuple[ref[Parent], str]] = deque()
+        self._listed: WeakSet[Node] = WeakSet()
+        self._suspects: WeakSet[Node] = WeakSet()
         self.changes = 0
 
-    def child(self, group: Group | Table, name: str, checked: Node | None = None) -> Node | None:
-        """One child, or None where there is none that could be shown; `checked` is one that can be. Raises what the source raises."""
+    def child(self, group: Parent, name: str, checked: Node | None = None) -> Node | None:
+        """One child, or None where there is none that could be shown; `checked` is one that can be.
+
+        Raises what the source raises, and Damaged for a name that the group lists and then denies.
+        """
         try:
-            node = group.children[name]
-            if node is not checked:
-                self._check(node)
-        except KeyError:
-            self._note(group, name, None)
-            return None
+            node = self._opened(group, name, checked)
+        except PASSED_ON:
+            raise
         except Unavailable as why:
             self._note(group, name, reason(why))
             return None
-        except Exception as why:
+        except BaseException as why:
             self._note(group, name, reason(why))
-            raise
+            if isinstance(why, Exception):
+                raise
+            raise Damaged(reason(why)) from why
         self._note(group, name, None)
         return node
 
-    def all(self, group: Group | Table) -> list[tuple[str, Node]]:
-        """Every child that can be opened, with the source's name; the others are remembered as bad."""
+    def names(self, group: Parent) -> list[str]:
+        """The names of a group's children, each once, without those that cannot stand in a key, which are remembered as bad.
+
+        Raises what listing raises, and Damaged where it has no end.
+        """
+        listed = list(islice(group.children, MOST_NAMES + 1))
+        if len(listed) > MOST_NAMES:
+            raise Damaged(f"it lists more than {MOST_NAMES:,} names")
+        found: dict[str, None] = {}
+        nameless: dict[str, str] = {}
+        for name in listed:
+            why = names.refusal(name)
+            if why is None:
+                found[name] = None
+            elif len(nameless) < MOST_TOLD:
+                nameless[_free(nameless, texts.name(name))] = why
+        if nameless or group in self._nameless:
+            self._nameless[group] = nameless
+        return list(found)
+
+    def all(self, group: Parent) -> list[tuple[str, Node]]:
+        """Every child that can be opened, with the source's name; the others are remembered as bad. Raises what listing raises."""
         opened = []
-        for name in list(group.children):
+        for name in self.names(group):
             try:
                 node = self.child(group, name)
             except Exception:  # noqa: BLE001, S112 - one bad child must not break its group; `child` has taken its reason down
@@ -53,29 +97,114 @@ class Openings:
                 opened.append((name, node))
         return opened
 
-    def unavailable(self, group: Group | Table) -> dict[str, str]:
-        """Reasons by the source's names: of what was never a child, and of each child known to be bad."""
-        return {**group.unavailable(), **self._bad.get(group, {})}
+    def suspect(self, node: Node) -> None:
+        """Look at all of a node whenever it is opened, until all of it is good: a document failed over what it says."""
+        if node not in self._suspects:
+            self._suspects.add(node)
+            self.changes += 1
 
-    def _note(self, group: Group | Table, name: str, why: str | None) -> None:
-        """Take down why a child is bad, or that it is not."""
+    def fail(self, group: Parent, name: str, node: Node, why: Exception) -> None:
+        """Take down that a child, which could be opened, failed when a document of a group above was made."""
+        self.suspect(node)
+        self._note(group, name, reason(why))
+
+    def bad(self, group: Parent) -> Container[str]:
+        """The source's names of the children that are known to be bad."""
+        return self._bad.get(group, {})
+
+    def unavailable(self, group: Parent) -> dict[str, str]:
+        """Reasons by names, as text: of what was never a child, and of each child known to be bad that is still there.
+
+        What cannot be told, and how many more there are than MOST_TOLD, stands under "*".
+        """
+        told: dict[str, str] = {}
+        try:
+            for name, said in islice(group.unavailable().items(), MOST_TOLD):
+                told[_free(told, texts.name(name))] = texts.line(said if isinstance(said, str) else texts.said_by(said))
+        except Exception as why:  # noqa: BLE001 - what was told until then holds, and so does all that is known here
+            told["*"] = texts.line(f"not all that is unavailable can be told: {reason(why)}")
+        for name in [name for name in list(self._bad.get(group, ())) if not _lists(group, name)]:
+            self._note(group, name, None)
+        known = [*self._nameless.get(group, {}).items(), *self._bad.get(group, {}).items()]
+        room = MOST_TOLD - len(told)
+        for name, known_why in known[:room]:
+            told[_free(told, texts.name(name))] = known_why
+        if len(known) > room:
+            told["*"] = f"and {len(known) - room:,} more"
+        return told
+
+    def _opened(self, group: Parent, name: str, checked: Node | None) -> Node | None:
+        """The child, or None. Raises Unavailable where it cannot be shown."""
+        try:
+            node = group.children[name]
+        except KeyError as why:
+            if _lists(group, name):
+                raise Damaged("it is listed, but cannot be opened") from why
+            return None
+        if node is not checked:
+            self._examine(node)
+        return node
+
+    def _examine(self, node: Node) -> None:
+        """Raises where documents of the groups above could not be made, or its own could not."""
+        if not isinstance(node, Array | Sparse | Group | Table):
+            raise Damaged(f"its group gives a {type(node).__name__} for it, which is no node")
+        self._check(node)
+        try:
+            node.revision()
+            if isinstance(node, Group | Table) and node not in self._listed:
+                next(iter(node.children), None)
+                self._listed.add(node)
+            if self._suspects and node in self._suspects:
+                self._look(node)
+                self._suspects.discard(node)
+        except (KeyError, Unavailable) as why:  # there is such a child, and it has a form; a reader must not take it for absent
+            raise Damaged(texts.of_error(why)) from why
+
+    def _note(self, group: Parent, name: str, why: str | None) -> None:
+        """Take down why a child is bad, or that it is not. Only names that the group lists are taken down: anybody can ask for others."""
         bad = self._bad.get(group) if self.changes else None
         if (bad.get(name) if bad else None) == why:
             return
-        self.changes += 1
         if why is None:
             assert bad is not None
             bad.pop(name, None)
-        else:
+        elif _lists(group, name):
             self._bad.setdefault(group, {})[name] = why
+            self._order.append((ref(group), name))
+            self._forget()
+        else:
+            return
+        self.changes += 1
+
+    def _forget(self) -> None:
+        """Keep MOST_BAD children at most, the last ones."""
+        while len(self._order) > MOST_BAD:
+            oldest, name = self._order.popleft()
+            group = oldest()
+            if group is not None and (bad := self._bad.get(group)):
+                bad.pop(name, None)
 
 
-def reason(why: Exception) -> str:
-    """What to tell users of an error: its kind and text, without the server's folders.
+def _lists(group: Parent, name: str) -> bool:
+    """Whether a group has a name among those that it lists; also where it cannot tell, since it did not deny it."""
+    try:
+        return name in group.children
+    except Exception:  # noqa: BLE001 - a mapping's own `in` opens the child, and raises again what opening raised
+        return True
 
-    >>> reason(OSError("cannot open '/data/secret/a.h5'"))
-    "OSError: cannot open 'a.h5'"
-    """
+
+def _free(taken: Mapping[str, str], name: str) -> str:
+    """A name that is not taken: two that differ may be spelled alike."""
+    spelling, number = name, len(taken)
+    while spelling in taken:
+        number += 1
+        spelling = f"{name} ({number})"
+    return spelling
+
+
+def reason(why: BaseException) -> str:
+    """What to tell users of an error: its kind and text, without the server's folders, or the text alone where it was written for them."""
     if isinstance(why, Unavailable | Damaged):
-        return str(why)
-    return f"{type(why).__name__}: {FOLDERS.sub('', str(why))}"
+        return texts.line(texts.said_by(why))
+    return texts.of_error(why)

@@ -42,7 +42,7 @@ COLUMNS = {
     "text_nulls": (pa.array(["a", None, "b"], pa.large_string()), ["a", "", "b"], "O", {"null": ""}),
     "text_view": (pa.array(["a", None, "b"], pa.string_view()), ["a", "", "b"], "O", {"null": ""}),
     "bytes": (pa.array([b"a", b"bcd", b""]), [b"a", b"bcd", b""], "S3", {"source_type": "binary"}),
-    "no_bytes": (pa.array([b"", None, b""]), [b"", b"", b""], "S1", {"source_type": "binary", "null": b""}),
+    "no_bytes": (pa.array([b"", None, b""]), [b"", b"", b""], "S1", {"source_type": "binary", "null": ""}),
     "bytes_view": (pa.array([b"a", b"bcd", b""], pa.binary_view()), [b"a", b"bcd", b""], "S3", {"source_type": "binary_view"}),
     "fixed_bytes": (pa.array([b"ab", b"c\0", b"\0d"], pa.binary(2)), [b"ab", b"c", b"\0d"], "S2", {"source_type": "fixed_size_binary[2]"}),
     "extension": (pa.array([b"x" * 16] * 3, pa.uuid()), [b"x" * 16] * 3, "S16", {"source_type": "extension<arrow.uuid>"}),
