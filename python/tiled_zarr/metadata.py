@@ -186,5 +186,5 @@ def _agreed(places: Mapping[str, Place]) -> dict[str, tuple[str, ...]]:
 
 def _verbatim_names(node: Array | Sparse) -> tuple[str, ...] | None:
     """The dimension names of an array that wants them served as they stand, whatever its siblings are."""
-    is_verbatim = isinstance(node, Array) and node.verbatim
-    return tuple(filter(None, node.dimension_names)) if is_verbatim and node.dimension_names else None
+    given = node.dimension_names if isinstance(node, Array) and node.verbatim else None
+    return tuple(name or phony for name, phony in zip(given, dimensions.phony(node.shape), strict=True)) if given else None

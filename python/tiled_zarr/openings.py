@@ -117,18 +117,20 @@ class Openings:
 
         What cannot be told, and how many more there are than MOST_TOLD, stands under "*".
         """
-        told: dict[str, str] = {}
-        try:
-            for name, said in islice(group.unavailable().items(), MOST_TOLD):
-                told[_free(told, texts.name(name))] = texts.line(said if isinstance(said, str) else texts.said_by(said))
-        except Exception as why:  # noqa: BLE001 - what was told until then holds, and so does all that is known here
-            told["*"] = texts.line(f"not all that is unavailable can be told: {reason(why)}")
         for name in [name for name in list(self._bad.get(group, ())) if not _lists(group, name)]:
             self._note(group, name, None)
-        known = [*self._nameless.get(group, {}).items(), *self._bad.get(group, {}).items()]
+        bad = self._bad.get(group, {})
+        told: dict[str, str] = {}
+        try:
+            for name, why in islice(group.unavailable().items(), MOST_TOLD):
+                if name not in bad:
+                    told[_free(told, texts.name(name))] = texts.line(why if isinstance(why, str) else texts.said_by(why))
+        except Exception as error:  # noqa: BLE001 - what was told until then holds, and so does all that is known here
+            told["*"] = texts.line(f"not all that is unavailable can be told: {reason(error)}")
+        known = [*self._nameless.get(group, {}).items(), *bad.items()]
         room = MOST_TOLD - len(told)
-        for name, known_why in known[:room]:
-            told[_free(told, texts.name(name))] = known_why
+        for name, why in known[:room]:
+            told[_free(told, texts.name(name))] = why
         if len(known) > room:
             told["*"] = f"and {len(known) - room:,} more"
         return told
