@@ -32,8 +32,8 @@ def shape(given: Any) -> Sizes:
     return sizes
 
 
-def chunks(given: Any, ndim: int, mended: dict[str, str]) -> Sizes | None:
-    """A chunk shape for an array of so many axes; None where it is none."""
+def chunks(field: str, given: Any, ndim: int, mended: dict[str, str]) -> Sizes | None:
+    """A chunk shape, in a field of an array of so many axes; None where it is none."""
     if given is None:
         return None
     try:
@@ -41,7 +41,7 @@ def chunks(given: Any, ndim: int, mended: dict[str, str]) -> Sizes | None:
         if len(sizes) != ndim:
             raise ValueError(f"{len(sizes)} sizes for {ndim} axes")  # noqa: TRY301 - one way to give it up
     except Exception as why:  # noqa: BLE001 - whatever a source's own object raises
-        mended["chunks"] = texts.of_error(why)
+        mended[field] = texts.of_error(why)
         return None
     return sizes
 

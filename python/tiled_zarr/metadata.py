@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from types import ModuleType
 
-from . import codecs, dimensions, dtypes, headers
+from . import codecs, dimensions, dtypes, hangs, headers
 from .codecs import Codec
 from .grid import Grid
 from .headers import ArrayHeader, GroupHeader, Header, Members
@@ -23,7 +24,7 @@ class Config:
     """How a key space is served: the codec chosen for it, what consolidated metadata may hold, how v3 spells structured types.
 
     `codec` None is the one that the source has stored its chunks in where these can be sent as they are, else the default.
-    `separator` stands between the parts of a chunk key; None means the format's own.
+    `separator` stands between the parts of a chunk key; None means the format's own. A listing takes no more than about `listing_bytes`.
     """
 
     codec: str | None = None
@@ -32,6 +33,7 @@ class Config:
     max_bytes: int = 16 * 1024 * 1024
     struct: dtypes.StructName = "structured"
     separator: str | None = None
+    listing_bytes: int = 16 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -101,14 +103,16 @@ class Metadata:
         members: Members = {}
         start = len(place.path) + 1 if place.path else 0
         waiting, groups = deque([place]), []
+        nbytes = 0
         while waiting:
             above = waiting.popleft()
             assert isinstance(above.node, Container)
+            is_split = isinstance(above.node, Group) and not above.node.consolidated
             try:
-                is_split = isinstance(above.node, Group) and not above.node.consolidated
-                if is_split or len(members) + len(above.node.children) > self.config.max_nodes:
-                    return None
-                below = self._children(above, seen)
+                with asking(above):
+                    if is_split or len(members) + len(above.node.children) > self.config.max_nodes:
+                        return None
+                    below = self._children(above, seen)
             except Exception as why:
                 if above is place:
                     raise
@@ -118,6 +122,9 @@ class Metadata:
             groups.append(above)
             members.update((child.path[start:], header) for child, header in below)
             waiting.extend(child for child, _ in below if isinstance(child.node, Container))
+            nbytes += sum(len(child.path) for child, _ in below)
+            if nbytes > self.config.max_bytes:  # paths alone: a tree without an end is a deep one
+                return None
         for group in groups[1:]:
             assert isinstance(group.node, Container)
             members[group.path[start:]] = self._group(group.node)
@@ -135,7 +142,8 @@ class Metadata:
                     headers.own_attributes(below.node)
                     found.append((below, PENDING))
                 else:
-                    seen.note_live(below.node)
+                    with asking(below):
+                        seen.note_live(below.node)
                     found.append((below, self._array(below, agreed[name])))
             except Exception as why:  # noqa: BLE001 - it takes nothing along with it
                 self._fail(below, why)
@@ -175,6 +183,13 @@ class Metadata:
         assert place.parent is not None
         seen.note(place.parent)
         return _agreed(self.opened(place.above)).get(place.wire_name) or dimensions.phony(node.shape)
+
+
+def asking(place: Place) -> AbstractContextManager[None]:
+    """Ask a node for what a document of a group above tells of it. Raises TooSlow where it hangs."""
+    if place.parent is None or not place.node.blocking:
+        return nullcontext()
+    return hangs.shared.asking(place.parent, place.name, is_listed=True)
 
 
 def _agreed(places: Mapping[str, Place]) -> dict[str, tuple[str, ...]]:

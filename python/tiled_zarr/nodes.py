@@ -31,6 +31,18 @@ class Damaged(OSError):
     """A source is there and cannot be read; its text is the reason, given to users as it is. It is a 5xx, never a 404."""
 
 
+class TooLarge(Exception):
+    """One request would take more memory than the server may use; its text says how much, and what to do. It is a 413."""
+
+
+class TooSlow(TimeoutError):
+    """A source did not answer within the time that it has; its text says so. It is a 503: asking again later may help."""
+
+
+class Busy(TimeoutError):
+    """The server had no thread or memory to spare for a request; its text says so. It is a 503: asking again later helps."""
+
+
 class Changed(OSError):
     """A source changed under its reader: the node is out of date, and resolving its key again helps."""
 
@@ -85,7 +97,8 @@ class Array:
     from several threads at once, and it raises when the source fails, never returns made-up values.
         An object dtype means that every item is a `str`.
 
-    `chunks` is the source's own regular chunk shape in elements, if any; `dimension_names` has one name or None an axis;
+    `chunks` is the source's own regular chunk shape in elements, if any; `unit` is the shape of the boxes that the source has to decode
+    whole, if it is another than `chunks`: they count as memory that reading takes; `dimension_names` has one name or None an axis;
     `revision()` is cheap and changes whenever the data may have changed, or is None where nobody can tell;
     `blocking` says that `read` touches disk or network, or computes: it then never runs in the event loop.
     `read_stepped(region, steps)`, where the source has it, returns every `steps[axis]`-th element of a region, from its first on, for
@@ -109,10 +122,13 @@ class Array:
     verbatim: bool = False
     stored: Stored | None = None
     region_revision: Callable[[Region], str | None] | None = None
+    unit: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         """Check what it says of itself. Raises ValueError or TypeError where it has no shape or type."""
-        _check_array(self)
+        mended: dict[str, str] = {}
+        _mend(self, unit=checks.chunks("unit", self.unit, len(checks.shape(self.shape)), mended))
+        _check_array(self, mended)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
@@ -137,7 +153,7 @@ class Sparse:
 
     def __post_init__(self) -> None:
         """Check what it says of itself. Raises ValueError or TypeError where it has no shape or type."""
-        _check_array(self)
+        _check_array(self, {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
@@ -151,6 +167,8 @@ class Group:
     or is None where nobody can tell: then documents are rendered each time.
     `blocking` says that looking up or listing children touches disk or network.
     `consolidated` says that the metadata of all that lies below may be put into one document: it costs no more than opening it.
+    `assembled` says that the children are sources of their own, as the files of a folder are: one may hang while others answer. None
+    means that they are where looking them up cannot block.
     """
 
     children: Mapping[str, Node]
@@ -160,6 +178,7 @@ class Group:
     blocking: bool = False
     options: Options = NO_OPTIONS
     consolidated: bool = True
+    assembled: bool | None = None
 
     def __post_init__(self) -> None:
         """Check what it says of itself."""
@@ -185,14 +204,13 @@ class Table:
 Node: TypeAlias = Array | Sparse | Group | Table
 
 
-def _check_array(node: Array | Sparse) -> None:
-    mended: dict[str, str] = {}
+def _check_array(node: Array | Sparse, mended: dict[str, str]) -> None:
     shape = checks.shape(node.shape)
     _mend(
         node,
         shape=shape,
         dtype=np.dtype(node.dtype),
-        chunks=checks.chunks(node.chunks, len(shape), mended),
+        chunks=checks.chunks("chunks", node.chunks, len(shape), mended),
         dimension_names=checks.dimension_names(node.dimension_names, len(shape), mended),
         attributes=said(node.attributes, mended),
     )

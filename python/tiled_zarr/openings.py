@@ -11,8 +11,8 @@ from itertools import islice
 from typing import TypeAlias
 from weakref import WeakKeyDictionary, WeakSet, ref
 
-from . import names, texts
-from .nodes import Array, Damaged, Group, Node, Sparse, Table, Unavailable
+from . import hangs, names, texts
+from .nodes import Array, Busy, Damaged, Group, Node, Sparse, Table, TooLarge, TooSlow, Unavailable
 
 Parent: TypeAlias = Group | Table
 
@@ -31,8 +31,7 @@ class Openings:
     """Opens children and remembers, for each group, those known to be bad.
 
     `check(node)` raises Unavailable for a node that cannot be shown after all. `look(node)` makes all that documents of the groups above
-    say of a node, and raises what fails. `changes` counts how often a child turned bad or good. Thread-safe: a race repeats an opening
-    at worst.
+    say of a node, and raises what fails. Thread-safe: a race repeats an opening at worst.
     """
 
     def __init__(self, check: Callable[[Node], None], look: Callable[[Node], object]) -> None:
@@ -43,15 +42,25 @@ class Openings:
         self._order: deque[tuple[ref[Parent], str]] = deque()
         self._listed: WeakSet[Node] = WeakSet()
         self._suspects: WeakSet[Node] = WeakSet()
-        self.changes = 0
+        self._changes = 0
 
-    def child(self, group: Parent, name: str, checked: Node | None = None) -> Node | None:
+    @property
+    def changes(self) -> int:
+        """How often a child turned bad or good; this, too, grows when a child begins or ceases to hang anywhere."""
+        return self._changes + hangs.shared.look()
+
+    def child(self, group: Parent, name: str, checked: Node | None = None, *, is_listed: bool = False) -> Node | None:
         """One child, or None where there is none that could be shown; `checked` is one that can be.
 
-        Raises what the source raises, and Damaged for a name that the group lists and then denies.
+        `is_listed` says that it is opened to be told of: it is asked for what is told, which may block, and not waited for as long as one
+        that is itself asked for. Raises what the source raises, and Damaged for a name that the group lists and then denies.
         """
         try:
-            node = self._opened(group, name, checked)
+            if group.blocking:
+                with hangs.shared.asking(group, name, is_listed=is_listed):
+                    node = self._opened(group, name, checked, is_listed=is_listed)
+            else:
+                node = self._opened(group, name, checked, is_listed=is_listed)
         except PASSED_ON:
             raise
         except Unavailable as why:
@@ -62,7 +71,8 @@ class Openings:
             if isinstance(why, Exception):
                 raise
             raise Damaged(reason(why)) from why
-        self._note(group, name, None)
+        if is_listed or not self._suspects or node not in self._suspects:
+            self._note(group, name, None)
         return node
 
     def names(self, group: Parent) -> list[str]:
@@ -90,7 +100,7 @@ class Openings:
         opened = []
         for name in self.names(group):
             try:
-                node = self.child(group, name)
+                node = self.child(group, name, is_listed=True)
             except Exception:  # noqa: BLE001, S112 - one bad child must not break its group; `child` has taken its reason down
                 continue
             if node is not None:
@@ -98,10 +108,10 @@ class Openings:
         return opened
 
     def suspect(self, node: Node) -> None:
-        """Look at all of a node whenever it is opened, until all of it is good: a document failed over what it says."""
+        """Look at all of a node whenever it is to be told of, until all of it is good: a document failed over what it says."""
         if node not in self._suspects:
             self._suspects.add(node)
-            self.changes += 1
+            self._changes += 1
 
     def fail(self, group: Parent, name: str, node: Node, why: Exception) -> None:
         """Take down that a child, which could be opened, failed when a document of a group above was made."""
@@ -135,7 +145,7 @@ class Openings:
             told["*"] = f"and {len(known) - room:,} more"
         return told
 
-    def _opened(self, group: Parent, name: str, checked: Node | None) -> Node | None:
+    def _opened(self, group: Parent, name: str, checked: Node | None, *, is_listed: bool) -> Node | None:
         """The child, or None. Raises Unavailable where it cannot be shown."""
         try:
             node = group.children[name]
@@ -144,14 +154,20 @@ class Openings:
                 raise Damaged("it is listed, but cannot be opened") from why
             return None
         if node is not checked:
-            self._examine(node)
+            if not isinstance(node, Array | Sparse | Group | Table):
+                raise Damaged(f"its group gives a {type(node).__name__} for it, which is no node")
+            self._check(node)
+        if not is_listed:
+            return node
+        if node.blocking and not group.blocking:
+            with hangs.shared.asking(group, name, is_listed=True):
+                self._ask(node)
+        else:
+            self._ask(node)
         return node
 
-    def _examine(self, node: Node) -> None:
-        """Raises where documents of the groups above could not be made, or its own could not."""
-        if not isinstance(node, Array | Sparse | Group | Table):
-            raise Damaged(f"its group gives a {type(node).__name__} for it, which is no node")
-        self._check(node)
+    def _ask(self, node: Node) -> None:
+        """Ask a node for what documents of the groups above need. Raises what it raises; then all of it is looked at the next time."""
         try:
             node.revision()
             if isinstance(node, Group | Table) and node not in self._listed:
@@ -160,12 +176,15 @@ class Openings:
             if self._suspects and node in self._suspects:
                 self._look(node)
                 self._suspects.discard(node)
-        except (KeyError, Unavailable) as why:  # there is such a child, and it has a form; a reader must not take it for absent
-            raise Damaged(texts.of_error(why)) from why
+        except Exception as why:
+            self._suspects.add(node)
+            if isinstance(why, KeyError | Unavailable):  # there is such a child; a reader must not take it for absent
+                raise Damaged(texts.of_error(why)) from why
+            raise
 
     def _note(self, group: Parent, name: str, why: str | None) -> None:
         """Take down why a child is bad, or that it is not. Only names that the group lists are taken down: anybody can ask for others."""
-        bad = self._bad.get(group) if self.changes else None
+        bad = self._bad.get(group) if self._changes else None
         if (bad.get(name) if bad else None) == why:
             return
         if why is None:
@@ -177,7 +196,7 @@ class Openings:
             self._forget()
         else:
             return
-        self.changes += 1
+        self._changes += 1
 
     def _forget(self) -> None:
         """Keep MOST_BAD children at most, the last ones."""
@@ -207,6 +226,6 @@ def _free(taken: Mapping[str, str], name: str) -> str:
 
 def reason(why: BaseException) -> str:
     """What to tell users of an error: its kind and text, without the server's folders, or the text alone where it was written for them."""
-    if isinstance(why, Unavailable | Damaged):
+    if isinstance(why, Unavailable | Damaged | TooLarge | TooSlow | Busy):
         return texts.line(texts.said_by(why))
     return texts.of_error(why)

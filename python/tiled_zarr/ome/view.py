@@ -71,6 +71,7 @@ def _mirror(group: Group, path: str, version: Version, pyramids: Pyramids, budge
         blocking=group.blocking,
         options=group.options,
         consolidated=False,
+        assembled=getattr(group, "assembled", None),  # the root may be any node
     )
 
 
@@ -121,6 +122,7 @@ class Mirror(Mapping[str, Node]):
             children=levels if labels is None else {**levels, LABELS: labels},
             attributes=Late(partial(image.attributes, self._version, name)),
             revision=image.revision,
+            assembled=False,
         )
 
     def _labels(self, image: Image) -> Group | None:
