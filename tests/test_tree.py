@@ -250,5 +250,5 @@ class Rootless(Mapping[str, Any]):
 @pytest.mark.parametrize("fails", ["metadata", "listing"])
 def test_a_root_that_cannot_be_read_is_a_message_at_start(module: ModuleType, fails: str) -> None:
     module.tree = Rootless(fails)  # type: ignore[attr-defined]
-    with pytest.raises(SettingsError, match="^served:tree: ConnectionError: the catalog in catalog.db does not answer$"):
+    with pytest.raises(SettingsError, match=r"^served:tree: ConnectionError: the catalog in catalog\.db does not answer$"):
         plant(settings(pyobject()))

@@ -27,7 +27,9 @@ def shape(given: Any) -> Sizes:
     if type(given) is tuple and all(type(size) is int and 0 <= size < LARGEST for size in given) and len(given) <= MOST_AXES:
         return given
     sizes = tuple(map(operator.index, islice(given, MOST_AXES + 1)))
-    if len(sizes) > MOST_AXES or not all(0 <= size < LARGEST for size in sizes):
+    if len(sizes) > MOST_AXES:
+        raise ValueError(f"no array has more than {MOST_AXES} axes")
+    if not all(0 <= size < LARGEST for size in sizes):
         raise ValueError(f"no array has the shape {texts.line(texts.said_by(sizes))}")
     return sizes
 
@@ -55,7 +57,8 @@ def dimension_names(given: Any, ndim: int, mended: dict[str, str]) -> Names | No
     try:
         names = tuple(islice((given,) if isinstance(given, str) else given, MOST_AXES + 1))
         if len(names) != ndim:
-            raise ValueError(f"{len(names)} names for {ndim} axes")  # noqa: TRY301 - one way to give them up
+            count = f"more than {MOST_AXES}" if len(names) > MOST_AXES else len(names)
+            raise ValueError(f"{count} names for {ndim} axes")  # noqa: TRY301 - one way to give them up
         return tuple(None if name is None else _name(name) for name in names)
     except Exception as why:  # noqa: BLE001 - as above
         mended["dimension_names"] = texts.of_error(why)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from . import dtypes, headers, names
 from .codecs import Codec
@@ -129,6 +129,7 @@ class KeySpace:
         self._documents = Documents(MOST_DOCUMENTS * self.config.max_bytes)
         self._layouts: WeakKeyDictionary[Place, Layout] = WeakKeyDictionary()
         self._chunks: dict[str, Chunk] = {}
+        self._above: WeakKeyDictionary[Container, tuple[ref[Container], str]] = WeakKeyDictionary()
 
     def resolve(self, key: str, *, may_block: bool = True) -> Document | Chunk | None:
         """What a key names, or None. Raises what opening a node raises, or WouldBlock where `may_block` is false."""
@@ -151,24 +152,35 @@ class KeySpace:
     def group(self, path: str, *, may_block: bool = True) -> Container | None:
         """The group at a path on the wire ("" is the root), or None."""
         place, rest = self.places.walk(path, may_block=may_block)
-        return place.node if not rest and isinstance(place.node, Container) else None
+        if rest or not isinstance(place.node, Container):
+            return None
+        if place.parent is not None:
+            self._above[place.node] = ref(place.parent), place.name
+        return place.node
 
     def listing(self, group: Container) -> list[Entry]:
         """The children of a group, in the source's order, without those that cannot be opened. Raises TooLarge."""
         openings = self.places.openings
         try:
-            self._check_size(len(group.children), 0)
+            self._check_size(openings.count(group, self.config.listing_bytes // ENTRY), 0)
             listed = openings.names(group)
             self._check_size(len(listed), sum(map(len, listed)))
             if len(listed) <= self.config.max_nodes:
-                return [Entry(names.wire(name), node) for name, node in openings.all(group)]
+                return [Entry(names.wire(name), node) for name, node in openings.all(group, listed)]
             bad = openings.bad(group)
             return [Entry(names.wire(name), None) for name in listed if name not in bad]
         except TooLarge:
             raise
-        except Exception:
-            openings.suspect(group)
+        except Exception as why:
+            self._fail(group, why)
             raise
+
+    def _fail(self, group: Container, why: Exception) -> None:
+        """Note that a group failed when it was listed, as far as it is known where it stands."""
+        parent, name = self._above.get(group, (None, ""))
+        above = None if parent is None else parent()
+        if above is not None:
+            self.places.openings.fail(above, name, why)
 
     def _check_size(self, count: int, length: int) -> None:
         """Raises TooLarge where a listing of so many children, with names of so many characters, would be larger than it may be."""
@@ -225,8 +237,8 @@ class KeySpace:
         try:
             members = self.metadata.members(place, seen) if is_consolidated else None
             header = self.metadata.header(place, seen)  # after what lies below, so that it names what failed there
-        except Exception:
-            self.places.openings.suspect(place.node)
+        except Exception as why:
+            self.metadata.fail(place, why)
             raise
         body = _json(self.format.document(name, header, members))
         if members is not None and body is not None and len(body) > self.config.max_bytes:

@@ -73,10 +73,7 @@ class Metadata:
 
     def opened(self, place: Place) -> dict[str, Place]:
         """The children that can be opened, by their names on the wire; none of a group that is too large."""
-        assert isinstance(place.node, Container)
-        if len(place.node.children) > self.config.max_nodes:
-            return {}
-        return self.places.children(place)
+        return self.places.children(place, self.config.max_nodes)
 
     def header(self, place: Place, seen: Dependencies) -> Header:
         """The header of one node."""
@@ -89,7 +86,6 @@ class Metadata:
     def look(self, node: Node) -> None:
         """Make all that documents of the groups above say of a node, and raise what fails."""
         if isinstance(node, Container):
-            len(node.children)
             self.places.openings.names(node)
         else:
             self.codec(Place(node, None, "", "", node.options), headers.chunk_grid(node, node.options))
@@ -110,13 +106,14 @@ class Metadata:
             is_split = isinstance(above.node, Group) and not above.node.consolidated
             try:
                 with asking(above):
-                    if is_split or len(members) + len(above.node.children) > self.config.max_nodes:
+                    room = self.config.max_nodes - len(members)
+                    if is_split or self.places.openings.count(above.node, room) > room:
                         return None
                     below = self._children(above, seen)
             except Exception as why:
                 if above is place:
                     raise
-                self._fail(above, why)
+                self.fail(above, why)
                 del members[above.path[start:]]
                 continue
             groups.append(above)
@@ -146,13 +143,13 @@ class Metadata:
                         seen.note_live(below.node)
                     found.append((below, self._array(below, agreed[name])))
             except Exception as why:  # noqa: BLE001 - it takes nothing along with it
-                self._fail(below, why)
+                self.fail(below, why)
         return found
 
-    def _fail(self, place: Place, why: Exception) -> None:
-        """Note that a node below a group failed when a document of the group was made."""
-        assert place.parent is not None
-        self.places.openings.fail(place.parent, place.name, place.node, why)
+    def fail(self, place: Place, why: Exception) -> None:
+        """Note that a node failed when a document was made that tells of it; nothing is above the root."""
+        if place.parent is not None:
+            self.places.openings.fail(place.parent, place.name, why)
 
     def _group(self, group: Container) -> GroupHeader:
         return GroupHeader(headers.own_attributes(group, self.places.openings.unavailable(group)))

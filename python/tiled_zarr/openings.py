@@ -6,9 +6,9 @@ Whatever a child or the mapping of a group does (it raises, it lies, it does not
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from itertools import islice
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary, WeakSet, ref
 
 from . import hangs, names, texts
@@ -21,10 +21,17 @@ MOST_BAD = 20_000
 at worst. The oldest are forgotten first, and are found again where their group is looked at."""
 MOST_TOLD = 10_000
 """Bad children that are named in one group; the others are counted."""
-MOST_NAMES = 1_000_000
-"""Names that a group may list; one that lists more is taken for one without an end."""
+MOST_UNSAID = 1000
+"""Names that a group may list beyond as many as it says that it has: some may be new; with more than that it is taken to have no end."""
 PASSED_ON = (KeyboardInterrupt, SystemExit, GeneratorExit)
 """What is meant for this process and tells nothing of a source. Panics of native libraries are no `Exception` either, but of a source."""
+
+
+class Bad(NamedTuple):
+    """Why a child is bad; `is_open` says that it can be opened, and failed when it was asked for what documents tell of it."""
+
+    reason: str
+    is_open: bool
 
 
 class Openings:
@@ -37,11 +44,10 @@ class Openings:
     def __init__(self, check: Callable[[Node], None], look: Callable[[Node], object]) -> None:
         self._check = check
         self._look = look
-        self._bad: WeakKeyDictionary[Parent, dict[str, str]] = WeakKeyDictionary()
+        self._bad: WeakKeyDictionary[Parent, dict[str, Bad]] = WeakKeyDictionary()
         self._nameless: WeakKeyDictionary[Parent, dict[str, str]] = WeakKeyDictionary()
         self._order: deque[tuple[ref[Parent], str]] = deque()
         self._listed: WeakSet[Node] = WeakSet()
-        self._suspects: WeakSet[Node] = WeakSet()
         self._changes = 0
 
     @property
@@ -55,34 +61,35 @@ class Openings:
         `is_listed` says that it is opened to be told of: it is asked for what is told, which may block, and not waited for as long as one
         that is itself asked for. Raises what the source raises, and Damaged for a name that the group lists and then denies.
         """
+        bad = self._bad.get(group, {}).get(name) if self._changes else None
+        opened = None
         try:
-            if group.blocking:
-                with hangs.shared.asking(group, name, is_listed=is_listed):
-                    node = self._opened(group, name, checked, is_listed=is_listed)
-            else:
-                node = self._opened(group, name, checked, is_listed=is_listed)
+            opened = self._opened(group, name, checked, is_listed=is_listed)
+            if is_listed and opened is not None:
+                self._ask(group, name, opened, wholly=bad is not None and bad.is_open)
         except PASSED_ON:
             raise
         except Unavailable as why:
-            self._note(group, name, reason(why))
+            self._note(group, name, Bad(reason(why), is_open=False))
             return None
         except BaseException as why:
-            self._note(group, name, reason(why))
+            self._note(group, name, Bad(reason(why), is_open=opened is not None))
             if isinstance(why, Exception):
                 raise
             raise Damaged(reason(why)) from why
-        if is_listed or not self._suspects or node not in self._suspects:
+        if is_listed or bad is None or not bad.is_open:
             self._note(group, name, None)
-        return node
+        return opened
 
     def names(self, group: Parent) -> list[str]:
         """The names of a group's children, each once, without those that cannot stand in a key, which are remembered as bad.
 
         Raises what listing raises, and Damaged where it has no end.
         """
-        listed = list(islice(group.children, MOST_NAMES + 1))
-        if len(listed) > MOST_NAMES:
-            raise Damaged(f"it lists more than {MOST_NAMES:,} names")
+        most = len(group.children) + MOST_UNSAID
+        listed = list(islice(group.children, most + 1))
+        if len(listed) > most:
+            raise Damaged(f"it says that it has {most - MOST_UNSAID:,} children, and lists more than {most:,}")
         found: dict[str, None] = {}
         nameless: dict[str, str] = {}
         for name in listed:
@@ -95,10 +102,15 @@ class Openings:
             self._nameless[group] = nameless
         return list(found)
 
-    def all(self, group: Parent) -> list[tuple[str, Node]]:
-        """Every child that can be opened, with the source's name; the others are remembered as bad. Raises what listing raises."""
+    def count(self, group: Parent, most: int) -> int:
+        """How many children a group has. Where it says that they are more than `most`, as many as it lists of them, up to one more."""
+        said = len(group.children)
+        return said if said <= most else sum(1 for _ in islice(group.children, most + 1))
+
+    def all(self, group: Parent, listed: Iterable[str]) -> list[tuple[str, Node]]:
+        """Those children, of the names that are listed, that can be opened; the others are remembered as bad."""
         opened = []
-        for name in self.names(group):
+        for name in listed:
             try:
                 node = self.child(group, name, is_listed=True)
             except Exception:  # noqa: BLE001, S112 - one bad child must not break its group; `child` has taken its reason down
@@ -107,16 +119,9 @@ class Openings:
                 opened.append((name, node))
         return opened
 
-    def suspect(self, node: Node) -> None:
-        """Look at all of a node whenever it is to be told of, until all of it is good: a document failed over what it says."""
-        if node not in self._suspects:
-            self._suspects.add(node)
-            self._changes += 1
-
-    def fail(self, group: Parent, name: str, node: Node, why: Exception) -> None:
-        """Take down that a child, which could be opened, failed when a document of a group above was made."""
-        self.suspect(node)
-        self._note(group, name, reason(why))
+    def fail(self, group: Parent, name: str, why: BaseException) -> None:
+        """Take down that a child, which could be opened, failed when a document was made; the next time all of it is looked at."""
+        self._note(group, name, Bad(reason(why), is_open=True))
 
     def bad(self, group: Parent) -> Container[str]:
         """The source's names of the children that are known to be bad."""
@@ -137,7 +142,7 @@ class Openings:
                     told[_free(told, texts.name(name))] = texts.line(why if isinstance(why, str) else texts.said_by(why))
         except Exception as error:  # noqa: BLE001 - what was told until then holds, and so does all that is known here
             told["*"] = texts.line(f"not all that is unavailable can be told: {reason(error)}")
-        known = [*self._nameless.get(group, {}).items(), *bad.items()]
+        known = [*self._nameless.get(group, {}).items(), *((name, known.reason) for name, known in [*bad.items()])]
         room = MOST_TOLD - len(told)
         for name, why in known[:room]:
             told[_free(told, texts.name(name))] = why
@@ -148,7 +153,11 @@ class Openings:
     def _opened(self, group: Parent, name: str, checked: Node | None, *, is_listed: bool) -> Node | None:
         """The child, or None. Raises Unavailable where it cannot be shown."""
         try:
-            node = group.children[name]
+            if group.blocking:
+                with hangs.shared.asking(group, name, is_listed=is_listed):
+                    node = group.children[name]
+            else:
+                node = group.children[name]
         except KeyError as why:
             if _lists(group, name):
                 raise Damaged("it is listed, but cannot be opened") from why
@@ -157,32 +166,30 @@ class Openings:
             if not isinstance(node, Array | Sparse | Group | Table):
                 raise Damaged(f"its group gives a {type(node).__name__} for it, which is no node")
             self._check(node)
-        if not is_listed:
-            return node
-        if node.blocking and not group.blocking:
-            with hangs.shared.asking(group, name, is_listed=True):
-                self._ask(node)
-        else:
-            self._ask(node)
         return node
 
-    def _ask(self, node: Node) -> None:
-        """Ask a node for what documents of the groups above need. Raises what it raises; then all of it is looked at the next time."""
+    def _ask(self, group: Parent, name: str, node: Node, *, wholly: bool) -> None:
+        """Ask a child for what documents of the groups above need, or for all that they tell of it. Raises what it raises."""
         try:
-            node.revision()
-            if isinstance(node, Group | Table) and node not in self._listed:
-                next(iter(node.children), None)
-                self._listed.add(node)
-            if self._suspects and node in self._suspects:
-                self._look(node)
-                self._suspects.discard(node)
-        except Exception as why:
-            self._suspects.add(node)
-            if isinstance(why, KeyError | Unavailable):  # there is such a child; a reader must not take it for absent
-                raise Damaged(texts.of_error(why)) from why
-            raise
+            if group.blocking or node.blocking:
+                with hangs.shared.asking(group, name, is_listed=True):
+                    self._ask_at_once(node, wholly=wholly)
+            else:
+                self._ask_at_once(node, wholly=wholly)
+        except (KeyError, Unavailable) as why:  # there is such a child; a reader must not take it for absent
+            raise Damaged(texts.of_error(why)) from why
 
-    def _note(self, group: Parent, name: str, why: str | None) -> None:
+    def _ask_at_once(self, node: Node, *, wholly: bool) -> None:
+        revision = node.revision()
+        if not (revision is None or isinstance(revision, str)):
+            raise Damaged(f"its revision is a {type(revision).__name__}, not a text")
+        if isinstance(node, Group | Table) and node not in self._listed:
+            next(iter(node.children), None)
+            self._listed.add(node)
+        if wholly:
+            self._look(node)
+
+    def _note(self, group: Parent, name: str, why: Bad | None) -> None:
         """Take down why a child is bad, or that it is not. Only names that the group lists are taken down: anybody can ask for others."""
         bad = self._bad.get(group) if self._changes else None
         if (bad.get(name) if bad else None) == why:

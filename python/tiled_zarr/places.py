@@ -88,10 +88,15 @@ class Places:
             place, rest = below, remainder
         return place.path
 
-    def children(self, place: Place) -> dict[str, Place]:
-        """The children of a group that can be opened, by their names on the wire; bad ones are remembered as such."""
+    def children(self, place: Place, most: int) -> dict[str, Place]:
+        """The children of a group that can be opened, by their names on the wire; bad ones are remembered as such.
+
+        A group of more than `most` children is not opened, and has none.
+        """
         assert isinstance(place.node, Container)
-        wired = ((names.wire(name), name, node) for name, node in self.openings.all(place.node))
+        if self.openings.count(place.node, most) > most or len(listed := self.openings.names(place.node)) > most:
+            return {}
+        wired = ((names.wire(name), name, node) for name, node in self.openings.all(place.node, listed))
         return {wire_name: place.below(name, wire_name, node) for wire_name, name, node in wired}
 
     def _below(self, place: Place, group: Container, part: str) -> Place | None:
