@@ -13,6 +13,7 @@ from .codecs import Codec
 from .grid import Grid
 from .headers import ArrayHeader, GroupHeader, Header, Members
 from .nodes import Array, Group, Node, Sparse
+from .openings import revision_of
 from .places import Container, Place, Places
 
 PENDING = GroupHeader({})
@@ -44,11 +45,11 @@ class Dependencies:
 
     def note(self, node: Node) -> None:
         """Add a node."""
-        self.over.append((node, node.revision()))
+        self.over.append((node, revision_of(node)))
 
     def note_live(self, node: Node) -> None:
         """Add a node if nobody can tell when it changes; any other is known by the group that it hangs in."""
-        if node.revision() is None:
+        if revision_of(node) is None:
             self.over.append((node, None))
 
 

@@ -162,7 +162,7 @@ class Openings:
             if _lists(group, name):
                 raise Damaged("it is listed, but cannot be opened") from why
             return None
-        if node is not checked:
+        if node is None or node is not checked:
             if not isinstance(node, Array | Sparse | Group | Table):
                 raise Damaged(f"its group gives a {type(node).__name__} for it, which is no node")
             self._check(node)
@@ -180,9 +180,7 @@ class Openings:
             raise Damaged(texts.of_error(why)) from why
 
     def _ask_at_once(self, node: Node, *, wholly: bool) -> None:
-        revision = node.revision()
-        if not (revision is None or isinstance(revision, str)):
-            raise Damaged(f"its revision is a {type(revision).__name__}, not a text")
+        revision_of(node)
         if isinstance(node, Group | Table) and node not in self._listed:
             next(iter(node.children), None)
             self._listed.add(node)
@@ -229,6 +227,14 @@ def _free(taken: Mapping[str, str], name: str) -> str:
         number += 1
         spelling = f"{name} ({number})"
     return spelling
+
+
+def revision_of(node: Node) -> str | None:
+    """The revision of a node. Raises what the node raises, and Damaged where it gives no text."""
+    revision = node.revision()
+    if not (revision is None or isinstance(revision, str)):
+        raise Damaged(f"its revision is a {type(revision).__name__}, not a text")
+    return revision
 
 
 def reason(why: BaseException) -> str:
