@@ -41,6 +41,15 @@ class Mute:
     __str__ = __repr__ = __iter__ = __len__ = __float__ = __int__ = _raise
 
 
+class Panicking:
+    """An object of a native library that panics."""
+
+    def __str__(self) -> str:
+        raise Panic("index out of bounds")
+
+    __repr__ = __str__
+
+
 class Nested:
     """Something that holds another of its kind, without an end."""
 
@@ -125,6 +134,7 @@ values = st.one_of(
             Fraction(10**400, 3),
             object(),
             Mute(),
+            Panicking(),
             Nested(),
             Endless.SELF,
             HUGE_TEXT,

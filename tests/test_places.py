@@ -62,7 +62,7 @@ def test_names_in_the_source_are_found_by_their_alias() -> None:
     for _ in range(2):
         place, _rest = walk(places, "a~2fb/c")
         assert (place.name, place.wire_name) == ("a/b", "a~2fb")
-    assert list(places.children(places.root)) == ["a~2fb"]
+    assert list(places.children(places.root, 10)) == ["a~2fb"]
 
 
 def test_a_group_that_blocks_is_not_walked_into_unasked() -> None:

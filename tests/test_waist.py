@@ -12,7 +12,7 @@ import pytest
 
 import tiled_zarr.openings
 from asgi import ask
-from hostile import HUGE_ARRAY, HUGE_TEXT, Mute, Panic, Torn, deep
+from hostile import HUGE_ARRAY, HUGE_TEXT, Mute, Panic, Panicking, Torn, deep
 from strategies import array_node
 from tiled_zarr import Array, Group, Node, v2, v3
 from tiled_zarr.adapters import adapt
@@ -63,6 +63,7 @@ UNSAID = {
     "too deep": (deep(100), "it is nested deeper than 64 levels"),
     "a huge integer": (10**5000, "an integer of 16610 bits; readers of JSON take it for infinity"),
     "a mute object": (Mute(), "OSError: mute"),
+    "a panic": (Panicking(), "Panic: index out of bounds"),
     "a list with one": ([1, Mute()], "OSError: mute"),
     "a huge array": (HUGE_ARRAY, "600,000 values; the attributes of one node may hold 500,000"),
     "a huge text": (HUGE_TEXT, "it would make more than 8,388,608 characters of text in the attributes of one node"),

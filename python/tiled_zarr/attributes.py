@@ -106,7 +106,9 @@ def _said(attributes: Any, mended: Mapping[str, str]) -> Said:
         if not isinstance(attributes, Mapping):
             raise TypeError(f"a {type(attributes).__name__} is no mapping")  # noqa: TRY301 - one way to give them up
         conversion.mapping(attributes, None, found)
-    except Exception as why:  # noqa: BLE001 - whatever a source's own mapping raises
+    except texts.PASSED_ON:
+        raise
+    except BaseException as why:  # noqa: BLE001 - whatever a source's own mapping raises
         given_up["attributes"] = texts.of_error(why)
     ours = _ours(found[OURS]) if OURS in found else Ours()
     for name, reasons in (("left_out", conversion.left_out), ("mended", given_up)):

@@ -8,6 +8,7 @@ from hashlib import blake2b
 
 from .cache import Cache
 from .nodes import Node
+from .texts import PASSED_ON
 
 FEW = 64
 """Looking at the revisions of so many nodes is a matter of microseconds."""
@@ -46,7 +47,9 @@ class Rendered:
         """Whether a document of `node` would be the same now; not where a source cannot tell."""
         try:
             return node is self.over[0] and changes == self.changes and tuple(node.revision() for node in self.over) == self.revisions
-        except Exception:  # noqa: BLE001 - rendering it anew tells what went wrong with whom
+        except PASSED_ON:
+            raise
+        except BaseException:  # noqa: BLE001 - rendering it anew tells what went wrong with whom
             return False
 
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from types import ModuleType
 
-from . import codecs, dimensions, dtypes, hangs, headers
+from . import codecs, dimensions, dtypes, hangs, headers, texts
 from .codecs import Codec
 from .grid import Grid
 from .headers import ArrayHeader, GroupHeader, Header, Members
@@ -111,7 +111,9 @@ class Metadata:
                     if is_split or self.places.openings.count(above.node, room) > room:
                         return None
                     below = self._children(above, seen)
-            except Exception as why:
+            except texts.PASSED_ON:
+                raise
+            except BaseException as why:
                 if above is place:
                     raise
                 self.fail(above, why)
@@ -143,11 +145,13 @@ class Metadata:
                     with asking(below):
                         seen.note_live(below.node)
                     found.append((below, self._array(below, agreed[name])))
-            except Exception as why:  # noqa: BLE001 - it takes nothing along with it
+            except texts.PASSED_ON:
+                raise
+            except BaseException as why:  # noqa: BLE001 - it takes nothing along with it
                 self.fail(below, why)
         return found
 
-    def fail(self, place: Place, why: Exception) -> None:
+    def fail(self, place: Place, why: BaseException) -> None:
         """Note that a node failed when a document was made that tells of it; nothing is above the root."""
         if place.parent is not None:
             self.places.openings.fail(place.parent, place.name, why)

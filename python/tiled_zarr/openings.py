@@ -23,8 +23,6 @@ MOST_TOLD = 10_000
 """Bad children that are named in one group; the others are counted."""
 MOST_UNSAID = 1000
 """Names that a group may list beyond as many as it says that it has: some may be new; with more than that it is taken to have no end."""
-PASSED_ON = (KeyboardInterrupt, SystemExit, GeneratorExit)
-"""What is meant for this process and tells nothing of a source. Panics of native libraries are no `Exception` either, but of a source."""
 
 
 class Bad(NamedTuple):
@@ -67,7 +65,7 @@ class Openings:
             opened = self._opened(group, name, checked, is_listed=is_listed)
             if is_listed and opened is not None:
                 self._ask(group, name, opened, wholly=bad is not None and bad.is_open)
-        except PASSED_ON:
+        except texts.PASSED_ON:
             raise
         except Unavailable as why:
             self._note(group, name, Bad(reason(why), is_open=False))
@@ -140,7 +138,9 @@ class Openings:
             for name, why in islice(group.unavailable().items(), MOST_TOLD):
                 if name not in bad:
                     told[_free(told, texts.name(name))] = texts.line(why if isinstance(why, str) else texts.said_by(why))
-        except Exception as error:  # noqa: BLE001 - what was told until then holds, and so does all that is known here
+        except texts.PASSED_ON:
+            raise
+        except BaseException as error:  # noqa: BLE001 - what was told until then holds, and so does all that is known here
             told["*"] = texts.line(f"not all that is unavailable can be told: {reason(error)}")
         known = [*self._nameless.get(group, {}).items(), *((name, known.reason) for name, known in [*bad.items()])]
         room = MOST_TOLD - len(told)
@@ -216,7 +216,9 @@ def _lists(group: Parent, name: str) -> bool:
     """Whether a group has a name among those that it lists; also where it cannot tell, since it did not deny it."""
     try:
         return name in group.children
-    except Exception:  # noqa: BLE001 - a mapping's own `in` opens the child, and raises again what opening raised
+    except texts.PASSED_ON:
+        raise
+    except BaseException:  # noqa: BLE001 - a mapping's own `in` opens the child, and raises again what opening raised
         return True
 
 

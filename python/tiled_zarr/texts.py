@@ -11,6 +11,9 @@ LONGEST_NAME = 1024
 CUT = 16 * LONGEST
 """Characters of a reason that are looked at: folders and addresses before the cut would leave room for more."""
 
+PASSED_ON = (KeyboardInterrupt, SystemExit, GeneratorExit)
+"""What is meant for this process and tells nothing of a source. Panics of native libraries are no `Exception` either, but a source's."""
+
 SURROGATES = re.compile("[\ud800-\udfff]")
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+|0x[0-9a-fA-F]{8,}")
 FOLDERS = re.compile(r"(?:/[^/\s'\":,]+)+/(?=[^/\s'\":,])")
@@ -62,7 +65,9 @@ def said_by(value: object) -> str:
     """`str(value)`, or nothing where that raises."""
     try:
         return str(value)
-    except Exception:  # noqa: BLE001 - a source's own object; whoever asks has its type to tell of
+    except PASSED_ON:
+        raise
+    except BaseException:  # noqa: BLE001 - a source's own object; whoever asks has its type to tell of
         return ""
 
 
@@ -74,7 +79,9 @@ def without_addresses(text: str) -> str:
 def _representation(value: object) -> str:
     try:
         return plain(repr(value))
-    except Exception:  # noqa: BLE001 - as above
+    except PASSED_ON:
+        raise
+    except BaseException:  # noqa: BLE001 - as above
         return f"a {type(value).__name__}"
 
 

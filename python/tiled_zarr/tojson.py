@@ -99,7 +99,9 @@ class Conversion:
             except Exhausted:
                 self.leave_out((path, spelling), f"{MOST_TRIED:,} values were looked at, and nothing more is")
                 return
-            except Exception as why:  # noqa: BLE001 - whatever a source's own object raises
+            except texts.PASSED_ON:
+                raise
+            except BaseException as why:  # noqa: BLE001 - whatever a source's own object raises
                 self.tried += 1
                 if self.tried > MOST_TRIED:  # of keys that have no text, without an end
                     return
