@@ -82,8 +82,8 @@ class Asking:
     def __init__(self, app: Any) -> None:
         self.app = app
 
-    def get(self, path: str, **headers: str) -> asyncio.Task[Answer]:
-        return asyncio.ensure_future(asyncio.wait_for(asked(self.app, path, headers=headers), WAIT))
+    def get(self, path: str, method: str = "GET", **headers: str) -> asyncio.Task[Answer]:
+        return asyncio.ensure_future(asyncio.wait_for(asked(self.app, path, method, headers), WAIT))
 
     async def metric(self, name: str) -> float:
         lines = (await self.get("/metrics")).body.decode().splitlines()
