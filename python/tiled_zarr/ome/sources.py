@@ -9,8 +9,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..cache import Cache
-from ..nodes import Array, Region
+from ..nodes import Region
+from .display import Display
 from .pyramid import Shape
+from .reads import Reader, Reads
 
 Block: TypeAlias = np.ndarray[Any, Any]
 Index: TypeAlias = tuple[int, ...]
@@ -45,13 +47,15 @@ def _covered(size: int, chunk: int, tile: int) -> int:
 
 
 class Source:
-    """An array read tile by tile; `key` names it and its revision in the cache that holds units of several tiles."""
+    """An image read tile by tile; `key` names it and its revision in the cache that holds units of several tiles."""
 
-    def __init__(self, array: Array, tile: int, cache: Cache[Block]) -> None:
-        self.array = array
+    def __init__(self, display: Display, tile: int, cache: Cache[Block], reads: Reads) -> None:
+        self.reader = Reader(display, reads)
+        self.array = array = display.array
         self.cache = cache
         self.tile_shape = (1,) * (len(array.shape) - 2) + (tile, tile)
-        self.unit_shape = unit_shape(array.shape, array.chunks, self.tile_shape, array.dtype.itemsize)
+        largest = min(LARGEST_UNIT, reads.largest)
+        self.unit_shape = unit_shape(array.shape, array.chunks, self.tile_shape, display.itemsize, largest)
 
     def tile(self, index: Index, key: str | None) -> Block:
         """The part of a tile that lies inside the array. Blocks; raises what the source raises."""
@@ -64,8 +68,24 @@ class Source:
         return block[tuple(slice(part.start - outer.start, part.stop - outer.start) for part, outer in zip(region, around, strict=True))]
 
     def read(self, region: Region) -> Block:
-        """Any region. Blocks; raises what the source raises."""
-        return np.asarray(self.array.read(region))
+        """Any region. Blocks; raises what the source raises, and TooLarge."""
+        return self.reader.read(region)
+
+    def cost(self, edge: int) -> int:
+        """Bytes of the source behind a square of one plane: of all chunks that it touches."""
+        chunks = self.array.chunks[-2:] if self.array.chunks and self.reader.display.chunk_nbytes else (1, 1)
+        sizes = self.array.shape[-2:]
+        return math.prod(_touched(edge, *one) for one in zip(chunks, sizes, strict=True)) * self.reader.display.weight
+
+
+def _touched(edge: int, chunk: int, size: int) -> int:
+    """How long the chunks are that a run of `edge` pixels touches which begins at a multiple of its own length.
+
+    >>> _touched(512, 512, 9000), _touched(512, 4096, 9000), _touched(512, 300, 9000), _touched(512, 4000, 9000)
+    (512, 4096, 900, 8000)
+    """
+    is_aligned = edge % chunk == 0 or chunk % edge == 0
+    return min(size, (-(-edge // chunk) + (not is_aligned)) * chunk)
 
 
 def region_of(index: Index, tile_shape: Shape, shape: Shape) -> Region:
