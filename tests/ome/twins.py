@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,12 +57,12 @@ def assert_same(got: np.ndarray, expected: np.ndarray) -> None:
         np.testing.assert_array_equal(got, expected)
 
 
-def stores(*, tiles: int = LARGE, planes: int = LARGE, folder: Path | None = None, **fields: int) -> Stores:
+def stores(*, tiles: int = LARGE, planes: int = LARGE, folder: Path | None = None, **fields: Any) -> Stores:
     return Stores(
         tiles=Cache(tiles, lambda block: block.nbytes),
         planes=Planes(planes, folder),
         background=Background(),
-        **fields,  # type: ignore[arg-type]
+        **fields,
     )
 
 

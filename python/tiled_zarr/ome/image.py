@@ -136,6 +136,8 @@ def _stored(node: Array | Sparse, shown: Display) -> tuple[Display, ...]:
     found: list[Display] = []
     for level in getattr(node, "levels", ()):
         above = (found[-1] if found else shown).array
+        if len(level.shape) != len(node.shape):
+            break
         like = display(replace(level, attributes=node.attributes), shown.letters)
         if like is None or like.array.dtype != above.dtype or not is_half(like.array.shape, above.shape):
             break
