@@ -13,10 +13,10 @@ PACKAGE = ROOT / "python" / "tiled_zarr"
 LONGEST = 400
 SOURCES = [path for folder in ("python", "tests", "bench", "rust") for kind in ("py", "rs") for path in (ROOT / folder).rglob(f"*.{kind}")]
 
-VALUES = {"nodes", "revisions", "names"}
+VALUES = {"budgets", "nodes", "revisions", "names"}
 SPELLING = {"attributes", "codecs", "dimensions", "dtypes", "grid", "headers"}
 FORMATS = {"v2", "v3"}
-MAPPING = {"cache", "documents", "keyspace", "metadata", "openings", "places"}
+MAPPING = {"cache", "documents", "hangs", "keyspace", "metadata", "openings", "places"}
 ENCODING = {"encode", "frames", "rowindexes"}
 MAY_IMPORT = {
     **dict.fromkeys(VALUES, VALUES),

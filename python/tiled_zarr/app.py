@@ -14,15 +14,17 @@ from dataclasses import replace
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import ome, v2, v3
+from .budgets import Budget
 from .cache import Cache
 from .http import lifespan
 from .http.auth import Auth
 from .http.cors import Cors
 from .http.endpoint import Endpoint
-from .http.limits import Work
 from .http.metrics import Counted, Metrics
 from .http.routes import Routes, pages
 from .http.site.answers import answers
+from .http.work.threads import Limits
+from .http.work.work import Work
 from .keyspace import KeySpace
 from .metadata import Config
 from .nodes import Group
@@ -43,13 +45,13 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None) -> A
     """
     public = settings.require_access().public is True
     cache: Cache[bytes] = Cache(settings.cache_size)
-    work = Work(settings.threads, settings.in_flight, cache)
+    work = Work(settings.threads, settings.in_flight, cache, Limits(read=settings.read_timeout, queue=settings.queue_timeout))
     metrics = Metrics(cache, work)
-    pyramids = pyramids_of(settings)
+    pyramids = pyramids_of(settings, work.budget)
     formats = key_spaces(root, settings.keyspace, pyramids)
     endpoints = {prefix: Endpoint(keys, cache, work, max_age=settings.max_age, public=public) for prefix, keys in formats.items()}
     made_pages = answers(formats, cache, max_age=settings.max_age, public=public)
-    routes = Routes(endpoints, pages(made_pages, metrics, work))
+    routes = Routes(endpoints, pages(made_pages, metrics, work, formats["zarr/v2"].source))
     guarded = Cors(Auth(routes, settings.api_key, public=public), settings.allow_origins)
     wanted = tasks or Tasks()
 
@@ -65,15 +67,15 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None) -> A
     return lifespan.Lifespan(Counted(guarded, metrics), running)
 
 
-def pyramids_of(settings: Settings) -> ome.Pyramids:
-    """The stores of images. Raises SettingsError where the folder for levels cannot be used."""
+def pyramids_of(settings: Settings, memory: Budget) -> ome.Pyramids:
+    """The stores of images, which decode with `memory`. Raises SettingsError where the folder for levels cannot be used."""
     try:
         return ome.Pyramids.sized(
             tiles=settings.tile_cache_size,
             levels=settings.levels_size,
             folder=settings.levels_folder,
             budget=settings.tile_budget,
-            in_flight=settings.in_flight,
+            memory=memory,
         )
     except OSError as error:
         raise SettingsError(

@@ -19,13 +19,15 @@ from .codecs import Codec
 from .documents import Documents, Rendered
 from .grid import Grid
 from .metadata import Config, Dependencies, Metadata
-from .nodes import Array, Node, Options, Region, Sparse
+from .nodes import Array, Node, Options, Region, Sparse, TooLarge
 from .places import Container, Place, Places, WouldBlock
 
 ENCODER = "4"
 """Part of every chunk's identity; to be raised when other bytes are sent for the same data."""
 MOST_CHUNKS = 8192
 """Resolved chunks that are remembered; then all are forgotten, which costs no more than resolving them again."""
+ENTRY = 40
+"""What a child takes in a listing, besides its name, twice."""
 MOST_DOCUMENTS = 4
 """So many documents of the largest size are kept."""
 
@@ -102,6 +104,11 @@ class Chunk:
         """Decoded bytes of the chunk."""
         return self.layout.nbytes
 
+    @property
+    def weight(self) -> int:
+        """Bytes that reading and encoding it takes in memory: the chunk, and all boxes that the source decodes for it."""
+        return self.layout.nbytes + (decoded(self.node, self.region) if isinstance(self.node, Array) else 0)
+
 
 class Entry(NamedTuple):
     """A child of a group by its name on the wire; the node is None where the group is too large to open every child."""
@@ -137,18 +144,35 @@ class KeySpace:
         index = self.format.parse_index(rest, len(node.shape), self.metadata.separator)
         return None if index is None else self._chunk(key, place, node, index)
 
+    def source(self, key: str) -> str:
+        """The source behind a key, as far as it is known without opening anything: what one hanging read may take along."""
+        return self.places.source(key, self.format.DOCUMENTS)
+
     def group(self, path: str, *, may_block: bool = True) -> Container | None:
         """The group at a path on the wire ("" is the root), or None."""
         place, rest = self.places.walk(path, may_block=may_block)
         return place.node if not rest and isinstance(place.node, Container) else None
 
     def listing(self, group: Container) -> list[Entry]:
-        """The children of a group, in the source's order, without those that cannot be opened."""
+        """The children of a group, in the source's order, without those that cannot be opened. Raises TooLarge."""
         openings = self.places.openings
+        self._check_size(group)
         if len(group.children) <= self.config.max_nodes:
             return [Entry(names.wire(name), node) for name, node in openings.all(group)]
         bad = openings.unavailable(group)
         return [Entry(names.wire(name), None) for name in group.children if name not in bad]
+
+    def _check_size(self, group: Container) -> None:
+        """Raises TooLarge where a listing of a group would be larger than it may be."""
+        most = self.config.listing_bytes
+        nbytes = ENTRY * len(group.children)
+        if nbytes <= most:
+            nbytes += sum(2 * len(name) for name in group.children)
+        if nbytes > most:
+            raise TooLarge(
+                f"a listing of {len(group.children):,} children would take more than {most:,} bytes; "
+                "ask for children by their names, or raise the setting listing_bytes"
+            )
 
     def rendered(self, place: Place, name: str, *, may_block: bool) -> Rendered:
         """A document of a node. Raises WouldBlock where `may_block` is false and it may take opening files."""
@@ -192,6 +216,18 @@ class KeySpace:
         if members is not None and body is not None and len(body) > self.config.max_bytes:
             body = _json(self.format.document(name, header, None))
         return Rendered.of(body, seen.over, self.places.openings.changes)
+
+
+def decoded(node: Array, region: Region) -> int:
+    """Bytes of the boxes that a source decodes for a region; none where it is a view of data in memory."""
+    unit = node.unit or node.chunks
+    if unit is None or (node.unit is None and not node.blocking):
+        return 0
+    nbytes = headers.itemsize(dtypes.wire(node.dtype))
+    for part, size, whole in zip(region, unit, node.shape, strict=True):
+        if size:
+            nbytes *= min(-(-part.stop // size) * size, whole) - part.start // size * size
+    return nbytes
 
 
 def _json(document: object) -> bytes | None:

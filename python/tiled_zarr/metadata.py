@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from types import ModuleType
 
-from . import codecs, dimensions, dtypes, headers
+from . import codecs, dimensions, dtypes, hangs, headers
 from .codecs import Codec
 from .grid import Grid
 from .headers import ArrayHeader, GroupHeader, Header, Members
@@ -23,7 +24,7 @@ class Config:
     """How a key space is served: the codec chosen for it, what consolidated metadata may hold, how v3 spells structured types.
 
     `codec` None is the one that the source has stored its chunks in where these can be sent as they are, else the default.
-    `separator` stands between the parts of a chunk key; None means the format's own.
+    `separator` stands between the parts of a chunk key; None means the format's own. A listing takes no more than about `listing_bytes`.
     """
 
     codec: str | None = None
@@ -32,6 +33,7 @@ class Config:
     max_bytes: int = 16 * 1024 * 1024
     struct: dtypes.StructName = "structured"
     separator: str | None = None
+    listing_bytes: int = 16 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -89,24 +91,30 @@ class Metadata:
         members: Members = {}
         start = len(place.path) + 1 if place.path else 0
         waiting = deque([place])
+        nbytes = 0
         while waiting:
             above = waiting.popleft()
             assert isinstance(above.node, Container)
             is_split = isinstance(above.node, Group) and not above.node.consolidated
-            if is_split or len(members) + len(above.node.children) > self.config.max_nodes:
-                return None
-            seen.note(above.node)
-            opened = self.opened(above)
+            with asking(above):
+                if is_split or len(members) + len(above.node.children) > self.config.max_nodes:
+                    return None
+                seen.note(above.node)
+                opened = self.opened(above)
             agreed = _agreed(opened)
             if above is not place:
                 members[above.path[start:]] = self._group(above.node)
             for name, below in opened.items():
+                nbytes += len(below.path)
                 if isinstance(below.node, Container):
                     members[below.path[start:]] = PENDING
                     waiting.append(below)
                 else:
-                    seen.note_live(below.node)
+                    with asking(below):
+                        seen.note_live(below.node)
                     members[below.path[start:]] = self._array(below, agreed[name])
+            if nbytes > self.config.max_bytes:  # paths alone: a tree without an end is a deep one
+                return None
         return members
 
     def _group(self, group: Container) -> GroupHeader:
@@ -138,6 +146,13 @@ class Metadata:
         assert place.parent is not None
         seen.note(place.parent)
         return _agreed(self.opened(place.above)).get(place.wire_name) or dimensions.phony(node.shape)
+
+
+def asking(place: Place) -> AbstractContextManager[None]:
+    """Ask a node for what a document of a group above tells of it. Raises TooSlow where it hangs."""
+    if place.parent is None or not place.node.blocking:
+        return nullcontext()
+    return hangs.shared.asking(place.parent, place.name, is_listed=True)
 
 
 def _agreed(places: Mapping[str, Place]) -> dict[str, tuple[str, ...]]:

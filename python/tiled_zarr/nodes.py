@@ -28,7 +28,15 @@ class Damaged(OSError):
 
 
 class TooLarge(Exception):
-    """One request would take more memory than the server may use; a 413."""
+    """One request would take more memory than the server may use; its text says how much, and what to do. It is a 413."""
+
+
+class TooSlow(TimeoutError):
+    """A source did not answer within the time that it has; its text says so. It is a 503: asking again later may help."""
+
+
+class Busy(TimeoutError):
+    """The server had no thread or memory to spare for a request; its text says so. It is a 503: asking again later helps."""
 
 
 class Changed(OSError):
@@ -74,7 +82,8 @@ class Array:
     from several threads at once, and it raises when the source fails, never returns made-up values.
         An object dtype means that every item is a `str`.
 
-    `chunks` is the source's own regular chunk shape in elements, if any; `dimension_names` has one name or None an axis;
+    `chunks` is the source's own regular chunk shape in elements, if any; `unit` is the shape of the boxes that the source has to decode
+    whole, if it is another than `chunks`: they count as memory that reading takes; `dimension_names` has one name or None an axis;
     `revision()` is cheap and changes whenever the data may have changed, or is None where nobody can tell;
     `blocking` says that `read` touches disk or network, or computes: it then never runs in the event loop.
     `read_stepped(region, steps)`, where the source has it, returns every `steps[axis]`-th element of a region, from its first on, for
@@ -98,6 +107,7 @@ class Array:
     verbatim: bool = False
     stored: Stored | None = None
     region_revision: Callable[[Region], str | None] | None = None
+    unit: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
@@ -132,6 +142,8 @@ class Group:
     or is None where nobody can tell: then documents are rendered each time.
     `blocking` says that looking up or listing children touches disk or network.
     `consolidated` says that the metadata of all that lies below may be put into one document: it costs no more than opening it.
+    `assembled` says that the children are sources of their own, as the files of a folder are: one may hang while others answer. None
+    means that they are where looking them up cannot block.
     """
 
     children: Mapping[str, Node]
@@ -141,6 +153,7 @@ class Group:
     blocking: bool = False
     options: Options = NO_OPTIONS
     consolidated: bool = True
+    assembled: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
-from .nodes import Damaged, Group, Node, Table, TooLarge, Unavailable
+from . import hangs
+from .nodes import Busy, Damaged, Group, Node, Table, TooSlow, Unavailable
 
 FOLDERS = re.compile(r"(?:/[^/\s'\":,]+)+/(?=[^/\s'\":,])")
 
@@ -14,19 +15,30 @@ FOLDERS = re.compile(r"(?:/[^/\s'\":,]+)+/(?=[^/\s'\":,])")
 class Openings:
     """Opens children and remembers, for each group, those known to be bad.
 
-    `check(node)` raises Unavailable for a node that cannot be shown after all. `changes` counts how often a child turned bad or good.
-    Thread-safe: a race repeats an opening at worst.
+    `check(node)` raises Unavailable for a node that cannot be shown after all. Thread-safe: a race repeats an opening at worst.
     """
 
     def __init__(self, check: Callable[[Node], None]) -> None:
         self._check = check
         self._bad: WeakKeyDictionary[Group | Table, dict[str, str]] = WeakKeyDictionary()
-        self.changes = 0
+        self._changes = 0
 
-    def child(self, group: Group | Table, name: str, checked: Node | None = None) -> Node | None:
-        """One child, or None where there is none that could be shown; `checked` is one that can be. Raises what the source raises."""
+    @property
+    def changes(self) -> int:
+        """How often a child turned bad or good; this, too, grows when a child begins or ceases to hang anywhere."""
+        return self._changes + hangs.shared.look()
+
+    def child(self, group: Group | Table, name: str, checked: Node | None = None, *, is_listed: bool = False) -> Node | None:
+        """One child, or None where there is none that could be shown; `checked` is one that can be. Raises what the source raises.
+
+        `is_listed` says that it is opened to be told of, and is not waited for as long as one that is itself asked for.
+        """
         try:
-            node = group.children[name]
+            if group.blocking:
+                with hangs.shared.asking(group, name, is_listed=is_listed):
+                    node = group.children[name]
+            else:
+                node = group.children[name]
             if node is not checked:
                 self._check(node)
         except KeyError:
@@ -46,7 +58,7 @@ class Openings:
         opened = []
         for name in list(group.children):
             try:
-                node = self.child(group, name)
+                node = self.child(group, name, is_listed=True)
             except Exception:  # noqa: BLE001, S112 - one bad child must not break its group; `child` has taken its reason down
                 continue
             if node is not None:
@@ -59,10 +71,10 @@ class Openings:
 
     def _note(self, group: Group | Table, name: str, why: str | None) -> None:
         """Take down why a child is bad, or that it is not."""
-        bad = self._bad.get(group) if self.changes else None
+        bad = self._bad.get(group) if self._changes else None
         if (bad.get(name) if bad else None) == why:
             return
-        self.changes += 1
+        self._changes += 1
         if why is None:
             assert bad is not None
             bad.pop(name, None)
@@ -76,6 +88,6 @@ def reason(why: Exception) -> str:
     >>> reason(OSError("cannot open '/data/secret/a.h5'"))
     "OSError: cannot open 'a.h5'"
     """
-    if isinstance(why, Unavailable | Damaged | TooLarge):
+    if isinstance(why, Unavailable | Damaged | TooSlow | Busy):
         return str(why)
     return f"{type(why).__name__}: {FOLDERS.sub('', str(why))}"

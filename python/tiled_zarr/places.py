@@ -72,6 +72,22 @@ class Places:
             place, rest = below, remainder
         return place, rest
 
+    def source(self, key: str, documents: frozenset[str]) -> str:
+        """The path of the source behind a key: the first place on the way whose children are no sources of their own.
+
+        No group is asked. Where the way leads through a place that is not remembered, it is taken for the source. What a group says of
+        itself, in a document or a listing, is told apart from its children.
+        """
+        place, rest = self.root, key
+        while isinstance(place.node, Container) and is_assembled(place.node):
+            part, _, remainder = rest.partition("/")
+            path = f"{place.path}/{part}"
+            below = self._kept.get(path)
+            if below is None or below.above is not place:
+                return f"{place.path}/" if not remainder and (not part or part in documents) else path.lstrip("/")
+            place, rest = below, remainder
+        return place.path
+
     def children(self, place: Place) -> dict[str, Place]:
         """The children of a group that can be opened, by their names on the wire; bad ones are remembered as such."""
         assert isinstance(place.node, Container)
@@ -98,3 +114,10 @@ class Places:
             self._kept.clear()
         self._kept[path] = place
         return place
+
+
+def is_assembled(group: Container) -> bool:
+    """Whether the children of a group are sources of their own."""
+    if isinstance(group, Table):
+        return False
+    return not group.blocking if group.assembled is None else group.assembled

@@ -118,9 +118,9 @@ def test_failures_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatc
 def test_a_step_that_hangs_holds_up_neither_other_jobs_nor_the_end(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("tiled_zarr.ome.background.FAREWELL", 0.01)
-    now, hangs, go, done = [0.0], Event(), Event(), Event()
-    background = Background(clock=lambda: now[0])
+    monkeypatch.setattr("tiled_zarr.ome.background.END", 0.01)
+    now, hangs, go, done, forgotten = [0.0], Event(), Event(), Event(), []
+    background = Background(forgotten.append, clock=lambda: now[0])
 
     def hung() -> Iterator[None]:
         hangs.set()
@@ -138,6 +138,7 @@ def test_a_step_that_hangs_holds_up_neither_other_jobs_nor_the_end(
     assert done.wait(10)
     assert background.wait(10)
     assert "given up" in caplog.text
+    assert len(forgotten) == 1, "what it holds of the memory is given back"
     hangs.clear()
     background.request("hung too", hung)
     assert hangs.wait(10)

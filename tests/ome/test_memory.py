@@ -15,10 +15,11 @@ import pytest
 
 from ome.serving import DOCUMENTS, assert_neighbours_are_well, attributes, served
 from ome.twins import halved, image, node_of, stores, whole
-from tiled_zarr.nodes import Array, Region, TooLarge
+from tiled_zarr.budgets import Budget
+from tiled_zarr.nodes import Array, Busy, Region, TooLarge
 from tiled_zarr.ome import passes
 from tiled_zarr.ome.display import display
-from tiled_zarr.ome.reads import Reader, Reads
+from tiled_zarr.ome.reads import Reader
 from tiled_zarr.ome.windows import default_place, windows
 
 MIB = 2**20
@@ -76,14 +77,14 @@ def test_levels_that_can_be_read_are_shown_without_those_that_cannot() -> None:
     assert get("/ome-zarr/0.4/huge/7/0/0").status == 200
     assert get("/thumbnail/huge.png").status == 200
     assert b"huge" in get("/ome-zarr/0.4/").body
-    made = image(huge(levels=(small,)))
+    made = image(huge(levels=(small,)), stores(memory=Budget(2**30, 60)))
     np.testing.assert_array_equal(made.level(2).read((slice(0, 1), slice(0, 512)))[0], halved(np.tile(values[:1024], (2, 1)))[0])
 
 
 def test_a_stored_level_of_a_huge_chunk_is_made_of_the_one_before() -> None:
     values = np.random.default_rng(0).integers(0, 60_000, (2000, 2000)).astype("u2")
     bad = replace(node_of(np.broadcast_to(np.uint16(1), (1000, 1000))), chunks=(1000, 1000))
-    made = image(replace(node_of(values, chunks=(256, 256)), levels=(bad,)), stores(reads=Reads(2 * 300_000)))
+    made = image(replace(node_of(values, chunks=(256, 256)), levels=(bad,)), stores(memory=Budget(2 * 300_000, 60)))
     assert list(made.levels) == ["0", "1", "2", "3"]
     np.testing.assert_array_equal(whole(made.level(1)), halved(values))
 
@@ -118,7 +119,7 @@ def test_tiles_samples_windows_and_passes_share_what_may_be_decoded(chunks: tupl
     """Twelve clients at once; what is decoded at a time stays below `in_flight`, whatever the chunks."""
     limit = 80 * MIB
     source = Decoder((20_000, max(20_000, chunks[1])), chunks)
-    shared = stores(reads=Reads(limit), tiles=1000, budget=MIB, planes=8 * MIB)
+    shared = stores(memory=Budget(limit, 60), tiles=1000, budget=MIB, planes=8 * MIB)
     made = image(source.node, shared)
     try:
         with ThreadPoolExecutor(12) as pool:
@@ -137,7 +138,7 @@ def test_tiles_samples_windows_and_passes_share_what_may_be_decoded(chunks: tupl
     for _ in islice(passes.run(made.pyramid, layout, (), "1", "pass"), 3):
         pass
     assert 0 < source.most <= limit
-    assert shared.reads.free == limit
+    assert shared.memory.free == limit
 
 
 def test_a_pass_holds_no_more_than_levels_size(tmp_path: Any) -> None:
@@ -169,7 +170,7 @@ def test_windows_of_large_chunks_take_few_samples() -> None:
     assert shown is not None
     tracemalloc.start()
     try:
-        [window] = windows(Reader(shown, Reads()), default_place(shown))
+        [window] = windows(Reader(shown, Budget(256 * MIB, 60)), default_place(shown))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -178,23 +179,36 @@ def test_windows_of_large_chunks_take_few_samples() -> None:
     assert window.end > 1900
 
 
-def test_a_read_that_waits_too_long_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tiled_zarr.ome.reads.PATIENCE", 0.01)
-    reads = Reads(100)
-    with reads.hold(80), pytest.raises(TimeoutError, match="ask again"), reads.hold(30):
-        raise AssertionError
-    with reads.hold(1000):
-        assert reads.free == 0
-    assert reads.free == 100
+def test_a_read_that_gets_no_memory_in_time_is_refused_for_now() -> None:
+    source, budget = Decoder((4096, 4096), (1024, 1024)), Budget(10 * MIB, 0.01)
+    shown = display(source.node)
+    assert shown is not None
+    reader, begun, release = Reader(shown, budget), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with budget.hold(9 * MIB):
+            begun.set()
+            release.wait(60)
+
+    other = threading.Thread(target=hold)
+    other.start()
+    assert begun.wait(60)
+    with pytest.raises(Busy, match="ask again later"):
+        reader.read((slice(0, 512), slice(0, 512)))
+    assert source.total == 0
+    release.set()
+    other.join()
+    reader.read((slice(0, 4096), slice(0, 4096)))
+    assert (source.total, budget.free) == (1, budget.nbytes)
 
 
 def test_sources_that_read_parts_of_chunks_are_never_too_large() -> None:
     node = replace(huge(), read_stepped=lambda region, steps: np.zeros((1, 1), "u2"))
     shown = display(node)
     assert shown is not None
-    Reader(shown, Reads(1000)).require()
+    Reader(shown, Budget(1000, 60)).require()
     with pytest.raises(TooLarge, match="8,589,934,592"):
-        image(huge())
+        image(huge(), stores(memory=Budget(2**30, 60)))
 
 
 @pytest.mark.parametrize("count", [3, 2048, 2049, 100_000])

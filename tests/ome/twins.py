@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tiled_zarr.budgets import Budget
 from tiled_zarr.cache import Cache
 from tiled_zarr.nodes import Array
 from tiled_zarr.ome.background import Background
@@ -62,7 +63,7 @@ def stores(*, tiles: int = LARGE, planes: int = LARGE, folder: Path | None = Non
         tiles=Cache(tiles, lambda block: block.nbytes),
         planes=Planes(planes, folder),
         background=Background(),
-        **fields,
+        **{"memory": Budget(LARGE, 60), **fields},
     )
 
 

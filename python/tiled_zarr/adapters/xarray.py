@@ -57,6 +57,7 @@ def _group(source: xr.Dataset, groups: Mapping[str, Maker]) -> Group:
         attributes=attributes,
         revision=launch_nonce,
         blocking=any(variable.dtype.hasobject for variable in source.variables.values()),  # objects are looked at
+        assembled=False,
     )
 
 

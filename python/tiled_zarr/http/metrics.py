@@ -12,7 +12,7 @@ from time import perf_counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..cache import Cache
-from .limits import Work
+from .work.work import Work
 
 KNOWN_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -48,15 +48,24 @@ class Metrics:
         yield from single("cache_joined_total", "counter", "Requests that waited for an encoding already under way.", counters.joined)
         yield from single("cache_evictions_total", "counter", "Chunks dropped from the cache.", counters.evictions)
         yield from single("cache_bytes", "gauge", "Encoded bytes in the cache.", self.cache.nbytes)
-        yield from single("work_pending", "gauge", "Requests in a thread or waiting for one.", self.work.pending)
+        yield from single("work_pending", "gauge", "Requests that wait for a thread or are in one, answered or not.", self.work.pending)
         yield from single("work_bytes", "gauge", "Decoded bytes of the chunks being encoded.", self.work.held)
+        yield from heading("threads", "gauge", "Threads in Python: all, at work, and given up because their job does not end.")
+        for pool, threads in (("sources", self.work.threads), ("processors", self.work.processors)):
+            for state, number in (("alive", threads.alive), ("busy", threads.jobs.at_work), ("stuck", threads.jobs.stuck)):
+                yield f'tiled_zarr_threads{{pool="{pool}",state="{state}"}} {number}'
 
 
 def single(name: str, kind: str, description: str, value: float) -> Iterator[str]:
     """A metric without labels."""
+    yield from heading(name, kind, description)
+    yield f"tiled_zarr_{name} {value}"
+
+
+def heading(name: str, kind: str, description: str) -> Iterator[str]:
+    """What is said of a metric before its values."""
     yield f"# HELP tiled_zarr_{name} {description}"
     yield f"# TYPE tiled_zarr_{name} {kind}"
-    yield f"tiled_zarr_{name} {value}"
 
 
 class Counted:

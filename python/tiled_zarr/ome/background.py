@@ -21,8 +21,8 @@ MOST_FAILED = 1000
 STUCK = 120
 """Seconds for one step: reads of 8 MiB, or of one chunk of a source, that take milliseconds where the source works."""
 MOST_STUCK = 3
-FAREWELL = 5
-"""Seconds that the end of a server waits for a step."""
+END = 5.0
+"""Seconds for which the end of a step is waited for when all is to end."""
 Job = Callable[[], Iterator[None]]
 """Work in steps: each `next` does a little of it."""
 
@@ -31,14 +31,16 @@ class Background:
     """Runs jobs by name; one that is asked for again comes to the front, and one that has failed is left alone for RETRY seconds.
 
     The thread is started at the first request, so that a server may fork before. A step that takes longer than STUCK seconds loses its
-    thread: another one, at most MOST_STUCK altogether, does the other jobs. `clock` counts seconds.
+    thread: another one, at most MOST_STUCK altogether, does the other jobs. `forget(thread)` then gives back the memory that the thread,
+    by its identifier, holds. `clock` counts seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, forget: Callable[[int], None] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._changed = Condition()
         self._waiting: dict[str, Iterator[None]] = {}
         self._failed: dict[str, float] = {}
         """When which job failed."""
+        self._forget_thread = forget
         self._clock = clock
         self._begun: tuple[str, float] | None = None
         """The job of which a step is being done, and since when."""
@@ -60,13 +62,13 @@ class Background:
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Finish the step that is being done, and no other. Blocks for as long, but no longer than FAREWELL seconds."""
+        """Finish the step that is being done, and no other. Blocks for as long, but no more than END seconds: a source may hang."""
         with self._changed:
             self._is_stopped = True
             self._waiting.clear()
             self._changed.notify_all()
         if self._thread is not None:
-            self._thread.join(FAREWELL)
+            self._thread.join(END)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -151,4 +153,6 @@ class Background:
         self._begun = None
         self._waiting.pop(name, None)
         self._fail(name)
+        if self._forget_thread is not None and self._thread is not None and self._thread.ident is not None:
+            self._forget_thread(self._thread.ident)
         self._start()

@@ -144,9 +144,10 @@ def _weight(node: Array | Sparse, found: str) -> int:
 
 def _chunk_nbytes(node: Array | Sparse) -> int:
     """Bytes that reading any pixel decodes; a source that reads every so many pixels cheaply decodes no chunks, nor does memory."""
-    if node.chunks is None or isinstance(node, Sparse) or not node.blocking or node.read_stepped is not None:
+    if isinstance(node, Sparse) or not node.blocking or node.read_stepped is not None:
         return 0
-    return math.prod(min(sizes) for sizes in zip(node.chunks, node.shape, strict=True)) * node.dtype.itemsize
+    unit = node.unit or node.chunks
+    return 0 if unit is None else math.prod(min(sizes) for sizes in zip(unit, node.shape, strict=True)) * node.dtype.itemsize
 
 
 def _stepped(node: Array | Sparse) -> Callable[[Region, tuple[int, ...]], Block] | None:

@@ -9,7 +9,7 @@ from functools import partial
 from threading import Lock
 from typing import Any, NamedTuple
 
-from ..nodes import Array, Changed, Options, Sparse
+from ..nodes import Array, Busy, Changed, Options, Sparse
 from ..openings import reason
 from . import documents
 from .display import Display, display
@@ -110,7 +110,7 @@ class Image:
         place = default_place(reader.display)
         try:
             return Channels(revision, documents.omero(name, reader.display, windows(reader, place), place))
-        except Changed:
+        except (Changed, Busy):
             raise
         except Exception as error:  # noqa: BLE001 - whatever a source raises, the levels of its image can still be named
             log.warning("%s is shown without contrast limits: %s", self.pyramid.key, reason(error))

@@ -7,13 +7,14 @@ until a pass over the whole source, in the background, has made its plane exact.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import islice, product, takewhile
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..budgets import Budget
 from ..cache import Cache
 from ..nodes import Region
 from . import passes, pyramid, samples
@@ -23,7 +24,6 @@ from .kernels import halve
 from .layouts import Layout, Tile
 from .planes import Planes
 from .pyramid import Shape
-from .reads import Reads
 from .sources import Index, Source, assemble, region_of
 
 Block: TypeAlias = np.ndarray[Any, Any]
@@ -36,14 +36,14 @@ EAGER_PLANES = 64
 class Stores:
     """What the pyramids of a server share. Sizes are in bytes.
 
-    `reads` is how much of all sources may be decoded at once, `budget` how much of one is read for a tile where nothing else is said.
+    `memory` is what may be decoded of all sources at once, `budget` how much of one is read for a tile where nothing else is said.
     Images in memory of up to `eager` get all their levels without being asked.
     """
 
     tiles: Cache[Block]
     planes: Planes
     background: Background
-    reads: Reads = field(default_factory=Reads)
+    memory: Budget
     budget: int = 64 * 1024 * 1024
     eager: int = 1024**3
 
@@ -61,7 +61,7 @@ class Pyramid:
         self.display = display
         self.stores = stores
         self.tile = pyramid.tile_edge(display.array.shape, display.array.chunks)
-        self.sources, self.finest = _possible([Source(one, self.tile, stores.tiles, stores.reads) for one in (display, *stored)])
+        self.sources, self.finest = _possible([Source(one, self.tile, stores.tiles, stores.memory) for one in (display, *stored)])
         self.base = len(self.sources) - 1
         """The last level that is read from the source; all after it are made of it."""
         above = pyramid.shapes(self.sources[-1].array.shape, self.tile)[1:]
@@ -90,7 +90,7 @@ class Pyramid:
             layout = Layout(start, tuple(shape[-2:] for shape in self.shapes[start:]), self.tile, dtype)
             if layout.nbytes <= self.stores.planes.max_bytes:
                 pixel = self.display.itemsize << 2 * (start - self.base)
-                return layout if pixel <= self.stores.reads.largest else None
+                return layout if pixel <= self.sources[-1].reader.largest else None
         return None
 
     @property

@@ -50,7 +50,7 @@ def _fill(pyramid: Pyramid, layout: Layout, place: Index, draft: Draft) -> Itera
     source, rule = pyramid.sources[-1], pyramid.display.rule
     halvings = layout.first - pyramid.base
     rows, columns = shape = source.array.shape[-2:]
-    largest = source.reader.reads.largest // source.reader.display.itemsize
+    largest = source.reader.largest // source.reader.display.itemsize
     box = block_shape(shape, source.array.chunks and source.array.chunks[-2:], source.reader.display.weight, 1 << halvings, largest)
     for top in range(0, rows, box[0]):
         for left in range(0, columns, box[1]):

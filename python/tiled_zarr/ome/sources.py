@@ -8,11 +8,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..budgets import Budget
 from ..cache import Cache
 from ..nodes import Region
 from .display import Display
 from .pyramid import Shape
-from .reads import Reader, Reads
+from .reads import Reader
 
 Block: TypeAlias = np.ndarray[Any, Any]
 Index: TypeAlias = tuple[int, ...]
@@ -49,12 +50,12 @@ def _covered(size: int, chunk: int, tile: int) -> int:
 class Source:
     """An image read tile by tile; `key` names it and its revision in the cache that holds units of several tiles."""
 
-    def __init__(self, display: Display, tile: int, cache: Cache[Block], reads: Reads) -> None:
-        self.reader = Reader(display, reads)
+    def __init__(self, display: Display, tile: int, cache: Cache[Block], budget: Budget) -> None:
+        self.reader = Reader(display, budget)
         self.array = array = display.array
         self.cache = cache
         self.tile_shape = (1,) * (len(array.shape) - 2) + (tile, tile)
-        largest = min(LARGEST_UNIT, reads.largest)
+        largest = min(LARGEST_UNIT, self.reader.largest)
         self.unit_shape = unit_shape(array.shape, array.chunks, self.tile_shape, display.itemsize, largest)
 
     def tile(self, index: Index, key: str | None) -> Block:

@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from ..budgets import Budget
 from ..cache import Cache
 from ..nodes import Array, Group, Node, Sparse
 from . import documents, stored
@@ -18,7 +19,6 @@ from .documents import Version
 from .image import Image
 from .levels import Stores
 from .planes import Planes
-from .reads import Reads
 
 LABELS = "labels"
 NO_LABELS: Mapping[str, Node] = {}
@@ -37,17 +37,17 @@ class Pyramids:
         self._lock = Lock()
 
     @classmethod
-    def sized(cls, *, tiles: int, levels: int, folder: Path | None, budget: int, in_flight: int) -> Pyramids:
+    def sized(cls, *, tiles: int, levels: int, folder: Path | None, budget: int, memory: Budget) -> Pyramids:
         """Pyramids that keep so many bytes of tiles, so many of levels (in a folder, if one is given), and read `budget` for a tile.
 
-        At most `in_flight` bytes are decoded at once. Raises OSError where the folder cannot be used.
+        What is decoded takes `memory`. Raises OSError where the folder cannot be used.
         """
         return cls(
             Stores(
                 tiles=Cache(tiles, lambda block: block.nbytes),
                 planes=Planes(levels, folder),
-                background=Background(),
-                reads=Reads(in_flight),
+                background=Background(memory.forget),
+                memory=memory,
                 budget=budget,
             )
         )
@@ -85,6 +85,7 @@ def _mirror(group: Group, path: str, version: Version, pyramids: Pyramids, budge
         blocking=group.blocking,
         options=group.options,
         consolidated=False,
+        assembled=getattr(group, "assembled", None),  # the root may be any node
     )
 
 
@@ -148,6 +149,7 @@ class Mirror(Mapping[str, Node]):
             children={**image.levels, **labels},
             attributes=Late(partial(image.attributes, self._version, name)),
             revision=image.revision,
+            assembled=False,
         )
 
     def _labels(self, image: Image) -> Mapping[str, Node]:

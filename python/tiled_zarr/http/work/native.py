@@ -13,10 +13,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from ..cache import Cache
-from ..encode import Pool, is_native, native_arguments, native_pool
-from ..keyspace import Chunk
-from ..nodes import Changed
+from ...cache import Cache
+from ...encode import Pool, is_native, native_arguments, native_pool
+from ...keyspace import Chunk
+from ...nodes import Changed
 
 Body: TypeAlias = "asyncio.Future[bytes]"
 Outcome: TypeAlias = "tuple[Flight, bytes | Exception, float]"
