@@ -179,6 +179,18 @@ def test_windows_of_large_chunks_take_few_samples() -> None:
     assert window.end > 1900
 
 
+def test_kept_units_pin_no_chunks() -> None:
+    """A source may give views of a decoded chunk, of which the tiles that are kept must not keep all."""
+    chunk = np.zeros((4096, 4096), "u2")
+    node = node_of(chunk, chunks=(4096, 4096))
+    shared = stores(tiles=2 * MIB)
+    made = image(node, shared)
+    made.pyramid.tile_at(0, (0, 0), "1")
+    kept = [entry.value for entry in shared.tiles._entries.values()]
+    assert len(kept) == 1
+    assert not np.shares_memory(kept[0], chunk)
+
+
 def test_a_read_that_gets_no_memory_in_time_is_refused_for_now() -> None:
     source, budget = Decoder((4096, 4096), (1024, 1024)), Budget(10 * MIB, 0.01)
     shown = display(source.node)

@@ -19,7 +19,7 @@ Block: TypeAlias = np.ndarray[Any, Any]
 Index: TypeAlias = tuple[int, ...]
 
 LARGEST_UNIT = 48 * 1024 * 1024
-"""What is read at once for the sake of neighbouring tiles is at most so many decoded bytes, half of what is usually kept of tiles."""
+"""What is read at once for the sake of neighbouring tiles is at most so many decoded bytes, and half of what is kept of tiles."""
 
 
 def unit_shape(shape: Shape, chunks: Shape | None, tile_shape: Shape, itemsize: int, largest: int = LARGEST_UNIT) -> Shape:
@@ -55,7 +55,7 @@ class Source:
         self.array = array = display.array
         self.cache = cache
         self.tile_shape = (1,) * (len(array.shape) - 2) + (tile, tile)
-        largest = min(LARGEST_UNIT, self.reader.largest)
+        largest = min(LARGEST_UNIT, cache.max_bytes // 2, self.reader.largest)
         self.unit_shape = unit_shape(array.shape, array.chunks, self.tile_shape, display.itemsize, largest)
 
     def tile(self, index: Index, key: str | None) -> Block:
@@ -65,7 +65,7 @@ class Source:
             return self.read(region)
         unit = tuple(part.start // size for part, size in zip(region, self.unit_shape, strict=True))
         around = region_of(unit, self.unit_shape, self.array.shape)
-        block = self.cache.get(f"{key}|unit|{unit}", lambda: self.read(around))
+        block = self.cache.get(f"{key}|unit|{unit}", lambda: _owned(self.read(around)))
         return block[tuple(slice(part.start - outer.start, part.stop - outer.start) for part, outer in zip(region, around, strict=True))]
 
     def read(self, region: Region) -> Block:
@@ -77,6 +77,12 @@ class Source:
         chunks = self.array.chunks[-2:] if self.array.chunks and self.reader.display.chunk_nbytes else (1, 1)
         sizes = self.array.shape[-2:]
         return math.prod(_touched(edge, *one) for one in zip(chunks, sizes, strict=True)) * self.reader.display.weight
+
+
+def _owned(block: Block) -> Block:
+    """The block, copied where it is a view of something larger (a decoded chunk), which would stay in memory with it."""
+    owner = block.base
+    return block.copy() if owner is not None and getattr(owner, "nbytes", 2 * block.nbytes) > block.nbytes else block
 
 
 def _touched(edge: int, chunk: int, size: int) -> int:
