@@ -80,7 +80,7 @@ def block_shape(shape: Shape, chunks: Shape | None, weight: int, unit: int, larg
     >>> block_shape((100_000, 100_000), (1, 100_000), 2, 16, 1 << 25), block_shape((100_000, 100_000), (512, 512), 2, 16, 1 << 25)
     ((32, 100000), (2048, 2048))
     >>> block_shape((100_000, 100_000), (4097, 4097), 2, 16, 1 << 25)
-    (4112, 8208)
+    (4112, 4112)
     """
     grain = [_grain(unit, *sizes) for sizes in zip(chunks or (unit, unit), shape, strict=True)]
     box = [min(-(-one // unit), -(-size // unit)) * unit for one, size in zip(grain, shape, strict=True)]
