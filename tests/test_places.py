@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from strategies import array_node
-from tiled_zarr import Group, Node, Unavailable
+from tiled_zarr import Group, Node, Table, Unavailable
 from tiled_zarr.nodes import Options
 from tiled_zarr.places import MOST_KEPT, Place, Places, WouldBlock
 
@@ -79,3 +79,32 @@ def test_no_more_is_remembered_than_said() -> None:
     for i in range(MOST_KEPT + 10):
         assert walk(places, str(i))[0].name == str(i)
     assert len(places._kept) == 10
+
+
+def test_the_source_of_a_key() -> None:
+    """The first place whose children are no sources of their own; what is not known yet is taken for it."""
+    documents = frozenset({"zarr.json"})
+    file = Group(children={"g": Group(children={"x": ONE}, blocking=True)}, blocking=True)
+    sub = Group(children={"file": file, "flat": ONE}, blocking=True, assembled=True)
+    views = Group(children={"0": ONE, "1": ONE}, assembled=False)
+    places = Places(Group(children={"sub": sub, "views": views, "table": Table(children={"A": ONE})}), Options(), show_all)
+    before = {"": "/", "zarr.json": "/", "sub/file/zarr.json": "sub", "sub/flat/c/0": "sub", "sub": "sub"}
+    assert {key: places.source(key, documents) for key in before} == before
+    for key in ("sub/file/g/x", "sub/flat", "views/0", "table/A"):
+        walk(places, key)
+    after = {
+        "": "/",
+        "zarr.json": "/",
+        "sub": "sub/",
+        "sub/zarr.json": "sub/",
+        "sub/file": "sub/file",
+        "sub/file/zarr.json": "sub/file",
+        "sub/file/g/x/c/0": "sub/file",
+        "sub/flat/c/0": "sub/flat",
+        "sub/new/c/0": "sub/new",
+        "views/0/c/0": "views",
+        "views/1/c/0": "views",
+        "table/A/c/0": "table",
+        "nothing/at/all": "nothing",
+    }
+    assert {key: places.source(key, documents) for key in after} == after

@@ -34,22 +34,25 @@ class Budget:
     @contextmanager
     def hold(self, nbytes: int) -> Iterator[None]:
         """Have this thread hold so many bytes more for a while. Blocks. Raises TooLarge, and Busy where they do not come free in time."""
-        self._take(nbytes)
+        if not self.take_free(nbytes):
+            self.take(nbytes)
         try:
             yield
         finally:
-            self._give_back(get_ident(), nbytes)
+            self.give_back(nbytes)
 
-    @property
-    def rest(self) -> int:
-        """Bytes that this thread may ask for at most."""
-        return self.nbytes - self._held.get(get_ident(), 0)
+    def take_free(self, nbytes: int) -> bool:
+        """Have this thread hold so many bytes more if they are free and nobody waits; whether it does."""
+        if not self._turn.acquire(blocking=False):
+            return False
+        try:
+            with self._freed:
+                return self._take(nbytes) if self.free >= nbytes else False
+        finally:
+            self._turn.release()
 
-    def forget(self, thread: int) -> None:
-        """Give back what a thread holds that was given up."""
-        self._give_back(thread, self.nbytes)
-
-    def _take(self, nbytes: int) -> None:
+    def take(self, nbytes: int) -> None:
+        """Have this thread hold so many bytes more. Blocks. Raises TooLarge, and Busy where they do not come free in time."""
         held = self._held.get(get_ident(), 0)
         if held + nbytes > self.nbytes:
             raise TooLarge(
@@ -67,17 +70,35 @@ class Budget:
         else:
             self._refuse()
 
+    def give_back(self, nbytes: int) -> None:
+        """Have this thread hold so many bytes less."""
+        self._free(get_ident(), nbytes)
+
+    @property
+    def rest(self) -> int:
+        """Bytes that this thread may ask for at most."""
+        return self.nbytes - self._held.get(get_ident(), 0)
+
+    def forget(self, thread: int) -> None:
+        """Give back what a thread holds that was given up."""
+        self._free(thread, self.nbytes)
+
     def _wait_for(self, nbytes: int, end: float) -> None:
         with self._freed:
             if self.free < nbytes and not self._freed.wait_for(lambda: self.free >= nbytes, end - monotonic()):
                 self._refuse()
-            self.free -= nbytes
-            self._held[get_ident()] = self._held.get(get_ident(), 0) + nbytes
+            self._take(nbytes)
+
+    def _take(self, nbytes: int) -> bool:
+        thread = get_ident()
+        self.free -= nbytes
+        self._held[thread] = self._held.get(thread, 0) + nbytes
+        return True
 
     def _refuse(self) -> None:
         raise Busy(f"other requests took all memory for {self.patience:g} s; ask again later")
 
-    def _give_back(self, thread: int, nbytes: int) -> None:
+    def _free(self, thread: int, nbytes: int) -> None:
         with self._freed:
             held = self._held.pop(thread, 0)
             if held > nbytes:

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 OVERHEAD = 300
 """Bytes that an entry costs besides its body."""
-LOOK = 1.0
+LOOK = 0.25
 """Seconds after which those who wait look whether the thread that makes their value has been given up."""
 
 abandoned: set[int] = set()

@@ -11,17 +11,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock, get_ident
 from time import monotonic
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from .nodes import Group, Table, TooSlow
+from .nodes import Group, Node, Table, TooSlow
 
 PAUSE = 60.0
 """Seconds for which a child that hung is not asked again; twice as long after each time that it hangs once more."""
 LONGEST_PAUSE = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A child that a thread asks for since a moment; `is_listed` says that a document is to tell of it, and can do without it."""
 
     group: Group | Table
@@ -45,31 +45,55 @@ class Hangs:
     def __init__(self) -> None:
         self.asked: dict[int, Asked] = {}
         """What each thread, by its identifier, asks for just now."""
+        self.answered: dict[int, float] = {}
+        """When each thread last got an answer from a child that a document tells of: a document of many children takes its time."""
         self.changes = 0
         self._hung: WeakKeyDictionary[Group | Table, dict[str, Hang]] = WeakKeyDictionary()
         self._next = float("inf")
         self._lock = Lock()
 
-    @contextmanager
-    def asking(self, group: Group | Table, name: str, *, is_listed: bool) -> Iterator[None]:
-        """Ask for a child, or for something that only the child can tell. Raises TooSlow where it hangs."""
-        self.check(group, name)
+    def child(self, group: Group | Table, name: str, *, is_listed: bool) -> Node:
+        """Open a child. Raises what the source raises, and TooSlow where the child hangs."""
+        if self._hung:
+            self.check(group, name)
         thread = get_ident()
         before = self.asked.get(thread)
         self.asked[thread] = Asked(group, name, monotonic(), is_listed)
         try:
+            node = group.children[name]
+        finally:
+            self._answer(thread, before, is_listed=is_listed)
+        if self._hung:
+            self._forget(group, name)
+        return node
+
+    @contextmanager
+    def asking(self, group: Group | Table, name: str) -> Iterator[None]:
+        """Ask a child for what a document is to tell of it. Raises TooSlow where it hangs."""
+        if self._hung:
+            self.check(group, name)
+        thread = get_ident()
+        before = self.asked.get(thread)
+        self.asked[thread] = Asked(group, name, monotonic(), is_listed=True)
+        try:
             yield
         finally:
-            if before is None:
-                del self.asked[thread]
-            else:
-                self.asked[thread] = Asked(before.group, before.name, monotonic(), before.is_listed)
+            self._answer(thread, before, is_listed=True)
         if self._hung:
             self._forget(group, name)
 
+    def _answer(self, thread: int, before: Asked | None, *, is_listed: bool) -> None:
+        """Note that a child has answered, if only with a failure, for which a thread asked while it asked for another `before`."""
+        if is_listed:
+            self.answered[thread] = monotonic()
+        if before is None:
+            del self.asked[thread]
+        else:
+            self.asked[thread] = before._replace(since=monotonic())
+
     def check(self, group: Group | Table, name: str) -> None:
         """Raises TooSlow where a child hangs and is left alone."""
-        hang = self._hung[group].get(name) if self._hung and group in self._hung else None
+        hang = self._hung.get(group, {}).get(name)
         if hang is not None and monotonic() < hang.until:
             raise TooSlow(f"it did not answer within {hang.seconds:.3g} s, and is left alone for a while")
 

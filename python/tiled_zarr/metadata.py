@@ -152,7 +152,7 @@ def asking(place: Place) -> AbstractContextManager[None]:
     """Ask a node for what a document of a group above tells of it. Raises TooSlow where it hangs."""
     if place.parent is None or not place.node.blocking:
         return nullcontext()
-    return hangs.shared.asking(place.parent, place.name, is_listed=True)
+    return hangs.shared.asking(place.parent, place.name)
 
 
 def _agreed(places: Mapping[str, Place]) -> dict[str, tuple[str, ...]]:

@@ -34,11 +34,7 @@ class Openings:
         `is_listed` says that it is opened to be told of, and is not waited for as long as one that is itself asked for.
         """
         try:
-            if group.blocking:
-                with hangs.shared.asking(group, name, is_listed=is_listed):
-                    node = group.children[name]
-            else:
-                node = group.children[name]
+            node = hangs.shared.child(group, name, is_listed=is_listed) if group.blocking else group.children[name]
             if node is not checked:
                 self._check(node)
         except KeyError:

@@ -12,6 +12,7 @@ from time import perf_counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..cache import Cache
+from .work.threads import Threads
 from .work.work import Work
 
 KNOWN_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -50,10 +51,18 @@ class Metrics:
         yield from single("cache_bytes", "gauge", "Encoded bytes in the cache.", self.cache.nbytes)
         yield from single("work_pending", "gauge", "Requests that wait for a thread or are in one, answered or not.", self.work.pending)
         yield from single("work_bytes", "gauge", "Decoded bytes of the chunks being encoded.", self.work.held)
-        yield from heading("threads", "gauge", "Threads in Python: all, at work, and given up because their job does not end.")
-        for pool, threads in (("sources", self.work.threads), ("processors", self.work.processors)):
-            for state, number in (("alive", threads.alive), ("busy", threads.jobs.at_work), ("stuck", threads.jobs.stuck)):
+        yield from heading("threads", "gauge", "Threads: all, at work, and given up because their job does not end.")
+        work = self.work
+        native = {"alive": work.encoders.alive, "busy": work.encoders.at_work}
+        pools = {"sources": counts(work.threads), "processors": counts(work.processors), "native": native}
+        for pool, states in pools.items():
+            for state, number in states.items():
                 yield f'tiled_zarr_threads{{pool="{pool}",state="{state}"}} {number}'
+
+
+def counts(threads: Threads) -> dict[str, int]:
+    """The threads of a pool, by what they do."""
+    return {"alive": threads.alive, "busy": threads.jobs.at_work, "stuck": threads.jobs.stuck}
 
 
 def single(name: str, kind: str, description: str, value: float) -> Iterator[str]:

@@ -40,7 +40,8 @@ class Routes:
         if scope["method"] not in {"GET", "HEAD"}:
             return replies.NOT_ALLOWED.send(scope["method"], send)
         path = requests.path_of(scope)
-        if len(path) + len(scope["query_string"]) > MOST_CHARACTERS or path.count("/") > MOST_PARTS:
+        length = len(path) + len(scope["query_string"])
+        if length > MOST_PARTS and (length > MOST_CHARACTERS or path.count("/") > MOST_PARTS):
             return TOO_LONG.send(scope["method"], send)
         first, second, key = split(path)
         endpoint = self.endpoints.get(f"{first}/{second}")

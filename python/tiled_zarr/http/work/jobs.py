@@ -44,10 +44,14 @@ class Job:
 
 @dataclass(slots=True, eq=False)
 class Worker:
-    """A thread and its job. `is_waiting`: for memory, which is not its source's fault. `is_stuck`: it was given up; `is_replaced`, too."""
+    """A thread, its job, and the source for which it counts; `is_waiting` for memory, which is not that source's fault.
+
+    `is_stuck`: it was given up; `is_replaced`: another thread works in its place.
+    """
 
     thread: int
     job: Job | None = None
+    source: str = ""
     is_waiting: bool = False
     is_stuck: bool = False
     is_replaced: bool = False
@@ -139,33 +143,36 @@ class Jobs:
         A thread that has been replaced gets none, and is to end.
         """
         with self._lock:
-            self._finish(worker)
+            if worker.job is not None:
+                self._finish(worker)
             if worker.is_replaced:
                 return None
-            source = self._next()
-            if source is None:
+            job = self._pop() if self._waiting else None
+            if job is None:
                 self.busy -= 1
                 return None
-            worker.job = job = self._waiting[source].pop()
-            if not self._waiting[source]:
-                del self._waiting[source]
+            worker.job, worker.source = job, job.source
             job.begun = job.begun or monotonic()
             self.taken += 1
             self._at_work += 1
-            self._running[source] = self._running.get(source, 0) + 1
+            self._running[job.source] = self._running.get(job.source, 0) + 1
             if self._waiting:
                 self._call_for_waiting()
             return job
 
-    def give_up(self, worker: Worker, job: Job) -> bool:
-        """Count a thread as stuck that does a job, and have another in its place; false where it has done it meanwhile."""
+    def give_up(self, worker: Worker, job: Job, source: str | None = None) -> bool:
+        """Count a thread as stuck that does a job, and have another in its place; false where it has done it meanwhile.
+
+        It goes on to count for its source, unless another is to blame.
+        """
         with self._lock:
             if worker.job is not job or worker.is_stuck:
                 return False
             worker.is_stuck = True
             worker.is_replaced = self.stuck < MOST_STUCK
-            less(self._running, job.source)
-            self._stuck[job.source] = self._stuck.get(job.source, 0) + 1
+            less(self._running, worker.source)
+            worker.source = worker.source if source is None else source
+            self._stuck[worker.source] = self._stuck.get(worker.source, 0) + 1
             if worker.is_replaced:
                 self._at_work -= 1
                 self.busy -= 1
@@ -173,12 +180,17 @@ class Jobs:
             return True
 
     def sort_again(self) -> None:
-        """Look again for the sources of the jobs that wait: what was a folder's at first may be known to be a file's."""
+        """Look again for the source of every job: what was taken for a folder's at first may be known to be a file's."""
         with self._lock:
             queues, self._waiting = self._waiting, {}
             for job in (job for queue in queues.values() for job in queue):
                 job.source = job.find()
                 self._waiting.setdefault(job.source, deque()).append(job)
+            for worker in self.workers:
+                if worker.job is not None and not worker.is_stuck:
+                    less(self._running, worker.source)
+                    worker.source = worker.job.find()
+                    self._running[worker.source] = self._running.get(worker.source, 0) + 1
             self._call_for_waiting()
 
     def expired(self, before: float) -> list[Job]:
@@ -194,33 +206,42 @@ class Jobs:
         return out
 
     def _finish(self, worker: Worker) -> None:
-        """Take down that a thread has done its job, if it had one."""
-        job, worker.job = worker.job, None
-        if job is None:
-            return
-        if worker.is_stuck:
-            worker.is_stuck = False
-            less(self._stuck, job.source)
-        else:
-            less(self._running, job.source)
+        """Take down that a thread has done its job."""
+        worker.job = None
+        less(self._stuck if worker.is_stuck else self._running, worker.source)
+        worker.is_stuck = False
         if not worker.is_replaced:
             self._at_work -= 1
+
+    def _pop(self) -> Job | None:
+        """The next job that somebody waits for, taken out."""
+        while (source := self._next()) is not None:
+            queue = self._waiting[source]
+            job = queue.pop()
+            if not queue:
+                del self._waiting[source]
+            if not job.is_cancelled():
+                return job
+        return None
 
     def _next(self) -> str | None:
         """The source whose newest job is next."""
         return next(filter(self._has_room, reversed(self._waiting)), None)
 
     def _has_room(self, source: str) -> bool:
-        own = self._running.get(source, 0) + self._stuck.get(source, 0)
-        return own == 0 or not self.is_shared or own < self.count - self._at_work
+        running, stuck = self._running.get(source, 0), self._stuck.get(source, 0) if self._stuck else 0
+        return not (running or stuck) or not self.is_shared or running + stuck < self.count - self._at_work - stuck
 
     def _call_for_waiting(self) -> None:
-        """Call a thread for each job that could be begun, as far as threads are allowed."""
+        """Call a thread for each source that has a job to be begun, unless one is on its way, as far as threads are allowed."""
+        coming = self.busy - self._at_work
         for source in self._waiting:
             if self.busy >= self.allowed:
                 return
             if self._has_room(source):
-                self._call()
+                if coming <= 0:
+                    self._call()
+                coming -= 1
 
     def _call(self) -> bool:
         if self.busy >= self.allowed:
@@ -232,6 +253,6 @@ class Jobs:
 
 def less(counts: dict[str, int], source: str) -> None:
     """Count one down; what is 0 is left out."""
-    counts[source] -= 1
-    if not counts[source]:
-        del counts[source]
+    left = counts.pop(source) - 1
+    if left:
+        counts[source] = left

@@ -86,6 +86,16 @@ class Encoders:
         """Chunks with the pool or waiting for it."""
         return self._begun + len(self._waiting)
 
+    @property
+    def alive(self) -> int:
+        """The native threads that there are."""
+        return 0 if self._pool is None else self.processors
+
+    @property
+    def at_work(self) -> int:
+        """As many of them as have a chunk to encode."""
+        return min(self._begun, self.alive)
+
     def submit(self, chunk: Chunk, revision: str | None, identity: str | None) -> Body | None:
         """A future of the chunk's body, which belongs to a revision; None where it is not for us.
 

@@ -21,7 +21,6 @@ from typing import Any, TypeVar
 
 from ... import budgets, cache, hangs
 from ...budgets import Budget
-from ...hangs import Asked
 from ...nodes import Busy, TooSlow
 from .jobs import Job, Jobs, Worker
 
@@ -140,7 +139,7 @@ class Threads:
             return
         now = monotonic()
         for worker in list(self.jobs.workers):
-            if (job := worker.job) is not None and not worker.is_waiting:
+            if (job := worker.job) is not None and not (worker.is_waiting or worker.is_stuck):
                 self._look_at(worker, job, now)
         self.jobs.sort_again()
         for job in self.jobs.expired(now - self.limits.queue):
@@ -156,22 +155,25 @@ class Threads:
     def _look_at(self, worker: Worker, job: Job, now: float) -> None:
         """Give a thread up that has taken too long; where it waits for a child that a document is to tell of, begin again without that."""
         asked = hangs.shared.asked.get(worker.thread)
-        if now - job.begun > self.limits.read:
-            if self._give_up(worker, job, asked):
-                job.deliver(None, TooSlow(f"the source did not answer within {self.limits.read:g} s; ask again later"))
-        elif asked is not None and asked.is_listed and now - asked.since > self.limits.listed and self._give_up(worker, job, asked):
-            self.jobs.put(job)
+        is_slow = asked is not None and now - asked.since > self.limits.listed
+        if asked is not None and is_slow and asked.is_listed:
+            if self._give_up(worker, job, f"/{asked.name}"):  # not to be counted for the group: no source has such a name
+                hangs.shared.declare(asked)
+                job.since = now
+                self.jobs.put(job)
+        elif now - max(job.begun, hangs.shared.answered.get(worker.thread, 0.0)) > self.limits.read and self._give_up(worker, job):
+            if asked is not None and is_slow:
+                hangs.shared.declare(asked)
+            job.deliver(None, TooSlow(f"the source did not answer within {self.limits.read:g} s; ask again later"))
 
-    def _give_up(self, worker: Worker, job: Job, asked: Asked | None) -> bool:
+    def _give_up(self, worker: Worker, job: Job, source: str | None = None) -> bool:
         cache.abandoned.add(worker.thread)
-        if not self.jobs.give_up(worker, job):
+        if not self.jobs.give_up(worker, job, source):
             cache.abandoned.discard(worker.thread)
             return False
         self._replaced += worker.is_replaced
         if self._budget is not None:
             self._budget.forget(worker.thread)
-        if asked is not None:
-            hangs.shared.declare(asked)
         return True
 
     def _closed(self) -> TooSlow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
 
@@ -62,10 +62,13 @@ class Work:
     @contextmanager
     def hold(self, nbytes: int) -> Iterator[None]:
         """Take so many bytes out of the budget for a while; waiting for them is not the source's fault. Raises TooLarge and Busy."""
-        with ExitStack() as stack:
+        if not self.budget.take_free(nbytes):
             with waiting():
-                stack.enter_context(self.budget.hold(nbytes))
+                self.budget.take(nbytes)
+        try:
             yield
+        finally:
+            self.budget.give_back(nbytes)
 
     async def run(self, make: Callable[[], T], receive: Receive, find: Callable[[], str]) -> T:
         """The result of a function that blocks. A disconnect takes it out of the queue and raises Gone.
