@@ -24,7 +24,7 @@ MAY_IMPORT = {
     **dict.fromkeys(FORMATS, VALUES | SPELLING | FORMATS),
     **dict.fromkeys(MAPPING, VALUES | SPELLING | MAPPING),
     **dict.fromkeys(ENCODING, VALUES | SPELLING | MAPPING | ENCODING | {"_native"}),
-    "ome": VALUES | {"cache", "ome", "rowindexes", "_native"},
+    "ome": VALUES | {"cache", "ome", "openings", "rowindexes", "_native"},
     "adapters": VALUES | {"adapters", "dtypes", "grid", "_native"},
     "demo": VALUES | {"demo", "__init__"},
     "settings": {"settings", "nodes", "codecs", "dtypes", "metadata"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,19 +84,24 @@ class Describer:
         )
 
     def image(self, path: str) -> Array | None:
-        """The first level of a node that is also served as a multiscale image. Of OME-Zarr's groups the images alone are consolidated."""
-        try:
+        """The finest level of a node that is also served as a multiscale image; None too where that cannot be opened."""
+        with suppress(Exception):  # the page tells of the node as it is under /zarr, whose own key says what is wrong here
             found = self.images.resolve(f"{path}/.zattrs".lstrip("/")) if self.images else None
-            group = found.place.node if isinstance(found, Document) else None
-            level = group.children["0"] if isinstance(group, Group) and group.consolidated else None
-        except Exception:  # noqa: BLE001 - what cannot be shown as an image can still be shown as what it is
-            return None
-        return level if isinstance(level, Array) else None
+            return finest_level(found.place.node) if isinstance(found, Document) else None
+        return None
 
     def _document(self, path: str, name: str) -> dict[str, Any]:
         found = self.keys.resolve(f"{path}/{name}".lstrip("/"))
         body = found.body() if isinstance(found, Document) else None
         return json.loads(body) if body else {}
+
+
+def finest_level(node: Node) -> Array | None:
+    """The finest level of an image, None for other nodes. Of OME-Zarr's groups the images alone are consolidated."""
+    if not isinstance(node, Group) or not node.consolidated:
+        return None
+    level = next(iter(node.children.values()), None)
+    return level if isinstance(level, Array) else None
 
 
 def _facts(node: Array | Sparse, document: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
