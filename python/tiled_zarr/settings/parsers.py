@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any, get_args
@@ -58,6 +59,21 @@ def positive(value: Any) -> int:
     if number == 0:
         raise ValueError("expected a whole number, 1 or more, got 0")
     return number
+
+
+def seconds(value: Any) -> float:
+    """A number of seconds, more than 0.
+
+    >>> seconds("2.5"), seconds(60)
+    (2.5, 60.0)
+    """
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if 0 < number < math.inf:
+        return number
+    raise ValueError(f"expected a number of seconds, more than 0, got {value!r}")
 
 
 def size(value: Any) -> int:
