@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import pytest
 
@@ -51,7 +53,13 @@ tree = Group(children={
 values = {"x": np.arange(3)}
 other = {"y": np.arange(4), "x": np.arange(3)}
 """
-CONFIG = "public: true\ncodec: none\ntrees:\n  - {path: /tree, pyobject: 'served_by_workers:tree'}\n  - {path: /in, pyobject: 'served_by_workers:%s'}\n"
+CONFIG = """
+public: true
+codec: none
+trees:
+  - {path: /tree, pyobject: "served_by_workers:tree"}
+  - {path: /in, pyobject: "served_by_workers:%s"}
+"""
 
 
 class Workers:
@@ -67,21 +75,19 @@ class Workers:
     def configure(self, name: str) -> None:
         self.config.write_text(CONFIG % name)
 
+    def environment(self) -> dict[str, str]:
+        """What the tree needs."""
+        return {"READS": str(self.reads), "PYTHONPATH": f"{self.folder}:{os.environ.get('PYTHONPATH', '')}"}
+
     @contextmanager
     def serving(self, server: str, workers: int = 2, **settings: object) -> Iterator[Live]:
         env = {f"TILED_ZARR_{name.upper()}": str(value) for name, value in settings.items()}
-        env |= {"READS": str(self.reads), "PYTHONPATH": f"{self.folder}:{_python_path()}"}
+        env |= self.environment()
         with live("config", self.config, server=server, workers=workers, env=env) as running:
             yield running
 
     def wait_for_reads(self, count: int) -> None:
         until(lambda: self.reads.exists() and len(self.reads.read_text().split()) >= count)
-
-
-def _python_path() -> str:
-    import os
-
-    return os.environ.get("PYTHONPATH", "")
 
 
 def until(happens: Callable[[], bool]) -> None:
@@ -114,7 +120,7 @@ class Readers:
         self.is_over = threading.Event()
         self.threads = [threading.Thread(target=self.read, args=(i % 2 == 0,)) for i in range(count)]
 
-    def __enter__(self) -> Readers:
+    def __enter__(self) -> Self:
         for thread in self.threads:
             thread.start()
         self.read_more()

@@ -80,7 +80,7 @@ def test_what_is_in_flight_is_finished(workers: Workers, server: str, how: signa
         assert [client.getresponse().status for client in clients] == [200] * 4
         assert running.exit_code(PATIENCE) == 0
         assert "Traceback" not in running.printed()
-        assert "worker" not in running.printed()
+        assert "tiled-zarr: " not in running.printed()
         with pytest.raises(httpx.ConnectError):
             httpx.get(running.url)
 
@@ -184,7 +184,7 @@ def test_nothing_outlives_a_killed_supervisor(workers: Workers, server: str) -> 
 def test_a_tree_that_cannot_be_made_ends_the_start(workers: Workers, server: str, tree: str, message: str) -> None:
     (workers.folder / "served_by_workers.py").write_text(tree)
     command = live.cli_command(("config", workers.config), server, 2, live.free_port())
-    env = live.environment({"PYTHONPATH": f"{workers.folder}:{os.environ.get('PYTHONPATH', '')}"})
+    env = live.environment(workers.environment())
     run = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=env, check=False)
     assert run.returncode == 1
     assert re.search(message, run.stderr)
@@ -238,8 +238,7 @@ def test_process_1_reaps_orphans(workers: Workers, server: str) -> None:
     tree.write_text(tree.read_text() + "import subprocess\nsubprocess.run(['sh', '-c', 'sleep 0.1 & true'])\n")
     port = live.free_port()
     command = [*namespace, *live.cli_command(("config", workers.config), server, 1, port)]
-    env = {"PYTHONPATH": f"{workers.folder}:{os.environ.get('PYTHONPATH', '')}", "READS": workers.reads}
-    process = subprocess.Popen(command, env=live.environment(env), start_new_session=True)
+    process = subprocess.Popen(command, env=live.environment(workers.environment()), start_new_session=True)
     try:
         until(lambda: answers(port))
         [first] = children(process.pid)

@@ -96,6 +96,7 @@ class Supervisor:
         self.leaving: list[Child] = []
         self.has_started = False
         self.is_stopping = False
+        self.is_reload_due = False
         self.stop_code = FINISHED
         self.code: int | None = None
         self.own: list[int] = []
@@ -104,6 +105,7 @@ class Supervisor:
 
     def run(self, on_start: Callable[[], None]) -> int:
         """Start, call `on_start` when all workers serve, and go on until the end; the exit code."""
+        self.on_start = on_start
         with heard_signals() as (hearing, speaking):
             self.own = [hearing, speaking, self.selector.fileno()]
             self.selector.register(hearing, selectors.EVENT_READ)
@@ -111,9 +113,6 @@ class Supervisor:
             try:
                 while self.code is None:
                     self.turn(hearing)
-                    if self.crew.slots and not self.has_started:
-                        self.has_started = True
-                        on_start()
             finally:
                 self.kill_all()
                 self.selector.close()
@@ -168,11 +167,11 @@ class Supervisor:
         """SIGTERM and SIGINT stop, at once the second time; SIGHUP reloads, unless it says that the terminal has gone."""
         if name in {signal.SIGTERM, signal.SIGINT}:
             self.stop(name)
-        elif name is signal.SIGHUP and self.has_started and not self.is_stopping:
+        elif name is signal.SIGHUP and not self.is_stopping:
             if self.has_terminal and not has_terminal():
                 self.stop(name)
             else:
-                self.reload()
+                self.is_reload_due = True
 
     def stop(self, name: signal.Signals) -> None:
         """End all workers."""
@@ -182,9 +181,10 @@ class Supervisor:
             return
         self.is_stopping = True
         self.listener.close()
+        seconds = max(self.crew.seconds, self.coming.seconds if self.coming else 0.0) + MARGIN
         for child in self.children():
-            child.end(signal.SIGTERM, self.crew.seconds + MARGIN)
-            child.kill_at = min(child.kill_at or 0.0, time.monotonic() + self.crew.seconds + MARGIN)
+            child.kill_at = None
+            child.end(signal.SIGTERM, seconds)
 
     def reload(self) -> None:
         """Begin a second crew with new settings; one that has begun already is given up."""
@@ -280,12 +280,18 @@ class Supervisor:
                 self.fill(self.crew, slot)
         if self.coming is not None and self.coming.is_complete:
             self.exchange(self.coming)
+        if self.is_reload_due and self.has_started:
+            self.is_reload_due = False
+            self.reload()
 
     def exchange(self, coming: Crew) -> None:
         """Let the second crew take the place of the first."""
         if self.has_started:
             pids = ", ".join(str(child.pid) for child in coming.children())
             self.say(f"SIGHUP: workers {pids} serve with the new settings")
+        else:
+            self.has_started = True
+            self.on_start()
         self.retire(self.crew)
         self.crew, self.coming = coming, None
 
