@@ -43,6 +43,11 @@ def configuration() -> Config:
 class Connection(TCPServer):
     """One connection, which can say whether it has made progress and let go of what it holds."""
 
+    async def _read_data(self) -> None:
+        """Read until the client has closed the connection, and end then, not when the time for idle ones is over."""
+        await super()._read_data()
+        await self.idle_task.stop()
+
     def progress(self) -> object:
         """None while a request is being answered, else how many there have been."""
         protocol = self.protocol.protocol
