@@ -109,8 +109,8 @@ class Supervisor:
         with heard_signals() as (hearing, speaking):
             self.own = [hearing, speaking, self.selector.fileno()]
             self.selector.register(hearing, selectors.EVENT_READ)
-            self.coming = self.manned()
             try:
+                self.man(self.make())
                 while self.code is None:
                     self.turn(hearing)
             finally:
@@ -140,21 +140,20 @@ class Supervisor:
         """All workers that live."""
         return [*self.crew.children(), *(self.coming.children() if self.coming else ()), *self.leaving]
 
-    def manned(self) -> Crew:
-        """A new crew with a worker in each slot."""
-        crew = self.make()
+    def man(self, crew: Crew) -> None:
+        """Start a worker in each slot of a new crew. Raises CannotStart."""
+        self.coming = crew
         for _ in range(self.count):
             slot = Slot()
             crew.slots.append(slot)
             self.fill(crew, slot)
-        return crew
 
     def fill(self, crew: Crew, slot: Slot) -> None:
         """Start a worker; if this machine has no process left for it, later."""
-        unwanted = [*self.own, *(child.reports for child in self.children()), *(child.reports for child in crew.children())]
+        unwanted = [*self.own, *(child.reports for child in self.children())]
         slot.restart_at = None
         try:
-            slot.child = processes.start(crew.run(bool(crew.children())), set(unwanted))
+            slot.child = processes.start(crew.run(bool(crew.children())), unwanted)
         except OSError as error:
             if crew is not self.crew:
                 raise CannotStart(f"cannot start a process: {error.strerror}") from error
@@ -191,16 +190,16 @@ class Supervisor:
         if self.coming is not None:
             self.give_up("another SIGHUP")
         try:
-            self.coming = self.manned()
+            self.man(self.make())
         except CannotStart as error:
-            self.say(f"SIGHUP: the workers go on with the old settings: {error}")
+            self.give_up(str(error))
 
     def give_up(self, reason: str) -> None:
-        """End the second crew; what of it serves already ends as if it retired."""
-        assert self.coming is not None
+        """End what there is of a second crew; what of it serves already ends as if it retired."""
         self.say(f"SIGHUP: the workers go on with the old settings: {reason}")
-        self.retire(self.coming)
-        self.coming = None
+        if self.coming is not None:
+            self.retire(self.coming)
+            self.coming = None
 
     def retire(self, crew: Crew) -> None:
         """Have workers hand over: those that serve finish, others have nothing to finish."""
