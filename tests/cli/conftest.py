@@ -48,6 +48,7 @@ def array(read, shape=(2,), **options):
 tree = Group(children={
     "pid": array(lambda region: np.array(float(os.getpid())), (), blocking=False),
     "slow": array(slow, (8,), options=Options(chunk_shape=(1,))),
+    "big": array(lambda region: np.ones((2**20,))[region], (2**20,), options=Options(chunk_shape=(2**20,))),
     "hung": array(hung), "frozen": array(frozen),
 })
 values = {"x": np.arange(3)}

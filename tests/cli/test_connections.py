@@ -85,6 +85,15 @@ def test_a_slow_answer_is_waited_for(running: Live) -> None:
             assert (answer.status, len(answer.read())) == (200, 8)
 
 
+def test_a_slow_reader_gets_all_of_it(running: Live) -> None:
+    with connected(running) as connection:
+        connection.sendall(b"GET /zarr/v3/tree/big/c/0 HTTP/1.1\r\nhost: x\r\n\r\n")
+        head, _, body = connection.recv(65536).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200")
+        time.sleep(3)
+        assert len(body) + len(read_to_the_end(connection)) == 8 * 2**20
+
+
 def test_connections_are_limited(running: Live) -> None:
     """Beyond the limit there is a 503, or no answer until another connection ends."""
     until(lambda: open_connections(running) == 0)

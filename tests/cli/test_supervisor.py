@@ -105,7 +105,7 @@ def test_it_gives_up_when_no_worker_can_be_started_again(tmp_path: Path) -> None
 
 def test_it_does_not_give_up_on_workers_that_serve_for_a_while(tmp_path: Path) -> None:
     process = started(tmp_path, AGAIN_AND_AGAIN)
-    until(lambda: (tmp_path / "steady").exists())
+    until((tmp_path / "steady").exists)
     process.terminate()
     printed, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0

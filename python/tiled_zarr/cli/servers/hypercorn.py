@@ -49,9 +49,11 @@ class Connection(TCPServer):
         await self.idle_task.stop()
 
     def progress(self) -> object:
-        """None while a request is being answered, else how many there have been."""
+        """None while a request is being answered, or the answer is on its way, else how many there have been."""
         protocol = self.protocol.protocol
-        is_answering = getattr(protocol, "stream", None) or getattr(protocol, "streams", None)
+        is_answering = (
+            getattr(protocol, "stream", None) or getattr(protocol, "streams", None) or self.writer.transport.get_write_buffer_size()
+        )
         return None if is_answering else protocol.keep_alive_requests
 
     def abort(self) -> None:

@@ -31,9 +31,12 @@ def watched(protocol: type[Any], limit: int) -> type[Any]:
                 self.app = busy
 
         def progress(self) -> object:
-            """None while a request is being answered, else the last one."""
+            """None while a request is being answered, or the answer is on its way, else the last one."""
             cycle = self.cycle
-            return self if cycle is None else cycle if cycle.response_complete else None
+            if cycle is None:
+                return self
+            is_answered = cycle.response_complete and not self.transport.get_write_buffer_size()
+            return cycle if is_answered else None
 
         def abort(self) -> None:
             """Close the connection at once."""
