@@ -60,13 +60,17 @@ class Connection(TCPServer):
         """Close the connection at once."""
         self.writer.transport.abort()
 
-    def forget(self) -> None:
+    async def forget(self) -> None:
         """Cut the cycles that the connection's objects are in: the garbage collector seldom looks at what was alive for seconds."""
-        transport = self.writer.transport
+        writer = self.writer
         for holder in (getattr(self, "protocol", None), self):
             if holder is not None:
                 vars(holder).clear()
-        transport.abort()
+        writer.transport.abort()
+        try:
+            await writer.wait_closed()
+        except OSError as error:
+            error.__traceback__ = None  # which holds the writer, which holds the error
 
 
 class Hypercorn:
@@ -97,7 +101,7 @@ class Hypercorn:
             await connection
         finally:
             del self.connections[connection]
-            connection.forget()
+            await connection.forget()
 
     def stop_accepting(self) -> None:
         """Leave new connections to the other processes that hold the listening socket."""
