@@ -33,9 +33,19 @@ class Live:
     url: str
     pid: int
     log: Path
+    process: subprocess.Popen[bytes]
 
     def printed(self) -> str:
         return self.log.read_text(errors="replace")
+
+    def workers(self) -> list[int]:
+        """The processes that it has started."""
+        files = Path(f"/proc/{self.pid}/task").glob("*/children")
+        return [int(child) for file in files for child in file.read_text().split()]
+
+    def exit_code(self, seconds: float) -> int:
+        """The exit code of a server that has been asked to end. Raises TimeoutExpired."""
+        return self.process.wait(seconds)
 
 
 @contextmanager
@@ -68,7 +78,7 @@ def live(
                 start_new_session=True,
             )
         try:
-            yield Live(wait(process, port, log, seconds), process.pid, log)
+            yield Live(wait(process, port, log, seconds), process.pid, log, process)
         finally:
             stop(process)
 
