@@ -159,6 +159,23 @@ def test_a_pinned_file_stays_what_it_was(tmp_path: Path) -> None:
     assert not Path(pinned).exists()
 
 
+ERRORS: dict[str, Callable[[str], Exception]] = {
+    "text": lambda path: OSError(f"cannot read {path}"),
+    "number and text": lambda path: OSError(5, f"cannot read {path}"),
+    "file name": lambda path: OSError(5, "broken", path),
+    "other": lambda path: ValueError(path, 7),
+    "key": KeyError,
+}
+
+
+@pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
+def test_errors_of_libraries_say_the_name_of_the_file(fence: Fence, error: Callable[[str], Exception]) -> None:
+    """In the place of the path that they were given, which tells nothing; all else stays."""
+    with pytest.raises(type(error(""))) as caught, fence.pinned(Path(fence.folder, "file")) as pinned:
+        raise error(pinned)
+    assert str(caught.value) == str(error("file"))
+
+
 def test_folders(fence: Fence, tmp_path: Path) -> None:
     Path(fence.folder, "link").symlink_to("sub")
     Path(fence.folder, "over").symlink_to(tmp_path / "outside")

@@ -33,7 +33,8 @@ class Place:
     def below(self, name: str) -> Place:
         """The place of a sub-folder."""
         path = os.path.join(self.path, name)  # noqa: PTH118 - texts all the way, for ten thousand files
-        return Place(path, os.path.realpath(path), self.above | {self.real}, self.fence)
+        real = os.path.realpath(path) if os.path.islink(path) else os.path.join(self.real, name)  # noqa: PTH114, PTH118
+        return Place(path, real, self.above | {self.real}, self.fence)
 
     def refusal(self, path: str) -> str | None:
         """Why a link in this folder is not followed, or None."""

@@ -91,8 +91,12 @@ class Fence(NamedTuple):
         Where the system has no such paths, it is the path that was given.
         """
         descriptor = self.descriptor(path)
+        pinned = pin(descriptor) or os.fspath(path)
         try:
-            yield pin(descriptor) or os.fspath(path)
+            yield pinned
+        except Exception as error:
+            _name(error, pinned, os.path.basename(path))  # noqa: PTH119
+            raise
         finally:
             os.close(descriptor)
 
@@ -197,6 +201,15 @@ def _real_path(descriptor: int) -> str:
         return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115
     except OSError:
         return ""
+
+
+def _name(error: Exception, pinned: str, name: str) -> None:
+    """Let an error of a library say the file's name where it says the path that it was given."""
+    error.args = tuple(part.replace(pinned, name) if isinstance(part, str) else part for part in error.args)
+    if isinstance(error, OSError) and error.strerror:
+        error.strerror = str(error.strerror).replace(pinned, name)
+    if isinstance(error, OSError) and error.filename == pinned:
+        error.filename = name
 
 
 def _refused(path: Name, reason: str) -> Damaged:
