@@ -22,6 +22,7 @@ from .common.texts import as_text
 
 DIMENSIONS = "_ARRAY_DIMENSIONS"
 UNSAFE = "pickle"
+BROKEN = "a link that cannot be followed"
 LINK = "a link inside a Zarr group, which is not followed; store the array itself there"
 
 
@@ -44,23 +45,39 @@ class Members(Mapping[str, Node]):
 
     def __iter__(self) -> Iterator[str]:
         with os.scandir(self._folder) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_dir())
+            names = sorted(entry.name for entry in entries if _is_folder(entry))
         return (name for name in names if self._is_member(self._folder / name))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def links(self) -> dict[str, str]:
-        """What would be a member if it were no link, with the reason."""
+        """Links to what would be a member, and those that cannot be followed, with the reason."""
         with os.scandir(self._folder) as entries:
             names = sorted(entry.name for entry in entries if entry.is_symlink())
-        return {as_text(name): LINK for name in names if is_zarr(self._folder / name)}
+        reasons = ((name, _reason(os.path.join(self._folder, name))) for name in names)  # noqa: PTH118
+        return {as_text(name): why for name, why in reasons if why}
 
     def _is_member(self, path: Path) -> bool:
         return is_zarr(path) and not path.is_symlink()
 
     def _open(self, path: Path) -> Node:
         return _opened(path, self._fence)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder and no link to one; False if nobody can tell."""
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def _reason(link: str) -> str | None:
+    """Why a link is no member, or None if nobody would expect it to be one."""
+    if is_zarr(link):
+        return LINK
+    return None if os.path.exists(link) else BROKEN  # noqa: PTH110
 
 
 def open_zarr(path: Path) -> Node:
@@ -85,6 +102,8 @@ def _opened(path: Path, fence: Fence) -> Node:
 def _group(path: Path, fence: Fence, source: Any) -> Group:
     """A group, without a revision: a document that is written below leaves no mark on the folder."""
     members = Members(path, fence)
+    with os.scandir(path):  # or who may not list it would find that out in every document above it
+        pass
     return Group(children=members, attributes=source.attrs.asdict(), unavailable=members.links, blocking=True)
 
 
