@@ -66,12 +66,21 @@ def source_of(mount: Mount, on_file: Callable[[Path], None] | None) -> tuple[Nod
 
 
 def directory(path: Path, on_file: Callable[[Path], None] | None) -> Group:
-    """The group of a folder. Raises SettingsError where there is none."""
+    """The group of a folder. Raises SettingsError where there is none, or it cannot be read."""
     from .adapters.directory import open_directory
 
-    if not path.is_dir():
-        raise SettingsError(f"{path} is no directory" + ("; serve the directory that holds it" if path.exists() else ""))
-    return as_group(open_directory(path, on_file=on_file), path.resolve().name)
+    try:
+        if not path.is_dir():
+            raise SettingsError(f"{path} is no directory" + ("; serve the directory that holds it" if path.exists() else ""))
+        return as_group(open_directory(path, on_file=on_file), path.resolve().name)
+    except (OSError, Unavailable) as error:
+        raise SettingsError(f"the directory {path} cannot be served: {why(error)}") from error
+
+
+def why(error: Exception) -> str:
+    """An error in words, with what to do about rights."""
+    denied = "; let the user that runs the server read and search it (chmod u+rx)" if isinstance(error, PermissionError) else ""
+    return f"{getattr(error, 'strerror', None) or error}{denied}"
 
 
 def python_object(spelling: str) -> tuple[Group, object]:

@@ -81,6 +81,7 @@ class Pages:
         with self._loading:
             handle.open()
             try:
+                self.snapshot.check(handle.fileno())
                 page = self._series[index]
             finally:
                 handle.close()

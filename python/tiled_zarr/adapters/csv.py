@@ -44,7 +44,7 @@ def _read(snapshot: Snapshot, i: int, planned: Plan, region: Region) -> np.ndarr
 
 @lru_cache(maxsize=16)
 def _parsed(snapshot: Snapshot) -> pa.Table:
-    with snapshot.unchanged(), pa.input_stream(snapshot.path) as stream:
+    with snapshot.pinned() as path, pa.input_stream(path, compression="gzip" if snapshot.path.lower().endswith(".gz") else None) as stream:
         text = stream.read_buffer()
     try:
         return csv.read_csv(

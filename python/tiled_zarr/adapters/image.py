@@ -54,7 +54,7 @@ def open_image(path: Path) -> Array:
     """The pixels of a picture, decoded whole when first read."""
     pillow = require("PIL.Image", EXTRA)
     snapshot = Snapshot.of(path)
-    with snapshot.unchanged(), pillow.open(path) as image:
+    with snapshot.pinned() as pinned, pillow.open(pinned) as image:
         attributes = {name: value for name, value in image.info.items() if isinstance(name, str) and name not in BULKY}
         layout, size = _layout(image), image.size
     decode: Callable[[], np.ndarray[Any, Any]] = partial(_decode, snapshot, layout)
@@ -87,7 +87,7 @@ def _read(snapshot: Snapshot, decode: Callable[[], np.ndarray[Any, Any]], nbytes
 
 def _decode(snapshot: Snapshot, layout: Layout) -> np.ndarray[Any, Any]:
     pillow = require("PIL.Image", EXTRA)
-    with snapshot.unchanged(), pillow.open(snapshot.path) as image:
+    with snapshot.pinned() as path, pillow.open(path) as image:
         try:
             pixels = image if image.mode == layout.mode else image.convert(layout.mode)
             return np.array(pixels, layout.dtype)

@@ -37,7 +37,7 @@ def open_npy(path: Path) -> Node:
         if file.read(2) != b"PK":
             file.seek(0)
             return _flat_node(snapshot, *_header(file), offset=file.tell())
-    with snapshot.unchanged(), ZipFile(path) as archive:
+    with snapshot.pinned() as pinned, ZipFile(pinned) as archive:
         members = {info.filename.removesuffix(SUFFIX): info for info in archive.infolist() if info.filename.endswith(SUFFIX)}
         others = [info.filename for info in archive.infolist() if not info.filename.endswith(SUFFIX) and not info.is_dir()]
     return Group(
@@ -73,7 +73,7 @@ def _header_3_0(file: IO[bytes] | FileIO) -> tuple[tuple[int, ...], bool, np.dty
 
 def _member(snapshot: Snapshot, info: ZipInfo) -> Array:
     """One array of an archive: read from where it lies if it is stored as it is, else decompressed whole."""
-    with snapshot.unchanged(), ZipFile(snapshot.path) as archive, archive.open(info) as member:
+    with snapshot.pinned() as path, ZipFile(path) as archive, archive.open(info) as member:
         shape, is_fortran, dtype = _header(member)
         header = member.tell()
     if info.compress_type == ZIP_STORED and not info.flag_bits & 1:
@@ -91,7 +91,7 @@ def _data_offset(snapshot: Snapshot, info: ZipInfo) -> int:
 
 def _read_compressed(snapshot: Snapshot, info: ZipInfo, nbytes: int, region: Region) -> np.ndarray[Any, Any]:
     def decompress() -> np.ndarray[Any, Any]:
-        with snapshot.unchanged(), ZipFile(snapshot.path) as archive, archive.open(info) as member:
+        with snapshot.pinned() as path, ZipFile(path) as archive, archive.open(info) as member:
             array: np.ndarray[Any, Any] = npy.read_array(member, allow_pickle=False)
             return array
 

@@ -24,7 +24,7 @@ def open_parquet(path: Path) -> Table:
     """The columns of a Parquet file, opened by its footer alone. Raises Unavailable where it is no Parquet file."""
     snapshot = Snapshot.of(path)
     try:
-        with snapshot.unchanged(), pq.ParquetFile(path) as file:
+        with snapshot.pinned() as pinned, pq.ParquetFile(pinned) as file:
             metadata, schema = file.metadata, file.schema_arrow
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise Unavailable(f"{path.name} is no Parquet file that can be read: {error}") from error
@@ -75,7 +75,7 @@ class _File:
             return np.empty(0, planned.dtype)
         first, after = bisect_right(self.starts, rows.start) - 1, bisect_left(self.starts, rows.stop)
         name = self.schema.names[i]
-        with self.snapshot.unchanged(), pq.ParquetFile(self.snapshot.path, metadata=self.metadata) as file:
+        with self.snapshot.pinned() as path, pq.ParquetFile(path, metadata=self.metadata) as file:
             groups = file.read_row_groups(range(first, after), columns=[name], use_threads=False)
         same = [place for place, found in enumerate(groups.column_names) if found == name]
         column = groups.column(same[self.schema.names[:i].count(name)])

@@ -29,7 +29,8 @@ def open_tiff(path: Path) -> Node:
     """The array of a file with one series of pages, or the group of its series. Reads the headers of all pages."""
     tifffile = require("tifffile", "tiff")
     snapshot = Snapshot.of(path)
-    with snapshot.unchanged(), tifffile.TiffFile(path, **OF_ONE_FILE) as file:
+    with snapshot.pinned() as pinned, tifffile.TiffFile(pinned, **OF_ONE_FILE) as file:
+        snapshot.check(file.filehandle.fileno())  # it has opened the real path anew
         series = file.series
         if len(series) == 1:
             return _array(snapshot, 0, series[0], attributes(file, 0))
@@ -88,7 +89,8 @@ def _read_whole(snapshot: Snapshot, number: int, nbytes: int, region: Region) ->
     tifffile = require("tifffile", "tiff")
 
     def decode() -> np.ndarray[Any, Any]:
-        with snapshot.unchanged(), tifffile.TiffFile(snapshot.path, **OF_ONE_FILE) as file:
+        with snapshot.pinned() as path, tifffile.TiffFile(path, **OF_ONE_FILE) as file:
+            snapshot.check(file.filehandle.fileno())
             if any(page is None for page in file.series[number]):
                 raise OSError("pages of the series are missing in the file")
             return np.array(file.series[number].asarray())
