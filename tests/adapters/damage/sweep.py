@@ -1,0 +1,62 @@
+"""The whole sweep: `python -m adapters.damage.sweep [BITS] [SOURCE...]` with tests/ on the path; prints a line a source."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from adapters.damage.damages import damages
+from adapters.damage.held import Tally, check, hold, read_now
+from adapters.damage.sources import SOURCES, Source, remove
+from tiled_zarr.adapters.directory import open_directory
+from tiled_zarr.app import create_app
+from tiled_zarr.settings import Settings
+
+FEW = 12
+
+
+def sweep(source: Source, folder: Path, bits: int, *, cached: bool, version: int, tally: Tally) -> Iterator[tuple[str, list[str]]]:
+    """Each damage of a source by name, with what was wrong afterwards."""
+    settings = Settings(public=True, chunk_shape=source.chunk_shape, **({} if cached else {"cache_size": 0}))
+    app = create_app(open_directory(folder), settings)
+    pattern = folder.parent / f"pattern{source.suffix}"
+    source.write(pattern)
+    for number, (name, damage) in enumerate(damages(pattern, bits, seed=len(source.suffix) + version)):
+        path = folder / f"a{number}{source.suffix}"
+        source.write(path)
+        held = list(hold(app, f"a{number}", source.read(path), version, warm=cached))
+        damage(path)
+        now = read_now(source, path)
+        yield name, check(held, now, tally)
+        remove(path)
+
+
+def main(bits: int, names: list[str]) -> int:
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    total, failures = 0, 0
+    for name in names:
+        wrong, cells, tally, kinds = 0, 0, Tally(), Counter()
+        for cached in (False, True):
+            with tempfile.TemporaryDirectory() as root:
+                folder = Path(root, "data")
+                folder.mkdir()
+                for damage, reasons in sweep(SOURCES[name], folder, bits, cached=cached, version=2 + cached, tally=tally):
+                    cells += 1
+                    wrong += bool(reasons)
+                    if reasons:
+                        kinds[damage.split(":")[-1].split("_at_0")[0]] += 1
+                        print(f"  {name} {'cached ' if cached else ''}{damage}: {reasons[0]}", flush=True)
+        print(f"{name}: {cells} damaged, {wrong} wrong {dict(kinds)}, chunks {tally}", flush=True)
+        total, failures = total + cells, failures + wrong
+    print(f"{total} damaged sources, {failures} wrong")
+    return failures
+
+
+if __name__ == "__main__":
+    sys.exit(min(1, main(int(sys.argv[1]) if len(sys.argv) > 1 else FEW, sys.argv[2:] or list(SOURCES))))
