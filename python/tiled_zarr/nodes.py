@@ -27,6 +27,10 @@ class Damaged(OSError):
     """A source is there and cannot be read; its text is the reason, given to users as it is. It is a 5xx, never a 404."""
 
 
+class TooLarge(Exception):
+    """One request would take more memory than the server may use; a 413."""
+
+
 class Changed(OSError):
     """A source changed under its reader: the node is out of date, and resolving its key again helps."""
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
-from .nodes import Damaged, Group, Node, Table, Unavailable
+from .nodes import Damaged, Group, Node, Table, TooLarge, Unavailable
 
 FOLDERS = re.compile(r"(?:/[^/\s'\":,]+)+/(?=[^/\s'\":,])")
 
@@ -76,6 +76,6 @@ def reason(why: Exception) -> str:
     >>> reason(OSError("cannot open '/data/secret/a.h5'"))
     "OSError: cannot open 'a.h5'"
     """
-    if isinstance(why, Unavailable | Damaged):
+    if isinstance(why, Unavailable | Damaged | TooLarge):
         return str(why)
     return f"{type(why).__name__}: {FOLDERS.sub('', str(why))}"

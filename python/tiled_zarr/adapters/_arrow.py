@@ -96,9 +96,10 @@ def unavailable(schema: pa.Schema, longest: int | None) -> dict[int, str]:
 
 def schema_names(schema: pa.Schema) -> list[str]:
     """The names of a schema's columns, made unique; pandas' nameless index levels are called `index`."""
-    levels = {i for i, name in enumerate(schema.names) if name.startswith("__index_level_") and name.endswith("__")}
-    order = sorted(range(len(schema.names)), key=levels.__contains__)
-    names = unique("index" if i in levels else schema.names[i] for i in order)
+    columns = schema.names  # a new list at each look
+    levels = {i for i, name in enumerate(columns) if name.startswith("__index_level_") and name.endswith("__")}
+    order = sorted(range(len(columns)), key=levels.__contains__)
+    names = unique("index" if i in levels else columns[i] for i in order)
     return [name for _, name in sorted(zip(order, names, strict=True))]
 
 

@@ -14,7 +14,7 @@ from io import FileIO
 from pathlib import Path
 
 from .._native import Faults
-from ..nodes import Changed
+from ..nodes import Changed, Damaged, TooLarge, Unavailable
 from ..revisions import file_revision, steady_revision
 
 
@@ -65,6 +65,30 @@ class Snapshot:
         self.check()
         if self.faults.count != faults:
             raise Changed(f"{Path(self.path).name!r} could not be read in part; ask again")
+
+    @contextmanager
+    def read_as(self, kind: str) -> Iterator[None]:
+        """The same where a library reads the file: what it says of a broken one is raised as Damaged, in one sentence.
+
+        Raises Changed instead where the file changed meanwhile. Failures of the system itself (no right, no file) stay what they are.
+        """
+        try:
+            with self.unchanged():
+                yield
+        except Exception as error:
+            is_of_the_system = isinstance(error, MemoryError | Changed) or (isinstance(error, OSError) and error.errno is not None)
+            if is_of_the_system:
+                raise
+            self.check()
+            if isinstance(error, Damaged | Unavailable | TooLarge):
+                raise
+            raise Damaged(f"{Path(self.path).name!r} {self._fault(kind)}") from error
+
+    def _fault(self, kind: str) -> str:
+        """What users are told of a file that a library refuses."""
+        if os.stat(self.path).st_size == 0:  # noqa: PTH116
+            return f"is empty where {kind} is expected; write it again"
+        return f"cannot be read as {kind}: it is truncated, damaged or something else; write it again, or restore it from a copy"
 
     @contextmanager
     def opened(self) -> Iterator[FileIO]:

@@ -1,10 +1,11 @@
-"""What went wrong, as a reply: 503 where asking again may help, else 500, each with its reason; tracebacks go to the log alone."""
+"""What went wrong, as a reply: 413, 503 where asking again may help, else 500, each with its reason; tracebacks go to the log alone."""
 
 from __future__ import annotations
 
 import errno
 import logging
 
+from ..nodes import TooLarge
 from ..openings import reason
 from . import replies
 from .replies import Reply
@@ -32,6 +33,8 @@ AGAIN = (b"retry-after", b"5")
 def reply_to(error: Exception, path: str) -> Reply:
     """The reply to a request for `path` that ended in `error`, with its reason; the log gets the rest."""
     log.error("%r failed", path, exc_info=error)
+    if isinstance(error, TooLarge):
+        return replies.text(413, f"too large for this server: {reason(error)}")
     if passes(error):
         return replies.text(503, f"the source of these data is not available now; ask again later: {reason(error)}", AGAIN)
     return replies.text(500, f"the source of these data failed: {reason(error)}")

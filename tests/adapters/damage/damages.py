@@ -16,7 +16,11 @@ from adapters.damage.sources import remove
 PICTURE = io.BytesIO()
 PIL.Image.fromarray(np.full((40, 50), 9, "u1")).save(PICTURE, "gif")
 GARBAGE = Random(9).randbytes(20_000)
-OTHER_FORMATS = {"gif": PICTURE.getvalue(), "html": b"<!doctype html><title>Not found</title>\n<p>Not found, never was\n", "zeros": bytes(20_000)}
+OTHER_FORMATS = {
+    "gif": PICTURE.getvalue(),
+    "html": b"<!doctype html><title>Not found</title>\n<p>Not found, never was\n",
+    "zeros": bytes(20_000),
+}
 CUTS = {"a_third": (1, 3), "half": (1, 2), "two_thirds": (2, 3), "nearly_all": (99, 100)}
 
 Damage = Callable[[Path], None]

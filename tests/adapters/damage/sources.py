@@ -158,7 +158,9 @@ SOURCES: Mapping[str, Source] = {
     "tiff_tiles": tiff(GREY, tile=(128, 128), compression="zlib"),
     "tiff_stack": tiff(STACK, photometric="minisblack"),
     "tiff_imagej": tiff(STACK, imagej=True, metadata={"axes": "ZYX"}),
-    "tiff_ome": Source(".ome.tif", partial(tifffile.imwrite, data=STACK, ome=True, metadata={"axes": "ZYX"}, compression="zlib"), read_tiff),
+    "tiff_ome": Source(
+        ".ome.tif", partial(tifffile.imwrite, data=STACK, ome=True, metadata={"axes": "ZYX"}, compression="zlib"), read_tiff
+    ),
     "tiff_pages": Source(".tif", pages_apart, read_tiff),
     "tiff_big": Source(".tif", partial(pages_apart, bigtiff=True), read_tiff),
     "png": image(COLOUR, ".png"),
