@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "__init__": {"nodes"},
 }
 """What the modules of each room may import from the package, rooms being modules and folders at its top."""
-HELPERS = {"archives"}
+HELPERS = {"archives", "tiffpromises"}
 """What several adapters may share, beside the modules whose names begin with an underscore."""
 OUTSIDE = {
     "starlette": {"http", "app"},

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from .nodes import Group, Node, Options, Table, Unavailable
+from .nodes import Damaged, Group, Node, Options, Table, Unavailable
 from .revisions import launch_nonce
 from .settings import Mount, Settings, SettingsError
 
@@ -80,7 +80,7 @@ def python_object(spelling: str) -> tuple[Group, object]:
     source = found(spelling)
     try:
         node = adapt(source)
-    except Unavailable as error:
+    except (Unavailable, Damaged) as error:
         raise SettingsError(f"{spelling}: {error}") from error
     return as_group(node, spelling.rpartition(":")[2]), source
 

@@ -16,6 +16,7 @@ from ..nodes import Array, Region, Unavailable
 from ._snapshots import Snapshot
 from ._stores import FRAME
 
+KIND = "a Blosc2 array"
 CODE = ("LazyArray", "b2o", "proxy-source")
 """Metalayers of files that are not data but tell what to compute or where to fetch it."""
 
@@ -23,7 +24,7 @@ CODE = ("LazyArray", "b2o", "proxy-source")
 def open_b2nd(path: Path) -> Array:
     """The array in a `.b2nd` file or folder."""
     snapshot = Snapshot.of(path / FRAME if path.is_dir() else path)
-    with snapshot.unchanged():
+    with snapshot.read_as(KIND):
         source = _open(path)
         attributes = {name: _metadata(source.vlmeta.get_vlmeta(name)) for name in source.vlmeta}
     return Array(
@@ -57,5 +58,5 @@ def _metadata(packed: bytes) -> Any:
 
 def _read(path: Path, snapshot: Snapshot, region: Region) -> np.ndarray[Any, Any]:
     """A region; the array is opened for each, since one object is not for several threads."""
-    with snapshot.unchanged():
+    with snapshot.read_as(KIND):
         return np.asarray(_open(path)[region])

@@ -15,6 +15,7 @@ from ._extras import require
 from ._snapshots import Snapshot
 
 EXTRA = "images"
+KIND = "a picture"
 BULKY = ("exif", "icc_profile", "photoshop", "xmp", "XML:com.adobe.xmp")
 """Metadata in formats of their own, which tell nothing as JSON."""
 
@@ -51,7 +52,7 @@ def open_image(path: Path) -> Array:
     """The pixels of a picture, decoded whole when first read."""
     pillow = require("PIL.Image", EXTRA)
     snapshot = Snapshot.of(path)
-    with snapshot.unchanged(), pillow.open(path) as image:
+    with snapshot.read_as(KIND), pillow.open(path) as image:
         attributes = {name: value for name, value in image.info.items() if isinstance(name, str) and name not in BULKY}
         layout, size = _layout(image), image.size
     decode: Callable[[], np.ndarray[Any, Any]] = partial(_decode, snapshot, layout)
@@ -83,12 +84,9 @@ def _read(snapshot: Snapshot, decode: Callable[[], np.ndarray[Any, Any]], region
 
 def _decode(snapshot: Snapshot, layout: Layout) -> np.ndarray[Any, Any]:
     pillow = require("PIL.Image", EXTRA)
-    with snapshot.unchanged(), pillow.open(snapshot.path) as image:
-        try:
-            pixels = image if image.mode == layout.mode else image.convert(layout.mode)
-            return np.array(pixels, layout.dtype)
-        except SyntaxError as error:  # Pillow's word for a broken PNG
-            raise OSError(f"{Path(snapshot.path).name!r}: {error}") from error
+    with snapshot.read_as(KIND), pillow.open(snapshot.path) as image:
+        pixels = image if image.mode == layout.mode else image.convert(layout.mode)
+        return np.array(pixels, layout.dtype)
 
 
 def _deep_channels(snapshot: Snapshot) -> int:
@@ -104,7 +102,6 @@ def _deep_channels(snapshot: Snapshot) -> int:
 
 def _decode_deep(snapshot: Snapshot) -> np.ndarray[Any, Any]:
     imagecodecs = require("imagecodecs", "tiff")
-    with snapshot.opened() as file:
-        data = file.readall()
-    pixels: np.ndarray[Any, Any] = imagecodecs.png_decode(data)
-    return np.array(pixels, "<u2")
+    with snapshot.read_as(KIND):
+        pixels: np.ndarray[Any, Any] = imagecodecs.png_decode(Path(snapshot.path).read_bytes())
+        return np.array(pixels, "<u2")
