@@ -35,8 +35,6 @@ MAY_IMPORT = {
     "__init__": {"nodes"},
 }
 """What the modules of each room may import from the package, rooms being modules and folders at its top."""
-HELPERS = {"archives", "tiffpromises"}
-"""What several adapters may share, beside the modules whose names begin with an underscore."""
 OUTSIDE = {
     "starlette": {"http", "app"},
     "jinja2": {"http"},
@@ -88,9 +86,8 @@ def test_libraries_stay_in_their_rooms(module: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("module", [module for module in modules() if module[0] == "adapters" and module[-1] != "__init__"], ids=".".join)
 def test_adapters_do_not_import_each_other(module: tuple[str, ...]) -> None:
-    """Helpers (some begin with an underscore) and the registry are no adapters."""
-    helpers = {name for (_, *names) in inside(module) for name in names if name.startswith("_")} | HELPERS
-    others = [name for name in inside(module) if name[0] == "adapters" and len(name) > 1 and name[1] not in helpers]
+    """Helpers, which begin with an underscore or lie in `common`, and the registry are no adapters."""
+    others = [name for name in inside(module) if name[0] == "adapters" and len(name) > 1 and name[1][0] != "_" and name[1] != "common"]
     assert others == []
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from adapters.contract import ARRAYS, assert_same
 from adapters.files import FileContract, check_rewritten, check_truncated, outcome, reading, whole
-from tiled_zarr.adapters import _decoded, archives
+from tiled_zarr.adapters import _decoded
+from tiled_zarr.adapters.common import archives
 from tiled_zarr.adapters.npy import open_npy
 from tiled_zarr.nodes import Damaged, Unavailable
 

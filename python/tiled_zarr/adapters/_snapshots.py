@@ -67,14 +67,22 @@ class Snapshot:
             raise Changed(f"{Path(self.path).name!r} could not be read in part; ask again")
 
     @contextmanager
-    def read_as(self, kind: str) -> Iterator[None]:
-        """The same where a library reads the file: what it says of a broken one is raised as Damaged, in one sentence.
+    def read_as(self, kind: str) -> Iterator[str]:
+        """A path for a library that reads the file as a `kind`; the file must stay the same until the block is left.
 
-        Raises Changed instead where the file changed meanwhile. Failures of the system itself (no right, no file) stay what they are.
+        Raises what `failures_as` does.
+        """
+        with self.failures_as(kind), self.unchanged():
+            yield self.path
+
+    @contextmanager
+    def failures_as(self, kind: str) -> Iterator[None]:
+        """What a library raises inside about a file that it cannot read as a `kind` becomes Damaged, with one sentence for users.
+
+        Raises Changed instead if the file changed meanwhile. Failures of the system itself (no right, no file) stay what they are.
         """
         try:
-            with self.unchanged():
-                yield
+            yield
         except Exception as error:
             is_of_the_system = isinstance(error, MemoryError | Changed) or (isinstance(error, OSError) and error.errno is not None)
             if is_of_the_system:

@@ -24,7 +24,7 @@ CODE = ("LazyArray", "b2o", "proxy-source")
 def open_b2nd(path: Path) -> Array:
     """The array in a `.b2nd` file or folder."""
     snapshot = Snapshot.of(path / FRAME if path.is_dir() else path)
-    with snapshot.read_as(KIND):
+    with snapshot.failures_as(KIND), snapshot.unchanged():
         source = _open(path)
         attributes = {name: _metadata(source.vlmeta.get_vlmeta(name)) for name in source.vlmeta}
     return Array(
@@ -58,5 +58,5 @@ def _metadata(packed: bytes) -> Any:
 
 def _read(path: Path, snapshot: Snapshot, region: Region) -> np.ndarray[Any, Any]:
     """A region; the array is opened for each, since one object is not for several threads."""
-    with snapshot.read_as(KIND):
+    with snapshot.failures_as(KIND), snapshot.unchanged():
         return np.asarray(_open(path)[region])

@@ -87,8 +87,8 @@ def _parsed(snapshot: Snapshot) -> pa.Table:
 
 def _outcome(snapshot: Snapshot) -> Outcome:
     try:
-        with snapshot.read_as("a table of text"):
-            text = _text(snapshot)
+        with snapshot.read_as("a table of text") as path:
+            text = _text(snapshot, path)
             table = _table(snapshot, text)
             schema_names(table.schema)  # raises where the names are no UTF-8
             return Outcome(table)
@@ -96,12 +96,12 @@ def _outcome(snapshot: Snapshot) -> Outcome:
         return Outcome(None, type(refusal)(str(refusal)))  # a traceback would keep the text
 
 
-def _text(snapshot: Snapshot) -> pa.Buffer:
+def _text(snapshot: Snapshot, path: str) -> pa.Buffer:
     """The text, decompressed. Raises TooLarge as soon as it is longer than LARGEST, whatever the file says of its length."""
     compression = "gzip" if snapshot.path.lower().endswith(".gz") else None
     parts = []
     left = LARGEST
-    with pa.input_stream(snapshot.path, compression=compression) as stream:
+    with pa.input_stream(path, compression=compression) as stream:
         while part := stream.read(min(AT_ONCE, left + 1)):
             left -= len(part)
             if left < 0:

@@ -52,7 +52,7 @@ def open_image(path: Path) -> Array:
     """The pixels of a picture, decoded whole when first read."""
     pillow = require("PIL.Image", EXTRA)
     snapshot = Snapshot.of(path)
-    with snapshot.read_as(KIND), pillow.open(path) as image:
+    with snapshot.read_as(KIND) as readable, pillow.open(readable) as image:
         attributes = {name: value for name, value in image.info.items() if isinstance(name, str) and name not in BULKY}
         layout, size = _layout(image), image.size
     decode: Callable[[], np.ndarray[Any, Any]] = partial(_decode, snapshot, layout)
@@ -84,7 +84,7 @@ def _read(snapshot: Snapshot, decode: Callable[[], np.ndarray[Any, Any]], region
 
 def _decode(snapshot: Snapshot, layout: Layout) -> np.ndarray[Any, Any]:
     pillow = require("PIL.Image", EXTRA)
-    with snapshot.read_as(KIND), pillow.open(snapshot.path) as image:
+    with snapshot.read_as(KIND) as path, pillow.open(path) as image:
         pixels = image if image.mode == layout.mode else image.convert(layout.mode)
         return np.array(pixels, layout.dtype)
 
@@ -102,6 +102,6 @@ def _deep_channels(snapshot: Snapshot) -> int:
 
 def _decode_deep(snapshot: Snapshot) -> np.ndarray[Any, Any]:
     imagecodecs = require("imagecodecs", "tiff")
-    with snapshot.read_as(KIND):
-        pixels: np.ndarray[Any, Any] = imagecodecs.png_decode(Path(snapshot.path).read_bytes())
+    with snapshot.failures_as(KIND), snapshot.opened() as file:
+        pixels: np.ndarray[Any, Any] = imagecodecs.png_decode(file.readall())
         return np.array(pixels, "<u2")

@@ -23,7 +23,7 @@ from ._decoded import DECODED
 from ._flat import FlatArray
 from ._opening import Children
 from ._snapshots import Snapshot
-from .archives import AT_ONCE, Member
+from .common.archives import AT_ONCE, Member
 
 Read: TypeAlias = Callable[[Region], "np.ndarray[Any, Any]"]
 ParseHeader: TypeAlias = "Callable[[Any], tuple[tuple[int, ...], bool, np.dtype[Any]]]"
@@ -40,11 +40,11 @@ PARSING = Lock()
 def open_npy(path: Path) -> Node:
     """The array of an `.npy` file, or the group of arrays of an `.npz` archive."""
     snapshot = Snapshot.of(path)
-    with snapshot.read_as(ARCHIVE if path.suffix.lower() == ".npz" else ARRAY), FileIO(path) as file:
+    with snapshot.failures_as(ARCHIVE if path.suffix.lower() == ".npz" else ARRAY), snapshot.opened() as file:
         if file.read(2) != b"PK":
             file.seek(0)
             return _flat_node(snapshot, *_header(file), offset=file.tell())
-    with snapshot.read_as(ARCHIVE), ZipFile(path) as archive:
+    with snapshot.read_as(ARCHIVE) as readable, ZipFile(readable) as archive:
         members = {info.filename.removesuffix(SUFFIX): info for info in archive.infolist() if info.filename.endswith(SUFFIX)}
         others = [info.filename for info in archive.infolist() if not info.filename.endswith(SUFFIX) and not info.is_dir()]
     return Group(
@@ -85,7 +85,7 @@ HEADERS: dict[tuple[int, int], ParseHeader] = {
 
 def _member(snapshot: Snapshot, info: ZipInfo) -> Array:
     """One array of an archive: read from where it lies if it is stored as it is, else decompressed whole."""
-    with snapshot.read_as(ARCHIVE), ZipFile(snapshot.path) as archive, archive.open(info) as file:
+    with snapshot.read_as(ARCHIVE) as path, ZipFile(path) as archive, archive.open(info) as file:
         shape, is_fortran, dtype = _header(file)
         header = file.tell()
     if header + math.prod(shape) * dtype.itemsize > info.file_size:
@@ -110,7 +110,7 @@ def _checked(member: Member, read: Callable[..., np.ndarray[Any, Any]]) -> Calla
 
 def _read_compressed(snapshot: Snapshot, info: ZipInfo, region: Region) -> np.ndarray[Any, Any]:
     def decompress() -> np.ndarray[Any, Any]:
-        with snapshot.read_as(ARCHIVE), ZipFile(snapshot.path) as archive, archive.open(info) as file:
+        with snapshot.read_as(ARCHIVE) as path, ZipFile(path) as archive, archive.open(info) as file:
             shape, is_fortran, dtype = _header(file)
             items = np.empty(shape[::-1] if is_fortran else shape, dtype)
             _fill(items, file)

@@ -26,7 +26,7 @@ KIND = "a Parquet file"
 def open_parquet(path: Path) -> Table:
     """The columns of a Parquet file, opened by its footer alone. Raises Damaged where it is no Parquet file."""
     snapshot = Snapshot.of(path)
-    with snapshot.read_as(KIND), pq.ParquetFile(path) as file:
+    with snapshot.read_as(KIND) as readable, pq.ParquetFile(readable) as file:
         opened = _File.of(snapshot, file.metadata, file.schema_arrow)
         names, reasons = schema_names(opened.schema), unavailable(opened.schema, longest=None)
         attributes = schema_attributes(opened.schema.metadata)
@@ -91,8 +91,8 @@ class _File:
             return np.empty(0, planned.dtype)
         first, after = bisect_right(self.starts, rows.start) - 1, bisect_left(self.starts, rows.stop)
         name = self.names[i]
-        with self.snapshot.read_as(KIND):
-            with pq.ParquetFile(self.snapshot.path, metadata=self.metadata, page_checksum_verification=True) as file:
+        with self.snapshot.read_as(KIND) as path:
+            with pq.ParquetFile(path, metadata=self.metadata, page_checksum_verification=True) as file:
                 groups = file.read_row_groups(range(first, after), columns=[name], use_threads=False)
             same = [place for place, found in enumerate(groups.column_names) if found == name]
             column = groups.column(same[self.names[:i].count(name)])

@@ -20,7 +20,7 @@ from ._flat import FlatArray
 from ._snapshots import Snapshot
 from ._tiffmetadata import attributes
 from ._tiffpages import Pages
-from .tiffpromises import shortfall
+from .common.tiffpromises import shortfall
 
 KIND = "a TIFF file"
 OF_ONE_FILE = {"_multifile": False, "is_ndtiff": False, "is_mmstack": False}
@@ -31,7 +31,7 @@ def open_tiff(path: Path) -> Node:
     """The array of a file with one series of pages, or the group of its series. Reads the headers of all pages."""
     tifffile = require("tifffile", "tiff")
     snapshot = Snapshot.of(path)
-    with snapshot.read_as(KIND), tifffile.TiffFile(path, **OF_ONE_FILE) as file:
+    with snapshot.read_as(KIND) as readable, tifffile.TiffFile(readable, **OF_ONE_FILE) as file:
         series = file.series
         if len(series) == 0:
             raise Damaged(f"{path.name!r} is a TIFF file without an image; write it again, or restore it from a copy")
@@ -116,7 +116,7 @@ def _read_whole(snapshot: Snapshot, number: int, region: Region) -> np.ndarray[A
     tifffile = require("tifffile", "tiff")
 
     def decode() -> np.ndarray[Any, Any]:
-        with snapshot.read_as(KIND), tifffile.TiffFile(snapshot.path, **OF_ONE_FILE) as file:
+        with snapshot.read_as(KIND) as path, tifffile.TiffFile(path, **OF_ONE_FILE) as file:
             if any(page is None for page in file.series[number]):
                 raise Damaged("pages of the series are missing in the file; restore it from a copy")
             return np.array(file.series[number].asarray())

@@ -105,6 +105,13 @@ def hold(app: Any, name: str, truths: Arrays, version: int, *, warm: bool) -> It
         yield Held(below, array, truth)
 
 
+def again(held: Iterable[Held], app: Any) -> Iterator[Held]:
+    """The same open arrays over another application: the clients stayed, the server was started anew."""
+    for one in held:
+        one.array.store.app = app
+        yield one
+
+
 def regions(array: Any) -> Iterator[REGION]:
     """The part of an array in each of its chunks."""
     parts = [range(0, size, step) for size, step in zip(array.shape, array.chunks, strict=True)]

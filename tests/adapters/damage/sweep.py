@@ -9,9 +9,10 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from adapters.damage.damages import damages
-from adapters.damage.held import Tally, check, hold, read_now
+from adapters.damage.held import Tally, again, check, hold, read_now
 from adapters.damage.sources import SOURCES, Source, remove
 from tiled_zarr.adapters.directory import open_directory
 from tiled_zarr.app import create_app
@@ -20,18 +21,31 @@ from tiled_zarr.settings import Settings
 FEW = 12
 
 
-def sweep(source: Source, folder: Path, bits: int, *, cached: bool, version: int, tally: Tally) -> Iterator[tuple[str, list[str]]]:
-    """Each damage of a source by name, with what was wrong afterwards."""
-    settings = Settings(public=True, chunk_shape=source.chunk_shape, **({} if cached else {"cache_size": 0}))
-    app = create_app(open_directory(folder), settings)
+MODES = {"cold": 2, "cached": 3, "restarted": 3}
+"""Without a cache; with all chunks in it; asked of a server that was started after the damage: each with a Zarr format."""
+
+
+def application(folder: Path, source: Source, mode: str) -> Any:
+    settings = Settings(public=True, chunk_shape=source.chunk_shape, **({"cache_size": 0} if mode == "cold" else {}))
+    return create_app(open_directory(folder), settings)
+
+
+def sweep(source: Source, folder: Path, bits: int, *, mode: str, tally: Tally) -> Iterator[tuple[str, list[str]]]:
+    """Each damage of a source by name, with what was wrong afterwards.
+
+    What is deleted before a server starts is unknown to it, and so 404: those are left out.
+    """
+    app, version = application(folder, source, mode), MODES[mode]
     pattern = folder.parent / f"pattern{source.suffix}"
     source.write(pattern)
-    for number, (name, damage) in enumerate(damages(pattern, bits, seed=len(source.suffix) + version)):
+    for number, (name, damage) in enumerate(damages(pattern, bits, seed=list(MODES).index(mode) + len(source.suffix))):
         path = folder / f"a{number}{source.suffix}"
         source.write(path)
-        held = list(hold(app, f"a{number}", source.read(path), version, warm=cached))
+        held = list(hold(app, f"a{number}", source.read(path), version, warm=mode == "cached"))
         damage(path)
         now = read_now(source, path)
+        if mode == "restarted":
+            held = [one for one in again(held, application(folder, source, mode)) if path.exists() and (now is None or one.path in now)]
         yield name, check(held, now, tally)
         remove(path)
 
@@ -42,16 +56,16 @@ def main(bits: int, names: list[str]) -> int:
     total, failures = 0, 0
     for name in names:
         wrong, cells, tally, kinds = 0, 0, Tally(), Counter()
-        for cached in (False, True):
+        for mode in MODES:
             with tempfile.TemporaryDirectory() as root:
                 folder = Path(root, "data")
                 folder.mkdir()
-                for damage, reasons in sweep(SOURCES[name], folder, bits, cached=cached, version=2 + cached, tally=tally):
+                for damage, reasons in sweep(SOURCES[name], folder, bits, mode=mode, tally=tally):
                     cells += 1
                     wrong += bool(reasons)
                     if reasons:
                         kinds[damage.split(":")[-1].split("_at_0")[0]] += 1
-                        print(f"  {name} {'cached ' if cached else ''}{damage}: {reasons[0]}", flush=True)
+                        print(f"  {name} {mode} {damage}: {reasons[0]}", flush=True)
         print(f"{name}: {cells} damaged, {wrong} wrong {dict(kinds)}, chunks {tally}", flush=True)
         total, failures = total + cells, failures + wrong
     print(f"{total} damaged sources, {failures} wrong")

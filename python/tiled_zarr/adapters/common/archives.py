@@ -9,9 +9,9 @@ import zlib
 from dataclasses import dataclass
 from zipfile import ZipInfo
 
-from ..nodes import Damaged
-from ._decoded import Decoded
-from ._snapshots import Snapshot
+from ...nodes import Damaged
+from .._decoded import Decoded
+from .._snapshots import Snapshot
 
 AT_ONCE = 1024 * 1024
 """Bytes that are read in one step: with zlib's 1 to 2 GB a second, larger steps gain nothing (measured 2026-11-26)."""
