@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import TypeAlias
 
 import numpy as np
 import PIL.Image
@@ -23,7 +24,7 @@ OTHER_FORMATS = {
 }
 CUTS = {"a_third": (1, 3), "half": (1, 2), "two_thirds": (2, 3), "nearly_all": (99, 100)}
 
-Damage = Callable[[Path], None]
+Damage: TypeAlias = Callable[[Path], object]
 
 
 def cut(path: Path, part: tuple[int, int]) -> None:
@@ -49,9 +50,9 @@ WHOLE: Mapping[str, Damage] = {
     "emptied": lambda path: cut(path, (0, 1)),
     **{f"cut_at_{name}": partial(cut, part=part) for name, part in CUTS.items()},
     "cut_by_a_byte": cut_last_byte,
-    "garbage": lambda path: path.write_bytes(GARBAGE) and None,
-    "garbage_of_the_same_size": lambda path: path.write_bytes((GARBAGE * 100)[: path.stat().st_size]) and None,
-    **{f"replaced_by_{name}": lambda path, data=data: path.write_bytes(data) and None for name, data in OTHER_FORMATS.items()},
+    "garbage": lambda path: path.write_bytes(GARBAGE),
+    "garbage_of_the_same_size": lambda path: path.write_bytes((GARBAGE * 100)[: path.stat().st_size]),
+    **{f"replaced_by_{name}": lambda path, data=data: path.write_bytes(data) for name, data in OTHER_FORMATS.items()},
     "deleted": remove,
 }
 
@@ -71,11 +72,21 @@ def files_of(path: Path) -> list[Path]:
     return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
 
 
-def damages(path: Path, bits: int, seed: int) -> Iterator[tuple[str, Callable[[Path], None]]]:
+def damages(path: Path, bits: int, seed: int) -> list[tuple[str, Damage]]:
     """Every damage to a source, each to be done once to a fresh one: to a folder, one file of it is damaged at a time."""
-    if path.is_dir():
-        yield "deleted", remove
+    if not path.is_dir():
+        return [*WHOLE.items(), *flips(bits, seed)]
     names = [file.relative_to(path) for file in files_of(path)]
-    for name in names:
-        for kind, damage in [*WHOLE.items(), *flips(-(-bits // len(names)), seed)]:
-            yield f"{name}:{kind}" if path.is_dir() else kind, lambda root, name=name, damage=damage: damage(root / name)
+    kinds = [*WHOLE.items(), *flips(-(-bits // len(names)), seed)]
+    return [("deleted", remove), *((f"{name}:{kind}", inside(name, damage)) for name in names for kind, damage in kinds)]
+
+
+def inside(name: Path, damage: Damage) -> Damage:
+    """The damage of a file in a folder."""
+    return lambda root: damage(root / name)
+
+
+def sample(path: Path, bits: int, seed: int, most: int) -> list[tuple[str, Damage]]:
+    """At most so many of them, by lot."""
+    found = damages(path, bits, seed)
+    return Random(seed).sample(found, min(most, len(found)))

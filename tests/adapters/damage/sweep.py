@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from adapters.damage.damages import damages
+from adapters.damage.damages import sample
 from adapters.damage.held import Tally, again, check, hold, read_now
 from adapters.damage.sources import SOURCES, Source, remove
 from tiled_zarr.adapters.directory import open_directory
 from tiled_zarr.app import create_app
 from tiled_zarr.settings import Settings
 
-FEW = 12
+FEW, ALL = 12, 10**6
 
 
 MODES = {"cold": 2, "cached": 3, "restarted": 3}
@@ -30,7 +30,7 @@ def application(folder: Path, source: Source, mode: str) -> Any:
     return create_app(open_directory(folder), settings)
 
 
-def sweep(source: Source, folder: Path, bits: int, *, mode: str, tally: Tally) -> Iterator[tuple[str, list[str]]]:
+def sweep(source: Source, folder: Path, bits: int, most: int, *, mode: str, tally: Tally) -> Iterator[tuple[str, list[str]]]:
     """Each damage of a source by name, with what was wrong afterwards.
 
     What is deleted before a server starts is unknown to it, and so 404: those are left out.
@@ -38,7 +38,7 @@ def sweep(source: Source, folder: Path, bits: int, *, mode: str, tally: Tally) -
     app, version = application(folder, source, mode), MODES[mode]
     pattern = folder.parent / f"pattern{source.suffix}"
     source.write(pattern)
-    for number, (name, damage) in enumerate(damages(pattern, bits, seed=list(MODES).index(mode) + len(source.suffix))):
+    for number, (name, damage) in enumerate(sample(pattern, bits, list(MODES).index(mode) + len(source.suffix), most)):
         path = folder / f"a{number}{source.suffix}"
         source.write(path)
         held = list(hold(app, f"a{number}", source.read(path), version, warm=mode == "cached"))
@@ -60,7 +60,7 @@ def main(bits: int, names: list[str]) -> int:
             with tempfile.TemporaryDirectory() as root:
                 folder = Path(root, "data")
                 folder.mkdir()
-                for damage, reasons in sweep(SOURCES[name], folder, bits, mode=mode, tally=tally):
+                for damage, reasons in sweep(SOURCES[name], folder, bits, ALL, mode=mode, tally=tally):
                     cells += 1
                     wrong += bool(reasons)
                     if reasons:
