@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 import logging
 
-from ..nodes import TooLarge
+from ..nodes import Changed, TooLarge
 from ..openings import reason
 from . import replies
 from .replies import Reply
 
 log = logging.getLogger(__name__)
 
-PASSING = (ConnectionError, TimeoutError, InterruptedError, BlockingIOError, MemoryError)
+PASSING = (Changed, ConnectionError, TimeoutError, InterruptedError, BlockingIOError, MemoryError)
 PASSING_ERRNO = frozenset(
     {
         errno.EAGAIN,
