@@ -1,12 +1,17 @@
 import gzip
+import io
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
 import pytest
+from pyarrow import csv as arrow_csv
 
 from adapters.contract import Contract
 from tiled_zarr.adapters import csv
 from tiled_zarr.adapters._arrow import schema_names
+from tiled_zarr.adapters._snapshots import Snapshot
 from tiled_zarr.adapters.csv import open_csv
 from tiled_zarr.nodes import Changed, Damaged, TooLarge
 
@@ -122,3 +127,34 @@ def test_names_are_listed_once_however_many_columns(tmp_path):
 
     assert schema_names(Schema())[-1] == "c7999"
     assert Schema.looks == 1
+
+
+def test_a_table_that_fits_its_first_block_takes_little_more_than_itself(tmp_path):
+    """Text, parsed pieces and table together took four times the text."""
+    code = (
+        "import resource, sys; from pathlib import Path; from tiled_zarr.adapters.csv import open_csv\n"
+        "start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "table = open_csv(Path(sys.argv[1]))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start)"
+    )
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"a,b\n" + b"1234567,2.5\n" * 5_000_000, 1))
+    grown = int(subprocess.check_output([sys.executable, "-c", code, tmp_path / "a.csv.gz"]))
+    assert grown < 190 * 1024  # KiB; the table has 76 MiB, the text 57
+
+
+def test_a_table_that_grows_out_of_a_short_text_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv, "LARGEST_TABLE", 1 << 20)
+    monkeypatch.setattr(csv, "BLOCK", 1 << 16)
+    (tmp_path / "t.csv").write_bytes(b"a,b,c,d\n" + b"1,,,\n" * 200_000)
+    with pytest.raises(TooLarge, match=r"'t\.csv' takes more than 1 MiB as a table"):
+        open_csv(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("last", ["2.5", "n/a", "x", "2020-01-01", "99999999999999999999"])
+def test_types_are_those_of_all_rows_however_it_is_cut(tmp_path, monkeypatch, last):
+    rows = "1,\n" * 5000
+    text = f"a,b\n{rows}{last},7\n".encode()
+    (tmp_path / "t.csv").write_bytes(text)
+    truth = arrow_csv.read_csv(io.BytesIO(text), arrow_csv.ReadOptions(block_size=len(text) + 1))
+    monkeypatch.setattr(csv, "BLOCK", 1 << 12)
+    assert csv._parsed(Snapshot.of(tmp_path / "t.csv")).equals(truth)

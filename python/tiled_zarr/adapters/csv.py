@@ -19,7 +19,11 @@ from ._opening import Children
 from ._snapshots import Snapshot
 
 LARGEST = 256 * 1024 * 1024
-"""Bytes of text, decompressed, that are parsed: the text and its table are in memory at once, at about twice this at most."""
+LARGEST_TABLE = 512 * 1024 * 1024
+"""Bytes of text, decompressed, and of its table that are read: a table is held whole."""
+BLOCK = 16 * 1024 * 1024
+"""Bytes of text that are parsed in one step; no row may be longer."""
+HEAD = 64 * 1024
 MOST_BYTES = 256 * 1024 * 1024
 """Bytes of parsed tables that are kept in a process; a larger one is kept alone until the next one comes."""
 AT_ONCE = 4 * 1024 * 1024
@@ -88,49 +92,81 @@ def _parsed(snapshot: Snapshot) -> pa.Table:
 def _outcome(snapshot: Snapshot) -> Outcome:
     try:
         with snapshot.read_as("a table of text") as path:
-            text = _text(snapshot, path)
-            table = _table(snapshot, text)
+            table = _table(snapshot, path)
             schema_names(table.schema)  # raises where the names are no UTF-8
             return Outcome(table)
     except (Damaged, TooLarge) as refusal:
         return Outcome(None, type(refusal)(str(refusal)))  # a traceback would keep the text
 
 
-def _text(snapshot: Snapshot, path: str) -> pa.Buffer:
-    """The text, decompressed. Raises TooLarge as soon as it is longer than LARGEST, whatever the file says of its length."""
-    compression = "gzip" if snapshot.path.lower().endswith(".gz") else None
-    parts = []
-    left = LARGEST
-    with pa.input_stream(path, compression=compression) as stream:
-        while part := stream.read(min(AT_ONCE, left + 1)):
-            left -= len(part)
-            if left < 0:
-                raise TooLarge(
-                    f"{Path(snapshot.path).name!r} holds more than {LARGEST >> 20} MiB of text, which has to be parsed whole; "
-                    "save it as Parquet, of which parts are read"
-                )
-            parts.append(part)
-    return pa.py_buffer(b"".join(parts))
-
-
-def _table(snapshot: Snapshot, text: pa.Buffer) -> pa.Table:
-    name = Path(snapshot.path).name
+def _table(snapshot: Snapshot, path: str) -> pa.Table:
+    """All rows. The types of the first block mostly hold for the rest, which then takes no more memory than its table."""
+    check_length(snapshot, path)
     try:
-        return csv.read_csv(
-            pa.BufferReader(text),
-            csv.ReadOptions(block_size=text.size + 1),  # types are inferred from the first block
-            csv.ParseOptions(delimiter=_delimiter(snapshot.path, text), newlines_in_values=True),
-        )
+        with _stream(snapshot, path) as text, csv.open_csv(text, *_options(snapshot, path)) as reader:
+            return _collected(snapshot, reader)
+    except pa.ArrowInvalid:
+        return _inferred(snapshot, path)
+
+
+def check_length(snapshot: Snapshot, path: str) -> None:
+    """Raises TooLarge for a text longer than LARGEST: decompressed up to there and counted, whatever the file says of its length."""
+    left = LARGEST
+    if _compression(snapshot) is None:
+        left -= Path(path).stat().st_size
+    else:
+        with _stream(snapshot, path) as text:
+            while left >= 0 and (part := text.read(AT_ONCE)):
+                left -= len(part)
+    if left < 0:
+        raise TooLarge(_too_large(snapshot, f"holds more than {LARGEST >> 20} MiB of text"))
+
+
+def _collected(snapshot: Snapshot, reader: csv.CSVStreamingReader) -> pa.Table:
+    batches, nbytes = [], 0
+    for batch in reader:
+        nbytes += batch.nbytes
+        if nbytes > LARGEST_TABLE:
+            raise TooLarge(_too_large(snapshot, f"takes more than {LARGEST_TABLE >> 20} MiB as a table"))
+        batches.append(batch)
+    return pa.Table.from_batches(batches, reader.schema)
+
+
+def _inferred(snapshot: Snapshot, path: str) -> pa.Table:
+    """All rows, with types that fit each of them: about three times as much as the text is in memory meanwhile."""
+    try:
+        with _stream(snapshot, path) as text:
+            return csv.read_csv(text, *_options(snapshot, path))
     except pa.ArrowInvalid as error:
-        if text.size == 0:
+        name = Path(snapshot.path).name
+        if Path(path).stat().st_size == 0:
             raise Damaged(f"{name!r} is empty where a table of text is expected; write it again") from error
-        first = END_OF_LINE.split(str(error), maxsplit=1)[0]
-        raise Damaged(f"{name!r} is no table of text with a header: {first[:200]}; give every row as many values as the header") from error
+        first = END_OF_LINE.split(str(error), maxsplit=1)[0][:200]
+        raise Damaged(f"{name!r} is no table of text with a header: {first}; give every row as many values as the header") from error
 
 
-def _delimiter(path: str, text: pa.Buffer) -> str:
+def _too_large(snapshot: Snapshot, what: str) -> str:
+    return f"{Path(snapshot.path).name!r} {what}, which has to be held whole; save it as Parquet, of which parts are read"
+
+
+def _stream(snapshot: Snapshot, path: str) -> Any:
+    """The text, decompressed by Arrow itself, whose reader in the background then never waits for Python's lock."""
+    return pa.input_stream(path, compression=_compression(snapshot))
+
+
+def _compression(snapshot: Snapshot) -> str | None:
+    return "gzip" if snapshot.path.lower().endswith(".gz") else None
+
+
+def _options(snapshot: Snapshot, path: str) -> tuple[csv.ReadOptions, csv.ParseOptions]:
+    with _stream(snapshot, path) as text:
+        delimiter = _delimiter(snapshot.path, text.read(HEAD))
+    return csv.ReadOptions(block_size=BLOCK), csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+
+
+def _delimiter(path: str, head: bytes) -> str:
     """Tabs by the file's name, else what is most frequent in the header."""
     if ".tsv" in path.lower():
         return "\t"
-    header = bytes(text[: 1 << 16]).split(b"\n", 1)[0].decode(errors="replace")
+    header = head.split(b"\n", 1)[0].decode(errors="replace")
     return max(",;\t|", key=header.count)
