@@ -121,6 +121,13 @@ def test_attrs_of_pandas_are_attributes(tmp_path):
     assert open_parquet(tmp_path / "t.parquet").attributes == frame.attrs
 
 
+@pytest.mark.parametrize("text", ["{not json", "[1, 2]", "[" * 100_000, "NaN"], ids=["broken", "list", "deep", "number"])
+def test_attrs_that_are_no_object_are_text(tmp_path, text):
+    table, _ = written(pa.table({"x": [1]}).replace_schema_metadata({"PANDAS_ATTRS": text}), {})(tmp_path)
+    assert table.attributes == {"PANDAS_ATTRS": text}
+    assert table.children["x"].read((slice(0, 1),)).tolist() == [1]
+
+
 def test_what_cannot_be_shown_is_named(tmp_path):
     table, _ = written(pa.table({"list": [[1]], "bytes": [b"abc"], "x": [1]}), {})(tmp_path)
     assert set(table.unavailable()) == {"list", "bytes"}
