@@ -142,10 +142,16 @@ def read_now(source: Source, path: Path) -> Arrays | None:
 
 
 def check(held: Iterable[Held], now: Arrays | None, tally: Tally) -> list[str]:
-    """Read every chunk of arrays whose file was damaged, and say of each that is wrong what it is."""
+    """Read every chunk of arrays whose file was damaged, and say of each that is wrong what it is.
+
+    An array that the library reads as another type now is left alone: its chunks are right, and mean something else to the client.
+    """
     wrong = []
     for one in held:
         current = None if now is None else now.get(one.path)
+        if current is not None and current.dtype != one.truth.dtype:  # decoding text so has taken zarr-python 4 GB
+            tally.another += 1
+            continue
         for region in regions(one.array):
             try:
                 got = np.asarray(one.array[region])
