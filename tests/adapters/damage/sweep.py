@@ -38,6 +38,7 @@ def sweep(source: Source, folder: Path, bits: int, most: int, *, mode: str, tall
     app, version = application(folder, source, mode), MODES[mode]
     pattern = folder.parent / f"pattern{source.suffix}"
     source.write(pattern)
+    waiting = []
     for number, (name, damage) in enumerate(sample(pattern, bits, list(MODES).index(mode) + len(source.suffix), most)):
         path = folder / f"a{number}{source.suffix}"
         source.write(path)
@@ -45,9 +46,14 @@ def sweep(source: Source, folder: Path, bits: int, most: int, *, mode: str, tall
         damage(path)
         now = read_now(source, path)
         if mode == "restarted":
-            held = [one for one in again(held, application(folder, source, mode)) if path.exists() and (now is None or one.path in now)]
-        yield name, check(held, now, tally)
-        remove(path)
+            waiting.append((name, path, held, now))
+        else:
+            yield name, check(held, now, tally)
+            remove(path)
+    later = application(folder, source, mode)
+    for name, path, held, now in waiting:
+        known = [one for one in again(held, later) if path.exists() and (now is None or one.path in now)]
+        yield name, check(known, now, tally)
 
 
 def main(bits: int, names: list[str]) -> int:
