@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import zarr
 
-from tiled_zarr import Array, Group, Table
+from tiled_zarr import Array, Group, Table, adapters
 from tiled_zarr.adapters import adapt
-from tiled_zarr.nodes import Options
+from tiled_zarr.nodes import Damaged, Options
 from tiled_zarr.settings import Mount, Settings, SettingsError
 from tiled_zarr.tree import configured, plant
 
@@ -88,6 +88,16 @@ NOWHERE = {
 def test_objects_that_are_not_there(target: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         plant(settings(pyobject(target)))
+
+
+@pytest.mark.usefixtures("module")
+def test_a_package_that_is_missing_is_said_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(source: object) -> None:
+        raise Damaged("the adapter needs the package 'dask', which is not installed")
+
+    monkeypatch.setattr(adapters, "_adapt", refuse)
+    with pytest.raises(SettingsError, match="served:thing: the adapter needs the package 'dask'"):
+        plant(settings(pyobject("served:thing")))
 
 
 def test_a_module_that_lacks_another_says_so_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from .grid import Grid
 from .metadata import Config, Dependencies, Metadata
 from .nodes import Array, Node, Options, Region, Sparse, TooLarge
 from .places import Container, Place, Places, WouldBlock
+from .served import Served
 
 ENCODER = "4"
 """Part of every chunk's identity; to be raised when other bytes are sent for the same data."""
@@ -125,7 +126,9 @@ class KeySpace:
         self.format = format
         self.config = config or Config()
         self.places = Places(root, Options(chunk_shape=self.config.chunk_shape), self._check, self._look)
-        self.metadata = Metadata(self.places, format, self.config)
+        separator: str = self.config.separator or format.SEPARATOR
+        self.served = Served(lambda rest, ndim: format.parse_index(rest, ndim, separator))
+        self.metadata = Metadata(self.places, format, self.config, self.served)
         self._documents = Documents(MOST_DOCUMENTS * self.config.max_bytes)
         self._layouts: WeakKeyDictionary[Place, Layout] = WeakKeyDictionary()
         self._chunks: dict[str, Chunk] = {}
@@ -148,6 +151,10 @@ class KeySpace:
     def source(self, key: str) -> str:
         """The source behind a key, as far as it is known without opening anything: what one hanging read may take along."""
         return self.places.source(key, self.format.DOCUMENTS)
+
+    def is_gone(self, key: str) -> bool:
+        """Whether a key that names nothing now is a chunk of an array that this process has described to clients."""
+        return self.served.promised(key)
 
     def group(self, path: str, *, may_block: bool = True) -> Container | None:
         """The group at a path on the wire ("" is the root), or None."""
@@ -219,6 +226,7 @@ class KeySpace:
 
     def _layout(self, place: Place, node: Array | Sparse) -> Layout:
         grid = headers.chunk_grid(node, place.options)
+        self.served.note(place.path, grid.counts)
         codec = self.metadata.codec(place, grid)
         nbytes = math.prod(grid.chunk_shape) * headers.itemsize(node.dtype)
         return Layout(grid, codec, nbytes, f"{node.dtype.str}|{grid}|{codec}|{ENCODER}")

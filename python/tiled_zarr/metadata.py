@@ -15,6 +15,7 @@ from .headers import ArrayHeader, GroupHeader, Header, Members
 from .nodes import Array, Group, Node, Sparse
 from .openings import revision_of
 from .places import Container, Place, Places
+from .served import Served
 
 PENDING = GroupHeader({})
 """Holds the place of a group among its siblings until its own children have been opened."""
@@ -54,12 +55,16 @@ class Dependencies:
 
 
 class Metadata:
-    """Makes headers in one Zarr format (the module `v2` or `v3`). Groups of more than `max_nodes` are not opened."""
+    """Makes headers in one Zarr format (the module `v2` or `v3`). Groups of more than `max_nodes` are not opened.
 
-    def __init__(self, places: Places, format: ModuleType, config: Config) -> None:  # noqa: A002 - the spec's word
+    Every array that gets a header is noted as `served`.
+    """
+
+    def __init__(self, places: Places, format: ModuleType, config: Config, served: Served) -> None:  # noqa: A002 - the spec's word
         self.places = places
         self.format = format
         self.config = config
+        self.served = served
         self.separator: str = config.separator or format.SEPARATOR
 
     def codec(self, place: Place, grid: Grid) -> Codec:
@@ -163,6 +168,7 @@ class Metadata:
         node = place.node
         assert isinstance(node, Array | Sparse)
         grid = headers.chunk_grid(node, place.options)
+        self.served.note(place.path, grid.counts)
         return ArrayHeader(
             shape=node.shape,
             chunk_shape=grid.chunk_shape,

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from .nodes import Group, Node, Options, Table
+from .nodes import Group, Node, Options, Table, Unavailable
 from .openings import reason
 from .revisions import launch_nonce
 from .settings import Mount, Settings, SettingsError

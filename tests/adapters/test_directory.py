@@ -170,7 +170,7 @@ def test_a_missing_extra_is_named(tmp_path, monkeypatch):
     with h5py.File(tmp_path / "a.h5", "w"):
         pass
     monkeypatch.setattr(_extras, "import_module", without)
-    with pytest.raises(Unavailable, match=r"'h5py' is not installed; pip install 'tiled-zarr\[hdf5\]'"):
+    with pytest.raises(Damaged, match=r"'h5py' is not installed; pip install 'tiled-zarr\[hdf5\]'"):
         open_directory(tmp_path).children["a"]
 
 

@@ -8,7 +8,7 @@ from itertools import islice
 from operator import is_
 from typing import Any
 
-from ..nodes import Array, Group, Node, Table, Unavailable, live
+from ..nodes import Array, Damaged, Group, Node, Table, live
 from ..revisions import launch_nonce
 from . import adapt
 from ._opening import opened
@@ -41,12 +41,12 @@ class Adapted(Mapping[str, Node]):
         return as_live(opened(adapt, value))
 
     def _look_up(self, name: str) -> object:
-        """The value of a name. Raises Unavailable where the source lists a name and then denies it, as it does for a broken link."""
+        """The value of a name. Raises Damaged where the source lists a name and then denies it, as it does for a broken link."""
         try:
             return self._source[name]
         except KeyError as error:
             if name in list(self):
-                raise Unavailable(f"it is listed, but cannot be opened: {error}") from error
+                raise Damaged(f"it is listed, but cannot be opened: {error}") from error
             raise
 
     def __contains__(self, name: object) -> bool:

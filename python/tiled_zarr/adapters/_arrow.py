@@ -20,6 +20,9 @@ from pyarrow import types
 
 from ..nodes import Array, Region, Unavailable
 
+PANDAS = "PANDAS_ATTRS"
+"""Where pandas keeps the `attrs` of a data frame, as JSON."""
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -123,8 +126,19 @@ def unique(names: Iterable[str]) -> list[str]:
 def schema_attributes(metadata: Mapping[bytes, bytes] | None) -> dict[str, Any]:
     """The metadata of a schema or a field that their author wrote, `attrs` of pandas among them; not what libraries note for themselves."""
     texts = {key.decode(errors="replace"): value.decode(errors="replace") for key, value in (metadata or {}).items()}
-    attributes: dict[str, Any] = json.loads(texts.pop("PANDAS_ATTRS", "{}"))
-    return attributes | {key: value for key, value in texts.items() if key != "pandas" and not key.startswith(("ARROW:", "PARQUET:"))}
+    attributes = _object(texts.get(PANDAS, ""))
+    texts.pop(PANDAS if attributes is not None else "", None)
+    own = {key: value for key, value in texts.items() if key != "pandas" and not key.startswith(("ARROW:", "PARQUET:"))}
+    return (attributes or {}) | own
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    """The object that a text is in JSON, or None: such attributes stay the text that they are."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _read(column: pa.ChunkedArray, planned: Plan, region: Region) -> np.ndarray[Any, Any]:

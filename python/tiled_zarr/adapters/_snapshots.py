@@ -14,7 +14,7 @@ from io import FileIO
 from pathlib import Path
 
 from .._native import Faults
-from ..nodes import Changed
+from ..nodes import Changed, Damaged, TooLarge, Unavailable
 from ..revisions import file_revision, steady_revision
 from .common import fences
 from .common.fences import Fence
@@ -77,6 +77,38 @@ class Snapshot:
         self.check()
         if self.faults.count != faults:
             raise Changed(f"{Path(self.path).name!r} could not be read in part; ask again")
+
+    @contextmanager
+    def read_as(self, kind: str) -> Iterator[str]:
+        """A path for a library that reads the file as a `kind`; the file must stay the same until the block is left.
+
+        Raises what `failures_as` does.
+        """
+        with self.failures_as(kind), self.pinned() as path:
+            yield path
+
+    @contextmanager
+    def failures_as(self, kind: str) -> Iterator[None]:
+        """What a library raises inside about a file that it cannot read as a `kind` becomes Damaged, with one sentence for users.
+
+        Raises Changed instead if the file changed meanwhile. Failures of the system itself (no right, no file) stay what they are.
+        """
+        try:
+            yield
+        except Exception as error:
+            is_of_the_system = isinstance(error, MemoryError | Changed) or (isinstance(error, OSError) and error.errno is not None)
+            if is_of_the_system:
+                raise
+            self.check()
+            if isinstance(error, Damaged | Unavailable | TooLarge):
+                raise
+            raise Damaged(f"{Path(self.path).name!r} {self._fault(kind)}") from error
+
+    def _fault(self, kind: str) -> str:
+        """What users are told of a file that a library refuses."""
+        if os.stat(self.path).st_size == 0:  # noqa: PTH116
+            return f"is empty where {kind} is expected; write it again"
+        return f"cannot be read as {kind}: it is truncated, damaged or something else; write it again, or restore it from a copy"
 
     @contextmanager
     def opened(self) -> Iterator[FileIO]:

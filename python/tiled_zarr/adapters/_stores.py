@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 
 from ..revisions import file_revision
@@ -15,6 +16,8 @@ DOCUMENTS = ("zarr.json", ".zarray", ".zgroup")
 ATTRIBUTES = ".zattrs"
 FRAME = "chunks.b2frame"
 """The file of a sparse frame that changes with every chunk."""
+LEFTOVERS = {ZARR: re.compile(r"c|[0-9.]+|\.zattrs|\.zmetadata"), B2ND: re.compile(r"[0-9A-Fa-f]{8}\.chunk")}
+"""Names in a store that has lost its document: served as a plain folder, its chunks would be 404, which readers take for zeros."""
 
 
 def is_zarr(folder: str | os.PathLike[str]) -> bool:
@@ -23,10 +26,25 @@ def is_zarr(folder: str | os.PathLike[str]) -> bool:
 
 
 def store_suffix(folder: str | os.PathLike[str]) -> str | None:
-    """The suffix of the adapter for a folder, or None for a plain one, or for one that cannot be looked at."""
+    """The suffix of the adapter for a folder, or None for a plain one, or for one that cannot be looked at.
+
+    A store that has lost its document is one, which fails to open.
+    """
     if is_zarr(folder):
         return ZARR
-    return B2ND if _is_there(folder, FRAME) else None
+    if _is_there(folder, FRAME):
+        return B2ND
+    return next((suffix for suffix, leftover in LEFTOVERS.items() if _is_bare(folder, suffix, leftover)), None)
+
+
+def _is_bare(folder: str | os.PathLike[str], suffix: str, leftover: re.Pattern[str]) -> bool:
+    """Whether a folder has the name of a store and holds nothing but its chunks, or nothing at all."""
+    if not os.fspath(folder).lower().endswith(suffix):
+        return False
+    try:
+        return all(map(leftover.fullmatch, os.listdir(folder)))  # noqa: PTH208 - names alone
+    except OSError:
+        return False
 
 
 def store_revision(folder: str | os.PathLike[str]) -> str:

@@ -21,6 +21,7 @@ from ._stores import FRAME
 from .common.fences import Fence, pin
 from .common.folders import described, is_settled
 
+KIND = "a Blosc2 array"
 CODE = ("LazyArray", "b2o", "proxy-source")
 """Metalayers of files that are not data but tell what to compute or where to fetch it."""
 MOST_PLAIN = 1024
@@ -33,7 +34,7 @@ def open_b2nd(path: Path) -> Array:
     is_folder = path.is_dir()
     snapshot = Snapshot.of(path / FRAME if is_folder else path)
     frame = Frame(snapshot, os.fspath(path) if is_folder else None)
-    with frame.pinned() as pinned:
+    with snapshot.failures_as(KIND), frame.pinned() as pinned:
         source = _open(pinned)
         attributes = {name: _metadata(source.vlmeta.get_vlmeta(name)) for name in source.vlmeta}
     return Array(
@@ -113,5 +114,5 @@ def _metadata(packed: bytes) -> Any:
 
 def _read(frame: Frame, region: Region) -> np.ndarray[Any, Any]:
     """A region; the array is opened for each, since one object is not for several threads."""
-    with frame.pinned() as path:
+    with frame.snapshot.failures_as(KIND), frame.pinned() as path:
         return np.asarray(_open(path)[region])
