@@ -269,7 +269,8 @@ def test_attributes(tmp_path):
 
     node, _ = made(fill, None)(tmp_path)
     assert {**node.attributes, "list": list(node.attributes["list"])} == {"title": "naïve", "list": ["a", "b"], "n": 3, "nothing": None}
-    assert node.children["x"].attributes == {"unit": "counts"}
+    left_out = {"own": "references to other objects, which JSON has no form for"}
+    assert node.children["x"].attributes == {"unit": "counts", "tiled_zarr": {"left_out": left_out}}
     assert node.children["enum"].attributes == {"tiled_zarr": {"enum": {"OFF": 0}}}
 
 
@@ -345,7 +346,9 @@ def test_types_that_numpy_lacks_are_left_out(tmp_path):
         file.attrs["unit"] = "m"
 
     node, _ = made(fill, None)(tmp_path)
-    assert node.attributes == {"unit": "m"}
+    assert node.attributes["unit"] == "m"
+    assert set(node.attributes) == {"unit", "tiled_zarr"}
+    assert set(node.attributes["tiled_zarr"]["left_out"]) == {"when", "pair"}
     with pytest.raises(Unavailable, match="numpy has no equivalent"):
         node.children["x"]
 

@@ -1,4 +1,4 @@
-"""Open HDF5 files: at most one handle a path, under one lock.
+"""Open HDF5 files: at most one handle a path, under one lock. Runs in helper processes.
 
 The library keeps one set of cached metadata for all handles of an inode, so a file that was rewritten must be closed everywhere before
 it is opened again. It runs one call at a time anyway, so the one lock costs nothing.
@@ -6,22 +6,31 @@ it is opened again. It runs one call at a time anyway, so the one lock costs not
 
 from __future__ import annotations
 
+import os
+import stat
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from pathlib import Path
 from threading import RLock
 from typing import Any, NamedTuple
 
+from ..nodes import Damaged
 from ._extras import require
 from ._snapshots import Snapshot
+from .hdf5.links import locate
 
 MOST_FILES = 16
-MOST_DATASETS = 8
+MOST_DATASETS = 2
 CHUNK_CACHE = 32 * 1024 * 1024
 """Decoded bytes of chunks kept for each of the datasets read last, so that one chunk that many regions touch is decoded once."""
 SLOTS = 10007
 """A prime, many times the number of chunks in the cache, as the library's manual advises."""
+
+
+BEING_WRITTEN = "file is already open for write"
+"""How the library's error begins for a file with the flag of a writer, of one that died too."""
 
 
 class Handle(NamedTuple):
@@ -51,7 +60,7 @@ class Files:
         with self.opened(snapshot) as file:
             key = (snapshot.path, where)
             if key not in self._datasets:
-                self._datasets[key] = file[where]
+                self._datasets[key] = locate(file["/"], where)
                 if len(self._datasets) > MOST_DATASETS:
                     self._datasets.popitem(last=False)
             self._datasets.move_to_end(key)
@@ -65,6 +74,12 @@ class Files:
                 for key in [key for key in self._datasets if key[0] == path]:
                     del self._datasets[key]
                 handle.file.close()
+
+    def close_all(self) -> None:
+        """Close all files."""
+        with self._lock:
+            for path in list(self._handles):
+                self.close(path)
 
     def _file(self, snapshot: Snapshot) -> Any:
         handle = self._handles.get(snapshot.path)
@@ -80,15 +95,21 @@ class Files:
 def _open(path: str) -> Any:
     """The file for reading, without a lock that would keep its writer out.
 
-    A file that is being written opens only where its writer lets others read (SWMR).
+    A file that is being written opens only where its writer lets others read (SWMR). We try that for no other error: a reader that
+    meets a damaged block then takes it for one being written, and tries again for hours. Raises Damaged for what is no regular file:
+    opening a pipe never returns.
     """
+    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
+        raise Damaged(f"{Path(path).name!r} is no regular file but a pipe, a device, a socket or a folder, which is not opened")
     h5py = require("h5py", "hdf5")
     with suppress(ModuleNotFoundError):
         import_module("hdf5plugin")
     options = {"locking": False, "rdcc_nbytes": CHUNK_CACHE, "rdcc_nslots": SLOTS}
     try:
         return h5py.File(path, "r", **options)
-    except OSError:
+    except OSError as error:
+        if BEING_WRITTEN not in str(error):
+            raise
         with suppress(OSError):
             return h5py.File(path, "r", swmr=True, **options)
         raise

@@ -6,18 +6,18 @@ https://support.hdfgroup.org/documentation/hdf5/latest/_h5_d__u_g.html (virtual 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..nodes import Region, Unavailable
+from ..nodes import Unavailable
 from ._hdf5files import FILES
-from ._hdf5types import Item, read_open
+from ._hdf5types import read_open
 from ._snapshots import Snapshot
-
-Sources = tuple[Snapshot, ...]
+from .hdf5.descriptions import ExternalLink, Source, Wanted
+from .hdf5.links import locate
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -28,7 +28,7 @@ def inside(folder: Path, name: str) -> Path:
     return target
 
 
-def sources(folder: Path, dataset: Any) -> Sources:
+def sources(folder: Path, dataset: Any) -> tuple[Source, ...]:
     """The files that a virtual dataset is put together from. Raises OSError where one is missing or lacks its dataset."""
     own = dataset.file.filename
     wanted = {(source.file_name, source.dset_name) for source in dataset.virtual_sources()}
@@ -38,30 +38,32 @@ def sources(folder: Path, dataset: Any) -> Sources:
     for name, where in sorted(wanted):
         with FILES.opened(snapshots[name]) as file:
             _check_source(file, where)
-    return tuple(snapshots.values())
+    return tuple((snapshot.path, snapshot.taken) for snapshot in snapshots.values())
 
 
 def _check_source(file: Any, where: str) -> None:
-    if where not in file:
-        raise OSError(f"a virtual dataset: its source {Path(file.filename).name!r} has no {where!r}")
-    if file[where].is_virtual or file[where].external:
+    try:
+        source = locate(file["/"], where)
+    except OSError as error:
+        raise OSError(f"a virtual dataset: its source {Path(file.filename).name!r} has no {where!r}") from error
+    if isinstance(source, ExternalLink) or source.is_virtual or source.external:
         raise Unavailable("a virtual dataset over another one, which is not followed")
 
 
-def read(sources: Sources, snapshot: Snapshot, where: str, item: Item, region: Region) -> np.ndarray[Any, Any]:
+def read(sources: Sequence[Snapshot], snapshot: Snapshot, wanted: Wanted) -> np.ndarray[Any, Any]:
     """A region of a virtual dataset, opened for this reading, so that the library keeps no source open."""
     with FILES.opened(snapshot) as file:
         for source in sources:
             source.check()
             if source.path != snapshot.path:
                 FILES.close(source.path)
-        block = read_open(file[where], item, region)
+        block = read_open(locate(file["/"], wanted.where), wanted.is_text, wanted.region)
         for source in sources:
             source.check()
         return block
 
 
-def revision(snapshot: Snapshot, sources: Sources) -> Callable[[], str]:
+def revision(snapshot: Snapshot, sources: Sequence[Snapshot]) -> Callable[[], str]:
     """Of the file and its sources together."""
     parts = [snapshot.revision, *[source.revision for source in sources if source.path != snapshot.path]]
     return parts[0] if len(parts) == 1 else lambda: "+".join(part() for part in parts)
