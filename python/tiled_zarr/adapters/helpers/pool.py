@@ -65,6 +65,7 @@ class Pool:
         self._helpers: list[Helper] = []
         self._idle: list[Helper] = []
         self._starting = 0
+        self._is_closed = False
         self._changed = Condition()
         os.register_at_fork(after_in_child=self._let_go)
         atexit.register(self.close)
@@ -91,17 +92,23 @@ class Pool:
             self.verdicts.settle(path)
 
     def close(self) -> None:
-        """End all helpers; calls that they are in raise."""
+        """End all helpers, for good; calls raise, those that they are in too."""
         with self._changed:
-            helpers, self._helpers, self._idle = self._helpers, [], []
-            for helper in helpers:
-                helper.process.kill()
+            self._is_closed = True
+            for helper in self._helpers:
+                if helper in self._idle:
+                    helper.process.end()
+                else:
+                    helper.process.kill()  # its call closes the connection
+            self._helpers, self._idle = [], []
+            self._changed.notify_all()
 
     def _twice(self, helper: Helper, path: str, name: str, arguments: tuple[Any, ...], seconds: float) -> Any:
         """The answer of a helper, or, if it died, of a new one: another file may have left the first one's memory in disorder."""
         try:
             return self._once(helper, name, arguments, seconds)
         except Died:
+            self._check_open()
             return self._once(self._started(path), name, arguments, seconds)
 
     def _once(self, helper: Helper, name: str, arguments: tuple[Any, ...], seconds: float) -> Any:
@@ -136,6 +143,7 @@ class Pool:
         began = time.monotonic()
         with self._changed:
             while (waited := time.monotonic() - began) < seconds:
+                self._check_open()
                 calls = [helper for helper in self._helpers if helper.path == path]
                 if len(calls) < PER_FILE:
                     helper = self._free(path)
@@ -183,14 +191,21 @@ class Pool:
         helper = Helper(Process(self.module))
         helper.begin(path)
         with self._changed:
-            self._helpers.append(helper)
+            if not self._is_closed:
+                self._helpers.append(helper)
         return helper
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise ConnectionAbortedError(f"the helper processes for the {self.library} library have ended; the server is going down")
 
     def _return(self, helper: Helper) -> None:
         with self._changed:
             helper.path = None
             if helper in self._helpers:
                 self._idle.append(helper)
+            else:
+                helper.process.end()
             self._changed.notify_all()
 
     def _drop(self, helper: Helper) -> None:
