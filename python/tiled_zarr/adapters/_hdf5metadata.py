@@ -75,6 +75,8 @@ def _value(item: Any, name: bytes, room: int) -> Any:
     if math.prod(attribute.shape or ()) * attribute.dtype.itemsize > room:
         raise LeftOut(f"too large: {MOST_BYTES} bytes of attributes are told of one object")
     value = item.attrs[name]
+    if attribute.dtype.hasobject and not all(isinstance(part, str | bytes | np.ndarray) for part in np.ravel(value)):
+        raise LeftOut("items of no fixed size in a record, which JSON has no form for")
     return None if isinstance(value, h5py.Empty) else _plain(value)
 
 

@@ -38,7 +38,7 @@ def sources(folder: Path, dataset: Any) -> tuple[Source, ...]:
     for name, where in sorted(wanted):
         with FILES.opened(snapshots[name]) as file:
             _check_source(file, where)
-    return tuple((snapshot.path, snapshot.taken) for snapshot in snapshots.values())
+    return tuple(map(Source.of, snapshots.values()))
 
 
 def _check_source(file: Any, where: str) -> None:

@@ -7,11 +7,27 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ...nodes import Region
+from .._snapshots import Snapshot
 
 Filters: TypeAlias = tuple[tuple[int, tuple[int, ...]], ...]
 """The registered number and the parameters of each filter, in the order in which they were applied."""
-Source: TypeAlias = tuple[str, str]
-"""The path of a file and the revision that it had."""
+
+
+class Source(NamedTuple):
+    """A file and the revision that it had: what a snapshot is between processes."""
+
+    path: str
+    taken: str
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> Source:
+        """The file of a snapshot."""
+        return cls(snapshot.path, snapshot.taken)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Its snapshot in this process."""
+        return Snapshot(self.path, self.taken)
 
 
 class GroupDescription(NamedTuple):

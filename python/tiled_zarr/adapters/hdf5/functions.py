@@ -1,4 +1,4 @@
-"""What the server asks of its HDF5 helpers. Every function takes a file as its path and the revision it must have; Changed if not."""
+"""What the server asks of its HDF5 helpers. Each takes a file, and raises Changed if it has another revision by now."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .. import _hdf5virtual as virtual
 from .._hdf5chunks import ChunkIndex
 from .._hdf5files import FILES
 from .._hdf5types import read_open
-from .._snapshots import Snapshot
+from ..helpers.messages import portable
 from .describing import describe
 from .descriptions import Description, Source, Wanted
 from .indexing import read_index
@@ -26,45 +26,45 @@ MOST_ATTRIBUTES = 1024 * 1024
 """Bytes of attributes after which the same is done."""
 
 
-def describe_object(path: str, taken: str, where: str) -> Description:
+def describe_object(source: Source, where: str) -> Description:
     """What lies at a path inside the file."""
-    with FILES.opened(Snapshot(path, taken)) as file:
-        return describe(Path(path).parent, posixpath.basename(where), locate(file["/"], where))
+    with FILES.opened(source.snapshot) as file:
+        return describe(Path(source.path).parent, posixpath.basename(where), locate(file["/"], where))
 
 
-def describe_members(path: str, taken: str, where: str, names: Sequence[str]) -> list[Description | Exception]:
+def describe_members(source: Source, where: str, names: Sequence[str]) -> list[Description | Exception]:
     """What lies at each of some names in a group, or why that cannot be said; perhaps of the first of them alone."""
     found: list[Description | Exception] = []
     end = time.monotonic() + AT_ONCE
     nbytes = 0
-    with FILES.opened(Snapshot(path, taken)) as file:
+    with FILES.opened(source.snapshot) as file:
         group = locate(file["/"], where)
         for name in names:
             try:
-                found.append(describe(Path(path).parent, name, locate(group, name)))
+                found.append(describe(Path(source.path).parent, name, locate(group, name)))
             except Exception as error:  # noqa: BLE001 - one bad child does not break its siblings
-                found.append(error)
+                found.append(portable(error))
             nbytes += _attribute_bytes(found[-1])
             if time.monotonic() > end or nbytes > MOST_ATTRIBUTES:
                 break
     return found
 
 
-def chunk_index(path: str, taken: str, where: str) -> ChunkIndex:
+def chunk_index(source: Source, where: str) -> ChunkIndex:
     """The index of a chunked dataset."""
-    with FILES.dataset(Snapshot(path, taken), where) as dataset:
+    with FILES.dataset(source.snapshot, where) as dataset:
         return read_index(dataset)
 
 
-def read(path: str, taken: str, wanted: Wanted) -> np.ndarray[Any, Any]:
+def read(source: Source, wanted: Wanted) -> np.ndarray[Any, Any]:
     """A region of a dataset; the library reads the chunks that it touches."""
-    with FILES.dataset(Snapshot(path, taken), wanted.where) as dataset:
+    with FILES.dataset(source.snapshot, wanted.where) as dataset:
         return read_open(dataset, wanted.is_text, wanted.region)
 
 
-def read_virtual(path: str, taken: str, wanted: Wanted, sources: Sequence[Source]) -> np.ndarray[Any, Any]:
+def read_virtual(source: Source, wanted: Wanted, sources: Sequence[Source]) -> np.ndarray[Any, Any]:
     """The same for a virtual dataset whose sources must be at their revisions too."""
-    return virtual.read([Snapshot(*source) for source in sources], Snapshot(path, taken), wanted)
+    return virtual.read([other.snapshot for other in sources], source.snapshot, wanted)
 
 
 def idle() -> None:

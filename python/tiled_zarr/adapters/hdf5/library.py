@@ -9,6 +9,7 @@ from typing import Any
 
 from .._snapshots import Snapshot
 from ..helpers.pool import Pool
+from .descriptions import Source
 
 FUNCTIONS = "tiled_zarr.adapters.hdf5.functions"
 OPEN_SECONDS = 5.0
@@ -32,7 +33,7 @@ class Library:
         return self._call(name, snapshot, arguments, self.read_timeout)
 
     def _call(self, name: str, snapshot: Snapshot, arguments: tuple[Any, ...], seconds: float) -> Any:
-        return self.pool.call(snapshot.path, snapshot.taken, name, (snapshot.path, snapshot.taken, *arguments), seconds)
+        return self.pool.call(snapshot.path, snapshot.taken, name, (Source.of(snapshot), *arguments), seconds)
 
 
 LIBRARY = Library()

@@ -87,7 +87,7 @@ def _array(place: Place, found: ArrayDescription) -> Array:
         chunks=found.chunks,
         dimension_names=found.dimension_names,
         attributes=found.attributes,
-        revision=virtual.revision(place.snapshot, [Snapshot(*source) for source in found.sources]),
+        revision=virtual.revision(place.snapshot, [source.snapshot for source in found.sources]),
         stored=_stored(place, found),
     )
 

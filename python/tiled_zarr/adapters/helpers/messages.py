@@ -39,6 +39,15 @@ def receive(connection: socket.socket, deadline: float | None = None) -> Any:
     return pickle.loads(body, buffers=[_exactly(connection, length, deadline) for length in lengths])  # noqa: S301 - our own process
 
 
+def portable(error: Exception) -> Exception:
+    """The error, or, if it cannot be pickled and unpickled, an OSError of the same text."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301
+    except Exception:  # noqa: BLE001 - whatever its own code raises
+        return OSError(f"{type(error).__name__}: {error}")
+    return error
+
+
 def _exactly(connection: socket.socket, nbytes: int, deadline: float | None) -> bytearray:
     content = bytearray(nbytes)
     rest = memoryview(content)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, TypeAlias
 
-from .messages import receive, send
+from .messages import portable, receive, send
 
 Functions: TypeAlias = Mapping[str, Callable[..., Any]]
 Reply: TypeAlias = tuple[bool, Any]
@@ -74,15 +74,11 @@ def serve(connection: socket.socket, functions: Functions, idle: Callable[[], No
 
 
 def answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Reply:
-    """What to reply to a call. An error that cannot be pickled and unpickled becomes an OSError of the same text."""
+    """What to reply to a call."""
     try:
         return True, function(*arguments)
     except Exception as error:  # noqa: BLE001 - raised again in the server
-        try:
-            pickle.loads(pickle.dumps(error))  # noqa: S301
-        except Exception:  # noqa: BLE001
-            return False, OSError(f"{type(error).__name__}: {error}")
-        return False, error
+        return False, portable(error)
 
 
 def _is_readable(connection: socket.socket, seconds: float) -> bool:
