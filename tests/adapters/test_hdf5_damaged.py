@@ -52,6 +52,12 @@ def test_a_flipped_bit_in_the_superblock_is_an_error(tmp_path, byte):
         assert not isinstance(caught.value, TimeoutError)
 
 
+def test_a_damaged_root_group_is_an_error_and_no_absence(tmp_path):
+    path = damagedhdf5.small(tmp_path / "a.h5")
+    with pytest.raises(OSError, match="'/' cannot be opened"):
+        open_hdf5(damagedhdf5.flipped(path, 8 * (path.read_bytes().index(b"OHDR") + 20)))
+
+
 @pytest.mark.usefixtures("hurried")
 def test_a_file_that_hangs_when_it_is_opened(tmp_path):
     path = damagedhdf5.hangs_when_opened(tmp_path / "bad.h5")
@@ -167,7 +173,7 @@ def test_texts_are_read_a_few_at_a_time(tmp_path, monkeypatch):
     assert (child.read((slice(3, 29), slice(39, 40))) == texts[3:29, 39:]).all()
     assert child.read((slice(3, 3), slice(0, 40))).shape == (0, 40)
     monkeypatch.setattr(_hdf5types, "MOST_TEXT", 10_000)
-    with pytest.raises(OSError, match="/x has more than 10000 bytes of text there: ask for fewer items at once"):
+    with pytest.raises(OSError, match="/x has more than 10000 bytes of text there: set a smaller chunk_shape for it"):
         whole(child)
     assert (child.read((slice(0, 1), slice(0, 40))) == texts[:1]).all()
 

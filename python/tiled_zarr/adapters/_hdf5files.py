@@ -60,7 +60,7 @@ class Files:
         with self.opened(snapshot) as file:
             key = (snapshot.path, where)
             if key not in self._datasets:
-                self._datasets[key] = locate(file["/"], where)
+                self._datasets[key] = locate(file, where)
                 if len(self._datasets) > MOST_DATASETS:
                     self._datasets.popitem(last=False)
             self._datasets.move_to_end(key)

@@ -101,7 +101,7 @@ def _texts(dataset: Any, region: Region) -> Block:
         nbytes = sum(map(len, block.flat))
         total += nbytes
         if total > MOST_TEXT:
-            raise OSError(errno.EFBIG, f"{dataset.name} has more than {MOST_TEXT} bytes of text there: ask for fewer items at once")
+            raise OSError(errno.EFBIG, f"{dataset.name} has more than {MOST_TEXT} bytes of text there: set a smaller chunk_shape for it")
         at_once = max(1, min(MOST_TEXTS, 2 * at_once, AIM * count // max(nbytes, 1)))
         place: Any = tuple(slice(part.start - whole.start, part.stop - whole.start) for part, whole in zip(box, region, strict=True))
         texts[(*place, ...)] = _decoded(block)

@@ -43,7 +43,7 @@ def sources(folder: Path, dataset: Any) -> tuple[Source, ...]:
 
 def _check_source(file: Any, where: str) -> None:
     try:
-        source = locate(file["/"], where)
+        source = locate(file, where)
     except OSError as error:
         raise OSError(f"a virtual dataset: its source {Path(file.filename).name!r} has no {where!r}") from error
     if isinstance(source, ExternalLink) or source.is_virtual or source.external:
@@ -57,7 +57,7 @@ def read(sources: Sequence[Snapshot], snapshot: Snapshot, wanted: Wanted) -> np.
             source.check()
             if source.path != snapshot.path:
                 FILES.close(source.path)
-        block = read_open(locate(file["/"], wanted.where), wanted.is_text, wanted.region)
+        block = read_open(locate(file, wanted.where), wanted.is_text, wanted.region)
         for source in sources:
             source.check()
         return block

@@ -29,7 +29,7 @@ MOST_ATTRIBUTES = 1024 * 1024
 def describe_object(source: Source, where: str) -> Description:
     """What lies at a path inside the file."""
     with FILES.opened(source.snapshot) as file:
-        return describe(Path(source.path).parent, posixpath.basename(where), locate(file["/"], where))
+        return describe(Path(source.path).parent, posixpath.basename(where), locate(file, where))
 
 
 def describe_members(source: Source, where: str, names: Sequence[str]) -> list[Description | Exception]:
@@ -38,7 +38,7 @@ def describe_members(source: Source, where: str, names: Sequence[str]) -> list[D
     end = time.monotonic() + AT_ONCE
     nbytes = 0
     with FILES.opened(source.snapshot) as file:
-        group = locate(file["/"], where)
+        group = locate(file, where)
         for name in names:
             try:
                 found.append(describe(Path(source.path).parent, name, locate(group, name)))

@@ -26,10 +26,11 @@ def decoded(name: bytes) -> str:
 
 
 def locate(group: Any, where: str) -> Any:
-    """The h5py object at a path from an open group, or the ExternalLink that is there. Raises OSError if there is none."""
+    """The h5py object at a path from an open group or file, or the ExternalLink that is there. Raises OSError if there is none."""
     h5py = require("h5py", "hdf5")
     try:
-        found = _followed(group.id, encoded(where))
+        above = h5py.h5g.open(group.id, b"/") if isinstance(group, h5py.File) else group.id
+        found = _followed(above, encoded(where))
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise OSError(f"{where!r} cannot be opened: {error}") from error
     match found:

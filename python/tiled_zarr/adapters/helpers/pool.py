@@ -217,5 +217,5 @@ class Pool:
     def _let_go(self) -> None:
         """Leave the helpers to the process that we were forked from, and begin without any."""
         for helper in self._helpers:
-            helper.process.let_go()
+            helper.process.abandon()
         self._helpers, self._idle, self._starting, self._changed = [], [], 0, Condition()

@@ -95,8 +95,13 @@ class Process:
         """Kill it; the call that it is in raises."""
         self._process.kill()
 
+    def abandon(self) -> None:
+        """Leave it to the process that we were forked from: it is no child of ours."""
+        self.let_go()
+        self._process.returncode = 0
+
     def let_go(self) -> None:
-        """Close our ends of its descriptors, as a fork of the server must: a helper lives as long as anybody has them."""
+        """Close our ends of its descriptors: a helper lives as long as anybody has them."""
         self._connection.close()
         if self._process.stdin is not None:
             with suppress(OSError):
