@@ -9,6 +9,7 @@ others, up to `most` helpers. At most PER_FILE of them are in calls about one fi
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import time
 from collections import OrderedDict
@@ -19,6 +20,8 @@ from typing import Any
 from ...nodes import Damaged
 from .process import Died, Late, Process
 from .verdicts import Verdicts
+
+log = logging.getLogger(__name__)
 
 USUAL = min(4, max(2, os.cpu_count() or 1))
 MOST = 8
@@ -132,6 +135,7 @@ class Pool:
         def error() -> OSError:
             return kind(text)
 
+        log.warning(text)
         self.verdicts.condemn(path, revision, error)
         return error()
 
