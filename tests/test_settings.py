@@ -30,6 +30,9 @@ GOOD = {
     "tile_cache_size": ("1GB", 10**9),
     "levels_size": ("0", 0),
     "levels_folder": ("/var/cache/levels", Path("/var/cache/levels")),
+    "connections": ("50", 50),
+    "request_timeout": ("2.5", 2.5),
+    "shutdown_timeout": ("60", 60.0),
 }
 BAD = {
     "api_key": ["two words", "tab\t", "ключ", "new\nline"],
@@ -51,6 +54,9 @@ BAD = {
     "tile_cache_size": ["x"],
     "levels_size": ["x"],
     "levels_folder": [" "],
+    "connections": ["0", "many"],
+    "request_timeout": ["0", "soon", "nan"],
+    "shutdown_timeout": ["-1", "inf"],
 }
 
 

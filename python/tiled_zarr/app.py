@@ -14,6 +14,7 @@ from dataclasses import replace
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import ome, v2, v3
+from .budgets import Budget
 from .cache import Cache
 from .http import lifespan
 from .http.auth import Auth
@@ -38,14 +39,15 @@ OBJECTS_BETWEEN_LOOKS = 50_000
 
 
 def create_app(root: Group, settings: Settings, tasks: Tasks | None = None) -> ASGIApp:
-    """The application that serves `root`, whatever `settings.trees` says. Raises SettingsError unless it is public or has a key."""
+    """The application that serves `root`, whatever `settings.trees` says.
+
+    Raises SettingsError unless it is public or has a key, and where the folder for levels cannot be used.
+    """
     public = settings.require_access().public is True
     cache: Cache[bytes] = Cache(settings.cache_size)
     work = Work(settings.threads, settings.in_flight, cache, Limits(read=settings.read_timeout, queue=settings.queue_timeout))
     metrics = Metrics(cache, work)
-    pyramids = ome.Pyramids.sized(
-        tiles=settings.tile_cache_size, levels=settings.levels_size, folder=settings.levels_folder, budget=settings.tile_budget
-    )
+    pyramids = pyramids_of(settings, work.budget)
     formats = key_spaces(root, settings.keyspace, pyramids)
     endpoints = {prefix: Endpoint(keys, cache, work, max_age=settings.max_age, public=public) for prefix, keys in formats.items()}
     made_pages = answers(formats, cache, max_age=settings.max_age, public=public)
@@ -63,6 +65,23 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None) -> A
             work.shut_down()
 
     return lifespan.Lifespan(Counted(guarded, metrics), running)
+
+
+def pyramids_of(settings: Settings, memory: Budget) -> ome.Pyramids:
+    """The stores of images, which decode with `memory`. Raises SettingsError where the folder for levels cannot be used."""
+    try:
+        return ome.Pyramids.sized(
+            tiles=settings.tile_cache_size,
+            levels=settings.levels_size,
+            folder=settings.levels_folder,
+            budget=settings.tile_budget,
+            memory=memory,
+        )
+    except OSError as error:
+        raise SettingsError(
+            f"levels_folder: cannot keep files in {settings.levels_folder}: {error.strerror or error}; give a folder in which the server "
+            "may write, or leave levels_folder out to keep levels in memory"
+        ) from error
 
 
 def key_spaces(root: Group, config: Config, pyramids: ome.Pyramids) -> dict[str, KeySpace]:
@@ -113,9 +132,14 @@ def from_environment() -> ASGIApp:
 
 
 def settle() -> None:
-    """Take what exists by now out of the garbage collector's sight, and let it look less often: each look holds all requests up."""
+    """Take what exists by now out of the garbage collector's sight, and let it look less often: each look holds all requests up.
+
+    The second `collect` has nothing to look at. It resets the number of old objects, by which Python decides whether to look at all: with
+    what is frozen in it, garbage would grow to a quarter of that first.
+    """
     gc.collect()
     gc.freeze()
+    gc.collect()
     gc.set_threshold(OBJECTS_BETWEEN_LOOKS)
 
 

@@ -1,6 +1,7 @@
 """The narrow waist: every source is turned into these four frozen values, and every Zarr key is answered from them.
 
-A node is data plus one function that reads. Adapters build nodes; nobody subclasses one.
+A node is data plus one function that reads. Adapters build nodes; nobody subclasses one. What a node says of itself is made JSON, text and
+bounded here, once: attributes (attributes.py), sizes and names of axes (checks.py). After that no document of it can fail.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
+
+from . import checks, codecs
+from .attributes import nothing, said
 
 Region: TypeAlias = tuple[slice, ...]
 """A half-open box in elements, one `slice(start, stop)` an axis, always inside the array."""
@@ -55,6 +59,13 @@ class Options:
     chunk_shape: tuple[int, ...] | None = None
     tile_budget: int | None = None
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a codec that is spelled wrongly and for chunks that no array has."""
+        if self.codec is not None:
+            codecs.parse(self.codec)
+        if self.chunk_shape is not None:
+            checks.shape(self.chunk_shape)
+
 
 NO_OPTIONS = Options()
 """Of a node that leaves everything to the group above."""
@@ -71,6 +82,10 @@ class Stored:
 
     codec: str
     read: Callable[[tuple[int, ...]], bytes | None]
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a codec that is spelled wrongly."""
+        codecs.parse(self.codec, stored=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
@@ -98,7 +113,7 @@ class Array:
     read: Callable[[Region], np.ndarray[Any, Any]]
     chunks: tuple[int, ...] | None = None
     dimension_names: tuple[str | None, ...] | None = None
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=nothing)
     revision: Callable[[], str | None] = live
     blocking: bool = True
     options: Options = NO_OPTIONS
@@ -108,6 +123,12 @@ class Array:
     stored: Stored | None = None
     region_revision: Callable[[Region], str | None] | None = None
     unit: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Check what it says of itself. Raises ValueError or TypeError where it has no shape or type."""
+        mended: dict[str, str] = {}
+        _mend(self, unit=checks.chunks("unit", self.unit, len(checks.shape(self.shape)), mended))
+        _check_array(self, mended)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
@@ -125,10 +146,14 @@ class Sparse:
     fill: Any = None
     chunks: tuple[int, ...] | None = None
     dimension_names: tuple[str | None, ...] | None = None
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=nothing)
     revision: Callable[[], str | None] = live
     blocking: bool = True
     options: Options = NO_OPTIONS
+
+    def __post_init__(self) -> None:
+        """Check what it says of itself. Raises ValueError or TypeError where it has no shape or type."""
+        _check_array(self, {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
@@ -147,7 +172,7 @@ class Group:
     """
 
     children: Mapping[str, Node]
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=nothing)
     unavailable: Callable[[], Mapping[str, str]] = dict
     revision: Callable[[], str | None] = live
     blocking: bool = False
@@ -155,17 +180,44 @@ class Group:
     consolidated: bool = True
     assembled: bool | None = None
 
+    def __post_init__(self) -> None:
+        """Check what it says of itself."""
+        _mend(self, attributes=said(self.attributes, {}))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Table:
     """A data frame: a group of columns, 1-d arrays of one length; the index is a column too."""
 
     children: Mapping[str, Node]
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=nothing)
     unavailable: Callable[[], Mapping[str, str]] = dict
     revision: Callable[[], str | None] = live
     blocking: bool = False
     options: Options = NO_OPTIONS
 
+    def __post_init__(self) -> None:
+        """Check what it says of itself."""
+        _mend(self, attributes=said(self.attributes, {}))
+
 
 Node: TypeAlias = Array | Sparse | Group | Table
+
+
+def _check_array(node: Array | Sparse, mended: dict[str, str]) -> None:
+    shape = checks.shape(node.shape)
+    _mend(
+        node,
+        shape=shape,
+        dtype=np.dtype(node.dtype),
+        chunks=checks.chunks("chunks", node.chunks, len(shape), mended),
+        dimension_names=checks.dimension_names(node.dimension_names, len(shape), mended),
+        attributes=said(node.attributes, mended),
+    )
+
+
+def _mend(node: Node, **fields: Any) -> None:
+    """Replace fields of a node that is being made by what they are after checking."""
+    for name, value in fields.items():
+        if value is not getattr(node, name):
+            object.__setattr__(node, name, value)

@@ -45,6 +45,14 @@ class Nodes:
                 self._opening.pop((path, revision), None)
         return node
 
+    def known(self, path: str) -> Node | None:
+        """The node that was opened last at a path, whatever its revision was."""
+        with self._lock:
+            found = self._nodes.get(path)
+            if found is not None:
+                self._nodes.move_to_end(path)
+        return None if found is None else found[1]
+
     def _kept(self, path: str, revision: str) -> Node | None:
         with self._lock:
             taken, node = self._nodes.get(path, ("", None))

@@ -16,6 +16,7 @@ from ._extras import require
 from ._snapshots import Snapshot
 
 EXTRA = "images"
+KIND = "a picture"
 BULKY = ("exif", "icc_profile", "photoshop", "xmp", "XML:com.adobe.xmp")
 """Metadata in formats of their own, which tell nothing as JSON."""
 
@@ -54,7 +55,7 @@ def open_image(path: Path) -> Array:
     """The pixels of a picture, decoded whole when first read."""
     pillow = require("PIL.Image", EXTRA)
     snapshot = Snapshot.of(path)
-    with snapshot.unchanged(), pillow.open(path) as image:
+    with snapshot.read_as(KIND) as readable, pillow.open(readable) as image:
         attributes = {name: value for name, value in image.info.items() if isinstance(name, str) and name not in BULKY}
         layout, size = _layout(image), image.size
     decode: Callable[[], np.ndarray[Any, Any]] = partial(_decode, snapshot, layout)
@@ -87,12 +88,9 @@ def _read(snapshot: Snapshot, decode: Callable[[], np.ndarray[Any, Any]], nbytes
 
 def _decode(snapshot: Snapshot, layout: Layout) -> np.ndarray[Any, Any]:
     pillow = require("PIL.Image", EXTRA)
-    with snapshot.unchanged(), pillow.open(snapshot.path) as image:
-        try:
-            pixels = image if image.mode == layout.mode else image.convert(layout.mode)
-            return np.array(pixels, layout.dtype)
-        except SyntaxError as error:  # Pillow's word for a broken PNG
-            raise OSError(f"{Path(snapshot.path).name!r}: {error}") from error
+    with snapshot.read_as(KIND) as path, pillow.open(path) as image:
+        pixels = image if image.mode == layout.mode else image.convert(layout.mode)
+        return np.array(pixels, layout.dtype)
 
 
 def _deep_channels(snapshot: Snapshot) -> int:
@@ -108,7 +106,6 @@ def _deep_channels(snapshot: Snapshot) -> int:
 
 def _decode_deep(snapshot: Snapshot) -> np.ndarray[Any, Any]:
     imagecodecs = require("imagecodecs", "tiff")
-    with snapshot.opened() as file:
-        data = file.readall()
-    pixels: np.ndarray[Any, Any] = imagecodecs.png_decode(data)
-    return np.array(pixels, "<u2")
+    with snapshot.failures_as(KIND), snapshot.opened() as file:
+        pixels: np.ndarray[Any, Any] = imagecodecs.png_decode(file.readall())
+        return np.array(pixels, "<u2")

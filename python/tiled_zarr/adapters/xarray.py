@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ..attributes import merged
 from ..nodes import Array, Group, Node, Region, Sparse, Unavailable, live
 from ..revisions import launch_nonce, of_file
 from . import adapt
@@ -66,7 +67,7 @@ def _variable(source: xr.Variable) -> Array | Sparse:
     node = _unloaded(variable) if _is_unloaded(variable) else adapt(variable.data)
     assert isinstance(node, Array | Sparse)
     attributes = {str(name): value for name, value in variable.attrs.items()}
-    return replace(node, dimension_names=tuple(map(str, variable.dims)), attributes={**node.attributes, **attributes})
+    return replace(node, dimension_names=tuple(map(str, variable.dims)), attributes=merged(node.attributes, attributes))
 
 
 def _unloaded(variable: xr.Variable) -> Array:

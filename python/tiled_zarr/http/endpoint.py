@@ -183,10 +183,10 @@ class Endpoint:
         return replies.tagged(request, etags.of_digest(rendered.digest), headers, rendered.body)
 
     def group(self, request: Request, *, may_block: bool) -> Reply:
-        """The listing of a group, or 404."""
+        """The listing of a group, else 404, or 410 for a chunk of an array that clients may hold open."""
         group = self.keys.group(request.key, may_block=may_block)
         if group is None:
-            return replies.NOT_FOUND
+            return replies.GONE if self.keys.is_gone(request.key) else replies.NOT_FOUND
         if not may_block:
             raise WouldBlock
         return listing.reply(request, self.keys, group)

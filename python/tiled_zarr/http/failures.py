@@ -1,18 +1,18 @@
-"""What went wrong, as a reply: 503 where asking again may help, else 500, each with its reason; tracebacks go to the log alone."""
+"""What went wrong, as a reply: 413, 503 where asking again may help, else 500, each with its reason; tracebacks go to the log alone."""
 
 from __future__ import annotations
 
 import errno
 import logging
 
-from ..nodes import Busy, TooLarge, TooSlow
+from ..nodes import Busy, Changed, TooLarge, TooSlow
 from ..openings import reason
 from . import replies
 from .replies import Reply
 
 log = logging.getLogger(__name__)
 
-PASSING = (ConnectionError, TimeoutError, InterruptedError, BlockingIOError, MemoryError)
+PASSING = (Changed, ConnectionError, TimeoutError, InterruptedError, BlockingIOError, MemoryError)
 PASSING_ERRNO = frozenset(
     {
         errno.EAGAIN,

@@ -66,6 +66,9 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "tile_cache_size": parsers.size,
     "levels_size": parsers.size,
     "levels_folder": parsers.folder,
+    "connections": parsers.positive,
+    "request_timeout": parsers.seconds,
+    "shutdown_timeout": parsers.seconds,
 }
 """How every setting that is a single value is read out of text or YAML."""
 
@@ -81,7 +84,8 @@ class Settings:
     `public` None means private, unless `decided` finds that the trees are the demo; `codec` None means the one that a source has stored
     its chunks in, where they can be sent as they are. `tile_budget` is how much of a source is read for one tile of an OME-NGFF level,
     `tile_cache_size` what is kept of such tiles; `levels_size` is what is kept of whole levels, in memory or, so that they outlive the
-    server, in `levels_folder`.
+    server, in `levels_folder`. `connections` is how many a worker of `tiled-zarr serve` has at once, `request_timeout` within how many
+    seconds a request has to arrive, `shutdown_timeout` for how many seconds requests under way are waited for at the end.
     """
 
     trees: tuple[Mount, ...] = DEMO
@@ -104,6 +108,9 @@ class Settings:
     tile_cache_size: int = 96 * 1024**2
     levels_size: int = 128 * 1024**2
     levels_folder: Path | None = None
+    connections: int = 1000
+    request_timeout: float = 10.0
+    shutdown_timeout: float = 10.0
 
     def decided(self) -> Settings:
         """The settings with `public` decided by the trees: the demo is, unless it has a key."""

@@ -4,32 +4,42 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from asgi import ask
-from tiled_zarr.cli import main, servers
-from tiled_zarr.settings import Settings
+from tiled_zarr.cli import commands, main, servers
+from tiled_zarr.cli.servers import hypercorn
+from tiled_zarr.cli.supervisor import CannotStart, Crew
+from tiled_zarr.revisions import launch_nonce
+from tiled_zarr.settings import Settings, SettingsError
 
 KEY = re.compile(r"\?api_key=([0-9a-f]{64})$", re.MULTILINE)
 
 
 class Run:
-    """Runs of the command whose server answers nothing: it takes down what it was given."""
+    """Runs of the command whose workers answer nothing: the application that they would serve is kept."""
 
     def __init__(self) -> None:
         self.served: Any = None
         self.workers = self.port = 0
+        self.server = ""
 
-    def serve(self, served: Any, listener: socket.socket, workers: int) -> None:
-        self.served, self.workers, self.port = served, workers, listener.getsockname()[1]
-        listener.close()
+    def supervise(self, make: Callable[[], Crew], workers: int, listener: socket.socket, on_start: Callable[[], None]) -> int:
+        self.workers, self.port = workers, listener.getsockname()[1]
+        work = make().run(False).__self__
+        self.server = work.server
+        try:
+            self.served = work.make()
+        except SettingsError as error:
+            raise CannotStart(str(error)) from error
+        on_start()
+        return 0
 
     def __call__(self, *arguments: str, code: int = 0) -> Result:
         result = CliRunner().invoke(main, ["serve", *arguments, *(["--port", "0"] if "--port" not in arguments else [])])
@@ -47,9 +57,9 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     before = dict(os.environ)
     for name in [name for name in os.environ if name.startswith("TILED_")]:
         del os.environ[name]
+    launch_nonce.cache_clear()
     made = Run()
-    monkeypatch.setattr(servers, "RUNNERS", dict.fromkeys(servers.RUNNERS, made.serve))
-    monkeypatch.setattr(servers, "imported", lambda name: name)
+    monkeypatch.setattr(commands, "supervise", made.supervise)
     yield made
     os.environ.clear()
     os.environ.update(before)
@@ -96,7 +106,6 @@ def test_private_data_get_a_random_key(run: Run, folder: Path) -> None:
         found = set(KEY.findall(run("directory", str(folder)).output))
         assert len(found) == 1
         keys |= found
-        assert os.environ["TILED_ZARR_API_KEY"] in found
         assert [run.status("/zarr/v3/x/c/0" + query) for query in ("", f"?api_key={found.pop()}", "?api_key=x")] == [401, 200, 401]
     assert len(keys) == 2
 
@@ -135,7 +144,7 @@ def test_options_become_settings_that_workers_inherit(run: Run) -> None:
         "uvicorn",
     ]
     run("demo", *options)
-    assert (run.served, run.workers) == ("tiled_zarr.app:app", 3)
+    assert (run.server, run.workers) == ("uvicorn", 3)
     assert os.environ["TILED_ZARR_LAUNCH"]
     settings = Settings.from_environment()
     assert (settings.codec, settings.cache_size, settings.allow_origins) == ("zstd:3", 10**6, ("https://a.example", "*"))
@@ -146,11 +155,6 @@ def test_the_command_names_the_tree_and_the_environment_the_rest(run: Run, folde
     run("directory", str(folder))
     assert ask(run.served, "/zarr/v3/x/c/0?api_key=fromenv").headers["cache-control"] == "private, max-age=5"
     assert "TILED_ZARR_TREE" not in os.environ
-
-
-def test_granian_always_has_workers(run: Run) -> None:
-    run("demo", "--server", "granian")
-    assert run.served == "tiled_zarr.app:app"
 
 
 @pytest.mark.parametrize(
@@ -209,15 +213,37 @@ def test_what_is_served_is_said(run: Run) -> None:
 
 def test_a_server_that_is_not_installed() -> None:
     with pytest.raises(servers.CannotServe, match=r"^no_such_server is not installed: pip install no_such_server, or serve with"):
-        servers.imported("no_such_server")
-    assert servers.imported("click") is click
+        servers.require("no_such_server")
+    servers.require("click")
 
 
 def test_hypercorn_leaves_connections_open() -> None:
-    listener = servers.listen("127.0.0.1", 0)
-    configuration = servers.hypercorn_config(listener)
-    try:
-        assert configuration.keep_alive_max_requests >= 10**9
-        assert listener.fileno() == -1
-    finally:
-        os.close(int(configuration.bind[0].removeprefix("fd://")))
+    assert hypercorn.configuration().keep_alive_max_requests >= 10**9
+
+
+def test_settings_are_read_anew_but_a_key_that_was_made_stays(run: Run, folder: Path) -> None:
+    launch = commands.Launch("hypercorn", servers.listen("127.0.0.1", 0))
+    with launch.listener:
+        os.environ["TILED_ZARR_CONFIG"] = str(folder / "private.yml")
+        (folder / "private.yml").write_text("trees: [{directory: .}]\n")
+        keys = [launch.crew() and launch.settings.api_key for _ in range(2)]
+        assert keys[0] == keys[1] == launch.key
+        (folder / "private.yml").write_text("api_key: mine\ntrees: [{directory: .}]\n")
+        launch.crew()
+        assert launch.settings.api_key == "mine"
+        (folder / "private.yml").write_text("codec: rar\n")
+        with pytest.raises(CannotStart, match="codec 'rar'"):
+            launch.crew()
+
+
+def test_workers_that_live_together_share_the_revision_of_what_is_in_memory(run: Run) -> None:
+    launch = commands.Launch("hypercorn", servers.listen("127.0.0.1", 0))
+    with launch.listener:
+        first, second = launch.crew(), launch.crew()
+        seen = []
+        for crew, has_fellows in ((first, False), (first, True), (second, False), (second, True), (first, True), (first, False)):
+            crew.run(has_fellows)
+            seen.append(launch_nonce())
+        a, b, c = seen[0], seen[2], seen[5]
+        assert seen == [a, a, b, b, a, c]
+        assert len({a, b, c}) == 3
