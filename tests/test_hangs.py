@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from threading import get_ident
 
 import pytest
 
 from hanging import folder, plain
 from tiled_zarr import hangs as module
-from tiled_zarr.hangs import LONGEST_PAUSE, PAUSE, Hangs
+from tiled_zarr.hangs import LONGEST_PAUSE, PAUSE, Asked, Hangs
 from tiled_zarr.nodes import TooSlow
 
 
@@ -18,12 +19,18 @@ class Clock:
         monkeypatch.setattr(module, "monotonic", lambda: self.now)
 
 
+def here(hangs: Hangs) -> Asked:
+    asked = hangs.asked(get_ident())
+    assert asked is not None
+    return asked
+
+
 def hang(hangs: Hangs, group: object, seconds: float, clock: Clock) -> None:
     """Have a child asked for, and declared to hang after so many seconds; the thread that asks never returns."""
     asking = hangs.asking(group, "a")  # type: ignore[arg-type] # a group
     with suppress(InterruptedError), asking:
         clock.now += seconds
-        hangs.declare(next(iter(hangs.asked.values())))
+        hangs.declare(here(hangs))
         raise InterruptedError
 
 
@@ -42,7 +49,7 @@ def test_a_child_that_hangs_is_left_alone_longer_each_time(monkeypatch: pytest.M
     hang(hangs, group, 15, clock)
     clock.now += PAUSE
     hangs.check(group, "a")
-    assert hangs.asked == {}
+    assert hangs.asked(get_ident()) is None
 
 
 def test_documents_learn_of_every_change(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +69,7 @@ def test_documents_learn_of_every_change(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_what_has_answered_meanwhile_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     hangs, group = Hangs(), folder({"a": plain()})
     with hangs.asking(group, "a"):
-        asked = next(iter(hangs.asked.values()))
+        asked = here(hangs)
     hangs.declare(asked)
     assert hangs.child(group, "a", is_listed=True) is group.children["a"]
 
@@ -75,6 +82,6 @@ def test_a_child_inside_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
     with hangs.asking(outer, "inner"):
         clock.now += 10
         hangs.child(inner, "x", is_listed=True)
-        (asked,) = hangs.asked.values()
+        asked = here(hangs)
         assert (asked.group, asked.name, asked.since) == (outer, "inner", clock.now)
-    assert hangs.asked == {}
+    assert hangs.asked(get_ident()) is None

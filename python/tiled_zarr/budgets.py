@@ -28,7 +28,9 @@ class Budget:
         self.free = nbytes
         self.patience = patience
         self._turn = Lock()
-        self._freed = Condition()
+        self._lock = Lock()
+        self._freed = Condition(self._lock)
+        self._waiting = 0
         self._held: dict[int, int] = {}
 
     @contextmanager
@@ -43,13 +45,11 @@ class Budget:
 
     def take_free(self, nbytes: int) -> bool:
         """Have this thread hold so many bytes more if they are free and nobody waits; whether it does."""
-        if not self._turn.acquire(blocking=False):
-            return False
-        try:
-            with self._freed:
-                return self._take(nbytes) if self.free >= nbytes else False
-        finally:
-            self._turn.release()
+        with self._lock:
+            if self._waiting or self.free < nbytes:
+                return False
+            self._take(nbytes)
+            return True
 
     def take(self, nbytes: int) -> None:
         """Have this thread hold so many bytes more. Blocks. Raises TooLarge, and Busy where they do not come free in time."""
@@ -59,16 +59,13 @@ class Budget:
                 f"this takes {-(-(held + nbytes) // MIB):,} MiB of memory at once, and a request may take {self.nbytes // MIB:,} MiB; "
                 "raise the setting in_flight"
             )
-        end = monotonic() + self.patience
-        if held:
-            self._wait_for(nbytes, end)
-        elif self._turn.acquire(timeout=self.patience):
-            try:
-                self._wait_for(nbytes, end)
-            finally:
-                self._turn.release()
-        else:
-            self._refuse()
+        with self._lock:
+            self._waiting += 1
+        try:
+            self._take_later(nbytes, monotonic() + self.patience, is_first=held > 0)
+        finally:
+            with self._lock:
+                self._waiting -= 1
 
     def give_back(self, nbytes: int) -> None:
         """Have this thread hold so many bytes less."""
@@ -83,28 +80,39 @@ class Budget:
         """Give back what a thread holds that was given up."""
         self._free(thread, self.nbytes)
 
+    def _take_later(self, nbytes: int, end: float, *, is_first: bool) -> None:
+        if is_first:
+            self._wait_for(nbytes, end)
+        elif self._turn.acquire(timeout=self.patience):
+            try:
+                self._wait_for(nbytes, end)
+            finally:
+                self._turn.release()
+        else:
+            self._refuse()
+
     def _wait_for(self, nbytes: int, end: float) -> None:
         with self._freed:
             if self.free < nbytes and not self._freed.wait_for(lambda: self.free >= nbytes, end - monotonic()):
                 self._refuse()
             self._take(nbytes)
 
-    def _take(self, nbytes: int) -> bool:
+    def _take(self, nbytes: int) -> None:
         thread = get_ident()
         self.free -= nbytes
         self._held[thread] = self._held.get(thread, 0) + nbytes
-        return True
 
     def _refuse(self) -> None:
         raise Busy(f"other requests took all memory for {self.patience:g} s; ask again later")
 
     def _free(self, thread: int, nbytes: int) -> None:
-        with self._freed:
+        with self._lock:
             held = self._held.pop(thread, 0)
             if held > nbytes:
                 self._held[thread] = held - nbytes
             self.free += min(held, nbytes)
-            self._freed.notify_all()
+            if self._waiting:
+                self._freed.notify_all()
 
 
 _here = threading.local()

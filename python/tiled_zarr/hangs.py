@@ -6,6 +6,7 @@ declares that the child hangs. From then on the child is refused without being a
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,30 +40,54 @@ class Hang:
     until: float
 
 
+class Note:
+    """What a thread asks for just now, and when a child that a document tells of last answered it."""
+
+    __slots__ = ("answered", "asked")
+
+    def __init__(self) -> None:
+        self.asked: tuple[Group | Table, str, float, bool] | None = None
+        self.answered = 0.0
+
+
 class Hangs:
     """The children that hang, of all trees of this process. Thread-safe; `changes` counts how often one has come or gone."""
 
     def __init__(self) -> None:
-        self.asked: dict[int, Asked] = {}
-        """What each thread, by its identifier, asks for just now."""
-        self.answered: dict[int, float] = {}
-        """When each thread last got an answer from a child that a document tells of: a document of many children takes its time."""
         self.changes = 0
+        self._notes: dict[int, Note] = {}
+        self._here = threading.local()
         self._hung: WeakKeyDictionary[Group | Table, dict[str, Hang]] = WeakKeyDictionary()
         self._next = float("inf")
         self._lock = Lock()
+
+    def asked(self, thread: int) -> Asked | None:
+        """What a thread asks for just now."""
+        note = self._notes.get(thread)
+        asked = None if note is None else note.asked
+        return None if asked is None else Asked(*asked)
+
+    def answered(self, thread: int) -> float:
+        """When a thread last got an answer from a child that a document tells of: a document of many children takes its time."""
+        note = self._notes.get(thread)
+        return 0.0 if note is None else note.answered
 
     def child(self, group: Group | Table, name: str, *, is_listed: bool) -> Node:
         """Open a child. Raises what the source raises, and TooSlow where the child hangs."""
         if self._hung:
             self.check(group, name)
-        thread = get_ident()
-        before = self.asked.get(thread)
-        self.asked[thread] = Asked(group, name, monotonic(), is_listed)
+        try:
+            note: Note = self._here.note
+        except AttributeError:
+            note = self._first()
+        before = note.asked
+        note.asked = (group, name, monotonic(), is_listed)
         try:
             node = group.children[name]
         finally:
-            self._answer(thread, before, is_listed=is_listed)
+            note.asked = before
+            if before is not None or is_listed:
+                answer(note)
         if self._hung:
             self._forget(group, name)
         return node
@@ -72,24 +97,21 @@ class Hangs:
         """Ask a child for what a document is to tell of it. Raises TooSlow where it hangs."""
         if self._hung:
             self.check(group, name)
-        thread = get_ident()
-        before = self.asked.get(thread)
-        self.asked[thread] = Asked(group, name, monotonic(), is_listed=True)
+        note: Note = getattr(self._here, "note", None) or self._first()
+        before = note.asked
+        note.asked = (group, name, monotonic(), True)
         try:
             yield
         finally:
-            self._answer(thread, before, is_listed=True)
+            note.asked = before
+            answer(note)
         if self._hung:
             self._forget(group, name)
 
-    def _answer(self, thread: int, before: Asked | None, *, is_listed: bool) -> None:
-        """Note that a child has answered, if only with a failure, for which a thread asked while it asked for another `before`."""
-        if is_listed:
-            self.answered[thread] = monotonic()
-        if before is None:
-            del self.asked[thread]
-        else:
-            self.asked[thread] = before._replace(since=monotonic())
+    def _first(self) -> Note:
+        """The note of a thread that has none yet. Those of threads that have ended go when another one has the same identifier."""
+        note = self._here.note = self._notes[get_ident()] = Note()
+        return note
 
     def check(self, group: Group | Table, name: str) -> None:
         """Raises TooSlow where a child hangs and is left alone."""
@@ -101,7 +123,7 @@ class Hangs:
         """Take down that a child hangs, unless it has answered meanwhile."""
         now = monotonic()
         with self._lock:
-            if asked not in self.asked.values():
+            if all(note.asked != asked for note in self._notes.values()):
                 return
             hung = self._hung.setdefault(asked.group, {})
             times = hung[asked.name].times + 1 if asked.name in hung else 1
@@ -128,6 +150,14 @@ class Hangs:
                 self.changes += 1
             if not hung:
                 self._hung.pop(group, None)
+
+
+def answer(note: Note) -> None:
+    """Note that a child has answered: a child that was being asked for meanwhile gets its time anew."""
+    note.answered = now = monotonic()
+    if note.asked is not None:
+        group, name, _, is_listed = note.asked
+        note.asked = (group, name, now, is_listed)
 
 
 shared = Hangs()

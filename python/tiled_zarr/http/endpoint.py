@@ -159,8 +159,12 @@ class Endpoint:
         """The chunk's body, made now. Raises Changed where the revision is then not what it was before."""
         refuse_to_block(chunk, revision, may_block=may_block)
         if may_block:
-            with self.work.hold(chunk.weight):
+            weight = chunk.weight
+            self.work.take(weight)
+            try:
                 body = encode.encode(chunk)
+            finally:
+                self.work.budget.give_back(weight)
         else:
             body = encode.encode(chunk)
         if chunk.revision() != revision:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from tiled_zarr.http.work import jobs as module
+from tiled_zarr.http.work.delivery import Delivery
 from tiled_zarr.http.work.jobs import Job, Jobs, Worker
+
+LOOP = asyncio.new_event_loop()
+LOOP.close()
+DELIVERY = Delivery(LOOP)
 
 
 def job(source: str, since: float = 0.0, *, is_cancelled: bool = False) -> Job:
-    return Job(lambda: None, lambda *_: None, lambda: is_cancelled, lambda: source, source, since)
+    return Job(lambda: None, future(is_cancelled=is_cancelled), DELIVERY, lambda: source, source, since)
+
+
+def future(*, is_cancelled: bool = False) -> asyncio.Future[Any]:
+    made: asyncio.Future[Any] = asyncio.Future(loop=LOOP)
+    if is_cancelled:
+        made.cancel()
+    return made
 
 
 def begun(jobs: Jobs) -> list[Worker]:
@@ -119,7 +132,7 @@ def test_sources_are_looked_for_again() -> None:
     jobs = Jobs(4, 4)
 
     def put(path: str) -> None:
-        jobs.put(Job(lambda: None, lambda *_: None, lambda: False, lambda: known.get(path, "folder"), "folder", 0.0))
+        jobs.put(Job(lambda: None, future(), DELIVERY, lambda: known.get(path, "folder"), "folder", 0.0))
 
     for path in ("good", "bad", "bad", "bad"):
         put(path)

@@ -14,6 +14,7 @@ replaced, have been lost is closed until one returns.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,24 +23,30 @@ from threading import Lock
 from time import monotonic
 from typing import Any
 
+from .delivery import Delivery
+
 MOST_STUCK = 64
 """Threads of a pool that are replaced at once. A thread that waits costs little: some 100 kB of memory."""
 
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """What to do, since when it waits and since when it is being done (`monotonic`); `deliver` gets what comes of it.
+    """What to do, since when it waits and since when it is being done (`monotonic`); the `future` gets what comes of it.
 
     `find` tells its source, as far as that is known by now.
     """
 
     make: Callable[[], Any]
-    deliver: Callable[[Any, Exception | None], None]
-    is_cancelled: Callable[[], bool]
+    future: asyncio.Future[Any]
+    delivery: Delivery
     find: Callable[[], str]
     source: str
     since: float
     begun: float = 0.0
+
+    def deliver(self, result: Any, error: Exception | None) -> None:
+        """Hand over what came of it, from any thread."""
+        self.delivery.put(self.future, result, error)
 
 
 @dataclass(slots=True, eq=False)
@@ -82,11 +89,14 @@ class Jobs:
 
     def put(self, job: Job) -> bool:
         """Add a job and call a thread for it; whether it has to wait because enough are at work."""
+        source = job.source
         with self._lock:
-            queue = self._waiting.pop(job.source, None) or deque()
+            queue = self._waiting.pop(source, None)
+            if queue is None:
+                queue = deque()
             queue.append(job)
-            self._waiting[job.source] = queue  # at the end, which comes first
-            return self._has_room(job.source) and not self._call()
+            self._waiting[source] = queue  # at the end, which comes first
+            return self._has_room(source) and not self._call()
 
     def allow(self, count: int) -> None:
         """Have up to so many threads at work."""
@@ -98,7 +108,7 @@ class Jobs:
     def waiting(self) -> int:
         """Jobs that no thread has taken yet, and that somebody waits for."""
         with self._lock:
-            return sum(not job.is_cancelled() for queue in self._waiting.values() for job in queue)
+            return sum(not job.future.cancelled() for queue in self._waiting.values() for job in queue)
 
     @property
     def is_idle(self) -> bool:
@@ -152,11 +162,12 @@ class Jobs:
                 self.busy -= 1
                 return None
             worker.job, worker.source = job, job.source
-            job.begun = job.begun or monotonic()
+            if not job.begun:
+                job.begun = monotonic()
             self.taken += 1
             self._at_work += 1
             self._running[job.source] = self._running.get(job.source, 0) + 1
-            if self._waiting:
+            if self._waiting and self.busy < self.allowed:
                 self._call_for_waiting()
             return job
 
@@ -199,7 +210,7 @@ class Jobs:
         with self._lock:
             for source, queue in list(self._waiting.items()):
                 is_closed = self.is_closed(source)
-                while queue and (is_closed or queue[0].since < before or queue[0].is_cancelled()):
+                while queue and (is_closed or queue[0].since < before or queue[0].future.cancelled()):
                     out.append(queue.popleft())
                 if not queue:
                     del self._waiting[source]
@@ -220,17 +231,22 @@ class Jobs:
             job = queue.pop()
             if not queue:
                 del self._waiting[source]
-            if not job.is_cancelled():
+            if not job.future.cancelled():
                 return job
         return None
 
     def _next(self) -> str | None:
         """The source whose newest job is next."""
-        return next(filter(self._has_room, reversed(self._waiting)), None)
+        for source in reversed(self._waiting):
+            if self._has_room(source):
+                return source
+        return None
 
     def _has_room(self, source: str) -> bool:
+        if not self.is_shared:
+            return True
         running, stuck = self._running.get(source, 0), self._stuck.get(source, 0) if self._stuck else 0
-        return not (running or stuck) or not self.is_shared or running + stuck < self.count - self._at_work - stuck
+        return not (running or stuck) or running + stuck < self.count - self._at_work - stuck
 
     def _call_for_waiting(self) -> None:
         """Call a thread for each source that has a job to be begun, unless one is on its way, as far as threads are allowed."""

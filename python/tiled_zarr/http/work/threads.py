@@ -10,11 +10,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from threading import Thread, get_ident
 from time import monotonic
 from typing import Any, TypeVar
@@ -22,6 +20,7 @@ from typing import Any, TypeVar
 from ... import budgets, cache, hangs
 from ...budgets import Budget
 from ...nodes import Busy, TooSlow
+from .delivery import Delivery
 from .jobs import Job, Jobs, Worker
 
 T = TypeVar("T")
@@ -97,7 +96,7 @@ class Threads:
         if self.jobs.is_closed(source):
             future.set_exception(self._closed())
             return future
-        job = Job(make, partial(self._delivery.put, future), future.cancelled, find, source, monotonic())
+        job = Job(make, future, self._delivery, find, source, monotonic())
         if self.jobs.put(job) and self._relief is None and self.usual < self.count:
             self._relieve_later(loop)
         if self._look is None:
@@ -154,14 +153,14 @@ class Threads:
 
     def _look_at(self, worker: Worker, job: Job, now: float) -> None:
         """Give a thread up that has taken too long; where it waits for a child that a document is to tell of, begin again without that."""
-        asked = hangs.shared.asked.get(worker.thread)
+        asked = hangs.shared.asked(worker.thread)
         is_slow = asked is not None and now - asked.since > self.limits.listed
         if asked is not None and is_slow and asked.is_listed:
             if self._give_up(worker, job, f"/{asked.name}"):  # not to be counted for the group: no source has such a name
                 hangs.shared.declare(asked)
                 job.since = now
                 self.jobs.put(job)
-        elif now - max(job.begun, hangs.shared.answered.get(worker.thread, 0.0)) > self.limits.read and self._give_up(worker, job):
+        elif now - max(job.begun, hangs.shared.answered(worker.thread)) > self.limits.read and self._give_up(worker, job):
             if asked is not None and is_slow:
                 hangs.shared.declare(asked)
             job.deliver(None, TooSlow(f"the source did not answer within {self.limits.read:g} s; ask again later"))
@@ -183,34 +182,6 @@ class Threads:
         return Busy(f"no thread was free for {self.limits.queue:g} s; ask again later")
 
 
-class Delivery:
-    """Results on their way into one event loop."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self._ready: deque[tuple[asyncio.Future[Any], Any, Exception | None]] = deque()
-        self._is_woken = False
-
-    def put(self, future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
-        """Hand over a result, from any thread; a loop that is closed has nobody who waits for it."""
-        self._ready.append((future, result, error))
-        if not self._is_woken:
-            self._is_woken = True
-            with suppress(RuntimeError):
-                self.loop.call_soon_threadsafe(self._deliver)
-
-    def _deliver(self) -> None:
-        self._is_woken = False
-        while self._ready:
-            future, result, error = self._ready.popleft()
-            if future.done():
-                continue
-            if error is None:
-                future.set_result(result)
-            else:
-                future.set_exception(error)
-
-
 _here = threading.local()
 
 
@@ -230,7 +201,7 @@ def do(jobs: Jobs, worker: Worker) -> None:
     """Do jobs as long as there are some."""
     job = jobs.take(worker)
     while job is not None:
-        result, error = (None, None) if job.is_cancelled() else outcome(job.make)
+        result, error = (None, None) if job.future.cancelled() else outcome(job.make)
         done, job = job, jobs.take(worker)  # before anybody hears of the result, and asks for more
         if cache.abandoned:
             cache.abandoned.discard(worker.thread)

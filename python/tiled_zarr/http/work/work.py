@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
@@ -59,16 +58,14 @@ class Work:
         """Decoded bytes of the chunks that are being encoded."""
         return self.budget.nbytes - self.budget.free + self.encoders.held
 
-    @contextmanager
-    def hold(self, nbytes: int) -> Iterator[None]:
-        """Take so many bytes out of the budget for a while; waiting for them is not the source's fault. Raises TooLarge and Busy."""
+    def take(self, nbytes: int) -> None:
+        """Take bytes out of the budget for this thread, to be given back; waiting for them is not the source's fault.
+
+        Blocks. Raises TooLarge and Busy.
+        """
         if not self.budget.take_free(nbytes):
             with waiting():
                 self.budget.take(nbytes)
-        try:
-            yield
-        finally:
-            self.budget.give_back(nbytes)
 
     async def run(self, make: Callable[[], T], receive: Receive, find: Callable[[], str]) -> T:
         """The result of a function that blocks. A disconnect takes it out of the queue and raises Gone.
