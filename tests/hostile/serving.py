@@ -1,0 +1,184 @@
+"""A server over the hostile folder: asked from many threads, watched, and ended in time.
+
+A server that has frozen is noticed once; whoever asks it afterwards fails at once, instead of waiting too.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import http.client
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+import live
+
+ANSWER_SECONDS = 30
+"""The deadline of one answer, tenfold what the slowest takes on an idle machine with `read_timeout` 3."""
+STOP_SECONDS = 30
+PR_CAPBSET_DROP = 24
+CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
+SECRET = Path("/etc/passwd").read_bytes().partition(b"\n")[0]
+"""What no answer may hold."""
+READ_TIMEOUT = 3
+SMALL = {
+    "TILED_ZARR_IN_FLIGHT": "64MiB",
+    "TILED_ZARR_CACHE_SIZE": "32MiB",
+    "TILED_ZARR_TILE_CACHE_SIZE": "16MiB",
+    "TILED_ZARR_LEVELS_SIZE": "16MiB",
+    "TILED_ZARR_READ_TIMEOUT": str(READ_TIMEOUT),
+    "TILED_ZARR_PUBLIC": "1",
+}
+"""Settings under which nothing hostile fits."""
+
+
+class Frozen(AssertionError):
+    """The server has stopped answering."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class Served:
+    """A running server. `is_unprivileged` says that it may read only what its user may."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    log: Path
+    is_unprivileged: bool
+    frozen: str = ""
+    peak: int = 0
+    _threads: threading.local = field(default_factory=threading.local)
+
+    def ask(self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None, seconds: float = ANSWER_SECONDS) -> Answer:
+        """The answer for a path that is not percent-encoded yet. Raises Frozen where nothing else is answered either."""
+        if self.frozen:
+            raise Frozen(self.frozen)
+        target = quote(path, safe="/~")
+        try:
+            answer = self._request(target, method, headers or {}, seconds)
+        except (OSError, http.client.HTTPException) as error:
+            if not self.is_alive():
+                self.frozen = f"after {method} {path[:200]!r} the server answers nothing any more (exit code {self.process.poll()})"
+                raise Frozen(self.frozen) from error
+            raise AssertionError(f"{method} {path[:200]!r}: {type(error).__name__} {error}") from error
+        assert SECRET not in answer.body, f"{path!r} holds a line of /etc/passwd"
+        return answer
+
+    def is_alive(self) -> bool:
+        """Whether the process is there and /healthz says 200 in time."""
+        with suppress(OSError, http.client.HTTPException):
+            return self.process.poll() is None and self._request("/healthz", "GET", {}, 10).status == 200
+        return False
+
+    def memory(self) -> int:
+        """The largest resident size, in bytes, of the server and its children together; of those that ended, as last seen."""
+        self.peak = max(self.peak, sum(map(high_water, family(self.process.pid))))
+        return self.peak
+
+    def stop(self) -> tuple[int | None, float]:
+        """Ask the server to end; its exit code, None where it has to be killed, and the seconds that it took."""
+        self.memory()
+        start = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            return self.process.wait(STOP_SECONDS), time.monotonic() - start
+        return None, time.monotonic() - start
+
+    def _request(self, target: str, method: str, headers: Mapping[str, str], seconds: float) -> Answer:
+        """One request over this thread's connection, which is made anew where it was closed meanwhile."""
+        kept = getattr(self._threads, "connection", None)
+        connection = kept or http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=seconds)
+        self._threads.connection = None
+        try:
+            connection.timeout = seconds
+            if connection.sock:
+                connection.sock.settimeout(seconds)
+            connection.request(method, target, headers=dict(headers))
+            reply = connection.getresponse()
+            answer = Answer(reply.status, {name.lower(): value for name, value in reply.headers.items()}, reply.read())
+        except TimeoutError:
+            connection.close()
+            raise
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            if kept is None:
+                raise
+            return self._request(target, method, headers, seconds)
+        self._threads.connection = connection
+        return answer
+
+
+@contextmanager
+def served(*arguments: str | os.PathLike[str], server: str = "hypercorn", workers: int = 1, cwd: Path | None = None) -> Iterator[Served]:
+    """Run `tiled-zarr serve` with these arguments as a user who may not read everything; whatever is left is killed at the end."""
+    port = live.free_port()
+    can_drop = os.geteuid() == 0 and can_drop_rights()
+    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+        log = Path(folder) / "server.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                live.cli_command(arguments, server, workers, port),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env=live.environment({**SMALL, "PYTHONPATH": os.pathsep.join([str(Path(live.__file__).parent), *paths()])}),
+                cwd=cwd,
+                start_new_session=True,
+                preexec_fn=drop_rights if can_drop else None,  # noqa: PLW1509 - it calls prctl alone
+            )
+        try:
+            yield Served(process, live.wait(process, port, log, live.START_SECONDS), log, can_drop or os.geteuid() != 0)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def paths() -> list[str]:
+    return list(filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)))
+
+
+def drop_rights() -> None:
+    """Give up root's right to read and search everything; takes effect in the program that is started next."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
+        if libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0):
+            raise OSError(ctypes.get_errno(), "prctl")
+
+
+def can_drop_rights() -> bool:
+    """Whether this root may give that right up (not without CAP_SETPCAP)."""
+    held = re.search(r"CapEff:\s*(\w+)", Path("/proc/self/status").read_text())
+    return held is not None and bool(int(held[1], 16) >> 8 & 1)
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that it has started."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return [pid]
+    return [pid, *(member for child in children for member in family(int(child)))]
+
+
+def high_water(pid: int) -> int:
+    """The largest resident size of a process so far, in bytes."""
+    with suppress(OSError):
+        found = re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+        return int(found[1]) * 1024 if found else 0
+    return 0

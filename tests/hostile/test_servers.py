@@ -1,0 +1,54 @@
+"""The same under the other servers, and under two workers: the root is a folder of everything but what takes long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from hostile import checks, folder
+from hostile.serving import Served, served
+from hostile.test_folder import problems, told
+from hostile.things import Bad, Claim
+
+KINDS = frozenset({"", "arrays", "bytes", "hdf5", "links", "rights", "special", "stores"})
+SERVERS = [("uvicorn", 1), ("granian", 1), ("hypercorn", 2)]
+
+
+@pytest.fixture(scope="module")
+def some_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Claim]]:
+    out = tmp_path_factory.mktemp("some")
+    return out / "served", folder.build(out, kinds=KINDS)
+
+
+@pytest.fixture(params=SERVERS, ids=lambda param: f"{param[0]}-{param[1]}")
+def server(some_folder: tuple[Path, list[Claim]], request: pytest.FixtureRequest) -> Iterator[Served]:
+    name, workers = request.param
+    with served("directory", some_folder[0], server=name, workers=workers) as running:
+        yield running
+
+
+def test_a_hostile_folder_under(server: Served, some_folder: tuple[Path, list[Claim]]) -> None:
+    """Everything bad is asked for, then everything good; then the server ends."""
+    claims = [claim for claim in some_folder[1] if server.is_unprivileged or not getattr(claim, "unprivileged", False)]
+    bad = [claim for claim in claims if isinstance(claim, Bad)]
+    with ThreadPoolExecutor(4) as pool:
+        wrong = problems(
+            (claim.path, texts) for claim, texts in zip(bad, pool.map(lambda claim: _key_problems(server, claim), bad), strict=True)
+        )
+    assert not wrong, told(wrong)
+    documents = problems((group, checks.group_problems(server, group)) for group in ("", *sorted(KINDS)))
+    assert not documents, told(documents)
+    good = checks.good_problems(server.url, "", claims, 3)
+    assert not good, good
+    code, seconds = server.stop()
+    assert code == 0, f"exit code {code} after {seconds:.1f} s:\n{server.log.read_text(errors='replace')[-2000:]}"
+
+
+def _key_problems(server: Served, claim: Bad) -> list[str]:
+    try:
+        return list(checks.key_problems(server, "", claim))
+    except AssertionError as error:
+        return [str(error)]
