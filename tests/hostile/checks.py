@@ -81,7 +81,8 @@ def naming_problems(server: Served, at: str, bad: Bad, secret: str = "") -> Iter
     parent = joined(at, bad.parent)
     for version in FORMATS:
         base = joined(f"/zarr/v{version}", parent)
-        attributes = document(server, f"{base}/{OF_GROUPS[version][-1]}").get("attributes" if version == 3 else None)
+        found = document(server, f"{base}/{OF_GROUPS[version][-1]}")
+        attributes = found.get("attributes", {}) if version == 3 else found
         listing = document(server, f"{base}/", JSON)
         said = {f"v{version} attributes": attributes.get("tiled_zarr", {}), f"v{version} listing": listing}
         for where, what in said.items():
@@ -95,10 +96,9 @@ def naming_problems(server: Served, at: str, bad: Bad, secret: str = "") -> Iter
 
 
 def document(server: Served, path: str, headers: dict[str, str] | None = None) -> Any:
-    """A document as JSON, {} where there is none; `.get(None)` of it is the document itself."""
+    """A document as JSON, {} where it is not 200."""
     answer = server.ask(path, headers=headers)
-    found = json.loads(answer.body) if answer.status == 200 else {}
-    return {**found, None: found} if "attributes" not in found and isinstance(found, dict) else found
+    return json.loads(answer.body) if answer.status == 200 else {}
 
 
 def reason_problems(reasons: dict[str, Any], bad: Bad, secret: str) -> Iterator[str]:
@@ -137,13 +137,19 @@ def key_problems(server: Served, at: str, bad: Bad) -> Iterator[str]:
 
 
 def counted_problems(server: Served, at: str, counted: Counted) -> Iterator[str]:
-    """Whatever lies in the group is listed or named."""
+    """Whatever lies in the group is listed or named; or the group itself is, since it cannot be read."""
     path = joined(at, counted.path)
+    above, _, name = path.rpartition("/")
     for version in FORMATS:
-        listing = document(server, joined(f"/zarr/v{version}", path) + "/", JSON)
+        answer = server.ask(joined(f"/zarr/v{version}", path) + "/", headers=JSON)
+        if answer.status >= 500:
+            if name not in document(server, joined(f"/zarr/v{version}", above) + "/", JSON).get("unavailable", {}):
+                yield f"v{version}: {answer.status}, and its parent does not name it"
+            continue
+        listing = json.loads(answer.body) if answer.status == 200 else {}
         listed, named = len(listing.get("children", ())), len(listing.get("unavailable", ()))
         if listed + named < counted.entries:
-            yield f"v{version}: {listed} children and {named} unavailable of {counted.entries}"
+            yield f"v{version}: {answer.status} with {listed} children and {named} unavailable of {counted.entries}"
 
 
 def good_problems(url: str, at: str, claims: list[Claim], version: int) -> dict[str, str]:
@@ -167,7 +173,7 @@ def goods(claims: list[Claim], version: int) -> list[Good]:
 def groups(claims: list[Claim]) -> list[str]:
     """The groups in which something bad or good lies directly, and those above them; deep ones by their first levels alone."""
     bad = {claim.path for claim in claims if isinstance(claim, Bad)}
-    parents = {claim.path.rpartition("/")[0] for claim in claims} | {claim.path for claim in claims if isinstance(claim, Counted)}
+    parents = {claim.path.rpartition("/")[0] for claim in claims if not isinstance(claim, Counted)}
     shallow = {"/".join(parent.split("/")[:3]) for parent in parents}
     above = {"/".join(parent.split("/")[:depth]) for parent in shallow for depth in range(4)}
     return sorted(path for path in above if not any(path == name or path.startswith(f"{name}/") for name in bad))

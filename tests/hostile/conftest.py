@@ -15,6 +15,7 @@ from hostile.things import Claim
 FILES, OBJECTS = "files", "objects"
 """Where the two trees hang."""
 CONFIG = """
+consolidated_nodes: 3000
 trees:
   - {path: /files, directory: served}
   - {path: /objects, pyobject: "hostile.objects:tree"}

@@ -305,6 +305,19 @@ def claims() -> list[Claim]:
     ]
 
 
+def stuck() -> Mapping[str, Any]:
+    """A tree in which to list, to look up, and to ask for a revision waits for ever, each in a group of its own."""
+    return Lazy(
+        {
+            "good": lambda: TEN,
+            "listed": lambda: Hostile("iter", NEVER.wait),
+            "looked_up": lambda: Hostile("get", NEVER.wait),
+            "opened": NEVER.wait,
+            "revised": lambda: numbers(revision=NEVER.wait),
+        }
+    )
+
+
 def metadata_raises() -> Any:
     """A root whose own metadata cannot be had."""
     return Container({"x": lambda: TEN})

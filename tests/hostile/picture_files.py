@@ -14,7 +14,8 @@ from PIL import Image
 from hostile.things import FAILED, Bad, Claim, Good, broken, damaged_kinds, hostile, too_large, unreadable
 
 GREY = (np.add.outer(np.arange(96), np.arange(64)) % 251).astype("u1")
-PAGES = np.stack([GREY + page for page in range(27)])
+PAGES = np.stack([np.full((256, 256), page, "u1") for page in range(27)])
+"""Each page is a chunk."""
 TAG = struct.Struct("<HHII")
 
 

@@ -9,6 +9,7 @@ import ctypes
 import http.client
 import os
 import re
+import resource
 import signal
 import subprocess
 import tempfile
@@ -24,8 +25,12 @@ import live
 
 ANSWER_SECONDS = 30
 """The deadline of one answer, tenfold what the slowest takes on an idle machine with `read_timeout` 3."""
+MOST_LATE = 4
+"""Answers that did not come in time, after which a server counts as frozen, so that a test of it ends."""
 STOP_SECONDS = 30
-PR_CAPBSET_DROP = 24
+MOST_ADDRESSES = 8 * 2**30
+"""Bytes of address space of one process; libraries and threads take 3 GB of it."""
+PR_SET_PDEATHSIG, PR_CAPBSET_DROP = 1, 24
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
 SECRET = Path("/etc/passwd").read_bytes().partition(b"\n")[0]
 """What no answer may hold."""
@@ -61,6 +66,7 @@ class Served:
     log: Path
     is_unprivileged: bool
     frozen: str = ""
+    late: int = 0
     peak: int = 0
     _threads: threading.local = field(default_factory=threading.local)
 
@@ -72,7 +78,8 @@ class Served:
         try:
             answer = self._request(target, method, headers or {}, seconds)
         except (OSError, http.client.HTTPException) as error:
-            if not self.is_alive():
+            self.late += isinstance(error, TimeoutError)
+            if self.late >= MOST_LATE or not self.is_alive():
                 self.frozen = f"after {method} {path[:200]!r} the server answers nothing any more (exit code {self.process.poll()})"
                 raise Frozen(self.frozen) from error
             raise AssertionError(f"{method} {path[:200]!r}: {type(error).__name__} {error}") from error
@@ -139,7 +146,7 @@ def served(*arguments: str | os.PathLike[str], server: str = "hypercorn", worker
                 env=live.environment({**SMALL, "PYTHONPATH": os.pathsep.join([str(Path(live.__file__).parent), *paths()])}),
                 cwd=cwd,
                 start_new_session=True,
-                preexec_fn=drop_rights if can_drop else None,  # noqa: PLW1509 - it calls prctl alone
+                preexec_fn=drop_rights if can_drop else limit,  # noqa: PLW1509 - it makes system calls alone
             )
         try:
             yield Served(process, live.wait(process, port, log, live.START_SECONDS), log, can_drop or os.geteuid() != 0)
@@ -153,8 +160,15 @@ def paths() -> list[str]:
     return list(filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)))
 
 
+def limit() -> None:
+    """Let a server that unpacks without a bound fail before the machine does, and none outlive the tests."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_ADDRESSES, MOST_ADDRESSES))
+
+
 def drop_rights() -> None:
-    """Give up root's right to read and search everything; takes effect in the program that is started next."""
+    """The same, and give up root's right to read and search everything; takes effect in the program that is started next."""
+    limit()
     libc = ctypes.CDLL(None, use_errno=True)
     for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
         if libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0):

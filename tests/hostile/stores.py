@@ -12,16 +12,17 @@ import blosc2
 import numpy as np
 import zarr
 
-from hostile.things import Claim, Good, broken, formless, hostile, refused, too_large, unreadable
+from hostile.things import REFUSED, Bad, Claim, Good, broken, hostile, refused, too_large, unreadable
 
-VALUES = np.arange(1000, dtype="i4").reshape(10, 100)
+VALUES = np.arange(200_000, dtype="i4").reshape(10, 20_000)
+"""Ten chunks of 80 kB, which are served as they are cut here."""
 SECRET = "/etc/passwd"
 
 
 def _store(path: Path, version: int, **options: Any) -> Path:
-    """A store of ten chunks."""
+    """A store of an array of ten chunks, and one of a single chunk."""
     group = zarr.open_group(path, mode="w", zarr_format=version)
-    array = group.create_array("a", shape=VALUES.shape, dtype="i4", chunks=(1, 100), **options)
+    array = group.create_array("a", shape=VALUES.shape, dtype="i4", chunks=(1, 20_000), **options)
     array[...] = VALUES
     group.create_array("b", data=VALUES)
     return path
@@ -44,13 +45,17 @@ def good(at: Path) -> Iterable[Claim]:
 
 @hostile("stores")
 def chunks_that_lead_out(at: Path) -> Iterable[Claim]:
-    """A chunk that is a link to /etc/passwd, also under no compression, where every byte would be served."""
+    """A chunk that is a link to /etc/passwd, and one to a good chunk outside of the folder; stored raw, every byte would be served."""
     claims: list[Claim] = []
     for version in (2, 3):
         for name, options in {"raw": {"compressors": None}, "packed": {}}.items():
             store = _store(at / f"out_{name}{version}.zarr", version, **options)
+            outside = at.parents[1] / f"chunk_{name}{version}"
+            outside.write_bytes((store / _chunk(version, 1)).read_bytes())
             _replace(store / _chunk(version, 0), SECRET)
-            claims += [unreadable(f"out_{name}{version}/a", (0, 0)), Good(path=f"out_{name}{version}/b", values=VALUES)]
+            _replace(store / _chunk(version, 1), str(outside))
+            claims += [unreadable(f"out_{name}{version}/a", (row, 0)) for row in (0, 1)]
+            claims.append(Good(path=f"out_{name}{version}/b", values=VALUES))
     return claims
 
 
@@ -89,7 +94,7 @@ def documents(at: Path) -> Iterable[Claim]:
     (at / "deep_json.zarr").mkdir()
     (at / "deep_json.zarr" / "zarr.json").write_text("[" * 100_000 + "]" * 100_000)
     closed = [broken(name, f"{name}.zarr") for name in (*texts, "deep_json")]
-    return [*closed, refused("linked", "linked.zarr"), refused("pipe", "pipe.zarr")]
+    return [*closed, refused("linked", "linked.zarr"), Bad(path="pipe", chunks=REFUSED)]
 
 
 def _bare(folder: Path) -> Path:
@@ -125,7 +130,7 @@ def lying_arrays(at: Path) -> Iterable[Claim]:
     }
     for name, document in documents.items():
         _bare(at / f"array_{name}.zarr").write_text(json.dumps(document))
-    return [broken(f"array_{name}", f"array_{name}.zarr") for name in documents]
+    return [broken(f"array_{name}", f"array_{name}.zarr") for name in documents if name != "no_chunk"]
 
 
 @hostile("stores")
@@ -156,7 +161,7 @@ def pickles(at: Path) -> Iterable[Claim]:
         "filters": [{"id": "pickle"}],
     }
     (folder / ".zarray").write_text(json.dumps(document))
-    return [formless("pickle", "pickle.zarr")]
+    return [refused("pickle", "pickle.zarr")]
 
 
 @hostile("stores")
@@ -186,7 +191,7 @@ def links_inside(at: Path) -> Iterable[Claim]:
 def sparse_frames(at: Path) -> Iterable[Claim]:
     """A Blosc2 folder one of whose chunks is a link out of it, and one whose index is cut."""
     for name in ("frame_out", "frame_cut"):
-        blosc2.asarray(VALUES, urlpath=str(at / f"{name}.b2nd"), mode="w", contiguous=False, chunks=(1, 100))
+        blosc2.asarray(VALUES, urlpath=str(at / f"{name}.b2nd"), mode="w", contiguous=False, chunks=(1, 20_000))
     _replace(min((at / "frame_out.b2nd").glob("0*.chunk")), SECRET)
     index = at / "frame_cut.b2nd" / "chunks.b2frame"
     index.write_bytes(index.read_bytes()[:40])

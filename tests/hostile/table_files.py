@@ -95,7 +95,7 @@ def names_of_columns(at: Path) -> Iterable[Claim]:
     return [Counted(path="names", entries=7), Counted(path="latin", entries=2), Counted(path="controls", entries=3)]
 
 
-@hostile("tables")
+@hostile("wide")
 def wide(at: Path) -> Iterable[Claim]:
     """48 kB of text with 8,000 columns."""
     names = [f"c{number}" for number in range(WIDTH)]
@@ -105,9 +105,9 @@ def wide(at: Path) -> Iterable[Claim]:
 
 @hostile("tables")
 def bomb(at: Path) -> Iterable[Claim]:
-    """A gzipped CSV of 800 kB that unpacks to 2 GB: members may follow each other in gzip."""
+    """A gzipped CSV of 500 kB that unpacks to 500 MB, and to 2 GB of integers: members may follow each other in gzip."""
     member = gzip.compress(b"1,2\n" * (5 * MEGABYTE // 2), mtime=0)
-    (at / "bomb.csv.gz").write_bytes(gzip.compress(b"a,b\n", mtime=0) + member * 200)
+    (at / "bomb.csv.gz").write_bytes(gzip.compress(b"a,b\n", mtime=0) + member * 50)
     return [too_large("bomb/a")]
 
 

@@ -11,7 +11,7 @@ import pytest
 from hostile import checks, folder
 from hostile.serving import Served, served
 from hostile.test_folder import problems, told
-from hostile.things import Bad, Claim
+from hostile.things import FAILED, Bad, Claim
 
 KINDS = frozenset({"", "arrays", "bytes", "hdf5", "links", "rights", "special", "stores"})
 SERVERS = [("uvicorn", 1), ("granian", 1), ("hypercorn", 2)]
@@ -52,3 +52,20 @@ def _key_problems(server: Served, claim: Bad) -> list[str]:
         return list(checks.key_problems(server, "", claim))
     except AssertionError as error:
         return [str(error)]
+
+
+def test_what_never_answers_holds_nobody_up() -> None:
+    """Groups that hang when they are listed or looked into: in time, what stands beside them is answered, and the server ends."""
+    groups = ("listed", "looked_up", "opened", "revised")
+    with served("pyobject", "hostile.objects:stuck") as running, ThreadPoolExecutor(len(groups) * 4) as pool:
+        paths = [f"/zarr/v3/{group}/{key}" for group in groups for key in ("zarr.json", "x/c/0", "", "c/0")]
+        asked = [pool.submit(running.ask, path) for path in paths]
+        documents = problems([("", checks.group_problems(running, ""))])
+        assert not documents, told(documents)
+        assert running.ask("/zarr/v3/good/c/0").status == 200
+        answers = {path: future.result() for path, future in zip(paths, asked, strict=True)}
+        stuck = {path: answer.status for path, answer in answers.items() if answer.status not in FAILED}
+        assert set(stuck) <= {"/zarr/v3/looked_up/zarr.json", "/zarr/v3/looked_up/", "/zarr/v3/listed/x/c/0", "/zarr/v3/listed/c/0"}, stuck
+        assert running.ask("/readyz").status == 200
+        code, seconds = running.stop()
+        assert code == 0, f"exit code {code} after {seconds:.1f} s"
