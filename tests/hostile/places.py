@@ -56,7 +56,7 @@ def _links(at: Path, tag: str) -> Iterable[Claim]:
     (at / f"{tag}one.h5").symlink_to(f"{tag}two.h5")
     (at / f"{tag}two.h5").symlink_to(f"{tag}one.h5")
     followed = [refused(f"{tag}{name}") for name in ("self", "long", "out", "up", "deep")]
-    unnamed = [Bad(path=f"{tag}{name}", chunks=REFUSED) for name in ("dangling", "device")]
+    unnamed = [Bad(path=f"{tag}{name}", documents=REFUSED, chunks=REFUSED) for name in ("dangling", "device")]
     return [
         *followed,
         *unnamed,
@@ -83,7 +83,8 @@ def _rights(at: Path, tag: str) -> Iterable[Claim]:
         broken(f"{tag}unreadable", f"{tag}unreadable.npy"),
         refused(f"{tag}into_npy", f"{tag}into_npy.npy"),
         refused(f"{tag}into_listed", f"{tag}into_listed.npy"),
-        Bad(path=f"{tag}listed/x", chunks=FAILED),
+        Bad(path=f"{tag}listed", documents=FAILED | {200}, chunks=REFUSED),
+        Bad(path=f"{tag}listed/x", documents=FAILED, chunks=FAILED),
     ]
     return [replace(claim, unprivileged=True) for claim in claims]
 
