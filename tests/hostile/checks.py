@@ -15,7 +15,7 @@ import numpy as np
 import zarr
 
 from hostile.serving import Answer, Served
-from hostile.things import Bad, Claim, Counted, Good, joined
+from hostile.things import ABSENT, FAILED, Bad, Claim, Counted, Good, joined
 
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 LONGEST_REASON = 4096
@@ -118,22 +118,28 @@ def reason_problems(reasons: dict[str, Any], bad: Bad, secret: str) -> Iterator[
 
 
 def key_problems(server: Served, at: str, bad: Bad) -> Iterator[str]:
-    """Its own keys answer what the contract says, under each of its names, by GET and HEAD."""
-    for name in bad.names or (bad.path.rpartition("/")[2],):
+    """Its own keys answer what the contract says, by GET and HEAD; under its other spellings they may be absent too."""
+    spellings = bad.names or (bad.path.rpartition("/")[2],)
+    for spelling in spellings:
+        maybe_absent = ABSENT if spelling != spellings[0] else frozenset()
         for version in FORMATS:
-            base = joined(f"/zarr/v{version}", at, bad.parent, name)
-            documents = {name: server.ask(f"{base}/{name}") for name in DOCUMENTS[version]}
-            if bad.documents is not None:
-                allowed = bad.documents if name == bad.names[0] else bad.documents | {404}
-                for document_name, answer in documents.items():
-                    if answer.status not in allowed:
-                        yield _unexpected(f"{base}/{document_name}", answer, allowed)
-            elif all(answer.status == 404 for answer in documents.values()):
-                yield f"{base}: its documents are absent"
-            chunk = f"{base}/{chunk_key(version, bad.index)}"
-            allowed = bad.chunks if name == (bad.names or (name,))[0] else bad.chunks | {404}
+            base = joined(f"/zarr/v{version}", at, bad.parent, spelling)
+            yield from _document_problems(server, base, version, bad.documents, maybe_absent)
             for method in ("GET", "HEAD"):
-                yield from status_problems(server, chunk, allowed, method)
+                yield from status_problems(server, f"{base}/{chunk_key(version, bad.index)}", bad.chunks | maybe_absent, method)
+
+
+def _document_problems(
+    server: Served, base: str, version: int, allowed: frozenset[int] | None, maybe_absent: frozenset[int]
+) -> Iterator[str]:
+    """Each document has an allowed status; where one may be 200, the others are absent: a group has no `.zarray`."""
+    answers = {name: server.ask(f"{base}/{name}") for name in DOCUMENTS[version]}
+    others = ABSENT if allowed is None or 200 in allowed else maybe_absent
+    if not maybe_absent and 404 not in (allowed or ()) and all(answer.status == 404 for answer in answers.values()):
+        yield f"{base}: its documents are absent"
+    for name, answer in answers.items():
+        if answer.status not in (allowed or FAILED | {200}) | others:
+            yield _unexpected(f"{base}/{name}", answer, allowed or FAILED | {200})
 
 
 def counted_problems(server: Served, at: str, counted: Counted) -> Iterator[str]:

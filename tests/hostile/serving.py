@@ -23,8 +23,8 @@ from urllib.parse import quote
 
 import live
 
-ANSWER_SECONDS = 30
-"""The deadline of one answer, tenfold what the slowest takes on an idle machine with `read_timeout` 3."""
+ANSWER_SECONDS = 20
+"""The deadline of one answer, several times what the slowest takes on an idle machine with `read_timeout` 3."""
 MOST_LATE = 4
 """Answers that did not come in time, after which a server counts as frozen, so that a test of it ends."""
 STOP_SECONDS = 30

@@ -118,6 +118,11 @@ def too_large(path: str, index: tuple[int, ...] = (0,)) -> Bad:
     return Bad(path=path, chunks=TOO_LARGE, index=index)
 
 
+def doubtful(path: str) -> Bad:
+    """A thing that may be read or refused as the server sees fit; absent it is not."""
+    return Bad(path=path, documents=FAILED | {200}, chunks=FAILED | {200})
+
+
 def flipped(raw: bytes, at: int, bit: int = 1) -> bytes:
     """The bytes with one bit flipped."""
     return raw[:at] + bytes([raw[at] ^ bit]) + raw[at + 1 :]
