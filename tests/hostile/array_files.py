@@ -80,10 +80,10 @@ def objects(at: Path) -> Iterable[Claim]:
 
 @hostile("arrays")
 def bomb(at: Path) -> Iterable[Claim]:
-    """A member of 1 GiB of zeros in 1 MB."""
+    """A member of 512 MiB of zeros in 2 MB."""
     with zipfile.ZipFile(at / "bomb.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive, archive.open("a.npy", "w") as member:
-        member.write(_npy("{'descr': '|u1', 'fortran_order': False, 'shape': (1073741824,)}"))
-        for _ in range(64):
+        member.write(_npy("{'descr': '|u1', 'fortran_order': False, 'shape': (536870912,)}"))
+        for _ in range(32):
             member.write(bytes(2**24))
     return [too_large("bomb/a")]
 

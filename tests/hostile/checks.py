@@ -17,7 +17,7 @@ import zarr
 from hostile.serving import Answer, Served
 from hostile.things import ABSENT, FAILED, Bad, Claim, Counted, Good, joined
 
-ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
+ADDRESS = re.compile(r"0x[0-9a-fA-F]{8,}")
 LONGEST_REASON = 4096
 """Characters; a reason is a sentence in a document that every reader of the group loads."""
 LARGEST_DOCUMENT = 32 * 2**20
