@@ -13,10 +13,9 @@ import resource
 import signal
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -68,7 +67,7 @@ class Served:
     frozen: str = ""
     late: int = 0
     peak: int = 0
-    _threads: threading.local = field(default_factory=threading.local)
+    _idle: list[http.client.HTTPConnection] = field(default_factory=list)
 
     def ask(self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None, seconds: float = ANSWER_SECONDS) -> Answer:
         """The answer for a path that is not percent-encoded yet. Raises Frozen where nothing else is answered either."""
@@ -106,11 +105,28 @@ class Served:
             return self.process.wait(STOP_SECONDS), time.monotonic() - start
         return None, time.monotonic() - start
 
+    def close(self) -> None:
+        """Close the connections that are idle."""
+        while self._idle:
+            self._idle.pop().close()
+
     def _request(self, target: str, method: str, headers: Mapping[str, str], seconds: float) -> Answer:
-        """One request over this thread's connection, which is made anew where it was closed meanwhile."""
-        kept = getattr(self._threads, "connection", None)
-        connection = kept or http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=seconds)
-        self._threads.connection = None
+        """One request over an idle connection, or over a new one where it was closed meanwhile."""
+        kept = self._idle.pop() if self._idle else None
+        try:
+            return self._over(kept or self._connection(), target, method, headers, seconds)
+        except TimeoutError:
+            raise
+        except (OSError, http.client.HTTPException):
+            if kept is None:
+                raise
+            return self._over(self._connection(), target, method, headers, seconds)
+
+    def _connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(self.url.removeprefix("http://"))
+
+    def _over(self, connection: http.client.HTTPConnection, target: str, method: str, headers: Mapping[str, str], seconds: float) -> Answer:
+        """One request over this connection, which is idle afterwards, or closed."""
         try:
             connection.timeout = seconds
             if connection.sock:
@@ -118,15 +134,10 @@ class Served:
             connection.request(method, target, headers=dict(headers))
             reply = connection.getresponse()
             answer = Answer(reply.status, {name.lower(): value for name, value in reply.headers.items()}, reply.read())
-        except TimeoutError:
+        except BaseException:
             connection.close()
             raise
-        except (OSError, http.client.HTTPException):
-            connection.close()
-            if kept is None:
-                raise
-            return self._request(target, method, headers, seconds)
-        self._threads.connection = connection
+        self._idle.append(connection)
         return answer
 
 
@@ -149,7 +160,9 @@ def served(*arguments: str | os.PathLike[str], server: str = "hypercorn", worker
                 preexec_fn=drop_rights if can_drop else limit,  # noqa: PLW1509 - it makes system calls alone
             )
         try:
-            yield Served(process, live.wait(process, port, log, live.START_SECONDS), log, can_drop or os.geteuid() != 0)
+            running = Served(process, live.wait(process, port, log, live.START_SECONDS), log, can_drop or os.geteuid() != 0)
+            with closing(running):
+                yield running
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
