@@ -326,8 +326,3 @@ def metadata_raises() -> Any:
 
 def structure_raises() -> Any:
     return Adapter("structure")
-
-
-def factory_raises() -> Any:
-    """A function that should have made the tree."""
-    return raising(OSError)()

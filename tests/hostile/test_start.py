@@ -14,7 +14,7 @@ from hostile.serving import SMALL, paths
 SECONDS = 60
 
 
-@pytest.mark.parametrize("root", ["metadata_raises", "structure_raises", "factory_raises"])
+@pytest.mark.parametrize("root", ["metadata_raises", "structure_raises"])
 def test_a_root_that_cannot_be_made_is_a_message(root: str) -> None:
     """The exit code says that it failed, the text with what and not where in our code."""
     command = live.cli_command(("pyobject", f"hostile.objects:{root}"), "hypercorn", 1, live.free_port())
