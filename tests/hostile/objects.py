@@ -249,7 +249,11 @@ def tree() -> Mapping[str, Any]:
             ),
             "endless": lambda: Lazy({"good": lambda: TEN, "tree": Endless, "names": Numbered}),
             "adapters": lambda: Lazy(
-                {"good": lambda: TEN, **{name: lambda name=name: Adapter(name) for name in ("structure_family", "structure")}}
+                {
+                    "good": lambda: TEN,
+                    "container": lambda: Container({"x": lambda: TEN}),
+                    **{name: lambda name=name: Adapter(name) for name in ("structure_family", "structure")},
+                }
             ),
             "hanging": lambda: Lazy(
                 {"good": lambda: TEN, **{f"read{number}": _reads(lambda _: NEVER.wait()) for number in range(HANGING)}}

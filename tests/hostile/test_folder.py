@@ -300,6 +300,15 @@ def test_the_same_process_ends_in_time(setting: Setting) -> None:
     assert SECRET.decode() not in printed
 
 
+def test_every_claim_about_objects_is_about_one_of_them() -> None:
+    """A claim that something is absent would hold of what was never made."""
+    tree = objects.tree()
+    names = {group: set(tree[group]) for group in tree if group != "endless"}
+    parts = [(*claim.path.split("/"), "", "")[:2] for claim in objects.claims()]
+    missing = [(group, name) for group, name in parts if group != "endless" and name not in {*names[group], ""}]
+    assert not missing
+
+
 def test_every_kind_of_file_is_there() -> None:
     """The folder holds good and bad ones of every suffix that the server knows."""
     from tiled_zarr.adapters import suffixes
