@@ -13,10 +13,10 @@ PACKAGE = ROOT / "python" / "tiled_zarr"
 LONGEST = 400
 SOURCES = [path for folder in ("python", "tests", "bench", "rust") for kind in ("py", "rs") for path in (ROOT / folder).rglob(f"*.{kind}")]
 
-VALUES = {"nodes", "revisions", "names"}
-SPELLING = {"attributes", "codecs", "dimensions", "dtypes", "grid", "headers"}
+VALUES = {"attributes", "budgets", "checks", "codecs", "names", "nodes", "revisions", "texts", "tojson"}
+SPELLING = {"dimensions", "dtypes", "grid", "headers"}
 FORMATS = {"v2", "v3"}
-MAPPING = {"cache", "documents", "keyspace", "metadata", "openings", "places"}
+MAPPING = {"cache", "documents", "hangs", "keyspace", "metadata", "openings", "places"}
 ENCODING = {"encode", "frames", "rowindexes"}
 MAY_IMPORT = {
     **dict.fromkeys(VALUES, VALUES),
@@ -24,11 +24,11 @@ MAY_IMPORT = {
     **dict.fromkeys(FORMATS, VALUES | SPELLING | FORMATS),
     **dict.fromkeys(MAPPING, VALUES | SPELLING | MAPPING),
     **dict.fromkeys(ENCODING, VALUES | SPELLING | MAPPING | ENCODING | {"_native"}),
-    "ome": VALUES | {"attributes", "cache", "ome", "rowindexes", "_native"},
-    "adapters": VALUES | {"adapters", "attributes", "codecs", "dtypes", "grid", "_native"},
+    "ome": VALUES | {"cache", "ome", "rowindexes", "_native"},
+    "adapters": VALUES | {"adapters", "dtypes", "grid", "_native"},
     "demo": VALUES | {"demo", "__init__"},
     "settings": {"settings", "nodes", "codecs", "dtypes", "metadata"},
-    "tree": VALUES | {"adapters", "demo", "settings", "tree"},
+    "tree": VALUES | {"adapters", "demo", "openings", "settings", "tree"},
     "http": VALUES | SPELLING | FORMATS | MAPPING | ENCODING | {"http"},
     "app": VALUES | FORMATS | MAPPING | ENCODING | {"app", "http", "ome", "settings", "tree"},
     "cli": {"app", "cli", "demo", "revisions", "settings", "tree", "adapters"},

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -222,3 +222,33 @@ def test_a_child_that_was_replaced_is_configured_anew() -> None:
     assert at(group, "x").shape == (1,)
     children["x"] = adapt(np.arange(2))
     assert (at(group, "x").shape, options_at(group, "x")) == ((2,), ("none", None))
+
+
+class Rootless(Mapping[str, Any]):
+    """A container of Tiled's that cannot tell its metadata, or its names."""
+
+    structure_family = "container"
+
+    def __init__(self, fails: str) -> None:
+        self._fails = fails
+
+    def metadata(self) -> dict[str, Any]:
+        if self._fails == "metadata":
+            raise ConnectionError("the catalog in /srv/secret/catalog.db does not answer")
+        return {}
+
+    def __iter__(self) -> Iterator[str]:
+        raise ConnectionError("the catalog in /srv/secret/catalog.db does not answer")
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, name: str) -> Any:
+        raise KeyError(name)
+
+
+@pytest.mark.parametrize("fails", ["metadata", "listing"])
+def test_a_root_that_cannot_be_read_is_a_message_at_start(module: ModuleType, fails: str) -> None:
+    module.tree = Rootless(fails)  # type: ignore[attr-defined]
+    with pytest.raises(SettingsError, match=r"^served:tree: ConnectionError: the catalog in catalog\.db does not answer$"):
+        plant(settings(pyobject()))

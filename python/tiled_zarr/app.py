@@ -19,10 +19,11 @@ from .http import lifespan
 from .http.auth import Auth
 from .http.cors import Cors
 from .http.endpoint import Endpoint
-from .http.limits import Work
 from .http.metrics import Counted, Metrics
 from .http.routes import Routes, pages
 from .http.site.answers import answers
+from .http.work.threads import Limits
+from .http.work.work import Work
 from .keyspace import KeySpace
 from .metadata import Config
 from .nodes import Group
@@ -40,7 +41,7 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None) -> A
     """The application that serves `root`, whatever `settings.trees` says. Raises SettingsError unless it is public or has a key."""
     public = settings.require_access().public is True
     cache: Cache[bytes] = Cache(settings.cache_size)
-    work = Work(settings.threads, settings.in_flight, cache)
+    work = Work(settings.threads, settings.in_flight, cache, Limits(read=settings.read_timeout, queue=settings.queue_timeout))
     metrics = Metrics(cache, work)
     pyramids = ome.Pyramids.sized(
         tiles=settings.tile_cache_size, levels=settings.levels_size, folder=settings.levels_folder, budget=settings.tile_budget
@@ -48,7 +49,7 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None) -> A
     formats = key_spaces(root, settings.keyspace, pyramids)
     endpoints = {prefix: Endpoint(keys, cache, work, max_age=settings.max_age, public=public) for prefix, keys in formats.items()}
     made_pages = answers(formats, cache, max_age=settings.max_age, public=public)
-    routes = Routes(endpoints, pages(made_pages, metrics, work))
+    routes = Routes(endpoints, pages(made_pages, metrics, work, formats["zarr/v2"].source))
     guarded = Cors(Auth(routes, settings.api_key, public=public), settings.allow_origins)
     wanted = tasks or Tasks()
 

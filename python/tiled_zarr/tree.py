@@ -11,7 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from .nodes import Group, Node, Options, Table, Unavailable
+from .nodes import Group, Node, Options, Table
+from .openings import reason
 from .revisions import launch_nonce
 from .settings import Mount, Settings, SettingsError
 
@@ -78,11 +79,19 @@ def python_object(spelling: str) -> tuple[Group, object]:
     from .adapters import adapt
 
     source = found(spelling)
+    return as_group(started(lambda: adapt(source), spelling), spelling.rpartition(":")[2]), source
+
+
+def started(make: Callable[[], Node], spelling: str) -> Node:
+    """The root that `make` returns, asked for its revision and its first name. Raises SettingsError where any of this fails."""
     try:
-        node = adapt(source)
-    except Unavailable as error:
-        raise SettingsError(f"{spelling}: {error}") from error
-    return as_group(node, spelling.rpartition(":")[2]), source
+        node = make()
+        node.revision()
+        if isinstance(node, Group | Table):
+            next(iter(node.children), None)
+    except Exception as error:
+        raise SettingsError(f"{spelling}: {reason(error)}") from error
+    return node
 
 
 def as_group(node: Node, name: str) -> Group:

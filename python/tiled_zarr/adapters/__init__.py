@@ -13,6 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from ..attributes import merged
 from ..nodes import Array, Group, Node, Sparse, Table, Unavailable
 
 ENTRY_POINTS = "tiled_zarr.adapters"
@@ -81,7 +82,7 @@ def _adapt(source: object) -> Node:
 
 
 def _with(node: Node, metadata: Mapping[str, Any] | None) -> Node:
-    return replace(node, attributes={**node.attributes, **metadata}) if metadata else node
+    return replace(node, attributes=merged(node.attributes, metadata)) if metadata else node
 
 
 @lru_cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from operator import is_
 from typing import Any
 
@@ -55,7 +56,8 @@ class Adapted(Mapping[str, Node]):
         return (name for name in self._source if isinstance(name, str))
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        """As many as the source says where counting could have no end, those without a name among them."""
+        return sum(1 for _ in self) if isinstance(self._source, dict) else len(self._source)
 
     def revision(self) -> str | None:
         """A text that is another one once names have come or gone, or values were replaced; None where looking would take opening."""
@@ -69,7 +71,8 @@ class Adapted(Mapping[str, Node]):
 
     def nameless(self) -> Mapping[str, str]:
         """The keys that cannot name a child, as text, with the reason."""
-        return {repr(name): "its name is no text" for name in self._source if not isinstance(name, str)}
+        listed = islice(self._source, len(self._source) + 1)
+        return {repr(name): "its name is no text" for name in listed if not isinstance(name, str)}
 
 
 def as_live(node: Node) -> Node:

@@ -96,9 +96,10 @@ def unavailable(schema: pa.Schema, longest: int | None) -> dict[int, str]:
 
 def schema_names(schema: pa.Schema) -> list[str]:
     """The names of a schema's columns, made unique; pandas' nameless index levels are called `index`."""
-    levels = {i for i, name in enumerate(schema.names) if name.startswith("__index_level_") and name.endswith("__")}
-    order = sorted(range(len(schema.names)), key=levels.__contains__)
-    names = unique("index" if i in levels else schema.names[i] for i in order)
+    columns = schema.names  # a new list at each look
+    levels = {i for i, name in enumerate(columns) if name.startswith("__index_level_") and name.endswith("__")}
+    order = sorted(range(len(columns)), key=levels.__contains__)
+    names = unique("index" if i in levels else columns[i] for i in order)
     return [name for _, name in sorted(zip(order, names, strict=True))]
 
 
@@ -111,8 +112,9 @@ def unique(names: Iterable[str]) -> list[str]:
     asked = list(names)
     taken = set(asked)
     given: dict[str, None] = {}
+    numbers = {name: count(1) for name in asked}
     for name in asked:
-        free = name if name not in given else next(spelling for i in count(1) if (spelling := f"{name}_{i}") not in taken)
+        free = name if name not in given else next(spelling for i in numbers[name] if (spelling := f"{name}_{i}") not in taken)
         taken.add(free)
         given[free] = None
     return list(given)

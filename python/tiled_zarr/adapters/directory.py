@@ -67,7 +67,7 @@ class Folder(Mapping[str, Node]):
 
     def group(self) -> Group:
         """The node of the folder. It has no revision: a file that is rewritten leaves no mark on its folder."""
-        return Group(children=self, unavailable=self.unavailable, blocking=True)
+        return Group(children=self, unavailable=self.unavailable, blocking=True, assembled=True)
 
     def _open_folder(self, path: Path) -> Node:
         suffix = store_suffix(path)

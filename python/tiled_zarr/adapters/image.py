@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -45,6 +46,8 @@ LAYOUTS = {
 """By the mode of the file; palettes are looked up."""
 DEEP_COLOUR = {2: 3, 4: 2, 6: 4}
 """Channels by the colour type of a PNG with several."""
+COPIES = 2
+"""The decoder's pixels, and ours."""
 
 
 def open_image(path: Path) -> Array:
@@ -59,10 +62,11 @@ def open_image(path: Path) -> Array:
     if channels:
         layout, decode = Layout("<u2", channels, "deep"), partial(_decode_deep, snapshot)
     has_channels = layout.channels > 0
+    shape, dtype = (size[1], size[0], layout.channels) if has_channels else (size[1], size[0]), np.dtype(layout.dtype)
     return Array(
-        shape=(size[1], size[0], layout.channels) if has_channels else (size[1], size[0]),
-        dtype=np.dtype(layout.dtype),
-        read=partial(_read, snapshot, decode),
+        shape=shape,
+        dtype=dtype,
+        read=partial(_read, snapshot, decode, COPIES * math.prod(shape) * dtype.itemsize),
         dimension_names=("y", "x", "c") if has_channels else ("y", "x"),
         attributes=attributes,
         revision=snapshot.revision,
@@ -77,8 +81,8 @@ def _layout(image: Any) -> Layout:
     return LAYOUTS[image.mode]
 
 
-def _read(snapshot: Snapshot, decode: Callable[[], np.ndarray[Any, Any]], region: Region) -> np.ndarray[Any, Any]:
-    return DECODED.get(snapshot, "pixels", decode)[region]
+def _read(snapshot: Snapshot, decode: Callable[[], np.ndarray[Any, Any]], nbytes: int, region: Region) -> np.ndarray[Any, Any]:
+    return DECODED.get(snapshot, "pixels", decode, nbytes)[region]
 
 
 def _decode(snapshot: Snapshot, layout: Layout) -> np.ndarray[Any, Any]:

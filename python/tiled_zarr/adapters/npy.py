@@ -6,6 +6,7 @@ https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable
 from functools import partial
 from io import FileIO
@@ -77,7 +78,7 @@ def _member(snapshot: Snapshot, info: ZipInfo) -> Array:
         header = member.tell()
     if info.compress_type == ZIP_STORED and not info.flag_bits & 1:
         return _flat_node(snapshot, shape, is_fortran, dtype, offset=_data_offset(snapshot, info) + header)
-    return _node(snapshot, shape, dtype, partial(_read_compressed, snapshot, info))
+    return _node(snapshot, shape, dtype, partial(_read_compressed, snapshot, info, math.prod(shape) * dtype.itemsize))
 
 
 def _data_offset(snapshot: Snapshot, info: ZipInfo) -> int:
@@ -88,14 +89,14 @@ def _data_offset(snapshot: Snapshot, info: ZipInfo) -> int:
     return info.header_offset + 30 + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
 
 
-def _read_compressed(snapshot: Snapshot, info: ZipInfo, region: Region) -> np.ndarray[Any, Any]:
+def _read_compressed(snapshot: Snapshot, info: ZipInfo, nbytes: int, region: Region) -> np.ndarray[Any, Any]:
     def decompress() -> np.ndarray[Any, Any]:
         with snapshot.unchanged(), ZipFile(snapshot.path) as archive, archive.open(info) as member:
             array: np.ndarray[Any, Any] = npy.read_array(member, allow_pickle=False)
             return array
 
     index: Any = (*region, ...)
-    block: np.ndarray[Any, Any] = DECODED.get(snapshot, info.filename, decompress)[index]
+    block: np.ndarray[Any, Any] = DECODED.get(snapshot, info.filename, decompress, nbytes)[index]
     return block
 
 

@@ -5,6 +5,7 @@ https://www.awaresystems.be/imaging/tiff/specification/TIFF6.pdf
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -39,7 +40,7 @@ def open_tiff(path: Path) -> Node:
                 nodes[name] = _array(snapshot, number, series[number], attributes(file, number))
             except (Unavailable, ValueError, NotImplementedError) as error:
                 bad[name] = str(error)
-    return Group(children=nodes, unavailable=lambda: bad, revision=snapshot.revision)
+    return Group(children=nodes, unavailable=lambda: bad, revision=snapshot.revision, assembled=False)
 
 
 def _names(series: Any) -> list[str]:
@@ -62,7 +63,7 @@ def _array(snapshot: Snapshot, number: int, series: Any, attributes: dict[str, A
         if pages.are_plain:
             dtype, read, chunks = pages.dtype, pages.read, pages.chunks
         else:
-            dtype, read = series.dtype, partial(_read_whole, snapshot, number)
+            dtype, read = series.dtype, partial(_read_whole, snapshot, number, 2 * math.prod(series.shape) * series.dtype.itemsize)
     return Array(
         shape=series.shape,
         dtype=dtype,
@@ -82,7 +83,7 @@ def _level(snapshot: Snapshot, series: Any) -> Array:
     return Array(shape=series.shape, dtype=pages.dtype, read=pages.read, chunks=pages.chunks, revision=snapshot.revision)
 
 
-def _read_whole(snapshot: Snapshot, number: int, region: Region) -> np.ndarray[Any, Any]:
+def _read_whole(snapshot: Snapshot, number: int, nbytes: int, region: Region) -> np.ndarray[Any, Any]:
     """A region of a series that only tifffile can put together."""
     tifffile = require("tifffile", "tiff")
 
@@ -92,7 +93,7 @@ def _read_whole(snapshot: Snapshot, number: int, region: Region) -> np.ndarray[A
                 raise OSError("pages of the series are missing in the file")
             return np.array(file.series[number].asarray())
 
-    return DECODED.get(snapshot, ("series", number), decode)[region]
+    return DECODED.get(snapshot, ("series", number), decode, nbytes)[region]
 
 
 def _dimension_names(axes: str) -> tuple[str | None, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 
+from ..nodes import Busy, TooLarge, TooSlow
 from ..openings import reason
 from . import replies
 from .replies import Reply
@@ -31,6 +32,9 @@ AGAIN = (b"retry-after", b"5")
 
 def reply_to(error: Exception, path: str) -> Reply:
     """The reply to a request for `path` that ended in `error`, with its reason; the log gets the rest."""
+    if isinstance(error, TooLarge | TooSlow | Busy):
+        log.warning("%r: %s", path, error)
+        return replies.text(413, str(error)) if isinstance(error, TooLarge) else replies.text(503, str(error), AGAIN)
     log.error("%r failed", path, exc_info=error)
     if passes(error):
         return replies.text(503, f"the source of these data is not available now; ask again later: {reason(error)}", AGAIN)

@@ -13,6 +13,8 @@ log = logging.getLogger(__name__)
 NICENESS = 10
 PATIENCE = 1.0
 """Seconds for which a step waits at most while there is work that somebody waits for."""
+END = 5.0
+"""Seconds for which the end of a step is waited for when all is to end."""
 Job = Callable[[], Iterator[None]]
 """Work in steps: each `next` does a little of it."""
 
@@ -44,13 +46,13 @@ class Background:
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Finish the step that is being done, and no other. Blocks for as long."""
+        """Finish the step that is being done, and no other. Blocks for as long, but no more than END seconds: a source may hang."""
         with self._changed:
             self._is_stopped = True
             self._waiting.clear()
             self._changed.notify_all()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(END)
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
+from ..attributes import Late
 from ..cache import Cache
 from ..nodes import Array, Group, Node, Sparse
 from . import documents, stored
@@ -71,6 +71,7 @@ def _mirror(group: Group, path: str, version: Version, pyramids: Pyramids, budge
         blocking=group.blocking,
         options=group.options,
         consolidated=False,
+        assembled=getattr(group, "assembled", None),  # the root may be any node
     )
 
 
@@ -121,6 +122,7 @@ class Mirror(Mapping[str, Node]):
             children=levels if labels is None else {**levels, LABELS: labels},
             attributes=Late(partial(image.attributes, self._version, name)),
             revision=image.revision,
+            assembled=False,
         )
 
     def _labels(self, image: Image) -> Group | None:
@@ -148,23 +150,3 @@ class Chosen(Mapping[str, Node]):
 
     def __len__(self) -> int:
         return len(self._names)
-
-
-class Late(Mapping[str, Any]):
-    """Attributes that are worked out each time somebody looks at them."""
-
-    def __init__(self, make: Any) -> None:
-        self._make = make
-
-    def __getitem__(self, name: str) -> Any:
-        return self._make()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._make())
-
-    def __len__(self) -> int:
-        return len(self._make())
-
-    def items(self) -> Any:
-        """All attributes, worked out once."""
-        return self._make().items()

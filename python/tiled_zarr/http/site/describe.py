@@ -24,7 +24,10 @@ UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """A node as a page shows it; `kind` is empty where it was not opened, `attributes` is JSON text, and empty where there are none."""
+    """A node as a page shows it.
+
+    `kind` is empty where it was not opened, `attributes` is JSON text, and empty where there are none; `failure` is why there is no more.
+    """
 
     name: str
     path: str
@@ -34,6 +37,7 @@ class Description:
     facts: tuple[tuple[str, str], ...] = ()
     attributes: str = ""
     unavailable: Mapping[str, str]
+    failure: str = ""
     snippets: tuple[Snippet, ...] = ()
     viewers: tuple[Link, ...] = ()
 
@@ -80,9 +84,12 @@ class Describer:
 
     def image(self, path: str) -> Array | None:
         """The first level of a node that is also served as a multiscale image. Of OME-Zarr's groups the images alone are consolidated."""
-        found = self.images.resolve(f"{path}/.zattrs".lstrip("/")) if self.images else None
-        group = found.place.node if isinstance(found, Document) else None
-        level = group.children["0"] if isinstance(group, Group) and group.consolidated else None
+        try:
+            found = self.images.resolve(f"{path}/.zattrs".lstrip("/")) if self.images else None
+            group = found.place.node if isinstance(found, Document) else None
+            level = group.children["0"] if isinstance(group, Group) and group.consolidated else None
+        except Exception:  # noqa: BLE001 - what cannot be shown as an image can still be shown as what it is
+            return None
         return level if isinstance(level, Array) else None
 
     def _document(self, path: str, name: str) -> dict[str, Any]:

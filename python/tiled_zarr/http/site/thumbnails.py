@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ... import budgets
 from ...cache import Cache
 from ...keyspace import Chunk, Document, KeySpace
 from ...nodes import Array, Changed, Region, Sparse
@@ -71,7 +72,8 @@ class Thumbnails:
 
 def unchanged(chunk: Chunk, revision: str | None, metadata: Mapping[str, Any]) -> bytes:
     """The picture of a level. Raises Changed where its revision is another one afterwards."""
-    body = picture(chunk.node, metadata)
+    with budgets.hold(chunk.weight):
+        body = picture(chunk.node, metadata)
     if chunk.revision() != revision:
         raise Changed("an image changed while its thumbnail was made; ask again")
     return body

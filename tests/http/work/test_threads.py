@@ -6,15 +6,20 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiled_zarr.http import threads as module
-from tiled_zarr.http.threads import Threads
+from tiled_zarr.http.work import threads as module
+from tiled_zarr.http.work.threads import Threads
 
 WAIT = 20
+
+
+def put(threads: Threads, make: Callable[[], Any], source: str = "a") -> asyncio.Future[Any]:
+    return threads.submit(make, lambda: source)
 
 
 def names() -> set[str]:
@@ -38,7 +43,7 @@ def test_agrees_with_an_executor(numbers: list[int], count: int) -> None:
             return str(error)
 
     async def with_threads(threads: Threads) -> None:
-        done = await asyncio.gather(*(threads.submit(lambda n=n: 10 / n) for n in numbers), return_exceptions=True)
+        done = await asyncio.gather(*(put(threads, lambda n=n: 10 / n) for n in numbers), return_exceptions=True)
         with ThreadPoolExecutor(count) as executor:
             expected = list(executor.map(divide, numbers))
         assert [str(outcome) for outcome in done] == expected
@@ -50,10 +55,10 @@ def test_agrees_with_an_executor(numbers: list[int], count: int) -> None:
 def test_no_more_threads_than_there_is_work_for() -> None:
     async def test(threads: Threads) -> None:
         for _ in range(5):
-            await threads.submit(int)
+            await put(threads, int)
         assert names() == {"test-1"}
         release = threading.Event()
-        many = [threads.submit(lambda: release.wait(WAIT)) for _ in range(10)]
+        many = [put(threads, lambda: release.wait(WAIT)) for _ in range(10)]
         assert names() == {"test-1", "test-2", "test-3"}
         release.set()
         assert all(await asyncio.gather(*many))
@@ -65,7 +70,7 @@ def test_no_more_threads_than_usual_where_those_at_work_go_on(monkeypatch: pytes
     monkeypatch.setattr(module, "STALL", 3600)
 
     async def test(threads: Threads) -> None:
-        await asyncio.gather(*(threads.submit(int) for _ in range(1000)))
+        await asyncio.gather(*(put(threads, int) for _ in range(1000)))
         assert names() == {"test-1"}
 
     run(test, 3, usual=1)
@@ -74,10 +79,10 @@ def test_no_more_threads_than_usual_where_those_at_work_go_on(monkeypatch: pytes
 def test_more_threads_than_usual_where_those_at_work_wait() -> None:
     async def test(threads: Threads) -> None:
         meeting = threading.Barrier(3)
-        waiting = [threads.submit(lambda: meeting.wait(WAIT)) for _ in range(3)]
+        waiting = [put(threads, lambda: meeting.wait(WAIT), source) for source in "abc"]
         assert sorted(await asyncio.gather(*waiting)) == [0, 1, 2], "all three at once"
         assert names() == {"test-1", "test-2", "test-3"}
-        while threads._jobs.allowed > 1:  # noqa: ASYNC110 - nobody is told
+        while threads.jobs.allowed > 1:  # noqa: ASYNC110 - nobody is told
             await asyncio.sleep(0.001)
 
     run(test, 3, usual=1)
@@ -87,11 +92,11 @@ def test_threads_are_relieved_in_the_next_loop_too() -> None:
     threads, release = Threads(2, "test", usual=1), threading.Event()
 
     async def leave() -> None:
-        threads.submit(lambda: release.wait(WAIT))
-        threads.submit(int)
+        put(threads, lambda: release.wait(WAIT), "a")
+        put(threads, int, "b")
 
     async def test() -> int:
-        return await asyncio.wait_for(threads.submit(lambda: 1), WAIT)
+        return await asyncio.wait_for(put(threads, lambda: 1, "b"), WAIT)
 
     asyncio.run(leave())
     assert asyncio.run(test()) == 1
@@ -102,9 +107,9 @@ def test_threads_are_relieved_in_the_next_loop_too() -> None:
 def test_the_newest_job_goes_first() -> None:
     async def test(threads: Threads) -> None:
         begun, release, done = threading.Event(), threading.Event(), []
-        first = threads.submit(lambda: (begun.set(), release.wait(WAIT)))
+        first = put(threads, lambda: (begun.set(), release.wait(WAIT)))
         await asyncio.to_thread(begun.wait, WAIT)
-        others = [threads.submit(lambda n=n: done.append(n)) for n in range(5)]
+        others = [put(threads, lambda n=n: done.append(n)) for n in range(5)]
         release.set()
         await asyncio.gather(first, *others)
         assert done == [4, 3, 2, 1, 0]
@@ -120,7 +125,7 @@ def test_threads_end() -> None:
         return not names()
 
     async def test(threads: Threads) -> None:
-        await asyncio.gather(*(threads.submit(int) for _ in range(10)))
+        await asyncio.gather(*(put(threads, int) for _ in range(10)))
 
     run(test, 3)
     assert gone()
@@ -135,13 +140,13 @@ def test_threads_end() -> None:
 def test_cancelled_work_is_not_begun_and_begun_work_is_not_heard() -> None:
     async def test(threads: Threads) -> None:
         begun, release, happened = threading.Event(), threading.Event(), []
-        first = threads.submit(lambda: (begun.set(), release.wait(WAIT), happened.append("first")))
+        first = put(threads, lambda: (begun.set(), release.wait(WAIT), happened.append("first")))
         await asyncio.to_thread(begun.wait, WAIT)
-        second = threads.submit(lambda: happened.append("second"))
+        second = put(threads, lambda: happened.append("second"))
         first.cancel()
         second.cancel()
         release.set()
-        await threads.submit(lambda: happened.append("third"))
+        await put(threads, lambda: happened.append("third"))
         assert happened == ["first", "third"]
         assert threads.pending == 0
 
@@ -159,9 +164,9 @@ def test_what_a_future_cannot_raise(error: BaseException) -> None:
 
     async def test(threads: Threads) -> None:
         with pytest.raises(RuntimeError, match=f"{type(error).__name__}: x") as raised:
-            await threads.submit(fail)
+            await put(threads, fail)
         assert raised.value.__cause__ is error
-        assert await threads.submit(lambda: 1) == 1
+        assert await put(threads, lambda: 1) == 1
 
     run(test, 1)
 
@@ -170,7 +175,7 @@ def test_one_loop_after_another() -> None:
     threads = Threads(1, "test")
 
     async def test() -> int:
-        return await threads.submit(lambda: 1)
+        return await put(threads, lambda: 1)
 
     assert [asyncio.run(test()) for _ in range(3)] == [1, 1, 1]
     threads.shut_down()
@@ -180,11 +185,11 @@ def test_a_result_for_a_loop_that_has_ended_is_dropped() -> None:
     threads, begun, release = Threads(1, "test"), threading.Event(), threading.Event()
 
     async def leave() -> None:
-        threads.submit(lambda: (begun.set(), release.wait(WAIT)))
+        put(threads, lambda: (begun.set(), release.wait(WAIT)))
         await asyncio.to_thread(begun.wait, WAIT)
 
     async def test() -> int:
-        return await threads.submit(lambda: 2)
+        return await put(threads, lambda: 2)
 
     asyncio.run(leave())
     release.set()

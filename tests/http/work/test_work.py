@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tiled_zarr.cache import Cache
-from tiled_zarr.http.limits import Budget, Gone, Work
+from tiled_zarr.http.work.work import Gone, Work
 
 WAIT = 20
 
@@ -58,9 +58,9 @@ def test_results_and_errors_come_back() -> None:
         raise OSError("no")
 
     async def test(work: Work) -> None:
-        assert await work.run(lambda: threading.current_thread().name, stays) == "tiled-zarr-1"
+        assert await work.run(lambda: threading.current_thread().name, stays, str) == "tiled-zarr-1"
         with pytest.raises(OSError, match="no"):
-            await work.run(fail, stays)
+            await work.run(fail, stays, str)
         assert work.threads.pending == 0
 
     run(test)
@@ -69,10 +69,10 @@ def test_results_and_errors_come_back() -> None:
 def test_queued_work_of_a_client_that_has_gone_is_dropped() -> None:
     async def test(work: Work) -> None:
         gate, client, begun = Gate(), Client(), []
-        first = asyncio.ensure_future(work.run(gate, stays))
+        first = asyncio.ensure_future(work.run(gate, stays, str))
         await asyncio.to_thread(gate.begun.wait, WAIT)
-        second = asyncio.ensure_future(work.run(lambda: begun.append(2), client))
-        third = asyncio.ensure_future(work.run(lambda: begun.append(3), stays))
+        second = asyncio.ensure_future(work.run(lambda: begun.append(2), client, str))
+        third = asyncio.ensure_future(work.run(lambda: begun.append(3), stays, str))
         await asyncio.sleep(0)
         assert work.threads.pending == 3
         client.leaves.set()
@@ -93,9 +93,9 @@ def test_queued_work_of_a_client_that_stays_is_done() -> None:
 
     async def test(work: Work) -> None:
         gate, client = Gate(), Client()
-        first = asyncio.ensure_future(work.run(gate, stays))
-        second = asyncio.ensure_future(work.run(lambda: 2, client))
-        third = asyncio.ensure_future(work.run(fail, Client()))
+        first = asyncio.ensure_future(work.run(gate, stays, str))
+        second = asyncio.ensure_future(work.run(lambda: 2, client, str))
+        third = asyncio.ensure_future(work.run(fail, Client(), str))
         await asyncio.to_thread(gate.begun.wait, WAIT)
         gate.open.set()
         assert await asyncio.gather(first, second) == ["done", 2]
@@ -108,67 +108,16 @@ def test_queued_work_of_a_client_that_stays_is_done() -> None:
 def test_a_cancelled_request_leaves_the_queue() -> None:
     async def test(work: Work) -> None:
         gate, begun = Gate(), []
-        first = asyncio.ensure_future(work.run(gate, stays))
+        first = asyncio.ensure_future(work.run(gate, stays, str))
         await asyncio.to_thread(gate.begun.wait, WAIT)
-        second = asyncio.ensure_future(work.run(lambda: begun.append(2), stays))
+        second = asyncio.ensure_future(work.run(lambda: begun.append(2), stays, str))
         await asyncio.sleep(0)
         second.cancel()
         with pytest.raises(asyncio.CancelledError):
             await second
         gate.open.set()
         await first
-        assert await work.run(lambda: 3, stays) == 3
+        assert await work.run(lambda: 3, stays, str) == 3
         assert begun == []
 
     run(test)
-
-
-def held(budget: Budget, nbytes: int, begun: threading.Event, release: threading.Event) -> threading.Thread:
-    def hold() -> None:
-        with budget.hold(nbytes):
-            begun.set()
-            assert release.wait(WAIT)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    return thread
-
-
-def test_budget_bounds_what_is_held_at_once() -> None:
-    budget, release = Budget(100), threading.Event()
-    begun = [threading.Event() for _ in range(3)]
-    threads = [held(budget, 40, event, release) for event in begun[:2]]
-    assert all(event.wait(WAIT) for event in begun[:2])
-    threads.append(held(budget, 40, begun[2], release))
-    assert not begun[2].wait(0.05)
-    assert budget.free == 20
-    release.set()
-    assert begun[2].wait(WAIT)
-    for thread in threads:
-        thread.join()
-    assert budget.free == 100
-
-
-def test_what_is_larger_than_the_budget_passes_alone() -> None:
-    budget, first_release, release = Budget(100), threading.Event(), threading.Event()
-    first, large, small = (threading.Event() for _ in range(3))
-    threads = [held(budget, 10, first, first_release)]
-    assert first.wait(WAIT)
-    threads.append(held(budget, 10**9, large, release))
-    assert not large.wait(0.05)
-    threads.append(held(budget, 1, small, release))
-    assert not small.wait(0.05), "who asks later waits for the large one, or that would never get its turn"
-    first_release.set()
-    assert large.wait(WAIT)
-    assert not small.is_set()
-    release.set()
-    assert small.wait(WAIT)
-    for thread in threads:
-        thread.join()
-
-
-def test_a_failure_gives_its_bytes_back() -> None:
-    budget = Budget(100)
-    with pytest.raises(OSError, match="no"), budget.hold(60):
-        raise OSError("no")
-    assert budget.free == 100

@@ -13,10 +13,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from ..cache import Cache
-from ..encode import Pool, is_native, native_arguments, native_pool
-from ..keyspace import Chunk
-from ..nodes import Changed
+from ...cache import Cache
+from ...encode import Pool, is_native, native_arguments, native_pool
+from ...keyspace import Chunk
+from ...nodes import Changed
 
 Body: TypeAlias = "asyncio.Future[bytes]"
 Outcome: TypeAlias = "tuple[Flight, bytes | Exception, float]"
@@ -85,6 +85,16 @@ class Encoders:
     def pending(self) -> int:
         """Chunks with the pool or waiting for it."""
         return self._begun + len(self._waiting)
+
+    @property
+    def alive(self) -> int:
+        """The native threads that there are."""
+        return 0 if self._pool is None else self.processors
+
+    @property
+    def at_work(self) -> int:
+        """As many of them as have a chunk to encode."""
+        return min(self._begun, self.alive)
 
     def submit(self, chunk: Chunk, revision: str | None, identity: str | None) -> Body | None:
         """A future of the chunk's body, which belongs to a revision; None where it is not for us.
