@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from hostile.things import ABSENT, Bad, Claim, Counted, Good, broken, doubtful, unreadable
+from hostile.things import ABSENT, FAILED, REFUSED, Bad, Claim, Counted, Good, broken, doubtful, unreadable
 from tiled_zarr.nodes import Array, Group, Region, Unavailable
 
 TEN = np.arange(10)
@@ -303,6 +303,7 @@ def claims() -> list[Claim]:
         *reasons,
         broken("listing/iter"),
         doubtful("listing/len/x"),
+        *(Bad(path=path, documents=FAILED | {200}, chunks=REFUSED) for path in ("listing/len", "endless/names")),
         broken("listing/denied/x"),
         Good(path="endless/names/n5", values=np.full(3, 5)),
         *(broken(f"adapters/{name}") for name in ("structure_family", "structure", "container")),
