@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Mapping
+from contextlib import nullcontext
 from itertools import islice
 from typing import NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary, WeakSet, ref
@@ -15,6 +16,9 @@ from . import hangs, names, texts
 from .nodes import Array, Busy, Damaged, Group, Node, Sparse, Table, TooLarge, TooSlow, Unavailable
 
 Parent: TypeAlias = Group | Table
+PARENTS = (Group, Table)
+NODES = (Array, Sparse, Group, Table)
+"""Made once: `Group | Table` makes a new type at each look, of which there are two a child."""
 
 MOST_BAD = 20_000
 """Bad children that are remembered in a tree, twice as many as nodes are consolidated: 6 MB with names and reasons of usual length, 60 MB
@@ -23,6 +27,7 @@ MOST_TOLD = 10_000
 """Bad children that are named in one group; the others are counted."""
 MOST_UNSAID = 1000
 """Names that a group may list beyond as many as it says that it has: some may be new; with more than that it is taken to have no end."""
+AT_ONCE = nullcontext()
 
 
 class Bad(NamedTuple):
@@ -159,29 +164,24 @@ class Openings:
                 raise Damaged("it is listed, but cannot be opened") from why
             return None
         if node is None or node is not checked:
-            if not isinstance(node, Array | Sparse | Group | Table):
+            if not isinstance(node, NODES):
                 raise Damaged(f"its group gives a {type(node).__name__} for it, which is no node")
             self._check(node)
         return node
 
     def _ask(self, group: Parent, name: str, node: Node, *, wholly: bool) -> None:
         """Ask a child for what documents of the groups above need, or for all that they tell of it. Raises what it raises."""
+        is_slow = group.blocking or node.blocking
         try:
-            if group.blocking or node.blocking:
-                with hangs.shared.asking(group, name):
-                    self._ask_at_once(node, wholly=wholly)
-            else:
-                self._ask_at_once(node, wholly=wholly)
+            with hangs.shared.asking(group, name) if is_slow else AT_ONCE:
+                revision_of(node)
+                if isinstance(node, PARENTS) and node not in self._listed:
+                    next(iter(node.children), None)
+                    self._listed.add(node)
+                if wholly:
+                    self._look(node)
         except (KeyError, Unavailable) as why:  # there is such a child; a reader must not take it for absent
             raise Damaged(texts.of_error(why)) from why
-
-    def _ask_at_once(self, node: Node, *, wholly: bool) -> None:
-        revision_of(node)
-        if isinstance(node, Group | Table) and node not in self._listed:
-            next(iter(node.children), None)
-            self._listed.add(node)
-        if wholly:
-            self._look(node)
 
     def _note(self, group: Parent, name: str, why: Bad | None) -> None:
         """Take down why a child is bad, or that it is not. Only names that the group lists are taken down: anybody can ask for others."""
