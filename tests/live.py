@@ -80,7 +80,10 @@ def live(
                 preexec_fn=preexec,  # noqa: PLW1509 - it calls the system alone
             )
         try:
-            yield Live(wait(process, port, log, seconds), process.pid, log, process)
+            url = wait(process, port, log, seconds)
+            if arguments:
+                wait_for_announcement(log, seconds)
+            yield Live(url, process.pid, log, process)
         finally:
             stop(process)
 
@@ -127,6 +130,15 @@ def wait(process: subprocess.Popen[bytes], port: int, log: Path, seconds: float)
                 return url
         time.sleep(0.05)
     raise RuntimeError(f"server did not answer within {seconds} s: {process.args!r}\n{log.read_text(errors='replace')}")
+
+
+def wait_for_announcement(log: Path, seconds: float) -> None:
+    """Return once `tiled-zarr serve` has said that all its workers serve; one of them alone may have answered."""
+    end = time.monotonic() + seconds
+    while "read these data." not in log.read_text(errors="replace"):
+        if time.monotonic() > end:
+            raise RuntimeError(f"the server did not say within {seconds} s where to look\n{log.read_text(errors='replace')}")
+        time.sleep(0.02)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

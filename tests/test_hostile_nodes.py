@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi import Answer, asked
-from hostile import Torn, hostile, names
+from hostile_sources import Torn, hostile, names
 from strategies import array_node
 from tiled_zarr import Group, tojson
 from tiled_zarr.app import create_app

@@ -12,7 +12,7 @@ import pytest
 
 import tiled_zarr.openings
 from asgi import ask
-from hostile import HUGE_ARRAY, HUGE_TEXT, Mute, Panic, Panicking, Torn, deep
+from hostile_sources import HUGE_ARRAY, HUGE_TEXT, Mute, Panic, Panicking, Torn, deep
 from strategies import array_node
 from tiled_zarr import Array, Group, Node, v2, v3
 from tiled_zarr.adapters import adapt

@@ -38,6 +38,9 @@ class Tree:
 
 def plant(settings: Settings, on_file: Callable[[Path], None] | None = None) -> Tree:
     """The tree that the settings describe; `on_file` is told of every file that is indexed. Raises SettingsError."""
+    from .adapters.hdf5.library import LIBRARY
+
+    LIBRARY.answer_within(settings.read_timeout)
     check_paths([mount.path for mount in settings.trees])
     sources = [source_of(mount, on_file) for mount in settings.trees]
     nodes = {mount.path: configured(node, mount) for mount, (node, _) in zip(settings.trees, sources, strict=True)}

@@ -24,6 +24,15 @@ supervisor.FIRST_DELAY = supervisor.LONGEST_DELAY = 0.01
 
 starts = pathlib.Path(sys.argv[1])
 
+def started():
+    print("started", flush=True)
+    starts.with_name("serves").touch()
+
+def serve(report):
+    report("")
+    while not starts.with_name("serves").exists():
+        time.sleep(0.01)
+
 def run(report):
     with starts.open("a") as log:
         log.write("x")
@@ -33,14 +42,14 @@ def run(report):
 
 crew = supervisor.Crew(lambda _: run, seconds=5, handover=5)
 say = lambda text: print(text, flush=True)
-sys.exit(supervisor.Supervisor(lambda: crew, 1, listen("127.0.0.1", 0), say).run(lambda: print("started", flush=True)))
+sys.exit(supervisor.Supervisor(lambda: crew, 1, listen("127.0.0.1", 0), say).run(started))
 """
 NEVER_AGAIN = """
 def work(report, start):
     if start > 1:
         report("no such sample")
         return 1
-    report("")
+    serve(report)
     return 7
 """
 AGAIN_AND_AGAIN = """
@@ -50,7 +59,7 @@ def work(report, start):
         report("")
         starts.with_name("steady").touch()
         time.sleep(1000)
-    report("")
+    serve(report)
     os.abort()
 """
 NEVER = """

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from ..nodes import Damaged
+
+
+def check_installed(module: str, extra: str) -> None:
+    """Raises Damaged, naming what to install, if a module is not there; does not import it."""
+    if find_spec(module) is None:
+        raise Damaged(f"the package {module!r} is not installed; pip install 'tiled-zarr[{extra}]'")
 
 
 def require(module: str, extra: str) -> Any:

@@ -1,0 +1,9 @@
+"""The application with short deadlines for the HDF5 library."""
+
+from tiled_zarr.adapters.hdf5.library import LIBRARY
+from tiled_zarr.app import app
+
+__all__ = ["app"]
+
+LIBRARY.open_timeout = 2.0
+LIBRARY.read_timeout = 2.0
