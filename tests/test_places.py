@@ -87,7 +87,7 @@ def test_the_source_of_a_key() -> None:
     file = Group(children={"g": Group(children={"x": ONE}, blocking=True)}, blocking=True)
     sub = Group(children={"file": file, "flat": ONE}, blocking=True, assembled=True)
     views = Group(children={"0": ONE, "1": ONE}, assembled=False)
-    places = Places(Group(children={"sub": sub, "views": views, "table": Table(children={"A": ONE})}), Options(), show_all)
+    places = Places(Group(children={"sub": sub, "views": views, "table": Table(children={"A": ONE})}), Options(), show_all, show_all)
     before = {"": "/", "zarr.json": "/", "sub/file/zarr.json": "sub", "sub/flat/c/0": "sub", "sub": "sub"}
     assert {key: places.source(key, documents) for key in before} == before
     for key in ("sub/file/g/x", "sub/flat", "views/0", "table/A"):

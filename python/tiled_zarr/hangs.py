@@ -119,6 +119,11 @@ class Hangs:
         if hang is not None and monotonic() < hang.until:
             raise TooSlow(f"it did not answer within {hang.seconds:.3g} s, and is left alone for a while")
 
+    def leaves_alone(self, group: Group | Table, name: str) -> bool:
+        """Whether a child hangs and is left alone."""
+        hang = self._hung.get(group, {}).get(name)
+        return hang is not None and monotonic() < hang.until
+
     def declare(self, asked: Asked) -> None:
         """Take down that a child hangs, unless it has answered meanwhile."""
         now = monotonic()

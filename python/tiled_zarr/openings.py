@@ -209,12 +209,15 @@ class Openings:
 
 
 def _lists(group: Parent, name: str) -> bool:
-    """Whether a group has a name among those that it lists; also where it cannot tell, since it did not deny it."""
+    """Whether a group has a name among those that it lists; also where it cannot tell, since it did not deny it.
+
+    Of a child that hangs the group is not asked: a mapping's own `in` opens the child.
+    """
     try:
-        return name in group.children
+        return hangs.shared.leaves_alone(group, name) or name in group.children
     except texts.PASSED_ON:
         raise
-    except BaseException:  # noqa: BLE001 - a mapping's own `in` opens the child, and raises again what opening raised
+    except BaseException:  # noqa: BLE001 - what opening raised is raised again
         return True
 
 
