@@ -13,7 +13,7 @@ import pytest
 from adapters.contract import ARRAYS
 from adapters.files import FileContract, check_rewritten, check_truncated, reading, whole
 from tiled_zarr.adapters.hdf5 import open_hdf5
-from tiled_zarr.nodes import Group, Unavailable
+from tiled_zarr.nodes import Damaged, Group, Unavailable
 
 WIDE = np.arange(300 * 400, dtype="<i4").reshape(300, 400)
 PLAIN = {name: array for name, array in sorted(ARRAYS.items()) if array.dtype.kind in "biufcS"}
@@ -380,5 +380,5 @@ def test_a_filter_that_is_not_installed_is_named(tmp_path):
         created.set_filter(300, h5py.h5z.FLAG_OPTIONAL)
         h5py.h5d.create(file.id, b"x", h5py.h5t.STD_I32LE, h5py.h5s.create_simple((4,)), created)
 
-    with pytest.raises(Unavailable, match="filter 300"):
+    with pytest.raises(Damaged, match="filter 300"):
         made(fill, None)(tmp_path)[0].children["x"]
