@@ -25,6 +25,8 @@ MOST_BAD = 20_000
 at worst. The oldest are forgotten first, and are found again where their group is looked at."""
 MOST_TOLD = 10_000
 """Bad children that are named in one group; the others are counted."""
+MOST_NAMES = 1_000_000
+"""Names that are listed of one group, whatever it says that it has."""
 MOST_UNSAID = 1000
 """Names that a group may list beyond as many as it says that it has: some may be new; with more than that it is taken to have no end."""
 AT_ONCE = nullcontext()
@@ -89,10 +91,12 @@ class Openings:
 
         Raises what listing raises, and Damaged where it has no end.
         """
-        most = len(group.children) + MOST_UNSAID
+        most = min(len(group.children), MOST_NAMES) + MOST_UNSAID
         listed = list(islice(group.children, most + 1))
         if len(listed) > most:
-            raise Damaged(f"it says that it has {most - MOST_UNSAID:,} children, and lists more than {most:,}")
+            raise Damaged(
+                f"it lists more than {most:,} names, and says that it has {len(group.children):,}; at most {MOST_NAMES:,} are listed"
+            )
         found: dict[str, None] = {}
         nameless: dict[str, str] = {}
         for name in listed:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...nodes import Array, Group, Node, Region, Stored, Unavailable
+from ...nodes import Array, Damaged, Group, Node, Region, Stored, Unavailable
 from .. import _hdf5virtual as virtual
 from .._extras import check_installed
 from .._flat import FlatArray
@@ -93,7 +93,7 @@ def _stored(place: Place, found: ArrayDescription) -> Stored | None:
 
 
 def _reader(place: Place, found: ArrayDescription) -> Callable[[Region], np.ndarray[Any, Any]]:
-    """What reads regions: past the library where chunks can be decoded here. Raises Unavailable if the library lacks a filter."""
+    """What reads regions: past the library where chunks can be decoded here. Raises Damaged if the library lacks a filter."""
     if found.sources:
         return partial(_read_virtual, place, found)
     by_library = partial(_read, place, found)
@@ -101,7 +101,7 @@ def _reader(place: Place, found: ArrayDescription) -> Callable[[Region], np.ndar
     if chunked:
         return chunked.read
     if found.lacking:
-        raise Unavailable(found.lacking)
+        raise Damaged(found.lacking)
     return by_library
 
 
