@@ -185,7 +185,7 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "a listing that ends in an error": (lambda: Group(children=Torn({"a": GOOD}, keys=["a", OSError("torn")])), "OSError: torn"),
     "a listing without an end": (
         lambda: Group(children=Torn({str(number): GOOD for number in range(1500)}, length=2)),
-        "it says that it has 2 children, and lists more than 1,002",
+        "it says that it has 2 children, and lists more than 1,002; at most 1,000,000 are listed",
     ),
     "a length that raises": (lambda: Group(children=Torn(length=OSError("torn"))), "OSError: torn"),
     "a revision that raises": (
