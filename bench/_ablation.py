@@ -11,7 +11,7 @@ import numpy as np
 
 from tiled_zarr import encode
 from tiled_zarr.app import app
-from tiled_zarr.http import encoders
+from tiled_zarr.http.work import native
 from tiled_zarr.keyspace import Chunk
 
 __all__ = ["app"]
@@ -29,5 +29,5 @@ def encoded(chunk: Chunk) -> bytes:
 
 
 encode.encode = encoded
-encoders.is_native = lambda _: False
+native.is_native = lambda _: False
 numcodecs.blosc.use_threads = False  # as numcodecs has it in any thread but the main one

@@ -18,6 +18,11 @@ def peak(pid: int) -> float:
     return max(_kibibytes(process, "VmHWM") for process in tree(pid)) / 1024
 
 
+def resident(pid: int) -> float:
+    """The resident memory, in MiB, of the largest process of a tree at this moment."""
+    return max(_kibibytes(process, "VmRSS") for process in tree(pid)) / 1024
+
+
 def tree(pid: int) -> list[int]:
     """A process and its descendants."""
     children = [int(child) for file in Path(f"/proc/{pid}/task").glob("*/children") for child in file.read_text().split()]

@@ -7,17 +7,33 @@ from __future__ import annotations
 
 import importlib
 import sys
+from typing import Any
 
-from tiled_zarr.cli.servers import IN_PROCESS, RUNNERS, listen
+from tiled_zarr.cli.servers import Limits, listen
+from tiled_zarr.cli.supervisor import Crew, Supervisor
+from tiled_zarr.cli.worker import Work
+from tiled_zarr.settings import Settings
 
 
-def main(spelling: str, server: str, workers: int, port: int) -> None:
-    """One worker of hypercorn or uvicorn is this process; all others import the application by its name."""
+def application(spelling: str) -> Any:
+    """What the name stands for, imported by the worker."""
     module, _, name = spelling.partition(":")
-    is_own_process = workers == 1 and server in IN_PROCESS
-    served = getattr(importlib.import_module(module), name) if is_own_process else spelling
-    RUNNERS[server](served, listen("127.0.0.1", port), workers)
+    return getattr(importlib.import_module(module), name)
+
+
+def main(spelling: str, server: str, workers: int, port: int) -> int:
+    """Supervised workers with our limits; the exit code."""
+    settings, listener = Settings(), listen("127.0.0.1", port)
+    work = Work(
+        make=lambda: application(spelling),
+        server=server,
+        listener=listener,
+        limits=Limits(connections=settings.connections, request_timeout=settings.request_timeout),
+        shutdown_timeout=settings.shutdown_timeout,
+    )
+    crew = Crew(lambda _: work.run, seconds=settings.shutdown_timeout, handover=settings.request_timeout)
+    return Supervisor(lambda: crew, workers, listener, print).run(lambda: None)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    sys.exit(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))

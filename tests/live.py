@@ -16,7 +16,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,9 +33,19 @@ class Live:
     url: str
     pid: int
     log: Path
+    process: subprocess.Popen[bytes]
 
     def printed(self) -> str:
         return self.log.read_text(errors="replace")
+
+    def workers(self) -> list[int]:
+        """The processes that it has started."""
+        files = Path(f"/proc/{self.pid}/task").glob("*/children")
+        return [int(child) for file in files for child in file.read_text().split()]
+
+    def exit_code(self, seconds: float) -> int:
+        """The exit code of a server that has been asked to end. Raises TimeoutExpired."""
+        return self.process.wait(seconds)
 
 
 @contextmanager
@@ -47,11 +57,12 @@ def live(
     env: Mapping[str, str | os.PathLike[str]] | None = None,
     cwd: str | os.PathLike[str] | None = None,
     seconds: float = START_SECONDS,
+    preexec: Callable[[], None] | None = None,
 ) -> Iterator[Live]:
     """Start a server on a free port of 127.0.0.1, wait until /healthz answers, stop it at the end.
 
     `arguments` are those of `tiled-zarr serve`; without any, `app` is run under `server` (hypercorn, uvicorn or granian) directly.
-    `env` adds to the environment, from which every TILED_* variable of the caller is left out.
+    `env` adds to the environment, from which every TILED_* variable of the caller is left out; `preexec` runs in the new process.
     """
     port = free_port()
     command = cli_command(arguments, server, workers, port) if arguments else app_command(app, server, workers, port)
@@ -66,9 +77,13 @@ def live(
                 env=environment(env),
                 cwd=cwd,
                 start_new_session=True,
+                preexec_fn=preexec,  # noqa: PLW1509 - it calls the system alone
             )
         try:
-            yield Live(wait(process, port, log, seconds), process.pid, log)
+            url = wait(process, port, log, seconds)
+            if arguments:
+                wait_for_announcement(log, seconds)
+            yield Live(url, process.pid, log, process)
         finally:
             stop(process)
 
@@ -115,6 +130,15 @@ def wait(process: subprocess.Popen[bytes], port: int, log: Path, seconds: float)
                 return url
         time.sleep(0.05)
     raise RuntimeError(f"server did not answer within {seconds} s: {process.args!r}\n{log.read_text(errors='replace')}")
+
+
+def wait_for_announcement(log: Path, seconds: float) -> None:
+    """Return once `tiled-zarr serve` has said that all its workers serve; one of them alone may have answered."""
+    end = time.monotonic() + seconds
+    while "read these data." not in log.read_text(errors="replace"):
+        if time.monotonic() > end:
+            raise RuntimeError(f"the server did not say within {seconds} s where to look\n{log.read_text(errors='replace')}")
+        time.sleep(0.02)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -114,6 +114,19 @@ def test_a_tree_that_fails_stops_the_start(late: Callable[..., Late], tmp_path: 
     assert "NameError: nothing has this name" in answer["message"]
 
 
+def test_a_root_without_metadata_stops_the_start_with_a_message(
+    late: Callable[..., Late], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "no_metadata.py").write_text(
+        "class Tree(dict):\n    structure_family = 'container'\n    def metadata(self):\n        raise OSError('the catalog is away')\n"
+        "tree = Tree()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    [answer] = asyncio.run(started(late(TILED_ZARR_TREE="no_metadata:tree", TILED_ZARR_PUBLIC="1")))
+    assert answer == {"type": "lifespan.startup.failed", "message": "no_metadata:tree: OSError: the catalog is away"}
+    assert caplog.text == ""
+
+
 @pytest.mark.parametrize(
     ("variables", "statuses"),
     [({"TILED_ZARR_API_KEY": "k"}, [401, 200, 401]), ({"TILED_ZARR_PUBLIC": "1"}, [200, 401, 401])],

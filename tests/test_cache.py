@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Event
+from threading import Barrier, Event, get_ident
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiled_zarr.cache import OVERHEAD, Cache
+from tiled_zarr.cache import OVERHEAD, Cache, abandoned
 
 
 def test_a_body_is_made_once() -> None:
@@ -114,3 +114,34 @@ def test_what_is_out_of_date_is_dropped_unless_it_was_replaced() -> None:
     new = cache.get("a", lambda: bytes([2]))
     cache.drop("a", old)
     assert cache.peek("a") is new
+
+
+@pytest.mark.parametrize("joins_before", [True, False])
+def test_nobody_waits_for_a_thread_that_was_given_up(joins_before: bool) -> None:
+    """Whoever waits for its value makes it, and what it makes in the end is kept like any other."""
+    cache, begun, release, made = Cache(10_000), Event(), Event(), []
+
+    def hang() -> bytes:
+        made.append(get_ident())
+        begun.set()
+        assert release.wait(20)
+        return b"late"
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(cache.get, "a", hang)
+        assert begun.wait(20)
+        try:
+            if joins_before:
+                second = pool.submit(cache.get, "a", lambda: b"body")
+                while cache.counters.joined < 1:
+                    pass
+                abandoned.add(made[0])
+            else:
+                abandoned.add(made[0])
+                second = pool.submit(cache.get, "a", lambda: b"body")
+            assert second.result(20) == cache.peek("a") == b"body"
+        finally:
+            release.set()
+            assert first.result(20) == b"late"
+            abandoned.discard(made[0])
+    assert cache.get("a", lambda: b"other") == b"late"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import zarr
 
-from tiled_zarr import Array, Group, Table
+from tiled_zarr import Array, Group, Table, adapters
 from tiled_zarr.adapters import adapt
-from tiled_zarr.nodes import Options
+from tiled_zarr.nodes import Damaged, Options
 from tiled_zarr.settings import Mount, Settings, SettingsError
 from tiled_zarr.tree import configured, plant
 
@@ -88,6 +88,16 @@ NOWHERE = {
 def test_objects_that_are_not_there(target: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         plant(settings(pyobject(target)))
+
+
+@pytest.mark.usefixtures("module")
+def test_a_package_that_is_missing_is_said_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(source: object) -> None:
+        raise Damaged("the adapter needs the package 'dask', which is not installed")
+
+    monkeypatch.setattr(adapters, "_adapt", refuse)
+    with pytest.raises(SettingsError, match="served:thing: the adapter needs the package 'dask'"):
+        plant(settings(pyobject("served:thing")))
 
 
 def test_a_module_that_lacks_another_says_so_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,3 +232,33 @@ def test_a_child_that_was_replaced_is_configured_anew() -> None:
     assert at(group, "x").shape == (1,)
     children["x"] = adapt(np.arange(2))
     assert (at(group, "x").shape, options_at(group, "x")) == ((2,), ("none", None))
+
+
+class Rootless(Mapping[str, Any]):
+    """A container of Tiled's that cannot tell its metadata, or its names."""
+
+    structure_family = "container"
+
+    def __init__(self, fails: str) -> None:
+        self._fails = fails
+
+    def metadata(self) -> dict[str, Any]:
+        if self._fails == "metadata":
+            raise ConnectionError("the catalog in /srv/secret/catalog.db does not answer")
+        return {}
+
+    def __iter__(self) -> Iterator[str]:
+        raise ConnectionError("the catalog in /srv/secret/catalog.db does not answer")
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, name: str) -> Any:
+        raise KeyError(name)
+
+
+@pytest.mark.parametrize("fails", ["metadata", "listing"])
+def test_a_root_that_cannot_be_read_is_a_message_at_start(module: ModuleType, fails: str) -> None:
+    module.tree = Rootless(fails)  # type: ignore[attr-defined]
+    with pytest.raises(SettingsError, match=r"^served:tree: ConnectionError: the catalog in catalog\.db does not answer$"):
+        plant(settings(pyobject()))

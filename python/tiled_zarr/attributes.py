@@ -1,104 +1,119 @@
-"""A node's own metadata as real JSON: no bare NaN, no bytes, no numpy values.
+"""A node's own metadata as real JSON, made once where its node is made: no bare NaN, no bytes, no numpy values, nothing without end.
 
-NaN and infinities become null, bytes text (base64 where they are no UTF-8), times ISO 8601, arrays nested lists.
+NaN and infinities become null, bytes text (base64 where they are no UTF-8), times ISO 8601, arrays nested lists. What cannot be said
+is left out: the nearest mapping around it loses that one item, and its reason stands under our key, as `tiled_zarr.left_out`.
 """
 
 from __future__ import annotations
 
-import base64
-import datetime
-import enum
-import math
-import uuid
-from collections.abc import Iterable, Mapping
-from collections.abc import Set as AbstractSet
-from decimal import Decimal
-from fractions import Fraction
-from pathlib import PurePath
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
-import numpy as np
+from . import texts
+from .tojson import Conversion, Done, Json, LeftOut, to_json
 
-Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+__all__ = ["OURS", "Json", "Late", "LeftOut", "Ours", "Said", "merged", "nothing", "now", "said", "to_json"]
 
 OURS = "tiled_zarr"
 """The key under which a node's attributes hold what this program adds to the source's own."""
-DEEPEST = 64
-"""Levels of nesting; below it there is only the text of the object, so that a cycle ends."""
+MINE = ("unavailable", "left_out", "mended", "source")
+"""What only this program says under its key; a source's own items of these names are kept under the last of them."""
 
 
-def to_json(value: Any, depth: int = 0) -> Json:
-    """Any metadata value as JSON; what has no JSON form becomes its text.
+class Said(Done):
+    """Attributes that are real JSON and bounded. Not to be changed."""
 
-    >>> to_json({"a": float("nan"), 1: b"x", "t": np.datetime64("2020-01-02"), "m": np.eye(2, dtype="u1")})
-    {'a': None, '1': 'x', 't': '2020-01-02', 'm': [[1, 0], [0, 1]]}
+
+class Ours(Done):
+    """What stands under our key in attributes that are said."""
+
+
+class Late(Mapping[str, Any]):
+    """Attributes that are worked out each time a document of their node is made; what `make` raises is a failure of that document."""
+
+    def __init__(self, make: Callable[[], Mapping[str, Any]]) -> None:
+        self._make = make
+
+    def now(self) -> Said:
+        """What they are now."""
+        return _said(self._make(), {})
+
+    def __getitem__(self, name: str) -> Any:
+        return self.now()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.now())
+
+    def __len__(self) -> int:
+        return len(self.now())
+
+
+NOTHING = Said()
+
+
+def nothing() -> Said:
+    """Attributes of a node that has none; all such nodes share them."""
+    return NOTHING
+
+
+def said(attributes: Any, mended: Mapping[str, str]) -> Said | Late:
+    """A node's attributes as they are served: those that are said already, or late, as they are.
+
+    `mended` has the fields of the node that had to be given up, with the reason; it is told under our key.
     """
-    if value is None or isinstance(value, bool | np.bool_):
-        return None if value is None else bool(value)
-    if isinstance(value, enum.Enum):
-        return to_json(value.value, depth)
-    if isinstance(value, np.ndarray | np.generic):
-        return _array(np.asarray(value), depth)
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float | Decimal | Fraction):
-        return _number(float(value))
-    if isinstance(value, complex):
-        return [_number(value.real), _number(value.imag)]
-    return _other(value, depth)
+    kind = type(attributes)
+    if kind is Late or (kind is Said and not mended):
+        return attributes  # type: ignore[no-any-return] # its type was looked at
+    if kind is dict and not attributes and not mended:
+        return NOTHING
+    return _said(attributes, mended)
 
 
-def _other(value: Any, depth: int) -> Json:
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, bytes | bytearray | memoryview):
-        return _text(bytes(value))
-    if isinstance(value, datetime.date | datetime.time):
-        return value.isoformat()
-    if isinstance(value, datetime.timedelta):
-        return value.total_seconds()
-    if isinstance(value, PurePath | uuid.UUID) or depth >= DEEPEST:
-        return str(value)
-    if isinstance(value, Mapping):
-        return {_key(key): to_json(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, AbstractSet):
-        return sorted((to_json(item, depth + 1) for item in value), key=str)
-    if isinstance(value, Iterable):
-        return [to_json(item, depth + 1) for item in value]
-    return str(value)
+def now(attributes: Mapping[str, Any]) -> Said:
+    """The attributes of a node that has been made; raises what late ones raise."""
+    if isinstance(attributes, Late):
+        return attributes.now()
+    assert isinstance(attributes, Said)
+    return attributes
 
 
-def _array(value: np.ndarray[Any, Any], depth: int) -> Json:
-    if value.dtype.kind in "mM":
-        text = np.datetime_as_string(value) if value.dtype.kind == "M" else value.astype(str)
-        return _missing(text.tolist())
-    if value.ndim:
-        return [to_json(item, depth + 1) for item in value]
-    if value.dtype.names is not None:
-        return {name: to_json(value[name], depth + 1) for name in value.dtype.names}
-    if value.dtype.kind == "V":
-        return _text(value.tobytes())
-    return to_json(value.item(), depth + 1)
+def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Both; the second's win, except that what stands under our key is merged.
+
+    >>> merged({"a": 1, "tiled_zarr": {"axes": "yx"}}, {"a": 2, "tiled_zarr": {"null": 255}})
+    {'a': 2, 'tiled_zarr': {'axes': 'yx', 'null': 255}}
+    """
+    both = {**first, **second}
+    if OURS in first and OURS in second:
+        both[OURS] = Ours({**_ours(first[OURS]), **_ours(second[OURS])})
+    return both
 
 
-def _missing(text: Any) -> Json:
-    """Nested lists of ISO texts, with null for what is not a time."""
-    if isinstance(text, list):
-        return [_missing(item) for item in text]
-    return None if text == "NaT" else str(text)
+def _ours(value: Any) -> Ours:
+    """A value that stands under our key as a table: as it is if it is ours, else with what is not for a source to say set apart."""
+    if isinstance(value, Ours):
+        return value
+    if not isinstance(value, Mapping):
+        return Ours({MINE[-1]: value})
+    apart = {name: value[name] for name in MINE if name in value}
+    kept = {name: item for name, item in value.items() if name not in apart}
+    return Ours({**kept, MINE[-1]: apart} if apart else kept)
 
 
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _text(value: bytes) -> str:
+def _said(attributes: Any, mended: Mapping[str, str]) -> Said:
+    conversion, found, given_up = Conversion(), Said(), dict(mended)
     try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError:
-        return base64.b64encode(value).decode("ascii")
-
-
-def _key(key: Any) -> str:
-    text = to_json(key)
-    return text if isinstance(text, str) else str(key)
+        if not isinstance(attributes, Mapping):
+            raise TypeError(f"a {type(attributes).__name__} is no mapping")  # noqa: TRY301 - one way to give them up
+        conversion.mapping(attributes, None, found)
+    except texts.PASSED_ON:
+        raise
+    except BaseException as why:  # noqa: BLE001 - whatever a source's own mapping raises
+        given_up["attributes"] = texts.of_error(why)
+    ours = _ours(found[OURS]) if OURS in found else Ours()
+    for name, reasons in (("left_out", conversion.left_out), ("mended", given_up)):
+        if reasons:
+            ours = Ours({**ours, name: {**ours.get(name, {}), **reasons}})
+    if ours or OURS in found:
+        found[OURS] = ours
+    return found

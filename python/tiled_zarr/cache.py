@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from threading import Lock
+from threading import Lock, get_ident
 from time import perf_counter
 from typing import Generic, TypeVar, cast
 
@@ -18,6 +18,11 @@ T = TypeVar("T")
 
 OVERHEAD = 300
 """Bytes that an entry costs besides its body."""
+LOOK = 0.25
+"""Seconds after which those who wait look whether the thread that makes their value has been given up."""
+
+abandoned: set[int] = set()
+"""Threads that were given up because they do not return, by their identifiers: nobody waits for what they are making."""
 
 
 @dataclass(slots=True)
@@ -40,12 +45,17 @@ class Entry(Generic[T]):
     rank: float
 
 
+class Abandoned(Exception):
+    """The thread that was making a value has been given up."""
+
+
 class Flight(Generic[T]):
     """A value that is being made, for those who wait for it; a `Future` would cost ten times as much, and hardly ever does anybody wait."""
 
-    __slots__ = ("_error", "_pending", "_value")
+    __slots__ = ("_error", "_pending", "_value", "maker")
 
     def __init__(self) -> None:
+        self.maker = get_ident()
         self._pending = Lock()
         self._pending.acquire()
         self._value: T | None = None
@@ -62,11 +72,14 @@ class Flight(Generic[T]):
         self._pending.release()
 
     def result(self) -> T:
-        """The value, as soon as it is there. Raises what making it raised."""
-        with self._pending:
-            if self._error is not None:
-                raise self._error
-            return cast("T", self._value)
+        """The value, as soon as it is there. Raises what making it raised, and Abandoned."""
+        while not self._pending.acquire(timeout=LOOK):
+            if self.maker in abandoned:
+                raise Abandoned
+        self._pending.release()
+        if self._error is not None:
+            raise self._error
+        return cast("T", self._value)
 
 
 class Cache(Generic[T]):
@@ -100,12 +113,18 @@ class Cache(Generic[T]):
             if value is not None:
                 return value
             running = self._running.get(key)
-            if running is None:
-                mine = self._running[key] = Flight()
+            if running is None or running.maker in abandoned:
+                running, mine = None, Flight[T]()
+                self._running[key] = mine
                 self.counters.misses += 1
             else:
                 self.counters.joined += 1
-        return self._make(key, make, mine) if running is None else running.result()
+        if running is None:
+            return self._make(key, make, mine)
+        try:
+            return running.result()
+        except Abandoned:
+            return self.get(key, make)
 
     def put(self, key: str, value: T, seconds: float) -> None:
         """Keep a value that was made elsewhere in so many seconds."""
@@ -134,14 +153,19 @@ class Cache(Generic[T]):
             value = make()
         except BaseException as error:
             with self._lock:
-                del self._running[key]
+                self._leave(key, mine)
             mine.fail(error)
             raise
         with self._lock:
-            del self._running[key]
+            self._leave(key, mine)
             self._keep(key, value, self._clock() - start)
         mine.land(value)
         return value
+
+    def _leave(self, key: str, mine: Flight[T]) -> None:
+        """Nobody is to join any longer; where the thread was given up, another may be making the value."""
+        if self._running.get(key) is mine:
+            del self._running[key]
 
     def _keep(self, key: str, value: T, seconds: float) -> None:
         size = self._size(value) + OVERHEAD

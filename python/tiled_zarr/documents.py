@@ -8,6 +8,7 @@ from hashlib import blake2b
 
 from .cache import Cache
 from .nodes import Node
+from .texts import PASSED_ON
 
 FEW = 64
 """Looking at the revisions of so many nodes is a matter of microseconds."""
@@ -43,8 +44,13 @@ class Rendered:
         return None in self.revisions
 
     def stands(self, node: Node, changes: int) -> bool:
-        """Whether a document of `node` would be the same now. Raises what a source raises that cannot tell its revision."""
-        return node is self.over[0] and changes == self.changes and tuple(node.revision() for node in self.over) == self.revisions
+        """Whether a document of `node` would be the same now; not where a source cannot tell."""
+        try:
+            return node is self.over[0] and changes == self.changes and tuple(node.revision() for node in self.over) == self.revisions
+        except PASSED_ON:
+            raise
+        except BaseException:  # noqa: BLE001 - rendering it anew tells what went wrong with whom
+            return False
 
 
 def digest(body: bytes) -> str:

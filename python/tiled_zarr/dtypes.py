@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from .nodes import Unavailable
+from .texts import plain
 
 Dtype: TypeAlias = np.dtype[Any]
 Layout: TypeAlias = tuple[tuple[int, int, int], ...]
@@ -45,6 +46,8 @@ def wire(dtype: Dtype) -> Dtype:
     if is_string(dtype):
         return dtype
     if dtype.names is not None:
+        if any(plain(name) != name for name in dtype.names):
+            raise Unavailable("the name of a field is no text")
         packed = [(name, wire(field)) for name, field, _ in _fields(dtype)]
         return _sized(np.dtype([(name, field.base, field.shape) for name, field in packed]))
     if dtype.subdtype is not None:

@@ -7,13 +7,18 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import _native, codecs, dtypes, frames, headers, rowindexes
+from . import _native, budgets, codecs, dtypes, frames, headers, rowindexes
 from .keyspace import Chunk
 from .nodes import Array, Sparse
 
 Block: TypeAlias = np.ndarray[Any, Any]
 Pool: TypeAlias = "_native.Pool"
 Arguments: TypeAlias = "tuple[Block, tuple[int, ...], _native.Codec, dtypes.Layout | None]"
+
+COPIES = 4
+"""Of the text of a chunk while it is encoded: one with room to grow, its compressed form, and the bytes that are sent."""
+LONGEST_CHARACTER = 4
+"""Bytes in UTF-8."""
 
 
 class SourceError(Exception):
@@ -46,13 +51,16 @@ def _encode(chunk: Chunk) -> bytes:
         return rowindexes.shared.of(node).encode(chunk.grid.start(chunk.index), chunk.grid.chunk_shape, _codec(chunk))
     block = _read(node, chunk)
     if dtypes.is_string(node.dtype):
-        return _native.encode_strings(_padded_strings(block, chunk.grid.chunk_shape), _codec(chunk))
+        items = _padded_strings(block, chunk.grid.chunk_shape)
+        with budgets.hold(COPIES * _text_bytes(items)):
+            return _native.encode_strings(items, _codec(chunk))
     return _native.encode(*_arguments(block, chunk))
 
 
 def is_at_hand(chunk: Chunk) -> bool:
-    """Whether encoding a chunk takes no more than that, where reading it does not block."""
-    return not isinstance(chunk.node, Sparse) or rowindexes.shared.has(chunk.node)
+    """Whether encoding a chunk takes no more than its decoded bytes say, where reading it does not block."""
+    node = chunk.node
+    return rowindexes.shared.has(node) if isinstance(node, Sparse) else not dtypes.is_string(node.dtype)
 
 
 def is_native(chunk: Chunk) -> bool:
@@ -90,9 +98,14 @@ def _read(node: Array, chunk: Chunk) -> Block:
 def _padded_strings(block: Block, chunk_shape: tuple[int, ...]) -> list[str]:
     """The strings of a whole chunk in C order, empty ones beyond the array's edge."""
     padded = np.full(chunk_shape, "", dtype=object)
-    padded[tuple(map(slice, block.shape))] = block
+    padded[(*map(slice, block.shape), ...)] = block  # without the dots a block without axes would be stored itself
     items: list[str] = padded.ravel().tolist()
     return items
+
+
+def _text_bytes(items: list[str]) -> int:
+    """As many bytes as strings take in UTF-8 at most; nobody knows before they are read."""
+    return sum(len(item) if item.isascii() else LONGEST_CHARACTER * len(item) for item in items)
 
 
 def _codec(chunk: Chunk) -> _native.Codec:

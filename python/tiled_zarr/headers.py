@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from . import codecs, dtypes, grid, marks
-from .attributes import OURS, Json, to_json
+from .attributes import OURS, Json, Said, now
 from .nodes import NO_OPTIONS, Array, Group, Options, Sparse, Table
 
 STRING_BYTES = 16
@@ -78,13 +78,11 @@ def stored_codec(node: Array | Sparse, served: grid.Grid) -> codecs.Codec | None
 
 
 def own_attributes(node: Array | Sparse | Group | Table, unavailable: dict[str, str] | None = None) -> dict[str, Json]:
-    """The node's attributes as JSON, with what is unavailable in it named under our key."""
-    attributes = to_json(node.attributes)
-    assert isinstance(attributes, dict)
-    if unavailable:
-        ours = attributes.get(OURS)
-        attributes[OURS] = {**(ours if isinstance(ours, dict) else {}), "unavailable": dict(unavailable)}
-    return attributes
+    """The node's attributes, with what is unavailable in it named under our key. Raises what attributes raise that are made late."""
+    attributes = now(node.attributes)
+    if not unavailable:
+        return attributes
+    return Said({**attributes, OURS: {**attributes.get(OURS, {}), "unavailable": unavailable}})
 
 
 def merged(outer: Options, inner: Options) -> Options:

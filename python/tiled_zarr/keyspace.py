@@ -12,20 +12,23 @@ from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from . import dtypes, headers, names
 from .codecs import Codec
 from .documents import Documents, Rendered
 from .grid import Grid
 from .metadata import Config, Dependencies, Metadata
-from .nodes import Array, Node, Options, Region, Sparse
+from .nodes import Array, Node, Options, Region, Sparse, TooLarge
 from .places import Container, Place, Places, WouldBlock
+from .served import Served
 
 ENCODER = "4"
 """Part of every chunk's identity; to be raised when other bytes are sent for the same data."""
 MOST_CHUNKS = 8192
 """Resolved chunks that are remembered; then all are forgotten, which costs no more than resolving them again."""
+ENTRY = 40
+"""What a child takes in a listing, besides its name, twice."""
 MOST_DOCUMENTS = 4
 """So many documents of the largest size are kept."""
 
@@ -102,6 +105,11 @@ class Chunk:
         """Decoded bytes of the chunk."""
         return self.layout.nbytes
 
+    @property
+    def weight(self) -> int:
+        """Bytes that reading and encoding it takes in memory: the chunk, and all boxes that the source decodes for it."""
+        return self.layout.nbytes + (decoded(self.node, self.region) if isinstance(self.node, Array) else 0)
+
 
 class Entry(NamedTuple):
     """A child of a group by its name on the wire; the node is None where the group is too large to open every child."""
@@ -117,11 +125,14 @@ class KeySpace:
         self.root = root
         self.format = format
         self.config = config or Config()
-        self.places = Places(root, Options(chunk_shape=self.config.chunk_shape), self._check)
-        self.metadata = Metadata(self.places, format, self.config)
+        self.places = Places(root, Options(chunk_shape=self.config.chunk_shape), self._check, self._look)
+        separator: str = self.config.separator or format.SEPARATOR
+        self.served = Served(lambda rest, ndim: format.parse_index(rest, ndim, separator))
+        self.metadata = Metadata(self.places, format, self.config, self.served)
         self._documents = Documents(MOST_DOCUMENTS * self.config.max_bytes)
         self._layouts: WeakKeyDictionary[Place, Layout] = WeakKeyDictionary()
         self._chunks: dict[str, Chunk] = {}
+        self._above: WeakKeyDictionary[Container, tuple[ref[Container], str]] = WeakKeyDictionary()
 
     def resolve(self, key: str, *, may_block: bool = True) -> Document | Chunk | None:
         """What a key names, or None. Raises what opening a node raises, or WouldBlock where `may_block` is false."""
@@ -137,18 +148,59 @@ class KeySpace:
         index = self.format.parse_index(rest, len(node.shape), self.metadata.separator)
         return None if index is None else self._chunk(key, place, node, index)
 
+    def source(self, key: str) -> str:
+        """The source behind a key, as far as it is known without opening anything: what one hanging read may take along."""
+        return self.places.source(key, self.format.DOCUMENTS)
+
+    def is_gone(self, key: str) -> bool:
+        """Whether a key that names nothing now is a chunk of an array that this process has described to clients."""
+        return self.served.promised(key)
+
     def group(self, path: str, *, may_block: bool = True) -> Container | None:
         """The group at a path on the wire ("" is the root), or None."""
         place, rest = self.places.walk(path, may_block=may_block)
-        return place.node if not rest and isinstance(place.node, Container) else None
+        if rest or not isinstance(place.node, Container):
+            return None
+        if place.parent is not None:
+            self._above[place.node] = ref(place.parent), place.name
+        return place.node
 
     def listing(self, group: Container) -> list[Entry]:
-        """The children of a group, in the source's order, without those that cannot be opened."""
+        """The children of a group, in the source's order, without those that cannot be opened. Raises TooLarge."""
         openings = self.places.openings
-        if len(group.children) <= self.config.max_nodes:
-            return [Entry(names.wire(name), node) for name, node in openings.all(group)]
-        bad = openings.unavailable(group)
-        return [Entry(names.wire(name), None) for name in group.children if name not in bad]
+        try:
+            self._check_size(openings.count(group, self.config.listing_bytes // ENTRY), 0)
+            listed = openings.names(group)
+            self._check_size(len(listed), sum(map(len, listed)))
+            if len(listed) <= self.config.max_nodes:
+                return [Entry(names.wire(name), node) for name, node in openings.all(group, listed)]
+            bad = openings.bad(group)
+            return [Entry(names.wire(name), None) for name in listed if name not in bad]
+        except TooLarge:
+            raise
+        except Exception as why:
+            self._fail(group, why)
+            raise
+
+    def _fail(self, group: Container, why: Exception) -> None:
+        """Note that a group failed when it was listed, as far as it is known where it stands."""
+        parent, name = self._above.get(group, (None, ""))
+        above = None if parent is None else parent()
+        if above is not None:
+            self.places.openings.fail(above, name, why)
+
+    def _check_size(self, count: int, length: int) -> None:
+        """Raises TooLarge where a listing of so many children, with names of so many characters, would be larger than it may be."""
+        most = self.config.listing_bytes
+        if ENTRY * count + 2 * length > most:
+            raise TooLarge(
+                f"a listing of {count:,} children would take more than {most:,} bytes; "
+                "ask for children by their names, or raise the setting listing_bytes"
+            )
+
+    def unavailable(self, group: Container) -> dict[str, str]:
+        """What is left out of the listing of a group, which is made first, with the reasons."""
+        return self.places.openings.unavailable(group)
 
     def rendered(self, place: Place, name: str, *, may_block: bool) -> Rendered:
         """A document of a node. Raises WouldBlock where `may_block` is false and it may take opening files."""
@@ -174,6 +226,7 @@ class KeySpace:
 
     def _layout(self, place: Place, node: Array | Sparse) -> Layout:
         grid = headers.chunk_grid(node, place.options)
+        self.served.note(place.path, grid.counts)
         codec = self.metadata.codec(place, grid)
         nbytes = math.prod(grid.chunk_shape) * headers.itemsize(node.dtype)
         return Layout(grid, codec, nbytes, f"{node.dtype.str}|{grid}|{codec}|{ENCODER}")
@@ -183,15 +236,34 @@ class KeySpace:
         if isinstance(node, Array | Sparse):
             self.format.check(dtypes.wire(node.dtype))
 
+    def _look(self, node: Node) -> None:
+        self.metadata.look(node)
+
     def _render(self, place: Place, name: str) -> Rendered:
         seen = Dependencies()
-        header = self.metadata.header(place, seen)
         is_consolidated = isinstance(place.node, Container) and name == self.format.CONSOLIDATED
-        members = self.metadata.members(place, seen) if is_consolidated else None
+        try:
+            members = self.metadata.members(place, seen) if is_consolidated else None
+            header = self.metadata.header(place, seen)  # after what lies below, so that it names what failed there
+        except Exception as why:
+            self.metadata.fail(place, why)
+            raise
         body = _json(self.format.document(name, header, members))
         if members is not None and body is not None and len(body) > self.config.max_bytes:
             body = _json(self.format.document(name, header, None))
         return Rendered.of(body, seen.over, self.places.openings.changes)
+
+
+def decoded(node: Array, region: Region) -> int:
+    """Bytes of the boxes that a source decodes for a region; none where it is a view of data in memory."""
+    unit = node.unit or node.chunks
+    if unit is None or (node.unit is None and not node.blocking):
+        return 0
+    nbytes = headers.itemsize(dtypes.wire(node.dtype))
+    for part, size, whole in zip(region, unit, node.shape, strict=True):
+        if size:
+            nbytes *= min(-(-part.stop // size) * size, whole) - part.start // size * size
+    return nbytes
 
 
 def _json(document: object) -> bytes | None:

@@ -11,11 +11,12 @@ import base64
 import binascii
 import math
 import struct
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from .attributes import Json, to_json
+from .attributes import OURS, Json, merged, to_json
 
 ATTRIBUTE = "_FillValue"
 """The attribute by which netCDF and xarray say it."""
@@ -38,7 +39,7 @@ def of(value: object, dtype: np.dtype[Any]) -> Mark | None:
     if dtype.hasobject:
         return _text(item)
     try:
-        cast = np.asarray(item).astype(dtype)[()]
+        cast: Any = np.asarray(item).astype(dtype)[()]
         is_same = bool(cast == item) or (_is_missing(cast) and _is_missing(item))
     except (TypeError, ValueError, OverflowError):
         return None
@@ -87,6 +88,15 @@ def from_v3(value: object, dtype: np.dtype[Any]) -> Mark | None:
     return of(value, dtype)
 
 
+def taken(attributes: Mapping[str, Any], dtype: np.dtype[Any]) -> tuple[Mark | None, Mapping[str, Any]]:
+    """The mark among a source's attributes, and the others; a value that marks nothing is told under our key."""
+    if ATTRIBUTE not in attributes:
+        return None, attributes
+    others = {name: value for name, value in attributes.items() if name != ATTRIBUTE}
+    mark = of(attributes[ATTRIBUTE], dtype)
+    return mark, others if mark is not None else merged(others, {OURS: {ATTRIBUTE: attributes[ATTRIBUTE]}})
+
+
 def _text(item: Any) -> str | None:
     if isinstance(item, bytes):
         return item.decode("utf-8", "replace")
@@ -109,5 +119,5 @@ def _v3_number(value: float) -> str:
 
 
 def _v3_float(text: str) -> float:
-    number: float = struct.unpack("<d", base64.standard_b64decode(text, validate=True))[0]
+    number: float = struct.unpack("<d", base64.b64decode(text, validate=True))[0]
     return number

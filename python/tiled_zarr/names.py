@@ -17,6 +17,29 @@ FORBIDDEN = re.compile(r"[/\\~%?#\x00-\x1f\x7f\ud800-\udfff]")
 asked for under such a name would read as zeros; control characters and lone surrogates have no place in a URL."""
 MOST_KEPT = 4096
 """Names whose spelling is remembered."""
+LONGEST = 1024
+"""Bytes of UTF-8. A file name has at most 255; an HDF5 link may have 65,535, written with three bytes each longer than a URL can be."""
+
+
+def refusal(name: object) -> str | None:
+    """Why something cannot name a node in a key, or None.
+
+    A lone surrogate can where it stands for a byte that is no UTF-8, as in names of files: its alias writes that byte.
+
+    >>> refusal("image"), refusal(b"image")
+    (None, 'its name is no text')
+    """
+    if not isinstance(name, str):
+        return "its name is no text"
+    if len(name) <= LONGEST and name.isascii():
+        return None
+    if len(name) > LONGEST:
+        return f"its name has {len(name):,} characters; {LONGEST:,} bytes fit into a URL"
+    try:
+        nbytes = len(name.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        return "its name holds half of a surrogate pair, which is no text"
+    return f"its name has {nbytes:,} bytes of UTF-8; {LONGEST:,} fit into a URL" if nbytes > LONGEST else None
 
 
 @lru_cache(MOST_KEPT)

@@ -1,6 +1,7 @@
 """The narrow waist: every source is turned into these four frozen values, and every Zarr key is answered from them.
 
-A node is data plus one function that reads. Adapters build nodes; nobody subclasses one.
+A node is data plus one function that reads. Adapters build nodes; nobody subclasses one. What a node says of itself is made JSON, text and
+bounded here, once: attributes (attributes.py), sizes and names of axes (checks.py). After that no document of it can fail.
 """
 
 from __future__ import annotations
@@ -10,6 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
+
+from . import checks, codecs, marks
+from .attributes import nothing, said
+from .marks import Mark
 
 Region: TypeAlias = tuple[slice, ...]
 """A half-open box in elements, one `slice(start, stop)` an axis, always inside the array."""
@@ -25,6 +30,18 @@ class Unavailable(Exception):
 
 class Damaged(OSError):
     """A source is there and cannot be read; its text is the reason, given to users as it is. It is a 5xx, never a 404."""
+
+
+class TooLarge(Exception):
+    """One request would take more memory than the server may use; its text says how much, and what to do. It is a 413."""
+
+
+class TooSlow(TimeoutError):
+    """A source did not answer within the time that it has; its text says so. It is a 503: asking again later may help."""
+
+
+class Busy(TimeoutError):
+    """The server had no thread or memory to spare for a request; its text says so. It is a 503: asking again later helps."""
 
 
 class Changed(OSError):
@@ -43,6 +60,13 @@ class Options:
     chunk_shape: tuple[int, ...] | None = None
     tile_budget: int | None = None
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a codec that is spelled wrongly and for chunks that no array has."""
+        if self.codec is not None:
+            codecs.parse(self.codec)
+        if self.chunk_shape is not None:
+            checks.shape(self.chunk_shape)
+
 
 NO_OPTIONS = Options()
 """Of a node that leaves everything to the group above."""
@@ -60,6 +84,10 @@ class Stored:
     codec: str
     read: Callable[[tuple[int, ...]], bytes | None]
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a codec that is spelled wrongly."""
+        codecs.parse(self.codec, stored=True)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Array:
@@ -70,7 +98,8 @@ class Array:
     from several threads at once, and it raises when the source fails, never returns made-up values.
         An object dtype means that every item is a `str`.
 
-    `chunks` is the source's own regular chunk shape in elements, if any; `dimension_names` has one name or None an axis;
+    `chunks` is the source's own regular chunk shape in elements, if any; `unit` is the shape of the boxes that the source has to decode
+    whole, if it is another than `chunks`: they count as memory that reading takes; `dimension_names` has one name or None an axis;
     `revision()` is cheap and changes whenever the data may have changed, or is None where nobody can tell;
     `blocking` says that `read` touches disk or network, or computes: it then never runs in the event loop.
     `read_stepped(region, steps)`, where the source has it, returns every `steps[axis]`-th element of a region, from its first on, for
@@ -78,6 +107,7 @@ class Array:
     half as long on y and x as the one before. `verbatim` says that chunks and dimension names are served exactly as they stand here.
     `stored`, where there is one, is the chunks of the grid `chunks` as the source holds them, to be sent untouched.
     `region_revision(region)`, where the source has it, stands in for `revision` in all that is read from that region; it too is cheap.
+    `mark` is the item that stands for a missing value, if there is one; an attribute `_FillValue` becomes it.
     """
 
     shape: tuple[int, ...]
@@ -85,7 +115,7 @@ class Array:
     read: Callable[[Region], np.ndarray[Any, Any]]
     chunks: tuple[int, ...] | None = None
     dimension_names: tuple[str | None, ...] | None = None
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=nothing)
     revision: Callable[[], str | None] = live
     blocking: bool = True
     options: Options = NO_OPTIONS
@@ -94,6 +124,18 @@ class Array:
     verbatim: bool = False
     stored: Stored | None = None
     region_revision: Callable[[Region], str | None] | None = None
+    unit: tuple[int, ...] | None = None
+    mark: Mark | None = None
+
+    def __post_init__(self) -> None:
+        """Check what it says of itself. Raises ValueError or TypeError where it has no shape or type."""
+        mended: dict[str, str] = {}
+        if type(self.attributes) is dict and marks.ATTRIBUTE in self.attributes:
+            mark, others = marks.taken(self.attributes, np.dtype(self.dtype))
+            _mend(self, mark=mark, attributes=others)
+        if self.unit is not None:
+            _mend(self, unit=checks.chunks("unit", self.unit, len(checks.shape(self.shape)), mended))
+        _check_array(self, mended)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
@@ -111,10 +153,14 @@ class Sparse:
     fill: Any = None
     chunks: tuple[int, ...] | None = None
     dimension_names: tuple[str | None, ...] | None = None
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=nothing)
     revision: Callable[[], str | None] = live
     blocking: bool = True
     options: Options = NO_OPTIONS
+
+    def __post_init__(self) -> None:
+        """Check what it says of itself. Raises ValueError or TypeError where it has no shape or type."""
+        _check_array(self, {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
@@ -128,15 +174,22 @@ class Group:
     or is None where nobody can tell: then documents are rendered each time.
     `blocking` says that looking up or listing children touches disk or network.
     `consolidated` says that the metadata of all that lies below may be put into one document: it costs no more than opening it.
+    `assembled` says that the children are sources of their own, as the files of a folder are: one may hang while others answer. None
+    means that they are where looking them up cannot block.
     """
 
     children: Mapping[str, Node]
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=nothing)
     unavailable: Callable[[], Mapping[str, str]] = dict
     revision: Callable[[], str | None] = live
     blocking: bool = False
     options: Options = NO_OPTIONS
     consolidated: bool = True
+    assembled: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Check what it says of itself."""
+        _mend(self, attributes=said(self.attributes, {}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
@@ -144,11 +197,33 @@ class Table:
     """A data frame: a group of columns, 1-d arrays of one length; the index is a column too."""
 
     children: Mapping[str, Node]
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=nothing)
     unavailable: Callable[[], Mapping[str, str]] = dict
     revision: Callable[[], str | None] = live
     blocking: bool = False
     options: Options = NO_OPTIONS
 
+    def __post_init__(self) -> None:
+        """Check what it says of itself."""
+        _mend(self, attributes=said(self.attributes, {}))
+
 
 Node: TypeAlias = Array | Sparse | Group | Table
+
+
+def _check_array(node: Array | Sparse, mended: dict[str, str]) -> None:
+    """Check what all arrays say; the usual case, in which all of it is right, is a matter of a microsecond."""
+    shape = checks.shape(node.shape)
+    chunks = checks.chunks("chunks", node.chunks, len(shape), mended)
+    dimension_names = checks.dimension_names(node.dimension_names, len(shape), mended)
+    attributes = said(node.attributes, mended)
+    if shape is not node.shape or not isinstance(node.dtype, np.dtype):
+        _mend(node, shape=shape, dtype=np.dtype(node.dtype))
+    if chunks is not node.chunks or dimension_names is not node.dimension_names or attributes is not node.attributes:
+        _mend(node, chunks=chunks, dimension_names=dimension_names, attributes=attributes)
+
+
+def _mend(node: Node, **fields: Any) -> None:
+    """Set fields of a node that is being made to what they are after checking."""
+    for name, value in fields.items():
+        object.__setattr__(node, name, value)

@@ -49,11 +49,11 @@ class Place:
 
 
 class Places:
-    """The places of a tree. `check(node)` raises Unavailable for a node that cannot be shown. Thread-safe: a race repeats a step."""
+    """The places of a tree; `check` and `look` as in Openings. Thread-safe: a race repeats a step."""
 
-    def __init__(self, root: Node, options: Options, check: Callable[[Node], None]) -> None:
+    def __init__(self, root: Node, options: Options, check: Callable[[Node], None], look: Callable[[Node], object]) -> None:
         self.root = Place(root, None, "", "", headers.merged(options, root.options))
-        self.openings = Openings(check)
+        self.openings = Openings(check, look)
         self._kept: dict[str, Place] = {}
 
     def walk(self, key: str, *, may_block: bool) -> tuple[Place, str]:
@@ -72,10 +72,31 @@ class Places:
             place, rest = below, remainder
         return place, rest
 
-    def children(self, place: Place) -> dict[str, Place]:
-        """The children of a group that can be opened, by their names on the wire; bad ones are remembered as such."""
+    def source(self, key: str, documents: frozenset[str]) -> str:
+        """The path of the source behind a key: the first place on the way whose children are no sources of their own.
+
+        No group is asked. Where the way leads through a place that is not remembered, it is taken for the source. What a group says of
+        itself, in a document or a listing, is told apart from its children.
+        """
+        place, rest = self.root, key
+        while isinstance(place.node, Container) and is_assembled(place.node):
+            part, _, remainder = rest.partition("/")
+            path = f"{place.path}/{part}"
+            below = self._kept.get(path)
+            if below is None or below.above is not place:
+                return f"{place.path}/" if not remainder and (not part or part in documents) else path.lstrip("/")
+            place, rest = below, remainder
+        return place.path
+
+    def children(self, place: Place, most: int) -> dict[str, Place]:
+        """The children of a group that can be opened, by their names on the wire; bad ones are remembered as such.
+
+        A group of more than `most` children is not opened, and has none.
+        """
         assert isinstance(place.node, Container)
-        wired = ((names.wire(name), name, node) for name, node in self.openings.all(place.node))
+        if self.openings.count(place.node, most) > most or len(listed := self.openings.names(place.node)) > most:
+            return {}
+        wired = ((names.wire(name), name, node) for name, node in self.openings.all(place.node, listed))
         return {wire_name: place.below(name, wire_name, node) for wire_name, name, node in wired}
 
     def _below(self, place: Place, group: Container, part: str) -> Place | None:
@@ -88,7 +109,7 @@ class Places:
                 return kept
             self._kept.pop(path, None)
         name = names.unwire(part)
-        found = None if name is None else self.openings.child(group, name)
+        found = None if name is None or names.refusal(name) else self.openings.child(group, name)
         if name is None or found is None:
             return None
         return self._keep(path, place.below(name, part, found))
@@ -98,3 +119,10 @@ class Places:
             self._kept.clear()
         self._kept[path] = place
         return place
+
+
+def is_assembled(group: Container) -> bool:
+    """Whether the children of a group are sources of their own."""
+    if isinstance(group, Table):
+        return False
+    return not group.blocking if group.assembled is None else group.assembled

@@ -20,6 +20,13 @@ def launch_nonce() -> str:
     return os.environ.get(LAUNCH) or os.environ.setdefault(LAUNCH, secrets.token_hex(8))
 
 
+def relaunch(nonce: str | None = None) -> str:
+    """Make `nonce`, or else a new text, what `launch_nonce` says in this process and in those that it starts."""
+    os.environ[LAUNCH] = nonce or secrets.token_hex(8)
+    launch_nonce.cache_clear()
+    return os.environ[LAUNCH]
+
+
 def file_revision(path: str | os.PathLike[str] | int) -> str:
     """Size, modification time in nanoseconds and inode of a file or folder, which may be open. Raises OSError where there is none."""
     return _described(os.stat(path))  # noqa: PTH116 - a Path would be built on every request

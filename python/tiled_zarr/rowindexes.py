@@ -8,8 +8,11 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from . import _native, dtypes
+from . import _native, budgets, dtypes
 from .nodes import Region, Sparse
+
+COPIES = 2
+"""Of the entries while an index is built: in the form that the builder takes, and in that of the index."""
 
 
 class RowIndexes:
@@ -51,10 +54,11 @@ def dense(node: Sparse, region: Region) -> np.ndarray[Any, Any]:
 def _build(node: Sparse) -> _native.Coo:
     coords, data = node.entries()
     dtype = dtypes.wire(node.dtype)
-    return _native.Coo(
-        np.ascontiguousarray(coords, dtype=np.int64).reshape(len(node.shape), -1),
-        np.ascontiguousarray(data, dtype=dtype).view("u1"),
-        node.shape,
-        dtype.str,
-        None if node.fill is None else np.asarray(node.fill, dtype=dtype).tobytes(),
-    )
+    with budgets.hold(COPIES * (np.size(coords) * 8 + np.size(data) * dtype.itemsize), alone=True):
+        return _native.Coo(
+            np.ascontiguousarray(coords, dtype=np.int64).reshape(len(node.shape), -1),
+            np.ascontiguousarray(data, dtype=dtype).view("u1"),
+            node.shape,
+            dtype.str,
+            None if node.fill is None else np.asarray(node.fill, dtype=dtype).tobytes(),
+        )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from .nodes import Group, Node, Options, Table, Unavailable
+from .openings import reason
 from .revisions import launch_nonce
 from .settings import Mount, Settings, SettingsError
 
@@ -37,6 +38,9 @@ class Tree:
 
 def plant(settings: Settings, on_file: Callable[[Path], None] | None = None) -> Tree:
     """The tree that the settings describe; `on_file` is told of every file that is indexed. Raises SettingsError."""
+    from .adapters.hdf5.library import LIBRARY
+
+    LIBRARY.answer_within(settings.read_timeout)
     check_paths([mount.path for mount in settings.trees])
     sources = [source_of(mount, on_file) for mount in settings.trees]
     nodes = {mount.path: configured(node, mount) for mount, (node, _) in zip(settings.trees, sources, strict=True)}
@@ -65,12 +69,21 @@ def source_of(mount: Mount, on_file: Callable[[Path], None] | None) -> tuple[Nod
 
 
 def directory(path: Path, on_file: Callable[[Path], None] | None) -> Group:
-    """The group of a folder. Raises SettingsError where there is none."""
+    """The group of a folder. Raises SettingsError where there is none, or it cannot be read."""
     from .adapters.directory import open_directory
 
-    if not path.is_dir():
-        raise SettingsError(f"{path} is no directory" + ("; serve the directory that holds it" if path.exists() else ""))
-    return as_group(open_directory(path, on_file=on_file), path.resolve().name)
+    try:
+        if not path.is_dir():
+            raise SettingsError(f"{path} is no directory" + ("; serve the directory that holds it" if path.exists() else ""))
+        return as_group(open_directory(path, on_file=on_file), path.resolve().name)
+    except (OSError, Unavailable) as error:
+        raise SettingsError(f"the directory {path} cannot be served: {why(error)}") from error
+
+
+def why(error: Exception) -> str:
+    """An error in words, with what to do about rights."""
+    denied = "; let the user that runs the server read and search it (chmod u+rx)" if isinstance(error, PermissionError) else ""
+    return f"{getattr(error, 'strerror', None) or error}{denied}"
 
 
 def python_object(spelling: str) -> tuple[Group, object]:
@@ -78,11 +91,19 @@ def python_object(spelling: str) -> tuple[Group, object]:
     from .adapters import adapt
 
     source = found(spelling)
+    return as_group(started(lambda: adapt(source), spelling), spelling.rpartition(":")[2]), source
+
+
+def started(make: Callable[[], Node], spelling: str) -> Node:
+    """The root that `make` returns, asked for its revision and its first name. Raises SettingsError where any of this fails."""
     try:
-        node = adapt(source)
-    except Unavailable as error:
-        raise SettingsError(f"{spelling}: {error}") from error
-    return as_group(node, spelling.rpartition(":")[2]), source
+        node = make()
+        node.revision()
+        if isinstance(node, Group | Table):
+            next(iter(node.children), None)
+    except Exception as error:
+        raise SettingsError(f"{spelling}: {reason(error)}") from error
+    return node
 
 
 def as_group(node: Node, name: str) -> Group:

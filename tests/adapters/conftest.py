@@ -1,3 +1,19 @@
 """`in_tiled.py` is run where Tiled is installed, not collected here."""
 
+import pytest
+
+from tiled_zarr.adapters.hdf5.descriptions import Source
+from tiled_zarr.adapters.hdf5.functions import FUNCTIONS
+from tiled_zarr.adapters.hdf5.library import Library
+
 collect_ignore = ["in_tiled.py"]
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What HDF5 helpers do is done in this process, so that a test can change it."""
+
+    def call(_library, name, snapshot, arguments, _seconds):
+        return FUNCTIONS[name](Source.of(snapshot), *arguments)
+
+    monkeypatch.setattr(Library, "_call", call)

@@ -84,7 +84,7 @@ def walk(node: Node, path: str = "") -> Iterator[tuple[str, Node]]:
             yield from walk(child, f"{path}/{name}")
 
 
-OPENINGS = Openings(lambda _: None)
+OPENINGS = Openings(lambda _: None, lambda _: None)
 
 
 def compare(path: str, node: Node, client: Any) -> str:

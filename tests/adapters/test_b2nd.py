@@ -7,7 +7,7 @@ import pytest
 from adapters.contract import ARRAYS
 from adapters.files import FileContract, check_rewritten, check_truncated, reading, whole
 from tiled_zarr.adapters.b2nd import open_b2nd
-from tiled_zarr.nodes import Unavailable
+from tiled_zarr.nodes import Damaged, Unavailable
 
 WIDE = np.arange(300 * 400, dtype="<i4").reshape(300, 400)
 SAVED = {name: np.ascontiguousarray(array) for name, array in ARRAYS.items() if array.dtype.kind in "biufcSUM" and array.ndim}
@@ -78,5 +78,5 @@ def test_damage_raises(tmp_path):
     content = bytearray((tmp_path / "a.b2nd").read_bytes())
     content[len(content) // 4 : len(content) // 2] = bytes(len(content) // 2 - len(content) // 4)
     (tmp_path / "a.b2nd").write_bytes(content)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(Damaged, match=r"'a\.b2nd' cannot be read as a Blosc2 array"):
         whole(open_b2nd(tmp_path / "a.b2nd"))

@@ -1,11 +1,19 @@
 import gzip
+import io
+import subprocess
+import sys
+import tracemalloc
 
 import numpy as np
 import pytest
+from pyarrow import csv as arrow_csv
 
 from adapters.contract import Contract
+from tiled_zarr.adapters import csv
+from tiled_zarr.adapters._arrow import schema_names
+from tiled_zarr.adapters._snapshots import Snapshot
 from tiled_zarr.adapters.csv import open_csv
-from tiled_zarr.nodes import Changed, Unavailable
+from tiled_zarr.nodes import Changed, Damaged, TooLarge
 
 PLAIN = "number,half,text,flag,day,nothing\n1,1.5,a,true,2026-11-23,\n2,,ä,false,2026-11-24,\n,2.5,,true,,\n"
 TRUTH = {
@@ -54,7 +62,99 @@ def test_a_rewritten_file_is_another_table(tmp_path):
         column.read((slice(0, 1),))
 
 
-@pytest.mark.parametrize("text", ["", "a,b\n1\n"], ids=["empty", "short_row"])
-def test_what_is_no_table_is_unavailable(tmp_path, text):
-    with pytest.raises(Unavailable, match=r"t\.csv is no table of text"):
-        written(text, {})(tmp_path)
+NO_TABLES = {
+    "empty": (b"", "t.csv", "'t.csv' is empty where a table of text is expected"),
+    "short_row": (b"a,b\n1\n", "t.csv", "Expected 2 columns, got 1: 1; give every row as many values as the header"),
+    "names_in_latin_1": (
+        "größe,b\n1,2\n".encode("latin-1"),
+        "t.csv",
+        "'t.csv' cannot be read as a table of text: it is truncated, damaged",
+    ),
+    "no_gzip": (b"", "t.csv.gz", "'t.csv.gz' "),
+}
+
+
+@pytest.mark.parametrize(("data", "name", "reason"), NO_TABLES.values(), ids=NO_TABLES)
+def test_what_is_no_table_is_damaged(tmp_path, data, name, reason):
+    (tmp_path / name).write_bytes(data)
+    for _ in range(2):
+        with pytest.raises(Damaged, match=reason):
+            open_csv(tmp_path / name)
+
+
+@pytest.mark.parametrize("cut", [1, 8, 9, 20, 100], ids=str)
+def test_a_compressed_table_that_is_cut_short_is_damaged(tmp_path, cut):
+    data = gzip.compress(b"a\n" + b"".join(b"%d\n" % i for i in range(1000)))
+    (tmp_path / "t.csv.gz").write_bytes(data[:-cut])
+    with pytest.raises(EOFError):
+        gzip.decompress(data[:-cut])
+    with pytest.raises(Damaged):
+        open_csv(tmp_path / "t.csv.gz")
+
+
+def test_a_refused_table_is_read_once(tmp_path, monkeypatch):
+    read, parse = [], csv._table
+    monkeypatch.setattr(csv, "_table", lambda *arguments: (read.append(1), parse(*arguments))[1])
+    (tmp_path / "t.csv").write_bytes(b"a,b\n1\n")
+    for _ in range(3):
+        with pytest.raises(Damaged):
+            open_csv(tmp_path / "t.csv")
+    assert len(read) == 1
+
+
+def test_a_long_text_is_refused_by_counting(tmp_path, monkeypatch):
+    """64 MiB out of 65 kB; no more than the limit is ever in memory."""
+    monkeypatch.setattr(csv, "LARGEST", 8 << 20)
+    (tmp_path / "bomb.csv.gz").write_bytes(gzip.compress(b"a,b\n" * (16 << 20)))
+    tracemalloc.start()
+    with pytest.raises(TooLarge, match=r"'bomb\.csv\.gz' holds more than 8 MiB of text"):
+        open_csv(tmp_path / "bomb.csv.gz")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 16 << 20
+
+
+def test_names_are_listed_once_however_many_columns(tmp_path):
+    """8,000 columns took 10 s when each asked for all names."""
+
+    class Schema:
+        looks = 0
+
+        @property
+        def names(self):
+            Schema.looks += 1
+            return [f"c{i}" for i in range(8000)]
+
+    assert schema_names(Schema())[-1] == "c7999"
+    assert Schema.looks == 1
+
+
+def test_a_table_that_fits_its_first_block_takes_little_more_than_itself(tmp_path):
+    """Text, parsed pieces and table together took four times the text."""
+    code = (
+        "import resource, sys; from pathlib import Path; from tiled_zarr.adapters.csv import open_csv\n"
+        "start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "table = open_csv(Path(sys.argv[1]))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start)"
+    )
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"a,b\n" + b"1234567,2.5\n" * 5_000_000, 1))
+    grown = int(subprocess.check_output([sys.executable, "-c", code, tmp_path / "a.csv.gz"]))
+    assert grown < 190 * 1024  # KiB; the table has 76 MiB, the text 57
+
+
+def test_a_table_that_grows_out_of_a_short_text_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv, "LARGEST_TABLE", 1 << 20)
+    monkeypatch.setattr(csv, "BLOCK", 1 << 16)
+    (tmp_path / "t.csv").write_bytes(b"a,b,c,d\n" + b"1,,,\n" * 200_000)
+    with pytest.raises(TooLarge, match=r"'t\.csv' takes more than 1 MiB as a table"):
+        open_csv(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("last", ["2.5", "n/a", "x", "2020-01-01", "99999999999999999999"])
+def test_types_are_those_of_all_rows_however_it_is_cut(tmp_path, monkeypatch, last):
+    rows = "1,\n" * 5000
+    text = f"a,b\n{rows}{last},7\n".encode()
+    (tmp_path / "t.csv").write_bytes(text)
+    truth = arrow_csv.read_csv(io.BytesIO(text), arrow_csv.ReadOptions(block_size=len(text) + 1))
+    monkeypatch.setattr(csv, "BLOCK", 1 << 12)
+    assert csv._parsed(Snapshot.of(tmp_path / "t.csv")).equals(truth)

@@ -13,7 +13,7 @@ from PIL import Image
 from adapters.files import FEW, MANY, FileContract, reading, whole
 from tiled_zarr.adapters import _extras, _listings, directory
 from tiled_zarr.adapters.directory import open_directory
-from tiled_zarr.nodes import Array, Group, Unavailable
+from tiled_zarr.nodes import Array, Damaged, Group, Unavailable
 from tiled_zarr.revisions import file_revision
 
 
@@ -96,8 +96,8 @@ def test_a_file_written_right_after_a_look_is_seen(tmp_path, monkeypatch):
     status = tmp_path.stat()
     save(tmp_path / "a.npy")
     os.utime(tmp_path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    monkeypatch.setattr(_listings, "file_revision", lambda _: "the same")
-    monkeypatch.setattr(directory, "file_revision", lambda _: "the same")
+    monkeypatch.setattr(_listings, "described", lambda _: "the same")
+    monkeypatch.setattr(directory, "folder_revision", lambda _: "the same")
     assert list(group.children) == ["a"]
 
 
@@ -164,13 +164,10 @@ def test_a_bad_file_leaves_the_others(tmp_path):
 
 
 def test_a_missing_extra_is_named(tmp_path, monkeypatch):
-    def without(name):
-        raise ModuleNotFoundError(name=name)
-
     with h5py.File(tmp_path / "a.h5", "w"):
         pass
-    monkeypatch.setattr(_extras, "import_module", without)
-    with pytest.raises(Unavailable, match=r"'h5py' is not installed; pip install 'tiled-zarr\[hdf5\]'"):
+    monkeypatch.setattr(_extras, "find_spec", lambda name: None)
+    with pytest.raises(Damaged, match=r"'h5py' is not installed; pip install 'tiled-zarr\[hdf5\]'"):
         open_directory(tmp_path).children["a"]
 
 
@@ -191,12 +188,16 @@ def test_links(tmp_path):
     assert refused == {
         "out": "a link out of the folder that is served, which is not followed",
         "out.npy": "a link out of the folder that is served, which is not followed",
-        "gone.npy": "a link that leads nowhere",
+        "sibling": "a link out of the folder that is served, which is not followed",
+        "gone": "a link that leads nowhere",
     }
     assert list(group.children["folder"].children) == ["a"]
     assert group.children["sub"].unavailable() == {"up": "a cycle: a link back to a folder above it"}
-    for name in ("out", "..", "sub/a", "../outside/secret", "/etc"):
+    for name in ("..", "sub/a", "../outside/secret", "/etc"):
         with pytest.raises(KeyError):
+            group.children[name]
+    for name, reason in refused.items():
+        with pytest.raises(Damaged, match=reason):
             group.children[name]
 
 
@@ -208,7 +209,7 @@ def test_two_folders_that_link_to_each_other(tmp_path):
     seen = []
     save(tmp_path / "a" / "x.npy")
     open_directory(tmp_path, on_file=seen.append)
-    assert sorted(path.relative_to(tmp_path).as_posix() for path in seen) == ["a/x.npy", "b/other/x.npy"]
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in seen) == ["a/x.npy"]
 
 
 def test_a_link_that_is_itself_served(tmp_path):
@@ -220,7 +221,20 @@ def test_a_link_that_is_itself_served(tmp_path):
 
 def test_what_is_no_regular_file_is_no_data(tmp_path):
     os.mkfifo(tmp_path / "pipe.npy")
-    assert list(open_directory(tmp_path).children) == []
+    group = open_directory(tmp_path)
+    assert list(group.children) == []
+    assert group.unavailable() == {"pipe": "a named pipe (FIFO), which is never opened"}
+
+
+def test_a_file_that_becomes_a_broken_link_keeps_the_names_of_the_others(tmp_path):
+    save(tmp_path / "a.npy")
+    (tmp_path / "a.npz").touch()
+    assert list(open_directory(tmp_path).children) == ["a.npy", "a.npz"]
+    (tmp_path / "a.npz").unlink()
+    (tmp_path / "a.npz").symlink_to("nowhere")
+    group = open_directory(tmp_path)
+    assert list(group.children) == ["a.npy"]
+    assert group.unavailable() == {"a.npz": "a link that leads nowhere"}
 
 
 def test_on_file_is_told_of_all(tmp_path):

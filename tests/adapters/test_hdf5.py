@@ -13,7 +13,7 @@ import pytest
 from adapters.contract import ARRAYS
 from adapters.files import FileContract, check_rewritten, check_truncated, reading, whole
 from tiled_zarr.adapters.hdf5 import open_hdf5
-from tiled_zarr.nodes import Group, Unavailable
+from tiled_zarr.nodes import Damaged, Group, Unavailable
 
 WIDE = np.arange(300 * 400, dtype="<i4").reshape(300, 400)
 PLAIN = {name: array for name, array in sorted(ARRAYS.items()) if array.dtype.kind in "biufcS"}
@@ -177,11 +177,8 @@ UNAVAILABLE = {
     "type": (lambda file: file.__setitem__("x", np.dtype("i4")), "data type"),
     "itself": (lambda file: file.__setitem__("x", file["/"]), "a cycle"),
     "soft_cycle": (lambda file: file.__setitem__("x", h5py.SoftLink("/")), "a cycle"),
-    "out_of_the_folder": (lambda file: file.__setitem__("x", h5py.ExternalLink("../b.h5", "/")), "outside of the folder"),
-    "absolute": (lambda file: file.__setitem__("x", h5py.ExternalLink("/etc/passwd", "/")), "outside of the folder"),
     "raw_file": (lambda file: file.create_dataset("x", (4,), "u1", external=[("/etc/passwd", 0, 4)]), "outside of the HDF5 file"),
     "numbered_sources": (_numbered, "numbered without end"),
-    "sources_elsewhere": (lambda file: _virtual(file, "/etc/part.h5"), "outside of the folder"),
 }
 
 
@@ -190,6 +187,21 @@ def test_what_is_no_array(tmp_path, fill, reason):
     node, _ = made(lambda file: (fill(file), file.__setitem__("good", 1)), None)(tmp_path)
     assert set(node.children) == {"x", "good"}
     with pytest.raises(Unavailable, match=reason):
+        node.children["x"]
+    assert node.children["good"].read(()) == 1
+
+
+OUTSIDE = {
+    "external": lambda file: file.__setitem__("x", h5py.ExternalLink("../b.h5", "/")),
+    "absolute": lambda file: file.__setitem__("x", h5py.ExternalLink("/etc/passwd", "/")),
+    "virtual": lambda file: _virtual(file, "/etc/part.h5"),
+}
+
+
+@pytest.mark.parametrize("fill", OUTSIDE.values(), ids=OUTSIDE.keys())
+def test_nothing_outside_of_the_folder_is_opened(tmp_path, fill):
+    node, _ = made(lambda file: (fill(file), file.__setitem__("good", 1)), None)(tmp_path)
+    with pytest.raises(Damaged, match="outside of the folder that is served"):
         node.children["x"]
     assert node.children["good"].read(()) == 1
 
@@ -269,7 +281,8 @@ def test_attributes(tmp_path):
 
     node, _ = made(fill, None)(tmp_path)
     assert {**node.attributes, "list": list(node.attributes["list"])} == {"title": "naïve", "list": ["a", "b"], "n": 3, "nothing": None}
-    assert node.children["x"].attributes == {"unit": "counts"}
+    left_out = {"own": "references to other objects, which JSON has no form for"}
+    assert node.children["x"].attributes == {"unit": "counts", "tiled_zarr": {"left_out": left_out}}
     assert node.children["enum"].attributes == {"tiled_zarr": {"enum": {"OFF": 0}}}
 
 
@@ -345,7 +358,9 @@ def test_types_that_numpy_lacks_are_left_out(tmp_path):
         file.attrs["unit"] = "m"
 
     node, _ = made(fill, None)(tmp_path)
-    assert node.attributes == {"unit": "m"}
+    assert node.attributes["unit"] == "m"
+    assert set(node.attributes) == {"unit", "tiled_zarr"}
+    assert set(node.attributes["tiled_zarr"]["left_out"]) == {"when", "pair"}
     with pytest.raises(Unavailable, match="numpy has no equivalent"):
         node.children["x"]
 
@@ -377,5 +392,5 @@ def test_a_filter_that_is_not_installed_is_named(tmp_path):
         created.set_filter(300, h5py.h5z.FLAG_OPTIONAL)
         h5py.h5d.create(file.id, b"x", h5py.h5t.STD_I32LE, h5py.h5s.create_simple((4,)), created)
 
-    with pytest.raises(Unavailable, match="filter 300"):
+    with pytest.raises(Damaged, match="filter 300"):
         made(fill, None)(tmp_path)[0].children["x"]

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from adapters.files import whole
 from tiled_zarr.adapters import _hdf5chunks as chunks
-from tiled_zarr.adapters._hdf5files import FILES
 from tiled_zarr.adapters._snapshots import Snapshot
-from tiled_zarr.adapters.hdf5 import open_hdf5
+from tiled_zarr.adapters.hdf5 import indexing, open_hdf5
+from tiled_zarr.adapters.hdf5.describing import filters
+from tiled_zarr.adapters.hdf5.library import LIBRARY
 from tiled_zarr.nodes import Changed
 
 DATA = np.arange(61 * 83, dtype="<u4").reshape(61, 83)
@@ -66,14 +67,13 @@ def test_chunks_that_are_not_what_the_filters_make(path):
 
 def test_filters_are_plain_data(path):
     with h5py.File(path, locking=False) as file:
-        assert chunks.filters(file["whole"]) == ((2, (4,)), (1, (4,)))
-        assert chunks.filters(file["plain"]) == ()
+        assert filters(file["whole"]) == ((2, (4,)), (1, (4,)))
+        assert filters(file["plain"]) == ()
 
 
 def test_another_file_by_now_raises(path):
     snapshot = Snapshot.of(path)
     chunks.stored_chunk(snapshot, "whole", (0, 0))
-    FILES.close(str(path))
     with h5py.File(path, "r+") as file:
         file["whole"][0, 0] = 9
     with pytest.raises(Changed):
@@ -83,12 +83,12 @@ def test_another_file_by_now_raises(path):
 
 def test_many_askers_read_the_index_once(path, monkeypatch):
     calls = []
-    iterate = chunks._iterate
-    monkeypatch.setattr(chunks, "_iterate", lambda dataset: calls.append(1) or iterate(dataset))
+    data = LIBRARY.data
+    monkeypatch.setattr(LIBRARY, "data", lambda name, *arguments: calls.append(name) or data(name, *arguments))
     snapshot = Snapshot.of(path)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: chunks.chunk_index(snapshot, "whole"), range(16)))
-    assert len(calls) == 1
+    assert calls == ["chunk_index"]
 
 
 NO_INDEX = {
@@ -98,27 +98,30 @@ NO_INDEX = {
 
 
 @pytest.mark.parametrize(("name", "value"), NO_INDEX.values(), ids=NO_INDEX.keys())
+@pytest.mark.usefixtures("in_process")
 def test_without_an_index_the_library_reads(path, monkeypatch, name, value):
-    monkeypatch.setattr(chunks, name, value)
+    monkeypatch.setattr(indexing, name, value)
     assert not chunks.chunk_index(Snapshot.of(path), "whole").is_known
     assert chunks.stored_chunk(Snapshot.of(path), "whole", (0, 0)) is None
     assert (whole(open_hdf5(path).children["whole"]) == DATA).all()
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_wrong_place_is_noticed(path, monkeypatch):
-    iterate = chunks._iterate
+    iterate = indexing._iterate
 
     def shifted(dataset):
         corners, rows = iterate(dataset)
         rows["offset"] += 8
         return corners, rows
 
-    monkeypatch.setattr(chunks, "_iterate", shifted)
+    monkeypatch.setattr(indexing, "_iterate", shifted)
     assert not chunks.chunk_index(Snapshot.of(path), "whole").is_known
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_chunk_of_no_sane_size_raises(path, monkeypatch):
-    monkeypatch.setattr(chunks, "LARGEST", 100)
+    monkeypatch.setattr(indexing, "LARGEST", 100)
     with pytest.raises(OSError, match=r"/whole has a chunk of \d+ bytes: at most 100 are read"):
         chunks.chunk_index(Snapshot.of(path), "whole")
 

@@ -17,8 +17,8 @@ from adapters.files import check_any_box, check_rewritten, check_truncated, whol
 from tiled_zarr.adapters import _hdf5decoding
 from tiled_zarr.adapters._decoded import Decoded
 from tiled_zarr.adapters._hdf5decoding import ChunkedArray
-from tiled_zarr.adapters._hdf5files import FILES
 from tiled_zarr.adapters.hdf5 import open_hdf5
+from tiled_zarr.adapters.hdf5.library import Library
 
 WAVES = np.add.outer(np.arange(61) * 7, np.arange(83) ** 2 % 97)
 NOISE = np.random.default_rng(1).integers(0, 1 << 16, WAVES.shape)
@@ -69,8 +69,8 @@ def open_x(path: Path):
     return open_hdf5(path).children["x"]
 
 
-def refuse(region):
-    raise AssertionError(f"the library was asked for {region}")
+def refuse(*asked):
+    raise AssertionError(f"the library was asked for {asked}")
 
 
 def past_the_library(node) -> ChunkedArray:
@@ -265,12 +265,12 @@ def test_a_user_block_counts(tmp_path, options):
 
 
 @pytest.mark.parametrize("dtype", ["<u2", ">f8", "S3"])
-def test_contiguous_data_are_read_past_the_library(tmp_path, dtype):
+def test_contiguous_data_are_read_past_the_library(tmp_path, monkeypatch, dtype):
     data = WAVES.astype(dtype)
     write(tmp_path / "a.h5", data)
     node = open_x(tmp_path / "a.h5")
-    with FILES._lock, ThreadPoolExecutor(1) as pool:
-        assert_same(pool.submit(whole, node).result(30), data, dtype)
+    monkeypatch.setattr(Library, "_call", refuse)
+    assert_same(whole(node), data, dtype)
 
 
 def test_data_that_were_never_written_are_the_fill_value(tmp_path):
@@ -279,11 +279,12 @@ def test_data_that_were_never_written_are_the_fill_value(tmp_path):
     assert (whole(open_x(tmp_path / "a.h5")) == np.full((4, 5), 6)).all()
 
 
-def test_the_lock_of_the_library_is_not_waited_for(tmp_path):
+def test_chunks_are_read_past_the_library(tmp_path, monkeypatch):
     write(tmp_path / "a.h5", WAVES, chunks=(20, 30), compression="gzip")
     node = open_x(tmp_path / "a.h5")
     whole(node)
-    with FILES._lock, ThreadPoolExecutor(4) as pool:
+    monkeypatch.setattr(Library, "_call", refuse)
+    with ThreadPoolExecutor(4) as pool:
         for job in [pool.submit(whole, node) for _ in range(8)]:
             assert (job.result(30) == WAVES).all()
 
@@ -339,6 +340,7 @@ def test_damaged_chunks_raise_with_their_place(tmp_path, name, text):
     assert (array.read((slice(0, 20), slice(0, 83))) == NOISE[:20]).all()
 
 
+@pytest.mark.usefixtures("in_process")
 def test_filters_that_only_the_library_lacks_are_no_obstacle(tmp_path, monkeypatch):
     write(tmp_path / "a.h5", WAVES, chunks=(20, 30), **hdf5plugin.Zstd())
     monkeypatch.setattr(h5py.h5z, "filter_avail", lambda code: False)

@@ -1,4 +1,4 @@
-from collections import ChainMap, defaultdict
+from collections import ChainMap, UserDict, defaultdict
 from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 
 from adapters.contract import Contract
 from tiled_zarr.adapters import adapt
-from tiled_zarr.nodes import Array, Group, Unavailable
+from tiled_zarr.nodes import Array, Damaged, Group, Unavailable
 
 ARRAY = np.arange(6.0).reshape(2, 3)
 SOURCE = {"array": ARRAY, "group": {"number": 3, "text": "ä", "empty": {}}, "node": Group(children={})}
@@ -110,3 +110,19 @@ def test_what_is_below_a_replaced_group_is_all_there():
 )
 def test_looking_up_blocks_where_it_may_read(source, blocks):
     assert adapt(source).blocking == blocks
+
+
+def test_what_a_source_lists_and_then_denies_is_damaged():
+    """h5py does so with broken links; the chunks of what hung there before would read as zeros."""
+
+    class Links(UserDict):
+        def __getitem__(self, name):
+            if name == "broken":
+                raise KeyError("unable to open object")
+            return super().__getitem__(name)
+
+    group = adapt(Links(good=np.arange(3), broken=np.arange(3)))
+    with pytest.raises(Damaged, match="it is listed, but cannot be opened: 'unable to open object'"):
+        group.children["broken"]
+    with pytest.raises(KeyError):
+        group.children["none"]

@@ -5,8 +5,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from adapters.contract import Contract
+from tiled_zarr.adapters import parquet
 from tiled_zarr.adapters.parquet import open_parquet
-from tiled_zarr.nodes import Changed, Unavailable
+from tiled_zarr.nodes import Changed, Damaged
 
 ROWS = np.arange(1000)
 TABLE = pa.table(
@@ -120,6 +121,13 @@ def test_attrs_of_pandas_are_attributes(tmp_path):
     assert open_parquet(tmp_path / "t.parquet").attributes == frame.attrs
 
 
+@pytest.mark.parametrize("text", ["{not json", "[1, 2]", "[" * 100_000, "NaN"], ids=["broken", "list", "deep", "number"])
+def test_attrs_that_are_no_object_are_text(tmp_path, text):
+    table, _ = written(pa.table({"x": [1]}).replace_schema_metadata({"PANDAS_ATTRS": text}), {})(tmp_path)
+    assert table.attributes == {"PANDAS_ATTRS": text}
+    assert table.children["x"].read((slice(0, 1),)).tolist() == [1]
+
+
 def test_what_cannot_be_shown_is_named(tmp_path):
     table, _ = written(pa.table({"list": [[1]], "bytes": [b"abc"], "x": [1]}), {})(tmp_path)
     assert set(table.unavailable()) == {"list", "bytes"}
@@ -134,10 +142,36 @@ def test_a_rewritten_file_is_not_read_by_its_old_footer(tmp_path):
         column.read((slice(0, 5),))
 
 
-def test_another_file_is_unavailable(tmp_path):
-    (tmp_path / "t.parquet").write_bytes(b"no such thing")
-    with pytest.raises(Unavailable, match=r"t\.parquet is no Parquet file"):
+@pytest.mark.parametrize(
+    ("data", "reason"), [(b"no such thing", "cannot be read as a Parquet file"), (b"", "is empty where a Parquet file")]
+)
+def test_another_file_is_damaged(tmp_path, data, reason):
+    (tmp_path / "t.parquet").write_bytes(data)
+    with pytest.raises(Damaged, match=f"'t.parquet' {reason}"):
         open_parquet(tmp_path / "t.parquet")
+
+
+def test_pages_are_held_to_their_checksums(tmp_path):
+    options = {"compression": "none", "use_dictionary": False, "write_page_checksum": True}
+    table, _ = written(TABLE.select(["number"]), {}, **options)(tmp_path)
+    data = bytearray((tmp_path / "t.parquet").read_bytes())
+    data[2000] ^= 1
+    (tmp_path / "t.parquet").write_bytes(data)
+    with pytest.raises(OSError, match="CRC checksum verification failed"):
+        pq.ParquetFile(tmp_path / "t.parquet", page_checksum_verification=True).read()
+    table = open_parquet(tmp_path / "t.parquet")
+    with pytest.raises(Damaged):
+        table.children["number"].read((slice(0, 1000),))
+
+
+def test_statistics_of_many_columns_are_looked_at_once_each(tmp_path, monkeypatch):
+    """2,000 columns took 3 s when each looked through those of all others."""
+    names = [f"c{i}" for i in range(50)]
+    table, _ = written(pa.table({name: [1, None] for name in names}), {})(tmp_path)
+    looked, look = [], parquet._is_free_of_nulls
+    monkeypatch.setattr(parquet, "_is_free_of_nulls", lambda piece: (looked.append(piece.path_in_schema), look(piece))[1])
+    assert {table.children[name].dtype for name in names} == {np.dtype("<f8")}
+    assert looked == names
 
 
 def test_a_missing_file_is_an_error(tmp_path):

@@ -15,7 +15,7 @@ import xarray as xr
 
 from tiled_zarr import adapters
 from tiled_zarr.adapters import adapt, file_adapter, open_file, suffixes
-from tiled_zarr.nodes import Array, Group, Sparse, Table, Unavailable
+from tiled_zarr.nodes import Array, Damaged, Group, Sparse, Table, Unavailable
 
 TABLE = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["entry-points"]["tiled_zarr.adapters"]
 GRID = np.arange(6.0).reshape(2, 3)
@@ -173,5 +173,5 @@ def test_a_base_class_will_do(table):
 
 def test_a_missing_package_is_named(table):
     table(entry(Theirs, "builtins.set", "no_such_package:adapt"))
-    with pytest.raises(Unavailable, match="needs the package 'no_such_package', which is not installed"):
+    with pytest.raises(Damaged, match="needs the package 'no_such_package', which is not installed"):
         adapt({1})

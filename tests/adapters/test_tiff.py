@@ -10,7 +10,7 @@ from adapters.files import FileContract, check_any_box, check_rewritten, check_t
 from tiled_zarr._native import Mapping
 from tiled_zarr.adapters import _mappings, _tiffpages, _tiffsegments
 from tiled_zarr.adapters.tiff import open_tiff
-from tiled_zarr.nodes import Unavailable
+from tiled_zarr.nodes import Damaged, Unavailable
 
 PICTURES = Path(skimage.__file__).parent / "data"
 GREY = np.arange(100 * 120, dtype="<u2").reshape(100, 120) * 5
@@ -233,7 +233,7 @@ def test_tiles_that_a_sparse_file_leaves_out_hold_its_nodata(tmp_path):
 
 def test_a_file_of_other_format(tmp_path):
     (tmp_path / "a.tif").write_text("no picture")
-    with pytest.raises(ValueError, match="not a TIFF file"):
+    with pytest.raises(Damaged, match=r"'a\.tif' cannot be read as a TIFF file"):
         open_tiff(tmp_path / "a.tif")
 
 

@@ -15,7 +15,7 @@ import sparse
 
 from adapters.contract import ARRAYS, Contract
 from tiled_zarr.adapters import adapt
-from tiled_zarr.nodes import Array, Unavailable
+from tiled_zarr.nodes import Array, Damaged, Unavailable
 
 GRID = np.arange(60, dtype="<i4").reshape(6, 10)
 
@@ -173,7 +173,7 @@ def test_unavailable(source, reason):
 
 @pytest.mark.parametrize(
     ("name", "error"),
-    [("dangling", Unavailable), ("gone", OSError), ("other", RuntimeError), ("missing", KeyError)],
+    [("dangling", Damaged), ("gone", OSError), ("other", RuntimeError), ("missing", KeyError)],
 )
 def test_a_broken_child_raises_what_it_is(name, error):
     group = adapt(Broken(dangling=1, gone=2, other=3))

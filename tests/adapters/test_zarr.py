@@ -8,6 +8,7 @@ import zarr
 
 from adapters.contract import ARRAYS
 from adapters.files import FEW, MANY, FileContract, reading, whole
+from rights import unprivileged
 from tiled_zarr.adapters.zarr import _chunks, open_zarr
 from tiled_zarr.nodes import Unavailable
 
@@ -103,12 +104,27 @@ def test_other_folders_and_links_are_no_members(tmp_path):
     (tmp_path / "a.zarr" / "notes").mkdir()
     zarr.create_array(tmp_path / "elsewhere.zarr", data=FEW)
     (tmp_path / "a.zarr" / "link").symlink_to(tmp_path / "elsewhere.zarr")
+    (tmp_path / "a.zarr" / "circle").symlink_to("circle")
+    (tmp_path / "a.zarr" / "gone").symlink_to("nowhere")
+    (tmp_path / "a.zarr" / "long").symlink_to("x" * 300)
+    (tmp_path / "a.zarr" / "notes link").symlink_to("notes")
     group = open_zarr(tmp_path / "a.zarr")
     assert list(group.children) == ["x"]
-    for name in ("notes", "link", "..", ".", "", "x/..", "../elsewhere.zarr"):
+    broken = dict.fromkeys(("circle", "gone", "long"), "a link that cannot be followed")
+    assert group.unavailable() == {**broken, "link": "a link inside a Zarr group, which is not followed; store the array itself there"}
+    for name in ("notes", "link", "circle", "..", ".", "", "x/..", "../elsewhere.zarr"):
         assert name not in group.children
         with pytest.raises(KeyError):
             group.children[name]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_group_that_may_not_be_listed(tmp_path, version):
+    """Its document can be read; it fails when it is opened, and so for itself alone."""
+    zarr.create_group(tmp_path / "a.zarr", zarr_format=version).create_array("x", data=FEW)
+    (tmp_path / "a.zarr").chmod(0o111)
+    with unprivileged(tmp_path), pytest.raises(PermissionError):
+        open_zarr(tmp_path / "a.zarr")
 
 
 def array_document(**fields) -> str:

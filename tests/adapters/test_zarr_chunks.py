@@ -24,6 +24,7 @@ from tiled_zarr.adapters import _zarrchunks
 from tiled_zarr.adapters import zarr as zarr_adapter
 from tiled_zarr.adapters._adapted import as_live
 from tiled_zarr.adapters._zarrlayout import layout
+from tiled_zarr.adapters.common.fences import Fence
 from tiled_zarr.adapters.zarr import open_zarr
 from tiled_zarr.keyspace import Chunk
 from tiled_zarr.nodes import Changed
@@ -216,7 +217,7 @@ def test_chunk_keys_of_a_kind_that_nobody_specified(tmp_path: Path, version: int
         "separator" if version == 3 else "dimension_separator"
     ] = "/../"
     file.write_text(json.dumps(document))
-    assert layout(path, DATA.dtype) is None
+    assert layout(path, Fence.of(path), DATA.dtype) is None
 
 
 @pytest.mark.parametrize("shards", [None, SHARD])

@@ -25,6 +25,6 @@ def serving(tree: str, folder: Path, extra: Mapping[str, str | os.PathLike[str]]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=env, start_new_session=True)
     try:
-        yield live.Live(live.wait(process, port, log, START_SECONDS), process.pid, log)
+        yield live.Live(live.wait(process, port, log, START_SECONDS), process.pid, log, process)
     finally:
         live.stop(process)

@@ -30,6 +30,7 @@ ROUTES = {
     "/nothing": 404,
     "//zarr//v3//zarr.json": 200,
     "/healthz/": 404,
+    "/readyz/": 404,
 }
 RIGHT = {
     "apikey": {"headers": {"authorization": f"Apikey {KEY}"}},
@@ -99,7 +100,7 @@ def test_other_methods(private: Any, method: str) -> None:
 
 @pytest.mark.parametrize("given", [*NONE.values(), *WRONG.values()], ids=[*NONE, *WRONG])
 def test_health_and_options_need_no_key(private: Any, given: dict[str, Any]) -> None:
-    assert [status(private, path, **given) for path in ("/healthz", "//healthz")] == [200, 200]
+    assert [status(private, path, **given) for path in ("/healthz", "//healthz", "/readyz")] == [200, 200, 200]
     assert {status(private, path, "OPTIONS", **given) for path in ROUTES} == {204}
 
 

@@ -18,7 +18,7 @@ STATUSES: dict[int, dict[str, Any]] = {
     405: {"path": "/zarr/v3/small/c/0/0", "method": "POST"},
     416: {"path": "/zarr/v3/small/c/0/0", "headers": {"range": "bytes=99999-"}},
 }
-PLACES = ["/", "/nothing", "/metrics", "/healthz", "/zarr/v2/", "/zarr/v3/zarr.json"]
+PLACES = ["/", "/nothing", "/metrics", "/healthz", "/readyz", "/zarr/v2/", "/zarr/v3/zarr.json"]
 
 
 def from_origin(app: Any, origin: str | None, path: str, method: str = "GET", headers: dict[str, str] | None = None) -> Answer:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from asgi import ask, scope_of
-from tiled_zarr.http.limits import Gone
 from tiled_zarr.http.replies import Reply
 from tiled_zarr.http.routes import Page
+from tiled_zarr.http.work.work import Gone
 
 
 def test_health(app: Any) -> None:
@@ -30,10 +30,10 @@ def test_below_a_root_path(app: Any, path: str) -> None:
 
 def test_a_client_that_has_gone_gets_nothing() -> None:
     class Work:
-        async def run(self, make: Any, receive: Any) -> Reply:
+        async def run(self, make: Any, receive: Any, find: Any) -> Reply:
             raise Gone
 
     sent: list[Any] = []
-    page = Page(lambda request: Reply(200), Work())  # type: ignore[arg-type]
+    page = Page(lambda request: Reply(200), Work(), str)  # type: ignore[arg-type]
     asyncio.run(page(scope_of("/"), None, sent.append))  # type: ignore[arg-type]
     assert sent == []

@@ -8,7 +8,7 @@ from threading import Event
 
 import pytest
 
-from tiled_zarr.ome.background import Background
+from tiled_zarr.ome.background import RETRY, STUCK, Background
 
 
 def test_the_newest_request_goes_first_and_jobs_are_done_once() -> None:
@@ -79,3 +79,68 @@ def test_steps_wait_while_somebody_waits(monkeypatch: pytest.MonkeyPatch) -> Non
         assert not done.wait(0.1)
     assert done.wait(10)
     background.stop()
+
+
+def test_what_failed_is_tried_again_after_a_while() -> None:
+    """A source may work again without a new revision."""
+    now, tries = [0.0], []
+    background = Background(clock=lambda: now[0])
+
+    def mended() -> Iterator[None]:
+        tries.append(1)
+        if len(tries) == 1:
+            raise OSError("disk")
+        yield
+
+    for seconds in (0, RETRY - 1, RETRY + 1):
+        now[0] = seconds
+        background.request("a", mended)
+        assert background.wait(10)
+    background.stop()
+    assert len(tries) == 2
+
+
+def test_failures_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tiled_zarr.ome.background.MOST_FAILED", 3)
+    background = Background()
+
+    def broken() -> Iterator[None]:
+        raise OSError("disk")
+        yield
+
+    for number in range(20):
+        background.request(str(number), broken)
+        assert background.wait(10)
+    background.stop()
+    assert len(background._failed) <= 3
+
+
+def test_a_step_that_hangs_holds_up_neither_other_jobs_nor_the_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("tiled_zarr.ome.background.END", 0.01)
+    now, hangs, go, done, forgotten = [0.0], Event(), Event(), Event(), []
+    background = Background(forgotten.append, clock=lambda: now[0])
+
+    def hung() -> Iterator[None]:
+        hangs.set()
+        go.wait(60)
+        yield
+
+    def good() -> Iterator[None]:
+        done.set()
+        yield
+
+    background.request("hung", hung)
+    assert hangs.wait(10)
+    now[0] = STUCK + 1
+    background.request("good", good)
+    assert done.wait(10)
+    assert background.wait(10)
+    assert "given up" in caplog.text
+    assert len(forgotten) == 1, "what it holds of the memory is given back"
+    hangs.clear()
+    background.request("hung too", hung)
+    assert hangs.wait(10)
+    background.stop()
+    go.set()

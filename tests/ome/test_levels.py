@@ -51,10 +51,12 @@ def test_levels_equal_the_twin(values: np.ndarray, rule: str) -> None:
         assert_same(got, expected)
 
 
-@given(values=pictures(), chunks=st.tuples(st.just(1), st.integers(1, 100), st.integers(1, 100)))
-def test_exact_planes_equal_the_twin(values: np.ndarray, chunks: tuple[int, int, int]) -> None:
+@given(values=pictures(), chunks=st.tuples(st.just(1), st.integers(1, 100), st.integers(1, 100)), is_on_disk=st.booleans())
+def test_exact_planes_equal_the_twin(
+    tmp_path_factory: pytest.TempPathFactory, values: np.ndarray, chunks: tuple[int, int, int], is_on_disk: bool
+) -> None:
     """With a budget of nothing, all levels come from the pass over the source, whatever its chunks are."""
-    shared = stores(budget=1)
+    shared = stores(budget=1, folder=tmp_path_factory.mktemp("levels") if is_on_disk else None)
     made = image(node_of(values, chunks=chunks, attributes={"tiled_zarr": {"axes": "zyx"}}), shared)
     try:
         for number in range(len(made.pyramid.shapes)):

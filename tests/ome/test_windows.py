@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from ome.twins import node_of
+from tiled_zarr.budgets import Budget
 from tiled_zarr.nodes import Region
 from tiled_zarr.ome.display import display
+from tiled_zarr.ome.reads import Reader
 from tiled_zarr.ome.windows import BUDGET, Window, default_place, windows
 
 RNG = np.random.default_rng(0)
@@ -18,7 +20,7 @@ RNG = np.random.default_rng(0)
 def of(values: np.ndarray, **fields: object) -> tuple[Window, ...]:
     shown = display(node_of(values, **fields))
     assert shown is not None
-    return windows(shown, default_place(shown))
+    return windows(Reader(shown, Budget(2**28, 60)), default_place(shown))
 
 
 def with_pixel(values: np.ndarray, value: float) -> np.ndarray:
@@ -90,5 +92,5 @@ def test_little_is_read(chunks: tuple[int, int] | None) -> None:
     node = replace(node_of(np.broadcast_to(np.uint16(0), (20_000, 20_000)), chunks=chunks), read=read)
     shown = display(node)
     assert shown is not None
-    windows(shown, default_place(shown))
+    windows(Reader(shown, Budget(2**28, 60)), default_place(shown))
     assert 0 < nbytes[0] <= BUDGET

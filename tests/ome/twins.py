@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from tiled_zarr.budgets import Budget
 from tiled_zarr.cache import Cache
 from tiled_zarr.nodes import Array
 from tiled_zarr.ome.background import Background
@@ -56,12 +58,12 @@ def assert_same(got: np.ndarray, expected: np.ndarray) -> None:
         np.testing.assert_array_equal(got, expected)
 
 
-def stores(*, tiles: int = LARGE, planes: int = LARGE, folder: Path | None = None, **fields: int) -> Stores:
+def stores(*, tiles: int = LARGE, planes: int = LARGE, folder: Path | None = None, **fields: Any) -> Stores:
     return Stores(
         tiles=Cache(tiles, lambda block: block.nbytes),
         planes=Planes(planes, folder),
         background=Background(),
-        **fields,  # type: ignore[arg-type]
+        **{"memory": Budget(LARGE, 60), **fields},
     )
 
 

@@ -13,7 +13,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ..nodes import Array, Group, Node, Sparse, Table, Unavailable
+from ..attributes import merged
+from ..nodes import Array, Damaged, Group, Node, Sparse, Table, Unavailable
 
 ENTRY_POINTS = "tiled_zarr.adapters"
 OURS = "tiled-zarr"
@@ -81,7 +82,7 @@ def _adapt(source: object) -> Node:
 
 
 def _with(node: Node, metadata: Mapping[str, Any] | None) -> Node:
-    return replace(node, attributes={**node.attributes, **metadata}) if metadata else node
+    return replace(node, attributes=merged(node.attributes, metadata)) if metadata else node
 
 
 @lru_cache
@@ -93,11 +94,11 @@ def _entry_of(kind: type) -> EntryPoint | None:
 
 @cache
 def _load(entry: EntryPoint) -> Adapter:
-    """The adapter behind an entry point. Raises Unavailable where the package that it needs is not installed."""
+    """The adapter behind an entry point. Raises Damaged where the package that it needs is not installed."""
     try:
         adapter: Adapter = entry.load()
     except ModuleNotFoundError as error:
-        raise Unavailable(f"the adapter for {entry.name!r} needs the package {error.name!r}, which is not installed") from error
+        raise Damaged(f"the adapter for {entry.name!r} needs the package {error.name!r}, which is not installed") from error
     return adapter
 
 

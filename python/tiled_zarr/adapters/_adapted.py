@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from operator import is_
 from typing import Any
 
-from ..nodes import Array, Group, Node, Table, Unavailable, live
+from ..nodes import Array, Damaged, Group, Node, Table, live
 from ..revisions import launch_nonce
 from . import adapt
 from ._opening import opened
@@ -40,12 +41,12 @@ class Adapted(Mapping[str, Node]):
         return as_live(opened(adapt, value))
 
     def _look_up(self, name: str) -> object:
-        """The value of a name. Raises Unavailable where the source lists a name and then denies it, as it does for a broken link."""
+        """The value of a name. Raises Damaged where the source lists a name and then denies it, as it does for a broken link."""
         try:
             return self._source[name]
         except KeyError as error:
             if name in list(self):
-                raise Unavailable(f"it is listed, but cannot be opened: {error}") from error
+                raise Damaged(f"it is listed, but cannot be opened: {error}") from error
             raise
 
     def __contains__(self, name: object) -> bool:
@@ -55,7 +56,8 @@ class Adapted(Mapping[str, Node]):
         return (name for name in self._source if isinstance(name, str))
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        """As many as the source says where counting could have no end, those without a name among them."""
+        return sum(1 for _ in self) if isinstance(self._source, dict) else len(self._source)
 
     def revision(self) -> str | None:
         """A text that is another one once names have come or gone, or values were replaced; None where looking would take opening."""
@@ -69,7 +71,8 @@ class Adapted(Mapping[str, Node]):
 
     def nameless(self) -> Mapping[str, str]:
         """The keys that cannot name a child, as text, with the reason."""
-        return {repr(name): "its name is no text" for name in self._source if not isinstance(name, str)}
+        listed = islice(self._source, len(self._source) + 1)
+        return {repr(name): "its name is no text" for name in listed if not isinstance(name, str)}
 
 
 def as_live(node: Node) -> Node:

@@ -20,6 +20,9 @@ from pyarrow import types
 
 from ..nodes import Array, Region, Unavailable
 
+PANDAS = "PANDAS_ATTRS"
+"""Where pandas keeps the `attrs` of a data frame, as JSON."""
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -96,9 +99,10 @@ def unavailable(schema: pa.Schema, longest: int | None) -> dict[int, str]:
 
 def schema_names(schema: pa.Schema) -> list[str]:
     """The names of a schema's columns, made unique; pandas' nameless index levels are called `index`."""
-    levels = {i for i, name in enumerate(schema.names) if name.startswith("__index_level_") and name.endswith("__")}
-    order = sorted(range(len(schema.names)), key=levels.__contains__)
-    names = unique("index" if i in levels else schema.names[i] for i in order)
+    columns = schema.names  # a new list at each look
+    levels = {i for i, name in enumerate(columns) if name.startswith("__index_level_") and name.endswith("__")}
+    order = sorted(range(len(columns)), key=levels.__contains__)
+    names = unique("index" if i in levels else columns[i] for i in order)
     return [name for _, name in sorted(zip(order, names, strict=True))]
 
 
@@ -111,8 +115,9 @@ def unique(names: Iterable[str]) -> list[str]:
     asked = list(names)
     taken = set(asked)
     given: dict[str, None] = {}
+    numbers = {name: count(1) for name in asked}
     for name in asked:
-        free = name if name not in given else next(spelling for i in count(1) if (spelling := f"{name}_{i}") not in taken)
+        free = name if name not in given else next(spelling for i in numbers[name] if (spelling := f"{name}_{i}") not in taken)
         taken.add(free)
         given[free] = None
     return list(given)
@@ -121,8 +126,19 @@ def unique(names: Iterable[str]) -> list[str]:
 def schema_attributes(metadata: Mapping[bytes, bytes] | None) -> dict[str, Any]:
     """The metadata of a schema or a field that their author wrote, `attrs` of pandas among them; not what libraries note for themselves."""
     texts = {key.decode(errors="replace"): value.decode(errors="replace") for key, value in (metadata or {}).items()}
-    attributes: dict[str, Any] = json.loads(texts.pop("PANDAS_ATTRS", "{}"))
-    return attributes | {key: value for key, value in texts.items() if key != "pandas" and not key.startswith(("ARROW:", "PARQUET:"))}
+    attributes = _object(texts.get(PANDAS, ""))
+    texts.pop(PANDAS if attributes is not None else "", None)
+    own = {key: value for key, value in texts.items() if key != "pandas" and not key.startswith(("ARROW:", "PARQUET:"))}
+    return (attributes or {}) | own
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    """The object that a text is in JSON, or None: such attributes stay the text that they are."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _read(column: pa.ChunkedArray, planned: Plan, region: Region) -> np.ndarray[Any, Any]:

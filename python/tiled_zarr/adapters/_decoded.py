@@ -9,6 +9,7 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
+from .. import budgets
 from ._snapshots import Snapshot
 
 Block: TypeAlias = "np.ndarray[Any, Any]"
@@ -35,10 +36,11 @@ class Decoded(Generic[Piece]):
         self._lock = Lock()
         self._making: dict[Hashable, Lock] = {}
 
-    def get(self, snapshot: Snapshot, part: Hashable, decode: Callable[[], Piece]) -> Piece:
+    def get(self, snapshot: Snapshot, part: Hashable, decode: Callable[[], Piece], nbytes: int = 0) -> Piece:
         """The piece, if it is a block read-only, of a part of a file; `decode` makes it, outside of any common lock, where it is not there.
 
-        Raises Changed where the file is another one by now.
+        `nbytes` is what decoding takes of the memory for requests, where that is not the source's chunk. Raises Changed where the file is
+        another one by now, and TooLarge or Busy where there is no such memory.
         """
         snapshot.check()
         key = (snapshot, part)
@@ -50,12 +52,14 @@ class Decoded(Generic[Piece]):
         with making:
             block = self._peek(key)
             if block is None:
-                block = self._make(key, decode)
+                block = self._make(key, decode, nbytes)
         return block
 
-    def _make(self, key: Hashable, decode: Callable[[], Piece]) -> Piece:
+    def _make(self, key: Hashable, decode: Callable[[], Piece], nbytes: int) -> Piece:
         try:
-            block = decode()
+            with budgets.hold(nbytes):
+                self._make_room(nbytes)
+                block = decode()
             if isinstance(block, np.ndarray):
                 block.flags.writeable = False
             self._keep(key, block)
@@ -69,6 +73,12 @@ class Decoded(Generic[Piece]):
             if key in self._blocks:
                 self._blocks.move_to_end(key)
             return self._blocks.get(key)
+
+    def _make_room(self, nbytes: int) -> None:
+        """Let go what would have to go for a piece of so many bytes, before it is made."""
+        with self._lock:
+            while self._blocks and self.nbytes + nbytes > self.max_bytes:
+                self.nbytes -= self._blocks.popitem(last=False)[1].nbytes
 
     def _keep(self, key: Hashable, block: Piece) -> None:
         with self._lock:

@@ -1,26 +1,22 @@
 """Where the chunks of HDF5 datasets lie in their file: an index that is read once a revision of the file, and the stored bytes.
 
-The library is asked for the index alone. It runs one call at a time, so whatever is read without it is read in parallel.
-https://support.hdfgroup.org/documentation/hdf5/latest/group___h5_d.html (H5Dchunk_iter)
+A helper process is asked for the index alone; the chunks themselves are read here, in parallel.
 """
 
 from __future__ import annotations
 
 import math
-from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from ._decoded import Decoded
-from ._hdf5files import FILES
 from ._mappings import read_bytes
 from ._snapshots import Snapshot
+from .hdf5.library import LIBRARY
 
-Filters: TypeAlias = tuple[tuple[int, tuple[int, ...]], ...]
-"""The registered number and the parameters of each filter, in the order in which they were applied."""
 Rows: TypeAlias = "np.ndarray[Any, Any]"
 
 ROW = np.dtype([("offset", "<i8"), ("nbytes", "<u4"), ("mask", "<u4")])
@@ -29,8 +25,6 @@ NOWHERE = -1
 """The offset of a chunk that is not stored, and what an undefined address of HDF5 is as a signed number."""
 MISSING = np.array((NOWHERE, 0, 0), ROW)
 LARGEST = np.iinfo("<u4").max
-MOST_CHUNKS = 4_000_000
-"""Of a dataset that has an index; the library needs about 1.5 seconds for a million, and its lock as long."""
 MOST_BYTES = 128 * 1024 * 1024
 """Of indexes kept in a process, which take 16 bytes a chunk, or 24 where chunks are missing."""
 GAP = 4096
@@ -97,14 +91,12 @@ INDEXES: Decoded[ChunkIndex] = Decoded(MOST_BYTES)
 
 def chunk_index(snapshot: Snapshot, where: str) -> ChunkIndex:
     """The index of a chunked dataset. Raises Changed where the file is another one by now."""
-    return INDEXES.get(snapshot, where, lambda: _read_index(snapshot, where))
 
+    def read_index() -> ChunkIndex:
+        index: ChunkIndex = LIBRARY.data("chunk_index", snapshot, where)
+        return index
 
-def filters(dataset: Any) -> Filters:
-    """The filter pipeline of an open dataset."""
-    created = dataset.id.get_create_plist()
-    every = map(created.get_filter, range(created.get_nfilters()))
-    return tuple((int(code), tuple(int(value) for value in values)) for code, _, values, _ in every)
+    return INDEXES.get(snapshot, where, read_index)
 
 
 def stored_chunk(snapshot: Snapshot, where: str, index: Sequence[int]) -> bytes | None:
@@ -149,54 +141,3 @@ def _runs(pieces: Sequence[tuple[int, int]]) -> list[list[int]]:
         runs[-1].append(i)
         end = max(end, offset + nbytes)
     return runs
-
-
-def _read_index(snapshot: Snapshot, where: str) -> ChunkIndex:
-    with FILES.dataset(snapshot, where) as dataset:
-        unknown = ChunkIndex(dataset.shape, dataset.chunks, dataset.dtype.itemsize, np.empty(0, ROW), None, is_known=False)
-        if dataset.id.get_num_chunks() > MOST_CHUNKS:
-            return unknown
-        corners, rows = _iterate(dataset)
-        return _ordered(unknown, corners, rows) if _agrees(snapshot, dataset, corners, rows) else unknown
-
-
-def _iterate(dataset: Any) -> tuple[np.ndarray[Any, Any], Rows]:
-    """Corners (elements) and rows of all chunks, in any order."""
-    corners, offsets, sizes, masks = array("q"), array("Q"), array("Q"), array("L")
-
-    def note(chunk: Any) -> None:
-        corners.extend(chunk.chunk_offset)
-        offsets.append(chunk.byte_offset)
-        sizes.append(chunk.size)
-        masks.append(chunk.filter_mask)
-
-    dataset.id.chunk_iter(note)
-    largest = max(sizes, default=0)
-    if largest > LARGEST:
-        raise OSError(f"{dataset.name} has a chunk of {largest} bytes: at most {LARGEST} are read")
-    rows = np.empty(len(offsets), ROW)
-    rows["offset"] = np.array(offsets, np.uint64).astype(np.int64)
-    rows["nbytes"], rows["mask"] = sizes, masks
-    return np.array(corners, np.int64).reshape(-1, dataset.ndim), rows
-
-
-def _ordered(unknown: ChunkIndex, corners: np.ndarray[Any, Any], rows: Rows) -> ChunkIndex:
-    grid = unknown.grid
-    indexes = corners // np.array(unknown.chunk_shape, np.int64)
-    is_inside = (indexes < grid).all(axis=1)  # what was cut off may still be listed
-    places = np.ravel_multi_index(tuple(indexes[is_inside].T), grid)
-    order = np.argsort(places)
-    is_whole = order.size == math.prod(grid)
-    return replace(unknown, rows=rows[is_inside][order], places=None if is_whole else places[order], is_known=True)
-
-
-def _agrees(snapshot: Snapshot, dataset: Any, corners: np.ndarray[Any, Any], rows: Rows) -> bool:
-    """Whether the first chunk lies where it is listed: some versions of the library leave the user block out."""
-    is_stored = rows["offset"] != NOWHERE
-    if not is_stored.any():
-        return True
-    first = int(is_stored.argmax())
-    offset, nbytes, _ = rows[first].item()
-    _, content = dataset.id.read_direct_chunk(tuple(corners[first].tolist()))
-    with snapshot.unchanged():
-        return read_bytes(snapshot, offset, nbytes) == bytes(content)

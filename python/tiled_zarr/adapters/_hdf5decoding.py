@@ -13,11 +13,10 @@ import numpy as np
 from .. import _native
 from ..nodes import Region
 from ._decoded import DECODED
-from ._extras import require
 from ._flat import FlatArray
-from ._hdf5chunks import NOWHERE, Filters, chunk_index, filters, read_pieces
-from ._hdf5types import are_raw
+from ._hdf5chunks import NOWHERE, chunk_index, read_pieces
 from ._snapshots import Snapshot
+from .hdf5.descriptions import ArrayDescription, Filters
 
 Block: TypeAlias = "np.ndarray[Any, Any]"
 
@@ -58,26 +57,26 @@ class ChunkedArray:
     by_library: Callable[[Region], Block]
 
     @classmethod
-    def of(cls, snapshot: Snapshot, where: str, dataset: Any, by_library: Callable[[Region], Block]) -> ChunkedArray | None:
-        """An open dataset; None where only the library can read it."""
-        pipeline = filters(dataset)
-        if dataset.dtype.subdtype or not are_raw(dataset) or not hasattr(dataset.id, "chunk_iter"):
+    def of(cls, snapshot: Snapshot, where: str, found: ArrayDescription, by_library: Callable[[Region], Block]) -> ChunkedArray | None:
+        """A dataset that was described; None where only the library can read it."""
+        if found.chunked is None or found.chunks is None:
             return None
-        if not (_are_telling(pipeline) or _is_even(dataset.shape, dataset.chunks)):
+        pipeline = found.chunked.filters
+        if not (_are_telling(pipeline) or _is_even(found.shape, found.chunks)):
             return None
         try:
-            decoder = _native.Decoder(pipeline, dataset.chunks, dataset.dtype.itemsize)
+            decoder = _native.Decoder(pipeline, found.chunks, found.dtype.itemsize)
         except (ValueError, MemoryError, OverflowError):
             return None
         return cls(
             snapshot=snapshot,
             where=where,
-            shape=dataset.shape,
-            chunk_shape=dataset.chunks,
-            dtype=dataset.dtype,
+            shape=found.shape,
+            chunk_shape=found.chunks,
+            dtype=found.dtype,
             decoder=decoder,
             is_plain=not pipeline,
-            fill=_fill(dataset),
+            fill=found.chunked.fill,
             by_library=by_library,
         )
 
@@ -166,10 +165,3 @@ def _are_telling(pipeline: Filters) -> bool:
         return code != SHUFFLE and (code != BITSHUFFLE or (len(parameters) > 4 and parameters[4] in COMPRESSORS))
 
     return not pipeline or any(is_telling(*one) for one in pipeline)
-
-
-def _fill(dataset: Any) -> Block | None:
-    h5py = require("h5py", "hdf5")
-    created = dataset.id.get_create_plist()
-    is_said = created.get_fill_time() != h5py.h5d.FILL_TIME_NEVER and created.fill_value_defined() != h5py.h5d.FILL_VALUE_UNDEFINED
-    return np.array(dataset.fillvalue, dataset.dtype) if is_said else None

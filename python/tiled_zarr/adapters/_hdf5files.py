@@ -1,4 +1,4 @@
-"""Open HDF5 files: at most one handle a path, under one lock.
+"""Open HDF5 files: at most one handle a path, under one lock. Runs in helper processes.
 
 The library keeps one set of cached metadata for all handles of an inode, so a file that was rewritten must be closed everywhere before
 it is opened again. It runs one call at a time anyway, so the one lock costs nothing.
@@ -15,13 +15,18 @@ from typing import Any, NamedTuple
 
 from ._extras import require
 from ._snapshots import Snapshot
+from .hdf5.links import locate
 
 MOST_FILES = 16
-MOST_DATASETS = 8
+MOST_DATASETS = 2
 CHUNK_CACHE = 32 * 1024 * 1024
 """Decoded bytes of chunks kept for each of the datasets read last, so that one chunk that many regions touch is decoded once."""
 SLOTS = 10007
 """A prime, many times the number of chunks in the cache, as the library's manual advises."""
+
+
+BEING_WRITTEN = "file is already open for write"
+"""How the library's error begins for a file with the flag of a writer, of one that died too."""
 
 
 class Handle(NamedTuple):
@@ -51,7 +56,7 @@ class Files:
         with self.opened(snapshot) as file:
             key = (snapshot.path, where)
             if key not in self._datasets:
-                self._datasets[key] = file[where]
+                self._datasets[key] = locate(file, where)
                 if len(self._datasets) > MOST_DATASETS:
                     self._datasets.popitem(last=False)
             self._datasets.move_to_end(key)
@@ -66,31 +71,42 @@ class Files:
                     del self._datasets[key]
                 handle.file.close()
 
+    def close_all(self) -> None:
+        """Close all files."""
+        with self._lock:
+            for path in list(self._handles):
+                self.close(path)
+
     def _file(self, snapshot: Snapshot) -> Any:
         handle = self._handles.get(snapshot.path)
         if handle is None or handle.taken != snapshot.taken:
             self.close(snapshot.path)
-            handle = self._handles[snapshot.path] = Handle(snapshot.taken, _open(snapshot.path))
+            handle = self._handles[snapshot.path] = Handle(snapshot.taken, _open(snapshot))
             if len(self._handles) > MOST_FILES:
                 self.close(next(iter(self._handles)))
         self._handles.move_to_end(snapshot.path)
         return handle.file
 
 
-def _open(path: str) -> Any:
+def _open(snapshot: Snapshot) -> Any:
     """The file for reading, without a lock that would keep its writer out.
 
-    A file that is being written opens only where its writer lets others read (SWMR).
+    A file that is being written opens only where its writer lets others read (SWMR). We try that for no other error: a reader that
+    meets a damaged block then takes it for one being written, and tries again for hours. Raises Damaged for what the fence refuses, such
+    as a pipe, whose opening would never return.
     """
+    snapshot.fence.check(snapshot.path)
     h5py = require("h5py", "hdf5")
     with suppress(ModuleNotFoundError):
         import_module("hdf5plugin")
     options = {"locking": False, "rdcc_nbytes": CHUNK_CACHE, "rdcc_nslots": SLOTS}
     try:
-        return h5py.File(path, "r", **options)
-    except OSError:
+        return h5py.File(snapshot.path, "r", **options)
+    except OSError as error:
+        if BEING_WRITTEN not in str(error):
+            raise
         with suppress(OSError):
-            return h5py.File(path, "r", swmr=True, **options)
+            return h5py.File(snapshot.path, "r", swmr=True, **options)
         raise
 
 

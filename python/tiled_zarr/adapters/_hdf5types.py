@@ -1,28 +1,36 @@
-"""Items of HDF5 datasets as items of nodes."""
+"""Items of HDF5 datasets as items of nodes. Runs in helper processes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ..nodes import Region, Unavailable
+from ..nodes import Region, TooLarge, Unavailable
 from ._extras import require
-from ._hdf5files import Files
-from ._snapshots import Snapshot
 
 Block = np.ndarray[Any, Any]
+
+MOST_BYTES = 256 * 1024 * 1024
+"""Of a block that the library reads."""
+MOST_TEXT = 64 * 1024 * 1024
+"""The same for texts in UTF-8, which take several times as much on their way."""
+FIRST_TEXTS, MOST_TEXTS = 16, 65536
+"""Texts that are read at first, and at most, before we count how long they were."""
+AIM = 8 * 1024 * 1024
+"""Bytes of text that we mean to read at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What a dataset's items are in a node: their type, the axes that each one adds, how a block read is made of it."""
+    """What a dataset's items are in a node: their type, the axes that each one adds, whether they are texts of any length."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...] = ()
-    convert: Callable[[Block], Block] = np.asarray
+    is_text: bool = False
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -30,7 +38,7 @@ def item_of(dataset: Any) -> Item:
     """The items of a dataset. Raises Unavailable for types that numpy or Zarr have no equivalent of."""
     try:
         dtype = dataset.dtype
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise Unavailable(f"a type that numpy has no equivalent of: {error}") from error
     return item(dtype)
 
@@ -41,10 +49,10 @@ def item(dtype: np.dtype[Any]) -> Item:
     if dtype.subdtype is not None:
         base, shape = dtype.subdtype
         inner = item(base)
-        return Item(inner.dtype, (*shape, *inner.shape), inner.convert, inner.attributes)
+        return Item(inner.dtype, (*shape, *inner.shape), inner.is_text, inner.attributes)
     text = h5py.check_string_dtype(dtype)
     if text is not None and text.length is None:
-        return Item(np.dtype(object), convert=_decode)
+        return Item(np.dtype(object), is_text=True)
     if h5py.check_ref_dtype(dtype) is not None:
         raise Unavailable("references to other objects, which Zarr has no type for")
     if h5py.check_vlen_dtype(dtype) is not None:
@@ -63,22 +71,51 @@ def are_raw(dataset: Any) -> bool:
     return bool(h5py.h5t.py_create(dataset.dtype, logical=True).equal(dataset.id.get_type()))
 
 
-def read(files: Files, snapshot: Snapshot, where: str, item: Item, region: Region) -> Block:
-    """A region of a dataset; the library reads the chunks that it touches."""
-    with files.dataset(snapshot, where) as dataset:
-        return read_open(dataset, item, region)
-
-
-def read_open(dataset: Any, item: Item, region: Region) -> Block:
-    """A region of an open dataset."""
+def read_open(dataset: Any, is_text: bool, region: Region) -> Block:
+    """A region of an open dataset, the axes of its items last. Raises TooLarge if it would take too much memory."""
     outer, inner = region[: dataset.ndim], region[dataset.ndim :]
-    block = item.convert(dataset[outer or ...])
     index: Any = (..., *inner)
-    part: Block = block[index]
-    return part
+    if is_text:
+        texts: Block = _texts(dataset, outer)[index]
+        return texts
+    nbytes = dataset.dtype.itemsize * math.prod(part.stop - part.start for part in outer)
+    if nbytes > MOST_BYTES:
+        raise TooLarge(f"{dataset.name} has {nbytes} bytes there: at most {MOST_BYTES} are read at once by the HDF5 library")
+    block: Block = np.asarray(dataset[outer or ...])[index]
+    return np.ascontiguousarray(block).reshape(block.shape)
 
 
-def _decode(block: Block) -> Block:
+def _texts(dataset: Any, region: Region) -> Block:
+    """Texts, read a few at a time, since only the texts themselves say how long they are."""
+    texts = np.empty((*(part.stop - part.start for part in region), *dataset.dtype.shape), object)
+    total, at_once = 0, FIRST_TEXTS
+    waiting = [region]
+    while waiting:
+        box = waiting.pop()
+        count = math.prod(part.stop - part.start for part in box)
+        if count > at_once:
+            waiting += reversed(_halves(box))
+            continue
+        block = np.asarray(dataset[box or ...], object)
+        nbytes = sum(map(len, block.flat))
+        total += nbytes
+        if total > MOST_TEXT:
+            raise TooLarge(f"{dataset.name} has more than {MOST_TEXT} bytes of text there: set a smaller chunk_shape for it")
+        at_once = max(1, min(MOST_TEXTS, 2 * at_once, AIM * count // max(nbytes, 1)))
+        place: Any = tuple(slice(part.start - whole.start, part.stop - whole.start) for part, whole in zip(box, region, strict=True))
+        texts[(*place, ...)] = _decoded(block)
+    return texts
+
+
+def _halves(box: Region) -> list[Region]:
+    """The two halves of a box along its first axis that has some."""
+    axis = next(axis for axis, part in enumerate(box) if part.stop - part.start > 1)
+    part = box[axis]
+    middle = (part.start + part.stop) // 2
+    return [(*box[:axis], half, *box[axis + 1 :]) for half in (slice(part.start, middle), slice(middle, part.stop))]
+
+
+def _decoded(block: Block) -> Block:
     """Bytes as text. HDF5 says ASCII or UTF-8; writers often say the first and mean the second. Raises UnicodeDecodeError."""
     texts = np.empty(block.shape, object)
     for place, text in np.ndenumerate(block):

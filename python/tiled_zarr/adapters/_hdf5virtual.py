@@ -1,4 +1,4 @@
-"""Data of an HDF5 file that lie in other files: only in its own folder and below, and never silently missing.
+"""Data of an HDF5 file that lie in other files: only in the folder that is served, and never silently missing.
 
 The library gives fill values for a source that it does not find; here that raises.
 https://support.hdfgroup.org/documentation/hdf5/latest/_h5_d__u_g.html (virtual datasets)
@@ -6,62 +6,65 @@ https://support.hdfgroup.org/documentation/hdf5/latest/_h5_d__u_g.html (virtual 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..nodes import Region, Unavailable
+from ..nodes import Damaged, Unavailable
 from ._hdf5files import FILES
-from ._hdf5types import Item, read_open
+from ._hdf5types import read_open
 from ._snapshots import Snapshot
-
-Sources = tuple[Snapshot, ...]
-
-
-def inside(folder: Path, name: str) -> Path:
-    """The file that a link names, relative to the folder of the file that holds it. Raises Unavailable for one outside of it."""
-    target = (folder / name).resolve()
-    if not target.is_relative_to(folder.resolve()):
-        raise Unavailable(f"a link to the file {Path(name).name!r} outside of the folder of its own file, which is not followed")
-    return target
+from .hdf5.descriptions import ExternalLink, Source, Wanted
+from .hdf5.links import locate
 
 
-def sources(folder: Path, dataset: Any) -> Sources:
+def beside(snapshot: Snapshot, name: str) -> Snapshot:
+    """The file that a link in a file names, relative to the folder of that file. Raises Damaged for one outside of what is served."""
+    target = os.path.join(os.path.dirname(snapshot.path), name)  # noqa: PTH118, PTH120 - an absolute name stays what it is
+    if not snapshot.fence.holds(os.path.realpath(target)):  # before anybody learns whether it exists
+        raise Damaged(f"a link to the file {Path(name).name!r} outside of the folder that is served, which is not followed")
+    return snapshot.beside(target)
+
+
+def sources(snapshot: Snapshot, dataset: Any) -> tuple[Source, ...]:
     """The files that a virtual dataset is put together from. Raises OSError where one is missing or lacks its dataset."""
     own = dataset.file.filename
     wanted = {(source.file_name, source.dset_name) for source in dataset.virtual_sources()}
     if any("%" in name for name, _ in wanted):
         raise Unavailable("a virtual dataset over files numbered without end; name each file in it")
-    snapshots = {name: Snapshot.of(inside(folder, own if name == "." else name)) for name in sorted({name for name, _ in wanted})}
+    snapshots = {name: beside(snapshot, own if name == "." else name) for name in sorted({name for name, _ in wanted})}
     for name, where in sorted(wanted):
         with FILES.opened(snapshots[name]) as file:
             _check_source(file, where)
-    return tuple(snapshots.values())
+    return tuple(map(Source.of, snapshots.values()))
 
 
 def _check_source(file: Any, where: str) -> None:
-    if where not in file:
-        raise OSError(f"a virtual dataset: its source {Path(file.filename).name!r} has no {where!r}")
-    if file[where].is_virtual or file[where].external:
+    try:
+        source = locate(file, where)
+    except OSError as error:
+        raise OSError(f"a virtual dataset: its source {Path(file.filename).name!r} has no {where!r}") from error
+    if isinstance(source, ExternalLink) or source.is_virtual or source.external:
         raise Unavailable("a virtual dataset over another one, which is not followed")
 
 
-def read(sources: Sources, snapshot: Snapshot, where: str, item: Item, region: Region) -> np.ndarray[Any, Any]:
+def read(sources: Sequence[Snapshot], snapshot: Snapshot, wanted: Wanted) -> np.ndarray[Any, Any]:
     """A region of a virtual dataset, opened for this reading, so that the library keeps no source open."""
     with FILES.opened(snapshot) as file:
         for source in sources:
             source.check()
             if source.path != snapshot.path:
                 FILES.close(source.path)
-        block = read_open(file[where], item, region)
+        block = read_open(locate(file, wanted.where), wanted.is_text, wanted.region)
         for source in sources:
             source.check()
         return block
 
 
-def revision(snapshot: Snapshot, sources: Sources) -> Callable[[], str]:
+def revision(snapshot: Snapshot, sources: Sequence[Snapshot]) -> Callable[[], str]:
     """Of the file and its sources together."""
     parts = [snapshot.revision, *[source.revision for source in sources if source.path != snapshot.path]]
     return parts[0] if len(parts) == 1 else lambda: "+".join(part() for part in parts)

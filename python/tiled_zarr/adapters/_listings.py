@@ -2,41 +2,61 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import time
+import stat
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from ..revisions import file_revision
+from ._stores import DOCUMENTS, FRAME
 from ._stores import SUFFIXES as STORE_SUFFIXES
+from .common.fences import CIRCLE, KINDS, NOWHERE, OUTSIDE, Fence
+from .common.folders import described, is_settled
 
-COARSEST_CLOCK = 2_000_000_000
-"""Nanoseconds within which some file systems give two writes the same time."""
+STORE_FILES = frozenset({*DOCUMENTS, FRAME})
+CYCLE = "a cycle: a link back to a folder above it"
+BROKEN = {errno.ENOENT: NOWHERE, errno.ENOTDIR: NOWHERE, errno.ELOOP: CIRCLE}
+"""Reasons by what the system says of a link."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A folder: its path as it was reached, its real path, those of the folders above it, and that of the folder that is served."""
+    """A folder: its path as it was reached, its real path, those of the folders above it, and the fence around what is served."""
 
     path: str
     real: str
     above: frozenset[str]
-    root: str
+    fence: Fence
 
     def below(self, name: str) -> Place:
         """The place of a sub-folder."""
         path = os.path.join(self.path, name)  # noqa: PTH118 - texts all the way, for ten thousand files
-        return Place(path, os.path.realpath(path), self.above | {self.real}, self.root)
+        real = os.path.realpath(path) if os.path.islink(path) else os.path.join(self.real, name)  # noqa: PTH114, PTH118
+        return Place(path, real, self.above | {self.real}, self.fence)
 
     def refusal(self, path: str) -> str | None:
         """Why a link in this folder is not followed, or None."""
         real = os.path.realpath(path)
-        if os.path.commonpath([real, self.root]) != self.root:
-            return "a link out of the folder that is served, which is not followed"
-        if not os.path.exists(real):  # noqa: PTH110
-            return "a link that leads nowhere"
-        return "a cycle: a link back to a folder above it" if real in self.above | {self.real} else None
+        if not self.fence.holds(real):
+            return OUTSIDE
+        try:
+            os.stat(path)  # noqa: PTH116
+        except OSError as error:
+            return BROKEN.get(error.errno or 0, f"a link that cannot be followed: {error.strerror}")
+        return CYCLE if real in self.above | {self.real} else None
+
+
+class Item(NamedTuple):
+    """What an entry of a folder is: `is_folder` None means that nobody can tell; `refusal` is why it is no child, or None."""
+
+    is_folder: bool | None
+    refusal: str | None
+
+
+FOLDER = Item(is_folder=True, refusal=None)
+FILE = Item(is_folder=False, refusal=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,57 +64,82 @@ class Listing:
     """A folder at one moment: file names by the children's names, stems that several files share, and what is no child and why.
 
     `revision` is that of the folder; it can be trusted later only if `is_settled`: another file written right after the listing may
-    not have changed it.
+    not have changed it. `refused` has the reasons why something is no child, by the name that it would have as one. `is_plain` says
+    that no document makes a store of the folder.
     """
 
     revision: str
     is_settled: bool
+    is_plain: bool
     files: Mapping[str, str]
     folders: Mapping[str, str]
     ambiguous: Mapping[str, list[str]]
-    unavailable: Mapping[str, str]
+    refused: Mapping[str, str]
 
 
 def list_folder(place: Place, suffixes: frozenset[str]) -> Listing:
-    """The children of a folder: sub-folders, and files of these suffixes. Opens nothing. Raises OSError."""
-    is_settled = time.time_ns() - os.stat(place.path).st_mtime_ns > COARSEST_CLOCK  # noqa: PTH116
-    revision = file_revision(place.path)
-    stems: dict[str, str] = {}
-    folders: set[str] = set()
-    unavailable: dict[str, str] = {}
-    with os.scandir(place.path) as entries:
-        for entry in entries:
-            is_folder = entry.is_dir()
-            stem = _stem(entry.name, is_folder, suffixes)
-            if stem is None:
-                continue
-            if entry.is_symlink() and (refusal := place.refusal(entry.path)):
-                unavailable[entry.name] = refusal
-            elif is_folder or entry.is_file():
-                stems[entry.name] = stem
-                folders |= {entry.name} if is_folder else set()
+    """The children of a folder: sub-folders, and files of these suffixes. Opens no file.
+
+    Raises OSError if it may not be read and searched, Damaged if it no longer lies behind the fence.
+    """
+    with place.fence.listed(place.path) as descriptor:
+        status = os.fstat(descriptor)
+        with os.scandir(descriptor) as entries:
+            items = {entry.name: item_of(entry, place) for entry in entries}
+    stems = {name: stem for name, item in items.items() if (stem := _stem(name, item, suffixes)) is not None}
     names = _names(stems)
+    children = {name: file for name, file in names.items() if items[file].refusal is None}
+    refused = {name: why for name, file in names.items() if (why := items[file].refusal) is not None}
     shared = {stem: sorted(file for file in stems if stems[file] == stem) for stem, count in Counter(stems.values()).items() if count > 1}
     return Listing(
-        revision=revision,
-        is_settled=is_settled,
-        files={name: file for name, file in names.items() if file not in folders},
-        folders={name: file for name, file in names.items() if file in folders},
+        revision=described(status),
+        is_settled=is_settled(status),
+        is_plain=STORE_FILES.isdisjoint(items),
+        files={name: file for name, file in children.items() if not items[file].is_folder},
+        folders={name: file for name, file in children.items() if items[file].is_folder},
         ambiguous={stem: files for stem, files in shared.items() if stem not in names},
-        unavailable=unavailable,
+        refused=refused,
     )
 
 
-def _stem(name: str, is_folder: bool, suffixes: frozenset[str]) -> str | None:
+def item_of(entry: os.DirEntry[str], place: Place) -> Item:
+    """What an entry of a folder is; opens nothing and raises no OSError."""
+    try:
+        if entry.is_symlink():
+            return _linked(os.path.join(place.path, entry.name), place)  # noqa: PTH118
+        if entry.is_dir():
+            return FOLDER
+        return FILE if entry.is_file() else Item(False, _kind(entry.stat(follow_symlinks=False)))
+    except OSError as error:
+        return Item(None, f"it cannot be looked at: {error.strerror}")
+
+
+def _linked(path: str, place: Place) -> Item:
+    """What a link leads to."""
+    refusal = place.refusal(path)
+    try:
+        status = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return Item(None, refusal or NOWHERE)
+    is_folder = stat.S_ISDIR(status.st_mode)
+    is_data = is_folder or stat.S_ISREG(status.st_mode)
+    return Item(is_folder, refusal if is_data else refusal or _kind(status))
+
+
+def _kind(status: os.stat_result) -> str:
+    return KINDS.get(stat.S_IFMT(status.st_mode), "no regular file")
+
+
+def _stem(name: str, item: Item, suffixes: frozenset[str]) -> str | None:
     """A file's name without the longest known suffix, a folder's without that of a store; None for what is no data."""
     if name.startswith("."):
         return None
-    known = suffixes & STORE_SUFFIXES if is_folder else suffixes
+    known = suffixes & STORE_SUFFIXES if item.is_folder else suffixes
     parts = name.split(".")
     for i in range(1, len(parts)):
         if "." + ".".join(parts[i:]).lower() in known:
             return ".".join(parts[:i])
-    return name if is_folder else None
+    return None if item.is_folder is False else name
 
 
 def _names(stems: Mapping[str, str]) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from io import FileIO
 from threading import Lock
 from typing import NamedTuple
 
@@ -76,7 +75,7 @@ def read_bytes(snapshot: Snapshot, offset: int, nbytes: int) -> bytes:
     """Bytes of the file of a snapshot, without opening it anew where it is mapped. Raises OSError where it ends before them."""
     mapping = MAPPINGS.of(snapshot)
     if mapping is None:
-        with FileIO(snapshot.path) as file:
+        with snapshot.fence.opened(snapshot.path) as file:
             return read_exactly(file, offset, nbytes)
     check_end(snapshot.path, len(mapping), offset + nbytes)
     return mapping.read(offset, nbytes)
@@ -84,7 +83,7 @@ def read_bytes(snapshot: Snapshot, offset: int, nbytes: int) -> bytes:
 
 def _mapping(snapshot: Snapshot) -> Mapping | None:
     """A new mapping of the file, which is the one of the snapshot."""
-    with FileIO(snapshot.path) as file:
+    with snapshot.fence.opened(snapshot.path) as file:
         snapshot.check(file.fileno())
         try:
             return Mapping(file.fileno(), os.fstat(file.fileno()).st_size, snapshot.faults)

@@ -11,11 +11,10 @@ from ..nodes import Node
 from ._opening import opened
 
 MOST_KEPT = 1024
-STRIPES = 64
 
 
 class Nodes:
-    """The nodes used last, by path, each with the revision it was opened at.
+    """The nodes used last, by path, each with the revision it was opened at. Each has a lock of its own: opening may hang.
 
     Paths are texts: making a `Path`, and its hash, takes longer than all else where a node is there.
     """
@@ -24,19 +23,35 @@ class Nodes:
         self._most = most
         self._nodes: OrderedDict[str, tuple[str, Node]] = OrderedDict()
         self._lock = Lock()
-        self._opening = [Lock() for _ in range(STRIPES)]
+        self._opening: dict[tuple[str, str], Lock] = {}
 
     def get(self, path: str, revision: str, open_node: Callable[[Path], Node]) -> Node:
         """The node at a path of this revision; askers for the same one wait until the first has opened it."""
         node = self._kept(path, revision)
         if node is not None:
             return node
-        with self._opening[hash(path) % STRIPES]:
+        with self._lock:
+            opening = self._opening.setdefault((path, revision), Lock())
+        with opening:
             node = self._kept(path, revision)
-            if node is None:
-                node = opened(open_node, Path(path))
-                self._keep(path, revision, node)
+            return self._open(path, revision, open_node) if node is None else node
+
+    def _open(self, path: str, revision: str, open_node: Callable[[Path], Node]) -> Node:
+        try:
+            node = opened(open_node, Path(path))
+            self._keep(path, revision, node)
+        finally:
+            with self._lock:
+                self._opening.pop((path, revision), None)
         return node
+
+    def known(self, path: str) -> Node | None:
+        """The node that was opened last at a path, whatever its revision was."""
+        with self._lock:
+            found = self._nodes.get(path)
+            if found is not None:
+                self._nodes.move_to_end(path)
+        return None if found is None else found[1]
 
     def _kept(self, path: str, revision: str) -> Node | None:
         with self._lock:

@@ -14,23 +14,35 @@ from io import FileIO
 from pathlib import Path
 
 from .._native import Faults
-from ..nodes import Changed
+from ..nodes import Changed, Damaged, TooLarge, Unavailable
 from ..revisions import file_revision, steady_revision
+from .common import fences
+from .common.fences import Fence
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A path and the revision of what lay there."""
+    """A path, the revision of what lay there, and the fence around all that is opened for it, now or later."""
 
     path: str
     taken: str
+    fence: Fence
     faults: Faults = field(default_factory=Faults, compare=False, repr=False)
     """Of all mappings of the file as it was then."""
 
     @classmethod
     def of(cls, path: Path) -> Snapshot:
-        """The file as it is now. Raises OSError where there is none."""
-        return cls(os.fspath(path), file_revision(path))
+        """The file as it is now, behind the fence in force. Raises OSError if there is none, Damaged if it is refused."""
+        return cls._taken(path, fences.around(path))
+
+    def beside(self, path: str | os.PathLike[str]) -> Snapshot:
+        """Another file, behind the same fence: one to which this one leads, at any time later."""
+        return self._taken(path, self.fence)
+
+    @classmethod
+    def _taken(cls, path: str | os.PathLike[str], fence: Fence) -> Snapshot:
+        with fence.opened(path) as file:
+            return cls(os.fspath(path), file_revision(file.fileno()), fence)
 
     @property
     def revision(self) -> Callable[[], str]:
@@ -41,12 +53,12 @@ class Snapshot:
         faults = self.faults.count
         return f"{file_revision(self.path)}-{faults}" if faults else file_revision(self.path)
 
-    def check(self, fileno: int | None = None) -> None:
-        """Raises Changed where the file, or the one opened, is another by now, OSError where it is gone.
+    def check(self, opened: str | int | None = None) -> None:
+        """Raises Changed where the file, or the one that was opened, is another by now, OSError where it is gone.
 
         Whatever happens to the file afterwards shows in its revision.
         """
-        if steady_revision(self.path if fileno is None else fileno) != self.taken:
+        if steady_revision(self.path if opened is None else opened) != self.taken:
             raise Changed(f"{Path(self.path).name!r} changed while it was being read; ask again")
 
     def stands(self) -> bool:
@@ -57,9 +69,9 @@ class Snapshot:
             return False
 
     @contextmanager
-    def unchanged(self) -> Iterator[None]:
-        """What is read from the file inside is given out only if the file stayed the same."""
-        self.check()
+    def unchanged(self, opened: str | int | None = None) -> Iterator[None]:
+        """What is read from the file inside is given out only if the file, which may be open already, stayed the same."""
+        self.check(opened)
         faults = self.faults.count
         yield
         self.check()
@@ -67,10 +79,48 @@ class Snapshot:
             raise Changed(f"{Path(self.path).name!r} could not be read in part; ask again")
 
     @contextmanager
+    def read_as(self, kind: str) -> Iterator[str]:
+        """A path for a library that reads the file as a `kind`; the file must stay the same until the block is left.
+
+        Raises what `failures_as` does.
+        """
+        with self.failures_as(kind), self.pinned() as path:
+            yield path
+
+    @contextmanager
+    def failures_as(self, kind: str) -> Iterator[None]:
+        """What a library raises inside about a file that it cannot read as a `kind` becomes Damaged, with one sentence for users.
+
+        Raises Changed instead if the file changed meanwhile. Failures of the system itself (no right, no file) stay what they are.
+        """
+        try:
+            yield
+        except Exception as error:
+            is_of_the_system = isinstance(error, MemoryError | Changed) or (isinstance(error, OSError) and error.errno is not None)
+            if is_of_the_system:
+                raise
+            self.check()
+            if isinstance(error, Damaged | Unavailable | TooLarge):
+                raise
+            raise Damaged(f"{Path(self.path).name!r} {self._fault(kind)}") from error
+
+    def _fault(self, kind: str) -> str:
+        """What users are told of a file that a library refuses."""
+        if os.stat(self.path).st_size == 0:  # noqa: PTH116
+            return f"is empty where {kind} is expected; write it again"
+        return f"cannot be read as {kind}: it is truncated, damaged or something else; write it again, or restore it from a copy"
+
+    @contextmanager
     def opened(self) -> Iterator[FileIO]:
         """The file, unbuffered, for one thread; it must stay the same until the block is left."""
-        with FileIO(self.path) as file, self.unchanged():
+        with self.fence.opened(self.path) as file, self.unchanged(file.fileno()):
             yield file
+
+    @contextmanager
+    def pinned(self) -> Iterator[str]:
+        """A path for libraries that open the file by themselves; it must stay the same until the block is left."""
+        with self.fence.pinned(self.path) as path, self.unchanged(path):
+            yield path
 
 
 def read_exactly(file: FileIO, offset: int, nbytes: int) -> bytes:

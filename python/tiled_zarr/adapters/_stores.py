@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import re
+import stat
 
 from ..revisions import file_revision
 
@@ -15,21 +16,46 @@ DOCUMENTS = ("zarr.json", ".zarray", ".zgroup")
 ATTRIBUTES = ".zattrs"
 FRAME = "chunks.b2frame"
 """The file of a sparse frame that changes with every chunk."""
+LEFTOVERS = {ZARR: re.compile(r"c|[0-9.]+|\.zattrs|\.zmetadata"), B2ND: re.compile(r"[0-9A-Fa-f]{8}\.chunk")}
+"""Names in a store that has lost its document: served as a plain folder, its chunks would be 404, which readers take for zeros."""
 
 
 def is_zarr(folder: str | os.PathLike[str]) -> bool:
-    """Whether a folder is a Zarr array or group."""
-    return any(os.path.isfile(os.path.join(folder, name)) for name in DOCUMENTS)  # noqa: PTH113, PTH118 - asked for every folder listed
+    """Whether a folder is a Zarr array or group, also one whose document cannot be read."""
+    return any(_is_there(folder, name) for name in DOCUMENTS)
 
 
-def store_suffix(folder: Path) -> str | None:
-    """The suffix of the adapter for a folder, or None for a plain one."""
+def store_suffix(folder: str | os.PathLike[str]) -> str | None:
+    """The suffix of the adapter for a folder, or None for a plain one, or for one that cannot be looked at.
+
+    A store that has lost its document is one, which fails to open.
+    """
     if is_zarr(folder):
         return ZARR
-    return B2ND if (folder / FRAME).is_file() else None
+    if _is_there(folder, FRAME):
+        return B2ND
+    return next((suffix for suffix, leftover in LEFTOVERS.items() if _is_bare(folder, suffix, leftover)), None)
+
+
+def _is_bare(folder: str | os.PathLike[str], suffix: str, leftover: re.Pattern[str]) -> bool:
+    """Whether a folder has the name of a store and holds nothing but its chunks, or nothing at all."""
+    if not os.fspath(folder).lower().endswith(suffix):
+        return False
+    try:
+        return all(map(leftover.fullmatch, os.listdir(folder)))  # noqa: PTH208 - names alone
+    except OSError:
+        return False
 
 
 def store_revision(folder: str | os.PathLike[str]) -> str:
     """Changes whenever what an opened store keeps is written anew: Zarr's metadata, a frame's index; "" for a plain folder."""
     paths = (os.path.join(folder, name) for name in (*DOCUMENTS, ATTRIBUTES, FRAME))  # noqa: PTH118 - asked with every request
     return "+".join(file_revision(path) for path in paths if os.path.isfile(path))  # noqa: PTH113
+
+
+def _is_there(folder: str | os.PathLike[str], name: str) -> bool:
+    """Whether a folder has a file of a name, or a link, FIFO, ... in its place, which then fails to open as a file."""
+    try:
+        return not stat.S_ISDIR(os.lstat(os.path.join(folder, name)).st_mode)  # noqa: PTH118 - asked for every folder listed
+    except (OSError, ValueError):
+        return False

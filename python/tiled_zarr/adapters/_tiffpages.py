@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..nodes import Region
+from ..nodes import Damaged, Region
 from ._flat import FlatArray
 from ._snapshots import Snapshot
 from ._tiffsegments import Block, Segments
@@ -22,9 +22,12 @@ AXES = "SZYXS"
 
 
 class Pages:
-    """The pages of a series whose file was open when this was made; the leading axes of the series count them."""
+    """The pages of a series whose file was open when this was made; the leading axes of the series count them.
 
-    def __init__(self, snapshot: Snapshot, series: Any) -> None:
+    `is_short` says that the file is known to hold fewer pages than it promises: those that it has are the first ones.
+    """
+
+    def __init__(self, snapshot: Snapshot, series: Any, *, is_short: bool = False) -> None:
         keyframe = series.keyframe
         self.snapshot = snapshot
         self.shape: tuple[int, ...] = series.shape
@@ -34,6 +37,7 @@ class Pages:
         self.leading = self.shape[: len(self.shape) - len(self.page_shape)]
         self.segments = Segments.of(snapshot, keyframe)
         self._series = series
+        self._is_short = is_short
         self._axes = _page_axes(keyframe)
         self._loading = Lock()
         self._page = lru_cache(MOST_PAGES)(self._load)
@@ -42,7 +46,8 @@ class Pages:
     def are_plain(self) -> bool:
         """Whether the series is no more than its pages one after the other, each as its keyframe describes it."""
         is_page = tuple(self.segments.shape[axis] for axis in self._axes) == self.page_shape
-        is_stack = (*self.leading, *self.page_shape) == self.shape and math.prod(self.leading) == len(self._series)
+        pages, listed = math.prod(self.leading), len(self._series)
+        is_stack = (*self.leading, *self.page_shape) == self.shape and (pages == listed or (self._is_short and pages > listed))
         return is_page and is_stack and self._series.transform is None
 
     @property
@@ -81,11 +86,12 @@ class Pages:
         with self._loading:
             handle.open()
             try:
-                page = self._series[index]
+                self.snapshot.check(handle.fileno())
+                page = self._series[index] if index < len(self._series) else None
             finally:
                 handle.close()
         if page is None:
-            raise OSError(f"page {index} of the series is missing in the file")
+            raise Damaged(f"page {index} of the series is missing in the file; restore it from a copy")
         return page
 
 

@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import FileIO
 from itertools import product
 from typing import Any
 
@@ -19,9 +18,10 @@ from ..revisions import file_revision, settled_revision
 from ._decoded import DECODED
 from ._extras import require
 from ._flat import FlatArray
-from ._listings import COARSEST_CLOCK
 from ._snapshots import Snapshot, read_exactly
 from ._zarrlayout import Layout, Shards
+from .common.fences import Fence
+from .common.folders import COARSEST_CLOCK
 
 MOST_FILES = 16
 """The files of a region are asked for their revisions only up to this number."""
@@ -48,27 +48,27 @@ class Part:
 class Chunks:
     """The chunks of an array, `shape` elements each: files, or parts of shards.
 
-    `opened` is the revision of the array's documents by which it is read; `decode` makes the bytes of items out of those of a chunk,
-    where it takes no more than one step.
+    `opened` is the revision of the array's documents by which it is read; all files are opened behind `fence`; `decode` makes the
+    bytes of items out of those of a chunk, where it takes no more than one step.
     """
 
     layout: Layout
+    fence: Fence
     opened: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     decode: Callable[[bytes], Any] | None
 
     @classmethod
-    def of(cls, layout: Layout, opened: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Chunks:
+    def of(cls, layout: Layout, fence: Fence, opened: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Chunks:
         """The chunks of an array of a layout."""
-        return cls(layout, opened, shape, dtype, None if layout.codec is None or dtype.hasobject else _decoder(layout.codec))
+        return cls(layout, fence, opened, shape, dtype, None if layout.codec is None or dtype.hasobject else _decoder(layout.codec))
 
     def read(self, index: tuple[int, ...]) -> bytes | None:
         """The stored bytes of a chunk, or None where it was never written. Raises OSError where the array itself is gone."""
         try:
             if self.layout.shards is None:
-                with FileIO(self.layout.path(index)) as file:
-                    return file.readall()
+                return self.fence.read(self.layout.path(index))
             part = self._part(index)
             return None if part is None else part.read()
         except FileNotFoundError:
@@ -102,10 +102,10 @@ class Chunks:
         shards = self.layout.shards
         if shards is None:
             path = self.layout.path(index)
-            return Part(Snapshot(path, file_revision(path)), 0, os.stat(path).st_size)  # noqa: PTH116
+            return Part(Snapshot(path, file_revision(path), self.fence), 0, os.stat(path).st_size)  # noqa: PTH116
         place = tuple(i // count for i, count in zip(index, shards.counts, strict=True))
         path = self.layout.path(place)
-        snapshot = Snapshot(path, file_revision(path))
+        snapshot = Snapshot(path, file_revision(path), self.fence)
         shard_index = DECODED.get(snapshot, "shard index", lambda: _shard_index(snapshot, shards))
         offset, nbytes = map(int, shard_index[tuple(i % count for i, count in zip(index, shards.counts, strict=True))])
         return None if offset == nbytes == NOT_STORED else Part(snapshot, offset, nbytes)

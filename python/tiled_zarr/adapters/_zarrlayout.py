@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ._spellings import blosc, spelled
+from .common.fences import Fence
 
 V2, V3 = ".zarray", "zarr.json"
 SEPARATORS = {".", "/"}
@@ -61,12 +62,12 @@ class Layout:
         return os.path.join(os.path.dirname(self.document), name)  # noqa: PTH118, PTH120 - texts all the way, on every request
 
 
-def layout(folder: Path, dtype: np.dtype[Any]) -> Layout | None:
+def layout(folder: Path, fence: Fence, dtype: np.dtype[Any]) -> Layout | None:
     """The layout of the array in a folder whose items are of this type, or None where it has no regular grid or unknown names."""
     for name, parse in ((V3, _v3), (V2, _v2)):
         document = folder / name
         if document.is_file():
-            found = parse(str(document), json.loads(document.read_bytes()), dtype)
+            found = parse(str(document), json.loads(fence.read(document)), dtype)
             return found if found and found.separator in SEPARATORS else None
     return None
 

@@ -13,7 +13,7 @@ from dask.array import Array as DaskArray
 from ..nodes import Array, Region, Unavailable
 from ..revisions import launch_nonce
 from ._blocks import settle
-from ._chunks import regular
+from ._chunks import regular, unit
 
 
 def adapt_array(source: DaskArray) -> Array:
@@ -25,11 +25,13 @@ def adapt_array(source: DaskArray) -> Array:
         raise Unavailable(f"a dask array of unknown size {source.shape}; call compute_chunk_sizes() on it")
     if source.dtype.hasobject and not _is_text(source):
         raise Unavailable(f"a dask array of {source.dtype} that holds other objects than text; convert it to numbers or str")
+    chunks = regular(source.chunks)
     return Array(
         shape=tuple(int(n) for n in source.shape),
         dtype=source.dtype,
         read=partial(_read, source),
-        chunks=regular(source.chunks),
+        chunks=chunks,
+        unit=unit(chunks, source.dtype.itemsize),
         revision=launch_nonce,
     )
 

@@ -1,21 +1,26 @@
 """Folders of files: sub-folders are groups, files of a known suffix are what their adapters make of them.
 
 A child is named by its file name without the suffix, or with it where another one has the same stem. Other files, and hidden ones, are
-not data. Links are followed inside the folder that is served, never out of it. What is new on disk appears at the next look.
+not data. Links are followed inside the folder that is served, never out of it. What is there and cannot be a child (a link that leads
+nowhere, a FIFO) is named with the reason. What is new on disk appears at the next look.
 """
 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from ..nodes import Group, Node, Unavailable
+from ..nodes import Damaged, Group, Node, Unavailable
 from ..revisions import file_revision
 from . import file_adapter, suffixes
 from ._listings import Listing, Place, list_folder
 from ._reopening import Nodes
 from ._stores import store_revision, store_suffix
+from .common.fences import Fence
+from .common.folders import folder_revision
+from .common.texts import as_text
 
 MOST_FILES = 2048
 MOST_FOLDERS = 16384
@@ -23,24 +28,29 @@ MOST_FOLDERS = 16384
 
 
 class Folder(Mapping[str, Node]):
-    """The children of a folder, as they are on disk now; files are opened when they are asked for, and again when they have changed."""
+    """The children of a folder, as they are on disk now; files are opened when they are asked for, and again when they have changed.
+
+    What is there and is no child (a link out of the folder, a FIFO) raises Damaged under its name, as what cannot be read raises OSError:
+    both are failures, not absences.
+    """
 
     def __init__(self, place: Place, files: Nodes, folders: Nodes) -> None:
         self.place = place
         self._files = files
         self._folders = folders
-        self._listed = list_folder(place, suffixes())
+        self.listed = list_folder(place, suffixes())
 
     def __getitem__(self, name: str) -> Node:
         listing = self.listing()
         if name in listing.files:
             path = os.path.join(self.place.path, listing.files[name])  # noqa: PTH118 - asked with every request
-            return self._files.get(path, file_revision(path), _open_file)
+            return self._files.get(path, file_revision(path), self._open_file)
         if name in listing.folders:
-            path = os.path.join(self.place.path, listing.folders[name])  # noqa: PTH118
-            return self._folders.get(path, store_revision(path), self._open_folder)
+            return self._folder(os.path.join(self.place.path, listing.folders[name]))  # noqa: PTH118
         if name in listing.ambiguous:
             raise LookupError(f"{name!r} is the stem of several files; ask for one of {', '.join(listing.ambiguous[name])}")
+        if name in listing.refused:
+            raise Damaged(listing.refused[name])
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
@@ -56,31 +66,65 @@ class Folder(Mapping[str, Node]):
         return name in listing.files or name in listing.folders
 
     def listing(self) -> Listing:
-        """What the folder holds, listed anew when it has changed. Raises OSError where it is gone."""
-        if not (self._listed.is_settled and self._listed.revision == file_revision(self.place.path)):
-            self._listed = list_folder(self.place, suffixes())
-        return self._listed
+        """What the folder holds, listed anew when it has changed. Raises OSError if it is gone or cannot be read."""
+        if not self.is_current():
+            self.listed = list_folder(self.place, suffixes())
+        return self.listed
+
+    def is_current(self) -> bool:
+        """Whether the folder is as it was listed last, and still may be read."""
+        return self.listed.is_settled and self.listed.revision == folder_revision(self.place.path)
 
     def unavailable(self) -> Mapping[str, str]:
-        """Links that are not followed, with the reason."""
-        return self.listing().unavailable
+        """What is there and is no child, with the reason."""
+        return {as_text(name): why for name, why in self.listing().refused.items()}
 
     def group(self) -> Group:
         """The node of the folder. It has no revision: a file that is rewritten leaves no mark on its folder."""
-        return Group(children=self, unavailable=self.unavailable, blocking=True)
+        return Group(children=self, unavailable=self.unavailable, blocking=True, assembled=True)
+
+    def _folder(self, path: str) -> Node:
+        """The node of a sub-folder, which raises here what its listing raises: one that cannot be read is no child to those above."""
+        known = self._folders.known(path)
+        below = _folder_of(known)
+        if known is not None and below is not None and below.listed.is_plain and below.is_current():
+            return known
+        node = self._folders.get(path, store_revision(path), self._open_folder)
+        below = _folder_of(node)
+        if below is not None:
+            below.listing()
+        return node
+
+    def _open_file(self, path: Path) -> Node:
+        self.place.fence.check(path)
+        return self._opened(_adapter(path.name), path)
 
     def _open_folder(self, path: Path) -> Node:
         suffix = store_suffix(path)
-        return _open_store(path, suffix) if suffix else Folder(self.place.below(path.name), self._files, self._folders).group()
+        if suffix:
+            return self._opened(_adapter(f"store{suffix}"), path)
+        return Folder(self.place.below(path.name), self._files, self._folders).group()
+
+    def _opened(self, adapter: Callable[[Path], Node], path: Path) -> Node:
+        with self.place.fence.standing():
+            return adapter(path)
+
+
+def _folder_of(node: Node | None) -> Folder | None:
+    """The folder behind a group, or None behind anything else."""
+    return node.children if isinstance(node, Group) and isinstance(node.children, Folder) else None
 
 
 def open_directory(path: Path, *, on_file: Callable[[Path], None] | None = None) -> Node:
-    """The group of a folder, or what it is a store of. Opens no file; with `on_file`, which is told of each, all folders are listed now."""
+    """The group of a folder, or what it is a store of. Opens no file; with `on_file`, which is told of each, all folders are listed now.
+
+    Raises OSError if the folder itself cannot be read.
+    """
     suffix = store_suffix(path)
     if suffix:
-        return _open_store(path, suffix)
-    real = str(path.resolve())
-    folder = Folder(Place(str(path.absolute()), real, frozenset(), real), Nodes(MOST_FILES), Nodes(MOST_FOLDERS))
+        return _adapter(f"store{suffix}")(path)
+    fence = Fence.of(path)
+    folder = Folder(Place(str(path.absolute()), fence.folder, frozenset(), fence), Nodes(MOST_FILES), Nodes(MOST_FOLDERS))
     if on_file:
         for file in _walk(folder):
             on_file(file)
@@ -88,29 +132,31 @@ def open_directory(path: Path, *, on_file: Callable[[Path], None] | None = None)
 
 
 def _walk(folder: Folder) -> Iterator[Path]:
-    """The files and stores of a folder and all below it; folders that cannot be read are passed over."""
-    listing = folder.listing()
-    for file in listing.files.values():
-        yield Path(folder.place.path, file)
-    for name, file in listing.folders.items():
-        path = Path(folder.place.path, file)
-        if store_suffix(path):
-            yield path
+    """The files and stores of a folder and all below it; folders that cannot be read are passed over.
+
+    A folder to which several links lead is looked at once: links to and fro could lead to it in more ways than can be counted.
+    """
+    waiting, seen = deque([folder]), set[str]()
+    while waiting:
+        above = waiting.popleft()
+        if above.place.real in seen:
             continue
-        try:
-            node = folder[name]
-        except (OSError, KeyError):  # it cannot be read, or is gone by now
-            continue
-        if isinstance(node, Group) and isinstance(node.children, Folder):
-            yield from _walk(node.children)
+        seen.add(above.place.real)
+        yield from (Path(above.place.path, file) for file in above.listed.files.values())
+        for name, file in above.listed.folders.items():
+            path = Path(above.place.path, file)
+            if store_suffix(path):
+                yield path
+            elif (below := _below(above, name)) is not None:
+                waiting.append(below)
 
 
-def _open_file(path: Path) -> Node:
-    return _adapter(path.name)(path)
-
-
-def _open_store(path: Path, suffix: str) -> Node:
-    return _adapter(f"store{suffix}")(path)
+def _below(folder: Folder, name: str) -> Folder | None:
+    """A sub-folder, or None if it cannot be read, is gone, or has become a store."""
+    try:
+        return _folder_of(folder[name])
+    except Exception:  # noqa: BLE001 - whatever is wrong with it, it must not keep the server from starting
+        return None
 
 
 def _adapter(name: str) -> Callable[[Path], Node]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from ._extras import require
 from ._snapshots import Snapshot
 
 EXTRA = "images"
+KIND = "a picture"
 BULKY = ("exif", "icc_profile", "photoshop", "xmp", "XML:com.adobe.xmp")
 """Metadata in formats of their own, which tell nothing as JSON."""
 
@@ -45,13 +47,15 @@ LAYOUTS = {
 """By the mode of the file; palettes are looked up."""
 DEEP_COLOUR = {2: 3, 4: 2, 6: 4}
 """Channels by the colour type of a PNG with several."""
+COPIES = 2
+"""The decoder's pixels, and ours."""
 
 
 def open_image(path: Path) -> Array:
     """The pixels of a picture, decoded whole when first read."""
     pillow = require("PIL.Image", EXTRA)
     snapshot = Snapshot.of(path)
-    with snapshot.unchanged(), pillow.open(path) as image:
+    with snapshot.read_as(KIND) as readable, pillow.open(readable) as image:
         attributes = {name: value for name, value in image.info.items() if isinstance(name, str) and name not in BULKY}
         layout, size = _layout(image), image.size
     decode: Callable[[], np.ndarray[Any, Any]] = partial(_decode, snapshot, layout)
@@ -59,10 +63,11 @@ def open_image(path: Path) -> Array:
     if channels:
         layout, decode = Layout("<u2", channels, "deep"), partial(_decode_deep, snapshot)
     has_channels = layout.channels > 0
+    shape, dtype = (size[1], size[0], layout.channels) if has_channels else (size[1], size[0]), np.dtype(layout.dtype)
     return Array(
-        shape=(size[1], size[0], layout.channels) if has_channels else (size[1], size[0]),
-        dtype=np.dtype(layout.dtype),
-        read=partial(_read, snapshot, decode),
+        shape=shape,
+        dtype=dtype,
+        read=partial(_read, snapshot, decode, COPIES * math.prod(shape) * dtype.itemsize),
         dimension_names=("y", "x", "c") if has_channels else ("y", "x"),
         attributes=attributes,
         revision=snapshot.revision,
@@ -77,18 +82,15 @@ def _layout(image: Any) -> Layout:
     return LAYOUTS[image.mode]
 
 
-def _read(snapshot: Snapshot, decode: Callable[[], np.ndarray[Any, Any]], region: Region) -> np.ndarray[Any, Any]:
-    return DECODED.get(snapshot, "pixels", decode)[region]
+def _read(snapshot: Snapshot, decode: Callable[[], np.ndarray[Any, Any]], nbytes: int, region: Region) -> np.ndarray[Any, Any]:
+    return DECODED.get(snapshot, "pixels", decode, nbytes)[region]
 
 
 def _decode(snapshot: Snapshot, layout: Layout) -> np.ndarray[Any, Any]:
     pillow = require("PIL.Image", EXTRA)
-    with snapshot.unchanged(), pillow.open(snapshot.path) as image:
-        try:
-            pixels = image if image.mode == layout.mode else image.convert(layout.mode)
-            return np.array(pixels, layout.dtype)
-        except SyntaxError as error:  # Pillow's word for a broken PNG
-            raise OSError(f"{Path(snapshot.path).name!r}: {error}") from error
+    with snapshot.read_as(KIND) as path, pillow.open(path) as image:
+        pixels = image if image.mode == layout.mode else image.convert(layout.mode)
+        return np.array(pixels, layout.dtype)
 
 
 def _deep_channels(snapshot: Snapshot) -> int:
@@ -104,7 +106,6 @@ def _deep_channels(snapshot: Snapshot) -> int:
 
 def _decode_deep(snapshot: Snapshot) -> np.ndarray[Any, Any]:
     imagecodecs = require("imagecodecs", "tiff")
-    with snapshot.opened() as file:
-        data = file.readall()
-    pixels: np.ndarray[Any, Any] = imagecodecs.png_decode(data)
-    return np.array(pixels, "<u2")
+    with snapshot.failures_as(KIND), snapshot.opened() as file:
+        pixels: np.ndarray[Any, Any] = imagecodecs.png_decode(file.readall())
+        return np.array(pixels, "<u2")

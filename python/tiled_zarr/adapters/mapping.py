@@ -12,7 +12,13 @@ from ._adapted import Adapted
 def adapt_mapping(source: Mapping[Any, Any]) -> Group:
     """A group of whatever the values turn into; names may come and go, and values may be replaced, while it is served."""
     children = Adapted(source)
-    return Group(children=children, unavailable=children.nameless, revision=children.revision, blocking=not _is_at_hand(source))
+    return Group(
+        children=children,
+        unavailable=children.nameless,
+        revision=children.revision,
+        blocking=not _is_at_hand(source),
+        assembled=True,
+    )
 
 
 def _is_at_hand(source: Mapping[Any, Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
@@ -13,28 +14,26 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..nodes import Array, Region, Table, Unavailable
+from ..nodes import Array, Region, Table
 from ._arrow import Facts, Plan, plan, schema_attributes, schema_names, unavailable
 from ._chunks import regular
 from ._opening import Children
 from ._snapshots import Snapshot
 
+KIND = "a Parquet file"
+
 
 def open_parquet(path: Path) -> Table:
-    """The columns of a Parquet file, opened by its footer alone. Raises Unavailable where it is no Parquet file."""
+    """The columns of a Parquet file, opened by its footer alone. Raises Damaged where it is no Parquet file."""
     snapshot = Snapshot.of(path)
-    try:
-        with snapshot.unchanged(), pq.ParquetFile(path) as file:
-            metadata, schema = file.metadata, file.schema_arrow
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise Unavailable(f"{path.name} is no Parquet file that can be read: {error}") from error
-    sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
-    opened = _File(snapshot, metadata, schema, tuple(accumulate(sizes, initial=0)))
-    names, reasons = schema_names(schema), unavailable(schema, longest=None)
+    with snapshot.read_as(KIND) as readable, pq.ParquetFile(readable) as file:
+        opened = _File.of(snapshot, file.metadata, file.schema_arrow)
+        names, reasons = schema_names(opened.schema), unavailable(opened.schema, longest=None)
+        attributes = schema_attributes(opened.schema.metadata)
     places = {name: i for i, name in enumerate(names) if i not in reasons}
     return Table(
         children=Children(places, lambda name: opened.column(places[name])),
-        attributes=schema_attributes(schema.metadata),
+        attributes=attributes,
         unavailable=lambda: {names[i]: reason for i, reason in reasons.items()},
         revision=snapshot.revision,
     )
@@ -42,12 +41,29 @@ def open_parquet(path: Path) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file and its footer; `starts` has the first row of each row group, and the number of rows at its end."""
+    """A file and its footer.
+
+    `starts` has the first row of each row group, and the number of rows at its end; `names` are the columns' own, in their order;
+    `pieces` has the places of a column's pieces in each row group by its path.
+    """
 
     snapshot: Snapshot
     metadata: pq.FileMetaData
     schema: pa.Schema
     starts: tuple[int, ...]
+    names: tuple[str, ...]
+    pieces: Mapping[str, list[int]]
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, metadata: pq.FileMetaData, schema: pa.Schema) -> _File:
+        """The file of a footer."""
+        sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+        if min(sizes, default=0) < 0:
+            raise ValueError(f"row groups of {sizes} rows")
+        pieces: dict[str, list[int]] = {}
+        for i in range(metadata.num_columns):
+            pieces.setdefault(metadata.schema.column(i).path, []).append(i)
+        return cls(snapshot, metadata, schema, tuple(accumulate(sizes, initial=0)), tuple(schema.names), pieces)
 
     def column(self, i: int) -> Array:
         """The node of the column at place `i` of the schema."""
@@ -66,20 +82,23 @@ class _File:
     def _may_hold_nulls(self, name: str) -> bool:
         """Whether the footer leaves it open that a column holds nulls."""
         groups = map(self.metadata.row_group, range(self.metadata.num_row_groups))
-        pieces = (group.column(i) for group in groups for i in range(group.num_columns))
-        return not all(_is_free_of_nulls(piece) for piece in pieces if piece.path_in_schema == name)
+        return not all(_is_free_of_nulls(group.column(i)) for group in groups for i in self.pieces.get(name, ()))
 
     def _read(self, i: int, planned: Plan, region: Region) -> np.ndarray[Any, Any]:
+        """Rows of a column; where the file has checksums of its pages they are looked at."""
         (rows,) = region
         if rows.start == rows.stop:
             return np.empty(0, planned.dtype)
         first, after = bisect_right(self.starts, rows.start) - 1, bisect_left(self.starts, rows.stop)
-        name = self.schema.names[i]
-        with self.snapshot.unchanged(), pq.ParquetFile(self.snapshot.path, metadata=self.metadata) as file:
-            groups = file.read_row_groups(range(first, after), columns=[name], use_threads=False)
-        same = [place for place, found in enumerate(groups.column_names) if found == name]
-        column = groups.column(same[self.schema.names[:i].count(name)])
-        return planned.convert(column.slice(rows.start - self.starts[first], rows.stop - rows.start))
+        name = self.names[i]
+        with self.snapshot.read_as(KIND) as path:
+            with pq.ParquetFile(path, metadata=self.metadata, page_checksum_verification=True) as file:
+                groups = file.read_row_groups(range(first, after), columns=[name], use_threads=False)
+            same = [place for place, found in enumerate(groups.column_names) if found == name]
+            column = groups.column(same[self.names[:i].count(name)])
+            if len(column) != self.starts[after] - self.starts[first]:
+                raise ValueError(f"{len(column)} rows where the footer has {self.starts[after] - self.starts[first]}")
+            return planned.convert(column.slice(rows.start - self.starts[first], rows.stop - rows.start))
 
 
 def _is_free_of_nulls(piece: pq.ColumnChunkMetaData) -> bool:

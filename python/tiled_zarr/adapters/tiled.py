@@ -17,7 +17,7 @@ import numpy as np
 from ..nodes import Array, Group, Node, Region, Sparse, Table, Unavailable
 from ._adapted import Adapted
 from ._blocks import settle
-from ._chunks import regular
+from ._chunks import regular, unit
 
 
 def adapt_tiled(adapter: Any) -> Node:
@@ -32,18 +32,20 @@ def _container(adapter: Any) -> Group:
     if not isinstance(adapter, Mapping):
         raise Unavailable(f"{type(adapter).__name__} is no mapping of names to adapters; serve the files or the tree behind it")
     children = Adapted(adapter)
-    return Group(children=children, attributes=_metadata(adapter), unavailable=children.nameless, blocking=True)
+    return Group(children=children, attributes=_metadata(adapter), unavailable=children.nameless, blocking=True, assembled=True)
 
 
 def _array(adapter: Any) -> Array:
     structure = adapter.structure()
     dtype = _dtype(structure)
     shape = tuple(int(n) for n in structure.shape)
+    chunks = _chunks(structure)
     return Array(
         shape=shape,
         dtype=dtype,
         read=partial(_read, adapter, dtype),
-        chunks=_chunks(structure),
+        chunks=chunks,
+        unit=unit(chunks, dtype.itemsize),
         dimension_names=_dimension_names(structure),
         attributes=_metadata(adapter),
     )

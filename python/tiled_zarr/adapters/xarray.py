@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ..attributes import merged
 from ..nodes import Array, Group, Node, Region, Sparse, Unavailable, live
 from ..revisions import launch_nonce, of_file
 from . import adapt
@@ -57,6 +58,7 @@ def _group(source: xr.Dataset, groups: Mapping[str, Maker]) -> Group:
         attributes=attributes,
         revision=launch_nonce,
         blocking=any(variable.dtype.hasobject for variable in source.variables.values()),  # objects are looked at
+        assembled=False,
     )
 
 
@@ -65,7 +67,7 @@ def _variable(source: xr.Variable) -> Array | Sparse:
     node = _unloaded(variable) if _is_unloaded(variable) else adapt(variable.data)
     assert isinstance(node, Array | Sparse)
     attributes = {str(name): value for name, value in variable.attrs.items()}
-    return replace(node, dimension_names=tuple(map(str, variable.dims)), attributes={**node.attributes, **attributes})
+    return replace(node, dimension_names=tuple(map(str, variable.dims)), attributes=merged(node.attributes, attributes))
 
 
 def _unloaded(variable: xr.Variable) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -10,71 +11,114 @@ from typing import Any
 
 import numpy as np
 
+from .. import marks
 from ..nodes import Array, Changed, Group, Node, Region, Stored, Unavailable
 from ._extras import require
 from ._reopening import Nodes
 from ._stores import DOCUMENTS, is_zarr, store_revision
 from ._zarrchunks import Chunks
 from ._zarrlayout import layout
+from .common import fences
+from .common.fences import Fence
+from .common.texts import as_text
 
 DIMENSIONS = "_ARRAY_DIMENSIONS"
+ZARRAY = ".zarray"
 UNSAFE = "pickle"
+BROKEN = "a link that cannot be followed"
+LINK = "a link inside a Zarr group, which is not followed; store the array itself there"
 
 
 class Members(Mapping[str, Node]):
-    """Sub-folders that are Zarr nodes, as they are now; links out of the folder are left out."""
+    """Sub-folders that are Zarr nodes, as they are now. Links are no members: they could lead back up."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, fence: Fence) -> None:
         self._folder = folder
+        self._fence = fence
         self._nodes = Nodes()
 
     def __getitem__(self, name: str) -> Node:
         if name not in self:
             raise KeyError(name)
         path = os.path.join(self._folder, name)  # noqa: PTH118 - asked with every request
-        return self._nodes.get(path, store_revision(path), open_zarr)
+        return self._nodes.get(path, store_revision(path), self._open)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name not in {"", ".", ".."} and "/" not in name and self._is_member(self._folder / name)
 
     def __iter__(self) -> Iterator[str]:
         with os.scandir(self._folder) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_dir())
+            names = sorted(entry.name for entry in entries if _is_folder(entry))
         return (name for name in names if self._is_member(self._folder / name))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
+    def links(self) -> dict[str, str]:
+        """Links to what would be a member, and those that cannot be followed, with the reason."""
+        with os.scandir(self._folder) as entries:
+            names = sorted(entry.name for entry in entries if entry.is_symlink())
+        reasons = ((name, _reason(os.path.join(self._folder, name))) for name in names)  # noqa: PTH118
+        return {as_text(name): why for name, why in reasons if why}
+
     def _is_member(self, path: Path) -> bool:
         return is_zarr(path) and not path.is_symlink()
 
+    def _open(self, path: Path) -> Node:
+        return _opened(path, self._fence)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder and no link to one; False if nobody can tell."""
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def _reason(link: str) -> str | None:
+    """Why a link is no member, or None if nobody would expect it to be one."""
+    if is_zarr(link):
+        return LINK
+    return None if os.path.exists(link) else BROKEN  # noqa: PTH110
+
 
 def open_zarr(path: Path) -> Node:
-    """The array or group in a folder. Raises Changed where its documents are written meanwhile."""
+    """The array or group in a folder. Raises Changed where its documents are written meanwhile, Damaged where one may not be opened."""
+    return _opened(path, fences.around(path))
+
+
+def _opened(path: Path, fence: Fence) -> Node:
     zarr = require("zarr", "zarr")
+    from .common.zarr_store import FencedStore
+
     if not is_zarr(path):
         raise FileNotFoundError(f"{path.name!r} is no Zarr node: it holds none of {', '.join(DOCUMENTS)}")
     before = store_revision(path)
-    source = zarr.open(store=zarr.storage.LocalStore(path, read_only=True), mode="r")
-    node = _group(path, source) if isinstance(source, zarr.Group) else _array(path, before, source)
+    source = zarr.open(store=FencedStore(path, fence), mode="r")
+    node = _group(path, fence, source) if isinstance(source, zarr.Group) else _array(path, fence, before, source)
     if store_revision(path) != before:
         raise Changed(f"{path.name!r} changed while it was being opened; ask again")
     return node
 
 
-def _group(path: Path, source: Any) -> Group:
+def _group(path: Path, fence: Fence, source: Any) -> Group:
     """A group, without a revision: a document that is written below leaves no mark on the folder."""
-    return Group(children=Members(path), attributes=source.attrs.asdict(), blocking=True)
+    members = Members(path, fence)
+    with os.scandir(path):  # or who may not list it would find that out in every document above it
+        pass
+    return Group(children=members, attributes=source.attrs.asdict(), unavailable=members.links, blocking=True)
 
 
-def _array(path: Path, revision: str, source: Any) -> Array:
+def _array(path: Path, fence: Fence, revision: str, source: Any) -> Array:
     """An array; only its regions have revisions, since nobody can tell cheaply when one of its many chunk files was written."""
     _check_codecs(source.metadata.to_dict())
     dtype, convert = _item(source)
     attributes = source.attrs.asdict()
-    names = attributes.pop(DIMENSIONS, None) or getattr(source.metadata, "dimension_names", None)
-    shape, found = _chunks(source), layout(path, dtype)
-    chunks = None if found is None or shape is None else Chunks.of(found, revision, shape, dtype)
+    names = attributes.pop(DIMENSIONS, None) or getattr(source.metadata, "dimension_names", None) or _nczarr_names(path, fence)
+    attributes |= _mark(source, dtype, attributes, is_xarrays=names is not None)
+    shape, found = _chunks(source), layout(path, fence, dtype)
+    chunks = None if found is None or shape is None else Chunks.of(found, fence, revision, shape, dtype)
     return Array(
         shape=source.shape,
         dtype=dtype,
@@ -85,6 +129,29 @@ def _array(path: Path, revision: str, source: Any) -> Array:
         stored=None if chunks is None or chunks.layout.codec is None else Stored(chunks.layout.codec, chunks.read),
         region_revision=None if chunks is None else chunks.revision,
     )
+
+
+def _nczarr_names(path: Path, fence: Fence) -> list[str] | None:
+    """The dimension names that the netCDF library notes in a v2 document, paths of dimensions cut to their ends.
+
+    https://docs.unidata.ucar.edu/nug/current/nczarr_head.html
+    """
+    document = path / ZARRAY
+    noted = json.loads(fence.read(document)).get("_NCZARR_ARRAY") if document.is_file() else None
+    paths = noted.get("dimrefs") if isinstance(noted, dict) else None
+    return [str(name).rpartition("/")[2] for name in paths] if isinstance(paths, list) else None
+
+
+def _mark(source: Any, dtype: np.dtype[Any], attributes: Mapping[str, Any], *, is_xarrays: bool) -> dict[str, Any]:
+    """The attribute that marks missing values, as netCDF has it.
+
+    In v3 it is one already, spelled in xarray's way; in v2 it is the `fill_value`, though only where xarray would open the array.
+    """
+    if source.metadata.zarr_format == 3:
+        mark = marks.from_v3(attributes[marks.ATTRIBUTE], dtype) if marks.ATTRIBUTE in attributes else None
+        return {} if mark is None else {marks.ATTRIBUTE: mark}
+    fill = source.metadata.fill_value
+    return {marks.ATTRIBUTE: fill} if is_xarrays and fill is not None and marks.ATTRIBUTE not in attributes else {}
 
 
 def _item(source: Any) -> tuple[np.dtype[Any], Callable[[Any], np.ndarray[Any, Any]]]:

@@ -6,15 +6,22 @@ import dataclasses
 import functools
 import os
 import secrets
+import socket
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
 import click
 
-from ..revisions import LAUNCH, launch_nonce
+from ..revisions import launch_nonce, relaunch
 from ..settings import PREFIX, TREES, Settings, SettingsError
 from . import servers
+from .processes import Run
+from .servers import Limits
+from .supervisor import CannotStart, Crew, Supervisor
+from .worker import Work, application
 
 EXAMPLES = """\b
 Examples:
@@ -33,7 +40,7 @@ OPTIONS = [
     click.option("--codec", help="Codec of the chunks: blosc:lz4:5, zstd:3, none, ...; left out, it is the one they are stored in."),
     click.option("--cache-size", help="Memory for encoded chunks, like 512MB; 0 keeps none."),
     click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that answer."),
-    click.option("--server", default="hypercorn", show_default=True, type=click.Choice([*servers.RUNNERS]), help="What speaks HTTP."),
+    click.option("--server", default="hypercorn", show_default=True, type=click.Choice([*servers.NAMES]), help="What speaks HTTP."),
 ]
 
 
@@ -90,26 +97,66 @@ def start(tree: Mapping[str, str], *, host: str, port: int, workers: int, server
     for name in TREES:
         os.environ.pop(PREFIX + name, None)
     os.environ.update({PREFIX + name: value for name, value in {**tree, **chosen}.items()})
-    os.environ[LAUNCH] = launch_nonce()
     try:
-        settings = with_key(Settings.from_environment().decided())
-        servers.imported(server)
+        servers.require(server)
         with servers.listen(host, port) as listener:
-            is_own_process = workers == 1 and server in servers.IN_PROCESS
-            application = servers.application(settings) if is_own_process else servers.APPLICATION
-            announce(settings, host, listener.getsockname()[1])
-            servers.RUNNERS[server](application, listener, workers)
-    except (SettingsError, servers.CannotServe) as error:
+            launch = Launch(server, listener)
+            address = listener.getsockname()[1]
+            code = supervise(launch.crew, workers, listener, lambda: announce(launch.settings, host, address))
+    except (servers.CannotServe, CannotStart) as error:
         raise click.ClickException(str(error)) from error
+    sys.exit(code)
 
 
-def with_key(settings: Settings) -> Settings:
-    """The settings, with a random key where private data have none; workers find it in the environment."""
-    if settings.public or settings.api_key:
-        return settings
-    key = secrets.token_hex(32)
-    os.environ[f"{PREFIX}API_KEY"] = key
-    return dataclasses.replace(settings, api_key=key)
+def supervise(make: Callable[[], Crew], workers: int, listener: socket.socket, on_start: Callable[[], None]) -> int:
+    """Keep workers running until the end; the exit code."""
+    return Supervisor(make, workers, listener, say).run(on_start)
+
+
+def say(text: str) -> None:
+    """One line for the log, whatever has become of it."""
+    with suppress(OSError):
+        click.echo(f"tiled-zarr: {text}", err=True)
+
+
+class Launch:
+    """The settings as they are read at the start and whenever they are reloaded, and what stays the same."""
+
+    def __init__(self, server: str, listener: socket.socket) -> None:
+        self.server = server
+        self.listener = listener
+        self.settings = Settings()
+        self.key = secrets.token_hex(32)
+        self.is_first = True
+
+    def crew(self) -> Crew:
+        """Workers for the settings as they are now. Raises CannotStart."""
+        try:
+            settings = with_key(Settings.from_environment().decided(), self.key)
+        except SettingsError as error:
+            raise CannotStart(str(error)) from error
+        self.settings = settings
+        return Crew(self.worker(settings), seconds=settings.shutdown_timeout, handover=settings.request_timeout)
+
+    def worker(self, settings: Settings) -> Callable[[bool], Run]:
+        """What starts a worker. Workers that live at the same time share the revision of what is in memory, others do not."""
+        nonce: str | None = None
+
+        def start(has_fellows: bool) -> Run:
+            nonlocal nonce
+            nonce = launch_nonce() if self.is_first else relaunch(nonce if has_fellows else None)
+            make = functools.partial(application, settings, is_shown=self.is_first)
+            self.is_first = False
+            limits = Limits(connections=settings.connections, request_timeout=settings.request_timeout)
+            work = Work(make=make, server=self.server, listener=self.listener, limits=limits, shutdown_timeout=settings.shutdown_timeout)
+            return work.run
+
+        return start
+
+
+def with_key(settings: Settings, key: str) -> Settings:
+    """The settings, with a key if the data are private and have none."""
+    return settings if settings.public or settings.api_key else dataclasses.replace(settings, api_key=key)
 
 
 def announce(settings: Settings, host: str, port: int) -> None:

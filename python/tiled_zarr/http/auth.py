@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from . import replies, requests
 
 SCHEMES = frozenset({b"apikey", b"bearer"})
-OPEN_PATH = "/healthz"
+OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 
 
 class Auth:
@@ -25,7 +25,7 @@ class Auth:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""
-        if self.allows(given_keys(scope)) or requests.path_of(scope) == OPEN_PATH:
+        if self.allows(given_keys(scope)) or requests.path_of(scope) in OPEN_PATHS:
             return self.app(scope, receive, send)
         return replies.UNAUTHORIZED.send(scope["method"], send)
 

@@ -14,9 +14,9 @@ from ..keyspace import Chunk, Document, KeySpace
 from ..nodes import Changed
 from ..places import WouldBlock
 from . import etags, failures, listing, replies, requests
-from .limits import Gone, Work, unless_gone
 from .replies import NO_CACHE, NO_SNIFFING, Headers, Reply
 from .requests import Request
+from .work.work import Gone, Work, unless_gone
 
 INLINE = 64 * 1024
 """A chunk of up to this many decoded bytes is cheaper to encode in the event loop than to hand to a thread, where encoding is quick."""
@@ -91,7 +91,7 @@ class Endpoint:
         """The reply that the event loop has no time for, out of a thread."""
         if isinstance(would, WouldCompute):
             return await self.computed(would.chunk, would.revision, request, receive)
-        return await self.work.run(partial(self.answer, request, may_block=True), receive)
+        return await self.work.run(partial(self.answer, request, may_block=True), receive, partial(self.keys.source, request.key))
 
     async def computed(self, chunk: Chunk, revision: str | None, request: Request, receive: Receive) -> Reply:
         """The reply with a chunk that is encoded natively, if it can be, else in a thread."""
@@ -100,7 +100,7 @@ class Endpoint:
         if encoding is not None:
             with suppress(Changed):
                 return self.with_body(request, None if identity is None else etags.of_text(identity), await unless_gone(encoding, receive))
-        return await self.work.compute(partial(self.answer, request, may_block=True), receive)
+        return await self.work.compute(partial(self.answer, request, may_block=True), receive, partial(self.keys.source, request.key))
 
     def answer(self, request: Request, *, may_block: bool) -> Reply:
         """The reply; it starts again at the root, once, where the data change meanwhile. Raises WouldBlock unless it may block."""
@@ -159,8 +159,12 @@ class Endpoint:
         """The chunk's body, made now. Raises Changed where the revision is then not what it was before."""
         refuse_to_block(chunk, revision, may_block=may_block)
         if may_block:
-            with self.work.budget.hold(chunk.work):
+            weight = chunk.weight
+            self.work.take(weight)
+            try:
                 body = encode.encode(chunk)
+            finally:
+                self.work.budget.give_back(weight)
         else:
             body = encode.encode(chunk)
         if chunk.revision() != revision:
@@ -179,10 +183,10 @@ class Endpoint:
         return replies.tagged(request, etags.of_digest(rendered.digest), headers, rendered.body)
 
     def group(self, request: Request, *, may_block: bool) -> Reply:
-        """The listing of a group, or 404."""
+        """The listing of a group, else 404, or 410 for a chunk of an array that clients may hold open."""
         group = self.keys.group(request.key, may_block=may_block)
         if group is None:
-            return replies.NOT_FOUND
+            return replies.GONE if self.keys.is_gone(request.key) else replies.NOT_FOUND
         if not may_block:
             raise WouldBlock
         return listing.reply(request, self.keys, group)

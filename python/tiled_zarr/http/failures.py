@@ -1,17 +1,18 @@
-"""What went wrong, as a reply: 503 where asking again may help, else 500, each with its reason; tracebacks go to the log alone."""
+"""What went wrong, as a reply: 413, 503 where asking again may help, else 500, each with its reason; tracebacks go to the log alone."""
 
 from __future__ import annotations
 
 import errno
 import logging
 
+from ..nodes import Busy, Changed, TooLarge, TooSlow
 from ..openings import reason
 from . import replies
 from .replies import Reply
 
 log = logging.getLogger(__name__)
 
-PASSING = (ConnectionError, TimeoutError, InterruptedError, BlockingIOError, MemoryError)
+PASSING = (Changed, ConnectionError, TimeoutError, InterruptedError, BlockingIOError, MemoryError)
 PASSING_ERRNO = frozenset(
     {
         errno.EAGAIN,
@@ -31,6 +32,9 @@ AGAIN = (b"retry-after", b"5")
 
 def reply_to(error: Exception, path: str) -> Reply:
     """The reply to a request for `path` that ended in `error`, with its reason; the log gets the rest."""
+    if isinstance(error, TooLarge | TooSlow | Busy):
+        log.warning("%r: %s", path, error)
+        return replies.text(413, str(error)) if isinstance(error, TooLarge) else replies.text(503, str(error), AGAIN)
     log.error("%r failed", path, exc_info=error)
     if passes(error):
         return replies.text(503, f"the source of these data is not available now; ask again later: {reason(error)}", AGAIN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -31,9 +31,10 @@ class Child(NamedTuple):
 def reply(request: Request, keys: KeySpace, group: Container) -> Reply:
     """The listing of `group`, in the form that the request prefers."""
     found = children(keys, group)
+    unavailable = keys.unavailable(group)
     if requests.prefers_json(request.headers.get(b"accept", b"")):
-        return replies.of_content(request, JSON, as_json(request.key, group, found))
-    return replies.of_content(request, pages.HEADERS, as_html(request, found))
+        return replies.of_content(request, JSON, as_json(request.key, found, unavailable))
+    return replies.of_content(request, pages.HEADERS, as_html(request, found, unavailable))
 
 
 def children(keys: KeySpace, group: Container) -> list[Child]:
@@ -48,22 +49,23 @@ def kind(node: Node | None) -> str | None:
     return "array" if isinstance(node, Array | Sparse) else "group"
 
 
-def as_json(key: str, group: Container, found: Iterable[Child]) -> bytes:
-    """Path, children and what is unavailable from the start."""
+def as_json(key: str, found: Iterable[Child], unavailable: Mapping[str, str]) -> bytes:
+    """Path, children, and what is left out with the reasons."""
     document = {
         "path": key.rstrip("/"),
         "children": [child._asdict() for child in found],
-        "unavailable": dict(group.unavailable()),
+        "unavailable": unavailable,
     }
     return json.dumps(document, ensure_ascii=False).encode()
 
 
-def as_html(request: Request, found: Iterable[Child]) -> bytes:
-    """A page with one relative link a child; a key is passed on only to those who gave it in the query."""
+def as_html(request: Request, found: Iterable[Child], unavailable: Mapping[str, str]) -> bytes:
+    """A page with one relative link a child, and what is left out; a key is passed on only to those who gave it in the query."""
     path = request.key.rstrip("/")
     query = key_query(request)
     links = [(f"{address(child.name)}/{query}", f"{child.name}/") for child in found]
-    return pages.page(f"/{path}", pages.links(links), base=base(requests.path_of(request.scope)))
+    body = pages.links(links) + (f"\n<h2>Not shown</h2>\n{pages.facts(unavailable)}" if unavailable else "")
+    return pages.page(f"/{path}", body, base=base(requests.path_of(request.scope)))
 
 
 def address(name: str) -> str:

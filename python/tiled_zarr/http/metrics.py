@@ -12,7 +12,8 @@ from time import perf_counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..cache import Cache
-from .limits import Work
+from .work.threads import Threads
+from .work.work import Work
 
 KNOWN_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -48,15 +49,32 @@ class Metrics:
         yield from single("cache_joined_total", "counter", "Requests that waited for an encoding already under way.", counters.joined)
         yield from single("cache_evictions_total", "counter", "Chunks dropped from the cache.", counters.evictions)
         yield from single("cache_bytes", "gauge", "Encoded bytes in the cache.", self.cache.nbytes)
-        yield from single("work_pending", "gauge", "Requests in a thread or waiting for one.", self.work.pending)
+        yield from single("work_pending", "gauge", "Requests that wait for a thread or are in one, answered or not.", self.work.pending)
         yield from single("work_bytes", "gauge", "Decoded bytes of the chunks being encoded.", self.work.held)
+        yield from heading("threads", "gauge", "Threads: all, at work, and given up because their job does not end.")
+        work = self.work
+        native = {"alive": work.encoders.alive, "busy": work.encoders.at_work}
+        pools = {"sources": counts(work.threads), "processors": counts(work.processors), "native": native}
+        for pool, states in pools.items():
+            for state, number in states.items():
+                yield f'tiled_zarr_threads{{pool="{pool}",state="{state}"}} {number}'
+
+
+def counts(threads: Threads) -> dict[str, int]:
+    """The threads of a pool, by what they do."""
+    return {"alive": threads.alive, "busy": threads.jobs.at_work, "stuck": threads.jobs.stuck}
 
 
 def single(name: str, kind: str, description: str, value: float) -> Iterator[str]:
     """A metric without labels."""
+    yield from heading(name, kind, description)
+    yield f"tiled_zarr_{name} {value}"
+
+
+def heading(name: str, kind: str, description: str) -> Iterator[str]:
+    """What is said of a metric before its values."""
     yield f"# HELP tiled_zarr_{name} {description}"
     yield f"# TYPE tiled_zarr_{name} {kind}"
-    yield f"tiled_zarr_{name} {value}"
 
 
 class Counted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 
 from .replies import NO_CACHE, NO_SNIFFING, Headers
@@ -29,3 +29,9 @@ def links(targets: Iterable[tuple[str, str]]) -> str:
     """A list of links: address and text of each."""
     items = "\n".join(f'<li><a href="{escape(address)}">{escape(text)}</a></li>' for address, text in targets)
     return f"<ul>\n{items}\n</ul>"
+
+
+def facts(texts: Mapping[str, str]) -> str:
+    """A list of names and what is said of them. fsspec takes addresses in the text of a page for links, so that none stands there."""
+    items = "\n".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in texts.items())
+    return f"<dl>\n{items.replace('://', ':&#47;&#47;')}\n</dl>"

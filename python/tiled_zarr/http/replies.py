@@ -75,6 +75,7 @@ def tagged(request: Request, etag: bytes, headers: Headers, content: bytes) -> R
 
 
 NOT_FOUND = text(404, "not found")
+GONE = text(410, "the array that this chunk belonged to has gone or has become smaller; open it again")
 NOT_ALLOWED = text(405, "only GET, HEAD and OPTIONS are answered", (b"allow", METHODS))
 UNAUTHORIZED = text(
     401,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TypeAlias
@@ -11,10 +12,16 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import failures, replies, requests
-from .limits import Gone, Work
 from .metrics import Metrics
 from .replies import NO_SNIFFING, NO_STORE, Reply
 from .requests import Request
+from .work.work import Gone, Work
+
+MOST_CHARACTERS = 8192
+"""Of a path with its query; nginx takes as many of a request line."""
+MOST_PARTS = 512
+"""Of a path: a tree without an end is walked no deeper."""
+TOO_LONG = replies.text(414, f"a path may have {MOST_PARTS} parts and, with its query, {MOST_CHARACTERS} characters")
 
 KeyEndpoint: TypeAlias = Callable[[str, Scope, Receive, Send], Awaitable[None]]
 
@@ -33,6 +40,9 @@ class Routes:
         if scope["method"] not in {"GET", "HEAD"}:
             return replies.NOT_ALLOWED.send(scope["method"], send)
         path = requests.path_of(scope)
+        length = len(path) + len(scope["query_string"])
+        if length > MOST_PARTS and (length > MOST_CHARACTERS or path.count("/") > MOST_PARTS):
+            return TOO_LONG.send(scope["method"], send)
         first, second, key = split(path)
         endpoint = self.endpoints.get(f"{first}/{second}")
         if endpoint is not None:
@@ -52,22 +62,39 @@ def split(path: str) -> tuple[str, str, str]:
 
 
 class Page:
-    """ASGI application of one page: a function from request to reply, run in a thread."""
+    """ASGI application of one page: a function from request to reply, run in a thread. `source` tells whom the page of a path asks."""
 
-    def __init__(self, answer: Callable[[Request], Reply], work: Work) -> None:
+    def __init__(self, answer: Callable[[Request], Reply], work: Work, source: Callable[[str], str]) -> None:
         self.answer = answer
         self.work = work
+        self.source = source
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = requests.request_for("", scope)
         try:
-            reply = await self.work.run(partial(self.answer, request), receive)
+            find = partial(self.source, scope.get("path_params", {}).get("path", ""))
+            reply = await self.work.run(partial(self.answer, request), receive, find)
         except Gone:
             return
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in a source is a 5xx
             reply = failures.reply_to(error, scope["path"])
         await reply.send(request.method, send)
+
+
+class Ready:
+    """ASGI application that asks all threads whether they work."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self._asking: asyncio.Future[str | None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an ASGI application
+        """Answer one request, together with all that come until then."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.ensure_future(self.work.ready())
+        trouble = await asyncio.shield(self._asking)
+        await replies.text(*((200, "ready") if trouble is None else (503, trouble))).send(scope["method"], send)
 
 
 class Fixed:
@@ -81,11 +108,12 @@ class Fixed:
         await self.answer().send(scope["method"], send)
 
 
-def pages(answers: Mapping[str, Callable[[Request], Reply]], metrics: Metrics, work: Work) -> ASGIApp:
-    """Everything beside the data: pages, which are made by `answers`, liveness, metrics; 404 for the rest."""
+def pages(answers: Mapping[str, Callable[[Request], Reply]], metrics: Metrics, work: Work, source: Callable[[str], str]) -> ASGIApp:
+    """Everything beside the data: pages, which are made by `answers`, liveness, readiness, metrics; 404 for the rest."""
     routes = [
-        *(Route(path, Page(answer, work)) for path, answer in answers.items()),
+        *(Route(path, Page(answer, work, source)) for path, answer in answers.items()),
         Route("/healthz", Fixed(lambda: replies.text(200, "ok"))),
+        Route("/readyz", Ready(work)),
         Route("/metrics", Fixed(lambda: Reply(200, (PROMETHEUS, NO_STORE, NO_SNIFFING), metrics.text().encode()))),
     ]
     application = Starlette(routes=routes)

@@ -6,6 +6,7 @@ where the source declares a range that fits; complex numbers become channels, fi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -28,8 +29,9 @@ FLOAT = np.dtype("f4")
 class Display:
     """An image as viewers want it: `array`, whose axes have the letters `axes`, in their order; those of the source have `letters`.
 
-    `weight` is how many bytes of the source have to be read for one pixel; `is_colour` says that the channels are red, green and blue,
-    `in_memory` that reading needs nothing but computing.
+    `weight` is how many bytes of the source have to be read for one pixel, its chunks being whole along the axes before y and x;
+    `itemsize` is that of the source, and `chunk_nbytes` what it decodes for any pixel at all: a whole chunk, 0 where it reads parts of
+    one. `is_colour` says that the channels are red, green and blue, `in_memory` that reading needs nothing but computing.
     """
 
     array: Array
@@ -37,6 +39,8 @@ class Display:
     letters: str
     hint: Hint
     weight: int
+    itemsize: int
+    chunk_nbytes: int
     is_colour: bool
     is_complex: bool
     in_memory: bool
@@ -73,6 +77,8 @@ def display(node: Array | Sparse, letters: str | None = None) -> Display | None:
         letters=found,
         hint=hint,
         weight=_weight(node, found),
+        itemsize=node.dtype.itemsize,
+        chunk_nbytes=_chunk_nbytes(node),
         is_colour=found.endswith("c") and node.shape[-1] in axes.COLOURS,
         is_complex=is_complex,
         in_memory=not shown.blocking,
@@ -134,6 +140,14 @@ def _weight(node: Array | Sparse, found: str) -> int:
     for letter, chunk, size in zip(found, chunks, node.shape, strict=True):
         weight *= 1 if letter in "yx" else min(chunk, size)
     return weight
+
+
+def _chunk_nbytes(node: Array | Sparse) -> int:
+    """Bytes that reading any pixel decodes; a source that reads every so many pixels cheaply decodes no chunks, nor does memory."""
+    if isinstance(node, Sparse) or not node.blocking or node.read_stepped is not None:
+        return 0
+    unit = node.unit or node.chunks
+    return 0 if unit is None else math.prod(min(sizes) for sizes in zip(unit, node.shape, strict=True)) * node.dtype.itemsize
 
 
 def _stepped(node: Array | Sparse) -> Callable[[Region, tuple[int, ...]], Block] | None:

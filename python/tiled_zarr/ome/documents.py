@@ -19,21 +19,24 @@ TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 WHITE = "FFFFFF"
 PALETTE = ("FF00FF", "00FF00", "00FFFF", "FFFF00", "FF0000", "0000FF")
 COLOURS = (("red", "FF0000"), ("green", "00FF00"), ("blue", "0000FF"), ("opacity", WHITE))
+MOST_CHANNELS = 2048
+"""Of more channels none is described: 300 bytes each, twice in version 0.5, and viewers want all or none."""
+LONGEST_LABEL = 128
 MOST_ACTIVE = 6
 """Viewers draw at most so many channels over each other."""
 
 
-def image(version: Version, name: str, pyramid: Pyramid, omero: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The attributes of a multiscale group; without `omero` viewers find contrast limits themselves.
+def image(version: Version, name: str, pyramid: Pyramid, omero: Mapping[str, Any] | None, missing: str | None = None) -> dict[str, Any]:
+    """The attributes of a multiscale group; without `omero`, for the reason in `missing`, viewers find contrast limits themselves.
 
     Version 0.5 says twice how to show the channels, because neuroglancer reads only the top level.
     """
     multiscale = {
         "name": name,
         "axes": _axes(pyramid.display),
-        "datasets": [_dataset(pyramid, level) for level in range(len(pyramid.shapes))],
+        "datasets": [_dataset(pyramid, level) for level in pyramid.shown],
         "type": pyramid.display.rule,
-        "metadata": {"sampled": pyramid.sampled()},
+        "metadata": {"sampled": pyramid.sampled(), **({} if missing is None else {"unavailable": {"omero": missing}})},
     }
     if version == "0.4":
         return {"multiscales": [{"version": version, **multiscale}], **({} if omero is None else {"omero": {"version": version, **omero}})}
@@ -87,7 +90,7 @@ def _channel(display: Display, number: int, window: Window) -> dict[str, Any]:
     label, colour, is_active = _usual(display, number)
     start, end = hints.window(known) or (window.start, window.end)
     return {
-        "label": str(known.get("label") or label),
+        "label": str(known.get("label") or label)[:LONGEST_LABEL],
         "color": hints.colour(known) or colour,
         "active": known.get("active", is_active) is True,
         "coefficient": 1.0,

@@ -7,6 +7,7 @@ Under `tiled_zarr`: `axes` ("tczyx" letters, one an axis), `scale` and `units` b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,10 @@ from ..attributes import OURS
 from .axes import ORDER
 
 COLOUR_DIGITS = 6
+LARGEST = 2**1023
+"""JSON has integers that no float can hold."""
+LONGEST_UNIT = 64
+MOST_LABELS = 1000
 UNITS = {"µm": "micrometer", "nm": "nanometer", "mm": "millimeter"}
 """Units as OME-NGFF writes them."""
 
@@ -42,9 +47,9 @@ def hint(attributes: Mapping[str, Any]) -> Hint:
     return Hint(
         axes=_text(ours.get("axes")),
         scale={axis: float(size) for axis, size in scale.items() if axis in ORDER and is_number(size) and size > 0},
-        units={axis: unit for axis, unit in units.items() if axis in ORDER and isinstance(unit, str)},
+        units={axis: unit for axis, unit in units.items() if axis in ORDER and isinstance(unit, str) and len(unit) <= LONGEST_UNIT},
         channels=_mappings(ours.get("channels")) or _mappings(_mapping(attributes.get("omero")).get("channels")) or named,
-        labels=tuple(name for name in _sequence(ours.get("labels")) if isinstance(name, str)),
+        labels=tuple(dict.fromkeys(name for name in _sequence(ours.get("labels")) if isinstance(name, str)))[:MOST_LABELS],
         range=_range(ours.get("range")) or _range(attributes.get("valid_range")),
         is_label=ours.get("is_label") is True or "image-label" in attributes,
     )
@@ -65,8 +70,10 @@ def window(channel: Mapping[str, Any]) -> tuple[float, float] | None:
 
 
 def is_number(value: object) -> bool:
-    """Whether a value can be counted with."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Whether a value can be counted with, as a float too."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return abs(value) <= LARGEST if isinstance(value, int) else math.isfinite(value)
 
 
 def _range(value: object) -> tuple[float, float] | None:

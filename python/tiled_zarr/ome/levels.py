@@ -9,18 +9,20 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import islice, product
+from itertools import islice, product, takewhile
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..budgets import Budget
 from ..cache import Cache
-from ..nodes import Array, Region
+from ..nodes import Region
 from . import passes, pyramid, samples
 from .background import Background
 from .display import Display
 from .kernels import halve
-from .planes import Layout, Plane, Planes
+from .layouts import Layout, Tile
+from .planes import Planes
 from .pyramid import Shape
 from .sources import Index, Source, assemble, region_of
 
@@ -34,13 +36,14 @@ EAGER_PLANES = 64
 class Stores:
     """What the pyramids of a server share. Sizes are in bytes.
 
-    `budget` is how much of a source is read for one tile where nothing else is said. Images in memory of up to `eager` get all their
-    levels without being asked.
+    `memory` is what may be decoded of all sources at once, `budget` how much of one is read for a tile where nothing else is said.
+    Images in memory of up to `eager` get all their levels without being asked.
     """
 
     tiles: Cache[Block]
     planes: Planes
     background: Background
+    memory: Budget
     budget: int = 64 * 1024 * 1024
     eager: int = 1024**3
 
@@ -48,36 +51,46 @@ class Stores:
 class Pyramid:
     """An image in all its levels; `stored` are those that the source has, from level 1 on, already as displayed.
 
-    `key` names the image among all that share the stores; `budget` is how many bytes of the source may be read for one tile.
+    `key` names the image among all that share the stores; `budget` is how many bytes of the source may be read for one tile. Levels whose
+    chunks are more than may be decoded are left out: the finest ones are not `shown`, coarser ones are made of those before them.
+    Raises TooLarge where no level is left.
     """
 
-    def __init__(self, key: str, display: Display, stored: tuple[Array, ...], stores: Stores, budget: int) -> None:
+    def __init__(self, key: str, display: Display, stored: tuple[Display, ...], stores: Stores, budget: int) -> None:
         self.key = key
         self.display = display
         self.stores = stores
         self.tile = pyramid.tile_edge(display.array.shape, display.array.chunks)
-        self.sources = [Source(array, self.tile, stores.tiles) for array in (display.array, *stored)]
-        self.base = len(stored)
-        """The last level that the source has; all others are made of it."""
+        self.sources, self.finest = _possible([Source(one, self.tile, stores.tiles, stores.memory) for one in (display, *stored)])
+        self.base = len(self.sources) - 1
+        """The last level that is read from the source; all after it are made of it."""
         above = pyramid.shapes(self.sources[-1].array.shape, self.tile)[1:]
         self.shapes: tuple[Shape, ...] = (*(source.array.shape for source in self.sources), *above)
         self.tile_shape = self.sources[0].tile_shape
         self.leading = display.array.shape[:-2]
         self.budget = budget
 
+    @property
+    def shown(self) -> range:
+        """The levels that can be read."""
+        return range(self.finest, len(self.shapes))
+
     @cached_property
     def exact(self) -> int:
         """The last level whose tiles are made out of the source itself whenever they are asked for."""
-        return max(level for level in range(len(self.shapes)) if level <= self.base or self._cost(level) <= self.budget)
+        costs = (self.sources[-1].cost(self.tile << (level - self.base)) for level in range(self.base + 1, len(self.shapes)))
+        return self.base + len(list(takewhile(lambda cost: cost <= self.budget, costs)))
 
     @cached_property
     def layout(self) -> Layout | None:
-        """The levels that are kept of a plane; None where all are made when they are asked for."""
+        """The levels that are kept of a plane; None where all are made when they are asked for, or one pixel takes too much to read."""
         first = self.base + 1 if self.is_eager else self.exact + 1
+        dtype = self.display.array.dtype.newbyteorder("<")
         for start in range(first, len(self.shapes)):
-            layout = Layout(start, tuple(shape[-2:] for shape in self.shapes[start:]), self.display.array.dtype.newbyteorder("<"))
+            layout = Layout(start, tuple(shape[-2:] for shape in self.shapes[start:]), self.tile, dtype)
             if layout.nbytes <= self.stores.planes.max_bytes:
-                return layout
+                pixel = self.display.itemsize << 2 * (start - self.base)
+                return layout if pixel <= self.sources[-1].reader.largest else None
         return None
 
     @property
@@ -100,11 +113,11 @@ class Pyramid:
         if level <= self.exact:
             return True
         places = math.prod(self.leading)
-        return places <= EAGER_PLANES and all(self._kept(level, place) is not None for place in np.ndindex(*self.leading))
+        return places <= EAGER_PLANES and all(self._is_kept(level, place) for place in np.ndindex(*self.leading))
 
     def sampled(self) -> list[int]:
         """The levels that show samples for now."""
-        return [level for level in range(len(self.shapes)) if not self.is_exact(level)]
+        return [level for level in self.shown if not self.is_exact(level)]
 
     def read(self, level: int, region: Region) -> Block:
         """A region of a level. Blocks; raises what the source raises."""
@@ -119,9 +132,9 @@ class Pyramid:
         key = None if revision is None else self._name(revision, level)
         if level <= self.base:
             return self.sources[level].tile(index, key)
-        kept = None if revision is None else self._kept(level, index[:-2], revision)
+        kept = self._kept(level, index, revision)
         if kept is not None:
-            return self._cut(kept, level, index)
+            return kept
         if level <= self.exact:
             make, state = partial(self._merged, level, index, revision), "exact"
         else:
@@ -143,9 +156,11 @@ class Pyramid:
         revision, layout = self.source_revision(), self.layout
         if revision is None or layout is None or not self.is_eager:
             return
-        for place in reversed(list(islice(np.ndindex(*self.leading), EAGER_PLANES))):
-            if self._kept(layout.first, place, revision) is None and self.stores.planes.has_room(layout.nbytes):
-                self.make_exact(place, revision)
+        places = list(islice(np.ndindex(*self.leading), EAGER_PLANES))
+        missing = [place for place in places if not self._is_kept(layout.first, place, revision)]
+        room = next((count for count in range(len(missing), 0, -1) if self.stores.planes.has_room(count * layout.nbytes)), 0)
+        for place in reversed(missing[:room]):
+            self.make_exact(place, revision)
 
     def region(self, level: int, index: Index) -> Region:
         """The part of a tile inside a level, in its pixels."""
@@ -164,24 +179,20 @@ class Pyramid:
         out.flags.writeable = False
         return out
 
-    def _cut(self, kept: Block, level: int, index: Index) -> Block:
-        rows, columns = self.region(level, index)[-2:]
-        block: Block = kept[rows, columns]
-        return block.reshape((1,) * len(self.leading) + block.shape)
-
-    def _kept(self, level: int, place: Index, revision: str | None = None) -> Block | None:
-        """A level of a plane, if it has been made of all its pixels."""
+    def _is_kept(self, level: int, place: Index, revision: str | None = None) -> bool:
+        """Whether a level of a plane has been made of all its pixels."""
         revision = revision or self.source_revision()
         if self.layout is None or revision is None or level < self.layout.first:
-            return None
-        plane: Plane | None = self.stores.planes.find(self._plane_name(place, revision), self.layout)
-        return None if plane is None else plane.level(level)
+            return False
+        return self.stores.planes.has(self._plane_name(place, revision), self.layout)
 
-    def _cost(self, level: int) -> int:
-        """Bytes of the source behind one tile of a level."""
-        edge = self.tile << (level - self.base)
-        rows, columns = self.shapes[self.base][-2:]
-        return min(edge, rows) * min(edge, columns) * self.display.weight
+    def _kept(self, level: int, index: Index, revision: str | None) -> Block | None:
+        """A tile of a level that has been made of all its pixels, if it is kept."""
+        if self.layout is None or revision is None or level < self.layout.first:
+            return None
+        *place, row, column = index
+        block = self.stores.planes.tile(self._plane_name(tuple(place), revision), self.layout, Tile(level, row, column))
+        return None if block is None else block.reshape((1,) * len(place) + block.shape)
 
     def _name(self, revision: str, level: int) -> str:
         return f"{self.key}|{revision}|{level}"
@@ -189,3 +200,13 @@ class Pyramid:
     def _plane_name(self, place: Index, revision: str) -> str:
         array = self.display.array
         return f"{self.key}|{revision}|{array.shape}|{array.dtype.str}|{self.display.rule}|{tuple(place)}"
+
+
+def _possible(sources: list[Source]) -> tuple[list[Source], int]:
+    """The sources up to the last that can be read, and the number of the first that can. Raises TooLarge where there is none."""
+    finest = next((level for level, source in enumerate(sources) if source.reader.is_possible), None)
+    if finest is None:
+        sources[0].reader.require()
+    assert finest is not None
+    count = len(list(takewhile(lambda source: source.reader.is_possible, sources[finest:])))
+    return sources[: finest + count], finest

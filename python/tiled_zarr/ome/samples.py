@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from ..nodes import Array, Region
 from .kernels import Rule, halve
 from .pyramid import Shape
+from .reads import Reader
 from .sources import Index
 
 if TYPE_CHECKING:
@@ -21,38 +21,39 @@ Block: TypeAlias = np.ndarray[Any, Any]
 SEED = 20
 PATCH = 64
 """Edge in pixels of a sample of a source without chunks."""
-LEAST = 16
-"""So many samples are taken also where that is more than the budget."""
+LARGEST_PATCH = 4 * 1024 * 1024
+"""Pixels of a sample at most; of a larger chunk a part stands for the whole."""
 FINE = 16
 """Four pixels are read for one where so many would be within the budget."""
 
 
 def tile(pyramid: Pyramid, level: int, index: Index) -> Block:
     """A tile's part inside the image, the same whenever it is asked for. Blocks; raises what the source raises."""
-    array, halvings = pyramid.sources[-1].array, level - pyramid.base
+    reader, halvings = pyramid.sources[-1].reader, level - pyramid.base
+    array = reader.array
     inside = pyramid.region(level, index)
     rows, columns = (
         slice(part.start << halvings, min(part.stop << halvings, size)) for part, size in zip(inside[-2:], array.shape[-2:], strict=True)
     )
     region = (*inside[:-2], rows, columns)
     if array.read_stepped is not None:
-        return _stepped(array.read_stepped, region, halvings, pyramid)
+        return _stepped(reader, region, halvings, pyramid)
     shape = tuple(part.stop - part.start for part in inside[-2:])
     rng = np.random.default_rng([SEED, level, *index])
-    mosaic = _mosaic(array, region, shape, pyramid, rng)
+    mosaic = _mosaic(reader, region, shape, pyramid, rng)
     return mosaic.reshape((1,) * len(inside[:-2]) + mosaic.shape)
 
 
-def _stepped(read: Callable[[Region, Shape], Block], region: Region, halvings: int, pyramid: Pyramid) -> Block:
+def _stepped(reader: Reader, region: Region, halvings: int, pyramid: Pyramid) -> Block:
     """Every so many pixels; where four for one are cheap, the mean of four."""
     is_cheap = FINE * pyramid.tile * pyramid.tile * pyramid.display.weight <= pyramid.budget
     step = 1 << (halvings - 1 if is_cheap else halvings)
-    block = read(region, (1,) * len(region[:-2]) + (step, step))
+    block = reader.read_stepped(region, (1,) * len(region[:-2]) + (step, step))
     return halve(block, pyramid.display.rule) if is_cheap else block
 
 
 def patch_shape(array: Array) -> Shape:
-    """Rows and columns that are cheap to read together: a chunk, or small neighbouring ones."""
+    """Rows and columns that are cheap to read together: a chunk, a part of one that is very large, or small neighbouring ones."""
     sizes = array.shape[-2:]
     patch = [min(chunk, size) for chunk, size in zip(array.chunks[-2:] if array.chunks else (PATCH, PATCH), sizes, strict=True)]
     while math.prod(patch) < PATCH * PATCH:
@@ -61,20 +62,29 @@ def patch_shape(array: Array) -> Shape:
             break
         axis = min(short, key=patch.__getitem__)
         patch[axis] = min(2 * patch[axis], sizes[axis])
+    while math.prod(patch) > LARGEST_PATCH:
+        axis = 0 if patch[0] >= patch[1] else 1
+        patch[axis] //= 2
     return patch[0], patch[1]
 
 
-def _mosaic(array: Array, region: Region, shape: Shape, pyramid: Pyramid, rng: np.random.Generator) -> Block:
+def patch_cost(reader: Reader) -> int:
+    """Bytes of the source that are decoded for a patch: those of a chunk at least."""
+    return max(math.prod(patch_shape(reader.array)) * reader.display.weight, reader.display.chunk_nbytes)
+
+
+def _mosaic(reader: Reader, region: Region, shape: Shape, pyramid: Pyramid, rng: np.random.Generator) -> Block:
     """The region in cells, each shown by one patch of the source that lies in it."""
+    array = reader.array
     patch = patch_shape(array)
-    most = max(1, pyramid.budget // (math.prod(patch) * pyramid.display.weight))
+    most = max(1, pyramid.budget // patch_cost(reader))
     counts = _cells(region[-2:], patch, shape, most)
     out = np.empty(shape, array.dtype.newbyteorder("<"))
     for cell in np.ndindex(*counts):
         target = tuple(_part(slice(0, size), place, count) for size, place, count in zip(shape, cell, counts, strict=True))
         within = tuple(_part(part, place, count) for part, place, count in zip(region[-2:], cell, counts, strict=True))
         chosen = tuple(_chosen(part, size, rng) for part, size in zip(within, patch, strict=True))
-        block = np.asarray(array.read((*region[:-2], *chosen)))
+        block = reader.read((*region[:-2], *chosen))
         room = tuple(part.stop - part.start for part in target)
         # A patch smaller than its cell stands for all of it: it is drawn as coarse as it would be seen.
         bins = tuple(

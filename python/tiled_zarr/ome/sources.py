@@ -8,15 +8,18 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..budgets import Budget
 from ..cache import Cache
-from ..nodes import Array, Region
+from ..nodes import Region
+from .display import Display
 from .pyramid import Shape
+from .reads import Reader
 
 Block: TypeAlias = np.ndarray[Any, Any]
 Index: TypeAlias = tuple[int, ...]
 
 LARGEST_UNIT = 48 * 1024 * 1024
-"""What is read at once for the sake of neighbouring tiles is at most so many decoded bytes, half of what is usually kept of tiles."""
+"""What is read at once for the sake of neighbouring tiles is at most so many decoded bytes, and half of what is kept of tiles."""
 
 
 def unit_shape(shape: Shape, chunks: Shape | None, tile_shape: Shape, itemsize: int, largest: int = LARGEST_UNIT) -> Shape:
@@ -45,13 +48,15 @@ def _covered(size: int, chunk: int, tile: int) -> int:
 
 
 class Source:
-    """An array read tile by tile; `key` names it and its revision in the cache that holds units of several tiles."""
+    """An image read tile by tile; `key` names it and its revision in the cache that holds units of several tiles."""
 
-    def __init__(self, array: Array, tile: int, cache: Cache[Block]) -> None:
-        self.array = array
+    def __init__(self, display: Display, tile: int, cache: Cache[Block], budget: Budget) -> None:
+        self.reader = Reader(display, budget)
+        self.array = array = display.array
         self.cache = cache
         self.tile_shape = (1,) * (len(array.shape) - 2) + (tile, tile)
-        self.unit_shape = unit_shape(array.shape, array.chunks, self.tile_shape, array.dtype.itemsize)
+        largest = min(LARGEST_UNIT, cache.max_bytes // 2, self.reader.largest)
+        self.unit_shape = unit_shape(array.shape, array.chunks, self.tile_shape, display.itemsize, largest)
 
     def tile(self, index: Index, key: str | None) -> Block:
         """The part of a tile that lies inside the array. Blocks; raises what the source raises."""
@@ -60,12 +65,34 @@ class Source:
             return self.read(region)
         unit = tuple(part.start // size for part, size in zip(region, self.unit_shape, strict=True))
         around = region_of(unit, self.unit_shape, self.array.shape)
-        block = self.cache.get(f"{key}|unit|{unit}", lambda: self.read(around))
+        block = self.cache.get(f"{key}|unit|{unit}", lambda: _owned(self.read(around)))
         return block[tuple(slice(part.start - outer.start, part.stop - outer.start) for part, outer in zip(region, around, strict=True))]
 
     def read(self, region: Region) -> Block:
-        """Any region. Blocks; raises what the source raises."""
-        return np.asarray(self.array.read(region))
+        """Any region. Blocks; raises what the source raises, and TooLarge."""
+        return self.reader.read(region)
+
+    def cost(self, edge: int) -> int:
+        """Bytes of the source behind a square of one plane: of all chunks that it touches."""
+        chunks = self.array.chunks[-2:] if self.array.chunks and self.reader.display.chunk_nbytes else (1, 1)
+        sizes = self.array.shape[-2:]
+        return math.prod(_touched(edge, *one) for one in zip(chunks, sizes, strict=True)) * self.reader.display.weight
+
+
+def _owned(block: Block) -> Block:
+    """The block, copied where it is a view of something larger (a decoded chunk), which would stay in memory with it."""
+    owner = block.base
+    return block.copy() if owner is not None and getattr(owner, "nbytes", 2 * block.nbytes) > block.nbytes else block
+
+
+def _touched(edge: int, chunk: int, size: int) -> int:
+    """How long the chunks are that a run of `edge` pixels touches which begins at a multiple of its own length.
+
+    >>> _touched(512, 512, 9000), _touched(512, 4096, 9000), _touched(512, 300, 9000), _touched(512, 4000, 9000)
+    (512, 4096, 900, 8000)
+    """
+    is_aligned = edge % chunk == 0 or chunk % edge == 0
+    return min(size, (-(-edge // chunk) + (not is_aligned)) * chunk)
 
 
 def region_of(index: Index, tile_shape: Shape, shape: Shape) -> Region:

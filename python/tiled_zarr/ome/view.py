@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
+from ..attributes import Late
+from ..budgets import Budget
 from ..cache import Cache
 from ..nodes import Array, Group, Node, Sparse
 from . import documents, stored
@@ -19,6 +21,9 @@ from .levels import Stores
 from .planes import Planes
 
 LABELS = "labels"
+NO_LABELS: Mapping[str, Node] = {}
+MOST_MADE = 1000
+"""Of the children of a group so many are remembered; then all are forgotten, which costs no more than making them again."""
 MOST_IMAGES = 1000
 """What is known of so many images (contrast windows, depth of levels) is kept."""
 
@@ -32,10 +37,19 @@ class Pyramids:
         self._lock = Lock()
 
     @classmethod
-    def sized(cls, *, tiles: int, levels: int, folder: Path | None, budget: int) -> Pyramids:
-        """Pyramids that keep so many bytes of tiles, so many of levels (in a folder, if one is given), and read `budget` for a tile."""
+    def sized(cls, *, tiles: int, levels: int, folder: Path | None, budget: int, memory: Budget) -> Pyramids:
+        """Pyramids that keep so many bytes of tiles, so many of levels (in a folder, if one is given), and read `budget` for a tile.
+
+        What is decoded takes `memory`. Raises OSError where the folder cannot be used.
+        """
         return cls(
-            Stores(tiles=Cache(tiles, lambda block: block.nbytes), planes=Planes(levels, folder), background=Background(), budget=budget)
+            Stores(
+                tiles=Cache(tiles, lambda block: block.nbytes),
+                planes=Planes(levels, folder),
+                background=Background(memory.forget),
+                memory=memory,
+                budget=budget,
+            )
         )
 
     def image(self, path: str, node: Array | Sparse, budget: int | None) -> Image | None:
@@ -71,6 +85,7 @@ def _mirror(group: Group, path: str, version: Version, pyramids: Pyramids, budge
         blocking=group.blocking,
         options=group.options,
         consolidated=False,
+        assembled=getattr(group, "assembled", None),  # the root may be any node
     )
 
 
@@ -86,13 +101,15 @@ class Mirror(Mapping[str, Node]):
         self._made: dict[str, tuple[Node, Node]] = {}
 
     def __getitem__(self, name: str) -> Node:
-        source = self._group.children[name]
+        source = self.source(name)
         known = self._made.get(name)
         if known is not None and known[0] is source:
             return known[1]
         made = self._shown(name, source)
         if made is None:
             raise KeyError(name)
+        if len(self._made) >= MOST_MADE:
+            self._made.clear()
         self._made[name] = (source, made)
         return made
 
@@ -102,46 +119,71 @@ class Mirror(Mapping[str, Node]):
     def __len__(self) -> int:
         return len(self._group.children)
 
-    def _shown(self, name: str, source: Node) -> Node | None:
-        path = f"{self._path}/{name}"
-        if isinstance(source, Group):
-            pixels = stored.pyramid(source)
-            if pixels is None:
-                return _mirror(source, path, self._version, self._pyramids, self._budget)
-            source = pixels
-        if not isinstance(source, Array | Sparse):
-            return None
-        image = self._pyramids.image(path, source, self._budget)
-        return None if image is None else self._group_of_levels(name, image)
+    def source(self, name: str) -> Node:
+        """The child of the source. Raises what opening it raises."""
+        return self._group.children[name]
 
-    def _group_of_levels(self, name: str, image: Image) -> Group:
-        levels: dict[str, Node] = {str(level): image.level(level) for level in range(len(image.pyramid.shapes))}
-        labels = self._labels(image)
+    def label(self, name: str, source: Node) -> Node:
+        """A child as a label of another: an image without labels of its own, which might lead round in a circle. Raises KeyError."""
+        image = self._image(name, source)
+        if image is None:
+            raise KeyError(name)
+        return self._levels(name, image)
+
+    def _shown(self, name: str, source: Node) -> Node | None:
+        image = self._image(name, source)
+        if image is not None:
+            return self._levels(name, image, self._labels(image))
+        if isinstance(source, Group):
+            return _mirror(source, f"{self._path}/{name}", self._version, self._pyramids, self._budget)
+        return None
+
+    def _image(self, name: str, source: Node) -> Image | None:
+        """The image that a child is, or has stored as a multiscale group."""
+        pixels = stored.pyramid(source) if isinstance(source, Group) else source
+        return self._pyramids.image(f"{self._path}/{name}", pixels, self._budget) if isinstance(pixels, Array | Sparse) else None
+
+    def _levels(self, name: str, image: Image, labels: Mapping[str, Node] = NO_LABELS) -> Group:
+        """The group of an image's levels."""
         return Group(
-            children=levels if labels is None else {**levels, LABELS: labels},
+            children={**image.levels, **labels},
             attributes=Late(partial(image.attributes, self._version, name)),
             revision=image.revision,
+            assembled=False,
         )
 
-    def _labels(self, image: Image) -> Group | None:
-        """The group of the siblings that label an image."""
-        names = [name for name in image.pyramid.display.hint.labels if name in self._group.children]
+    def _labels(self, image: Image) -> Mapping[str, Node]:
+        """The group of the siblings that label an image, if there are any."""
+        names = [name for name in image.pyramid.display.hint.labels if self._is_there(name)]
         if not names:
-            return None
-        return Group(children=Chosen(self, names), attributes=documents.labels(self._version, names), blocking=self._group.blocking)
+            return NO_LABELS
+        labels = Labels(self, names)
+        attributes = Late(lambda: documents.labels(self._version, labels.good()))
+        return {LABELS: Group(children=labels, attributes=attributes, blocking=self._group.blocking)}
+
+    def _is_there(self, name: str) -> bool:
+        """Whether the source has a child of this name, be it a bad one."""
+        with suppress(Exception):
+            return name in self._group.children
+        return True
 
 
-class Chosen(Mapping[str, Node]):
-    """Some of the children of a group."""
+class Labels(Mapping[str, Node]):
+    """The children of a group that label one of its images."""
 
-    def __init__(self, children: Mapping[str, Node], names: list[str]) -> None:
-        self._children = children
+    def __init__(self, mirror: Mirror, names: list[str]) -> None:
+        self._mirror = mirror
         self._names = names
+        self._made: dict[str, tuple[Node, Node]] = {}
 
     def __getitem__(self, name: str) -> Node:
         if name not in self._names:
             raise KeyError(name)
-        return self._children[name]
+        source = self._mirror.source(name)
+        known = self._made.get(name)
+        if known is None or known[0] is not source:
+            known = self._made[name] = (source, self._mirror.label(name, source))
+        return known[1]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -149,22 +191,11 @@ class Chosen(Mapping[str, Node]):
     def __len__(self) -> int:
         return len(self._names)
 
+    def good(self) -> list[str]:
+        """The names of those that can be opened now, and are images."""
+        return [name for name in self._names if self._is_good(name)]
 
-class Late(Mapping[str, Any]):
-    """Attributes that are worked out each time somebody looks at them."""
-
-    def __init__(self, make: Any) -> None:
-        self._make = make
-
-    def __getitem__(self, name: str) -> Any:
-        return self._make()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._make())
-
-    def __len__(self) -> int:
-        return len(self._make())
-
-    def items(self) -> Any:
-        """All attributes, worked out once."""
-        return self._make().items()
+    def _is_good(self, name: str) -> bool:
+        with suppress(Exception):  # whatever is wrong with a label, the image and its other labels are to be seen
+            return name in self
+        return False

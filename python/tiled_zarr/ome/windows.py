@@ -9,7 +9,8 @@ import numpy as np
 
 from ..nodes import Array
 from .display import Display
-from .samples import patch_shape
+from .reads import Reader
+from .samples import patch_cost, patch_shape
 
 Block: TypeAlias = np.ndarray[Any, Any]
 
@@ -34,15 +35,16 @@ class Window(NamedTuple):
     end: float
 
 
-def windows(display: Display, default: tuple[int, ...]) -> tuple[Window, ...]:
+def windows(reader: Reader, default: tuple[int, ...]) -> tuple[Window, ...]:
     """A window for each channel, of the plane at `default` (a place on the axes before y and x). Blocks; reads little.
 
-    Colours share one, which for bytes is their whole range.
+    Colours share one, which for bytes is their whole range. Raises what the source raises.
     """
+    display = reader.display
     if display.is_colour and display.array.dtype == np.dtype("u1"):
         return (Window(0, 255, 0, 255),) * display.channels
     chosen = _spread(display.channels, MOST_CHANNELS)
-    samples = [_samples(display, _at(display, default, channel), len(chosen)) for channel in chosen]
+    samples = [_samples(reader, _at(display, default, channel), len(chosen)) for channel in chosen]
     if len(chosen) == display.channels and not display.is_colour:
         return tuple(map(_window, samples))
     window = _window(np.concatenate(samples))
@@ -66,17 +68,22 @@ def _spread(count: int, most: int) -> list[int]:
     return sorted({int(number) for number in np.linspace(0, count - 1, min(count, most))})
 
 
-def _samples(display: Display, place: tuple[slice, ...], shares: int) -> Block:
+def _samples(reader: Reader, place: tuple[slice, ...], shares: int) -> Block:
     """Finite values of a plane."""
-    array, (rows, columns) = display.array, display.plane_shape
+    array, (rows, columns) = reader.array, reader.display.plane_shape
     if array.read_stepped is not None:
         steps = tuple(max(1, size // PIXELS) for size in (rows, columns))
-        block = array.read_stepped((*place, slice(0, rows), slice(0, columns)), (1,) * len(place) + steps)
+        block = reader.read_stepped((*place, slice(0, rows), slice(0, columns)), (1,) * len(place) + steps)
         return _finite(block)
-    patch = patch_shape(array)
-    count = BUDGET // shares // (math.prod(patch) * display.weight)
-    count = min(MOST_PATCHES, max(LEAST_PATCHES, count))
-    return np.concatenate([_finite(np.asarray(array.read((*place, *corner)))) for corner in _corners(array, patch, count)])
+    count = min(MOST_PATCHES, max(LEAST_PATCHES, BUDGET // shares // patch_cost(reader)))
+    corners = _corners(array, patch_shape(array), count)
+    return np.concatenate([_finite(_thinned(reader.read((*place, *corner)))) for corner in corners])
+
+
+def _thinned(block: Block) -> Block:
+    """Every so many rows and columns of a patch, so that all patches together stay small."""
+    step = math.isqrt(math.prod(block.shape[-2:]) // (PIXELS * PIXELS)) or 1
+    return block[..., ::step, ::step]
 
 
 def _corners(array: Array, patch: tuple[int, ...], count: int) -> list[tuple[slice, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from math import inf
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,6 +14,7 @@ TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off"})
 UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", re.IGNORECASE | re.ASCII)
+DECIMAL = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
 ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+", re.IGNORECASE | re.ASCII)
 KEY = re.compile(r"[!-~]+")
 
@@ -58,6 +60,19 @@ def positive(value: Any) -> int:
     if number == 0:
         raise ValueError("expected a whole number, 1 or more, got 0")
     return number
+
+
+def seconds(value: Any) -> float:
+    """A number of seconds, more than 0.
+
+    >>> seconds("1.5"), seconds(60)
+    (1.5, 60.0)
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < inf:
+        return float(value)
+    if isinstance(value, str) and DECIMAL.fullmatch(value) and float(value) > 0:
+        return float(value)
+    raise ValueError(f"expected a number of seconds, more than 0, got {value!r}")
 
 
 def size(value: Any) -> int:

@@ -54,8 +54,11 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "chunk_shape": parsers.shape,
     "cache_size": parsers.size,
     "in_flight": parsers.size,
+    "listing_bytes": parsers.size,
     "max_age": parsers.count,
     "threads": parsers.positive,
+    "read_timeout": parsers.seconds,
+    "queue_timeout": parsers.seconds,
     "consolidated_nodes": parsers.count,
     "consolidated_bytes": parsers.size,
     "struct": parsers.struct,
@@ -63,18 +66,26 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "tile_cache_size": parsers.size,
     "levels_size": parsers.size,
     "levels_folder": parsers.folder,
+    "connections": parsers.positive,
+    "request_timeout": parsers.seconds,
+    "shutdown_timeout": parsers.seconds,
 }
 """How every setting that is a single value is read out of text or YAML."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that can be set. Sizes are in bytes, `in_flight` in decoded ones; `max_age` is in seconds.
+    """Everything that can be set. Sizes are in bytes; `max_age` and the timeouts are in seconds.
+
+    `in_flight` is how much memory requests take at once for what they decode: one that alone would take more is refused, others wait.
+    `read_timeout` is how long a source may take for one read, `queue_timeout` how long a request waits for a thread or for memory. One
+    source gets at most half of `threads`.
 
     `public` None means private, unless `decided` finds that the trees are the demo; `codec` None means the one that a source has stored
     its chunks in, where they can be sent as they are. `tile_budget` is how much of a source is read for one tile of an OME-NGFF level,
     `tile_cache_size` what is kept of such tiles; `levels_size` is what is kept of whole levels, in memory or, so that they outlive the
-    server, in `levels_folder`.
+    server, in `levels_folder`. `connections` is how many a worker of `tiled-zarr serve` has at once, `request_timeout` within how many
+    seconds a request has to arrive, `shutdown_timeout` for how many seconds requests under way are waited for at the end.
     """
 
     trees: tuple[Mount, ...] = DEMO
@@ -84,16 +95,22 @@ class Settings:
     codec: str | None = None
     chunk_shape: tuple[int, ...] | None = None
     cache_size: int = 256 * 1024**2
-    in_flight: int = 256 * 1024**2
+    in_flight: int = 1024**3
     max_age: int = 60
-    threads: int = min(32, (os.cpu_count() or 1) + 4)
+    threads: int = 2 * min(32, (os.cpu_count() or 1) + 4)
+    read_timeout: float = 60.0
+    queue_timeout: float = 60.0
     consolidated_nodes: int = Config().max_nodes
     consolidated_bytes: int = Config().max_bytes
+    listing_bytes: int = Config().listing_bytes
     struct: StructName = Config().struct
     tile_budget: int = 64 * 1024**2
     tile_cache_size: int = 96 * 1024**2
     levels_size: int = 128 * 1024**2
     levels_folder: Path | None = None
+    connections: int = 1000
+    request_timeout: float = 10.0
+    shutdown_timeout: float = 10.0
 
     def decided(self) -> Settings:
         """The settings with `public` decided by the trees: the demo is, unless it has a key."""
@@ -119,6 +136,7 @@ class Settings:
             max_nodes=self.consolidated_nodes,
             max_bytes=self.consolidated_bytes,
             struct=self.struct,
+            listing_bytes=self.listing_bytes,
         )
 
     @staticmethod

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -66,6 +68,14 @@ def test_thumbnails_are_kept_by_clients(images: Any) -> None:
     answer = ask(images, "/thumbnail/colours.png")
     assert "max-age" in answer.headers["cache-control"]
     assert ask(images, "/thumbnail/colours.png", headers={"if-none-match": answer.headers["etag"]}).status == 304
+
+
+def test_a_thumbnail_of_an_image_that_changes_is_for_later(make: Callable[..., Any]) -> None:
+    revisions = count()
+    changing = replace(held(np.ones((300, 300), np.uint8)), revision=lambda: str(next(revisions)), blocking=True)
+    answer = ask(make(Group(children={"a": changing})), "/thumbnail/a.png")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+    assert b"changed" in answer.body
 
 
 @pytest.mark.parametrize("name", ["line", "none", "", "colours/0"])

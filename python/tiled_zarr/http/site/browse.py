@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from ...keyspace import KeySpace
 from ...nodes import Node
+from ...openings import reason
 from ...places import Container
 from .. import listing, replies, requests
 from ..replies import Reply
@@ -36,7 +37,11 @@ class Browser:
         root = self.keys.root
         assert isinstance(root, Container)
         children = [child._asdict() for child in listing.children(self.keys, root)]
-        document = {"formats": [f"/{prefix}/" for prefix in self.formats], "children": children}
+        document = {
+            "formats": [f"/{prefix}/" for prefix in self.formats],
+            "children": children,
+            "unavailable": self.keys.unavailable(root),
+        }
         return replies.of_content(request, listing.JSON, json.dumps(document, ensure_ascii=False).encode())
 
     def page(self, request: Request, path: str, node: Node) -> Reply:
@@ -59,9 +64,22 @@ class Browser:
         for number, entry in enumerate(self.keys.listing(node)):
             below = f"{path}/{entry.name}".lstrip("/")
             if entry.node is not None and number < MOST_DESCRIBED:
-                yield self.describer.node(below, entry.node, here)
+                yield self.child(below, entry.node, here)
             else:
-                yield Description(name=entry.name, path=below, kind=listing.kind(entry.node) or "", unavailable={})
+                yield brief(below, entry.node)
+
+    def child(self, path: str, node: Node, here: Addresses) -> Description:
+        """The description of a child of the node whose page is made; of one that has turned bad by now, the reason."""
+        try:
+            return self.describer.node(path, node, here)
+        except Exception as why:  # noqa: BLE001 - it must not take the page of its group along
+            return brief(path, node, reason(why))
+
+
+def brief(path: str, node: Node | None, failure: str = "") -> Description:
+    """Name and kind of a node that is not described, and why it cannot be."""
+    name = path.rpartition("/")[2]
+    return Description(name=name, path=path, kind=listing.kind(node) or "", unavailable={}, failure=failure)
 
 
 def trail(path: str) -> list[tuple[str, str]]:

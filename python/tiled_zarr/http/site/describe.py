@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,10 @@ UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """A node as a page shows it; `kind` is empty where it was not opened, `attributes` is JSON text, and empty where there are none."""
+    """A node as a page shows it.
+
+    `kind` is empty where it was not opened, `attributes` is JSON text, and empty where there are none; `failure` is why there is no more.
+    """
 
     name: str
     path: str
@@ -34,6 +38,7 @@ class Description:
     facts: tuple[tuple[str, str], ...] = ()
     attributes: str = ""
     unavailable: Mapping[str, str]
+    failure: str = ""
     snippets: tuple[Snippet, ...] = ()
     viewers: tuple[Link, ...] = ()
 
@@ -79,16 +84,24 @@ class Describer:
         )
 
     def image(self, path: str) -> Array | None:
-        """The first level of a node that is also served as a multiscale image. Of OME-Zarr's groups the images alone are consolidated."""
-        found = self.images.resolve(f"{path}/.zattrs".lstrip("/")) if self.images else None
-        group = found.place.node if isinstance(found, Document) else None
-        level = group.children["0"] if isinstance(group, Group) and group.consolidated else None
-        return level if isinstance(level, Array) else None
+        """The finest level of a node that is also served as a multiscale image; None too where that cannot be opened."""
+        with suppress(Exception):  # the page tells of the node as it is under /zarr, whose own key says what is wrong here
+            found = self.images.resolve(f"{path}/.zattrs".lstrip("/")) if self.images else None
+            return finest_level(found.place.node) if isinstance(found, Document) else None
+        return None
 
     def _document(self, path: str, name: str) -> dict[str, Any]:
         found = self.keys.resolve(f"{path}/{name}".lstrip("/"))
         body = found.body() if isinstance(found, Document) else None
         return json.loads(body) if body else {}
+
+
+def finest_level(node: Node) -> Array | None:
+    """The finest level of an image, None for other nodes. Of OME-Zarr's groups the images alone are consolidated."""
+    if not isinstance(node, Group) or not node.consolidated:
+        return None
+    level = next(iter(node.children.values()), None)
+    return level if isinstance(level, Array) else None
 
 
 def _facts(node: Array | Sparse, document: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ... import budgets
 from ...cache import Cache
 from ...keyspace import Chunk, Document, KeySpace
 from ...nodes import Array, Changed, Region, Sparse
@@ -16,6 +17,7 @@ from .. import etags, replies, requests
 from ..replies import NO_CACHE, NO_SNIFFING, NOT_FOUND, Headers, Reply
 from ..requests import Request
 from . import png
+from .describe import finest_level
 
 PREFIX, SUFFIX = "/thumbnail/", ".png"
 EDGE = 192
@@ -37,7 +39,16 @@ class Thumbnails:
         self.kept: Headers = ((b"cache-control", b"%s, max-age=%d" % (b"public" if public else b"private", max_age)), *HEADERS)
 
     def reply(self, request: Request) -> Reply:
-        """The picture, or 404 where there is no image."""
+        """The picture, or 404 where there is no image; made again, once, where the image changes meanwhile."""
+        for _ in range(2):
+            try:
+                return self.reply_once(request)
+            except Changed:
+                continue
+        return replies.CHANGING
+
+    def reply_once(self, request: Request) -> Reply:
+        """The reply. Raises Changed, and what the source raises."""
         path = requests.path_of(request.scope).removeprefix(PREFIX).removesuffix(SUFFIX)
         metadata = self.metadata(path)
         chunk = self.coarsest(path, metadata)
@@ -54,14 +65,14 @@ class Thumbnails:
         )
 
     def metadata(self, path: str) -> dict[str, Any]:
-        """The attributes of an image."""
+        """The attributes of an image; none of another group, whatever it says of itself."""
         found = self.images.resolve(f"{path}/.zattrs") if self.images else None
-        body = found.body() if isinstance(found, Document) else None
+        body = found.body() if isinstance(found, Document) and finest_level(found.place.node) else None
         return json.loads(body) if body else {}
 
     def coarsest(self, path: str, metadata: Mapping[str, Any]) -> Chunk | None:
         """The first chunk of the coarsest level, or None where there are no levels."""
-        if self.images is None or "multiscales" not in metadata:
+        if self.images is None or not metadata:
             return None
         multiscale = metadata["multiscales"][0]
         zeros = "/".join("0" for _ in multiscale["axes"])
@@ -71,7 +82,8 @@ class Thumbnails:
 
 def unchanged(chunk: Chunk, revision: str | None, metadata: Mapping[str, Any]) -> bytes:
     """The picture of a level. Raises Changed where its revision is another one afterwards."""
-    body = picture(chunk.node, metadata)
+    with budgets.hold(chunk.weight):
+        body = picture(chunk.node, metadata)
     if chunk.revision() != revision:
         raise Changed("an image changed while its thumbnail was made; ask again")
     return body

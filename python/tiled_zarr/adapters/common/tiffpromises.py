@@ -1,0 +1,88 @@
+"""What a TIFF file promises and does not hold: pages that its metadata count, that its chain leads to, or whose data end too late.
+
+A file that was cut short often still opens, as fewer pages than were written: a reader has to be told.
+https://www.awaresystems.be/imaging/tiff/specification/TIFF6.pdf, page 13
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import Any
+
+
+def shortfall(file: Any) -> dict[str, Any]:
+    """Under our key, of an open file: how many pages there are and are promised, and what is missing; empty if nothing is.
+
+    Reads the header of the last page, and of the last one of each series.
+    """
+    size, chained = int(file.filehandle.size), len(file.pages)
+    promised = max(_counted(file), sum(map(_planes, file.series)))
+    held = min(promised, sum(_planes_held(one, size, chained) for one in file.series))
+    following = 0 if promised > chained else _next_offset(file)
+    late = max((_data_end(one) for one in file.series), default=0)
+    reasons = []
+    if promised > held:
+        reasons.append(f"{promised - held} of {promised} pages")
+    if following:
+        reasons.append(f"the pages after page {chained}, which points to byte {following} of a file of {size}")
+    if late > size:
+        reasons.append(f"data up to byte {late} of a file of {size}")
+    if not reasons:
+        return {}
+    return {
+        "pages": held,
+        "pages_promised": f"more than {promised}" if following else promised,
+        "missing": f"{'; '.join(reasons)}: the file is truncated or damaged, restore it from a copy",
+    }
+
+
+def _planes(series: Any) -> int:
+    """Pages that an array of the series' shape takes."""
+    return int(series.size // max(series.keyframe.size, 1))
+
+
+def _planes_held(series: Any, size: int, chained: int) -> int:
+    """Those whose data, where they lie in one run, end before a file of this size does; else as many as are in its chain."""
+    planes = _planes(series)
+    if series.dataoffset is None:
+        return min(planes, chained)
+    return min(planes, int(max(0, size - series.dataoffset) * planes // max(series.nbytes, 1)))
+
+
+def _counted(file: Any) -> int:
+    """Pages that the metadata of ImageJ or tifffile count; 0 if they count none. OME's are the planes of its series."""
+    if file.is_imagej:
+        found = file.imagej_metadata or {}
+        counts = [found.get(name, 1) for name in ("channels", "slices", "frames")]
+        return max(int(found.get("images", 0)), int(math.prod(counts)))
+    if file.is_shaped and len(file.series) == 1:
+        (shape,) = [entry.get("shape", ()) for entry in file.shaped_metadata or ()][:1] or [()]
+        return int(math.prod(shape) // max(file.series[0].keyframe.size, 1))
+    return 0
+
+
+def _next_offset(file: Any) -> int:
+    """Where the last page says that another one follows; 0 if it says that it is the last, or is not one of a chain."""
+    tiff, handle = file.tiff, file.filehandle
+    try:
+        last = file.pages[len(file.pages) - 1].offset
+        handle.seek(last or 0)
+        (tags,) = struct.unpack(tiff.tagnoformat, handle.read(tiff.tagnosize))
+        handle.seek(last + tiff.tagnosize + tags * tiff.tagsize)
+        (following,) = struct.unpack(tiff.offsetformat, handle.read(tiff.offsetsize))
+    except (ValueError, struct.error):  # tifffile refuses the page, or the file ends inside of it
+        return int(handle.size)
+    return int(following) if last else 0
+
+
+def _data_end(series: Any) -> int:
+    """Where the data of a series end, as far as its last page tells; 0 where it tells nothing, and reading it will fail."""
+    if series.dataoffset is not None:
+        return int(series.dataoffset + series.nbytes)
+    try:
+        last = series[len(series) - 1]
+    except ValueError:
+        return 0
+    ends = [offset + count for offset, count in zip(last.dataoffsets, last.databytecounts, strict=False)] if last is not None else []
+    return int(max(ends, default=0))

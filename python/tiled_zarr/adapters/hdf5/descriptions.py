@@ -1,0 +1,86 @@
+"""What helpers tell the server of the objects in a file: plain values, which can be pickled."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from ...nodes import Region
+from .._snapshots import Snapshot
+from ..common.fences import Fence
+
+Filters: TypeAlias = tuple[tuple[int, tuple[int, ...]], ...]
+"""The registered number and the parameters of each filter, in the order in which they were applied."""
+
+
+class Source(NamedTuple):
+    """A file, the revision that it had, and the fence around it: what a snapshot is between processes."""
+
+    path: str
+    taken: str
+    fence: Fence
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> Source:
+        """The file of a snapshot."""
+        return cls(snapshot.path, snapshot.taken, snapshot.fence)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Its snapshot in this process."""
+        return Snapshot(self.path, self.taken, self.fence)
+
+
+class GroupDescription(NamedTuple):
+    """A group: its address in the file and the names of its links, those that are no UTF-8 with surrogate escapes."""
+
+    address: int
+    names: tuple[str, ...]
+    attributes: dict[str, Any]
+
+
+class ExternalLink(NamedTuple):
+    """A link to an object of another file, both as the link spells them."""
+
+    file: str
+    where: str
+
+
+class ChunkDescription(NamedTuple):
+    """A chunked dataset whose items are in the file as in memory; `fill` is what missing chunks hold if that is defined."""
+
+    filters: Filters
+    fill: np.ndarray[Any, Any] | None
+
+
+class ArrayDescription(NamedTuple):
+    """A dataset as a node has it, so that the axes of its items are axes of the array.
+
+    `item_axes` is how many of the axes those are, `is_text` says that items are texts of any length. `offset` is where a dataset lies
+    that is in one piece in the file, as it is in memory. `chunked` is given if the server may decode chunks. `sources` are those of a
+    virtual dataset. `lacking` is why the library cannot read it either, if it cannot.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    item_axes: int
+    is_text: bool
+    chunks: tuple[int, ...] | None
+    dimension_names: tuple[str | None, ...]
+    attributes: dict[str, Any]
+    offset: int | None
+    chunked: ChunkDescription | None
+    sources: tuple[Source, ...]
+    lacking: str | None
+
+
+class Wanted(NamedTuple):
+    """A region of the dataset at a path inside a file, in elements, the axes of its items last."""
+
+    where: str
+    is_text: bool
+    region: Region
+
+
+Description: TypeAlias = GroupDescription | ArrayDescription | ExternalLink

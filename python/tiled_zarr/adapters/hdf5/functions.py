@@ -1,0 +1,79 @@
+"""What the server asks of its HDF5 helpers. Each takes a file, and raises Changed if it has another revision by now."""
+
+from __future__ import annotations
+
+import posixpath
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import _hdf5virtual as virtual
+from .._hdf5chunks import ChunkIndex
+from .._hdf5files import FILES
+from .._hdf5types import read_open
+from ..helpers.messages import portable
+from .describing import describe
+from .descriptions import Description, Source, Wanted
+from .indexing import read_index
+from .links import locate
+
+AT_ONCE = 0.2
+"""Seconds after which the descriptions at hand are sent, so that many of them are no hang."""
+MOST_ATTRIBUTES = 1024 * 1024
+"""Bytes of attributes after which the same is done."""
+
+
+def describe_object(source: Source, where: str) -> Description:
+    """What lies at a path inside the file."""
+    with FILES.opened(source.snapshot) as file:
+        return describe(source.snapshot, posixpath.basename(where), locate(file, where))
+
+
+def describe_members(source: Source, where: str, names: Sequence[str]) -> list[Description | Exception]:
+    """What lies at each of some names in a group, or why that cannot be said; perhaps of the first of them alone."""
+    found: list[Description | Exception] = []
+    end = time.monotonic() + AT_ONCE
+    nbytes = 0
+    with FILES.opened(source.snapshot) as file:
+        group = locate(file, where)
+        for name in names:
+            try:
+                found.append(describe(source.snapshot, name, locate(group, name)))
+            except Exception as error:  # noqa: BLE001 - one bad child does not break its siblings
+                found.append(portable(error))
+            nbytes += _attribute_bytes(found[-1])
+            if time.monotonic() > end or nbytes > MOST_ATTRIBUTES:
+                break
+    return found
+
+
+def chunk_index(source: Source, where: str) -> ChunkIndex:
+    """The index of a chunked dataset."""
+    with FILES.dataset(source.snapshot, where) as dataset:
+        return read_index(dataset)
+
+
+def read(source: Source, wanted: Wanted) -> np.ndarray[Any, Any]:
+    """A region of a dataset; the library reads the chunks that it touches."""
+    with FILES.dataset(source.snapshot, wanted.where) as dataset:
+        return read_open(dataset, wanted.is_text, wanted.region)
+
+
+def read_virtual(source: Source, wanted: Wanted, sources: Sequence[Source]) -> np.ndarray[Any, Any]:
+    """The same for a virtual dataset whose sources must be at their revisions too."""
+    return virtual.read([other.snapshot for other in sources], source.snapshot, wanted)
+
+
+def idle() -> None:
+    """Close what is open: the room of deleted files on disk is free only then."""
+    FILES.close_all()
+
+
+def _attribute_bytes(found: Description | Exception) -> int:
+    attributes = getattr(found, "attributes", {})
+    return sum(getattr(value, "nbytes", 0) for value in attributes.values())
+
+
+FUNCTIONS = {function.__name__: function for function in (describe_object, describe_members, chunk_index, read, read_virtual)}

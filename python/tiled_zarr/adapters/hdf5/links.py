@@ -1,0 +1,76 @@
+"""From a path inside a file to an object, one link after the other.
+
+We follow soft links ourselves: the library would follow one through an external link, and so open any file that this names.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...nodes import Unavailable
+from .._extras import require
+from .descriptions import ExternalLink
+
+MOST_LINKS = 64
+"""Soft links that are followed for one path."""
+
+
+def encoded(where: str) -> bytes:
+    """A path or name as the file spells it."""
+    return where.encode("utf-8", "surrogateescape")
+
+
+def decoded(name: bytes) -> str:
+    """A path or name out of a file, one to one."""
+    return name.decode("utf-8", "surrogateescape")
+
+
+def locate(group: Any, where: str) -> Any:
+    """The h5py object at a path from an open group or file, or the ExternalLink that is there. Raises OSError if there is none."""
+    h5py = require("h5py", "hdf5")
+    try:
+        above = h5py.h5g.open(group.id, b"/") if isinstance(group, h5py.File) else group.id
+        found = _followed(above, encoded(where))
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise OSError(f"{where!r} cannot be opened: {error}") from error
+    match found:
+        case h5py.h5g.GroupID():
+            return h5py.Group(found)
+        case h5py.h5d.DatasetID():
+            return h5py.Dataset(found)
+        case ExternalLink():
+            return found
+    raise Unavailable("a named data type, which holds no data")
+
+
+def _followed(above: Any, where: bytes) -> Any:
+    """The same as an identifier. Raises what the library raises."""
+    h5py = require("h5py", "hdf5")
+    found, soft_links, waiting = above, 0, _parts(where)
+    while waiting:
+        if not isinstance(found, h5py.h5g.GroupID):
+            raise ValueError("a link leads through something that is no group")  # noqa: TRY004 - of the file, not the caller
+        name = waiting.pop()
+        link = found.links.get_info(name)
+        if link.type == h5py.h5l.TYPE_HARD:
+            found = h5py.h5o.open(found, name)
+        elif link.type == h5py.h5l.TYPE_SOFT:
+            soft_links += 1
+            if soft_links > MOST_LINKS:
+                raise ValueError(f"more than {MOST_LINKS} soft links, one after the other")
+            target = found.links.get_val(name)
+            waiting += _parts(target)
+            if target.startswith(b"/"):
+                found = h5py.h5g.open(found, b"/")
+        elif link.type == h5py.h5l.TYPE_EXTERNAL:
+            if waiting or soft_links:
+                raise Unavailable("a soft link that passes through an external link; link to the file itself")
+            return ExternalLink(*(decoded(part) for part in found.links.get_val(name)))
+        else:
+            raise Unavailable("a link of a user-defined kind, which only the program that made it can follow")
+    return found
+
+
+def _parts(where: bytes) -> list[bytes]:
+    """The names in a path, last one first."""
+    return [part for part in reversed(where.split(b"/")) if part not in (b"", b".")]

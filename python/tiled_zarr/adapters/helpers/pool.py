@@ -1,0 +1,225 @@
+"""A few helper processes that share the calls about files.
+
+States of a helper: idle -> in a call -> idle, or -> ended, after a call that was late or killed it. A call takes an idle helper, best
+one that has its file open; when none is idle for PATIENCE seconds, another helper is started. `usual` of them are enough to keep the
+processors busy; a helper that has been in one call for STUCK seconds no longer counts, so that some files which hang do not delay the
+others, up to `most` helpers. At most PER_FILE of them are in calls about one file.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from threading import Condition
+from typing import Any
+
+from ...nodes import Damaged
+from .process import Died, Late, Process
+from .verdicts import Verdicts
+
+log = logging.getLogger(__name__)
+
+USUAL = min(4, max(2, os.cpu_count() or 1))
+MOST = 8
+PER_FILE = 2
+PATIENCE = 0.05
+"""Seconds: a quarter of what starting a helper takes."""
+STUCK = 1.0
+FILES_KNOWN = 16
+"""How many files we take a helper to have open still."""
+
+
+class NoAnswer(TimeoutError):
+    """A library did not answer about a file in time; asking again later may help, since a slow disk looks the same."""
+
+
+@dataclass(slots=True, eq=False)
+class Helper:
+    """A process, the files that it was asked about last, and the call that it is in, if any."""
+
+    process: Process
+    files: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    path: str | None = None
+    since: float = 0.0
+
+    def begin(self, path: str) -> None:
+        """A call about a file begins."""
+        self.path, self.since = path, time.monotonic()
+        self.files[path] = None
+        self.files.move_to_end(path)
+        if len(self.files) > FILES_KNOWN:
+            self.files.popitem(last=False)
+
+
+class Pool:
+    """Helpers that serve the functions of one module, started when they are needed. Thread-safe; a fork gets helpers of its own."""
+
+    def __init__(self, module: str, library: str, usual: int = USUAL, most: int = MOST) -> None:
+        self.module = module
+        self.library = library
+        self.usual = usual
+        self.most = most
+        self.verdicts = Verdicts()
+        self.ended = {"late": 0, "died": 0}
+        self._helpers: list[Helper] = []
+        self._idle: list[Helper] = []
+        self._starting = 0
+        self._is_closed = False
+        self._changed = Condition()
+        os.register_at_fork(after_in_child=self._let_go)
+        atexit.register(self.close)
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of the helpers."""
+        return [helper.process.pid for helper in self._helpers]
+
+    def call(self, path: str, revision: str, name: str, arguments: tuple[Any, ...], seconds: float) -> Any:
+        """What a function returns or raises about a file, in so many seconds once a helper is free.
+
+        Raises NoAnswer if it took longer or no helper was free as long, Damaged if the library crashed twice; for a while then at once.
+        """
+        is_trial = self.verdicts.check(path, revision)
+        try:
+            helper = self._taken(path, seconds, None if is_trial else revision)
+            return self._twice(helper, path, name, arguments, seconds)
+        except Late:
+            raise self._condemned(path, revision, NoAnswer, f"did not answer within {seconds:g} seconds") from None
+        except Died as how:
+            raise self._condemned(path, revision, Damaged, f"crashed ({how})") from None
+        finally:
+            self.verdicts.settle(path)
+
+    def close(self) -> None:
+        """End all helpers, for good; calls raise, those that they are in too."""
+        with self._changed:
+            self._is_closed = True
+            for helper in self._helpers:
+                if helper in self._idle:
+                    helper.process.end()
+                else:
+                    helper.process.kill()  # its call closes the connection
+            self._helpers, self._idle = [], []
+            self._changed.notify_all()
+
+    def _twice(self, helper: Helper, path: str, name: str, arguments: tuple[Any, ...], seconds: float) -> Any:
+        """The answer of a helper, or, if it died, of a new one: another file may have left the first one's memory in disorder."""
+        try:
+            return self._once(helper, name, arguments, seconds)
+        except Died:
+            self._check_open()
+            return self._once(self._started(path), name, arguments, seconds)
+
+    def _once(self, helper: Helper, name: str, arguments: tuple[Any, ...], seconds: float) -> Any:
+        try:
+            answer = helper.process.ask(name, arguments, seconds)
+        except (Late, Died) as error:
+            self.ended["late" if isinstance(error, Late) else "died"] += 1
+            self._drop(helper)
+            raise
+        except BaseException:
+            self._return(helper)
+            raise
+        self._return(helper)
+        return answer
+
+    def _condemned(self, path: str, revision: str, kind: type[OSError], what: str) -> OSError:
+        """The error for a file that the library did something bad on, to be raised now and for a while."""
+        name = os.path.basename(path)  # noqa: PTH119 - a text
+        text = f"the {self.library} library {what} on {name!r}, which is left alone for a while, or until it changes"
+
+        def error() -> OSError:
+            return kind(text)
+
+        log.warning(text)
+        self.verdicts.condemn(path, revision, error)
+        return error()
+
+    def _taken(self, path: str, seconds: float, revision: str | None) -> Helper:
+        """A helper for a call about a file. Raises NoAnswer if none is free for so many seconds.
+
+        With a revision, it raises also as soon as the file has been condemned at that.
+        """
+        began = time.monotonic()
+        with self._changed:
+            while (waited := time.monotonic() - began) < seconds:
+                self._check_open()
+                calls = [helper for helper in self._helpers if helper.path == path]
+                if len(calls) < PER_FILE:
+                    helper = self._free(path)
+                    if helper is not None:
+                        helper.begin(path)
+                        return helper
+                    if not (self._helpers or self._starting) or (waited >= PATIENCE and self._has_room()):
+                        self._starting += 1
+                        break
+                self._changed.wait(min(seconds, STUCK if waited >= PATIENCE else PATIENCE))
+                if revision is not None and self.verdicts.check(path, revision):
+                    revision = None
+            else:
+                raise NoAnswer(f"all {len(self._helpers)} helper processes for the {self.library} library are busy; ask again later")
+        try:
+            return self._started(path)
+        finally:
+            with self._changed:
+                self._starting -= 1
+
+    def _free(self, path: str) -> Helper | None:
+        """An idle helper: one that has the file open, else the one that was used last."""
+        self._bury()
+        if not self._idle:
+            return None
+        best = next((helper for helper in self._idle if path in helper.files), self._idle[-1])
+        self._idle.remove(best)
+        return best
+
+    def _bury(self) -> None:
+        """Forget idle helpers that somebody has killed."""
+        for helper in [helper for helper in self._idle if not helper.process.is_alive()]:
+            self._idle.remove(helper)
+            self._helpers.remove(helper)
+            helper.process.end()
+
+    def _has_room(self) -> bool:
+        now = time.monotonic()
+        stuck = sum(helper.path is not None and now - helper.since > STUCK for helper in self._helpers)
+        count = len(self._helpers) + self._starting
+        return count - stuck < self.usual and count < self.most
+
+    def _started(self, path: str) -> Helper:
+        """A new helper, in a call about a file."""
+        helper = Helper(Process(self.module))
+        helper.begin(path)
+        with self._changed:
+            if not self._is_closed:
+                self._helpers.append(helper)
+        return helper
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise ConnectionAbortedError(f"the helper processes for the {self.library} library have ended; the server is going down")
+
+    def _return(self, helper: Helper) -> None:
+        with self._changed:
+            helper.path = None
+            if helper in self._helpers:
+                self._idle.append(helper)
+            else:
+                helper.process.end()
+            self._changed.notify_all()
+
+    def _drop(self, helper: Helper) -> None:
+        with self._changed:
+            if helper in self._helpers:
+                self._helpers.remove(helper)
+            self._changed.notify_all()
+
+    def _let_go(self) -> None:
+        """Leave the helpers to the process that we were forked from, and begin without any."""
+        for helper in self._helpers:
+            helper.process.abandon()
+        self._helpers, self._idle, self._starting, self._changed = [], [], 0, Condition()

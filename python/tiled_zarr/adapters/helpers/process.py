@@ -1,0 +1,115 @@
+"""One helper process as the server sees it.
+
+The helper is a fresh Python (no fork, which threads forbid, and no multiprocessing, which would run the server's main module again). It
+has two descriptors: its end of a socket pair for calls and replies, and as its standard input the read end of a pipe that nobody writes
+to. The kernel signals the helper when the last write end closes (serve.py), so a helper dies with its server even if it is looping
+inside a C library; Linux's PR_SET_PDEATHSIG would do so when the *thread* that started the helper ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from threading import Thread
+from typing import Any
+
+from .messages import receive, send
+
+BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from tiled_zarr.adapters.helpers.serve import main; main()"
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
+"""A helper runs one call at a time: threads, and memory set aside for them, would be for nothing."""
+START_SECONDS = 60
+"""A helper needs 0.2 s to start (measured 2026-11-26, two cores); on a machine that swaps it may need more."""
+END_SECONDS = 1
+"""How long we wait for the exit code of a helper that has closed its connection."""
+
+
+class Late(Exception):
+    """A call was not answered in time; the helper is being killed."""
+
+
+class Died(Exception):
+    """The helper ended during a call; its text is how."""
+
+
+class Process:
+    """A running helper that serves the functions of one module, for one thread at a time. Raises TimeoutError if it does not start."""
+
+    def __init__(self, module: str) -> None:
+        self._connection, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - ourselves
+                [sys.executable, "-I", "-c", BOOT, json.dumps(sys.path), module, str(theirs.fileno())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                process_group=0,
+                env={**os.environ, **ENVIRONMENT},
+            )
+        try:
+            receive(self._connection, time.monotonic() + START_SECONDS)
+        except (EOFError, OSError) as error:
+            how = self._ending()
+            self.end()
+            raise TimeoutError(f"a helper process could not be started ({how}); the log may say why") from error
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def is_alive(self) -> bool:
+        """Whether it is still there."""
+        return self._process.poll() is None
+
+    def ask(self, name: str, arguments: tuple[Any, ...], seconds: float) -> Any:
+        """What a function of the module returns or raises. Raises Late or Died, after which the helper has ended."""
+        deadline = time.monotonic() + seconds
+        try:
+            send(self._connection, (name, arguments), deadline)
+            is_answer, value = receive(self._connection, deadline)
+        except TimeoutError:
+            self.end()
+            raise Late from None
+        except (EOFError, ConnectionError):
+            how = self._ending()
+            self.end()
+            raise Died(how) from None
+        if is_answer:
+            return value
+        raise value
+
+    def end(self) -> None:
+        """Kill it, without waiting: a process in the middle of a disk access that never ends cannot be killed."""
+        self.kill()
+        self.let_go()
+        Thread(target=self._process.wait, name="tiled-zarr-reaper", daemon=True).start()
+
+    def kill(self) -> None:
+        """Kill it; the call that it is in raises."""
+        self._process.kill()
+
+    def abandon(self) -> None:
+        """Leave it to the process that we were forked from: it is no child of ours."""
+        self.let_go()
+        self._process.returncode = 0
+
+    def let_go(self) -> None:
+        """Close our ends of its descriptors: a helper lives as long as anybody has them."""
+        self._connection.close()
+        if self._process.stdin is not None:
+            with suppress(OSError):
+                self._process.stdin.close()
+
+    def _ending(self) -> str:
+        try:
+            code = self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            return "it closed its connection"
+        return signal.Signals(-code).name if code < 0 else f"exit code {code}"

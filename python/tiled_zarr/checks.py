@@ -1,0 +1,82 @@
+"""What arrays say of their axes, checked where their nodes are made: sizes are integers, names are short text, one an axis.
+
+A shape that is none raises; anything else that is wrong is given up, with the reason in `mended`.
+"""
+
+from __future__ import annotations
+
+import operator
+from itertools import islice
+from typing import Any
+
+from . import texts
+
+MOST_AXES = 64
+"""numpy's arrays have no more."""
+LARGEST = 2**63
+"""Sizes are below it; numpy, HDF5 and Arrow count with signed integers of 64 bits."""
+LONGEST_NAME = 255
+"""Characters of a dimension name. NetCDF allows 256 bytes; a longer one is text that strayed there."""
+
+Sizes = tuple[int, ...]
+Names = tuple[str | None, ...]
+
+
+def shape(given: Any) -> Sizes:
+    """A shape. Raises ValueError or TypeError where it is none."""
+    if type(given) is tuple and all(type(size) is int and 0 <= size < LARGEST for size in given) and len(given) <= MOST_AXES:
+        return given
+    sizes = tuple(map(operator.index, islice(given, MOST_AXES + 1)))
+    if len(sizes) > MOST_AXES:
+        raise ValueError(f"no array has more than {MOST_AXES} axes")
+    if not all(0 <= size < LARGEST for size in sizes):
+        raise ValueError(f"no array has the shape {texts.line(texts.said_by(sizes))}")
+    return sizes
+
+
+def chunks(field: str, given: Any, ndim: int, mended: dict[str, str]) -> Sizes | None:
+    """A chunk shape, in a field of an array of so many axes; None where it is none."""
+    if given is None:
+        return None
+    try:
+        sizes = shape(given)
+        if len(sizes) != ndim:
+            raise ValueError(f"{len(sizes)} sizes for {ndim} axes")  # noqa: TRY301 - one way to give it up
+    except Exception as why:  # noqa: BLE001 - whatever a source's own object raises
+        mended[field] = texts.of_error(why)
+        return None
+    return sizes
+
+
+def dimension_names(given: Any, ndim: int, mended: dict[str, str]) -> Names | None:
+    """One short text or None for each of so many axes; None where there are not as many."""
+    if given is None:
+        return None
+    if type(given) is tuple and len(given) == ndim and all(name is None or is_plain(name) for name in given):
+        return given
+    try:
+        names = tuple(islice((given,) if isinstance(given, str) else given, MOST_AXES + 1))
+        if len(names) != ndim:
+            count = f"more than {MOST_AXES}" if len(names) > MOST_AXES else len(names)
+            raise ValueError(f"{count} names for {ndim} axes")  # noqa: TRY301 - one way to give them up
+        return tuple(None if name is None else _name(name) for name in names)
+    except Exception as why:  # noqa: BLE001 - as above
+        mended["dimension_names"] = texts.of_error(why)
+        return None
+
+
+def is_plain(name: Any) -> bool:
+    """Whether a dimension name needs no second look."""
+    return type(name) is str and name.isascii() and len(name) <= LONGEST_NAME
+
+
+def _name(given: Any) -> str:
+    """One dimension name. Raises ValueError where it is too long, TypeError where it is no text."""
+    if isinstance(given, bytes):
+        given = given.decode("utf-8", "surrogateescape")
+    if not isinstance(given, str):
+        raise TypeError(f"a {type(given).__name__} is no name")
+    text = texts.plain(given)
+    if len(text) > LONGEST_NAME:
+        raise ValueError(f"a name of {len(text):,} characters; {LONGEST_NAME} are shown")
+    return text

@@ -1,0 +1,168 @@
+"""What a worker process does: make the application, serve it under one of three servers, and end when it is asked to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from ..settings import Settings, SettingsError
+from . import servers
+from .lifespans import CannotStart, lived
+from .servers import Application, Limits
+
+FINISHED, CANNOT_START, UNFINISHED = 0, 1, 4
+"""Exit codes of a worker, which are also those of the server (docs/deploy.md)."""
+END, RETIRE = signal.SIGTERM, signal.SIGUSR1
+"""Signals to a worker: end, or hand over to workers that serve already."""
+GRACE = 0.1
+"""Seconds before idle connections are closed at the end: a request may be on its way in one that was just accepted."""
+LOOK = 0.02
+"""Seconds between two looks at whether there are connections."""
+OTHER_FILES = 1000
+"""File descriptors that a worker is given besides those of its connections."""
+
+
+def application(settings: Settings, *, is_shown: bool) -> Application:
+    """The application that serves what the settings say, indexing directories behind a progress bar if that is shown."""
+    from ..app import create_app, settle
+    from ..tree import plant
+
+    if is_shown and any(mount.source == "directory" for mount in settings.trees):
+        with click.progressbar(unknown_length(), label="Indexing files", show_pos=True, update_min_steps=100, file=sys.stderr) as bar:
+            tree = plant(settings, on_file=lambda _: bar.update(1))
+    else:
+        tree = plant(settings)
+    made = create_app(tree.root, settings, tree.tasks)
+    settle()
+    return made
+
+
+def unknown_length() -> Iterator[None]:
+    """What a progress bar cannot see the end of: then it counts, and moves to and fro."""
+    yield from ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """All that a worker is given: how to make the application, what to serve it with, and its limits."""
+
+    make: Callable[[], Application]
+    server: str
+    listener: socket.socket
+    limits: Limits
+    shutdown_timeout: float
+
+    def run(self, report: Callable[[str], None]) -> int:
+        """Serve until this process is asked to end; an exit code. `report("")` says that it serves, any other text why it cannot."""
+        allow_files(self.limits.connections + OTHER_FILES)
+        loop = asyncio.new_event_loop() if (factory := loop_factory()) is None else factory()
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_until_complete(self.serve(self.make(), lambda: report("")))
+        except (SettingsError, CannotStart, servers.CannotServe) as error:
+            report(str(error))
+            return CANNOT_START
+        return FINISHED
+
+    async def serve(self, application: Application, on_start: Callable[[], None]) -> None:
+        """Serve until a signal asks to end or to retire, and answer then what is under way."""
+        door = Door(application)
+        asked = Asked(self)
+        async with lived(application):
+            server = servers.server(self.server, door, self.listener, self.limits)
+            await server.start()
+            on_start()
+            await asked.begin.wait()
+            server.stop_accepting()
+            door.close()
+            while not (server.is_idle() or asked.hurry.is_set()):  # noqa: ASYNC110 - no server has an event for it
+                await asyncio.sleep(LOOK)
+            await server.finish()
+
+
+class Asked:
+    """The signals that end a worker: `begin` is set by the first one, `hurry` when idle connections may be closed."""
+
+    def __init__(self, work: Work) -> None:
+        self.begin = asyncio.Event()
+        self.hurry = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(END, self.end, GRACE, work.shutdown_timeout)
+        loop.add_signal_handler(RETIRE, self.end, work.limits.request_timeout, work.shutdown_timeout)
+
+    def end(self, grace: float, seconds: float) -> None:
+        """End after so many seconds of grace for idle connections, and of as many more for requests."""
+        self.begin.set()
+        asyncio.get_running_loop().call_later(grace, self.hurry.set)
+        limit_life(grace + seconds)
+
+
+class Door:
+    """The application as a server sees it; once it is closed, each answer says that its connection ends."""
+
+    __slots__ = ("app",)
+
+    def __init__(self, app: Application) -> None:
+        self.app = app
+
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+        """Answer one request; no coroutine of its own, which would cost each request one more."""
+        return self.app(scope, receive, send)
+
+    def close(self) -> None:
+        """From now on clients are asked to make a new connection for their next request."""
+        self.app = closing(self.app)
+
+
+def closing(app: Application) -> Application:
+    """ASGI middleware that ends HTTP/1 connections after their answer."""
+
+    def closed(scope: Any, receive: Any, send: Any) -> Any:
+        if scope["type"] != "http" or not scope["http_version"].startswith("1"):
+            return app(scope, receive, send)
+
+        def sending(message: Any) -> Any:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+            return send(message)
+
+        return app(scope, receive, sending)
+
+    return closed
+
+
+def limit_life(seconds: float) -> None:
+    """End this process after so many seconds, whatever its threads wait for."""
+    timer = threading.Timer(seconds, os._exit, [UNFINISHED])
+    timer.daemon = True
+    timer.start()
+
+
+def allow_files(count: int) -> None:
+    """Allow this process so many open files if its hard limit does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The event loops of uvloop if it is installed."""
+    try:
+        import uvloop
+    except ModuleNotFoundError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory

@@ -1,0 +1,1 @@
+"""The one place that knows pools, threads, deadlines, budgets and clients that have gone."""

@@ -1,0 +1,42 @@
+"""Arrays that zarr-python holds open while their file is cut, emptied, replaced, deleted or loses a bit, for every format.
+
+Each chunk read afterwards raises, or equals what was there, or what the format's own library reads now. The files to damage, and how,
+are drawn anew where the seed is another; `python -m adapters.damage.sweep 100` in tests/ does all of it, with 100 bits a file.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapters.damage.damages import WHOLE
+from adapters.damage.held import Tally
+from adapters.damage.sources import SOURCES
+from adapters.damage.sweep import MODES, sweep
+
+BITS = 3
+MOST = len(WHOLE) + BITS
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Broken files make libraries warn, and every failure is logged with its traceback."""
+    logging.disable(logging.CRITICAL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", SOURCES)
+def test_damage_is_never_made_up_data(tmp_path: Path, name: str, mode: str) -> None:
+    folder, tally = tmp_path / "data", Tally()
+    folder.mkdir()
+    wrong = {damage: reasons for damage, reasons in sweep(SOURCES[name], folder, BITS, MOST, mode=mode, tally=tally) if reasons}
+    assert wrong == {}
+    assert tally.raised > 0

@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import os
+import re
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from asgi import ask
+from tiled_zarr.cli import commands, main, servers
+from tiled_zarr.cli.servers import hypercorn
+from tiled_zarr.cli.supervisor import CannotStart, Crew
+from tiled_zarr.revisions import launch_nonce
+from tiled_zarr.settings import Settings, SettingsError
+
+KEY = re.compile(r"\?api_key=([0-9a-f]{64})$", re.MULTILINE)
+
+
+class Run:
+    """Runs of the command whose workers answer nothing: the application that they would serve is kept."""
+
+    def __init__(self) -> None:
+        self.served: Any = None
+        self.workers = self.port = 0
+        self.server = ""
+
+    def supervise(self, make: Callable[[], Crew], workers: int, listener: socket.socket, on_start: Callable[[], None]) -> int:
+        self.workers, self.port = workers, listener.getsockname()[1]
+        work = make().run(False).__self__
+        self.server = work.server
+        try:
+            self.served = work.make()
+        except SettingsError as error:
+            raise CannotStart(str(error)) from error
+        on_start()
+        return 0
+
+    def __call__(self, *arguments: str, code: int = 0) -> Result:
+        result = CliRunner().invoke(main, ["serve", *arguments, *(["--port", "0"] if "--port" not in arguments else [])])
+        assert result.exit_code == code, result.output
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    def status(self, path: str) -> int:
+        return ask(self.served, path).status
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """The command in an environment without settings, which is put back afterwards."""
+    before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith("TILED_")]:
+        del os.environ[name]
+    launch_nonce.cache_clear()
+    made = Run()
+    monkeypatch.setattr(commands, "supervise", made.supervise)
+    yield made
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a module, an array and a configuration in it."""
+    np.save(tmp_path / "x.npy", np.arange(3))
+    (tmp_path / "served_by_cli.py").write_text("import numpy\ntree = {'x': numpy.arange(3)}\n")
+    (tmp_path / "server.yml").write_text("api_key: fromfile\ntrees:\n  - {path: /here, directory: .}\n  - {path: /demo, demo: true}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "served_by_cli", raising=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["serve"], *(["serve", name] for name in ("demo", "directory", "pyobject", "config"))], ids=" ".join
+)
+def test_help(arguments: list[str]) -> None:
+    result = CliRunner().invoke(main, [*arguments, "--help"])
+    assert result.exit_code == 0
+    assert "Usage:" in result.output
+    assert ("tiled-zarr serve demo" in result.output) is (arguments == ["serve"])
+
+
+def test_version() -> None:
+    assert re.search(r"version \d", CliRunner().invoke(main, ["--version"]).output)
+
+
+def test_demo_is_public(run: Run) -> None:
+    result = run("demo")
+    assert f"http://127.0.0.1:{run.port}/zarr/v3/\n" in result.output
+    assert "api_key" not in result.output
+    assert "Everyone may read" in result.output
+    assert run.status("/zarr/v3/scalars/pi/c") == 200
+
+
+def test_private_data_get_a_random_key(run: Run, folder: Path) -> None:
+    keys = set()
+    for _ in range(2):
+        os.environ.pop("TILED_ZARR_API_KEY", None)
+        found = set(KEY.findall(run("directory", str(folder)).output))
+        assert len(found) == 1
+        keys |= found
+        assert [run.status("/zarr/v3/x/c/0" + query) for query in ("", f"?api_key={found.pop()}", "?api_key=x")] == [401, 200, 401]
+    assert len(keys) == 2
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        (["directory", "."], "/zarr/v3/x/c/0"),
+        (["pyobject", "served_by_cli:tree"], "/zarr/v3/x/c/0"),
+        (["config", "server.yml"], "/zarr/v3/here/x/c/0"),
+        (["demo"], "/zarr/v3/scalars/pi/c"),
+    ],
+    ids=["directory", "pyobject", "config", "demo"],
+)
+def test_every_source_with_a_key_or_public(run: Run, arguments: list[str], path: str) -> None:
+    output = run(*arguments, "--api-key", "a+b").output
+    assert "/zarr/v2/?api_key=a%2Bb\n" in output
+    assert [run.status(path + query) for query in ("", "?api_key=a%2Bb")] == [401, 200]
+    del os.environ["TILED_ZARR_API_KEY"]
+    run(*arguments, "--public")
+    assert run.status(path) == 200
+
+
+def test_options_become_settings_that_workers_inherit(run: Run) -> None:
+    options = [
+        "--codec",
+        "zstd:3",
+        "--cache-size",
+        "1MB",
+        "--allow-origins",
+        "https://a.example,*",
+        "--workers",
+        "3",
+        "--server",
+        "uvicorn",
+    ]
+    run("demo", *options)
+    assert (run.server, run.workers) == ("uvicorn", 3)
+    assert os.environ["TILED_ZARR_LAUNCH"]
+    settings = Settings.from_environment()
+    assert (settings.codec, settings.cache_size, settings.allow_origins) == ("zstd:3", 10**6, ("https://a.example", "*"))
+
+
+def test_the_command_names_the_tree_and_the_environment_the_rest(run: Run, folder: Path) -> None:
+    os.environ |= {"TILED_ZARR_TREE": "nothing:nothing", "TILED_ZARR_API_KEY": "fromenv", "TILED_ZARR_MAX_AGE": "5"}
+    run("directory", str(folder))
+    assert ask(run.served, "/zarr/v3/x/c/0?api_key=fromenv").headers["cache-control"] == "private, max-age=5"
+    assert "TILED_ZARR_TREE" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("localhost", "localhost"), ("::1", r"\[::1\]"), ("::", r"\[::1\]")],
+)
+def test_the_address_can_be_opened(run: Run, host: str, name: str) -> None:
+    try:
+        servers.listen(host, 0).close()
+    except servers.CannotServe:
+        assert ":" in host, "only IPv6 may be missing"
+        return
+    assert re.search(rf"http://{name}:{{}}/\n".format("[0-9]+"), run("demo", "--host", host).output)
+
+
+def test_a_port_in_use(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        result = run("demo", "--port", str(port), code=1)
+    assert (
+        result.output
+        == f"Error: cannot listen on 127.0.0.1 port {port}: Address already in use; choose another --port, or 0 for a free one\n"
+    )
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["demo", "--codec", "rar"], "Error: TILED_ZARR_CODEC: codec 'rar'"),
+        (["demo", "--allow-origins", "a.example"], "Error: TILED_ZARR_ALLOW_ORIGINS: expected origins like"),
+        (["demo", "--cache-size", "much"], "Error: TILED_ZARR_CACHE_SIZE: expected a size"),
+        (["pyobject", "nothing:tree"], "Error: nothing:tree: there is no module 'nothing'"),
+        (["pyobject", "served_by_cli"], "Error: 'served_by_cli': expected MODULE:NAME"),
+    ],
+)
+def test_errors_are_one_line(run: Run, arguments: list[str], message: str) -> None:
+    output = run(*arguments, code=1).output
+    assert output.startswith(message)
+    assert output.count("\n") == 1
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    "arguments", [["directory", "nothing"], ["config", "nothing.yml"], ["config", "."], ["directory", "x.npy"], ["pyobject"]]
+)
+def test_wrong_use(run: Run, arguments: list[str]) -> None:
+    assert "Usage:" in run(*arguments, code=2).output
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_is_served_is_said(run: Run) -> None:
+    assert run("config", "server.yml").stdout.startswith("tiled-zarr serves directory . at /here and demo at /demo\n")
+    assert run("demo").stdout.startswith("tiled-zarr serves demo\n")
+
+
+def test_a_server_that_is_not_installed() -> None:
+    with pytest.raises(servers.CannotServe, match=r"^no_such_server is not installed: pip install no_such_server, or serve with"):
+        servers.require("no_such_server")
+    servers.require("click")
+
+
+def test_hypercorn_leaves_connections_open() -> None:
+    assert hypercorn.configuration().keep_alive_max_requests >= 10**9
+
+
+def test_settings_are_read_anew_but_a_key_that_was_made_stays(run: Run, folder: Path) -> None:
+    launch = commands.Launch("hypercorn", servers.listen("127.0.0.1", 0))
+    with launch.listener:
+        os.environ["TILED_ZARR_CONFIG"] = str(folder / "private.yml")
+        (folder / "private.yml").write_text("trees: [{directory: .}]\n")
+        keys = [launch.crew() and launch.settings.api_key for _ in range(2)]
+        assert keys[0] == keys[1] == launch.key
+        (folder / "private.yml").write_text("api_key: mine\ntrees: [{directory: .}]\n")
+        launch.crew()
+        assert launch.settings.api_key == "mine"
+        (folder / "private.yml").write_text("codec: rar\n")
+        with pytest.raises(CannotStart, match="codec 'rar'"):
+            launch.crew()
+
+
+def test_workers_that_live_together_share_the_revision_of_what_is_in_memory(run: Run) -> None:
+    launch = commands.Launch("hypercorn", servers.listen("127.0.0.1", 0))
+    with launch.listener:
+        first, second = launch.crew(), launch.crew()
+        seen = []
+        for crew, has_fellows in ((first, False), (first, True), (second, False), (second, True), (first, True), (first, False)):
+            crew.run(has_fellows)
+            seen.append(launch_nonce())
+        a, b, c = seen[0], seen[2], seen[5]
+        assert seen == [a, a, b, b, a, c]
+        assert len({a, b, c}) == 3

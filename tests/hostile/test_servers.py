@@ -1,0 +1,63 @@
+"""The same under the other servers, and under two workers: the root is a folder of everything but what takes long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from hostile import checks, folder
+from hostile.serving import Served, served
+from hostile.test_folder import problems, told
+from hostile.things import FAILED, Bad, Claim
+
+KINDS = frozenset({"", "arrays", "bytes", "hdf5", "links", "rights", "special", "stores"})
+SERVERS = [("uvicorn", 1), ("granian", 1), ("hypercorn", 2)]
+
+
+@pytest.fixture(scope="module")
+def some_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Claim]]:
+    out = tmp_path_factory.mktemp("some")
+    return out / "served", folder.build(out, kinds=KINDS)
+
+
+@pytest.fixture(params=SERVERS, ids=lambda param: f"{param[0]}-{param[1]}")
+def server(some_folder: tuple[Path, list[Claim]], request: pytest.FixtureRequest) -> Iterator[Served]:
+    name, workers = request.param
+    with served("directory", some_folder[0], server=name, workers=workers) as running:
+        yield running
+
+
+def test_a_hostile_folder_under(server: Served, some_folder: tuple[Path, list[Claim]]) -> None:
+    """Everything bad is asked for, then everything good; then the server ends."""
+    claims = [claim for claim in some_folder[1] if server.is_unprivileged or not getattr(claim, "unprivileged", False)]
+    bad = [claim for claim in claims if isinstance(claim, Bad)]
+    with ThreadPoolExecutor(4) as pool:
+        found = pool.map(lambda claim: problems([(claim.path, checks.key_problems(server, "", claim))]), bad)
+        wrong = {path: texts for one in found for path, texts in one.items()}
+    assert not wrong, told(wrong)
+    documents = problems((group, checks.group_problems(server, group)) for group in ("", *sorted(KINDS)))
+    assert not documents, told(documents)
+    good = checks.good_problems(server.url, "", claims, 3)
+    assert not good, good
+    code, seconds = server.stop()
+    assert code == 0, f"exit code {code} after {seconds:.1f} s:\n{server.log.read_text(errors='replace')[-2000:]}"
+
+
+def test_what_never_answers_holds_nobody_up() -> None:
+    """Groups that hang when they are listed or looked into: in time, what stands beside them is answered, and the server ends."""
+    groups = ("listed", "looked_up", "opened", "revised")
+    with served("pyobject", "hostile.objects:stuck") as running, ThreadPoolExecutor(len(groups) * 4) as pool:
+        paths = [f"/zarr/v3/{group}/{key}" for group in groups for key in ("zarr.json", "x/c/0", "", "c/0")]
+        asked = [pool.submit(running.ask, path) for path in paths]
+        documents = problems([("", checks.group_problems(running, ""))])
+        assert not documents, told(documents)
+        assert running.ask("/zarr/v3/good/c/0").status == 200
+        answers = {path: future.result() for path, future in zip(paths, asked, strict=True)}
+        stuck = {path: answer.status for path, answer in answers.items() if answer.status not in FAILED}
+        assert set(stuck) <= {"/zarr/v3/looked_up/zarr.json", "/zarr/v3/looked_up/", "/zarr/v3/listed/x/c/0", "/zarr/v3/listed/c/0"}, stuck
+        assert running.ask("/readyz").status == 200
+        code, seconds = running.stop()
+        assert code == 0, f"exit code {code} after {seconds:.1f} s"

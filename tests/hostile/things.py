@@ -1,0 +1,138 @@
+"""What a hostile folder claims: what must be read right, what must fail and how, and the registry of the functions that make it.
+
+Paths are those of the wire, below the group of the kind. Right values come from the library that wrote the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Values: TypeAlias = "np.ndarray[Any, Any]"
+
+ABSENT = frozenset({404})
+FAILED = frozenset(range(500, 600))
+REFUSED = ABSENT | FAILED
+TOO_LARGE = FAILED | {200, 413}
+"""The wire contract: what is there and cannot be read is 5xx. What is larger than the server's bound is 413 or 503, or is decoded in
+pieces, which the peak of memory tells; absent it is never."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Good:
+    """An array that is read back equal, whatever stands beside it. `formats` are the Zarr formats that can address it."""
+
+    path: str
+    values: Values
+    formats: tuple[int, ...] = (2, 3)
+
+    def below(self, group: str) -> Good:
+        return replace(self, path=joined(group, self.path))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bad:
+    """Something that fails under its own keys, and what its parent says of it.
+
+    `names` are the spellings of which the parent's `unavailable` must hold one; empty where the parent need not name it, because the
+    node opens and only its chunks fail. `documents` are the allowed statuses of its metadata documents (None: any), `chunks` those of
+    its chunk at `index`. `unprivileged` says that it is bad only to a server that may not read everything.
+    """
+
+    path: str
+    names: tuple[str, ...] = ()
+    documents: frozenset[int] | None = None
+    chunks: frozenset[int] = FAILED
+    index: tuple[int, ...] = (0,)
+    unprivileged: bool = False
+
+    def below(self, group: str) -> Bad:
+        return replace(self, path=joined(group, self.path))
+
+    @property
+    def parent(self) -> str:
+        return self.path.rpartition("/")[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    """A group in which `entries` things lie; each is listed or named as unavailable, under whichever name."""
+
+    path: str
+    entries: int
+
+    def below(self, group: str) -> Counted:
+        return replace(self, path=joined(group, self.path))
+
+
+Claim: TypeAlias = Good | Bad | Counted
+Maker: TypeAlias = Callable[[Path], Iterable[Claim]]
+
+MAKERS: dict[str, list[Maker]] = {}
+"""The functions that make things, by the kind that is the name of their folder; those of "" make them in the root."""
+LATE: dict[str, list[Maker]] = {}
+"""The same for what appears after the server has started."""
+
+
+def hostile(*kinds: str, late: bool = False) -> Callable[[Maker], Maker]:
+    """Register a function that makes things in the folders of these kinds and returns what it claims of them."""
+
+    def register(maker: Maker) -> Maker:
+        for kind in kinds:
+            (LATE if late else MAKERS).setdefault(kind, []).append(maker)
+        return maker
+
+    return register
+
+
+def joined(*parts: str) -> str:
+    return "/".join(part for part in parts if part)
+
+
+def broken(path: str, *names: str, index: tuple[int, ...] = (0,)) -> Bad:
+    """A thing that is there and cannot be opened: named, 5xx."""
+    return Bad(path=path, names=(path.rpartition("/")[2], *names), documents=FAILED, chunks=FAILED, index=index)
+
+
+def refused(path: str, *names: str) -> Bad:
+    """A thing that is not followed or never opened, a link or a device: named; 404, for it is no node, or 5xx."""
+    return Bad(path=path, names=(path.rpartition("/")[2], *names), documents=REFUSED, chunks=REFUSED)
+
+
+def formless(path: str, *names: str) -> Bad:
+    """A thing that has no form in Zarr: named, 404."""
+    return Bad(path=path, names=(path.rpartition("/")[2], *names), documents=ABSENT, chunks=ABSENT)
+
+
+def unreadable(path: str, index: tuple[int, ...] = (0,)) -> Bad:
+    """A chunk that cannot be read, whether or not the array around it opens."""
+    return Bad(path=path, index=index)
+
+
+def too_large(path: str, index: tuple[int, ...] = (0,)) -> Bad:
+    """A chunk that does not fit into the server's memory bound, whether or not the array around it opens."""
+    return Bad(path=path, chunks=TOO_LARGE, index=index)
+
+
+def doubtful(path: str) -> Bad:
+    """A thing that may be read or refused as the server sees fit; absent it is not."""
+    return Bad(path=path, documents=FAILED | {200}, chunks=FAILED | {200})
+
+
+def flipped(raw: bytes, at: int, bit: int = 1) -> bytes:
+    """The bytes with one bit flipped."""
+    return raw[:at] + bytes([raw[at] ^ bit]) + raw[at + 1 :]
+
+
+def damaged_kinds(file: Path, index: Sequence[int] = (0,)) -> list[Bad]:
+    """Beside a good file, the same one cut in half, emptied, and replaced by bytes of no format; all under its suffix."""
+    stem, _, suffix = file.name.partition(".")
+    raw = file.read_bytes()
+    bad = {"cut": raw[: len(raw) // 2], "emptied": b"", "garbage": b"\x00\xff\x13garbage\x00" * 40}
+    for kind, content in bad.items():
+        file.with_name(f"{kind}_{stem}.{suffix}").write_bytes(content)
+    return [broken(f"{kind}_{stem}", f"{kind}_{stem}.{suffix}", index=tuple(index)) for kind in bad]
