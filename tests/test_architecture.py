@@ -13,7 +13,7 @@ PACKAGE = ROOT / "python" / "tiled_zarr"
 LONGEST = 400
 SOURCES = [path for folder in ("python", "tests", "bench", "rust") for kind in ("py", "rs") for path in (ROOT / folder).rglob(f"*.{kind}")]
 
-VALUES = {"attributes", "budgets", "checks", "codecs", "names", "nodes", "revisions", "texts", "tojson"}
+VALUES = {"attributes", "budgets", "checks", "codecs", "marks", "names", "nodes", "revisions", "texts", "tojson"}
 SPELLING = {"dimensions", "dtypes", "grid", "headers"}
 FORMATS = {"v2", "v3"}
 MAPPING = {"cache", "documents", "hangs", "keyspace", "metadata", "openings", "places", "served"}

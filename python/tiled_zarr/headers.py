@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from . import codecs, dtypes, grid
+from . import codecs, dtypes, grid, marks
 from .attributes import OURS, Json, Said, now
 from .nodes import NO_OPTIONS, Array, Group, Options, Sparse, Table
 
@@ -19,7 +19,8 @@ WIDEST_TYPESIZE = 255
 class ArrayHeader:
     """An array on the wire: shapes in elements, the wire type, the codec with its shuffle decided, JSON attributes.
 
-    `struct` is how Zarr v3 spells structured types; `separator` stands between the parts of a chunk key.
+    `struct` is how Zarr v3 spells structured types; `separator` stands between the parts of a chunk key; `mark` is the item that stands
+    for a missing value.
     """
 
     shape: tuple[int, ...]
@@ -29,6 +30,7 @@ class ArrayHeader:
     dimension_names: tuple[str, ...]
     attributes: dict[str, Json]
     separator: str
+    mark: marks.Mark | None = None
     struct: dtypes.StructName = "structured"
 
 

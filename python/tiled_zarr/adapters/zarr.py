@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import marks
 from ..nodes import Array, Changed, Group, Node, Region, Stored, Unavailable
 from ._extras import require
 from ._reopening import Nodes
@@ -21,6 +23,7 @@ from .common.fences import Fence
 from .common.texts import as_text
 
 DIMENSIONS = "_ARRAY_DIMENSIONS"
+ZARRAY = ".zarray"
 UNSAFE = "pickle"
 BROKEN = "a link that cannot be followed"
 LINK = "a link inside a Zarr group, which is not followed; store the array itself there"
@@ -112,7 +115,8 @@ def _array(path: Path, fence: Fence, revision: str, source: Any) -> Array:
     _check_codecs(source.metadata.to_dict())
     dtype, convert = _item(source)
     attributes = source.attrs.asdict()
-    names = attributes.pop(DIMENSIONS, None) or getattr(source.metadata, "dimension_names", None)
+    names = attributes.pop(DIMENSIONS, None) or getattr(source.metadata, "dimension_names", None) or _nczarr_names(path, fence)
+    attributes |= _mark(source, dtype, attributes, is_xarrays=names is not None)
     shape, found = _chunks(source), layout(path, fence, dtype)
     chunks = None if found is None or shape is None else Chunks.of(found, fence, revision, shape, dtype)
     return Array(
@@ -125,6 +129,29 @@ def _array(path: Path, fence: Fence, revision: str, source: Any) -> Array:
         stored=None if chunks is None or chunks.layout.codec is None else Stored(chunks.layout.codec, chunks.read),
         region_revision=None if chunks is None else chunks.revision,
     )
+
+
+def _nczarr_names(path: Path, fence: Fence) -> list[str] | None:
+    """The dimension names that the netCDF library notes in a v2 document, paths of dimensions cut to their ends.
+
+    https://docs.unidata.ucar.edu/nug/current/nczarr_head.html
+    """
+    document = path / ZARRAY
+    noted = json.loads(fence.read(document)).get("_NCZARR_ARRAY") if document.is_file() else None
+    paths = noted.get("dimrefs") if isinstance(noted, dict) else None
+    return [str(name).rpartition("/")[2] for name in paths] if isinstance(paths, list) else None
+
+
+def _mark(source: Any, dtype: np.dtype[Any], attributes: Mapping[str, Any], *, is_xarrays: bool) -> dict[str, Any]:
+    """The attribute that marks missing values, as netCDF has it.
+
+    In v3 it is one already, spelled in xarray's way; in v2 it is the `fill_value`, though only where xarray would open the array.
+    """
+    if source.metadata.zarr_format == 3:
+        mark = marks.from_v3(attributes[marks.ATTRIBUTE], dtype) if marks.ATTRIBUTE in attributes else None
+        return {} if mark is None else {marks.ATTRIBUTE: mark}
+    fill = source.metadata.fill_value
+    return {marks.ATTRIBUTE: fill} if is_xarrays and fill is not None and marks.ATTRIBUTE not in attributes else {}
 
 
 def _item(source: Any) -> tuple[np.dtype[Any], Callable[[Any], np.ndarray[Any, Any]]]:
