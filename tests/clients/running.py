@@ -90,7 +90,7 @@ def environment(name: str) -> dict[str, str]:
     """The environment of a server of `SERVED`."""
     served = SERVED[name]
     access = {"TILED_ZARR_API_KEY": served.key} if served.key else {"TILED_ZARR_PUBLIC": "1"}
-    common = {"PYTHONPATH": str(envs.ROOT / "tests"), "TILED_ZARR_ALLOW_ORIGINS": "*", "TILED_ZARR_CACHE_SIZE": CACHE}
+    common = {"PYTHONPATH": SOURCES, "TILED_ZARR_ALLOW_ORIGINS": "*", "TILED_ZARR_CACHE_SIZE": CACHE}
     return {"TILED_ZARR_TREE": served.tree, **common, **access}
 
 
