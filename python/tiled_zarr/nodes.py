@@ -106,6 +106,7 @@ class Array:
     half as long on y and x as the one before. `verbatim` says that chunks and dimension names are served exactly as they stand here.
     `stored`, where there is one, is the chunks of the grid `chunks` as the source holds them, to be sent untouched.
     `region_revision(region)`, where the source has it, stands in for `revision` in all that is read from that region; it too is cheap.
+    `read_itemsize` is how many bytes the source reads for one item, if they are more than the item has, as for a field of a record.
     """
 
     shape: tuple[int, ...]
@@ -123,6 +124,7 @@ class Array:
     stored: Stored | None = None
     region_revision: Callable[[Region], str | None] | None = None
     unit: tuple[int, ...] | None = None
+    read_itemsize: int | None = None
 
     def __post_init__(self) -> None:
         """Check what it says of itself. Raises ValueError or TypeError where it has no shape or type."""
