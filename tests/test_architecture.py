@@ -14,7 +14,7 @@ LONGEST = 400
 SOURCES = [path for folder in ("python", "tests", "bench", "rust") for kind in ("py", "rs") for path in (ROOT / folder).rglob(f"*.{kind}")]
 
 VALUES = {"attributes", "budgets", "checks", "codecs", "marks", "names", "nodes", "revisions", "texts", "tojson"}
-SPELLING = {"dimensions", "dtypes", "grid", "headers"}
+SPELLING = {"dimensions", "dtypes", "grid", "headers", "records"}
 FORMATS = {"v2", "v3"}
 MAPPING = {"cache", "documents", "hangs", "keyspace", "metadata", "openings", "places", "served"}
 ENCODING = {"encode", "frames", "rowindexes"}
@@ -25,7 +25,7 @@ MAY_IMPORT = {
     **dict.fromkeys(MAPPING, VALUES | SPELLING | MAPPING),
     **dict.fromkeys(ENCODING, VALUES | SPELLING | MAPPING | ENCODING | {"_native"}),
     "ome": VALUES | {"cache", "ome", "openings", "rowindexes", "_native"},
-    "adapters": VALUES | {"adapters", "dtypes", "grid", "_native"},
+    "adapters": VALUES | {"adapters", "dtypes", "grid", "records", "_native"},
     "demo": VALUES | {"demo", "__init__"},
     "settings": {"settings", "nodes", "codecs", "dtypes", "metadata"},
     "tree": VALUES | {"adapters", "demo", "openings", "settings", "tree"},

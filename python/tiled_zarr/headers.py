@@ -56,12 +56,18 @@ def typesize(dtype: dtypes.Dtype) -> int:
     return 1 if dtypes.is_string(dtype) or dtype.itemsize > WIDEST_TYPESIZE else dtype.itemsize
 
 
+def read_itemsize(node: Array | Sparse) -> int:
+    """Bytes that the source of an array reads for one item."""
+    nbytes = itemsize(dtypes.wire(node.dtype))
+    return max(nbytes, node.read_itemsize or 0) if isinstance(node, Array) else nbytes
+
+
 def chunk_grid(node: Array | Sparse, options: Options) -> grid.Grid:
     """The grid in which an array is served."""
     if isinstance(node, Array) and node.verbatim and node.chunks is not None:
         return grid.Grid(node.shape, node.chunks)
     own, wanted = node.chunks, options.chunk_shape
-    return grid.Grid(node.shape, grid.choose(node.shape, itemsize(dtypes.wire(node.dtype)), own=own, wanted=wanted))
+    return grid.Grid(node.shape, grid.choose(node.shape, read_itemsize(node), own=own, wanted=wanted))
 
 
 def codec(node: Array | Sparse, chosen: str) -> codecs.Codec:

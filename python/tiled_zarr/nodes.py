@@ -108,6 +108,7 @@ class Array:
     `stored`, where there is one, is the chunks of the grid `chunks` as the source holds them, to be sent untouched.
     `region_revision(region)`, where the source has it, stands in for `revision` in all that is read from that region; it too is cheap.
     `mark` is the item that stands for a missing value, if there is one; an attribute `_FillValue` becomes it.
+    `read_itemsize` is how many bytes the source reads for one item, if they are more than the item has, as for a field of a record.
     """
 
     shape: tuple[int, ...]
@@ -126,6 +127,7 @@ class Array:
     region_revision: Callable[[Region], str | None] | None = None
     unit: tuple[int, ...] | None = None
     mark: Mark | None = None
+    read_itemsize: int | None = None
 
     def __post_init__(self) -> None:
         """Check what it says of itself. Raises ValueError or TypeError where it has no shape or type."""

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary, WeakSet, ref
 
-from . import hangs, names, texts
+from . import hangs, names, records, texts
 from .nodes import Array, Busy, Damaged, Group, Node, Sparse, Table, TooLarge, TooSlow, Unavailable
 
 Parent: TypeAlias = Group | Table
@@ -166,6 +166,7 @@ class Openings:
             if _lists(group, name):
                 raise Damaged("it is listed, but cannot be opened") from why
             return None
+        node = records.shown(node)
         if node is None or node is not checked:
             if not isinstance(node, NODES):
                 raise Damaged(f"its group gives a {type(node).__name__} for it, which is no node")
