@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "adapters": VALUES | {"adapters", "dtypes", "grid", "records", "_native"},
     "demo": VALUES | {"demo", "__init__"},
     "settings": {"settings", "nodes", "codecs", "dtypes", "metadata"},
-    "tree": VALUES | {"adapters", "demo", "openings", "settings", "tree"},
+    "tree": VALUES | {"adapters", "demo", "openings", "records", "settings", "tree"},
     "http": VALUES | SPELLING | FORMATS | MAPPING | ENCODING | {"http"},
     "app": VALUES | FORMATS | MAPPING | ENCODING | {"app", "http", "ome", "settings", "tree"},
     "cli": {"app", "cli", "demo", "revisions", "settings", "tree", "adapters"},

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from . import records
 from .nodes import Group, Node, Options, Table, Unavailable
 from .openings import reason
 from .revisions import launch_nonce
@@ -160,8 +161,9 @@ def configured(node: Node, mount: Mount) -> Node:
 def with_options(node: Node, chosen: Mapping[str, Options]) -> Node:
     """The node with options at some of the paths at and below it; "" is the node itself."""
     below = {path: options for path, options in chosen.items() if path}
-    children = {"children": Configured(node.children, below)} if below and isinstance(node, Group | Table) else {}
-    return replace(node, options=over(chosen.get("", Options()), node.options), **children)  # type: ignore[arg-type] # a group's
+    whole = replace(node, options=over(chosen.get("", Options()), node.options))
+    shown = records.shown(whole) if below else whole
+    return replace(shown, children=Configured(shown.children, below)) if below and isinstance(shown, Group | Table) else shown
 
 
 def over(first: Options, second: Options) -> Options:
