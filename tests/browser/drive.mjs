@@ -20,6 +20,7 @@ const ALONE = [
 ];
 const ACTIONS = {
     press: (page, key) => page.keyboard.press(key),
+    click: (page, name) => page.getByRole("button", { name }).click(),
     /** Pull the image so far; the way leads through the middle of the page. */
     drag: async (page, aside, down) => {
         await page.mouse.move(MIDDLE[0] - aside / 2, MIDDLE[1] - down / 2);

@@ -11,6 +11,7 @@ import numpy as np
 import skimage.data
 import tifffile
 
+from ome import detectors
 from tiled_zarr import Array, Group
 from tiled_zarr.adapters import open_file
 
@@ -18,6 +19,7 @@ PHOTOGRAPH = skimage.data.astronaut()
 CELLS, DEPTH, CHANNELS, EDGE = 40, 9, 3, 700
 CHANNEL_COLORS = {"nuclei": "4060FF", "membrane": "20D060", "spots": "FF5030"}
 PIXEL_MICROMETRES = 0.25
+PACKING = {"scale_factor": 0.01, "add_offset": 273.15, "_FillValue": -32768}
 
 
 def tree() -> Group:
@@ -37,6 +39,12 @@ def tree() -> Group:
             "stack": replace(open_file(folder / "stack.ome.tif"), attributes={"tiled_zarr": hints}),
             "holes": held(holes()),
             "heights": held(heights()),
+            "eiger": held(detectors.eiger("u4")),
+            "eiger16": held(detectors.eiger("u2")),
+            "pilatus": held(detectors.pilatus()),
+            "map16": held(detectors.map_of(-9999, "i2")),
+            "map": held(detectors.map_of(-9999, "f4")),
+            "packed": held(packed(), PACKING),
             "labels": held(labels(), {"tiled_zarr": {"is_label": True}}),
         }
     )
@@ -79,6 +87,13 @@ def heights() -> np.ndarray[Any, np.dtype[np.float64]]:
     """Hills between 1000 and 3000, in 64 bits."""
     y, x = np.mgrid[:1400, :2000] / 200
     return 2000 + 600 * np.sin(x + y / 3) * np.cos(y) + 400 * np.sin(x / 2)
+
+
+def packed() -> np.ndarray[Any, np.dtype[np.int16]]:
+    """Temperatures from 250 to 300 on land, as hundredths of a degree Celsius."""
+    heights = detectors.heights()
+    celsius = 27 - 50 * (heights - heights.min()) / np.ptp(heights)
+    return np.where(detectors.sea(), -32768, celsius * 100).astype(np.int16)
 
 
 def labels() -> np.ndarray[Any, np.dtype[np.uint32]]:

@@ -46,3 +46,9 @@ def likeness(shown: Picture, expected: Picture) -> float:
     height, width = shown.shape[:2]
     small = Image.fromarray(grey(expected).astype(np.float32)).resize((width, height), Image.Resampling.BOX)
     return float(np.corrcoef(grey(shown).ravel(), np.asarray(small).ravel())[0, 1])
+
+
+def coarse(pixels: Picture, edge: int = 8) -> Picture:
+    """Brightness of squares of pixels: single counts, a fraction of a pixel aside, are then alike."""
+    rows, columns = (size // edge for size in pixels.shape[:2])
+    return grey(pixels)[: rows * edge, : columns * edge].reshape(rows, edge, columns, edge).mean(axis=(1, 3))

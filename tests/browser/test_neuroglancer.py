@@ -13,8 +13,9 @@ from browser import gallery as images
 from browser import pictures
 from browser.driving import Shown, show
 from browser.hosts import Host
-from browser.pictures import likeness
+from browser.pictures import coarse, likeness
 from live import Live
+from ome import detectors
 
 LINK = re.compile(r'href="https://neuroglancer-demo\.appspot\.com/#!([^"]+)"')
 PROBES = {"0.4": (".zarray", "zarr.json"), "0.5": (".zarray", ".zattrs")}
@@ -79,3 +80,11 @@ def test_values_far_from_zero(gallery: Live, elsewhere: Host, tmp_path: Path, ve
     assert is_flawless(shown, f"{gallery.url}/ome-zarr/{version}/heights", version)
     for got, expected in halves(shown, images.heights()):
         assert likeness(got, expected) > 0.95
+
+
+@pytest.mark.parametrize("name", detectors.DRAWN)
+def test_gaps_and_seas_are_dark(gallery: Live, elsewhere: Host, tmp_path: Path, name: str) -> None:
+    shown = show(elsewhere.neuroglancer(state(gallery, name, "0.5")), tmp_path / "page.png")
+    assert is_flawless(shown, f"{gallery.url}/ome-zarr/0.5/{name}", "0.5")
+    for got, expected in halves(shown, detectors.DRAWN[name]()):
+        assert likeness(coarse(got), expected) > 0.95

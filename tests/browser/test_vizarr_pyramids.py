@@ -17,6 +17,7 @@ from browser.driving import Shown, show
 from browser.hosts import Host
 from browser.pictures import cut, likeness
 from live import Live
+from ome import detectors
 
 EDGE = pictures.VIZARR_EDGE
 PHOTOGRAPH_EDGE = images.PHOTOGRAPH.shape[0]
@@ -105,6 +106,15 @@ def test_holes(gallery: Live, elsewhere: Host, tmp_path: Path) -> None:
     shown = show(elsewhere.vizarr(source), tmp_path / "page.png")
     assert is_flawless(shown, source, "0.4")
     assert likeness(cut(shown.pixels, EDGE, EDGE * 1500 / 1200), np.nan_to_num(images.holes())) > 0.95
+
+
+def test_gaps_and_seas_are_dark(gallery: Live, elsewhere: Host, tmp_path: Path) -> None:
+    """Integers and floats: what is no data is as dark as the page."""
+    for name, expected in detectors.DRAWN.items():
+        source = f"{gallery.url}/ome-zarr/0.4/{name}"
+        shown = show(elsewhere.vizarr(source), tmp_path / f"{name}.png")
+        assert is_flawless(shown, source, "0.4")
+        assert likeness(cut(shown.pixels, EDGE, EDGE * 520 / 400), expected()) > 0.95, name
 
 
 def test_labels(gallery: Live, elsewhere: Host, tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from tiled_zarr.budgets import Budget
 from tiled_zarr.nodes import Array, Busy, Region, TooLarge
 from tiled_zarr.ome import passes
 from tiled_zarr.ome.display import display
+from tiled_zarr.ome.looks import default_place, look
 from tiled_zarr.ome.reads import Reader
-from tiled_zarr.ome.windows import default_place, windows
 
 MIB = 2**20
 
@@ -170,7 +170,7 @@ def test_windows_of_large_chunks_take_few_samples() -> None:
     assert shown is not None
     tracemalloc.start()
     try:
-        [window] = windows(Reader(shown, Budget(256 * MIB, 60)), default_place(shown))
+        [window] = look(Reader(shown, Budget(256 * MIB, 60)), default_place(shown)).windows
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -156,6 +156,10 @@ def test_both_versions_share_their_levels() -> None:
     node = Array(shape=IMAGE.shape, dtype=IMAGE.dtype, read=read, revision=lambda: "1")
     pyramids = ome.Pyramids(stores())
     root = Group(children={"image": node})
+    made = pyramids.image("/image", node, None)
+    assert made is not None
+    made.attributes("0.4", "image")  # looks at samples, once
+    reads.clear()
     for version, module in (("0.4", v2), ("0.5", v3)):
         space = KeySpace(ome.view(root, version, pyramids), module)  # type: ignore[arg-type] # a literal
         chunk = space.resolve("image/1/0.0" if version == "0.4" else "image/1/c/0/0")

@@ -11,8 +11,9 @@ from ome.twins import node_of
 from tiled_zarr.budgets import Budget
 from tiled_zarr.nodes import Region
 from tiled_zarr.ome.display import display
+from tiled_zarr.ome.looks import BUDGET, default_place, look
 from tiled_zarr.ome.reads import Reader
-from tiled_zarr.ome.windows import BUDGET, Window, default_place, windows
+from tiled_zarr.ome.windows import Window
 
 RNG = np.random.default_rng(0)
 
@@ -20,7 +21,7 @@ RNG = np.random.default_rng(0)
 def of(values: np.ndarray, **fields: object) -> tuple[Window, ...]:
     shown = display(node_of(values, **fields))
     assert shown is not None
-    return windows(Reader(shown, Budget(2**28, 60)), default_place(shown))
+    return look(Reader(shown, Budget(2**28, 60)), default_place(shown)).windows
 
 
 def with_pixel(values: np.ndarray, value: float) -> np.ndarray:
@@ -92,5 +93,5 @@ def test_little_is_read(chunks: tuple[int, int] | None) -> None:
     node = replace(node_of(np.broadcast_to(np.uint16(0), (20_000, 20_000)), chunks=chunks), read=read)
     shown = display(node)
     assert shown is not None
-    windows(Reader(shown, Budget(2**28, 60)), default_place(shown))
+    look(Reader(shown, Budget(2**28, 60)), default_place(shown))
     assert 0 < nbytes[0] <= BUDGET

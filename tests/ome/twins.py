@@ -42,6 +42,26 @@ def mode(square: np.ndarray) -> object:
     return max(numbers, key=lambda x: (numbers.count(x), -x)) if numbers else np.nan
 
 
+def mean_of_valid(values: np.ndarray, marks: tuple[float, ...], mark: float) -> np.ndarray:
+    """Half the rows and columns, pixel by pixel: the mean of those that are no mark, and `mark` if all are."""
+    *leading, rows, columns = values.shape
+    out = np.empty((*leading, -(-rows // 2), -(-columns // 2)), values.dtype.newbyteorder("<"))
+    for place in np.ndindex(out.shape):
+        *at, y, x = place
+        square = values[(*at, slice(2 * y, 2 * y + 2), slice(2 * x, 2 * x + 2))].ravel()
+        valid = np.array([item for item in square if item not in marks], values.dtype)
+        out[place] = mean(valid) if valid.size else mark
+    return out
+
+
+def valid_levels(values: np.ndarray, count: int, marks: tuple[float, ...], shown: float) -> list[np.ndarray]:
+    """The levels of an image with marks, in place of which `shown` is served."""
+    made = [values]
+    while len(made) < count:
+        made.append(mean_of_valid(made[-1], marks, marks[0]))
+    return [np.where(np.isin(level, marks), np.array(shown, level.dtype), level) for level in made]
+
+
 def levels(values: np.ndarray, count: int, rule: str = "mean") -> list[np.ndarray]:
     made = [values]
     while len(made) < count:

@@ -11,14 +11,14 @@ const MOST_SAMPLES = 65536;
 export async function windowOf(tiles: Tiles, plane: Plane): Promise<Window> {
   const [height = 1, width = 1] = tiles.image.axes.slice(-2).map((axis) => axis.size);
   const tile = await tiles.read([plane], { left: 0, top: 0, right: width, bottom: height }, depthOf(tiles.image.levels));
-  return fromValues(tile.data[0] as Pixels);
+  return fromValues(tile.data[0] as Pixels, tiles.image.noData);
 }
 
-/** Percentiles of the values that are numbers; never an empty window. */
-export function fromValues(values: Pixels): Window {
+/** Percentiles of the values that are numbers, and not `noData`; never an empty window. */
+export function fromValues(values: Pixels, noData: number | null): Window {
   const every = Math.max(1, Math.floor(values.length / MOST_SAMPLES));
   const sorted = Float64Array.from({ length: Math.ceil(values.length / every) }, (_, i) => values[i * every] as number)
-    .filter(Number.isFinite)
+    .filter((value) => Number.isFinite(value) && value !== noData)
     .sort();
   const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))] ?? 0;
   const [min, start, end, max] = [at(0), at(LOW), at(HIGH), at(1)];

@@ -48,6 +48,8 @@ export interface Multiscale {
   isLabels: boolean;
   /** The levels that are made from samples for now. */
   sampled: number[];
+  /** The value that stands for "no value here" besides NaN, or null; 0 may as well be a count. */
+  noData: number | null;
   /** The index to begin with on every axis but the last two. */
   start: number[];
 }
@@ -64,7 +66,7 @@ interface MultiscalesMetadata {
   datasets: { path: string; coordinateTransformations?: Transformation[] }[];
   coordinateTransformations?: Transformation[];
   type?: string;
-  metadata?: { sampled?: number[] };
+  metadata?: { sampled?: number[]; no_data?: number | "NaN" };
 }
 
 interface Transformation {
@@ -118,6 +120,7 @@ async function openAt(plain: HttpStore): Promise<Multiscale | null> {
     pixel: pixelOf(multiscales, axes),
     isLabels: metadata["image-label"] !== undefined || multiscales.type === "mode",
     sampled: sampledOf(multiscales),
+    noData: Number(multiscales.metadata?.no_data) || null,
     start: startOf(metadata, axes),
   };
 }

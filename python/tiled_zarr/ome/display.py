@@ -2,6 +2,8 @@
 
 Axes stand in the order t, c, z, y, x. Booleans are served as bytes, floats in 32 bits, 64-bit integers as floats, or as 32-bit integers
 where the source declares a range that fits; complex numbers become channels, first magnitudes, then phases.
+Where the source declares marks for "no value here", a scale or an offset, numbers are unpacked to 32-bit floats, with NaN
+for marks. Names (labels) and colours are shown as they are.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -17,6 +20,8 @@ from .. import rowindexes
 from ..nodes import Array, Region, Sparse
 from . import axes, complexes, hints
 from .hints import Hint
+from .packing import SHOWN, Packing, packing, valid_range
+from .sentinels import NO_SENTINELS, Sentinels, sentinels
 
 Block: TypeAlias = np.ndarray[Any, Any]
 Convert: TypeAlias = Callable[[Block], Block]
@@ -30,8 +35,10 @@ class Display:
     """An image as viewers want it: `array`, whose axes have the letters `axes`, in their order; those of the source have `letters`.
 
     `weight` is how many bytes of the source have to be read for one pixel, its chunks being whole along the axes before y and x;
-    `itemsize` is that of the source, and `chunk_nbytes` what it decodes for any pixel at all: a whole chunk, 0 where it reads parts of
-    one. `is_colour` says that the channels are red, green and blue, `in_memory` that reading needs nothing but computing.
+    `itemsize` is that of the source or of the view, the larger one, and `chunk_nbytes` what the source decodes for any pixel at all: a
+    whole chunk, 0 where it reads parts of one. `is_colour` says that the channels are red, green and blue, `in_memory` that reading needs
+    nothing but computing. `packing` is what is undone of the source's; `sentinels` are numbers that may be marks although nobody says so;
+    `valid` is the range outside of which CF takes no number for valid.
     """
 
     array: Array
@@ -44,6 +51,9 @@ class Display:
     is_colour: bool
     is_complex: bool
     in_memory: bool
+    packing: Packing | None
+    sentinels: Sentinels
+    valid: tuple[float, float] | None
 
     @property
     def rule(self) -> Rule:
@@ -65,11 +75,14 @@ def display(node: Array | Sparse, letters: str | None = None) -> Display | None:
     """The display view of an array, or None where it is no image; `letters`, one for each of its axes, are found out if not given."""
     hint = hints.hint(node.attributes)
     found = letters or axes.given(hint.axes, len(node.shape)) or axes.letters(node.shape, node.dimension_names)
-    converted = _conversion(node.dtype, hint)
-    if found is None or converted is None:
+    if found is None or node.dtype.kind not in "biufc":
         return None
-    dtype, convert = converted
+    is_colour = found.endswith("c") and node.shape[-1] in axes.COLOURS
+    is_measured = node.dtype.kind in "iuf" and not is_colour and not hint.is_label
+    packed = packing(node, hint) if is_measured else None
+    dtype, convert = _conversion(node.dtype, hint) if packed is None else (SHOWN, packed.unpacked)
     is_complex = node.dtype.kind == "c"
+    is_open = is_measured and hint.no_data is None and not (packed and packed.marks)
     shown, all_letters = complexes.channels(node, found) if is_complex else (node, found)
     return Display(
         array=_array(_Source(shown, all_letters, convert), dtype),
@@ -77,11 +90,14 @@ def display(node: Array | Sparse, letters: str | None = None) -> Display | None:
         letters=found,
         hint=hint,
         weight=_weight(node, found),
-        itemsize=node.dtype.itemsize,
+        itemsize=node.dtype.itemsize if packed is None else max(node.dtype.itemsize, dtype.itemsize),
         chunk_nbytes=_chunk_nbytes(node),
-        is_colour=found.endswith("c") and node.shape[-1] in axes.COLOURS,
+        is_colour=is_colour,
         is_complex=is_complex,
         in_memory=not shown.blocking,
+        packing=packed,
+        sentinels=_sentinels(node.dtype, dtype, packed) if is_open else NO_SENTINELS,
+        valid=valid_range(node.attributes, packed, node.dtype) if is_measured else None,
     )
 
 
@@ -159,8 +175,8 @@ def _stepped(node: Array | Sparse) -> Callable[[Region, tuple[int, ...]], Block]
     return node.read_stepped
 
 
-def _conversion(dtype: np.dtype[Any], hint: Hint) -> tuple[np.dtype[Any], Convert] | None:
-    """The type to show, and how a block is brought to it; None where items are no numbers."""
+def _conversion(dtype: np.dtype[Any], hint: Hint) -> tuple[np.dtype[Any], Convert]:
+    """The type to show numbers in, and how a block is brought to it."""
     match dtype.kind:
         case "b":
             return np.dtype("u1"), _bytes
@@ -171,9 +187,18 @@ def _conversion(dtype: np.dtype[Any], hint: Hint) -> tuple[np.dtype[Any], Conver
         case "i" | "u":
             narrow = _narrow(hint)
             return narrow, _as(narrow)
-        case "c":
-            return FLOAT, _as(FLOAT)
-    return None
+    return FLOAT, _as(FLOAT)
+
+
+def _sentinels(source: np.dtype[Any], dtype: np.dtype[Any], packed: Packing | None) -> Sentinels:
+    """What may be a mark, in the type that is shown."""
+    return _plain_sentinels(source, dtype) if packed is None else sentinels(source, packed.unpacked)
+
+
+@lru_cache
+def _plain_sentinels(source: np.dtype[Any], dtype: np.dtype[Any]) -> Sentinels:
+    """Made once a type: it takes as long as all else of a view."""
+    return sentinels(source, _as(dtype))
 
 
 def _narrow(hint: Hint) -> np.dtype[Any]:

@@ -5,12 +5,13 @@ https://ngff.openmicroscopy.org/0.4/, https://ngff.openmicroscopy.org/0.5/
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from . import hints
 from .display import Display
 from .levels import Pyramid
+from .nodata import NOTHING, NoData
 from .windows import Window
 
 Version: TypeAlias = Literal["0.4", "0.5"]
@@ -22,11 +23,22 @@ COLOURS = (("red", "FF0000"), ("green", "00FF00"), ("blue", "0000FF"), ("opacity
 MOST_CHANNELS = 2048
 """Of more channels none is described: 300 bytes each, twice in version 0.5, and viewers want all or none."""
 LONGEST_LABEL = 128
+NAN = "NaN"
+"""JSON has no other way to say it; Zarr v2 and v3 spell it so too."""
 MOST_ACTIVE = 6
 """Viewers draw at most so many channels over each other."""
 
 
-def image(version: Version, name: str, pyramid: Pyramid, omero: Mapping[str, Any] | None, missing: str | None = None) -> dict[str, Any]:
+class Channels(NamedTuple):
+    """How to show an image, as found at a revision of its pixels: its channels and marks; without `omero`, `missing` says why."""
+
+    revision: str | None
+    omero: dict[str, Any] | None
+    missing: str | None = None
+    no_data: NoData = NOTHING
+
+
+def image(version: Version, name: str, pyramid: Pyramid, channels: Channels) -> dict[str, Any]:
     """The attributes of a multiscale group; without `omero`, for the reason in `missing`, viewers find contrast limits themselves.
 
     Version 0.5 says twice how to show the channels, because neuroglancer reads only the top level.
@@ -36,12 +48,17 @@ def image(version: Version, name: str, pyramid: Pyramid, omero: Mapping[str, Any
         "axes": _axes(pyramid.display),
         "datasets": [_dataset(pyramid, level) for level in pyramid.shown],
         "type": pyramid.display.rule,
-        "metadata": {"sampled": pyramid.sampled(), **({} if missing is None else {"unavailable": {"omero": missing}})},
+        "metadata": {
+            "sampled": pyramid.sampled(),
+            **_values(pyramid.display, channels.no_data),
+            **({} if channels.missing is None else {"unavailable": {"omero": channels.missing}}),
+        },
     }
+    omero = channels.omero
     if version == "0.4":
         return {"multiscales": [{"version": version, **multiscale}], **({} if omero is None else {"omero": {"version": version, **omero}})}
-    channels = {} if omero is None else {"omero": omero}
-    return {"ome": {"version": version, "multiscales": [multiscale], **channels}, **channels}
+    shown = {} if omero is None else {"omero": omero}
+    return {"ome": {"version": version, "multiscales": [multiscale], **shown}, **shown}
 
 
 def labels(version: Version, names: Sequence[str]) -> dict[str, Any]:
@@ -63,6 +80,19 @@ def omero(name: str, display: Display, windows: Sequence[Window], default: tuple
             "model": "greyscale" if count == 1 else "color",
         },
     }
+
+
+def _values(display: Display, no_data: NoData) -> dict[str, Any]:
+    """What has become of the source's values: `no_data` stands here for its `marks`, and its items have been scaled."""
+    packing = display.packing
+    marks = packing.marks if packing and packing.marks else no_data.marks
+    value = NAN if packing and packing.marks else no_data.value
+    said: dict[str, Any] = {}
+    if marks:
+        said = {"no_data": NAN if value != value else value, "marks": [mark.item() for mark in marks]}  # noqa: PLR0124 - only NaN differs
+    if packing and packing.is_scaled:
+        said |= {"scale_factor": packing.scale, "add_offset": packing.offset}
+    return said
 
 
 def _axes(display: Display) -> list[dict[str, str]]:

@@ -1,8 +1,9 @@
 """What a node's attributes say about it as an image.
 
 Under `tiled_zarr`: `axes` ("tczyx" letters, one an axis), `scale` and `units` by letter, `channels` (objects with `label`, `color` and
-`window`), `is_label`, `range` (the least and the largest value), `labels` (names of siblings that label this image). OME-NGFF's own
-`omero`, CF's `valid_range`, and the `physical_size` and `channel_names` of TIFF files are understood too.
+`window`), `is_label`, `range` (the least and the largest value), `no_data` (a number or a list of numbers that mean "no value here"; an
+empty list says that there are none), `labels` (names of siblings that label this image). OME-NGFF's own `omero`, CF's `valid_range`, and
+the `physical_size` and `channel_names` of TIFF files are understood too.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Hint:
     channels: tuple[Mapping[str, Any], ...] = ()
     labels: tuple[str, ...] = ()
     range: tuple[float, float] | None = None
+    no_data: tuple[float, ...] | None = None
     is_label: bool = False
 
 
@@ -51,6 +53,7 @@ def hint(attributes: Mapping[str, Any]) -> Hint:
         channels=_mappings(ours.get("channels")) or _mappings(_mapping(attributes.get("omero")).get("channels")) or named,
         labels=tuple(dict.fromkeys(name for name in _sequence(ours.get("labels")) if isinstance(name, str)))[:MOST_LABELS],
         range=_range(ours.get("range")) or _range(attributes.get("valid_range")),
+        no_data=numbers(ours["no_data"]) if "no_data" in ours else None,
         is_label=ours.get("is_label") is True or "image-label" in attributes,
     )
 
@@ -74,6 +77,11 @@ def is_number(value: object) -> bool:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
     return abs(value) <= LARGEST if isinstance(value, int) else math.isfinite(value)
+
+
+def numbers(value: object) -> tuple[float, ...]:
+    """The numbers of a list, or a number alone."""
+    return tuple(item for item in (_sequence(value) or (value,)) if isinstance(item, int | float) and is_number(item))
 
 
 def _range(value: object) -> tuple[float, float] | None:

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from dataclasses import replace
 from functools import partial
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..nodes import Array, Busy, Changed, Options, Sparse
-from ..openings import reason
+from ..nodes import Array, Options, Sparse
 from . import documents
 from .display import Display, display
-from .documents import Version
+from .documents import Channels, Version
 from .levels import Pyramid, Stores
+from .looks import Unseen, default_place
 from .pyramid import is_half
-from .windows import default_place, windows
-
-log = logging.getLogger(__name__)
-
-RETRY = 10
-"""Seconds after which contrast windows that could not be found are looked for again."""
-
-
-class Channels(NamedTuple):
-    """How to show the channels of an image, as found at a revision of its pixels; where there is no `omero`, `missing` says why."""
-
-    revision: str | None
-    omero: dict[str, Any] | None
-    missing: str | None = None
-
 
 NO_CHANNELS = Channels(None, None)
 """Of labels, whose values are names."""
@@ -45,8 +28,6 @@ class Image:
         self.pyramid = pyramid
         self._levels = {number: self._level(number) for number in pyramid.shown}
         self._channels: Channels | None = None
-        self._failed = float("-inf")
-        """When the windows could not be found."""
         self._lock = Lock()
 
     @classmethod
@@ -85,8 +66,7 @@ class Image:
     def attributes(self, version: Version, name: str) -> dict[str, Any]:
         """The attributes of the group of levels. Reads samples of the pixels the first time; blocks."""
         self.pyramid.make_eagerly()
-        channels = self._how_to_show(name)
-        return documents.image(version, name, self.pyramid, channels.omero, channels.missing)
+        return documents.image(version, name, self.pyramid, self._how_to_show(name))
 
     def _how_to_show(self, name: str) -> Channels:
         """Channels with their contrast windows, kept while the revision stands."""
@@ -97,8 +77,7 @@ class Image:
             return TOO_MANY
         with self._lock:
             revision, known = self.pyramid.source_revision(), self._channels
-            is_recent = time.monotonic() - self._failed < RETRY
-            if known is not None and known.revision == revision and (is_recent if known.missing else revision is not None):
+            if known is not None and known.revision == revision is not None and known.missing is None:
                 return known
             made = self._looked_at(name, revision)
             self._channels = made if made.missing or revision == self.pyramid.source_revision() else None
@@ -106,16 +85,13 @@ class Image:
 
     def _looked_at(self, name: str, revision: str | None) -> Channels:
         """The channels as samples of the pixels show them; a source that cannot be read leaves the other attributes as they are."""
-        reader = self.pyramid.sources[self.pyramid.finest].reader
-        place = default_place(reader.display)
+        looks = self.pyramid.looks
+        shown = looks.reader.display
         try:
-            return Channels(revision, documents.omero(name, reader.display, windows(reader, place), place))
-        except (Changed, Busy):
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever a source raises, the levels of its image can still be named
-            log.warning("%s is shown without contrast limits: %s", self.pyramid.key, reason(error))
-            self._failed = time.monotonic()
-            return Channels(revision, None, reason(error))
+            look = looks.at(revision) if revision is not None else looks.again()
+        except Unseen as error:
+            return Channels(revision, None, str(error))
+        return Channels(revision, documents.omero(name, shown, look.windows, default_place(shown)), no_data=look.no_data)
 
     def _level(self, number: int) -> Array:
         pyramid = self.pyramid

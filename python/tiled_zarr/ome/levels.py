@@ -7,7 +7,7 @@ until a pass over the whole source, in the background, has made its plane exact.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import islice, product, takewhile
 from typing import Any, TypeAlias
@@ -20,8 +20,9 @@ from ..nodes import Region
 from . import passes, pyramid, samples
 from .background import Background
 from .display import Display
-from .kernels import halve
 from .layouts import Layout, Tile
+from .looks import Look, Looks, Unseen
+from .nodata import NOTHING, NoData
 from .planes import Planes
 from .pyramid import Shape
 from .sources import Index, Source, assemble, region_of
@@ -30,6 +31,16 @@ Block: TypeAlias = np.ndarray[Any, Any]
 
 EAGER_PLANES = 64
 """Of an image in memory so many planes are made without being asked for."""
+LOOKS = 4 * 1024 * 1024
+"""Bytes of what is known of images from samples: windows of 6,000 images of one channel, of seven of the most channels."""
+LOOK = 300
+WINDOW = 250
+MARKS = "no data 1"
+"""In the revisions of images that may have marks; counts up with changes of how marks are found or shown."""
+
+
+def _looks() -> Cache[Look]:
+    return Cache(LOOKS, lambda look: LOOK + WINDOW * len(look.windows))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +48,7 @@ class Stores:
     """What the pyramids of a server share. Sizes are in bytes.
 
     `memory` is what may be decoded of all sources at once, `budget` how much of one is read for a tile where nothing else is said.
-    Images in memory of up to `eager` get all their levels without being asked.
+    Images in memory of up to `eager` get all their levels without being asked. `looks` has what samples of images have shown.
     """
 
     tiles: Cache[Block]
@@ -46,6 +57,7 @@ class Stores:
     memory: Budget
     budget: int = 64 * 1024 * 1024
     eager: int = 1024**3
+    looks: Cache[Look] = field(default_factory=_looks)
 
 
 class Pyramid:
@@ -69,6 +81,8 @@ class Pyramid:
         self.tile_shape = self.sources[0].tile_shape
         self.leading = display.array.shape[:-2]
         self.budget = budget
+        self.marked = f"|{MARKS}" if display.sentinels or display.packing else ""
+        self.looks = Looks(key, self.sources[self.finest].reader, stores.looks)
 
     @property
     def shown(self) -> range:
@@ -104,9 +118,10 @@ class Pyramid:
         return self.display.array.revision()
 
     def revision(self, level: int) -> str | None:
-        """The revision of a level: none while it shows samples, which may be replaced at any moment."""
+        """The revision of a level: none while it shows samples, or nobody knows its marks; it may be replaced at any moment."""
         revision = self.source_revision()
-        return None if revision is None or not self.is_exact(level) else f"{revision}|level {level}|{self.display.rule}"
+        is_passing = revision is None or not self.is_exact(level) or self.looks.has_failed(revision)
+        return None if is_passing else f"{revision}|level {level}|{self.display.rule}{self.marked}"
 
     def is_exact(self, level: int) -> bool:
         """Whether every tile of a level is made of all its pixels."""
@@ -121,24 +136,40 @@ class Pyramid:
 
     def read(self, level: int, region: Region) -> Block:
         """A region of a level. Blocks; raises what the source raises."""
-        revision = self.source_revision()
+        revision, no_data = self._seen(self.source_revision())
         source = self.sources[level] if level <= self.base else None
         if source is not None and source.unit_shape == self.tile_shape:
-            return source.read(region)
-        return assemble(region, self.tile_shape, self.display.array.dtype, lambda index: self.tile_at(level, index, revision))
+            return no_data.shown(no_data.joined(source.read(region)))
+        tiles = partial(self._tile, level, revision=revision, no_data=no_data)
+        return no_data.shown(assemble(region, self.tile_shape, self.display.array.dtype, tiles))
 
     def tile_at(self, level: int, index: Index, revision: str | None) -> Block:
-        """One tile of a level, its part inside the image; what is made is kept under the revision, unless that is None."""
+        """One tile of a level, its part inside the image, its marks joined; it is kept under the revision, unless that is None."""
+        revision, no_data = self._seen(revision)
+        return self._tile(level, index, revision, no_data)
+
+    def marks(self, revision: str | None) -> NoData:
+        """The marks of the pixels at a revision. Blocks; raises Unseen if they cannot be looked at, Changed and Busy."""
+        return self.looks.at(revision).no_data if self.display.sentinels else NOTHING
+
+    def _seen(self, revision: str | None) -> tuple[str | None, NoData]:
+        """The marks at a revision. If the pixels cannot be looked at now, no marks, and no revision: nothing is to be kept."""
+        try:
+            return revision, self.marks(revision)
+        except Unseen:
+            return None, NOTHING
+
+    def _tile(self, level: int, index: Index, revision: str | None, no_data: NoData) -> Block:
         key = None if revision is None else self._name(revision, level)
         if level <= self.base:
-            return self.sources[level].tile(index, key)
+            return no_data.joined(self.sources[level].tile(index, key))
         kept = self._kept(level, index, revision)
         if kept is not None:
             return kept
         if level <= self.exact:
-            make, state = partial(self._merged, level, index, revision), "exact"
+            make, state = partial(self._merged, level, index, revision, no_data), "exact"
         else:
-            make, state = partial(samples.tile, self, level, index), "sampled"
+            make, state = partial(samples.tile, self, level, index, no_data), "sampled"
             if revision is not None:
                 self.make_exact(index[:-2], revision)
         with self.stores.background.held():
@@ -166,7 +197,7 @@ class Pyramid:
         """The part of a tile inside a level, in its pixels."""
         return region_of(index, self.tile_shape, self.shapes[level])
 
-    def _merged(self, level: int, index: Index, revision: str | None) -> Block:
+    def _merged(self, level: int, index: Index, revision: str | None, no_data: NoData) -> Block:
         """A tile out of its four children."""
         region = self.region(level, index)
         out = np.empty(tuple(part.stop - part.start for part in region), self.display.array.dtype.newbyteorder("<"))
@@ -174,7 +205,7 @@ class Pyramid:
             top, left = down * self.tile // 2, aside * self.tile // 2
             if top < out.shape[-2] and left < out.shape[-1]:
                 child = (*index[:-2], 2 * index[-2] + down, 2 * index[-1] + aside)
-                quarter = halve(self.tile_at(level - 1, child, revision), self.display.rule)
+                quarter = no_data.halved(self._tile(level - 1, child, revision, no_data), self.display.rule)
                 out[..., top : top + quarter.shape[-2], left : left + quarter.shape[-1]] = quarter
         out.flags.writeable = False
         return out
@@ -199,7 +230,7 @@ class Pyramid:
 
     def _plane_name(self, place: Index, revision: str) -> str:
         array = self.display.array
-        return f"{self.key}|{revision}|{array.shape}|{array.dtype.str}|{self.display.rule}|{tuple(place)}"
+        return f"{self.key}|{revision}|{array.shape}|{array.dtype.str}|{self.display.rule}|{tuple(place)}{self.marked}"
 
 
 def _possible(sources: list[Source]) -> tuple[list[Source], int]:

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..nodes import Changed
 from .drafts import Draft, Unkept
-from .kernels import halve
 from .layouts import Layout
+from .nodata import NoData
 from .pyramid import Shape
 from .sources import Index, region_of
 
@@ -32,7 +32,7 @@ def run(pyramid: Pyramid, layout: Layout, place: Index, revision: str, name: str
     if draft is None:
         return
     try:
-        for _ in _fill(pyramid, layout, place, draft):
+        for _ in _fill(pyramid, layout, place, draft, pyramid.marks(revision)):
             if pyramid.source_revision() != revision:
                 return
             yield
@@ -45,7 +45,7 @@ def run(pyramid: Pyramid, layout: Layout, place: Index, revision: str, name: str
         draft.drop()
 
 
-def _fill(pyramid: Pyramid, layout: Layout, place: Index, draft: Draft) -> Iterator[None]:
+def _fill(pyramid: Pyramid, layout: Layout, place: Index, draft: Draft, no_data: NoData) -> Iterator[None]:
     """Write the first level block by block, then each further one out of the tiles of the one before."""
     source, rule = pyramid.sources[-1], pyramid.display.rule
     halvings = layout.first - pyramid.base
@@ -55,9 +55,9 @@ def _fill(pyramid: Pyramid, layout: Layout, place: Index, draft: Draft) -> Itera
     for top in range(0, rows, box[0]):
         for left in range(0, columns, box[1]):
             inside = region_of((top // box[0], left // box[1]), box, shape)
-            block = source.read((*(slice(i, i + 1) for i in place), *inside))
+            block = no_data.joined(source.read((*(slice(i, i + 1) for i in place), *inside)))
             for _ in range(halvings):
-                block = halve(block, rule)
+                block = no_data.halved(block, rule)
             draft.put(layout.first, top >> halvings, left >> halvings, block.reshape(block.shape[-2:]))
             yield
     last = layout.first + len(layout.shapes) - 1
@@ -65,7 +65,7 @@ def _fill(pyramid: Pyramid, layout: Layout, place: Index, draft: Draft) -> Itera
     for tile in layout.tiles():
         block = draft.sealed(tile)
         if tile.level < last:
-            draft.put(tile.level + 1, tile.row * layout.tile // 2, tile.column * layout.tile // 2, halve(block, rule))
+            draft.put(tile.level + 1, tile.row * layout.tile // 2, tile.column * layout.tile // 2, no_data.halved(block, rule))
         done += block.nbytes
         if done >= STEP:
             done = 0

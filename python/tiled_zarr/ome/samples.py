@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from ..nodes import Array, Region
-from .kernels import Rule, halve
+from .kernels import Rule
+from .nodata import NoData
 from .pyramid import Shape
 from .reads import Reader
 from .sources import Index
@@ -27,29 +28,28 @@ FINE = 16
 """Four pixels are read for one where so many would be within the budget."""
 
 
-def tile(pyramid: Pyramid, level: int, index: Index) -> Block:
-    """A tile's part inside the image, the same whenever it is asked for. Blocks; raises what the source raises."""
-    reader, halvings = pyramid.sources[-1].reader, level - pyramid.base
-    array = reader.array
+def tile(pyramid: Pyramid, level: int, index: Index, no_data: NoData) -> Block:
+    """A tile's part inside the image with marks joined, the same whenever it is asked for. Blocks; raises what the source raises."""
+    array, halvings = pyramid.sources[-1].array, level - pyramid.base
     inside = pyramid.region(level, index)
     rows, columns = (
         slice(part.start << halvings, min(part.stop << halvings, size)) for part, size in zip(inside[-2:], array.shape[-2:], strict=True)
     )
     region = (*inside[:-2], rows, columns)
     if array.read_stepped is not None:
-        return _stepped(reader, region, halvings, pyramid)
+        return _stepped(region, halvings, pyramid, no_data)
     shape = tuple(part.stop - part.start for part in inside[-2:])
     rng = np.random.default_rng([SEED, level, *index])
-    mosaic = _mosaic(reader, region, shape, pyramid, rng)
+    mosaic = _mosaic(region, shape, pyramid, rng, no_data)
     return mosaic.reshape((1,) * len(inside[:-2]) + mosaic.shape)
 
 
-def _stepped(reader: Reader, region: Region, halvings: int, pyramid: Pyramid) -> Block:
+def _stepped(region: Region, halvings: int, pyramid: Pyramid, no_data: NoData) -> Block:
     """Every so many pixels; where four for one are cheap, the mean of four."""
     is_cheap = FINE * pyramid.tile * pyramid.tile * pyramid.display.weight <= pyramid.budget
     step = 1 << (halvings - 1 if is_cheap else halvings)
-    block = reader.read_stepped(region, (1,) * len(region[:-2]) + (step, step))
-    return halve(block, pyramid.display.rule) if is_cheap else block
+    block = no_data.joined(pyramid.sources[-1].reader.read_stepped(region, (1,) * len(region[:-2]) + (step, step)))
+    return no_data.halved(block, pyramid.display.rule) if is_cheap else block
 
 
 def patch_shape(array: Array) -> Shape:
@@ -73,8 +73,9 @@ def patch_cost(reader: Reader) -> int:
     return max(math.prod(patch_shape(reader.array)) * reader.display.weight, reader.display.chunk_nbytes)
 
 
-def _mosaic(reader: Reader, region: Region, shape: Shape, pyramid: Pyramid, rng: np.random.Generator) -> Block:
+def _mosaic(region: Region, shape: Shape, pyramid: Pyramid, rng: np.random.Generator, no_data: NoData) -> Block:
     """The region in cells, each shown by one patch of the source that lies in it."""
+    reader = pyramid.sources[-1].reader
     array = reader.array
     patch = patch_shape(array)
     most = max(1, pyramid.budget // patch_cost(reader))
@@ -84,14 +85,14 @@ def _mosaic(reader: Reader, region: Region, shape: Shape, pyramid: Pyramid, rng:
         target = tuple(_part(slice(0, size), place, count) for size, place, count in zip(shape, cell, counts, strict=True))
         within = tuple(_part(part, place, count) for part, place, count in zip(region[-2:], cell, counts, strict=True))
         chosen = tuple(_chosen(part, size, rng) for part, size in zip(within, patch, strict=True))
-        block = reader.read((*region[:-2], *chosen))
+        block = no_data.joined(reader.read((*region[:-2], *chosen)))
         room = tuple(part.stop - part.start for part in target)
         # A patch smaller than its cell stands for all of it: it is drawn as coarse as it would be seen.
         bins = tuple(
             max(1, min(cells, cells * (got.stop - got.start) // (part.stop - part.start)))
             for cells, got, part in zip(room, chosen, within, strict=True)
         )
-        out[target] = _stretched(_binned(block.reshape(block.shape[-2:]), bins, pyramid.display.rule), room)
+        out[target] = _stretched(_binned(block.reshape(block.shape[-2:]), bins, pyramid.display.rule, no_data), room)
     return out
 
 
@@ -120,10 +121,10 @@ def _chosen(part: slice, size: int, rng: np.random.Generator) -> slice:
     return slice(start, min(start + size, part.stop))
 
 
-def _binned(block: Block, bins: Shape, rule: Rule) -> Block:
+def _binned(block: Block, bins: Shape, rule: Rule, no_data: NoData) -> Block:
     """A block in so many rows and columns, at most its own: halved as often as that goes, then every so many pixels."""
     while all(size >= 2 * count for size, count in zip(block.shape, bins, strict=True)):
-        block = halve(block, rule)
+        block = no_data.halved(block, rule)
     return block[np.ix_(*((2 * np.arange(count) + 1) * size // (2 * count) for size, count in zip(block.shape, bins, strict=True)))]
 
 
