@@ -76,7 +76,9 @@ def packing(node: Array | Sparse, hint: Hint) -> Packing | None:
 
 def declared_marks(node: Array | Sparse, hint: Hint) -> tuple[np.generic, ...]:
     """The items of an array that stand for "no value here": those of a hint if it has any, else those of CF; never zero, nor NaN."""
-    values = hint.no_data if hint.no_data is not None else _said(node.attributes)
+    mark = node.mark if isinstance(node, Array) else None
+    declared = (mark.item(),) if isinstance(mark, np.integer | np.floating) else ()
+    values = hint.no_data if hint.no_data is not None else (*declared, *_said(node.attributes))
     items = (_item(value, node.dtype) for value in values[:MOST_MARKS])
     return tuple(dict.fromkeys(item for item in items if item is not None and item != 0))
 
