@@ -18,10 +18,11 @@ from . import dtypes, headers, names
 from .codecs import Codec
 from .documents import Documents, Rendered
 from .grid import Grid
-from .metadata import Config, Dependencies, Metadata
+from .metadata import Config, Metadata
 from .nodes import Array, Node, Options, Region, Sparse, TooLarge
 from .places import Container, Place, Places, WouldBlock
 from .served import Served
+from .walks import Dependencies
 
 ENCODER = "4"
 """Part of every chunk's identity; to be raised when other bytes are sent for the same data."""
@@ -209,7 +210,7 @@ class KeySpace:
             kept = self._documents.kept(key, node, changes, may_block=False)
             if kept is not None:
                 return kept
-            if isinstance(node, Container):
+            if isinstance(node, Container) or not self.metadata.axes.are_at_hand(place):
                 raise WouldBlock
         return self._documents.get(key, node, changes, partial(self._render, place, name))
 
@@ -246,7 +247,7 @@ class KeySpace:
             members = self.metadata.members(place, seen) if is_consolidated else None
             header = self.metadata.header(place, seen)  # after what lies below, so that it names what failed there
         except Exception as why:
-            self.metadata.fail(place, why)
+            self.places.fail(place, why)
             raise
         body = _json(self.format.document(name, header, members))
         if members is not None and body is not None and len(body) > self.config.max_bytes:
