@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
@@ -202,6 +203,10 @@ class KeySpace:
     def unavailable(self, group: Container) -> dict[str, str]:
         """What is left out of the listing of a group, which is made first, with the reasons."""
         return self.places.openings.unavailable(group)
+
+    def one_look(self) -> AbstractContextManager[None]:
+        """Within it, documents that this thread asks for look once at what they have in common, however it may change meanwhile."""
+        return self.metadata.axes.one_look()
 
     def rendered(self, place: Place, name: str, *, may_block: bool) -> Rendered:
         """A document of a node. Raises WouldBlock where `may_block` is false and it may take opening files."""
