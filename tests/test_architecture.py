@@ -16,7 +16,7 @@ SOURCES = [path for folder in ("python", "tests", "bench", "rust") for kind in (
 VALUES = {"attributes", "budgets", "checks", "codecs", "marks", "names", "nodes", "revisions", "texts", "tojson"}
 SPELLING = {"dimensions", "dtypes", "grid", "headers", "records"}
 FORMATS = {"v2", "v3"}
-MAPPING = {"cache", "documents", "hangs", "keyspace", "metadata", "openings", "places", "served"}
+MAPPING = {"axes", "cache", "documents", "hangs", "keyspace", "metadata", "openings", "places", "served", "walks"}
 ENCODING = {"encode", "frames", "rowindexes"}
 MAY_IMPORT = {
     **dict.fromkeys(VALUES, VALUES),

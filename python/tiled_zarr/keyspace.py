@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
@@ -18,10 +19,11 @@ from . import dtypes, headers, names
 from .codecs import Codec
 from .documents import Documents, Rendered
 from .grid import Grid
-from .metadata import Config, Dependencies, Metadata
+from .metadata import Config, Metadata
 from .nodes import Array, Node, Options, Region, Sparse, TooLarge
 from .places import Container, Place, Places, WouldBlock
 from .served import Served
+from .walks import Dependencies
 
 ENCODER = "4"
 """Part of every chunk's identity; to be raised when other bytes are sent for the same data."""
@@ -202,6 +204,10 @@ class KeySpace:
         """What is left out of the listing of a group, which is made first, with the reasons."""
         return self.places.openings.unavailable(group)
 
+    def one_look(self) -> AbstractContextManager[None]:
+        """Within it, documents that this thread asks for look once at what they have in common, however it may change meanwhile."""
+        return self.metadata.axes.one_look()
+
     def rendered(self, place: Place, name: str, *, may_block: bool) -> Rendered:
         """A document of a node. Raises WouldBlock where `may_block` is false and it may take opening files."""
         key, node, changes = f"{place.path}/{name}", place.node, self.places.openings.changes
@@ -209,7 +215,7 @@ class KeySpace:
             kept = self._documents.kept(key, node, changes, may_block=False)
             if kept is not None:
                 return kept
-            if isinstance(node, Container):
+            if isinstance(node, Container) or not self.metadata.axes.are_at_hand(place):
                 raise WouldBlock
         return self._documents.get(key, node, changes, partial(self._render, place, name))
 
@@ -246,7 +252,7 @@ class KeySpace:
             members = self.metadata.members(place, seen) if is_consolidated else None
             header = self.metadata.header(place, seen)  # after what lies below, so that it names what failed there
         except Exception as why:
-            self.metadata.fail(place, why)
+            self.places.fail(place, why)
             raise
         body = _json(self.format.document(name, header, members))
         if members is not None and body is not None and len(body) > self.config.max_bytes:

@@ -99,6 +99,11 @@ class Places:
         wired = ((names.wire(name), name, node) for name, node in self.openings.all(place.node, listed))
         return {wire_name: place.below(name, wire_name, node) for wire_name, name, node in wired}
 
+    def fail(self, place: Place, why: BaseException) -> None:
+        """Note that a node failed when a document was made that tells of it; nothing is above the root."""
+        if place.parent is not None:
+            self.openings.fail(place.parent, place.name, why)
+
     def _below(self, place: Place, group: Container, part: str) -> Place | None:
         """The place that one part of a key names, or None; the same one as before while the same node stands there."""
         path = f"{place.path}/{part}"
@@ -126,3 +131,13 @@ def is_assembled(group: Container) -> bool:
     if isinstance(group, Table):
         return False
     return not group.blocking if group.assembled is None else group.assembled
+
+
+def is_loose(place: Place) -> bool:
+    """Whether the children of a group are sources of their own, and it is no part of a source either."""
+    above: Place | None = place
+    while above is not None:
+        if not is_assembled(above.node):  # type: ignore[arg-type] # what has children is a group
+            return False
+        above = above.above
+    return True

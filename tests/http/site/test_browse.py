@@ -8,10 +8,12 @@ from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urljoin
 
+import numpy as np
 import pytest
 
 from asgi import ask
-from tiled_zarr import Group
+from strategies import array_node
+from tiled_zarr import Array, Group
 from tiled_zarr.http.site import browse
 
 PAGES = ["/", "/view/names", "/view/names/", "/view/small", "/view/names/a%3Ab%20%26%3Ci%3E", "/view/"]
@@ -124,3 +126,34 @@ def test_a_tree_that_cannot_be_listed_is_a_failure(make: Callable[..., Any]) -> 
 
     answer = ask(make(Group(children=Children())), "/")
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+
+
+def test_axes_are_named_as_in_the_documents(make: Callable[..., Any]) -> None:
+    """Also those that give way and those that have no name of their own."""
+    below = Group(children={"b": named((7,), ("y",)), "c": named((5,), (None,))}, assembled=True)
+    app = make(Group(children={"a": named((9,), ("y",)), "below": below}))
+    for path, expected in {"a": "y_9", "below/b": "y", "below/c": "dim_5"}.items():
+        assert json.loads(ask(app, f"/zarr/v3/{path}/zarr.json").body)["dimension_names"] == [expected]
+        for page in (f"/view/{path}", f"/view/{path.rpartition('/')[0]}"):
+            assert f"<dt>axes</dt><dd>{expected}</dd>" in ask(app, page).body.decode()
+
+
+def test_a_page_looks_once_at_what_its_axes_depend_on(make: Callable[..., Any]) -> None:
+    class Counted(dict[str, Any]):
+        opened = 0
+
+        def __getitem__(self, name: str) -> Any:
+            self.opened += 1
+            return super().__getitem__(name)
+
+    counts = []
+    for beside in (1, 50):
+        below = Counted(b=named((7,), ("y",)))
+        loose = {f"a{number}": named((9,), ("y",)) for number in range(beside)}
+        ask(make(Group(children={**loose, "below": Group(children=below)})), "/")
+        counts.append(below.opened)
+    assert counts[0] == counts[1] > 0
+
+
+def named(shape: tuple[int, ...], names: tuple[str | None, ...]) -> Array:
+    return array_node(np.zeros(shape), dimension_names=names)

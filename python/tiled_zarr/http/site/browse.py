@@ -47,10 +47,12 @@ class Browser:
     def page(self, request: Request, path: str, node: Node) -> Reply:
         """The page of the node at a path on the wire."""
         here = addresses.of(request.scope)
+        with self.keys.one_look():
+            described, children = self.describer.node(path, node, here), list(self.children(path, node, here))
         body = templates.html(
             "node.html",
-            node=self.describer.node(path, node, here),
-            children=list(self.children(path, node, here)),
+            node=described,
+            children=children,
             trail=trail(path),
             formats=[prefix for prefix in self.formats if prefix.startswith("zarr/")],
             addresses=here,

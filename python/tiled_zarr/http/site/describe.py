@@ -76,7 +76,7 @@ class Describer:
             path=path,
             kind="sparse array" if isinstance(node, Sparse) else "array",
             is_image=is_image,
-            facts=_facts(node, self._document(path, ".zarray")),
+            facts=_facts(node, self._document(path, ".zarray"), attributes.get(DIMENSIONS, [])),
             attributes=_shown(attributes),
             unavailable=unavailable,
             snippets=tuple(snippets.of_array(path, addresses, is_image=is_image)),
@@ -104,13 +104,13 @@ def finest_level(node: Node) -> Array | None:
     return level if isinstance(level, Array) else None
 
 
-def _facts(node: Array | Sparse, document: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def _facts(node: Array | Sparse, document: Mapping[str, Any], axes: list[str]) -> tuple[tuple[str, str], ...]:
     dtype = dtypes.wire(node.dtype)
     grid = Grid(node.shape, tuple(document.get("chunks") or node.shape))
     facts = {
         "shape": _product(node.shape) or "one value",
         "type": "text" if node.dtype.kind == "O" else str(dtype),
-        "axes": ", ".join(name or "?" for name in node.dimension_names or ()),
+        "axes": ", ".join(axes),
         "chunks": f"{_product(grid.chunk_shape)}, {_number(math.prod(grid.counts))} of them" if node.shape else "",
         "size": "" if node.dtype.kind == "O" else _size(math.prod(node.shape) * node.dtype.itemsize),
     }
