@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -72,6 +73,12 @@ DATASETS = {"floats": floats, "packed": packed, "times": times, "texts": texts}
 
 
 def write(folder: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zarr-python's, of types that v3 does not specify
+        write_all(folder)
+
+
+def write_all(folder: Path) -> None:
     for name, make in DATASETS.items():
         dataset = make()
         encoding = {name: ENCODING[name] for name in dataset.variables if name in ENCODING}
