@@ -73,9 +73,10 @@ class Axes:
 
     def of(self, place: Place, seen: Dependencies) -> Named:
         """The names of one array's axes. Its siblings are looked at only if it has names of its own."""
-        above, array = place.above, place.wire_name
-        shape, own = _array(place.node)
-        if not any(own or ()) or _is_verbatim(place.node):
+        above, array, (shape, own) = place.above, place.wire_name, _array(place.node)
+        if not any(own or ()):
+            return dimensions.unnamed(array, shape)
+        if _is_verbatim(place.node):
             return dimensions.verbatim(array, shape, own)
         if above is None:
             return dimensions.in_source({array: (shape, own)})[array]

@@ -21,7 +21,7 @@ def opened(url: str, version: int) -> Any:
     try:
         with xarray.open_datatree(url, engine="zarr", zarr_format=version) as tree:
             return told(tree)
-    except ValueError as error:
+    except (ValueError, KeyError) as error:
         return str(error)
 
 

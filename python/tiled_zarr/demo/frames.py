@@ -74,4 +74,5 @@ def xarray_dataset() -> Group:
             "time": held(np.datetime64("2014-09-06", "ns") + np.arange(3) * np.timedelta64(1, "D"), ("time",)),
         },
         revision=revision,
+        assembled=False,
     )
