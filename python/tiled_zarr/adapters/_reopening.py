@@ -9,19 +9,22 @@ from threading import Lock
 
 from ..nodes import Node
 from ._opening import opened
+from .common.dependencies import Dependencies, noted
 
 MOST_KEPT = 1024
+NOTHING = ("", None, Dependencies({}))
 
 
 class Nodes:
-    """The nodes used last, by path, each with the revision it was opened at. Each has a lock of its own: opening may hang.
+    """The nodes used last, by path, each with the revision it was opened at, and of other files on which it depends (`dependencies`).
 
+    Each has a lock of its own: opening may hang.
     Paths are texts: making a `Path`, and its hash, takes longer than all else where a node is there.
     """
 
     def __init__(self, most: int = MOST_KEPT) -> None:
         self._most = most
-        self._nodes: OrderedDict[str, tuple[str, Node]] = OrderedDict()
+        self._nodes: OrderedDict[str, tuple[str, Node, Dependencies]] = OrderedDict()
         self._lock = Lock()
         self._opening: dict[tuple[str, str], Lock] = {}
 
@@ -38,8 +41,9 @@ class Nodes:
 
     def _open(self, path: str, revision: str, open_node: Callable[[Path], Node]) -> Node:
         try:
-            node = opened(open_node, Path(path))
-            self._keep(path, revision, node)
+            with noted() as files:
+                node = opened(open_node, Path(path))
+            self._keep(path, revision, node, Dependencies(files))
         finally:
             with self._lock:
                 self._opening.pop((path, revision), None)
@@ -55,15 +59,15 @@ class Nodes:
 
     def _kept(self, path: str, revision: str) -> Node | None:
         with self._lock:
-            taken, node = self._nodes.get(path, ("", None))
+            taken, node, dependencies = self._nodes.get(path, NOTHING)
             if node is None or taken != revision:
                 return None
             self._nodes.move_to_end(path)
-            return node
+        return node if dependencies.stand() else None
 
-    def _keep(self, path: str, revision: str, node: Node) -> None:
+    def _keep(self, path: str, revision: str, node: Node, dependencies: Dependencies) -> None:
         with self._lock:
-            self._nodes[path] = (revision, node)
+            self._nodes[path] = (revision, node, dependencies)
             self._nodes.move_to_end(path)
             if len(self._nodes) > self._most:
                 self._nodes.popitem(last=False)
