@@ -1,8 +1,9 @@
 """What a node's attributes say about it as an image.
 
 Under `tiled_zarr`: `axes` ("tczyx" letters, one an axis), `scale` and `units` by letter, `channels` (objects with `label`, `color` and
-`window`), `is_label`, `range` (the least and the largest value), `labels` (names of siblings that label this image). OME-NGFF's own
-`omero`, CF's `valid_range`, and the `physical_size` and `channel_names` of TIFF files are understood too.
+`window`), `is_label`, `range` (the least and the largest value), `labels` (names of siblings that label this image), `placements` (an
+object a stored level with its `scale` and `translation` by letter), `image_label` (OME-NGFF's metadata of labels). OME-NGFF's own
+`omero`, CF's `valid_range`, and the `physical_size`, `time_step` and `channel_names` of TIFF files are understood too.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import takewhile
+from typing import Any, NamedTuple
 
 from ..attributes import OURS
 from .axes import ORDER
@@ -24,6 +26,13 @@ UNITS = {"µm": "micrometer", "nm": "nanometer", "mm": "millimeter"}
 """Units as OME-NGFF writes them."""
 
 
+class Placement(NamedTuple):
+    """The size of a pixel of a level and the place of its first one, by letter."""
+
+    scale: Mapping[str, float]
+    translation: Mapping[str, float]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
     """What is known; an empty value is not known. `scale` is the size of a pixel along each axis in `units`, by letter."""
@@ -35,23 +44,29 @@ class Hint:
     labels: tuple[str, ...] = ()
     range: tuple[float, float] | None = None
     is_label: bool = False
+    placements: tuple[Placement, ...] = ()
+    image_label: Mapping[str, Any] = field(default_factory=dict)
 
 
 def hint(attributes: Mapping[str, Any]) -> Hint:
     """The hint in a node's attributes; what is not spelled as it should be is passed over."""
     ours = _mapping(attributes.get(OURS))
-    sizes = _mapping(attributes.get("physical_size"))
-    scale = _mapping(ours.get("scale")) or sizes
-    units = _mapping(ours.get("units")) or {axis: UNITS.get(_text(sizes.get("unit"))) for axis in sizes}
+    sizes, step = _mapping(attributes.get("physical_size")), _mapping(attributes.get("time_step"))
+    given = _sizes(ours.get("scale"))
+    placements = () if given else _placements(ours.get("placements"))
+    said = {**sizes, "t": step.get("size")}
+    units = _mapping(ours.get("units")) or {**dict.fromkeys(sizes, UNITS.get(_text(sizes.get("unit")))), "t": step.get("unit")}
     named = tuple({"label": name} for name in _sequence(attributes.get("channel_names")))
     return Hint(
         axes=_text(ours.get("axes")),
-        scale={axis: float(size) for axis, size in scale.items() if axis in ORDER and is_number(size) and size > 0},
+        scale=given or (placements[0].scale if placements else _sizes(said)),
         units={axis: unit for axis, unit in units.items() if axis in ORDER and isinstance(unit, str) and len(unit) <= LONGEST_UNIT},
         channels=_mappings(ours.get("channels")) or _mappings(_mapping(attributes.get("omero")).get("channels")) or named,
         labels=tuple(dict.fromkeys(name for name in _sequence(ours.get("labels")) if isinstance(name, str)))[:MOST_LABELS],
         range=_range(ours.get("range")) or _range(attributes.get("valid_range")),
         is_label=ours.get("is_label") is True or "image-label" in attributes,
+        placements=placements,
+        image_label=_mapping(ours.get("image_label")),
     )
 
 
@@ -74,6 +89,20 @@ def is_number(value: object) -> bool:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
     return abs(value) <= LARGEST if isinstance(value, int) else math.isfinite(value)
+
+
+def _placements(value: object) -> tuple[Placement, ...]:
+    """The places of levels, up to the first that does not say how large its pixels are."""
+    found = (Placement(_sizes(one.get("scale")), _numbers(one.get("translation"))) for one in _mappings(value))
+    return tuple(takewhile(lambda one: one.scale, found))
+
+
+def _sizes(value: object) -> dict[str, float]:
+    return {axis: size for axis, size in _numbers(value).items() if size > 0}
+
+
+def _numbers(value: object) -> dict[str, float]:
+    return {axis: float(number) for axis, number in _mapping(value).items() if axis in ORDER and is_number(number)}
 
 
 def _range(value: object) -> tuple[float, float] | None:

@@ -37,7 +37,7 @@ class FileSet:
 
     @classmethod
     def described(cls, snapshot: Snapshot, xml: str) -> FileSet:
-        """The set of files that the OME-XML of a file names. Opens each behind the fence, and reads none. Raises Damaged if it is too large.
+        """The set of files that the OME-XML of a file names. Opens each behind the fence, and reads none. Raises Damaged if it is too many.
 
         Only plain names count, which are looked for beside the file itself. What is refused there is missing.
         """
