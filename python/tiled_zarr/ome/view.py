@@ -100,11 +100,8 @@ def _passed(version: Version, attributes: Mapping[str, Any]) -> Mapping[str, Any
 class Mirror(Mapping[str, Node]):
     """The children of a group that are groups or images. Iterating gives the names of all, because it opens none."""
 
-    def __init__(
-        self, group: Group, path: str, version: Version, pyramids: Pyramids, budget: int | None, *, are_labels: bool = False
-    ) -> None:
+    def __init__(self, group: Group, path: str, version: Version, pyramids: Pyramids, budget: int | None) -> None:
         self._group = group
-        self._are_labels = are_labels
         self._budget = budget
         self._path = path
         self._version = version
@@ -134,12 +131,12 @@ class Mirror(Mapping[str, Node]):
         """The child of the source. Raises what opening it raises."""
         return self._group.children[name]
 
-    def label(self, name: str, source: Node) -> Node:
+    def label(self, name: str, source: Node, *, is_stored: bool) -> Node:
         """A child as a label of another: an image without labels of its own, which might lead round in a circle. Raises KeyError.
 
-        One that a source has stored among labels is one whatever it says of itself.
+        One that `is_stored` among labels is a label whatever it says of itself.
         """
-        image = self._image(name, source, are_labels=self._are_labels)
+        image = self._image(name, source, is_label=is_stored)
         if image is None:
             raise KeyError(name)
         return self._levels(name, image)
@@ -152,9 +149,9 @@ class Mirror(Mapping[str, Node]):
             return _mirror(source, f"{self._path}/{name}", self._version, self._pyramids, self._budget)
         return None
 
-    def _image(self, name: str, source: Node, *, are_labels: bool = False) -> Image | None:
+    def _image(self, name: str, source: Node, *, is_label: bool = False) -> Image | None:
         """The image that a child is, or has stored as a multiscale group."""
-        pixels = stored.pyramid(source, is_label=are_labels) if isinstance(source, Group) else source
+        pixels = stored.pyramid(source, is_label=is_label) if isinstance(source, Group) else source
         return self._pyramids.image(f"{self._path}/{name}", pixels, self._budget) if isinstance(pixels, Array | Sparse) else None
 
     def _levels(self, name: str, image: Image, labels: Mapping[str, Node] = NO_LABELS) -> Group:
@@ -172,8 +169,8 @@ class Mirror(Mapping[str, Node]):
         if found is None:
             return NO_LABELS
         below, names = found
-        mirror = Mirror(below, f"{self._path}/{name}/{LABELS}", self._version, self._pyramids, self._budget, are_labels=True)
-        return _group_of(Labels(mirror, names), self._version, below)
+        mirror = Mirror(below, f"{self._path}/{name}/{LABELS}", self._version, self._pyramids, self._budget)
+        return _group_of(Labels(mirror, names, are_stored=True), self._version, below)
 
     def _labels(self, image: Image) -> Mapping[str, Node]:
         """The group of the siblings that label an image, if there are any."""
@@ -196,10 +193,11 @@ def _group_of(labels: Labels, version: Version, source: Group) -> Mapping[str, N
 
 
 class Labels(Mapping[str, Node]):
-    """The children of a group that label one of its images."""
+    """The children of a group that label one of its images, or `are_stored` under it."""
 
-    def __init__(self, mirror: Mirror, names: list[str]) -> None:
+    def __init__(self, mirror: Mirror, names: list[str], *, are_stored: bool = False) -> None:
         self._mirror = mirror
+        self._are_stored = are_stored
         self._names = names
         self._made: dict[str, tuple[Node, Node]] = {}
 
@@ -209,7 +207,7 @@ class Labels(Mapping[str, Node]):
         source = self._mirror.source(name)
         known = self._made.get(name)
         if known is None or known[0] is not source:
-            known = self._made[name] = (source, self._mirror.label(name, source))
+            known = self._made[name] = (source, self._mirror.label(name, source, is_stored=self._are_stored))
         return known[1]
 
     def __iter__(self) -> Iterator[str]:
