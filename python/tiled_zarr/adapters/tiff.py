@@ -6,7 +6,6 @@ https://www.awaresystems.be/imaging/tiff/specification/TIFF6.pdf
 from __future__ import annotations
 
 import math
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from ._snapshots import Snapshot
 from ._tiffmetadata import attributes
 from ._tiffpages import Pages
 from .common import fences, omexml
-from .common.filesets import FileSet
+from .common.filesets import FileSet, first_file
 from .common.tiffpromises import missing_pages, shortfall
 
 KIND = "a TIFF file"
@@ -46,7 +45,7 @@ def open_tiff(path: Path) -> Node:
         xml = file.ome_metadata or ""
         if not xml:
             return _node(alone, file)
-    shown_by = _shown_by(alone.snapshot, xml) if fences.in_force() else None
+    shown_by = first_file(alone.snapshot, xml, _names_in) if fences.in_force() else None
     if shown_by is not None:
         raise Unavailable(f"a part of the OME-TIFF set that {shown_by!r} shows whole")
     try:
@@ -85,29 +84,14 @@ def _opened(files: FileSet, **options: bool) -> Iterator[Any]:
         files.check()
 
 
-def _shown_by(snapshot: Snapshot, xml: str) -> str | None:
-    """The name of another file in the same folder that comes first in the set of this one, and names it too; None if there is none."""
-    folder, own = os.path.split(snapshot.path)
-    for name in omexml.files(xml):
-        if name.lower() == own.lower():
-            return None
-        if os.path.basename(name) == name and own in _names_in(snapshot, os.path.join(folder, name)):  # noqa: PTH118, PTH119
-            return name
-    return None
-
-
-def _names_in(snapshot: Snapshot, path: str) -> tuple[str, ...]:
-    """The names of files in the OME-XML of a file beside another one; none if it cannot be read."""
+@lru_cache(64)
+def _names_in(snapshot: Snapshot) -> tuple[str, ...]:
+    """The names of files in the OME-XML of a file; none if it cannot be read."""
     try:
-        return _listed(snapshot.beside(path))
+        with _opened(FileSet.alone(snapshot)) as file:
+            return omexml.files(file.ome_metadata or "")
     except (OSError, Unavailable):
         return ()
-
-
-@lru_cache(64)
-def _listed(snapshot: Snapshot) -> tuple[str, ...]:
-    with _opened(FileSet.alone(snapshot)) as file:
-        return omexml.files(file.ome_metadata or "")
 
 
 class Series(dict[str, Node]):

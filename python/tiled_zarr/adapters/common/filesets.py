@@ -47,7 +47,7 @@ class FileSet:
             return cls.alone(snapshot)
         if len(names) > MOST_FILES:
             raise Damaged(f"its OME-XML names {len(names):,} files, and a set may have {MOST_FILES:,}; split it")
-        found = {name: _beside(snapshot, own, name) for name in names}
+        found = {name: beside(snapshot, _path(own, name)) if _is_plain(name) else None for name in names}
         missing = {_path(own, name): name for name, member in found.items() if member is None}
         paths = {name: NO_FILE if member is None else os.path.realpath(member.path) for name, member in found.items()}
         members = {own: snapshot, **{paths[name]: member for name, member in found.items() if member is not None}}
@@ -93,16 +93,35 @@ def unchanged(snapshots: Iterable[Snapshot]) -> Iterator[None]:
         yield
 
 
-def _path(own: str, name: str) -> str:
-    return os.path.join(os.path.dirname(own), name)  # noqa: PTH118, PTH120
-
-
-def _beside(snapshot: Snapshot, own: str, name: str) -> Snapshot | None:
-    """A file beside another one, or None where there is none that may be opened. Whoever keeps the node is told of it."""
-    path = _path(own, name)
+def beside(snapshot: Snapshot, path: str) -> Snapshot | None:
+    """A file to which another one leads, or None where there is none that may be opened. Whoever keeps the node is told of it."""
     try:
-        found = snapshot.beside(path) if os.path.basename(name) == name else None  # noqa: PTH119
+        found = snapshot.beside(path)
     except OSError:
         found = None
     dependencies.note(path, found.taken if found else dependencies.revision_of(path))
     return found
+
+
+def first_file(snapshot: Snapshot, xml: str, names_in: Callable[[Snapshot], tuple[str, ...]]) -> str | None:
+    """The name of another file in the same folder that comes before this one in their set, and names it too; None if there is none.
+
+    `names_in` returns the names of files in the OME-XML of a file.
+    """
+    own = os.path.basename(snapshot.path)  # noqa: PTH119
+    for name in omexml.files(xml):
+        if name.lower() == own.lower():
+            return None
+        found = beside(snapshot, _path(snapshot.path, name)) if _is_plain(name) else None
+        if found is not None and own in names_in(found):
+            return name
+    return None
+
+
+def _path(own: str, name: str) -> str:
+    return os.path.join(os.path.dirname(own), name)  # noqa: PTH118, PTH120
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name is no path."""
+    return os.path.basename(name) == name  # noqa: PTH119
