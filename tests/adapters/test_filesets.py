@@ -13,6 +13,7 @@ import tifffile
 
 from adapters.contract import Case
 from adapters.files import FileContract, whole
+from tiled_zarr.adapters.common import folders
 from tiled_zarr.adapters.directory import open_directory
 from tiled_zarr.adapters.tiff import open_tiff
 from tiled_zarr.nodes import Array, Damaged, Group, Node, Unavailable
@@ -189,3 +190,17 @@ def test_bad_ome_xml_leaves_the_file_readable(tmp_path: Path, xml: str) -> None:
     node = array(open_tiff(tmp_path / "a.ome.tif"))
     np.testing.assert_array_equal(whole(node), DATA[0, 0])
     assert node.attributes["tiled_zarr"]["ome_xml"].startswith("it cannot be read")
+
+
+def test_a_part_becomes_the_image_when_the_first_file_has_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if it was refused so long after its last change that the refusal is remembered."""
+    monkeypatch.setattr(folders, "COARSEST_CLOCK", -1)
+    group = open_directory(write_set(tmp_path))
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="a part of"):
+            group.children["set_C1"]
+    (tmp_path / NAMES[0]).rename(tmp_path / "away")
+    assert array(group.children["set_C1"]).shape == DATA.shape
+    (tmp_path / "away").rename(tmp_path / NAMES[0])
+    with pytest.raises(Unavailable, match="a part of"):
+        group.children["set_C1"]

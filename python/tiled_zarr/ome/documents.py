@@ -38,11 +38,13 @@ def image(version: Version, name: str, pyramid: Pyramid, omero: Mapping[str, Any
         "type": pyramid.display.rule,
         "metadata": {"sampled": pyramid.sampled(), **({} if missing is None else {"unavailable": {"omero": missing}})},
     }
-    named = {"image-label": {**pyramid.display.hint.image_label, "version": version}} if pyramid.display.hint.image_label else {}
+    named: dict[str, Any] = (
+        {"image-label": {**pyramid.display.hint.image_label, "version": version}} if pyramid.display.hint.image_label else {}
+    )
     if version == "0.4":
-        channels = {} if omero is None else {"omero": {"version": version, **omero}}
-        return {"multiscales": [{"version": version, **multiscale}], **channels, **named}
-    channels = {} if omero is None else {"omero": omero}
+        named |= {} if omero is None else {"omero": {"version": version, **omero}}
+        return {"multiscales": [{"version": version, **multiscale}], **named}
+    channels: dict[str, Any] = {} if omero is None else {"omero": omero}
     return {"ome": {"version": version, "multiscales": [multiscale], **channels, **named}, **channels}
 
 

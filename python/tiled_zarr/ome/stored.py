@@ -115,7 +115,8 @@ def _hinted(
         "axes": "".join(names),
         "units": units,
         "placements": [
-            {field: dict(zip(names, values, strict=False)) for field, values in one.items()} for one in transforms.placements(described)
+            {field: dict(zip(names, values, strict=False)) for field, values in one._asdict().items()}
+            for one in transforms.placements(described)
         ],
         "channels": _list(_mapping(ome.get("omero")).get("channels")),
         "is_label": is_label or image_label is not None,

@@ -6,13 +6,14 @@ https://ngff.openmicroscopy.org/0.4/#trafo-md
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from itertools import zip_longest
+from typing import Any, NamedTuple
 
 from .hints import is_number
 
 
-class Placement(TypedDict):
-    """The size of a pixel and the place of the first one, by axis; empty lists where nothing is said."""
+class Placement(NamedTuple):
+    """The size of a pixel and the place of the first one, by axis; empty where nothing is said."""
 
     scale: list[float]
     translation: list[float]
@@ -26,30 +27,25 @@ def placements(described: Mapping[str, Any]) -> list[Placement]:
 
 
 def _placement(described: Mapping[str, Any]) -> Placement:
-    """What the first scale and the first translation say; those in files of their own (`path`) are not looked at."""
-    found = Placement(scale=[], translation=[])
+    return Placement(_values(described, "scale"), _values(described, "translation"))
+
+
+def _values(described: Mapping[str, Any], kind: str) -> list[float]:
+    """What the first transformation of a kind says; those in arrays of their own (`path`) are not looked at."""
     listed = described.get("coordinateTransformations")
     for one in listed if isinstance(listed, list | tuple) else ():
-        for field in ("scale", "translation"):
-            values = one.get(field) if isinstance(one, Mapping) and one.get("type") == field else None
-            if isinstance(values, list | tuple) and all(map(is_number, values)) and not found[field]:
-                found[field] = list(values)
-    return found
+        values = one.get(kind) if isinstance(one, Mapping) and one.get("type") == kind else None
+        if isinstance(values, list | tuple) and all(map(is_number, values)):
+            return list(values)
+    return []
 
 
 def _after(level: Placement, whole: Placement) -> Placement:
     """A level's placement, and then that of the whole image.
 
-    >>> _after({"scale": [2.0], "translation": [3.0]}, {"scale": [0.5], "translation": [10.0]})
-    {'scale': [1.0], 'translation': [11.5]}
+    >>> _after(Placement([2.0], [3.0]), Placement([0.5], [10.0]))
+    Placement(scale=[1.0], translation=[11.5])
     """
-    axes = max(len(values) for one in (level, whole) for values in one.values())
-    scales, shifts = ([[*one[field], *[default] * (axes - len(one[field]))] for one in (level, whole)] for field, default in FIELDS)
-    has_shift = bool(level["translation"] or whole["translation"])
-    return Placement(
-        scale=[a * b for a, b in zip(*scales, strict=True)],
-        translation=[a * b + c for a, b, c in zip(shifts[0], scales[1], shifts[1], strict=True)] if has_shift else [],
-    )
-
-
-FIELDS = (("scale", 1.0), ("translation", 0.0))
+    scale = [a * b for a, b in zip_longest(level.scale, whole.scale, fillvalue=1.0)]
+    grown = [shift * size for shift, size in zip_longest(level.translation, whole.scale[: len(level.translation)], fillvalue=1.0)]
+    return Placement(scale, [a + b for a, b in zip_longest(grown, whole.translation, fillvalue=0.0)])
