@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import rowindexes
 from ..nodes import Array, Region, Sparse
-from . import axes, complexes, hints
+from . import axes, complexes, hints, pictures
 from .hints import Hint
 
 Block: TypeAlias = np.ndarray[Any, Any]
@@ -23,6 +23,7 @@ Convert: TypeAlias = Callable[[Block], Block]
 Rule: TypeAlias = Literal["mean", "mode"]
 
 FLOAT = np.dtype("f4")
+COLOURED = frozenset({"rgb", "palette", "separated"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,6 +65,7 @@ class Display:
 def display(node: Array | Sparse, letters: str | None = None) -> Display | None:
     """The display view of an array, or None where it is no image; `letters`, one for each of its axes, are found out if not given."""
     hint = hints.hint(node.attributes)
+    node = pictures.as_seen(node, hint, letters) if isinstance(node, Array) else node
     found = letters or axes.given(hint.axes, len(node.shape)) or axes.letters(node.shape, node.dimension_names)
     converted = _conversion(node.dtype, hint)
     if found is None or converted is None:
@@ -79,10 +81,17 @@ def display(node: Array | Sparse, letters: str | None = None) -> Display | None:
         weight=_weight(node, found),
         itemsize=node.dtype.itemsize,
         chunk_nbytes=_chunk_nbytes(node),
-        is_colour=found.endswith("c") and node.shape[-1] in axes.COLOURS,
+        is_colour=_is_colour(node, found, hint),
         is_complex=is_complex,
         in_memory=not shown.blocking,
     )
+
+
+def _is_colour(node: Array | Sparse, found: str, hint: Hint) -> bool:
+    """Whether channels are red, green and blue: as the picture says, or else where they are the items of a pixel."""
+    if "c" not in found or node.shape[found.index("c")] not in axes.COLOURS:
+        return False
+    return hint.photometric in COLOURED or (hint.photometric != "minisblack" and found.endswith("c"))
 
 
 class _Source:

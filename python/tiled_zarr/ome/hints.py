@@ -2,7 +2,8 @@
 
 Under `tiled_zarr`: `axes` ("tczyx" letters, one an axis), `scale` and `units` by letter, `channels` (objects with `label`, `color` and
 `window`), `is_label`, `range` (the least and the largest value), `labels` (names of siblings that label this image), `placements` (an
-object a stored level with its `scale` and `translation` by letter), `image_label` (OME-NGFF's metadata of labels). OME-NGFF's own
+object a stored level with its `scale` and `translation` by letter), `image_label` (OME-NGFF's metadata of labels), `photometric`,
+`palette`, `bits` and `orientation` (what the numbers of a picture mean, in TIFF's words). OME-NGFF's own
 `omero`, CF's `valid_range`, and the `physical_size`, `time_step` and `channel_names` of TIFF files are understood too.
 """
 
@@ -20,6 +21,7 @@ from .axes import ORDER
 COLOUR_DIGITS = 6
 LARGEST = 2**1023
 """JSON has integers that no float can hold."""
+LARGEST_BYTE = 255
 LONGEST_UNIT = 64
 MOST_LABELS = 1000
 UNITS = {"µm": "micrometer", "nm": "nanometer", "mm": "millimeter"}
@@ -46,6 +48,10 @@ class Hint:
     is_label: bool = False
     placements: tuple[Placement, ...] = ()
     image_label: Mapping[str, Any] = field(default_factory=dict)
+    photometric: str = ""
+    palette: tuple[tuple[int, ...], ...] = ()
+    bits: int | None = None
+    orientation: int | None = None
 
 
 def hint(attributes: Mapping[str, Any]) -> Hint:
@@ -67,6 +73,10 @@ def hint(attributes: Mapping[str, Any]) -> Hint:
         is_label=ours.get("is_label") is True or "image-label" in attributes,
         placements=placements,
         image_label=_mapping(ours.get("image_label")),
+        photometric=_text(ours.get("photometric")),
+        palette=_palette(ours.get("palette")),
+        bits=_count(ours.get("bits")),
+        orientation=_count(ours.get("orientation")),
     )
 
 
@@ -89,6 +99,18 @@ def is_number(value: object) -> bool:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
     return abs(value) <= LARGEST if isinstance(value, int) else math.isfinite(value)
+
+
+def _palette(value: object) -> tuple[tuple[int, ...], ...]:
+    """Colours of three bytes each, or of four; none where one is something else."""
+    rows = tuple(tuple(_sequence(row)) for row in _sequence(value))
+    lengths = {len(row) for row in rows}
+    is_good = lengths in ({3}, {4}) and all(isinstance(part, int) and 0 <= part <= LARGEST_BYTE for row in rows for part in row)
+    return rows if is_good else ()
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and value > 0 else None
 
 
 def _placements(value: object) -> tuple[Placement, ...]:
