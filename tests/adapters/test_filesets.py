@@ -13,10 +13,13 @@ import tifffile
 
 from adapters.contract import Case
 from adapters.files import FileContract, whole
+from asgi import ask
 from tiled_zarr.adapters.common import folders
 from tiled_zarr.adapters.directory import open_directory
 from tiled_zarr.adapters.tiff import open_tiff
+from tiled_zarr.app import create_app
 from tiled_zarr.nodes import Array, Damaged, Group, Node, Unavailable
+from tiled_zarr.settings import Settings
 
 DATA = np.random.default_rng(3).integers(0, 4000, (2, 3, 60, 70)).astype("u2")
 NAMES = ("set_C0.ome.tif", "set_C1.ome.tif")
@@ -96,7 +99,16 @@ def test_a_renamed_file_without_its_set_has_its_own_planes_alone(tmp_path: Path)
         node.read((slice(0, 1), slice(2, 3), slice(0, 60), slice(0, 70)))
     ours = node.attributes["tiled_zarr"]
     assert (ours["pages"], ours["pages_promised"]) == (3, 6)
-    assert ours["missing"] == "3 of 6 pages: which lie in files that are not beside this one: 'set_C0.ome.tif'"
+    assert ours["missing"] == "3 of 6 pages, which lie in files that are not beside this one: 'set_C0.ome.tif'"
+
+
+def test_each_chunk_is_of_one_page_where_some_are_missing(tmp_path: Path) -> None:
+    """Else one missing page would take its neighbours along: an array of 25 KB is one chunk."""
+    write_set(tmp_path)
+    (tmp_path / NAMES[1]).unlink()
+    app = create_app(open_directory(tmp_path), Settings(public=True))
+    statuses = [ask(app, f"/zarr/v3/set_C0/c/{channel}/{z}/0/0").status for channel in range(2) for z in range(3)]
+    assert statuses == [200, 200, 200, 500, 500, 500]
 
 
 def test_a_set_without_its_first_file_is_shown_under_the_next(tmp_path: Path) -> None:

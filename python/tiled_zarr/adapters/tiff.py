@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..attributes import OURS, merged
-from ..nodes import Array, Damaged, Group, Node, Region, Unavailable
+from ..nodes import NO_OPTIONS, Array, Damaged, Group, Node, Options, Region, Unavailable
 from ._decoded import DECODED
 from ._extras import require
 from ._flat import FlatArray
@@ -31,6 +31,8 @@ KIND = "a TIFF file"
 OF_ONE_FILE = {"_multifile": False, "is_ndtiff": False, "is_mmstack": False}
 """Flags by which tifffile looks at no other file than the one given: another one may lead anywhere, and would not count in the revision."""
 WITHOUT_OME = {"is_ome": False}
+EDGE = 512
+"""Rows and columns of a chunk where some pages are missing."""
 OME_IS_BAD = "it cannot be read: axes, names and sizes of pixels are those that the TIFF file has without it"
 
 
@@ -152,8 +154,16 @@ def _array(files: FileSet, number: int, series: Any, attributes: dict[str, Any],
         attributes=attributes,
         revision=files.revision,
         region_revision=region_revision,
+        options=Options(chunk_shape=_of_one_page(series)) if is_short else NO_OPTIONS,
         read_stepped=read_stepped,
         levels=tuple(_level(files, level) for level in series.levels[1:] if Pages(files, level).are_plain),
+    )
+
+
+def _of_one_page(series: Any) -> tuple[int, ...]:
+    """A chunk shape that holds no more than one page: a page that is missing then takes no other along."""
+    return tuple(
+        min(size, EDGE) if letter in "YX" else size if letter == "S" else 1 for letter, size in zip(series.axes, series.shape, strict=True)
     )
 
 
