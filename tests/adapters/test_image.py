@@ -7,9 +7,10 @@ import skimage
 from PIL import Image
 
 from adapters.files import FileContract, check_rewritten, check_truncated, reading, whole
+from tiled_zarr import budgets
 from tiled_zarr.adapters import image
 from tiled_zarr.adapters.image import open_image
-from tiled_zarr.nodes import Unavailable
+from tiled_zarr.nodes import TooLarge, Unavailable
 
 PICTURES = Path(skimage.__file__).parent / "data"
 GREY = np.arange(50 * 60, dtype="u1").reshape(50, 60)
@@ -28,12 +29,12 @@ def pictured(pixels, name, **options):
 
 def palette(folder: Path):
     Image.fromarray(RGB).quantize(16).save(folder / "a.png")
-    return open_image(folder / "a.png"), np.array(Image.open(folder / "a.png").convert("RGB"))
+    return open_image(folder / "a.png"), np.array(Image.open(folder / "a.png"))
 
 
 def see_through_palette(folder: Path):
     Image.fromarray(RGB).quantize(16).save(folder / "a.png", transparency=3)
-    return open_image(folder / "a.png"), np.array(Image.open(folder / "a.png").convert("RGBA"))
+    return open_image(folder / "a.png"), np.array(Image.open(folder / "a.png"))
 
 
 def deep_colour(channels):
@@ -124,7 +125,54 @@ def test_it_is_not_turned(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(GREY).save(tmp_path / "a.jpg", exif=exif)
-    assert open_image(tmp_path / "a.jpg").shape == (50, 60)
+    node = open_image(tmp_path / "a.jpg")
+    assert node.shape == (50, 60)
+    assert node.attributes["tiled_zarr"] == {"orientation": 6}
+
+
+def test_what_the_numbers_mean_is_an_attribute(tmp_path):
+    palette(tmp_path)
+    [row] = np.array(Image.open(tmp_path / "a.png").convert("RGB"))[:1, :1].tolist()[0]
+    node = open_image(tmp_path / "a.png")
+    ours = node.attributes["tiled_zarr"]
+    assert ours["photometric"] == "palette"
+    assert ours["palette"][int(whole(node)[0, 0])] == row
+    see_through_palette(tmp_path)
+    assert {len(colour) for colour in open_image(tmp_path / "a.png").attributes["tiled_zarr"]["palette"]} == {4}
+    Image.fromarray(RGB).convert("CMYK").save(tmp_path / "a.jpg")
+    assert open_image(tmp_path / "a.jpg").attributes["tiled_zarr"] == {"photometric": "separated"}
+
+
+def test_bad_exif_data_leave_the_picture(tmp_path):
+    Image.fromarray(RGB).save(tmp_path / "a.jpg", exif=b"Exif\0\0nothing of the kind")
+    node = open_image(tmp_path / "a.jpg")
+    assert node.shape == RGB.shape
+    assert "tiled_zarr" not in node.attributes
+
+
+def test_the_limit_of_pixels_is_ours(tmp_path, monkeypatch):
+    """Pillow warns above its own, and refuses what is twice as large; we refuse what takes more memory than a request may."""
+    Image.fromarray(RGB).save(tmp_path / "a.png")
+    for limit in (RGB.shape[0] * RGB.shape[1] - 1, 10):
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+        assert (whole(open_image(tmp_path / "a.png")) == RGB).all()
+        assert limit == Image.MAX_IMAGE_PIXELS
+    (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes())
+    node = open_image(tmp_path / "b.png")
+    budgets.lend(budgets.Budget(2 * RGB.nbytes - 1, 1))
+    try:
+        with pytest.raises(TooLarge, match="raise the setting in_flight"):
+            whole(node)
+        budgets.lend(budgets.Budget(2 * RGB.nbytes, 1))
+        assert (whole(node) == RGB).all()
+    finally:
+        budgets.lend(None)
+
+
+def test_a_large_picture_is_copied_in_parts(tmp_path, monkeypatch):
+    Image.fromarray(RGB).save(tmp_path / "a.png")
+    monkeypatch.setattr(image, "AT_ONCE", 7 * RGB[:1].nbytes)
+    assert (whole(open_image(tmp_path / "a.png")) == RGB).all()
 
 
 def test_other_modes_are_unavailable(tmp_path):

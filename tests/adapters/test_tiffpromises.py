@@ -83,7 +83,7 @@ def test_a_damaged_series_is_named_and_a_failure(tmp_path, monkeypatch):
         file.write(LONG[0], metadata=None)
         file.write(LONG[1, :40], metadata=None)
     made = tiff._array
-    monkeypatch.setattr(tiff, "_array", lambda *arguments: made(*arguments) if arguments[1] == 0 else refuse())
+    monkeypatch.setattr(tiff, "_array", lambda *given, **named: made(*given, **named) if given[1] == 0 else refuse())
     group = open_tiff(tmp_path / "a.tif")
     assert list(group.children) == ["0"]
     assert group.unavailable() == {"1": "it is damaged, or of a kind that tifffile does not read: no such predictor"}

@@ -134,7 +134,7 @@ def _stem(name: str, item: Item, suffixes: frozenset[str]) -> str | None:
     """A file's name without the longest known suffix, a folder's without that of a store; None for what is no data."""
     if name.startswith("."):
         return None
-    known = suffixes & STORE_SUFFIXES if item.is_folder else suffixes
+    known = STORE_SUFFIXES if item.is_folder else suffixes
     parts = name.split(".")
     for i in range(1, len(parts)):
         if "." + ".".join(parts[i:]).lower() in known:

@@ -8,18 +8,33 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
-from typing import TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from ..nodes import Damaged, Node, Unavailable
 from ._opening import opened
+from .common.dependencies import Dependencies, noted
 from .common.folders import is_settled
 
 MOST_KEPT = 1024
 T = TypeVar("T")
 
 
+class Kept(NamedTuple, Generic[T]):
+    """What came of opening a file at a revision, and the other files on which that depends."""
+
+    revision: str
+    value: T
+    dependencies: Dependencies
+
+    def holds(self, revision: str) -> bool:
+        """Whether it is what opening the file, now of this revision, would give again."""
+        return self.revision == revision and self.dependencies.stand()
+
+
 class Nodes:
-    """The nodes used last, by path, each with the revision it was opened at. Each has a lock of its own: opening may hang.
+    """The nodes used last, by path, each as long as its file, and others that it depends on, stay the same.
+
+    Each has a lock of its own: opening may hang.
 
     A file that is damaged or has no form in Zarr is remembered as such while its revision holds: every document and page of a folder asks
     for all of its children, and would parse each bad one again.
@@ -29,8 +44,8 @@ class Nodes:
 
     def __init__(self, most: int = MOST_KEPT) -> None:
         self._most = most
-        self._nodes: OrderedDict[str, tuple[str, Node]] = OrderedDict()
-        self._refusals: OrderedDict[str, tuple[str, Damaged | Unavailable]] = OrderedDict()
+        self._nodes: OrderedDict[str, Kept[Node]] = OrderedDict()
+        self._refusals: OrderedDict[str, Kept[Damaged | Unavailable]] = OrderedDict()
         self._lock = Lock()
         self._opening: dict[tuple[str, str], Lock] = {}
 
@@ -46,45 +61,51 @@ class Nodes:
             return self._open(path, revision, open_node) if node is None else node
 
     def _open(self, path: str, revision: str, open_node: Callable[[Path], Node]) -> Node:
-        refusal = self._refusal(path, revision)
         try:
+            refusal = self._refusal(path, revision)
             if refusal is not None:
                 raise refusal
-            node = opened(open_node, Path(path))
-            self._keep(self._nodes, path, revision, node)
-        except (Damaged, Unavailable) as error:
-            if is_settled_file(path):
-                self._keep(self._refusals, path, revision, type(error)(str(error)))  # a traceback would keep what was read
-            raise
+            return self._opened(path, revision, open_node)
         finally:
             with self._lock:
                 self._opening.pop((path, revision), None)
+
+    def _opened(self, path: str, revision: str, open_node: Callable[[Path], Node]) -> Node:
+        """The node, or what it raises, made now and remembered with the files that it depends on."""
+        with noted() as files:
+            try:
+                node = opened(open_node, Path(path))
+            except (Damaged, Unavailable) as error:
+                if is_settled_file(path):
+                    refusal = type(error)(str(error))  # a traceback would keep what was read
+                    self._keep(self._refusals, path, Kept(revision, refusal, Dependencies(files)))
+                raise
+        self._keep(self._nodes, path, Kept(revision, node, Dependencies(files)))
         return node
 
     def known(self, path: str) -> Node | None:
         """The node that was opened last at a path, whatever its revision was."""
-        with self._lock:
-            found = self._nodes.get(path)
-            if found is not None:
-                self._nodes.move_to_end(path)
-        return None if found is None else found[1]
+        found = self._last(self._nodes, path)
+        return None if found is None else found.value
 
     def _kept(self, path: str, revision: str) -> Node | None:
-        with self._lock:
-            taken, node = self._nodes.get(path, ("", None))
-            if node is None or taken != revision:
-                return None
-            self._nodes.move_to_end(path)
-            return node
+        found = self._last(self._nodes, path)
+        return found.value if found is not None and found.holds(revision) else None
 
     def _refusal(self, path: str, revision: str) -> Damaged | Unavailable | None:
-        with self._lock:
-            taken, refusal = self._refusals.get(path, ("", None))
-        return None if refusal is None or taken != revision else type(refusal)(str(refusal))
+        found = self._last(self._refusals, path)
+        return type(found.value)(str(found.value)) if found is not None and found.holds(revision) else None
 
-    def _keep(self, kept: OrderedDict[str, tuple[str, T]], path: str, revision: str, value: T) -> None:
+    def _last(self, kept: OrderedDict[str, Kept[T]], path: str) -> Kept[T] | None:
         with self._lock:
-            kept[path] = (revision, value)
+            found = kept.get(path)
+            if found is not None:
+                kept.move_to_end(path)
+            return found
+
+    def _keep(self, kept: OrderedDict[str, Kept[T]], path: str, value: Kept[T]) -> None:
+        with self._lock:
+            kept[path] = value
             kept.move_to_end(path)
             if len(kept) > self._most:
                 kept.popitem(last=False)

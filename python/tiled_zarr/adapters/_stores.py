@@ -10,7 +10,7 @@ from ..revisions import file_revision
 
 ZARR = ".zarr"
 B2ND = ".b2nd"
-SUFFIXES = frozenset({ZARR, B2ND})
+SUFFIXES = frozenset({ZARR, f".ome{ZARR}", B2ND})
 """Suffixes by which such folders are named; what they are, their content tells."""
 DOCUMENTS = ("zarr.json", ".zarray", ".zgroup")
 ATTRIBUTES = ".zattrs"

@@ -1,4 +1,7 @@
-"""Photographs and other pictures: PNG, JPEG and what else Pillow reads; the first frame, as it is stored (not turned by EXIF)."""
+"""Photographs and other pictures: PNG, JPEG and what else Pillow reads; the first frame, as it is stored.
+
+Palettes are not looked up, inks are not converted and nothing is turned: the attributes say what viewers have to do.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..attributes import OURS
 from ..nodes import Array, Region, Unavailable
 from ._decoded import DECODED
 from ._extras import require
 from ._snapshots import Snapshot
+from .common import pillow
 
-EXTRA = "images"
 KIND = "a picture"
 BULKY = ("exif", "icc_profile", "photoshop", "xmp", "XML:com.adobe.xmp")
 """Metadata in formats of their own, which tell nothing as JSON."""
@@ -41,22 +45,25 @@ LAYOUTS = {
     "RGBA": Layout("u1", 4, "RGBA"),
     "CMYK": Layout("u1", 4, "CMYK"),
     "YCbCr": Layout("u1", 3, "YCbCr"),
-    "P": Layout("u1", 3, "RGB"),
+    "P": Layout("u1", 0, "P"),
     "PA": Layout("u1", 4, "RGBA"),
 }
-"""By the mode of the file; palettes are looked up."""
+"""By the mode of the file."""
 DEEP_COLOUR = {2: 3, 4: 2, 6: 4}
 """Channels by the colour type of a PNG with several."""
 COPIES = 2
 """The decoder's pixels, and ours."""
+AT_ONCE = 16 * 1024 * 1024
+"""So many bytes of the decoder's pixels are copied at a time: Pillow makes two more copies of what it hands out."""
+GREY_AND_OPACITY = [{"label": "grey", "color": "FFFFFF"}, {"label": "opacity", "color": "FFFFFF", "active": False}]
 
 
 def open_image(path: Path) -> Array:
     """The pixels of a picture, decoded whole when first read."""
-    pillow = require("PIL.Image", EXTRA)
     snapshot = Snapshot.of(path)
-    with snapshot.read_as(KIND) as readable, pillow.open(readable) as image:
+    with snapshot.read_as(KIND) as readable, pillow.opened(readable) as image:
         attributes = {name: value for name, value in image.info.items() if isinstance(name, str) and name not in BULKY}
+        attributes |= _meaning(image)
         layout, size = _layout(image), image.size
     decode: Callable[[], np.ndarray[Any, Any]] = partial(_decode, snapshot, layout)
     channels = _deep_channels(snapshot)
@@ -77,9 +84,22 @@ def open_image(path: Path) -> Array:
 def _layout(image: Any) -> Layout:
     if image.mode not in LAYOUTS:
         raise Unavailable(f"a picture of Pillow's mode {image.mode!r}; known are {', '.join(LAYOUTS)}")
-    if image.mode == "P" and "transparency" in image.info:
-        return LAYOUTS["PA"]
     return LAYOUTS[image.mode]
+
+
+def _meaning(image: Any) -> dict[str, Any]:
+    """What viewers have to know of the numbers of a picture, under our key; in the words of TIFF."""
+    said: dict[str, Any] = {}
+    if image.mode == "P":
+        said |= {"photometric": "palette", "palette": pillow.colours(image)}
+    if image.mode == "CMYK":
+        said["photometric"] = "separated"
+    if image.mode == "LA":
+        said["channels"] = GREY_AND_OPACITY
+    orientation = pillow.orientation(image)
+    if orientation != 1:
+        said["orientation"] = orientation
+    return {OURS: said} if said else {}
 
 
 def _read(snapshot: Snapshot, decode: Callable[[], np.ndarray[Any, Any]], nbytes: int, region: Region) -> np.ndarray[Any, Any]:
@@ -87,10 +107,23 @@ def _read(snapshot: Snapshot, decode: Callable[[], np.ndarray[Any, Any]], nbytes
 
 
 def _decode(snapshot: Snapshot, layout: Layout) -> np.ndarray[Any, Any]:
-    pillow = require("PIL.Image", EXTRA)
-    with snapshot.read_as(KIND) as path, pillow.open(path) as image:
+    with snapshot.read_as(KIND) as path, pillow.opened(path) as image:
+        image.load()
         pixels = image if image.mode == layout.mode else image.convert(layout.mode)
+        return _copied(pixels, layout)
+
+
+def _copied(pixels: Any, layout: Layout) -> np.ndarray[Any, Any]:
+    """The items of a picture that has been decoded; of a large one in parts."""
+    width, height = pixels.size
+    row = width * max(1, layout.channels) * np.dtype(layout.dtype).itemsize
+    if row * height <= AT_ONCE:
         return np.array(pixels, layout.dtype)
+    block = np.empty((height, width, layout.channels) if layout.channels else (height, width), layout.dtype)
+    rows = max(1, AT_ONCE // row)
+    for top in range(0, height, rows):
+        block[top : top + rows] = np.asarray(pixels.crop((0, top, width, min(top + rows, height))))
+    return block
 
 
 def _deep_channels(snapshot: Snapshot) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import rowindexes
 from ..nodes import Array, Region, Sparse
-from . import axes, complexes, hints
+from . import axes, complexes, hints, pictures
 from .hints import Hint
 from .packing import SHOWN, Packing, packing, valid_range
 from .sentinels import NO_SENTINELS, Sentinels, sentinels
@@ -28,6 +28,7 @@ Convert: TypeAlias = Callable[[Block], Block]
 Rule: TypeAlias = Literal["mean", "mode"]
 
 FLOAT = np.dtype("f4")
+COLOURED = frozenset({"rgb", "palette", "separated"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,11 +75,12 @@ class Display:
 def display(node: Array | Sparse, letters: str | None = None) -> Display | None:
     """The display view of an array, or None where it is no image; `letters`, one for each of its axes, are found out if not given."""
     hint = hints.hint(node.attributes)
+    stored, node = node, pictures.as_seen(node, hint, letters) if isinstance(node, Array) else node
     found = letters or axes.given(hint.axes, len(node.shape)) or axes.letters(node.shape, node.dimension_names)
     if found is None or node.dtype.kind not in "biufc":
         return None
-    is_colour = found.endswith("c") and node.shape[-1] in axes.COLOURS
-    is_measured = node.dtype.kind in "iuf" and not is_colour and not hint.is_label
+    is_colour = _is_colour(node, found, hint)
+    is_measured = node is stored and node.dtype.kind in "iuf" and not is_colour and not hint.is_label
     packed = packing(node, hint) if is_measured else None
     dtype, convert = _conversion(node.dtype, hint) if packed is None else (SHOWN, packed.unpacked)
     is_complex = node.dtype.kind == "c"
@@ -99,6 +101,13 @@ def display(node: Array | Sparse, letters: str | None = None) -> Display | None:
         sentinels=_sentinels(node.dtype, dtype, packed) if is_open else NO_SENTINELS,
         valid=valid_range(node.attributes, packed, node.dtype) if is_measured else None,
     )
+
+
+def _is_colour(node: Array | Sparse, found: str, hint: Hint) -> bool:
+    """Whether channels are red, green and blue: as the picture says, or else where they are the items of a pixel."""
+    if "c" not in found or node.shape[found.index("c")] not in axes.COLOURS:
+        return False
+    return hint.photometric in COLOURED or (hint.photometric != "minisblack" and found.endswith("c"))
 
 
 class _Source:

@@ -54,11 +54,15 @@ def image(version: Version, name: str, pyramid: Pyramid, channels: Channels) -> 
             **({} if channels.missing is None else {"unavailable": {"omero": channels.missing}}),
         },
     }
+    named: dict[str, Any] = (
+        {"image-label": {**pyramid.display.hint.image_label, "version": version}} if pyramid.display.hint.image_label else {}
+    )
     omero = channels.omero
     if version == "0.4":
-        return {"multiscales": [{"version": version, **multiscale}], **({} if omero is None else {"omero": {"version": version, **omero}})}
-    shown = {} if omero is None else {"omero": omero}
-    return {"ome": {"version": version, "multiscales": [multiscale], **shown}, **shown}
+        named |= {} if omero is None else {"omero": {"version": version, **omero}}
+        return {"multiscales": [{"version": version, **multiscale}], **named}
+    shown: dict[str, Any] = {} if omero is None else {"omero": omero}
+    return {"ome": {"version": version, "multiscales": [multiscale], **shown, **named}, **shown}
 
 
 def labels(version: Version, names: Sequence[str]) -> dict[str, Any]:
@@ -104,11 +108,16 @@ def _axes(display: Display) -> list[dict[str, str]]:
 
 
 def _dataset(pyramid: Pyramid, level: int) -> dict[str, Any]:
-    """A level: its pixels are larger by powers of two, and their centres lie further in."""
-    axes, sizes = pyramid.display.axes, pyramid.display.hint.scale
-    factor = {"y": 1 << level, "x": 1 << level}
-    scale = [sizes.get(letter, 1.0) * factor.get(letter, 1) for letter in axes]
-    translation = [sizes.get(letter, 1.0) * (factor.get(letter, 1) - 1) / 2 for letter in axes]
+    """A level: where a stored one says that it lies; the pixels of others are larger by powers of two, and their centres lie further in."""
+    letters, hint = pyramid.display.axes, pyramid.display.hint
+    if level <= pyramid.base and level < len(hint.placements):
+        sizes, shifts = hint.placements[level]
+        factor = dict[str, int]()
+    else:
+        sizes, shifts = hint.scale, hint.placements[0].translation if hint.placements else {}
+        factor = {"y": 1 << level, "x": 1 << level}
+    scale = [sizes.get(letter, 1.0) * factor.get(letter, 1) for letter in letters]
+    translation = [shifts.get(letter, 0) + sizes.get(letter, 1.0) * (factor.get(letter, 1) - 1) / 2 for letter in letters]
     return {
         "path": str(level),
         "coordinateTransformations": [{"type": "scale", "scale": scale}, {"type": "translation", "translation": translation}],

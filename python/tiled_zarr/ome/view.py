@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from ..attributes import Late
 from ..budgets import Budget
@@ -80,13 +81,20 @@ def view(root: Group, version: Version, pyramids: Pyramids) -> Group:
 def _mirror(group: Group, path: str, version: Version, pyramids: Pyramids, budget: int | None) -> Group:
     return Group(
         children=Mirror(group, path, version, pyramids, group.options.tile_budget or budget),
-        attributes=group.attributes,
+        attributes=_passed(version, group.attributes),
         revision=group.revision,
         blocking=group.blocking,
         options=group.options,
         consolidated=False,
         assembled=getattr(group, "assembled", None),  # the root may be any node
     )
+
+
+def _passed(version: Version, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The attributes of a group that is no image."""
+    if isinstance(attributes, Late):
+        return Late(lambda: stored.attributes(version, attributes.now()))
+    return stored.attributes(version, attributes)
 
 
 class Mirror(Mapping[str, Node]):
@@ -123,9 +131,12 @@ class Mirror(Mapping[str, Node]):
         """The child of the source. Raises what opening it raises."""
         return self._group.children[name]
 
-    def label(self, name: str, source: Node) -> Node:
-        """A child as a label of another: an image without labels of its own, which might lead round in a circle. Raises KeyError."""
-        image = self._image(name, source)
+    def label(self, name: str, source: Node, *, is_stored: bool) -> Node:
+        """A child as a label of another: an image without labels of its own, which might lead round in a circle. Raises KeyError.
+
+        One that `is_stored` among labels is a label whatever it says of itself.
+        """
+        image = self._image(name, source, is_label=is_stored)
         if image is None:
             raise KeyError(name)
         return self._levels(name, image)
@@ -133,14 +144,14 @@ class Mirror(Mapping[str, Node]):
     def _shown(self, name: str, source: Node) -> Node | None:
         image = self._image(name, source)
         if image is not None:
-            return self._levels(name, image, self._labels(image))
+            return self._levels(name, image, self._stored_labels(name, source) or self._labels(image))
         if isinstance(source, Group):
             return _mirror(source, f"{self._path}/{name}", self._version, self._pyramids, self._budget)
         return None
 
-    def _image(self, name: str, source: Node) -> Image | None:
+    def _image(self, name: str, source: Node, *, is_label: bool = False) -> Image | None:
         """The image that a child is, or has stored as a multiscale group."""
-        pixels = stored.pyramid(source) if isinstance(source, Group) else source
+        pixels = stored.pyramid(source, is_label=is_label) if isinstance(source, Group) else source
         return self._pyramids.image(f"{self._path}/{name}", pixels, self._budget) if isinstance(pixels, Array | Sparse) else None
 
     def _levels(self, name: str, image: Image, labels: Mapping[str, Node] = NO_LABELS) -> Group:
@@ -152,14 +163,21 @@ class Mirror(Mapping[str, Node]):
             assembled=False,
         )
 
+    def _stored_labels(self, name: str, source: Node) -> Mapping[str, Node]:
+        """The group of labels that a multiscale group has stored, if there are any."""
+        found = stored.labels(source) if isinstance(source, Group) else None
+        if found is None:
+            return NO_LABELS
+        below, names = found
+        mirror = Mirror(below, f"{self._path}/{name}/{LABELS}", self._version, self._pyramids, self._budget)
+        return _group_of(Labels(mirror, names, are_stored=True), self._version, below)
+
     def _labels(self, image: Image) -> Mapping[str, Node]:
         """The group of the siblings that label an image, if there are any."""
         names = [name for name in image.pyramid.display.hint.labels if self._is_there(name)]
         if not names:
             return NO_LABELS
-        labels = Labels(self, names)
-        attributes = Late(lambda: documents.labels(self._version, labels.good()))
-        return {LABELS: Group(children=labels, attributes=attributes, blocking=self._group.blocking)}
+        return _group_of(Labels(self, names), self._version, self._group)
 
     def _is_there(self, name: str) -> bool:
         """Whether the source has a child of this name, be it a bad one."""
@@ -168,11 +186,18 @@ class Mirror(Mapping[str, Node]):
         return True
 
 
-class Labels(Mapping[str, Node]):
-    """The children of a group that label one of its images."""
+def _group_of(labels: Labels, version: Version, source: Group) -> Mapping[str, Node]:
+    """The group of labels, by its name; they lie in `source`."""
+    attributes = Late(lambda: documents.labels(version, labels.good()))
+    return {LABELS: Group(children=labels, attributes=attributes, blocking=source.blocking)}
 
-    def __init__(self, mirror: Mirror, names: list[str]) -> None:
+
+class Labels(Mapping[str, Node]):
+    """The children of a group that label one of its images, or `are_stored` under it."""
+
+    def __init__(self, mirror: Mirror, names: list[str], *, are_stored: bool = False) -> None:
         self._mirror = mirror
+        self._are_stored = are_stored
         self._names = names
         self._made: dict[str, tuple[Node, Node]] = {}
 
@@ -182,7 +207,7 @@ class Labels(Mapping[str, Node]):
         source = self._mirror.source(name)
         known = self._made.get(name)
         if known is None or known[0] is not source:
-            known = self._made[name] = (source, self._mirror.label(name, source))
+            known = self._made[name] = (source, self._mirror.label(name, source, is_stored=self._are_stored))
         return known[1]
 
     def __iter__(self) -> Iterator[str]:

@@ -146,6 +146,11 @@ class Fence(NamedTuple):
 _STANDING: ContextVar[Fence | None] = ContextVar("fence", default=None)
 
 
+def in_force() -> Fence | None:
+    """The fence that a folder has put around what this thread opens, or None."""
+    return _STANDING.get()
+
+
 def around(path: Name) -> Fence:
     """The fence in force; without one, for a file or store that is served by itself, the folder that it is or really lies in."""
     standing = _STANDING.get()

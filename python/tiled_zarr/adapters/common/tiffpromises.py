@@ -10,6 +10,19 @@ import math
 import struct
 from typing import Any
 
+from .filesets import FileSet
+
+
+def missing_pages(files: FileSet, series: Any) -> dict[str, Any]:
+    """The same of a set of files, whose XML says where each page lies."""
+    pages = [page for one in series for page in one]
+    held = sum(page is not None for page in pages)
+    if held == len(pages):
+        return {}
+    names = ", ".join(map(repr, files.missing.values()))
+    where = f", which lie in files that are not beside this one: {names}" if names else ": a file is truncated or damaged"
+    return {"pages": held, "pages_promised": len(pages), "missing": f"{len(pages) - held} of {len(pages)} pages{where}"}
+
 
 def shortfall(file: Any) -> dict[str, Any]:
     """Under our key, of an open file: how many pages there are and are promised, and what is missing; empty if nothing is.

@@ -1,0 +1,56 @@
+"""What OME-XML says of the files in which the planes of its images lie.
+
+Each file of a set may hold the OME-XML of the whole set: every `TiffData` names the file of its planes by UUID and FileName.
+https://docs.openmicroscopy.org/ome-model/latest/ome-tiff/specification.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from xml.etree import ElementTree
+
+
+def other_files(xml: str, own: str) -> tuple[str, ...]:
+    """The names of files other than the one that holds the XML and has the name `own`, each once and in their order.
+
+    That file is known by the UUID at the root, or by its name where there is none.
+    """
+    if "FileName" not in xml:
+        return ()
+    root = _parsed(xml)
+    uuid = None if root is None else root.get("UUID")
+    found = (element.get("FileName", "") for element in _uuids(root) if uuid is None or element.text != uuid)
+    return tuple(name for name in dict.fromkeys(found) if name and name.lower() != own.lower())
+
+
+def files(xml: str) -> tuple[str, ...]:
+    """All names of files, in their order; first that of the file which holds the OME-XML, where it is said to lie elsewhere."""
+    root = _parsed(xml)
+    elsewhere = (element.get("MetadataFile") for element in ([] if root is None else root) if element.tag.endswith("BinaryOnly"))
+    return tuple(name for name in dict.fromkeys([*elsewhere, *(element.get("FileName") for element in _uuids(root))]) if name)
+
+
+def with_paths(xml: str, paths: Mapping[str, str]) -> str:
+    """The XML with paths in place of some names."""
+    root = ElementTree.fromstring(xml)  # noqa: S314 - as below
+    for element in _uuids(root):
+        name = element.get("FileName", "")
+        element.set("FileName", paths.get(name, name))
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def is_readable(xml: str) -> bool:
+    """Whether it is XML at all."""
+    return _parsed(xml) is not None
+
+
+def _uuids(root: ElementTree.Element | None) -> Iterator[ElementTree.Element]:
+    """The elements that name files."""
+    return (element for element in ([] if root is None else root.iter()) if element.tag.endswith("UUID"))
+
+
+def _parsed(xml: str) -> ElementTree.Element | None:
+    try:
+        return ElementTree.fromstring(xml)  # noqa: S314 - expat has refused bombs of entities since 2.4.1
+    except ElementTree.ParseError:
+        return None

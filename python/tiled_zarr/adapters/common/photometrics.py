@@ -1,0 +1,48 @@
+"""What the numbers of a picture mean, as viewers have to know it; the names are those of TIFF's PhotometricInterpretation.
+
+https://www.awaresystems.be/imaging/tiff/specification/TIFF6.pdf, page 37
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE, SEPARATED, YCBCR = 0, 1, 2, 3, 5, 6
+JPEG = {6, 7}
+INK_SET, CMYK = 332, 1
+ORIENTATION = 274
+MOST_COLOURS = 4096
+"""Of a palette, which stands in the attributes: 48 KB as JSON."""
+BYTE = 256
+
+
+def of_page(page: Any, *, is_ome: bool) -> dict[str, Any]:
+    """Of a page of a TIFF file, where the numbers are no brightness as they stand."""
+    found = _meaning(page)
+    turned = page.tags.valueof(ORIENTATION, 1)
+    return found | ({"orientation": turned} if turned in range(2, 9) and not is_ome else {})
+
+
+def _meaning(page: Any) -> dict[str, Any]:
+    samples = page.samplesperpixel
+    match page.photometric:
+        case 0 if samples == 1:
+            bits = page.bitspersample
+            return {"photometric": "miniswhite", **({"bits": bits} if bits != 8 * page.dtype.itemsize and bits > 1 else {})}
+        case 3 if samples == 1 and page.colormap is not None and page.colormap.shape[1] <= MOST_COLOURS:
+            return {"photometric": "palette", "palette": colours(page.colormap)}
+        case 5 if samples == 4 and page.tags.valueof(INK_SET, CMYK) == CMYK:
+            return {"photometric": "separated"}
+        case 1 if samples in (3, 4):
+            return {"photometric": "minisblack"}
+        case 2:
+            return {"photometric": "rgb"}
+        case 6 if page.compression in JPEG:
+            return {"photometric": "rgb"}
+    return {}
+
+
+def colours(colormap: Any) -> list[list[int]]:
+    """Red, green and blue in bytes, of a map in 16 bits; some writers put bytes there, as libtiff knows too."""
+    rows = colormap.T
+    return (rows if rows.max(initial=0) < BYTE else rows // BYTE).tolist()  # type: ignore[no-any-return]
