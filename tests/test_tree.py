@@ -117,6 +117,12 @@ def test_directory(tmp_path: Path) -> None:
     assert sorted(path.name for path in seen) == ["x.npy", "y.npy"]
 
 
+def test_text_tables_are_read_as_it_was_chosen(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    mount = Mount(source="directory", target=str(tmp_path), csv={"header": False})
+    assert sorted(paths(plant(settings(mount)).root)) == ["t/0", "t/1"]
+
+
 def test_a_directory_that_is_an_array_becomes_a_child(tmp_path: Path) -> None:
     zarr.save_array(tmp_path / "x.zarr", np.arange(3))
     assert paths(plant(settings(Mount(source="directory", target=str(tmp_path / "x.zarr")))).root) == ["x.zarr"]

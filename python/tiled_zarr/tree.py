@@ -63,19 +63,20 @@ def source_of(mount: Mount, on_file: Callable[[Path], None] | None) -> tuple[Nod
 
             return demo.tree(), None
         case "directory":
-            return directory(Path(mount.target), on_file), None
+            return directory(Path(mount.target), on_file, mount.csv), None
         case "pyobject":
             return python_object(mount.target)
 
 
-def directory(path: Path, on_file: Callable[[Path], None] | None) -> Group:
-    """The group of a folder. Raises SettingsError where there is none, or it cannot be read."""
+def directory(path: Path, on_file: Callable[[Path], None] | None, csv: Mapping[str, Any]) -> Group:
+    """The group of a folder whose text tables are written as `csv` says. Raises SettingsError where there is none, or it cannot be read."""
+    from .adapters.common.choices import TextChoice
     from .adapters.directory import open_directory
 
     try:
         if not path.is_dir():
             raise SettingsError(f"{path} is no directory" + ("; serve the directory that holds it" if path.exists() else ""))
-        return as_group(open_directory(path, on_file=on_file), path.resolve().name)
+        return as_group(open_directory(path, on_file=on_file, tables=TextChoice(**csv)), path.resolve().name)
     except (OSError, Unavailable) as error:
         raise SettingsError(f"the directory {path} cannot be served: {why(error)}") from error
 
