@@ -61,6 +61,26 @@ def of_error(why: BaseException) -> str:
     return line(f"{type(why).__name__}: {said}" if said else type(why).__name__)
 
 
+def of_system(why: OSError) -> str:
+    """What the system says of a file, with what to do about it, and without its folder.
+
+    >>> of_system(PermissionError(13, "Permission denied", "/data/secret/a.h5"))
+    "there is no right to read 'a.h5'; let the user that runs the server read it (chmod u+r)"
+    >>> of_system(FileNotFoundError(2, "No such file or directory", "/data/a.h5")), of_system(OSError(5, "Input/output error"))
+    ("'a.h5' has gone; put it back, or list its folder again", 'the system says: input/output error; look at the disk or network it is on')
+    """
+    given = why.filename if isinstance(why.filename, str | bytes) else ""
+    file = given.decode(errors="surrogateescape") if isinstance(given, bytes) else given
+    shown = repr(plain(file.rstrip("/").rpartition("/")[2])) if file else "it"
+    if isinstance(why, PermissionError):
+        return line(f"there is no right to read {shown}; let the user that runs the server read it (chmod u+r)")
+    if isinstance(why, FileNotFoundError | NotADirectoryError):
+        return line(f"{shown} has gone; put it back, or list its folder again")
+    said = f"{why.strerror or type(why).__name__}"
+    where = f" of {shown}" if file else ""
+    return line(f"the system says{where}: {said[:1].lower()}{said[1:]}; look at the disk or network it is on")
+
+
 def said_by(value: object) -> str:
     """`str(value)`, or nothing where that raises."""
     try:

@@ -62,7 +62,7 @@ class Pages:
         if 0 in sizes:
             return np.empty(sizes, self.dtype)
         places = list(product(*(range(part.start, part.stop) for part in outer)))
-        with self.snapshot.unchanged():
+        with self.snapshot.failures_as("a TIFF file"), self.snapshot.unchanged():
             if len(places) == 1:
                 return self._read_page(places[0], inner).astype(self.dtype, copy=False).reshape(sizes)
             block = np.empty(sizes, self.dtype)

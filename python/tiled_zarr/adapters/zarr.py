@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..nodes import Array, Changed, Group, Node, Region, Stored, Unavailable
+from ..nodes import Array, Changed, Damaged, Group, Node, Region, Stored, Unavailable
 from ._extras import require
 from ._reopening import Nodes
+from ._snapshots import is_told
 from ._stores import DOCUMENTS, is_zarr, store_revision
 from ._zarrchunks import Chunks
-from ._zarrlayout import layout
+from ._zarrlayout import V2, V3, layout
 from .common import fences
 from .common.fences import Fence
 from .common.texts import as_text
 
 DIMENSIONS = "_ARRAY_DIMENSIONS"
 UNSAFE = "pickle"
+DAMAGED = "they are truncated, damaged or of a kind that zarr-python does not read; write them again, or restore them from a copy"
 BROKEN = "a link that cannot be followed"
 LINK = "a link inside a Zarr group, which is not followed; store the array itself there"
 
@@ -92,11 +96,30 @@ def _opened(path: Path, fence: Fence) -> Node:
     if not is_zarr(path):
         raise FileNotFoundError(f"{path.name!r} is no Zarr node: it holds none of {', '.join(DOCUMENTS)}")
     before = store_revision(path)
-    source = zarr.open(store=FencedStore(path, fence), mode="r")
-    node = _group(path, fence, source) if isinstance(source, zarr.Group) else _array(path, fence, before, source)
+    try:
+        source = zarr.open(store=FencedStore(path, fence), mode="r")
+        node = _group(path, fence, source) if isinstance(source, zarr.Group) else _array(path, fence, before, source)
+    except Exception as error:
+        if is_told(error):
+            raise
+        _check_stands(path, before)
+        _check_codecs(_document(path, fence))
+        raise Damaged(f"the metadata of {path.name!r} cannot be read as Zarr: {DAMAGED}") from error
+    _check_stands(path, before)
+    return node
+
+
+def _check_stands(path: Path, before: str) -> None:
     if store_revision(path) != before:
         raise Changed(f"{path.name!r} changed while it was being opened; ask again")
-    return node
+
+
+def _document(path: Path, fence: Fence) -> Any:
+    """The array's document that zarr-python refused, or None where it is no JSON."""
+    for name in (V3, V2):
+        with suppress(OSError, ValueError, RecursionError):
+            return json.loads(fence.read(path / name))
+    return None
 
 
 def _group(path: Path, fence: Fence, source: Any) -> Group:
@@ -151,7 +174,14 @@ def _read(source: Any, convert: Callable[[Any], np.ndarray[Any, Any]], chunks: C
     """A region, by itself where it lies in one plain chunk. Raises OSError where the array is gone, whose chunks would seem unwritten."""
     block = chunks.block(region) if chunks else None
     if block is None:
-        block = convert(source[region])
+        try:
+            block = convert(source[region])
+        except Exception as error:
+            if is_told(error):
+                raise
+            raise Damaged(
+                "a chunk cannot be decoded: it is truncated, damaged or of a kind that zarr-python does not read; restore it from a copy"
+            ) from error
         if chunks is not None:
             chunks.check()
     return block
