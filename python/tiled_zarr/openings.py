@@ -94,9 +94,8 @@ class Openings:
         most = min(len(group.children), MOST_NAMES) + MOST_UNSAID
         listed = list(islice(group.children, most + 1))
         if len(listed) > most:
-            raise Damaged(
-                f"it lists more than {most:,} names, and says that it has {len(group.children):,}; at most {MOST_NAMES:,} are listed"
-            )
+            said = f"it says that it has {len(group.children):,} children"
+            raise Damaged(f"{said}, and lists more than {most:,}; at most {MOST_NAMES:,} are listed")
         found: dict[str, None] = {}
         nameless: dict[str, str] = {}
         for name in listed:
