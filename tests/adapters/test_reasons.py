@@ -28,7 +28,7 @@ JARGON = re.compile(
 )
 """What libraries say: class names, numbers of errors, their own functions."""
 ADVICE = re.compile(
-    "write it again|write them again|restore|ask again|convert it|set csv|fetch|save it|unpack|give it|copy|is it really|look at|put it"
+    "write it again|write them again|restore|ask again|convert it|set csv|fetch|save it|unpack|give it|copy|is it really|look at|put it|pip"
 )
 GARBAGE = b"\x00\xff\x13garbage\x00" * 40
 FLIPS = 6
