@@ -86,7 +86,7 @@ class Metadata:
         seen.note(place.node)
         if isinstance(place.node, Container):
             self.opened(place)
-            return self._group(place.node)
+            return self._group(place)
         return self._array(place, self._dimension_names(place, seen))
 
     def look(self, node: Node) -> None:
@@ -131,8 +131,7 @@ class Metadata:
             if nbytes > self.config.max_bytes:  # paths alone: a tree without an end is a deep one
                 return None
         for group in groups[1:]:
-            assert isinstance(group.node, Container)
-            members[group.path[start:]] = self._group(group.node)
+            members[group.path[start:]] = self._group(group)
         return members
 
     def _children(self, place: Place, seen: Dependencies) -> list[tuple[Place, Header]]:
@@ -161,8 +160,10 @@ class Metadata:
         if place.parent is not None:
             self.places.openings.fail(place.parent, place.name, why)
 
-    def _group(self, group: Container) -> GroupHeader:
-        return GroupHeader(headers.own_attributes(group, self.places.openings.unavailable(group)))
+    def _group(self, place: Place) -> GroupHeader:
+        assert isinstance(place.node, Container)
+        unavailable = self.places.openings.unavailable(place.node)
+        return GroupHeader(headers.own_attributes(place.node, name=place.told_name, unavailable=unavailable))
 
     def _array(self, place: Place, dimension_names: tuple[str, ...]) -> ArrayHeader:
         node = place.node
@@ -175,7 +176,7 @@ class Metadata:
             dtype=dtypes.wire(node.dtype),
             codec=self.codec(place, grid),
             dimension_names=dimension_names,
-            attributes=headers.own_attributes(node),
+            attributes=headers.own_attributes(node, name=place.told_name),
             separator=self.separator,
             struct=self.config.struct,
         )

@@ -8,12 +8,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from . import dtypes, v2
+from . import dtypes, names, v2
 from .codecs import Codec
 from .headers import ArrayHeader, GroupHeader, Header, Members, typesize
 
 NAME = "v3"
 SEPARATOR = "/"
+FORBIDDEN = names.FORBIDDEN
 DOCUMENTS = frozenset({"zarr.json"})
 CONSOLIDATED = "zarr.json"
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ... import dtypes, texts
+from ... import dtypes, names, texts
 from ...attributes import OURS, unknown
 from ...grid import Grid
 from ...keyspace import Document, KeySpace
@@ -44,6 +44,11 @@ class Description:
     snippets: tuple[Snippet, ...] = ()
     viewers: tuple[Link, ...] = ()
 
+    @property
+    def path_in_v3(self) -> str:
+        """Its path in Zarr v3, where fewer names have aliases."""
+        return names.path_in_v3(self.path)
+
 
 class Describer:
     """Describes the nodes of a tree from its Zarr v2 documents; `images` is the same tree as OME-Zarr 0.4, if it is served."""
@@ -71,7 +76,7 @@ class Describer:
                 attributes=_shown(attributes),
                 unavailable=unavailable,
                 unknown=texts.unknown_files(files) if (files := unknown(node.attributes)) else "",
-                snippets=tuple(snippets.of_group(path, addresses)),
+                snippets=tuple(snippets.of_group(names.path_in_v3(path), addresses)),
                 viewers=viewers,
             )
         return Description(
@@ -82,7 +87,7 @@ class Describer:
             facts=_facts(node, self._document(path, ".zarray")),
             attributes=_shown(attributes),
             unavailable=unavailable,
-            snippets=tuple(snippets.of_array(path, addresses, is_image=is_image)),
+            snippets=tuple(snippets.of_array(names.path_in_v3(path), addresses, is_image=is_image)),
             viewers=viewers,
         )
 
