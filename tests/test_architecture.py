@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "tree": VALUES | {"adapters", "demo", "openings", "records", "settings", "tree"},
     "http": VALUES | SPELLING | FORMATS | MAPPING | ENCODING | {"http"},
     "app": VALUES | FORMATS | MAPPING | ENCODING | {"app", "http", "ome", "settings", "tree"},
-    "cli": {"app", "cli", "demo", "revisions", "settings", "tree", "adapters"},
+    "cli": {"app", "cli", "demo", "revisions", "settings", "texts", "tree", "adapters"},
     "__init__": {"nodes"},
 }
 """What the modules of each room may import from the package, rooms being modules and folders at its top."""

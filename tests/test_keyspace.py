@@ -256,9 +256,9 @@ def test_every_node_is_found_by_the_keys_its_group_lists(format_: ModuleType, tr
 
     def visit(path: str, group: Group) -> None:
         listed = keyspace.listing(keyspace.group(path))
-        assert {entry.name for entry in listed} == {names.wire(name) for name in group.children}
+        assert {entry.name for entry in listed} == {names.wire(name, format_.FORBIDDEN) for name in group.children}
         for name, node in group.children.items():
-            below = f"{path}/{names.wire(name)}".lstrip("/")
+            below = f"{path}/{names.wire(name, format_.FORBIDDEN)}".lstrip("/")
             if isinstance(node, Group):
                 visit(below, node)
             else:

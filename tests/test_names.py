@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,13 +52,26 @@ def test_an_undecodable_byte_is_a_file_name_of_its_own() -> None:
     assert names.unwire("~e9") == "\udce9"
 
 
+def test_brackets_and_stars_have_an_alias_in_v2_alone() -> None:
+    for name, alias in {"a[1]": "a~5b1~5d", "*": "~2a", "__[": "~5f~5f~5b", "a]~": "a~5d~7e"}.items():
+        assert names.wire(name, names.FORBIDDEN_V2) == alias
+        assert names.unwire(alias, names.FORBIDDEN_V2) == name
+        assert names.unwire(alias) is None
+        assert names.unwire(name, names.FORBIDDEN_V2) is None
+    assert names.wire("a[1]*") == names.unwire("a[1]*") == "a[1]*"
+    assert names.path_in_v3("a~5b1~5d/x/b~2fc") == "a[1]/x/b~2fc"
+    assert names.path_in_v3("") == ""
+
+
 file_names = st.binary(max_size=8).map(lambda raw: raw.decode("utf-8", "surrogateescape"))
 
 
-@given(file_names | st.text(max_size=8))
-def test_aliases_are_one_to_one(name: str) -> None:
-    alias = names.wire(name)
-    assert names.unwire(alias) == name
+@pytest.mark.parametrize("forbidden", [names.FORBIDDEN, names.FORBIDDEN_V2], ids=["v3", "v2"])
+@given(name=file_names | st.text(max_size=8) | st.text("[]*~5abd_./", max_size=8))
+def test_aliases_are_one_to_one(name: str, forbidden: re.Pattern[str]) -> None:
+    alias = names.wire(name, forbidden)
+    assert names.unwire(alias, forbidden) == name
+    assert not forbidden.search(alias.replace("~", ""))
     assert alias.strip(".")
     assert "/" not in alias
     assert not alias.startswith("__")

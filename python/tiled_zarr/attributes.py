@@ -12,11 +12,11 @@ from typing import Any
 from . import texts
 from .tojson import Conversion, Done, Json, LeftOut, to_json
 
-__all__ = ["OURS", "Json", "Late", "LeftOut", "Ours", "Said", "merged", "nothing", "now", "said", "to_json"]
+__all__ = ["OURS", "Json", "Late", "LeftOut", "Ours", "Said", "merged", "nothing", "now", "said", "to_json", "unknown"]
 
 OURS = "tiled_zarr"
 """The key under which a node's attributes hold what this program adds to the source's own."""
-MINE = ("unavailable", "left_out", "mended", "source")
+MINE = ("unavailable", "unknown", "left_out", "mended", "source")
 """What only this program says under its key; a source's own items of these names are kept under the last of them."""
 
 
@@ -75,6 +75,12 @@ def now(attributes: Mapping[str, Any]) -> Said:
         return attributes.now()
     assert isinstance(attributes, Said)
     return attributes
+
+
+def unknown(attributes: Mapping[str, Any]) -> dict[str, int]:
+    """How many files of each suffix a folder's attributes say that no adapter knows."""
+    ours = now(attributes).get(OURS, {})
+    return dict(ours.get("unknown", {}).get("suffixes", {})) if isinstance(ours, Ours) else {}
 
 
 def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:

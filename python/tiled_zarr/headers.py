@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from . import codecs, dtypes, grid, marks
 from .attributes import OURS, Json, Said, now
@@ -83,12 +83,14 @@ def stored_codec(node: Array | Sparse, served: grid.Grid) -> codecs.Codec | None
     return codecs.parse(node.stored.codec, stored=True) if is_same else None
 
 
-def own_attributes(node: Array | Sparse | Group | Table, unavailable: dict[str, str] | None = None) -> dict[str, Json]:
-    """The node's attributes, with what is unavailable in it named under our key. Raises what attributes raise that are made late."""
+def own_attributes(node: Array | Sparse | Group | Table, **ours: Any) -> dict[str, Json]:
+    """The node's attributes, with what is said of it under our key, unless that is empty.
+
+    Raises what attributes raise that are made late.
+    """
     attributes = now(node.attributes)
-    if not unavailable:
-        return attributes
-    return Said({**attributes, OURS: {**attributes.get(OURS, {}), "unavailable": unavailable}})
+    said = {name: value for name, value in ours.items() if value}
+    return Said({**attributes, OURS: {**attributes.get(OURS, {}), **said}}) if said else attributes
 
 
 def merged(outer: Options, inner: Options) -> Options:

@@ -127,7 +127,8 @@ class KeySpace:
         self.root = root
         self.format = format
         self.config = config or Config()
-        self.places = Places(root, Options(chunk_shape=self.config.chunk_shape), self._check, self._look)
+        options = Options(chunk_shape=self.config.chunk_shape)
+        self.places = Places(root, options, self._check, self._look, format.FORBIDDEN)
         separator: str = self.config.separator or format.SEPARATOR
         self.served = Served(lambda rest, ndim: format.parse_index(rest, ndim, separator))
         self.metadata = Metadata(self.places, format, self.config, self.served)
@@ -175,9 +176,9 @@ class KeySpace:
             listed = openings.names(group)
             self._check_size(len(listed), sum(map(len, listed)))
             if len(listed) <= self.config.max_nodes:
-                return [Entry(names.wire(name), node) for name, node in openings.all(group, listed)]
+                return [Entry(names.wire(name, self.format.FORBIDDEN), node) for name, node in openings.all(group, listed)]
             bad = openings.bad(group)
-            return [Entry(names.wire(name), None) for name in listed if name not in bad]
+            return [Entry(names.wire(name, self.format.FORBIDDEN), None) for name in listed if name not in bad]
         except TooLarge:
             raise
         except Exception as why:

@@ -66,7 +66,7 @@ class Metadata:
         seen.note(place.node)
         if isinstance(place.node, Container):
             self.walk.children(place)
-            return self._group(place.node)
+            return self._group(place)
         return self._array(place, self.axes.of(place, seen))
 
     def look(self, node: Node) -> None:
@@ -93,8 +93,7 @@ class Metadata:
                 if header is not None:
                     members[below.path[start:]] = header
         for group in opened[1:]:
-            assert isinstance(group.place.node, Container)
-            members[group.place.path[start:]] = self._group(group.place.node)
+            members[group.place.path[start:]] = self._group(group.place)
         return members
 
     def _member(self, above: Opened, place: Place, names: dimensions.Named, seen: Dependencies) -> Header | None:
@@ -109,8 +108,10 @@ class Metadata:
             self.walk.leave_out(above, place, why)
             return None
 
-    def _group(self, group: Container) -> GroupHeader:
-        return GroupHeader(headers.own_attributes(group, self.places.openings.unavailable(group)))
+    def _group(self, place: Place) -> GroupHeader:
+        assert isinstance(place.node, Container)
+        unavailable = self.places.openings.unavailable(place.node)
+        return GroupHeader(headers.own_attributes(place.node, name=place.told_name, unavailable=unavailable))
 
     def _array(self, place: Place, dimension_names: tuple[str, ...]) -> ArrayHeader:
         node = place.node
@@ -123,7 +124,7 @@ class Metadata:
             dtype=dtypes.wire(node.dtype),
             codec=self.codec(place, grid),
             dimension_names=dimension_names,
-            attributes=headers.own_attributes(node),
+            attributes=headers.own_attributes(node, name=place.told_name),
             separator=self.separator,
             mark=node.mark if isinstance(node, Array) else None,
             struct=self.config.struct,

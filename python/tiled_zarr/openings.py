@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary, WeakSet, ref
 
 from . import hangs, names, records, texts
-from .nodes import Array, Busy, Damaged, Group, Node, Sparse, Table, TooLarge, TooSlow, Unavailable
+from .nodes import Array, Busy, Changed, Damaged, Group, Node, Sparse, Table, TooLarge, TooSlow, Unavailable
 
 Parent: TypeAlias = Group | Table
 PARENTS = (Group, Table)
@@ -244,6 +244,8 @@ def revision_of(node: Node) -> str | None:
 
 def reason(why: BaseException) -> str:
     """What to tell users of an error: its kind and text, without the server's folders, or the text alone where it was written for them."""
-    if isinstance(why, Unavailable | Damaged | TooLarge | TooSlow | Busy):
+    if isinstance(why, Unavailable | Damaged | TooLarge | TooSlow | Busy | Changed):
         return texts.line(texts.said_by(why))
+    if isinstance(why, OSError) and why.errno is not None:
+        return texts.of_system(why)
     return texts.of_error(why)

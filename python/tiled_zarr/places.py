@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from . import headers, names
+from . import headers, names, texts
 from .nodes import Group, Node, Options, Table
 from .openings import Openings
 
@@ -42,6 +43,11 @@ class Place:
         """The node's name on the wire."""
         return self.path.rpartition("/")[2]
 
+    @property
+    def told_name(self) -> str | None:
+        """The source's name if the one on the wire is an alias, as text that documents can hold."""
+        return None if self.wire_name == self.name else texts.name(self.name)
+
     def below(self, name: str, wire_name: str, node: Node) -> Place:
         """The place of a child."""
         path = f"{self.path}/{wire_name}" if self.path else wire_name
@@ -49,9 +55,20 @@ class Place:
 
 
 class Places:
-    """The places of a tree; `check` and `look` as in Openings. Thread-safe: a race repeats a step."""
+    """The places of a tree; `check` and `look` as in Openings; names have aliases for what is `forbidden` in them.
 
-    def __init__(self, root: Node, options: Options, check: Callable[[Node], None], look: Callable[[Node], object]) -> None:
+    Thread-safe: a race repeats a step.
+    """
+
+    def __init__(
+        self,
+        root: Node,
+        options: Options,
+        check: Callable[[Node], None],
+        look: Callable[[Node], object],
+        forbidden: re.Pattern[str] = names.FORBIDDEN,
+    ) -> None:
+        self.forbidden = forbidden
         self.root = Place(root, None, "", "", headers.merged(options, root.options))
         self.openings = Openings(check, look)
         self._kept: dict[str, Place] = {}
@@ -96,7 +113,7 @@ class Places:
         assert isinstance(place.node, Container)
         if self.openings.count(place.node, most) > most or len(listed := self.openings.names(place.node)) > most:
             return {}
-        wired = ((names.wire(name), name, node) for name, node in self.openings.all(place.node, listed))
+        wired = ((names.wire(name, self.forbidden), name, node) for name, node in self.openings.all(place.node, listed))
         return {wire_name: place.below(name, wire_name, node) for wire_name, name, node in wired}
 
     def fail(self, place: Place, why: BaseException) -> None:
@@ -113,7 +130,7 @@ class Places:
             if node is kept.node:
                 return kept
             self._kept.pop(path, None)
-        name = names.unwire(part)
+        name = names.unwire(part, self.forbidden)
         found = None if name is None or names.refusal(name) else self.openings.child(group, name)
         if name is None or found is None:
             return None

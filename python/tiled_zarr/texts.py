@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 LONGEST = 300
 """Characters of a reason: what libraries say of a failure fits (HDF5's longest we met has 212), a flood does not."""
@@ -10,6 +11,9 @@ LONGEST_NAME = 1024
 """Characters of a name that is told to users; no name that can stand in a key is longer (names.py)."""
 CUT = 16 * LONGEST
 """Characters of a reason that are looked at: folders and addresses before the cut would leave room for more."""
+
+MOST_SUFFIXES = 12
+"""Suffixes of files of unknown kind that are named in one sentence."""
 
 PASSED_ON = (KeyboardInterrupt,)
 """What is meant for this process. Panics of native libraries and a source's own `sys.exit()` are no `Exception`, but a source's."""
@@ -59,6 +63,38 @@ def of_error(why: BaseException) -> str:
     """
     said = FOLDERS.sub("", said_by(why)[:CUT])
     return line(f"{type(why).__name__}: {said}" if said else type(why).__name__)
+
+
+def of_system(why: OSError) -> str:
+    """What the system says of a file, with what to do about it, and without its folder.
+
+    >>> of_system(PermissionError(13, "Permission denied", "/data/secret/a.h5"))
+    "there is no right to read 'a.h5'; let the user that runs the server read it (chmod u+r)"
+    >>> of_system(FileNotFoundError(2, "No such file or directory", "/data/a.h5")), of_system(OSError(5, "Input/output error"))
+    ("'a.h5' has gone; put it back, or list its folder again", 'the system says: input/output error; look at the disk or network it is on')
+    """
+    given = why.filename if isinstance(why.filename, str | bytes) else ""
+    file = given.decode(errors="surrogateescape") if isinstance(given, bytes) else given
+    shown = repr(plain(file.rstrip("/").rpartition("/")[2])) if file else "it"
+    if isinstance(why, PermissionError):
+        return line(f"there is no right to read {shown}; let the user that runs the server read it (chmod u+r)")
+    if isinstance(why, FileNotFoundError | NotADirectoryError):
+        return line(f"{shown} has gone; put it back, or list its folder again")
+    said = f"{why.strerror or type(why).__name__}"
+    where = f" of {shown}" if file else ""
+    return line(f"the system says{where}: {said[:1].lower()}{said[1:]}; look at the disk or network it is on")
+
+
+def unknown_files(suffixes: Mapping[str, int]) -> str:
+    """How many files no adapter knows, and their suffixes, those of most files first.
+
+    >>> unknown_files({"lif": 1, "czi": 11}), unknown_files({"": 1})
+    ('12 files of unknown kind: czi, lif', '1 file of unknown kind: without suffix')
+    """
+    count, ordered = sum(suffixes.values()), sorted(suffixes, key=lambda suffix: -suffixes[suffix])
+    shown = [plain(suffix) or "without suffix" for suffix in ordered[:MOST_SUFFIXES]]
+    more = [f"{len(ordered) - len(shown):,} more"] if len(ordered) > len(shown) else []
+    return f"{count:,} file{'s' if count != 1 else ''} of unknown kind: {', '.join([*shown, *more])}"
 
 
 def said_by(value: object) -> str:

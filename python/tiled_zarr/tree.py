@@ -37,13 +37,26 @@ class Tree:
     tasks: Tasks
 
 
-def plant(settings: Settings, on_file: Callable[[Path], None] | None = None) -> Tree:
-    """The tree that the settings describe; `on_file` is told of every file that is indexed. Raises SettingsError."""
+def ignored(_: str, __: int) -> None:
+    """Nobody is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """Who is told of every file that is indexed, and how many files of a suffix no adapter knows, for each folder."""
+
+    on_file: Callable[[Path], None] | None = None
+    on_unknown: Callable[[str, int], None] = ignored
+
+
+def plant(settings: Settings, on_file: Callable[[Path], None] | None = None, on_unknown: Callable[[str, int], None] = ignored) -> Tree:
+    """The tree that the settings describe; with `on_file` directories are indexed now, as Watcher says. Raises SettingsError."""
     from .adapters.hdf5.library import LIBRARY
 
     LIBRARY.answer_within(settings.read_timeout)
     check_paths([mount.path for mount in settings.trees])
-    sources = [source_of(mount, on_file) for mount in settings.trees]
+    watcher = Watcher(on_file, on_unknown)
+    sources = [source_of(mount, watcher) for mount in settings.trees]
     nodes = {mount.path: configured(node, mount) for mount, (node, _) in zip(settings.trees, sources, strict=True)}
     return Tree(root=grafted(nodes), tasks=tasks_of([source for _, source in sources]))
 
@@ -56,7 +69,7 @@ def check_paths(paths: list[str]) -> None:
             raise SettingsError(f"trees: /{'/'.join(below)} lies inside the tree at /{'/'.join(above)}; give each a path of its own")
 
 
-def source_of(mount: Mount, on_file: Callable[[Path], None] | None) -> tuple[Node, object]:
+def source_of(mount: Mount, watcher: Watcher) -> tuple[Node, object]:
     """The node of a mount, and the object behind it."""
     match mount.source:
         case "demo":
@@ -64,12 +77,12 @@ def source_of(mount: Mount, on_file: Callable[[Path], None] | None) -> tuple[Nod
 
             return demo.tree(), None
         case "directory":
-            return directory(Path(mount.target), on_file, mount.csv), None
+            return directory(Path(mount.target), watcher, mount.csv), None
         case "pyobject":
             return python_object(mount.target)
 
 
-def directory(path: Path, on_file: Callable[[Path], None] | None, csv: Mapping[str, Any]) -> Group:
+def directory(path: Path, watcher: Watcher, csv: Mapping[str, Any]) -> Group:
     """The group of a folder whose text tables are written as `csv` says. Raises SettingsError where there is none, or it cannot be read."""
     from .adapters.common.choices import TextChoice
     from .adapters.directory import open_directory
@@ -77,7 +90,8 @@ def directory(path: Path, on_file: Callable[[Path], None] | None, csv: Mapping[s
     try:
         if not path.is_dir():
             raise SettingsError(f"{path} is no directory" + ("; serve the directory that holds it" if path.exists() else ""))
-        return as_group(open_directory(path, on_file=on_file, tables=TextChoice(**csv)), path.resolve().name)
+        found = open_directory(path, on_file=watcher.on_file, on_unknown=watcher.on_unknown, tables=TextChoice(**csv))
+        return as_group(found, path.resolve().name)
     except (OSError, Unavailable) as error:
         raise SettingsError(f"the directory {path} cannot be served: {why(error)}") from error
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import dtypes, marks
+from . import dtypes, marks, names
 from .codecs import Codec
 from .headers import ArrayHeader, GroupHeader, Header, Members
 
 NAME = "v2"
 SEPARATOR = "."
+FORBIDDEN = names.FORBIDDEN_V2
 DOCUMENTS = frozenset({".zgroup", ".zarray", ".zattrs", ".zmetadata"})
 CONSOLIDATED = ".zmetadata"
 

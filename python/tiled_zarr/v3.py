@@ -8,13 +8,14 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from . import dtypes, marks, v2
+from . import dtypes, marks, names, v2
 from .attributes import OURS, Json
 from .codecs import Codec
 from .headers import ArrayHeader, GroupHeader, Header, Members, typesize
 
 NAME = "v3"
 SEPARATOR = "/"
+FORBIDDEN = names.FORBIDDEN
 DOCUMENTS = frozenset({"zarr.json"})
 CONSOLIDATED = "zarr.json"
 

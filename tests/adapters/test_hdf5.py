@@ -1,4 +1,5 @@
 import shutil
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -79,7 +80,7 @@ def special(file: h5py.File) -> None:
 SPECIAL = {
     "enum": np.array([0, 1, 1], "i1"),
     "inner": np.arange(24, dtype="<i4").reshape(4, 2, 3),
-    "opaque": np.array(np.void(b"123")),
+    "opaque": np.frombuffer(b"123", "u1"),
     "times": np.array(["2026-11-23"], "M8[ns]"),
 }
 
@@ -159,16 +160,6 @@ def _virtual(file: h5py.File, source: str) -> None:
     file.create_virtual_dataset("x", layout)
 
 
-def _numbered(file: h5py.File) -> None:
-    """Blocks of one row of four, from part0.h5, part1.h5 and so on; only the low-level interface makes such a dataset."""
-    endless = h5py.h5s.create_simple((2, 4), (h5py.h5s.UNLIMITED, 4))
-    rows = endless.copy()
-    rows.select_hyperslab((0, 0), (h5py.h5s.UNLIMITED, 1), block=(1, 4))
-    created = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    created.set_virtual(rows, b"part%b.h5", b"x", h5py.h5s.create_simple((1, 4)))
-    h5py.h5d.create(file.id, b"x", h5py.h5t.STD_I32LE, endless, created)
-
-
 UNAVAILABLE = {
     "empty": (lambda file: file.__setitem__("x", h5py.Empty("f4")), "has no shape"),
     "ragged": (lambda file: file.create_dataset("x", (2,), h5py.vlen_dtype("i4")), "various lengths"),
@@ -177,8 +168,6 @@ UNAVAILABLE = {
     "type": (lambda file: file.__setitem__("x", np.dtype("i4")), "data type"),
     "itself": (lambda file: file.__setitem__("x", file["/"]), "a cycle"),
     "soft_cycle": (lambda file: file.__setitem__("x", h5py.SoftLink("/")), "a cycle"),
-    "raw_file": (lambda file: file.create_dataset("x", (4,), "u1", external=[("/etc/passwd", 0, 4)]), "outside of the HDF5 file"),
-    "numbered_sources": (_numbered, "numbered without end"),
 }
 
 
@@ -195,6 +184,7 @@ OUTSIDE = {
     "external": lambda file: file.__setitem__("x", h5py.ExternalLink("../b.h5", "/")),
     "absolute": lambda file: file.__setitem__("x", h5py.ExternalLink("/etc/passwd", "/")),
     "virtual": lambda file: _virtual(file, "/etc/part.h5"),
+    "raw": lambda file: file.create_dataset("x", (4,), "u1", external=[("/etc/passwd", 0, 4)]),
 }
 
 
@@ -217,7 +207,7 @@ BROKEN = {
 def test_a_link_to_nothing_fails_and_leaves_its_group(tmp_path, fill):
     node, _ = made(fill, None)(tmp_path)
     assert list(node.children) == ["x"]
-    with pytest.raises(OSError, match=r"gone|cannot be opened"):
+    with pytest.raises(OSError, match=r"gone|nowhere"):
         node.children["x"]
 
 
@@ -255,21 +245,6 @@ def test_a_cycle_over_two_files_ends(tmp_path):
     assert isinstance(other, Group)
     with pytest.raises(Unavailable, match="a cycle"):
         other.children["other"]
-
-
-def test_a_soft_link_through_an_external_one_is_not_followed(tmp_path):
-    write(tmp_path / "b.h5", WIDE)
-    with h5py.File(tmp_path / "a.h5", "w") as file:
-        file["other"] = h5py.ExternalLink("b.h5", "/")
-        file["x"] = h5py.SoftLink("/other/x")
-    with pytest.raises(Unavailable, match="passes through an external link"):
-        open_x(tmp_path / "a.h5")
-
-
-def test_text_that_is_no_text_raises(tmp_path):
-    node, _ = made(lambda file: file.create_dataset("x", data=[b"\xff"], dtype=h5py.string_dtype("ascii")), None)(tmp_path)
-    with pytest.raises(UnicodeDecodeError):
-        whole(node.children["x"])
 
 
 def test_attributes(tmp_path):
@@ -346,7 +321,7 @@ def test_a_writer_in_another_process_is_not_kept_out(tmp_path):
 
 def test_a_file_of_other_format(tmp_path):
     (tmp_path / "a.h5").write_text("no hierarchy")
-    with pytest.raises(OSError, match="signature"):
+    with pytest.raises(Damaged, match=r"'a\.h5' cannot be read as an HDF5 file: it is truncated, damaged or something else"):
         open_hdf5(tmp_path / "a.h5")
 
 
@@ -375,22 +350,21 @@ def test_a_dimension_scale_that_was_deleted(tmp_path):
     assert made(fill, None)(tmp_path)[0].children["x"].dimension_names == (None, None)
 
 
-def test_a_virtual_dataset_over_another(tmp_path):
-    virtual(tmp_path)
-    layout = h5py.VirtualLayout((3, 300, 400), "i4")
-    layout[...] = h5py.VirtualSource("a.h5", "v", (3, 300, 400))
-    with h5py.File(tmp_path / "b.h5", "w") as file:
-        file.create_virtual_dataset("x", layout)
-    with pytest.raises(Unavailable, match="over another one"):
-        open_x(tmp_path / "b.h5")
-
-
-def test_a_filter_that_is_not_installed_is_named(tmp_path):
-    def fill(file):
+def test_an_optional_filter_that_is_not_installed(tmp_path):
+    """What was written without it is read, what went through it names it."""
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
         created = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         created.set_chunk((2,))
-        created.set_filter(300, h5py.h5z.FLAG_OPTIONAL)
+        created.set_filter(300, h5py.h5z.FLAG_OPTIONAL, (1, 2))
         h5py.h5d.create(file.id, b"x", h5py.h5t.STD_I32LE, h5py.h5s.create_simple((4,)), created)
-
-    with pytest.raises(Damaged, match="filter 300"):
-        made(fill, None)(tmp_path)[0].children["x"]
+        file["x"][:2] = [1, 2]
+        file["x"].id.write_direct_chunk((2,), b"filtered", filter_mask=0)
+    assert open_x(path).read((slice(0, 2),)).tolist() == [1, 2]
+    with pytest.raises(Damaged, match="the HDF5 filter 300 is not installed; pip install"):
+        whole(open_x(path))
+    content = path.read_bytes()
+    at = content.index(struct.pack("<HHH", 300, 0, 1))  # number, length of its name, flags: optional
+    path.write_bytes(content[: at + 4] + b"\0" + content[at + 5 :])
+    with pytest.raises(Damaged, match="the HDF5 filter 300 is not installed"):
+        open_x(path)

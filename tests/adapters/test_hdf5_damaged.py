@@ -47,14 +47,14 @@ def test_a_flipped_bit_in_the_superblock_is_an_error(tmp_path, byte):
     """Its checksum is wrong; a reader with SWMR would wait for a right one."""
     for bit in range(8 * byte, 8 * byte + 8):
         path = damagedhdf5.flipped(damagedhdf5.small(tmp_path / f"{bit}.h5"), bit)
-        with pytest.raises(OSError, match="open file") as caught:
+        with pytest.raises(OSError, match=r"'\d+\.h5' cannot be read as an HDF5 file") as caught:
             open_hdf5(path)
         assert not isinstance(caught.value, TimeoutError)
 
 
 def test_a_damaged_root_group_is_an_error_and_no_absence(tmp_path):
     path = damagedhdf5.small(tmp_path / "a.h5")
-    with pytest.raises(OSError, match="'/' cannot be opened"):
+    with pytest.raises(OSError, match="'/' is damaged"):
         open_hdf5(damagedhdf5.flipped(path, 8 * (path.read_bytes().index(b"OHDR") + 20)))
 
 
@@ -129,7 +129,7 @@ def test_only_regular_files_are_opened(tmp_path):
         node.children["external"]
     with pytest.raises(Damaged, match="'pipe': a named pipe"):
         node.children["virtual"]
-    with pytest.raises(Unavailable, match="passes through an external link"):
+    with pytest.raises(Damaged, match="'pipe': a named pipe"):
         node.children["soft"]
     with pytest.raises(Damaged, match="'pipe': a named pipe"):
         open_hdf5(tmp_path / "pipe")

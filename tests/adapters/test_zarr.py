@@ -10,7 +10,7 @@ from adapters.contract import ARRAYS
 from adapters.files import FEW, MANY, FileContract, reading, whole
 from rights import unprivileged
 from tiled_zarr.adapters.zarr import _chunks, open_zarr
-from tiled_zarr.nodes import Unavailable
+from tiled_zarr.nodes import Damaged, Unavailable
 
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
 WIDE = np.arange(300 * 400, dtype="<i4").reshape(300, 400)
@@ -144,7 +144,7 @@ def array_document(**fields) -> str:
 UNAVAILABLE = {
     "objects": ({"dtype": "|O", "filters": [{"id": "vlen-bytes"}]}, Unavailable, "objects other than text"),
     "pickles_behind_text": ({"dtype": "|O", "filters": [{"id": "vlen-utf8"}, {"id": "pickle"}]}, Unavailable, "'pickle' runs"),
-    "pickled_objects": ({"dtype": "|O", "filters": [{"id": "pickle", "protocol": 5}]}, (Unavailable, ValueError), "pickle"),
+    "pickled_objects": ({"dtype": "|O", "filters": [{"id": "pickle", "protocol": 5}]}, Unavailable, "'pickle' runs"),
 }
 
 
@@ -159,7 +159,7 @@ def test_a_chunk_that_is_damaged_raises(tmp_path):
     zarr.create_array(tmp_path / "a.zarr", data=FEW, chunks=FEW.shape)
     (chunk,) = (path for path in (tmp_path / "a.zarr").rglob("*") if path.is_file() and path.name != "zarr.json")
     chunk.write_bytes(chunk.read_bytes()[:9])
-    with pytest.raises(RuntimeError):
+    with pytest.raises(Damaged, match="cannot be decoded: it is damaged; restore it from a copy"):
         whole(open_zarr(tmp_path / "a.zarr"))
 
 
@@ -169,9 +169,8 @@ def test_metadata_that_are_damaged_raise(tmp_path):
     (tmp_path / "a.zarr" / "x" / "zarr.json").write_text('{"zarr_format": 3, "node_type": "array"}')
     group = open_zarr(tmp_path / "a.zarr")
     assert list(group.children) == ["x"]
-    with pytest.raises(Exception, match=r".") as caught:
+    with pytest.raises(Damaged, match=r"the metadata of 'x' cannot be read as Zarr: .*restore them from a copy"):
         group.children["x"]
-    assert not isinstance(caught.value, KeyError)
 
 
 def test_a_folder_that_is_none(tmp_path):

@@ -47,6 +47,15 @@ def _latest(path: Path, writer: str = "") -> bytes:
 
 
 @hostile("hdf5")
+def other_kinds(at: Path) -> Iterable[Claim]:
+    """Files of other formats under names that HDF5 has too: NetCDF-3, HDF4, MATLAB's older one."""
+    starts = {"old.cdf": b"CDF\x01", "older.nc4": b"CDF\x02", "hdf4.hdf": b"\x0e\x03\x13\x01", "five.mat": b"MATLAB 5.0 MAT-file"}
+    for name, start in starts.items():
+        (at / name).write_bytes(start + b"\0" * 200)
+    return [broken(name.partition(".")[0]) for name in starts]
+
+
+@hostile("hdf5")
 def good(at: Path) -> Iterable[Claim]:
     with h5py.File(at / "good.h5", "w") as file:
         file.create_dataset("plain", data=MANY.reshape(10, 100))

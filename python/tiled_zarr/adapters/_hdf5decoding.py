@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from .. import _native
-from ..nodes import Region
+from ..nodes import Damaged, Region
 from ._decoded import DECODED
 from ._flat import FlatArray
 from ._hdf5chunks import NOWHERE, chunk_index, read_pieces
@@ -83,7 +83,7 @@ class ChunkedArray:
     def read(self, region: Region) -> Block:
         """A region; chunks that it has only a part of are kept for who asks for the rest.
 
-        Raises OSError where a chunk cannot be decoded, Changed where the file is another one by now.
+        Raises Damaged where a chunk cannot be decoded, Changed where the file is another one by now.
         """
         sizes = tuple(part.stop - part.start for part in region)
         if 0 in sizes:
@@ -103,7 +103,7 @@ class ChunkedArray:
         except ValueError as error:
             if any(index.may_be_plain(piece.place, piece.nbytes) for piece in pieces):
                 return self.by_library(region)
-            raise OSError(f"{self.where} cannot be decoded: {error}") from error
+            raise Damaged(f"{self.where} cannot be decoded: {str(error).replace('0x', '')}; restore the file from a copy") from error
 
     def _put_together(self, pieces: Sequence[Piece], region: Region, block: Block) -> Block:
         """The block with the chunks in it; a region inside of one chunk is a view of what was decoded."""

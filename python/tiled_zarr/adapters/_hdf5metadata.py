@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import posixpath
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from ..attributes import LeftOut
 from ._extras import require
+from ._hdf5types import as_text
 
 OF_AXES = {b"DIMENSION_LIST", b"DIMENSION_LABELS", b"REFERENCE_LIST", b"_Netcdf4Dimid", b"_Netcdf4Coordinates"}
 OF_SCALES = {b"CLASS", b"NAME"}
@@ -22,6 +24,7 @@ UNNAMED = "This is a netCDF dimension but not a netCDF variable"
 MOST_BYTES = 16 * 1024 * 1024
 """Of the attributes of one object; those that come after it are left out."""
 LONGEST_REASON = 200
+CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
 class Untold(Exception):
@@ -81,13 +84,24 @@ def _value(item: Any, name: bytes, room: int) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """The value with numbers of at most 64 bits in their parts: there are no others in JSON, nor on every platform."""
+    """The value with numbers of at most 64 bits in their parts, as there are no others in JSON, nor on every platform; bytes as text."""
+    if isinstance(value, str | bytes):
+        return _text(value)
+    if isinstance(value, np.ndarray) and value.dtype.kind in "SO":
+        texts = [_text(part) for part in value.flat]
+        return np.array([*texts, None], object)[:-1].reshape(value.shape) if texts != value.ravel().tolist() else value
     if isinstance(value, np.ndarray | np.generic):
         dtype = _narrow(value.dtype)
         if dtype != value.dtype:
             with np.errstate(all="ignore"):
                 return np.asarray(value).astype(dtype)[()]
     return value
+
+
+def _text(value: Any) -> Any:
+    """Text that is no UTF-8 in Latin-1, unless it has characters that stand in no text; all else as it is."""
+    spelled = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+    return value if not isinstance(spelled, bytes) or CONTROL.search(spelled) else as_text(spelled)
 
 
 def _narrow(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -114,7 +128,7 @@ def _has_references(dtype: np.dtype[Any]) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    return f"{error}"[:LONGEST_REASON] if isinstance(error, Untold) else f"{type(error).__name__}: {error}"[:LONGEST_REASON]
+    return f"{error}"[:LONGEST_REASON] if isinstance(error, Untold) else "it is damaged, or of a type that h5py does not read"
 
 
 def is_bare_dimension(dataset: Any) -> bool:

@@ -18,6 +18,8 @@ MOST_BYTES = 256 * 1024 * 1024
 """Of a block that the library reads."""
 MOST_TEXT = 64 * 1024 * 1024
 """The same for texts in UTF-8, which take several times as much on their way."""
+WIDE = {"g": "f8", "G": "c16"}
+"""What numbers of more than 64 bits become, which Zarr has no types for."""
 FIRST_TEXTS, MOST_TEXTS = 16, 65536
 """Texts that are read at first, and at most, before we count how long they were."""
 AIM = 8 * 1024 * 1024
@@ -43,7 +45,7 @@ def item_of(dataset: Any) -> Item:
     try:
         dtype = dataset.dtype
     except (TypeError, ValueError) as error:
-        raise Unavailable(f"a type that numpy has no equivalent of: {error}") from error
+        raise Unavailable("a type that numpy has no equivalent of, such as integers of 24 bits; convert it in the file") from error
     return item(dtype)
 
 
@@ -63,6 +65,10 @@ def item(dtype: np.dtype[Any]) -> Item:
         raise Unavailable("a ragged array: its items are arrays of various lengths")
     if dtype.hasobject:
         return _record(dtype)
+    if dtype.char in WIDE:
+        return Item(np.dtype(WIDE[dtype.char]), attributes={"tiled_zarr": {"source_type": str(dtype)}})
+    if dtype.kind == "V" and dtype.names is None:
+        return Item(np.dtype("u1"), (dtype.itemsize,), attributes={"tiled_zarr": {"source_type": "opaque"}})
     names = h5py.check_enum_dtype(dtype)
     return Item(dtype, attributes={"tiled_zarr": {"enum": dict(names)}} if names else {})
 
@@ -99,11 +105,36 @@ def read_open(dataset: Any, is_text: bool, region: Region) -> Block:
     if is_text or dataset.dtype.hasobject:
         texts: Block = _texts(dataset, outer, np.dtype(object) if is_text else item_of(dataset).dtype)[index]
         return texts
+    if any(part.start == part.stop for part in region):  # the library fails at it in numbered virtual datasets
+        return np.empty([part.stop - part.start for part in region], item_of(dataset).dtype)
     nbytes = dataset.dtype.itemsize * math.prod(part.stop - part.start for part in outer)
     if nbytes > MOST_BYTES:
         raise TooLarge(f"{dataset.name} has {nbytes} bytes there: at most {MOST_BYTES} are read at once by the HDF5 library")
-    block: Block = np.asarray(dataset[outer or ...])[index]
+    block: Block = _block(dataset, outer)[index]
     return np.ascontiguousarray(block).reshape(block.shape)
+
+
+def _block(dataset: Any, region: Region) -> Block:
+    """Items as h5py reads them, those of more than 64 bits as what stands for them, opaque ones as their bytes."""
+    kind = dataset.dtype.base
+    if kind.kind == "V" and kind.names is None:
+        return _opaque(dataset, region)
+    block = np.asarray(dataset[region or ...])
+    return block.astype(WIDE[kind.char]) if kind.char in WIDE else block
+
+
+def _opaque(dataset: Any, region: Region) -> Block:
+    """Bytes of items of a type that has a tag, which h5py asks the library to convert into one without."""
+    h5py = require("h5py", "hdf5")
+    sizes = tuple(part.stop - part.start for part in region)
+    block = np.empty((*sizes, *dataset.dtype.shape, dataset.dtype.base.itemsize), "u1")
+    if block.size:
+        chosen = dataset.id.get_space()
+        if region:
+            chosen.select_hyperslab(tuple(part.start for part in region), sizes)
+        items = block.view(dataset.dtype.base)
+        dataset.id.read(h5py.h5s.create_simple(sizes) if region else h5py.h5s.ALL, chosen, items, mtype=dataset.id.get_type())
+    return block
 
 
 def _texts(dataset: Any, region: Region, dtype: np.dtype[Any]) -> Block:
@@ -148,6 +179,8 @@ def _text_bytes(block: Block) -> int:
 
 def _settled(block: Block, dtype: np.dtype[Any]) -> Block:
     """Items as a node has them: texts for bytes, and of records the fields that can be shown."""
+    if block.dtype.kind == "V" and block.dtype.names is None:
+        return np.ascontiguousarray(block).view("u1").reshape(*block.shape, block.dtype.itemsize)
     if not dtype.names:
         return _decoded(block) if dtype.hasobject else block
     records = np.empty(block.shape, dtype)
@@ -157,8 +190,20 @@ def _settled(block: Block, dtype: np.dtype[Any]) -> Block:
 
 
 def _decoded(block: Block) -> Block:
-    """Bytes as text. HDF5 says ASCII or UTF-8; writers often say the first and mean the second. Raises UnicodeDecodeError."""
+    """Bytes as text. HDF5 says ASCII or UTF-8; writers often say the first and mean the second, or mean Latin-1."""
     texts = np.empty(block.shape, object)
     for place, text in np.ndenumerate(block):
-        texts[place] = text.decode("utf-8")
+        texts[place] = as_text(text)
     return texts
+
+
+def as_text(spelled: bytes) -> str:
+    """Text in UTF-8, or, where it is none, in Latin-1.
+
+    >>> as_text("µm".encode()), as_text("µm".encode("latin-1"))
+    ('µm', 'µm')
+    """
+    try:
+        return spelled.decode()
+    except UnicodeDecodeError:
+        return spelled.decode("latin-1")

@@ -1,15 +1,18 @@
 """Data of an HDF5 file that lie in other files: only in the folder that is served, and never silently missing.
 
-The library gives fill values for a source that it does not find; here that raises.
+The library gives fill values for a source that it does not find; here that raises. A series of numbered sources (`%b`) ends before the
+first that is missing.
 https://support.hdfgroup.org/documentation/hdf5/latest/_h5_d__u_g.html (virtual datasets)
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,38 +20,104 @@ from ..nodes import Damaged, Unavailable
 from ._hdf5files import FILES
 from ._hdf5types import read_open
 from ._snapshots import Snapshot
-from .hdf5.descriptions import ExternalLink, Source, Wanted
+from .hdf5.descriptions import ExternalLink, Source, Sources, Wanted
 from .hdf5.links import locate
 
+LINK = "a virtual dataset with a link"
+MOST_BLOCKS = 65_536
+"""Source datasets of one virtual dataset."""
+NUMBERED = re.compile(r"(?<!%)(%%)*%b")
+PERCENT = re.compile("%[%b]")
+"""How names of sources have the number of a block, and a percent sign."""
 
-def beside(snapshot: Snapshot, name: str) -> Snapshot:
-    """The file that a link in a file names, relative to the folder of that file. Raises Damaged for one outside of what is served."""
-    target = os.path.join(os.path.dirname(snapshot.path), name)  # noqa: PTH118, PTH120 - an absolute name stays what it is
+
+def beside(snapshot: Snapshot, name: str, what: str) -> Snapshot:
+    """The file that `what` names in a file, relative to the folder of that file. Raises Damaged if it is not there, or not served."""
+    target = _path(snapshot, name)
+    shown = Path(name).name
     if not snapshot.fence.holds(os.path.realpath(target)):  # before anybody learns whether it exists
-        raise Damaged(f"a link to the file {Path(name).name!r} outside of the folder that is served, which is not followed")
-    return snapshot.beside(target)
-
-
-def sources(snapshot: Snapshot, dataset: Any) -> tuple[Source, ...]:
-    """The files that a virtual dataset is put together from. Raises OSError where one is missing or lacks its dataset."""
-    own = dataset.file.filename
-    wanted = {(source.file_name, source.dset_name) for source in dataset.virtual_sources()}
-    if any("%" in name for name, _ in wanted):
-        raise Unavailable("a virtual dataset over files numbered without end; name each file in it")
-    snapshots = {name: beside(snapshot, own if name == "." else name) for name in sorted({name for name, _ in wanted})}
-    for name, where in sorted(wanted):
-        with FILES.opened(snapshots[name]) as file:
-            _check_source(file, where)
-    return tuple(map(Source.of, snapshots.values()))
-
-
-def _check_source(file: Any, where: str) -> None:
+        raise Damaged(f"{what} to the file {shown!r} outside of the folder that is served, which is not followed")
     try:
-        source = locate(file, where)
-    except OSError as error:
-        raise OSError(f"a virtual dataset: its source {Path(file.filename).name!r} has no {where!r}") from error
-    if isinstance(source, ExternalLink) or source.is_virtual or source.external:
-        raise Unavailable("a virtual dataset over another one, which is not followed")
+        return snapshot.beside(target)
+    except FileNotFoundError as error:
+        raise Damaged(f"{what} to the file {shown!r}, which is missing; put it back where the link leads") from error
+
+
+def _path(snapshot: Snapshot, name: str) -> str:
+    return os.path.join(os.path.dirname(snapshot.path), name)  # noqa: PTH118, PTH120 - an absolute name stays what it is
+
+
+def sources(snapshot: Snapshot, dataset: Any) -> Sources:
+    """What a virtual dataset is put together from, other virtual datasets among it.
+
+    Raises Damaged if a file is missing or lacks its dataset, Unavailable for one whose own data lie in raw files.
+    """
+    found = Gathered({}, [], set())
+    found.gather(snapshot, dataset)
+    return Sources(tuple(map(Source.of, found.files.values())), tuple(found.awaited))
+
+
+class Gathered(NamedTuple):
+    """The source files of a virtual dataset by their paths, those that are to come, and the datasets that were looked at."""
+
+    files: dict[str, Snapshot]
+    awaited: list[str]
+    seen: set[tuple[str, str]]
+
+    def gather(self, snapshot: Snapshot, dataset: Any) -> None:
+        """Add the sources of an open virtual dataset."""
+        own = dataset.file.filename
+        for name, where in sorted({(source.file_name, source.dset_name) for source in dataset.virtual_sources()}):
+            if NUMBERED.search(name) or NUMBERED.search(where):
+                self._add_numbered(snapshot, own, name, where)
+            else:
+                file = own if name == "." else _numbered(name, 0)
+                self._add(beside(snapshot, file, LINK), _numbered(where, 0))
+
+    def _add_numbered(self, snapshot: Snapshot, own: str, name: str, where: str) -> None:
+        """Add the blocks of sources that are numbered without end, up to the first one that is missing, as the library reads them."""
+        for number in range(MOST_BLOCKS):
+            file = own if name == "." else _numbered(name, number)
+            target = _path(snapshot, file)
+            if not os.path.lexists(target):
+                self.awaited.append(target)
+                return
+            source = beside(snapshot, file, LINK)
+            if not self._add(source, _numbered(where, number), is_last=True):
+                return
+        raise Unavailable(f"a virtual dataset over more than {MOST_BLOCKS:,} blocks")
+
+    def _add(self, snapshot: Snapshot, where: str, *, is_last: bool = False) -> bool:
+        """Add a source and its own ones; false for one that is missing, if it may be the end of a series (`is_last`), which else raises."""
+        self.files[snapshot.path] = snapshot
+        if (snapshot.path, where) in self.seen:
+            return True
+        self.seen.add((snapshot.path, where))
+        if len(self.seen) > MOST_BLOCKS:
+            raise Unavailable(f"a virtual dataset over more than {MOST_BLOCKS:,} others")
+        with FILES.opened(snapshot) as file:
+            try:
+                source = locate(file, where)
+            except Damaged as error:
+                if is_last:
+                    return False
+                raise Damaged(f"a virtual dataset: its source {Path(file.filename).name!r} has no {where!r}") from error
+            if isinstance(source, ExternalLink):
+                return self._add(beside(snapshot, source.file, LINK), source.where, is_last=is_last)
+            if source.external:
+                raise Unavailable("a virtual dataset over one whose data lie in raw files; copy them into the HDF5 file")
+            if source.is_virtual:
+                self.gather(snapshot, source)
+        return True
+
+
+def _numbered(name: str, number: int) -> str:
+    """A name with the number of a block in it.
+
+    >>> _numbered("part_%b.h5", 3), _numbered("100%%_%b", 3)
+    ('part_3.h5', '100%_3')
+    """
+    return PERCENT.sub(lambda match: str(number) if match[0] == "%b" else "%", name)
 
 
 def read(sources: Sequence[Snapshot], snapshot: Snapshot, wanted: Wanted) -> np.ndarray[Any, Any]:
@@ -64,7 +133,12 @@ def read(sources: Sequence[Snapshot], snapshot: Snapshot, wanted: Wanted) -> np.
         return block
 
 
-def revision(snapshot: Snapshot, sources: Sequence[Snapshot]) -> Callable[[], str]:
-    """Of the file and its sources together."""
+def revision(snapshot: Snapshot, sources: Sequence[Snapshot], awaited: Sequence[str] = ()) -> Callable[[], str]:
+    """Of the file and its sources together, and of those that are to come: it changes when one is there."""
     parts = [snapshot.revision, *[source.revision for source in sources if source.path != snapshot.path]]
+    parts += [partial(_arrival, path) for path in awaited]
     return parts[0] if len(parts) == 1 else lambda: "+".join(part() for part in parts)
+
+
+def _arrival(path: str) -> str:
+    return "come" if os.path.lexists(path) else ""

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,8 +14,11 @@ from ._stores import DOCUMENTS, FRAME
 from ._stores import SUFFIXES as STORE_SUFFIXES
 from .common.fences import CIRCLE, KINDS, NOWHERE, OUTSIDE, Fence
 from .common.folders import described, is_settled
+from .common.texts import as_text
 
 STORE_FILES = frozenset({*DOCUMENTS, FRAME})
+MOST_SUFFIXES = 100
+LONGEST_SUFFIX = 30
 CYCLE = "a cycle: a link back to a folder above it"
 BROKEN = {errno.ENOENT: NOWHERE, errno.ENOTDIR: NOWHERE, errno.ELOOP: CIRCLE}
 """Reasons by what the system says of a link."""
@@ -65,7 +68,7 @@ class Listing:
 
     `revision` is that of the folder; it can be trusted later only if `is_settled`: another file written right after the listing may
     not have changed it. `refused` has the reasons why something is no child, by the name that it would have as one. `is_plain` says
-    that no document makes a store of the folder.
+    that no document makes a store of the folder. `unknown` counts the files that no adapter knows, by their suffixes.
     """
 
     revision: str
@@ -75,6 +78,7 @@ class Listing:
     folders: Mapping[str, str]
     ambiguous: Mapping[str, list[str]]
     refused: Mapping[str, str]
+    unknown: Mapping[str, int]
 
 
 def list_folder(place: Place, suffixes: frozenset[str]) -> Listing:
@@ -99,7 +103,16 @@ def list_folder(place: Place, suffixes: frozenset[str]) -> Listing:
         folders={name: file for name, file in children.items() if items[file].is_folder},
         ambiguous={stem: files for stem, files in shared.items() if stem not in names},
         refused=refused,
+        unknown=_unknown(name for name, item in items.items() if item == FILE and name not in stems),
     )
+
+
+def _unknown(names: Iterable[str]) -> dict[str, int]:
+    """How many files there are of each suffix, in lower case; of MOST_SUFFIXES, the others under "*". Hidden ones are not counted."""
+    counts = Counter(as_text(name.rpartition(".")[2].lower() if "." in name else "")[:LONGEST_SUFFIX] for name in names if name[0] != ".")
+    told = counts.most_common(MOST_SUFFIXES)
+    rest = counts.total() - sum(count for _, count in told)
+    return dict(sorted(told)) | ({"*": rest} if rest else {})
 
 
 def item_of(entry: os.DirEntry[str], place: Place) -> Item:

@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import TypeVar
 
-from ..nodes import Node
+from ..nodes import Damaged, Node
 
 MOST_KEPT = 1024
 T = TypeVar("T")
 
 
 def opened(open_node: Callable[[T], Node], source: T) -> Node:
-    """The node. A KeyError from inside a broken file is an OSError: to who asks for a child, it would mean that there is none."""
+    """The node. A KeyError from inside a broken file is Damaged: to who asks for a child, it would mean that there is none."""
     try:
         return open_node(source)
     except KeyError as error:
-        raise OSError(f"it is broken: {error} is missing in it") from error
+        raise Damaged(f"it is damaged: {error} is missing in it; write it again, or restore it from a copy") from error
 
 
 class Children(Mapping[str, Node]):

@@ -18,6 +18,7 @@ from ..nodes import Changed, Damaged, TooLarge, Unavailable
 from ..revisions import file_revision, steady_revision
 from .common import fences
 from .common.fences import Fence
+from .common.kinds import HEAD, other_kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +92,15 @@ class Snapshot:
     def failures_as(self, kind: str) -> Iterator[None]:
         """What a library raises inside about a file that it cannot read as a `kind` becomes Damaged, with one sentence for users.
 
-        Raises Changed instead if the file changed meanwhile. Failures of the system itself (no right, no file) stay what they are.
+        Raises Changed instead if the file changed meanwhile. Failures of the system itself (no right, no file, no time) stay what they are.
         """
         try:
             yield
         except Exception as error:
-            is_of_the_system = isinstance(error, MemoryError | Changed) or (isinstance(error, OSError) and error.errno is not None)
-            if is_of_the_system:
+            if is_of_the_system(error):
                 raise
             self.check()
-            if isinstance(error, Damaged | Unavailable | TooLarge):
+            if is_told(error):
                 raise
             raise Damaged(f"{Path(self.path).name!r} {self._fault(kind)}") from error
 
@@ -108,6 +108,10 @@ class Snapshot:
         """What users are told of a file that a library refuses."""
         if os.stat(self.path).st_size == 0:  # noqa: PTH116
             return f"is empty where {kind} is expected; write it again"
+        with self.fence.opened(self.path) as file:
+            other = other_kind(file.read(HEAD), kind)
+        if other:
+            return f"is {other}"
         return f"cannot be read as {kind}: it is truncated, damaged or something else; write it again, or restore it from a copy"
 
     @contextmanager
@@ -123,21 +127,32 @@ class Snapshot:
             yield path
 
 
+def is_of_the_system(error: Exception) -> bool:
+    """Whether an error is no fault of the file's content: no right, no file, no memory, no time."""
+    has_passed = isinstance(error, MemoryError | Changed | TimeoutError | ConnectionError)
+    return has_passed or (isinstance(error, OSError) and error.errno is not None)
+
+
+def is_told(error: Exception) -> bool:
+    """Whether the text of an error is meant for users already, or the error is the system's."""
+    return isinstance(error, Damaged | Unavailable | TooLarge) or is_of_the_system(error)
+
+
 def read_exactly(file: FileIO, offset: int, nbytes: int) -> bytes:
-    """Bytes at an offset. Raises OSError where the file ends before them."""
+    """Bytes at an offset. Raises Damaged where the file ends before them."""
     check_end(str(file.name), os.fstat(file.fileno()).st_size, offset + nbytes)
     file.seek(offset)
     parts = []
     while nbytes > 0:
         part = file.read(nbytes)
         if not part:
-            raise OSError(f"{Path(str(file.name)).name!r} ended while it was being read")
+            raise Damaged(f"{Path(str(file.name)).name!r} ended while it was being read; ask again")
         parts.append(part)
         nbytes -= len(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def check_end(path: str, size: int, end: int) -> None:
-    """Raises OSError where a file of so many bytes ends before what is to be read of it."""
+    """Raises Damaged where a file of so many bytes ends before what is to be read of it."""
     if end > size:
-        raise OSError(f"{Path(path).name!r} ends at byte {size}, data are expected up to {end}: it is truncated")
+        raise Damaged(f"{Path(path).name!r} ends at byte {size}, data are expected up to {end}: it is truncated; restore it from a copy")

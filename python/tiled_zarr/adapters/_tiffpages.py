@@ -68,7 +68,7 @@ class Pages:
         if 0 in sizes:
             return np.empty(sizes, self.dtype)
         places = list(product(*(range(part.start, part.stop) for part in outer)))
-        with unchanged(self._snapshots(places)):
+        with self.files.snapshot.failures_as("a TIFF file"), unchanged(self._snapshots(places)):
             if len(places) == 1:
                 return self._read_page(places[0], inner).astype(self.dtype, copy=False).reshape(sizes)
             block = np.empty(sizes, self.dtype)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..nodes import Region
+from ..nodes import Damaged, Region
 from ._decoded import DECODED
 from ._mappings import MAPPINGS, read_bytes
 from ._snapshots import Snapshot, check_end
@@ -118,15 +118,17 @@ class Segments:
         return view if stored == sizes else view[tuple(map(slice, sizes))]
 
     def _decode(self, data: bytes, page: Any, index: int, extent: Region) -> Block:
-        """Items of a segment as far as they lie in the image. Raises OSError where the data are corrupt."""
+        """Items of a segment as far as they lie in the image. Raises Damaged where the data are corrupt."""
         tables = {"jpegtables": page.jpegtables, "jpegheader": self.jpeg_header} if self.is_jpeg else {}
         try:
             segment, _, _ = self.decode(data, index, **tables)
-        except (ValueError, RuntimeError) as error:
-            raise OSError(f"segment {index} at byte {page.dataoffsets[index]} cannot be decoded: {error}") from error
+        except Exception as error:
+            where = f"segment {index} at byte {page.dataoffsets[index]}"
+            raise Damaged(f"{where} cannot be decoded: it is damaged; restore the file from a copy") from error
         sizes = tuple(part.stop - part.start for part in extent)
         if segment is None or any(got < size for got, size in zip(segment.shape, sizes[1:], strict=True)):
-            raise OSError(f"segment {index} at byte {page.dataoffsets[index]} decodes to another shape than {sizes[1:]}")
+            where = f"segment {index} at byte {page.dataoffsets[index]}"
+            raise Damaged(f"{where} decodes to another shape than {sizes[1:]}: it is damaged; restore the file from a copy")
         return segment[tuple(slice(0, size) for size in sizes[1:])][np.newaxis]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import codecs
-from ..nodes import Region
+from ..nodes import Damaged, Region
 from ..revisions import file_revision, settled_revision
 from ._decoded import DECODED
 from ._extras import require
@@ -114,7 +114,7 @@ class Chunks:
         expected = math.prod(self.shape) * self.dtype.itemsize
         if self.layout.codec == "none":
             if part.nbytes != expected:
-                raise OSError(f"the chunk {index} has {part.nbytes} bytes, expected {expected}")
+                raise Damaged(f"the chunk {index} has {part.nbytes} bytes, expected {expected}; restore it from a copy")
             return FlatArray(part.snapshot, part.offset, self.shape, self.dtype).read(inner)
         is_most = all((axis.stop - axis.start) * 2 > size for axis, size in zip(inner, self.shape, strict=True))
         block = self._decoded(part) if is_most else DECODED.get(part.snapshot, index, lambda: self._decoded(part))
@@ -124,7 +124,12 @@ class Chunks:
 
     def _decoded(self, part: Part) -> np.ndarray[Any, Any]:
         assert self.decode is not None
-        decoded: np.ndarray[Any, Any] = np.frombuffer(self.decode(part.read()), self.dtype).reshape(self.shape)
+        stored = part.read()
+        try:
+            decoded: np.ndarray[Any, Any] = np.frombuffer(self.decode(stored), self.dtype).reshape(self.shape)
+        except Exception as error:
+            name = os.path.basename(part.snapshot.path)  # noqa: PTH119
+            raise Damaged(f"the chunk {name!r} cannot be decoded: it is damaged; restore it from a copy") from error
         return decoded
 
     def revision(self, region: Region) -> str | None:
@@ -157,7 +162,7 @@ def _decoder(spelling: str) -> Callable[[bytes], Any] | None:
 
 
 def _shard_index(snapshot: Snapshot, shards: Shards) -> np.ndarray[Any, Any]:
-    """Offset and number of bytes of each chunk in a shard. Raises OSError where its checksum is wrong."""
+    """Offset and number of bytes of each chunk in a shard. Raises Damaged where its checksum is wrong."""
     google_crc32c = require("google_crc32c", "zarr")
     size = 16 * shards.chunks
     with snapshot.opened() as file:
@@ -165,5 +170,6 @@ def _shard_index(snapshot: Snapshot, shards: Shards) -> np.ndarray[Any, Any]:
         body = read_exactly(file, max(at, 0), size + CHECKSUM)
     expected, got = int.from_bytes(body[size:], "little"), google_crc32c.value(body[:size])
     if expected != got:
-        raise OSError(f"the index of the shard {os.path.basename(snapshot.path)!r} has the checksum {got:#x}, expected {expected:#x}")  # noqa: PTH119
+        shard = os.path.basename(snapshot.path)  # noqa: PTH119
+        raise Damaged(f"the index of the shard {shard!r} has the checksum {got:08x}, expected {expected:08x}; restore it from a copy")
     return np.frombuffer(body, "<u8", 2 * shards.chunks).reshape(*shards.counts, 2)

@@ -11,7 +11,9 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from ..attributes import OURS, Late, Ours
 from ..nodes import Damaged, Group, Node, Unavailable
 from ..revisions import file_revision
 from . import file_adapter, suffixes
@@ -74,6 +76,12 @@ class Folder(Mapping[str, Node]):
             self.listed = list_folder(self.place, suffixes())
         return self.listed
 
+    def files(self) -> Iterator[Path]:
+        """The files and stores in the folder, as it was listed last."""
+        yield from (Path(self.place.path, file) for file in self.listed.files.values())
+        below = (Path(self.place.path, file) for file in self.listed.folders.values())
+        yield from (path for path in below if store_suffix(path))
+
     def is_current(self) -> bool:
         """Whether the folder is as it was listed last, and still may be read."""
         return self.listed.is_settled and self.listed.revision == folder_revision(self.place.path)
@@ -82,9 +90,14 @@ class Folder(Mapping[str, Node]):
         """What is there and is no child, with the reason."""
         return {as_text(name): why for name, why in self.listing().refused.items()}
 
+    def attributes(self) -> dict[str, Any]:
+        """How many files there are that no adapter knows, by their suffixes."""
+        unknown = self.listing().unknown
+        return {OURS: Ours({"unknown": {"files": sum(unknown.values()), "suffixes": dict(unknown)}})} if unknown else {}
+
     def group(self) -> Group:
         """The node of the folder. It has no revision: a file that is rewritten leaves no mark on its folder."""
-        return Group(children=self, unavailable=self.unavailable, blocking=True, assembled=True)
+        return Group(children=self, attributes=Late(self.attributes), unavailable=self.unavailable, blocking=True, assembled=True)
 
     def _folder(self, path: str) -> Node:
         """The node of a sub-folder, which raises here what its listing raises: one that cannot be read is no child to those above."""
@@ -118,10 +131,16 @@ def _folder_of(node: Node | None) -> Folder | None:
     return node.children if isinstance(node, Group) and isinstance(node.children, Folder) else None
 
 
-def open_directory(path: Path, *, on_file: Callable[[Path], None] | None = None, tables: TextChoice = NO_CHOICE) -> Node:
+def open_directory(
+    path: Path,
+    *,
+    on_file: Callable[[Path], None] | None = None,
+    on_unknown: Callable[[str, int], None] = lambda *_: None,
+    tables: TextChoice = NO_CHOICE,
+) -> Node:
     """The group of a folder, or what it is a store of. Opens no file; with `on_file`, which is told of each, all folders are listed now.
 
-    `tables` says how the text tables in it are written.
+    `on_unknown` is then told how many files of a suffix no adapter knows, for each folder; `tables` says how text tables are written.
 
     Raises OSError if the folder itself cannot be read.
     """
@@ -131,13 +150,16 @@ def open_directory(path: Path, *, on_file: Callable[[Path], None] | None = None,
     fence = Fence.of(path)
     folder = Folder(Place(str(path.absolute()), fence.folder, frozenset(), fence), Nodes(MOST_FILES), Nodes(MOST_FOLDERS), tables)
     if on_file:
-        for file in _walk(folder):
-            on_file(file)
+        for below in _walk(folder):
+            for file in below.files():
+                on_file(file)
+            for suffix, count in below.listed.unknown.items():
+                on_unknown(suffix, count)
     return folder.group()
 
 
-def _walk(folder: Folder) -> Iterator[Path]:
-    """The files and stores of a folder and all below it; folders that cannot be read are passed over.
+def _walk(folder: Folder) -> Iterator[Folder]:
+    """A folder and all below it; those that cannot be read are passed over.
 
     A folder to which several links lead is looked at once: links to and fro could lead to it in more ways than can be counted.
     """
@@ -147,12 +169,9 @@ def _walk(folder: Folder) -> Iterator[Path]:
         if above.place.real in seen:
             continue
         seen.add(above.place.real)
-        yield from (Path(above.place.path, file) for file in above.listed.files.values())
+        yield above
         for name, file in above.listed.folders.items():
-            path = Path(above.place.path, file)
-            if store_suffix(path):
-                yield path
-            elif (below := _below(above, name)) is not None:
+            if not store_suffix(Path(above.place.path, file)) and (below := _below(above, name)) is not None:
                 waiting.append(below)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,12 +13,13 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import marks
-from ..nodes import Array, Changed, Group, Node, Region, Stored, Unavailable
+from ..nodes import Array, Changed, Damaged, Group, Node, Region, Stored, Unavailable
 from ._extras import require
 from ._reopening import Nodes
+from ._snapshots import is_told
 from ._stores import DOCUMENTS, is_zarr, store_revision
 from ._zarrchunks import Chunks
-from ._zarrlayout import layout
+from ._zarrlayout import V2, V3, layout
 from .common import fences, zarr_records
 from .common.fences import Fence
 from .common.texts import as_text
@@ -28,6 +30,7 @@ Item: TypeAlias = "tuple[np.dtype[Any], Callable[[Any], np.ndarray[Any, Any]]]"
 DIMENSIONS = "_ARRAY_DIMENSIONS"
 ZARRAY = ".zarray"
 UNSAFE = "pickle"
+DAMAGED = "they are truncated, damaged or of a kind that zarr-python does not read; write them again, or restore them from a copy"
 BROKEN = "a link that cannot be followed"
 LINK = "a link inside a Zarr group, which is not followed; store the array itself there"
 
@@ -98,13 +101,32 @@ def _opened(path: Path, fence: Fence) -> Node:
     if not is_zarr(path):
         raise FileNotFoundError(f"{path.name!r} is no Zarr node: it holds none of {', '.join(DOCUMENTS)}")
     before = store_revision(path)
-    record = zarr_records.refused(path, fence)
-    source = zarr.open(store=FencedStore(path, fence, record and record[1]), mode="r")
-    item = None if record is None else (record[0], partial(zarr_records.as_records, record[0]))
-    node = _group(path, fence, source) if isinstance(source, zarr.Group) else _array(path, fence, before, source, item)
+    try:
+        record = zarr_records.refused(path, fence)
+        source = zarr.open(store=FencedStore(path, fence, record and record[1]), mode="r")
+        item = None if record is None else (record[0], partial(zarr_records.as_records, record[0]))
+        node = _group(path, fence, source) if isinstance(source, zarr.Group) else _array(path, fence, before, source, item)
+    except Exception as error:
+        if is_told(error):
+            raise
+        _check_stands(path, before)
+        _check_codecs(_document(path, fence))
+        raise Damaged(f"the metadata of {path.name!r} cannot be read as Zarr: {DAMAGED}") from error
+    _check_stands(path, before)
+    return node
+
+
+def _check_stands(path: Path, before: str) -> None:
     if store_revision(path) != before:
         raise Changed(f"{path.name!r} changed while it was being opened; ask again")
-    return node
+
+
+def _document(path: Path, fence: Fence) -> Any:
+    """The array's document that zarr-python refused, or None where it is no JSON."""
+    for name in (V3, V2):
+        with suppress(OSError, ValueError, RecursionError):
+            return json.loads(fence.read(path / name))
+    return None
 
 
 def _group(path: Path, fence: Fence, source: Any) -> Group:
@@ -183,7 +205,14 @@ def _read(source: Any, convert: Callable[[Any], np.ndarray[Any, Any]], chunks: C
     """A region, by itself where it lies in one plain chunk. Raises OSError where the array is gone, whose chunks would seem unwritten."""
     block = chunks.block(region) if chunks else None
     if block is None:
-        block = convert(source[region])
+        try:
+            block = convert(source[region])
+        except Exception as error:
+            if is_told(error):
+                raise
+            raise Damaged(
+                "a chunk cannot be decoded: it is truncated, damaged or of a kind that zarr-python does not read; restore it from a copy"
+            ) from error
         if chunks is not None:
             chunks.check()
     return block

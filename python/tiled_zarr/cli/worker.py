@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Any
 import click
 
 from ..settings import Settings, SettingsError
+from ..texts import unknown_files
 from . import servers
 from .lifespans import CannotStart, lived
 from .servers import Application, Limits
@@ -38,9 +40,12 @@ def application(settings: Settings, *, is_shown: bool) -> Application:
     from ..app import create_app, settle
     from ..tree import plant
 
+    unknown = Counter[str]()
     if is_shown and any(mount.source == "directory" for mount in settings.trees):
         with click.progressbar(unknown_length(), label="Indexing files", show_pos=True, update_min_steps=100, file=sys.stderr) as bar:
-            tree = plant(settings, on_file=lambda _: bar.update(1))
+            tree = plant(settings, on_file=lambda _: bar.update(1), on_unknown=lambda suffix, count: unknown.update({suffix: count}))
+        if unknown:
+            click.echo(f"tiled-zarr: {unknown_files(unknown)}", err=True)
     else:
         tree = plant(settings)
     made = create_app(tree.root, settings, tree.tasks)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from html import escape
 from typing import NamedTuple
 from urllib.parse import quote
 
+from .. import attributes, texts
 from ..keyspace import KeySpace
 from ..nodes import Array, Node, Sparse
 from ..places import Container
@@ -31,10 +33,10 @@ class Child(NamedTuple):
 def reply(request: Request, keys: KeySpace, group: Container) -> Reply:
     """The listing of `group`, in the form that the request prefers."""
     found = children(keys, group)
-    unavailable = keys.unavailable(group)
+    unavailable, files = keys.unavailable(group), attributes.unknown(group.attributes)
     if requests.prefers_json(request.headers.get(b"accept", b"")):
-        return replies.of_content(request, JSON, as_json(request.key, found, unavailable))
-    return replies.of_content(request, pages.HEADERS, as_html(request, found, unavailable))
+        return replies.of_content(request, JSON, as_json(request.key, found, unavailable, files))
+    return replies.of_content(request, pages.HEADERS, as_html(request, found, unavailable, files))
 
 
 def children(keys: KeySpace, group: Container) -> list[Child]:
@@ -49,22 +51,24 @@ def kind(node: Node | None) -> str | None:
     return "array" if isinstance(node, Array | Sparse) else "group"
 
 
-def as_json(key: str, found: Iterable[Child], unavailable: Mapping[str, str]) -> bytes:
-    """Path, children, and what is left out with the reasons."""
+def as_json(key: str, found: Iterable[Child], unavailable: Mapping[str, str], unknown: Mapping[str, int]) -> bytes:
+    """Path, children, what is left out with the reasons, and how many files of each suffix no adapter knows."""
     document = {
         "path": key.rstrip("/"),
         "children": [child._asdict() for child in found],
         "unavailable": unavailable,
+        "unknown": unknown,
     }
     return json.dumps(document, ensure_ascii=False).encode()
 
 
-def as_html(request: Request, found: Iterable[Child], unavailable: Mapping[str, str]) -> bytes:
+def as_html(request: Request, found: Iterable[Child], unavailable: Mapping[str, str], unknown: Mapping[str, int]) -> bytes:
     """A page with one relative link a child, and what is left out; a key is passed on only to those who gave it in the query."""
     path = request.key.rstrip("/")
     query = key_query(request)
     links = [(f"{address(child.name)}/{query}", f"{child.name}/") for child in found]
     body = pages.links(links) + (f"\n<h2>Not shown</h2>\n{pages.facts(unavailable)}" if unavailable else "")
+    body += f"\n<p>{escape(texts.unknown_files(unknown))}</p>" if unknown else ""
     return pages.page(f"/{path}", body, base=base(requests.path_of(request.scope)))
 
 

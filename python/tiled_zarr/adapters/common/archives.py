@@ -62,7 +62,7 @@ class Member:
             return
         got = CHECKSUMS.get(self.snapshot, self.offset, self._made).crc
         if got != self.crc:
-            what = f"its bytes have the checksum {got:#010x}, the archive says {self.crc:#010x}"
+            what = f"its bytes have the checksum {got:08x}, the archive says {self.crc:08x}"
             raise Damaged(f"{self.name!r} is damaged: {what}; restore it from a copy")
         self.is_right = True
 

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...nodes import Unavailable
+from ...nodes import Damaged, Unavailable
 from .. import _hdf5types as types
 from .. import _hdf5virtual as virtual
 from .._extras import require
-from .._hdf5metadata import attributes, dimension_names, is_bare_dimension
-from .._snapshots import Snapshot
-from .descriptions import ArrayDescription, ChunkDescription, Description, ExternalLink, Filters, GroupDescription
-from .links import decoded
+from .._hdf5metadata import attributes, dimension_names, is_bare_dimension, text
+from .._snapshots import Snapshot, check_end, is_told
+from .descriptions import (
+    ArrayDescription,
+    ChunkDescription,
+    Description,
+    ExternalLink,
+    Filters,
+    GroupDescription,
+    Lacking,
+    Raw,
+    Source,
+    Sources,
+)
+from .links import DAMAGED, decoded
 
 
 def describe(snapshot: Snapshot, name: str, item: Any) -> Description:
@@ -26,16 +39,25 @@ def describe(snapshot: Snapshot, name: str, item: Any) -> Description:
     return _array(snapshot, name, item)
 
 
+def refusal(snapshot: Snapshot, name: str, error: Exception) -> Exception:
+    """What to say of an object that could not be described: what the library says of a damaged one is no help."""
+    if is_told(error):
+        return error
+    return Damaged(f"{text(name)!r} in {Path(snapshot.path).name!r} {DAMAGED}")
+
+
 def _array(snapshot: Snapshot, name: str, dataset: Any) -> ArrayDescription:
-    _check_storage(dataset)
-    sources = virtual.sources(snapshot, dataset) if dataset.is_virtual else ()  # first: asking for the shape may open them
+    sources = virtual.sources(snapshot, dataset) if dataset.is_virtual else Sources()  # first: asking for the shape may open them
     if dataset.shape is None:
         raise Unavailable("an empty dataset, which has no shape")
     if is_bare_dimension(dataset):
         raise Unavailable("a NetCDF dimension without a variable, which holds no data")
     item = types.item_of(dataset)
     is_chunked = bool(dataset.chunks) and not dataset.is_virtual
-    is_raw = not dataset.is_virtual and types.are_raw(dataset)
+    is_raw = not dataset.is_virtual and item.dtype == dataset.dtype.base and types.are_raw(dataset)
+    raw = _raw(snapshot, dataset) if dataset.external else ()
+    if raw and not (is_raw and not item.shape):
+        raise Unavailable("data in raw files of a type that would have to be converted; copy them into the HDF5 file")
     return ArrayDescription(
         shape=(*dataset.shape, *item.shape),
         dtype=item.dtype,
@@ -44,9 +66,10 @@ def _array(snapshot: Snapshot, name: str, dataset: Any) -> ArrayDescription:
         chunks=(*dataset.chunks, *item.shape) if is_chunked else None,
         dimension_names=(*dimension_names(dataset, name), *[None] * len(item.shape)),
         attributes={**attributes(dataset), **item.attributes},
-        offset=dataset.id.get_offset() if is_raw else None,
+        offset=dataset.id.get_offset() if is_raw and not raw else None,
         chunked=_chunked(dataset) if is_chunked and is_raw and not item.shape else None,
         sources=sources,
+        raw=raw,
         lacking=_lacking(dataset),
         unavailable=item.unavailable,
     )
@@ -71,17 +94,31 @@ def _fill(dataset: Any) -> np.ndarray[Any, Any] | None:
     return np.array(dataset.fillvalue, dataset.dtype) if is_said else None
 
 
-def _check_storage(dataset: Any) -> None:
-    """Raises Unavailable for data in files of no format."""
-    if dataset.external:
-        raise Unavailable("its data lie in raw files outside of the HDF5 file, which are not read")
+def _raw(snapshot: Snapshot, dataset: Any) -> tuple[Raw, ...]:
+    """Where the bytes of a dataset lie in raw files, which are named relative to the folder of the HDF5 file.
+
+    Raises Damaged if one is missing or too short, or not served.
+    """
+    parts, left = [], dataset.id.get_space().get_simple_extent_npoints() * dataset.dtype.itemsize
+    for name, offset, size in dataset.external:
+        nbytes = min(left, size)
+        file = virtual.beside(snapshot, name, "a link to raw data")
+        with file.opened() as opened:
+            check_end(file.path, os.fstat(opened.fileno()).st_size, offset + nbytes)
+        parts.append(Raw(Source.of(file), offset, nbytes))
+        left -= nbytes
+    if left:
+        raise Damaged(f"its raw files lack {left:,} bytes of its data; write it again")
+    return tuple(parts)
 
 
-def _lacking(dataset: Any) -> str | None:
-    """Which filter is not installed that the library would need."""
+def _lacking(dataset: Any) -> Lacking | None:
+    """Which filter is not installed; an optional one was perhaps not applied, as each chunk says."""
     h5py = require("h5py", "hdf5")
     created = dataset.id.get_create_plist()
-    for code, _, _, name in map(created.get_filter, range(created.get_nfilters())):
+    for code, flags, _, name in map(created.get_filter, range(created.get_nfilters())):
         if not h5py.h5z.filter_avail(code):
-            return f"the HDF5 filter {code} ({name.decode(errors='replace')}) is not installed; pip install 'tiled-zarr[hdf5]'"
+            named = f" ({name.decode(errors='replace')})" if name else ""
+            reason = f"the HDF5 filter {code}{named} is not installed; pip install 'tiled-zarr[hdf5]'"
+            return Lacking(reason, not flags & h5py.h5z.FLAG_OPTIONAL)
     return None

@@ -33,6 +33,21 @@ class Source(NamedTuple):
         return Snapshot(self.path, self.taken, self.fence)
 
 
+class Sources(NamedTuple):
+    """The files that a virtual dataset is put together from, and the paths of those that are still to come."""
+
+    files: tuple[Source, ...] = ()
+    awaited: tuple[str, ...] = ()
+
+
+class Raw(NamedTuple):
+    """A part of a dataset's bytes in a raw file."""
+
+    file: Source
+    offset: int
+    nbytes: int
+
+
 class GroupDescription(NamedTuple):
     """A group: its address in the file and the names of its links, those that are no UTF-8 with surrogate escapes."""
 
@@ -55,13 +70,20 @@ class ChunkDescription(NamedTuple):
     fill: np.ndarray[Any, Any] | None
 
 
+class Lacking(NamedTuple):
+    """Why the library may not read a dataset: a filter is not installed. It surely cannot if that is `needed` for all chunks."""
+
+    reason: str
+    needed: bool
+
+
 class ArrayDescription(NamedTuple):
     """A dataset as a node has it, so that the axes of its items are axes of the array.
 
     `item_axes` is how many of the axes those are, `is_text` says that items are texts of any length. `offset` is where a dataset lies
     that is in one piece in the file, as it is in memory. `chunked` is given if the server may decode chunks. `sources` are those of a
-    virtual dataset. `lacking` is why the library cannot read it either, if it cannot. `unavailable` are fields of its records that have
-    no form in Zarr, with the reasons.
+    virtual dataset, `raw` the parts of other files that are its bytes, one after the other. `lacking` is why the library cannot read it
+    either, if it cannot. `unavailable` are fields of its records that have no form in Zarr, with the reasons.
     """
 
     shape: tuple[int, ...]
@@ -73,8 +95,9 @@ class ArrayDescription(NamedTuple):
     attributes: dict[str, Any]
     offset: int | None
     chunked: ChunkDescription | None
-    sources: tuple[Source, ...]
-    lacking: str | None
+    sources: Sources
+    raw: tuple[Raw, ...]
+    lacking: Lacking | None
     unavailable: Mapping[str, str]
 
 

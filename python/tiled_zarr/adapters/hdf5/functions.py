@@ -14,7 +14,7 @@ from .._hdf5chunks import ChunkIndex
 from .._hdf5files import FILES
 from .._hdf5types import read_open
 from ..helpers.messages import portable
-from .describing import describe
+from .describing import describe, refusal
 from .descriptions import Description, Source, Wanted
 from .indexing import read_index
 from .links import locate
@@ -42,7 +42,7 @@ def describe_members(source: Source, where: str, names: Sequence[str]) -> list[D
             try:
                 found.append(describe(source.snapshot, name, locate(group, name)))
             except Exception as error:  # noqa: BLE001 - one bad child does not break its siblings
-                found.append(portable(error))
+                found.append(portable(refusal(source.snapshot, name, error)))
             nbytes += _attribute_bytes(found[-1])
             if time.monotonic() > end or nbytes > MOST_ATTRIBUTES:
                 break

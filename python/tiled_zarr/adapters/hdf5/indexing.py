@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ...nodes import Damaged
 from .._hdf5chunks import LARGEST, NOWHERE, ROW, ChunkIndex, Rows
 
 MOST_CHUNKS = 4_000_000
@@ -41,7 +42,7 @@ def _iterate(dataset: Any) -> tuple[np.ndarray[Any, Any], Rows]:
     dataset.id.chunk_iter(note)
     largest = max(sizes, default=0)
     if largest > LARGEST:
-        raise OSError(f"{dataset.name} has a chunk of {largest} bytes: at most {LARGEST} are read")
+        raise Damaged(f"{dataset.name} has a chunk of {largest} bytes: at most {LARGEST} are read; write it with smaller chunks")
     rows = np.empty(len(offsets), ROW)
     rows["offset"] = np.array(offsets, np.uint64).astype(np.int64)
     rows["nbytes"], rows["mask"] = sizes, masks

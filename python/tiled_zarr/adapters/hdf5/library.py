@@ -11,6 +11,7 @@ from .._snapshots import Snapshot
 from ..helpers.pool import Pool
 from .descriptions import Source
 
+KIND = "an HDF5 file"
 FUNCTIONS = "tiled_zarr.adapters.hdf5.functions"
 OPEN_SECONDS = 5.0
 READ_SECONDS = 60.0
@@ -30,12 +31,17 @@ class Library:
         self.read_timeout = 0.9 * seconds
 
     def header(self, name: str, snapshot: Snapshot, *arguments: Any) -> Any:
-        """What a function returns that reads headers. Raises what it raises, and what Pool.call does."""
-        return self._call(name, snapshot, arguments, self.open_timeout)
+        """What a function returns that reads headers.
+
+        Raises what Pool.call does, and Damaged for what the library raises about the file.
+        """
+        with snapshot.failures_as(KIND):
+            return self._call(name, snapshot, arguments, self.open_timeout)
 
     def data(self, name: str, snapshot: Snapshot, *arguments: Any) -> Any:
         """The same for one that reads data, or as much as if it did."""
-        return self._call(name, snapshot, arguments, self.read_timeout)
+        with snapshot.failures_as(KIND):
+            return self._call(name, snapshot, arguments, self.read_timeout)
 
     def _call(self, name: str, snapshot: Snapshot, arguments: tuple[Any, ...], seconds: float) -> Any:
         return self.pool.call(snapshot.path, snapshot.taken, name, (Source.of(snapshot), *arguments), seconds)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...nodes import Unavailable
+from ...nodes import Damaged, Unavailable
 from .._extras import require
 from .descriptions import ExternalLink
 
 MOST_LINKS = 64
 """Soft links that are followed for one path."""
+DAMAGED = "is damaged: the HDF5 library cannot read it; restore the file from a copy"
 
 
 def encoded(where: str) -> bytes:
@@ -26,13 +27,14 @@ def decoded(name: bytes) -> str:
 
 
 def locate(group: Any, where: str) -> Any:
-    """The h5py object at a path from an open group or file, or the ExternalLink that is there. Raises OSError if there is none."""
+    """The h5py object at a path from an open group or file, or the ExternalLink that is on the way. Raises Damaged if there is none."""
     h5py = require("h5py", "hdf5")
     try:
         above = h5py.h5g.open(group.id, b"/") if isinstance(group, h5py.File) else group.id
         found = _followed(above, encoded(where))
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise OSError(f"{where!r} cannot be opened: {error}") from error
+        what = "is not there, or is a link that leads nowhere" if "doesn't exist" in str(error) else DAMAGED
+        raise Damaged(f"{where!r} {what}") from error
     match found:
         case h5py.h5g.GroupID():
             return h5py.Group(found)
@@ -44,12 +46,12 @@ def locate(group: Any, where: str) -> Any:
 
 
 def _followed(above: Any, where: bytes) -> Any:
-    """The same as an identifier. Raises what the library raises."""
+    """The same as an identifier; of a path that goes on behind an external link, the ExternalLink to its end."""
     h5py = require("h5py", "hdf5")
     found, soft_links, waiting = above, 0, _parts(where)
     while waiting:
         if not isinstance(found, h5py.h5g.GroupID):
-            raise ValueError("a link leads through something that is no group")  # noqa: TRY004 - of the file, not the caller
+            raise Damaged("a link leads through something that is no group")
         name = waiting.pop()
         link = found.links.get_info(name)
         if link.type == h5py.h5l.TYPE_HARD:
@@ -57,15 +59,14 @@ def _followed(above: Any, where: bytes) -> Any:
         elif link.type == h5py.h5l.TYPE_SOFT:
             soft_links += 1
             if soft_links > MOST_LINKS:
-                raise ValueError(f"more than {MOST_LINKS} soft links, one after the other")
+                raise Damaged(f"more than {MOST_LINKS} soft links, one after the other")
             target = found.links.get_val(name)
             waiting += _parts(target)
             if target.startswith(b"/"):
                 found = h5py.h5g.open(found, b"/")
         elif link.type == h5py.h5l.TYPE_EXTERNAL:
-            if waiting or soft_links:
-                raise Unavailable("a soft link that passes through an external link; link to the file itself")
-            return ExternalLink(*(decoded(part) for part in found.links.get_val(name)))
+            file, target = found.links.get_val(name)
+            return ExternalLink(decoded(file), decoded(b"/".join([target, *reversed(waiting)])))
         else:
             raise Unavailable("a link of a user-defined kind, which only the program that made it can follow")
     return found

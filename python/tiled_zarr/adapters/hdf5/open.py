@@ -22,7 +22,9 @@ from .._hdf5stored import spelling
 from .._snapshots import Snapshot
 from .descriptions import ArrayDescription, Description, ExternalLink, GroupDescription, Wanted
 from .library import LIBRARY
+from .links import MOST_LINKS
 from .members import Found, Members
+from .rawfiles import RawArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,14 @@ class Place:
     snapshot: Snapshot
     where: str
     above: frozenset[tuple[str, int]] = frozenset()
+    links: int = 0
+    """External links that were followed one after the other to get here."""
 
 
 def open_hdf5(path: Path) -> Node:
     """The root group of a file. Raises OSError where it is no HDF5 file, or truncated."""
     check_installed("h5py", "hdf5")
-    return _open(Place(Snapshot.of(path), "/"))
+    return _open(Place(Snapshot.of(path.absolute()), "/"))
 
 
 def _open(place: Place) -> Node:
@@ -52,7 +56,10 @@ def _node(place: Place, found: Description) -> Node:
             array = _array(place, found)
             return records.as_group(array, found.unavailable) if found.unavailable else array
         case ExternalLink():
-            return _open(Place(virtual.beside(place.snapshot, found.file), posixpath.join("/", found.where), place.above))
+            if place.links == MOST_LINKS:
+                raise Damaged(f"more than {MOST_LINKS} external links, one after the other")
+            target = virtual.beside(place.snapshot, found.file, "a link")
+            return _open(Place(target, posixpath.join("/", found.where), place.above, place.links + 1))
 
 
 def _group(place: Place, found: GroupDescription) -> Group:
@@ -74,18 +81,30 @@ def _group(place: Place, found: GroupDescription) -> Group:
 
 
 def _array(place: Place, found: ArrayDescription) -> Array:
-    flat = None if found.offset is None else FlatArray(place.snapshot, found.offset, found.shape, found.dtype)
+    raw = [part.file.snapshot for part in found.raw]
+    flat = _flat(place, found, raw)
+    sources = [*(source.snapshot for source in found.sources.files), *raw]
     return Array(
         shape=found.shape,
         dtype=found.dtype,
         read=flat.read if flat else _reader(place, found),
-        read_stepped=flat.read_stepped if flat else None,
+        read_stepped=flat.read_stepped if isinstance(flat, FlatArray) else None,
         chunks=found.chunks,
         dimension_names=found.dimension_names,
         attributes=found.attributes,
-        revision=virtual.revision(place.snapshot, [source.snapshot for source in found.sources]),
+        revision=virtual.revision(place.snapshot, sources, found.sources.awaited),
         stored=_stored(place, found),
     )
+
+
+def _flat(place: Place, found: ArrayDescription, raw: Sequence[Snapshot]) -> FlatArray | RawArray | None:
+    """An array that lies in one piece in its file, or in raw files, as it is in memory."""
+    if len(found.raw) == 1:
+        return FlatArray(raw[0], found.raw[0].offset, found.shape, found.dtype)
+    if found.raw:
+        parts = [(file, part.offset, part.nbytes) for file, part in zip(raw, found.raw, strict=True)]
+        return RawArray(parts, found.shape, found.dtype)
+    return None if found.offset is None else FlatArray(place.snapshot, found.offset, found.shape, found.dtype)
 
 
 def _stored(place: Place, found: ArrayDescription) -> Stored | None:
@@ -96,24 +115,31 @@ def _stored(place: Place, found: ArrayDescription) -> Stored | None:
 
 def _reader(place: Place, found: ArrayDescription) -> Callable[[Region], np.ndarray[Any, Any]]:
     """What reads regions: past the library where chunks can be decoded here. Raises Damaged if the library lacks a filter."""
-    if found.sources:
+    if found.sources.files:
         return partial(_read_virtual, place, found)
     by_library = partial(_read, place, found)
     chunked = ChunkedArray.of(place.snapshot, place.where, found, by_library)
     if chunked:
         return chunked.read
-    if found.lacking:
-        raise Damaged(found.lacking)
+    if found.lacking and found.lacking.needed:
+        raise Damaged(found.lacking.reason)
     return by_library
 
 
 def _read(place: Place, found: ArrayDescription, region: Region) -> np.ndarray[Any, Any]:
-    """A region that the library reads."""
-    block: np.ndarray[Any, Any] = LIBRARY.data("read", place.snapshot, Wanted(place.where, found.is_text, region))
+    """A region that the library reads. Raises Damaged if that takes a filter which it lacks."""
+    try:
+        block: np.ndarray[Any, Any] = LIBRARY.data("read", place.snapshot, Wanted(place.where, found.is_text, region))
+    except Damaged:
+        if found.lacking:
+            raise Damaged(found.lacking.reason) from None
+        raise
     return block
 
 
 def _read_virtual(place: Place, found: ArrayDescription, region: Region) -> np.ndarray[Any, Any]:
     """A region that the library puts together from other files."""
-    block: np.ndarray[Any, Any] = LIBRARY.data("read_virtual", place.snapshot, Wanted(place.where, found.is_text, region), found.sources)
+    block: np.ndarray[Any, Any] = LIBRARY.data(
+        "read_virtual", place.snapshot, Wanted(place.where, found.is_text, region), found.sources.files
+    )
     return block

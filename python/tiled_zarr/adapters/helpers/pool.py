@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from threading import Condition
 from typing import Any
 
-from ...nodes import Damaged
+from ...nodes import Damaged, TooSlow
 from .process import Died, Late, Process
 from .verdicts import Verdicts
 
@@ -33,7 +33,7 @@ FILES_KNOWN = 16
 """How many files we take a helper to have open still."""
 
 
-class NoAnswer(TimeoutError):
+class NoAnswer(TooSlow):
     """A library did not answer about a file in time; asking again later may help, since a slow disk looks the same."""
 
 

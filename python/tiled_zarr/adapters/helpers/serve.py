@@ -30,6 +30,7 @@ def main() -> None:
     outlive_nobody()
     limit_resources()
     functions = import_module(module)
+    os.chdir("/")  # the HDF5 library looks there for files that are missing where a link leads
     with socket.socket(fileno=int(descriptor)) as connection:
         try:
             send(connection, os.getpid())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
+from ... import attributes
 from ...keyspace import KeySpace
 from ...nodes import Node
 from ...openings import reason
@@ -41,6 +42,7 @@ class Browser:
             "formats": [f"/{prefix}/" for prefix in self.formats],
             "children": children,
             "unavailable": self.keys.unavailable(root),
+            "unknown": attributes.unknown(root.attributes),
         }
         return replies.of_content(request, listing.JSON, json.dumps(document, ensure_ascii=False).encode())
 

@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ... import dtypes
-from ...attributes import OURS
+from ... import dtypes, names, texts
+from ...attributes import OURS, unknown
 from ...grid import Grid
 from ...keyspace import Document, KeySpace
 from ...nodes import Array, Group, Node, Sparse, Table
@@ -27,7 +27,8 @@ UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 class Description:
     """A node as a page shows it.
 
-    `kind` is empty where it was not opened, `attributes` is JSON text, and empty where there are none; `failure` is why there is no more.
+    `kind` is empty where it was not opened, `attributes` is JSON text, and empty where there are none; `unknown` says how many files of
+    a folder no adapter knows; `failure` is why there is no more.
     """
 
     name: str
@@ -38,9 +39,15 @@ class Description:
     facts: tuple[tuple[str, str], ...] = ()
     attributes: str = ""
     unavailable: Mapping[str, str]
+    unknown: str = ""
     failure: str = ""
     snippets: tuple[Snippet, ...] = ()
     viewers: tuple[Link, ...] = ()
+
+    @property
+    def path_in_v3(self) -> str:
+        """Its path in Zarr v3, where fewer names have aliases."""
+        return names.path_in_v3(self.path)
 
 
 class Describer:
@@ -68,7 +75,8 @@ class Describer:
                 facts=(("children", _number(len(node.children))),),
                 attributes=_shown(attributes),
                 unavailable=unavailable,
-                snippets=tuple(snippets.of_group(path, addresses)),
+                unknown=texts.unknown_files(files) if (files := unknown(node.attributes)) else "",
+                snippets=tuple(snippets.of_group(names.path_in_v3(path), addresses)),
                 viewers=viewers,
             )
         return Description(
@@ -79,7 +87,7 @@ class Describer:
             facts=_facts(node, self._document(path, ".zarray"), attributes.get(DIMENSIONS, [])),
             attributes=_shown(attributes),
             unavailable=unavailable,
-            snippets=tuple(snippets.of_array(path, addresses, is_image=is_image)),
+            snippets=tuple(snippets.of_array(names.path_in_v3(path), addresses, is_image=is_image)),
             viewers=viewers,
         )
 
@@ -119,7 +127,7 @@ def _facts(node: Array | Sparse, document: Mapping[str, Any], axes: list[str]) -
 
 def _shown(attributes: Mapping[str, Any]) -> str:
     """The attributes that say something that is not said elsewhere on the page."""
-    ours = {name: value for name, value in attributes.get(OURS, {}).items() if name != "unavailable"}
+    ours = {name: value for name, value in attributes.get(OURS, {}).items() if name not in {"unavailable", "unknown"}}
     others = {name: value for name, value in attributes.items() if name not in {DIMENSIONS, OURS}}
     shown = others | ({OURS: ours} if ours else {})
     return json.dumps(shown, indent=2, ensure_ascii=False) if shown else ""

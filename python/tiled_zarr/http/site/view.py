@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ... import names
 from ...keyspace import Document, KeySpace
 from ...nodes import Node
 from .. import replies, requests
@@ -49,11 +50,12 @@ class View:
         if "viewer.js" not in self.assets.files:
             return NOT_BUILT
         here = addresses.of(request.scope)
+        spelled = dict(zip(SOURCES, (names.path_in_v3(path), path), strict=True))
         body = templates.html(
             "viewer.html",
             name=path.rpartition("/")[2],
             trail=trail(path)[:-1],
-            sources=" ".join(here.bare_link(f"{prefix}/{path}") for prefix in self.sources),
+            sources=" ".join(here.bare_link(f"{prefix}/{spelled[prefix]}") for prefix in self.sources),
             script=self.assets.link("viewer.js", here),
             sheet=self.assets.link("viewer.css", here),
             licences=self.assets.link("THIRD-PARTY.txt", here),
