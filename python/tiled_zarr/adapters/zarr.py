@@ -10,18 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from ..nodes import Array, Changed, Group, Node, Region, Stored, Unavailable
+from .. import budgets
+from ..nodes import Array, Changed, Group, Node, Region, Stored, TooLarge, Unavailable
 from ._extras import require
 from ._reopening import Nodes
 from ._stores import DOCUMENTS, is_zarr, store_revision
 from ._zarrchunks import Chunks
 from ._zarrlayout import layout
 from .common import fences
+from .common.bounds import LARGEST_TEXT
 from .common.fences import Fence
 from .common.texts import as_text
 
 DIMENSIONS = "_ARRAY_DIMENSIONS"
 UNSAFE = "pickle"
+MOST_FREE = 4 * 1024 * 1024
+"""Bytes of memory for reading strings that nobody counts; a served chunk of text mostly takes less than 1 MiB."""
 BROKEN = "a link that cannot be followed"
 LINK = "a link inside a Zarr group, which is not followed; store the array itself there"
 
@@ -115,10 +119,12 @@ def _array(path: Path, fence: Fence, revision: str, source: Any) -> Array:
     names = attributes.pop(DIMENSIONS, None) or getattr(source.metadata, "dimension_names", None)
     shape, found = _chunks(source), layout(path, fence, dtype)
     chunks = None if found is None or shape is None else Chunks.of(found, fence, revision, shape, dtype)
+    known = _bounded(source)
+    read = partial(_read_text, source) if dtype.hasobject else known.__getitem__
     return Array(
         shape=source.shape,
         dtype=dtype,
-        read=partial(_read, source, convert, chunks),
+        read=partial(_read, read, convert, chunks),
         chunks=shape,
         dimension_names=tuple(names) if names and len(names) == source.ndim else None,
         attributes=attributes,
@@ -147,11 +153,31 @@ def _texts(block: Any) -> np.ndarray[Any, Any]:
     return texts
 
 
-def _read(source: Any, convert: Callable[[Any], np.ndarray[Any, Any]], chunks: Chunks | None, region: Region) -> np.ndarray[Any, Any]:
+def _bounded(source: Any, allowance: Any = None) -> Any:
+    """The array of zarr-python with bounds to what it decodes. Raises Unavailable for codecs that have none."""
+    from .common.zarr_bounds import bounded
+
+    return bounded(source, source.store_path.store, allowance)
+
+
+def _read_text(source: Any, region: Region) -> Any:
+    """Strings, which have no sizes in any document: what takes more than MOST_FREE bytes of memory is counted, and read again."""
+    from .common.zarr_bounds import Allowance
+
+    try:
+        return _bounded(source, Allowance(MOST_FREE))[region]
+    except TooLarge:
+        with budgets.hold(LARGEST_TEXT):
+            return _bounded(source, Allowance(LARGEST_TEXT))[region]
+
+
+def _read(
+    read: Callable[[Region], Any], convert: Callable[[Any], np.ndarray[Any, Any]], chunks: Chunks | None, region: Region
+) -> np.ndarray[Any, Any]:
     """A region, by itself where it lies in one plain chunk. Raises OSError where the array is gone, whose chunks would seem unwritten."""
     block = chunks.block(region) if chunks else None
     if block is None:
-        block = convert(source[region])
+        block = convert(read(region))
         if chunks is not None:
             chunks.check()
     return block

@@ -77,26 +77,34 @@ def decode(config: Mapping[str, Any], body: bytes, limit: int) -> Any:
             return _streamed(name, body, limit, bz2.BZ2Decompressor, repeats=True)
         case "lzma":
             return _streamed(name, body, limit, lambda: _lzma(config), repeats=config.get("format", 1) != lzma.FORMAT_RAW)
-        case "blosc" | "lz4":
-            _check(name, int.from_bytes(body[4:8] if name == "blosc" else body[:4], "little"), limit)
+        case "blosc":
+            return _sized(name, body, int.from_bytes(body[4:8], "little"), limit)
+        case "lz4":
+            return _sized(name, body, int.from_bytes(body[:4], "little"), limit)
         case "zstd":
             return _zstd(body, limit)
-        case _:
-            raise ValueError(f"{name!r} is no compressor that is known here")
-    return _numcodecs(name, body)
+    raise ValueError(f"{name!r} is no compressor that is known here")
 
 
 COMPRESSORS = frozenset({"gzip", "zlib", "bz2", "lzma", "blosc", "lz4", "zstd"})
 """What `decode` knows."""
 
 
-def _numcodecs(name: str, body: bytes) -> Any:
-    return require("numcodecs", "zarr").get_codec({"id": name}).decode(body)
+NATIVE = {"blosc": 32001, "lz4": 65537, "zstd": 32015}
+"""Numbers of the native decoder. numcodecs would read beyond the end of a Blosc chunk that was cut short."""
 
 
-def _check(name: str, nbytes: int, limit: int) -> None:
+def _sized(name: str, body: bytes, nbytes: int, limit: int) -> bytearray:
+    """Decode bytes that say their decoded size, or have to have it."""
     if nbytes > limit:
         raise Damaged(f"{name}: decodes to {nbytes} bytes, at most {limit} are expected")
+    made = bytearray(nbytes)
+    if nbytes:
+        try:
+            _native.Decoder([(NATIVE[name], ())], (nbytes,), 1).read(made, (0,), [((0,), body, 0)])
+        except ValueError as error:
+            raise Damaged(f"a chunk cannot be decoded: {error}") from error
+    return made
 
 
 def _streamed(name: str, body: bytes, limit: int, make: Callable[[], Stream], *, repeats: bool = False) -> bytearray:
@@ -129,16 +137,12 @@ def _lzma(config: Mapping[str, Any]) -> lzma.LZMADecompressor:
 def _zstd(body: bytes, limit: int) -> Any:
     """Decode a frame. One that does not say its size, and may be large, has to have exactly `limit` bytes."""
     said = zstd_content_size(body)
-    if said is not None:
-        _check("zstd", said, limit)
-    elif _most_of_blocks(body) > max(limit, SMALL_FRAME):
-        exact = bytearray(limit)
-        try:
-            _native.Decoder([(32015, ())], (limit,), 1).read(exact, (0,), [((0,), body, 0)])
-        except ValueError as error:
-            raise Damaged(f"a chunk cannot be decoded: {error}") from error
-        return exact
-    return _numcodecs("zstd", body)
+    if said is None and _most_of_blocks(body) <= SMALL_FRAME:
+        made = require("numcodecs", "zarr").Zstd().decode(body)
+        if len(made) > limit:
+            raise Damaged(f"zstd: decodes to {len(made)} bytes, at most {limit} are expected")
+        return made
+    return _sized("zstd", body, limit if said is None else said, limit)
 
 
 def zstd_content_size(body: bytes) -> int | None:
