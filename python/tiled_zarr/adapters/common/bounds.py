@@ -46,8 +46,8 @@ class Stream(Protocol):
         """Decode a piece, to so many bytes at most."""
 
 
-STEP = 65536
-"""Stored bytes that a stream is given at once; what it leaves unused of them is copied."""
+STEP = 1024
+"""Stored bytes that a stream is given at once: 1 MiB of gzip at most, so that no large pieces are left in the allocator's arenas."""
 LZMA_MEMORY = 128 * 1024 * 1024
 """Bytes that an LZMA decoder may take. The strongest preset, 9, takes 65 MiB."""
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -108,22 +108,28 @@ def _sized(name: str, body: bytes, nbytes: int, limit: int) -> bytearray:
 
 
 def _streamed(name: str, body: bytes, limit: int, make: Callable[[], Stream], *, repeats: bool = False) -> bytearray:
-    """Decode a stream, or several; zeros between them are padding."""
-    made, at, end = bytearray(), 0, len(body)
-    while at < end or not made:
+    """Decode a stream, or several; zeros between them are padding.
+
+    The whole limit is allocated at once: a large block is only resident as far as it is written, and goes back to the system.
+    """
+    made, nbytes, at, end = bytearray(limit), 0, 0, len(body)
+    while at < end or not at:
         engine = make()
         while not engine.eof:
             piece = body[at : at + STEP]
             if not piece:
-                raise EOFError(f"{name}: the stream ends early, after {len(made)} bytes")
-            made += engine.decompress(piece, limit - len(made) + 1)
-            if len(made) > limit:
+                raise EOFError(f"{name}: the stream ends early, after {nbytes} bytes")
+            part = engine.decompress(piece, limit - nbytes + 1)
+            if nbytes + len(part) > limit:
                 raise Damaged(f"{name}: decodes to more than the {limit} bytes expected")
+            made[nbytes : nbytes + len(part)] = part
+            nbytes += len(part)
             at += len(piece) - len(engine.unused_data)
         while repeats and at < end and not body[at]:
             at += 1
         if not repeats:
             break
+    del made[nbytes:]
     return made
 
 
