@@ -254,7 +254,7 @@ def test_what_a_failed_read_had_in_memory_is_let_go(make: Callable[..., Any]) ->
         blocks.append(weakref.ref(block))
         kept = None
         try:
-            raise ValueError(f"{block.size} bytes are damaged")
+            raise ValueError(f"{block.size} bytes are damaged")  # noqa: TRY301
         except ValueError as error:
             kept = error
         raise OSError("it is damaged") from kept
