@@ -101,10 +101,11 @@ class Coo:
 
 @final
 class Decoder:
-    """Undoes the filters of a chunked HDF5 dataset, and puts what a region wants of its chunks into its place.
+    """Undoes the filters of an HDF5 dataset or the codecs of a Zarr array, and puts what a region wants of its chunks into its place.
 
     `filters` are the registered number and the parameters of each, in the order in which they were applied: 1 deflate, 2 shuffle,
-    3 fletcher32, 32000 lzf, 32001 blosc, 32004 lz4, 32008 bitshuffle, 32015 zstd, one compressor at most. `chunk_shape` is in elements,
+    3 fletcher32, 32000 lzf, 32001 blosc, 32004 lz4, 32008 bitshuffle, 32015 zstd, and for Zarr 65536 gzip, 65537 numcodecs' lz4,
+    65538 crc32c; one compressor at most. `chunk_shape` is in elements,
     `itemsize` in bytes. Raises ValueError for a filter that is not known, MemoryError where a chunk is too large.
     """
 

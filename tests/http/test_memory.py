@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -241,3 +243,26 @@ def test_files_that_are_decoded_whole_are_counted_while_they_are(tmp_path: Path)
         assert isinstance(node, Array)
         assert taken(lambda node=node: node.read(region)) == [nbytes]
         assert taken(lambda node=node: node.read(region)) == [], "it is there"
+
+
+def test_what_a_failed_read_had_in_memory_is_let_go(make: Callable[..., Any]) -> None:
+    """The error refers to itself through the frames that it passed, so that only the garbage collector would find its blocks."""
+    blocks: list[weakref.ref[np.ndarray[Any, Any]]] = []
+
+    def read(_: Any) -> np.ndarray[Any, Any]:
+        block = np.zeros(MIB, "u1")
+        blocks.append(weakref.ref(block))
+        kept = None
+        try:
+            raise ValueError(f"{block.size} bytes are damaged")  # noqa: TRY301
+        except ValueError as error:
+            kept = error
+        raise OSError("it is damaged") from kept
+
+    app = make(Group(children={"a": Array(shape=(64,), dtype=np.dtype("u1"), read=read)}))
+    gc.disable()
+    try:
+        assert ask(app, "/zarr/v3/a/c/0").status == 500
+        assert [block() for block in blocks] == [None]
+    finally:
+        gc.enable()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import zlib
 
 import numcodecs
@@ -23,9 +24,12 @@ CHUNKS = {
     "blosc blosclz": ([(32001, [])], bytes(numcodecs.Blosc("blosclz", 9).encode(DATA))),
     "blosc zstd bits": ([(32001, [])], bytes(numcodecs.Blosc("zstd", shuffle=numcodecs.Blosc.BITSHUFFLE).encode(DATA))),
     "zstd": ([(32015, [])], bytes(numcodecs.Zstd().encode(DATA))),
+    "gzip": ([(65536, [])], gzip.compress(DATA.tobytes())),
+    "lz4 behind its size": ([(65537, [])], bytes(numcodecs.LZ4().encode(DATA))),
+    "gzip crc32c": ([(65536, []), (65538, [])], bytes(numcodecs.CRC32C(location="end").encode(gzip.compress(DATA.tobytes())))),
     "fletcher32": (FLETCHER, bytes(numcodecs.Fletcher32().encode(DATA))),
 }
-CHECKED = {"deflate", "shuffle deflate", "fletcher32"}
+CHECKED = {"deflate", "shuffle deflate", "fletcher32", "gzip", "gzip crc32c"}
 
 
 def empty(shape=DATA.shape):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
+import zlib
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-from .. import codecs
+from .. import _native, codecs
 from ..nodes import Damaged, Region
 from ..revisions import file_revision, settled_revision
 from ._decoded import DECODED
@@ -20,6 +20,7 @@ from ._extras import require
 from ._flat import FlatArray
 from ._snapshots import Snapshot, read_exactly
 from ._zarrlayout import Layout, Shards
+from .common.bounds import LARGEST_INDEX, LARGEST_TEXT, grown, gunzip
 from .common.fences import Fence
 from .common.folders import COARSEST_CLOCK
 
@@ -27,6 +28,9 @@ MOST_FILES = 16
 """The files of a region are asked for their revisions only up to this number."""
 ABSENT = "absent"
 CHECKSUM = 4
+BLOSC, ZSTD, ZLIB, GZIP, LZ4, CRC32C = 32001, 32015, 1, 65536, 65537, 65538
+FILTERS = {"blosc": BLOSC, "zstd": ZSTD, "zlib": ZLIB, "gzip": GZIP, "lz4": LZ4}
+"""The native decoder's numbers of codecs."""
 NOT_STORED = 2**64 - 1
 
 
@@ -48,8 +52,8 @@ class Part:
 class Chunks:
     """The chunks of an array, `shape` elements each: files, or parts of shards.
 
-    `opened` is the revision of the array's documents by which it is read; all files are opened behind `fence`; `decode` makes the
-    bytes of items out of those of a chunk, where it takes no more than one step.
+    `opened` is the revision of the array's documents by which it is read; all files are opened behind `fence`; `decoder`, if the codec is
+    known natively, stops at the size of a chunk, whatever its bytes would decode to.
     """
 
     layout: Layout
@@ -57,20 +61,30 @@ class Chunks:
     opened: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    decode: Callable[[bytes], Any] | None
+    decoder: _native.Decoder | None
 
     @classmethod
     def of(cls, layout: Layout, fence: Fence, opened: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Chunks:
         """The chunks of an array of a layout."""
-        return cls(layout, fence, opened, shape, dtype, None if layout.codec is None or dtype.hasobject else _decoder(layout.codec))
+        decoder = None if layout.codec is None or dtype.hasobject else _decoder(layout.codec, shape, dtype.itemsize)
+        return cls(layout, fence, opened, shape, dtype, decoder)
+
+    @property
+    def largest(self) -> int:
+        """Bytes that a stored chunk has at most."""
+        return LARGEST_TEXT if self.dtype.hasobject else grown(self._nbytes)
+
+    @property
+    def _nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
 
     def read(self, index: tuple[int, ...]) -> bytes | None:
         """The stored bytes of a chunk, or None where it was never written. Raises OSError where the array itself is gone."""
         try:
             if self.layout.shards is None:
-                return self.fence.read(self.layout.path(index))
+                return self.fence.read(self.layout.path(index), self.largest)
             part = self._part(index)
-            return None if part is None else part.read()
+            return None if part is None else self._stored(part)
         except FileNotFoundError:
             self.check()
             return None
@@ -80,16 +94,36 @@ class Chunks:
         os.stat(self.layout.document)  # noqa: PTH116 - a Path would be built on every request
 
     def block(self, region: Region) -> np.ndarray[Any, Any] | None:
-        """The elements of a region inside one plain chunk; None where it touches several, or was never written, or cannot be read here.
+        """The elements of a region of plain chunks; None if one of them was never written, or cannot be read here.
 
         What is not compressed is read as far as it is needed; what is decoded for a part of it is kept for who needs the other parts.
         """
+        sizes = [part.stop - part.start for part in region]
+        if self.decoder is None or 0 in sizes:
+            return None
+        ranges = [range(part.start // size, -(-part.stop // size)) for part, size in zip(region, self.shape, strict=True)]
+        if all(len(places) == 1 for places in ranges):
+            return self._block(region)
+        block = np.empty(sizes, self.dtype)
+        for index in product(*ranges):
+            common = self._common(index, region)
+            piece = self._block(common)
+            if piece is None:
+                return None
+            target = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(common, region, strict=True))
+            block[target] = piece
+        return block
+
+    def _common(self, index: tuple[int, ...], region: Region) -> Region:
+        """What a region has of a chunk."""
+        every = zip(index, self.shape, region, strict=True)
+        return tuple(slice(max(i * size, part.start), min((i + 1) * size, part.stop)) for i, size, part in every)
+
+    def _block(self, region: Region) -> np.ndarray[Any, Any] | None:
+        """The elements of a region inside of one chunk, or None if that was never written."""
         index = tuple(part.start // size for part, size in zip(region, self.shape, strict=True))
         start = tuple(i * size for i, size in zip(index, self.shape, strict=True))
         inner = tuple(slice(part.start - first, part.stop - first) for part, first in zip(region, start, strict=True))
-        is_inside = all(part.start < part.stop <= size for part, size in zip(inner, self.shape, strict=True))
-        if self.decode is None or not is_inside:
-            return None
         try:
             part = self._part(index)
             return None if part is None else self._read_part(part, index, inner)
@@ -111,26 +145,45 @@ class Chunks:
         return None if offset == nbytes == NOT_STORED else Part(snapshot, offset, nbytes)
 
     def _read_part(self, part: Part, index: tuple[int, ...], inner: Region) -> np.ndarray[Any, Any]:
-        expected = math.prod(self.shape) * self.dtype.itemsize
         if self.layout.codec == "none":
-            if part.nbytes != expected:
-                raise Damaged(f"the chunk {index} has {part.nbytes} bytes, expected {expected}; restore it from a copy")
+            if part.nbytes != self._nbytes:
+                raise Damaged(f"the chunk {index} has {part.nbytes} bytes, expected {self._nbytes}; restore it from a copy")
             return FlatArray(part.snapshot, part.offset, self.shape, self.dtype).read(inner)
         is_most = all((axis.stop - axis.start) * 2 > size for axis, size in zip(inner, self.shape, strict=True))
-        block = self._decoded(part) if is_most else DECODED.get(part.snapshot, index, lambda: self._decoded(part))
+        block = self._decoded(part, index) if is_most else DECODED.get(part.snapshot, index, lambda: self._decoded(part, index))
         box: Any = (*inner, ...)
         cut: np.ndarray[Any, Any] = block[box]
         return cut
 
-    def _decoded(self, part: Part) -> np.ndarray[Any, Any]:
-        assert self.decode is not None
-        stored = part.read()
+    def _stored(self, part: Part) -> bytes:
+        """The bytes of a chunk. Raises Damaged if they are more than any of its size can have."""
+        if part.nbytes > self.largest:
+            name = os.path.basename(part.snapshot.path)  # noqa: PTH119
+            raise Damaged(f"a chunk of {part.nbytes} bytes in {name!r}, at most {self.largest} are expected; restore it from a copy")
+        return part.read()
+
+    def _decoded(self, part: Part, index: tuple[int, ...]) -> np.ndarray[Any, Any]:
+        """The elements of a chunk. Raises Damaged if its bytes decode to more or less, or are no such stream."""
+        assert self.decoder is not None
+        block = np.empty(self.shape, self.dtype)
+        stored, start = self._stored(part), [i * size for i, size in zip(index, self.shape, strict=True)]
         try:
-            decoded: np.ndarray[Any, Any] = np.frombuffer(self.decode(stored), self.dtype).reshape(self.shape)
-        except Exception as error:
+            if self._is_odd_gzip(stored):
+                return np.frombuffer(gunzip(stored, self._nbytes), self.dtype).reshape(self.shape)
+            self.decoder.read(block.view(f"V{self.dtype.itemsize}"), start, [(index, stored, 0)])
+        except (ValueError, EOFError, zlib.error, Damaged) as error:
             name = os.path.basename(part.snapshot.path)  # noqa: PTH119
             raise Damaged(f"the chunk {name!r} cannot be decoded: it is damaged; restore it from a copy") from error
-        return decoded
+        return block
+
+    def _is_odd_gzip(self, stored: bytes) -> bool:
+        """Whether a chunk may be several gzip members, of which the native decoder reads the first.
+
+        The last 4 bytes say the decoded size of the last member, modulo 2**32. Behind a checksum there is one member alone.
+        """
+        codec = codecs.parse(self.layout.codec or "none", stored=True)
+        is_alone = codec.name == "gzip" and not codec.crc32c
+        return is_alone and stored[-4:] != (self._nbytes & 0xFFFFFFFF).to_bytes(4, "little")
 
     def revision(self, region: Region) -> str | None:
         """The revision of the files behind a region and of the array's documents; None where they are many, or one was just written.
@@ -151,20 +204,22 @@ class Chunks:
         return None if None in revisions else "+".join(filter(None, revisions))
 
 
-def _decoder(spelling: str) -> Callable[[bytes], Any] | None:
+def _decoder(spelling: str, shape: tuple[int, ...], itemsize: int) -> _native.Decoder | None:
     codec = codecs.parse(spelling, stored=True)
-    if codec.crc32c:
+    compressor = [] if codec.name == "none" else [FILTERS[codec.name]]
+    filters: list[tuple[int, list[int]]] = [(number, []) for number in [*compressor, *[CRC32C] * codec.crc32c]]
+    try:
+        return _native.Decoder(filters, shape, itemsize)
+    except (ValueError, MemoryError):
         return None
-    compressor, _ = codec.v2()
-    numcodecs = require("numcodecs", "zarr")
-    decode: Callable[[bytes], Any] = numcodecs.get_codec(compressor).decode if compressor else bytes
-    return decode
 
 
 def _shard_index(snapshot: Snapshot, shards: Shards) -> np.ndarray[Any, Any]:
     """Offset and number of bytes of each chunk in a shard. Raises Damaged where its checksum is wrong."""
     google_crc32c = require("google_crc32c", "zarr")
     size = 16 * shards.chunks
+    if size > LARGEST_INDEX:
+        raise Damaged(f"a shard of {shards.chunks} chunks has an index of {size} bytes, at most {LARGEST_INDEX} are read")
     with snapshot.opened() as file:
         at = 0 if shards.is_index_first else os.fstat(file.fileno()).st_size - size - CHECKSUM
         body = read_exactly(file, max(at, 0), size + CHECKSUM)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ._spellings import blosc, spelled
+from .common.bounds import LARGEST_DOCUMENT
 from .common.fences import Fence
 
 V2, V3 = ".zarray", "zarr.json"
@@ -67,7 +68,7 @@ def layout(folder: Path, fence: Fence, dtype: np.dtype[Any]) -> Layout | None:
     for name, parse in ((V3, _v3), (V2, _v2)):
         document = folder / name
         if document.is_file():
-            found = parse(str(document), json.loads(fence.read(document)), dtype)
+            found = parse(str(document), json.loads(fence.read(document, LARGEST_DOCUMENT)), dtype)
             return found if found and found.separator in SEPARATORS else None
     return None
 

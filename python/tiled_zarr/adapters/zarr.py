@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .. import marks
-from ..nodes import Array, Changed, Damaged, Group, Node, Region, Stored, Unavailable
+from .. import budgets, marks
+from ..nodes import Array, Changed, Damaged, Group, Node, Region, Stored, TooLarge, Unavailable
 from ._extras import require
 from ._reopening import Nodes
 from ._snapshots import is_told
@@ -21,6 +21,7 @@ from ._stores import DOCUMENTS, is_zarr, store_revision
 from ._zarrchunks import Chunks
 from ._zarrlayout import V2, V3, layout
 from .common import fences, zarr_records
+from .common.bounds import LARGEST_TEXT
 from .common.fences import Fence
 from .common.texts import as_text
 
@@ -31,6 +32,8 @@ DIMENSIONS = "_ARRAY_DIMENSIONS"
 ZARRAY = ".zarray"
 UNSAFE = "pickle"
 DAMAGED = "they are truncated, damaged or of a kind that zarr-python does not read; write them again, or restore them from a copy"
+MOST_FREE = 4 * 1024 * 1024
+"""Bytes of memory for reading strings that nobody counts; a served chunk of text mostly takes less than 1 MiB."""
 BROKEN = "a link that cannot be followed"
 LINK = "a link inside a Zarr group, which is not followed; store the array itself there"
 
@@ -146,10 +149,12 @@ def _array(path: Path, fence: Fence, revision: str, source: Any, item: Item | No
     attributes |= _mark(source, dtype, attributes, is_xarrays=names is not None)
     shape, found = _chunks(source), layout(path, fence, dtype)
     chunks = None if found is None or shape is None else Chunks.of(found, fence, revision, shape, dtype)
+    known = _bounded(source)
+    read = partial(_read_text, source) if dtype.hasobject else known.__getitem__
     return Array(
         shape=source.shape,
         dtype=dtype,
-        read=partial(_read, source, convert, chunks),
+        read=partial(_read, read, convert, chunks),
         chunks=shape,
         dimension_names=tuple(names) if names and len(names) == source.ndim else None,
         attributes=attributes,
@@ -201,12 +206,32 @@ def _texts(block: Any) -> np.ndarray[Any, Any]:
     return texts
 
 
-def _read(source: Any, convert: Callable[[Any], np.ndarray[Any, Any]], chunks: Chunks | None, region: Region) -> np.ndarray[Any, Any]:
+def _bounded(source: Any, allowance: Any = None) -> Any:
+    """The array of zarr-python with bounds to what it decodes. Raises Unavailable for codecs that have none."""
+    from .common.zarr_bounds import bounded
+
+    return bounded(source, source.store_path.store, allowance)
+
+
+def _read_text(source: Any, region: Region) -> Any:
+    """Strings, which have no sizes in any document: what takes more than MOST_FREE bytes of memory is counted, and read again."""
+    from .common.zarr_bounds import Allowance
+
+    try:
+        return _bounded(source, Allowance(MOST_FREE))[region]
+    except TooLarge:
+        with budgets.hold(LARGEST_TEXT):
+            return _bounded(source, Allowance(LARGEST_TEXT))[region]
+
+
+def _read(
+    read: Callable[[Region], Any], convert: Callable[[Any], np.ndarray[Any, Any]], chunks: Chunks | None, region: Region
+) -> np.ndarray[Any, Any]:
     """A region, by itself where it lies in one plain chunk. Raises OSError where the array is gone, whose chunks would seem unwritten."""
     block = chunks.block(region) if chunks else None
     if block is None:
         try:
-            block = convert(source[region])
+            block = convert(read(region))
         except Exception as error:
             if is_told(error):
                 raise

@@ -13,7 +13,7 @@ thread_local! {
     static WORKSPACE: Cell<Option<Box<Workspace>>> = const { Cell::new(None) };
 }
 
-/// Undoes the filters of a chunked HDF5 dataset and puts what a region wants of its chunks into their places.
+/// Undoes the filters of a chunked HDF5 dataset or the codecs of a Zarr array and puts what a region wants of its chunks into their places.
 #[pyclass(frozen, module = "tiled_zarr._native")]
 pub struct Decoder(tiled_zarr_core::decode::Decoder);
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from io import FileIO
 from pathlib import Path
 
@@ -12,32 +12,50 @@ from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Suf
 from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
 from zarr.storage import LocalStore
 
+from ...nodes import Damaged
+from .bounds import LARGEST_DOCUMENT
 from .fences import Fence
 
 CONSOLIDATED = ".zmetadata"
 """Left out, since members are opened one by one: it may be stale, and one type in it that zarr-python refuses takes a whole group away."""
 
 
-class FencedStore(LocalStore):
-    """A `LocalStore` whose every file is opened behind a fence. Keys that lead to nothing are absent, those that are refused raise.
+def _nothing(_: int) -> None:
+    pass
 
-    `instead` are documents that are given in place of files.
+
+class FencedStore(LocalStore):
+    """A `LocalStore` whose every file is opened behind a fence, and has a largest size.
+
+    Keys that lead to nothing are absent, those that are refused raise. `instead` are documents that are given in place of files.
     """
 
     supports_writes = False
     supports_deletes = False
     supports_listing = False
 
-    def __init__(self, root: Path | str, fence: Fence, instead: Mapping[str, bytes] | None = None) -> None:
+    def __init__(self, root: Path | str, fence: Fence, instead: Mapping[str, bytes] | None = None, largest: int = LARGEST_DOCUMENT) -> None:
         super().__init__(root, read_only=True)
         self.fence = fence
         self.instead = instead or {}
+        self.largest = self.largest_part = largest
+        self.take: Callable[[int], None] = _nothing
+
+    def bounded(self, largest: int, largest_part: int, take: Callable[[int], None] = _nothing) -> FencedStore:
+        """The same store for the chunks of an array.
+
+        It reads files of at most `largest` bytes whole, and of any file at most `largest_part`; `take` is called with the number
+        of bytes before they are read.
+        """
+        store = type(self)(self.root, self.fence, self.instead, largest)
+        store.largest_part, store.take = largest_part, take
+        return store
 
     def with_read_only(self, read_only: bool = True) -> FencedStore:
         """The same store, which cannot be written."""
         if not read_only:
             raise ValueError("this store can only be read")
-        return type(self)(self.root, self.fence, self.instead)
+        return self
 
     async def get(self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None) -> Buffer | None:
         """The bytes of a key, or of a range of it; None if there is no such file."""
@@ -53,9 +71,23 @@ class FencedStore(LocalStore):
             return buffer.from_bytes(self.instead[key][start:stop])
         try:
             with self.fence.opened(os.path.join(self.root, key)) as file:  # noqa: PTH118
-                return buffer.from_bytes(_read(file, byte_range))
+                return buffer.from_bytes(self._read(file, byte_range))
         except FileNotFoundError:
             return None
+
+    def _read(self, file: FileIO, byte_range: ByteRequest | None) -> bytes:
+        """A range of a file, or as much of it as there is. Raises Damaged for more than an array of this type can have stored."""
+        start, stop = _span(byte_range, os.fstat(file.fileno()).st_size)
+        missing, largest = stop - start, self.largest if byte_range is None else self.largest_part
+        if missing > largest:
+            raise Damaged(f"{os.path.basename(str(file.name))!r} has {missing} bytes to be read, at most {largest} are expected")  # noqa: PTH119
+        self.take(max(missing, 0))
+        file.seek(start)
+        parts = []
+        while missing > 0 and (part := file.read(missing)):
+            parts.append(part)
+            missing -= len(part)
+        return b"".join(parts)
 
     async def get_partial_values(
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
@@ -83,17 +115,6 @@ class FencedStore(LocalStore):
     def list_dir(self, prefix: str) -> AsyncIterator[str]:
         """As `list`."""
         raise NotImplementedError
-
-
-def _read(file: FileIO, byte_range: ByteRequest | None) -> bytes:
-    """A range of a file, or as much of it as there is."""
-    start, stop = _span(byte_range, os.fstat(file.fileno()).st_size)
-    file.seek(start)
-    parts, missing = [], stop - start
-    while missing > 0 and (part := file.read(missing)):
-        parts.append(part)
-        missing -= len(part)
-    return b"".join(parts)
 
 
 def _span(byte_range: ByteRequest | None, size: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-//! zlib, <https://www.rfc-editor.org/rfc/rfc1950>, by libdeflate.
+//! zlib, <https://www.rfc-editor.org/rfc/rfc1950>, and gzip, <https://www.rfc-editor.org/rfc/rfc1952>, by libdeflate.
 
 use libdeflater::{DecompressionError, Decompressor};
 
@@ -9,16 +9,30 @@ use crate::error::{Error, Result};
 pub struct Decoder(Option<Decompressor>);
 
 impl Decoder {
-    /// Decode one stream that fills `out`.
+    /// Decode one zlib stream that fills `out`.
     pub fn decode(&mut self, data: &[u8], out: &mut [u8]) -> Result<()> {
-        let decoded = self.0.get_or_insert_with(Decompressor::new).zlib_decompress(data, out);
-        match decoded {
-            Ok(n) if n == out.len() => Ok(()),
-            Ok(n) => Err(super::wrong_size("deflate", n, out.len())),
-            Err(DecompressionError::InsufficientSpace) => {
-                Err(Error::invalid(format!("deflate: decodes to more than the {} bytes expected", out.len())))
-            }
-            Err(DecompressionError::BadData) => Err(Error::invalid(format!("deflate: {} bytes are no zlib stream", data.len()))),
+        let decoded = self.engine().zlib_decompress(data, out);
+        check("deflate", "zlib stream", decoded, data, out)
+    }
+
+    /// Decode one gzip member that fills `out`; what follows it is not looked at.
+    pub fn decode_gzip(&mut self, data: &[u8], out: &mut [u8]) -> Result<()> {
+        let decoded = self.engine().gzip_decompress(data, out);
+        check("gzip", "gzip member", decoded, data, out)
+    }
+
+    fn engine(&mut self) -> &mut Decompressor {
+        self.0.get_or_insert_with(Decompressor::new)
+    }
+}
+
+fn check(name: &str, form: &str, decoded: std::result::Result<usize, DecompressionError>, data: &[u8], out: &[u8]) -> Result<()> {
+    match decoded {
+        Ok(n) if n == out.len() => Ok(()),
+        Ok(n) => Err(super::wrong_size(name, n, out.len())),
+        Err(DecompressionError::InsufficientSpace) => {
+            Err(Error::invalid(format!("{name}: decodes to more than the {} bytes expected", out.len())))
         }
+        Err(DecompressionError::BadData) => Err(Error::invalid(format!("{name}: {} bytes are no {form}", data.len()))),
     }
 }

@@ -1,4 +1,4 @@
-//! LZ4 blocks, and the HDF5 filter 32004 made of them: <https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md>.
+//! LZ4 blocks, numcodecs' form of one, and the HDF5 filter 32004 made of them: <https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md>.
 
 use ::lz4::block::decompress_to_buffer;
 
@@ -18,6 +18,13 @@ pub fn block(data: &[u8], out: &mut [u8]) -> Result<()> {
         Some(n) => Err(super::wrong_size("lz4", n, out.len())),
         None => Err(Error::invalid(format!("lz4: {} bytes are no block of {}", data.len(), out.len()))),
     }
+}
+
+/// Decode one block behind the number of bytes that it decodes to: 4 bytes, little endian, <https://numcodecs.readthedocs.io/en/stable/compression/lz4.html>.
+pub fn sized(data: &[u8], out: &mut [u8]) -> Result<()> {
+    let mut reader = Reader::new("lz4", data);
+    super::check_size("lz4", reader.u32_le()? as u64, out.len())?;
+    block(&data[4..], out)
 }
 
 /// Decode what the filter has stored: the sizes of all and of a block, then each block with its length; a block that did not get

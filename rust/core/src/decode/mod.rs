@@ -1,10 +1,11 @@
-//! Stored chunks of HDF5 datasets, decoded, and what a region wants of them put into its place.
+//! Stored chunks of HDF5 datasets and Zarr arrays, decoded, and what a region wants of them put into its place.
 //!
 //! Nothing here trusts the bytes: every size is known before they are looked at, and whatever contradicts it is refused.
 
 mod bitshuffle;
 mod blosc;
 mod blosclz;
+mod crc32c;
 mod deflate;
 mod fletcher;
 mod lz4;

@@ -1,10 +1,15 @@
 //! The filters of a dataset, undone from the last to the first: <https://support.hdfgroup.org/documentation/hdf5/latest/group___h5_z.html>.
+//!
+//! HDF5 stores a filter's number in 16 bits. Numbers from 65536 on are ours, for Zarr's codecs that are no filters of HDF5.
 
 use super::bitshuffle::{Bitshuffle, Inner};
 use super::unshuffle::unshuffle;
-use super::{Engines, Tools, blosc, check_size, fletcher, lz4, lzf};
+use super::{Engines, Tools, blosc, check_size, crc32c, fletcher, lz4, lzf};
 use crate::error::{Error, Result};
 use crate::memcpy::copy;
+
+/// Bytes of a checksum, of either kind.
+const CHECKSUM: usize = fletcher::NBYTES;
 
 /// A filter with its parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +30,12 @@ pub enum Filter {
     Bitshuffle(Bitshuffle),
     /// 32015: Zstandard.
     Zstd,
+    /// 65536: gzip.
+    Gzip,
+    /// 65537: one LZ4 block behind its decoded size, as numcodecs writes it.
+    SizedLz4,
+    /// 65538: checksum.
+    Crc32c,
 }
 
 impl Filter {
@@ -49,6 +60,9 @@ impl Filter {
                 Self::Bitshuffle(Bitshuffle::new(parameter(2).ok_or_else(unknown)?, parameter(3).unwrap_or(0), inner)?)
             }
             32015 => Self::Zstd,
+            65536 => Self::Gzip,
+            65537 => Self::SizedLz4,
+            65538 => Self::Crc32c,
             _ => return Err(unknown()),
         })
     }
@@ -56,10 +70,23 @@ impl Filter {
     /// Whether what it makes has another size, which only the data tell.
     fn compresses(self) -> bool {
         match self {
-            Self::Shuffle(_) | Self::Fletcher32 => false,
+            Self::Shuffle(_) | Self::Fletcher32 | Self::Crc32c => false,
             Self::Bitshuffle(bitshuffle) => bitshuffle.is_framed(),
             _ => true,
         }
+    }
+
+    /// The bytes in front of the checksum that this filter wrote behind them; None if it writes none.
+    fn checked(self, data: &[u8]) -> Option<Result<&[u8]>> {
+        match self {
+            Self::Fletcher32 => Some(fletcher::check(data)),
+            Self::Crc32c => Some(crc32c::check(data)),
+            _ => None,
+        }
+    }
+
+    fn is_checksum(self) -> bool {
+        matches!(self, Self::Fletcher32 | Self::Crc32c)
     }
 
     /// Write what the filter was given to `out`, which has exactly the size of that; a checksum is not undone like this.
@@ -73,12 +100,14 @@ impl Filter {
                 unshuffle(itemsize, data, out);
                 Ok(())
             }
-            Self::Fletcher32 => unreachable!("a checksum leaves the data where they are"),
+            Self::Fletcher32 | Self::Crc32c => unreachable!("a checksum leaves the data where they are"),
             Self::Lzf => lzf::decode(data, out),
             Self::Blosc => blosc::decode(data, out, engines),
             Self::Lz4 => lz4::framed(data, out),
             Self::Bitshuffle(bitshuffle) => bitshuffle.decode(data, out, engines),
             Self::Zstd => engines.zstd.decode(data, out),
+            Self::Gzip => engines.deflate.decode_gzip(data, out),
+            Self::SizedLz4 => lz4::sized(data, out),
         }
     }
 }
@@ -107,19 +136,19 @@ impl Pipeline {
         let Tools { steps: [a, b], engines } = tools;
         let (mut from, mut to) = (a, b);
         let mut data = stored;
-        let mut checksums = self.active(mask).filter(|filter| *filter == Filter::Fletcher32).count();
+        let mut checksums = self.active(mask).filter(|filter| filter.is_checksum()).count();
         let mut left = self.active(mask).count();
         let mut is_done = false;
         for filter in self.active(mask).rev() {
             left -= 1;
-            if filter == Filter::Fletcher32 {
-                data = fletcher::check(data)?;
+            if let Some(bytes) = filter.checked(data) {
+                data = bytes?;
                 checksums -= 1;
             } else if left == 0 {
                 filter.undo(data, out, engines)?;
                 is_done = true;
             } else {
-                let size = out.len() + checksums * fletcher::NBYTES;
+                let size = out.len() + checksums * CHECKSUM;
                 filter.undo(data, to.take(size)?, engines)?;
                 (from, to) = (to, from);
                 data = from.taken(size);

@@ -19,6 +19,9 @@ const FILTERS: &[Spelled] = &[
     (32008, &[0, 4, 4, 16, 2]),
     (32008, &[0, 4, 4, 8, 3, 5]),
     (32015, &[3]),
+    (65536, &[]),
+    (65537, &[]),
+    (65538, &[]),
 ];
 
 fn pipeline(filters: &[Spelled]) -> Pipeline {
@@ -76,6 +79,8 @@ proptest! {
             (FILTERS[8], framed(&data, 32, whole, |block| encode(&Codec::zstd(1).unwrap(), &bitshuffled(block)))),
             (FILTERS[7], framed(&data, 64, whole, |block| lz4_block(&bitshuffled(block)))),
             (FILTERS[9], encode(&Codec::zstd(1).unwrap(), &data)),
+            (FILTERS[10], encode(&Codec::gzip(3).unwrap(), &data)),
+            (FILTERS[11], encode(&Codec::lz4(1).unwrap(), &data)),
         ];
         for (filter, stored) in streams {
             prop_assert_eq!(decode(&[filter], &stored, 0, data.len()).unwrap(), data.clone());
@@ -211,6 +216,14 @@ fn refusals_name_the_numbers() {
         "fletcher32: the stored checksum is 0x00000009, that of the data 0x00010001"
     );
     assert_eq!(message(&[FILTERS[0]], &[0; 3], 4), "deflate: 3 bytes are no zlib stream");
+    assert_eq!(message(&[FILTERS[10]], &[0; 3], 4), "gzip: 3 bytes are no gzip member");
+    let bomb = encode(&Codec::gzip(1).unwrap(), &[0; 100_000]);
+    assert_eq!(message(&[FILTERS[10]], &bomb, 4), "gzip: decodes to more than the 4 bytes expected");
+    assert_eq!(message(&[FILTERS[10]], &bomb, 100_001), "gzip: decodes to 100000 bytes, 100001 are expected");
+    assert_eq!(message(&[FILTERS[11]], &[0; 3], 4), "lz4: 4 bytes are announced, 3 are left");
+    assert_eq!(message(&[FILTERS[11]], &[9, 0, 0, 0, 0], 4), "lz4: 9 bytes, 4 are expected");
+    assert_eq!(message(&[FILTERS[12]], &[0; 3], 4), "crc32c: 3 bytes hold no checksum");
+    assert_eq!(message(&[FILTERS[12]], b"123456789\0\0\0\0", 9), "crc32c: the stored checksum is 0x00000000, that of the data 0xe3069283");
     assert_eq!(message(&[FILTERS[3]], &[32, 0], 4), "lzf: a match 1 bytes back, 0 are written");
     assert_eq!(message(&[FILTERS[3]], &[4], 9), "lzf: 5 bytes are announced, 0 are left");
     assert_eq!(message(&[FILTERS[3]], &[1, 0, 0, 9], 2), "lzf: 1 bytes are left over");
