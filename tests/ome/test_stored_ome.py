@@ -16,7 +16,8 @@ from ome.twins import image
 from tiled_zarr.adapters.directory import open_directory
 from tiled_zarr.app import create_app
 from tiled_zarr.nodes import Array, Group
-from tiled_zarr.ome import stored
+from tiled_zarr.ome import documents, stored
+from tiled_zarr.ome.image import NO_CHANNELS
 from tiled_zarr.settings import Settings
 
 DATA = np.random.default_rng(5).integers(0, 1000, (2, 300, 400)).astype("u2")
@@ -136,9 +137,7 @@ def test_levels_that_are_made_lie_by_the_first_one() -> None:
     found = stored.pyramid(Group(children={"0": node}, attributes={"multiscales": [described]}))
     assert isinstance(found, Array)
     pyramid = image(found).pyramid
-    from tiled_zarr.ome.documents import image as document
-
-    levels = placed(document("0.4", "a", pyramid, None)["multiscales"][0])
+    levels = placed(documents.image("0.4", "a", pyramid, NO_CHANNELS)["multiscales"][0])
     assert levels[:2] == [[[1, 0.5, 0.5], [0, 10, 20]], [[1, 1, 1], [0, 10.25, 20.25]]]
 
 
