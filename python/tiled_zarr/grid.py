@@ -129,7 +129,7 @@ def choose_growing(
 
 
 def _may_be_image(maxshape: MaxShape, own: tuple[int, ...]) -> bool:
-    """Whether the last two axes are, or may become, as long as an image's: one without end as long as the source's chunks say, if they do."""
+    """Whether the last two axes are as long as an image's; one without end counts as long as the source's chunks, if over 1."""
     ends = [size or (chunk if chunk > 1 else None) for size, chunk in zip(maxshape[-2:], own[-2:], strict=True)]
     return len(ends) == 2 and any(ends) and all(size is None or size >= LEAST_IMAGE for size in ends)
 

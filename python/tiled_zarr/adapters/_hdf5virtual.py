@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ._hdf5files import FILES
 from ._hdf5types import read_open
 from ._snapshots import Snapshot
 from .hdf5.descriptions import ExternalLink, Source, Wanted
+from .hdf5.growing import snapshot_of
 from .hdf5.links import locate
 
 
@@ -26,7 +28,7 @@ def beside(snapshot: Snapshot, name: str) -> Snapshot:
     target = os.path.join(os.path.dirname(snapshot.path), name)  # noqa: PTH118, PTH120 - an absolute name stays what it is
     if not snapshot.fence.holds(os.path.realpath(target)):  # before anybody learns whether it exists
         raise Damaged(f"a link to the file {Path(name).name!r} outside of the folder that is served, which is not followed")
-    return snapshot.beside(target)
+    return snapshot_of(target, snapshot.fence)
 
 
 def sources(snapshot: Snapshot, dataset: Any) -> tuple[Source, ...]:
@@ -64,7 +66,12 @@ def read(sources: Sequence[Snapshot], snapshot: Snapshot, wanted: Wanted) -> np.
         return block
 
 
-def revision(snapshot: Snapshot, sources: Sequence[Snapshot]) -> Callable[[], str]:
-    """Of the file and its sources together."""
+def revision(snapshot: Snapshot, sources: Sequence[Snapshot]) -> Callable[[], str | None]:
+    """Of the file and its sources together; None if one of them is being written."""
     parts = [snapshot.revision, *[source.revision for source in sources if source.path != snapshot.path]]
-    return parts[0] if len(parts) == 1 else lambda: "+".join(part() for part in parts)
+    return parts[0] if len(parts) == 1 else partial(_all_of, parts)
+
+
+def _all_of(parts: Sequence[Callable[[], str | None]]) -> str | None:
+    revisions = [revision for part in parts if (revision := part()) is not None]
+    return "+".join(revisions) if len(revisions) == len(parts) else None

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Lock
 
-from ..nodes import Node
+from ..nodes import Group, Node
 from ._opening import opened
 
 MOST_KEPT = 1024
+
+
+class Following(Mapping[str, Node]):
+    """Children of a file's group that may follow what is written to the file, so that it need not be opened again."""
+
+    @abstractmethod
+    def stands(self) -> bool:
+        """Whether the group is still that of the file, which has been written since it was opened."""
 
 
 class Nodes:
@@ -56,10 +65,9 @@ class Nodes:
     def _kept(self, path: str, revision: str) -> Node | None:
         with self._lock:
             taken, node = self._nodes.get(path, ("", None))
-            if node is None or taken != revision:
-                return None
-            self._nodes.move_to_end(path)
-            return node
+            if node is not None:
+                self._nodes.move_to_end(path)
+        return node if node is not None and (taken == revision or _follows(node)) else None
 
     def _keep(self, path: str, revision: str, node: Node) -> None:
         with self._lock:
@@ -67,3 +75,7 @@ class Nodes:
             self._nodes.move_to_end(path)
             if len(self._nodes) > self._most:
                 self._nodes.popitem(last=False)
+
+
+def _follows(node: Node) -> bool:
+    return isinstance(node, Group) and isinstance(node.children, Following) and node.children.stands()

@@ -13,6 +13,7 @@ from .._extras import require
 from .._hdf5metadata import attributes, dimension_names, is_bare_dimension
 from .._snapshots import Snapshot
 from .descriptions import ArrayDescription, ChunkDescription, Description, ExternalLink, Filters, GroupDescription
+from .growing import Growing
 from .links import decoded
 
 
@@ -21,6 +22,8 @@ def describe(snapshot: Snapshot, name: str, item: Any) -> Description:
     h5py = require("h5py", "hdf5")
     if isinstance(item, ExternalLink):
         return item
+    if isinstance(snapshot, Growing) and isinstance(item, h5py.Dataset):
+        item.refresh()
     if isinstance(item, h5py.Group):
         return GroupDescription(int(h5py.h5o.get_info(item.id).addr), tuple(map(decoded, item.id)), attributes(item))
     return _array(snapshot, name, item)
@@ -38,6 +41,7 @@ def _array(snapshot: Snapshot, name: str, dataset: Any) -> ArrayDescription:
     is_raw = not dataset.is_virtual and types.are_raw(dataset)
     return ArrayDescription(
         shape=(*dataset.shape, *item.shape),
+        maxshape=(*dataset.maxshape, *item.shape),
         dtype=item.dtype,
         item_axes=len(item.shape),
         is_text=item.is_text,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from .._hdf5decoding import ChunkedArray
 from .._hdf5stored import spelling
 from .._snapshots import Snapshot
 from .descriptions import ArrayDescription, Description, ExternalLink, GroupDescription, Wanted
+from .growing import Growing, snapshot_of
 from .library import LIBRARY
 from .members import Found, Members
 
@@ -33,24 +35,61 @@ class Place:
     above: frozenset[tuple[str, int]] = frozenset()
 
 
+class Member(NamedTuple):
+    """A node, where it lies, which is in another file if a link leads there, and what it was made of."""
+
+    node: Node
+    place: Place
+    found: GroupDescription | ArrayDescription
+
+    def others(self, own: Snapshot) -> Iterator[Snapshot]:
+        """The files that it is made of, besides that of its group, of which the group itself takes care."""
+        if self.place.snapshot != own:
+            yield self.place.snapshot
+        if isinstance(self.found, ArrayDescription):
+            yield from (source.snapshot for source in self.found.sources if source.path != own.path)
+
+    def may_grow(self) -> bool:
+        """Whether it is a dataset that a writer may make longer just now."""
+        if isinstance(self.found, GroupDescription) or self.found.maxshape == self.found.shape:
+            return False
+        return isinstance(self.place.snapshot, Growing) or any(source.is_growing for source in self.found.sources)
+
+
 def open_hdf5(path: Path) -> Node:
     """The root group of a file. Raises OSError where it is no HDF5 file, or truncated."""
     check_installed("h5py", "hdf5")
-    return _open(Place(Snapshot.of(path), "/"))
+    return _open(Place(snapshot_of(path), "/")).node
 
 
-def _open(place: Place) -> Node:
-    return _node(place, LIBRARY.header("describe_object", place.snapshot, place.where))
+def _open(place: Place) -> Member:
+    return _member(place, _described(place))
 
 
-def _node(place: Place, found: Description) -> Node:
+def _described(place: Place) -> Description:
+    found: Description = LIBRARY.header("describe_object", place.snapshot, place.where)
+    return found
+
+
+def _member(place: Place, found: Description) -> Member:
+    """The node of an object, links to other files followed."""
     match found:
         case GroupDescription():
-            return _group(place, found)
+            return Member(_group(place, found), place, found)
         case ArrayDescription():
-            return _array(place, found)
+            return Member(_array(place, found), place, found)
         case ExternalLink():
             return _open(Place(virtual.beside(place.snapshot, found.file), posixpath.join("/", found.where), place.above))
+
+
+def _renewed(place: Place, member: Member) -> Member:
+    """A member of a group, found at a place in the file of that group, as it is now."""
+    if not all(snapshot.stands() for snapshot in member.others(place.snapshot)):
+        return _open(place)
+    if not member.may_grow():
+        return member
+    found = _described(member.place)
+    return member if pickle.dumps(found) == pickle.dumps(member.found) else _member(member.place, found)
 
 
 def _group(place: Place, found: GroupDescription) -> Group:
@@ -59,20 +98,35 @@ def _group(place: Place, found: GroupDescription) -> Group:
         raise Unavailable("a cycle: a link back to a group above it")
     below = place.above | {own}
 
+    def inside(name: str) -> Place:
+        return Place(place.snapshot, posixpath.join(place.where, name), below)
+
     def describe(names: Sequence[str]) -> list[Found]:
+        if isinstance(place.snapshot, Growing):  # what is described ahead may have grown when it is asked for
+            return [_described(inside(names[0]))]
         described: list[Found] = LIBRARY.header("describe_members", place.snapshot, place.where, names)
         return described
 
-    def make(name: str, description: Description) -> Node:
-        return _node(Place(place.snapshot, posixpath.join(place.where, name), below), description)
+    def make(name: str, description: Description) -> Member:
+        return _member(inside(name), description)
+
+    def renew(name: str, member: Member) -> Member:
+        return _renewed(inside(name), member)
+
+    def stands() -> bool:
+        return isinstance(place.snapshot, Growing) and place.snapshot.stands()
 
     return Group(
-        children=Members(found.names, describe, make), attributes=found.attributes, revision=place.snapshot.revision, blocking=True
+        children=Members(found.names, describe, make, renew, stands),
+        attributes=found.attributes,
+        revision=place.snapshot.revision,
+        blocking=True,
     )
 
 
 def _array(place: Place, found: ArrayDescription) -> Array:
-    flat = None if found.offset is None else FlatArray(place.snapshot, found.offset, found.shape, found.dtype)
+    is_flat = found.offset is not None and not isinstance(place.snapshot, Growing)
+    flat = None if found.offset is None or not is_flat else FlatArray(place.snapshot, found.offset, found.shape, found.dtype)
     return Array(
         shape=found.shape,
         dtype=found.dtype,
@@ -83,13 +137,17 @@ def _array(place: Place, found: ArrayDescription) -> Array:
         attributes=found.attributes,
         revision=virtual.revision(place.snapshot, [source.snapshot for source in found.sources]),
         stored=_stored(place, found),
+        maxshape=found.maxshape,
     )
 
 
 def _stored(place: Place, found: ArrayDescription) -> Stored | None:
     """The chunks of a dataset whose filters are a codec, and whose items are in the file as in memory."""
     codec = None if found.chunked is None else spelling(found.chunked.filters, found.dtype.itemsize)
-    return None if codec is None else Stored(codec, partial(stored_chunk, place.snapshot, place.where))
+    if codec is None:
+        return None
+    by_library = partial(_read_stored, place) if isinstance(place.snapshot, Growing) else None
+    return Stored(codec, by_library or partial(stored_chunk, place.snapshot, place.where))
 
 
 def _reader(place: Place, found: ArrayDescription) -> Callable[[Region], np.ndarray[Any, Any]]:
@@ -97,18 +155,32 @@ def _reader(place: Place, found: ArrayDescription) -> Callable[[Region], np.ndar
     if found.sources:
         return partial(_read_virtual, place, found)
     by_library = partial(_read, place, found)
+    if isinstance(place.snapshot, Growing):
+        _check_filters(found)
+        return by_library
     chunked = ChunkedArray.of(place.snapshot, place.where, found, by_library)
     if chunked:
         return chunked.read
+    _check_filters(found)
+    return by_library
+
+
+def _check_filters(found: ArrayDescription) -> None:
+    """Raises Damaged if the library lacks a filter."""
     if found.lacking:
         raise Damaged(found.lacking)
-    return by_library
 
 
 def _read(place: Place, found: ArrayDescription, region: Region) -> np.ndarray[Any, Any]:
     """A region that the library reads."""
     block: np.ndarray[Any, Any] = LIBRARY.data("read", place.snapshot, Wanted(place.where, found.is_text, region))
     return block
+
+
+def _read_stored(place: Place, index: tuple[int, ...]) -> bytes | None:
+    """The stored bytes of a chunk that the library finds."""
+    stored: bytes | None = LIBRARY.data("read_stored", place.snapshot, place.where, index)
+    return stored
 
 
 def _read_virtual(place: Place, found: ArrayDescription, region: Region) -> np.ndarray[Any, Any]:
