@@ -132,7 +132,8 @@ class Metadata:
                 return None
         for group in groups[1:]:
             assert isinstance(group.node, Container)
-            members[group.path[start:]] = self._group(group.node)
+            with asking(group):
+                members[group.path[start:]] = self._group(group.node)
         return members
 
     def _children(self, place: Place, seen: Dependencies) -> list[tuple[Place, Header]]:
@@ -143,13 +144,13 @@ class Metadata:
         found: list[tuple[Place, Header]] = []
         for name, below in opened.items():
             try:
-                if isinstance(below.node, Container):
-                    headers.own_attributes(below.node)
-                    found.append((below, PENDING))
-                else:
-                    with asking(below):
+                with asking(below):  # attributes, too, may be those of this moment
+                    if isinstance(below.node, Container):
+                        headers.own_attributes(below.node)
+                        found.append((below, PENDING))
+                    else:
                         seen.note_live(below.node)
-                    found.append((below, self._array(below, agreed[name])))
+                        found.append((below, self._array(below, agreed[name])))
             except texts.PASSED_ON:
                 raise
             except BaseException as why:  # noqa: BLE001 - it takes nothing along with it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import zarr
 from clients import growing
 from live import live
 
+TESTS = Path(__file__).parents[1]
 APPENDS = 120
 EVERY = 3
 """The arrays are opened anew for every so many readings."""
@@ -105,7 +107,7 @@ def test_files(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("way", ["entry/data", "plain"])
 def test_adapters(tmp_path: Path, way: str) -> None:
-    env = {growing.FOLDER: tmp_path, "PYTHONPATH": Path(__file__).parents[1]}
+    env = {growing.FOLDER: tmp_path, "PYTHONPATH": os.pathsep.join(filter(None, (str(TESTS), os.environ.get("PYTHONPATH"))))}
     with (
         written("counted", tmp_path) as writer,
         live("pyobject", "clients.growing:tree", "--public", workers=2, env=env) as server,

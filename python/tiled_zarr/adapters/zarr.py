@@ -108,7 +108,10 @@ def _group(path: Path, fence: Fence, source: Any) -> Group:
 
 
 def _array(path: Path, fence: Fence, revision: str, source: Any) -> Array:
-    """An array; only its regions have revisions, since nobody can tell cheaply when one of its many chunk files was written."""
+    """An array; only its regions have revisions, since nobody can tell cheaply when one of its many chunk files was written.
+
+    Any axis may grow: an array of Zarr is made longer by its document alone, and keeps its chunks.
+    """
     _check_codecs(source.metadata.to_dict())
     dtype, convert = _item(source)
     attributes = source.attrs.asdict()
@@ -124,6 +127,7 @@ def _array(path: Path, fence: Fence, revision: str, source: Any) -> Array:
         attributes=attributes,
         stored=None if chunks is None or chunks.layout.codec is None else Stored(chunks.layout.codec, chunks.read),
         region_revision=None if chunks is None else chunks.revision,
+        maxshape=(None,) * source.ndim,
     )
 
 
