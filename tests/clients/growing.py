@@ -1,7 +1,7 @@
 """Data that grow while they are served: writers, run as `python growing.py KIND FOLDER COUNT`, and a tree of adapters that follow one.
 
-A writer makes one append in PAUSE seconds, and says after each how many items there are; item i is `truth(i)` all over. A reader may see
-a part of the append that is being made; it must see all of those that were said.
+A writer makes one append in PAUSE seconds (or more), and says after each how many items there are; item i is `truth(i)` all over. A
+reader may see a part of the append that is being made; it must see all of those that were said.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 PAUSE = 0.05
+SELDOM = 0.5
 SHAPES: dict[str, tuple[tuple[int, ...], str, tuple[int, ...]]] = {
     "events": ((), "<f8", (10,)),
     "times": ((), "<f8", (1024,)),
@@ -59,7 +60,7 @@ def swmr(folder: Path, count: int) -> Iterator[int]:
 
 
 def reopened(folder: Path, count: int) -> Iterator[int]:
-    """An HDF5 file that is replaced by a longer one."""
+    """An HDF5 file that is replaced by a longer one, less often: a reply must be made while it stays the same."""
     import h5py
 
     for i in range(count):
@@ -68,6 +69,7 @@ def reopened(folder: Path, count: int) -> Iterator[int]:
                 file.create_dataset(f"entry/data/{name}", data=items(name, 0, i + 1), chunks=chunks, maxshape=(None, *shape))
         (folder / "next").rename(folder / "reopened.h5")
         yield i + 1
+        time.sleep(SELDOM)
 
 
 def zarr2(folder: Path, count: int) -> Iterator[int]:
@@ -80,13 +82,19 @@ def zarr3(folder: Path, count: int) -> Iterator[int]:
     return _zarr(folder / "zarr3.zarr", count, zarr_format=3)
 
 
-def _zarr(path: Path, count: int, **options: Any) -> Iterator[int]:
+def sharded(folder: Path, count: int) -> Iterator[int]:
+    """The same with twenty chunks in a file, which is written anew for each of them."""
+    return _zarr(folder / "sharded.zarr", count, zarr_format=3, inner=20)
+
+
+def _zarr(path: Path, count: int, zarr_format: Literal[2, 3], inner: int = 0) -> Iterator[int]:
     import zarr
 
-    group = zarr.open_group(path, mode="w", zarr_format=options["zarr_format"]).require_group("entry/data")
-    arrays = {
-        name: group.create_array(name, shape=(0, *shape), dtype=dtype, chunks=chunks) for name, (shape, dtype, chunks) in SHAPES.items()
-    }
+    group = zarr.open_group(path, mode="w", zarr_format=zarr_format).require_group("entry/data")
+    arrays = {}
+    for name, (shape, dtype, chunks) in SHAPES.items():
+        shards = (inner * chunks[0], *chunks[1:]) if inner else None
+        arrays[name] = group.create_array(name, shape=(0, *shape), dtype=dtype, chunks=chunks, shards=shards)
     for i in range(count):
         for name, array in arrays.items():
             if name == "times":
@@ -158,7 +166,7 @@ def tree() -> Container:
     return Container({"entry": {"data": Container(adapters)}, "plain": adapters})
 
 
-WRITERS = {writer.__name__: writer for writer in (swmr, reopened, zarr2, zarr3, files, counted)}
+WRITERS = {writer.__name__: writer for writer in (swmr, reopened, zarr2, zarr3, sharded, files, counted)}
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ from live import live
 
 TESTS = Path(__file__).parents[1]
 APPENDS = 120
+REPLACEMENTS = 20
 EVERY = 3
 """The arrays are opened anew for every so many readings."""
 
@@ -28,7 +29,7 @@ EVERY = 3
 class Writer:
     """A running writer, and how many items it has said that there are."""
 
-    def __init__(self, kind: str, folder: Path, count: int = APPENDS) -> None:
+    def __init__(self, kind: str, folder: Path, count: int) -> None:
         self.count = 0
         command = [sys.executable, str(Path(growing.__file__)), kind, str(folder), str(count)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -55,8 +56,8 @@ class Writer:
 
 
 @contextmanager
-def written(kind: str, folder: Path) -> Iterator[Writer]:
-    writer = Writer(kind, folder)
+def written(kind: str, folder: Path, count: int = APPENDS) -> Iterator[Writer]:
+    writer = Writer(kind, folder, count)
     try:
         yield writer
     finally:
@@ -75,11 +76,11 @@ def check(name: str, array: zarr.Array[Any], known: int) -> None:
     assert ((block == expected) | (block == 0)).all(), name
 
 
-def follow(url: str, writer: Writer) -> None:
+def follow(url: str, writer: Writer, end: int) -> None:
     """Read all arrays at a URL in both formats until the writer ends, by documents of the beginning and by newer ones."""
     arrays = [(format_name, name) for format_name in ("v2", "v3") for name in growing.SHAPES]
     first = {key: opened(url, *key) for key in arrays}
-    assert max(array.shape[0] for array in first.values()) < APPENDS
+    assert max(array.shape[0] for array in first.values()) < end
     latest = {}
     readings = 0
     is_over = False
@@ -95,14 +96,19 @@ def follow(url: str, writer: Writer) -> None:
             known, array = latest[key]
             check(key[1], array, known)
         readings += 1
-    assert all(known == array.shape[0] == APPENDS for known, array in latest.values())
+    assert all(known == array.shape[0] == end for known, array in latest.values())
     assert readings > 2
 
 
-@pytest.mark.parametrize("kind", ["swmr", "reopened", "zarr2", "zarr3"])
+@pytest.mark.parametrize("kind", ["swmr", "zarr2", "zarr3", "sharded"])
 def test_files(tmp_path: Path, kind: str) -> None:
     with live("directory", tmp_path, "--public", workers=2) as server, written(kind, tmp_path) as writer:
-        follow(f"{server.url}/zarr/{{}}/{kind}/entry/data", writer)
+        follow(f"{server.url}/zarr/{{}}/{kind}/entry/data", writer, APPENDS)
+
+
+def test_a_file_that_is_replaced(tmp_path: Path) -> None:
+    with live("directory", tmp_path, "--public") as server, written("reopened", tmp_path, REPLACEMENTS) as writer:
+        follow(f"{server.url}/zarr/{{}}/reopened/entry/data", writer, REPLACEMENTS)
 
 
 @pytest.mark.parametrize("way", ["entry/data", "plain"])
@@ -114,7 +120,7 @@ def test_adapters(tmp_path: Path, way: str) -> None:
         httpx.Client() as http,
     ):
         url = f"{server.url}/zarr/{{}}/{way}"
-        follow(url, writer)
+        follow(url, writer, APPENDS)
         attributes = http.get(f"{url.format('v3')}/events/zarr.json").json()["attributes"]
         assert attributes == {"count": APPENDS}
 

@@ -7,14 +7,15 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import FileIO
 from itertools import product
 from typing import Any
 
 import numpy as np
 
 from .. import codecs
-from ..nodes import Region
-from ..revisions import file_revision, settled_revision
+from ..nodes import Changed, Region
+from ..revisions import file_revision, settled_revision, steady_revision
 from ._decoded import DECODED
 from ._extras import require
 from ._flat import FlatArray
@@ -25,6 +26,8 @@ from .common.folders import COARSEST_CLOCK
 
 MOST_FILES = 16
 """The files of a region are asked for their revisions only up to this number."""
+TRIES = 5
+"""Readings of a region until its shards stay the same meanwhile: each append writes one anew, twenty times a second."""
 ABSENT = "absent"
 CHECKSUM = 4
 NOT_STORED = 2**64 - 1
@@ -69,8 +72,11 @@ class Chunks:
         try:
             if self.layout.shards is None:
                 return self.fence.read(self.layout.path(index))
-            part = self._part(index)
-            return None if part is None else part.read()
+            try:
+                part = self._part(index)
+                return None if part is None else part.read()
+            except Changed:
+                return self._read_now(index)
         except FileNotFoundError:
             self.check()
             return None
@@ -91,11 +97,33 @@ class Chunks:
         if self.decode is None or not is_inside:
             return None
         try:
-            part = self._part(index)
-            return None if part is None else self._read_part(part, index, inner)
+            return self._block(index, inner)
         except FileNotFoundError:
             self.check()
             return None
+
+    def _block(self, index: tuple[int, ...], inner: Region) -> np.ndarray[Any, Any] | None:
+        """A part of a chunk. Raises FileNotFoundError where its file was never written."""
+        try:
+            part = self._part(index)
+            return None if part is None else self._read_part(part, index, inner)
+        except Changed:
+            content = self._read_now(index)
+            return None if content is None else self._cut(self._made(content), inner)
+
+    def _read_now(self, index: tuple[int, ...]) -> bytes | None:
+        """The stored bytes of a chunk whose file is replaced by a new one time and again, as the file is that we open.
+
+        Raises Changed where the file itself is written.
+        """
+        shards = self.layout.shards
+        with self.fence.opened(self.layout.path(index if shards is None else shards.place(index))) as file:
+            opened = steady_revision(file.fileno())
+            at = (0, os.fstat(file.fileno()).st_size) if shards is None else _find(_shard_index(file, shards), shards, index)
+            content = None if at is None else read_exactly(file, *at)
+            if file_revision(file.fileno()) != opened:
+                raise Changed(f"the chunk {index} changed while it was being read; ask again")
+        return content
 
     def _part(self, index: tuple[int, ...]) -> Part | None:
         """Where a chunk lies. Raises FileNotFoundError where its file was never written."""
@@ -103,12 +131,15 @@ class Chunks:
         if shards is None:
             path = self.layout.path(index)
             return Part(Snapshot(path, file_revision(path), self.fence), 0, os.stat(path).st_size)  # noqa: PTH116
-        place = tuple(i // count for i, count in zip(index, shards.counts, strict=True))
-        path = self.layout.path(place)
+        path = self.layout.path(shards.place(index))
         snapshot = Snapshot(path, file_revision(path), self.fence)
-        shard_index = DECODED.get(snapshot, "shard index", lambda: _shard_index(snapshot, shards))
-        offset, nbytes = map(int, shard_index[tuple(i % count for i, count in zip(index, shards.counts, strict=True))])
-        return None if offset == nbytes == NOT_STORED else Part(snapshot, offset, nbytes)
+
+        def read_index() -> np.ndarray[Any, Any]:
+            with snapshot.opened() as file:
+                return _shard_index(file, shards)
+
+        at = _find(DECODED.get(snapshot, "shard index", read_index), shards, index)
+        return None if at is None else Part(snapshot, *at)
 
     def _read_part(self, part: Part, index: tuple[int, ...], inner: Region) -> np.ndarray[Any, Any]:
         expected = math.prod(self.shape) * self.dtype.itemsize
@@ -118,13 +149,20 @@ class Chunks:
             return FlatArray(part.snapshot, part.offset, self.shape, self.dtype).read(inner)
         is_most = all((axis.stop - axis.start) * 2 > size for axis, size in zip(inner, self.shape, strict=True))
         block = self._decoded(part) if is_most else DECODED.get(part.snapshot, index, lambda: self._decoded(part))
+        return self._cut(block, inner)
+
+    def _cut(self, block: np.ndarray[Any, Any], inner: Region) -> np.ndarray[Any, Any]:
         box: Any = (*inner, ...)
         cut: np.ndarray[Any, Any] = block[box]
         return cut
 
     def _decoded(self, part: Part) -> np.ndarray[Any, Any]:
+        return self._made(part.read())
+
+    def _made(self, content: bytes) -> np.ndarray[Any, Any]:
+        """The chunk in its stored bytes."""
         assert self.decode is not None
-        decoded: np.ndarray[Any, Any] = np.frombuffer(self.decode(part.read()), self.dtype).reshape(self.shape)
+        decoded: np.ndarray[Any, Any] = np.frombuffer(self.decode(content), self.dtype).reshape(self.shape)
         return decoded
 
     def revision(self, region: Region) -> str | None:
@@ -133,7 +171,7 @@ class Chunks:
         A file that is written twice within what the file system takes for one moment may show no change. Raises OSError where the
         document is gone.
         """
-        ranges = [range(part.start // size, -(-part.stop // size)) for part, size in zip(region, self.layout.file_shape, strict=True)]
+        ranges = self._files(region)
         if math.prod(map(len, ranges)) > MOST_FILES:
             return None
         settled = time.time_ns() - COARSEST_CLOCK
@@ -144,6 +182,38 @@ class Chunks:
             except FileNotFoundError:
                 revisions.append(ABSENT)
         return None if None in revisions else "+".join(filter(None, revisions))
+
+    def steadily(self, region: Region, read: Callable[[], np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+        """What zarr-python reads of a region: of a shard it reads the index first, and then the chunks, perhaps those of another file.
+
+        Raises Changed where shards are replaced each time, OSError where the array itself is gone.
+        """
+        for _ in range(TRIES):
+            before = self._shards(region)
+            try:
+                block = read()
+            except Exception:
+                if self._shards(region) == before:
+                    raise
+                continue
+            self.check()
+            if self._shards(region) == before:
+                return block
+        raise Changed("the shards changed while they were being read; ask again")
+
+    def _shards(self, region: Region) -> list[str]:
+        """The revisions of the shards behind a region."""
+        return [] if self.layout.shards is None else [self._shard(place) for place in product(*self._files(region))]
+
+    def _shard(self, place: tuple[int, ...]) -> str:
+        try:
+            return file_revision(self.layout.path(place))
+        except FileNotFoundError:
+            return ABSENT
+
+    def _files(self, region: Region) -> list[range]:
+        """The places of the files behind a region, along each axis."""
+        return [range(part.start // size, -(-part.stop // size)) for part, size in zip(region, self.layout.file_shape, strict=True)]
 
 
 def _decoder(spelling: str) -> Callable[[bytes], Any] | None:
@@ -156,14 +226,20 @@ def _decoder(spelling: str) -> Callable[[bytes], Any] | None:
     return decode
 
 
-def _shard_index(snapshot: Snapshot, shards: Shards) -> np.ndarray[Any, Any]:
-    """Offset and number of bytes of each chunk in a shard. Raises OSError where its checksum is wrong."""
+def _find(shard_index: np.ndarray[Any, Any], shards: Shards, index: tuple[int, ...]) -> tuple[int, int] | None:
+    """Offset and number of bytes of a chunk in its shard; None if it was never written."""
+    offset, nbytes = map(int, shard_index[shards.inner(index)])
+    return None if offset == nbytes == NOT_STORED else (offset, nbytes)
+
+
+def _shard_index(file: FileIO, shards: Shards) -> np.ndarray[Any, Any]:
+    """Offset and number of bytes of each chunk in an open shard. Raises OSError where its checksum is wrong."""
     google_crc32c = require("google_crc32c", "zarr")
     size = 16 * shards.chunks
-    with snapshot.opened() as file:
-        at = 0 if shards.is_index_first else os.fstat(file.fileno()).st_size - size - CHECKSUM
-        body = read_exactly(file, max(at, 0), size + CHECKSUM)
+    at = 0 if shards.is_index_first else os.fstat(file.fileno()).st_size - size - CHECKSUM
+    body = read_exactly(file, max(at, 0), size + CHECKSUM)
     expected, got = int.from_bytes(body[size:], "little"), google_crc32c.value(body[:size])
     if expected != got:
-        raise OSError(f"the index of the shard {os.path.basename(snapshot.path)!r} has the checksum {got:#x}, expected {expected:#x}")  # noqa: PTH119
+        name = os.path.basename(str(file.name))  # noqa: PTH119
+        raise OSError(f"the index of the shard {name!r} has the checksum {got:#x}, expected {expected:#x}")
     return np.frombuffer(body, "<u8", 2 * shards.chunks).reshape(*shards.counts, 2)

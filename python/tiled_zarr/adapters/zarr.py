@@ -22,6 +22,8 @@ from .common.texts import as_text
 
 DIMENSIONS = "_ARRAY_DIMENSIONS"
 UNSAFE = "pickle"
+TRIES = 5
+"""Openings, which take milliseconds each, until none of the documents changes meanwhile: an array may grow twenty times a second."""
 BROKEN = "a link that cannot be followed"
 LINK = "a link inside a Zarr group, which is not followed; store the array itself there"
 
@@ -91,12 +93,13 @@ def _opened(path: Path, fence: Fence) -> Node:
 
     if not is_zarr(path):
         raise FileNotFoundError(f"{path.name!r} is no Zarr node: it holds none of {', '.join(DOCUMENTS)}")
-    before = store_revision(path)
-    source = zarr.open(store=FencedStore(path, fence), mode="r")
-    node = _group(path, fence, source) if isinstance(source, zarr.Group) else _array(path, fence, before, source)
-    if store_revision(path) != before:
-        raise Changed(f"{path.name!r} changed while it was being opened; ask again")
-    return node
+    for _ in range(TRIES):
+        before = store_revision(path)
+        source = zarr.open(store=FencedStore(path, fence), mode="r")
+        node = _group(path, fence, source) if isinstance(source, zarr.Group) else _array(path, fence, before, source)
+        if store_revision(path) == before:
+            return node
+    raise Changed(f"{path.name!r} changed while it was being opened; ask again")
 
 
 def _group(path: Path, fence: Fence, source: Any) -> Group:
@@ -154,11 +157,13 @@ def _texts(block: Any) -> np.ndarray[Any, Any]:
 def _read(source: Any, convert: Callable[[Any], np.ndarray[Any, Any]], chunks: Chunks | None, region: Region) -> np.ndarray[Any, Any]:
     """A region, by itself where it lies in one plain chunk. Raises OSError where the array is gone, whose chunks would seem unwritten."""
     block = chunks.block(region) if chunks else None
-    if block is None:
-        block = convert(source[region])
-        if chunks is not None:
-            chunks.check()
-    return block
+    if block is not None:
+        return block
+
+    def read() -> np.ndarray[Any, Any]:
+        return convert(source[region])
+
+    return chunks.steadily(region, read) if chunks else read()
 
 
 def _chunks(source: Any) -> tuple[int, ...] | None:
