@@ -130,7 +130,7 @@ def choose_growing(
 
 def _may_be_image(maxshape: MaxShape, own: tuple[int, ...]) -> bool:
     """Whether the last two axes are as long as an image's; one without end counts as long as the source's chunks, if over 1."""
-    ends = [size or (chunk if chunk > 1 else None) for size, chunk in zip(maxshape[-2:], own[-2:], strict=True)]
+    ends = [(chunk if chunk > 1 else None) if size is None else size for size, chunk in zip(maxshape[-2:], own[-2:], strict=True)]
     return len(ends) == 2 and any(ends) and all(size is None or size >= LEAST_IMAGE for size in ends)
 
 
@@ -139,7 +139,7 @@ def _merge(own: tuple[int, ...], maxshape: MaxShape, itemsize: int) -> tuple[int
     sizes = list(own)
     for axis in reversed(range(len(sizes))):
         end = maxshape[axis]
-        if end is not None:
+        if end:
             room = TARGET // (itemsize * math.prod(sizes)) * sizes[axis]
             sizes[axis] = end if end <= room else max(room, sizes[axis])
     endless = [axis for axis, end in enumerate(maxshape) if end is None]
