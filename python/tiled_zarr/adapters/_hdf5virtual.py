@@ -19,7 +19,7 @@ from ._hdf5files import FILES
 from ._hdf5types import read_open
 from ._snapshots import Snapshot
 from .hdf5.descriptions import ExternalLink, Source, Wanted
-from .hdf5.growing import snapshot_of
+from .hdf5.growing import Growing, snapshot_of
 from .hdf5.links import locate
 
 
@@ -54,12 +54,19 @@ def _check_source(file: Any, where: str) -> None:
 
 
 def read(sources: Sequence[Snapshot], snapshot: Snapshot, wanted: Wanted) -> np.ndarray[Any, Any]:
-    """A region of a virtual dataset, opened for this reading, so that the library keeps no source open."""
-    with FILES.opened(snapshot) as file:
-        for source in sources:
-            source.check()
-            if source.path != snapshot.path:
-                FILES.close(source.path)
+    """A region of a virtual dataset, opened for this reading, so that the library keeps no source open.
+
+    The library opens the sources as their file is opened. Where one of these files is being written, all must open beside its writer.
+    """
+    is_growing = any(isinstance(one, Growing) for one in (snapshot, *sources))
+    for source in sources:
+        source.check()
+        if source.path != snapshot.path:
+            FILES.close(source.path)
+            if is_growing:
+                with FILES.as_reader(source):
+                    pass
+    with FILES.as_reader(snapshot) if is_growing else FILES.opened(snapshot) as file:
         block = read_open(locate(file, wanted.where), wanted.is_text, wanted.region)
         for source in sources:
             source.check()
