@@ -1,7 +1,7 @@
-"""Data that grow while they are served: writers, run as `python growing.py KIND FOLDER COUNT`, and a tree of adapters that follow one.
+"""Data that grow while they are served: writers, run as `python growing.py KIND FOLDER`, and a tree of adapters that follow one.
 
-A writer makes one append in PAUSE seconds (or more), and says after each how many items there are; item i is `truth(i)` all over. A
-reader may see a part of the append that is being made; it must see all of those that were said.
+A writer makes RATE appends a second, or as many as the machine can, and says after each how many items there are; item i is `truth(i)`
+all over. It ends when its input does. A reader may see a part of the append that is being made; it must see all of those that were said.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from itertools import count
 from pathlib import Path
+from select import select
 from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
 
-PAUSE = 0.05
-SELDOM = 0.5
+RATE = 20
 SHAPES: dict[str, tuple[tuple[int, ...], str, tuple[int, ...]]] = {
     "events": ((), "<f8", (10,)),
     "times": ((), "<f8", (1024,)),
@@ -42,7 +44,7 @@ def items(name: str, first: int, end: int) -> np.ndarray[Any, Any]:
     return np.broadcast_to(values.reshape(-1, *[1] * len(shape)), (end - first, *shape))
 
 
-def swmr(folder: Path, count: int) -> Iterator[int]:
+def swmr(folder: Path) -> Iterator[int]:
     """An HDF5 file whose writer lets others read; it is closed in the end."""
     import h5py
 
@@ -51,7 +53,7 @@ def swmr(folder: Path, count: int) -> Iterator[int]:
         for name, (shape, dtype, chunks) in SHAPES.items():
             group.create_dataset(name, (0, *shape), dtype, chunks=chunks, maxshape=(None, *shape), compression="gzip", compression_opts=1)
         file.swmr_mode = True
-        for i in range(count):
+        for i in count():
             for name in SHAPES:
                 group[name].resize(i + 1, 0)
                 group[name][i] = truth(i)
@@ -59,35 +61,34 @@ def swmr(folder: Path, count: int) -> Iterator[int]:
             yield i + 1
 
 
-def reopened(folder: Path, count: int) -> Iterator[int]:
-    """An HDF5 file that is replaced by a longer one, less often: a reply must be made while it stays the same."""
+def reopened(folder: Path) -> Iterator[int]:
+    """An HDF5 file that is replaced by a longer one; a reply must be made while it stays the same."""
     import h5py
 
-    for i in range(count):
+    for i in count():
         with h5py.File(folder / "next", "w") as file:
             for name, (shape, _, chunks) in SHAPES.items():
                 file.create_dataset(f"entry/data/{name}", data=items(name, 0, i + 1), chunks=chunks, maxshape=(None, *shape))
         (folder / "next").rename(folder / "reopened.h5")
         yield i + 1
-        time.sleep(SELDOM)
 
 
-def zarr2(folder: Path, count: int) -> Iterator[int]:
+def zarr2(folder: Path) -> Iterator[int]:
     """Arrays of Zarr v2 that are made longer, then written."""
-    return _zarr(folder / "zarr2.zarr", count, zarr_format=2)
+    return _zarr(folder / "zarr2.zarr", zarr_format=2)
 
 
-def zarr3(folder: Path, count: int) -> Iterator[int]:
+def zarr3(folder: Path) -> Iterator[int]:
     """The same in v3."""
-    return _zarr(folder / "zarr3.zarr", count, zarr_format=3)
+    return _zarr(folder / "zarr3.zarr", zarr_format=3)
 
 
-def sharded(folder: Path, count: int) -> Iterator[int]:
+def sharded(folder: Path) -> Iterator[int]:
     """The same with twenty chunks in a file, which is written anew for each of them."""
-    return _zarr(folder / "sharded.zarr", count, zarr_format=3, inner=20)
+    return _zarr(folder / "sharded.zarr", zarr_format=3, inner=20)
 
 
-def _zarr(path: Path, count: int, zarr_format: Literal[2, 3], inner: int = 0) -> Iterator[int]:
+def _zarr(path: Path, zarr_format: Literal[2, 3], inner: int = 0) -> Iterator[int]:
     import zarr
 
     group = zarr.open_group(path, mode="w", zarr_format=zarr_format).require_group("entry/data")
@@ -95,7 +96,7 @@ def _zarr(path: Path, count: int, zarr_format: Literal[2, 3], inner: int = 0) ->
     for name, (shape, dtype, chunks) in SHAPES.items():
         shards = (inner * chunks[0], *chunks[1:]) if inner else None
         arrays[name] = group.create_array(name, shape=(0, *shape), dtype=dtype, chunks=chunks, shards=shards)
-    for i in range(count):
+    for i in count():
         for name, array in arrays.items():
             if name == "times":
                 array.append(items(name, i, i + 1))
@@ -105,19 +106,19 @@ def _zarr(path: Path, count: int, zarr_format: Literal[2, 3], inner: int = 0) ->
         yield i + 1
 
 
-def files(folder: Path, count: int) -> Iterator[int]:
+def files(folder: Path) -> Iterator[int]:
     """A folder that gets one numbered file after the other."""
     (folder / "files").mkdir()
-    for i in range(count):
+    for i in count():
         with (folder / "next").open("wb") as file:
             np.save(file, items("frames", i, i + 1)[0])
         (folder / "next").rename(folder / "files" / f"{i:04}.npy")
         yield i + 1
 
 
-def counted(folder: Path, count: int) -> Iterator[int]:
+def counted(folder: Path) -> Iterator[int]:
     """Nothing but the number of items, for adapters that have as many as it says."""
-    for i in range(count):
+    for i in count():
         (folder / "next").write_text(str(i + 1))
         (folder / "next").rename(folder / COUNT)
         yield i + 1
@@ -132,11 +133,11 @@ class Adapter:
         self.name = name
 
     def structure(self) -> SimpleNamespace:
-        count = length()
+        size = length()
         shape, dtype, _ = SHAPES[self.name]
-        chunks = ((count,), *((size,) for size in shape))
+        chunks = ((size,), *((axis,) for axis in shape))
         return SimpleNamespace(
-            data_type=SimpleNamespace(to_numpy_dtype=lambda: np.dtype(dtype)), shape=(count, *shape), chunks=chunks, dims=None
+            data_type=SimpleNamespace(to_numpy_dtype=lambda: np.dtype(dtype)), shape=(size, *shape), chunks=chunks, dims=None
         )
 
     def metadata(self) -> dict[str, Any]:
@@ -171,10 +172,14 @@ WRITERS = {writer.__name__: writer for writer in (swmr, reopened, zarr2, zarr3, 
 
 def main() -> None:
     """Run a writer."""
-    _, kind, folder, count = sys.argv
-    for done in WRITERS[kind](Path(folder), int(count)):
-        print(done, flush=True)
-        time.sleep(PAUSE)
+    _, kind, folder = sys.argv
+    with closing(WRITERS[kind](Path(folder))) as writer:
+        began = time.monotonic()
+        for done in writer:
+            print(done, flush=True)
+            pause = began + done / RATE - time.monotonic()
+            if select([sys.stdin], [], [], max(0, pause))[0]:
+                break
 
 
 if __name__ == "__main__":
