@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import checks, codecs
+from . import checks, codecs, marks
 from .attributes import nothing, said
+from .marks import Mark
 
 Region: TypeAlias = tuple[slice, ...]
 """A half-open box in elements, one `slice(start, stop)` an axis, always inside the array."""
@@ -111,6 +112,8 @@ class Array:
     `region_revision(region)`, where the source has it, stands in for `revision` in all that is read from that region; it too is cheap.
     `maxshape` is given for an array that may grow while it is served: its chunk grid comes from `maxshape` and `chunks`, never from the
     present shape, and `chunks` are then those of the source at any length.
+    `mark` is the item that stands for a missing value, if there is one; an attribute `_FillValue` becomes it.
+    `read_itemsize` is how many bytes the source reads for one item, if they are more than the item has, as for a field of a record.
     """
 
     shape: tuple[int, ...]
@@ -129,10 +132,15 @@ class Array:
     region_revision: Callable[[Region], str | None] | None = None
     unit: tuple[int, ...] | None = None
     maxshape: MaxShape | None = None
+    mark: Mark | None = None
+    read_itemsize: int | None = None
 
     def __post_init__(self) -> None:
         """Check what it says of itself. Raises ValueError or TypeError where it has no shape or type."""
         mended: dict[str, str] = {}
+        if type(self.attributes) is dict and marks.ATTRIBUTE in self.attributes:
+            mark, others = marks.taken(self.attributes, np.dtype(self.dtype))
+            _mend(self, mark=mark, attributes=others)
         if self.unit is not None:
             _mend(self, unit=checks.chunks("unit", self.unit, len(checks.shape(self.shape)), mended))
         _check_array(self, mended)

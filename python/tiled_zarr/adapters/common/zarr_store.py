@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from io import FileIO
 from pathlib import Path
 
@@ -14,23 +14,30 @@ from zarr.storage import LocalStore
 
 from .fences import Fence
 
+CONSOLIDATED = ".zmetadata"
+"""Left out, since members are opened one by one: it may be stale, and one type in it that zarr-python refuses takes a whole group away."""
+
 
 class FencedStore(LocalStore):
-    """A `LocalStore` whose every file is opened behind a fence. Keys that lead to nothing are absent, those that are refused raise."""
+    """A `LocalStore` whose every file is opened behind a fence. Keys that lead to nothing are absent, those that are refused raise.
+
+    `instead` are documents that are given in place of files.
+    """
 
     supports_writes = False
     supports_deletes = False
     supports_listing = False
 
-    def __init__(self, root: Path | str, fence: Fence) -> None:
+    def __init__(self, root: Path | str, fence: Fence, instead: Mapping[str, bytes] | None = None) -> None:
         super().__init__(root, read_only=True)
         self.fence = fence
+        self.instead = instead or {}
 
     def with_read_only(self, read_only: bool = True) -> FencedStore:
         """The same store, which cannot be written."""
         if not read_only:
             raise ValueError("this store can only be read")
-        return type(self)(self.root, self.fence)
+        return type(self)(self.root, self.fence, self.instead)
 
     async def get(self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None) -> Buffer | None:
         """The bytes of a key, or of a range of it; None if there is no such file."""
@@ -38,9 +45,15 @@ class FencedStore(LocalStore):
 
     def get_sync(self, key: str, *, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None) -> Buffer | None:
         """The same in this thread, which zarr-python asks for since 3.1.6."""
+        buffer = (prototype or default_buffer_prototype()).buffer
+        if key == CONSOLIDATED:
+            return None
+        if key in self.instead:
+            start, stop = _span(byte_range, len(self.instead[key]))
+            return buffer.from_bytes(self.instead[key][start:stop])
         try:
             with self.fence.opened(os.path.join(self.root, key)) as file:  # noqa: PTH118
-                return (prototype or default_buffer_prototype()).buffer.from_bytes(_read(file, byte_range))
+                return buffer.from_bytes(_read(file, byte_range))
         except FileNotFoundError:
             return None
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ... import records
 from ...nodes import Array, Damaged, Group, Node, Region, Stored, Unavailable
 from .. import _hdf5virtual as virtual
 from .._extras import check_installed
@@ -77,7 +78,8 @@ def _member(place: Place, found: Description) -> Member:
         case GroupDescription():
             return Member(_group(place, found), place, found)
         case ArrayDescription():
-            return Member(_array(place, found), place, found)
+            array = _array(place, found)
+            return Member(records.as_group(array, found.unavailable) if found.unavailable else array, place, found)
         case ExternalLink():
             return _open(Place(virtual.beside(place.snapshot, found.file), posixpath.join("/", found.where), place.above))
 
