@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tiled_zarr import grid, headers
+from tiled_zarr import grid, headers, records
 from tiled_zarr.nodes import Array, Options, Sparse
 from tiled_zarr.places import Place
 
@@ -37,6 +37,22 @@ def test_sparse_arrays_too() -> None:
         return Sparse(shape=(n, 5), dtype=np.dtype("<f8"), entries=lambda: (np.zeros((2, 0), int), np.zeros(0)), maxshape=(None, 5))
 
     assert len({headers.chunk_grid(sparse(n), Options()).chunk_shape for n in LENGTHS}) == 1
+
+
+def test_fields_of_records_too() -> None:
+    dtype = np.dtype([("energy", "<f8"), ("trace", "<i2", (5,))])
+
+    def field(name: str, n: int) -> Array:
+        group = records.as_group(
+            Array(shape=(n,), dtype=dtype, read=lambda region: np.zeros(region[0].stop, dtype), chunks=(10,), maxshape=(None,))
+        )
+        node = group.children[name]
+        assert isinstance(node, Array)
+        return node
+
+    for name, maxshape in (("energy", (None,)), ("trace", (None, 5))):
+        assert field(name, 7).maxshape == maxshape
+        assert len({headers.chunk_grid(field(name, n), Options()).chunk_shape for n in LENGTHS}) == 1
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (10,), (5000,), (3, 4), (300, 300), (10**6, 3), (5, 600, 700)], ids=str)
