@@ -48,6 +48,18 @@ def chunks(field: str, given: Any, ndim: int, mended: dict[str, str]) -> Sizes |
     return sizes
 
 
+def maxshape(given: Any, current: Sizes, mended: dict[str, str]) -> tuple[int | None, ...] | None:
+    """The shape up to which an array of the shape `current` may grow, None on an axis without end; None where it is none."""
+    try:
+        ends = tuple(None if end is None else operator.index(end) for end in islice(given, MOST_AXES + 1))
+        if len(ends) != len(current) or any(end is not None and end < size for end, size in zip(ends, current, strict=True)):
+            raise ValueError(f"{texts.line(texts.said_by(ends))} for an array of shape {current}")  # noqa: TRY301 - one way to give it up
+    except Exception as why:  # noqa: BLE001 - as above
+        mended["maxshape"] = texts.of_error(why)
+        return None
+    return ends
+
+
 def dimension_names(given: Any, ndim: int, mended: dict[str, str]) -> Names | None:
     """One short text or None for each of so many axes; None where there are not as many."""
     if given is None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
-from .nodes import Region
+from .nodes import MaxShape, Region
 
 WHOLE = 64 * 1024
 """An array below this many decoded bytes is one chunk."""
@@ -96,8 +96,61 @@ def choose(
     return _shrink_leading(_clip(shape, shape), max(1, TARGET // itemsize))
 
 
-def _clip(chunk_shape: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(max(1, min(chunk, size)) for chunk, size in zip(chunk_shape, shape, strict=True))
+@lru_cache(MOST_KEPT)
+def choose_growing(
+    maxshape: MaxShape, itemsize: int, *, own: tuple[int, ...] | None = None, wanted: tuple[int, ...] | None = None
+) -> tuple[int, ...]:
+    """The chunk shape of an array that grows up to `maxshape`, None on an axis without end.
+
+    It does not depend on how long the array is now, so a document of any earlier moment still names the same chunks. An array that has
+    a last shape gets the chunks of that. Else the source's `own` chunks are kept as in `choose`; smaller ones are merged, along the
+    axes with an end first, until they hold WHOLE bytes, so that reading a short array costs little.
+
+    >>> choose_growing((None,), 8, own=(10,)), choose_growing((None, 64, 64), 2, own=(1, 64, 64))
+    ((10240,), (8, 64, 64))
+    >>> choose_growing((None, 2048, 2048), 2), choose_growing((1000, 50), 8)
+    ((1, 512, 512), (1000, 50))
+    """
+    sizes = [size for size in maxshape if size is not None]
+    if len(sizes) == len(maxshape):
+        return choose(tuple(sizes), itemsize, own=own, wanted=wanted)
+    largest = max(1, LARGEST // itemsize)
+    if wanted is not None and len(wanted) == len(maxshape):
+        return _shrink(_clip(wanted, maxshape), largest)
+    start = tuple(max(1, size) for size in own or (1,) * len(maxshape))
+    nbytes = math.prod(start) * itemsize
+    if WHOLE <= nbytes <= LARGEST_OWN:
+        return start
+    if _may_be_image(maxshape, start):
+        return _shrink((1,) * (len(maxshape) - 2) + (TILE, TILE), largest)
+    if nbytes > LARGEST_OWN:
+        return _shrink_leading(start, max(1, TARGET // itemsize))
+    return _merge(_clip(start, maxshape), maxshape, itemsize)
+
+
+def _may_be_image(maxshape: MaxShape, own: tuple[int, ...]) -> bool:
+    """Whether the last two axes are as long as an image's; one without end counts as long as the source's chunks, if over 1."""
+    ends = [(chunk if chunk > 1 else None) if size is None else size for size, chunk in zip(maxshape[-2:], own[-2:], strict=True)]
+    return len(ends) == 2 and any(ends) and all(size is None or size >= LEAST_IMAGE for size in ends)
+
+
+def _merge(own: tuple[int, ...], maxshape: MaxShape, itemsize: int) -> tuple[int, ...]:
+    """Whole numbers of a source's chunks: of the axes with an end all that TARGET bytes hold, of the others as many as make WHOLE bytes."""
+    sizes = list(own)
+    for axis in reversed(range(len(sizes))):
+        end = maxshape[axis]
+        if end:
+            room = TARGET // (itemsize * math.prod(sizes)) * sizes[axis]
+            sizes[axis] = end if end <= room else max(room, sizes[axis])
+    endless = [axis for axis, end in enumerate(maxshape) if end is None]
+    while math.prod(sizes) * itemsize < WHOLE:
+        shortest = min(endless, key=lambda axis: sizes[axis])
+        sizes[shortest] *= 2
+    return tuple(sizes)
+
+
+def _clip(chunk_shape: tuple[int, ...], shape: MaxShape) -> tuple[int, ...]:
+    return tuple(max(1, chunk if size is None else min(chunk, size)) for chunk, size in zip(chunk_shape, shape, strict=True))
 
 
 def _shrink(chunk_shape: tuple[int, ...], most: int) -> tuple[int, ...]:

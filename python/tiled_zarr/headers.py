@@ -66,8 +66,10 @@ def chunk_grid(node: Array | Sparse, options: Options) -> grid.Grid:
     """The grid in which an array is served."""
     if isinstance(node, Array) and node.verbatim and node.chunks is not None:
         return grid.Grid(node.shape, node.chunks)
-    own, wanted = node.chunks, options.chunk_shape
-    return grid.Grid(node.shape, grid.choose(node.shape, read_itemsize(node), own=own, wanted=wanted))
+    own, wanted, nbytes = node.chunks, options.chunk_shape, read_itemsize(node)
+    if node.maxshape is not None:
+        return grid.Grid(node.shape, grid.choose_growing(node.maxshape, nbytes, own=own, wanted=wanted))
+    return grid.Grid(node.shape, grid.choose(node.shape, nbytes, own=own, wanted=wanted))
 
 
 def codec(node: Array | Sparse, chosen: str) -> codecs.Codec:

@@ -93,7 +93,8 @@ class Metadata:
                 if header is not None:
                     members[below.path[start:]] = header
         for group in opened[1:]:
-            members[group.place.path[start:]] = self._group(group.place)
+            with asking(group.place):  # attributes, too, may be those of this moment
+                members[group.place.path[start:]] = self._group(group.place)
         return members
 
     def _member(self, above: Opened, place: Place, names: dimensions.Named, seen: Dependencies) -> Header | None:

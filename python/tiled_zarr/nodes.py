@@ -19,6 +19,9 @@ from .marks import Mark
 Region: TypeAlias = tuple[slice, ...]
 """A half-open box in elements, one `slice(start, stop)` an axis, always inside the array."""
 
+MaxShape: TypeAlias = tuple[int | None, ...]
+"""The shape up to which an array may grow, in elements; None on an axis without end."""
+
 
 def live() -> None:
     """Revision of a node whose data may change at any moment: there is none."""
@@ -107,6 +110,8 @@ class Array:
     half as long on y and x as the one before. `verbatim` says that chunks and dimension names are served exactly as they stand here.
     `stored`, where there is one, is the chunks of the grid `chunks` as the source holds them, to be sent untouched.
     `region_revision(region)`, where the source has it, stands in for `revision` in all that is read from that region; it too is cheap.
+    `maxshape` is given for an array that may grow while it is served: its chunk grid comes from `maxshape` and `chunks`, never from the
+    present shape, and `chunks` are then those of the source at any length.
     `mark` is the item that stands for a missing value, if there is one; an attribute `_FillValue` becomes it.
     `read_itemsize` is how many bytes the source reads for one item, if they are more than the item has, as for a field of a record.
     """
@@ -126,6 +131,7 @@ class Array:
     stored: Stored | None = None
     region_revision: Callable[[Region], str | None] | None = None
     unit: tuple[int, ...] | None = None
+    maxshape: MaxShape | None = None
     mark: Mark | None = None
     read_itemsize: int | None = None
 
@@ -159,6 +165,7 @@ class Sparse:
     revision: Callable[[], str | None] = live
     blocking: bool = True
     options: Options = NO_OPTIONS
+    maxshape: MaxShape | None = None
 
     def __post_init__(self) -> None:
         """Check what it says of itself. Raises ValueError or TypeError where it has no shape or type."""
@@ -216,6 +223,8 @@ Node: TypeAlias = Array | Sparse | Group | Table
 def _check_array(node: Array | Sparse, mended: dict[str, str]) -> None:
     """Check what all arrays say; the usual case, in which all of it is right, is a matter of a microsecond."""
     shape = checks.shape(node.shape)
+    if node.maxshape is not None:
+        _mend(node, maxshape=checks.maxshape(node.maxshape, shape, mended))
     chunks = checks.chunks("chunks", node.chunks, len(shape), mended)
     dimension_names = checks.dimension_names(node.dimension_names, len(shape), mended)
     attributes = said(node.attributes, mended)

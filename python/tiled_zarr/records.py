@@ -144,6 +144,7 @@ def _node(field: Field, dtype: Dtype) -> Node:
         region_revision=field.region_revision if array.region_revision else None,
         blocking=array.blocking,
         options=_options(field),
+        maxshape=(*array.maxshape, *field.shape) if array.maxshape else None,
         read_itemsize=-(-array.dtype.itemsize // max(1, math.prod(field.shape))) if array.blocking else None,
     )
 

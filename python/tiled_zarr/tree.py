@@ -105,9 +105,12 @@ def why(error: Exception) -> str:
 def python_object(spelling: str) -> tuple[Group, object]:
     """The node of the object that `module:name` spells, and the object."""
     from .adapters import adapt
+    from .adapters.mapping import adapt_mapping
 
     source = found(spelling)
-    return as_group(started(lambda: adapt(source), spelling), spelling.rpartition(":")[2]), source
+    node = started(lambda: adapt(source), spelling)
+    name = spelling.rpartition(":")[2]
+    return node if isinstance(node, Group) else adapt_mapping({name: source}), source
 
 
 def started(make: Callable[[], Node], spelling: str) -> Node:

@@ -101,7 +101,8 @@ class Walk:
     def _check(self, above: Opened, place: Place) -> None:
         """Leave a group out whose attributes cannot be told."""
         try:
-            headers.own_attributes(place.node)
+            with asking(place):
+                headers.own_attributes(place.node)
         except texts.PASSED_ON:
             raise
         except BaseException as why:  # noqa: BLE001 - it takes nothing along with it

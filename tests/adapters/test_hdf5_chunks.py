@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
@@ -155,6 +156,7 @@ with h5py.File(sys.argv[1], "w", libver="latest") as file:
         x[:] = step
         x.flush()
         print("written", flush=True)
+    sys.stdin.readline()
 """
 
 
@@ -164,14 +166,21 @@ def test_a_file_that_is_written_while_it_is_read(tmp_path):
         assert writer.stdin
         assert writer.stdout
         assert writer.stdout.readline() == "ready\n"
-        node = open_hdf5(path).children["x"]
-        assert (whole(node) == 1).all()
+        root = open_hdf5(path)
+        before = root.children["x"]
+        assert (whole(before) == 1).all()
+        assert before.revision() is None
         for step in range(2, 5):
             writer.stdin.write("go\n")
             writer.stdin.flush()
             assert writer.stdout.readline() == "written\n"
-            with pytest.raises(Changed):
-                whole(node)
-            node = open_hdf5(path).children["x"]
+            node = root.children["x"]
             assert node.shape == (step + 1, 10)
             assert (whole(node) == step).all()
+            assert (whole(before) == step).all()
+            assert np.frombuffer(zlib.decompress(node.stored.read((step, 0))), "<u4").tolist() == [step] * 10
+            assert node.stored.read((step + 1, 0)) is None
+            assert root.children["x"] is node
+    with pytest.raises(Changed):  # the writer has closed it: another revision
+        whole(before)
+    assert (whole(open_hdf5(path).children["x"]) == 4).all()

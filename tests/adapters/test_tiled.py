@@ -14,8 +14,9 @@ import pytest
 import sparse
 
 from adapters.contract import ARRAYS, Contract
+from tiled_zarr import headers
 from tiled_zarr.adapters import adapt
-from tiled_zarr.nodes import Array, Damaged, Unavailable
+from tiled_zarr.nodes import Array, Changed, Damaged, Options, Unavailable
 
 GRID = np.arange(60, dtype="<i4").reshape(6, 10)
 
@@ -230,6 +231,100 @@ def test_a_table_that_changed_is_looked_at_anew(later):
     again = table.children["x"]
     assert isinstance(again, Array)
     np.testing.assert_array_equal(again.read((slice(0, len(later)),)), later["x"].to_numpy())
+
+
+def test_an_array_that_grows_in_place():
+    adapter = ArrayAdapter(GRID[:1], chunks=((1,), (10,)))
+    group = adapt({"a": adapter})
+    before = group.children["a"]
+    assert group.children["a"] is before
+    grids = set()
+    for count in range(1, 7):
+        adapter.source = GRID[:count]
+        adapter.chunks = ((count,), (10,)) if count < 4 else ((3, count - 3), (10,))
+        node = group.children["a"]
+        assert (node.shape, node.revision()) == ((count, 10), None)
+        np.testing.assert_array_equal(node.read((slice(0, count), slice(0, 10))), GRID[:count])
+        np.testing.assert_array_equal(before.read((slice(0, 1), slice(0, 10))), GRID[:1])
+        grids.add(headers.chunk_grid(node, Options()).chunk_shape)
+    assert len(grids) == 1
+
+
+def test_a_new_adapter_for_an_array_that_has_grown():
+    """As mappings give that make an adapter at each look-up."""
+    source = {"a": None}
+    group = adapt(source)
+    grids = set()
+    for count in range(1, 7):
+        source["a"] = ArrayAdapter(GRID[:count], chunks=((count,) if count < 4 else (3, count - 3), (10,)))
+        grids.add(headers.chunk_grid(group.children["a"], Options()).chunk_shape)
+    assert len(grids) == 1
+
+
+def test_chunks_that_an_adapter_has_several_of_are_kept():
+    wide = np.zeros((300, 300))
+    node = adapt(ArrayAdapter(wide, chunks=((100, 100, 100), (150, 150))))
+    assert headers.chunk_grid(node, Options()).chunk_shape == (100, 150)
+
+
+def test_another_type_or_rest_of_the_shape_is_another_array():
+    adapter = ArrayAdapter(GRID)
+    group = adapt({"a": adapter})
+    assert group.children["a"].dtype == np.dtype("<i4")
+    adapter.source = GRID.astype("<f8")[:, :5]
+    node = group.children["a"]
+    assert (node.shape, node.dtype, node.maxshape) == ((6, 5), np.dtype("<f8"), (None, 5))
+
+
+@pytest.mark.parametrize(
+    ("resizable", "maxshape"), [(False, (None, 10)), (True, (None, None)), ((False, True), (None, None)), (None, (None, 10))], ids=repr
+)
+def test_axes_that_may_grow(resizable, maxshape):
+    class Resizable(ArrayAdapter):
+        def structure(self):
+            structure = super().structure()
+            if resizable is not None:
+                structure.resizable = resizable
+            return structure
+
+    assert adapt(Resizable(GRID)).maxshape == maxshape
+
+
+def test_a_block_that_no_longer_fits_is_asked_for_again():
+    adapter = ArrayAdapter(GRID)
+    node = adapt({"a": adapter}).children["a"]
+    adapter.source = GRID[:2]
+    with pytest.raises(Changed):
+        node.read((slice(0, 6), slice(0, 10)))
+
+
+def test_metadata_are_those_of_the_moment():
+    adapter = ArrayAdapter(GRID, attributes={"count": 1})
+    node = adapt({"a": adapter}).children["a"]
+    adapter.attributes["count"] = 2
+    assert headers.own_attributes(node) == {"count": 2}
+
+
+def test_a_sparse_array_that_grows_in_place():
+    adapter = SparseAdapter(sparse.COO(COO.todense()[:2]))
+    group = adapt({"a": adapter})
+    before = group.children["a"]
+    adapter.source = COO
+    node = group.children["a"]
+    assert (before.shape, node.shape) == ((2, 10), (6, 10))
+    assert headers.chunk_grid(node, Options()).chunk_shape == headers.chunk_grid(before, Options()).chunk_shape
+
+
+def test_a_table_that_gets_partitions():
+    frames = FRAMES[:1]
+    group = adapt({"t": TableAdapter(frames)})
+    before = group.children["t"]
+    assert group.children["t"] is before
+    frames.append(pd.DataFrame({"a": [3, 4], "text": ["y", "z"], "flag": [True, False], "late": [None, None]}, index=[7, 8]))
+    table = group.children["t"]
+    assert table.children["index"].read((slice(0, 4),)).tolist() == [5, 6, 7, 8]
+    grids = {headers.chunk_grid(one.children["index"], Options()).chunk_shape for one in (before, table)}
+    assert len(grids) == 1
 
 
 def test_values_of_a_table_are_live():

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -201,8 +201,8 @@ def test_a_region_of_many_files_has_no_revision(tmp_path: Path) -> None:
 
 def test_documents_that_change_while_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = sharded(tmp_path)
-    revisions = iter("ab")
-    monkeypatch.setattr(zarr_adapter, "store_revision", lambda folder: next(revisions))
+    revisions = count()
+    monkeypatch.setattr(zarr_adapter, "store_revision", lambda folder: str(next(revisions)))
     with pytest.raises(Changed, match="changed while it was being opened"):
         open_zarr(path)
 

@@ -30,6 +30,16 @@ def adapt(source: object, metadata: Mapping[str, Any] | None = None) -> Node:
     return _with(_adapt(source), metadata)
 
 
+def followed(source: object, node: Node) -> Node:
+    """The node of an object of which `node` was made: another one where the object has changed in place, as adapters of Tiled's may."""
+    kind: Any = type(source)
+    if not hasattr(source, "structure_family") or _entry_of(kind) is not None:
+        return node
+    from .tiled import followed as followed_adapter
+
+    return followed_adapter(source, node)
+
+
 def open_file(path: Path, metadata: Mapping[str, Any] | None = None) -> Node:
     """The node that shows the file or folder at `path`; `metadata` is added to its attributes.
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from operator import is_
 from typing import Any
 
 from ..nodes import Array, Damaged, Group, Node, Table, live
 from ..revisions import launch_nonce
-from . import adapt
+from . import adapt, followed
+from ._chunks import Chunking, regrown
 from ._opening import opened
 
 
 class Adapted(Mapping[str, Node]):
-    """The nodes of a mapping's values, each made when it is asked for and kept as long as its value is the same object.
+    """The nodes of a mapping's values, each made when it is asked for and kept as long as its value is the same object, and unchanged.
 
     A value that was replaced while it was served may be replaced again: from then on its node has no revision.
     """
@@ -23,7 +25,7 @@ class Adapted(Mapping[str, Node]):
     def __init__(self, source: Mapping[Any, Any]) -> None:
         self._source = source
         self._kept: dict[str, tuple[object, Node]] = {}
-        self._replaced: set[str] = set()
+        self._replaced: dict[str, Chunking | None] = {}
         self._seen: tuple[list[Any], list[Any]] = ([], [])
         self._stamp = 0
 
@@ -32,13 +34,22 @@ class Adapted(Mapping[str, Node]):
             raise KeyError(name)
         value = self._look_up(name)
         if name in self._replaced:
-            return as_live(opened(adapt, value))
-        kept = self._kept.get(name) or self._kept.setdefault(name, (value, opened(adapt, value)))
-        if kept[0] is value:
-            return kept[1]
-        self._replaced.add(name)
-        self._kept.pop(name, None)
-        return as_live(opened(adapt, value))
+            return self._anew(name, value)
+        former, node = self._kept.get(name) or self._kept.setdefault(name, (value, opened(adapt, value)))
+        if former is not value:
+            self._replaced[name] = Chunking.of(node)
+            self._kept.pop(name, None)
+            return self._anew(name, value)
+        now = opened(partial(followed, value), node)
+        if now is not node:
+            self._kept[name] = (value, now)
+        return now
+
+    def _anew(self, name: str, value: object) -> Node:
+        """The node of a value that is not kept, since it will be replaced again; how it is cut is, if it may grow."""
+        node = regrown(opened(adapt, value), self._replaced[name])
+        self._replaced[name] = Chunking.of(node)
+        return as_live(node)
 
     def _look_up(self, name: str) -> object:
         """The value of a name. Raises Damaged where the source lists a name and then denies it, as it does for a broken link."""

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from ..nodes import Array, MaxShape, Node, Sparse
 
 LARGEST_UNIT = 256 * 1024 * 1024
 """Decoded bytes of a chunk that a library is believed to make whole. Larger ones stand over data of which it can read a part: an array in
@@ -33,3 +39,40 @@ def unit(chunks: Sequence[int] | None, itemsize: int) -> tuple[int, ...] | None:
     if chunks is None or math.prod(chunks) * itemsize <= LARGEST_UNIT:
         return None
     return (1,) * len(chunks)
+
+
+def lasting(chunks: tuple[int, ...] | None, sizes: Sequence[Sequence[int]] | None) -> tuple[int, ...] | None:
+    """The chunk shape of an array that may grow along its first axis: a single chunk there says how long the array is now, no more.
+
+    >>> lasting((10, 64), ((10,), (64,))), lasting((4, 64), ((4, 4, 2), (64,)))
+    ((1, 64), (4, 64))
+    """
+    return (1, *chunks[1:]) if chunks and sizes and len(sizes[0]) == 1 else chunks
+
+
+class Chunking(NamedTuple):
+    """How an array that may grow is cut, and what makes it the same array when it has grown."""
+
+    dtype: np.dtype[Any]
+    maxshape: MaxShape
+    chunks: tuple[int, ...] | None
+
+    @classmethod
+    def of(cls, node: Node) -> Chunking | None:
+        """That of a node; None if it is no array that may grow."""
+        if not isinstance(node, Array | Sparse) or node.maxshape is None:
+            return None
+        return cls(node.dtype, node.maxshape, node.chunks)
+
+
+N = TypeVar("N", bound=Node)
+
+
+def regrown(node: N, former: Chunking | None) -> N:
+    """A node made again of what has changed: it keeps the chunks of the former one if it is the same array, grown.
+
+    A source may have told little of its chunks when a client got its document, and tell more now.
+    """
+    if former is None or not isinstance(node, Array | Sparse) or (node.dtype, node.maxshape) != former[:2]:
+        return node
+    return replace(node, chunks=former.chunks)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from ._extras import require
 from ._snapshots import Snapshot
+from .hdf5.growing import Growing
 from .hdf5.links import locate
 
 MOST_FILES = 16
@@ -60,7 +61,22 @@ class Files:
                 if len(self._datasets) > MOST_DATASETS:
                     self._datasets.popitem(last=False)
             self._datasets.move_to_end(key)
+            if isinstance(snapshot, Growing):
+                self._datasets[key].refresh()
             yield self._datasets[key]
+
+    @contextmanager
+    def as_reader(self, snapshot: Snapshot) -> Iterator[Any]:
+        """A file, opened beside a writer for this use alone. Raises OSError if its writer lets nobody read, Changed if it has changed."""
+        with self._lock, snapshot.unchanged():
+            self.close(snapshot.path)
+            try:
+                file = _opened(snapshot.path, swmr=True)
+            except OSError:
+                snapshot.check()
+                raise
+            with file:
+                yield file
 
     def close(self, path: str) -> None:
         """Close a file and all that was opened of it."""
@@ -91,23 +107,29 @@ class Files:
 def _open(snapshot: Snapshot) -> Any:
     """The file for reading, without a lock that would keep its writer out.
 
-    A file that is being written opens only where its writer lets others read (SWMR). We try that for no other error: a reader that
-    meets a damaged block then takes it for one being written, and tries again for hours. Raises Damaged for what the fence refuses, such
-    as a pipe, whose opening would never return.
+    A file that is being written opens only where its writer lets others read (SWMR), as one whose writer died. We try that for no other
+    error: a reader that meets a damaged block then takes it for one being written, and tries again for hours. Raises Damaged for what the
+    fence refuses, such as a pipe, whose opening would never return, and Changed for a file that a writer has opened just now.
     """
     snapshot.fence.check(snapshot.path)
-    h5py = require("h5py", "hdf5")
-    with suppress(ModuleNotFoundError):
-        import_module("hdf5plugin")
-    options = {"locking": False, "rdcc_nbytes": CHUNK_CACHE, "rdcc_nslots": SLOTS}
+    if isinstance(snapshot, Growing):
+        return _opened(snapshot.path, swmr=True)
     try:
-        return h5py.File(snapshot.path, "r", **options)
+        return _opened(snapshot.path)
     except OSError as error:
         if BEING_WRITTEN not in str(error):
             raise
+        snapshot.check()
         with suppress(OSError):
-            return h5py.File(snapshot.path, "r", swmr=True, **options)
+            return _opened(snapshot.path, swmr=True)
         raise
+
+
+def _opened(path: str, **options: Any) -> Any:
+    h5py = require("h5py", "hdf5")
+    with suppress(ModuleNotFoundError):
+        import_module("hdf5plugin")
+    return h5py.File(path, "r", locking=False, rdcc_nbytes=CHUNK_CACHE, rdcc_nslots=SLOTS, **options)
 
 
 FILES = Files()

@@ -21,6 +21,7 @@ from ._hdf5files import FILES
 from ._hdf5types import read_open
 from ._snapshots import Snapshot
 from .hdf5.descriptions import ExternalLink, Source, Sources, Wanted
+from .hdf5.growing import Growing, snapshot_of
 from .hdf5.links import locate
 
 LINK = "a virtual dataset with a link"
@@ -38,7 +39,7 @@ def beside(snapshot: Snapshot, name: str, what: str) -> Snapshot:
     if not snapshot.fence.holds(os.path.realpath(target)):  # before anybody learns whether it exists
         raise Damaged(f"{what} to the file {shown!r} outside of the folder that is served, which is not followed")
     try:
-        return snapshot.beside(target)
+        return snapshot_of(target, snapshot.fence)
     except FileNotFoundError as error:
         raise Damaged(f"{what} to the file {shown!r}, which is missing; put it back where the link leads") from error
 
@@ -121,23 +122,35 @@ def _numbered(name: str, number: int) -> str:
 
 
 def read(sources: Sequence[Snapshot], snapshot: Snapshot, wanted: Wanted) -> np.ndarray[Any, Any]:
-    """A region of a virtual dataset, opened for this reading, so that the library keeps no source open."""
-    with FILES.opened(snapshot) as file:
-        for source in sources:
-            source.check()
-            if source.path != snapshot.path:
-                FILES.close(source.path)
+    """A region of a virtual dataset, opened for this reading, so that the library keeps no source open.
+
+    The library opens the sources as their file is opened. Where one of these files is being written, all must open beside its writer.
+    """
+    is_growing = any(isinstance(one, Growing) for one in (snapshot, *sources))
+    for source in sources:
+        source.check()
+        if source.path != snapshot.path:
+            FILES.close(source.path)
+            if is_growing:
+                with FILES.as_reader(source):
+                    pass
+    with FILES.as_reader(snapshot) if is_growing else FILES.opened(snapshot) as file:
         block = read_open(locate(file, wanted.where), wanted.is_text, wanted.region)
         for source in sources:
             source.check()
         return block
 
 
-def revision(snapshot: Snapshot, sources: Sequence[Snapshot], awaited: Sequence[str] = ()) -> Callable[[], str]:
-    """Of the file and its sources together, and of those that are to come: it changes when one is there."""
+def revision(snapshot: Snapshot, sources: Sequence[Snapshot], awaited: Sequence[str] = ()) -> Callable[[], str | None]:
+    """Of the file and its sources together, and of those that are to come: it changes when one is there. None if one is being written."""
     parts = [snapshot.revision, *[source.revision for source in sources if source.path != snapshot.path]]
     parts += [partial(_arrival, path) for path in awaited]
-    return parts[0] if len(parts) == 1 else lambda: "+".join(part() for part in parts)
+    return parts[0] if len(parts) == 1 else partial(_all_of, parts)
+
+
+def _all_of(parts: Sequence[Callable[[], str | None]]) -> str | None:
+    revisions = [revision for part in parts if (revision := part()) is not None]
+    return "+".join(revisions) if len(revisions) == len(parts) else None
 
 
 def _arrival(path: str) -> str:

@@ -10,10 +10,14 @@ from ..nodes import Damaged, Node
 
 MOST_KEPT = 1024
 T = TypeVar("T")
+Opened = TypeVar("Opened")
 
 
-def opened(open_node: Callable[[T], Node], source: T) -> Node:
-    """The node. A KeyError from inside a broken file is Damaged: to who asks for a child, it would mean that there is none."""
+def opened(open_node: Callable[[T], Opened], source: T) -> Opened:
+    """The node, or what holds it.
+
+    A KeyError from inside a broken file is Damaged: to who asks for a child, it would mean that there is none.
+    """
     try:
         return open_node(source)
     except KeyError as error:

@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from ..nodes import Array, Region, Unavailable
+from ..nodes import Array, Changed, Node, Region, Unavailable
 from ._blocks import settle
-from ._chunks import regular
+from ._chunks import Chunking, lasting, regrown, regular
 from ._pandas import Recipe, Values, columns, recipe
 
 ReadPartition: TypeAlias = Callable[[int, list[Any] | None], pd.DataFrame]
@@ -43,13 +43,16 @@ class Partitions(Mapping[str, Array]):
     """The columns of a table in partitions.
 
     All of it is read once, for the number of rows and the types. Data are read again whenever they are asked for, only from the
-    partitions that hold them; where they no longer fit, the table is looked at anew and OSError tells the reader to ask again.
+    partitions that hold them; where they no longer fit, the table is looked at anew and Changed tells the reader to ask again.
+    `count` is the number of partitions. A table may get more rows: its columns keep the chunks that they had first, or that those of a
+    `former` table had, from which this one has grown.
     """
 
-    def __init__(self, read: ReadPartition, count: int) -> None:
+    def __init__(self, read: ReadPartition, count: int, former: Mapping[str, Node] | None = None) -> None:
         self._read_partition = read
-        self._count = count
+        self.count = count
         self._columns: dict[str, Array] = {}
+        self._chunking = {name: Chunking.of(column) for name, column in (former or {}).items()}
         self._reasons: dict[str, str] = {}
         self._look()
 
@@ -68,7 +71,7 @@ class Partitions(Mapping[str, Array]):
 
     def _look(self) -> None:
         """Read everything, and note how many rows there are and what they hold."""
-        frames = [self._read_partition(i, None) for i in range(self._count)]
+        frames = [self._read_partition(i, None) for i in range(self.count)]
         whole = frames[0] if len(frames) == 1 else pd.concat(frames)
         starts = tuple(accumulate(map(len, frames), initial=0))
         found: dict[str, Array] = {}
@@ -76,18 +79,24 @@ class Partitions(Mapping[str, Array]):
         for place, (name, values) in enumerate(columns(whole).items()):
             first = max(place - whole.index.nlevels, 0)
             try:
-                found[name] = self._node(_Column(place, [*whole.columns[first : first + 1]], recipe(values), starts))
+                node = self._node(_Column(place, [*whole.columns[first : first + 1]], recipe(values), starts))
+                found[name] = regrown(node, self._chunking.get(name))
             except Unavailable as reason:
                 reasons[name] = str(reason)
         self._columns, self._reasons = found, reasons
+        self._chunking |= {name: Chunking.of(column) for name, column in found.items()}
 
     def _node(self, column: _Column) -> Array:
+        sizes = [stop - start for start, stop in pairwise(column.starts)]
+        chunks = regular((sizes,))
         return Array(
             shape=(column.starts[-1],),
             dtype=column.recipe.dtype,
             read=partial(self._read, column),
-            chunks=regular(([stop - start for start, stop in pairwise(column.starts)],)),
+            chunks=lasting(chunks, (sizes,)),
+            unit=chunks,
             attributes=column.recipe.attributes,
+            maxshape=(None,),
         )
 
     def _read(self, column: _Column, region: Region) -> np.ndarray[Any, Any]:
@@ -100,7 +109,7 @@ class Partitions(Mapping[str, Array]):
             blocks = [self._block(column, first + i, frame) for i, frame in enumerate(frames)]
         except ValueError as error:
             self._look()
-            raise OSError(f"the table changed while it was served ({error}); ask for its metadata again") from error
+            raise Changed(f"the table changed while it was served ({error}); ask for its metadata again") from error
         whole = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
         return whole[rows.start - column.starts[first] : rows.stop - column.starts[first]]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+from abc import abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Generic, NamedTuple, TypeVar
 
-from ..nodes import Damaged, Node, Unavailable
+from ..nodes import Damaged, Group, Node, Unavailable
 from ._opening import opened
 from .common.dependencies import Dependencies, noted
 from .common.folders import is_settled
@@ -29,6 +30,14 @@ class Kept(NamedTuple, Generic[T]):
     def holds(self, revision: str) -> bool:
         """Whether it is what opening the file, now of this revision, would give again."""
         return self.revision == revision and self.dependencies.stand()
+
+
+class Following(Mapping[str, Node]):
+    """Children of a file's group that may follow what is written to the file, so that it need not be opened again."""
+
+    @abstractmethod
+    def stands(self) -> bool:
+        """Whether the group is still that of the file, which has been written since it was opened."""
 
 
 class Nodes:
@@ -90,7 +99,7 @@ class Nodes:
 
     def _kept(self, path: str, revision: str) -> Node | None:
         found = self._last(self._nodes, path)
-        return found.value if found is not None and found.holds(revision) else None
+        return found.value if found is not None and (found.holds(revision) or _follows(found.value)) else None
 
     def _refusal(self, path: str, revision: str) -> Damaged | Unavailable | None:
         found = self._last(self._refusals, path)
@@ -118,3 +127,7 @@ def is_settled_file(path: str) -> bool:
     except OSError:
         return False
     return stat.S_ISREG(status.st_mode) and is_settled(status)
+
+
+def _follows(node: Node) -> bool:
+    return isinstance(node, Group) and isinstance(node.children, Following) and node.children.stands()

@@ -46,7 +46,7 @@ class Snapshot:
             return cls(os.fspath(path), file_revision(file.fileno()), fence)
 
     @property
-    def revision(self) -> Callable[[], str]:
+    def revision(self) -> Callable[[], str | None]:
         """The revision function of nodes made from the file: another one after a fault too, so that no zeros in its place are served."""
         return self._revision
 

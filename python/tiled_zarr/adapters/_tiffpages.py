@@ -77,7 +77,7 @@ class Pages:
                 block[at] = self._read_page(place, inner)
         return block
 
-    def region_revision(self, region: Region) -> str:
+    def region_revision(self, region: Region) -> str | None:
         """The revision of the files in which a region lies, and of that which was opened."""
         outer = region[: len(self.leading)]
         if math.prod(part.stop - part.start for part in outer) > MOST_PLANES:

@@ -6,15 +6,17 @@ import math
 import os
 import time
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from io import FileIO
 from itertools import product
 from typing import Any
 
 import numpy as np
 
 from .. import _native, codecs
-from ..nodes import Damaged, Region
-from ..revisions import file_revision, settled_revision
+from ..nodes import Changed, Damaged, Region
+from ..revisions import file_revision, settled_revision, steady_revision
 from ._decoded import DECODED
 from ._extras import require
 from ._flat import FlatArray
@@ -26,6 +28,8 @@ from .common.folders import COARSEST_CLOCK
 
 MOST_FILES = 16
 """The files of a region are asked for their revisions only up to this number."""
+TRIES = 5
+"""Readings of a region until its shards stay the same meanwhile: each append writes one anew, twenty times a second."""
 ABSENT = "absent"
 CHECKSUM = 4
 BLOSC, ZSTD, ZLIB, GZIP, LZ4, CRC32C = 32001, 32015, 1, 65536, 65537, 65538
@@ -83,8 +87,11 @@ class Chunks:
         try:
             if self.layout.shards is None:
                 return self.fence.read(self.layout.path(index), self.largest)
-            part = self._part(index)
-            return None if part is None else self._stored(part)
+            try:
+                part = self._part(index)
+                return None if part is None else self._stored(part, index)
+            except Changed:
+                return self._read_now(index)
         except FileNotFoundError:
             self.check()
             return None
@@ -125,24 +132,51 @@ class Chunks:
         start = tuple(i * size for i, size in zip(index, self.shape, strict=True))
         inner = tuple(slice(part.start - first, part.stop - first) for part, first in zip(region, start, strict=True))
         try:
-            part = self._part(index)
-            return None if part is None else self._read_part(part, index, inner)
+            return self._chunk(index, inner)
         except FileNotFoundError:
             self.check()
             return None
+
+    def _chunk(self, index: tuple[int, ...], inner: Region) -> np.ndarray[Any, Any] | None:
+        """A part of a chunk. Raises FileNotFoundError where its file was never written."""
+        try:
+            part = self._part(index)
+            return None if part is None else self._read_part(part, index, inner)
+        except Changed:
+            content = self._read_now(index)
+            return None if content is None else _cut(self._made(content, index), inner)
+
+    def _read_now(self, index: tuple[int, ...]) -> bytes | None:
+        """The stored bytes of a chunk whose file is replaced by a new one time and again, as the file is that we open.
+
+        Raises Changed where the file itself is written.
+        """
+        shards = self.layout.shards
+        with self.fence.opened(self._path(index)) as file:
+            opened = steady_revision(file.fileno())
+            at = (0, os.fstat(file.fileno()).st_size) if shards is None else _find(_shard_index(file, shards), shards, index)
+            if at is not None:
+                self._check_size(at[1], index)
+            content = None if at is None else read_exactly(file, *at)
+            if file_revision(file.fileno()) != opened:
+                raise Changed(f"the chunk {index} changed while it was being read; ask again")
+        return content
 
     def _part(self, index: tuple[int, ...]) -> Part | None:
         """Where a chunk lies. Raises FileNotFoundError where its file was never written."""
         shards = self.layout.shards
         if shards is None:
-            path = self.layout.path(index)
+            path = self._path(index)
             return Part(Snapshot(path, file_revision(path), self.fence), 0, os.stat(path).st_size)  # noqa: PTH116
-        place = tuple(i // count for i, count in zip(index, shards.counts, strict=True))
-        path = self.layout.path(place)
+        path = self._path(index)
         snapshot = Snapshot(path, file_revision(path), self.fence)
-        shard_index = DECODED.get(snapshot, "shard index", lambda: _shard_index(snapshot, shards))
-        offset, nbytes = map(int, shard_index[tuple(i % count for i, count in zip(index, shards.counts, strict=True))])
-        return None if offset == nbytes == NOT_STORED else Part(snapshot, offset, nbytes)
+
+        def read_index() -> np.ndarray[Any, Any]:
+            with snapshot.opened() as file:
+                return _shard_index(file, shards)
+
+        at = _find(DECODED.get(snapshot, "shard index", read_index), shards, index)
+        return None if at is None else Part(snapshot, *at)
 
     def _read_part(self, part: Part, index: tuple[int, ...], inner: Region) -> np.ndarray[Any, Any]:
         if self.layout.codec == "none":
@@ -151,30 +185,38 @@ class Chunks:
             return FlatArray(part.snapshot, part.offset, self.shape, self.dtype).read(inner)
         is_most = all((axis.stop - axis.start) * 2 > size for axis, size in zip(inner, self.shape, strict=True))
         block = self._decoded(part, index) if is_most else DECODED.get(part.snapshot, index, lambda: self._decoded(part, index))
-        box: Any = (*inner, ...)
-        cut: np.ndarray[Any, Any] = block[box]
-        return cut
+        return _cut(block, inner)
 
-    def _stored(self, part: Part) -> bytes:
+    def _stored(self, part: Part, index: tuple[int, ...]) -> bytes:
         """The bytes of a chunk. Raises Damaged if they are more than any of its size can have."""
-        if part.nbytes > self.largest:
-            name = os.path.basename(part.snapshot.path)  # noqa: PTH119
-            raise Damaged(f"a chunk of {part.nbytes} bytes in {name!r}, at most {self.largest} are expected; restore it from a copy")
+        self._check_size(part.nbytes, index)
         return part.read()
 
+    def _check_size(self, nbytes: int, index: tuple[int, ...]) -> None:
+        if nbytes > self.largest:
+            raise Damaged(f"the chunk {index} has {nbytes} bytes, at most {self.largest} are expected; restore it from a copy")
+
     def _decoded(self, part: Part, index: tuple[int, ...]) -> np.ndarray[Any, Any]:
+        return self._made(self._stored(part, index), index)
+
+    def _made(self, stored: bytes, index: tuple[int, ...]) -> np.ndarray[Any, Any]:
         """The elements of a chunk. Raises Damaged if its bytes decode to more or less, or are no such stream."""
         assert self.decoder is not None
         block = np.empty(self.shape, self.dtype)
-        stored, start = self._stored(part), [i * size for i, size in zip(index, self.shape, strict=True)]
         try:
             if self._is_odd_gzip(stored):
                 return np.frombuffer(gunzip(stored, self._nbytes), self.dtype).reshape(self.shape)
+            start = [i * size for i, size in zip(index, self.shape, strict=True)]
             self.decoder.read(block.view(f"V{self.dtype.itemsize}"), start, [(index, stored, 0)])
         except (ValueError, EOFError, zlib.error, Damaged) as error:
-            name = os.path.basename(part.snapshot.path)  # noqa: PTH119
+            name = os.path.basename(self._path(index))  # noqa: PTH119
             raise Damaged(f"the chunk {name!r} cannot be decoded: it is damaged; restore it from a copy") from error
         return block
+
+    def _path(self, index: tuple[int, ...]) -> str:
+        """The file in which a chunk lies."""
+        shards = self.layout.shards
+        return self.layout.path(index if shards is None else shards.place(index))
 
     def _is_odd_gzip(self, stored: bytes) -> bool:
         """Whether a chunk may be several gzip members, of which the native decoder reads the first.
@@ -191,7 +233,7 @@ class Chunks:
         A file that is written twice within what the file system takes for one moment may show no change. Raises OSError where the
         document is gone.
         """
-        ranges = [range(part.start // size, -(-part.stop // size)) for part, size in zip(region, self.layout.file_shape, strict=True)]
+        ranges = self._files(region)
         if math.prod(map(len, ranges)) > MOST_FILES:
             return None
         settled = time.time_ns() - COARSEST_CLOCK
@@ -202,6 +244,38 @@ class Chunks:
             except FileNotFoundError:
                 revisions.append(ABSENT)
         return None if None in revisions else "+".join(filter(None, revisions))
+
+    def steadily(self, region: Region, read: Callable[[], np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+        """What zarr-python reads of a region: of a shard it reads the index first, and then the chunks, perhaps those of another file.
+
+        Raises Changed where shards are replaced each time, OSError where the array itself is gone.
+        """
+        for _ in range(TRIES):
+            before = self._shards(region)
+            try:
+                block = read()
+            except Exception:
+                if self._shards(region) == before:
+                    raise
+                continue
+            self.check()
+            if self._shards(region) == before:
+                return block
+        raise Changed("the shards changed while they were being read; ask again")
+
+    def _shards(self, region: Region) -> list[str]:
+        """The revisions of the shards behind a region."""
+        return [] if self.layout.shards is None else [self._shard(place) for place in product(*self._files(region))]
+
+    def _shard(self, place: tuple[int, ...]) -> str:
+        try:
+            return file_revision(self.layout.path(place))
+        except FileNotFoundError:
+            return ABSENT
+
+    def _files(self, region: Region) -> list[range]:
+        """The places of the files behind a region, along each axis."""
+        return [range(part.start // size, -(-part.stop // size)) for part, size in zip(region, self.layout.file_shape, strict=True)]
 
 
 def _decoder(spelling: str, shape: tuple[int, ...], itemsize: int) -> _native.Decoder | None:
@@ -214,17 +288,28 @@ def _decoder(spelling: str, shape: tuple[int, ...], itemsize: int) -> _native.De
         return None
 
 
-def _shard_index(snapshot: Snapshot, shards: Shards) -> np.ndarray[Any, Any]:
-    """Offset and number of bytes of each chunk in a shard. Raises Damaged where its checksum is wrong."""
+def _find(shard_index: np.ndarray[Any, Any], shards: Shards, index: tuple[int, ...]) -> tuple[int, int] | None:
+    """Offset and number of bytes of a chunk in its shard; None if it was never written."""
+    offset, nbytes = map(int, shard_index[shards.inner(index)])
+    return None if offset == nbytes == NOT_STORED else (offset, nbytes)
+
+
+def _shard_index(file: FileIO, shards: Shards) -> np.ndarray[Any, Any]:
+    """Offset and number of bytes of each chunk in an open shard. Raises Damaged where its checksum is wrong."""
     google_crc32c = require("google_crc32c", "zarr")
     size = 16 * shards.chunks
     if size > LARGEST_INDEX:
         raise Damaged(f"a shard of {shards.chunks} chunks has an index of {size} bytes, at most {LARGEST_INDEX} are read")
-    with snapshot.opened() as file:
-        at = 0 if shards.is_index_first else os.fstat(file.fileno()).st_size - size - CHECKSUM
-        body = read_exactly(file, max(at, 0), size + CHECKSUM)
+    at = 0 if shards.is_index_first else os.fstat(file.fileno()).st_size - size - CHECKSUM
+    body = read_exactly(file, max(at, 0), size + CHECKSUM)
     expected, got = int.from_bytes(body[size:], "little"), google_crc32c.value(body[:size])
     if expected != got:
-        shard = os.path.basename(snapshot.path)  # noqa: PTH119
+        shard = os.path.basename(str(file.name))  # noqa: PTH119
         raise Damaged(f"the index of the shard {shard!r} has the checksum {got:08x}, expected {expected:08x}; restore it from a copy")
     return np.frombuffer(body, "<u8", 2 * shards.chunks).reshape(*shards.counts, 2)
+
+
+def _cut(block: np.ndarray[Any, Any], inner: Region) -> np.ndarray[Any, Any]:
+    box: Any = (*inner, ...)
+    cut: np.ndarray[Any, Any] = block[box]
+    return cut

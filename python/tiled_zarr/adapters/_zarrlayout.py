@@ -40,6 +40,14 @@ class Shards:
         """The number of chunks in a file."""
         return math.prod(self.counts)
 
+    def place(self, index: tuple[int, ...]) -> tuple[int, ...]:
+        """The place of the file that holds a chunk."""
+        return tuple(i // count for i, count in zip(index, self.counts, strict=True))
+
+    def inner(self, index: tuple[int, ...]) -> tuple[int, ...]:
+        """The place of a chunk in its file."""
+        return tuple(i % count for i, count in zip(index, self.counts, strict=True))
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:

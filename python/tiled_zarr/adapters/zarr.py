@@ -34,6 +34,8 @@ UNSAFE = "pickle"
 DAMAGED = "they are truncated, damaged or of a kind that zarr-python does not read; write them again, or restore them from a copy"
 MOST_FREE = 4 * 1024 * 1024
 """Bytes of memory for reading strings that nobody counts; a served chunk of text mostly takes less than 1 MiB."""
+TRIES = 5
+"""Openings, which take milliseconds each, until none of the documents changes meanwhile: an array may grow twenty times a second."""
 BROKEN = "a link that cannot be followed"
 LINK = "a link inside a Zarr group, which is not followed; store the array itself there"
 
@@ -98,30 +100,31 @@ def open_zarr(path: Path) -> Node:
 
 
 def _opened(path: Path, fence: Fence) -> Node:
+    if not is_zarr(path):
+        raise FileNotFoundError(f"{path.name!r} is no Zarr node: it holds none of {', '.join(DOCUMENTS)}")
+    for _ in range(TRIES):
+        before = store_revision(path)
+        node = _node(path, fence, before)
+        if store_revision(path) == before:
+            return node
+    raise Changed(f"{path.name!r} changed while it was being opened; ask again")
+
+
+def _node(path: Path, fence: Fence, revision: str) -> Node:
+    """The node that the documents of a revision describe."""
     zarr = require("zarr", "zarr")
     from .common.zarr_store import FencedStore
 
-    if not is_zarr(path):
-        raise FileNotFoundError(f"{path.name!r} is no Zarr node: it holds none of {', '.join(DOCUMENTS)}")
-    before = store_revision(path)
     try:
         record = zarr_records.refused(path, fence)
         source = zarr.open(store=FencedStore(path, fence, record and record[1]), mode="r")
         item = None if record is None else (record[0], partial(zarr_records.as_records, record[0]))
-        node = _group(path, fence, source) if isinstance(source, zarr.Group) else _array(path, fence, before, source, item)
+        return _group(path, fence, source) if isinstance(source, zarr.Group) else _array(path, fence, revision, source, item)
     except Exception as error:
         if is_told(error):
             raise
-        _check_stands(path, before)
         _check_codecs(_document(path, fence))
         raise Damaged(f"the metadata of {path.name!r} cannot be read as Zarr: {DAMAGED}") from error
-    _check_stands(path, before)
-    return node
-
-
-def _check_stands(path: Path, before: str) -> None:
-    if store_revision(path) != before:
-        raise Changed(f"{path.name!r} changed while it was being opened; ask again")
 
 
 def _document(path: Path, fence: Fence) -> Any:
@@ -141,7 +144,10 @@ def _group(path: Path, fence: Fence, source: Any) -> Group:
 
 
 def _array(path: Path, fence: Fence, revision: str, source: Any, item: Item | None) -> Array:
-    """An array; only its regions have revisions, since nobody can tell cheaply when one of its many chunk files was written."""
+    """An array; only its regions have revisions, since nobody can tell cheaply when one of its many chunk files was written.
+
+    Any axis may grow: an array of Zarr is made longer by its document alone, and keeps its chunks.
+    """
     _check_codecs(source.metadata.to_dict())
     dtype, convert = item or _item(source)
     attributes = source.attrs.asdict()
@@ -160,6 +166,7 @@ def _array(path: Path, fence: Fence, revision: str, source: Any, item: Item | No
         attributes=attributes,
         stored=None if chunks is None or chunks.layout.codec is None else Stored(chunks.layout.codec, chunks.read),
         region_revision=None if chunks is None else chunks.revision,
+        maxshape=(None,) * source.ndim,
     )
 
 
@@ -229,18 +236,20 @@ def _read(
 ) -> np.ndarray[Any, Any]:
     """A region, by itself where it lies in one plain chunk. Raises OSError where the array is gone, whose chunks would seem unwritten."""
     block = chunks.block(region) if chunks else None
-    if block is None:
+    if block is not None:
+        return block
+
+    def decoded() -> np.ndarray[Any, Any]:
         try:
-            block = convert(read(region))
+            return convert(read(region))
         except Exception as error:
             if is_told(error):
                 raise
             raise Damaged(
                 "a chunk cannot be decoded: it is truncated, damaged or of a kind that zarr-python does not read; restore it from a copy"
             ) from error
-        if chunks is not None:
-            chunks.check()
-    return block
+
+    return chunks.steadily(region, decoded) if chunks else decoded()
 
 
 def _chunks(source: Any) -> tuple[int, ...] | None:

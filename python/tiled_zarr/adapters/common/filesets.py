@@ -56,7 +56,7 @@ class FileSet:
         return cls(snapshot, members, missing, omexml.with_paths(xml, paths))
 
     @property
-    def revision(self) -> Callable[[], str]:
+    def revision(self) -> Callable[[], str | None]:
         """The revision function of what is read from all files; it changes too where a missing one appears."""
         return self._revision if self.xml else self.snapshot.revision
 
@@ -74,13 +74,17 @@ class FileSet:
         """The snapshot of the member with a real path."""
         return self.members[path] if self.xml else self.snapshot
 
-    def _revision(self) -> str:
+    def _revision(self) -> str | None:
         return combined([*self.members.values()], self.missing)
 
 
-def combined(snapshots: Iterable[Snapshot], missing: Iterable[str] = ()) -> str:
-    """One revision of several files, of which some may be missing."""
-    texts = [*(snapshot.revision() for snapshot in snapshots), *map(dependencies.revision_of, missing)]
+def combined(snapshots: Iterable[Snapshot], missing: Iterable[str] = ()) -> str | None:
+    """One revision of several files, of which some may be missing; None if one of them has none."""
+    texts: list[str] = []
+    for revision in [*(snapshot.revision() for snapshot in snapshots), *map(dependencies.revision_of, missing)]:
+        if revision is None:
+            return None
+        texts.append(revision)
     return texts[0] if len(texts) == 1 else blake2b("+".join(texts).encode(), digest_size=12).hexdigest()
 
 

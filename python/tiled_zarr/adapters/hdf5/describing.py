@@ -26,6 +26,7 @@ from .descriptions import (
     Source,
     Sources,
 )
+from .growing import Growing
 from .links import DAMAGED, decoded
 
 
@@ -34,6 +35,8 @@ def describe(snapshot: Snapshot, name: str, item: Any) -> Description:
     h5py = require("h5py", "hdf5")
     if isinstance(item, ExternalLink):
         return item
+    if isinstance(snapshot, Growing) and isinstance(item, h5py.Dataset):
+        item.refresh()
     if isinstance(item, h5py.Group):
         return GroupDescription(int(h5py.h5o.get_info(item.id).addr), tuple(map(decoded, item.id)), attributes(item))
     return _array(snapshot, name, item)
@@ -60,6 +63,7 @@ def _array(snapshot: Snapshot, name: str, dataset: Any) -> ArrayDescription:
         raise Unavailable("data in raw files of a type that would have to be converted; copy them into the HDF5 file")
     return ArrayDescription(
         shape=(*dataset.shape, *item.shape),
+        maxshape=(*dataset.maxshape, *item.shape),
         dtype=item.dtype,
         item_axes=len(item.shape),
         is_text=item.is_text,

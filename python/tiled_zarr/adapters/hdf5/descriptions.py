@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ...nodes import Region
+from ...nodes import MaxShape, Region
 from .._snapshots import Snapshot
 from ..common.fences import Fence
+from .growing import Growing, restored
 
 Filters: TypeAlias = tuple[tuple[int, tuple[int, ...]], ...]
 """The registered number and the parameters of each filter, in the order in which they were applied."""
@@ -30,7 +31,12 @@ class Source(NamedTuple):
     @property
     def snapshot(self) -> Snapshot:
         """Its snapshot in this process."""
-        return Snapshot(self.path, self.taken, self.fence)
+        return restored(self.path, self.taken, self.fence)
+
+    @property
+    def is_growing(self) -> bool:
+        """Whether a SWMR writer has the file open."""
+        return isinstance(self.snapshot, Growing)
 
 
 class Sources(NamedTuple):
@@ -80,13 +86,15 @@ class Lacking(NamedTuple):
 class ArrayDescription(NamedTuple):
     """A dataset as a node has it, so that the axes of its items are axes of the array.
 
-    `item_axes` is how many of the axes those are, `is_text` says that items are texts of any length. `offset` is where a dataset lies
-    that is in one piece in the file, as it is in memory. `chunked` is given if the server may decode chunks. `sources` are those of a
-    virtual dataset, `raw` the parts of other files that are its bytes, one after the other. `lacking` is why the library cannot read it
-    either, if it cannot. `unavailable` are fields of its records that have no form in Zarr, with the reasons.
+    `maxshape` is the shape up to which it may grow, None on an axis without end. `item_axes` is how many of the axes those of the items
+    are, `is_text` says that items are texts of any length. `offset` is where a dataset lies that is in one piece in the file, as it is in
+    memory. `chunked` is given if the server may decode chunks. `sources` are those of a virtual dataset, `raw` the parts of other files
+    that are its bytes, one after the other. `lacking` is why the library cannot read it either, if it cannot. `unavailable` are fields of
+    its records that have no form in Zarr, with the reasons.
     """
 
     shape: tuple[int, ...]
+    maxshape: MaxShape
     dtype: np.dtype[Any]
     item_axes: int
     is_text: bool
@@ -99,6 +107,12 @@ class ArrayDescription(NamedTuple):
     raw: tuple[Raw, ...]
     lacking: Lacking | None
     unavailable: Mapping[str, str]
+
+    @property
+    def files(self) -> Iterator[Source]:
+        """The other files in which its data lie."""
+        yield from self.sources.files
+        yield from (part.file for part in self.raw)
 
 
 class Wanted(NamedTuple):

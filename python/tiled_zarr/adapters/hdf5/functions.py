@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
+from ...nodes import Changed
 from .. import _hdf5virtual as virtual
 from .._hdf5chunks import ChunkIndex
 from .._hdf5files import FILES
@@ -23,6 +25,8 @@ AT_ONCE = 0.2
 """Seconds after which the descriptions at hand are sent, so that many of them are no hang."""
 MOST_ATTRIBUTES = 1024 * 1024
 """Bytes of attributes after which the same is done."""
+TRIES = 3
+"""Looks at a file that is being written; one that fails may have met a chunk that was half written."""
 
 
 def describe_object(source: Source, where: str) -> Description:
@@ -56,9 +60,21 @@ def chunk_index(source: Source, where: str) -> ChunkIndex:
 
 
 def read(source: Source, wanted: Wanted) -> np.ndarray[Any, Any]:
-    """A region of a dataset; the library reads the chunks that it touches."""
+    """A region of a dataset; the library reads the chunks that it touches. Raises Changed if the dataset has become smaller."""
     with FILES.dataset(source.snapshot, wanted.where) as dataset:
+        if any(part.stop > size for part, size in zip(wanted.region, dataset.shape, strict=False)):
+            raise Changed(f"{wanted.where} has become smaller; ask again")
         return read_open(dataset, wanted.is_text, wanted.region)
+
+
+def read_stored(source: Source, where: str, index: Sequence[int]) -> bytes | None:
+    """The stored bytes of the chunk at a place of the grid, made by all the filters; None if there is none, or a filter was left out."""
+    with FILES.dataset(source.snapshot, where) as dataset:
+        corner = tuple(i * chunk for i, chunk in zip(index, dataset.chunks, strict=True))
+        if dataset.id.get_chunk_info_by_coord(corner).byte_offset is None:
+            return None
+        mask, content = dataset.id.read_direct_chunk(corner)
+        return None if mask else bytes(content)
 
 
 def read_virtual(source: Source, wanted: Wanted, sources: Sequence[Source]) -> np.ndarray[Any, Any]:
@@ -76,4 +92,24 @@ def _attribute_bytes(found: Description | Exception) -> int:
     return sum(getattr(value, "nbytes", 0) for value in attributes.values())
 
 
-FUNCTIONS = {function.__name__: function for function in (describe_object, describe_members, chunk_index, read, read_virtual)}
+def _patient(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function; about a file that is being written it is asked again, after opening that anew, if it fails."""
+
+    @wraps(function)
+    def ask(source: Source, *arguments: Any) -> Any:
+        for _ in range(TRIES - 1 if source.is_growing else 0):
+            try:
+                return function(source, *arguments)
+            except Changed:
+                raise
+            except (OSError, RuntimeError, ValueError):
+                FILES.close(source.path)
+        return function(source, *arguments)
+
+    return ask
+
+
+FUNCTIONS = {
+    function.__name__: _patient(function) for function in (describe_object, describe_members, chunk_index, read, read_stored, read_virtual)
+}
+"""What the server may call."""

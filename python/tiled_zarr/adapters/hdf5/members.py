@@ -1,13 +1,19 @@
-"""The members of an HDF5 group: opened when they are asked for, and some of those that follow together with them."""
+"""The members of an HDF5 group: opened when they are asked for, and some of those that follow together with them.
+
+States of a member: unknown -> described ahead -> kept. One that is kept is renewed, at each look, if it may have grown, or lies in another
+file, which may have changed.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
+from typing import Generic, Protocol, TypeVar
 
 from ...nodes import Node
 from .._opening import opened
+from .._reopening import Following
 from .descriptions import Description
 
 MOST_KEPT = 1024
@@ -19,22 +25,41 @@ LARGEST_BATCH = 512
 Found = Description | Exception
 
 
-class Members(Mapping[str, Node]):
+class Made(Protocol):
+    """A member that is kept."""
+
+    @property
+    def node(self) -> Node:
+        """Its node."""
+
+
+M = TypeVar("M", bound=Made)
+
+
+class Members(Following, Generic[M]):
     """Nodes by name; the last ones used are kept.
 
-    `describe(names)` describes at least the first of some objects, and `make(name, description)` makes a node. Who asks for the first
-    name, and then for one after the other, gets batches that grow from FIRST_BATCH to LARGEST_BATCH. Thread-safe: a race describes
-    twice at worst.
+    `describe(names)` describes at least the first of some objects, `make(name, description)` makes a member of one, and
+    `renew(name, member)` is the member as it is now. `file_stands()` says whether the group is still the same although its file has been
+    written. Who asks for the first name, and then for one after the other, gets batches that grow from FIRST_BATCH to LARGEST_BATCH.
+    Thread-safe: a race describes twice at worst.
     """
 
     def __init__(
-        self, names: Sequence[str], describe: Callable[[Sequence[str]], list[Found]], make: Callable[[str, Description], Node]
+        self,
+        names: Sequence[str],
+        describe: Callable[[Sequence[str]], list[Found]],
+        make: Callable[[str, Description], M],
+        renew: Callable[[str, M], M],
+        file_stands: Callable[[], bool],
     ) -> None:
         self._names = {name: place for place, name in enumerate(names)}
         self._order = tuple(self._names)
         self._describe = describe
         self._make = make
-        self._nodes: OrderedDict[str, Node] = OrderedDict()
+        self._renew = renew
+        self._file_stands = file_stands
+        self._kept: OrderedDict[str, M] = OrderedDict()
         self._ahead: dict[str, Found] = {}
         self._next = 0
         self._batch = FIRST_BATCH
@@ -44,17 +69,19 @@ class Members(Mapping[str, Node]):
         if name not in self._names:
             raise KeyError(name)
         with self._lock:
-            node = self._nodes.get(name)
-            if node is not None:
-                self._nodes.move_to_end(name)
-                return node
+            kept = self._kept.get(name)
+            if kept is not None:
+                self._kept.move_to_end(name)
             found = self._ahead.pop(name, None)
-        node = opened(lambda name: self._node(name, found), name)
+        member = opened(lambda name: self._made(name, found) if kept is None else self._renew(name, kept), name)
         with self._lock:
-            node = self._nodes.setdefault(name, node)
-            if len(self._nodes) > MOST_KEPT:
-                self._nodes.popitem(last=False)
-        return node
+            other = self._kept.get(name)
+            if other is None or kept is not None:
+                self._kept[name] = member
+                if len(self._kept) > MOST_KEPT:
+                    self._kept.popitem(last=False)
+                return member.node
+        return opened(lambda name: self._renew(name, other), name).node  # it was made first, and is perhaps older
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -65,7 +92,11 @@ class Members(Mapping[str, Node]):
     def __len__(self) -> int:
         return len(self._names)
 
-    def _node(self, name: str, found: Found | None) -> Node:
+    def stands(self) -> bool:
+        """Whether the group, once its file has been written, is still the same: its datasets may have grown."""
+        return self._file_stands()
+
+    def _made(self, name: str, found: Found | None) -> M:
         found = self._asked(name) if found is None else found
         if isinstance(found, Exception):
             raise found

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from .._hdf5decoding import ChunkedArray
 from .._hdf5stored import spelling
 from .._snapshots import Snapshot
 from .descriptions import ArrayDescription, Description, ExternalLink, GroupDescription, Wanted
+from .growing import Growing, snapshot_of
 from .library import LIBRARY
 from .links import MOST_LINKS
 from .members import Found, Members
@@ -38,28 +40,65 @@ class Place:
     """External links that were followed one after the other to get here."""
 
 
+class Member(NamedTuple):
+    """A node, where it lies, which is in another file if a link leads there, and what it was made of."""
+
+    node: Node
+    place: Place
+    found: GroupDescription | ArrayDescription
+
+    def others(self, own: Snapshot) -> Iterator[Snapshot]:
+        """The files that it is made of, besides that of its group, of which the group itself takes care."""
+        if self.place.snapshot != own:
+            yield self.place.snapshot
+        if isinstance(self.found, ArrayDescription):
+            yield from (source.snapshot for source in self.found.files if source.path != own.path)
+
+    def may_grow(self) -> bool:
+        """Whether it is a dataset that a writer may make longer just now."""
+        if isinstance(self.found, GroupDescription) or self.found.maxshape == self.found.shape:
+            return False
+        return isinstance(self.place.snapshot, Growing) or any(source.is_growing for source in self.found.files)
+
+
 def open_hdf5(path: Path) -> Node:
     """The root group of a file. Raises OSError where it is no HDF5 file, or truncated."""
     check_installed("h5py", "hdf5")
-    return _open(Place(Snapshot.of(path.absolute()), "/"))
+    return _open(Place(snapshot_of(path.absolute()), "/")).node
 
 
-def _open(place: Place) -> Node:
-    return _node(place, LIBRARY.header("describe_object", place.snapshot, place.where))
+def _open(place: Place) -> Member:
+    return _member(place, _described(place))
 
 
-def _node(place: Place, found: Description) -> Node:
+def _described(place: Place) -> Description:
+    found: Description = LIBRARY.header("describe_object", place.snapshot, place.where)
+    return found
+
+
+def _member(place: Place, found: Description) -> Member:
+    """The node of an object, links to other files followed."""
     match found:
         case GroupDescription():
-            return _group(place, found)
+            return Member(_group(place, found), place, found)
         case ArrayDescription():
             array = _array(place, found)
-            return records.as_group(array, found.unavailable) if found.unavailable else array
+            return Member(records.as_group(array, found.unavailable) if found.unavailable else array, place, found)
         case ExternalLink():
             if place.links == MOST_LINKS:
                 raise Damaged(f"more than {MOST_LINKS} external links, one after the other")
             target = virtual.beside(place.snapshot, found.file, "a link")
             return _open(Place(target, posixpath.join("/", found.where), place.above, place.links + 1))
+
+
+def _renewed(place: Place, member: Member) -> Member:
+    """A member of a group, found at a place in the file of that group, as it is now."""
+    if not all(snapshot.stands() for snapshot in member.others(place.snapshot)):
+        return _open(place)
+    if not member.may_grow():
+        return member
+    found = _described(member.place)
+    return member if pickle.dumps(found) == pickle.dumps(member.found) else _member(member.place, found)
 
 
 def _group(place: Place, found: GroupDescription) -> Group:
@@ -68,15 +107,29 @@ def _group(place: Place, found: GroupDescription) -> Group:
         raise Unavailable("a cycle: a link back to a group above it")
     below = place.above | {own}
 
+    def inside(name: str) -> Place:
+        return Place(place.snapshot, posixpath.join(place.where, name), below)
+
     def describe(names: Sequence[str]) -> list[Found]:
+        if isinstance(place.snapshot, Growing):  # what is described ahead may have grown when it is asked for
+            return [_described(inside(names[0]))]
         described: list[Found] = LIBRARY.header("describe_members", place.snapshot, place.where, names)
         return described
 
-    def make(name: str, description: Description) -> Node:
-        return _node(Place(place.snapshot, posixpath.join(place.where, name), below), description)
+    def make(name: str, description: Description) -> Member:
+        return _member(inside(name), description)
+
+    def renew(name: str, member: Member) -> Member:
+        return _renewed(inside(name), member)
+
+    def stands() -> bool:
+        return isinstance(place.snapshot, Growing) and place.snapshot.stands()
 
     return Group(
-        children=Members(found.names, describe, make), attributes=found.attributes, revision=place.snapshot.revision, blocking=True
+        children=Members(found.names, describe, make, renew, stands),
+        attributes=found.attributes,
+        revision=place.snapshot.revision,
+        blocking=True,
     )
 
 
@@ -94,6 +147,7 @@ def _array(place: Place, found: ArrayDescription) -> Array:
         attributes=found.attributes,
         revision=virtual.revision(place.snapshot, sources, found.sources.awaited),
         stored=_stored(place, found),
+        maxshape=found.maxshape,
     )
 
 
@@ -104,13 +158,18 @@ def _flat(place: Place, found: ArrayDescription, raw: Sequence[Snapshot]) -> Fla
     if found.raw:
         parts = [(file, part.offset, part.nbytes) for file, part in zip(raw, found.raw, strict=True)]
         return RawArray(parts, found.shape, found.dtype)
-    return None if found.offset is None else FlatArray(place.snapshot, found.offset, found.shape, found.dtype)
+    if found.offset is None or isinstance(place.snapshot, Growing):
+        return None
+    return FlatArray(place.snapshot, found.offset, found.shape, found.dtype)
 
 
 def _stored(place: Place, found: ArrayDescription) -> Stored | None:
     """The chunks of a dataset whose filters are a codec, and whose items are in the file as in memory."""
     codec = None if found.chunked is None else spelling(found.chunked.filters, found.dtype.itemsize)
-    return None if codec is None else Stored(codec, partial(stored_chunk, place.snapshot, place.where))
+    if codec is None:
+        return None
+    by_library = partial(_read_stored, place) if isinstance(place.snapshot, Growing) else None
+    return Stored(codec, by_library or partial(stored_chunk, place.snapshot, place.where))
 
 
 def _reader(place: Place, found: ArrayDescription) -> Callable[[Region], np.ndarray[Any, Any]]:
@@ -118,12 +177,20 @@ def _reader(place: Place, found: ArrayDescription) -> Callable[[Region], np.ndar
     if found.sources.files:
         return partial(_read_virtual, place, found)
     by_library = partial(_read, place, found)
+    if isinstance(place.snapshot, Growing):
+        _check_filters(found)
+        return by_library
     chunked = ChunkedArray.of(place.snapshot, place.where, found, by_library)
     if chunked:
         return chunked.read
+    _check_filters(found)
+    return by_library
+
+
+def _check_filters(found: ArrayDescription) -> None:
+    """Raises Damaged if the library lacks a filter."""
     if found.lacking and found.lacking.needed:
         raise Damaged(found.lacking.reason)
-    return by_library
 
 
 def _read(place: Place, found: ArrayDescription, region: Region) -> np.ndarray[Any, Any]:
@@ -135,6 +202,12 @@ def _read(place: Place, found: ArrayDescription, region: Region) -> np.ndarray[A
             raise Damaged(found.lacking.reason) from None
         raise
     return block
+
+
+def _read_stored(place: Place, index: tuple[int, ...]) -> bytes | None:
+    """The stored bytes of a chunk that the library finds."""
+    stored: bytes | None = LIBRARY.data("read_stored", place.snapshot, place.where, index)
+    return stored
 
 
 def _read_virtual(place: Place, found: ArrayDescription, region: Region) -> np.ndarray[Any, Any]:
