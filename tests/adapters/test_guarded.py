@@ -347,7 +347,10 @@ def test_a_member_of_a_group_whose_document_leads_out(tmp_path: Path, version: i
     app = create_app(open_directory(root), Settings(public=True, codec="none"))
     assert ask(app, "/zarr/v3/g/a/zarr.json").status >= 500
     assert ask(app, "/zarr/v3/g/a/c/0/0").status >= 500
-    assert ask(app, "/zarr/v3/g/b/c/0/0").body == GOOD.tobytes()
+    chunk_shape = json.loads(ask(app, "/zarr/v3/g/b/zarr.json").body)["chunk_grid"]["configuration"]["chunk_shape"]
+    block = np.frombuffer(ask(app, "/zarr/v3/g/b/c/0/0").body, GOOD.dtype).reshape(chunk_shape)
+    rows, columns = GOOD.shape
+    assert (block[:rows, :columns] == GOOD).all()
     assert "a" in json.loads(ask(app, "/zarr/v3/g/zarr.json").body)["attributes"]["tiled_zarr"]["unavailable"]
 
 
