@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 
 from zarr.abc.store import ByteRequest, Store
@@ -64,3 +65,11 @@ class KeySpaceStore(Store):
 
     async def delete(self, key: str) -> None:
         raise NotImplementedError
+
+
+class BlockingStore(KeySpaceStore):
+    """The same for sources that are read by zarr-python, which cannot be asked in its own event loop."""
+
+    async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
+        body = await asyncio.to_thread(value, self.keyspace, key)
+        return None if body is None else prototype.buffer.from_bytes(body)

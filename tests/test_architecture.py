@@ -13,8 +13,8 @@ PACKAGE = ROOT / "python" / "tiled_zarr"
 LONGEST = 400
 SOURCES = [path for folder in ("python", "tests", "bench", "rust") for kind in ("py", "rs") for path in (ROOT / folder).rglob(f"*.{kind}")]
 
-VALUES = {"attributes", "budgets", "checks", "codecs", "names", "nodes", "revisions", "texts", "tojson"}
-SPELLING = {"dimensions", "dtypes", "grid", "headers"}
+VALUES = {"attributes", "budgets", "checks", "codecs", "marks", "names", "nodes", "revisions", "texts", "tojson"}
+SPELLING = {"dimensions", "dtypes", "grid", "headers", "records"}
 FORMATS = {"v2", "v3"}
 MAPPING = {"cache", "documents", "hangs", "keyspace", "metadata", "openings", "places", "served"}
 ENCODING = {"encode", "frames", "rowindexes"}
@@ -25,10 +25,10 @@ MAY_IMPORT = {
     **dict.fromkeys(MAPPING, VALUES | SPELLING | MAPPING),
     **dict.fromkeys(ENCODING, VALUES | SPELLING | MAPPING | ENCODING | {"_native"}),
     "ome": VALUES | {"cache", "ome", "openings", "rowindexes", "_native"},
-    "adapters": VALUES | {"adapters", "dtypes", "grid", "_native"},
+    "adapters": VALUES | {"adapters", "dtypes", "grid", "records", "_native"},
     "demo": VALUES | {"demo", "__init__"},
     "settings": {"settings", "nodes", "codecs", "dtypes", "metadata"},
-    "tree": VALUES | {"adapters", "demo", "openings", "settings", "tree"},
+    "tree": VALUES | {"adapters", "demo", "openings", "records", "settings", "tree"},
     "http": VALUES | SPELLING | FORMATS | MAPPING | ENCODING | {"http"},
     "app": VALUES | FORMATS | MAPPING | ENCODING | {"app", "http", "ome", "settings", "tree"},
     "cli": {"app", "cli", "demo", "revisions", "settings", "tree", "adapters"},

@@ -213,6 +213,20 @@ def test_file(config: Path) -> None:
     assert (settings.trees[1].options.codec, settings.trees[1].options.chunk_shape) == ("none", (64,))
 
 
+def test_how_text_tables_are_written(config: Path) -> None:
+    chosen = 'delimiter: ";", header: false, decimal: ",", encoding: Latin-1, comment: "%", skip_rows: 2, skip_long_rows: true'
+    settings = read(config, f"trees: [{{directory: x, csv: {{{chosen}}}}}]")
+    assert settings.trees[0].csv == {
+        "delimiter": ";",
+        "header": False,
+        "decimal": ",",
+        "encoding": "iso8859-1",
+        "comment": "%",
+        "skip_rows": 2,
+        "skip_long_rows": True,
+    }
+
+
 def test_the_environment_wins_over_the_file(config: Path) -> None:
     settings = read(config, "max_age: 5\ncodec: none\n", TILED_ZARR_MAX_AGE="7")
     assert (settings.max_age, settings.codec) == (7, "none")
@@ -245,6 +259,12 @@ WRONG = {
     "bad codec": ("trees: [{demo: true, codec: rar}]", r"trees\[0\].codec: codec 'rar'"),
     "bad nodes": ("trees: [{demo: true, nodes: [a]}]", r"trees\[0\].nodes: expected a mapping"),
     "bad node": ("trees: [{demo: true, nodes: {a: 5}}]", r"nodes\['a'\]: expected a mapping"),
+    "csv of what has none": ("trees: [{demo: true, csv: {}}]", r"trees\[0\].csv: only a directory has text tables"),
+    "unknown in csv": ("trees: [{directory: x, csv: {sep: a}}]", r"trees\[0\].csv: unknown 'sep'; known are delimiter, header, decimal"),
+    "long delimiter": ("trees: [{directory: x, csv: {delimiter: ab}}]", r"csv.delimiter: expected one character, got 'ab'"),
+    "odd decimal": ("trees: [{directory: x, csv: {decimal: 1}}]", r"csv.decimal: expected . or , between quotes"),
+    "unknown encoding": ("trees: [{directory: x, csv: {encoding: x}}]", r"csv.encoding: expected an encoding that Python knows"),
+    "no encoding of text": ("trees: [{directory: x, csv: {encoding: hex}}]", r"csv.encoding: expected an encoding that Python knows"),
     "broken": ("a: [", r"is no YAML"),
     "python": ("a: !!python/object/apply:os.getcwd []", r"is no YAML"),
 }

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import zarr
 
-from tiled_zarr import Array, Group, Table, adapters
+from tiled_zarr import Array, Group, Table, adapters, v3
 from tiled_zarr.adapters import adapt
+from tiled_zarr.keyspace import KeySpace
 from tiled_zarr.nodes import Damaged, Options
 from tiled_zarr.settings import Mount, Settings, SettingsError
 from tiled_zarr.tree import configured, plant
@@ -117,6 +118,12 @@ def test_directory(tmp_path: Path) -> None:
     assert sorted(path.name for path in seen) == ["x.npy", "y.npy"]
 
 
+def test_text_tables_are_read_as_it_was_chosen(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    mount = Mount(source="directory", target=str(tmp_path), csv={"header": False})
+    assert sorted(paths(plant(settings(mount)).root)) == ["t/0", "t/1"]
+
+
 def test_a_directory_that_is_an_array_becomes_a_child(tmp_path: Path) -> None:
     zarr.save_array(tmp_path / "x.zarr", np.arange(3))
     assert paths(plant(settings(Mount(source="directory", target=str(tmp_path / "x.zarr")))).root) == ["x.zarr"]
@@ -204,6 +211,17 @@ def test_a_node_keeps_its_own_options_unless_it_is_named() -> None:
     assert options_at(changed, "") == ("lz4", None)
     assert options_at(changed, "x") == ("gzip", (1,))
     assert options_at(changed, "y") == ("none", (1,))
+
+
+def test_options_of_fields() -> None:
+    """Those of a record hold for its fields, whose own axes are not cut, and those of a field win."""
+    record = adapt(np.zeros(9, [("a", "i4"), ("v", "f4", 3)]))
+    group = with_nodes(
+        {"r": Options(codec="gzip", chunk_shape=(4,)), "r/v": Options(chunk_shape=(4, 1))}, root=Group(children={"r": record})
+    )
+    assert (options_at(group, "r/a"), options_at(group, "r/v")) == (("gzip", (4,)), ("gzip", (4, 1)))
+    keyspace = KeySpace(group, v3)
+    assert [at(group, path) is keyspace.places.walk(path, may_block=False)[0].node for path in ("r", "r/v")] == [True, True]
 
 
 def test_nothing_chosen_changes_nothing() -> None:

@@ -120,7 +120,7 @@ def v3(dtype: Dtype, struct: StructName = "structured") -> Any:
     if dtype.str[1:] in CORE:
         return CORE[dtype.str[1:]]
     if dtype.subdtype is not None:
-        raise Unavailable("Zarr v3 has no type for an array inside a structured item; it is served as Zarr v2")
+        raise Unavailable("Zarr v3 has no type for an array inside a structured item; it is served as an array of its own")
     match dtype.kind:
         case "S":
             return {"name": "null_terminated_bytes", "configuration": {"length_bytes": dtype.itemsize}}

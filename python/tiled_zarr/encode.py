@@ -98,7 +98,8 @@ def _read(node: Array, chunk: Chunk) -> Block:
 def _padded_strings(block: Block, chunk_shape: tuple[int, ...]) -> list[str]:
     """The strings of a whole chunk in C order, empty ones beyond the array's edge."""
     padded = np.full(chunk_shape, "", dtype=object)
-    padded[tuple(map(slice, block.shape))] = block
+    inside: Any = (*map(slice, block.shape), ...)  # without the ellipsis a 0-d array is an item itself
+    padded[inside] = block
     items: list[str] = padded.ravel().tolist()
     return items
 

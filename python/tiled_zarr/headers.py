@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from . import codecs, dtypes, grid
+from . import codecs, dtypes, grid, marks
 from .attributes import OURS, Json, Said, now
 from .nodes import NO_OPTIONS, Array, Group, Options, Sparse, Table
 
@@ -19,7 +19,8 @@ WIDEST_TYPESIZE = 255
 class ArrayHeader:
     """An array on the wire: shapes in elements, the wire type, the codec with its shuffle decided, JSON attributes.
 
-    `struct` is how Zarr v3 spells structured types; `separator` stands between the parts of a chunk key.
+    `struct` is how Zarr v3 spells structured types; `separator` stands between the parts of a chunk key; `mark` is the item that stands
+    for a missing value.
     """
 
     shape: tuple[int, ...]
@@ -29,6 +30,7 @@ class ArrayHeader:
     dimension_names: tuple[str, ...]
     attributes: dict[str, Json]
     separator: str
+    mark: marks.Mark | None = None
     struct: dtypes.StructName = "structured"
 
 
@@ -54,12 +56,18 @@ def typesize(dtype: dtypes.Dtype) -> int:
     return 1 if dtypes.is_string(dtype) or dtype.itemsize > WIDEST_TYPESIZE else dtype.itemsize
 
 
+def read_itemsize(node: Array | Sparse) -> int:
+    """Bytes that the source of an array reads for one item."""
+    nbytes = itemsize(dtypes.wire(node.dtype))
+    return max(nbytes, node.read_itemsize or 0) if isinstance(node, Array) else nbytes
+
+
 def chunk_grid(node: Array | Sparse, options: Options) -> grid.Grid:
     """The grid in which an array is served."""
     if isinstance(node, Array) and node.verbatim and node.chunks is not None:
         return grid.Grid(node.shape, node.chunks)
     own, wanted = node.chunks, options.chunk_shape
-    return grid.Grid(node.shape, grid.choose(node.shape, itemsize(dtypes.wire(node.dtype)), own=own, wanted=wanted))
+    return grid.Grid(node.shape, grid.choose(node.shape, read_itemsize(node), own=own, wanted=wanted))
 
 
 def codec(node: Array | Sparse, chosen: str) -> codecs.Codec:

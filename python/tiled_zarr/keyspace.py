@@ -255,11 +255,11 @@ class KeySpace:
 
 
 def decoded(node: Array, region: Region) -> int:
-    """Bytes of the boxes that a source decodes for a region; none where it is a view of data in memory."""
-    unit = node.unit or node.chunks
+    """Bytes of the boxes that a source decodes for a region; none if it is a view of data in memory, or the region alone."""
+    unit = node.unit or node.chunks or ((1,) * len(node.shape) if node.read_itemsize else None)
     if unit is None or (node.unit is None and not node.blocking):
         return 0
-    nbytes = headers.itemsize(dtypes.wire(node.dtype))
+    nbytes = headers.read_itemsize(node)
     for part, size, whole in zip(region, unit, node.shape, strict=True):
         if size:
             nbytes *= min(-(-part.stop // size) * size, whole) - part.start // size * size

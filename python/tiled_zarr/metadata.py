@@ -177,6 +177,7 @@ class Metadata:
             dimension_names=dimension_names,
             attributes=headers.own_attributes(node),
             separator=self.separator,
+            mark=node.mark if isinstance(node, Array) else None,
             struct=self.config.struct,
         )
 

@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import checks, codecs
+from . import checks, codecs, marks
 from .attributes import nothing, said
+from .marks import Mark
 
 Region: TypeAlias = tuple[slice, ...]
 """A half-open box in elements, one `slice(start, stop)` an axis, always inside the array."""
@@ -106,6 +107,8 @@ class Array:
     half as long on y and x as the one before. `verbatim` says that chunks and dimension names are served exactly as they stand here.
     `stored`, where there is one, is the chunks of the grid `chunks` as the source holds them, to be sent untouched.
     `region_revision(region)`, where the source has it, stands in for `revision` in all that is read from that region; it too is cheap.
+    `mark` is the item that stands for a missing value, if there is one; an attribute `_FillValue` becomes it.
+    `read_itemsize` is how many bytes the source reads for one item, if they are more than the item has, as for a field of a record.
     """
 
     shape: tuple[int, ...]
@@ -123,10 +126,15 @@ class Array:
     stored: Stored | None = None
     region_revision: Callable[[Region], str | None] | None = None
     unit: tuple[int, ...] | None = None
+    mark: Mark | None = None
+    read_itemsize: int | None = None
 
     def __post_init__(self) -> None:
         """Check what it says of itself. Raises ValueError or TypeError where it has no shape or type."""
         mended: dict[str, str] = {}
+        if type(self.attributes) is dict and marks.ATTRIBUTE in self.attributes:
+            mark, others = marks.taken(self.attributes, np.dtype(self.dtype))
+            _mend(self, mark=mark, attributes=others)
         if self.unit is not None:
             _mend(self, unit=checks.chunks("unit", self.unit, len(checks.shape(self.shape)), mended))
         _check_array(self, mended)

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary, WeakSet, ref
 
-from . import hangs, names, texts
+from . import hangs, names, records, texts
 from .nodes import Array, Busy, Damaged, Group, Node, Sparse, Table, TooLarge, TooSlow, Unavailable
 
 Parent: TypeAlias = Group | Table
@@ -94,9 +94,8 @@ class Openings:
         most = min(len(group.children), MOST_NAMES) + MOST_UNSAID
         listed = list(islice(group.children, most + 1))
         if len(listed) > most:
-            raise Damaged(
-                f"it lists more than {most:,} names, and says that it has {len(group.children):,}; at most {MOST_NAMES:,} are listed"
-            )
+            said = f"it says that it has {len(group.children):,} children"
+            raise Damaged(f"{said}, and lists more than {most:,}; at most {MOST_NAMES:,} are listed")
         found: dict[str, None] = {}
         nameless: dict[str, str] = {}
         for name in listed:
@@ -167,6 +166,7 @@ class Openings:
             if _lists(group, name):
                 raise Damaged("it is listed, but cannot be opened") from why
             return None
+        node = records.shown(node)
         if node is None or node is not checked:
             if not isinstance(node, NODES):
                 raise Damaged(f"its group gives a {type(node).__name__} for it, which is no node")

@@ -11,8 +11,8 @@ LONGEST_NAME = 1024
 CUT = 16 * LONGEST
 """Characters of a reason that are looked at: folders and addresses before the cut would leave room for more."""
 
-PASSED_ON = (KeyboardInterrupt, SystemExit, GeneratorExit)
-"""What is meant for this process and tells nothing of a source. Panics of native libraries are no `Exception` either, but a source's."""
+PASSED_ON = (KeyboardInterrupt,)
+"""What is meant for this process. Panics of native libraries and a source's own `sys.exit()` are no `Exception`, but a source's."""
 
 SURROGATES = re.compile("[\ud800-\udfff]")
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+|0x[0-9a-fA-F]{8,}")

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from . import records
 from .nodes import Group, Node, Options, Table, Unavailable
 from .openings import reason
 from .revisions import launch_nonce
@@ -63,19 +64,20 @@ def source_of(mount: Mount, on_file: Callable[[Path], None] | None) -> tuple[Nod
 
             return demo.tree(), None
         case "directory":
-            return directory(Path(mount.target), on_file), None
+            return directory(Path(mount.target), on_file, mount.csv), None
         case "pyobject":
             return python_object(mount.target)
 
 
-def directory(path: Path, on_file: Callable[[Path], None] | None) -> Group:
-    """The group of a folder. Raises SettingsError where there is none, or it cannot be read."""
+def directory(path: Path, on_file: Callable[[Path], None] | None, csv: Mapping[str, Any]) -> Group:
+    """The group of a folder whose text tables are written as `csv` says. Raises SettingsError where there is none, or it cannot be read."""
+    from .adapters.common.choices import TextChoice
     from .adapters.directory import open_directory
 
     try:
         if not path.is_dir():
             raise SettingsError(f"{path} is no directory" + ("; serve the directory that holds it" if path.exists() else ""))
-        return as_group(open_directory(path, on_file=on_file), path.resolve().name)
+        return as_group(open_directory(path, on_file=on_file, tables=TextChoice(**csv)), path.resolve().name)
     except (OSError, Unavailable) as error:
         raise SettingsError(f"the directory {path} cannot be served: {why(error)}") from error
 
@@ -160,8 +162,9 @@ def configured(node: Node, mount: Mount) -> Node:
 def with_options(node: Node, chosen: Mapping[str, Options]) -> Node:
     """The node with options at some of the paths at and below it; "" is the node itself."""
     below = {path: options for path, options in chosen.items() if path}
-    children = {"children": Configured(node.children, below)} if below and isinstance(node, Group | Table) else {}
-    return replace(node, options=over(chosen.get("", Options()), node.options), **children)  # type: ignore[arg-type] # a group's
+    whole = replace(node, options=over(chosen.get("", Options()), node.options))
+    shown = records.shown(whole) if below else whole
+    return replace(shown, children=Configured(shown.children, below)) if below and isinstance(shown, Group | Table) else shown
 
 
 def over(first: Options, second: Options) -> Options:

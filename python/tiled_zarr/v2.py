@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import dtypes
+from . import dtypes, marks
 from .codecs import Codec
 from .headers import ArrayHeader, GroupHeader, Header, Members
 
@@ -69,7 +69,7 @@ def _array(header: ArrayHeader) -> dict[str, Any]:
         "shape": list(header.shape),
         "chunks": list(header.chunk_shape),
         "dtype": dtypes.v2(header.dtype),
-        "fill_value": None,  # xarray takes any other for a missing value; no chunk inside the grid is ever missing
+        "fill_value": None if header.mark is None else marks.in_v2(header.mark),  # xarray masks it; no chunk of the grid is ever missing
         "order": "C",
         "filters": [{"id": "vlen-utf8"}, *(filters or [])] if is_string else filters,
         "compressor": compressor,

@@ -8,7 +8,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from . import dtypes, v2
+from . import dtypes, marks, v2
+from .attributes import OURS, Json
 from .codecs import Codec
 from .headers import ArrayHeader, GroupHeader, Header, Members, typesize
 
@@ -69,8 +70,19 @@ def _array(header: ArrayHeader) -> dict[str, Any]:
         "fill_value": dtypes.v3_fill(header.dtype, header.struct),
         "codecs": _codecs(header.dtype, header.codec),
         "dimension_names": list(header.dimension_names),
-        "attributes": header.attributes,
+        "attributes": _attributes(header),
     }
+
+
+def _attributes(header: ArrayHeader) -> dict[str, Json]:
+    """The attributes of an array, with the mark for missing values where xarray reads it, or else beside what else we add."""
+    if header.mark is None:
+        return header.attributes
+    spelled = marks.in_v3(header.mark)
+    if spelled is not None:
+        return {**header.attributes, marks.ATTRIBUTE: spelled}
+    ours = header.attributes.get(OURS)
+    return {**header.attributes, OURS: {**(ours if isinstance(ours, dict) else {}), marks.ATTRIBUTE: marks.in_v2(header.mark)}}
 
 
 # What many arrays have in common is made once: a consolidated document is the better part of a million such pieces.

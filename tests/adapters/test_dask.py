@@ -2,8 +2,9 @@ import dask.array
 import numpy as np
 import pytest
 
-from adapters.contract import ARRAYS, Contract
+from adapters.contract import ARRAYS, Contract, assert_same
 from tiled_zarr.adapters.dask import adapt_array
+from tiled_zarr.adapters.numpy import adapt_masked
 from tiled_zarr.nodes import Unavailable
 
 
@@ -57,10 +58,50 @@ def test_a_failing_task_raises():
         node.read((slice(0, 5),))
 
 
-def test_masked_items_are_not_passed_off_as_values():
-    masked = dask.array.ma.masked_equal(dask.array.arange(5, chunks=5), 3)
-    with pytest.raises(ValueError, match="masked items"):
-        adapt_array(masked).read((slice(0, 5),))
+BASE = np.arange(600).reshape(20, 30)
+RECORD = np.array([(1, "a", 2.5), (2, "b", 3)], [("i", "i4"), ("s", "U4"), ("f", "f8")])
+TIMES = np.array(["2026-01-01", "2026-01-02"], "M8[D]")
+MASKED = {
+    "integers": (np.ma.masked_greater(BASE, 500), 999999),
+    "own_fill": (np.ma.MaskedArray(np.arange(6, dtype="i2"), np.arange(6) > 3, fill_value=-9), -9),
+    "floats": (np.ma.masked_greater(BASE.astype("f4"), 500), None),
+    "times": (np.ma.MaskedArray(TIMES, [0, 1]), None),
+    "no_axes": (np.ma.MaskedArray(np.array(3), True), 999999),
+    "nothing_masked": (np.ma.MaskedArray(np.arange(6)), 999999),
+    "records": (np.ma.MaskedArray(RECORD, [(0, 1, 0), (1, 0, 1)]), {"i": 999999, "s": "N/A", "f": None}),
+}
+
+
+@pytest.mark.parametrize(("masked", "named"), MASKED.values(), ids=MASKED.keys())
+def test_masked_items_are_filled_as_numpys_are(masked, named):
+    """NaN or NaT where the type has one, else the fill value of the array, as `np.ma.filled` has it, named in the attributes."""
+    node = adapt_array(dask.array.from_array(masked, chunks=(7, 11)[: masked.ndim]))
+    expected = adapt_masked(masked)
+    whole = tuple(slice(0, size) for size in masked.shape)
+    assert_same(node.read(whole), expected.read(whole), "")
+    assert node.attributes == {"tiled_zarr": {"masked": named}}
+    if masked.dtype.kind == "i":
+        np.testing.assert_array_equal(node.read(whole), np.ma.filled(masked), strict=True)
+
+
+def test_computed_masks_are_filled():
+    """Each block has a fill value of its own, which dask's operations lose; that of the graph's type holds."""
+    masked = dask.array.ma.masked_greater(dask.array.from_array(BASE, (7, 11)), 500)
+    node = adapt_array(masked)
+    assert node.read((slice(0, 20), slice(0, 30))).tolist() == np.ma.filled(masked.compute()).tolist()
+    assert node.read((slice(18, 20), slice(5, 25))).tolist() == np.ma.filled(masked.compute())[18:20, 5:25].tolist()
+
+
+def mask(block):
+    return np.ma.masked_equal(block, 3)
+
+
+def test_masks_that_the_graph_does_not_tell_of():
+    numbers = dask.array.arange(5, chunks=5)
+    floats = numbers.astype("f8").map_blocks(mask, dtype="f8", meta=np.empty(0))
+    np.testing.assert_array_equal(adapt_array(floats).read((slice(0, 5),)), [0, 1, 2, np.nan, 4])
+    with pytest.raises(ValueError, match="a block of int64 has masked items, and its source did not say so"):
+        adapt_array(numbers.map_blocks(mask, dtype="i8", meta=np.empty(0, "i8"))).read((slice(0, 5),))
 
 
 def test_a_block_of_another_shape_raises():

@@ -291,3 +291,25 @@ def test_a_store_without_its_adapter_is_named(tmp_path, monkeypatch):
     zarr.create_array(tmp_path / "a", data=FEW)
     with pytest.raises(Unavailable, match="no adapter"):
         open_directory(tmp_path).children["a"]
+
+
+def test_what_a_file_is_refused_for_is_remembered_until_it_changes(tmp_path, monkeypatch):
+    path = tmp_path / "bad.png"
+    path.write_bytes(b"no picture")
+    os.utime(path, ns=(1, 1))
+    monkeypatch.setattr("tiled_zarr.adapters._reopening.is_settled", lambda _: True)  # its ctime is now
+    opened = []
+    source = directory._adapter
+
+    def noting(name):
+        opened.append(name)
+        return source(name)
+
+    monkeypatch.setattr(directory, "_adapter", noting)
+    folder = open_directory(tmp_path)
+    for _ in range(3):
+        with pytest.raises(Damaged, match="cannot be read as a picture"):
+            folder.children["bad"]
+    assert len(opened) == 1
+    Image.fromarray(np.zeros((4, 5), "u1")).save(path)
+    assert folder.children["bad"].shape == (4, 5)

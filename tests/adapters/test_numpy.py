@@ -15,6 +15,15 @@ MASKED = {
         np.array([[-9, 1, 2], [3, -9, 5]], "i2"),
     ),
     "times": (np.ma.MaskedArray(np.array(["2026-01-01", "2026-01-02"], "M8[D]"), [0, 1]), np.array(["2026-01-01", "NaT"], "M8[D]")),
+    "records": (
+        np.ma.MaskedArray(np.array([(1, "a", 2.5), (2, "b", 3)], "i4,U4,f8"), [(0, 1, 0), (1, 0, 1)]),
+        np.array([(1, "N/A", 2.5), (999999, "b", np.nan)], "i4,U4,f8"),
+    ),
+    "record_of_arrays": (
+        np.ma.MaskedArray(np.array([([1, 2], 5)], "(2,)i2,u1"), [([0, 1], 0)], fill_value=(-9, 0)),
+        np.array([([1, -9], 5)], "(2,)i2,u1"),
+    ),
+    "no_axes": (np.ma.MaskedArray(np.array(7), True, fill_value=-1), np.array(-1)),
     "nothing_masked": (np.ma.MaskedArray([1, 2, 3]), np.array([1, 2, 3])),
 }
 VALUES = {

@@ -148,6 +148,48 @@ def test_other_objects_are_unavailable(items):
         adapt(xr.Dataset({"o": ("x", values)})).children["o"]
 
 
+def pandas_types() -> xr.Dataset:
+    """Variables of types that numpy has not, and one that Zarr has not either."""
+    columns = {
+        "category": pd.Categorical(["b", "a", "b"]),
+        "missing": pd.Categorical(["x", None, "y"]),
+        "numbered": pd.Categorical([10, 20, 10]),
+        "nullable": pd.array([1, None, 3], "Int64"),
+        "flags": pd.array([True, None, False], "boolean"),
+        "zone": pd.date_range("2020", periods=3, tz="Asia/Kolkata"),
+        "interval": pd.interval_range(0, 3),
+    }
+    variables = {name: ("x", values, {"long_name": name}) for name, values in columns.items()}
+    return xr.Dataset({**variables, "plain": ("x", [1, 2, 3])}, {"label": ("x", pd.Categorical(["p", "q", "p"]))}, {"title": "types"})
+
+
+def test_one_variable_of_pandas_types_does_not_take_its_dataset_away():
+    group = adapt(pandas_types())
+    column = {name: group.children[name] for name in group.children if name != "interval"}
+    values = {name: node.read((slice(0, 3),)) for name, node in column.items()}
+    assert values["category"].tolist() == ["b", "a", "b"]
+    assert values["missing"].tolist() == ["x", "", "y"]
+    assert values["numbered"].tolist() == [10, 20, 10]
+    np.testing.assert_array_equal(values["nullable"], [1, np.nan, 3])
+    assert values["flags"].tolist() == [1, 255, 0]
+    assert values["zone"].astype(str).tolist() == ["2019-12-31T18:30:00.000000", "2020-01-01T18:30:00.000000", "2020-01-02T18:30:00.000000"]
+    assert values["label"].tolist() == ["p", "q", "p"]
+    assert column["flags"].attributes == {"long_name": "flags", "tiled_zarr": {"source_type": "bool", "null": 255}}
+    assert {node.dimension_names for node in column.values()} == {("x",)}
+    assert group.blocking
+
+
+@pytest.mark.parametrize("format_", [v2, v3], ids=["v2", "v3"])
+@pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning", "ignore:Consolidated metadata is currently")
+def test_xarray_opens_the_rest_of_a_dataset(format_):
+    store = KeySpaceStore(KeySpace(adapt(pandas_types()), format_))
+    served = xr.open_zarr(store, chunks=None, zarr_format=2 if format_ is v2 else 3).load()
+    assert list(served.attrs["tiled_zarr"]["unavailable"]) == ["interval"]
+    assert set(served.variables) == set(pandas_types().variables) - {"interval"}
+    assert served["category"].to_numpy().tolist() == pandas_types()["category"].to_numpy().tolist()
+    assert "label" in served.coords
+
+
 def test_levels_of_an_index_are_variables():
     index = pd.MultiIndex.from_product([["a", "b"], [1, 2]], names=["letter", "number"])
     group = adapt(xr.Dataset(coords=xr.Coordinates.from_pandas_multiindex(index, "x")))

@@ -30,7 +30,7 @@ def servers() -> Iterator[dict[str, Live]]:
 @pytest.fixture(scope="session")
 def truth_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A folder by tree, for the blocks that take long to compute."""
-    return {what.tree: tmp_path_factory.mktemp("truth") for what in running.SERVED.values()}
+    return {what.truth: tmp_path_factory.mktemp("truth") for what in running.SERVED.values()}
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +43,7 @@ def reports(request: pytest.FixtureRequest, servers: dict[str, Live], truth_fold
 
         @cache
         def report(client: str, served: str) -> Future[dict[str, Report]]:
-            return pool.submit(running.read_all, client, served, servers[served].url, truth_folders[running.SERVED[served].tree])
+            return pool.submit(running.read_all, client, served, servers[served].url, truth_folders[running.SERVED[served].truth])
 
         for client, served in wanted(request.session.items):
             report(client, served)

@@ -44,7 +44,7 @@ def array(
     values = np.asarray(values)
 
     def read(region: Region) -> np.ndarray[Any, Any]:
-        return np.asarray(values[region])
+        return np.asarray(values[(*region, ...)])
 
     return Array(
         shape=values.shape,
@@ -86,6 +86,7 @@ TEXT = {
     "unicode": np.array(["", "e", "naïve", "日本", "🙂"]),
     "unicode_scalar": np.array("Hello"),
     "strings": np.array(["", "ä", "longer than all the others", "🙂", "x"], object),
+    "string_scalar": np.array("naïve", object),
 }
 TIMES = {
     "seconds": np.array(["2026-11-23T07:00:00", "NaT", "1969-12-31", "1970-01-01", "2000-02-29"], "M8[s]"),

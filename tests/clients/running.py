@@ -22,10 +22,16 @@ SOURCES = os.pathsep.join(str(envs.ROOT / folder) for folder in ("python", "test
 
 @dataclass(frozen=True)
 class Served:
-    """A tree as `module:function`, and the key that guards it."""
+    """A tree as `module:function`, the key that guards it, and the tree that clients are to find if it is another one."""
 
     tree: str
     key: str = ""
+    other: str = ""
+
+    @property
+    def truth(self) -> str:
+        """The tree that clients are to find."""
+        return self.other or self.tree
 
 
 SERVED = {
@@ -34,6 +40,7 @@ SERVED = {
     "every_type": Served("clients.every_type:tree"),
     "locked types": Served("clients.every_type:tree", KEY),
     "every_codec": Served("clients.every_codec:tree"),
+    "records": Served("clients.record_fields:tree", other="clients.record_fields:truth"),
     "bad_children": Served("clients.bad_children:tree"),
 }
 
@@ -65,20 +72,24 @@ READERS = {
     ("zarr 2.18", "demo"): ("v2 mapper", "v2 tree"),
     ("zarr 2.18", "every_type"): ("v2 mapper", "v2 consolidated", "v2 tree"),
     ("zarr 2.18", "every_codec"): ("v2 consolidated",),
+    ("zarr 2.18", "records"): ("v2 mapper", "v2 consolidated"),
     ("zarr 2.18", "locked types"): ("v2 header",),
     ("zarr 3.1", "demo"): both("mapper", "fsspec"),
     ("zarr 3.1", "every_type"): both("mapper", "fsspec", "listing", "obstore", "fsspec zarrs", "obstore zarrs"),
     ("zarr 3.1", "every_codec"): both("fsspec", "fsspec zarrs"),
+    ("zarr 3.1", "records"): both("mapper", "fsspec", "listing", "fsspec zarrs"),
     ("zarr 3.1", "locked demo"): ("v3 header",),
     ("zarr 3.1", "locked types"): both("header"),
     ("zarr newest", "demo"): both("fsspec"),
     ("zarr newest", "every_type"): both("mapper", "fsspec", "listing"),
     ("zarr newest", "every_codec"): both("fsspec"),
+    ("zarr newest", "records"): both("mapper", "fsspec", "listing"),
     ("zarr newest", "locked types"): both("header"),
     ("dask", "demo"): ("v3 dask",),
     ("dask", "every_type"): both("dask"),
     ("xarray", "demo"): both("xarray"),
     ("xarray", "every_type"): both("xarray"),
+    ("xarray", "records"): both("xarray"),
     ("tensorstore", "demo"): ("v3 tensorstore",),
     ("tensorstore", "every_type"): both("tensorstore"),
     ("tensorstore", "every_codec"): both("tensorstore"),
@@ -90,7 +101,7 @@ def environment(name: str) -> dict[str, str]:
     """The environment of a server of `SERVED`."""
     served = SERVED[name]
     access = {"TILED_ZARR_API_KEY": served.key} if served.key else {"TILED_ZARR_PUBLIC": "1"}
-    common = {"PYTHONPATH": str(envs.ROOT / "tests"), "TILED_ZARR_ALLOW_ORIGINS": "*", "TILED_ZARR_CACHE_SIZE": CACHE}
+    common = {"PYTHONPATH": SOURCES, "TILED_ZARR_ALLOW_ORIGINS": "*", "TILED_ZARR_CACHE_SIZE": CACHE}
     return {"TILED_ZARR_TREE": served.tree, **common, **access}
 
 
@@ -101,7 +112,7 @@ def read_all(client: str, served: str, url: str, truth: Path) -> dict[str, Repor
     """
     what, tree = CLIENTS[client], SERVED[served]
     readers = ",".join(READERS[client, served])
-    printed = in_environment(what.environment, HERE / what.script, url, tree.tree, truth, readers, *([tree.key] if tree.key else []))
+    printed = in_environment(what.environment, HERE / what.script, url, tree.truth, truth, readers, *([tree.key] if tree.key else []))
     report: dict[str, Report] = json.loads(printed.splitlines()[-1])
     return report
 

@@ -20,6 +20,8 @@ from live import Live, live
 PHOTO = skimage.data.astronaut()
 GREY = skimage.data.camera()
 RECORDS = np.array([("Rex", 9, 81.0), ("Fido", 3, 27.5)], [("name", "S10"), ("age", "i4"), ("weight", "f4")])
+FIELDS = np.zeros(300, [("id", "i4"), ("place", "f8", 3), ("inner", [("mean", ">f4"), ("flags", "?", 2)])])
+FIELDS["place"], FIELDS["inner"]["mean"] = np.arange(900).reshape(300, 3), np.linspace(0, 1, 300)
 WORDS = ["", "naïve", "日本", "longer than all the others"]
 FRAME = pd.DataFrame(
     {
@@ -39,6 +41,15 @@ ARRAYS: dict[str, np.ndarray[Any, Any]] = {
     "measured/gzip": GREY,
     "measured/contiguous": np.linspace(0, 1, 5000).reshape(50, 100),
     "measured/records": RECORDS,
+    **{
+        f"{folder}/{path}": values
+        for folder in ("measured/fields", "fields")
+        for path, values in {
+            **{name: FIELDS[name] for name in ("id", "place")},
+            **{f"inner/{name}": FIELDS["inner"][name] for name in ("mean", "flags")},
+        }.items()
+    },
+    "measured/title": np.array("naïve", object),
     "measured/strings": np.array(WORDS, object),
     "measured/inner/scalar": np.array(3.5),
     "table/row": FRAME.index.to_numpy(),
@@ -55,6 +66,7 @@ def write(folder: Path) -> None:
     Image.fromarray(GREY).save(folder / "pictures" / "grey.png")
     tifffile.imwrite(folder / "pictures" / "pages.tif", np.stack([GREY, GREY[::-1]]), photometric="minisblack")
     np.save(folder / "plain.npy", ARRAYS["plain"])
+    np.save(folder / "fields.npy", FIELDS)
     FRAME.to_parquet(folder / "table.parquet")
     zarr.open_group(folder / "store.zarr", mode="w").create_group("deep", attributes={"who": "me"}).create_array(
         "values", data=ARRAYS["store/deep/values"], chunks=(2, 30)
@@ -64,6 +76,8 @@ def write(folder: Path) -> None:
         file.create_dataset("gzip", data=GREY, chunks=(100, 100), compression="gzip", shuffle=True)
         file["contiguous"] = ARRAYS["measured/contiguous"]
         file["records"] = RECORDS
+        file["fields"] = FIELDS
+        file["title"] = "naïve"
         file["strings"] = np.array(WORDS, h5py.string_dtype())
         file.create_group("inner")["scalar"] = 3.5
 

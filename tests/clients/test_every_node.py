@@ -23,7 +23,7 @@ def test_every_node_is_equal(client: str, served: str, reader: str, reports: Rep
     skip_the_newest_where_its_python_is_missing(client)
     report = reports(client, served)[reader]
     assert {path: entry["error"] for path, entry in report.items() if not entry["ok"]} == {}
-    assert set(report) == {path for path, _ in compare.nodes(compare.load(SERVED[served].tree))}
+    assert set(report) == {path for path, _ in compare.nodes(compare.load(SERVED[served].truth))}
 
 
 @pytest.mark.timeout(600)

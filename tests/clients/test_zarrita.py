@@ -23,14 +23,14 @@ READABLE = {"v2": "biufSUO", "v3": "biufO"}
 @pytest.mark.parametrize("served", ["demo", "every_type", "every_codec"])
 @pytest.mark.parametrize("format_name", ["v2", "v3"])
 def test_every_array_is_equal(format_name: str, served: str, servers: dict[str, Live], truth_folders: dict[str, Path]) -> None:
-    tree = compare.load(running.SERVED[served].tree)
+    tree = compare.load(running.SERVED[served].truth)
     arrays = {path: node for path, node in compare.nodes(tree) if isinstance(node, Array | Sparse)}
     jobs = {path: boxes(node) for path, node in arrays.items()}
     answers = ask(f"{servers[served].url}/zarr/{format_name}", format_name, jobs)
     assert set(answers) == set(arrays)
     refused = {path for path, answer in answers.items() if "error" in answer}
     assert refused == {path for path, node in arrays.items() if not is_readable(path, node, format_name)}, answers
-    truth = compare.Truth(tree, truth_folders[running.SERVED[served].tree])
+    truth = compare.Truth(tree, truth_folders[running.SERVED[served].truth])
     for path in set(arrays) - refused:
         for box, block in zip(jobs[path], answers[path]["blocks"], strict=True):
             assert_same(path, truth, arrays[path], box, block)

@@ -11,7 +11,12 @@ from pathlib import Path
 import live
 from clients import envs, running
 
-SEEDED_CLI = f"import random; random.seed({running.SEED}); from tiled_zarr.cli import main; main()"
+SEEDED_CLI = f"""
+import os, random
+os.register_at_fork(after_in_child=lambda: random.seed({running.SEED}))  # Python seeds anew in a worker, which makes the tree
+from tiled_zarr.cli import main
+main()
+"""
 START_SECONDS = 120
 
 

@@ -152,7 +152,7 @@ def nested() -> list[Any]:
 
 EXCEPTIONS: tuple[type[BaseException], ...] = (
     *(OSError, RuntimeError, TypeError, RecursionError, MemoryError, TimeoutError, UnicodeError, StopIteration),
-    *(SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError, BaseException),
+    *(SystemExit, GeneratorExit, asyncio.CancelledError, BaseException),
 )
 KINDS = {kind.__name__: kind for kind in EXCEPTIONS}
 ATTRIBUTES: dict[str, Callable[[], Any]] = {

@@ -83,7 +83,9 @@ def hostile(*kinds: str, late: bool = False) -> Callable[[Maker], Maker]:
 
     def register(maker: Maker) -> Maker:
         for kind in kinds:
-            (LATE if late else MAKERS).setdefault(kind, []).append(maker)
+            makers = (LATE if late else MAKERS).setdefault(kind, [])
+            if maker.__name__ not in {other.__name__ for other in makers}:  # a module that is looked through for doctests is run twice
+                makers.append(maker)
         return maker
 
     return register

@@ -154,7 +154,7 @@ def test_what_is_repaired_is_served(tmp_path: Path, make: Callable[..., Any]) ->
     np.save(served / "bad.npy", VALUES)
     assert ok(app, "/zarr/v3/bad/c/0").body == VALUES.tobytes()
     (served / "bad.npy").unlink()
-    assert ask(app, "/zarr/v3/bad/c/0").status == 404
+    assert ask(app, "/zarr/v3/bad/c/0").status == 410
     assert "tiled_zarr" not in json.loads(ok(app, "/zarr/v3/zarr.json").body)["attributes"]
 
 

@@ -83,7 +83,7 @@ def test_what_has_changed_is_answered_anew(app: Any, source: Changing) -> None:
 
 def test_what_is_gone_is_absent(app: Any, children: dict[str, Node]) -> None:
     del children["changing"]
-    assert ask(app, PATH).status == 404
+    assert ask(app, PATH).status == 410
 
 
 def test_another_node_is_another_chunk(app: Any, children: dict[str, Node]) -> None:

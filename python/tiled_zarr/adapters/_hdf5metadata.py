@@ -75,7 +75,9 @@ def _value(item: Any, name: bytes, room: int) -> Any:
     value = item.attrs[name]
     if attribute.dtype.hasobject and not all(isinstance(part, str | bytes | np.ndarray) for part in np.ravel(value)):
         raise Untold("items of no fixed size in a record, which JSON has no form for")
-    return None if isinstance(value, h5py.Empty) else _plain(value)
+    if isinstance(value, h5py.Empty):
+        return None
+    return _plain(value[0] if attribute.shape == (1,) else value)  # netCDF has no scalar attributes, and its readers expect scalars
 
 
 def _plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,12 +26,16 @@ AIM = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What a dataset's items are in a node: their type, the axes that each one adds, whether they are texts of any length."""
+    """What a dataset's items are in a node: their type, the axes that each one adds, whether they are texts of any length.
+
+    `unavailable` are the fields of records that have no form in Zarr, with the reasons; those are not in the type.
+    """
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...] = ()
     is_text: bool = False
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    unavailable: Mapping[str, str] = field(default_factory=dict)
 
 
 def item_of(dataset: Any) -> Item:
@@ -49,7 +53,7 @@ def item(dtype: np.dtype[Any]) -> Item:
     if dtype.subdtype is not None:
         base, shape = dtype.subdtype
         inner = item(base)
-        return Item(inner.dtype, (*shape, *inner.shape), inner.is_text, inner.attributes)
+        return replace(inner, shape=(*shape, *inner.shape))
     text = h5py.check_string_dtype(dtype)
     if text is not None and text.length is None:
         return Item(np.dtype(object), is_text=True)
@@ -58,9 +62,26 @@ def item(dtype: np.dtype[Any]) -> Item:
     if h5py.check_vlen_dtype(dtype) is not None:
         raise Unavailable("a ragged array: its items are arrays of various lengths")
     if dtype.hasobject:
-        raise Unavailable(f"structured items with a field that has no fixed size: {', '.join(_loose_fields(dtype))}")
+        return _record(dtype)
     names = h5py.check_enum_dtype(dtype)
     return Item(dtype, attributes={"tiled_zarr": {"enum": dict(names)}} if names else {})
+
+
+def _record(dtype: np.dtype[Any]) -> Item:
+    """Records with fields of no fixed size. Raises Unavailable if none of the fields can be shown."""
+    fields: list[tuple[str, np.dtype[Any], tuple[int, ...]]] = []
+    unavailable: dict[str, str] = {}
+    for name in dtype.names or ():
+        try:
+            found = item(dtype[name])
+        except Unavailable as why:
+            unavailable[name] = str(why)
+        else:
+            fields.append((name, found.dtype, found.shape))
+            unavailable |= {f"{name}.{inner}": why for inner, why in found.unavailable.items()}
+    if not fields:
+        raise Unavailable("; ".join(f"{name}: {why}" for name, why in unavailable.items()))
+    return Item(np.dtype(fields), unavailable=unavailable)
 
 
 def are_raw(dataset: Any) -> bool:
@@ -75,8 +96,8 @@ def read_open(dataset: Any, is_text: bool, region: Region) -> Block:
     """A region of an open dataset, the axes of its items last. Raises TooLarge if it would take too much memory."""
     outer, inner = region[: dataset.ndim], region[dataset.ndim :]
     index: Any = (..., *inner)
-    if is_text:
-        texts: Block = _texts(dataset, outer)[index]
+    if is_text or dataset.dtype.hasobject:
+        texts: Block = _texts(dataset, outer, np.dtype(object) if is_text else item_of(dataset).dtype)[index]
         return texts
     nbytes = dataset.dtype.itemsize * math.prod(part.stop - part.start for part in outer)
     if nbytes > MOST_BYTES:
@@ -85,9 +106,10 @@ def read_open(dataset: Any, is_text: bool, region: Region) -> Block:
     return np.ascontiguousarray(block).reshape(block.shape)
 
 
-def _texts(dataset: Any, region: Region) -> Block:
-    """Texts, read a few at a time, since only the texts themselves say how long they are."""
-    texts = np.empty((*(part.stop - part.start for part in region), *dataset.dtype.shape), object)
+def _texts(dataset: Any, region: Region, dtype: np.dtype[Any]) -> Block:
+    """Texts, or records that hold texts, read a few at a time, since only the texts themselves say how long they are."""
+    texts = np.empty((*(part.stop - part.start for part in region), *dataset.dtype.shape), dtype)
+    source = dataset.fields(list(dtype.names or ())) if dataset.dtype.names else dataset
     total, at_once = 0, FIRST_TEXTS
     waiting = [region]
     while waiting:
@@ -96,14 +118,14 @@ def _texts(dataset: Any, region: Region) -> Block:
         if count > at_once:
             waiting += reversed(_halves(box))
             continue
-        block = np.asarray(dataset[box or ...], object)
-        nbytes = sum(map(len, block.flat))
+        block = np.asarray(source[box or ...], None if dtype.names else object)
+        nbytes = _text_bytes(block)
         total += nbytes
         if total > MOST_TEXT:
             raise TooLarge(f"{dataset.name} has more than {MOST_TEXT} bytes of text there: set a smaller chunk_shape for it")
         at_once = max(1, min(MOST_TEXTS, 2 * at_once, AIM * count // max(nbytes, 1)))
         place: Any = tuple(slice(part.start - whole.start, part.stop - whole.start) for part, whole in zip(box, region, strict=True))
-        texts[(*place, ...)] = _decoded(block)
+        texts[(*place, ...)] = _settled(block, dtype)
     return texts
 
 
@@ -115,14 +137,28 @@ def _halves(box: Region) -> list[Region]:
     return [(*box[:axis], half, *box[axis + 1 :]) for half in (slice(part.start, middle), slice(middle, part.stop))]
 
 
+def _text_bytes(block: Block) -> int:
+    """Bytes of texts and of ragged fields, and of what else is in records."""
+    if block.dtype.names:
+        return sum(_text_bytes(block[name]) for name in block.dtype.names)
+    if not block.dtype.hasobject:
+        return block.nbytes
+    return sum(item.nbytes if isinstance(item, np.ndarray) else len(item) for item in block.flat if isinstance(item, bytes | np.ndarray))
+
+
+def _settled(block: Block, dtype: np.dtype[Any]) -> Block:
+    """Items as a node has them: texts for bytes, and of records the fields that can be shown."""
+    if not dtype.names:
+        return _decoded(block) if dtype.hasobject else block
+    records = np.empty(block.shape, dtype)
+    for name in dtype.names:
+        records[name] = _settled(block[name], dtype[name].base)
+    return records
+
+
 def _decoded(block: Block) -> Block:
     """Bytes as text. HDF5 says ASCII or UTF-8; writers often say the first and mean the second. Raises UnicodeDecodeError."""
     texts = np.empty(block.shape, object)
     for place, text in np.ndenumerate(block):
         texts[place] = text.decode("utf-8")
     return texts
-
-
-def _loose_fields(dtype: np.dtype[Any]) -> list[str]:
-    fields: Mapping[str, Any] = dtype.fields or {}
-    return [repr(name) for name, (kind, *_) in fields.items() if kind.hasobject]

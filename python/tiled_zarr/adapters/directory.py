@@ -18,6 +18,8 @@ from . import file_adapter, suffixes
 from ._listings import Listing, Place, list_folder
 from ._reopening import Nodes
 from ._stores import store_revision, store_suffix
+from .common import choices
+from .common.choices import NO_CHOICE, TextChoice
 from .common.fences import Fence
 from .common.folders import folder_revision
 from .common.texts import as_text
@@ -34,8 +36,9 @@ class Folder(Mapping[str, Node]):
     both are failures, not absences.
     """
 
-    def __init__(self, place: Place, files: Nodes, folders: Nodes) -> None:
+    def __init__(self, place: Place, files: Nodes, folders: Nodes, tables: TextChoice = NO_CHOICE) -> None:
         self.place = place
+        self._tables = tables
         self._files = files
         self._folders = folders
         self.listed = list_folder(place, suffixes())
@@ -103,10 +106,10 @@ class Folder(Mapping[str, Node]):
         suffix = store_suffix(path)
         if suffix:
             return self._opened(_adapter(f"store{suffix}"), path)
-        return Folder(self.place.below(path.name), self._files, self._folders).group()
+        return Folder(self.place.below(path.name), self._files, self._folders, self._tables).group()
 
     def _opened(self, adapter: Callable[[Path], Node], path: Path) -> Node:
-        with self.place.fence.standing():
+        with self.place.fence.standing(), choices.standing(self._tables):
             return adapter(path)
 
 
@@ -115,8 +118,10 @@ def _folder_of(node: Node | None) -> Folder | None:
     return node.children if isinstance(node, Group) and isinstance(node.children, Folder) else None
 
 
-def open_directory(path: Path, *, on_file: Callable[[Path], None] | None = None) -> Node:
+def open_directory(path: Path, *, on_file: Callable[[Path], None] | None = None, tables: TextChoice = NO_CHOICE) -> Node:
     """The group of a folder, or what it is a store of. Opens no file; with `on_file`, which is told of each, all folders are listed now.
+
+    `tables` says how the text tables in it are written.
 
     Raises OSError if the folder itself cannot be read.
     """
@@ -124,7 +129,7 @@ def open_directory(path: Path, *, on_file: Callable[[Path], None] | None = None)
     if suffix:
         return _adapter(f"store{suffix}")(path)
     fence = Fence.of(path)
-    folder = Folder(Place(str(path.absolute()), fence.folder, frozenset(), fence), Nodes(MOST_FILES), Nodes(MOST_FOLDERS))
+    folder = Folder(Place(str(path.absolute()), fence.folder, frozenset(), fence), Nodes(MOST_FILES), Nodes(MOST_FOLDERS), tables)
     if on_file:
         for file in _walk(folder):
             on_file(file)

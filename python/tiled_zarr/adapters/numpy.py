@@ -9,6 +9,7 @@ import numpy as np
 
 from ..nodes import Array, Region, Unavailable
 from ..revisions import launch_nonce, of_file
+from ._blocks import fill_of, filled, is_masked
 
 
 def adapt_array(source: np.ndarray[Any, Any]) -> Array:
@@ -33,13 +34,13 @@ def adapt_memmap(source: np.memmap[Any, Any]) -> Array:
 def adapt_masked(source: np.ma.MaskedArray[Any, Any]) -> Array:
     """A masked array with its masked items filled: NaN or NaT where the type has one, else its own fill value, named in the attributes."""
     node = adapt_array(source.data)
-    if not np.ma.is_masked(source):
+    if not is_masked(np.ma.getmaskarray(source)):
         return node
-    fill = _fill_value(source)
+    fill = fill_of(source)
     return Array(
         shape=node.shape,
         dtype=node.dtype,
-        read=lambda region: np.ma.filled(read_view(source, region), fill),
+        read=lambda region: filled(np.ma.asarray(read_view(source, region)), fill),
         attributes={"tiled_zarr": {"masked": fill}},
         revision=launch_nonce,
     )
@@ -71,13 +72,3 @@ def _read_variable_strings(array: np.ndarray[Any, Any], region: Region) -> np.nd
 
 def _all_str(array: np.ndarray[Any, Any]) -> bool:
     return all(isinstance(item, str) for item in array.flat)
-
-
-def _fill_value(source: np.ma.MaskedArray[Any, Any]) -> Any:
-    match source.dtype.kind:
-        case "f" | "c":
-            return source.dtype.type(np.nan)
-        case "m" | "M":
-            return source.dtype.type("NaT")
-        case _:
-            return source.fill_value

@@ -22,6 +22,7 @@ from ..revisions import launch_nonce, of_file
 from . import adapt
 from ._blocks import settle
 from ._opening import Children
+from ._pandas import column
 
 Maker = Callable[[], Node]
 
@@ -57,17 +58,35 @@ def _group(source: xr.Dataset, groups: Mapping[str, Maker]) -> Group:
         children=Children(makers, lambda name: makers[name]()),
         attributes=attributes,
         revision=launch_nonce,
-        blocking=any(variable.dtype.hasobject for variable in source.variables.values()),  # objects are looked at
+        blocking=any(map(_is_converted, source.variables.values())),
         assembled=False,
     )
 
 
 def _variable(source: xr.Variable) -> Array | Sparse:
-    variable = _encoded(source) if source.dtype.hasobject and not _is_text(source) else source
-    node = _unloaded(variable) if _is_unloaded(variable) else adapt(variable.data)
-    assert isinstance(node, Array | Sparse)
+    variable = source if _is_pandas(source) or not source.dtype.hasobject or _is_text(source) else _encoded(source)
+    node = _node(variable)
+    if not isinstance(node, Array | Sparse):
+        raise Unavailable(f"a variable of {type(variable.data).__name__}, which is no array; turn it into one of numpy's")
     attributes = {str(name): value for name, value in variable.attrs.items()}
     return replace(node, dimension_names=tuple(map(str, variable.dims)), attributes=merged(node.attributes, attributes))
+
+
+def _node(variable: xr.Variable) -> Node:
+    """The node of the values: those of pandas' own types (categories, nullable numbers, times of a zone) as a column has them."""
+    if _is_pandas(variable):
+        return column(pd.Series(variable.data), launch_nonce)
+    return _unloaded(variable) if _is_unloaded(variable) else adapt(variable.data)
+
+
+def _is_pandas(variable: xr.Variable) -> bool:
+    """Whether the values are of a type that numpy has not."""
+    return not isinstance(variable.dtype, np.dtype)
+
+
+def _is_converted(variable: xr.Variable) -> bool:
+    """Whether the values are looked at or converted when the variable is opened."""
+    return _is_pandas(variable) or variable.dtype.hasobject
 
 
 def _unloaded(variable: xr.Variable) -> Array:

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from .. import budgets
+from .. import budgets, marks
 from ..nodes import Array, Changed, Group, Node, Region, Stored, TooLarge, Unavailable
 from ._extras import require
 from ._reopening import Nodes
 from ._stores import DOCUMENTS, is_zarr, store_revision
 from ._zarrchunks import Chunks
 from ._zarrlayout import layout
-from .common import fences
-from .common.bounds import LARGEST_TEXT
+from .common import fences, zarr_records
+from .common.bounds import LARGEST_DOCUMENT, LARGEST_TEXT
 from .common.fences import Fence
 from .common.texts import as_text
 
+Item: TypeAlias = "tuple[np.dtype[Any], Callable[[Any], np.ndarray[Any, Any]]]"
+"""The type of items, and how a block is made of what zarr-python reads."""
+
 DIMENSIONS = "_ARRAY_DIMENSIONS"
+ZARRAY = ".zarray"
 UNSAFE = "pickle"
 MOST_FREE = 4 * 1024 * 1024
 """Bytes of memory for reading strings that nobody counts; a served chunk of text mostly takes less than 1 MiB."""
@@ -96,8 +101,10 @@ def _opened(path: Path, fence: Fence) -> Node:
     if not is_zarr(path):
         raise FileNotFoundError(f"{path.name!r} is no Zarr node: it holds none of {', '.join(DOCUMENTS)}")
     before = store_revision(path)
-    source = zarr.open(store=FencedStore(path, fence), mode="r")
-    node = _group(path, fence, source) if isinstance(source, zarr.Group) else _array(path, fence, before, source)
+    record = zarr_records.refused(path, fence)
+    source = zarr.open(store=FencedStore(path, fence, record and record[1]), mode="r")
+    item = None if record is None else (record[0], partial(zarr_records.as_records, record[0]))
+    node = _group(path, fence, source) if isinstance(source, zarr.Group) else _array(path, fence, before, source, item)
     if store_revision(path) != before:
         raise Changed(f"{path.name!r} changed while it was being opened; ask again")
     return node
@@ -111,12 +118,13 @@ def _group(path: Path, fence: Fence, source: Any) -> Group:
     return Group(children=members, attributes=source.attrs.asdict(), unavailable=members.links, blocking=True)
 
 
-def _array(path: Path, fence: Fence, revision: str, source: Any) -> Array:
+def _array(path: Path, fence: Fence, revision: str, source: Any, item: Item | None) -> Array:
     """An array; only its regions have revisions, since nobody can tell cheaply when one of its many chunk files was written."""
     _check_codecs(source.metadata.to_dict())
-    dtype, convert = _item(source)
+    dtype, convert = item or _item(source)
     attributes = source.attrs.asdict()
-    names = attributes.pop(DIMENSIONS, None) or getattr(source.metadata, "dimension_names", None)
+    names = attributes.pop(DIMENSIONS, None) or getattr(source.metadata, "dimension_names", None) or _nczarr_names(path, fence)
+    attributes |= _mark(source, dtype, attributes, is_xarrays=names is not None)
     shape, found = _chunks(source), layout(path, fence, dtype)
     chunks = None if found is None or shape is None else Chunks.of(found, fence, revision, shape, dtype)
     known = _bounded(source)
@@ -133,7 +141,30 @@ def _array(path: Path, fence: Fence, revision: str, source: Any) -> Array:
     )
 
 
-def _item(source: Any) -> tuple[np.dtype[Any], Callable[[Any], np.ndarray[Any, Any]]]:
+def _nczarr_names(path: Path, fence: Fence) -> list[str] | None:
+    """The dimension names that the netCDF library notes in a v2 document, paths of dimensions cut to their ends.
+
+    https://docs.unidata.ucar.edu/nug/current/nczarr_head.html
+    """
+    document = path / ZARRAY
+    noted = json.loads(fence.read(document, LARGEST_DOCUMENT)).get("_NCZARR_ARRAY") if document.is_file() else None
+    paths = noted.get("dimrefs") if isinstance(noted, dict) else None
+    return [str(name).rpartition("/")[2] for name in paths] if isinstance(paths, list) else None
+
+
+def _mark(source: Any, dtype: np.dtype[Any], attributes: Mapping[str, Any], *, is_xarrays: bool) -> dict[str, Any]:
+    """The attribute that marks missing values, as netCDF has it.
+
+    In v3 it is one already, spelled in xarray's way; in v2 it is the `fill_value`, though only where xarray would open the array.
+    """
+    if source.metadata.zarr_format == 3:
+        mark = marks.from_v3(attributes[marks.ATTRIBUTE], dtype) if marks.ATTRIBUTE in attributes else None
+        return {} if mark is None else {marks.ATTRIBUTE: mark}
+    fill = source.metadata.fill_value
+    return {marks.ATTRIBUTE: fill} if is_xarrays and fill is not None and marks.ATTRIBUTE not in attributes else {}
+
+
+def _item(source: Any) -> Item:
     """The type of items, and how a block is made of what zarr reads. Raises Unavailable for objects other than text."""
     zarr = require("zarr", "zarr")
     stored = getattr(source.metadata, "data_type", None) or source.metadata.dtype

@@ -5,6 +5,7 @@ cache_size: 1GiB
 trees:
   - path: /                          a single tree may hang at the root
     directory: measurements          relative to the file
+    csv: {delimiter: ";", decimal: ",", encoding: latin-1}
   - path: /model
     pyobject: simulation:tree
     codec: zstd:3
@@ -29,6 +30,16 @@ OPTIONS: dict[str, Callable[[Any], Any]] = {
     "chunk_shape": parsers.shape,
     "tile_budget": parsers.size,
 }
+TABLES: dict[str, Callable[[Any], Any]] = {
+    "delimiter": parsers.character,
+    "header": parsers.boolean,
+    "decimal": parsers.decimal,
+    "encoding": parsers.encoding,
+    "comment": parsers.text,
+    "skip_rows": parsers.count,
+    "skip_long_rows": parsers.boolean,
+}
+"""What can be said of the text tables in a directory; what is not said is found out from each of them."""
 SOURCES: dict[str, Callable[[Any], Any]] = {"demo": parsers.boolean, "directory": parsers.text, "pyobject": parsers.text}
 
 
@@ -57,17 +68,20 @@ def settings(document: Any, where: str, folder: Path) -> Settings:
 
 def mount(document: Any, where: str, folder: Path) -> Mount:
     """One item of `trees`."""
-    checked = mapping(document, where, ["path", *SOURCES, *OPTIONS, "nodes"])
+    checked = mapping(document, where, ["path", *SOURCES, *OPTIONS, "nodes", "csv"])
     given = {name: parsed(f"{where}.{name}", parse, checked[name]) for name, parse in SOURCES.items() if name in checked}
     if len(given) != 1 or given.get("demo") is False:
         raise SettingsError(f"{where}: expected one of demo: true, directory: PATH, pyobject: MODULE:NAME, got {sorted(given) or 'none'}")
     [(source, target)] = given.items()
+    if "csv" in checked and source != "directory":
+        raise SettingsError(f"{where}.csv: only a directory has text tables")
     nodes = mapping(checked.get("nodes", {}), f"{where}.nodes", None)
     return Mount(
         path=parsed(f"{where}.path", parsers.text, checked.get("path", "/")).strip("/"),
         source=source,  # type: ignore[arg-type] # a key of SOURCES
         target=str(folder / target) if source == "directory" else "" if source == "demo" else target,
         options=options({name: checked[name] for name in OPTIONS if name in checked}, where),
+        csv=tables(checked.get("csv", {}), f"{where}.csv"),
         nodes={path.strip("/"): options(value, f"{where}.nodes[{path!r}]") for path, value in nodes.items()},
     )
 
@@ -76,6 +90,12 @@ def options(document: Any, where: str) -> Options:
     """How arrays are to be served."""
     checked = mapping(document, where, list(OPTIONS))
     return Options(**{name: parsed(f"{where}.{name}", OPTIONS[name], value) for name, value in checked.items()})
+
+
+def tables(document: Any, where: str) -> Mapping[str, Any]:
+    """How the text tables in a directory are written."""
+    checked = mapping(document, where, list(TABLES))
+    return {name: parsed(f"{where}.{name}", TABLES[name], value) for name, value in checked.items()}
 
 
 def mapping(document: Any, where: str, known: list[str] | None) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import lookup
 from math import inf
 from pathlib import Path
 from typing import Any, get_args
@@ -114,6 +115,35 @@ def codec(value: Any) -> str:
     """The spelling of a codec."""
     codecs.parse(text(value))
     return text(value)
+
+
+def character(value: Any) -> str:
+    """One character, not an end of line; blanks are said by one."""
+    if isinstance(value, str) and len(value) == 1 and value not in '\r\n"':
+        return value
+    raise ValueError(f"expected one character, got {value!r}")
+
+
+def decimal(value: Any) -> str:
+    """What stands before the decimals of a number."""
+    if value in (".", ","):
+        return text(value)
+    raise ValueError(f"expected . or , between quotes, got {value!r}")
+
+
+def encoding(value: Any) -> str:
+    """The name of an encoding of text.
+
+    >>> encoding("Latin-1"), encoding("utf-16")
+    ('iso8859-1', 'utf-16')
+    """
+    try:
+        found = lookup(text(value))
+    except LookupError:
+        found = None
+    if found is None or not found._is_text_encoding:
+        raise ValueError(f"expected an encoding that Python knows, like utf-8 or cp1252, got {value!r}")
+    return found.name
 
 
 def origins(value: Any) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ class Mount:
     """A tree and the path where it hangs ("" is the root).
 
     `target` is the folder of a directory, or the `module:name` of a Python object. `options` hold for the whole tree,
-    those in `nodes` for what is at and below their paths.
+    those in `nodes` for what is at and below their paths. `csv` says how the text tables in a directory are written.
     """
 
     path: str = ""
@@ -43,6 +43,7 @@ class Mount:
     target: str = ""
     options: Options = dataclasses.field(default_factory=Options)
     nodes: Mapping[str, Options] = dataclasses.field(default_factory=dict)
+    csv: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 DEMO = (Mount(),)

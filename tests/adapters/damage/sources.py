@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import blosc2
 import h5py
 import numpy as np
+import pandas as pd
 import PIL.Image
 import pyarrow as pa
 import pyarrow.csv
@@ -76,9 +77,18 @@ def csv_gz(path: Path) -> None:
 
 
 def read_csv(path: Path, separator: str = ",") -> Arrays:
-    """Whole texts alone: pyarrow infers types from what it reads first; gzip is the standard library's."""
+    """Whole texts alone: pyarrow infers types from what it reads first; gzip is the standard library's.
+
+    What pyarrow refuses, pandas mostly reads: text that is no UTF-8, rows that are cut short.
+    """
     data = path.read_bytes()
     text = gzip.decompress(data) if path.suffix == ".gz" else data
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        text = text.decode("cp1252", "replace").encode()
+    if any(line.count(separator.encode()) < 2 for line in text.splitlines()):
+        text = pd.read_csv(io.BytesIO(text), sep=separator, dtype=str, keep_default_na=False).to_csv(index=False, sep=separator).encode()
     options = pyarrow.csv.ReadOptions(block_size=len(text) + 1), pyarrow.csv.ParseOptions(delimiter=separator, newlines_in_values=True)
     return columns(pyarrow.csv.read_csv(io.BytesIO(text), *options))
 

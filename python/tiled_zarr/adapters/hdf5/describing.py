@@ -48,6 +48,7 @@ def _array(snapshot: Snapshot, name: str, dataset: Any) -> ArrayDescription:
         chunked=_chunked(dataset) if is_chunked and is_raw and not item.shape else None,
         sources=sources,
         lacking=_lacking(dataset),
+        unavailable=item.unavailable,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -59,7 +60,8 @@ class ArrayDescription(NamedTuple):
 
     `item_axes` is how many of the axes those are, `is_text` says that items are texts of any length. `offset` is where a dataset lies
     that is in one piece in the file, as it is in memory. `chunked` is given if the server may decode chunks. `sources` are those of a
-    virtual dataset. `lacking` is why the library cannot read it either, if it cannot.
+    virtual dataset. `lacking` is why the library cannot read it either, if it cannot. `unavailable` are fields of its records that have
+    no form in Zarr, with the reasons.
     """
 
     shape: tuple[int, ...]
@@ -73,6 +75,7 @@ class ArrayDescription(NamedTuple):
     chunked: ChunkDescription | None
     sources: tuple[Source, ...]
     lacking: str | None
+    unavailable: Mapping[str, str]
 
 
 class Wanted(NamedTuple):

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import records
 from ...nodes import Array, Damaged, Group, Node, Region, Stored, Unavailable
 from .. import _hdf5virtual as virtual
 from .._extras import check_installed
@@ -48,7 +49,8 @@ def _node(place: Place, found: Description) -> Node:
         case GroupDescription():
             return _group(place, found)
         case ArrayDescription():
-            return _array(place, found)
+            array = _array(place, found)
+            return records.as_group(array, found.unavailable) if found.unavailable else array
         case ExternalLink():
             return _open(Place(virtual.beside(place.snapshot, found.file), posixpath.join("/", found.where), place.above))
 

@@ -1,0 +1,45 @@
+"""What operators say of the files in a tree, where adapters would otherwise have to guess."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextChoice:
+    """How text tables are written; a None is found out from each file.
+
+    `delimiter` is one character, a blank for runs of blanks; `header` says whether the first row has names; `decimal` is a point or a
+    comma; `comment` begins the lines that are no rows; `skip_rows` lines come before the table. `skip_long_rows` leaves out rows with
+    more values than there are columns, which otherwise make a table Damaged.
+    """
+
+    delimiter: str | None = None
+    header: bool | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    comment: str | None = None
+    skip_rows: int | None = None
+    skip_long_rows: bool = False
+
+
+NO_CHOICE = TextChoice()
+_STANDING: ContextVar[TextChoice] = ContextVar("text tables", default=NO_CHOICE)
+
+
+def text_choice() -> TextChoice:
+    """The choice in force for what is opened now."""
+    return _STANDING.get()
+
+
+@contextmanager
+def standing(choice: TextChoice) -> Iterator[None]:
+    """Inside the block this is the choice for all that this thread opens anew."""
+    token = _STANDING.set(choice)
+    try:
+        yield
+    finally:
+        _STANDING.reset(token)

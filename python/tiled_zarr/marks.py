@@ -1,0 +1,123 @@
+"""Missing-value marks: the item of an array that stands for "no value here", as CF's `_FillValue` and a Zarr v2 `fill_value` say it.
+
+https://cfconventions.org/cf-conventions/cf-conventions.html#missing-data,
+https://zarr-specs.readthedocs.io/en/latest/v2/v2.0.html#fill-value-encoding,
+https://docs.xarray.dev/en/stable/internals/zarr-encoding-spec.html
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import struct
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .attributes import OURS, Json, merged, to_json
+
+ATTRIBUTE = "_FillValue"
+"""The attribute by which netCDF and xarray say it."""
+PLAIN = "biu"
+"""Kinds of types whose mark Zarr v3 attributes hold as it is."""
+
+Mark: TypeAlias = "np.generic | str"
+
+
+def of(value: object, dtype: np.dtype[Any]) -> Mark | None:
+    """A mark as an item of `dtype`; None where no item of that type equals it, so that it marks nothing.
+
+    >>> of(-999.0, np.dtype("<i2")), of([7], np.dtype("u1")), of(-1, np.dtype("u1")), of(0.5, np.dtype("i4"))
+    (np.int16(-999), np.uint8(7), None, None)
+    """
+    array = np.asarray(value)
+    if array.size != 1:
+        return None
+    item = array.reshape(())[()]
+    if dtype.hasobject:
+        return _text(item)
+    try:
+        cast: Any = np.asarray(item).astype(dtype)[()]
+        is_same = bool(cast == item) or (_is_missing(cast) and _is_missing(item))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return cast if is_same or dtype.kind == np.asarray(item).dtype.kind == "f" else None
+
+
+def in_v2(mark: Mark) -> Json:
+    """A mark as the `fill_value` of a Zarr v2 document.
+
+    >>> in_v2(np.float32("nan")), in_v2(np.int16(-9)), in_v2(np.complex64(1j)), in_v2(np.bytes_(b"a"))
+    ('NaN', -9, [0.0, 1.0], 'YQ==')
+    """
+    if isinstance(mark, np.complexfloating):
+        return [_v2_number(float(mark.real)), _v2_number(float(mark.imag))]
+    if isinstance(mark, np.floating):
+        return _v2_number(float(mark))
+    if isinstance(mark, np.datetime64 | np.timedelta64):
+        return "NaT" if np.isnat(mark) else int(mark.view(np.int64))
+    if isinstance(mark, np.bytes_ | np.void):
+        return base64.standard_b64encode(mark.tobytes()).decode("ascii")
+    return to_json(mark)
+
+
+def in_v3(mark: Mark) -> Json:
+    """A mark as xarray writes it to the attribute `_FillValue` of a Zarr v3 array; None for types that xarray has no spelling for.
+
+    >>> in_v3(np.float32(0.0)), in_v3(np.int16(-9)), in_v3(np.datetime64("NaT"))
+    ('AAAAAAAAAAA=', -9, None)
+    """
+    if isinstance(mark, np.generic) and mark.dtype.kind in PLAIN:
+        return to_json(mark)
+    if isinstance(mark, np.complexfloating):
+        return [_v3_number(float(mark.real)), _v3_number(float(mark.imag))]
+    return _v3_number(float(mark)) if isinstance(mark, np.floating) else None
+
+
+def from_v3(value: object, dtype: np.dtype[Any]) -> Mark | None:
+    """The mark that the attribute `_FillValue` of a Zarr v3 array says; plain numbers, which other writers use, are read too."""
+    try:
+        if dtype.kind == "f" and isinstance(value, str):
+            return of(_v3_float(value), dtype)
+        if dtype.kind == "c" and isinstance(value, list) and len(value) == 2 and all(isinstance(part, str) for part in value):
+            return of(complex(*map(_v3_float, value)), dtype)
+    except (binascii.Error, struct.error, ValueError):
+        return None
+    return of(value, dtype)
+
+
+def taken(attributes: Mapping[str, Any], dtype: np.dtype[Any]) -> tuple[Mark | None, Mapping[str, Any]]:
+    """The mark among a source's attributes, and the others; a value that marks nothing is told under our key."""
+    if ATTRIBUTE not in attributes:
+        return None, attributes
+    others = {name: value for name, value in attributes.items() if name != ATTRIBUTE}
+    mark = of(attributes[ATTRIBUTE], dtype)
+    return mark, others if mark is not None else merged(others, {OURS: {ATTRIBUTE: attributes[ATTRIBUTE]}})
+
+
+def _text(item: Any) -> str | None:
+    if isinstance(item, bytes):
+        return item.decode("utf-8", "replace")
+    return str(item) if isinstance(item, str) else None
+
+
+def _is_missing(item: Any) -> bool:
+    """Whether an item is not a number or not a time, which equals nothing."""
+    return bool(item != item)  # noqa: PLR0124 - that is what sets them apart
+
+
+def _v2_number(value: float) -> Json:
+    if math.isnan(value):
+        return "NaN"
+    return value if math.isfinite(value) else ("Infinity" if value > 0 else "-Infinity")
+
+
+def _v3_number(value: float) -> str:
+    return base64.standard_b64encode(struct.pack("<d", value)).decode("ascii")
+
+
+def _v3_float(text: str) -> float:
+    number: float = struct.unpack("<d", base64.b64decode(text, validate=True))[0]
+    return number

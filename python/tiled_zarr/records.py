@@ -1,0 +1,162 @@
+"""Records: arrays whose items have fields. Some are served as groups of their fields, in both formats alike.
+
+A record stays an array if each of its fields is one value of a type that Zarr has. One that holds arrays, records or texts of any length
+is a group: zarr-python 3 refuses a whole consolidated v2 hierarchy for one such array, and Zarr v3 cannot say all of their types. There a
+field is an array, the axes of its items come last, and a record in a record is a group again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+from weakref import WeakValueDictionary
+
+import numpy as np
+
+from . import dtypes
+from .attributes import OURS, Late, merged, now
+from .dtypes import Dtype
+from .nodes import Array, Group, Node, Options, Region, Unavailable
+
+NO_REASONS: Mapping[str, str] = {}
+
+
+def shown(node: Node) -> Node:
+    """A node as it is served: the group of its fields where it is a record that is no array in Zarr, else itself.
+
+    It is the same group as before while somebody has it. Raises Unavailable if none of the fields can be shown.
+    """
+    if not isinstance(node, Array) or not node.dtype.names or is_flat(node.dtype):
+        return node
+    group = _groups.get(id(node))
+    if group is None:
+        group = _groups[id(node)] = as_group(node)
+    return group
+
+
+_groups: WeakValueDictionary[int, Group] = WeakValueDictionary()
+"""By the `id` of their arrays, which they keep alive."""
+
+
+@cache
+def is_flat(dtype: Dtype) -> bool:
+    """Whether each field of a record is one value of a type that Zarr has.
+
+    >>> is_flat(np.dtype("u1,f8")), is_flat(np.dtype("u1,(3,)f8"))
+    (True, False)
+    """
+    try:
+        wire = dtypes.wire(dtype)
+    except Unavailable:
+        return False
+    kinds = [wire[name] for name in wire.names or ()]
+    return not any(kind.names or kind.subdtype or dtypes.is_string(kind) for kind in kinds)
+
+
+def as_group(array: Array, unavailable: Mapping[str, str] = NO_REASONS) -> Group:
+    """The group of an array's fields; `unavailable` names what the source has besides. Raises Unavailable if it would be empty."""
+    return replace(_group(Field(array), array.dtype, unavailable), attributes=_attributes(array))
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of an array, or of records in it: the names that lead to it, and the shape of its items."""
+
+    array: Array
+    path: tuple[str, ...] = ()
+    shape: tuple[int, ...] = ()
+
+    def below(self, name: str, kind: Dtype) -> Field:
+        """A field of the records in this one."""
+        return Field(self.array, (*self.path, name), (*self.shape, *kind.shape))
+
+    def read(self, region: Region) -> np.ndarray[Any, Any]:
+        """A region, the axes of the items last; the array reads whole items."""
+        outer = len(self.array.shape)
+        return self._of(self.array.read(region[:outer]), region[outer:])
+
+    def read_stepped(self, region: Region, steps: tuple[int, ...]) -> np.ndarray[Any, Any]:
+        """Every so many items of a region, if the array can read those."""
+        outer = len(self.array.shape)
+        assert self.array.read_stepped is not None
+        inner = zip(region[outer:], steps[outer:], strict=True)
+        return self._of(
+            self.array.read_stepped(region[:outer], steps[:outer]),
+            tuple(slice(part.start, part.stop, step) for part, step in inner),
+        )
+
+    def region_revision(self, region: Region) -> str | None:
+        """The revision of a region, if the array has such."""
+        assert self.array.region_revision is not None
+        return self.array.region_revision(region[: len(self.array.shape)])
+
+    def axes(self, sizes: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        """Sizes on the axes of the array, and then all of each item."""
+        return (*sizes, *self.shape) if sizes and len(sizes) == len(self.array.shape) else None
+
+    def _of(self, read: Any, inner: tuple[slice, ...]) -> np.ndarray[Any, Any]:
+        block = np.asarray(read)  # the item of an array without axes may come as a scalar
+        for name in self.path:
+            block = block[name]
+        index: Any = (..., *inner)
+        field: np.ndarray[Any, Any] = block[index]
+        return field
+
+
+def _group(field: Field, dtype: Dtype, unavailable: Mapping[str, str] = NO_REASONS) -> Group:
+    """The fields of the records in a field. Raises Unavailable if there is none that can be shown."""
+    children: dict[str, Node] = {}
+    reasons = dict(unavailable)
+    for name in dtype.names or ():
+        try:
+            children[name] = _node(field.below(name, dtype[name]), dtype[name].base)
+        except Unavailable as why:
+            reasons[name] = str(why)
+    if not children:
+        raise Unavailable("; ".join(f"{name}: {why}" for name, why in reasons.items()))
+    return Group(
+        children=children,
+        attributes={OURS: {"record": list(dtype.names or ())}},
+        unavailable=lambda: reasons,
+        revision=field.array.revision,
+        assembled=False,
+    )
+
+
+def _node(field: Field, dtype: Dtype) -> Node:
+    """The node of a field. Raises Unavailable if Zarr has no type for it."""
+    if dtype.names:
+        return _group(field, dtype)
+    dtypes.wire(dtype)
+    array = field.array
+    return Array(
+        shape=(*array.shape, *field.shape),
+        dtype=dtype,
+        read=field.read,
+        read_stepped=field.read_stepped if array.read_stepped else None,
+        chunks=field.axes(array.chunks),
+        unit=field.axes(array.unit),
+        dimension_names=(*array.dimension_names, *[None] * len(field.shape)) if array.dimension_names else None,
+        revision=array.revision,
+        region_revision=field.region_revision if array.region_revision else None,
+        blocking=array.blocking,
+        options=_options(field),
+        read_itemsize=-(-array.dtype.itemsize // max(1, math.prod(field.shape))) if array.blocking else None,
+    )
+
+
+def _options(field: Field) -> Options:
+    """Those of the array, whose chunks are cut along its own axes."""
+    options = field.array.options
+    return replace(options, chunk_shape=field.axes(options.chunk_shape)) if options.chunk_shape else options
+
+
+def _attributes(array: Array) -> Mapping[str, Any]:
+    """Those of the array, and the order of its fields under our key."""
+    ours = {OURS: {"record": list(array.dtype.names or ())}}
+    if isinstance(array.attributes, Late):
+        return Late(lambda: merged(now(array.attributes), ours))
+    return merged(array.attributes, ours)
