@@ -1,4 +1,4 @@
-"""Ask for chunks of a folder in a process of its own, and print what each cost: `python -m bombs.asking FOLDER KEY ...` in tests/.
+"""Ask for chunks of a folder in a process of its own, and print what each cost: `python -m adapters.bombs.asking FOLDER KEY ...` in tests/.
 
 One line of JSON a key: status, body (if it is no 200), MiB above the resident memory before it at the peak (VmHWM), and still resident
 afterwards. Before the first key, `warm` of the same folder is asked for, so that no library is imported meanwhile.
@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-TESTS = Path(__file__).resolve().parents[1]
+TESTS = Path(__file__).resolve().parents[2]
 SECONDS = 300
 MIB = 2**20
 
@@ -34,7 +34,7 @@ class Cost:
 def costs(folder: Path, keys: Iterable[str], *, in_flight: int | None = None) -> dict[str, Cost]:
     """The cost of each key of a folder, all asked of one process, one after the other."""
     asked = list(keys)
-    command = [sys.executable, "-m", "bombs.asking", str(folder), str(in_flight or 0), *asked]
+    command = [sys.executable, "-m", "adapters.bombs.asking", str(folder), str(in_flight or 0), *asked]
     run = subprocess.run(command, cwd=TESTS, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert run.returncode == 0, run.stderr[-2000:]
     return dict(zip(asked, (Cost(**json.loads(line)) for line in run.stdout.splitlines()), strict=True))

@@ -16,7 +16,7 @@ import google_crc32c
 import numcodecs
 import numpy as np
 
-NBYTES = 300 * 2**20
+NBYTES = 600 * 2**20
 """More than the largest bound, which is that of text."""
 SHAPE, CHUNK = [16 * 2**20], [4 * 2**20]
 
