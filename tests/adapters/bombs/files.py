@@ -177,3 +177,37 @@ def write_hdf5(root: Path) -> list[str]:
         long = file.create_dataset("long", shape=(4,), dtype=h5py.string_dtype())
         long[...] = ["x" * (NBYTES // 4)] * 4
     return [f"a/{name}!c/0" for name in [*filters, "text", "long"]]
+
+
+GOOD = np.arange(64, dtype="u1")
+
+
+def neighbours(root: Path, kind: str) -> list[str]:
+    """A good file of the same kind, and the keys of its chunks."""
+    match kind:
+        case "tiff" | "tiff_pictures":
+            tiff(root / "warm.tif", 8, zlib.compress(bytes(SIDE**2)))
+            tiff(root / "warm2.tif", 7, imagecodecs.jpeg8_encode(np.zeros((SIDE, SIDE, 3), "u1")), samples=3)
+            return ["warm!c/0/0", "warm2!c/0/0/0"]
+        case "png":
+            (root / "warm.png").write_bytes(imagecodecs.png_encode(GOOD.reshape(8, 8)))
+            (root / "warm2.png").write_bytes(imagecodecs.png_encode(np.zeros((8, 8, 3), "u2")))
+            return ["warm!c/0/0", "warm2!c/0/0/0"]
+        case "npz":
+            np.savez_compressed(root / "warm.npz", a=GOOD)
+            return ["warm/a!c/0"]
+        case "parquet":
+            pq.write_table(pa.table({"a": ["x", "y"], "b": [1, 2]}), root / "warm.parquet")
+            return ["warm/a!c/0", "warm/b!c/0"]
+        case "b2nd":
+            blosc2.asarray(GOOD, urlpath=str(root / "warm.b2nd"), mode="w")
+            return ["warm!c/0"]
+        case "csv":
+            (root / "warm.csv.gz").write_bytes(gzip.compress(b"a,b\n1,2\n"))
+            return ["warm/a!c/0"]
+        case "hdf5":
+            with h5py.File(root / "warm.h5", "w") as file:
+                file.create_dataset("a", data=GOOD, chunks=(16,), compression="gzip")
+                file.create_dataset("b", data=GOOD, chunks=(16,), compression="gzip", scaleoffset=0)
+            return ["warm/a!c/0", "warm/b!c/0"]
+    raise ValueError(kind)
