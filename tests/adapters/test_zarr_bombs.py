@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from zarr.codecs import Crc32cCodec, GzipCodec, ZstdCodec
 from zarr.codecs.numcodecs import BZ2, LZ4, LZMA, AsType, Delta, Zlib
 
-from adapters.files import outcome
 from adapters.bombs import asking, stores
+from adapters.files import outcome
 from tiled_zarr.adapters.common import bounds
 from tiled_zarr.adapters.zarr import open_zarr
 from tiled_zarr.nodes import Array, Damaged, Unavailable

@@ -115,7 +115,9 @@ def read_open(dataset: Any, is_text: bool, region: Region) -> Block:
     except (MemoryError, OSError) as error:
         if isinstance(error, OSError) and not any(word in str(error) for word in OUT_OF_MEMORY):
             raise
-        raise TooLarge(f"{dataset.name} takes more memory there than a region of this shape may: set a smaller chunk_shape for it") from error
+        raise TooLarge(
+            f"{dataset.name} takes more memory there than a region of this shape may: set a smaller chunk_shape for it"
+        ) from error
 
 
 def _memory(dataset: Any, is_text: bool, region: Region) -> int:
@@ -124,7 +126,7 @@ def _memory(dataset: Any, is_text: bool, region: Region) -> int:
     nbytes = itemsize * math.prod(part.stop - part.start for part in region[: dataset.ndim])
     chunk = itemsize * math.prod(dataset.chunks) if dataset.chunks else 0
     texts = TEXT_COPIES * MOST_TEXT if is_text or dataset.dtype.hasobject else 0
-    return SLACK + BUFFERS * (nbytes + chunk) + texts
+    return int(SLACK + BUFFERS * (nbytes + chunk) + texts)
 
 
 def _read_open(dataset: Any, is_text: bool, region: Region) -> Block:

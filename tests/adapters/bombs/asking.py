@@ -11,7 +11,6 @@ import json
 import logging
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -50,8 +49,9 @@ def processes() -> list[Path]:
 
 
 def memory(field: str) -> float:
-    """MiB of all processes: VmHWM is the peak of what was resident, VmRSS what is now."""
-    return sum(int((process / "status").read_text().partition(f"{field}:")[2].split()[0]) / 1024 for process in processes())
+    """MiB of all processes: VmHWM is the peak of what was resident, VmRSS what is now; one that has ended has none."""
+    lines = [line for process in processes() for line in (process / "status").read_text().splitlines() if line.startswith(field)]
+    return sum(int(line.split()[1]) for line in lines) / 1024
 
 
 def main(folder: str, in_flight: str, *keys: str) -> None:

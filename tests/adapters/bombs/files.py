@@ -44,7 +44,7 @@ PICTURES: dict[str, tuple[int, Callable[[Any], bytes]]] = {
     "png": (34933, lambda pixels: imagecodecs.png_encode(pixels, level=1)),
     "webp": (50001, lambda pixels: imagecodecs.webp_encode(pixels, lossless=True, level=0)),
     "jpeg2k": (33005, lambda pixels: imagecodecs.jpeg2k_encode(pixels, level=10)),
-    "jpeg": (7, lambda pixels: imagecodecs.jpeg8_encode(pixels)),
+    "jpeg": (7, imagecodecs.jpeg8_encode),
     "jpegxl": (50002, lambda pixels: imagecodecs.jpegxl_encode(pixels, effort=1)),
 }
 
@@ -128,6 +128,8 @@ def write_parquet(root: Path) -> list[str]:
     for codec in ("gzip", "zstd", "snappy"):
         pq.write_table(text, root / f"text_{codec}.parquet", compression=codec, use_dictionary=False, write_statistics=False)
     pq.write_table(text, root / "dictionary.parquet", compression="zstd", use_dictionary=["a"], write_statistics=False)
+    repeated = pa.DictionaryArray.from_arrays(pa.array(np.zeros(10_000, "i4")), ["x" * 1_000_000])
+    pq.write_table(pa.table({"a": repeated}), root / "repeated.parquet", compression="zstd", write_statistics=False, store_schema=False)
     numbers = pa.table({"a": pa.array(np.zeros(NBYTES // 8, "<i8"))})
     pq.write_table(numbers, root / "numbers.parquet", compression="zstd", row_group_size=2**30)
     return [f"{path.stem}/a!c/0" for path in sorted(root.iterdir())]
