@@ -99,7 +99,8 @@ class _File:
             return np.empty(0, planned.dtype)
         first, after = bisect_right(self.starts, rows.start) - 1, bisect_left(self.starts, rows.stop)
         groups = range(first, after)
-        nbytes = COPIES * sum(piece.total_uncompressed_size for piece in self._pieces(i, groups))
+        stored = sum(max(piece.total_uncompressed_size, 0) for piece in self._pieces(i, groups))
+        nbytes = COPIES * stored + (self.starts[after] - self.starts[first]) * planned.dtype.itemsize
         with budgets.hold(nbytes if nbytes > MOST_FREE else 0):
             try:
                 return self._read_groups(i, planned, rows, groups)

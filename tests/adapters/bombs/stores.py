@@ -16,7 +16,7 @@ import google_crc32c
 import numcodecs
 import numpy as np
 
-NBYTES = 600 * 2**20
+NBYTES = 400 * 2**20
 """More than the largest bound, which is that of text."""
 SHAPE, CHUNK = [16 * 2**20], [4 * 2**20]
 
@@ -103,6 +103,20 @@ def shard(inner: bytes, count: int = 4) -> bytes:
     """A shard whose chunks are all the same bytes."""
     index = np.array([[0, len(inner)]] * count, "<u8").tobytes()
     return inner + crc32c(index)
+
+
+def neighbours(root: Path) -> list[str]:
+    """Good arrays of both formats, one of strings among them, and the keys of their chunks."""
+    v2(
+        root / "warm2.zarr",
+        gzip.compress(bytes(CHUNK[0])),
+        {"id": "gzip", "level": 1},
+        filters=[{"id": "delta", "dtype": "|u1", "astype": "|u1"}],
+    )
+    v3(root / "warm3.zarr", zlib.compress(bytes(CHUNK[0])), [BYTES, codec("numcodecs.zlib", level=1)])
+    texts = (16).to_bytes(4, "little") + ((1).to_bytes(4, "little") + b"x") * 16
+    v3(root / "warmt.zarr", texts, [{"name": "vlen-utf8"}], data_type="string", shape=[64], chunk_shape=[16])
+    return ["warm2!c/0", "warm3!c/0", "warmt!c/0"]
 
 
 def write_plain(root: Path) -> list[str]:
