@@ -21,7 +21,7 @@ KINDS: dict[str, tuple[dict[str, int], str]] = {
     "png": ({"idat8": 200, "idat16": 200}, "cannot be read as a picture"),
     "npz": ({"longer/a": 200}, r"a header of 134217728 bytes, at most 1048576"),
     "b2nd": ({}, "cannot be read as a Blosc2 array"),
-    "csv": (dict.fromkeys(["line/a", "rows/a", "quoted/a", "columns/a"], 413), "holds more than 256 MiB of text"),
+    "csv": (dict.fromkeys(["line/a", "quoted/a"], 413), "holds more than 256 MiB of text"),
     "hdf5": ({"a/long": 413}, r"decodes to more|cannot be decoded|filter returned failure|takes more memory"),
     "parquet": (dict.fromkeys(["dictionary/a", "repeated/a", "text_gzip/a", "text_snappy/a", "text_zstd/a", "numbers/a"], 413), "MiB"),
 }

@@ -1,4 +1,4 @@
-"""Small files of Zarr arrays that decode to 400 MiB, or are sparse: answered with the reason, and no memory is taken for them."""
+"""Small files of Zarr arrays that decode to 128 MiB or more, or are sparse: answered with the reason, and no memory is taken for them."""
 
 from __future__ import annotations
 
