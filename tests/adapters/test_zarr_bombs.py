@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import json
 import lzma
 import re
 import zlib
@@ -52,6 +53,14 @@ def test_bombs_take_no_memory(tmp_path: Path, write: Callable[[Path], list[str]]
         assert cost.peak < (MOST_TEXT if is_text else MOST), (key, cost)
         assert cost.kept < MOST, (key, cost)
     assert len(costs) > 5
+
+
+@pytest.mark.parametrize("name", ["zarr.json", ".zarray"])
+def test_documents_have_a_largest_size(tmp_path: Path, name: str) -> None:
+    stores.v2(tmp_path / "a.zarr", bytes(16), None)
+    (tmp_path / "a.zarr" / name).write_text(json.dumps({"a": "x" * 17 * 2**20}))
+    with pytest.raises(Damaged, match=r"has \d+ bytes.*at most 16777216 are expected"):
+        open_zarr(tmp_path / "a.zarr")
 
 
 DATA = np.arange(40 * 30, dtype="<u2").reshape(40, 30) % 250
