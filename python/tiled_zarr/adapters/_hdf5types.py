@@ -11,6 +11,7 @@ import numpy as np
 
 from ..nodes import Region, TooLarge, Unavailable
 from ._extras import require
+from .helpers.memory import at_most
 
 Block = np.ndarray[Any, Any]
 
@@ -24,6 +25,14 @@ FIRST_TEXTS, MOST_TEXTS = 16, 65536
 """Texts that are read at first, and at most, before we count how long they were."""
 AIM = 8 * 1024 * 1024
 """Bytes of text that we mean to read at once."""
+SLACK = 64 * 1024 * 1024
+"""Bytes of memory that the library may take whatever it reads: its chunk cache has 32 MiB."""
+BUFFERS = 4
+"""Copies of a region and of a chunk while they are read: stored, filtered twice, converted."""
+OUT_OF_MEMORY = ("alloc",)
+"""What the library's errors say of memory that it did not get: "memory allocation failed", "image null after H5MM_realloc()"."""
+TEXT_COPIES = 4
+"""The same of texts: the library's, bytes, and `str`, which takes up to 4 bytes a character."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +108,34 @@ def are_raw(dataset: Any) -> bool:
 
 
 def read_open(dataset: Any, is_text: bool, region: Region) -> Block:
-    """A region of an open dataset, the axes of its items last. Raises TooLarge if it would take too much memory."""
+    """A region of an open dataset, the axes of its items last. Raises TooLarge if it would take too much memory.
+
+    The library decodes a chunk to whatever its bytes make, so it gets no more memory than chunks of the right size take. The chunks of
+    a virtual dataset's sources are not known here: those have the whole memory of a helper.
+    """
+    if dataset.is_virtual:
+        return _read_open(dataset, is_text, region)
+    try:
+        with at_most(_memory(dataset, is_text, region)):
+            return _read_open(dataset, is_text, region)
+    except (MemoryError, OSError) as error:
+        if isinstance(error, OSError) and not any(word in str(error) for word in OUT_OF_MEMORY):
+            raise
+        raise TooLarge(
+            f"{dataset.name} takes more memory there than a region of this shape may: set a smaller chunk_shape for it"
+        ) from error
+
+
+def _memory(dataset: Any, is_text: bool, region: Region) -> int:
+    """Bytes of memory that reading a region takes at most; the library decodes one chunk at a time, in several buffers."""
+    itemsize = dataset.dtype.itemsize
+    nbytes = itemsize * math.prod(part.stop - part.start for part in region[: dataset.ndim])
+    chunk = itemsize * math.prod(dataset.chunks) if dataset.chunks else 0
+    texts = TEXT_COPIES * MOST_TEXT if is_text or dataset.dtype.hasobject else 0
+    return int(SLACK + BUFFERS * (nbytes + chunk) + texts)
+
+
+def _read_open(dataset: Any, is_text: bool, region: Region) -> Block:
     outer, inner = region[: dataset.ndim], region[dataset.ndim :]
     index: Any = (..., *inner)
     if is_text or dataset.dtype.hasobject:

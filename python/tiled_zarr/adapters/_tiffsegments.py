@@ -14,11 +14,17 @@ from ..nodes import Damaged, Region
 from ._decoded import DECODED
 from ._mappings import MAPPINGS, read_bytes
 from ._snapshots import Snapshot, check_end
+from .common.pictures import pixels
 
 Block: TypeAlias = "np.ndarray[Any, Any]"
 
 JPEG = frozenset({6, 7, 34892, 33007})
 """Compressions whose tables may lie outside of the segments; the same as in tifffile."""
+
+PICTURES = frozenset({33003, 33004, 33005, 34712, 34933, 50001, 50002, 52546})
+"""JPEG 2000, PNG, WebP and JPEG XL: segments that say their own sizes, and that tifffile decodes to those."""
+SURPLUS = 2**20
+"""Pixels that such a segment may have too many: tifffile cuts rows that stand beyond a strip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,7 @@ class Segments:
     decode: Callable[..., tuple[Block | None, Any, Any]]
     jpeg_header: bytes | None
     is_jpeg: bool
+    is_picture: bool
 
     @classmethod
     def of(cls, snapshot: Snapshot, keyframe: Any) -> Segments:
@@ -56,6 +63,7 @@ class Segments:
             decode=keyframe.decode,
             jpeg_header=keyframe.jpegheader if is_jpeg else None,
             is_jpeg=is_jpeg,
+            is_picture=is_jpeg or keyframe.compression in PICTURES,
         )
 
     def touching(self, box: Region) -> Iterator[tuple[int, Region]]:
@@ -119,6 +127,10 @@ class Segments:
 
     def _decode(self, data: bytes, page: Any, index: int, extent: Region) -> Block:
         """Items of a segment as far as they lie in the image. Raises Damaged where the data are corrupt."""
+        said, most = pixels(data) if self.is_picture else None, math.prod(self.segment[1:4])
+        if said is not None and said > most + SURPLUS:
+            where = f"segment {index} at byte {page.dataoffsets[index]}"
+            raise Damaged(f"{where} is a picture of {said} pixels, at most {most} are expected; restore the file from a copy")
         tables = {"jpegtables": page.jpegtables, "jpegheader": self.jpeg_header} if self.is_jpeg else {}
         try:
             segment, _, _ = self.decode(data, index, **tables)

@@ -9,7 +9,7 @@ import ast
 import math
 from collections.abc import Callable
 from functools import partial
-from io import FileIO
+from io import BytesIO, FileIO
 from pathlib import Path
 from threading import Lock
 from typing import IO, Any, TypeAlias
@@ -68,18 +68,28 @@ def _header(file: IO[bytes] | FileIO) -> tuple[tuple[int, ...], bool, np.dtype[A
     return shape, is_fortran, dtype
 
 
+def _header_2_0(file: IO[bytes] | FileIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """The same as 1.0 but for its size, which numpy would allocate whatever it is. Raises Damaged if it is too large."""
+    size = file.read(4)
+    return npy.read_array_header_2_0(BytesIO(size + _header_text(size, file)))
+
+
 def _header_3_0(file: IO[bytes] | FileIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """The same as 2.0 but in UTF-8; numpy has no public reader for it."""
-    size = int.from_bytes(file.read(4), "little")
+    header = ast.literal_eval(_header_text(file.read(4), file).decode("utf-8"))
+    return tuple(header["shape"]), bool(header["fortran_order"]), npy.descr_to_dtype(header["descr"])
+
+
+def _header_text(stored_size: bytes, file: IO[bytes] | FileIO) -> bytes:
+    size = int.from_bytes(stored_size, "little")
     if size > LARGEST_HEADER:
         raise Damaged(f"a header of {size} bytes, at most {LARGEST_HEADER} are read; write the array again")
-    header = ast.literal_eval(file.read(size).decode("utf-8"))
-    return tuple(header["shape"]), bool(header["fortran_order"]), npy.descr_to_dtype(header["descr"])
+    return file.read(size)
 
 
 HEADERS: dict[tuple[int, int], ParseHeader] = {
     (1, 0): npy.read_array_header_1_0,
-    (2, 0): npy.read_array_header_2_0,
+    (2, 0): _header_2_0,
 }
 
 

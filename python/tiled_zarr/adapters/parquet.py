@@ -12,15 +12,23 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ..nodes import Array, Region, Table
+from .. import budgets
+from ..nodes import Array, Region, Table, TooLarge
 from ._arrow import Facts, Plan, plan, schema_attributes, schema_names, unavailable
 from ._chunks import regular
 from ._opening import Children
 from ._snapshots import Snapshot
+from .common.bounds import LARGEST_TEXT
 
 KIND = "a Parquet file"
+DICTIONARIES = frozenset({"RLE_DICTIONARY", "PLAIN_DICTIONARY"})
+COPIES = 2
+"""A page, and the column that it becomes."""
+MOST_FREE = 4 * 1024 * 1024
+"""Bytes that nobody counts, nor returns to the system at once; most row groups of a column have less."""
 
 
 def open_parquet(path: Path) -> Table:
@@ -90,15 +98,49 @@ class _File:
         if rows.start == rows.stop:
             return np.empty(0, planned.dtype)
         first, after = bisect_right(self.starts, rows.start) - 1, bisect_left(self.starts, rows.stop)
+        groups = range(first, after)
+        stored = sum(max(piece.total_uncompressed_size, 0) for piece in self._pieces(i, groups))
+        nbytes = COPIES * stored + (self.starts[after] - self.starts[first]) * planned.dtype.itemsize
+        with budgets.hold(nbytes if nbytes > MOST_FREE else 0):
+            try:
+                return self._read_groups(i, planned, rows, groups)
+            finally:
+                if nbytes > MOST_FREE:
+                    pa.default_memory_pool().release_unused()
+
+    def _pieces(self, i: int, groups: range) -> list[pq.ColumnChunkMetaData]:
+        """What the footer says of a column's pieces in some row groups."""
+        return [self.metadata.row_group(group).column(place) for group in groups for place in self.pieces.get(self.names[i], ())]
+
+    def _read_groups(self, i: int, planned: Plan, rows: slice, found: range) -> np.ndarray[Any, Any]:
+        first, after = found.start, found.stop
         name = self.names[i]
+        texts = [name] if any(DICTIONARIES & set(piece.encodings) for piece in self._pieces(i, found)) and planned.dtype.hasobject else None
         with self.snapshot.read_as(KIND) as path:
-            with pq.ParquetFile(path, metadata=self.metadata, page_checksum_verification=True) as file:
-                groups = file.read_row_groups(range(first, after), columns=[name], use_threads=False)
+            with pq.ParquetFile(path, metadata=self.metadata, page_checksum_verification=True, read_dictionary=texts) as file:
+                groups = file.read_row_groups(found, columns=[name], use_threads=False)
             same = [place for place, found in enumerate(groups.column_names) if found == name]
             column = groups.column(same[self.names[:i].count(name)])
             if len(column) != self.starts[after] - self.starts[first]:
                 raise ValueError(f"{len(column)} rows where the footer has {self.starts[after] - self.starts[first]}")
-            return planned.convert(column.slice(rows.start - self.starts[first], rows.stop - rows.start))
+            wanted = column.slice(rows.start - self.starts[first], rows.stop - rows.start)
+            return _converted(wanted, planned) if texts else planned.convert(wanted)
+
+
+def _converted(texts: pa.ChunkedArray, planned: Plan) -> np.ndarray[Any, Any]:
+    """Texts that are read as they are stored: each of them once, however often it stands in the column. Raises TooLarge."""
+    nbytes = sum(_text_bytes(chunk) for chunk in texts.chunks if isinstance(chunk, pa.DictionaryArray))
+    if nbytes > LARGEST_TEXT:
+        raise TooLarge(
+            f"{nbytes >> 20} MiB of text in {len(texts)} rows, at most {LARGEST_TEXT >> 20} MiB are read: set a smaller chunk_shape"
+        )
+    with budgets.hold(COPIES * nbytes if nbytes > MOST_FREE else 0):
+        return planned.convert(texts)
+
+
+def _text_bytes(column: pa.DictionaryArray) -> int:
+    lengths = pc.cast(pc.binary_length(column.dictionary), pa.int64())
+    return int(pc.sum(pc.take(lengths, column.indices)).as_py() or 0)
 
 
 def _is_free_of_nulls(piece: pq.ColumnChunkMetaData) -> bool:

@@ -21,7 +21,7 @@ from ._stores import DOCUMENTS, is_zarr, store_revision
 from ._zarrchunks import Chunks
 from ._zarrlayout import V2, V3, layout
 from .common import fences, zarr_records
-from .common.bounds import LARGEST_TEXT
+from .common.bounds import LARGEST_DOCUMENT, LARGEST_TEXT
 from .common.fences import Fence
 from .common.texts import as_text
 
@@ -176,7 +176,7 @@ def _nczarr_names(path: Path, fence: Fence) -> list[str] | None:
     https://docs.unidata.ucar.edu/nug/current/nczarr_head.html
     """
     document = path / ZARRAY
-    noted = json.loads(fence.read(document)).get("_NCZARR_ARRAY") if document.is_file() else None
+    noted = json.loads(fence.read(document, LARGEST_DOCUMENT)).get("_NCZARR_ARRAY") if document.is_file() else None
     paths = noted.get("dimrefs") if isinstance(noted, dict) else None
     return [str(name).rpartition("/")[2] for name in paths] if isinstance(paths, list) else None
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ... import records
+from .bounds import LARGEST_DOCUMENT
 from .fences import Fence
 
 DOCUMENT, NEWER = ".zarray", "zarr.json"
@@ -23,7 +24,7 @@ def refused(folder: Path, fence: Fence) -> tuple[np.dtype[Any], dict[str, bytes]
     if not (folder / DOCUMENT).is_file() or (folder / NEWER).is_file():
         return None
     try:
-        metadata = json.loads(fence.read(folder / DOCUMENT))
+        metadata = json.loads(fence.read(folder / DOCUMENT, LARGEST_DOCUMENT))
         dtype = record(metadata["dtype"])
     except (ValueError, TypeError, KeyError, RecursionError):
         return None  # zarr-python says what is wrong with it

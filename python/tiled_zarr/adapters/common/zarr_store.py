@@ -34,11 +34,11 @@ class FencedStore(LocalStore):
     supports_deletes = False
     supports_listing = False
 
-    def __init__(self, root: Path | str, fence: Fence, instead: Mapping[str, bytes] | None = None, largest: int = LARGEST_DOCUMENT) -> None:
+    def __init__(self, root: Path | str, fence: Fence, instead: Mapping[str, bytes] | None = None) -> None:
         super().__init__(root, read_only=True)
         self.fence = fence
         self.instead = instead or {}
-        self.largest = self.largest_part = largest
+        self.largest = self.largest_part = LARGEST_DOCUMENT
         self.take: Callable[[int], None] = _nothing
 
     def bounded(self, largest: int, largest_part: int, take: Callable[[int], None] = _nothing) -> FencedStore:
@@ -47,8 +47,8 @@ class FencedStore(LocalStore):
         It reads files of at most `largest` bytes whole, and of any file at most `largest_part`; `take` is called with the number
         of bytes before they are read.
         """
-        store = type(self)(self.root, self.fence, self.instead, largest)
-        store.largest_part, store.take = largest_part, take
+        store = type(self)(self.root, self.fence, self.instead)
+        store.largest, store.largest_part, store.take = largest, largest_part, take
         return store
 
     def with_read_only(self, read_only: bool = True) -> FencedStore:

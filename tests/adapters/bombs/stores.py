@@ -16,7 +16,8 @@ import google_crc32c
 import numcodecs
 import numpy as np
 
-NBYTES = 300 * 2**20
+NBYTES = 128 * 2**20
+TEXT_NBYTES = 400 * 2**20
 """More than the largest bound, which is that of text."""
 SHAPE, CHUNK = [16 * 2**20], [4 * 2**20]
 
@@ -105,6 +106,20 @@ def shard(inner: bytes, count: int = 4) -> bytes:
     return inner + crc32c(index)
 
 
+def neighbours(root: Path) -> list[str]:
+    """Good arrays of both formats, one of strings among them, and the keys of their chunks."""
+    v2(
+        root / "warm2.zarr",
+        gzip.compress(bytes(CHUNK[0])),
+        {"id": "gzip", "level": 1},
+        filters=[{"id": "delta", "dtype": "|u1", "astype": "|u1"}],
+    )
+    v3(root / "warm3.zarr", zlib.compress(bytes(CHUNK[0])), [BYTES, codec("numcodecs.zlib", level=1)])
+    texts = (16).to_bytes(4, "little") + ((1).to_bytes(4, "little") + b"x") * 16
+    v3(root / "warmt.zarr", texts, [{"name": "vlen-utf8"}], data_type="string", shape=[64], chunk_shape=[16])
+    return ["warm2!c/0", "warm3!c/0", "warmt!c/0"]
+
+
 def write_plain(root: Path) -> list[str]:
     """One codec and nothing else: what is decoded natively, if it is known."""
     for name, (_, configuration) in PACKS.items():
@@ -136,13 +151,13 @@ def write_odd(root: Path) -> list[str]:
     v3(root / "v3_packed_shards.zarr", packed("gzip"), [sharding([BYTES]), inner])
     v3(root / "v3_odd_shards.zarr", shard(packed("gzip")), [sharding([codec("transpose", order=[0]), BYTES, inner])])
     v3(root / "v3_inner_shards.zarr", shard(shard(packed("gzip")), 1), [sharding([sharding([BYTES, inner])], CHUNK[0])])
-    v2(root / "v2_text.zarr", packed("gzip"), {"id": "gzip", "level": 1}, filters=[{"id": "vlen-utf8"}], dtype="|O")
-    v3(root / "v3_text.zarr", packed("zstd"), [{"name": "vlen-utf8"}, codec("zstd", level=1)], data_type="string")
+    v2(root / "v2_text.zarr", packed("gzip", TEXT_NBYTES), {"id": "gzip", "level": 1}, filters=[{"id": "vlen-utf8"}], dtype="|O")
+    v3(root / "v3_text.zarr", packed("zstd", TEXT_NBYTES), [{"name": "vlen-utf8"}, codec("zstd", level=1)], data_type="string")
     many = (2**31 - 1).to_bytes(4, "little") + bytes(60)
     v2(root / "v2_counted.zarr", gzip.compress(many), {"id": "gzip", "level": 1}, filters=[{"id": "vlen-utf8"}], dtype="|O")
     v3(root / "v3_counted.zarr", many, [{"name": "vlen-utf8"}], data_type="string")
-    long = (16).to_bytes(4, "little") + (NBYTES // 16).to_bytes(4, "little") + bytes(NBYTES // 16)
-    long += ((NBYTES // 16).to_bytes(4, "little") + bytes(NBYTES // 16)) * 15
+    long = (16).to_bytes(4, "little") + (TEXT_NBYTES // 16).to_bytes(4, "little") + bytes(TEXT_NBYTES // 16)
+    long += ((TEXT_NBYTES // 16).to_bytes(4, "little") + bytes(TEXT_NBYTES // 16)) * 15
     v3(root / "v3_long.zarr", gzip.compress(long, 1), [{"name": "vlen-utf8"}, codec("gzip", level=1)], data_type="string")
     wide = {"id": "astype", "encode_dtype": "|u1", "decode_dtype": "<U50000000"}
     v2(root / "v2_wide.zarr", bytes(16), None, filters=[wide])

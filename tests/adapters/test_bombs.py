@@ -1,0 +1,41 @@
+"""Small files of all formats but Zarr that decode to 128 MiB: refused or read right, with little memory, helpers' included."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from adapters.bombs import asking, files
+
+MOST = 80
+"""MiB: half of what the bombs decode to, and what a library takes at once."""
+MOST_OF_LIBRARY = 340
+"""MiB where the HDF5 library decodes texts: a helper's slack (64), four copies of 64 MiB of text, and our own."""
+IN_FLIGHT = 100 * 2**20
+
+KINDS: dict[str, tuple[dict[str, int], str]] = {
+    "tiff": ({"lzma": 200, "lzma_strip": 200, "lzw": 200, "lzw_strip": 200}, "cannot be decoded"),
+    "tiff_pictures": ({}, r"is a picture of 36000000 pixels, at most 1048576"),
+    "png": ({"idat8": 200, "idat16": 200}, "cannot be read as a picture"),
+    "npz": ({"longer/a": 200}, r"a header of 134217728 bytes, at most 1048576"),
+    "b2nd": ({}, "cannot be read as a Blosc2 array"),
+    "csv": (dict.fromkeys(["line/a", "quoted/a"], 413), "holds more than 256 MiB of text"),
+    "hdf5": ({"a/long": 413}, r"decodes to more|cannot be decoded|truncated, damaged|takes more memory"),
+    "parquet": (dict.fromkeys(["dictionary/a", "repeated/a", "text_gzip/a", "text_snappy/a", "text_zstd/a", "numbers/a"], 413), "MiB"),
+}
+"""By the kind: the nodes that are no 500 (200 where what lies beyond the array is not looked at), and the reasons of refusals."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bombs_take_little_memory(tmp_path: Path, kind: str) -> None:
+    statuses, reason = KINDS[kind]
+    keys = getattr(files, f"write_{kind}")(tmp_path)
+    costs = asking.costs(tmp_path, keys, warm=files.neighbours(tmp_path, kind), in_flight=IN_FLIGHT)
+    for key, cost in costs.items():
+        assert (key, cost.status) == (key, statuses.get(key.partition("!")[0], 500)), cost
+        assert cost.status == 200 or re.search(reason, cost.body), (key, cost.body)
+        most = MOST_OF_LIBRARY if key.startswith(("a/text", "a/long")) else MOST
+        assert cost.peak < most, (key, cost)
+    assert len(costs) == len(keys)
