@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -105,18 +106,33 @@ def parquet(path: Path) -> Items:
 
 def text(path: Path, told: Mapping[str, Any]) -> Items:
     """The columns of a text table, read by pandas as the attributes say that it is written."""
-    delimiter = told.get("delimiter", ",")
+    delimiter, encoding = told.get("delimiter", ","), told.get("encoding", "utf-8")
     frame = pandas.read_csv(
         path,
         sep=r"\s+" if delimiter == "blanks" else delimiter,
         header=0 if told.get("header", True) is True else None,
         decimal=told.get("decimal", "."),
         comment=told.get("comment"),
-        encoding=told.get("encoding", "utf-8"),
-        skiprows=len(told.get("preamble", ())),
-        index_col=False,
+        encoding=encoding,
+        skiprows=lines_before(path, encoding, told.get("preamble", ())),
     )
-    yield from ((("" if str(name).startswith("Unnamed: ") else str(name),), frame[name]) for name in frame.columns)
+    yield from (((name,), frame.iloc[:, place]) for place, name in enumerate(numbered(map(str, frame.columns))))
+
+
+def lines_before(path: Path, encoding: str, preamble: Sequence[str]) -> int:
+    """How many lines are above a table whose attributes name them, without the empty ones."""
+    lines = [line.strip() for line in path.read_text(encoding).splitlines()] if preamble else []
+    return lines.index(preamble[-1]) + 1 if preamble else 0
+
+
+def numbered(names: Iterable[str]) -> Iterator[str]:
+    """Names of columns as we number those that repeat: `a_1` where pandas has `a.1`."""
+    seen: Counter[str] = Counter()
+    for name in names:
+        base, _, number = name.rpartition(".")
+        own = "" if name.startswith("Unnamed: ") else base if number.isdecimal() and base in seen else name
+        yield f"{own}_{seen[own]}" if seen[own] else own
+        seen[own] += 1
 
 
 def store(path: Path) -> Items:
@@ -136,7 +152,7 @@ def arrays(group: zarr.Group, folder: Path, path: tuple[str, ...]) -> Items:
 DOCUMENTS = ("zarr.json", ".zarray", ".zgroup")
 DEEP_COLOUR = {2, 4, 6}
 TEXTS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
-HDF5 = (".h5", ".h5ad", ".hdf5", ".hdf", ".nc", ".nc4", ".nxs", ".nx5", ".mat", ".cdf")
+HDF5 = (".h5", ".h5ad", ".hdf5", ".hdf", ".he5", ".cxi", ".loom", ".nc", ".nc4", ".nwb", ".nxs", ".nx5", ".mat", ".cdf")
 READERS = {
     **dict.fromkeys(HDF5, hdf5),
     **dict.fromkeys((".tif", ".tiff", ".svs", ".btf"), tiff),
