@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -106,23 +108,19 @@ def parquet(path: Path) -> Items:
 
 def text(path: Path, told: Mapping[str, Any]) -> Items:
     """The columns of a text table, read by pandas as the attributes say that it is written."""
-    delimiter, encoding = told.get("delimiter", ","), told.get("encoding", "utf-8")
+    delimiter = told.get("delimiter", ",")
+    content = (gzip.decompress if path.suffix.lower() == ".gz" else bytes)(path.read_bytes()).decode(told.get("encoding", "utf-8"))
+    for line in told.get("preamble", ()):
+        content = content[content.index(line) + len(line) :]
     frame = pandas.read_csv(
-        path,
+        io.StringIO(content),
         sep=r"\s+" if delimiter == "blanks" else delimiter,
         header=0 if told.get("header", True) is True else None,
         decimal=told.get("decimal", "."),
         comment=told.get("comment"),
-        encoding=encoding,
-        skiprows=lines_before(path, encoding, told.get("preamble", ())),
     )
-    yield from (((name,), frame.iloc[:, place]) for place, name in enumerate(numbered(map(str, frame.columns))))
-
-
-def lines_before(path: Path, encoding: str, preamble: Sequence[str]) -> int:
-    """How many lines are above a table whose attributes name them, without the empty ones."""
-    lines = [line.strip() for line in path.read_text(encoding).splitlines()] if preamble else []
-    return lines.index(preamble[-1]) + 1 if preamble else 0
+    names = ["" if str(name).startswith("Unnamed: ") and str(name) not in content else str(name) for name in frame.columns]
+    yield from (((name,), frame.iloc[:, place]) for place, name in enumerate(numbered(names)))
 
 
 def numbered(names: Iterable[str]) -> Iterator[str]:
@@ -130,7 +128,7 @@ def numbered(names: Iterable[str]) -> Iterator[str]:
     seen: Counter[str] = Counter()
     for name in names:
         base, _, number = name.rpartition(".")
-        own = "" if name.startswith("Unnamed: ") else base if number.isdecimal() and base in seen else name
+        own = base if number.isdecimal() and base in seen else name
         yield f"{own}_{seen[own]}" if seen[own] else own
         seen[own] += 1
 
