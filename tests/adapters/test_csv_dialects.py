@@ -67,6 +67,10 @@ TEXTS = {
     "no_header_of_one_row": Text(b"1,2\n", {"header": None}, {"header": False}),
     "no_header_with_text": Text(b"a,0.5\nb,0.25\n", {"header": None}, {"header": False}),
     "no_header_with_dates": Text(b"2024-01-01,x\n2024-01-02,y\n", {"header": None, "parse_dates": [0]}, {"header": False}),
+    "no_header_with_text_and_whole_numbers": Text(b"AC-1,0,0,2546\nTA-1,0,1,2666\n", {"header": None}, {"header": False}),
+    "no_header_but_the_same_text_twice": Text(b"APP,APP\nMX1,MX1\nMX2,MX2\n", {"header": None}, {"header": False}),
+    "years_beside_text": Text(b"country,2020,2021\nDE,83,84\nFR,67,68\n", {}, {}),
+    "the_same_name_twice": Text(b"name,name\na,a\nb,c\n", {"names": ["name", "name_1"], "header": 0}, {}),
     "no_header_below_comments": Text(
         b"# made up\n0,1.5\n1,2.5\n", {"header": None, "comment": "#"}, {"header": False, "comment": "#", "comments": ["made up"]}
     ),

@@ -119,6 +119,8 @@ def test_what_has_no_place_is_unavailable(source):
     ("name", "adapter"),
     [
         ("a.h5", "open_hdf5"),
+        ("a.h5ad", "open_hdf5"),
+        ("a.NWB", "open_hdf5"),
         ("A.H5", "open_hdf5"),
         ("a.b.tif", "open_tiff"),
         ("a.ome.tif", "open_tiff"),

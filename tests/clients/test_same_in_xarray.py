@@ -110,9 +110,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Liv
 @pytest.fixture(scope="module")
 def reports(served: tuple[Path, Live]):
     @cache
-    def of(environment: str, formats: str) -> dict[str, str]:
+    def of(environment: str, formats: str, script: str = "same_in_xarray.py") -> dict[str, str]:
         folder, server = served
-        printed = running.in_environment(environment, running.HERE / "same_in_xarray.py", folder, server.url, formats)
+        printed = running.in_environment(environment, running.HERE / script, folder, server.url, formats)
         report: dict[str, str] = json.loads(printed.splitlines()[-1])
         return report
 
@@ -128,3 +128,11 @@ def test_xarray_on_the_server_equals_xarray_on_the_source(reports, environment, 
         report = {key: why for key, why in report.items() if "zarr3" not in key}
     assert {key: why for key, why in report.items() if why} == {}
     assert len(report) > 10
+
+
+@pytest.mark.parametrize("environment", ["zarr3", "zarr-new"])
+def test_a_folder_of_all_sources_opens_as_one_datatree(reports, environment):
+    report = reports(environment, "2,3", "same_in_datatree.py")
+    assert {key: why for key, why in report.items() if why} == {}
+    groups = {f"tree_nc.nc{group} v{version}" for group in ("/", "/deep", "/deep/er") for version in (2, 3)}
+    assert {key for key in report if key.startswith("tree_nc.nc")} == groups

@@ -272,12 +272,15 @@ def _names(table: Sequence[Row], comments: Sequence[str], delimiter: str, choice
 def has_names(first: Fields, data: Sequence[Fields]) -> bool:
     """Whether the first row has names: as pandas takes it, unless all or some of it are values like those below.
 
-    Whole numbers beside text stay names, since they may be years, and so do numbers that grow, which may be wavelengths.
+    Whole numbers beside text stay names, since they may be years, and so do numbers that grow, which may be wavelengths; but not
+    numbers of which two are the same, nor fields that are the same in every row.
 
     >>> has_names(["x", "y"], [["1", "2"]]), has_names(["0", "1.5"], [["1", "2.5"]]), has_names(["a", "0.5"], [["b", "0.7"]])
     (True, False, False)
     >>> has_names(["", "0", "1"], [["0", "1.5", "2.5"]]), has_names(["country", "2020"], [["DE", "83"]])
     (True, True)
+    >>> has_names(["AC-1", "0", "0"], [["TA-1", "0", "1"]]), has_names(["APP", "APP"], [["MX1", "MX1"], ["MX2", "MX2"]])
+    (False, False)
     """
     given = [name for name in first if name.strip()]
     kinds = [(kind(name), _column_kind(data, place)) for place, name in enumerate(first) if name.strip()]
@@ -288,7 +291,16 @@ def has_names(first: Fields, data: Sequence[Fields]) -> bool:
     if all(name is not Kind.TEXT for name, _ in kinds):
         return not given
     alike = [name for name, (own, below) in zip(given, kinds, strict=True) if own is below is not Kind.TEXT]
+    if len(set(alike)) < len(alike) or _are_twins(first, data):
+        return False
     return all(WHOLE.fullmatch(name.strip()) for name in alike) or _grow(alike)
+
+
+def _are_twins(first: Fields, data: Sequence[Fields]) -> bool:
+    """Whether two fields of the first row are the same, and the same two of every other row as well."""
+    places: dict[str, int] = {}
+    twins = [(places[name], place) for place, name in enumerate(first) if name.strip() and places.setdefault(name, place) < place]
+    return len(data) > 1 and any(all(len(fields) > b and fields[a] == fields[b] for fields in data) for a, b in twins)
 
 
 def _grow(names: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -117,12 +118,24 @@ def _raw(snapshot: Snapshot, dataset: Any) -> tuple[Raw, ...]:
 
 
 def _lacking(dataset: Any) -> Lacking | None:
-    """Which filter is not installed; an optional one was perhaps not applied, as each chunk says."""
+    """Which filter is not installed; an optional one was perhaps not applied, as each chunk says: we look at the first."""
     h5py = require("h5py", "hdf5")
     created = dataset.id.get_create_plist()
-    for code, flags, _, name in map(created.get_filter, range(created.get_nfilters())):
+    for place, (code, flags, _, name) in enumerate(map(created.get_filter, range(created.get_nfilters()))):
         if not h5py.h5z.filter_avail(code):
             named = f" ({name.decode(errors='replace')})" if name else ""
-            reason = f"the HDF5 filter {code}{named} is not installed; pip install 'tiled-zarr[hdf5]'"
-            return Lacking(reason, not flags & h5py.h5z.FLAG_OPTIONAL)
+            reason = f"the HDF5 filter {code}{named} is not installed; {_cure()}"
+            return Lacking(reason, not flags & h5py.h5z.FLAG_OPTIONAL or _went_through(dataset, place))
     return None
+
+
+def _cure() -> str:
+    if "hdf5plugin" in sys.modules:
+        return "it is none of hdf5plugin's: put its plugin where HDF5_PLUGIN_PATH says, or write the file with another filter"
+    return "pip install 'tiled-zarr[hdf5]'"
+
+
+def _went_through(dataset: Any, place: int) -> bool:
+    """Whether the first chunk of a dataset that has one went through the filter at a place of the pipeline."""
+    is_written = dataset.id.get_num_chunks() > 0
+    return is_written and not dataset.id.get_chunk_info(0).filter_mask >> place & 1

@@ -77,7 +77,7 @@ class ChunkDescription(NamedTuple):
 
 
 class Lacking(NamedTuple):
-    """Why the library may not read a dataset: a filter is not installed. It surely cannot if that is `needed` for all chunks."""
+    """Why the library may not read a dataset: a filter is not installed. It surely cannot if the first chunk `needed` it."""
 
     reason: str
     needed: bool
