@@ -13,6 +13,9 @@ from ..revisions import launch_nonce
 from . import adapt
 from ._opening import opened
 
+MOST_NAMES = 1_000_000
+"""Names that are looked at of one mapping, as many as are listed of a group: one that makes them as it goes may never end. They take 0.2 s."""
+
 
 class Adapted(Mapping[str, Node]):
     """The nodes of a mapping's values, each made when it is asked for and kept as long as its value is the same object.
@@ -45,7 +48,7 @@ class Adapted(Mapping[str, Node]):
         try:
             return self._source[name]
         except KeyError as error:
-            if name in list(self):
+            if name in islice(self, MOST_NAMES):
                 raise Damaged(f"it is listed, but cannot be opened: {error}") from error
             raise
 
@@ -71,7 +74,7 @@ class Adapted(Mapping[str, Node]):
 
     def nameless(self) -> Mapping[str, str]:
         """The keys that cannot name a child, as text, with the reason."""
-        listed = islice(self._source, len(self._source) + 1)
+        listed = islice(self._source, min(len(self._source), MOST_NAMES) + 1)
         return {repr(name): "its name is no text" for name in listed if not isinstance(name, str)}
 
 
