@@ -14,7 +14,7 @@ from . import adapt
 from ._opening import opened
 
 MOST_NAMES = 1_000_000
-"""Names that are looked at of one mapping, as many as are listed of a group: one that makes them as it goes may never end. They take 0.2 s."""
+"""Names that are looked at of one mapping, as many as are listed of a group, which takes 0.2 s; the names of some never end."""
 
 
 class Adapted(Mapping[str, Node]):
