@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from .. import budgets
 from ..nodes import Array, Region, Table
 from ._arrow import Facts, Plan, plan, schema_attributes, schema_names, unavailable
 from ._chunks import regular
@@ -91,7 +92,7 @@ class _File:
             return np.empty(0, planned.dtype)
         first, after = bisect_right(self.starts, rows.start) - 1, bisect_left(self.starts, rows.stop)
         name = self.names[i]
-        with self.snapshot.read_as(KIND) as path:
+        with budgets.hold(self._text_bytes(name, first, after) if planned.dtype.kind == "O" else 0), self.snapshot.read_as(KIND) as path:
             with pq.ParquetFile(path, metadata=self.metadata, page_checksum_verification=True) as file:
                 groups = file.read_row_groups(range(first, after), columns=[name], use_threads=False)
             same = [place for place, found in enumerate(groups.column_names) if found == name]
@@ -99,6 +100,11 @@ class _File:
             if len(column) != self.starts[after] - self.starts[first]:
                 raise ValueError(f"{len(column)} rows where the footer has {self.starts[after] - self.starts[first]}")
             return planned.convert(column.slice(rows.start - self.starts[first], rows.stop - rows.start))
+
+    def _text_bytes(self, name: str, first: int, after: int) -> int:
+        """Bytes of the texts of a column in row groups, as far as the footer tells: with a dictionary each text counts once."""
+        groups = map(self.metadata.row_group, range(first, after))
+        return sum(max(0, group.column(i).total_uncompressed_size) for group in groups for i in self.pieces.get(name, ()))
 
 
 def _is_free_of_nulls(piece: pq.ColumnChunkMetaData) -> bool:
