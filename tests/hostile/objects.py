@@ -311,14 +311,18 @@ def claims() -> list[Claim]:
 
 
 def stuck() -> Mapping[str, Any]:
-    """A tree in which to list, to look up, and to ask for a revision waits for ever, each in a group of its own."""
+    """A tree in which to list, to look up, and to ask for a revision waits for ever, each in a group of its own.
+
+    The array whose revision hangs stays the same: one that is made anew at each look is served without a revision.
+    """
+    revised = numbers(revision=NEVER.wait)
     return Lazy(
         {
             "good": lambda: TEN,
             "listed": lambda: Hostile("iter", NEVER.wait),
             "looked_up": lambda: Hostile("get", NEVER.wait),
             "opened": NEVER.wait,
-            "revised": lambda: numbers(revision=NEVER.wait),
+            "revised": lambda: revised,
         }
     )
 
