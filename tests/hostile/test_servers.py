@@ -25,7 +25,7 @@ MAY_ANSWER = {
     ("/zarr/v3/revised/x/c/0", 404),
     ("/zarr/v3/revised/", 404),
 }
-"""What takes nothing that hangs, until it is known to hang: a group that can be listed, a child that can be looked up, what is not there."""
+"""What takes nothing that hangs, as long as nobody knows that it does."""
 SERVERS = [("uvicorn", 1), ("granian", 1), ("hypercorn", 2)]
 
 
