@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -35,16 +36,26 @@ def some_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Cl
     return out / "served", folder.build(out, kinds=KINDS)
 
 
-@pytest.fixture(params=SERVERS, ids=lambda param: f"{param[0]}-{param[1]}")
-def server(some_folder: tuple[Path, list[Claim]], request: pytest.FixtureRequest) -> Iterator[Served]:
-    name, workers = request.param
-    with served("directory", some_folder[0], server=name, workers=workers) as running:
-        yield running
+@pytest.fixture(scope="module")
+def outcomes(some_folder: tuple[Path, list[Claim]]) -> Iterator[dict[tuple[str, int], tuple[Served, Future[None]]]]:
+    """What comes of asking each server; all are asked at once, since most of it is to wait for what hangs."""
+    with ExitStack() as stack:
+        running = {key: stack.enter_context(served("directory", some_folder[0], server=key[0], workers=key[1])) for key in SERVERS}
+        pool = stack.enter_context(ThreadPoolExecutor(len(SERVERS)))
+        yield {key: (server, pool.submit(ask_for_everything, server, some_folder[1])) for key, server in running.items()}
 
 
-def test_a_hostile_folder_under(server: Served, some_folder: tuple[Path, list[Claim]]) -> None:
+@pytest.mark.parametrize("key", SERVERS, ids=lambda key: f"{key[0]}-{key[1]}")
+def test_a_hostile_folder_under(key: tuple[str, int], outcomes: dict[tuple[str, int], tuple[Served, Future[None]]]) -> None:
+    server, outcome = outcomes[key]
+    outcome.result()
+    if not server.is_unprivileged:
+        pytest.skip(UNTOUCHED)
+
+
+def ask_for_everything(server: Served, everything: list[Claim]) -> None:
     """Everything bad is asked for, then everything good; then the server ends."""
-    claims = [claim for claim in some_folder[1] if server.is_unprivileged or not is_about_rights(claim)]
+    claims = [claim for claim in everything if server.is_unprivileged or not is_about_rights(claim)]
     bad = [claim for claim in claims if isinstance(claim, Bad)]
     with ThreadPoolExecutor(4) as pool:
         found = pool.map(lambda claim: problems([(claim.path, checks.key_problems(server, "", claim))]), bad)
@@ -56,8 +67,6 @@ def test_a_hostile_folder_under(server: Served, some_folder: tuple[Path, list[Cl
     assert not good, good
     code, seconds = server.stop()
     assert code == 0, f"exit code {code} after {seconds:.1f} s:\n{server.log.read_text(errors='replace')[-2000:]}"
-    if not server.is_unprivileged:
-        pytest.skip(UNTOUCHED)
 
 
 def test_what_never_answers_holds_nobody_up() -> None:
