@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-rust test-python hostile check lint format types bench docs wheel viewer envs clean
+.PHONY: help demo serve test test-rust test-python check lint format types bench docs wheel viewer envs clean
 
 PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -35,9 +35,6 @@ test-python: .venv/dev node_modules/.package-lock.json $(VIZARR) $(VIEWER) envs 
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --fail-under=95
 	@tail -n 1 build/pytest.log
-
-hostile: .venv/dev  ## Serve a folder of everything bad beside good files; not finished, so not part of make test
-	$(BIN)/pytest --override-ini addopts='--import-mode=importlib' tests/hostile
 
 check: lint types test  ## Everything that a change must pass: lint, types, test
 

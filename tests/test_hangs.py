@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from threading import get_ident
+from types import MappingProxyType
 
+import numpy as np
 import pytest
 
 from hanging import folder, plain
 from tiled_zarr import hangs as module
+from tiled_zarr.adapters import adapt
 from tiled_zarr.hangs import LONGEST_PAUSE, PAUSE, Asked, Hangs
-from tiled_zarr.nodes import TooSlow
+from tiled_zarr.nodes import Group, TooSlow
 
 
 class Clock:
@@ -85,3 +89,29 @@ def test_a_child_inside_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
         asked = here(hangs)
         assert (asked.group, asked.name, asked.since) == (outer, "inner", clock.now)
     assert hangs.asked(get_ident()) is None
+
+
+class Anew(dict[str, object]):
+    """What other mappings hold, made anew at each look."""
+
+    def __getitem__(self, name: str) -> Mapping[str, object]:
+        return MappingProxyType({"a": np.arange(3), "inner": {"a": np.arange(3)}})
+
+
+@pytest.mark.parametrize("path", [("outer",), ("outer", "inner")], ids=len)
+def test_what_hangs_in_a_group_that_is_made_anew_hangs_in_the_next_one(monkeypatch: pytest.MonkeyPatch, path: tuple[str, ...]) -> None:
+    """Else each attempt of a document would lose one more thread, and the document would never come."""
+    clock, hangs, root = Clock(monkeypatch), Hangs(), adapt(MappingProxyType(Anew(outer=None)))
+
+    def look() -> Group:
+        group = root
+        for name in path:
+            assert isinstance(group, Group)
+            group = group.children[name]
+        assert isinstance(group, Group)
+        return group
+
+    look()
+    hang(hangs, look(), 15, clock)
+    with pytest.raises(TooSlow):
+        hangs.child(look(), "a", is_listed=True)

@@ -57,7 +57,7 @@ class Hangs:
         self.changes = 0
         self._notes: dict[int, Note] = {}
         self._here = threading.local()
-        self._hung: WeakKeyDictionary[Group | Table, dict[str, Hang]] = WeakKeyDictionary()
+        self._hung: WeakKeyDictionary[object, dict[str, Hang]] = WeakKeyDictionary()
         self._next = float("inf")
         self._lock = Lock()
 
@@ -115,13 +115,13 @@ class Hangs:
 
     def check(self, group: Group | Table, name: str) -> None:
         """Raises TooSlow where a child hangs and is left alone."""
-        hang = self._hung.get(group, {}).get(name)
+        hang = self._hung.get(key(group), {}).get(name)
         if hang is not None and monotonic() < hang.until:
             raise TooSlow(f"it did not answer within {hang.seconds:.3g} s, and is left alone for a while")
 
     def leaves_alone(self, group: Group | Table, name: str) -> bool:
         """Whether a child hangs and is left alone."""
-        hang = self._hung.get(group, {}).get(name)
+        hang = self._hung.get(key(group), {}).get(name)
         return hang is not None and monotonic() < hang.until
 
     def declare(self, asked: Asked) -> None:
@@ -130,7 +130,7 @@ class Hangs:
         with self._lock:
             if all(note.asked != asked for note in self._notes.values()):
                 return
-            hung = self._hung.setdefault(asked.group, {})
+            hung = self._hung.setdefault(key(asked.group), {})
             times = hung[asked.name].times + 1 if asked.name in hung else 1
             until = now + min(PAUSE * 2 ** (times - 1), LONGEST_PAUSE)
             hung[asked.name] = Hang(times, now - asked.since, until)
@@ -150,11 +150,16 @@ class Hangs:
     def _forget(self, group: Group | Table, name: str) -> None:
         """Take down that a child answers."""
         with self._lock:
-            hung = self._hung.get(group, {})
+            hung = self._hung.get(key(group), {})
             if hung.pop(name, None) is not None:
                 self.changes += 1
             if not hung:
-                self._hung.pop(group, None)
+                self._hung.pop(key(group), None)
+
+
+def key(group: Group | Table) -> object:
+    """What stands for a group in the table of hangs: groups that are made anew at each look share it."""
+    return group if group.kin is None else group.kin
 
 
 def answer(note: Note) -> None:

@@ -185,6 +185,7 @@ class Group:
     `consolidated` says that the metadata of all that lies below may be put into one document: it costs no more than opening it.
     `assembled` says that the children are sources of their own, as the files of a folder are: one may hang while others answer. None
     means that they are where looking them up cannot block.
+    `kin` is the same object in all groups that a source makes anew at each look for the same thing: what hung in one hangs in the next.
     """
 
     children: Mapping[str, Node]
@@ -195,6 +196,7 @@ class Group:
     options: Options = NO_OPTIONS
     consolidated: bool = True
     assembled: bool | None = None
+    kin: object = None
 
     def __post_init__(self) -> None:
         """Check what it says of itself."""
@@ -203,7 +205,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Table:
-    """A data frame: a group of columns, 1-d arrays of one length; the index is a column too."""
+    """A data frame: a group of columns, 1-d arrays of one length; the index is a column too. `kin` as in Group."""
 
     children: Mapping[str, Node]
     attributes: Mapping[str, Any] = field(default_factory=nothing)
@@ -211,6 +213,7 @@ class Table:
     revision: Callable[[], str | None] = live
     blocking: bool = False
     options: Options = NO_OPTIONS
+    kin: object = None
 
     def __post_init__(self) -> None:
         """Check what it says of itself."""

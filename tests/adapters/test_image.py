@@ -4,7 +4,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import skimage
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from adapters.files import FileContract, check_rewritten, check_truncated, reading, whole
 from tiled_zarr import budgets
@@ -189,3 +189,23 @@ def test_a_damaged_chunk_header_raises(tmp_path):
     (tmp_path / "a.png").write_bytes(content[:second] + b"\0\1\2\3" + content[second + 4 :])
     with pytest.raises(OSError, match=r"a\.png"):
         whole(open_image(tmp_path / "a.png"))
+
+
+def test_opening_a_picture_decodes_nothing(tmp_path, monkeypatch):
+    """Pillow's `getexif` of a PNG without EXIF data decodes all of it, whatever memory that takes."""
+    Image.fromarray(np.zeros((64, 48), "u1")).save(tmp_path / "a.png")
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", lambda self: pytest.fail("it is decoded"))
+    assert open_image(tmp_path / "a.png").shape == (64, 48)
+
+
+def test_the_orientation_may_stand_behind_the_pixels(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.zeros((64, 48), "u1")).save(tmp_path / "a.png", exif=exif)
+    raw = (tmp_path / "a.png").read_bytes()
+    start = raw.index(b"eXIf") - 4
+    stop = start + 12 + int.from_bytes(raw[start : start + 4], "big")
+    (tmp_path / "a.png").write_bytes(raw[:start] + raw[stop:-12] + raw[start:stop] + raw[-12:])
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.getexif()[0x0112] == 6
+    assert open_image(tmp_path / "a.png").attributes["tiled_zarr"] == {"orientation": 6}

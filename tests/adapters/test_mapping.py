@@ -1,4 +1,6 @@
+import itertools
 from collections import ChainMap, UserDict, defaultdict
+from collections.abc import Mapping
 from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
@@ -46,6 +48,29 @@ def test_a_key_that_is_no_text_is_named():
     group = adapt({"a": ARRAY, 3: ARRAY, ("x", 1): ARRAY})
     assert list(group.children) == ["a"]
     assert set(group.unavailable()) == {"3", "('x', 1)"}
+
+
+class Endless(Mapping):
+    """A mapping that has an array under every number, and names that never end."""
+
+    def __getitem__(self, name):
+        if not name.isdecimal():
+            raise KeyError(name)
+        return ARRAY
+
+    def __iter__(self):
+        return itertools.chain([7], map(str, itertools.count()))
+
+    def __len__(self):
+        return 2**60
+
+
+def test_a_mapping_without_an_end_is_looked_at_for_a_while():
+    group = adapt(Endless())
+    assert dict(group.unavailable()) == {"7": "its name is no text"}
+    assert isinstance(group.children["5"], Array)
+    with pytest.raises(KeyError):
+        group.children["c"]
 
 
 def test_names_come_and_go():

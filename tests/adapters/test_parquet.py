@@ -1,3 +1,5 @@
+from contextlib import contextmanager
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -5,9 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from adapters.contract import Contract
-from tiled_zarr.adapters import parquet
+from tiled_zarr import budgets
+from tiled_zarr.adapters import _arrow, parquet
 from tiled_zarr.adapters.parquet import open_parquet
-from tiled_zarr.nodes import Changed, Damaged
+from tiled_zarr.nodes import Changed, Damaged, TooLarge
 
 ROWS = np.arange(1000)
 TABLE = pa.table(
@@ -177,3 +180,27 @@ def test_statistics_of_many_columns_are_looked_at_once_each(tmp_path, monkeypatc
 def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         open_parquet(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize("is_dictionary", [True, False])
+def test_texts_count_before_they_are_made(tmp_path, monkeypatch, is_dictionary):
+    """A file of a few kB: 100 texts of 1 MB, all the same one; the footer knows how long they are only without a dictionary."""
+    words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(100, "i4")), pa.array(["x" * 2**20]))
+    column = words if is_dictionary else words.cast(pa.large_string())
+    pq.write_table(pa.table({"words": column}), tmp_path / "a.parquet", use_dictionary=is_dictionary, compression="zstd")
+    node = open_parquet(tmp_path / "a.parquet").children["words"]
+    with lent(budgets.Budget(400 * 2**20, 1)):
+        assert [len(text) for text in node.read((slice(0, 100),))] == [2**20] * 100
+    step = (_arrow.Plan, "_converted") if is_dictionary else (pq.ParquetFile, "read_row_groups")
+    monkeypatch.setattr(*step, lambda *_, **__: pytest.fail("it takes memory"))
+    with lent(budgets.Budget(50 * 2**20, 1)), pytest.raises(TooLarge, match="MiB of memory at once"):
+        node.read((slice(0, 100),))
+
+
+@contextmanager
+def lent(budget):
+    budgets.lend(budget)
+    try:
+        yield
+    finally:
+        budgets.lend(None)

@@ -9,13 +9,14 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import zarr
 
 from hostile.serving import Answer, Served
-from hostile.things import ABSENT, FAILED, Bad, Claim, Counted, Good, joined
+from hostile.things import ABSENT, FAILED, Bad, Claim, Counted, Good, Short, joined
 
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{8,}")
 LONGEST_REASON = 4096
@@ -76,23 +77,50 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def naming_problems(server: Served, at: str, bad: Bad, secret: str = "") -> Iterator[str]:
-    """The parent's attributes and listing in both formats, and its page, name what is bad and say why."""
-    parent = joined(at, bad.parent)
+@dataclass(frozen=True)
+class Said:
+    """What a group says of its children: reasons by names, by where they stand; names listed, by format; its page."""
+
+    reasons: dict[str, dict[str, Any]]
+    children: dict[int, set[str]]
+    page: str
+
+
+def said_by(server: Served, group: str) -> Said:
+    """What the attributes and listings of a group say in both formats, and its page."""
+    reasons, children = {}, {}
     for version in FORMATS:
-        base = joined(f"/zarr/v{version}", parent)
-        found = document(server, f"{base}/{OF_GROUPS[version][-1]}")
-        attributes = found.get("attributes", {}) if version == 3 else found
+        base = joined(f"/zarr/v{version}", group)
         listing = document(server, f"{base}/", JSON)
-        said = {f"v{version} attributes": attributes.get("tiled_zarr", {}), f"v{version} listing": listing}
-        for where, what in said.items():
-            reasons = what.get("unavailable", {})
-            yield from (f"{where}: {text}" for text in reason_problems(reasons, bad, secret))
-        if {child["name"] for child in listing.get("children", [])} & set(bad.names):
+        said = {"attributes": ours(server, group, version), "listing": listing}
+        reasons |= {f"v{version} {where}": what.get("unavailable", {}) for where, what in said.items()}
+        children[version] = {child["name"] for child in listing.get("children", [])}
+    return Said(reasons, children, server.ask(f"/view/{group}" if group else "/").body.decode())
+
+
+def ours(server: Served, path: str, version: int) -> dict[str, Any]:
+    """The server's own attributes of a node, {} where it has no document."""
+    found = document(server, f"{joined(f'/zarr/v{version}', path)}/{OF_GROUPS[version][-1]}")
+    attributes = found.get("attributes", {}) if version == 3 else found
+    return dict(attributes.get("tiled_zarr", {}))
+
+
+def naming_problems(said: Said, bad: Bad, secret: str = "") -> Iterator[str]:
+    """The parent's attributes and listing in both formats, and its page, name what is bad and say why."""
+    for where, reasons in said.reasons.items():
+        yield from (f"{where}: {text}" for text in reason_problems(reasons, bad, secret))
+    for version, names in said.children.items():
+        if names & set(bad.names):
             yield f"v{version} listing shows it as a child"
-    page = server.ask(f"/view/{parent}" if parent else "/").body.decode()
-    if not any(name in page for name in bad.names):
+    if not any(name in said.page for name in bad.names):
         yield "the page does not name it"
+
+
+def short_problems(server: Served, at: str, short: Short) -> Iterator[str]:
+    """The attributes of an array of which a part is missing say so."""
+    for version in FORMATS:
+        if "truncated" not in str(said := ours(server, joined(at, short.path), version).get("missing")):
+            yield f"v{version}: what is missing is said to be {said!r}"
 
 
 def document(server: Served, path: str, headers: dict[str, str] | None = None) -> Any:

@@ -14,6 +14,8 @@ from hostile.things import Claim
 
 FILES, OBJECTS = "files", "objects"
 """Where the two trees hang."""
+UNTOUCHED = "this user reads what is closed to it, and cannot lay that right down: nothing is said of files without rights"
+"""Why claims about rights are skipped."""
 CONFIG = """
 consolidated_nodes: 3000
 trees:

@@ -11,7 +11,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from hostile.things import FAILED, Bad, Claim, Good, broken, damaged_kinds, hostile, too_large, unreadable
+from hostile.things import FAILED, Bad, Claim, Good, Short, broken, damaged_kinds, hostile, too_large, unreadable
 
 GREY = (np.add.outer(np.arange(96), np.arange(64)) % 251).astype("u1")
 PAGES = np.stack([np.full((256, 256), page, "u1") for page in range(27)])
@@ -38,7 +38,7 @@ def damaged(at: Path) -> Iterable[Claim]:
     for name in ("photo.png", "photo.jpg", "photo.jpeg"):
         Image.fromarray(noise).save(at / name)
         claims += _damaged(at / name)
-    for name in ("page.tif", "page.tiff", "page.ome.tif", "page.ome.tiff"):
+    for name in ("page.tif", "page.tiff", "page.btf", "page.svs", "page.ome.tif", "page.ome.tiff"):
         tifffile.imwrite(at / name, noise, photometric="minisblack")
         claims += _damaged(at / name)
     return claims
@@ -56,23 +56,64 @@ def _damaged(file: Path) -> list[Bad]:
 
 
 @hostile("pictures")
-def cut_stack(at: Path) -> Iterable[Claim]:
-    """A stack of 27 pages, cut at a third: its last page is promised and missing."""
-    tifffile.imwrite(at / "whole.tif", PAGES, photometric="minisblack", metadata=None, contiguous=False)
-    raw = (at / "whole.tif").read_bytes()
-    (at / "cut_stack.tif").write_bytes(raw[: len(raw) // 3])
-    (at / "whole.tif").unlink()
-    return [unreadable("cut_stack", (26, 0, 0))]
+def cut_chains(at: Path) -> Iterable[Claim]:
+    """Stacks of 27 pages, cut at a third, whose pages each point to the next one: nothing says any more how many there were.
+
+    The last page whose header is there is cut, and fails. tifffile takes what is left of an ImageJ stack for its first page.
+    """
+    writers = {"cut_chain.tif": write_chain, "cut_ome_chain.ome.tif": write_ome_chain, "cut_imagej.tif": write_imagej}
+    for name, write in writers.items():
+        write(at / name)
+        cut_at_a_third(at / name)
+    names = ("cut_chain", "cut_ome_chain", "cut_imagej")
+    return [*(Short(path=name) for name in names), unreadable("cut_chain", (8, 0, 0)), unreadable("cut_ome_chain", (9, 0, 0))]
+
+
+def write_chain(path: Path) -> None:
+    with tifffile.TiffWriter(path) as file:
+        for page in PAGES:
+            file.write(page, contiguous=False, metadata=None, photometric="minisblack")
+
+
+def write_run(path: Path) -> None:
+    tifffile.imwrite(path, PAGES, photometric="minisblack")
+
+
+def write_imagej(path: Path) -> None:
+    tifffile.imwrite(path, PAGES, imagej=True, metadata={"axes": "ZYX"})
+
+
+def write_described_chain(path: Path) -> None:
+    """An OME-TIFF whose description lies in its first page, as Bio-Formats writes it."""
+    xml = tifffile.OmeXml()
+    xml.addimage("uint8", PAGES.shape, (27, 1, 1, 256, 256, 1), axes="ZYX")
+    with tifffile.TiffWriter(path, ome=False) as file:
+        for number, page in enumerate(PAGES):
+            text = xml.tostring(declaration=True).encode() if number == 0 else None
+            file.write(page, contiguous=False, metadata=None, photometric="minisblack", description=text)
+
+
+def write_ome_chain(path: Path) -> None:
+    """The description of an OME-TIFF that tifffile writes lies at its end."""
+    tifffile.imwrite(path, PAGES, photometric="minisblack", metadata={"axes": "ZYX"}, compression="zlib")
+
+
+def cut_at_a_third(path: Path) -> None:
+    raw = path.read_bytes()
+    path.write_bytes(raw[: len(raw) // 3])
 
 
 @hostile("pictures")
-def cut_ome_stack(at: Path) -> Iterable[Claim]:
-    """The same as OME-TIFF, whose description says how many pages there are."""
-    tifffile.imwrite(at / "whole.ome.tif", PAGES, photometric="minisblack", metadata={"axes": "ZYX"}, compression="zlib")
-    raw = (at / "whole.ome.tif").read_bytes()
-    (at / "cut_ome_stack.ome.tif").write_bytes(raw[: len(raw) // 3])
-    (at / "whole.ome.tif").unlink()
-    return [unreadable("cut_ome_stack", (26, 0, 0))]
+def cut_stacks(at: Path) -> Iterable[Claim]:
+    """The same where the file says first how many pages there are: the last one is promised and missing, and never zeros."""
+    writers = {"cut_run.tif": write_run, "cut_ome.ome.tif": write_described_chain}
+    claims: list[Claim] = []
+    for name, write in writers.items():
+        write(at / name)
+        cut_at_a_third(at / name)
+        stem = name.partition(".")[0]
+        claims += [Short(path=stem), unreadable(stem, (26, 0, 0))]
+    return claims
 
 
 @hostile("pictures")
@@ -131,6 +172,19 @@ def png_bomb(at: Path) -> Iterable[Claim]:
     chunks = [(b"IHDR", header), (b"IDAT", pixels), (b"IEND", b"")]
     (at / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(_png_chunk(*chunk) for chunk in chunks))
     return [too_large("bomb", (0, 0))]
+
+
+@hostile("pictures")
+def tiff_bomb(at: Path) -> Iterable[Claim]:
+    """A TIFF whose tiles of 32 x 32 are 128 MiB of zeros each."""
+    tifffile.imwrite(at / "bomb_tile.tif", GREY[:32, :32], tile=(32, 32), compression="zlib", photometric="minisblack")
+    with tifffile.TiffFile(at / "bomb_tile.tif") as file:
+        tags = file.pages[0].tags
+        counts, offsets = tags["TileByteCounts"].valueoffset, tags["TileOffsets"].valueoffset
+    raw, tile = bytearray((at / "bomb_tile.tif").read_bytes()), zlib.compress(bytes(2**27), 9)
+    raw[offsets : offsets + 4], raw[counts : counts + 4] = struct.pack("<I", len(raw)), struct.pack("<I", len(tile))
+    (at / "bomb_tile.tif").write_bytes(bytes(raw) + tile)
+    return [too_large("bomb_tile", (0, 0))]
 
 
 @hostile("pictures")

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from hostile.things import FAILED, REFUSED, Bad, Claim, Counted, Good, Values, broken, hostile, refused
+from tiled_zarr.adapters import suffixes
 
 VALUES = np.arange(12)
 OTHER_USER = 65_533
@@ -126,8 +127,8 @@ def late_rights(at: Path) -> Iterable[Claim]:
 @hostile("special", "")
 def special_files(at: Path) -> Iterable[Claim]:
     """Named pipes under every kind of suffix, a socket, and a device: to open one waits, or never ends."""
-    suffixes = ("npy", "npz", "h5", "nc", "tif", "png", "jpg", "csv", "csv.gz", "parquet", "b2nd", "zarr")
-    names = {f"pipe_{suffix.replace('.', '_')}": suffix for suffix in suffixes}
+    endings = ("npy", "npz", "h5", "nc", "tif", "png", "jpg", "csv", "csv.gz", "parquet", "b2nd", "zarr")
+    names = {f"pipe_{suffix.replace('.', '_')}": suffix for suffix in endings}
     for name, suffix in names.items():
         os.mkfifo(at / f"{name}.{suffix}")
     with socket.socket(socket.AF_UNIX) as listener:
@@ -151,6 +152,22 @@ def swapped_kinds(at: Path) -> Iterable[Claim]:
     _save(at / "folder.npy" / "x.npy")
     (at / "file.zarr").write_bytes(b"no folder")
     return [Good(path="folder.npy/x", values=VALUES), broken("file", "file.zarr")]
+
+
+@hostile("suffixes")
+def every_suffix(at: Path) -> Iterable[Claim]:
+    """An empty file of every suffix that the server knows, and bytes of no format; garbage may be a table of text."""
+    claims: list[Claim] = []
+    for suffix in sorted(suffixes()):
+        contents = {"emptied": b"", "garbage": b"\x00\xff\x13garbage\x00" * 40}
+        if suffix.startswith((".csv", ".tsv")):
+            del contents["garbage"]
+        for kind, content in contents.items():
+            stem = f"{kind}{suffix.replace('.', '_')}"
+            (at / f"{stem}{suffix}").write_bytes(content)
+            claims.append(broken(stem, f"{stem}{suffix}"))
+    _save(at / "good.npy")
+    return [*claims, Good(path="good", values=VALUES)]
 
 
 WIRE_NAMES = {

@@ -12,6 +12,7 @@ import blosc2
 import numpy as np
 import zarr
 
+from adapters.bombs import stores as bomb
 from hostile.things import REFUSED, Bad, Claim, Good, broken, hostile, refused, too_large, unreadable
 
 VALUES = np.arange(200_000, dtype="i4").reshape(10, 20_000)
@@ -185,6 +186,27 @@ def links_inside(at: Path) -> Iterable[Claim]:
     (store / "up").symlink_to("..")
     (store / "itself").symlink_to("itself")
     return [Good(path="members/b", values=VALUES)]
+
+
+@hostile("stores")
+def bombs(at: Path) -> Iterable[Claim]:
+    """Small files of chunks of 4 MiB that decode to 96 MiB, more than requests may take, by each codec, nested, and in shards."""
+    data = bytes(96 * 2**20)
+    packed = {name: bomb.PACKS[name] for name in ("gzip", "zstd", "lz4", "blosc")}
+    for name, (pack, configuration) in packed.items():
+        bomb.v2(at / f"bomb2_{name}.zarr", pack(data), {"id": name, **configuration})
+    gzipped, gzip, zstd = packed["gzip"][0](data), bomb.codec("gzip", level=1), bomb.codec("zstd", level=1, checksum=False)
+    chunks: dict[str, tuple[bytes, list[Any]]] = {
+        "gzip": (gzipped, [bomb.BYTES, gzip]),
+        "members": (bomb.members(data), [bomb.BYTES, gzip]),
+        "zstd": (packed["zstd"][0](data), [bomb.BYTES, zstd]),
+        "unsized": (bomb.unsized_zstd(data), [bomb.BYTES, zstd]),
+        "nested": (packed["gzip"][0](gzipped), [bomb.BYTES, gzip, gzip]),
+        "shards": (bomb.shard(gzipped), [bomb.sharding([bomb.BYTES, gzip])]),
+    }
+    for name, (chunk, codecs) in chunks.items():
+        bomb.v3(at / f"bomb3_{name}.zarr", chunk, codecs)
+    return [unreadable(f"bomb{version}_{name}") for version, names in ((2, packed), (3, chunks)) for name in names]
 
 
 @hostile("stores")

@@ -59,6 +59,16 @@ class Bad:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Short:
+    """An array that is read as far as its file holds it, and whose attributes say what is `missing`."""
+
+    path: str
+
+    def below(self, group: str) -> Short:
+        return replace(self, path=joined(group, self.path))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Counted:
     """A group in which `entries` things lie; each is listed or named as unavailable, under whichever name."""
 
@@ -69,7 +79,7 @@ class Counted:
         return replace(self, path=joined(group, self.path))
 
 
-Claim: TypeAlias = Good | Bad | Counted
+Claim: TypeAlias = Good | Bad | Short | Counted
 Maker: TypeAlias = Callable[[Path], Iterable[Claim]]
 
 MAKERS: dict[str, list[Maker]] = {}
@@ -117,7 +127,7 @@ def unreadable(path: str, index: tuple[int, ...] = (0,)) -> Bad:
 
 def too_large(path: str, index: tuple[int, ...] = (0,)) -> Bad:
     """A chunk that does not fit into the server's memory bound, whether or not the array around it opens."""
-    return Bad(path=path, chunks=TOO_LARGE, index=index)
+    return Bad(path=path, documents=TOO_LARGE, chunks=TOO_LARGE, index=index)
 
 
 def doubtful(path: str) -> Bad:

@@ -15,6 +15,12 @@ from . import adapt, followed
 from ._chunks import Chunking, regrown
 from ._opening import opened
 
+MOST_NAMES = 1_000_000
+"""Names that are looked at of one mapping, as many as are listed of a group, which takes 0.2 s; the names of some never end."""
+
+MOST_KIN = 1000
+"""Children that are told apart of one that is made anew at each look; then all are forgotten, and each may hang once more."""
+
 
 class Adapted(Mapping[str, Node]):
     """The nodes of a mapping's values, each made when it is asked for and kept as long as its value is the same object, and unchanged.
@@ -28,6 +34,7 @@ class Adapted(Mapping[str, Node]):
         self._replaced: dict[str, Chunking | None] = {}
         self._seen: tuple[list[Any], list[Any]] = ([], [])
         self._stamp = 0
+        self._kin = Kin()
 
     def __getitem__(self, name: str) -> Node:
         if isinstance(self._source, dict) and name not in self._source:  # a defaultdict would make a child of any name
@@ -49,14 +56,14 @@ class Adapted(Mapping[str, Node]):
         """The node of a value that is not kept, since it will be replaced again; how it is cut is, if it may grow."""
         node = regrown(opened(adapt, value), self._replaced[name])
         self._replaced[name] = Chunking.of(node)
-        return as_live(node)
+        return as_live(node, self._kin.of(name))
 
     def _look_up(self, name: str) -> object:
         """The value of a name. Raises Damaged where the source lists a name and then denies it, as it does for a broken link."""
         try:
             return self._source[name]
         except KeyError as error:
-            if name in list(self):
+            if name in islice(self, MOST_NAMES):
                 raise Damaged(f"it is listed, but cannot be opened: {error}") from error
             raise
 
@@ -82,23 +89,39 @@ class Adapted(Mapping[str, Node]):
 
     def nameless(self) -> Mapping[str, str]:
         """The keys that cannot name a child, as text, with the reason."""
-        listed = islice(self._source, len(self._source) + 1)
+        listed = islice(self._source, min(len(self._source), MOST_NAMES) + 1)
         return {repr(name): "its name is no text" for name in listed if not isinstance(name, str)}
 
 
-def as_live(node: Node) -> Node:
-    """The same node without a revision, and so everything below it."""
+class Kin:
+    """Stands for a node that is made anew at each look, and for those below it by their names. Thread-safe."""
+
+    __slots__ = ("__weakref__", "_below")
+
+    def __init__(self) -> None:
+        self._below: dict[str, Kin] = {}
+
+    def of(self, name: str) -> Kin:
+        """What stands for a child."""
+        if len(self._below) >= MOST_KIN:
+            self._below.clear()
+        return self._below.setdefault(name, Kin())
+
+
+def as_live(node: Node, kin: Kin) -> Node:
+    """The same node without a revision, and so everything below it; `kin` stands for it and its successors."""
     if isinstance(node, Group | Table):
-        return replace(node, children=_Live(node.children), revision=live)
+        return replace(node, children=_Live(node.children, kin), revision=live, kin=kin)
     return replace(node, revision=live, region_revision=None) if isinstance(node, Array) else replace(node, revision=live)
 
 
 class _Live(Mapping[str, Node]):
-    def __init__(self, children: Mapping[str, Node]) -> None:
+    def __init__(self, children: Mapping[str, Node], kin: Kin) -> None:
         self._children = children
+        self._kin = kin
 
     def __getitem__(self, name: str) -> Node:
-        return as_live(self._children[name])
+        return as_live(self._children[name], self._kin.of(name))
 
     def __contains__(self, name: object) -> bool:
         return name in self._children

@@ -18,10 +18,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
+from .. import budgets
 from ..nodes import Array, Region, Unavailable
 
 PANDAS = "PANDAS_ATTRS"
 """Where pandas keeps the `attrs` of a data frame, as JSON."""
+COPIES = 2
+"""Of texts: Arrow's, and Python's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,26 @@ class Plan:
     attributes: Mapping[str, Any] | None = None
 
     def convert(self, column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
-        """The items of a column (or of a slice of it); a view where Arrow holds them as numpy does."""
+        """The items of a column (or of a slice of it); a view where Arrow holds them as numpy does. Raises TooLarge and Busy."""
+        if self.dtype.kind == "O":
+            with budgets.hold(COPIES * text_bytes(column)):
+                return self._converted(column)
+        return self._converted(column)
+
+    def _converted(self, column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
         for kind in self.casts:
             column = column.cast(kind, safe=False)
         if self.fill is not None and column.null_count:
             column = column.fill_null(self.fill)
         return np.asarray(column.to_numpy()).astype(self.dtype, copy=False)
+
+
+def text_bytes(column: pa.ChunkedArray) -> int:
+    """Bytes of all texts of a column; of a dictionary, as often as they are items: a few kB may stand for gigabytes."""
+    if not types.is_dictionary(column.type):
+        return int(column.nbytes)
+    lengths = ((pc.binary_length(part.dictionary.cast(pa.large_string())), part.indices) for part in column.chunks)
+    return sum(pc.sum(of_words.take(words)).as_py() or 0 for of_words, words in lengths)
 
 
 def plan(kind: pa.DataType, facts: Facts) -> Plan:

@@ -87,6 +87,7 @@ def _mirror(group: Group, path: str, version: Version, pyramids: Pyramids, budge
         options=group.options,
         consolidated=False,
         assembled=getattr(group, "assembled", None),  # the root may be any node
+        kin=getattr(group, "kin", None),
     )
 
 
