@@ -58,9 +58,7 @@ def _container(adapter: Any) -> Group:
     if not isinstance(adapter, Mapping):
         raise Unavailable(f"{type(adapter).__name__} is no mapping of names to adapters; serve the files or the tree behind it")
     children = Adapted(adapter)
-    return Group(
-        children=children, attributes=Late(partial(_metadata, adapter)), unavailable=children.nameless, blocking=True, assembled=True
-    )
+    return Group(children=children, attributes=_attributes(adapter), unavailable=children.nameless, blocking=True, assembled=True)
 
 
 def _array(adapter: Any) -> Array:
@@ -75,7 +73,7 @@ def _array(adapter: Any) -> Array:
         chunks=own,
         unit=unit(chunks, dtype.itemsize) or (None if own == chunks else chunks),
         dimension_names=_dimension_names(structure),
-        attributes=Late(partial(_metadata, adapter)),
+        attributes=_attributes(adapter),
         maxshape=_maxshape(structure),
     )
 
@@ -89,7 +87,7 @@ def _sparse(adapter: Any) -> Sparse:
         entries=partial(_entries, adapter, dtype),
         chunks=lasting(_chunks(structure), structure.chunks),
         dimension_names=_dimension_names(structure),
-        attributes=Late(partial(_metadata, adapter)),
+        attributes=_attributes(adapter),
         maxshape=_maxshape(structure),
     )
 
@@ -98,7 +96,7 @@ def _table(adapter: Any, former: Mapping[str, Node] | None = None) -> Table:
     from ._partitions import Partitions  # pandas and Arrow are asked for where there is a table
 
     columns = Partitions(partial(_partition, adapter), int(adapter.structure().npartitions), former)
-    return Table(children=columns, attributes=Late(partial(_metadata, adapter)), unavailable=columns.unavailable, blocking=True)
+    return Table(children=columns, attributes=_attributes(adapter), unavailable=columns.unavailable, blocking=True)
 
 
 def _read(adapter: Any, shape: tuple[int, ...], dtype: np.dtype[Any], region: Region) -> np.ndarray[Any, Any]:
@@ -165,6 +163,12 @@ def _chunks(structure: Any) -> tuple[int, ...] | None:
 
 def _dimension_names(structure: Any) -> tuple[str | None, ...] | None:
     return None if structure.dims is None else tuple(name if name is None else str(name) for name in structure.dims)
+
+
+def _attributes(adapter: Any) -> Late:
+    """The metadata of each moment. Raises what they raise now, so that an adapter that cannot tell them is known as bad at once."""
+    _metadata(adapter)
+    return Late(partial(_metadata, adapter))
 
 
 def _metadata(adapter: Any) -> dict[str, Any]:
