@@ -57,7 +57,7 @@ def _node(place: Place, found: Description) -> Node:
             return records.as_group(array, found.unavailable) if found.unavailable else array
         case ExternalLink():
             if place.links == MOST_LINKS:
-                raise Damaged(f"more than {MOST_LINKS} external links, one after the other")
+                raise Damaged(f"more than {MOST_LINKS} external links, one after the other; let the first one lead to data")
             target = virtual.beside(place.snapshot, found.file, "a link")
             return _open(Place(target, posixpath.join("/", found.where), place.above, place.links + 1))
 

@@ -130,7 +130,7 @@ class Pool:
     def _condemned(self, path: str, revision: str, kind: type[OSError], what: str) -> OSError:
         """The error for a file that the library did something bad on, to be raised now and for a while."""
         name = os.path.basename(path)  # noqa: PTH119 - a text
-        text = f"the {self.library} library {what} on {name!r}, which is left alone for a while, or until it changes"
+        text = f"the {self.library} library {what} on {name!r}, which is left alone for a while; if that stays so, restore it from a copy"
 
         def error() -> OSError:
             return kind(text)
