@@ -135,18 +135,27 @@ class Chunks:
         """Where a chunk lies. Raises FileNotFoundError where its file was never written."""
         shards = self.layout.shards
         if shards is None:
-            path = self.layout.path(index)
-            return Part(Snapshot(path, file_revision(path), self.fence), 0, os.stat(path).st_size)  # noqa: PTH116
+            snapshot = self._file(index)
+            return Part(snapshot, 0, os.stat(snapshot.path).st_size)  # noqa: PTH116
         place = tuple(i // count for i, count in zip(index, shards.counts, strict=True))
-        path = self.layout.path(place)
-        snapshot = Snapshot(path, file_revision(path), self.fence)
+        snapshot = self._file(place)
         shard_index = DECODED.get(snapshot, "shard index", lambda: _shard_index(snapshot, shards))
         offset, nbytes = map(int, shard_index[tuple(i % count for i, count in zip(index, shards.counts, strict=True))])
         return None if offset == nbytes == NOT_STORED else Part(snapshot, offset, nbytes)
 
+    def _file(self, place: tuple[int, ...]) -> Snapshot:
+        """A file as it is now, which is not opened yet. Raises FileNotFoundError where it was never written."""
+        path = self.layout.path(place)
+        try:
+            return Snapshot(path, file_revision(path), self.fence)
+        except OSError:
+            self.fence.check_inside(path)
+            raise
+
     def _read_part(self, part: Part, index: tuple[int, ...], inner: Region) -> np.ndarray[Any, Any]:
         if self.layout.codec == "none":
             if part.nbytes != self._nbytes:
+                self.fence.check(part.snapshot.path)  # before anybody learns the size of a file that is not served
                 raise Damaged(f"the chunk {index} has {part.nbytes} bytes, expected {self._nbytes}; restore it from a copy")
             return FlatArray(part.snapshot, part.offset, self.shape, self.dtype).read(inner)
         is_most = all((axis.stop - axis.start) * 2 > size for axis, size in zip(inner, self.shape, strict=True))
@@ -158,6 +167,7 @@ class Chunks:
     def _stored(self, part: Part) -> bytes:
         """The bytes of a chunk. Raises Damaged if they are more than any of its size can have."""
         if part.nbytes > self.largest:
+            self.fence.check(part.snapshot.path)
             name = os.path.basename(part.snapshot.path)  # noqa: PTH119
             raise Damaged(f"a chunk of {part.nbytes} bytes in {name!r}, at most {self.largest} are expected; restore it from a copy")
         return part.read()
@@ -173,7 +183,8 @@ class Chunks:
             self.decoder.read(block.view(f"V{self.dtype.itemsize}"), start, [(index, stored, 0)])
         except (ValueError, EOFError, zlib.error, Damaged) as error:
             name = os.path.basename(part.snapshot.path)  # noqa: PTH119
-            raise Damaged(f"the chunk {name!r} cannot be decoded: it is damaged; restore it from a copy") from error
+            what = f"it is damaged, or decodes to more or less than {self._nbytes} bytes"
+            raise Damaged(f"the chunk {name!r} cannot be decoded: {what}; restore it from a copy") from error
         return block
 
     def _is_odd_gzip(self, stored: bytes) -> bool:
@@ -201,6 +212,9 @@ class Chunks:
                 revisions.append(settled_revision(self.layout.path(place), settled))
             except FileNotFoundError:
                 revisions.append(ABSENT)
+            except OSError:
+                self.fence.check_inside(self.layout.path(place))
+                raise
         return None if None in revisions else "+".join(filter(None, revisions))
 
 
