@@ -132,3 +132,15 @@ def test_ome_xml_with_absurdly_many_planes_leaves_the_page(tmp_path):
     node = open_tiff(tmp_path / "a.ome.tif")
     assert (node.shape, node.attributes["tiled_zarr"]) == ((50, 60), {"ome_xml": tiff.OME_IS_BAD})
     assert (node.read(PAGE) == LONG[0]).all()
+
+
+def test_tiles_of_no_width_are_told_of_in_a_short_sentence(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", LONG[0], metadata=None, tile=(16, 16))
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        tag = file.pages[0].tags["TileWidth"].offset
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    content[tag + 2 : tag + 12] = (11).to_bytes(2, "little") + (1).to_bytes(4, "little") + (16).to_bytes(4, "little")  # the float 2.2e-44
+    (tmp_path / "a.tif").write_bytes(content)
+    with pytest.raises(Damaged) as caught:
+        open_tiff(tmp_path / "a.tif")
+    assert len(str(caught.value)) < 150

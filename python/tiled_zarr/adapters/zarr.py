@@ -253,7 +253,7 @@ def _check_grid(source: Any) -> None:
     except NotImplementedError:
         return
     if any(size and chunk < 1 for size, chunk in zip(source.shape, chunks, strict=False)):
-        raise Damaged(f"its chunks of the shape {chunks} hold nothing of an array of the shape {source.shape}; write its metadata again")
+        raise Damaged(f"its chunks of the shape {chunks} hold nothing of an array of the shape {source.shape}; write it again")
 
 
 def _chunks(source: Any) -> tuple[int, ...] | None:

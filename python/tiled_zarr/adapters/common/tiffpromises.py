@@ -34,7 +34,8 @@ def check_segments(series: Any) -> None:
     needed, listed = math.prod(page.chunked), len(page.dataoffsets)
     if listed < needed:
         kind = "tiles" if page.is_tiled else "strips"
-        raise Damaged(f"its header promises {needed:,} {kind} and lists {listed:,}; write it again, or restore it from a copy")
+        promised = f"{needed:,} {kind}" if needed < 2**32 else f"more {kind} than any file has"
+        raise Damaged(f"its header promises {promised} and lists {listed:,}; write it again, or restore it from a copy")
     if not all(isinstance(number, int) for number in (*page.dataoffsets, *page.databytecounts)):
         raise Damaged("its header has places of data that are no whole numbers; write it again, or restore it from a copy")
     held, size = sum(page.databytecounts), int(page.parent.filehandle.size)
