@@ -67,9 +67,10 @@ def test_what_is_to_be_computed_is_not(tmp_path):
         open_b2nd(tmp_path / "sum.b2nd")
 
 
-def test_other_frames_are_unavailable(tmp_path):
+def test_other_frames_are_damage(tmp_path):
+    """A bit of the name of the layer that describes an array makes a frame of it, whose chunks must not be absent."""
     blosc2.SChunk(data=b"bytes" * 100, urlpath=str(tmp_path / "a.b2nd"), mode="w")
-    with pytest.raises(Unavailable, match="no array"):
+    with pytest.raises(Damaged, match="no array"):
         open_b2nd(tmp_path / "a.b2nd")
 
 

@@ -3,6 +3,7 @@ import io
 import subprocess
 import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,3 +156,19 @@ def test_types_are_those_of_all_rows_however_it_is_cut(tmp_path, monkeypatch, la
     truth = arrow_csv.read_csv(io.BytesIO(text), arrow_csv.ReadOptions(block_size=len(text) + 1))
     monkeypatch.setattr(tables, "BLOCK", 1 << 12)
     assert tables.Text(Snapshot.of(tmp_path / "t.csv"), NO_CHOICE).outcome().table.equals(truth)
+
+
+def test_as_many_columns_as_are_read_and_one_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "MOST_COLUMNS", 3)
+    (tmp_path / "a.csv").write_text("a,b,c\n1,2,3\n")
+    assert list(open_csv(tmp_path / "a.csv").children) == ["a", "b", "c"]
+    (tmp_path / "b.csv").write_text("a,b,c,d\n1,2,3,4\n")
+    with pytest.raises(TooLarge, match=r"'b\.csv' has 4 columns, at most 3 are read; save it as an array"):
+        open_csv(tmp_path / "b.csv")
+
+
+@pytest.mark.parametrize("before", ["", "1,2\n" * 2000], ids=["first", "late"])
+def test_a_row_that_is_too_long_is_said_to_be(tmp_path: Path, before: str) -> None:
+    (tmp_path / "a.csv").write_text(f"a,b\n{before}1,{'x' * (2 * tables.BLOCK + 100)}\n2,3\n")
+    with pytest.raises(Damaged, match=r"'a\.csv' has a row of more than 16 MiB; is it really a table of text\?"):
+        open_csv(tmp_path / "a.csv")

@@ -79,7 +79,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: [Path(f"{path.parent}-not").mkdir(), Path(f"{path.parent}-not", "x").touch(), path.symlink_to("../served-not/x")],
         "a link out of the folder",
     ),
-    "device": (linked("/dev/null"), "a device"),
+    "device": (linked("/dev/null"), "a link out of the folder"),
     "pipe": (os.mkfifo, "a named pipe"),
     "link_to_a_pipe": (lambda path: [os.mkfifo(path.with_name("pipe")), path.symlink_to("pipe")], "a named pipe"),
     "socket": (bind, "a socket"),
@@ -207,3 +207,29 @@ def test_the_fence_in_force_is_that_of_the_thread(tmp_path: Path) -> None:
     alone = Fence.of(tmp_path / "sub")
     assert seen == [alone]
     assert around(tmp_path / "sub") == around(tmp_path / "sub" / "file") == around(tmp_path / "link") == alone
+
+
+UNSEEN = {
+    "there": linked("../outside/secret"),
+    "a folder": linked("../outside"),
+    "nothing": linked("../outside/nothing"),
+    "nothing below nothing": linked("../gone/nothing"),
+    "below a file": linked("../outside/secret/x"),
+    "a link that leads nowhere": lambda path: [(path.parents[1] / "outside" / "l").symlink_to("no"), path.symlink_to("../outside/l")],
+    "a fifo": lambda path: [os.mkfifo(path.parent.parent / "outside" / "fifo"), path.symlink_to("../outside/fifo")],
+}
+
+
+@pytest.mark.parametrize("make", UNSEEN.values(), ids=UNSEEN.keys())
+def test_whether_anything_lies_outside_is_not_told(fence: Fence, make: Callable[[Path], object]) -> None:
+    path = Path(fence.folder, "x")
+    make(path)
+    with pytest.raises(Damaged, match=rf"^'x': {fences.OUTSIDE}$"):
+        fence.check(path)
+
+
+def test_whether_a_folder_outside_has_a_file_is_not_told(fence: Fence) -> None:
+    Path(fence.folder, "x").symlink_to("../outside")
+    for name in ("secret", "nothing"):
+        with pytest.raises(Damaged, match=rf"^'{name}': {fences.OUTSIDE}$"):
+            fence.check(Path(fence.folder, "x", name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -241,3 +242,38 @@ def test_an_index_is_read_in_a_helper(tmp_path):
         file.create_dataset("x", data=np.arange(100_000), chunks=(10,))
     index = LIBRARY.data("chunk_index", open_hdf5(tmp_path / "a.h5").revision.__self__, "/x")
     assert (index.rows.size, index.rows.dtype) == (10_000, indexing.ROW)
+
+
+AXES = {
+    "a number for references": ("DIMENSION_LIST", 7),
+    "numbers for references": ("DIMENSION_LIST", np.arange(1)),
+    "a text for references": ("DIMENSION_LIST", "a"),
+    "numbers for labels": ("DIMENSION_LABELS", np.arange(1)),
+    "short texts for labels": ("DIMENSION_LABELS", np.array([b"x"])),
+    "labels of another shape": ("DIMENSION_LABELS", np.array([["x", "y"]], object)),
+}
+
+
+@pytest.mark.parametrize("name", AXES)
+def test_names_of_axes_of_a_wrong_type_are_none(tmp_path: Path, name: str) -> None:
+    """The library reads lists of references and of texts out of whatever lies there, and crashes."""
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"], file["y"] = np.arange(5), np.arange(3)
+        attribute, value = AXES[name]
+        file["x"].attrs[attribute] = value
+    group = open_hdf5(tmp_path / "a.h5")
+    assert [group.children[child].dimension_names for child in "xy"] == [(None,), (None,)]
+
+
+@pytest.mark.parametrize("way", [("v", "v"), ("v", "w", "v"), ("v", "w", "u", "w")], ids="-".join)
+def test_a_virtual_dataset_over_itself_is_refused(tmp_path: Path, way: tuple[str, ...]) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["good"] = np.arange(3)
+        for name, source in itertools.pairwise(way):
+            layout = h5py.VirtualLayout((10,), "i4")
+            layout[:] = h5py.VirtualSource("a.h5" if name == "v" else ".", source, (10,))
+            file.create_virtual_dataset(name, layout)
+    group = open_hdf5(tmp_path / "a.h5")
+    with pytest.raises(Damaged, match="a source of itself; write it again"):
+        _ = group.children["v"]
+    assert group.children["good"].read((slice(0, 3),)).tolist() == [0, 1, 2]

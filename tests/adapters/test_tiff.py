@@ -257,7 +257,17 @@ def test_a_series_of_unknown_format_leaves_the_others(tmp_path):
     with_unknown_format(tmp_path / "a.tif", 1)
     group = open_tiff(tmp_path / "a.tif")
     assert list(group.children) == ["0"]
-    assert group.unavailable() == {"1": "an image of a sample format that tifffile does not know"}
+    assert group.unavailable()["1"].startswith("an image of a sample format that tifffile does not know: it is damaged, or convert it")
+    with pytest.raises(Damaged, match="sample format"):
+        _ = group.children["1"]
+
+
+def test_a_page_of_unknown_bits_is_damaged_and_not_absent(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", GREY, metadata=None)
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as file:
+        file.pages[0].tags["BitsPerSample"].overwrite(16 ^ 128)
+    with pytest.raises(Damaged, match="sample format"):
+        open_tiff(tmp_path / "a.tif")
 
 
 def test_a_page_that_is_missing_raises(tmp_path):

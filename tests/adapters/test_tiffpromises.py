@@ -12,6 +12,7 @@ from tiled_zarr.adapters.tiff import open_tiff
 from tiled_zarr.nodes import Damaged
 
 LONG = np.random.default_rng(3).integers(1, 60000, (27, 50, 60), dtype="u2")
+OME = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 PAGE = (slice(0, 50), slice(0, 60))
 
 
@@ -91,3 +92,55 @@ def test_a_damaged_series_is_named_and_a_failure(tmp_path, monkeypatch):
         group.children["1"]
     with pytest.raises(KeyError):
         group.children["2"]
+
+
+RAISED = {
+    "strips": {"rowsperstrip": 10},
+    "one_strip": {},
+    "tiles": {"tile": (16, 16), "compression": "zlib"},
+    "strips_compressed": {"rowsperstrip": 10, "compression": "lzw"},
+}
+
+
+@pytest.mark.parametrize("bit", [6, 7, 20, 30])
+@pytest.mark.parametrize("name", RAISED)
+def test_a_length_that_was_raised_is_damage(tmp_path, name, bit):
+    tifffile.imwrite(tmp_path / "a.tif", LONG[0], metadata=None, **RAISED[name])
+    open_tiff(tmp_path / "a.tif")
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as file:
+        file.pages[0].tags["ImageLength"].overwrite(50 ^ 1 << bit)
+    with pytest.raises(Damaged, match=r"its header promises [0-9,]+ (strips|tiles|bytes of pixels)"):
+        open_tiff(tmp_path / "a.tif")
+
+
+def test_places_of_data_that_are_no_whole_numbers(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", LONG[0], metadata=None, rowsperstrip=25)
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        tag = file.pages[0].tags["StripOffsets"].offset
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    content[tag + 2 : tag + 4] = (11).to_bytes(2, "little")  # FLOAT
+    (tmp_path / "a.tif").write_bytes(content)
+    with pytest.raises(Damaged, match="no whole numbers"):
+        open_tiff(tmp_path / "a.tif")
+
+
+def test_ome_xml_with_absurdly_many_planes_leaves_the_page(tmp_path):
+    """tifffile makes a list of all of them, 1.5 GB for a hundred million."""
+    sizes = 'SizeX="60" SizeY="50" SizeZ="99999999" SizeC="1" SizeT="1" Type="uint16" DimensionOrder="XYZCT"'
+    xml = f'<?xml version="1.0"?><OME xmlns="{OME}"><Image><Pixels {sizes}><TiffData/></Pixels></Image></OME>'
+    tifffile.imwrite(tmp_path / "a.ome.tif", LONG[0], metadata=None, description=xml)
+    node = open_tiff(tmp_path / "a.ome.tif")
+    assert (node.shape, node.attributes["tiled_zarr"]) == ((50, 60), {"ome_xml": tiff.OME_IS_BAD})
+    assert (node.read(PAGE) == LONG[0]).all()
+
+
+def test_tiles_of_no_width_are_told_of_in_a_short_sentence(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", LONG[0], metadata=None, tile=(16, 16))
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        tag = file.pages[0].tags["TileWidth"].offset
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    content[tag + 2 : tag + 12] = (11).to_bytes(2, "little") + (1).to_bytes(4, "little") + (16).to_bytes(4, "little")  # the float 2.2e-44
+    (tmp_path / "a.tif").write_bytes(content)
+    with pytest.raises(Damaged) as caught:
+        open_tiff(tmp_path / "a.tif")
+    assert len(str(caught.value)) < 150

@@ -9,8 +9,9 @@ import zarr
 from adapters.contract import ARRAYS
 from adapters.files import FEW, MANY, FileContract, reading, whole
 from rights import unprivileged
+from tiled_zarr.adapters.common import fences
 from tiled_zarr.adapters.zarr import _chunks, open_zarr
-from tiled_zarr.nodes import Damaged, Unavailable
+from tiled_zarr.nodes import Damaged, Group, Unavailable
 
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
 WIDE = np.arange(300 * 400, dtype="<i4").reshape(300, 400)
@@ -103,7 +104,8 @@ def test_other_folders_and_links_are_no_members(tmp_path):
     root.create_array("x", data=FEW)
     (tmp_path / "a.zarr" / "notes").mkdir()
     zarr.create_array(tmp_path / "elsewhere.zarr", data=FEW)
-    (tmp_path / "a.zarr" / "link").symlink_to(tmp_path / "elsewhere.zarr")
+    (tmp_path / "a.zarr" / "out").symlink_to(tmp_path / "elsewhere.zarr")
+    (tmp_path / "a.zarr" / "link").symlink_to("x")
     (tmp_path / "a.zarr" / "circle").symlink_to("circle")
     (tmp_path / "a.zarr" / "gone").symlink_to("nowhere")
     (tmp_path / "a.zarr" / "long").symlink_to("x" * 300)
@@ -111,8 +113,9 @@ def test_other_folders_and_links_are_no_members(tmp_path):
     group = open_zarr(tmp_path / "a.zarr")
     assert list(group.children) == ["x"]
     broken = dict.fromkeys(("circle", "gone", "long"), "a link that cannot be followed")
-    assert group.unavailable() == {**broken, "link": "a link inside a Zarr group, which is not followed; store the array itself there"}
-    for name in ("notes", "link", "circle", "..", ".", "", "x/..", "../elsewhere.zarr"):
+    linked = {"out": fences.OUTSIDE, "link": "a link inside a Zarr group, which is not followed; store the array itself there"}
+    assert group.unavailable() == {**broken, **linked}
+    for name in ("notes", "link", "out", "circle", "..", ".", "", "x/..", "../elsewhere.zarr"):
         assert name not in group.children
         with pytest.raises(KeyError):
             group.children[name]
@@ -159,7 +162,7 @@ def test_a_chunk_that_is_damaged_raises(tmp_path):
     zarr.create_array(tmp_path / "a.zarr", data=FEW, chunks=FEW.shape)
     (chunk,) = (path for path in (tmp_path / "a.zarr").rglob("*") if path.is_file() and path.name != "zarr.json")
     chunk.write_bytes(chunk.read_bytes()[:9])
-    with pytest.raises(Damaged, match="cannot be decoded: it is damaged; restore it from a copy"):
+    with pytest.raises(Damaged, match=r"cannot be decoded: it is damaged.*; restore it from a copy"):
         whole(open_zarr(tmp_path / "a.zarr"))
 
 
@@ -204,3 +207,26 @@ class Irregular:
 
 def test_an_irregular_grid_has_no_chunk_shape():
     assert _chunks(Irregular()) is None
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("chunks", [[0, 2], [0, 0]], ids=str)
+def test_chunks_that_hold_nothing_are_damage(tmp_path: Path, version: int, chunks: list[int]) -> None:
+    zarr.create_array(tmp_path / "a.zarr", data=np.ones((4, 4), "i4"), chunks=(2, 2), zarr_format=version)
+    document = tmp_path / "a.zarr" / (".zarray" if version == 2 else "zarr.json")
+    told = json.loads(document.read_text())
+    (told if version == 2 else told["chunk_grid"]["configuration"])["chunks" if version == 2 else "chunk_shape"] = chunks
+    document.write_text(json.dumps(told))
+    with pytest.raises(Damaged, match="hold nothing of an array of the shape"):
+        open_zarr(tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_link_in_a_group_to_the_outside_tells_nothing(tmp_path: Path, is_there: bool) -> None:
+    zarr.open_group(tmp_path / "g.zarr", mode="w")
+    if is_there:
+        zarr.create_array(tmp_path / "out", data=np.ones(3))
+    (tmp_path / "g.zarr" / "link").symlink_to("../out")
+    group = open_zarr(tmp_path / "g.zarr")
+    assert isinstance(group, Group)
+    assert group.unavailable() == {"link": fences.OUTSIDE}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count, product
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, ShardingCodec
+from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, ShardingCodec, TransposeCodec
 
 from adapters.files import outcome, reading
 from stored import DATA, WHOLE, encodings, key, keyspace, opened
@@ -22,12 +23,14 @@ from stores import value
 from tiled_zarr import v2, v3
 from tiled_zarr.adapters import _zarrchunks
 from tiled_zarr.adapters import zarr as zarr_adapter
-from tiled_zarr.adapters._adapted import as_live
+from tiled_zarr.adapters._adapted import Kin, as_live
 from tiled_zarr.adapters._zarrlayout import layout
+from tiled_zarr.adapters.common import fences
 from tiled_zarr.adapters.common.fences import Fence
+from tiled_zarr.adapters.directory import open_directory
 from tiled_zarr.adapters.zarr import open_zarr
 from tiled_zarr.keyspace import Chunk
-from tiled_zarr.nodes import Changed
+from tiled_zarr.nodes import Array, Changed, Damaged, Group
 
 FORMATS = pytest.mark.parametrize("format_", [v2, v3], ids=["v2", "v3"])
 CHUNK, SHARD = (128, 128), (256, 512)
@@ -196,7 +199,7 @@ def test_a_region_of_many_files_has_no_revision(tmp_path: Path) -> None:
     node = open_zarr(tmp_path / "a.zarr")
     assert node.region_revision((slice(0, 100), slice(0, 100))) is None
     assert node.region_revision((slice(0, 80), slice(0, 80)))
-    assert as_live(node).region_revision is None
+    assert as_live(node, Kin()).region_revision is None
 
 
 def test_documents_that_change_while_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,3 +252,40 @@ def test_a_raw_chunk_of_another_size_is_a_failure(tmp_path: Path) -> None:
     found = outcome(lambda: open_zarr(path).read(BOX))
     assert isinstance(found, OSError)
     assert "has 65537 bytes, expected 65536" in str(found)
+
+
+OUTSIDE = {
+    "a chunk of the size": lambda outside: (outside / "0").write_bytes(bytes(24)),
+    "a chunk of another size": lambda outside: (outside / "0").write_bytes(b"secret"),
+    "a large file": lambda outside: (outside / "0").write_bytes(bytes(100_000)),
+    "an empty folder": lambda outside: None,
+    "a folder": lambda outside: (outside / "0").mkdir(),
+    "nothing": lambda outside: outside.rmdir(),
+}
+
+
+@pytest.mark.parametrize(
+    "options", [{"compressors": None}, {}, {"shards": (6,), "chunks": (3,)}, {"filters": [TransposeCodec(order=(0,))]}], ids=str
+)
+def test_a_chunk_folder_outside_tells_nothing_of_what_it_holds(tmp_path: Path, options: dict[str, Any]) -> None:
+    """The same is answered whether its file is there or not, and whatever its size is."""
+    said = set()
+    for number, make in enumerate(OUTSIDE.values()):
+        base = tmp_path / str(number)
+        served, outside = base / "served", base / "outside"
+        outside.mkdir(parents=True)
+        zarr.create_array(served / "a.zarr", shape=(6,), dtype="i4", **{"chunks": (6,), **options})
+        (served / "a.zarr" / "c").symlink_to("../../outside")
+        make(outside)
+        group = open_directory(served)
+        assert isinstance(group, Group)
+        node = group.children["a"]
+        assert isinstance(node, Array)
+        asked: list[Callable[[], object]] = [lambda node=node: node.read((slice(0, 6),)), lambda node=node: node.read((slice(0, 3),))]
+        if node.stored is not None:
+            asked.append(lambda node=node: node.stored.read((0,)))
+        for ask in asked:
+            with pytest.raises(Damaged) as caught:
+                ask()
+            said.add(str(caught.value))
+    assert said == {f"'0': {fences.OUTSIDE}"}

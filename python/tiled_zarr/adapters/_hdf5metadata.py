@@ -17,6 +17,7 @@ from ..attributes import LeftOut
 from ._extras import require
 from ._hdf5types import as_text
 
+LIST, LABELS = "DIMENSION_LIST", "DIMENSION_LABELS"
 OF_AXES = {b"DIMENSION_LIST", b"DIMENSION_LABELS", b"REFERENCE_LIST", b"_Netcdf4Dimid", b"_Netcdf4Coordinates"}
 OF_SCALES = {b"CLASS", b"NAME"}
 """Attributes by which files hold datasets and their dimension scales together; dimension names say the same."""
@@ -148,11 +149,24 @@ def dimension_names(dataset: Any, own: str) -> tuple[str | None, ...]:
     if axes == 1 and dataset.is_scale:
         return (text(own.encode("utf-8", "surrogateescape")) or None,)
     try:
-        if "DIMENSION_LIST" not in dataset.attrs and "DIMENSION_LABELS" not in dataset.attrs:
-            return (None,) * axes
+        lists = [name for name in (LIST, LABELS) if name in dataset.attrs]
+        if not lists or not all(dataset.attrs.get_id(name).shape == (axes,) for name in lists):
+            return (None,) * axes  # the library crashes on a list of another shape
+        if any(not _is_of_axes(name, dataset.attrs.get_id(name).dtype) for name in lists):
+            return (None,) * axes  # and on one of another type
         return tuple(_dimension_name(dimension) for dimension in dataset.dims)
     except Exception:  # noqa: BLE001 - names that cannot be read
         return (None,) * axes
+
+
+def _is_of_axes(name: str, dtype: np.dtype[Any]) -> bool:
+    """Whether an attribute has the type that the library takes it for: lists of references, or texts of any length."""
+    h5py = require("h5py", "hdf5")
+    if name == LABELS:
+        text = h5py.check_string_dtype(dtype)
+        return text is not None and text.length is None
+    inner = h5py.check_vlen_dtype(dtype)
+    return isinstance(inner, np.dtype) and h5py.check_ref_dtype(inner) is h5py.Reference
 
 
 def _dimension_name(dimension: Any) -> str | None:

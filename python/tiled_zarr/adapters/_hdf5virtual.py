@@ -12,17 +12,21 @@ import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from ..nodes import Damaged, Unavailable
+from ._extras import require
 from ._hdf5files import FILES
 from ._hdf5types import read_open
 from ._snapshots import Snapshot
 from .hdf5.descriptions import ExternalLink, Source, Sources, Wanted
 from .hdf5.growing import Growing, snapshot_of
 from .hdf5.links import locate
+
+Object: TypeAlias = tuple[str, int]
+"""The revision of a file, and an address in it."""
 
 LINK = "a virtual dataset with a link"
 MOST_BLOCKS = 65_536
@@ -37,7 +41,7 @@ def beside(snapshot: Snapshot, name: str, what: str) -> Snapshot:
     target = _path(snapshot, name)
     shown = Path(name).name
     if not snapshot.fence.holds(os.path.realpath(target)):  # before anybody learns whether it exists
-        raise Damaged(f"{what} to the file {shown!r} outside of the folder that is served, which is not followed")
+        raise Damaged(f"{what} to the file {shown!r} outside of the folder that is served, which is not followed; copy the file into it")
     try:
         return snapshot_of(target, snapshot.fence)
     except FileNotFoundError as error:
@@ -53,27 +57,33 @@ def sources(snapshot: Snapshot, dataset: Any) -> Sources:
 
     Raises Damaged if a file is missing or lacks its dataset, Unavailable for one whose own data lie in raw files.
     """
-    found = Gathered({}, [], set())
+    found = Gathered({}, [], {}, [])
     found.gather(snapshot, dataset)
     return Sources(tuple(map(Source.of, found.files.values())), tuple(found.awaited))
 
 
 class Gathered(NamedTuple):
-    """The source files of a virtual dataset by their paths, those that are to come, and the datasets that were looked at."""
+    """The source files of a virtual dataset by their paths, those that are to come, and the datasets that were looked at.
+
+    `above` has the objects of which the sources are being gathered: the library crashes on one that is a source of itself.
+    """
 
     files: dict[str, Snapshot]
     awaited: list[str]
-    seen: set[tuple[str, str]]
+    seen: dict[tuple[str, str], Object]
+    above: list[Object]
 
     def gather(self, snapshot: Snapshot, dataset: Any) -> None:
         """Add the sources of an open virtual dataset."""
         own = dataset.file.filename
+        self.above.append(_object(snapshot, dataset))
         for name, where in sorted({(source.file_name, source.dset_name) for source in dataset.virtual_sources()}):
             if NUMBERED.search(name) or NUMBERED.search(where):
                 self._add_numbered(snapshot, own, name, where)
             else:
                 file = own if name == "." else _numbered(name, 0)
                 self._add(beside(snapshot, file, LINK), _numbered(where, 0))
+        self.above.pop()
 
     def _add_numbered(self, snapshot: Snapshot, own: str, name: str, where: str) -> None:
         """Add the blocks of sources that are numbered without end, up to the first one that is missing, as the library reads them."""
@@ -92,9 +102,9 @@ class Gathered(NamedTuple):
         """Add a source and its own ones; false for one that is missing, if it may be the end of a series (`is_last`), which else raises."""
         self.files[snapshot.path] = snapshot
         if (snapshot.path, where) in self.seen:
+            self._check_cycle(self.seen[snapshot.path, where])
             return True
-        self.seen.add((snapshot.path, where))
-        if len(self.seen) > MOST_BLOCKS:
+        if len(self.seen) == MOST_BLOCKS:
             raise Unavailable(f"a virtual dataset over more than {MOST_BLOCKS:,} others")
         with FILES.opened(snapshot) as file:
             try:
@@ -105,11 +115,22 @@ class Gathered(NamedTuple):
                 raise Damaged(f"a virtual dataset: its source {Path(file.filename).name!r} has no {where!r}") from error
             if isinstance(source, ExternalLink):
                 return self._add(beside(snapshot, source.file, LINK), source.where, is_last=is_last)
+            self.seen[snapshot.path, where] = _object(snapshot, source)
+            self._check_cycle(self.seen[snapshot.path, where])
             if source.external:
                 raise Unavailable("a virtual dataset over one whose data lie in raw files; copy them into the HDF5 file")
             if source.is_virtual:
                 self.gather(snapshot, source)
         return True
+
+    def _check_cycle(self, source: Object) -> None:
+        if source in self.above:
+            raise Damaged("a virtual dataset that is a source of itself; write it again")
+
+
+def _object(snapshot: Snapshot, dataset: Any) -> Object:
+    h5py = require("h5py", "hdf5")
+    return snapshot.taken, int(h5py.h5o.get_info(dataset.id).addr)
 
 
 def _numbered(name: str, number: int) -> str:

@@ -69,6 +69,10 @@ class Nodes:
             node = self._kept(path, revision)
             return self._open(path, revision, open_node) if node is None else node
 
+    def has(self, path: str, revision: str) -> bool:
+        """Whether what a file of this revision is, or why it is none, is known."""
+        return self._kept(path, revision) is not None or self._refusal(path, revision) is not None
+
     def _open(self, path: str, revision: str, open_node: Callable[[Path], Node]) -> Node:
         try:
             refusal = self._refusal(path, revision)

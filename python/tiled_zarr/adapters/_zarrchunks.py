@@ -164,12 +164,9 @@ class Chunks:
 
     def _part(self, index: tuple[int, ...]) -> Part | None:
         """Where a chunk lies. Raises FileNotFoundError where its file was never written."""
-        shards = self.layout.shards
+        shards, snapshot = self.layout.shards, self._file(index)
         if shards is None:
-            path = self._path(index)
-            return Part(Snapshot(path, file_revision(path), self.fence), 0, os.stat(path).st_size)  # noqa: PTH116
-        path = self._path(index)
-        snapshot = Snapshot(path, file_revision(path), self.fence)
+            return Part(snapshot, 0, os.stat(snapshot.path).st_size)  # noqa: PTH116
 
         def read_index() -> np.ndarray[Any, Any]:
             with snapshot.opened() as file:
@@ -178,9 +175,19 @@ class Chunks:
         at = _find(DECODED.get(snapshot, "shard index", read_index), shards, index)
         return None if at is None else Part(snapshot, *at)
 
+    def _file(self, index: tuple[int, ...]) -> Snapshot:
+        """The file of a chunk as it is now, which is not opened yet. Raises FileNotFoundError where it was never written."""
+        path = self._path(index)
+        try:
+            return Snapshot(path, file_revision(path), self.fence)
+        except OSError:
+            self.fence.check_inside(path)
+            raise
+
     def _read_part(self, part: Part, index: tuple[int, ...], inner: Region) -> np.ndarray[Any, Any]:
         if self.layout.codec == "none":
             if part.nbytes != self._nbytes:
+                self.fence.check(part.snapshot.path)  # before anybody learns the size of a file that is not served
                 raise Damaged(f"the chunk {index} has {part.nbytes} bytes, expected {self._nbytes}; restore it from a copy")
             return FlatArray(part.snapshot, part.offset, self.shape, self.dtype).read(inner)
         is_most = all((axis.stop - axis.start) * 2 > size for axis, size in zip(inner, self.shape, strict=True))
@@ -194,6 +201,7 @@ class Chunks:
 
     def _check_size(self, nbytes: int, index: tuple[int, ...]) -> None:
         if nbytes > self.largest:
+            self.fence.check(self._path(index))
             raise Damaged(f"the chunk {index} has {nbytes} bytes, at most {self.largest} are expected; restore it from a copy")
 
     def _decoded(self, part: Part, index: tuple[int, ...]) -> np.ndarray[Any, Any]:
@@ -209,8 +217,8 @@ class Chunks:
             start = [i * size for i, size in zip(index, self.shape, strict=True)]
             self.decoder.read(block.view(f"V{self.dtype.itemsize}"), start, [(index, stored, 0)])
         except (ValueError, EOFError, zlib.error, Damaged) as error:
-            name = os.path.basename(self._path(index))  # noqa: PTH119
-            raise Damaged(f"the chunk {name!r} cannot be decoded: it is damaged; restore it from a copy") from error
+            name, what = os.path.basename(self._path(index)), f"it is damaged, or decodes to more or less than {self._nbytes} bytes"  # noqa: PTH119
+            raise Damaged(f"the chunk {name!r} cannot be decoded: {what}; restore it from a copy") from error
         return block
 
     def _path(self, index: tuple[int, ...]) -> str:
@@ -243,6 +251,9 @@ class Chunks:
                 revisions.append(settled_revision(self.layout.path(place), settled))
             except FileNotFoundError:
                 revisions.append(ABSENT)
+            except OSError:
+                self.fence.check_inside(self.layout.path(place))
+                raise
         return None if None in revisions else "+".join(filter(None, revisions))
 
     def steadily(self, region: Region, read: Callable[[], np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
@@ -272,6 +283,9 @@ class Chunks:
             return file_revision(self.layout.path(place))
         except FileNotFoundError:
             return ABSENT
+        except OSError:
+            self.fence.check_inside(self.layout.path(place))
+            raise
 
     def _files(self, region: Region) -> list[range]:
         """The places of the files behind a region, along each axis."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..nodes import Array, Changed, Region, Unavailable
+from ..nodes import Array, Changed, Damaged, Region, Unavailable
 from ._snapshots import Snapshot
 from ._stores import FRAME
 from .common.fences import Fence, pin
@@ -99,7 +99,7 @@ def _open(path: str) -> Any:
 
     source = blosc2_ext.open(path, "r", 0)
     if not isinstance(source, NDArray):
-        raise Unavailable("a Blosc2 frame that is no array")
+        raise Damaged("a Blosc2 frame that is no array, or whose description is damaged; write it again, or restore it from a copy")
     if code := [name for name in CODE if name in source.schunk.meta]:
         raise Unavailable(f"a Blosc2 file of the kind {code[0]!r}, which is no data but tells what to compute; save its result instead")
     return source

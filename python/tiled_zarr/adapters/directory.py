@@ -11,10 +11,11 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from ..attributes import OURS, Late, Ours
-from ..nodes import Damaged, Group, Node, Unavailable
+from ..nodes import Damaged, Group, Node, TooSlow, Unavailable
 from ..revisions import file_revision
 from . import file_adapter, suffixes
 from ._listings import Listing, Place, list_folder
@@ -24,6 +25,7 @@ from .common import choices
 from .common.choices import NO_CHOICE, TextChoice
 from .common.fences import Fence
 from .common.folders import folder_revision
+from .common.lookahead import SLOW, Lookahead
 from .common.texts import as_text
 
 MOST_FILES = 2048
@@ -43,13 +45,13 @@ class Folder(Mapping[str, Node]):
         self._tables = tables
         self._files = files
         self._folders = folders
+        self._ahead = Lookahead()
         self.listed = list_folder(place, suffixes())
 
     def __getitem__(self, name: str) -> Node:
         listing = self.listing()
         if name in listing.files:
-            path = os.path.join(self.place.path, listing.files[name])  # noqa: PTH118 - asked with every request
-            return self._files.get(path, file_revision(path), self._open_file)
+            return self._file(listing, name)
         if name in listing.folders:
             return self._folder(os.path.join(self.place.path, listing.folders[name]))  # noqa: PTH118
         if name in listing.ambiguous:
@@ -98,6 +100,29 @@ class Folder(Mapping[str, Node]):
     def group(self) -> Group:
         """The node of the folder. It has no revision: a file that is rewritten leaves no mark on its folder."""
         return Group(children=self, attributes=Late(self.attributes), unavailable=self.unavailable, blocking=True, assembled=True)
+
+    def _file(self, listing: Listing, name: str) -> Node:
+        """The node of a file; where its library hangs, other threads begin to look at the other files of its kind."""
+        path = os.path.join(self.place.path, listing.files[name])  # noqa: PTH118 - asked with every request
+        if self._ahead.is_on and not self._files.has(path, file_revision(path)):
+            self._ahead.wait(name)
+        began = monotonic()
+        try:
+            return self._looked(path)
+        except TooSlow:
+            self._look_ahead(listing, name, monotonic() - began)
+            raise
+
+    def _looked(self, path: str) -> Node:
+        return self._files.get(path, file_revision(path), self._open_file)
+
+    def _look_ahead(self, listing: Listing, name: str, took: float) -> None:
+        """Begin to look at the other files of the kind of one that hung, first at those that are listed after it."""
+        if took > SLOW:
+            adapter = _adapter(listing.files[name])
+            files = sorted(listing.files.items(), key=lambda item: (item[0] < name, item[0]))
+            paths = {other: os.path.join(self.place.path, file) for other, file in files if other != name and _adapter(file) is adapter}  # noqa: PTH118
+            self._ahead.begin(paths, lambda other: self._looked(paths[other]), took)
 
     def _folder(self, path: str) -> Node:
         """The node of a sub-folder, which raises here what its listing raises: one that cannot be read is no child to those above."""

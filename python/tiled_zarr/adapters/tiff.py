@@ -25,7 +25,7 @@ from ._tiffmetadata import attributes
 from ._tiffpages import Pages
 from .common import fences, omexml
 from .common.filesets import FileSet, first_file
-from .common.tiffpromises import missing_pages, shortfall
+from .common.tiffpromises import check_segments, missing_pages, shortfall
 
 KIND = "a TIFF file"
 OF_ONE_FILE = {"_multifile": False, "is_ndtiff": False, "is_mmstack": False}
@@ -51,6 +51,7 @@ def open_tiff(path: Path) -> Node:
     if shown_by is not None:
         raise Unavailable(f"a part of the OME-TIFF set that {shown_by!r} shows whole")
     try:
+        omexml.check_planes(xml)
         files = FileSet.described(alone.snapshot, xml)
         with _opened(files) as file:
             return _node(files, file)
@@ -132,7 +133,8 @@ def _array(files: FileSet, number: int, series: Any, attributes: dict[str, Any],
     if not (series.keyframe.imagewidth and series.keyframe.imagelength):
         raise Damaged(f"{Path(files.snapshot.path).name!r} has a page without a size; write it again, or restore it from a copy")
     if series.dtype is None or series.keyframe.dtype is None:
-        raise Unavailable("an image of a sample format that tifffile does not know")
+        raise Damaged("an image of a sample format that tifffile does not know: it is damaged, or convert it to integers or floats")
+    check_segments(series)
     chunks = read_stepped = region_revision = None
     if series.dataoffset is not None and not files.xml:
         item = series.dtype.newbyteorder(series.keyframe.parent.byteorder)

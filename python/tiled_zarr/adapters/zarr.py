@@ -69,7 +69,7 @@ class Members(Mapping[str, Node]):
         """Links to what would be a member, and those that cannot be followed, with the reason."""
         with os.scandir(self._folder) as entries:
             names = sorted(entry.name for entry in entries if entry.is_symlink())
-        reasons = ((name, _reason(os.path.join(self._folder, name))) for name in names)  # noqa: PTH118
+        reasons = ((name, _reason(os.path.join(self._folder, name), self._fence)) for name in names)  # noqa: PTH118
         return {as_text(name): why for name, why in reasons if why}
 
     def _is_member(self, path: Path) -> bool:
@@ -87,8 +87,10 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _reason(link: str) -> str | None:
-    """Why a link is no member, or None if nobody would expect it to be one."""
+def _reason(link: str, fence: Fence) -> str | None:
+    """Why a link is no member, or None if nobody would expect it to be one. Of what lies outside of the fence nothing is told."""
+    if not fence.holds(os.path.realpath(link)):
+        return fences.OUTSIDE
     if is_zarr(link):
         return LINK
     return None if os.path.exists(link) else BROKEN  # noqa: PTH110
@@ -153,6 +155,7 @@ def _array(path: Path, fence: Fence, revision: str, source: Any, item: Item | No
     attributes = source.attrs.asdict()
     names = attributes.pop(DIMENSIONS, None) or getattr(source.metadata, "dimension_names", None) or _nczarr_names(path, fence)
     attributes |= _mark(source, dtype, attributes, is_xarrays=names is not None)
+    _check_grid(source)
     shape, found = _chunks(source), layout(path, fence, dtype)
     chunks = None if found is None or shape is None else Chunks.of(found, fence, revision, shape, dtype)
     known = _bounded(source)
@@ -250,6 +253,16 @@ def _read(
             ) from error
 
     return chunks.steadily(region, decoded) if chunks else decoded()
+
+
+def _check_grid(source: Any) -> None:
+    """Raises Damaged if chunks of no size are to hold data, by which zarr-python would divide."""
+    try:
+        chunks = tuple(source.chunks)
+    except NotImplementedError:
+        return
+    if any(size and chunk < 1 for size, chunk in zip(source.shape, chunks, strict=False)):
+        raise Damaged(f"its chunks of the shape {chunks} hold nothing of an array of the shape {source.shape}; write it again")
 
 
 def _chunks(source: Any) -> tuple[int, ...] | None:

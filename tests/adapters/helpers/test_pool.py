@@ -20,7 +20,7 @@ import pytest
 from tiled_zarr.adapters.helpers import pool as pools
 from tiled_zarr.adapters.helpers import verdicts
 from tiled_zarr.adapters.helpers.pool import NoAnswer, Pool
-from tiled_zarr.nodes import Damaged, Unavailable
+from tiled_zarr.nodes import Busy, Damaged, Unavailable
 
 FUNCTIONS = "adapters.helpers.functions"
 LONG = 60.0
@@ -157,7 +157,7 @@ def test_a_hang_does_not_delay_its_neighbours(pool: Pool, tmp_path: Path) -> Non
         stuck = [threads.submit(ask, pool, "wait_for", str(go), path="/bad") for _ in range(2)]
         until(lambda: len(list(tmp_path.iterdir())) == 2)
         assert [ask(pool, "echo", number, path=f"/{number}") for number in range(5)] == list(range(5))
-        with pytest.raises(NoAnswer, match="busy"):
+        with pytest.raises(Busy, match="busy"):
             ask(pool, "echo", 1, path="/bad", seconds=SHORT)
         go.touch()
         assert len({one.result(LONG) for one in stuck}) == 2
@@ -183,7 +183,7 @@ def test_helpers_are_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     with ThreadPoolExecutor(8) as threads:
         waiting = [threads.submit(ask, pool, "wait_for", str(tmp_path / "go"), path=f"/{number}") for number in range(8)]
         until(lambda: len(list(tmp_path.iterdir())) == 3)
-        with pytest.raises(NoAnswer, match="all 3 helper processes for the test library are busy"):
+        with pytest.raises(Busy, match="all 3 helper processes for the test library are busy"):
             ask(pool, "echo", 1, seconds=SHORT)
         assert len(pool.pids) == 3
         (tmp_path / "go").touch()

@@ -99,13 +99,13 @@ NATIVE = {"blosc": 32001, "lz4": 65537, "zstd": 32015}
 def _sized(name: str, body: bytes, nbytes: int, limit: int) -> bytearray:
     """Decode bytes that say their decoded size, or have to have it."""
     if nbytes > limit:
-        raise Damaged(f"{name}: decodes to {nbytes} bytes, at most {limit} are expected")
+        raise Damaged(f"{name}: decodes to {nbytes} bytes, at most {limit} are expected; restore it from a copy")
     made = bytearray(nbytes)
     if nbytes:
         try:
             _native.Decoder([(NATIVE[name], ())], (nbytes,), 1).read(made, (0,), [((0,), body, 0)])
         except ValueError as error:
-            raise Damaged(f"a chunk cannot be decoded: {error}") from error
+            raise Damaged(f"a chunk is damaged, or decodes to more than {nbytes} bytes of {name}; restore it from a copy") from error
     return made
 
 
@@ -123,7 +123,7 @@ def _streamed(name: str, body: bytes, limit: int, make: Callable[[], Stream], *,
                 raise EOFError(f"{name}: the stream ends early, after {nbytes} bytes")
             part = engine.decompress(piece, limit - nbytes + 1)
             if nbytes + len(part) > limit:
-                raise Damaged(f"{name}: decodes to more than the {limit} bytes expected")
+                raise Damaged(f"{name}: decodes to more than the {limit} bytes expected; restore it from a copy")
             made[nbytes : nbytes + len(part)] = part
             nbytes += len(part)
             at += len(piece) - len(engine.unused_data)
@@ -148,7 +148,7 @@ def _zstd(body: bytes, limit: int) -> Any:
     if said is None and _most_of_blocks(body) <= SMALL_FRAME:
         made = require("numcodecs", "zarr").Zstd().decode(body)
         if len(made) > limit:
-            raise Damaged(f"zstd: decodes to {len(made)} bytes, at most {limit} are expected")
+            raise Damaged(f"zstd: decodes to {len(made)} bytes, at most {limit} are expected; restore it from a copy")
         return made
     return _sized("zstd", body, limit if said is None else said, limit)
 

@@ -125,15 +125,24 @@ class Fence(NamedTuple):
 
     def _checked(self, path: Name, flags: int, kind: int) -> int:
         """A descriptor of what is of this kind and lies in the folder; devices, which an opening may set going, are not opened."""
-        _check_kind(path, _status(path), kind)
-        descriptor = os.open(path, flags)
         try:
-            _check_kind(path, os.fstat(descriptor), kind)
+            _check_kind(path, _status(path), kind)
+            descriptor = os.open(path, flags)
+        except OSError:
+            self.check_inside(path)
+            raise
+        try:
             self._check_place(path, descriptor)
+            _check_kind(path, os.fstat(descriptor), kind)
         except BaseException:
             os.close(descriptor)
             raise
         return descriptor
+
+    def check_inside(self, path: Name) -> None:
+        """Raises Damaged for a path that leads out of the folder, whether there is anything or not: nobody learns what lies there."""
+        if not self.holds(os.path.realpath(path)):
+            raise _refused(path, OUTSIDE)
 
     def _check_place(self, path: Name, descriptor: int) -> None:
         if not (self.holds(_real_path(descriptor)) or self._holds_by_name(path, descriptor)):

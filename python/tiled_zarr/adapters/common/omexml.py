@@ -6,8 +6,15 @@ https://docs.openmicroscopy.org/ome-model/latest/ome-tiff/specification.html
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from xml.etree import ElementTree
+
+from ...nodes import Damaged
+
+LONGEST_NUMBER = 20
+MOST_PLANES = 4_000_000
+"""Planes that OME-XML may promise: tifffile takes 16 bytes for each when it opens the file."""
 
 
 def other_files(xml: str, own: str) -> tuple[str, ...]:
@@ -42,6 +49,16 @@ def with_paths(xml: str, paths: Mapping[str, str]) -> str:
 def is_readable(xml: str) -> bool:
     """Whether it is XML at all."""
     return _parsed(xml) is not None
+
+
+def check_planes(xml: str) -> None:
+    """Raises Damaged if the images have more than MOST_PLANES together, as far as that can be told."""
+    root = _parsed(xml)
+    pixels = (element for element in ([] if root is None else root.iter()) if element.tag.endswith("}Pixels"))
+    counts = ([element.get(name, "") for name in ("SizeZ", "SizeC", "SizeT")] for element in pixels)
+    told = [sizes for sizes in counts if all(size.isdecimal() and len(size) < LONGEST_NUMBER for size in sizes)]
+    if sum(math.prod(map(int, sizes)) for sizes in told) > MOST_PLANES:
+        raise Damaged(f"OME-XML that promises more than {MOST_PLANES:,} planes; write it again")
 
 
 def _uuids(root: ElementTree.Element | None) -> Iterator[ElementTree.Element]:

@@ -10,6 +10,7 @@ import math
 import struct
 from typing import Any
 
+from ...nodes import Damaged
 from .filesets import FileSet
 
 
@@ -22,6 +23,25 @@ def missing_pages(files: FileSet, series: Any) -> dict[str, Any]:
     names = ", ".join(map(repr, files.missing.values()))
     where = f", which lie in files that are not beside this one: {names}" if names else ": a file is truncated or damaged"
     return {"pages": held, "pages_promised": len(pages), "missing": f"{len(pages) - held} of {len(pages)} pages{where}"}
+
+
+def check_segments(series: Any) -> None:
+    """Raises Damaged if a series needs more strips or tiles than its first page lists, or more bytes than they and the file have.
+
+    A file that was cut short lists all of them: what is there of it can be read.
+    """
+    page = series.keyframe
+    needed, listed = math.prod(page.chunked), len(page.dataoffsets)
+    if listed < needed:
+        kind = "tiles" if page.is_tiled else "strips"
+        promised = f"{needed:,} {kind}" if needed < 2**32 else f"more {kind} than any file has"
+        raise Damaged(f"its header promises {promised} and lists {listed:,}; write it again, or restore it from a copy")
+    if not all(isinstance(number, int) for number in (*page.dataoffsets, *page.databytecounts)):
+        raise Damaged("its header has places of data that are no whole numbers; write it again, or restore it from a copy")
+    held, size = sum(page.databytecounts), int(page.parent.filehandle.size)
+    is_plain = page.compression == 1 and not page.is_subsampled and page.bitspersample == 8 * page.dtype.itemsize
+    if is_plain and all(page.dataoffsets) and held < page.nbytes and page.dataoffsets[0] + page.nbytes > size:
+        raise Damaged(f"its header promises {page.nbytes:,} bytes of pixels and has {held:,}; write it again, or restore it from a copy")
 
 
 def shortfall(file: Any) -> dict[str, Any]:

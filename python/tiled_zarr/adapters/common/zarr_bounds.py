@@ -134,7 +134,7 @@ class Numcodec:
         elif name not in SAME_SIZE:
             made = _decoded_size(self.config, buf.nbytes if isinstance(buf, np.ndarray) else memoryview(buf).nbytes)
             if made > self.limit:
-                raise Damaged(f"{name}: decodes to {made} bytes, at most {self.limit} are expected")
+                raise Damaged(f"{name}: decodes to {made} bytes, at most {self.limit} are expected; restore it from a copy")
         return self.inner.decode(buf)
 
 
@@ -156,7 +156,7 @@ def _check_text(body: Any, count: int, allowance: Allowance | None) -> None:
     stored = memoryview(body).cast("B")
     got = int.from_bytes(stored[:4], "little")
     if got != count:
-        raise Damaged(f"{TEXT}: a chunk of {got} strings, {count} are expected")
+        raise Damaged(f"{TEXT}: a chunk of {got} strings, {count} are expected; restore it from a copy")
     if allowance is not None:
         allowance.take(stored.nbytes)
 

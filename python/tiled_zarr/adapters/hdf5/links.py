@@ -33,7 +33,7 @@ def locate(group: Any, where: str) -> Any:
         above = h5py.h5g.open(group.id, b"/") if isinstance(group, h5py.File) else group.id
         found = _followed(above, encoded(where))
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
-        what = "is not there, or is a link that leads nowhere" if "doesn't exist" in str(error) else DAMAGED
+        what = "is not there, or is a link that leads nowhere; write it again" if "doesn't exist" in str(error) else DAMAGED
         raise Damaged(f"{where!r} {what}") from error
     match found:
         case h5py.h5g.GroupID():
@@ -51,7 +51,7 @@ def _followed(above: Any, where: bytes) -> Any:
     found, soft_links, waiting = above, 0, _parts(where)
     while waiting:
         if not isinstance(found, h5py.h5g.GroupID):
-            raise Damaged("a link leads through something that is no group")
+            raise Damaged("a link leads through something that is no group; write it again")
         name = waiting.pop()
         link = found.links.get_info(name)
         if link.type == h5py.h5l.TYPE_HARD:
@@ -59,7 +59,7 @@ def _followed(above: Any, where: bytes) -> Any:
         elif link.type == h5py.h5l.TYPE_SOFT:
             soft_links += 1
             if soft_links > MOST_LINKS:
-                raise Damaged(f"more than {MOST_LINKS} soft links, one after the other")
+                raise Damaged(f"more than {MOST_LINKS} soft links, one after the other; let the first one lead to data")
             target = found.links.get_val(name)
             waiting += _parts(target)
             if target.startswith(b"/"):

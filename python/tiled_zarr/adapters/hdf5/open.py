@@ -86,7 +86,7 @@ def _member(place: Place, found: Description) -> Member:
             return Member(records.as_group(array, found.unavailable) if found.unavailable else array, place, found)
         case ExternalLink():
             if place.links == MOST_LINKS:
-                raise Damaged(f"more than {MOST_LINKS} external links, one after the other")
+                raise Damaged(f"more than {MOST_LINKS} external links, one after the other; let the first one lead to data")
             target = virtual.beside(place.snapshot, found.file, "a link")
             return _open(Place(target, posixpath.join("/", found.where), place.above, place.links + 1))
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from threading import Condition
 from typing import Any
 
-from ...nodes import Damaged, TooSlow
+from ...nodes import Busy, Damaged, TooSlow
 from .process import Died, Late, Process
 from .verdicts import Verdicts
 
@@ -28,7 +28,7 @@ MOST = 8
 PER_FILE = 2
 PATIENCE = 0.05
 """Seconds: a quarter of what starting a helper takes."""
-STUCK = 1.0
+STUCK = 0.5
 FILES_KNOWN = 16
 """How many files we take a helper to have open still."""
 
@@ -81,7 +81,7 @@ class Pool:
     def call(self, path: str, revision: str, name: str, arguments: tuple[Any, ...], seconds: float) -> Any:
         """What a function returns or raises about a file, in so many seconds once a helper is free.
 
-        Raises NoAnswer if it took longer or no helper was free as long, Damaged if the library crashed twice; for a while then at once.
+        Raises NoAnswer if it took longer, Damaged if the library crashed twice, for a while then at once; Busy if no helper was free.
         """
         is_trial = self.verdicts.check(path, revision)
         try:
@@ -130,7 +130,7 @@ class Pool:
     def _condemned(self, path: str, revision: str, kind: type[OSError], what: str) -> OSError:
         """The error for a file that the library did something bad on, to be raised now and for a while."""
         name = os.path.basename(path)  # noqa: PTH119 - a text
-        text = f"the {self.library} library {what} on {name!r}, which is left alone for a while, or until it changes"
+        text = f"the {self.library} library {what} on {name!r}, which is left alone for a while; if that stays so, restore it from a copy"
 
         def error() -> OSError:
             return kind(text)
@@ -140,9 +140,9 @@ class Pool:
         return error()
 
     def _taken(self, path: str, seconds: float, revision: str | None) -> Helper:
-        """A helper for a call about a file. Raises NoAnswer if none is free for so many seconds.
+        """A helper for a call about a file. Raises Busy if none is free for so many seconds.
 
-        With a revision, it raises also as soon as the file has been condemned at that.
+        With a revision, it raises NoAnswer or Damaged as soon as the file has been condemned at that.
         """
         began = time.monotonic()
         with self._changed:
@@ -161,7 +161,7 @@ class Pool:
                 if revision is not None and self.verdicts.check(path, revision):
                     revision = None
             else:
-                raise NoAnswer(f"all {len(self._helpers)} helper processes for the {self.library} library are busy; ask again later")
+                raise Busy(f"all {len(self._helpers)} helper processes for the {self.library} library are busy; ask again later")
         try:
             return self._started(path)
         finally:
