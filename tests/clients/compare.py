@@ -73,7 +73,8 @@ def regions(shape: tuple[int, ...], chunk_shape: tuple[int, ...], size: int) -> 
     whole = [range(count) for count in counts]
     edges = [[*whole[:axis], range(i, i + 1), *whole[axis + 1 :]] for axis, n in enumerate(counts) if n > 1 for i in (0, n - 1)]
     draw = random.Random(SEED)
-    inside = [[range(1) if n == 1 else range(i := draw.randrange(1, n - 1), i + 1) for n in counts] for _ in range(INTERIOR)]
+    places = [range(n) if n < 3 else range(1, n - 1) for n in counts]
+    inside = [[range(i := draw.choice(place), i + 1) for place in places] for _ in range(INTERIOR)]
     return [_box(chunks, chunk_shape, shape) for chunks in edges + inside]
 
 

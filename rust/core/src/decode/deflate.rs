@@ -12,13 +12,13 @@ impl Decoder {
     /// Decode one zlib stream that fills `out`.
     pub fn decode(&mut self, data: &[u8], out: &mut [u8]) -> Result<()> {
         let decoded = self.engine().zlib_decompress(data, out);
-        check("deflate", "zlib stream", decoded, data, out)
+        check("deflate", "zlib stream", &decoded, data, out)
     }
 
     /// Decode one gzip member that fills `out`; what follows it is not looked at.
     pub fn decode_gzip(&mut self, data: &[u8], out: &mut [u8]) -> Result<()> {
         let decoded = self.engine().gzip_decompress(data, out);
-        check("gzip", "gzip member", decoded, data, out)
+        check("gzip", "gzip member", &decoded, data, out)
     }
 
     fn engine(&mut self) -> &mut Decompressor {
@@ -26,10 +26,10 @@ impl Decoder {
     }
 }
 
-fn check(name: &str, form: &str, decoded: std::result::Result<usize, DecompressionError>, data: &[u8], out: &[u8]) -> Result<()> {
+fn check(name: &str, form: &str, decoded: &std::result::Result<usize, DecompressionError>, data: &[u8], out: &[u8]) -> Result<()> {
     match decoded {
-        Ok(n) if n == out.len() => Ok(()),
-        Ok(n) => Err(super::wrong_size(name, n, out.len())),
+        Ok(n) if *n == out.len() => Ok(()),
+        Ok(n) => Err(super::wrong_size(name, *n, out.len())),
         Err(DecompressionError::InsufficientSpace) => {
             Err(Error::invalid(format!("{name}: decodes to more than the {} bytes expected", out.len())))
         }

@@ -217,7 +217,7 @@ fn refusals_name_the_numbers() {
     );
     assert_eq!(message(&[FILTERS[0]], &[0; 3], 4), "deflate: 3 bytes are no zlib stream");
     assert_eq!(message(&[FILTERS[10]], &[0; 3], 4), "gzip: 3 bytes are no gzip member");
-    let bomb = encode(&Codec::gzip(1).unwrap(), &[0; 100_000]);
+    let bomb = encode(&Codec::gzip(1).unwrap(), &vec![0; 100_000]);
     assert_eq!(message(&[FILTERS[10]], &bomb, 4), "gzip: decodes to more than the 4 bytes expected");
     assert_eq!(message(&[FILTERS[10]], &bomb, 100_001), "gzip: decodes to 100000 bytes, 100001 are expected");
     assert_eq!(message(&[FILTERS[11]], &[0; 3], 4), "lz4: 4 bytes are announced, 3 are left");
