@@ -217,7 +217,7 @@ def _texts(block: Any) -> np.ndarray[Any, Any]:
 
 
 def _bounded(source: Any, allowance: Any = None) -> Any:
-    """The array of zarr-python with bounds to what it decodes. Raises Unavailable for codecs that have none."""
+    """The array of zarr-python with bounds to what it decodes. Raises Damaged for codecs that have none."""
     from .common.zarr_bounds import bounded
 
     return bounded(source, source.store_path.store, allowance)

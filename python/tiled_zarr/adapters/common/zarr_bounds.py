@@ -22,7 +22,7 @@ from zarr.codecs import VLenUTF8Codec as VLenUTF8
 from zarr.core.buffer import Buffer, NDBuffer, default_buffer_prototype
 from zarr.storage import StorePath
 
-from ...nodes import Damaged, TooLarge, Unavailable
+from ...nodes import Damaged, TooLarge
 from .._extras import require
 from .bounds import COMPRESSORS, HEADERS, LARGEST_INDEX, decode, grown
 from .zarr_store import FencedStore
@@ -67,7 +67,7 @@ class Allowance:
 
 
 def bounded(source: Any, store: FencedStore, allowance: Allowance | None = None) -> Any:
-    """The same array of zarr-python, its files and all its codecs bounded. Raises Unavailable for codecs of unknown sizes.
+    """The same array of zarr-python, its files and all its codecs bounded. Raises Damaged for codecs of unknown sizes.
 
     Strings are bounded by `allowance`, and by nothing without one.
     """
@@ -96,7 +96,7 @@ def _inner_sizes(codecs: Sequence[Codec], spec: Any) -> Iterator[int]:
         if isinstance(codec, ShardingCodec):
             index = 16 * (math.prod(spec.shape) // math.prod(codec.chunk_shape)) + HEADERS
             if index > LARGEST_INDEX:
-                raise Unavailable(f"its shards have indexes of {index} bytes, at most {LARGEST_INDEX} are read")
+                raise Damaged(f"its shards have indexes of {index} bytes, at most {LARGEST_INDEX} are read; write it in smaller shards")
             yield index
 
 
@@ -185,7 +185,7 @@ def _v2(metadata: Any, count: int, allowance: Allowance | None) -> tuple[list[Nu
         config = codec.get_config()
         name = config["id"]
         if name not in COMPRESSORS | SAME_SIZE | RESIZING.keys() | {PACKED, TEXT}:
-            raise Unavailable(_unknown(name))
+            raise Damaged(_unknown(name))
         steps.append(Numcodec(codec, config, size + (16 if name == PACKED else 0), count, allowance))
         size = min(_encoded_size(config, size, itemsize), WIDEST * exact + HEADERS)
     if metadata.compressor is None:
@@ -194,7 +194,7 @@ def _v2(metadata: Any, count: int, allowance: Allowance | None) -> tuple[list[Nu
 
 
 def _encoded_size(config: Mapping[str, Any], nbytes: int, itemsize: int) -> int:
-    """The most bytes that a codec makes of so many. Raises Unavailable if a filter has items of an absurd size."""
+    """The most bytes that a codec makes of so many. Raises Damaged if a filter has items of an absurd size."""
     name = config["id"]
     if name == PACKED:
         return nbytes // 8 + 2
@@ -207,7 +207,7 @@ def _encoded_size(config: Mapping[str, Any], nbytes: int, itemsize: int) -> int:
 
 def _check_itemsizes(name: str, sizes: Iterable[int], itemsize: int) -> None:
     if max(sizes) > max(WIDEST, itemsize):
-        raise Unavailable(f"its filter {name!r} has items of {max(sizes)} bytes, the array's have {itemsize}")
+        raise Damaged(f"its filter {name!r} has items of {max(sizes)} bytes, the array's have {itemsize}; restore its document from a copy")
 
 
 def _unknown(name: str) -> str:
@@ -303,9 +303,9 @@ def _v3_codec(codec: Codec, before: tuple[Codec, ...], itemsize: int, allowance:
             fields = [config[part] for part in RESIZING[name] if config.get(part)]
             _check_itemsizes(name, [np.dtype(part).itemsize for part in fields] or [0], itemsize)
         elif name not in SAME_SIZE | {PACKED} and not type(codec).__module__.startswith("zarr."):
-            raise Unavailable(_unknown(name))
+            raise Damaged(_unknown(name))
     elif name not in SAME_SIZE | {"bytes"}:
-        raise Unavailable(_unknown(name))
+        raise Damaged(_unknown(name))
     return codec
 
 
