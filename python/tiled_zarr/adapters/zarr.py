@@ -192,7 +192,7 @@ def _mark(source: Any, dtype: np.dtype[Any], attributes: Mapping[str, Any], *, i
     replace an attribute `_FillValue`.
     """
     if source.metadata.zarr_format == 3:
-        mark = marks.from_v3(attributes[marks.ATTRIBUTE], dtype) if marks.ATTRIBUTE in attributes else None
+        mark = marks.from_v3(attributes[marks.ATTRIBUTE], dtype, attributes) if marks.ATTRIBUTE in attributes else None
         return {} if mark is None else {marks.ATTRIBUTE: mark}
     fill = source.metadata.fill_value
     return {marks.ATTRIBUTE: fill} if is_xarrays and fill is not None else {}
