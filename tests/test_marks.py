@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import zarr
+from xarray import Variable
 from xarray.backends.zarr import FillValueCoder
+from xarray.conventions import decode_cf_variable
 
 from tiled_zarr import marks, v2, v3
 from tiled_zarr.keyspace import KeySpace
@@ -82,3 +84,32 @@ def test_without_a_mark_there_is_none():
     keys = KeySpace(Group(children={"x": node}), v2)
     found = keys.resolve("x/.zarray")
     assert b'"fill_value":null' in found.body()
+
+
+@pytest.mark.parametrize("dtype", ["u1", ">u2"])
+def test_xarray_reads_the_mark_of_unsigned_items_that_it_makes_signed(dtype):
+    """As xarray reads it in v3, where it refuses 255 in place of -1; the right value is what it makes of a netCDF variable."""
+    values, mark = np.array([-1, 0, 5]).astype(dtype), np.array(-1).astype(dtype)[()]
+    attributes = {"_FillValue": mark, "_Unsigned": "false"}
+    expected = decode_cf_variable("x", Variable("x", values, attributes))
+    said = document(served(mark, v3, {"_Unsigned": "false"}), "zarr.json")["attributes"]
+    assert decode_cf_variable("x", Variable("x", values, said)).equals(expected)
+    assert marks.from_v3(said["_FillValue"], np.dtype(dtype), said) == mark
+
+
+@pytest.mark.parametrize(
+    ("values", "mark"),
+    [
+        (np.float32([0.1, 1]), np.float64(0.1)),
+        (np.float32([0.5, 1]), np.float64(0.5)),
+        (np.array([b"*", b"ab"]), "*"),
+        (np.array([b"", b"ab"]), ""),
+    ],
+    ids=["not of its precision", "of another type", "text", "no text"],
+)
+def test_a_mark_is_of_the_same_items_as_in_xarray(values, mark):
+    """Text stands for the bytes as which netCDF has it."""
+    attribute = mark.encode() if isinstance(mark, str) else mark
+    expected = decode_cf_variable("x", Variable("x", values, {"_FillValue": attribute})).isnull()
+    found = marks.of(mark, values.dtype)
+    np.testing.assert_array_equal(expected, np.zeros(values.shape, bool) if found is None else values == found)

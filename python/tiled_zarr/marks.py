@@ -22,6 +22,7 @@ ATTRIBUTE = "_FillValue"
 """The attribute by which netCDF and xarray say it."""
 PLAIN = "biu"
 """Kinds of types whose mark Zarr v3 attributes hold as it is."""
+NOTHING: Mapping[str, Any] = {}
 
 Mark: TypeAlias = "np.generic | str"
 
@@ -35,15 +36,17 @@ def of(value: object, dtype: np.dtype[Any]) -> Mark | None:
     array = np.asarray(value)
     if array.size != 1:
         return None
-    item = array.reshape(())[()]
+    item: Any = array.reshape(())[()]
     if dtype.hasobject:
         return _text(item)
+    if dtype.kind == "S" and isinstance(item, str):  # as HDF5 attributes are read
+        item = item.encode()
     try:
         cast: Any = np.asarray(item).astype(dtype)[()]
         is_same = bool(cast == item) or (_is_missing(cast) and _is_missing(item))
     except (TypeError, ValueError, OverflowError):
         return None
-    return cast if is_same or dtype.kind == np.asarray(item).dtype.kind == "f" else None
+    return cast if is_same else None
 
 
 def in_v2(mark: Mark) -> Json:
@@ -63,12 +66,16 @@ def in_v2(mark: Mark) -> Json:
     return to_json(mark)
 
 
-def in_v3(mark: Mark) -> Json:
+def in_v3(mark: Mark, attributes: Mapping[str, Any] = NOTHING) -> Json:
     """A mark as xarray writes it to the attribute `_FillValue` of a Zarr v3 array; None for types that xarray has no spelling for.
 
-    >>> in_v3(np.float32(0.0)), in_v3(np.int16(-9)), in_v3(np.datetime64("NaT"))
-    ('AAAAAAAAAAA=', -9, None)
+    If the other attributes say that unsigned items are signed, xarray makes the mark a signed item too, and refuses 255.
+
+    >>> in_v3(np.float32(0.0)), in_v3(np.int16(-9)), in_v3(np.datetime64("NaT")), in_v3(np.uint8(255), {"_Unsigned": "false"})
+    ('AAAAAAAAAAA=', -9, None, -1)
     """
+    if isinstance(mark, np.unsignedinteger) and _is_made_signed(mark.dtype, attributes):
+        return int(mark.view(_signed(mark.dtype)))
     if isinstance(mark, np.generic) and mark.dtype.kind in PLAIN:
         return to_json(mark)
     if isinstance(mark, np.complexfloating):
@@ -76,7 +83,7 @@ def in_v3(mark: Mark) -> Json:
     return _v3_number(float(mark)) if isinstance(mark, np.floating) else None
 
 
-def from_v3(value: object, dtype: np.dtype[Any]) -> Mark | None:
+def from_v3(value: object, dtype: np.dtype[Any], attributes: Mapping[str, Any] = NOTHING) -> Mark | None:
     """The mark that the attribute `_FillValue` of a Zarr v3 array says; plain numbers, which other writers use, are read too."""
     try:
         if dtype.kind == "f" and isinstance(value, str):
@@ -85,6 +92,9 @@ def from_v3(value: object, dtype: np.dtype[Any]) -> Mark | None:
             return of(complex(*map(_v3_float, value)), dtype)
     except (binascii.Error, struct.error, ValueError):
         return None
+    if _is_made_signed(dtype, attributes):
+        signed = of(value, _signed(dtype))
+        return signed.view(dtype) if isinstance(signed, np.generic) else None
     return of(value, dtype)
 
 
@@ -95,6 +105,15 @@ def taken(attributes: Mapping[str, Any], dtype: np.dtype[Any]) -> tuple[Mark | N
     others = {name: value for name, value in attributes.items() if name != ATTRIBUTE}
     mark = of(attributes[ATTRIBUTE], dtype)
     return mark, others if mark is not None else merged(others, {OURS: {ATTRIBUTE: attributes[ATTRIBUTE]}})
+
+
+def _is_made_signed(dtype: np.dtype[Any], attributes: Mapping[str, Any]) -> bool:
+    """Whether xarray makes the items signed ones, as OPeNDAP needs it, whose bytes are unsigned."""
+    return dtype.kind == "u" and attributes.get("_Unsigned") == "false"
+
+
+def _signed(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype(f"{dtype.byteorder}i{dtype.itemsize}")
 
 
 def _text(item: Any) -> str | None:

@@ -79,7 +79,7 @@ def _attributes(header: ArrayHeader) -> dict[str, Json]:
     """The attributes of an array, with the mark for missing values where xarray reads it, or else beside what else we add."""
     if header.mark is None:
         return header.attributes
-    spelled = marks.in_v3(header.mark)
+    spelled = marks.in_v3(header.mark, header.attributes)
     if spelled is not None:
         return {**header.attributes, marks.ATTRIBUTE: spelled}
     ours = header.attributes.get(OURS)

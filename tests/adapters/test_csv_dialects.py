@@ -37,6 +37,13 @@ TEXTS = {
     "windows": Text("price,note\n1,5 €\n2,“x”\n".encode("cp1252"), {"encoding": "cp1252"}, {"encoding": "cp1252"}),
     "decimal_comma": Text(b"t;v\n0,5;1,25\n1,0;2,50\n", {"sep": ";", "decimal": ","}, {"delimiter": ";", "decimal": ","}),
     "decimal_comma_in_one_column": Text(b"v\n1,25\n2,50\n", {"sep": ";", "decimal": ","}, {"delimiter": ";", "decimal": ","}),
+    "decimal_commas_without_names": Text(
+        b"1,5;2,5\n3,5;4,5\n", {"sep": ";", "decimal": ",", "header": None}, {"delimiter": ";", "decimal": ",", "header": False}
+    ),
+    "decimal_commas_below_names_with_commas": Text(
+        b"t, in s;v, in V\n1,5;2,5\n3,5;4,5\n", {"sep": ";", "decimal": ","}, {"delimiter": ";", "decimal": ","}
+    ),
+    "text_with_semicolons": Text(b"a;b,c\nx;y,z\nx;y,1\n", {}, {}),
     "decimal_comma_and_tabs": Text(b"t\tv\n1\t-1,25e3\n2\t2,5\n", {"sep": "\t", "decimal": ","}, {"delimiter": "\t", "decimal": ","}),
     "thousands_are_no_decimals": Text(b"t;v\n1;1,250\n2;2,500\n", {"sep": ";"}, {"delimiter": ";"}),
     "comments": Text(

@@ -93,6 +93,13 @@ def test_a_filled_item_is_named():
     assert adapt_masked(MASKED["nothing_masked"][0]).attributes == {}
 
 
+@pytest.mark.parametrize("values", [np.array([0, 255], "u1"), np.array([0, 9], "i2"), np.array(["a", "b"])], ids=["u1", "i2", "text"])
+def test_a_filled_item_is_named_as_it_is_served(values):
+    """numpy casts its own fill values, 999999 and N/A, to types that cannot hold them."""
+    node = adapt_masked(np.ma.masked_array(values, [False, True]))
+    assert node.read((slice(0, 2),))[1] == node.attributes["tiled_zarr"]["masked"]
+
+
 @pytest.mark.parametrize(
     "source",
     [np.array([{}, "text"], object), np.array([(1, None)], [("a", "i4"), ("b", "O")]), np.array([None, "a"], object)],

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray
 import zarr
 
 from adapters.contract import ARRAYS
@@ -230,3 +231,18 @@ def test_a_link_in_a_group_to_the_outside_tells_nothing(tmp_path: Path, is_there
     group = open_zarr(tmp_path / "g.zarr")
     assert isinstance(group, Group)
     assert group.unavailable() == {"link": fences.OUTSIDE}
+
+
+@pytest.mark.parametrize(
+    ("shape", "fill", "said"), [((), -999.0, {}), ((2,), -999.0, {}), ((2,), 0.0, {"_FillValue": -999.0})], ids=["scalar", "axis", "both"]
+)
+def test_the_mark_of_a_v2_array_is_the_one_that_xarray_takes(tmp_path, shape, fill, said):
+    """The right value is what xarray makes of the store: scalars have no dimensions, and `fill_value` comes before the attribute."""
+    values = np.array([-999, 0], "f4")[: np.zeros(shape).size].reshape(shape)
+    group = zarr.create_group(tmp_path / "a.zarr", zarr_format=2)
+    names = {"_ARRAY_DIMENSIONS": ["n"] * len(shape)}
+    group.create_array("a", shape=shape, dtype="f4", fill_value=fill, attributes={**names, **said})[...] = values
+    masked = xarray.open_zarr(tmp_path / "a.zarr", consolidated=False, chunks=None)["a"].isnull()
+    assert masked.any()
+    mark = open_zarr(tmp_path / "a.zarr" / "a").mark
+    np.testing.assert_array_equal(values == mark, masked)

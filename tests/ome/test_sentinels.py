@@ -28,7 +28,18 @@ def marks(values: np.ndarray, **fields: object) -> set[float]:
     return {mark.item() for mark in seen(values, **fields).no_data.marks}
 
 
+def overloaded() -> np.ndarray:
+    """An Eiger's frame with pixels that are overloaded or defective."""
+    values = detectors.eiger("u4")
+    values[20:80:3, 30:90:3] = 2**32 - 2
+    return values
+
+
 MARKED = {
+    "Eiger, with overloads": (overloaded(), {2**32 - 2, 2**32 - 1}),
+    "Eiger, 32 bits in singles": (overloaded().astype("f4"), {2.0**32}),
+    "Eiger, 32 bits in doubles": (detectors.eiger("u4").astype("f8"), {2.0**32}),
+    "Eiger, 16 bits in singles": (detectors.eiger("u2").astype("f4"), {65535.0}),
     "Eiger, 32 bits": (detectors.eiger("u4"), {2**32 - 1}),
     "Eiger, 16 bits": (detectors.eiger("u2"), {65535}),
     "Pilatus": (detectors.pilatus(), {-1, -2}),
@@ -73,7 +84,11 @@ PLAIN = {
     "mask u4": ((PHOTOGRAPH > 20_000) * (2**32 - 1)).astype("u4"),
     "photograph": PHOTOGRAPH.astype("u2"),
     "too long exposed": np.minimum(PHOTOGRAPH * 1.6, 65535).astype("u2"),
+    "photograph in singles": PHOTOGRAPH.astype("f4"),
+    "too long exposed in singles": np.minimum(PHOTOGRAPH * 1.6, 65535).astype("f4"),
     "hot pixels": hot(),
+    "hot pixels in halves": np.minimum(hot(), 60000).astype("f2"),
+    "beads in singles": detectors.camera(2e5, 2).astype("f4"),
     "tomogram": tomogram(),
     "white bytes": np.where(detectors.sea(), 255, 7).astype("u1"),
     "all the same": np.full((50, 50), 65535, "u2"),

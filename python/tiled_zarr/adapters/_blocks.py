@@ -41,7 +41,9 @@ def fill_of(masked: np.ma.MaskedArray[Any, Any]) -> Any:
     """
     dtype = masked.dtype
     if dtype.names is None:
-        return dtype.type(MISSING[dtype.kind]) if dtype.kind in MISSING else masked.fill_value
+        if dtype.kind in MISSING:
+            return dtype.type(MISSING[dtype.kind])
+        return np.asarray(masked.fill_value).astype(dtype)[()]  # as `filled` casts it: 999999 to 63 in bytes
     fill = np.array(masked.fill_value, dtype)
     for name in dtype.names:
         fill[name] = fill_of(masked[name])

@@ -153,8 +153,9 @@ def _array(path: Path, fence: Fence, revision: str, source: Any, item: Item | No
     _check_codecs(source.metadata.to_dict())
     dtype, convert = item or _item(source)
     attributes = source.attrs.asdict()
-    names = attributes.pop(DIMENSIONS, None) or getattr(source.metadata, "dimension_names", None) or _nczarr_names(path, fence)
-    attributes |= _mark(source, dtype, attributes, is_xarrays=names is not None)
+    noted = attributes.pop(DIMENSIONS, None)  # an empty list for a scalar
+    names = noted or getattr(source.metadata, "dimension_names", None) or _nczarr_names(path, fence)
+    attributes |= _mark(source, dtype, attributes, is_xarrays=noted is not None or names is not None)
     _check_grid(source)
     shape, found = _chunks(source), layout(path, fence, dtype)
     chunks = None if found is None or shape is None else Chunks.of(found, fence, revision, shape, dtype)
@@ -187,13 +188,14 @@ def _nczarr_names(path: Path, fence: Fence) -> list[str] | None:
 def _mark(source: Any, dtype: np.dtype[Any], attributes: Mapping[str, Any], *, is_xarrays: bool) -> dict[str, Any]:
     """The attribute that marks missing values, as netCDF has it.
 
-    In v3 it is one already, spelled in xarray's way; in v2 it is the `fill_value`, though only where xarray would open the array.
+    In v3 it is one already, spelled in xarray's way. In v2 it is the `fill_value`, if xarray would open the array: xarray lets it
+    replace an attribute `_FillValue`.
     """
     if source.metadata.zarr_format == 3:
-        mark = marks.from_v3(attributes[marks.ATTRIBUTE], dtype) if marks.ATTRIBUTE in attributes else None
+        mark = marks.from_v3(attributes[marks.ATTRIBUTE], dtype, attributes) if marks.ATTRIBUTE in attributes else None
         return {} if mark is None else {marks.ATTRIBUTE: mark}
     fill = source.metadata.fill_value
-    return {marks.ATTRIBUTE: fill} if is_xarrays and fill is not None and marks.ATTRIBUTE not in attributes else {}
+    return {marks.ATTRIBUTE: fill} if is_xarrays and fill is not None else {}
 
 
 def _item(source: Any) -> Item:

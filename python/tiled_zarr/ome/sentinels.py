@@ -1,9 +1,9 @@
 """Finding marks that nobody has declared: the type's extremes and usual numbers, if they stand apart from the other pixels.
 
-The gaps between a detector's modules hold the largest integer (Eiger) or -1 and -2 (Pilatus), those of maps -9999, -32768
-or a float near the largest. A candidate is a mark if it lies at the end of the values and nothing lies near it: its
-distance from the next is a tenth of the span of the rest. A mark at -9999 beside elevations of up to 90,000 m is found;
--999 in a tomogram is not, because -998 occurs too.
+The gaps between a detector's modules hold the largest integer (Eiger, whose overloaded and defective pixels hold the one
+before it in 32 bits) or -1 and -2 (Pilatus), those of maps -9999, -32768 or a float near the largest. A candidate is a mark
+if it lies at the end of the values and nothing lies near it: its distance from the next is a tenth of the span of the rest.
+A mark at -9999 beside elevations of up to 90,000 m is found; -999 in a tomogram is not, because -998 occurs too.
 
 Two kinds are looked at otherwise:
 - -1 and -2 are marks, both if one of them occurs, if all other pixels are counts: none is negative, and one is 10 or more
@@ -43,6 +43,8 @@ USUAL = (-9999, -99999, -999, -32768, -32767)
 LEAST_USUAL = (-2147483647, -9223372036854775806)
 """Of integers in netCDF."""
 LARGEST_USUAL = (1e20,)
+LARGEST_COUNTS = (2.0**16 - 1, 2.0**32 - 2, 2.0**32 - 1)
+"""Of frames of an Eiger whose counts were made floats, as by a correction for the flat field."""
 HUGE = 1e30
 """Floats beyond it are marks if they stand apart: netCDF has 9.97e36, others 1e30 and the largest and least float."""
 
@@ -82,12 +84,14 @@ def sentinels(dtype: np.dtype[Any], convert: Callable[[Block], Block]) -> Sentin
             return frozenset(convert(np.array([values]).astype(dtype))[0].astype("f8").tolist())
 
     if dtype.kind == "f":
-        return Sentinels(low=shown(*USUAL), high=shown(*LARGEST_USUAL), has_huge=True)
+        high = shown(*LARGEST_USUAL, *LARGEST_COUNTS)
+        return Sentinels(low=shown(*USUAL), high=high, saturation=next(iter(shown(LARGEST_COUNTS[0]))), has_huge=True)
     if dtype.kind not in "iu" or dtype.itemsize == 1:
         return NO_SENTINELS
     limits = np.iinfo(dtype)
     low = [limits.min, *(value for value in USUAL + LEAST_USUAL if value >= limits.min)] if dtype.kind == "i" else []
-    high = shown(limits.max)
+    is_counts = dtype.kind == "u" and dtype.itemsize == 4
+    high = shown(limits.max - 1, limits.max) if is_counts else shown(limits.max)
     has_gaps = dtype.kind == "i" and dtype.itemsize == 4 and shown(*GAPS) == GAPS
     return Sentinels(
         low=shown(*low) | (GAPS if has_gaps else frozenset()),

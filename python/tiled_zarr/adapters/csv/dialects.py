@@ -199,7 +199,7 @@ def _delimiter(lines: Sequence[Line]) -> str:
     evenness = {delimiter: _evenness(_rows(lines, delimiter)) for delimiter in DELIMITERS}
     best = max(DELIMITERS, key=evenness.__getitem__)
     if evenness[best] > (0, 0):
-        return ";" if best == "," and _is_one_column(lines) else best
+        return ";" if best == "," and (_is_one_column(lines) or _are_decimals(lines)) else best
     rows = [row.fields for row in _rows(lines, BLANKS) if row.fields]
     share, _ = _evenness([Row(0, fields) for fields in rows])
     data = [field for fields in rows[1:] for field in fields]
@@ -210,6 +210,13 @@ def _is_one_column(lines: Sequence[Line]) -> bool:
     """Whether below a name there are nothing but numbers with a decimal comma."""
     name, *data = [line.text for line in lines if line.text.strip()]
     return "," not in name and all(COMMA.fullmatch(text) for text in data)
+
+
+def _are_decimals(lines: Sequence[Line]) -> bool:
+    """Whether semicolons cut all lines alike, and every comma below the first line is the decimal one of a number."""
+    _, *data = rows = [row.fields for row in _rows(lines, ";") if row.fields]
+    commas = [field for fields in data or rows for field in fields if "," in field]
+    return len(set(map(len, rows))) == 1 < len(rows[0]) and bool(commas) and all(map(COMMA.fullmatch, commas))
 
 
 def _evenness(rows: Sequence[Row]) -> tuple[float, int]:
