@@ -212,3 +212,19 @@ def test_another_choice_is_another_table(tmp_path: Path) -> None:
     assert list(open_csv(tmp_path / "t.csv").children) == ["a", "b"]
     with choices.standing(TextChoice(header=False)):
         assert list(open_csv(tmp_path / "t.csv").children) == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a,b\n9007199254740993,1\n18446744073709551615,2\n",
+        b"a,b\n9007199254740993,1.5\n9223372036854775808,2\n1,\n",
+        b"a,b\n1e19,1\n0.5,2\n",
+        b"a,b\n-1,1\n1e300,2\n",
+    ],
+)
+def test_integers_beyond_those_of_64_bits_with_a_sign(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "t.csv").write_bytes(content)
+    children = open_csv(tmp_path / "t.csv").children
+    for name, truth in pd.read_csv(io.BytesIO(content)).items():
+        equals(children[str(name)], truth)

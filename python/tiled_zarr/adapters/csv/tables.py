@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv
 
 from ... import budgets
@@ -188,6 +189,26 @@ def _options(dialect: Dialect, on_uneven: Callable[[Any], str] | None) -> Option
 
 
 def _table(snapshot: Snapshot, opened: Callable[[], Any], options: Options) -> pa.Table:
+    """All rows. Arrow takes integers from 2**63 on for floats, so columns that may hold some are then read as unsigned ones."""
+    table = _rows(snapshot, opened, options)
+    large = {name: pa.uint64() for name, column in zip(table.column_names, table.columns, strict=True) if _is_beyond_int64(column)}
+    if not large:
+        return table
+    read, parse, convert = options
+    try:
+        return _rows(snapshot, opened, (read, parse, csv.ConvertOptions(decimal_point=convert.decimal_point, column_types=large)))
+    except pa.ArrowInvalid:  # they are floats
+        return table
+
+
+def _is_beyond_int64(column: pa.ChunkedArray) -> bool:
+    if not pa.types.is_float64(column.type):
+        return False
+    limits = pc.min_max(column).as_py()
+    return limits["min"] is not None and limits["min"] >= 0 and 2.0**63 <= limits["max"] <= 2.0**64
+
+
+def _rows(snapshot: Snapshot, opened: Callable[[], Any], options: Options) -> pa.Table:
     """All rows. The types of the first block mostly hold for the rest, which then takes no more memory than its table.
 
     Else types fit each row, which takes about three times as much as the text is in memory meanwhile.
