@@ -189,7 +189,7 @@ def test_texts_count_before_they_are_made(tmp_path, monkeypatch, is_dictionary):
     column = words if is_dictionary else words.cast(pa.large_string())
     pq.write_table(pa.table({"words": column}), tmp_path / "a.parquet", use_dictionary=is_dictionary, compression="zstd")
     node = open_parquet(tmp_path / "a.parquet").children["words"]
-    with lent(budgets.Budget(400 * 2**20, 1)):
+    with lent(budgets.Budget(500 * 2**20, 1)):
         assert [len(text) for text in node.read((slice(0, 100),))] == [2**20] * 100
     step = (_arrow.Plan, "_converted") if is_dictionary else (pq.ParquetFile, "read_row_groups")
     monkeypatch.setattr(*step, lambda *_, **__: pytest.fail("it takes memory"))

@@ -111,7 +111,7 @@ def gone(pid: int) -> bool:
 class Readers:
     """Threads that ask one path all along, half of them over connections that they keep, half over new ones.
 
-    A failure is noted with the moment at which its request began.
+    A failure is noted with the moment at which its connection began: one that is kept ends with the worker at its other end.
     """
 
     def __init__(self, address: str, path: str, count: int = 4) -> None:
@@ -137,9 +137,9 @@ class Readers:
         until(lambda wanted=self.answered + count: self.answered >= wanted)  # type: ignore[misc] # a lambda with a default
 
     def read(self, is_kept: bool) -> None:
-        connection = HTTPConnection(self.address, timeout=PATIENCE)
+        connection, began = HTTPConnection(self.address, timeout=PATIENCE), 0.0
         while not self.is_over.is_set():
-            began = time.monotonic()
+            began = began if connection.sock else time.monotonic()
             try:
                 connection.request("GET", self.path)
                 answer = connection.getresponse()

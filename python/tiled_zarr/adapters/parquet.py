@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from .. import budgets
 from ..nodes import Array, Region, Table, TooLarge
-from ._arrow import Facts, Plan, plan, schema_attributes, schema_names, unavailable
+from ._arrow import Facts, Plan, plan, schema_attributes, schema_names, text_bytes, unavailable
 from ._chunks import regular
 from ._opening import Children
 from ._snapshots import Snapshot
@@ -129,18 +128,12 @@ class _File:
 
 def _converted(texts: pa.ChunkedArray, planned: Plan) -> np.ndarray[Any, Any]:
     """Texts that are read as they are stored: each of them once, however often it stands in the column. Raises TooLarge."""
-    nbytes = sum(_text_bytes(chunk) for chunk in texts.chunks if isinstance(chunk, pa.DictionaryArray))
+    nbytes = text_bytes(texts)
     if nbytes > LARGEST_TEXT:
         raise TooLarge(
             f"{nbytes >> 20} MiB of text in {len(texts)} rows, at most {LARGEST_TEXT >> 20} MiB are read: set a smaller chunk_shape"
         )
-    with budgets.hold(COPIES * nbytes if nbytes > MOST_FREE else 0):
-        return planned.convert(texts)
-
-
-def _text_bytes(column: pa.DictionaryArray) -> int:
-    lengths = pc.cast(pc.binary_length(column.dictionary), pa.int64())
-    return int(pc.sum(pc.take(lengths, column.indices)).as_py() or 0)
+    return planned.convert(texts)
 
 
 def _is_free_of_nulls(piece: pq.ColumnChunkMetaData) -> bool:
