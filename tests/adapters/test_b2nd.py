@@ -81,3 +81,22 @@ def test_damage_raises(tmp_path):
     (tmp_path / "a.b2nd").write_bytes(content)
     with pytest.raises(Damaged, match=r"'a\.b2nd' cannot be read as a Blosc2 array"):
         whole(open_b2nd(tmp_path / "a.b2nd"))
+
+
+DENIED = {
+    "shape": (b"\xd3" + (300).to_bytes(8, "big"), 2**36, "an array of 3,435,973,840 chunks in a file of 15"),
+    "chunks": (b"\xd2" + (100).to_bytes(4, "big"), 180, "an array of 10 chunks in a file of 15"),
+    "chunk_size": (b"\xd2" + (100).to_bytes(4, "big"), 120, "chunks of 43,200 bytes in a file whose chunks have 36,000"),
+}
+"""Numbers of an array's description as msgpack stores them, what they become, and what users are told."""
+
+
+@pytest.mark.parametrize(("stored", "damaged", "message"), DENIED.values(), ids=DENIED)
+def test_a_shape_that_its_chunks_deny(tmp_path, stored, damaged, message):
+    """Blosc2 looks for the chunks of such a shape one by one: a region took 8 s in which nothing else had the GIL."""
+    path = tmp_path / "a.b2nd"
+    blosc2.asarray(WIDE, urlpath=str(path), mode="w", chunks=(100, 90), blocks=(20, 30))
+    number = stored[:1] + damaged.to_bytes(len(stored) - 1, "big")
+    path.write_bytes(path.read_bytes().replace(stored, number, 1))
+    with pytest.raises(Damaged, match=message):
+        open_b2nd(path)

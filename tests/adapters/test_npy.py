@@ -222,3 +222,11 @@ def test_a_header_that_is_too_large_raises(tmp_path):
     (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\3\0" + (2**31).to_bytes(4, "little"))
     with pytest.raises(Damaged, match="a header of 2147483648 bytes"):
         open_npy(tmp_path / "a.npy")
+
+
+def test_a_header_nested_too_deep_is_damage(tmp_path):
+    """CPython's parser raises MemoryError for it, which is no fault of the system's."""
+    header = b"-" * 20_000 + b"1"
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x03\x00" + len(header).to_bytes(4, "little") + header)
+    with pytest.raises(Damaged, match="cannot be read as an NPY array"):
+        open_npy(tmp_path / "a.npy")

@@ -197,6 +197,25 @@ def test_texts_count_before_they_are_made(tmp_path, monkeypatch, is_dictionary):
         node.read((slice(0, 100),))
 
 
+def test_a_footer_counts_before_it_is_read(tmp_path, monkeypatch):
+    """A damaged length in a file of 3 GB, here a sparse one: Arrow took 2 GB of memory to find that it is no footer."""
+    path = tmp_path / "a.parquet"
+
+    def write(nbytes):
+        with path.open("wb") as file:
+            file.write(b"PAR1")
+            file.seek(3 * 2**30)
+            file.write(nbytes.to_bytes(4, "little") + b"PAR1")
+
+    monkeypatch.setattr(pq, "ParquetFile", lambda *_, **__: pytest.fail("it takes memory"))
+    write(2**31 - 1)
+    with pytest.raises(TooLarge, match="a footer of 2047 MiB, at most 256 MiB"):
+        open_parquet(path)
+    write(100 * 2**20)
+    with lent(budgets.Budget(50 * 2**20, 1)), pytest.raises(TooLarge, match="MiB of memory at once"):
+        open_parquet(path)
+
+
 @contextmanager
 def lent(budget):
     budgets.lend(budget)

@@ -5,6 +5,7 @@ https://github.com/Blosc/c-blosc2/blob/main/README_B2ND_METALAYER.rst
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ def open_b2nd(path: Path) -> Array:
     frame = Frame(snapshot, os.fspath(path) if is_folder else None)
     with snapshot.failures_as(KIND), frame.pinned() as pinned:
         source = _open(pinned)
+        _check_chunks(source)
         attributes = {name: _metadata(source.vlmeta.get_vlmeta(name)) for name in source.vlmeta}
     return Array(
         shape=tuple(source.shape),
@@ -103,6 +105,23 @@ def _open(path: str) -> Any:
     if code := [name for name in CODE if name in source.schunk.meta]:
         raise Unavailable(f"a Blosc2 file of the kind {code[0]!r}, which is no data but tells what to compute; save its result instead")
     return source
+
+
+def _check_chunks(source: Any) -> None:
+    """Raises Damaged if the layer that describes the array and the frame that holds its chunks disagree on their number or their size.
+
+    Blosc2 itself does not compare them: it looks for the chunks of a damaged shape one by one, and holds the GIL for seconds meanwhile.
+    """
+    frame, described = source.schunk, 1
+    for size, chunk in zip(source.shape, source.chunks, strict=True):
+        described *= -(-size // chunk) if chunk else 0
+    if described != frame.nchunks:
+        raise Damaged(f"an array of {described:,} chunks in a file of {frame.nchunks:,}; write it again, or restore it from a copy")
+    nbytes = math.prod(source.ext_chunks) * source.dtype.itemsize
+    if described and nbytes != frame.chunksize:
+        raise Damaged(
+            f"chunks of {nbytes:,} bytes in a file whose chunks have {frame.chunksize:,}; write it again, or restore it from a copy"
+        )
 
 
 def _metadata(packed: bytes) -> Any:
