@@ -17,7 +17,7 @@ IN_FLIGHT = 100 * 2**20
 
 KINDS: dict[str, tuple[dict[str, int], str]] = {
     "tiff": ({"lzma": 200, "lzma_strip": 200, "lzw": 200, "lzw_strip": 200}, "cannot be decoded"),
-    "tiff_pictures": ({}, r"is a picture of 36000000 pixels, at most 65536"),
+    "tiff_pictures": ({}, r"is a picture of 36000000 pixels, at most 1048576"),
     "png": ({"idat8": 200, "idat16": 200}, "cannot be read as a picture"),
     "npz": ({"longer/a": 200}, r"a header of 134217728 bytes, at most 65536"),
     "b2nd": ({}, "cannot be read as a Blosc2 array"),
