@@ -1,5 +1,9 @@
 """`in_tiled.py` is run where Tiled is installed, not collected here."""
 
+import logging
+import warnings
+from collections.abc import Iterator
+
 import pytest
 
 from tiled_zarr.adapters.hdf5.descriptions import Source
@@ -17,3 +21,13 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
         return FUNCTIONS[name](Source.of(snapshot), *arguments)
 
     monkeypatch.setattr(Library, "_call", call)
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """Broken files make libraries warn, and every failure is logged with its traceback."""
+    logging.disable(logging.CRITICAL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+    logging.disable(logging.NOTSET)

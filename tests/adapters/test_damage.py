@@ -6,9 +6,6 @@ are drawn anew where the seed is another; `python -m adapters.damage.sweep 100` 
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,14 +19,7 @@ BITS = 3
 MOST = len(WHOLE) + BITS
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Broken files make libraries warn, and every failure is logged with its traceback."""
-    logging.disable(logging.CRITICAL)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-    logging.disable(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.mark.parametrize("mode", MODES)

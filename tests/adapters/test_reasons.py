@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import re
 import shutil
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,14 +32,7 @@ GARBAGE = b"\x00\xff\x13garbage\x00" * 40
 FLIPS = 6
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Broken files make libraries warn."""
-    logging.disable(logging.CRITICAL)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-    logging.disable(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def damaged(raw: bytes) -> dict[str, bytes]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 HEAD = 256
 """Bytes that tell the kind."""
 HDF5 = b"\x89HDF\r\n\x1a\n"
-USER_BLOCK = 512
-"""HDF5 begins at a multiple of a power of two times these bytes, after what others have put before it."""
 NETCDF_3 = "a NetCDF-3 file, which is not read; convert it to NetCDF-4 with: nccopy -k nc4 OLD NEW"
 WEB_PAGE = "a web page, perhaps of a failed download; fetch the data again"
 STARTS = (

@@ -46,11 +46,6 @@ def with_paths(xml: str, paths: Mapping[str, str]) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def is_readable(xml: str) -> bool:
-    """Whether it is XML at all."""
-    return _parsed(xml) is not None
-
-
 def check_planes(xml: str) -> None:
     """Raises Damaged if the images have more than MOST_PLANES together, as far as that can be told."""
     root = _parsed(xml)
