@@ -10,18 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-import tiled_zarr.openings
+import tiled_zarr.hierarchy.openings
 from asgi import ask
 from hostile_sources import HUGE_ARRAY, HUGE_TEXT, Mute, Panic, Panicking, Torn, deep
 from strategies import array_node
-from tiled_zarr import Array, Group, Node, v2, v3
+from tiled_zarr import Array, Group, Node
 from tiled_zarr.adapters import adapt
 from tiled_zarr.adapters.directory import open_directory
 from tiled_zarr.app import create_app
 from tiled_zarr.attributes import Late, LeftOut, merged
-from tiled_zarr.keyspace import Document, KeySpace
+from tiled_zarr.hierarchy import v2, v3
+from tiled_zarr.hierarchy.keyspace import Document, KeySpace
+from tiled_zarr.hierarchy.openings import reason
 from tiled_zarr.nodes import Damaged, Options, Stored
-from tiled_zarr.openings import reason
 from tiled_zarr.settings import Settings
 
 GOOD = array_node(np.arange(3))

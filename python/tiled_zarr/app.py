@@ -13,20 +13,21 @@ from dataclasses import replace
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import ome, v2, v3
+from . import ome
 from .budgets import Budget
-from .cache import Cache
-from .http import lifespan
-from .http.auth import Auth
-from .http.cors import Cors
+from .caches.cost import Cache
+from .hierarchy import v2, v3
+from .hierarchy.keyspace import KeySpace
+from .hierarchy.metadata import Config
 from .http.endpoint import Endpoint
-from .http.metrics import Counted, Metrics
+from .http.middleware import lifespan
+from .http.middleware.auth import Auth
+from .http.middleware.cors import Cors
+from .http.middleware.metrics import Counted, Metrics
 from .http.routes import Routes, pages
 from .http.site.answers import answers
 from .http.work.threads import Limits
 from .http.work.work import Work
-from .keyspace import KeySpace
-from .metadata import Config
 from .nodes import Group
 from .settings import Settings, SettingsError
 from .tree import Tasks, plant

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from . import hints
-from .display import Display
-from .levels import Pyramid
-from .nodata import NOTHING, NoData
-from .windows import Window
+from .display import hints
+from .display.display import Display
+from .display.windows import Window
+from .pyramid.levels import Pyramid
+from .pyramid.nodata import NOTHING, NoData
 
 Version: TypeAlias = Literal["0.4", "0.5"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from ..dtypes import StructName
-from ..metadata import Config
+from ..hierarchy.metadata import Config
 from ..nodes import Options
 from . import parsers
 
