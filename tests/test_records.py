@@ -117,16 +117,17 @@ def fill(block: np.ndarray[Any, Any], numbers: Any) -> None:
 @pytest.mark.parametrize("values", [FLAT, np.zeros(3)], ids=["flat", "no_record"])
 def test_what_both_formats_can_hold_stays_an_array(values: np.ndarray[Any, Any]) -> None:
     node = array_node(values)
-    assert records.shown(node) is node
+    assert records.Shown().of(node) is node
 
 
 def test_the_group_is_the_same_while_it_is_used_and_forgotten_afterwards() -> None:
     node = array_node(ARRAYS)
-    group = records.shown(node)
-    assert records.shown(node) is group
+    shown = records.Shown()
+    group = shown.of(node)
+    assert shown.of(node) is group
     del group, node
     gc.collect()
-    assert len(records._groups) == 0
+    assert len(shown._groups) == 0
 
 
 WIDE = np.dtype([("id", "i4"), ("mean", "f8"), ("extended", "f16"), ("v", "f4", 2)])

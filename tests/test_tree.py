@@ -94,7 +94,7 @@ def test_objects_that_are_not_there(target: str, message: str) -> None:
 
 @pytest.mark.usefixtures("module")
 def test_a_package_that_is_missing_is_said_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(source: object) -> None:
+    def refuse(source: object, resources: object) -> None:
         raise Damaged("the adapter needs the package 'dask', which is not installed")
 
     monkeypatch.setattr(registry, "_adapt", refuse)

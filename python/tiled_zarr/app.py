@@ -14,8 +14,6 @@ from dataclasses import replace
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import ome
-from .budgets import Budget
-from .caches.cost import Cache
 from .hierarchy import v2, v3
 from .hierarchy.keyspace import KeySpace
 from .hierarchy.metadata import Config
@@ -29,8 +27,9 @@ from .http.site.answers import answers
 from .http.work.threads import Limits
 from .http.work.work import Work
 from .nodes import Group
+from .resources import Resources
 from .settings import Settings, SettingsError
-from .tree import Tasks, plant
+from .tree import Tasks, plant, resources_of
 
 log = logging.getLogger(__name__)
 
@@ -43,17 +42,19 @@ in a cycle of asyncio's own; 10,000 of them are 2 MB, 50,000 were 8 MB. A docume
 """
 
 
-def create_app(root: Group, settings: Settings, tasks: Tasks | None = None) -> ASGIApp:
+def create_app(root: Group, settings: Settings, tasks: Tasks | None = None, resources: Resources | None = None) -> ASGIApp:
     """The application that serves `root`, whatever `settings.trees` says.
 
+    `resources` are those with which the tree reads, if it has any; none are shared with other applications.
     Raises SettingsError unless it is public or has a key, and where the folder for levels cannot be used.
     """
     public = settings.require_access().public is True
-    cache: Cache[bytes] = Cache(settings.cache_size)
-    work = Work(settings.threads, settings.in_flight, cache, Limits(read=settings.read_timeout, queue=settings.queue_timeout))
-    metrics = Metrics(cache, work)
-    pyramids = pyramids_of(settings, work.budget)
-    formats = key_spaces(root, settings.keyspace, pyramids)
+    shared = resources or resources_of(settings)
+    cache = shared.chunks
+    work = Work(settings.threads, shared, Limits(read=settings.read_timeout, queue=settings.queue_timeout))
+    pyramids = pyramids_of(settings, shared)
+    metrics = Metrics(shared, work, pyramids.stores.planes.gauge)
+    formats = key_spaces(root, settings.keyspace, pyramids, shared)
     endpoints = {prefix: Endpoint(keys, cache, work, max_age=settings.max_age, public=public) for prefix, keys in formats.items()}
     made_pages = answers(formats, cache, max_age=settings.max_age, public=public)
     routes = Routes(endpoints, pages(made_pages, metrics, work, formats["zarr/v2"].source))
@@ -68,20 +69,15 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None) -> A
         finally:
             pyramids.close()
             work.shut_down()
+            shared.close()
 
     return lifespan.Lifespan(Counted(guarded, metrics), running)
 
 
-def pyramids_of(settings: Settings, memory: Budget) -> ome.Pyramids:
-    """The stores of images, which decode with `memory`. Raises SettingsError where the folder for levels cannot be used."""
+def pyramids_of(settings: Settings, resources: Resources) -> ome.Pyramids:
+    """The stores of images. Raises SettingsError where the folder for levels cannot be used."""
     try:
-        return ome.Pyramids.sized(
-            tiles=settings.tile_cache_size,
-            levels=settings.levels_size,
-            folder=settings.levels_folder,
-            budget=settings.tile_budget,
-            memory=memory,
-        )
+        return ome.Pyramids.of(resources, folder=settings.levels_folder, budget=settings.tile_budget)
     except OSError as error:
         raise SettingsError(
             f"levels_folder: cannot keep files in {settings.levels_folder}: {error.strerror or error}; give a folder in which the server "
@@ -89,12 +85,12 @@ def pyramids_of(settings: Settings, memory: Budget) -> ome.Pyramids:
         ) from error
 
 
-def key_spaces(root: Group, config: Config, pyramids: ome.Pyramids) -> dict[str, KeySpace]:
+def key_spaces(root: Group, config: Config, pyramids: ome.Pyramids, resources: Resources) -> dict[str, KeySpace]:
     """The tree in every format, by the prefix of its paths: as it is, and as OME-NGFF shows it."""
     return {
-        **{prefix: KeySpace(root, module, config) for prefix, module in FORMATS.items()},
-        "ome-zarr/0.4": KeySpace(ome.view(root, "0.4", pyramids), v2, replace(config, separator="/")),
-        "ome-zarr/0.5": KeySpace(ome.view(root, "0.5", pyramids), v3, config),
+        **{prefix: KeySpace(root, module, config, resources) for prefix, module in FORMATS.items()},
+        "ome-zarr/0.4": KeySpace(ome.view(root, "0.4", pyramids), v2, replace(config, separator="/"), resources),
+        "ome-zarr/0.5": KeySpace(ome.view(root, "0.5", pyramids), v3, config, resources),
     }
 
 
@@ -131,7 +127,7 @@ def from_environment() -> ASGIApp:
     """The application that the environment describes. Raises SettingsError."""
     settings = Settings.from_environment().decided().require_access()
     tree = plant(settings)
-    application = create_app(tree.root, settings, tree.tasks)
+    application = create_app(tree.root, settings, tree.tasks, tree.resources)
     settle()
     return application
 

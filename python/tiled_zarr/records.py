@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -21,27 +22,32 @@ from .attributes import OURS, Late, merged, now
 from .dtypes import Dtype
 from .nodes import Array, Group, Node, Options, Region, Unavailable
 
-NO_REASONS: Mapping[str, str] = {}
+NO_REASONS: Mapping[str, str] = MappingProxyType({})
+MOST_TYPES = 1024
+"""Types of records whose kind is remembered."""
 
 
-def shown(node: Node) -> Node:
-    """A node as it is served: the group of its fields where it is a record that is no array in Zarr, else itself.
+class Shown:
+    """Nodes as they are served; a record is the same group as before while somebody has it."""
 
-    It is the same group as before while somebody has it. Raises Unavailable if none of the fields can be shown.
-    """
-    if not isinstance(node, Array) or not node.dtype.names or is_flat(node.dtype):
-        return node
-    group = _groups.get(id(node))
-    if group is None:
-        group = _groups[id(node)] = as_group(node)
-    return group
+    def __init__(self) -> None:
+        self._groups: WeakValueDictionary[int, Group] = WeakValueDictionary()
+        """By the `id` of their arrays, which they keep alive: a weak map of facts, no cache."""
+
+    def of(self, node: Node) -> Node:
+        """A node as it is served: the group of its fields if it is a record that is no array in Zarr, else itself.
+
+        Raises Unavailable if none of the fields can be shown.
+        """
+        if not isinstance(node, Array) or not node.dtype.names or is_flat(node.dtype):
+            return node
+        group = self._groups.get(id(node))
+        if group is None:
+            group = self._groups[id(node)] = as_group(node)
+        return group
 
 
-_groups: WeakValueDictionary[int, Group] = WeakValueDictionary()
-"""By the `id` of their arrays, which they keep alive."""
-
-
-@cache
+@lru_cache(MOST_TYPES)
 def is_flat(dtype: Dtype) -> bool:
     """Whether each field of a record is one value of a type that Zarr has.
 

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from . import records
 from .hierarchy.openings import reason
 from .nodes import Group, Node, Options, Table, Unavailable
+from .resources import Resources
 from .revisions import launch_nonce
 from .settings import Mount, Settings, SettingsError
 
@@ -31,10 +32,11 @@ class Tasks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """The root of what is served, and its tasks."""
+    """The root of what is served, its tasks, and the resources with which it reads."""
 
     root: Group
     tasks: Tasks
+    resources: Resources
 
 
 def ignored(_: str, __: int) -> None:
@@ -49,16 +51,24 @@ class Watcher:
     on_unknown: Callable[[str, int], None] = ignored
 
 
-def plant(settings: Settings, on_file: Callable[[Path], None] | None = None, on_unknown: Callable[[str, int], None] = ignored) -> Tree:
+def plant(
+    settings: Settings,
+    on_file: Callable[[Path], None] | None = None,
+    on_unknown: Callable[[str, int], None] = ignored,
+    resources: Resources | None = None,
+) -> Tree:
     """The tree that the settings describe; with `on_file` directories are indexed now, as Watcher says. Raises SettingsError."""
-    from .adapters.hdf5.library import LIBRARY
-
-    LIBRARY.answer_within(settings.read_timeout)
+    resources = resources or resources_of(settings)
     check_paths([mount.path for mount in settings.trees])
     watcher = Watcher(on_file, on_unknown)
-    sources = [source_of(mount, watcher) for mount in settings.trees]
+    sources = [source_of(mount, watcher, resources) for mount in settings.trees]
     nodes = {mount.path: configured(node, mount) for mount, (node, _) in zip(settings.trees, sources, strict=True)}
-    return Tree(root=grafted(nodes), tasks=tasks_of([source for _, source in sources]))
+    return Tree(root=grafted(nodes), tasks=tasks_of([source for _, source in sources]), resources=resources)
+
+
+def resources_of(settings: Settings, workers: int = 1) -> Resources:
+    """New resources for an application with these settings, one of some workers that share a machine. Raises SettingsError."""
+    return Resources.of(settings.sizes(workers), patience=settings.queue_timeout, read_timeout=settings.read_timeout)
 
 
 def check_paths(paths: list[str]) -> None:
@@ -69,7 +79,7 @@ def check_paths(paths: list[str]) -> None:
             raise SettingsError(f"trees: /{'/'.join(below)} lies inside the tree at /{'/'.join(above)}; give each a path of its own")
 
 
-def source_of(mount: Mount, watcher: Watcher) -> tuple[Node, object]:
+def source_of(mount: Mount, watcher: Watcher, resources: Resources) -> tuple[Node, object]:
     """The node of a mount, and the object behind it."""
     match mount.source:
         case "demo":
@@ -77,12 +87,12 @@ def source_of(mount: Mount, watcher: Watcher) -> tuple[Node, object]:
 
             return demo.tree(), None
         case "directory":
-            return directory(Path(mount.target), watcher, mount.csv), None
+            return directory(Path(mount.target), watcher, mount.csv, resources), None
         case "pyobject":
-            return python_object(mount.target)
+            return python_object(mount.target, resources)
 
 
-def directory(path: Path, watcher: Watcher, csv: Mapping[str, Any]) -> Group:
+def directory(path: Path, watcher: Watcher, csv: Mapping[str, Any], resources: Resources) -> Group:
     """The group of a folder whose text tables are written as `csv` says. Raises SettingsError where there is none, or it cannot be read."""
     from .adapters.common.choices import TextChoice
     from .adapters.directory.open import open_directory
@@ -90,7 +100,7 @@ def directory(path: Path, watcher: Watcher, csv: Mapping[str, Any]) -> Group:
     try:
         if not path.is_dir():
             raise SettingsError(f"{path} is no directory" + ("; serve the directory that holds it" if path.exists() else ""))
-        found = open_directory(path, on_file=watcher.on_file, on_unknown=watcher.on_unknown, tables=TextChoice(**csv))
+        found = open_directory(path, on_file=watcher.on_file, on_unknown=watcher.on_unknown, tables=TextChoice(**csv), resources=resources)
         return as_group(found, path.resolve().name)
     except (OSError, Unavailable) as error:
         raise SettingsError(f"the directory {path} cannot be served: {why(error)}") from error
@@ -102,15 +112,15 @@ def why(error: Exception) -> str:
     return f"{getattr(error, 'strerror', None) or error}{denied}"
 
 
-def python_object(spelling: str) -> tuple[Group, object]:
+def python_object(spelling: str, resources: Resources) -> tuple[Group, object]:
     """The node of the object that `module:name` spells, and the object."""
     from .adapters.memory.mapping import adapt_mapping
     from .adapters.registry import adapt
 
     source = found(spelling)
-    node = started(lambda: adapt(source), spelling)
+    node = started(lambda: adapt(source, resources=resources), spelling)
     name = spelling.rpartition(":")[2]
-    return node if isinstance(node, Group) else adapt_mapping({name: source}), source
+    return node if isinstance(node, Group) else adapt_mapping({name: source}, resources), source
 
 
 def started(make: Callable[[], Node], spelling: str) -> Node:
@@ -180,7 +190,7 @@ def with_options(node: Node, chosen: Mapping[str, Options]) -> Node:
     """The node with options at some of the paths at and below it; "" is the node itself."""
     below = {path: options for path, options in chosen.items() if path}
     whole = replace(node, options=over(chosen.get("", Options()), node.options))
-    shown = records.shown(whole) if below else whole
+    shown = records.Shown().of(whole) if below else whole
     return replace(shown, children=Configured(shown.children, below)) if below and isinstance(shown, Group | Table) else shown
 
 

@@ -226,8 +226,8 @@ def taken(read: Callable[[], object]) -> list[int]:
 def test_a_row_index_is_counted_while_it_is_built() -> None:
     coords, data = np.zeros((2, 1000), np.int64), np.ones(1000)
     node = Sparse(shape=(5, 5), dtype=data.dtype, entries=lambda: (coords, data), revision=lambda: "r1")
-    assert taken(lambda: row_index.shared.of(node)) == [2 * (coords.nbytes + data.nbytes)]
-    assert taken(lambda: row_index.shared.of(node)) == []
+    assert taken(lambda: row_index.of(node)) == [2 * (coords.nbytes + data.nbytes)]
+    assert taken(lambda: row_index.of(node)) == []
 
 
 def test_files_that_are_decoded_whole_are_counted_while_they_are(tmp_path: Path) -> None:

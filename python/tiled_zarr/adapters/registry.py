@@ -1,7 +1,8 @@
 """Objects and files -> nodes, through the entry points `tiled_zarr.adapters`.
 
 An entry point's name is a type's qualified name (`pandas.core.frame.DataFrame`) or a file suffix (`.h5`, `.ome.tif`); what it loads
-takes the object or the path and returns a node. Adapters that nobody asks for are never imported, nor are the packages behind them.
+takes the object or the path and returns a node; if it has a second parameter `resources`, it is given what the
+application shares (resources.py). Adapters that nobody asks for are never imported, nor are the packages behind them.
 """
 
 from __future__ import annotations
@@ -10,24 +11,35 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache, lru_cache
 from importlib.metadata import EntryPoint, entry_points
+from inspect import signature
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
 from ..attributes import merged
 from ..nodes import Array, Damaged, Group, Node, Sparse, Table, Unavailable
+from ..resources import Resources
 
 ENTRY_POINTS = "tiled_zarr.adapters"
 OURS = "tiled-zarr"
 
-Adapter: TypeAlias = Callable[[Any], Node]
+RESOURCES = "resources"
+MOST_KNOWN = 1024
+"""Adapters and types whose entry points are remembered."""
 
 
-def adapt(source: object, metadata: Mapping[str, Any] | None = None) -> Node:
+class Adapter(Protocol):
+    """What turns an object, or the file at a path, into a node, with the resources of the application."""
+
+    def __call__(self, source: Any, resources: Resources | None = None, /) -> Node:
+        """The node. Without resources, those of the process are used."""
+
+
+def adapt(source: object, metadata: Mapping[str, Any] | None = None, resources: Resources | None = None) -> Node:
     """The node that shows `source`; `metadata` is added to its attributes. Raises Unavailable for what has no place in Zarr.
 
     A type is known by its own entry point or by that of a base class; then Tiled adapters and mappings are known by what they can do.
     """
-    return _with(_adapt(source), metadata)
+    return _with(_adapt(source, resources), metadata)
 
 
 def followed(source: object, node: Node) -> Node:
@@ -40,18 +52,18 @@ def followed(source: object, node: Node) -> Node:
     return followed_adapter(source, node)
 
 
-def open_file(path: Path, metadata: Mapping[str, Any] | None = None) -> Node:
+def open_file(path: Path, metadata: Mapping[str, Any] | None = None, resources: Resources | None = None) -> Node:
     """The node that shows the file or folder at `path`; `metadata` is added to its attributes.
 
     Raises OSError where it cannot be read, Unavailable where no adapter knows its suffix.
     """
     opener = file_adapter(path)
     if opener is not None:
-        return _with(opener(path), metadata)
+        return _with(opener(path, resources), metadata)
     if path.is_dir():
         from .directory.open import open_directory
 
-        return _with(open_directory(path), metadata)
+        return _with(open_directory(path, resources=resources), metadata)
     raise Unavailable(f"no adapter for the suffix of {path.name!r}; known are {', '.join(sorted(suffixes()))}")
 
 
@@ -70,12 +82,12 @@ def suffixes() -> frozenset[str]:
     return frozenset(name for name in _table() if name.startswith("."))
 
 
-def _adapt(source: object) -> Node:
+def _adapt(source: object, resources: Resources | None) -> Node:
     if isinstance(source, Array | Sparse | Group | Table):
         return source
     entry = _entry_of(type(source))  # type: ignore[arg-type] # mypy asks whether instances of nodes have a hash
     if entry is not None:
-        return _load(entry)(source)
+        return _load(entry)(source, resources)
     if hasattr(source, "structure_family"):
         from .memory.tiled import adapt_tiled
 
@@ -83,7 +95,7 @@ def _adapt(source: object) -> Node:
     if isinstance(source, Mapping):
         from .memory.mapping import adapt_mapping
 
-        return adapt_mapping(source)
+        return adapt_mapping(source, resources)
     kind = type(source)
     raise Unavailable(
         f"no adapter for {kind.__module__}.{kind.__qualname__}; "
@@ -95,21 +107,33 @@ def _with(node: Node, metadata: Mapping[str, Any] | None) -> Node:
     return replace(node, attributes=merged(node.attributes, metadata)) if metadata else node
 
 
-@lru_cache
+@lru_cache(MOST_KNOWN)
 def _entry_of(kind: type) -> EntryPoint | None:
     """The entry point of a type or, failing that, of its nearest base class."""
     names = (f"{base.__module__}.{base.__qualname__}" for base in kind.__mro__)
     return next((entry for name in names if (entry := _table().get(name)) is not None), None)
 
 
-@cache
+@lru_cache(MOST_KNOWN)
 def _load(entry: EntryPoint) -> Adapter:
     """The adapter behind an entry point. Raises Damaged where the package that it needs is not installed."""
     try:
-        adapter: Adapter = entry.load()
+        adapter = _called_with_resources(entry.load())
     except ModuleNotFoundError as error:
         raise Damaged(f"the adapter for {entry.name!r} needs the package {error.name!r}, which is not installed") from error
     return adapter
+
+
+@lru_cache(MOST_KNOWN)
+def _called_with_resources(adapter: Callable[..., Node]) -> Adapter:
+    """The adapter, which may take the object alone, as one that takes resources too."""
+    try:
+        names = list(signature(adapter).parameters)
+    except (TypeError, ValueError):  # some functions in C do not tell theirs
+        names = []
+    if RESOURCES in names[1:2]:
+        return adapter
+    return lambda source, _=None, /: adapter(source)
 
 
 @cache

@@ -38,6 +38,9 @@ OPTIONS = [
     click.option("--public", is_flag=True, help="Let everyone read, without a key."),
     click.option("--allow-origins", help="Web pages that may read: origins with commas between them, or *."),
     click.option("--codec", help="Codec of the chunks: blosc:lz4:5, zstd:3, none, ...; left out, it is the one they are stored in."),
+    click.option(
+        "--memory", help="Memory for all pools of all workers, like 4GiB; left out, two thirds of what there is, at most 2.5 GiB each."
+    ),
     click.option("--cache-size", help="Memory for encoded chunks, like 512MB; 0 keeps none."),
     click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that answer."),
     click.option("--server", default="hypercorn", show_default=True, type=click.Choice([*servers.NAMES]), help="What speaks HTTP."),
@@ -100,7 +103,7 @@ def start(tree: Mapping[str, str], *, host: str, port: int, workers: int, server
     try:
         servers.require(server)
         with servers.listen(host, port) as listener:
-            launch = Launch(server, listener)
+            launch = Launch(server, listener, workers)
             address = listener.getsockname()[1]
             code = supervise(launch.crew, workers, listener, lambda: announce(launch.settings, host, address))
     except (servers.CannotServe, CannotStart) as error:
@@ -122,7 +125,8 @@ def say(text: str) -> None:
 class Launch:
     """The settings as they are read at the start and whenever they are reloaded, and what stays the same."""
 
-    def __init__(self, server: str, listener: socket.socket) -> None:
+    def __init__(self, server: str, listener: socket.socket, workers: int) -> None:
+        self.workers = workers
         self.server = server
         self.listener = listener
         self.settings = Settings()
@@ -145,7 +149,7 @@ class Launch:
         def start(has_fellows: bool) -> Run:
             nonlocal nonce
             nonce = launch_nonce() if self.is_first else relaunch(nonce if has_fellows else None)
-            make = functools.partial(application, settings, is_shown=self.is_first)
+            make = functools.partial(application, settings, self.workers, is_shown=self.is_first)
             self.is_first = False
             limits = Limits(connections=settings.connections, request_timeout=settings.request_timeout)
             work = Work(make=make, server=self.server, listener=self.listener, limits=limits, shutdown_timeout=settings.shutdown_timeout)

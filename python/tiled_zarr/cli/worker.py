@@ -35,20 +35,28 @@ OTHER_FILES = 1000
 """File descriptors that a worker is given besides those of its connections."""
 
 
-def application(settings: Settings, *, is_shown: bool) -> Application:
-    """The application that serves what the settings say, indexing directories behind a progress bar if that is shown."""
-    from ..app import create_app, settle
-    from ..tree import plant
+def application(settings: Settings, workers: int, *, is_shown: bool) -> Application:
+    """The application of one of some workers that serve what the settings say.
 
-    unknown = Counter[str]()
+    Directories are indexed behind a progress bar if that `is_shown`.
+    """
+    from ..app import create_app, settle
+    from ..tree import plant, resources_of
+
+    unknown, resources = Counter[str](), resources_of(settings, workers)
     if is_shown and any(mount.source == "directory" for mount in settings.trees):
         with click.progressbar(unknown_length(), label="Indexing files", show_pos=True, update_min_steps=100, file=sys.stderr) as bar:
-            tree = plant(settings, on_file=lambda _: bar.update(1), on_unknown=lambda suffix, count: unknown.update({suffix: count}))
+            tree = plant(
+                settings,
+                on_file=lambda _: bar.update(1),
+                on_unknown=lambda suffix, count: unknown.update({suffix: count}),
+                resources=resources,
+            )
         if unknown:
             click.echo(f"tiled-zarr: {unknown_files(unknown)}", err=True)
     else:
-        tree = plant(settings)
-    made = create_app(tree.root, settings, tree.tasks)
+        tree = plant(settings, resources=resources)
+    made = create_app(tree.root, settings, tree.tasks, resources)
     settle()
     return made
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,6 +11,7 @@ from .. import _native, budgets, codecs, dtypes
 from ..hierarchy import headers
 from ..hierarchy.keyspace import Chunk
 from ..nodes import Array, Sparse
+from ..resources import Resources
 from . import frames, row_index
 
 Block: TypeAlias = np.ndarray[Any, Any]
@@ -23,13 +24,20 @@ LONGEST_CHARACTER = 4
 """Bytes in UTF-8."""
 
 
+MOST_CODECS = 1024
+"""A codec by its settings, for each item size."""
+
+
 class SourceError(Exception):
     """A source gave something else than it was asked for."""
 
 
-def encode(chunk: Chunk) -> bytes:
-    """The encoded bytes of a chunk, the same for the same data. Reads the source, blocks, and raises what the source raises."""
-    return _stored(chunk) or _encode(chunk)
+def encode(chunk: Chunk, resources: Resources | None = None) -> bytes:
+    """The encoded bytes of a chunk, the same for the same data. Reads the source, blocks, and raises what the source raises.
+
+    Row indexes lie in `resources`.
+    """
+    return _stored(chunk) or _encode(chunk, resources)
 
 
 def _stored(chunk: Chunk) -> bytes | None:
@@ -47,10 +55,10 @@ def _stored(chunk: Chunk) -> bytes | None:
     return body if body is not None and frames.is_whole(chunk.codec, body, nbytes) else None
 
 
-def _encode(chunk: Chunk) -> bytes:
+def _encode(chunk: Chunk, resources: Resources | None) -> bytes:
     node = chunk.node
     if isinstance(node, Sparse):
-        return row_index.shared.of(node).encode(chunk.grid.start(chunk.index), chunk.grid.chunk_shape, _codec(chunk))
+        return row_index.of(node, resources).encode(chunk.grid.start(chunk.index), chunk.grid.chunk_shape, _codec(chunk))
     block = _read(node, chunk)
     if dtypes.is_string(node.dtype):
         items = _padded_strings(block, chunk.grid.chunk_shape)
@@ -59,10 +67,10 @@ def _encode(chunk: Chunk) -> bytes:
     return _native.encode(*_arguments(block, chunk))
 
 
-def is_at_hand(chunk: Chunk) -> bool:
+def is_at_hand(chunk: Chunk, resources: Resources | None = None) -> bool:
     """Whether encoding a chunk takes no more than its decoded bytes say, where reading it does not block."""
     node = chunk.node
-    return row_index.shared.has(node) if isinstance(node, Sparse) else not dtypes.is_string(node.dtype)
+    return row_index.has(node, resources) if isinstance(node, Sparse) else not dtypes.is_string(node.dtype)
 
 
 def is_native(chunk: Chunk) -> bool:
@@ -115,7 +123,7 @@ def _codec(chunk: Chunk) -> _native.Codec:
     return _native_codec(chunk.codec, headers.typesize(dtypes.wire(chunk.node.dtype)))
 
 
-@cache
+@lru_cache(MOST_CODECS)
 def _native_codec(codec: codecs.Codec, typesize: int) -> _native.Codec:
     return _native.Codec(
         codec.name,

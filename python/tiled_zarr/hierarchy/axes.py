@@ -29,10 +29,8 @@ S = TypeVar("S", bound=Sized)
 Names: TypeAlias = Mapping[str, Named]
 """The names of the axes of a group's arrays, by the arrays' names on the wire."""
 
-MOST_BYTES = 32 * 1024 * 1024
-"""What remembered decisions take together, twice the largest document (Config.max_bytes)."""
 ENTRY = 200
-"""About as many bytes of it go to the names of one array, or to one group that was looked at."""
+"""About as many bytes of a decision go to the names of one array, or to one group that was looked at."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,9 +65,11 @@ class Decision(Generic[T]):
 class Axes:
     """Names the axes of arrays, so that every group opens in xarray, and every tree as far as its sources do."""
 
-    def __init__(self, walk: Walk) -> None:
+    def __init__(self, walk: Walk, pool: Cache[Any]) -> None:
         self._walk = walk
-        self._kept: Cache[Decision[Any]] = Cache(MOST_BYTES, lambda decision: decision.nbytes)
+        self._pool: Cache[Decision[Any]] = pool
+        self._own = object()
+        """Part of every key, as in Documents."""
         self._look = local()
 
     def of(self, place: Place, seen: Dependencies) -> Named:
@@ -178,7 +178,7 @@ class Axes:
             value = decide(mine)
             known = Decision(value, mine.over, changes, ENTRY * (len(mine.over) + len(value or ())))
             if all(revision is not None for _, revision in mine.over):
-                self._kept.put(key, known, perf_counter() - start)
+                self._pool.put((self._own, key), known, perf_counter() - start)
             elif getattr(self._look, "decided", None) is not None:
                 self._look.decided[key] = known
         seen.over.extend(known.over)
@@ -191,10 +191,10 @@ class Axes:
         known: Decision[Any] | None = decided.get(key) if decided else None
         if known is not None and known.over[0][0] is node:
             return known
-        known = self._kept.peek(key)
+        known = self._pool.peek((self._own, key))
         if known is None or known.is_valid(node, self._walk.places.openings.changes):
             return known
-        self._kept.drop(key, known)
+        self._pool.drop((self._own, key), known)
         return None
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 
 from ..caches.cost import Cache
 from ..nodes import Node
@@ -43,6 +45,11 @@ class Rendered:
         """Whether nobody can tell if it stands."""
         return None in self.revisions
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory; more than any pool has if nobody can tell whether the document stands."""
+        return sys.maxsize if self.is_live else len(self.body or b"") + 100 * len(self.over)
+
     def stands(self, node: Node, changes: int) -> bool:
         """Whether a document of `node` would be the same now; not where a source cannot tell."""
         try:
@@ -59,26 +66,23 @@ def digest(body: bytes) -> str:
 
 
 class Documents:
-    """The documents used last, at most `max_bytes` of them. Thread-safe: who ask for one at once wait for one rendering."""
+    """The documents of one key space, in the `pool` of all. Thread-safe: who ask for one at once wait for one rendering."""
 
-    def __init__(self, max_bytes: int) -> None:
-        self._kept: Cache[Rendered] = Cache(max_bytes, self._size)
-        self._max_bytes = max_bytes
+    def __init__(self, pool: Cache[Any]) -> None:
+        self._pool: Cache[Rendered] = pool
+        self._own = object()
+        """Part of every key: other key spaces have documents of the same paths and nodes."""
 
     def kept(self, key: str, node: Node, changes: int, *, may_block: bool) -> Rendered | None:
         """The document of a node if it is kept and stands, and that can be told without blocking where `may_block` is false."""
-        found = self._kept.peek(key)
+        found = self._pool.peek((self._own, key))
         if found is None or not (may_block or found.is_quick):
             return None
         if found.stands(node, changes):
             return found
-        self._kept.drop(key, found)
+        self._pool.drop((self._own, key), found)
         return None
 
     def get(self, key: str, node: Node, changes: int, render: Callable[[], Rendered]) -> Rendered:
         """The document of a node, rendered unless it is kept and stands. Blocks; raises what `render` raises."""
-        return self.kept(key, node, changes, may_block=True) or self._kept.get(key, render)
-
-    def _size(self, rendered: Rendered) -> int:
-        """Bytes of a document; what nobody can tell to stand is too large to be kept."""
-        return self._max_bytes + 1 if rendered.is_live else len(rendered.body or b"") + 100 * len(rendered.over)
+        return self.kept(key, node, changes, may_block=True) or self._pool.get((self._own, key), render)

@@ -16,12 +16,15 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary, ref
 
 from .. import dtypes
+from ..caches.forgetful import Forgetful
 from ..codecs import Codec
 from ..grid import Grid
 from ..nodes import Array, Node, Options, Region, Sparse, TooLarge
+from ..resources import Resources, default
 from . import headers, names
 from .documents import Documents, Rendered
 from .metadata import Config, Metadata
+from .openings import Openings
 from .places import Container, Place, Places, WouldBlock
 from .served import Served
 from .walks import Dependencies
@@ -32,8 +35,6 @@ MOST_CHUNKS = 8192
 """Resolved chunks that are remembered; then all are forgotten, which costs no more than resolving them again."""
 ENTRY = 40
 """What a child takes in a listing, besides its name, twice."""
-MOST_DOCUMENTS = 4
-"""So many documents of the largest size are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +125,20 @@ class Entry(NamedTuple):
 class KeySpace:
     """A tree in one Zarr format (the module `v2` or `v3`)."""
 
-    def __init__(self, root: Node, format: ModuleType, config: Config | None = None) -> None:  # noqa: A002 - the spec's word
+    def __init__(self, root: Node, format: ModuleType, config: Config | None = None, resources: Resources | None = None) -> None:  # noqa: A002 - the spec's word
         self.root = root
         self.format = format
         self.config = config or Config()
+        self.resources = resources or default()
         options = Options(chunk_shape=self.config.chunk_shape)
-        self.places = Places(root, options, self._check, self._look, format.FORBIDDEN)
+        openings = Openings(self._check, self._look, self.resources.hangs)
+        self.places = Places(root, options, openings, format.FORBIDDEN)
         separator: str = self.config.separator or format.SEPARATOR
         self.served = Served(lambda rest, ndim: format.parse_index(rest, ndim, separator))
-        self.metadata = Metadata(self.places, format, self.config, self.served)
-        self._documents = Documents(MOST_DOCUMENTS * self.config.max_bytes)
+        self.metadata = Metadata(self.places, format, self.config, self.served, self.resources.documents)
+        self._documents = Documents(self.resources.documents)
         self._layouts: WeakKeyDictionary[Place, Layout] = WeakKeyDictionary()
-        self._chunks: dict[str, Chunk] = {}
+        self._chunks: Forgetful[str, Chunk] = Forgetful(MOST_CHUNKS)
         self._above: WeakKeyDictionary[Container, tuple[ref[Container], str]] = WeakKeyDictionary()
 
     def resolve(self, key: str, *, may_block: bool = True) -> Document | Chunk | None:
@@ -227,8 +230,6 @@ class KeySpace:
             layout = self._layouts[place] = self._layout(place, node)
         if index not in layout.grid:
             return None
-        if len(self._chunks) >= MOST_CHUNKS:
-            self._chunks.clear()
         chunk = self._chunks[key] = Chunk(place, node, layout, index, layout.grid.region(index), f"{self.format.NAME}/{key}")
         return chunk
 

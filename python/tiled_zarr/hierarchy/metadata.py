@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 from .. import codecs, dtypes, texts
+from ..caches.cost import Cache
 from ..codecs import Codec
 from ..grid import Grid
 from ..nodes import Array, Node, Sparse
@@ -14,7 +16,7 @@ from .axes import Axes
 from .headers import ArrayHeader, GroupHeader, Header, Members
 from .places import Container, Place, Places
 from .served import Served
-from .walks import Dependencies, Opened, Walk, asking
+from .walks import Dependencies, Opened, Walk
 
 PENDING = GroupHeader({})
 """Holds the place of a group among its siblings until its own children have been opened."""
@@ -40,16 +42,16 @@ class Config:
 class Metadata:
     """Makes headers in one Zarr format (the module `v2` or `v3`). Groups of more than `max_nodes` are not opened.
 
-    Every array that gets a header is noted as `served`.
+    Every array that gets a header is noted as `served`; `pool` keeps what was decided of axes.
     """
 
-    def __init__(self, places: Places, format: ModuleType, config: Config, served: Served) -> None:  # noqa: A002 - the spec's word
+    def __init__(self, places: Places, format: ModuleType, config: Config, served: Served, pool: Cache[Any]) -> None:  # noqa: A002 - the spec's word
         self.places = places
         self.format = format
         self.config = config
         self.served = served
         self.walk = Walk(places, config.max_nodes, config.max_bytes)
-        self.axes = Axes(self.walk)
+        self.axes = Axes(self.walk, pool)
         self.separator: str = config.separator or format.SEPARATOR
 
     def codec(self, place: Place, grid: Grid) -> Codec:
@@ -94,14 +96,14 @@ class Metadata:
                 if header is not None:
                     members[below.path[start:]] = header
         for group in opened[1:]:
-            with asking(group.place):  # attributes, too, may be those of this moment
+            with self.walk.asking(group.place):  # attributes, too, may be those of this moment
                 members[group.place.path[start:]] = self._group(group.place)
         return members
 
     def _member(self, above: Opened, place: Place, names: dimensions.Named, seen: Dependencies) -> Header | None:
         """The header of an array; None where it fails, and is left out of its group."""
         try:
-            with asking(place):
+            with self.walk.asking(place):
                 seen.note_live(place.node)
                 return self._array(place, names)
         except texts.PASSED_ON:

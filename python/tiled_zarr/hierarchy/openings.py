@@ -13,8 +13,9 @@ from typing import NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary, WeakSet, ref
 
 from .. import records, texts
+from ..hangs import Hangs
 from ..nodes import Array, Busy, Changed, Damaged, Group, Node, Sparse, Table, TooLarge, TooSlow, Unavailable
-from . import hangs, names
+from . import names
 
 Parent: TypeAlias = Group | Table
 PARENTS = (Group, Table)
@@ -44,10 +45,12 @@ class Openings:
     """Opens children and remembers, for each group, those known to be bad.
 
     `check(node)` raises Unavailable for a node that cannot be shown after all. `look(node)` makes all that documents of the groups above
-    say of a node, and raises what fails. Thread-safe: a race repeats an opening at worst.
+    say of a node, and raises what fails; `hangs` are the children that hang. Thread-safe: a race repeats an opening at worst.
     """
 
-    def __init__(self, check: Callable[[Node], None], look: Callable[[Node], object]) -> None:
+    def __init__(self, check: Callable[[Node], None], look: Callable[[Node], object], hangs: Hangs) -> None:
+        self.hangs = hangs
+        self._shown = records.Shown()
         self._check = check
         self._look = look
         self._bad: WeakKeyDictionary[Parent, dict[str, Bad]] = WeakKeyDictionary()
@@ -59,7 +62,7 @@ class Openings:
     @property
     def changes(self) -> int:
         """How often a child turned bad or good; this, too, grows when a child begins or ceases to hang anywhere."""
-        return self._changes + hangs.shared.look()
+        return self._changes + self.hangs.look()
 
     def child(self, group: Parent, name: str, checked: Node | None = None, *, is_listed: bool = False) -> Node | None:
         """One child, or None where there is none that could be shown; `checked` is one that can be.
@@ -139,7 +142,7 @@ class Openings:
 
         What cannot be told, and how many more there are than MOST_TOLD, stands under "*".
         """
-        for name in [name for name in list(self._bad.get(group, ())) if not _lists(group, name)]:
+        for name in [name for name in list(self._bad.get(group, ())) if not self._lists(group, name)]:
             self._note(group, name, None)
         bad = self._bad.get(group, {})
         told: dict[str, str] = {}
@@ -162,12 +165,12 @@ class Openings:
     def _opened(self, group: Parent, name: str, checked: Node | None, *, is_listed: bool) -> Node | None:
         """The child, or None. Raises Unavailable where it cannot be shown."""
         try:
-            node = hangs.shared.child(group, name, is_listed=is_listed) if group.blocking else group.children[name]
+            node = self.hangs.child(group, name, is_listed=is_listed) if group.blocking else group.children[name]
         except KeyError as why:
-            if _lists(group, name):
+            if self._lists(group, name):
                 raise Damaged("it is listed, but cannot be opened") from why
             return None
-        node = records.shown(node)
+        node = self._shown.of(node)
         if node is None or node is not checked:
             if not isinstance(node, NODES):
                 raise Damaged(f"its group gives a {type(node).__name__} for it, which is no node")
@@ -178,7 +181,7 @@ class Openings:
         """Ask a child for what documents of the groups above need, or for all that they tell of it. Raises what it raises."""
         is_slow = group.blocking or node.blocking
         try:
-            with hangs.shared.asking(group, name) if is_slow else AT_ONCE:
+            with self.hangs.asking(group, name) if is_slow else AT_ONCE:
                 revision_of(node)
                 if isinstance(node, PARENTS) and node not in self._listed:
                     next(iter(node.children), None)
@@ -196,13 +199,25 @@ class Openings:
         if why is None:
             assert bad is not None
             bad.pop(name, None)
-        elif _lists(group, name):
+        elif self._lists(group, name):
             self._bad.setdefault(group, {})[name] = why
             self._order.append((ref(group), name))
             self._forget()
         else:
             return
         self._changes += 1
+
+    def _lists(self, group: Parent, name: str) -> bool:
+        """Whether a group has a name among those that it lists; also where it cannot tell, since it did not deny it.
+
+        Of a child that hangs the group is not asked: a mapping's own `in` opens the child.
+        """
+        try:
+            return self.hangs.leaves_alone(group, name) or name in group.children
+        except texts.PASSED_ON:
+            raise
+        except BaseException:  # noqa: BLE001 - what opening raised is raised again
+            return True
 
     def _forget(self) -> None:
         """Keep MOST_BAD children at most, the last ones."""
@@ -211,19 +226,6 @@ class Openings:
             group = oldest()
             if group is not None and (bad := self._bad.get(group)):
                 bad.pop(name, None)
-
-
-def _lists(group: Parent, name: str) -> bool:
-    """Whether a group has a name among those that it lists; also where it cannot tell, since it did not deny it.
-
-    Of a child that hangs the group is not asked: a mapping's own `in` opens the child.
-    """
-    try:
-        return hangs.shared.leaves_alone(group, name) or name in group.children
-    except texts.PASSED_ON:
-        raise
-    except BaseException:  # noqa: BLE001 - what opening raised is raised again
-        return True
 
 
 def _free(taken: Mapping[str, str], name: str) -> str:

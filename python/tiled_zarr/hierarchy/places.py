@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from .. import texts
+from ..caches.forgetful import Forgetful
 from ..nodes import Group, Node, Options, Table
 from . import headers, names
 from .openings import Openings
@@ -56,7 +56,7 @@ class Place:
 
 
 class Places:
-    """The places of a tree; `check` and `look` as in Openings; names have aliases for what is `forbidden` in them.
+    """The places of a tree, whose children `openings` opens; names have aliases for what is `forbidden` in them.
 
     Thread-safe: a race repeats a step.
     """
@@ -65,14 +65,13 @@ class Places:
         self,
         root: Node,
         options: Options,
-        check: Callable[[Node], None],
-        look: Callable[[Node], object],
+        openings: Openings,
         forbidden: re.Pattern[str] = names.FORBIDDEN,
     ) -> None:
         self.forbidden = forbidden
         self.root = Place(root, None, "", "", headers.merged(options, root.options))
-        self.openings = Openings(check, look)
-        self._kept: dict[str, Place] = {}
+        self.openings = openings
+        self._kept: Forgetful[str, Place] = Forgetful(MOST_KEPT)
 
     def walk(self, key: str, *, may_block: bool) -> tuple[Place, str]:
         """The deepest place that a key's first parts name, and the rest of the key.
@@ -138,8 +137,6 @@ class Places:
         return self._keep(path, place.below(name, part, found))
 
     def _keep(self, path: str, place: Place) -> Place:
-        if len(self._kept) >= MOST_KEPT:
-            self._kept.clear()
         self._kept[path] = place
         return place
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from .. import texts
 from ..nodes import Group, Node
-from . import hangs, headers
+from . import headers
 from .openings import revision_of
 from .places import Container, Place, Places, is_assembled, is_loose
 
@@ -61,7 +61,7 @@ class Walk:
         while waiting:
             group, above = waiting.popleft()
             try:
-                with asking(group):
+                with self.asking(group):
                     opened = self._opened(group, above, seen, self.max_nodes - nodes)
             except texts.PASSED_ON:
                 raise
@@ -85,6 +85,12 @@ class Walk:
         self.places.fail(place, why)
         del above.children[place.wire_name]
 
+    def asking(self, place: Place) -> AbstractContextManager[None]:
+        """Ask a node for what a document of a group above tells of it. Raises TooSlow where it hangs."""
+        if place.parent is None or not place.node.blocking:
+            return nullcontext()
+        return self.places.openings.hangs.asking(place.parent, place.name)
+
     def _opened(self, place: Place, above: Opened | None, seen: Dependencies, room: int) -> Opened | None:
         """A group with its children, or None where they are more than there is `room` for. Raises what it raises."""
         group = place.node
@@ -102,16 +108,9 @@ class Walk:
     def _check(self, above: Opened, place: Place) -> None:
         """Leave a group out whose attributes cannot be told."""
         try:
-            with asking(place):
+            with self.asking(place):
                 headers.own_attributes(place.node)
         except texts.PASSED_ON:
             raise
         except BaseException as why:  # noqa: BLE001 - it takes nothing along with it
             self.leave_out(above, place, why)
-
-
-def asking(place: Place) -> AbstractContextManager[None]:
-    """Ask a node for what a document of a group above tells of it. Raises TooSlow where it hangs."""
-    if place.parent is None or not place.node.blocking:
-        return nullcontext()
-    return hangs.shared.asking(place.parent, place.name)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from starlette.types import Receive, Scope, Send
 
 from ..caches.cost import Cache
+from ..caches.forgetful import Forgetful
 from ..encoding import encode
 from ..hierarchy.keyspace import Chunk, Document, KeySpace
 from ..hierarchy.places import WouldBlock
@@ -63,7 +64,7 @@ class Endpoint:
         keep = (b"cache-control", b"%s, max-age=%d" % (b"public" if public else b"private", max_age))
         self.kept_octets, self.kept_json = (keep, *OCTETS), (keep, *JSON)
         self.live_octets, self.live_json = (NO_CACHE, *OCTETS), (NO_CACHE, *JSON)
-        self._known: dict[str, Known] = {}
+        self._known: Forgetful[str, Known] = Forgetful(MOST_KNOWN)
 
     async def __call__(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request for a key."""
@@ -136,14 +137,8 @@ class Endpoint:
         if body is None:
             body = self.made(chunk, revision, identity, may_block=may_block)
         else:
-            self.note(request.key, Known(chunk, revision, identity, (*self.kept_octets, (b"etag", etag))))
+            self._known[request.key] = Known(chunk, revision, identity, (*self.kept_octets, (b"etag", etag)))
         return self.with_body(request, etag, body)
-
-    def note(self, key: str, known: Known) -> None:
-        """Remember how a key is answered."""
-        if len(self._known) >= MOST_KNOWN:
-            self._known.clear()
-        self._known[key] = known
 
     def with_body(self, request: Request, etag: bytes | None, body: bytes) -> Reply:
         """The reply with a chunk's body; where its tag is not known, it is made of the body."""
@@ -153,21 +148,21 @@ class Endpoint:
 
     def made(self, chunk: Chunk, revision: str, identity: str, *, may_block: bool) -> bytes:
         """The chunk's body, made by the first who asks for it."""
-        refuse_to_block(chunk, revision, may_block=may_block)
+        self.refuse_to_block(chunk, revision, may_block=may_block)
         return self.cache.get(identity, partial(self.encoded, chunk, revision, may_block=may_block))
 
     def encoded(self, chunk: Chunk, revision: str | None, *, may_block: bool) -> bytes:
         """The chunk's body, made now. Raises Changed where the revision is then not what it was before."""
-        refuse_to_block(chunk, revision, may_block=may_block)
+        self.refuse_to_block(chunk, revision, may_block=may_block)
         if may_block:
             weight = chunk.weight
             self.work.take(weight)
             try:
-                body = encode.encode(chunk)
+                body = encode.encode(chunk, self.keys.resources)
             finally:
                 self.work.budget.give_back(weight)
         else:
-            body = encode.encode(chunk)
+            body = encode.encode(chunk, self.keys.resources)
         if chunk.revision() != revision:
             raise Changed
         return body
@@ -192,12 +187,11 @@ class Endpoint:
             raise WouldBlock
         return listing.reply(request, self.keys, group)
 
-
-def refuse_to_block(chunk: Chunk, revision: str | None, *, may_block: bool) -> None:
-    """Raises WouldBlock, or WouldCompute, for a chunk that may not be made in the event loop."""
-    if may_block:
-        return
-    if chunk.blocking:
-        raise WouldBlock
-    if chunk.work > (INLINE if chunk.codec.is_quick else SLOW_INLINE) or not encode.is_at_hand(chunk):
-        raise WouldCompute(chunk, revision)
+    def refuse_to_block(self, chunk: Chunk, revision: str | None, *, may_block: bool) -> None:
+        """Raises WouldBlock, or WouldCompute, for a chunk that may not be made in the event loop."""
+        if may_block:
+            return
+        if chunk.blocking:
+            raise WouldBlock
+        if chunk.work > (INLINE if chunk.codec.is_quick else SLOW_INLINE) or not encode.is_at_hand(chunk, self.keys.resources):
+            raise WouldCompute(chunk, revision)

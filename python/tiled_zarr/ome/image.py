@@ -33,7 +33,7 @@ class Image:
     @classmethod
     def of(cls, path: str, node: Array | Sparse, stores: Stores, budget: int | None = None) -> Image | None:
         """The image that a node at a path is, or None. Raises TooLarge where no level of it may be decoded."""
-        shown = display(node)
+        shown = display(node, resources=stores.resources)
         if shown is None:
             return None
         return cls(node, Pyramid(path, shown, _stored(node, shown), stores, node.options.tile_budget or budget or stores.budget))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
@@ -11,14 +10,15 @@ from threading import Lock
 from typing import Any
 
 from ..attributes import Late
-from ..budgets import Budget
-from ..caches.cost import Cache
+from ..caches.forgetful import Forgetful
+from ..caches.recent import Recent
 from ..nodes import Array, Group, Node, Sparse
+from ..resources import Resources
 from . import documents, stored
 from .documents import Version
 from .image import Image
 from .pyramid.background import Background
-from .pyramid.levels import Stores
+from .pyramid.levels import Stores, looks_of
 from .pyramid.planes import Planes
 
 LABELS = "labels"
@@ -34,38 +34,37 @@ class Pyramids:
 
     def __init__(self, stores: Stores) -> None:
         self.stores = stores
-        self._images: OrderedDict[str, Image] = OrderedDict()
+        self._images: Recent[str, Image] = Recent(MOST_IMAGES)
         self._lock = Lock()
 
     @classmethod
-    def sized(cls, *, tiles: int, levels: int, folder: Path | None, budget: int, memory: Budget) -> Pyramids:
-        """Pyramids that keep so many bytes of tiles, so many of levels (in a folder, if one is given), and read `budget` for a tile.
+    def of(cls, resources: Resources, *, folder: Path | None, budget: int) -> Pyramids:
+        """Pyramids that keep tiles and levels in `resources` (levels in a folder, if one is given), and read `budget` bytes for a tile.
 
-        What is decoded takes `memory`. Raises OSError where the folder cannot be used.
+        Raises OSError if the folder cannot be used.
         """
         return cls(
             Stores(
-                tiles=Cache(tiles, lambda block: block.nbytes),
-                planes=Planes(levels, folder),
-                background=Background(memory.forget),
-                memory=memory,
+                tiles=resources.tiles,
+                planes=Planes(resources.sizes.levels, folder),
+                background=Background(resources.budget.forget),
+                memory=resources.budget,
                 budget=budget,
+                looks=looks_of(resources.abandoned),
+                resources=resources,
             )
         )
 
     def image(self, path: str, node: Array | Sparse, budget: int | None) -> Image | None:
         """The image that a node is, or None. Opens no data. `budget` holds unless the node or, if it is None, the server says another."""
         with self._lock:
-            known = self._images.get(path)
+            known = self._images.peek(path)
             if known is None or known.node is not node:
                 made = Image.of(path, node, self.stores, budget)
                 if made is None:
                     return None
                 known = made if known is None or not known.is_like(made) else known
-                self._images[path] = known
-            self._images.move_to_end(path)
-            if len(self._images) > MOST_IMAGES:
-                self._images.popitem(last=False)
+                self._images.keep(path, known)
             return known
 
     def close(self) -> None:
@@ -107,7 +106,7 @@ class Mirror(Mapping[str, Node]):
         self._path = path
         self._version = version
         self._pyramids = pyramids
-        self._made: dict[str, tuple[Node, Node]] = {}
+        self._made: Forgetful[str, tuple[Node, Node]] = Forgetful(MOST_MADE)
 
     def __getitem__(self, name: str) -> Node:
         source = self.source(name)
@@ -117,8 +116,6 @@ class Mirror(Mapping[str, Node]):
         made = self._shown(name, source)
         if made is None:
             raise KeyError(name)
-        if len(self._made) >= MOST_MADE:
-            self._made.clear()
         self._made[name] = (source, made)
         return made
 

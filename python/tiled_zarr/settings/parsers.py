@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from .. import codecs, dtypes
+from .memory import LEAST
 
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off"})
@@ -89,6 +90,18 @@ def size(value: Any) -> int:
     if match is None or unit not in UNITS:
         raise ValueError(f"expected a size like 256MB or 1GiB, got {value!r}")
     return int(float(match[1]) * UNITS[unit])
+
+
+def memory(value: Any) -> int:
+    """A number of bytes that a server can live with.
+
+    >>> memory("2GiB")
+    2147483648
+    """
+    nbytes = size(value)
+    if nbytes < LEAST:
+        raise ValueError(f"expected at least {LEAST >> 20}MiB, got {value!r}")
+    return nbytes
 
 
 def folder(value: Any) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +13,13 @@ from adapters.contract import ARRAYS, assert_same
 from adapters.file_contract import FileContract, check_rewritten, check_truncated, reading, whole
 from tiled_zarr import _native
 from tiled_zarr.adapters.common import flat, mapped
+from tiled_zarr.adapters.common import snapshot as snapshots
 from tiled_zarr.adapters.common.flat import FlatArray
-from tiled_zarr.adapters.common.mapped import MAPPINGS, Mappings
 from tiled_zarr.adapters.common.snapshot import Snapshot
 from tiled_zarr.adapters.files.npy import open_npy
+from tiled_zarr.caches.resident import Resident
 from tiled_zarr.nodes import Array, Changed
+from tiled_zarr.resources import MOST_MAPPED, Resources
 
 WIDE = np.arange(3000 * 4000, dtype="<u2").reshape(3000, 4000)
 PLAIN = {name: array for name, array in ARRAYS.items() if array.dtype.kind != "O"}
@@ -67,11 +69,11 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def own(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mappings]:
-    """Mappings of which only the test knows."""
-    mappings = Mappings(most=2, most_resident=1 << 20)
-    monkeypatch.setattr(flat, "MAPPINGS", mappings)
-    return mappings
+def own(monkeypatch: pytest.MonkeyPatch) -> Resources:
+    """Resources of which only the test knows, with room for two mapped files."""
+    resources = replace(Resources.of(), mapped=Resident(1 << 20, 2))
+    monkeypatch.setattr(snapshots, "default", lambda: resources)
+    return resources
 
 
 def resident(path: Path) -> int:
@@ -234,7 +236,7 @@ def test_a_pass_over_a_large_file_keeps_little_of_it_resident(path, own, monkeyp
 
 
 def test_the_process_s_own_mappings_are_bounded():
-    assert MAPPINGS.most < 1024, "the native table"
+    assert MOST_MAPPED < 1024, "the native table"
     assert _native.Mapping is mapped.Mapping
 
 

@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from adapters.file_contract import whole
 from tiled_zarr.adapters.common.snapshot import Snapshot
 from tiled_zarr.adapters.hdf5 import index as chunks
-from tiled_zarr.adapters.hdf5 import indexing, open_hdf5
+from tiled_zarr.adapters.hdf5 import indexing, library, open_hdf5
 from tiled_zarr.adapters.hdf5.describing import filters
-from tiled_zarr.adapters.hdf5.library import LIBRARY
 from tiled_zarr.nodes import Changed
 
 DATA = np.arange(61 * 83, dtype="<u4").reshape(61, 83)
@@ -84,8 +83,8 @@ def test_another_file_by_now_raises(path):
 
 def test_many_askers_read_the_index_once(path, monkeypatch):
     calls = []
-    data = LIBRARY.data
-    monkeypatch.setattr(LIBRARY, "data", lambda name, *arguments: calls.append(name) or data(name, *arguments))
+    data = library.data
+    monkeypatch.setattr(library, "data", lambda snapshot, name, *arguments: calls.append(name) or data(snapshot, name, *arguments))
     snapshot = Snapshot.of(path)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: chunks.chunk_index(snapshot, "whole"), range(16)))

@@ -318,7 +318,7 @@ def test_uncompressed_segments_are_views_of_the_file(tmp_path, monkeypatch, opti
     data = np.stack([GREY, GREY + 1, GREY + 2], 0 if options.get("planarconfig") == "separate" else 2) if "photometric" in options else GREY
     tifffile.imwrite(tmp_path / "a.tif", data, metadata=None, **options)
     if not mapped:
-        monkeypatch.setattr(mapped.MAPPINGS, "of", lambda _: None)
+        monkeypatch.setattr(segments.mapped, "mapping_of", lambda _: None)
     node = open_tiff(tmp_path / "a.tif")
     axes = node.shape.index(100)
     rows, columns = (slice(32, 64), slice(48, 96) if "tile" in options else slice(0, 120))

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tiled_zarr.caches.cost import Cache
 from tiled_zarr.http.work.work import Gone, Work
+from tiled_zarr.resources import Resources, Sizes
 
 WAIT = 20
 
@@ -46,7 +46,7 @@ class Gate:
 
 
 def run(test: Callable[[Work], Any], threads: int = 1) -> None:
-    work = Work(threads, 1000, Cache(0))
+    work = Work(threads, Resources.of(Sizes(chunks=0, in_flight=1000)))
     try:
         asyncio.run(test(work))
     finally:

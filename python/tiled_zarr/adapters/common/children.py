@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import TypeVar
 
+from ...caches.recent import Recent
 from ...nodes import Damaged, Node
 
 MOST_KEPT = 1024
@@ -29,12 +29,17 @@ class Children(Mapping[str, Node]):
 
     def __init__(self, names: Iterable[str], open_child: Callable[[str], Node]) -> None:
         self._names = dict.fromkeys(names)
-        self._open = lru_cache(MOST_KEPT)(open_child)
+        self._open = open_child
+        self._kept: Recent[str, Node] = Recent(MOST_KEPT)
 
     def __getitem__(self, name: str) -> Node:
         if name not in self._names:
             raise KeyError(name)
-        return opened(self._open, name)
+        kept = self._kept.peek(name)
+        if kept is None:
+            kept = opened(self._open, name)  # a race opens it twice; who hangs there holds nobody else up
+            self._kept.keep(name, kept)
+        return kept
 
     def __contains__(self, name: object) -> bool:
         return name in self._names

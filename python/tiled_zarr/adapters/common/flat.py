@@ -11,7 +11,7 @@ import numpy as np
 
 from ..._native import Mapping
 from ...nodes import Region
-from .mapped import MAPPINGS
+from . import mapped
 from .snapshot import Snapshot, check_end, read_exactly
 
 Block: TypeAlias = "np.ndarray[Any, Any]"
@@ -88,7 +88,7 @@ class FlatArray:
         if 0 in box.sizes:
             return np.empty(box.sizes, self.dtype)
         self.snapshot.check()
-        mapping = MAPPINGS.of(self.snapshot)
+        mapping = mapped.mapping_of(self.snapshot)
         if mapping is None:
             with self.snapshot.opened() as file:
                 return self._read_from(file, box)
@@ -98,7 +98,7 @@ class FlatArray:
             with self.snapshot.unchanged():
                 return self._gathered(mapping, box, pieces)
         view = self._view(mapping, box)
-        MAPPINGS.touch(pieces.touched)
+        mapped.touch(self.snapshot, pieces.touched)
         return view
 
     def read_stepped(self, region: Region, steps: tuple[int, ...]) -> Block:
@@ -114,7 +114,7 @@ class FlatArray:
         if block.size == 0:
             return block
         with self.snapshot.unchanged():
-            mapping = MAPPINGS.of(self.snapshot)
+            mapping = mapped.mapping_of(self.snapshot)
             if mapping is None:
                 self._step_through(block, stepped)
             else:
@@ -153,7 +153,7 @@ class FlatArray:
         step = max(1, min(size, AT_ONCE * size // touched))
         for start in range(0, size, step):
             part = (slice(None),) * axis + (slice(start, start + step),)
-            MAPPINGS.touch(touched * step // size)
+            mapped.touch(self.snapshot, touched * step // size)
             block[part] = view[part]
 
     def _read_from(self, file: FileIO, box: Box) -> Block:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import stat
 from abc import abstractmethod
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import Generic, NamedTuple, TypeVar
 
+from ...caches.flight import Flights
+from ...caches.recent import Recent
 from ...nodes import Damaged, Group, Node, Unavailable
 from .children import opened
 from .dependencies import Dependencies, noted
@@ -43,7 +44,7 @@ class Following(Mapping[str, Node]):
 class Nodes:
     """The nodes used last, by path, each as long as its file, and others that it depends on, stay the same.
 
-    Each has a lock of its own: opening may hang.
+    Each is opened by the first who asks, and others wait for that: opening may hang.
 
     A file that is damaged or has no form in Zarr is remembered as such while its revision holds: every document and page of a folder asks
     for all of its children, and would parse each bad one again.
@@ -51,37 +52,28 @@ class Nodes:
     Paths are texts: making a `Path`, and its hash, takes longer than all else where a node is there.
     """
 
-    def __init__(self, most: int = MOST_KEPT) -> None:
-        self._most = most
-        self._nodes: OrderedDict[str, Kept[Node]] = OrderedDict()
-        self._refusals: OrderedDict[str, Kept[Damaged | Unavailable]] = OrderedDict()
-        self._lock = Lock()
-        self._opening: dict[tuple[str, str], Lock] = {}
+    def __init__(self, most: int = MOST_KEPT, abandoned: Collection[int] = ()) -> None:
+        self._nodes: Recent[str, Kept[Node]] = Recent(most)
+        self._refusals: Recent[str, Kept[Damaged | Unavailable]] = Recent(most)
+        self._opening: Flights[tuple[str, str], Node] = Flights(abandoned)
 
     def get(self, path: str, revision: str, open_node: Callable[[Path], Node]) -> Node:
         """The node at a path of this revision; askers for the same one wait until the first has opened it."""
         node = self._kept(path, revision)
-        if node is not None:
-            return node
-        with self._lock:
-            opening = self._opening.setdefault((path, revision), Lock())
-        with opening:
-            node = self._kept(path, revision)
-            return self._open(path, revision, open_node) if node is None else node
+        return self._opening.of((path, revision), partial(self._open, path, revision, open_node)) if node is None else node
 
     def has(self, path: str, revision: str) -> bool:
         """Whether what a file of this revision is, or why it is none, is known."""
         return self._kept(path, revision) is not None or self._refusal(path, revision) is not None
 
     def _open(self, path: str, revision: str, open_node: Callable[[Path], Node]) -> Node:
-        try:
-            refusal = self._refusal(path, revision)
-            if refusal is not None:
-                raise refusal
-            return self._opened(path, revision, open_node)
-        finally:
-            with self._lock:
-                self._opening.pop((path, revision), None)
+        node = self._kept(path, revision)
+        if node is not None:
+            return node
+        refusal = self._refusal(path, revision)
+        if refusal is not None:
+            raise refusal
+        return self._opened(path, revision, open_node)
 
     def _opened(self, path: str, revision: str, open_node: Callable[[Path], Node]) -> Node:
         """The node, or what it raises, made now and remembered with the files that it depends on."""
@@ -91,37 +83,23 @@ class Nodes:
             except (Damaged, Unavailable) as error:
                 if is_settled_file(path):
                     refusal = type(error)(str(error))  # a traceback would keep what was read
-                    self._keep(self._refusals, path, Kept(revision, refusal, Dependencies(files)))
+                    self._refusals.keep(path, Kept(revision, refusal, Dependencies(files)))
                 raise
-        self._keep(self._nodes, path, Kept(revision, node, Dependencies(files)))
+        self._nodes.keep(path, Kept(revision, node, Dependencies(files)))
         return node
 
     def known(self, path: str) -> Node | None:
         """The node that was opened last at a path, whatever its revision was."""
-        found = self._last(self._nodes, path)
+        found = self._nodes.peek(path)
         return None if found is None else found.value
 
     def _kept(self, path: str, revision: str) -> Node | None:
-        found = self._last(self._nodes, path)
+        found = self._nodes.peek(path)
         return found.value if found is not None and (found.holds(revision) or _follows(found.value)) else None
 
     def _refusal(self, path: str, revision: str) -> Damaged | Unavailable | None:
-        found = self._last(self._refusals, path)
+        found = self._refusals.peek(path)
         return type(found.value)(str(found.value)) if found is not None and found.holds(revision) else None
-
-    def _last(self, kept: OrderedDict[str, Kept[T]], path: str) -> Kept[T] | None:
-        with self._lock:
-            found = kept.get(path)
-            if found is not None:
-                kept.move_to_end(path)
-            return found
-
-    def _keep(self, kept: OrderedDict[str, Kept[T]], path: str, value: Kept[T]) -> None:
-        with self._lock:
-            kept[path] = value
-            kept.move_to_end(path)
-            if len(kept) > self._most:
-                kept.popitem(last=False)
 
 
 def is_settled_file(path: str) -> bool:

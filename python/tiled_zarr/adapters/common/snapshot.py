@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..._native import Faults
 from ...nodes import Changed, Damaged, TooLarge, Unavailable
+from ...resources import Resources, default
 from ...revisions import file_revision, steady_revision
 from . import fences
 from .fences import Fence
@@ -23,27 +24,34 @@ from .kinds import HEAD, other_kind
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A path, the revision of what lay there, and the fence around all that is opened for it, now or later."""
+    """A path, the revision of what lay there, the fence around all that is opened for it, and the resources of its readers."""
 
     path: str
     taken: str
     fence: Fence
     faults: Faults = field(default_factory=Faults, compare=False, repr=False)
     """Of all mappings of the file as it was then."""
+    given: Resources | None = field(default=None, compare=False, repr=False)
+    """What reading the file shares with other readers; None stands for that of the process."""
 
     @classmethod
-    def of(cls, path: Path) -> Snapshot:
+    def of(cls, path: Path, resources: Resources | None = None) -> Snapshot:
         """The file as it is now, behind the fence in force. Raises OSError if there is none, Damaged if it is refused."""
-        return cls._taken(path, fences.around(path))
+        return cls._taken(path, fences.around(path), resources)
+
+    @property
+    def resources(self) -> Resources:
+        """The pools in which whoever reads the file keeps what it has made of it."""
+        return self.given or default()
 
     def beside(self, path: str | os.PathLike[str]) -> Snapshot:
         """Another file, behind the same fence: one to which this one leads, at any time later."""
-        return self._taken(path, self.fence)
+        return self._taken(path, self.fence, self.given)
 
     @classmethod
-    def _taken(cls, path: str | os.PathLike[str], fence: Fence) -> Snapshot:
+    def _taken(cls, path: str | os.PathLike[str], fence: Fence, resources: Resources | None) -> Snapshot:
         with fence.opened(path) as file:
-            return cls(os.fspath(path), file_revision(file.fileno()), fence)
+            return cls(os.fspath(path), file_revision(file.fileno()), fence, given=resources)
 
     @property
     def revision(self) -> Callable[[], str | None]:

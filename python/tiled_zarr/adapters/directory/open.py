@@ -16,6 +16,7 @@ from typing import Any
 
 from ...attributes import OURS, Late, Ours
 from ...nodes import Damaged, Group, Node, TooSlow, Unavailable
+from ...resources import Resources
 from ...revisions import file_revision
 from ..common import choices
 from ..common.choices import NO_CHOICE, TextChoice
@@ -24,7 +25,7 @@ from ..common.folders import folder_revision
 from ..common.reopened import Nodes
 from ..common.stores import store_revision, store_suffix
 from ..common.texts import as_text
-from ..registry import file_adapter, suffixes
+from ..registry import Adapter, file_adapter, suffixes
 from .listing import Listing, Place, list_folder
 from .lookahead import SLOW, Lookahead
 
@@ -40,8 +41,11 @@ class Folder(Mapping[str, Node]):
     both are failures, not absences.
     """
 
-    def __init__(self, place: Place, files: Nodes, folders: Nodes, tables: TextChoice = NO_CHOICE) -> None:
+    def __init__(
+        self, place: Place, files: Nodes, folders: Nodes, tables: TextChoice = NO_CHOICE, resources: Resources | None = None
+    ) -> None:
         self.place = place
+        self._resources = resources
         self._tables = tables
         self._files = files
         self._folders = folders
@@ -144,11 +148,11 @@ class Folder(Mapping[str, Node]):
         suffix = store_suffix(path)
         if suffix:
             return self._opened(_adapter(f"store{suffix}"), path)
-        return Folder(self.place.below(path.name), self._files, self._folders, self._tables).group()
+        return Folder(self.place.below(path.name), self._files, self._folders, self._tables, self._resources).group()
 
-    def _opened(self, adapter: Callable[[Path], Node], path: Path) -> Node:
+    def _opened(self, adapter: Adapter, path: Path) -> Node:
         with self.place.fence.standing(), choices.standing(self._tables):
-            return adapter(path)
+            return adapter(path, self._resources)
 
 
 def _folder_of(node: Node | None) -> Folder | None:
@@ -162,6 +166,7 @@ def open_directory(
     on_file: Callable[[Path], None] | None = None,
     on_unknown: Callable[[str, int], None] = lambda *_: None,
     tables: TextChoice = NO_CHOICE,
+    resources: Resources | None = None,
 ) -> Node:
     """The group of a folder, or what it is a store of. Opens no file; with `on_file`, which is told of each, all folders are listed now.
 
@@ -171,9 +176,11 @@ def open_directory(
     """
     suffix = store_suffix(path)
     if suffix:
-        return _adapter(f"store{suffix}")(path)
+        return _adapter(f"store{suffix}")(path, resources)
     fence = Fence.of(path)
-    folder = Folder(Place(str(path.absolute()), fence.folder, frozenset(), fence), Nodes(MOST_FILES), Nodes(MOST_FOLDERS), tables)
+    abandoned = resources.abandoned if resources else ()
+    files, folders = Nodes(MOST_FILES, abandoned), Nodes(MOST_FOLDERS, abandoned)
+    folder = Folder(Place(str(path.absolute()), fence.folder, frozenset(), fence), files, folders, tables, resources)
     if on_file:
         for below in _walk(folder):
             for file in below.files():
@@ -208,7 +215,7 @@ def _below(folder: Folder, name: str) -> Folder | None:
         return None
 
 
-def _adapter(name: str) -> Callable[[Path], Node]:
+def _adapter(name: str) -> Adapter:
     adapter = file_adapter(Path(name))
     if adapter is None:
         raise Unavailable(f"no adapter is installed for {name!r}")

@@ -15,7 +15,8 @@ import numpy as np
 
 from ...attributes import OURS
 from ...nodes import Array, Region, Unavailable
-from ..common.decoded import DECODED
+from ...resources import Resources
+from ..common.decoded import piece
 from ..common.extras import require
 from ..common.snapshot import Snapshot
 from . import pillow
@@ -58,9 +59,9 @@ AT_ONCE = 16 * 1024 * 1024
 GREY_AND_OPACITY = [{"label": "grey", "color": "FFFFFF"}, {"label": "opacity", "color": "FFFFFF", "active": False}]
 
 
-def open_image(path: Path) -> Array:
+def open_image(path: Path, resources: Resources | None = None) -> Array:
     """The pixels of a picture, decoded whole when first read."""
-    snapshot = Snapshot.of(path)
+    snapshot = Snapshot.of(path, resources)
     with snapshot.read_as(KIND) as readable, pillow.opened(readable) as image:
         attributes = {name: value for name, value in image.info.items() if isinstance(name, str) and name not in BULKY}
         attributes |= _meaning(image)
@@ -103,7 +104,8 @@ def _meaning(image: Any) -> dict[str, Any]:
 
 
 def _read(snapshot: Snapshot, decode: Callable[[], np.ndarray[Any, Any]], nbytes: int, region: Region) -> np.ndarray[Any, Any]:
-    return DECODED.get(snapshot, "pixels", decode, nbytes)[region]
+    pixels: np.ndarray[Any, Any] = piece(snapshot.resources.decoded, snapshot, "pixels", decode, nbytes)
+    return pixels[region]
 
 
 def _decode(snapshot: Snapshot, layout: Layout) -> np.ndarray[Any, Any]:

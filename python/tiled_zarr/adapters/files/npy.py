@@ -19,8 +19,9 @@ import numpy as np
 from numpy.lib import format as npy
 
 from ...nodes import Array, Damaged, Group, Node, Region, Unavailable
+from ...resources import Resources
 from ..common.children import Children
-from ..common.decoded import DECODED
+from ..common.decoded import piece
 from ..common.flat import FlatArray
 from ..common.snapshot import Snapshot
 from .archives import AT_ONCE, Member
@@ -38,9 +39,9 @@ PARSING = Lock()
 (https://github.com/python/cpython/issues/106905)."""
 
 
-def open_npy(path: Path) -> Node:
+def open_npy(path: Path, resources: Resources | None = None) -> Node:
     """The array of an `.npy` file, or the group of arrays of an `.npz` archive."""
-    snapshot = Snapshot.of(path)
+    snapshot = Snapshot.of(path, resources)
     with snapshot.failures_as(ARCHIVE if path.suffix.lower() == ".npz" else ARRAY), snapshot.opened() as file:
         if file.read(2) != b"PK":
             file.seek(0)
@@ -132,7 +133,7 @@ def _read_compressed(snapshot: Snapshot, info: ZipInfo, nbytes: int, region: Reg
             return items.T if is_fortran else items
 
     index: Any = (*region, ...)
-    block: np.ndarray[Any, Any] = DECODED.get(snapshot, info.filename, decompress, nbytes)[index]
+    block: np.ndarray[Any, Any] = piece(snapshot.resources.decoded, snapshot, info.filename, decompress, nbytes)[index]
     return block
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ...helpers.messages import portable
 from ...nodes import Changed
-from ..helpers.messages import portable
 from . import virtual
 from .describing import describe, refusal
 from .descriptions import Description, Source, Wanted

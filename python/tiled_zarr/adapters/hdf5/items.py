@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ...helpers.memory import at_most
 from ...nodes import Region, TooLarge, Unavailable
 from ..common.extras import require
-from ..helpers.memory import at_most
 
 Block = np.ndarray[Any, Any]
 

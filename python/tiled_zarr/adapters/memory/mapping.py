@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...nodes import Group
+from ...resources import Resources
 from .adapted import Adapted
 
 
-def adapt_mapping(source: Mapping[Any, Any]) -> Group:
+def adapt_mapping(source: Mapping[Any, Any], resources: Resources | None = None) -> Group:
     """A group of whatever the values turn into; names may come and go, and values may be replaced, while it is served."""
-    children = Adapted(source)
+    children = Adapted(source, resources)
     return Group(
         children=children,
         unavailable=children.nameless,

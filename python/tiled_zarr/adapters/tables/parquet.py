@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from ... import budgets
 from ...nodes import Array, Region, Table, TooLarge
+from ...resources import Resources
 from ..common.bounds import LARGEST_TEXT
 from ..common.children import Children
 from ..common.chunk_sizes import regular
@@ -36,9 +37,9 @@ LARGEST_FOOTER = 256 * 1024 * 1024
 """Bytes; 1,000 columns in 1,000 row groups take 100 MB."""
 
 
-def open_parquet(path: Path) -> Table:
+def open_parquet(path: Path, resources: Resources | None = None) -> Table:
     """The columns of a Parquet file, opened by its footer alone. Raises Damaged where it is no Parquet file, TooLarge for the footer."""
-    snapshot = Snapshot.of(path)
+    snapshot = Snapshot.of(path, resources)
     with snapshot.read_as(KIND) as readable, budgets.hold(_footer_bytes(readable)), pq.ParquetFile(readable) as file:
         opened = _File.of(snapshot, file.metadata, file.schema_arrow)
         names, reasons = schema_names(opened.schema), unavailable(opened.schema, longest=None)

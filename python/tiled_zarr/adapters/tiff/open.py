@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ import numpy as np
 
 from ...attributes import OURS, merged
 from ...nodes import NO_OPTIONS, Array, Damaged, Group, Node, Options, Region, Unavailable
+from ...resources import Resources
 from ..common import fences
-from ..common.decoded import DECODED
+from ..common.decoded import piece
 from ..common.extras import require
 from ..common.flat import FlatArray
 from ..common.snapshot import Snapshot
@@ -37,13 +38,13 @@ EDGE = 512
 OME_IS_BAD = "it cannot be read: axes, names and sizes of pixels are those that the TIFF file has without it"
 
 
-def open_tiff(path: Path) -> Node:
+def open_tiff(path: Path, resources: Resources | None = None) -> Node:
     """The array of a file with one series of pages, or the group of its series. Reads the headers of all pages.
 
     A set of OME-TIFF files is one image, whichever of its files is opened. In a folder that is served it is that of the first file, and
     the others raise Unavailable. Without its OME-XML, if that is bad, a file is a plain TIFF file.
     """
-    alone = FileSet.alone(Snapshot.of(path))
+    alone = FileSet.alone(Snapshot.of(path, resources))
     with _opened(alone) as file:
         xml = file.ome_metadata or ""
         if not xml:
@@ -88,9 +89,13 @@ def _opened(files: FileSet, **options: bool) -> Iterator[Any]:
         files.check()
 
 
-@lru_cache(64)
 def _names_in(snapshot: Snapshot) -> tuple[str, ...]:
     """The names of files in the OME-XML of a file; none if it cannot be read."""
+    names: tuple[str, ...] = snapshot.resources.facts.get(("names in OME-XML", snapshot), partial(_names_read, snapshot))
+    return names
+
+
+def _names_read(snapshot: Snapshot) -> tuple[str, ...]:
     try:
         with _opened(FileSet.alone(snapshot)) as file:
             return omexml.files(file.ome_metadata or "")
@@ -186,7 +191,9 @@ def _read_whole(files: FileSet, number: int, nbytes: int, region: Region) -> np.
             return np.array(file.series[number].asarray())
 
     files.check()
-    return DECODED.get(files.snapshot, ("series", number, files.taken), decode, nbytes)[region]
+    pool, part = files.snapshot.resources.decoded, ("series", number, files.taken)
+    block: np.ndarray[Any, Any] = piece(pool, files.snapshot, part, decode, nbytes)
+    return block[region]
 
 
 def _dimension_names(axes: str) -> tuple[str | None, ...]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from itertools import product
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
+from ...caches.recent import Recent
 from ...nodes import Damaged, Region
 from ..common.flat import FlatArray
 from ..common.snapshot import Snapshot
@@ -46,7 +46,7 @@ class Pages:
         self._is_short = is_short
         self._axes = _page_axes(keyframe)
         self._loading = Lock()
-        self._page = lru_cache(MOST_PAGES)(self._load)
+        self._kept: Recent[int, Any] = Recent(MOST_PAGES)
 
     @property
     def are_plain(self) -> bool:
@@ -106,7 +106,12 @@ class Pages:
         return self._segments[path]
 
     def _page_at(self, place: tuple[int, ...]) -> Any:
-        return self._page(int(np.ravel_multi_index(place, self.leading)) if place else 0)
+        index = int(np.ravel_multi_index(place, self.leading)) if place else 0
+        page = self._kept.peek(index)
+        if page is None:
+            page = self._load(index)
+            self._kept.keep(index, page)
+        return page
 
     def _read_page(self, place: tuple[int, ...], region: Region) -> Block:
         page = self._page_at(place)

@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ...nodes import Damaged, Region
-from ..common.decoded import DECODED
-from ..common.mapped import MAPPINGS, read_bytes
+from ..common import mapped
+from ..common.decoded import piece
 from ..common.snapshot import Snapshot, check_end
 from .pictures import pixels
 
@@ -108,19 +108,19 @@ class Segments:
                 return view
 
         def decoded() -> Block:
-            return self._decode(read_bytes(self.snapshot, offset, nbytes), page, index, extent)
+            return self._decode(mapped.read_bytes(self.snapshot, offset, nbytes), page, index, extent)
 
-        return decoded() if is_whole else DECODED.get(self.snapshot, offset, decoded)
+        return decoded() if is_whole else piece(self.snapshot.resources.decoded, self.snapshot, offset, decoded)
 
     def _view(self, dtype: np.dtype[Any], offset: int, nbytes: int, extent: Region) -> Block | None:
         """An uncompressed segment in the mapped file, or None where the file is not mapped or the segment too short."""
         sizes = tuple(part.stop - part.start for part in extent)
         stored = self.segment if self.is_tiled else sizes
-        mapping = MAPPINGS.of(self.snapshot)
+        mapping = mapped.mapping_of(self.snapshot)
         if mapping is None or math.prod(stored) * dtype.itemsize > nbytes:
             return None
         check_end(self.snapshot.path, len(mapping), offset + nbytes)
-        MAPPINGS.touch(nbytes)
+        mapped.touch(self.snapshot, nbytes)
         mapping.prefetch(offset, nbytes, (), ())
         view = np.ndarray(stored, dtype, memoryview(mapping), offset)
         return view if stored == sizes else view[tuple(map(slice, sizes))]

@@ -8,6 +8,7 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from io import FileIO
 from itertools import product
 from typing import Any
@@ -16,14 +17,16 @@ import numpy as np
 
 from ... import _native, codecs
 from ...nodes import Changed, Damaged, Region
+from ...resources import Resources
 from ...revisions import file_revision, settled_revision, steady_revision
 from ..common.bounds import LARGEST_INDEX, LARGEST_TEXT, grown, gunzip
-from ..common.decoded import DECODED
+from ..common.decoded import piece
 from ..common.extras import require
 from ..common.fences import Fence
 from ..common.flat import FlatArray
 from ..common.folders import COARSEST_CLOCK
 from ..common.snapshot import Snapshot, read_exactly
+from .folder import Folder
 from .layout import Layout, Shards
 
 MOST_FILES = 16
@@ -66,12 +69,13 @@ class Chunks:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     decoder: _native.Decoder | None
+    resources: Resources | None
 
     @classmethod
-    def of(cls, layout: Layout, fence: Fence, opened: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Chunks:
+    def of(cls, layout: Layout, folder: Folder, opened: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Chunks:
         """The chunks of an array of a layout."""
         decoder = None if layout.codec is None or dtype.hasobject else _decoder(layout.codec, shape, dtype.itemsize)
-        return cls(layout, fence, opened, shape, dtype, decoder)
+        return cls(layout, folder.fence, opened, shape, dtype, decoder, folder.resources)
 
     @property
     def largest(self) -> int:
@@ -172,14 +176,14 @@ class Chunks:
             with snapshot.opened() as file:
                 return _shard_index(file, shards)
 
-        at = _find(DECODED.get(snapshot, "shard index", read_index), shards, index)
+        at = _find(piece(snapshot.resources.decoded, snapshot, "shard index", read_index), shards, index)
         return None if at is None else Part(snapshot, *at)
 
     def _file(self, index: tuple[int, ...]) -> Snapshot:
         """The file of a chunk as it is now, which is not opened yet. Raises FileNotFoundError where it was never written."""
         path = self._path(index)
         try:
-            return Snapshot(path, file_revision(path), self.fence)
+            return Snapshot(path, file_revision(path), self.fence, given=self.resources)
         except OSError:
             self.fence.check_inside(path)
             raise
@@ -191,8 +195,10 @@ class Chunks:
                 raise Damaged(f"the chunk {index} has {part.nbytes} bytes, expected {self._nbytes}; restore it from a copy")
             return FlatArray(part.snapshot, part.offset, self.shape, self.dtype).read(inner)
         is_most = all((axis.stop - axis.start) * 2 > size for axis, size in zip(inner, self.shape, strict=True))
-        block = self._decoded(part, index) if is_most else DECODED.get(part.snapshot, index, lambda: self._decoded(part, index))
-        return _cut(block, inner)
+        if is_most:
+            return _cut(self._decoded(part, index), inner)
+        pool = part.snapshot.resources.decoded
+        return _cut(piece(pool, part.snapshot, index, partial(self._decoded, part, index)), inner)
 
     def _stored(self, part: Part, index: tuple[int, ...]) -> bytes:
         """The bytes of a chunk. Raises Damaged if they are more than any of its size can have."""

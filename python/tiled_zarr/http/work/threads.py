@@ -8,20 +8,18 @@ up (jobs.py).
 from __future__ import annotations
 
 import asyncio
-import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Thread, get_ident
 from time import monotonic
 from typing import Any, TypeVar
 
 from ... import budgets
-from ...budgets import Budget
-from ...caches import cost
-from ...hierarchy import hangs
 from ...nodes import Busy, TooSlow
+from ...resources import Resources
 from .delivery import Delivery
 from .jobs import Job, Jobs, Worker
 
@@ -55,18 +53,18 @@ class Threads:
     """At most `count` threads, started when there is work for them; they end with this object.
 
     With `usual`, which is for jobs that wait for something, no more than so many are at work at once, unless a job waits while theirs take
-    longer than STALL; and no source gets more than its share of them. The threads take memory out of `budget`.
+    longer than STALL; and no source gets more than its share of them. Their memory, what hangs and which of them were given up are noted in
+    `resources`.
     """
 
-    def __init__(
-        self, count: int, name: str, usual: int | None = None, *, limits: Limits | None = None, budget: Budget | None = None
-    ) -> None:
+    def __init__(self, count: int, name: str, usual: int | None = None, *, resources: Resources, limits: Limits | None = None) -> None:
         self.count = count
         self.name = name
         self.usual = min(count, usual or count)
         self.limits = limits or Limits()
         self.jobs = Jobs(self.usual, count, is_shared=usual is not None)
-        self._budget = budget
+        self._resources = resources
+        self._hangs = resources.hangs
         self._started = 0
         self._replaced = 0
         self._delivery: Delivery | None = None
@@ -114,7 +112,7 @@ class Threads:
         """Start the threads that are called and do not exist yet."""
         while self._started - self._replaced < self.jobs.busy:
             self._started += 1
-            Thread(target=work, args=(self.jobs, self._budget), name=f"{self.name}-{self._started}", daemon=True).start()
+            Thread(target=work, args=(self.jobs, self._resources), name=f"{self.name}-{self._started}", daemon=True).start()
 
     def _relieve_later(self, loop: asyncio.AbstractEventLoop) -> None:
         self._relief = loop.call_later(STALL, self._relieve, loop, self.jobs.taken)
@@ -155,26 +153,25 @@ class Threads:
 
     def _look_at(self, worker: Worker, job: Job, now: float) -> None:
         """Give a thread up that has taken too long; where it waits for a child that a document is to tell of, begin again without that."""
-        asked = hangs.shared.asked(worker.thread)
+        asked = self._hangs.asked(worker.thread)
         is_slow = asked is not None and now - asked.since > self.limits.listed
         if asked is not None and is_slow and asked.is_listed:
             if self._give_up(worker, job, f"/{asked.name}"):  # not to be counted for the group: no source has such a name
-                hangs.shared.declare(asked)
+                self._hangs.declare(asked)
                 job.since = now
                 self.jobs.put(job)
-        elif now - max(job.begun, hangs.shared.answered(worker.thread)) > self.limits.read and self._give_up(worker, job):
+        elif now - max(job.begun, self._hangs.answered(worker.thread)) > self.limits.read and self._give_up(worker, job):
             if asked is not None and is_slow:
-                hangs.shared.declare(asked)
+                self._hangs.declare(asked)
             job.deliver(None, TooSlow(f"the source did not answer within {self.limits.read:g} s; ask again later"))
 
     def _give_up(self, worker: Worker, job: Job, source: str | None = None) -> bool:
-        cost.abandoned.add(worker.thread)
+        self._resources.abandoned.add(worker.thread)
         if not self.jobs.give_up(worker, job, source):
-            cost.abandoned.discard(worker.thread)
+            self._resources.abandoned.discard(worker.thread)
             return False
         self._replaced += worker.is_replaced
-        if self._budget is not None:
-            self._budget.forget(worker.thread)
+        self._resources.budget.forget(worker.thread)
         return True
 
     def _closed(self) -> TooSlow:
@@ -184,29 +181,31 @@ class Threads:
         return Busy(f"no thread was free for {self.limits.queue:g} s; ask again later")
 
 
-_here = threading.local()
+_WORKER: ContextVar[Worker | None] = ContextVar("worker", default=None)
+"""The worker that this thread is: each thread has a context of its own."""
 
 
-def work(jobs: Jobs, budget: Budget | None) -> None:
+def work(jobs: Jobs, resources: Resources) -> None:
     """Do jobs whenever there are some, until the end, with memory out of a budget."""
-    worker = _here.worker = Worker(get_ident())
+    worker = Worker(get_ident())
+    _WORKER.set(worker)
     jobs.workers.add(worker)
-    budgets.lend(budget)
+    budgets.lend(resources.budget)
     try:
         while not worker.is_replaced and jobs.is_called():
-            do(jobs, worker)
+            do(jobs, worker, resources.abandoned)
     finally:
         jobs.workers.discard(worker)
 
 
-def do(jobs: Jobs, worker: Worker) -> None:
+def do(jobs: Jobs, worker: Worker, abandoned: set[int]) -> None:
     """Do jobs as long as there are some."""
     job = jobs.take(worker)
     while job is not None:
         result, error = (None, None) if job.future.cancelled() else outcome(job.make)
         done, job = job, jobs.take(worker)  # before anybody hears of the result, and asks for more
-        if cost.abandoned:
-            cost.abandoned.discard(worker.thread)
+        if abandoned:
+            abandoned.discard(worker.thread)
         done.deliver(result, error)
         del done, result, error
 
@@ -214,7 +213,7 @@ def do(jobs: Jobs, worker: Worker) -> None:
 @contextmanager
 def waiting() -> Iterator[None]:
     """Wait for something that is not the source's fault: the clock of this thread's job stands still meanwhile."""
-    worker: Worker | None = getattr(_here, "worker", None)
+    worker = _WORKER.get()
     if worker is None or worker.job is None:
         yield
         return

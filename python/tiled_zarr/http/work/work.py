@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
 from starlette.types import Receive
 
-from ...budgets import Budget
-from ...caches.cost import Cache
 from ...hierarchy import v3
 from ...hierarchy.keyspace import Chunk, KeySpace
 from ...nodes import Array, Group
+from ...resources import Resources
 from .jobs import MOST_STUCK
 from .native import Encoders
 from .threads import Limits, Threads, waiting
@@ -36,17 +34,18 @@ class Gone(Exception):
 class Work:
     """Runs functions for requests in a few threads, and encodes chunks in native ones, within a budget of decoded bytes.
 
-    What may wait for disk or network gets at most `threads` of them, what only computes one a processor. A quarter of the budget is for
-    chunks that are encoded natively, which `cache` gets: these are small.
+    What may wait for disk or network gets at most `threads` of them, what only computes one a processor. A quarter of `in_flight` is for
+    chunks that are encoded natively, which the cache gets: these are small.
     """
 
-    def __init__(self, threads: int, nbytes: int, cache: Cache[bytes], limits: Limits | None = None) -> None:
+    def __init__(self, threads: int, resources: Resources, limits: Limits | None = None) -> None:
         limits = limits or Limits()
-        self.encoders = Encoders(cache, nbytes // 4)
-        self.budget = Budget(nbytes - self.encoders.nbytes, limits.queue)
+        self.encoders = Encoders(resources.chunks, resources.sizes.in_flight - resources.budget.nbytes)
+        self.budget = resources.budget
+        self._probe = probe()
         processors = os.cpu_count() or 1
-        self.threads = Threads(threads, "tiled-zarr", processors, limits=limits, budget=self.budget)
-        self.processors = Threads(processors, "tiled-zarr-encoder", limits=limits, budget=self.budget)
+        self.threads = Threads(threads, "tiled-zarr", processors, limits=limits, resources=resources)
+        self.processors = Threads(processors, "tiled-zarr-encoder", limits=limits, resources=resources)
 
     @property
     def pending(self) -> int:
@@ -83,7 +82,7 @@ class Work:
         asked: dict[str, asyncio.Future[Any] | None] = {
             "the threads that read sources": self.threads.submit(nothing, probed),
             "the threads that compute": self.processors.submit(nothing, probed),
-            "the native threads": self.encoders.submit(probe(), None, None),
+            "the native threads": self.encoders.submit(self._probe, None, None),
         }
         futures = {future: name for name, future in asked.items() if future is not None}
         _, late = await asyncio.wait(futures, timeout=READY)
@@ -110,7 +109,6 @@ def probed() -> str:
     return "/readyz"
 
 
-@cache
 def probe() -> Chunk:
     """A chunk of one byte, to see whether the native threads answer."""
     one = np.zeros(1, "u1")

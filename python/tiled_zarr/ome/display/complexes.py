@@ -11,15 +11,16 @@ import numpy as np
 
 from ...encoding import row_index
 from ...nodes import Array, Region, Sparse
+from ...resources import Resources
 
 Block: TypeAlias = np.ndarray[Any, Any]
 Cut: TypeAlias = tuple[Any, ...]
 PARTS = (np.abs, np.angle)
 
 
-def channels(node: Array | Sparse, letters: str) -> tuple[Array, str]:
+def channels(node: Array | Sparse, letters: str, resources: Resources | None = None) -> tuple[Array, str]:
     """The node as real numbers, and the letters of its axes: the channels twice over, or two channels in front where it had none."""
-    dense = node if isinstance(node, Array) else _dense(node)
+    dense = node if isinstance(node, Array) else _dense(node, resources)
     if "c" not in letters:
         dense, letters = _in_front(dense), f"c{letters}"
     axis = letters.index("c")
@@ -59,11 +60,11 @@ def _in_front(node: Array) -> Array:
     )
 
 
-def _dense(node: Sparse) -> Array:
+def _dense(node: Sparse, resources: Resources | None) -> Array:
     return Array(
         shape=node.shape,
         dtype=node.dtype,
-        read=partial(row_index.dense, node),
+        read=partial(row_index.dense, node, resources=resources),
         chunks=node.chunks,
         attributes=node.attributes,
         revision=node.revision,

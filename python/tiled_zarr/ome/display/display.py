@@ -18,6 +18,7 @@ import numpy as np
 
 from ...encoding import row_index
 from ...nodes import Array, Region, Sparse
+from ...resources import Resources
 from . import axes, complexes, hints, pictures
 from .hints import Hint
 from .packing import SHOWN, Packing, packing, valid_range
@@ -72,8 +73,11 @@ class Display:
         return self.array.shape[-2], self.array.shape[-1]
 
 
-def display(node: Array | Sparse, letters: str | None = None) -> Display | None:
-    """The display view of an array, or None where it is no image; `letters`, one for each of its axes, are found out if not given."""
+def display(node: Array | Sparse, letters: str | None = None, resources: Resources | None = None) -> Display | None:
+    """The display view of an array, or None where it is no image; `letters`, one for each of its axes, are found out if not given.
+
+    Row indexes lie in `resources`.
+    """
     hint = hints.hint(node.attributes)
     stored, node = node, pictures.as_seen(node, hint, letters) if isinstance(node, Array) else node
     found = letters or axes.given(hint.axes, len(node.shape)) or axes.letters(node.shape, node.dimension_names)
@@ -85,9 +89,9 @@ def display(node: Array | Sparse, letters: str | None = None) -> Display | None:
     dtype, convert = _conversion(node.dtype, hint) if packed is None else (SHOWN, packed.unpacked)
     is_complex = node.dtype.kind == "c"
     is_open = is_measured and hint.no_data is None and not (packed and packed.marks)
-    shown, all_letters = complexes.channels(node, found) if is_complex else (node, found)
+    shown, all_letters = complexes.channels(node, found, resources) if is_complex else (node, found)
     return Display(
-        array=_array(_Source(shown, all_letters, convert), dtype),
+        array=_array(_Source(shown, all_letters, convert, resources), dtype),
         axes=axes.sorted_letters(all_letters),
         letters=found,
         hint=hint,
@@ -113,8 +117,9 @@ def _is_colour(node: Array | Sparse, found: str, hint: Hint) -> bool:
 class _Source:
     """A node read with its axes (of letters `found`) in order and its items converted."""
 
-    def __init__(self, node: Array | Sparse, found: str, convert: Convert) -> None:
+    def __init__(self, node: Array | Sparse, found: str, convert: Convert, resources: Resources | None) -> None:
         self.node = node
+        self.resources = resources
         self.axes = axes.sorted_letters(found)
         self.convert = convert
         self.order = tuple(found.index(letter) for letter in self.axes)
@@ -132,7 +137,7 @@ class _Source:
         return self.convert(self.stepped(self._own(region), self._own(steps)).transpose(self.order))
 
     def _read(self, region: Region) -> Block:
-        return np.asarray(self.node.read(region)) if isinstance(self.node, Array) else row_index.dense(self.node, region)
+        return np.asarray(self.node.read(region)) if isinstance(self.node, Array) else row_index.dense(self.node, region, self.resources)
 
     def _own(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         """Values for the display's axes, put in the order of the source's."""

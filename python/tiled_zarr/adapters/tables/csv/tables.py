@@ -15,10 +15,11 @@ from pyarrow import csv
 
 from .... import budgets
 from ....nodes import Array, Damaged, Region, Table, TooLarge
+from ....resources import Resources
 from ...common.children import Children
 from ...common.choices import TextChoice, text_choice
 from ...common.columns import Plan, facts, plan, schema_names
-from ...common.decoded import Decoded
+from ...common.decoded import piece
 from ...common.snapshot import Snapshot
 from .dialects import Dialect, dialect_of, marks
 from .mended import Mended
@@ -33,8 +34,6 @@ LONG_ROW = "straddling object"
 MOST_COLUMNS = 65_536
 COLUMN_BYTES = 10 * 1024
 """What Arrow takes for each column while it reads, and 40 microseconds: 200,000 columns took 1.8 GB and 7 s (measured 2026-11-26)."""
-MOST_BYTES = 256 * 1024 * 1024
-"""Bytes of parsed tables that are kept in a process; a larger one is kept alone until the next one comes."""
 SMALL = 256
 """What an outcome costs at least, so that their number is bounded too."""
 
@@ -60,10 +59,6 @@ class Outcome:
         return self
 
 
-OUTCOMES: Decoded[Outcome] = Decoded(MOST_BYTES)
-"""Of all text tables of this process."""
-
-
 @dataclass(frozen=True, slots=True)
 class Text:
     """A file, and what was chosen of how it is read."""
@@ -73,7 +68,8 @@ class Text:
 
     def outcome(self) -> Outcome:
         """Its table, and how it was read. Raises Damaged or TooLarge where there is none."""
-        return OUTCOMES.get(self.snapshot, self.choice, partial(_outcome, self)).found()
+        outcome: Outcome = piece(self.snapshot.resources.tables, self.snapshot, self.choice, partial(_outcome, self))
+        return outcome.found()
 
     def column(self, i: int) -> pa.ChunkedArray:
         """A column of the table."""
@@ -82,12 +78,12 @@ class Text:
         return table.column(i)
 
 
-def open_csv(path: Path) -> Table:
+def open_csv(path: Path, resources: Resources | None = None) -> Table:
     """The columns of a text table; how it is written is found out, as far as it was not chosen, types are inferred from all rows.
 
     Raises Damaged where it is no table, TooLarge where its text is longer than survey.LARGEST.
     """
-    text = Text(Snapshot.of(path), text_choice())
+    text = Text(Snapshot.of(path, resources), text_choice())
     outcome = text.outcome()
     assert outcome.table is not None
     places = {name: i for i, name in enumerate(schema_names(outcome.table.schema))}

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from hanging import folder, plain
+from tiled_zarr import hangs as module
 from tiled_zarr.adapters import adapt
-from tiled_zarr.hierarchy import hangs as module
-from tiled_zarr.hierarchy.hangs import LONGEST_PAUSE, PAUSE, Asked, Hangs
+from tiled_zarr.hangs import LONGEST_PAUSE, PAUSE, Asked, Hangs
 from tiled_zarr.nodes import Group, TooSlow
 
 

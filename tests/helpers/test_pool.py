@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tiled_zarr.adapters.helpers import pool as pools
-from tiled_zarr.adapters.helpers import verdicts
-from tiled_zarr.adapters.helpers.pool import NoAnswer, Pool
+from tiled_zarr.helpers import pool as pools
+from tiled_zarr.helpers import verdicts
+from tiled_zarr.helpers.pool import NoAnswer, Pool
 from tiled_zarr.nodes import Busy, Damaged, Unavailable
 
-FUNCTIONS = "adapters.helpers.functions"
+FUNCTIONS = "helpers.functions"
 LONG = 60.0
 SHORT = 0.5
 
@@ -258,8 +258,8 @@ def test_a_fork_has_helpers_of_its_own(pool: Pool) -> None:
 
 SERVER = """
 import sys, threading, time
-from tiled_zarr.adapters.helpers.pool import Pool
-pool = Pool("adapters.helpers.functions", "test")
+from tiled_zarr.helpers.pool import Pool
+pool = Pool("helpers.functions", "test")
 pool.call("/a", "1", "pid", (), 60)
 threading.Thread(target=pool.call, args=("/a", "1", sys.argv[1], tuple(sys.argv[2:]), 1000), daemon=True).start()
 time.sleep(0.5)

@@ -12,12 +12,13 @@ import atexit
 import logging
 import os
 import time
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from threading import Condition
 from typing import Any
+from weakref import ref
 
-from ...nodes import Busy, Damaged, TooSlow
+from ..caches.recent import Recent
+from ..nodes import Busy, Damaged, TooSlow
 from .process import Died, Late, Process
 from .verdicts import Verdicts
 
@@ -42,17 +43,14 @@ class Helper:
     """A process, the files that it was asked about last, and the call that it is in, if any."""
 
     process: Process
-    files: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    files: Recent[str, str] = field(default_factory=lambda: Recent(FILES_KNOWN))
     path: str | None = None
     since: float = 0.0
 
     def begin(self, path: str) -> None:
         """A call about a file begins."""
         self.path, self.since = path, time.monotonic()
-        self.files[path] = None
-        self.files.move_to_end(path)
-        if len(self.files) > FILES_KNOWN:
-            self.files.popitem(last=False)
+        self.files.keep(path, path)
 
 
 class Pool:
@@ -70,7 +68,7 @@ class Pool:
         self._starting = 0
         self._is_closed = False
         self._changed = Condition()
-        os.register_at_fork(after_in_child=self._let_go)
+        register_at_fork(self)
         atexit.register(self.close)
 
     @property
@@ -96,6 +94,7 @@ class Pool:
 
     def close(self) -> None:
         """End all helpers, for good; calls raise, those that they are in too."""
+        atexit.unregister(self.close)
         with self._changed:
             self._is_closed = True
             for helper in self._helpers:
@@ -218,8 +217,19 @@ class Pool:
                 self._helpers.remove(helper)
             self._changed.notify_all()
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
         """Leave the helpers to the process that we were forked from, and begin without any."""
         for helper in self._helpers:
             helper.process.abandon()
         self._helpers, self._idle, self._starting, self._changed = [], [], 0, Condition()
+
+
+def register_at_fork(pool: Pool) -> None:
+    """Have a child process begin without the helpers of a pool, as long as there is that pool."""
+    weak = ref(pool)
+
+    def let_go() -> None:
+        if (living := weak()) is not None:
+            living.let_go()
+
+    os.register_at_fork(after_in_child=let_go)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
+
+from ..caches.recent import Recent
 
 MOST_KEPT = 1024
 FIRST_PAUSE = 60.0
@@ -32,8 +33,7 @@ class Verdicts:
     """Verdicts by path, the last ones, each for one revision of its file. Thread-safe."""
 
     def __init__(self, most: int = MOST_KEPT) -> None:
-        self._most = most
-        self._kept: OrderedDict[str, Verdict] = OrderedDict()
+        self._kept: Recent[str, Verdict] = Recent(most)
         self._lock = Lock()
 
     def check(self, path: str, revision: str) -> bool:
@@ -41,11 +41,11 @@ class Verdicts:
         if path not in self._kept:
             return False
         with self._lock:
-            verdict = self._kept.get(path)
+            verdict = self._kept.peek(path)
             if verdict is None:
                 return False
             if verdict.revision != revision:
-                del self._kept[path]
+                self._kept.drop(path)
                 return False
             if verdict.until is None:
                 return False
@@ -58,18 +58,16 @@ class Verdicts:
     def condemn(self, path: str, revision: str, error: Callable[[], OSError]) -> None:
         """Leave a file alone for a pause, twice as long as the last one."""
         with self._lock:
-            before = self._kept.pop(path, None)
+            before = self._kept.peek(path)
             is_again = before is not None and before.revision == revision
             pause = min(2 * before.pause, LONGEST_PAUSE) if before is not None and is_again else FIRST_PAUSE
-            self._kept[path] = Verdict(revision, error, pause, time.monotonic() + pause)
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
+            self._kept.keep(path, Verdict(revision, error, pause, time.monotonic() + pause))
 
     def settle(self, path: str) -> None:
         """A trial is over: unless the file was condemned again it may be read, though its next pause will be longer."""
         if path not in self._kept:
             return
         with self._lock:
-            verdict = self._kept.get(path)
+            verdict = self._kept.peek(path)
             if verdict is not None and verdict.is_tried:
                 verdict.until, verdict.is_tried = None, False

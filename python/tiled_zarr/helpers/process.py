@@ -21,7 +21,7 @@ from typing import Any
 
 from .messages import receive, send
 
-BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from tiled_zarr.adapters.helpers.serve import main; main()"
+BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from tiled_zarr.helpers.serve import main; main()"
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
 """A helper runs one call at a time: threads, and memory set aside for them, would be for nothing."""
 START_SECONDS = 60

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from ..nodes import Group, Node, Table, TooSlow
+from .nodes import Group, Node, Table, TooSlow
 
 PAUSE = 60.0
 """Seconds for which a child that hung is not asked again; twice as long after each time that it hangs once more."""
@@ -51,7 +51,7 @@ class Note:
 
 
 class Hangs:
-    """The children that hang, of all trees of this process. Thread-safe; `changes` counts how often one has come or gone."""
+    """The children that hang, of all trees of one application. Thread-safe; `changes` counts how often one has come or gone."""
 
     def __init__(self) -> None:
         self.changes = 0
@@ -168,7 +168,3 @@ def answer(note: Note) -> None:
     if note.asked is not None:
         group, name, _, is_listed = note.asked
         note.asked = (group, name, now, is_listed)
-
-
-shared = Hangs()
-"""Those of this process."""
