@@ -6,14 +6,13 @@ from pathlib import Path
 
 import house
 import pytest
-from house import Module, imports, inside, modules, room
+from house import VALUES, Module, imports, inside, modules, room
 
 LONGEST = 400
 SOURCES = [
     path for folder in ("python", "tests", "bench", "rust") for kind in ("py", "rs") for path in (house.ROOT / folder).rglob(f"*.{kind}")
 ]
 
-VALUES = {"attributes", "budgets", "checks", "codecs", "dtypes", "grid", "marks", "nodes", "records", "revisions", "texts", "tojson"}
 MAY_IMPORT: dict[str, set[str]] = {
     "texts": set(),
     "codecs": set(),
@@ -73,6 +72,11 @@ def test_imports_follow_the_table(module: Module) -> None:
 
 def test_the_table_has_no_other_rooms() -> None:
     assert set(MAY_IMPORT) == set(house.arrows())
+
+
+def test_the_picture_is_up_to_date() -> None:
+    """`python docs/house.py` draws it anew."""
+    assert house.PICTURE.read_text() == house.picture()
 
 
 def test_no_modules_import_each_other_around_a_circle() -> None:
