@@ -6,14 +6,14 @@ from pathlib import Path
 
 import house
 import pytest
-from house import Module, imports, inside, modules, room
+from house import VALUES, Module, imports, inside, modules, room
 
 LONGEST = 400
 SOURCES = [
     path for folder in ("python", "tests", "bench", "rust") for kind in ("py", "rs") for path in (house.ROOT / folder).rglob(f"*.{kind}")
 ]
 
-VALUES = {"attributes", "budgets", "checks", "codecs", "dtypes", "grid", "marks", "nodes", "records", "revisions", "texts", "tojson"}
+SHARED = {"caches", "resources"}
 MAY_IMPORT: dict[str, set[str]] = {
     "texts": set(),
     "codecs": set(),
@@ -25,31 +25,33 @@ MAY_IMPORT: dict[str, set[str]] = {
     "marks": {"attributes"},
     "nodes": {"attributes", "checks", "codecs", "marks"},
     "budgets": {"nodes"},
+    "hangs": {"nodes"},
+    "helpers": {"caches", "nodes"},
+    "resources": {"budgets", "caches", "hangs", "helpers"},
     "grid": {"nodes"},
     "dtypes": {"nodes", "texts"},
     "records": {"attributes", "dtypes", "nodes"},
-    "hierarchy": VALUES | {"caches"},
-    "encoding": VALUES | {"caches", "hierarchy", "_native"},
-    "ome/display": VALUES | {"encoding"},
-    "ome/pyramid": VALUES | {"caches", "hierarchy", "ome/display", "_native"},
-    "ome": VALUES | {"caches", "ome/display", "ome/pyramid"},
-    "adapters": {"attributes", "nodes", "adapters/directory", "adapters/memory"},
-    "adapters/common": VALUES | {"_native"},
-    "adapters/helpers": {"nodes"},
-    "adapters/hdf5": VALUES | {"adapters/common", "adapters/helpers", "_native"},
-    "adapters/zarr": VALUES | {"adapters/common", "_native"},
-    **dict.fromkeys(["adapters/files", "adapters/tables", "adapters/tables/csv", "adapters/tiff"], VALUES | {"adapters/common"}),
-    **dict.fromkeys(["adapters/directory", "adapters/memory"], VALUES | {"adapters/common", "adapters"}),
+    "hierarchy": VALUES | SHARED | {"hangs"},
+    "encoding": VALUES | SHARED | {"hierarchy", "_native"},
+    "ome/display": VALUES | {"encoding", "resources"},
+    "ome/pyramid": VALUES | SHARED | {"hierarchy", "ome/display", "_native"},
+    "ome": VALUES | SHARED | {"ome/display", "ome/pyramid"},
+    "adapters": {"attributes", "nodes", "resources"},
+    "adapters/common": VALUES | SHARED | {"_native"},
+    "adapters/hdf5": VALUES | SHARED | {"adapters/common", "helpers", "_native"},
+    "adapters/zarr": VALUES | SHARED | {"adapters/common", "_native"},
+    **dict.fromkeys(["adapters/files", "adapters/tables", "adapters/tables/csv", "adapters/tiff"], VALUES | SHARED | {"adapters/common"}),
+    **dict.fromkeys(["adapters/directory", "adapters/memory"], VALUES | SHARED | {"adapters/common", "adapters"}),
     "demo": {"demo", "nodes", "__init__"},
-    "settings": {"codecs", "dtypes", "hierarchy", "nodes"},
+    "settings": {"codecs", "dtypes", "hierarchy", "nodes", "resources"},
     "tree": VALUES
-    | {"adapters", "adapters/common", "adapters/directory", "adapters/hdf5", "adapters/memory", "demo", "hierarchy", "settings"},
+    | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings"},
     "http/protocol": {"hierarchy", "nodes"},
-    "http/work": VALUES | {"caches", "encoding", "hierarchy"},
-    "http/middleware": {"caches", "http/protocol", "http/work"},
+    "http/work": VALUES | SHARED | {"encoding", "hierarchy"},
+    "http/middleware": {"resources", "http/protocol", "http/work"},
     "http/site": VALUES | {"caches", "hierarchy", "http/protocol"},
     "http": VALUES | {"caches", "encoding", "hierarchy", "http/middleware", "http/protocol", "http/site", "http/work"},
-    "app": VALUES | {"caches", "hierarchy", "http", "http/middleware", "http/site", "http/work", "ome", "settings", "tree"},
+    "app": VALUES | {"hierarchy", "http", "http/middleware", "http/site", "http/work", "ome", "resources", "settings", "tree"},
     "cli/servers": set(),
     "cli": {"app", "cli/servers", "revisions", "settings", "texts", "tree"},
     "__init__": {"nodes"},
@@ -73,6 +75,33 @@ def test_imports_follow_the_table(module: Module) -> None:
 
 def test_the_table_has_no_other_rooms() -> None:
     assert set(MAY_IMPORT) == set(house.arrows())
+
+
+def test_the_picture_is_up_to_date() -> None:
+    """`python docs/house.py` draws it anew."""
+    assert house.PICTURE.read_text() == house.picture()
+
+
+def test_no_modules_import_each_other_around_a_circle() -> None:
+    """Imports inside functions count too: they hide a circle, and do not open it."""
+    graph = {".".join(module): {".".join(name) for name in inside(module)} for module in modules()}
+    assert house.circles(graph) == []
+
+
+def test_no_rooms_import_each_other_around_a_circle() -> None:
+    assert house.circles(house.arrows()) == []
+
+
+@pytest.mark.parametrize(
+    ("graph", "circle"),
+    {
+        "two": ({"a": "b", "b": "a"}, ["a", "b"]),
+        "three and a way in": ({"x": "a", "a": "b", "b": "c", "c": "a"}, ["a", "b", "c"]),
+        "itself": ({"a": "a"}, ["a"]),
+    }.values(),
+)
+def test_a_circle_is_found(graph: dict[str, str], circle: list[str]) -> None:
+    assert house.circles(graph) == [circle]
 
 
 @pytest.mark.parametrize("module", modules(), ids=".".join)

@@ -28,7 +28,7 @@ from .http.work.threads import Limits
 from .http.work.work import Work
 from .nodes import Group
 from .resources import Resources
-from .settings import Settings, SettingsError
+from .settings import Settings, SettingsError, environment
 from .tree import Tasks, plant, resources_of
 
 log = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ class Late:
 
 def from_environment() -> ASGIApp:
     """The application that the environment describes. Raises SettingsError."""
-    settings = Settings.from_environment().decided().require_access()
+    settings = environment.from_environment().decided().require_access()
     tree = plant(settings)
     application = create_app(tree.root, settings, tree.tasks, tree.resources)
     settle()

@@ -162,11 +162,11 @@ def _folder_of(node: Node | None) -> Folder | None:
 
 def open_directory(
     path: Path,
+    resources: Resources | None = None,
     *,
     on_file: Callable[[Path], None] | None = None,
     on_unknown: Callable[[str, int], None] = lambda *_: None,
     tables: TextChoice = NO_CHOICE,
-    resources: Resources | None = None,
 ) -> Node:
     """The group of a folder, or what it is a store of. Opens no file; with `on_file`, which is told of each, all folders are listed now.
 
