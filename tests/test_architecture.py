@@ -44,8 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(["adapters/directory", "adapters/memory"], VALUES | SHARED | {"adapters/common", "adapters"}),
     "demo": {"demo", "nodes", "__init__"},
     "settings": {"codecs", "dtypes", "hierarchy", "nodes", "resources"},
-    "tree": VALUES
-    | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings"},
+    "tree": VALUES | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings"},
     "http/protocol": {"hierarchy", "nodes"},
     "http/work": VALUES | SHARED | {"encoding", "hierarchy"},
     "http/middleware": {"resources", "http/protocol", "http/work"},

@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from types import MappingProxyType
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -33,7 +34,7 @@ from .tree import Tasks, plant, resources_of
 
 log = logging.getLogger(__name__)
 
-FORMATS = {"zarr/v2": v2, "zarr/v3": v3}
+FORMATS = MappingProxyType({"zarr/v2": v2, "zarr/v3": v3})
 OBJECTS_BETWEEN_LOOKS = 10_000
 """New objects between two looks of the garbage collector.
 

@@ -8,7 +8,8 @@ https://zarr-specs.readthedocs.io/en/latest/v3/codecs/index.html, https://numcod
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 Name: TypeAlias = Literal["blosc", "zstd", "gzip", "zlib", "lz4", "none"]
@@ -16,17 +17,21 @@ Cname: TypeAlias = Literal["lz4", "lz4hc", "zlib", "zstd"]
 StoredCname: TypeAlias = Literal[Cname, "blosclz"]
 Shuffle: TypeAlias = Literal["noshuffle", "shuffle", "bitshuffle"]
 
+MOST_KEPT = 1024
+"""Codecs and spellings that are remembered; there are only so many."""
 DEFAULT = "blosc:lz4:5"
 """Where nobody chose, and the source has stored nothing that could be sent as it is."""
 
-LEVELS: dict[str, tuple[int, int, int]] = {
-    "blosc": (0, 5, 9),
-    "zstd": (-131072, 1, 22),
-    "gzip": (0, 5, 9),
-    "zlib": (0, 1, 9),
-    "lz4": (1, 1, 65537),
-    "none": (0, 0, 0),
-}
+LEVELS = MappingProxyType(
+    {
+        "blosc": (0, 5, 9),
+        "zstd": (-131072, 1, 22),
+        "gzip": (0, 5, 9),
+        "zlib": (0, 1, 9),
+        "lz4": (1, 1, 65537),
+        "none": (0, 0, 0),
+    }
+)
 """Lowest, default and highest level of each compressor (lz4: the acceleration)."""
 
 Document: TypeAlias = dict[str, Any]
@@ -47,7 +52,7 @@ class Codec:
         middle = blosc if self.name == "blosc" else "" if self.name == "none" else f":{self.level}"
         return self.name + middle + ("+crc32c" if self.crc32c else "")
 
-    @cache  # noqa: B019 - there are only so many codecs
+    @lru_cache(MOST_KEPT)  # noqa: B019 - there are only so many codecs
     def suited(self, typesize: int, *, sparse: bool = False) -> Codec:
         """The codec with its shuffle decided: none for units of 1 byte and for densified sparse arrays."""
         if self.shuffle is not None or self.name != "blosc":
@@ -64,7 +69,7 @@ class Codec:
         """What Blosc compresses with; every chunk names its own compressor, so one of another may stand among those of a source."""
         return "lz4" if self.cname == "blosclz" else self.cname
 
-    @cache  # noqa: B019 - there are only so many codecs
+    @lru_cache(MOST_KEPT)  # noqa: B019 - there are only so many codecs
     def for_v3(self) -> Codec:
         """The nearest codec that Zarr v3 specifies: zlib becomes gzip, the same stream in another frame; bare lz4 becomes blosc."""
         if self.name == "zlib":
@@ -73,7 +78,7 @@ class Codec:
             return replace(self, name="blosc", level=LEVELS["blosc"][1], shuffle="noshuffle")
         return self
 
-    @cache  # noqa: B019 - there are only so many codecs
+    @lru_cache(MOST_KEPT)  # noqa: B019 - there are only so many codecs
     def v2(self) -> tuple[Document | None, list[Document] | None]:
         """Compressor and filters of a Zarr v2 array; a checksum has to be the compressor there, over a filter that compresses."""
         compressor = self._v2_compressor()
@@ -114,7 +119,7 @@ class Codec:
         return [{"name": self.name, "configuration": configuration}, *checksum]
 
 
-@cache
+@lru_cache(MOST_KEPT)
 def parse(spelling: str, *, stored: bool = False) -> Codec:
     """Read a spelling, with `stored` also one of what only sources hold. Raises ValueError saying what is allowed.
 

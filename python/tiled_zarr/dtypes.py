@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -20,14 +21,18 @@ Dtype: TypeAlias = np.dtype[Any]
 Layout: TypeAlias = tuple[tuple[int, int, int], ...]
 StructName: TypeAlias = Literal["structured", "struct"]
 
-CORE = {
-    "b1": "bool",
-    **{f"i{n}": f"int{8 * n}" for n in (1, 2, 4, 8)},
-    **{f"u{n}": f"uint{8 * n}" for n in (1, 2, 4, 8)},
-    **{f"f{n}": f"float{8 * n}" for n in (2, 4, 8)},
-    "c8": "complex64",
-    "c16": "complex128",
-}
+MOST_KEPT = 1024
+"""Types whose forms are remembered: those of records are without number."""
+CORE = MappingProxyType(
+    {
+        "b1": "bool",
+        **{f"i{n}": f"int{8 * n}" for n in (1, 2, 4, 8)},
+        **{f"u{n}": f"uint{8 * n}" for n in (1, 2, 4, 8)},
+        **{f"f{n}": f"float{8 * n}" for n in (2, 4, 8)},
+        "c8": "complex64",
+        "c16": "complex128",
+    }
+)
 """numpy's short names and those of Zarr v3."""
 
 
@@ -36,7 +41,7 @@ def is_string(dtype: Dtype) -> bool:
     return dtype.kind == "O"
 
 
-@cache
+@lru_cache(MOST_KEPT)
 def wire(dtype: Dtype) -> Dtype:
     """The type of an item inside a chunk: little endian and packed. Raises Unavailable for what Zarr cannot say.
 
@@ -70,7 +75,7 @@ def _sized(dtype: Dtype) -> Dtype:
     return dtype
 
 
-@cache
+@lru_cache(MOST_KEPT)
 def layout(dtype: Dtype) -> Layout | None:
     """How the native encoder makes a wire item from a source item: runs of (source offset, nbytes, swap width); None: as it is.
 
@@ -102,7 +107,7 @@ def _joined(runs: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
     return joined
 
 
-@cache
+@lru_cache(MOST_KEPT)
 def v2(dtype: Dtype) -> str | list[Any]:
     """The `dtype` of a Zarr v2 array for a wire type."""
     if is_string(dtype):
@@ -112,7 +117,7 @@ def v2(dtype: Dtype) -> str | list[Any]:
     return [[name, v2(field.base), *([list(field.shape)] if field.shape else [])] for name, field, _ in _fields(dtype)]
 
 
-@cache
+@lru_cache(MOST_KEPT)
 def v3(dtype: Dtype, struct: StructName = "structured") -> Any:
     """The `data_type` of a Zarr v3 array for a wire type; `struct` chooses the spelling of structured types."""
     if is_string(dtype):
@@ -137,7 +142,7 @@ def v3(dtype: Dtype, struct: StructName = "structured") -> Any:
             return {"name": struct, "configuration": {"fields": fields}}
 
 
-@cache
+@lru_cache(MOST_KEPT)
 def v3_fill(dtype: Dtype, struct: StructName = "structured") -> Any:
     """The `fill_value` of a Zarr v3 array: zero of the type; no chunk inside the grid is ever missing."""
     match dtype.kind:

@@ -12,6 +12,7 @@ import binascii
 import math
 import struct
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,7 +23,7 @@ ATTRIBUTE = "_FillValue"
 """The attribute by which netCDF and xarray say it."""
 PLAIN = "biu"
 """Kinds of types whose mark Zarr v3 attributes hold as it is."""
-NOTHING: Mapping[str, Any] = {}
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 Mark: TypeAlias = "np.generic | str"
 

@@ -16,6 +16,7 @@ from functools import cache, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from inspect import signature
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from ..attributes import merged
@@ -138,4 +139,4 @@ def _called_with_resources(adapter: Callable[..., Node]) -> Adapter:
 def _table() -> Mapping[str, EntryPoint]:
     """The entry points by name; another distribution's adapter replaces our own."""
     found = sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.dist is None or entry.dist.name != OURS)
-    return {entry.name: entry for entry in found}
+    return MappingProxyType({entry.name: entry for entry in found})

@@ -31,7 +31,7 @@ Examples:
   tiled-zarr serve config server.yml --workers 4 --host 0.0.0.0
 """
 
-OPTIONS = [
+OPTIONS = (
     click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is every one of this machine."),
     click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on; 0 finds a free one."),
     click.option("--api-key", help="Key that reads the data; made at random where there is none and the data are private."),
@@ -44,7 +44,7 @@ OPTIONS = [
     click.option("--cache-size", help="Memory for encoded chunks, like 512MB; 0 keeps none."),
     click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that answer."),
     click.option("--server", default="hypercorn", show_default=True, type=click.Choice([*servers.NAMES]), help="What speaks HTTP."),
-]
+)
 
 
 def common(command: Callable[..., None]) -> Callable[..., None]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 
 from .servers import Application
 
-SCOPE = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}}
+SCOPE = MappingProxyType({"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}})
 
 
 class CannotStart(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from . import frames, images
 from .content import Values, held, made, revision
 from .noise import hashed
 
-CAT = {"animal": "cat", "color": "green"}
-DOG = {"animal": "dog", "color": "red"}
+CAT = MappingProxyType({"animal": "cat", "color": "green"})
+DOG = MappingProxyType({"animal": "dog", "color": "red"})
 TICK = 3
 """Seconds for which `dynamic` keeps its value."""
 

@@ -85,7 +85,9 @@ def moonrise() -> Values:
     """Fifty pictures of one night, kept: 1 MB."""
     hours = [frame / (FRAMES - 1) for frame in range(FRAMES)]
     nights = [Night(moon=(0.72 - 0.9 * hour + 0.45 * hour * hour, 0.2 + 0.5 * hour), mist=1.5 - hour) for hour in hours]
-    return np.stack([floats(everything(SIDE), SIDE, night) for night in nights])
+    pictures = np.stack([floats(everything(SIDE), SIDE, night) for night in nights])
+    pictures.flags.writeable = False
+    return pictures
 
 
 def weather(region: Region) -> Values:

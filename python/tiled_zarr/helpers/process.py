@@ -17,12 +17,13 @@ import sys
 import time
 from contextlib import suppress
 from threading import Thread
+from types import MappingProxyType
 from typing import Any
 
 from .messages import receive, send
 
 BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from tiled_zarr.helpers.serve import main; main()"
-ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
+ENVIRONMENT = MappingProxyType({"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"})
 """A helper runs one call at a time: threads, and memory set aside for them, would be for nothing."""
 START_SECONDS = 60
 """A helper needs 0.2 s to start (measured 2026-11-26, two cores); on a machine that swaps it may need more."""

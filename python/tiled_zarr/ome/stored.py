@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from ..attributes import OURS
@@ -19,7 +20,7 @@ OME = "ome"
 LABELS = "labels"
 PASSED = ("plate", "well", "bioformats2raw.layout", "series")
 """What OME-NGFF says of groups that hold images, and which is true of the display view as well."""
-KINDS = {"time": "t", "channel": "c"}
+KINDS = MappingProxyType({"time": "t", "channel": "c"})
 """Letters of axes by their type, of which there is one each."""
 MOST_LEVELS = 64
 """Halving the longest axis that there can be leaves one pixel after as many levels."""

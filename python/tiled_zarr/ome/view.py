@@ -7,6 +7,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 from typing import Any
 
 from ..attributes import Late
@@ -22,7 +23,7 @@ from .pyramid.levels import Stores, looks_of
 from .pyramid.planes import Planes
 
 LABELS = "labels"
-NO_LABELS: Mapping[str, Node] = {}
+NO_LABELS: Mapping[str, Node] = MappingProxyType({})
 MOST_MADE = 1000
 """Of the children of a group so many are remembered; then all are forgotten, which costs no more than making them again."""
 MOST_IMAGES = 1000

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from ...nodes import Region
 
-MISSING = {"f": "nan", "c": "nan", "m": "NaT", "M": "NaT"}
+MISSING = MappingProxyType({"f": "nan", "c": "nan", "m": "NaT", "M": "NaT"})
 """What numpy's kinds of types have for a missing item."""
 
 

@@ -6,6 +6,7 @@ import bz2
 import lzma
 import zlib
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from ... import _native
@@ -92,7 +93,7 @@ COMPRESSORS = frozenset({"gzip", "zlib", "bz2", "lzma", "blosc", "lz4", "zstd"})
 """What `decode` knows."""
 
 
-NATIVE = {"blosc": 32001, "lz4": 65537, "zstd": 32015}
+NATIVE = MappingProxyType({"blosc": 32001, "lz4": 65537, "zstd": 32015})
 """Numbers of the native decoder. numcodecs would read beyond the end of a Blosc chunk that was cut short."""
 
 

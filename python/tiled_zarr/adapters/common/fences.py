@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from io import FileIO
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from ...nodes import Damaged
@@ -30,13 +31,15 @@ LIST = READ | getattr(os, "O_DIRECTORY", 0)
 OUTSIDE = "a link out of the folder that is served, which is not followed"
 NOWHERE = "a link that leads nowhere"
 CIRCLE = "links that lead in a circle"
-KINDS = {
-    stat.S_IFIFO: "a named pipe (FIFO), which is never opened",
-    stat.S_IFSOCK: "a socket, which is never opened",
-    stat.S_IFCHR: "a device, which is never opened",
-    stat.S_IFBLK: "a device, which is never opened",
-    stat.S_IFDIR: "a folder where a file is expected",
-}
+KINDS = MappingProxyType(
+    {
+        stat.S_IFIFO: "a named pipe (FIFO), which is never opened",
+        stat.S_IFSOCK: "a socket, which is never opened",
+        stat.S_IFCHR: "a device, which is never opened",
+        stat.S_IFBLK: "a device, which is never opened",
+        stat.S_IFDIR: "a folder where a file is expected",
+    }
+)
 """Reasons by the kind of what is no regular file."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 HEAD = 256
 """Bytes that tell the kind."""
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -33,15 +35,17 @@ STARTS = (
     (b"%PDF-", "a PDF document, which holds no arrays"),
 )
 """The first bytes of kinds of files."""
-OWN = {
-    "an HDF5 file": (HDF5,),
-    "a Parquet file": (b"PAR1",),
-    "an NPY array": (b"\x93NUMPY",),
-    "an NPZ archive": (b"PK\x03\x04",),
-    "a TIFF file": (b"II*\x00", b"MM\x00*"),
-    "a picture": (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"),
-    "a table of text": (b"\x1f\x8b",),
-}
+OWN = MappingProxyType(
+    {
+        "an HDF5 file": (HDF5,),
+        "a Parquet file": (b"PAR1",),
+        "an NPY array": (b"\x93NUMPY",),
+        "an NPZ archive": (b"PK\x03\x04",),
+        "a TIFF file": (b"II*\x00", b"MM\x00*"),
+        "a picture": (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"),
+        "a table of text": (b"\x1f\x8b",),
+    }
+)
 """How files begin that are what their adapter expects: then they are damaged."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from types import MappingProxyType
 
 from ...revisions import file_revision
 
@@ -16,7 +17,7 @@ DOCUMENTS = ("zarr.json", ".zarray", ".zgroup")
 ATTRIBUTES = ".zattrs"
 FRAME = "chunks.b2frame"
 """The file of a sparse frame that changes with every chunk."""
-LEFTOVERS = {ZARR: re.compile(r"c|[0-9.]+|\.zattrs|\.zmetadata"), B2ND: re.compile(r"[0-9A-Fa-f]{8}\.chunk")}
+LEFTOVERS = MappingProxyType({ZARR: re.compile(r"c|[0-9.]+|\.zattrs|\.zmetadata"), B2ND: re.compile(r"[0-9A-Fa-f]{8}\.chunk")})
 """Names in a store that has lost its document: served as a plain folder, its chunks would be 404, which readers take for zeros."""
 
 

@@ -8,6 +8,7 @@ import stat
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ..common.fences import CIRCLE, KINDS, NOWHERE, OUTSIDE, Fence
@@ -20,7 +21,7 @@ STORE_FILES = frozenset({*DOCUMENTS, FRAME})
 MOST_SUFFIXES = 100
 LONGEST_SUFFIX = 30
 CYCLE = "a cycle: a link back to a folder above it"
-BROKEN = {errno.ENOENT: NOWHERE, errno.ENOTDIR: NOWHERE, errno.ELOOP: CIRCLE}
+BROKEN = MappingProxyType({errno.ENOENT: NOWHERE, errno.ENOTDIR: NOWHERE, errno.ELOOP: CIRCLE})
 """Reasons by what the system says of a link."""
 
 

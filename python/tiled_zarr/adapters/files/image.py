@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,29 +35,34 @@ class Layout(NamedTuple):
     mode: str
 
 
-LAYOUTS = {
-    "1": Layout("?", 0, "1"),
-    "L": Layout("u1", 0, "L"),
-    "LA": Layout("u1", 2, "LA"),
-    "I;16": Layout("<u2", 0, "I;16"),
-    "I;16B": Layout(">u2", 0, "I;16B"),
-    "I": Layout("<i4", 0, "I"),
-    "F": Layout("<f4", 0, "F"),
-    "RGB": Layout("u1", 3, "RGB"),
-    "RGBA": Layout("u1", 4, "RGBA"),
-    "CMYK": Layout("u1", 4, "CMYK"),
-    "YCbCr": Layout("u1", 3, "YCbCr"),
-    "P": Layout("u1", 0, "P"),
-    "PA": Layout("u1", 4, "RGBA"),
-}
+LAYOUTS = MappingProxyType(
+    {
+        "1": Layout("?", 0, "1"),
+        "L": Layout("u1", 0, "L"),
+        "LA": Layout("u1", 2, "LA"),
+        "I;16": Layout("<u2", 0, "I;16"),
+        "I;16B": Layout(">u2", 0, "I;16B"),
+        "I": Layout("<i4", 0, "I"),
+        "F": Layout("<f4", 0, "F"),
+        "RGB": Layout("u1", 3, "RGB"),
+        "RGBA": Layout("u1", 4, "RGBA"),
+        "CMYK": Layout("u1", 4, "CMYK"),
+        "YCbCr": Layout("u1", 3, "YCbCr"),
+        "P": Layout("u1", 0, "P"),
+        "PA": Layout("u1", 4, "RGBA"),
+    }
+)
 """By the mode of the file."""
-DEEP_COLOUR = {2: 3, 4: 2, 6: 4}
+DEEP_COLOUR = MappingProxyType({2: 3, 4: 2, 6: 4})
 """Channels by the colour type of a PNG with several."""
 COPIES = 2
 """The decoder's pixels, and ours."""
 AT_ONCE = 16 * 1024 * 1024
 """So many bytes of the decoder's pixels are copied at a time: Pillow makes two more copies of what it hands out."""
-GREY_AND_OPACITY = [{"label": "grey", "color": "FFFFFF"}, {"label": "opacity", "color": "FFFFFF", "active": False}]
+GREY_AND_OPACITY = (
+    MappingProxyType({"label": "grey", "color": "FFFFFF"}),
+    MappingProxyType({"label": "opacity", "color": "FFFFFF", "active": False}),
+)
 
 
 def open_image(path: Path, resources: Resources | None = None) -> Array:

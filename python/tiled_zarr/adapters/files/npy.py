@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from io import BytesIO, FileIO
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 from typing import IO, Any, TypeAlias
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
@@ -93,10 +94,12 @@ def _header_text(stored_size: bytes, file: IO[bytes] | FileIO) -> bytes:
     return file.read(size)
 
 
-HEADERS: dict[tuple[int, int], ParseHeader] = {
-    (1, 0): npy.read_array_header_1_0,
-    (2, 0): _header_2_0,
-}
+HEADERS: Mapping[tuple[int, int], ParseHeader] = MappingProxyType(
+    {
+        (1, 0): npy.read_array_header_1_0,
+        (2, 0): _header_2_0,
+    }
+)
 
 
 def _member(snapshot: Snapshot, info: ZipInfo) -> Array:

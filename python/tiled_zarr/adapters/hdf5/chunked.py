@@ -25,7 +25,7 @@ SMALL = 4096
 SMALL_PLAIN = 65536
 """Bytes of an unfiltered chunk that is sooner read whole, together with its neighbours, than by itself."""
 SHUFFLE, BITSHUFFLE = 2, 32008
-COMPRESSORS = {2, 3}
+COMPRESSORS = frozenset({2, 3})
 """What bitshuffle can have behind it, by its fifth parameter: LZ4 and Zstandard."""
 
 

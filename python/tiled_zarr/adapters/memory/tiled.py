@@ -11,6 +11,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -175,4 +176,6 @@ def _metadata(adapter: Any) -> dict[str, Any]:
     return {str(name): value for name, value in (adapter.metadata() or {}).items()}
 
 
-_FAMILIES: Mapping[str, Callable[[Any], Node]] = {"container": _container, "array": _array, "sparse": _sparse, "table": _table}
+_FAMILIES: Mapping[str, Callable[[Any], Node]] = MappingProxyType(
+    {"container": _container, "array": _array, "sparse": _sparse, "table": _table}
+)

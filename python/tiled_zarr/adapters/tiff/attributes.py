@@ -9,40 +9,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any
 
 from ...attributes import OURS
 from ..common.extras import require
 from . import photometrics
 
-MICROMETRES = {
-    "pm": 1e-6,
-    "Å": 1e-4,
-    "nm": 1e-3,
-    "µm": 1.0,
-    "μm": 1.0,
-    "um": 1.0,
-    "micron": 1.0,
-    "microns": 1.0,
-    "micrometer": 1.0,
-    "mm": 1e3,
-    "cm": 1e4,
-    "inch": 25400.0,
-    "in": 25400.0,
-    "m": 1e6,
-}
-SECONDS = {"": 1.0, "s": 1.0, "sec": 1.0, "second": 1.0, "ms": 1e-3, "msec": 1e-3, "µs": 1e-6, "us": 1e-6, "min": 60.0, "h": 3600.0}
-LAYOUT = {"shape", "axes", "truncated"}
+MICROMETRES = MappingProxyType(
+    {
+        "pm": 1e-6,
+        "Å": 1e-4,
+        "nm": 1e-3,
+        "µm": 1.0,
+        "μm": 1.0,
+        "um": 1.0,
+        "micron": 1.0,
+        "microns": 1.0,
+        "micrometer": 1.0,
+        "mm": 1e3,
+        "cm": 1e4,
+        "inch": 25400.0,
+        "in": 25400.0,
+        "m": 1e6,
+    }
+)
+SECONDS = MappingProxyType(
+    {"": 1.0, "s": 1.0, "sec": 1.0, "second": 1.0, "ms": 1e-3, "msec": 1e-3, "µs": 1e-6, "us": 1e-6, "min": 60.0, "h": 3600.0}
+)
+LAYOUT = frozenset({"shape", "axes", "truncated"})
 """What tifffile's own metadata repeat of the array."""
-BULKY = {"Overlays", "ROI", "LUTs", "Info"}
+BULKY = frozenset({"Overlays", "ROI", "LUTs", "Info"})
 X_RESOLUTION, Y_RESOLUTION, UNIT, NO_DATA = 282, 283, 296, 42113
-UNITS = {2: "inch", 3: "cm"}
+UNITS = MappingProxyType({2: "inch", 3: "cm"})
 """Of the tags of resolution; without one of these they tell but how high a pixel is, if it is one unit wide."""
-STACKS = {"IYX", "QYX"}
+STACKS = frozenset({"IYX", "QYX"})
 """Pages one after the other of which nothing says what they are: a stack, however few they are, since colours are samples of a page."""
 FEW = 4
 """So many planes would be taken for channels."""
-COLOURS = {"rgb", "minisblack"}
+COLOURS = frozenset({"rgb", "minisblack"})
 
 
 def attributes(file: Any, number: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -30,9 +31,9 @@ from .pages import Pages
 from .promises import check_segments, missing_pages, shortfall
 
 KIND = "a TIFF file"
-OF_ONE_FILE = {"_multifile": False, "is_ndtiff": False, "is_mmstack": False}
+OF_ONE_FILE = MappingProxyType({"_multifile": False, "is_ndtiff": False, "is_mmstack": False})
 """Flags by which tifffile looks at no other file than the one given: another one may lead anywhere, and would not count in the revision."""
-WITHOUT_OME = {"is_ome": False}
+WITHOUT_OME = MappingProxyType({"is_ome": False})
 EDGE = 512
 """Rows and columns of a chunk where some pages are missing."""
 OME_IS_BAD = "it cannot be read: axes, names and sizes of pixels are those that the TIFF file has without it"

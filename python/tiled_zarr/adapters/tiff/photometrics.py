@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE, SEPARATED, YCBCR = 0, 1, 2, 3, 5, 6
-JPEG = {6, 7}
+JPEG = frozenset({6, 7})
 INK_SET, CMYK = 332, 1
 ORIENTATION = 274
 MOST_COLOURS = 4096

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from io import FileIO
 from itertools import product
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ TRIES = 5
 ABSENT = "absent"
 CHECKSUM = 4
 BLOSC, ZSTD, ZLIB, GZIP, LZ4, CRC32C = 32001, 32015, 1, 65536, 65537, 65538
-FILTERS = {"blosc": BLOSC, "zstd": ZSTD, "zlib": ZLIB, "gzip": GZIP, "lz4": LZ4}
+FILTERS = MappingProxyType({"blosc": BLOSC, "zstd": ZSTD, "zlib": ZLIB, "gzip": GZIP, "lz4": LZ4})
 """The native decoder's numbers of codecs."""
 NOT_STORED = 2**64 - 1
 

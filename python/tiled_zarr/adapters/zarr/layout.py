@@ -21,11 +21,14 @@ from ..common.codec_names import blosc, spelled
 from ..common.fences import Fence
 
 V2, V3 = ".zarray", "zarr.json"
-SEPARATORS = {".", "/"}
+SEPARATORS = frozenset({".", "/"})
 AUTOMATIC_SHUFFLE = -1
 SHUFFLES: tuple[str, ...] = ("noshuffle", "shuffle", "bitshuffle")
 STRINGS = "vlen-utf8"
-PLAIN_INDEX = ["bytes", "crc32c"]
+PLAIN_INDEX = (
+    "bytes",
+    "crc32c",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,7 @@ def _v3_codecs(codecs: list[Any], file_shape: tuple[int, ...], dtype: np.dtype[A
         return _v3_codec(names, codecs, dtype), None
     sharding = codecs[0]["configuration"]
     index = sharding.get("index_codecs", [])
-    if [_name(codec) for codec in index] != PLAIN_INDEX or _configuration(index[0]).get("endian") != "little":
+    if tuple(_name(codec) for codec in index) != PLAIN_INDEX or _configuration(index[0]).get("endian") != "little":
         return None, None
     inner = sharding["codecs"]
     codec = _v3_codec([_name(codec) for codec in inner], inner, dtype)

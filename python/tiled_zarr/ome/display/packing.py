@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,7 +26,7 @@ MARKS = ("_FillValue", "missing_value")
 MOST_MARKS = 16
 SLAB = 256 * 1024
 """Pixels that are unpacked at once: they take 8 bytes each meanwhile (2 MiB, about what a core's cache holds)."""
-SIGNS = {"true": ("i", "u"), "false": ("u", "i")}
+SIGNS = MappingProxyType({"true": ("i", "u"), "false": ("u", "i")})
 """What `_Unsigned` turns into what."""
 
 

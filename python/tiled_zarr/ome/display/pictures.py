@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,9 +21,18 @@ Block: TypeAlias = np.ndarray[Any, Any]
 Steps: TypeAlias = tuple[int, ...]
 
 INKS = 4
-TURNS = {2: (False, False, True), 3: (False, True, True), 4: (False, True, False), 5: (True, False, False), 6: (True, False, True)}
+TURNS: Mapping[int | None, tuple[bool, bool, bool]] = MappingProxyType(
+    {
+        2: (False, False, True),
+        3: (False, True, True),
+        4: (False, True, False),
+        5: (True, False, False),
+        6: (True, False, True),
+        7: (True, True, True),
+        8: (True, True, False),
+    }
+)
 """By orientation: whether rows become columns, and which axes of what comes of it, y and x, are then reversed."""
-TURNS |= {7: (True, True, True), 8: (True, True, False)}
 
 
 def as_seen(node: Array, hint: Hint, letters: str | None = None) -> Array:
