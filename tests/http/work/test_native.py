@@ -172,7 +172,7 @@ def test_one_processor_is_left_to_the_loop_while_chunks_are_quick(monkeypatch):
         for seconds in (1.0, 1.0, *[0.0] * 50):
             encoders._note(seconds / work)
         assert allowed == [3, 4, 3]
-        encoders._pool.made.append((encoders._flights[source.chunk().identity("r1")], b"", 0.0))
+        encoders._pool.made.append((encoders._encodings[source.chunk().identity("r1")], b"", 0.0))
         encoders._deliver()
         assert await body == b""
 

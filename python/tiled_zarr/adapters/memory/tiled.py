@@ -18,17 +18,18 @@ import numpy as np
 
 from ...attributes import Late
 from ...nodes import Array, Changed, Group, MaxShape, Node, Region, Sparse, Table, Unavailable
+from ...resources import Resources
 from ..common.blocks import settle
 from ..common.chunk_sizes import Chunking, lasting, regrown, regular, unit
 from .adapted import Adapted
 
 
-def adapt_tiled(adapter: Any) -> Node:
+def adapt_tiled(adapter: Any, resources: Resources | None = None) -> Node:
     """The node of an adapter, by its structure family. Raises Unavailable for families that Zarr has no place for."""
     family = _family(adapter)
     if family not in _FAMILIES:
         raise Unavailable(f"Zarr has no {family} arrays; known are {', '.join(_FAMILIES)}")
-    return _FAMILIES[family](adapter)
+    return _container(adapter, resources) if family == "container" else _FAMILIES[family](adapter)
 
 
 def followed(adapter: Any, node: Node) -> Node:
@@ -55,10 +56,10 @@ def _says(structure: Any, node: Array | Sparse) -> bool:
     return is_same and _dimension_names(structure) == node.dimension_names
 
 
-def _container(adapter: Any) -> Group:
+def _container(adapter: Any, resources: Resources | None = None) -> Group:
     if not isinstance(adapter, Mapping):
         raise Unavailable(f"{type(adapter).__name__} is no mapping of names to adapters; serve the files or the tree behind it")
-    children = Adapted(adapter)
+    children = Adapted(adapter, resources)
     return Group(children=children, attributes=_attributes(adapter), unavailable=children.nameless, blocking=True, assembled=True)
 
 

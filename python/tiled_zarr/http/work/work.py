@@ -42,7 +42,7 @@ class Work:
         limits = limits or Limits()
         self.encoders = Encoders(resources.chunks, resources.sizes.in_flight - resources.budget.nbytes)
         self.budget = resources.budget
-        self._probe = probe()
+        self._probe = probe(resources)
         processors = os.cpu_count() or 1
         self.threads = Threads(threads, "tiled-zarr", processors, limits=limits, resources=resources)
         self.processors = Threads(processors, "tiled-zarr-encoder", limits=limits, resources=resources)
@@ -109,11 +109,11 @@ def probed() -> str:
     return "/readyz"
 
 
-def probe() -> Chunk:
+def probe(resources: Resources) -> Chunk:
     """A chunk of one byte, to see whether the native threads answer."""
     one = np.zeros(1, "u1")
     node = Array(shape=(1,), dtype=one.dtype, read=lambda region: one[region], blocking=False)
-    chunk = KeySpace(Group(children={"probe": node}), v3).resolve("probe/c/0")
+    chunk = KeySpace(Group(children={"probe": node}), v3, resources=resources).resolve("probe/c/0")
     assert isinstance(chunk, Chunk)
     return chunk
 

@@ -6,7 +6,7 @@ https://www.awaresystems.be/imaging/tiff/specification/TIFF6.pdf, pages 36 to 37
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
