@@ -74,7 +74,7 @@ def test_no_more_threads_than_usual_where_those_at_work_go_on(monkeypatch: pytes
         await asyncio.gather(*(put(threads, int) for _ in range(1000)))
         assert names() == {"test-1"}
 
-    run(test, 3, usual=1, resources=Resources.of())
+    run(test, 3, usual=1)
 
 
 def test_more_threads_than_usual_where_those_at_work_wait() -> None:
@@ -86,7 +86,7 @@ def test_more_threads_than_usual_where_those_at_work_wait() -> None:
         while threads.jobs.allowed > 1:  # noqa: ASYNC110 - nobody is told
             await asyncio.sleep(0.001)
 
-    run(test, 3, usual=1, resources=Resources.of())
+    run(test, 3, usual=1)
 
 
 def test_threads_are_relieved_in_the_next_loop_too() -> None:
