@@ -49,9 +49,9 @@ MOST_FACTS = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """Bytes of each pool of one process; the defaults are those of a process that may take as much as it likes.
+    """Bytes of each pool of one process; the defaults are those of a machine with enough memory.
 
-    `in_flight` is what may be decoded for requests at once. `levels` is disk if levels have a folder.
+    `in_flight` is what may be decoded for requests at once. `levels` is disk if they have a folder.
     """
 
     chunks: int = 256 * MIB
@@ -82,11 +82,11 @@ def nbytes_of(value: Any) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Resources:
-    """All that the requests of one application share. Frozen: what is in it changes, which pools there are does not."""
+    """All that the requests of one application share. The pools are fixed, what is in them is not."""
 
     sizes: Sizes
     abandoned: set[int]
-    """Threads that were given up because they do not return, by identifier: nobody waits for what they are making."""
+    """Identifiers of threads that were given up: nobody waits for what they are making."""
     budget: Budget
     chunks: Cache[bytes]
     tiles: Cache[Any]
@@ -102,7 +102,11 @@ class Resources:
 
     @classmethod
     def of(cls, sizes: Sizes | None = None, *, patience: float = 60.0, read_timeout: float | None = None) -> Resources:
-        """New resources. `patience` is for how many seconds a request waits for memory, `read_timeout` how long a source may take."""
+        """New resources.
+
+        `patience` is the seconds that a request waits for memory, `read_timeout` those that a
+        source may take for one read.
+        """
         sizes, abandoned = sizes or Sizes(), set[int]()
         made = cls(
             sizes=sizes,
@@ -137,5 +141,5 @@ class Resources:
 
 @cache
 def default() -> Resources:
-    """The resources of whoever opens a file without any (in a notebook, in a test): one for the process, made at first use."""
+    """The resources of whoever opens a file without any, as in a notebook: one for the process."""
     return Resources.of()

@@ -83,7 +83,7 @@ class Cache(Generic[T]):
             return self._look_up(key)
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value, made by `make()` unless it is there or being made. Raises what `make` raises."""
+        """The value, made by `make()` unless it is there or being made. Raises what that raises."""
         with self._lock:
             value = self._look_up(key)
         return self._flights.of(key, partial(self._made, key, make)) if value is None else value

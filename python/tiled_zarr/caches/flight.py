@@ -82,7 +82,7 @@ class Flights(Generic[K, T]):
         self._lock = Lock()
 
     def of(self, key: K, make: Callable[[], T]) -> T:
-        """The value of `make()`, called by the first who asks. Blocks; raises what `make` raises."""
+        """The value of `make()`, which the first who asks calls. Blocks; raises what it raises."""
         while True:
             with self._lock:
                 running = self._running.get(key)

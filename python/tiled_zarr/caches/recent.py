@@ -35,7 +35,7 @@ def one(_: object) -> int:
 
 
 class Recent(Generic[K, V]):
-    """At most `most` values, or values of at most `most` bytes if `size` tells their bytes. Thread-safe.
+    """At most `most` values, or `most` bytes of them if `size` tells their bytes. Thread-safe.
 
     A value larger than `most` is used by who makes it and let go, or, if `keeps_large`, kept
     alone until the next one comes. `abandoned` as in Flights.
@@ -49,7 +49,7 @@ class Recent(Generic[K, V]):
         self._keeps_large = keeps_large
         self._entries: OrderedDict[K, Entry[V]] = OrderedDict()
         self.flights: Flights[Any, V] = Flights(abandoned)
-        """What is being made; who keeps under one key what is made under several joins here by itself."""
+        """What is being made. Whoever makes under another key than it keeps uses this directly."""
         self._lock = RLock()
 
     def __contains__(self, key: K) -> bool:
@@ -82,7 +82,7 @@ class Recent(Generic[K, V]):
             return entry.value
 
     def get(self, key: K, make: Callable[[], V]) -> V:
-        """The value, made by `make()` unless it is there or being made. Raises what `make` raises."""
+        """The value, made by `make()` unless it is there or being made. Raises what that raises."""
         value = self.peek(key)
         return self.flights.of(key, partial(self._made, key, make)) if value is None else value
 
@@ -99,7 +99,7 @@ class Recent(Generic[K, V]):
         return gone
 
     def make_room(self, size: int) -> list[tuple[K, V]]:
-        """Let go what would have to go for a value of this size, before it is made; with the keys."""
+        """Let go what has to go for a value of this size, before it is made; with the keys."""
         gone: list[tuple[K, V]] = []
         with self._lock:
             while self._entries and self.total + size > self.most:

@@ -37,7 +37,7 @@ class Resident(Generic[K, V]):
         self._lock = Lock()
 
     def touch(self, nbytes: int) -> None:
-        """Count bytes that are about to be looked at; the pages of before go if they are too many."""
+        """Count bytes that are about to be looked at; if they are too many, earlier pages go."""
         with self._lock:
             self.total += nbytes
             if self.total <= self.most:

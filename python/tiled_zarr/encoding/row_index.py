@@ -1,4 +1,4 @@
-"""Row indexes over the entries of sparse arrays: built once while the entries stand, kept within a pool.
+"""Row indexes over the entries of sparse arrays: built once a revision, kept within a pool.
 
 An index is kept under a weak reference to its node, so that it goes with the node. One that is
 larger than its pool is built, used by all who wait for it, and let go.
@@ -39,7 +39,7 @@ def has(node: Sparse, resources: Resources | None = None) -> bool:
 
 
 def of(node: Sparse, resources: Resources | None = None) -> _native.Coo:
-    """The row index of an array; without a revision it is built each time. Blocks; raises what the source raises."""
+    """The row index of an array, built each time if that has no revision. Blocks; raises what the source raises."""
     revision, pool = node.revision(), (resources or default()).row_indexes
     if revision is None:
         return _build(node)

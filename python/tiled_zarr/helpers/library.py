@@ -38,12 +38,15 @@ class Library:
             return self._pool
 
     def answer_within(self, seconds: float) -> None:
-        """Let no call take as long as a source may that is given up after `seconds`: then a helper is lost, and no thread of the server."""
+        """Set deadlines below `seconds`, after which the server gives a reading thread up.
+
+        So a file that hangs costs a helper, and no thread of the server.
+        """
         self.open_timeout = min(OPEN_SECONDS, seconds / 5)
         self.read_timeout = 0.9 * seconds
 
     def header(self, path: str, revision: str, name: str, arguments: tuple[Any, ...]) -> Any:
-        """What a function returns that reads headers of the file at a path. Raises what Pool.call does."""
+        """What a function returns that reads headers of a file. Raises what Pool.call does."""
         return self._call(path, revision, name, arguments, self.open_timeout)
 
     def data(self, path: str, revision: str, name: str, arguments: tuple[Any, ...]) -> Any:

@@ -31,7 +31,8 @@ LEVELS = "levels"
 def sizes(memory: int | None, given: Mapping[str, int], workers: int = 1, available: int | None = None) -> Sizes:
     """The pools of each of some workers: those that are `given`, and the others by their parts.
 
-    `available` is what there is for all workers. Raises ValueError if the given ones take more than `memory`.
+    `available` is what there is for all workers. Raises ValueError if the given pools take more
+    than `memory`.
     """
     parts = asdict(Sizes())
     if memory is None:
@@ -51,7 +52,7 @@ def named(given: Mapping[str, int]) -> str:
 
 
 def available(root: Path = Path("/")) -> int | None:
-    """Bytes that this process may have at most: of the machine or its control group. None if nobody can tell."""
+    """Bytes that this process may have at most; None if nobody can tell."""
     return min((*of_machine(), *of_groups(root)), default=None)
 
 

@@ -20,10 +20,10 @@ Piece = TypeVar("Piece")
 
 
 def piece(pool: Recent[Hashable, Piece], snapshot: Snapshot, part: Hashable, make: Callable[[], Piece], nbytes: int = 0) -> Piece:
-    """The piece (read-only if it is an array) of a part of a file; `make` makes it, outside of any common lock, if it is not there.
+    """The piece (read-only if it is an array) of a part of a file; `make` makes it if it is not there.
 
-    `nbytes` is what making it takes of the memory for requests, if that is not the source's chunk. Raises Changed if the file is
-    another one by now, and TooLarge or Busy if there is no such memory.
+    `nbytes` is what making it takes of the memory for requests, if that is not the source's chunk.
+    Raises Changed if the file has changed, and TooLarge or Busy if there is no such memory.
     """
     snapshot.check()
     return pool.get((snapshot, part), partial(_made, pool, make, nbytes))

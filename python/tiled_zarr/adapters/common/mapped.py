@@ -1,4 +1,4 @@
-"""Files in memory: a bounded number of them, and a bounded part of each of them counted as this process's memory."""
+"""Mapped files: a bounded number of them, and a bounded number of their bytes resident."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .snapshot import Snapshot, check_end, read_exactly
 
 
 class Map(NamedTuple):
-    """A mapping, or None if the file cannot be mapped, and the faults of the file before it was made."""
+    """A mapping, or None if the file cannot be mapped, and the faults of the file before that."""
 
     mapping: Mapping | None
     faults: int
@@ -23,7 +23,7 @@ class Map(NamedTuple):
 
 
 def mapping_of(snapshot: Snapshot) -> Mapping | None:
-    """The file of a snapshot; None if it cannot be mapped. Raises Changed if it is another one by now.
+    """The file of a snapshot; None if it cannot be mapped. Raises Changed if it has changed.
 
     The mappings used last are kept; views keep theirs also after it has been given up here.
     """
@@ -45,7 +45,7 @@ def touch(snapshot: Snapshot, nbytes: int) -> None:
 
 
 def read_bytes(snapshot: Snapshot, offset: int, nbytes: int) -> bytes:
-    """Bytes of the file of a snapshot, without opening it anew if it is mapped. Raises OSError if it ends before them."""
+    """Bytes of a file, which is not opened again if it is mapped. Raises OSError if it ends earlier."""
     mapping = mapping_of(snapshot)
     if mapping is None:
         with snapshot.fence.opened(snapshot.path) as file:

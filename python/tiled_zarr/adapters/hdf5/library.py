@@ -1,4 +1,4 @@
-"""The HDF5 library as the server has it: calls to helper processes, each about one file at one revision."""
+"""The HDF5 library as the server has it: calls to helpers, each about a file at a revision."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from ..common.fences import Fence
 
 
 class Folder(NamedTuple):
-    """A path, the fence around all that is opened there, and the resources of its readers (None: those of the process)."""
+    """A path, the fence around what is opened there, and resources (None: those of the process)."""
 
     path: Path
     fence: Fence
