@@ -32,6 +32,8 @@ class Library:
     @property
     def pool(self) -> Pool:
         """The helpers."""
+        if (made := self._pool) is not None:
+            return made  # without the lock, which a fork in another thread might leave locked
         with self._lock:
             if self._pool is None:
                 self._pool = Pool(self.module, self.name)
