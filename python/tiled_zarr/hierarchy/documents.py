@@ -65,19 +65,23 @@ class Documents:
         self._kept: Cache[Rendered] = Cache(max_bytes, self._size)
         self._max_bytes = max_bytes
 
-    def kept(self, key: str, node: Node, changes: int, *, may_block: bool) -> Rendered | None:
-        """The document of a node if it is kept and stands, and that can be told without blocking where `may_block` is false."""
+    def kept(self, key: str, node: Node, changes: int) -> Rendered | None:
+        """The document of a node if it is kept and still valid, and that takes no blocking to tell."""
         found = self._kept.peek(key)
-        if found is None or not (may_block or found.is_quick):
-            return None
+        return self._valid(key, found, node, changes) if found is not None and found.is_quick else None
+
+    def get(self, key: str, node: Node, changes: int, render: Callable[[], Rendered]) -> Rendered:
+        """The document of a node, rendered unless it is kept and still valid. Blocks; raises what `render` raises."""
+        found = self._kept.peek(key)
+        valid = None if found is None else self._valid(key, found, node, changes)
+        return self._kept.get(key, render) if valid is None else valid
+
+    def _valid(self, key: str, found: Rendered, node: Node, changes: int) -> Rendered | None:
+        """A document that is kept, or None if it is out of date and forgotten."""
         if found.stands(node, changes):
             return found
         self._kept.drop(key, found)
         return None
-
-    def get(self, key: str, node: Node, changes: int, render: Callable[[], Rendered]) -> Rendered:
-        """The document of a node, rendered unless it is kept and stands. Blocks; raises what `render` raises."""
-        return self.kept(key, node, changes, may_block=True) or self._kept.get(key, render)
 
     def _size(self, rendered: Rendered) -> int:
         """Bytes of a document; what nobody can tell to stand is too large to be kept."""

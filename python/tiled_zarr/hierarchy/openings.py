@@ -54,12 +54,13 @@ class Openings:
         self._nameless: WeakKeyDictionary[Parent, dict[str, str]] = WeakKeyDictionary()
         self._order: deque[tuple[ref[Parent], str]] = deque()
         self._listed: WeakSet[Node] = WeakSet()
-        self._changes = 0
+        self.turned = 0
+        """How often a child turned bad or good."""
 
     @property
     def changes(self) -> int:
         """How often a child turned bad or good; this, too, grows when a child begins or ceases to hang anywhere."""
-        return self._changes + hangs.shared.look()
+        return self.turned + hangs.shared.look()
 
     def child(self, group: Parent, name: str, checked: Node | None = None, *, is_listed: bool = False) -> Node | None:
         """One child, or None where there is none that could be shown; `checked` is one that can be.
@@ -67,7 +68,7 @@ class Openings:
         `is_listed` says that it is opened to be told of: it is asked for what is told, which may block, and not waited for as long as one
         that is itself asked for. Raises what the source raises, and Damaged for a name that the group lists and then denies.
         """
-        bad = self._bad.get(group, {}).get(name) if self._changes else None
+        bad = self._bad.get(group, {}).get(name) if self.turned else None
         opened = None
         try:
             opened = self._opened(group, name, checked, is_listed=is_listed)
@@ -190,7 +191,7 @@ class Openings:
 
     def _note(self, group: Parent, name: str, why: Bad | None) -> None:
         """Take down why a child is bad, or that it is not. Only names that the group lists are taken down: anybody can ask for others."""
-        bad = self._bad.get(group) if self._changes else None
+        bad = self._bad.get(group) if self.turned else None
         if (bad.get(name) if bad else None) == why:
             return
         if why is None:
@@ -202,7 +203,7 @@ class Openings:
             self._forget()
         else:
             return
-        self._changes += 1
+        self.turned += 1
 
     def _forget(self) -> None:
         """Keep MOST_BAD children at most, the last ones."""

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from .. import texts
 from ..nodes import Group, Node, Options, Table
 from . import headers, names
-from .openings import Openings
+from .openings import PARENTS, Openings
 
 Container: TypeAlias = Group | Table
 
@@ -18,13 +18,9 @@ MOST_KEPT = 4096
 """Places that are remembered; then all are forgotten, which costs no more than walking to them again."""
 
 
-class WouldBlock(Exception):
-    """Answering takes a step that touches disk or network, where that was not allowed."""
-
-
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Place:
-    """A node, the place above it, its name in the source, its path on the wire, and the options in force there."""
+    """A location in the tree: a node, the place above it, its name in the source, its path on the wire, the options in force there."""
 
     node: Node
     above: Place | None
@@ -58,7 +54,7 @@ class Place:
 class Places:
     """The places of a tree; `check` and `look` as in Openings; names have aliases for what is `forbidden` in them.
 
-    Thread-safe: a race repeats a step.
+    `kept` are the places known by their paths, each with a slash before it. Thread-safe: a race repeats a step.
     """
 
     def __init__(
@@ -72,23 +68,26 @@ class Places:
         self.forbidden = forbidden
         self.root = Place(root, None, "", "", headers.merged(options, root.options))
         self.openings = Openings(check, look)
-        self._kept: dict[str, Place] = {}
+        self.kept: dict[str, Place] = {}
 
-    def walk(self, key: str, *, may_block: bool) -> tuple[Place, str]:
-        """The deepest place that a key's first parts name, and the rest of the key.
+    def below(self, place: Place, part: str) -> Place | None:
+        """The place that one part of a key names in a group, or None; the same one as before as long as the same node hangs there.
 
-        Raises what opening a node raises, and WouldBlock at a group that touches disk or network where `may_block` is false.
+        Blocks if the group does; raises what opening a node raises.
         """
-        place, rest = self.root, key
-        while rest and isinstance(place.node, Container):
-            if place.node.blocking and not may_block:
-                raise WouldBlock
-            part, _, remainder = rest.partition("/")
-            below = self._below(place, place.node, part)
-            if below is None:
-                break
-            place, rest = below, remainder
-        return place, rest
+        group = place.node
+        assert isinstance(group, PARENTS)
+        path = f"{place.path}/{part}"
+        known = self.kept.get(path)
+        if known is not None and known.above is place:
+            if self.openings.child(group, known.name, known.node) is known.node:
+                return known
+            self.kept.pop(path, None)
+        name = names.unwire(part, self.forbidden)
+        found = None if name is None or names.refusal(name) else self.openings.child(group, name)
+        if name is None or found is None:
+            return None
+        return self._keep(path, place.below(name, part, found))
 
     def source(self, key: str, documents: frozenset[str]) -> str:
         """The path of the source behind a key: the first place on the way whose children are no sources of their own.
@@ -100,7 +99,7 @@ class Places:
         while isinstance(place.node, Container) and is_assembled(place.node):
             part, _, remainder = rest.partition("/")
             path = f"{place.path}/{part}"
-            below = self._kept.get(path)
+            below = self.kept.get(path)
             if below is None or below.above is not place:
                 return f"{place.path}/" if not remainder and (not part or part in documents) else path.lstrip("/")
             place, rest = below, remainder
@@ -122,25 +121,10 @@ class Places:
         if place.parent is not None:
             self.openings.fail(place.parent, place.name, why)
 
-    def _below(self, place: Place, group: Container, part: str) -> Place | None:
-        """The place that one part of a key names, or None; the same one as before while the same node stands there."""
-        path = f"{place.path}/{part}"
-        kept = self._kept.get(path)
-        if kept is not None and kept.above is place:
-            node = self.openings.child(group, kept.name, kept.node)
-            if node is kept.node:
-                return kept
-            self._kept.pop(path, None)
-        name = names.unwire(part, self.forbidden)
-        found = None if name is None or names.refusal(name) else self.openings.child(group, name)
-        if name is None or found is None:
-            return None
-        return self._keep(path, place.below(name, part, found))
-
     def _keep(self, path: str, place: Place) -> Place:
-        if len(self._kept) >= MOST_KEPT:
-            self._kept.clear()
-        self._kept[path] = place
+        if len(self.kept) >= MOST_KEPT:
+            self.kept.clear()
+        self.kept[path] = place
         return place
 
 

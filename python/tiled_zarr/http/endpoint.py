@@ -1,28 +1,43 @@
-"""One key space over HTTP: find the key, make its body, wrap it in a reply."""
+"""Key spaces over HTTP: find what a key names, plan the answer once, wrap it in a reply.
+
+The plan is a value, made in the event loop, that says what is left to do:
+
+- `Ready(reply)`: nothing. The reply was given before, or takes microseconds to make.
+- `Compute(chunk, revision, identity)`: the body of a chunk. The chunk's recipe says who makes it.
+- `Block(resume)`: a step that touches disk or network. A thread goes on from `resume`: the group that
+  the walk has come to with the rest of the key, or the document or listing that the key names.
+
+So a request takes one road, and nothing on it is decided twice. Only if the data change while they are
+read (`Changed`) a request starts again at the root, once.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..caches.cost import Cache
 from ..encoding import encode
-from ..hierarchy.keyspace import Chunk, Document, KeySpace
-from ..hierarchy.places import WouldBlock
+from ..hierarchy.documents import Rendered
+from ..hierarchy.keyspace import Chunk, Document, KeySpace, Listing, Named, Reached, Waiting
 from ..nodes import Changed
 from .protocol import etags, failures, replies, requests
 from .protocol.replies import NO_CACHE, NO_SNIFFING, Headers, Reply
 from .protocol.requests import Request
 from .site import listing
-from .work.work import Gone, Work, unless_gone
+from .work import threads
+from .work.threads import Gone, unless_gone
+from .work.work import Work
 
-INLINE = 64 * 1024
-"""A chunk of up to this many decoded bytes is cheaper to encode in the event loop than to hand to a thread, where encoding is quick."""
-SLOW_INLINE = INLINE // 4
-"""The same where encoding is a matter of searching."""
+MOST_CHARACTERS = 8192
+"""Of a path with its query; nginx takes as many of a request line."""
+MOST_PARTS = 512
+"""Of a path: a tree without an end is walked no deeper."""
+TOO_LONG = replies.text(414, f"a path may have {MOST_PARTS} parts and, with its query, {MOST_CHARACTERS} characters")
 
 MOST_KNOWN = 8192
 """Keys whose replies are remembered; then all are forgotten, which costs no more than finding them again."""
@@ -31,14 +46,30 @@ RANGES = (b"accept-ranges", b"bytes")
 OCTETS: Headers = ((b"content-type", b"application/octet-stream"), RANGES, NO_SNIFFING)
 JSON: Headers = ((b"content-type", b"application/json"), RANGES, NO_SNIFFING)
 
+KeyEndpoint: TypeAlias = Callable[[str, Scope, Receive, Send], Awaitable[None]]
 
-class WouldCompute(WouldBlock):
-    """Answering takes more computing than the event loop has time for, and nothing else: the chunk, as it is at a revision."""
 
-    def __init__(self, chunk: Chunk, revision: str | None) -> None:
-        super().__init__()
-        self.chunk = chunk
-        self.revision = revision
+class Ready(NamedTuple):
+    """The reply is there."""
+
+    reply: Reply
+
+
+class Compute(NamedTuple):
+    """The body of a chunk has to be made, as it is at a revision; with one, `identity` names it in the cache."""
+
+    chunk: Chunk
+    revision: str | None
+    identity: str | None
+
+
+class Block(NamedTuple):
+    """A thread has to go on, since the next step touches disk or network."""
+
+    resume: Reached | Waiting | Document | Listing
+
+
+Plan: TypeAlias = Ready | Compute | Block
 
 
 class Known(NamedTuple):
@@ -48,6 +79,41 @@ class Known(NamedTuple):
     revision: str
     identity: str
     headers: Headers
+
+
+class Routes:
+    """ASGI application: paths below a prefix of two parts (`zarr/v3`) go to its endpoint, with the rest as key; all others to `rest`."""
+
+    def __init__(self, endpoints: Mapping[str, KeyEndpoint], rest: ASGIApp) -> None:
+        self.endpoints = endpoints
+        self.rest = rest
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Answer one request."""
+        if scope["method"] not in {"GET", "HEAD"}:
+            return replies.NOT_ALLOWED.send(scope["method"], send)
+        path: str = scope["path"]
+        if "//" in path or scope.get("root_path"):
+            path = requests.path_of(scope)
+        length = len(path) + len(scope["query_string"])
+        if length > MOST_PARTS and (length > MOST_CHARACTERS or path.count("/") > MOST_PARTS):
+            return TOO_LONG.send(scope["method"], send)
+        first, second, key = split(path)
+        endpoint = self.endpoints.get(f"{first}/{second}")
+        if endpoint is not None:
+            return endpoint(key, scope, receive, send)
+        return self.rest({**scope, "path": path, "root_path": "", "app_root_path": scope.get("root_path", "")}, receive, send)
+
+
+def split(path: str) -> tuple[str, str, str]:
+    """The first two parts of a path, and the rest.
+
+    >>> split("/zarr/v3/a/b/zarr.json"), split("/zarr/v3"), split("/")
+    (('zarr', 'v3', 'a/b/zarr.json'), ('zarr', 'v3', ''), ('', '', ''))
+    """
+    first, _, rest = path.removeprefix("/").partition("/")
+    second, _, key = rest.partition("/")
+    return first, second, key
 
 
 class Endpoint:
@@ -68,76 +134,68 @@ class Endpoint:
     async def __call__(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request for a key."""
         try:
-            try:
-                reply = self.repeated(key, scope) or self.answer(requests.request_for(key, scope), may_block=False)
-            except WouldBlock as would:
-                reply = await self.elsewhere(would, requests.request_for(key, scope), receive)
+            request = Request(key, scope["method"], dict(scope["headers"]), scope)
+            match self.plan(request):
+                case Ready(reply):
+                    pass
+                case Compute() as plan:
+                    reply = await self.computed(plan, request, receive)
+                case Block() as plan:
+                    reply = await self.work.threads.run(partial(self.answer, plan, request), receive, partial(self.keys.source, key))
         except Gone:
             return
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in a source is a 5xx
             reply = failures.reply_to(error, scope["path"])
         await reply.send(scope["method"], send)
 
-    def repeated(self, key: str, scope: Scope) -> Reply | None:
-        """The reply to a plain GET that was given before, if all that it depends on is as it was then. Raises WouldBlock."""
-        known = self._known.get(key)
-        if known is None or not requests.is_plain(scope):
-            return None
-        if self.keys.resolve(key, may_block=False) is not known.chunk or known.chunk.revision() != known.revision:
-            return None
-        body = self.cache.peek(known.identity)
-        return None if body is None else Reply(200, known.headers, body)
-
-    async def elsewhere(self, would: WouldBlock, request: Request, receive: Receive) -> Reply:
-        """The reply that the event loop has no time for, out of a thread."""
-        if isinstance(would, WouldCompute):
-            return await self.computed(would.chunk, would.revision, request, receive)
-        return await self.work.run(partial(self.answer, request, may_block=True), receive, partial(self.keys.source, request.key))
-
-    async def computed(self, chunk: Chunk, revision: str | None, request: Request, receive: Receive) -> Reply:
-        """The reply with a chunk that is encoded natively, if it can be, else in a thread."""
-        identity = None if revision is None else chunk.identity(revision)
-        encoding = self.work.encoders.submit(chunk, revision, identity)
-        if encoding is not None:
-            with suppress(Changed):
-                return self.with_body(request, None if identity is None else etags.of_text(identity), await unless_gone(encoding, receive))
-        return await self.work.compute(partial(self.answer, request, may_block=True), receive, partial(self.keys.source, request.key))
-
-    def answer(self, request: Request, *, may_block: bool) -> Reply:
-        """The reply; it starts again at the root, once, where the data change meanwhile. Raises WouldBlock unless it may block."""
+    def plan(self, request: Request) -> Plan:
+        """What is to be done for a request. Never blocks; raises what opening a node raises."""
         for _ in range(2):
             try:
-                return self.answer_once(request, may_block=may_block)
+                found = self.keys.find(request.key)
+                return Block(found) if isinstance(found, Waiting) else self.planned(found, request)
             except Changed:
                 continue
-        return replies.CHANGING
+        return Ready(replies.CHANGING)
 
-    def answer_once(self, request: Request, *, may_block: bool) -> Reply:
-        """The reply. Raises Changed, and WouldBlock unless it may block."""
-        match self.keys.resolve(request.key, may_block=may_block):
-            case Chunk() as chunk:
-                return self.chunk(chunk, request, may_block=may_block)
-            case Document() as document:
-                return self.document(document, request, may_block=may_block)
+    def planned(self, found: Named, request: Request) -> Plan:
+        """What is to be done for what a key names. Never blocks; raises Changed, and what the node raises."""
+        match found:
+            case Chunk():
+                return self.chunk(found, request)
+            case Document():
+                return self.document(found, request)
+            case Listing():
+                return Block(found)
             case None:
-                return self.group(request, may_block=may_block)
+                return Ready(replies.GONE if self.keys.is_gone(request.key) else replies.NOT_FOUND)
 
-    def chunk(self, chunk: Chunk, request: Request, *, may_block: bool) -> Reply:
-        """The reply with a chunk: where there is a revision, its tag is known before any work, and the body is cached."""
+    def chunk(self, chunk: Chunk, request: Request) -> Ready | Compute:
+        """The plan for a chunk. If it has a revision, its tag is known before any work, and its body is cached."""
         revision = chunk.revision()
         if revision is None:
-            return self.with_body(request, None, self.encoded(chunk, None, may_block=may_block))
+            return self.begun(Compute(chunk, None, None), request)
+        repeated = self.repeated(chunk, revision, request)
+        if repeated is not None:
+            return Ready(repeated)
         identity = chunk.identity(revision)
         etag = etags.of_text(identity)
         unmodified = replies.unmodified(request, etag, self.kept_octets)
         if unmodified is not None:
-            return unmodified
+            return Ready(unmodified)
         body = self.cache.peek(identity)
         if body is None:
-            body = self.made(chunk, revision, identity, may_block=may_block)
-        else:
-            self.note(request.key, Known(chunk, revision, identity, (*self.kept_octets, (b"etag", etag))))
-        return self.with_body(request, etag, body)
+            return self.begun(Compute(chunk, revision, identity), request)
+        self.note(request.key, Known(chunk, revision, identity, (*self.kept_octets, (b"etag", etag))))
+        return Ready(replies.whole_or_part(request, etag, self.kept_octets, body))
+
+    def repeated(self, chunk: Chunk, revision: str, request: Request) -> Reply | None:
+        """The reply to a plain GET that was given before, if all that it depends on is as it was then."""
+        known = self._known.get(request.key)
+        if known is None or known.chunk is not chunk or known.revision != revision or not is_plain(request):
+            return None
+        body = self.cache.peek(known.identity)
+        return None if body is None else Reply(200, known.headers, body)
 
     def note(self, key: str, known: Known) -> None:
         """Remember how a key is answered."""
@@ -145,37 +203,83 @@ class Endpoint:
             self._known.clear()
         self._known[key] = known
 
-    def with_body(self, request: Request, etag: bytes | None, body: bytes) -> Reply:
-        """The reply with a chunk's body; where its tag is not known, it is made of the body."""
-        if etag is None:
+    def begun(self, plan: Compute, request: Request) -> Ready | Compute:
+        """The plan for a chunk whose body is not there: the event loop makes it itself if that takes less than handing it over."""
+        way = plan.chunk.recipe.way
+        if way == "loop" or (way == "index" and encode.is_index_built(plan.chunk)):
+            return Ready(self.made(plan, request, encoded))
+        return plan
+
+    async def computed(self, plan: Compute, request: Request, receive: Receive) -> Reply:
+        """The reply with a chunk that is made natively, if it can be, else in a thread."""
+        work, find = self.work, partial(self.keys.source, request.key)
+        if plan.chunk.recipe.way == "source":
+            return await work.threads.run(partial(self.answer, plan, request), receive, find)
+        start: Plan = plan
+        encoding = work.encoders.submit(*plan)
+        if encoding is not None:
+            with suppress(Changed):
+                return self.with_body(plan.identity, await unless_gone(encoding, receive), request)
+            start = Block(self.keys.start(request.key))
+        return await work.processors.run(partial(self.answer, start, request), receive, find)
+
+    def answer(self, start: Plan, request: Request) -> Reply:
+        """The reply, from where the event loop has got to; from the root, once, if the data change meanwhile. Blocks."""
+        for plan in (start, Block(self.keys.start(request.key))):
+            with suppress(Changed):
+                return self.done(plan, request)
+        return replies.CHANGING
+
+    def done(self, plan: Plan, request: Request) -> Reply:
+        """The reply that comes of a plan. Blocks; raises Changed, and what the source raises."""
+        match plan:
+            case Ready(reply):
+                return reply
+            case Compute():
+                return self.made(plan, request, self.weighed)
+            case Block(resume):
+                return self.resumed(resume, request)
+
+    def resumed(self, resume: Reached | Waiting | Document | Listing, request: Request) -> Reply:
+        """The reply, from where the plan had to stop. Blocks; raises Changed, and what the source raises."""
+        match resume:
+            case Document():
+                revision = resume.revision()
+                return self.described(resume, revision, resume.rendered(), request)
+            case Listing():
+                return listing.reply(request, self.keys, resume.group)
+            case Reached() | Waiting():
+                return self.done(self.planned(self.keys.resumed(request.key, resume), request), request)
+
+    def made(self, plan: Compute, request: Request, make: Callable[[Chunk, str | None], bytes]) -> Reply:
+        """The reply with a chunk's body, made by the first who asks for it."""
+        chunk, revision, identity = plan
+        body = make(chunk, None) if identity is None else self.cache.get(identity, partial(make, chunk, revision))
+        return self.with_body(identity, body, request)
+
+    def weighed(self, chunk: Chunk, revision: str | None) -> bytes:
+        """The chunk's body, made now, within the budget of decoded bytes. Raises Changed."""
+        budget, weight = self.work.budget, chunk.weight
+        threads.take(budget, weight)
+        try:
+            return encoded(chunk, revision)
+        finally:
+            budget.give_back(weight)
+
+    def with_body(self, identity: str | None, body: bytes, request: Request) -> Reply:
+        """The reply with a chunk's body; without an identity, its tag is made of the body."""
+        if identity is None:
             return replies.of_content(request, self.live_octets, body)
-        return replies.whole_or_part(request, etag, self.kept_octets, body)
+        return replies.whole_or_part(request, etags.of_text(identity), self.kept_octets, body)
 
-    def made(self, chunk: Chunk, revision: str, identity: str, *, may_block: bool) -> bytes:
-        """The chunk's body, made by the first who asks for it."""
-        refuse_to_block(chunk, revision, may_block=may_block)
-        return self.cache.get(identity, partial(self.encoded, chunk, revision, may_block=may_block))
-
-    def encoded(self, chunk: Chunk, revision: str | None, *, may_block: bool) -> bytes:
-        """The chunk's body, made now. Raises Changed where the revision is then not what it was before."""
-        refuse_to_block(chunk, revision, may_block=may_block)
-        if may_block:
-            weight = chunk.weight
-            self.work.take(weight)
-            try:
-                body = encode.encode(chunk)
-            finally:
-                self.work.budget.give_back(weight)
-        else:
-            body = encode.encode(chunk)
-        if chunk.revision() != revision:
-            raise Changed
-        return body
-
-    def document(self, document: Document, request: Request, *, may_block: bool) -> Reply:
-        """The reply with a document; those of groups may open files."""
+    def document(self, document: Document, request: Request) -> Ready | Block:
+        """The plan for a document: those of groups may open files."""
         revision = document.revision()
-        rendered = document.rendered(may_block=may_block)
+        rendered = document.at_hand()
+        return Block(document) if rendered is None else Ready(self.described(document, revision, rendered, request))
+
+    def described(self, document: Document, revision: str | None, rendered: Rendered, request: Request) -> Reply:
+        """The reply with a document that was rendered at a revision. Raises Changed if that is out of date."""
         if document.revision() != revision:
             raise Changed
         if rendered.body is None:
@@ -183,21 +287,16 @@ class Endpoint:
         headers = self.live_json if revision is None else self.kept_json
         return replies.tagged(request, etags.of_digest(rendered.digest), headers, rendered.body)
 
-    def group(self, request: Request, *, may_block: bool) -> Reply:
-        """The listing of a group, else 404, or 410 for a chunk of an array that clients may hold open."""
-        group = self.keys.group(request.key, may_block=may_block)
-        if group is None:
-            return replies.GONE if self.keys.is_gone(request.key) else replies.NOT_FOUND
-        if not may_block:
-            raise WouldBlock
-        return listing.reply(request, self.keys, group)
+
+def encoded(chunk: Chunk, revision: str | None) -> bytes:
+    """The chunk's body, made now. Raises Changed if its revision is then not what it was before."""
+    body = encode.encode(chunk)
+    if chunk.revision() != revision:
+        raise Changed
+    return body
 
 
-def refuse_to_block(chunk: Chunk, revision: str | None, *, may_block: bool) -> None:
-    """Raises WouldBlock, or WouldCompute, for a chunk that may not be made in the event loop."""
-    if may_block:
-        return
-    if chunk.blocking:
-        raise WouldBlock
-    if chunk.work > (INLINE if chunk.codec.is_quick else SLOW_INLINE) or not encode.is_at_hand(chunk):
-        raise WouldCompute(chunk, revision)
+def is_plain(request: Request) -> bool:
+    """Whether it is a GET of the whole body, whatever the client has already; If-Range says something only beside Range."""
+    headers = request.headers
+    return request.method == "GET" and b"if-none-match" not in headers and b"range" not in headers

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ...caches.cost import Cache
-from ...encoding.encode import Pool, is_native, native_arguments, native_pool
+from ...encoding.encode import Pool, native_arguments, native_pool
 from ...hierarchy.keyspace import Chunk
 from ...nodes import Changed
 
 Body: TypeAlias = "asyncio.Future[bytes]"
-Outcome: TypeAlias = "tuple[Flight, bytes | Exception, float]"
+Outcome: TypeAlias = "tuple[Encoding, bytes | Exception, float]"
 """A chunk or the exception in its place, and the seconds that it took."""
 
 AHEAD = 8
@@ -35,7 +35,7 @@ WEIGHT = 0.1
 
 
 @dataclass(slots=True, eq=False)
-class Flight:
+class Encoding:
     """A chunk that is being encoded, or is going to be, and who waits for it."""
 
     chunk: Chunk
@@ -74,8 +74,8 @@ class Encoders:
         self._pace = 0.0
         """Mean seconds a decoded byte."""
         self._is_slow = False
-        self._waiting: deque[Flight] = deque()
-        self._flights: dict[str, Flight] = {}
+        self._waiting: deque[Encoding] = deque()
+        self._encodings: dict[str, Encoding] = {}
         self._made: deque[Outcome] = deque()
         self._next_turn: asyncio.Handle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -102,23 +102,23 @@ class Encoders:
         The future raises what the source raises, and Changed where the revision is another one in the end. Where all futures of a chunk are
         cancelled it is not begun.
         """
-        if chunk.work > self.nbytes or not is_native(chunk):
+        if chunk.recipe.nbytes > self.nbytes or not chunk.recipe.is_native:
             return None
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._attach(loop)
         if self._pool is None:
             return None
-        flight = None if identity is None else self._flights.get(identity)
-        if flight is None:
-            flight = Flight(chunk, revision, identity)
+        encoding = None if identity is None else self._encodings.get(identity)
+        if encoding is None:
+            encoding = Encoding(chunk, revision, identity)
             if identity is not None:
-                self._flights[identity] = flight
-            self._waiting.append(flight)
+                self._encodings[identity] = encoding
+            self._waiting.append(encoding)
         else:
             self.cache.counters.joined += 1
         body: Body = loop.create_future()
-        flight.waiting.append(body)
+        encoding.waiting.append(body)
         self._feed()
         return body
 
@@ -137,7 +137,7 @@ class Encoders:
         self._begun = self.held = 0
         self._pace, self._is_slow = 0.0, False
         self._waiting.clear()
-        self._flights.clear()
+        self._encodings.clear()
 
     def _attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Work for this loop from now on; there is no pool where there can be none, or the loop cannot listen to it."""
@@ -157,25 +157,25 @@ class Encoders:
         """Hand the pool what it has room for, the newest first, since that is what its viewer looks at now."""
         room = self._threads + (SLOW_AHEAD if self._is_slow else AHEAD)
         while self._waiting and self._begun < room:
-            flight = self._waiting[-1]
-            if flight.is_wanted and self.held + flight.chunk.work > self.nbytes:
+            encoding = self._waiting[-1]
+            if encoding.is_wanted and self.held + encoding.chunk.recipe.nbytes > self.nbytes:
                 return
             self._waiting.pop()
-            if flight.is_wanted:
-                self._begin(flight)
+            if encoding.is_wanted:
+                self._begin(encoding)
             else:
-                self._forget(flight)
+                self._forget(encoding)
 
-    def _begin(self, flight: Flight) -> None:
+    def _begin(self, encoding: Encoding) -> None:
         assert self._pool is not None
         try:
-            self._pool.submit(flight, *native_arguments(flight.chunk))
+            self._pool.submit(encoding, *native_arguments(encoding.chunk))
         except Exception as error:  # noqa: BLE001 - raised again where it is awaited
-            self._forget(flight)
-            flight.fail(error)
+            self._forget(encoding)
+            encoding.fail(error)
         else:
             self._begun += 1
-            self.held += flight.chunk.work
+            self.held += encoding.chunk.recipe.nbytes
 
     def _deliver(self) -> None:
         """Take what the pool has made."""
@@ -189,16 +189,16 @@ class Encoders:
         assert self._loop is not None
         nbytes = 0
         while self._made and nbytes < TURN:
-            flight, made, seconds = self._made.popleft()
-            nbytes += flight.chunk.work
+            encoding, made, seconds = self._made.popleft()
+            nbytes += encoding.chunk.recipe.nbytes
             self._begun -= 1
-            self.held -= flight.chunk.work
-            self._forget(flight)
-            self._note(seconds / max(flight.chunk.work, 1))
+            self.held -= encoding.chunk.recipe.nbytes
+            self._forget(encoding)
+            self._note(seconds / max(encoding.chunk.recipe.nbytes, 1))
             if isinstance(made, bytes):
-                self._land(flight, made, seconds)
+                self._land(encoding, made, seconds)
             else:
-                flight.fail(made)
+                encoding.fail(made)
         self._next_turn = self._loop.call_soon(self._give_out) if self._made else None
         self._feed()
 
@@ -215,19 +215,19 @@ class Encoders:
             assert self._pool is not None
             self._pool.allow(self._threads)
 
-    def _land(self, flight: Flight, body: bytes, seconds: float) -> None:
+    def _land(self, encoding: Encoding, body: bytes, seconds: float) -> None:
         try:
-            stands = flight.chunk.revision() == flight.revision
+            stands = encoding.chunk.revision() == encoding.revision
         except Exception as error:  # noqa: BLE001 - raised again where it is awaited
-            flight.fail(error)
+            encoding.fail(error)
             return
         if not stands:
-            flight.fail(Changed())
+            encoding.fail(Changed())
             return
-        if flight.identity is not None:
-            self.cache.put(flight.identity, body, seconds)
-        flight.land(body)
+        if encoding.identity is not None:
+            self.cache.put(encoding.identity, body, seconds)
+        encoding.land(body)
 
-    def _forget(self, flight: Flight) -> None:
-        if flight.identity is not None:
-            self._flights.pop(flight.identity, None)
+    def _forget(self, encoding: Encoding) -> None:
+        if encoding.identity is not None:
+            self._encodings.pop(encoding.identity, None)
