@@ -8,7 +8,7 @@ from strategies import array_node
 from tiled_zarr import Group, Node, Table, Unavailable
 from tiled_zarr.hierarchy import keyspace
 from tiled_zarr.hierarchy.keyspace import Reached, Waiting
-from tiled_zarr.hierarchy.places import MOST_KEPT, Place, Places
+from tiled_zarr.hierarchy.places import MOST_KEPT, Place, Places, source_of
 from tiled_zarr.nodes import Options
 
 ONE, OTHER = array_node(np.zeros(3)), array_node(np.ones(3))
@@ -113,3 +113,5 @@ def test_the_source_of_a_key() -> None:
         "nothing/at/all": "nothing",
     }
     assert {key: places.source(key, documents) for key in after} == after
+    for key in ("sub/file/g/x/c/0", "sub/flat/c/0", "views/0/c/0", "views/1/c/0", "table/A/c/0"):
+        assert source_of(walk(places, key)[0]) == after[key]

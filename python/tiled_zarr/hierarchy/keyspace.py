@@ -34,7 +34,7 @@ from .documents import Documents, Rendered
 from .listings import Child, Listings
 from .metadata import Config, Metadata
 from .openings import PARENTS
-from .places import Container, Place, Places
+from .places import Container, Place, Places, source_of
 from .recipes import Recipe
 from .served import Served
 from .walks import Dependencies
@@ -246,7 +246,7 @@ class KeySpace:
     def _recipe(self, place: Place, node: Array | Sparse) -> Recipe:
         grid = headers.chunk_grid(node, place.options)
         self.served.note(place.path, grid.counts)
-        return recipes.recipe(node, grid, self.metadata.codec(place, grid))
+        return recipes.recipe(node, grid, self.metadata.codec(place, grid), source_of(place))
 
     def _check(self, node: Node) -> None:
         """Raises Unavailable if this format cannot show a node."""

@@ -135,6 +135,16 @@ def is_assembled(group: Container) -> bool:
     return not group.blocking if group.assembled is None else group.assembled
 
 
+def source_of(place: Place) -> str:
+    """The path of the source that holds a place: the first place on the way from the root whose children are no sources of their own."""
+    found, above = place, place.above
+    while above is not None:
+        if not is_assembled(above.node):  # type: ignore[arg-type] # what has children is a group
+            found = above
+        above = above.above
+    return found.path
+
+
 def is_loose(place: Place) -> bool:
     """Whether the children of a group are sources of their own, and it is no part of a source either."""
     above: Place | None = place

@@ -47,7 +47,8 @@ class Recipe:
     these are made of items as the source gives them. `nbytes` are the decoded bytes of a chunk. `stored`
     is the source's own chunks if they are, byte for byte, those that are served. `box` is the shape of
     what the source decodes at once, None if it decodes no more than it is asked for; `read_itemsize` are
-    the bytes that it reads for one item. `signature` says all that a chunk's bytes depend on besides the
+    the bytes that it reads for one item. `source` is the path of the source that a hanging read may take
+    along. `signature` says all that a chunk's bytes depend on besides the
     data. `is_native`: all that encoding a chunk takes, besides a look at data in memory, is done natively.
     """
 
@@ -64,6 +65,7 @@ class Recipe:
     stored: Stored | None
     box: tuple[int, ...] | None
     read_itemsize: int
+    source: str
     signature: str
 
     def weight(self, region: Region) -> int:
@@ -77,7 +79,7 @@ class Recipe:
         return self.nbytes + nbytes
 
 
-def recipe(node: Array | Sparse, grid: Grid, codec: Codec) -> Recipe:
+def recipe(node: Array | Sparse, grid: Grid, codec: Codec, source: str) -> Recipe:
     """The recipe of the chunks of an array that is served in a grid with a codec."""
     wire = dtypes.wire(node.dtype)
     form: Form = "sparse" if isinstance(node, Sparse) else "strings" if dtypes.is_string(wire) else "dense"
@@ -98,6 +100,7 @@ def recipe(node: Array | Sparse, grid: Grid, codec: Codec) -> Recipe:
         stored=node.stored if isinstance(node, Array) and headers.stored_codec(node, grid) == codec else None,
         box=box(node),
         read_itemsize=headers.read_itemsize(node),
+        source=source,
         signature=f"{node.dtype.str}|{grid}|{codec}|{ENCODER}",
     )
 

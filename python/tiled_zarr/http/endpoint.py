@@ -212,16 +212,16 @@ class Endpoint:
 
     async def computed(self, plan: Compute, request: Request, receive: Receive) -> Reply:
         """The reply with a chunk that is made natively, if it can be, else in a thread."""
-        work, find = self.work, partial(self.keys.source, request.key)
-        if plan.chunk.recipe.way == "source":
-            return await work.threads.run(partial(self.answer, plan, request), receive, find)
+        work, recipe = self.work, plan.chunk.recipe
+        if recipe.way == "source":
+            return await work.threads.run(partial(self.answer, plan, request), receive, lambda: recipe.source)
         start: Plan = plan
         encoding = work.encoders.submit(*plan)
         if encoding is not None:
             with suppress(Changed):
                 return self.with_body(plan.identity, await unless_gone(encoding, receive), request)
             start = Block(self.keys.start(request.key))
-        return await work.processors.run(partial(self.answer, start, request), receive, find)
+        return await work.processors.run(partial(self.answer, start, request), receive, lambda: recipe.source)
 
     def answer(self, start: Plan, request: Request) -> Reply:
         """The reply, from where the event loop has got to; from the root, once, if the data change meanwhile. Blocks."""

@@ -1,0 +1,142 @@
+"""The road of a request: which rooms (modules of the package) it enters, from the endpoint's routes on.
+
+A chunk takes at most MOST rooms, whoever makes it. The source's own rooms (its adapter, and what its revision is made of) are beyond
+the road's end. The first request of a key enters a few more, once, which the last tests name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tiled_zarr
+from asgi import asked
+from tiled_zarr import Array, Group
+from tiled_zarr.adapters.directory.open import open_directory
+from tiled_zarr.adapters.registry import open_file
+from tiled_zarr.app import create_app
+from tiled_zarr.http.endpoint import Routes
+from tiled_zarr.settings import Settings
+
+MOST = 8
+ROOT = f"{Path(tiled_zarr.__file__).parent}/"
+SOURCES = ("adapters/", "revisions")
+IMAGE = np.random.default_rng(5).normal(1000, 30, (1024, 1024)).astype("<u2")
+
+START = {"http/endpoint", "hierarchy/keyspace", "caches/cost", "http/protocol/replies"}
+THREAD = {"http/work/threads", "http/work/jobs", "budgets", "encoding/encode"}
+ROADS = {
+    "cached": START,
+    "loop": START | {"encoding/encode"},
+    "native": START | {"http/work/native", "http/work/threads", "encoding/encode"},
+    "file": START | THREAD,
+}
+FOLDER = ROADS["file"] | {"hierarchy/places", "hierarchy/openings", "hierarchy/hangs", "records"}
+"""A folder may hang, so a thread walks through it, and it looks at the child again."""
+KEY = {"hierarchy/v2", "hierarchy/v3", "grid", "hierarchy/recipes", "http/protocol/etags", "hierarchy/documents"}
+"""What a key asked for the first time enters besides: its index is parsed, its region cut, its tag made."""
+
+
+NATIVE = pytest.mark.skipif(sys.platform == "win32", reason="there is no native pool on Windows")
+
+
+class Recorder:
+    """Takes down which rooms are entered while `is_on`, by whichever thread was started after it."""
+
+    def __init__(self) -> None:
+        self.is_on = False
+        self.road: list[str] = []
+
+    def __call__(self, frame: Any, event: str, _: object) -> None:
+        path = frame.f_code.co_filename
+        if self.is_on and event == "call" and path.startswith(ROOT):
+            room = path[len(ROOT) :].removesuffix(".py")
+            if room not in self.road:
+                self.road.append(room)
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    made = Recorder()
+    before, before_in_threads = sys.getprofile(), threading.getprofile()
+    threading.setprofile(made)
+    sys.setprofile(made)
+    yield made
+    sys.setprofile(before)
+    threading.setprofile(before_in_threads)  # type: ignore[arg-type] # None is what it was
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Group:
+    np.save(tmp_path / "x.npy", IMAGE)
+    image = Array(shape=IMAGE.shape, dtype=IMAGE.dtype, read=lambda region: IMAGE[region], revision=lambda: "r", blocking=False)
+    small = Array(shape=(99,), dtype=np.dtype("u1"), read=lambda _: np.zeros(99, "u1"), revision=lambda: "r", blocking=False)
+    return Group(children={"image": image, "small": small, "file": open_file(tmp_path / "x.npy"), "folder": open_directory(tmp_path)})
+
+
+def road(recorder: Recorder, root: Group, path: str, *, before: list[str], cache_size: int = 0) -> list[str]:
+    """The rooms that a request enters after those `before`, in the order in which it first does, without those of the source."""
+    app: Any = create_app(root, Settings(public=True, cache_size=cache_size))
+    while not isinstance(app, Routes):
+        app = app.app
+
+    async def drive() -> list[int]:
+        statuses = [(await asked(app, earlier)).status for earlier in before]
+        recorder.is_on = True
+        answer = await asked(app, path)
+        recorder.is_on = False
+        return [*statuses, answer.status]
+
+    assert set(asyncio.run(drive())) == {200}
+    return [room for room in recorder.road if not room.startswith(SOURCES)]
+
+
+def shown(taken: list[str]) -> str:
+    return "the road was " + " -> ".join(taken)
+
+
+WAYS: dict[str, tuple[str, int]] = {
+    "cached": ("/zarr/v3/image/c/0/0", 10**8),
+    "loop": ("/zarr/v3/small/c/0", 0),
+    "native": ("/zarr/v3/image/c/0/0", 0),
+    "file": ("/zarr/v3/file/c/0/0", 0),
+}
+
+
+@pytest.mark.parametrize("way", [pytest.param(way, marks=NATIVE) if way == "native" else way for way in WAYS])
+def test_a_chunk_takes_few_rooms(recorder: Recorder, root: Group, way: str) -> None:
+    path, cache_size = WAYS[way]
+    taken = road(recorder, root, path, before=[path, path], cache_size=cache_size)
+    assert set(taken) == ROADS[way], shown(taken)
+    assert len(taken) <= MOST, shown(taken)
+
+
+def test_a_thread_goes_on_with_the_walk_at_a_folder(recorder: Recorder, root: Group) -> None:
+    path = "/zarr/v3/folder/x/c/0/0"
+    taken = road(recorder, root, path, before=[path, path])
+    assert set(taken) == FOLDER, shown(taken)
+
+
+@pytest.mark.parametrize("way", [pytest.param(way, marks=NATIVE) if way == "native" else way for way in ("native", "file")])
+def test_a_new_key_of_a_known_array_is_parsed_once(recorder: Recorder, root: Group, way: str) -> None:
+    path, _ = WAYS[way]
+    taken = road(recorder, root, path.replace("c/0/0", "c/1/0"), before=[path])
+    assert set(taken) == ROADS[way] | KEY, shown(taken)
+
+
+def test_the_recorder_sees_what_runs_in_threads(recorder: Recorder) -> None:
+    """A road that the recorder cannot see would be short for the wrong reason."""
+    recorder.is_on = True
+    wire: Callable[[], object] = lambda: tiled_zarr.Group(children={})  # noqa: E731
+    thread = threading.Thread(target=wire)
+    thread.start()
+    thread.join()
+    recorder.is_on = False
+    assert "nodes" in recorder.road
