@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "grid": {"nodes"},
     "dtypes": {"nodes", "texts"},
     "records": {"attributes", "dtypes", "nodes"},
-    "hierarchy": VALUES | {"caches"},
+    "hierarchy": VALUES | {"caches", "_native"},  # a recipe holds the codec as the encoder takes it
     "encoding": VALUES | {"caches", "hierarchy", "_native"},
     "ome/display": VALUES | {"encoding"},
     "ome/pyramid": VALUES | {"caches", "hierarchy", "ome/display", "_native"},

@@ -33,15 +33,16 @@ IMAGE = np.random.default_rng(5).normal(1000, 30, (1024, 1024)).astype("<u2")
 START = {"http/endpoint", "hierarchy/keyspace", "caches/cost", "http/protocol/replies"}
 THREAD = {"http/work/threads", "http/work/jobs", "budgets", "encoding/encode"}
 ROADS = {
-    "cached": START,
+    "cached": START | {"http/protocol/requests"},
     "loop": START | {"encoding/encode"},
     "native": START | {"http/work/native", "http/work/threads", "encoding/encode"},
     "file": START | THREAD,
 }
-FOLDER = ROADS["file"] | {"hierarchy/places", "hierarchy/openings", "hierarchy/hangs", "records"}
-"""A folder may hang, so a thread walks through it, and it looks at the child again."""
-KEY = {"hierarchy/v2", "hierarchy/v3", "grid", "hierarchy/recipes", "http/protocol/etags", "hierarchy/documents"}
-"""What a key asked for the first time enters besides: its index is parsed, its region cut, its tag made."""
+WALK = {"hierarchy/places", "hierarchy/openings", "records"}
+FOLDER = ROADS["file"] | WALK | {"hierarchy/hangs"}
+"""A folder may hang, so a thread walks through it each time, and is watched."""
+KEY = WALK | {"hierarchy/v2", "hierarchy/v3", "grid", "hierarchy/recipes", "http/protocol/etags", "hierarchy/documents"}
+"""What a key asked for the first time enters besides: it is walked to, its index is parsed, its region cut, its tag made."""
 
 
 NATIVE = pytest.mark.skipif(sys.platform == "win32", reason="there is no native pool on Windows")

@@ -2,7 +2,7 @@
 
 The plan is a value, made in the event loop, that says what is left to do:
 
-- `Ready(reply)`: nothing. The reply was given before, or takes microseconds to make.
+- a `Reply`: nothing. It was given before, or takes microseconds to make.
 - `Compute(chunk, revision, identity)`: the body of a chunk. The chunk's recipe says who makes it.
 - `Block(resume)`: a step that touches disk or network. A thread goes on from `resume`: the group that
   the walk has come to with the rest of the key, or the document or listing that the key names.
@@ -49,27 +49,26 @@ JSON: Headers = ((b"content-type", b"application/json"), RANGES, NO_SNIFFING)
 KeyEndpoint: TypeAlias = Callable[[str, Scope, Receive, Send], Awaitable[None]]
 
 
-class Ready(NamedTuple):
-    """The reply is there."""
-
-    reply: Reply
-
-
 class Compute(NamedTuple):
     """The body of a chunk has to be made, as it is at a revision; with one, `identity` names it in the cache."""
 
+    request: Request
     chunk: Chunk
     revision: str | None
     identity: str | None
 
 
 class Block(NamedTuple):
-    """A thread has to go on, since the next step touches disk or network."""
+    """A thread has to go on from `resume`, since the next step touches disk or network."""
 
+    request: Request
     resume: Reached | Waiting | Document | Listing
 
 
-Plan: TypeAlias = Ready | Compute | Block
+Plan: TypeAlias = Reply | Compute | Block
+"""A reply that is ready is its own plan."""
+TRIES = ("first", "again")
+"""What is tried for a request while the data change."""
 
 
 class Known(NamedTuple):
@@ -134,68 +133,64 @@ class Endpoint:
     async def __call__(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request for a key."""
         try:
-            request = Request(key, scope["method"], dict(scope["headers"]), scope)
-            match self.plan(request):
-                case Ready(reply):
+            match self.plan(key, scope):
+                case Reply() as reply:
                     pass
                 case Compute() as plan:
-                    reply = await self.computed(plan, request, receive)
+                    reply = await self.computed(plan, receive)
                 case Block() as plan:
-                    reply = await self.work.threads.run(partial(self.answer, plan, request), receive, partial(self.keys.source, key))
+                    reply = await self.work.threads.run(partial(self.answer, plan), receive, partial(self.keys.source, key))
         except Gone:
             return
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in a source is a 5xx
             reply = failures.reply_to(error, scope["path"])
         await reply.send(scope["method"], send)
 
-    def plan(self, request: Request) -> Plan:
+    def plan(self, key: str, scope: Scope) -> Plan:
         """What is to be done for a request. Never blocks; raises what opening a node raises."""
-        for _ in range(2):
+        for _ in TRIES:
             try:
-                found = self.keys.find(request.key)
-                return Block(found) if isinstance(found, Waiting) else self.planned(found, request)
+                found = self.keys.find(key)
+                return self.repeated(found, key, scope) or self.planned(found, Request(key, scope["method"], dict(scope["headers"]), scope))
             except Changed:
                 continue
-        return Ready(replies.CHANGING)
+        return replies.CHANGING
 
-    def planned(self, found: Named, request: Request) -> Plan:
+    def repeated(self, found: Named | Waiting, key: str, scope: Scope) -> Reply | None:
+        """The reply to a plain GET of a chunk that was given before, if all that it depends on is as it was then."""
+        known = self._known.get(key)
+        if known is None or known.chunk is not found or not requests.is_plain(scope) or known.chunk.revision() != known.revision:
+            return None
+        body = self.cache.peek(known.identity)
+        return None if body is None else Reply(200, known.headers, body)
+
+    def planned(self, found: Named | Waiting, request: Request) -> Plan:
         """What is to be done for what a key names. Never blocks; raises Changed, and what the node raises."""
         match found:
             case Chunk():
                 return self.chunk(found, request)
             case Document():
                 return self.document(found, request)
-            case Listing():
-                return Block(found)
+            case Listing() | Waiting():
+                return Block(request, found)
             case None:
-                return Ready(replies.GONE if self.keys.is_gone(request.key) else replies.NOT_FOUND)
+                return replies.GONE if self.keys.is_gone(request.key) else replies.NOT_FOUND
 
-    def chunk(self, chunk: Chunk, request: Request) -> Ready | Compute:
+    def chunk(self, chunk: Chunk, request: Request) -> Reply | Compute:
         """The plan for a chunk. If it has a revision, its tag is known before any work, and its body is cached."""
         revision = chunk.revision()
         if revision is None:
-            return self.begun(Compute(chunk, None, None), request)
-        repeated = self.repeated(chunk, revision, request)
-        if repeated is not None:
-            return Ready(repeated)
+            return self.begun(Compute(request, chunk, None, None))
         identity = chunk.identity(revision)
         etag = etags.of_text(identity)
         unmodified = replies.unmodified(request, etag, self.kept_octets)
         if unmodified is not None:
-            return Ready(unmodified)
+            return unmodified
         body = self.cache.peek(identity)
         if body is None:
-            return self.begun(Compute(chunk, revision, identity), request)
+            return self.begun(Compute(request, chunk, revision, identity))
         self.note(request.key, Known(chunk, revision, identity, (*self.kept_octets, (b"etag", etag))))
-        return Ready(replies.whole_or_part(request, etag, self.kept_octets, body))
-
-    def repeated(self, chunk: Chunk, revision: str, request: Request) -> Reply | None:
-        """The reply to a plain GET that was given before, if all that it depends on is as it was then."""
-        known = self._known.get(request.key)
-        if known is None or known.chunk is not chunk or known.revision != revision or not is_plain(request):
-            return None
-        body = self.cache.peek(known.identity)
-        return None if body is None else Reply(200, known.headers, body)
+        return replies.whole_or_part(request, etag, self.kept_octets, body)
 
     def note(self, key: str, known: Known) -> None:
         """Remember how a key is answered."""
@@ -203,59 +198,62 @@ class Endpoint:
             self._known.clear()
         self._known[key] = known
 
-    def begun(self, plan: Compute, request: Request) -> Ready | Compute:
+    def begun(self, plan: Compute) -> Reply | Compute:
         """The plan for a chunk whose body is not there: the event loop makes it itself if that takes less than handing it over."""
         way = plan.chunk.recipe.way
         if way == "loop" or (way == "index" and encode.is_index_built(plan.chunk)):
-            return Ready(self.made(plan, request, encoded))
+            return self.made(plan, encoded)
         return plan
 
-    async def computed(self, plan: Compute, request: Request, receive: Receive) -> Reply:
+    async def computed(self, plan: Compute, receive: Receive) -> Reply:
         """The reply with a chunk that is made natively, if it can be, else in a thread."""
-        work, recipe = self.work, plan.chunk.recipe
+        request, chunk, revision, identity = plan
+        work, recipe = self.work, chunk.recipe
         if recipe.way == "source":
-            return await work.threads.run(partial(self.answer, plan, request), receive, lambda: recipe.source)
-        start: Plan = plan
-        encoding = work.encoders.submit(*plan)
+            return await work.threads.run(partial(self.answer, plan), receive, lambda: recipe.source)
+        start: Compute | Block = plan
+        encoding = work.encoders.submit(chunk, revision, identity)
         if encoding is not None:
             with suppress(Changed):
-                return self.with_body(plan.identity, await unless_gone(encoding, receive), request)
-            start = Block(self.keys.start(request.key))
-        return await work.processors.run(partial(self.answer, start, request), receive, lambda: recipe.source)
+                return self.with_body(request, identity, await unless_gone(encoding, receive))
+            start = Block(request, self.keys.start(request.key))
+        return await work.processors.run(partial(self.answer, start), receive, lambda: recipe.source)
 
-    def answer(self, start: Plan, request: Request) -> Reply:
+    def answer(self, plan: Compute | Block) -> Reply:
         """The reply, from where the event loop has got to; from the root, once, if the data change meanwhile. Blocks."""
-        for plan in (start, Block(self.keys.start(request.key))):
-            with suppress(Changed):
-                return self.done(plan, request)
+        for _ in TRIES:
+            try:
+                return self.done(plan)
+            except Changed:
+                plan = Block(plan.request, self.keys.start(plan.request.key))
         return replies.CHANGING
 
-    def done(self, plan: Plan, request: Request) -> Reply:
+    def done(self, plan: Plan) -> Reply:
         """The reply that comes of a plan. Blocks; raises Changed, and what the source raises."""
         match plan:
-            case Ready(reply):
-                return reply
+            case Reply():
+                return plan
             case Compute():
-                return self.made(plan, request, self.weighed)
-            case Block(resume):
-                return self.resumed(resume, request)
+                return self.made(plan, self.weighed)
+            case Block(request, resume):
+                return self.resumed(request, resume)
 
-    def resumed(self, resume: Reached | Waiting | Document | Listing, request: Request) -> Reply:
+    def resumed(self, request: Request, resume: Reached | Waiting | Document | Listing) -> Reply:
         """The reply, from where the plan had to stop. Blocks; raises Changed, and what the source raises."""
         match resume:
             case Document():
                 revision = resume.revision()
-                return self.described(resume, revision, resume.rendered(), request)
+                return self.described(request, resume, revision, resume.rendered())
             case Listing():
                 return listing.reply(request, self.keys, resume.group)
             case Reached() | Waiting():
-                return self.done(self.planned(self.keys.resumed(request.key, resume), request), request)
+                return self.done(self.planned(self.keys.resumed(request.key, resume), request))
 
-    def made(self, plan: Compute, request: Request, make: Callable[[Chunk, str | None], bytes]) -> Reply:
+    def made(self, plan: Compute, make: Callable[[Chunk, str | None], bytes]) -> Reply:
         """The reply with a chunk's body, made by the first who asks for it."""
-        chunk, revision, identity = plan
+        request, chunk, revision, identity = plan
         body = make(chunk, None) if identity is None else self.cache.get(identity, partial(make, chunk, revision))
-        return self.with_body(identity, body, request)
+        return self.with_body(request, identity, body)
 
     def weighed(self, chunk: Chunk, revision: str | None) -> bytes:
         """The chunk's body, made now, within the budget of decoded bytes. Raises Changed."""
@@ -266,19 +264,19 @@ class Endpoint:
         finally:
             budget.give_back(weight)
 
-    def with_body(self, identity: str | None, body: bytes, request: Request) -> Reply:
+    def with_body(self, request: Request, identity: str | None, body: bytes) -> Reply:
         """The reply with a chunk's body; without an identity, its tag is made of the body."""
         if identity is None:
             return replies.of_content(request, self.live_octets, body)
         return replies.whole_or_part(request, etags.of_text(identity), self.kept_octets, body)
 
-    def document(self, document: Document, request: Request) -> Ready | Block:
+    def document(self, document: Document, request: Request) -> Reply | Block:
         """The plan for a document: those of groups may open files."""
         revision = document.revision()
         rendered = document.at_hand()
-        return Block(document) if rendered is None else Ready(self.described(document, revision, rendered, request))
+        return Block(request, document) if rendered is None else self.described(request, document, revision, rendered)
 
-    def described(self, document: Document, revision: str | None, rendered: Rendered, request: Request) -> Reply:
+    def described(self, request: Request, document: Document, revision: str | None, rendered: Rendered) -> Reply:
         """The reply with a document that was rendered at a revision. Raises Changed if that is out of date."""
         if document.revision() != revision:
             raise Changed
@@ -294,9 +292,3 @@ def encoded(chunk: Chunk, revision: str | None) -> bytes:
     if chunk.revision() != revision:
         raise Changed
     return body
-
-
-def is_plain(request: Request) -> bool:
-    """Whether it is a GET of the whole body, whatever the client has already; If-Range says something only beside Range."""
-    headers = request.headers
-    return request.method == "GET" and b"if-none-match" not in headers and b"range" not in headers

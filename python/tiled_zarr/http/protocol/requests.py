@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Scope
 
+CONDITIONS = frozenset({b"if-none-match", b"range"})
+"""Headers that have something else answered than a whole body; If-Range says something only beside Range."""
 SLASHES = re.compile("/{2,}")
 
 
@@ -27,6 +29,15 @@ def path_of(scope: Scope) -> str:
     if root and f"{path}/".startswith(f"{root}/"):
         path = path[len(root) :] or "/"
     return SLASHES.sub("/", path) if "//" in path else path
+
+
+def is_plain(scope: Scope) -> bool:
+    """Whether it is a GET of the whole body, whatever the client has already."""
+    for name, _ in scope["headers"]:  # a generator would take as long as all that this saves
+        if name in CONDITIONS:
+            return False
+    method: str = scope["method"]
+    return method == "GET"
 
 
 def request_for(key: str, scope: Scope) -> Request:
