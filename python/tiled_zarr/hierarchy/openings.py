@@ -1,6 +1,22 @@
 """Opening the children of groups: which are there, which turned out to be bad, and why.
 
-Whatever a child or the mapping of a group does (it raises, it lies, it does not end), it does to that child or that group alone.
+Whatever a child or the mapping of a group does (it raises, it lies, it does not end), it does to that
+child or that group alone: documents of its group leave it out and name it with the reason, and its own
+keys answer 5xx.
+
+To ask every child each time a document is made would be too slow (a folder of 10,000 files takes
+seconds), and to believe that a child that was good once stays good would be wrong. So `Openings` keeps
+the bad children of each group, by weak references, and learns from every opening, whoever asks:
+
+- `child` opens one, and notes that it is bad if that raises, or that it has recovered.
+- `all` opens those that a document or a listing tells of, and also asks each for its revision and its
+  first child's name, since a group that cannot be listed is bad too.
+- `fail` notes a child that opened but failed when a document was made. It counts as bad until all that
+  documents say of it (`look`) can be made again, not when it merely opens.
+
+Invariant: `turned` grows whenever a child turns bad or good, so a document that was made at the same
+`changes` names the same children. A child that hangs is refused without being asked (hangs.py). Only
+names that a group lists are kept, since anybody can ask for others.
 """
 
 from __future__ import annotations

@@ -1,8 +1,22 @@
-"""Chunks of arrays in memory, encoded by native threads, which never wait for the GIL or keep the event loop waiting for it.
+"""Chunks of arrays in memory, encoded by native threads that never hold the GIL.
 
-Everything here happens in the event loop. It hands the native pool a few chunks more than there are processors, so that none of them waits,
-and keeps the others itself, where clients that have gone can still take theirs back. While chunks are made quickly, sending them is as much
-work as making them, and one processor is left to the event loop; where compressing takes its time, all of them compress.
+A Python thread is the wrong place to encode such a chunk. It has the GIL for the few lines before and
+after the native call, and each time it wants it back the event loop waits up to 5 ms (the interpreter's
+switch interval): with several threads the loop falls behind and the processors idle.
+
+So the event loop does the Python part itself, 4 us of looking at a view of the data, and hands the
+rest to a pool in Rust. The pool writes to a descriptor when chunks are made, and the loop takes them.
+Everything in this module happens in the event loop; it needs no locks.
+
+- The pool gets one chunk a thread and AHEAD more, so that it never idles; all others wait here, where
+  a client that has gone can take its chunk back. The newest goes first: its viewer shows it now.
+- While chunks are made quickly, sending them is as much work as making them: one processor is left
+  to the loop. If compressing takes more than SLOW a byte, all processors compress.
+- One turn of the loop gives out at most TURN decoded bytes: sending them holds up everybody else.
+- A chunk that several requests ask for is one `Encoding`, found by its identity.
+
+Invariant: `held` is the sum of the decoded bytes of the `_begun` chunks that the pool has or that lie in
+`_made`, and at most `nbytes`.
 """
 
 from __future__ import annotations
@@ -20,7 +34,7 @@ from ...nodes import Changed
 
 Body: TypeAlias = "asyncio.Future[bytes]"
 Outcome: TypeAlias = "tuple[Encoding, bytes | Exception, float]"
-"""A chunk or the exception in its place, and the seconds that it took."""
+"""An encoding, the body or the exception in its place, and the seconds that it took."""
 
 AHEAD = 8
 """So many chunks wait in the pool while chunks are made quickly, where one turn of the event loop takes as long as several of them."""

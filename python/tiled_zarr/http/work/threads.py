@@ -1,8 +1,23 @@
-"""A few threads that work for an event loop, with a third of the hand-over time of `run_in_executor`.
+"""Threads that work for an event loop, and the looks at what takes too long.
 
-There is one future a job instead of two, without locks of its own, and the loop is woken once for all results that are ready. As long as
-there is work the loop looks at it about once a second: who has waited too long is refused, and a thread that has worked too long is given
-up (jobs.py).
+`loop.run_in_executor` takes three times as long to hand a result over: it makes two futures a job, each
+with a lock, and wakes the loop for each result. Here a job has one future, which only the loop's thread
+touches, and the loop is woken once for all results that are ready (`Delivery`).
+
+Nobody can stop a thread that waits for a disk or a network share that does not answer. So deadlines
+are looked at from outside. As long as there is work, the loop looks about once a second:
+
+- A job that has waited longer than `Limits.queue` is refused (Busy, 503).
+- A thread that has had one job for longer than `Limits.read` is given up: its client gets TooSlow
+  (503), another thread takes its place, the budget gets back the memory that it held, and caches know
+  that nobody should wait for what it makes.
+- A thread that makes a document and waits for one child of a group is given up after a quarter of that.
+  The child is declared to hang (hierarchy/hangs) and the document is begun again without it.
+
+The clock of a job stands still while its thread waits for memory, which is not the source's fault.
+
+What that costs against `concurrent.futures.ThreadPoolExecutor`, which has none of it, is measured by
+bench/threads.py and told in docs/design.md.
 """
 
 from __future__ import annotations

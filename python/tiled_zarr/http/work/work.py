@@ -1,4 +1,4 @@
-"""Bounded work: a few threads, deadlines, a budget of decoded bytes, and nothing begun for a client that has gone."""
+"""All that makes bodies and pages for requests: threads that read, threads that compute, native ones, and their memory."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ READY = 5.0
 
 
 class Work:
-    """Runs functions for requests in a few threads, and encodes chunks in native ones, within a budget of decoded bytes.
+    """Threads that read sources (`threads`), threads that compute (`processors`), native ones (`encoders`), within one budget.
 
-    What may wait for disk or network gets at most `threads` of them, what only computes one a processor. A quarter of the budget is for
-    chunks that are encoded natively, which `cache` gets: these are small.
+    At most `threads` jobs that may wait for disk or network are done at once, and one a processor
+    that only computes. The budget is of `nbytes` decoded bytes; a quarter is for chunks that are
+    encoded natively, which are small, and whose bodies go into `cache`.
     """
 
     def __init__(self, threads: int, nbytes: int, cache: Cache[bytes], limits: Limits | None = None) -> None:
