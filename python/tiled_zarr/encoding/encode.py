@@ -13,7 +13,7 @@ from . import frames, row_index
 
 Block: TypeAlias = np.ndarray[Any, Any]
 Pool: TypeAlias = "_native.Pool"
-Arguments: TypeAlias = "tuple[Block, tuple[int, ...], _native.Codec, dtypes.Layout | None]"
+Arguments: TypeAlias = "tuple[Block, tuple[int, ...], _native.Codec, dtypes.Runs | None]"
 
 COPIES = 4
 """Of the text of a chunk while it is encoded: one with room to grow, its compressed form, and the bytes that are sent."""

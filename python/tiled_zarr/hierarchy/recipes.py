@@ -56,7 +56,7 @@ class Recipe:
     native: _native.Codec
     wire: dtypes.Dtype
     typesize: int
-    runs: dtypes.Layout | None
+    runs: dtypes.Runs | None
     nbytes: int
     form: Form
     way: Way
