@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import pytest
 
 import tiled_zarr
 from asgi import asked
-from tiled_zarr import Array, Group
+from tiled_zarr import Array, Group, Node
 from tiled_zarr.adapters.directory.open import open_directory
 from tiled_zarr.adapters.registry import open_file
 from tiled_zarr.app import create_app
@@ -123,6 +124,29 @@ def test_a_thread_goes_on_with_the_walk_at_a_folder(recorder: Recorder, root: Gr
     path = "/zarr/v3/folder/x/c/0/0"
     taken = road(recorder, root, path, before=[path, path])
     assert set(taken) == FOLDER, shown(taken)
+
+
+class Counting(dict[str, Node]):
+    """Children that count how often each is opened."""
+
+    def __init__(self, children: dict[str, Node]) -> None:
+        super().__init__(children)
+        self.opened: Counter[str] = Counter()
+
+    def __getitem__(self, name: str) -> Node:
+        self.opened[name] += 1
+        return super().__getitem__(name)
+
+
+@pytest.mark.parametrize("key", ["c/0", "zarr.json"])
+def test_nothing_is_resolved_twice(key: str) -> None:
+    """A document of an array is rendered from its siblings too, so only those on the way are counted."""
+    node = Array(shape=(9,), dtype=np.dtype("u1"), read=lambda _: np.zeros(9, "u1"), revision=lambda: "r")
+    below = Counting({"a": node})
+    above = Counting({"disk": Group(children=below, blocking=True, assembled=False, revision=lambda: "r")})
+    app = create_app(Group(children={"memory": Group(children=above)}), Settings(public=True, cache_size=0))
+    assert asyncio.run(asked(app, f"/zarr/v3/memory/disk/a/{key}")).status == 200
+    assert (above.opened["disk"], below.opened["a"]) == (1, 1)
 
 
 @pytest.mark.parametrize("way", [pytest.param(way, marks=NATIVE) if way == "native" else way for way in ("native", "file")])
