@@ -18,12 +18,12 @@ from . import ome
 from .hierarchy import v2, v3
 from .hierarchy.keyspace import KeySpace
 from .hierarchy.metadata import Config
-from .http.endpoint import Endpoint
+from .http.endpoint import Endpoint, Routes
 from .http.middleware import lifespan
 from .http.middleware.auth import Auth
 from .http.middleware.cors import Cors
 from .http.middleware.metrics import Counted, Metrics
-from .http.routes import Routes, pages
+from .http.pages import pages
 from .http.site.answers import answers
 from .http.work.threads import Limits
 from .http.work.work import Work

@@ -18,7 +18,8 @@ from .nodes import Unavailable
 from .texts import plain
 
 Dtype: TypeAlias = np.dtype[Any]
-Layout: TypeAlias = tuple[tuple[int, int, int], ...]
+Runs: TypeAlias = tuple[tuple[int, int, int], ...]
+"""How a wire item is made of a source item: (source offset, nbytes, swap width) each."""
 StructName: TypeAlias = Literal["structured", "struct"]
 
 MOST_KEPT = 1024
@@ -76,7 +77,7 @@ def _sized(dtype: Dtype) -> Dtype:
 
 
 @lru_cache(MOST_KEPT)
-def layout(dtype: Dtype) -> Layout | None:
+def layout(dtype: Dtype) -> Runs | None:
     """How the native encoder makes a wire item from a source item: runs of (source offset, nbytes, swap width); None: as it is.
 
     >>> layout(np.dtype("<u2")), layout(np.dtype(">c8")), layout(np.dtype([("a", "u1"), ("b", "<f8")], align=True))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from strategies import array_node
 from tiled_zarr import Group, Node, Table, Unavailable
 from tiled_zarr.hangs import Hangs
+from tiled_zarr.hierarchy import keyspace
+from tiled_zarr.hierarchy.keyspace import Reached, Waiting
 from tiled_zarr.hierarchy.openings import Openings
-from tiled_zarr.hierarchy.places import MOST_KEPT, Place, Places, WouldBlock
+from tiled_zarr.hierarchy.places import MOST_KEPT, Place, Places, source_of
 from tiled_zarr.nodes import Options
 
 ONE, OTHER = array_node(np.zeros(3)), array_node(np.ones(3))
@@ -20,7 +21,7 @@ def show_all(_: Node) -> None:
 
 
 def walk(places: Places, key: str) -> tuple[Place, str]:
-    return places.walk(key, may_block=True)
+    return keyspace.walk(places, Reached(places.root, key))
 
 
 def test_a_place_is_remembered_while_its_node_stands_there() -> None:
@@ -71,16 +72,20 @@ def test_a_group_that_blocks_is_not_walked_into_unasked() -> None:
     places = Places(Group(children={"g": Group(children={"a": ONE}, blocking=True)}), Options(), Openings(show_all, show_all, Hangs()))
     for _ in range(2):
         assert walk(places, "g/a")[0].node is ONE
-        with pytest.raises(WouldBlock):
-            places.walk("g/a", may_block=False)
-        assert places.walk("g", may_block=False)[0].path == "g"
+        step = keyspace.glance(places, Reached(places.root, "g/a"))
+        assert isinstance(step, Waiting)
+        assert (step.place.path, step.rest) == ("g", "a")
+        assert keyspace.walk(places, step)[0].node is ONE, "it goes on from there"
+        reached = keyspace.glance(places, Reached(places.root, "g"))
+        assert isinstance(reached, Reached)
+        assert reached.place.path == "g"
 
 
 def test_no_more_is_remembered_than_said() -> None:
     places = Places(Group(children={str(i): ONE for i in range(MOST_KEPT + 10)}), Options(), Openings(show_all, show_all, Hangs()))
     for i in range(MOST_KEPT + 10):
         assert walk(places, str(i))[0].name == str(i)
-    assert len(places._kept) == 10
+    assert len(places.kept) == 10
 
 
 def test_the_source_of_a_key() -> None:
@@ -112,3 +117,5 @@ def test_the_source_of_a_key() -> None:
         "nothing/at/all": "nothing",
     }
     assert {key: places.source(key, documents) for key in after} == after
+    for key in ("sub/file/g/x/c/0", "sub/flat/c/0", "views/0/c/0", "views/1/c/0", "table/A/c/0"):
+        assert source_of(walk(places, key)[0]) == after[key]

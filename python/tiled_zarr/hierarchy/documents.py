@@ -1,4 +1,18 @@
-"""Metadata documents as JSON, kept for as long as what they say stands."""
+"""Metadata documents as JSON, kept as long as they are still valid.
+
+The consolidated document of 10,000 nodes takes 0.3 s to make and is asked for at every start of a
+client. Time limits would serve old ones, so each document remembers what it was made of: the nodes that
+were looked at, each with its revision from *before* it was looked at, and how many children had turned
+bad or good by then. It is valid if all of that is still the same (`stands`), which takes 0.4 us a node
+in memory.
+
+The event loop takes a kept document only if that check is quick: at most FEW nodes, none of which
+touches disk or network to tell its revision. All else goes to a thread. A document with a node whose
+revision nobody can tell is never kept.
+
+Invariant: a kept document is returned only after `stands`; one that fails is dropped, and one rendering
+serves all who ask meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +32,10 @@ FEW = 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rendered:
-    """A document: `body` is None where a node of its kind, or a group of its size, has none; `digest` is of the body, in hexadecimal.
+    """A document: `body` is None if a node of its kind, or a group of its size, has none.
 
-    It depends on the nodes `over`, the one that it describes first, as long as their `revisions` stand and no child has turned bad or
-    good, which had happened `changes` times before.
+    `digest` is of the body, in hexadecimal. `over` are the nodes that it was made of, the one that it
+    describes first, with their `revisions`; `changes` is how often a child had turned bad or good.
     """
 
     body: bytes | None
@@ -73,16 +87,20 @@ class Documents:
         self._own = object()
         """Part of every key: other key spaces have documents of the same paths and nodes."""
 
-    def kept(self, key: str, node: Node, changes: int, *, may_block: bool) -> Rendered | None:
-        """The document of a node if it is kept and stands, and that can be told without blocking where `may_block` is false."""
+    def kept(self, key: str, node: Node, changes: int) -> Rendered | None:
+        """The document of a node if it is kept and still valid, and that takes no blocking to tell."""
         found = self._pool.peek((self._own, key))
-        if found is None or not (may_block or found.is_quick):
-            return None
+        return self._valid(key, found, node, changes) if found is not None and found.is_quick else None
+
+    def get(self, key: str, node: Node, changes: int, render: Callable[[], Rendered]) -> Rendered:
+        """The document of a node, rendered unless it is kept and still valid. Blocks; raises what `render` raises."""
+        found = self._pool.peek((self._own, key))
+        valid = None if found is None else self._valid(key, found, node, changes)
+        return self._pool.get((self._own, key), render) if valid is None else valid
+
+    def _valid(self, key: str, found: Rendered, node: Node, changes: int) -> Rendered | None:
+        """A document that is kept, or None if it is out of date and forgotten."""
         if found.stands(node, changes):
             return found
         self._pool.drop((self._own, key), found)
         return None
-
-    def get(self, key: str, node: Node, changes: int, render: Callable[[], Rendered]) -> Rendered:
-        """The document of a node, rendered unless it is kept and stands. Blocks; raises what `render` raises."""
-        return self.kept(key, node, changes, may_block=True) or self._pool.get((self._own, key), render)

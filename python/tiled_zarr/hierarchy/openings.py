@@ -1,6 +1,22 @@
 """Opening the children of groups: which are there, which turned out to be bad, and why.
 
-Whatever a child or the mapping of a group does (it raises, it lies, it does not end), it does to that child or that group alone.
+Whatever a child or the mapping of a group does (it raises, it lies, it does not end), it does to that
+child or that group alone: documents of its group leave it out and name it with the reason, and its own
+keys answer 5xx.
+
+To ask every child each time a document is made would be too slow (a folder of 10,000 files takes
+seconds), and to believe that a child that was good once stays good would be wrong. So `Openings` keeps
+the bad children of each group, by weak references, and learns from every opening, whoever asks:
+
+- `child` opens one, and notes that it is bad if that raises, or that it has recovered.
+- `all` opens those that a document or a listing tells of, and also asks each for its revision and its
+  first child's name, since a group that cannot be listed is bad too.
+- `fail` notes a child that opened but failed when a document was made. It counts as bad until all that
+  documents say of it (`look`) can be made again, not when it merely opens.
+
+Invariant: `turned` grows whenever a child turns bad or good, so a document that was made at the same
+`changes` names the same children. A child that hangs is refused without being asked (hangs.py). Only
+names that a group lists are kept, since anybody can ask for others.
 """
 
 from __future__ import annotations
@@ -57,12 +73,13 @@ class Openings:
         self._nameless: WeakKeyDictionary[Parent, dict[str, str]] = WeakKeyDictionary()
         self._order: deque[tuple[ref[Parent], str]] = deque()
         self._listed: WeakSet[Node] = WeakSet()
-        self._changes = 0
+        self.turned = 0
+        """How often a child turned bad or good."""
 
     @property
     def changes(self) -> int:
         """How often a child turned bad or good; this, too, grows when a child begins or ceases to hang anywhere."""
-        return self._changes + self.hangs.look()
+        return self.turned + self.hangs.look()
 
     def child(self, group: Parent, name: str, checked: Node | None = None, *, is_listed: bool = False) -> Node | None:
         """One child, or None where there is none that could be shown; `checked` is one that can be.
@@ -70,7 +87,7 @@ class Openings:
         `is_listed` says that it is opened to be told of: it is asked for what is told, which may block, and not waited for as long as one
         that is itself asked for. Raises what the source raises, and Damaged for a name that the group lists and then denies.
         """
-        bad = self._bad.get(group, {}).get(name) if self._changes else None
+        bad = self._bad.get(group, {}).get(name) if self.turned else None
         opened = None
         try:
             opened = self._opened(group, name, checked, is_listed=is_listed)
@@ -193,7 +210,7 @@ class Openings:
 
     def _note(self, group: Parent, name: str, why: Bad | None) -> None:
         """Take down why a child is bad, or that it is not. Only names that the group lists are taken down: anybody can ask for others."""
-        bad = self._bad.get(group) if self._changes else None
+        bad = self._bad.get(group) if self.turned else None
         if (bad.get(name) if bad else None) == why:
             return
         if why is None:
@@ -205,7 +222,7 @@ class Openings:
             self._forget()
         else:
             return
-        self._changes += 1
+        self.turned += 1
 
     def _lists(self, group: Parent, name: str) -> bool:
         """Whether a group has a name among those that it lists; also where it cannot tell, since it did not deny it.

@@ -1,8 +1,22 @@
-"""Chunks of arrays in memory, encoded by native threads, which never wait for the GIL or keep the event loop waiting for it.
+"""Chunks of arrays in memory, encoded by native threads that never hold the GIL.
 
-Everything here happens in the event loop. It hands the native pool a few chunks more than there are processors, so that none of them waits,
-and keeps the others itself, where clients that have gone can still take theirs back. While chunks are made quickly, sending them is as much
-work as making them, and one processor is left to the event loop; where compressing takes its time, all of them compress.
+A Python thread is the wrong place to encode such a chunk. It has the GIL for the few lines before and
+after the native call, and each time it wants it back the event loop waits up to 5 ms (the interpreter's
+switch interval): with several threads the loop falls behind and the processors idle.
+
+So the event loop does the Python part itself, 4 us of looking at a view of the data, and hands the
+rest to a pool in Rust. The pool writes to a descriptor when chunks are made, and the loop takes them.
+Everything in this module happens in the event loop; it needs no locks.
+
+- The pool gets one chunk a thread and AHEAD more, so that it never idles; all others wait here, where
+  a client that has gone can take its chunk back. The newest goes first: its viewer shows it now.
+- While chunks are made quickly, sending them is as much work as making them: one processor is left
+  to the loop. If compressing takes more than SLOW a byte, all processors compress.
+- One turn of the loop gives out at most TURN decoded bytes: sending them holds up everybody else.
+- A chunk that several requests ask for is one `Encoding`, found by its identity.
+
+Invariant: `held` is the sum of the decoded bytes of the `_begun` chunks that the pool has or that lie in
+`_made`, and at most `nbytes`.
 """
 
 from __future__ import annotations
@@ -14,13 +28,13 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ...caches.cost import Cache
-from ...encoding.encode import Pool, is_native, native_arguments, native_pool
+from ...encoding.encode import Pool, native_arguments, native_pool
 from ...hierarchy.keyspace import Chunk
 from ...nodes import Changed
 
 Body: TypeAlias = "asyncio.Future[bytes]"
 Outcome: TypeAlias = "tuple[Encoding, bytes | Exception, float]"
-"""A chunk or the exception in its place, and the seconds that it took."""
+"""An encoding, the body or the exception in its place, and the seconds that it took."""
 
 AHEAD = 8
 """So many chunks wait in the pool while chunks are made quickly, where one turn of the event loop takes as long as several of them."""
@@ -102,7 +116,7 @@ class Encoders:
         The future raises what the source raises, and Changed where the revision is another one in the end. Where all futures of a chunk are
         cancelled it is not begun.
         """
-        if chunk.work > self.nbytes or not is_native(chunk):
+        if chunk.recipe.nbytes > self.nbytes or not chunk.recipe.is_native:
             return None
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
@@ -158,7 +172,7 @@ class Encoders:
         room = self._threads + (SLOW_AHEAD if self._is_slow else AHEAD)
         while self._waiting and self._begun < room:
             encoding = self._waiting[-1]
-            if encoding.is_wanted and self.held + encoding.chunk.work > self.nbytes:
+            if encoding.is_wanted and self.held + encoding.chunk.recipe.nbytes > self.nbytes:
                 return
             self._waiting.pop()
             if encoding.is_wanted:
@@ -175,7 +189,7 @@ class Encoders:
             encoding.fail(error)
         else:
             self._begun += 1
-            self.held += encoding.chunk.work
+            self.held += encoding.chunk.recipe.nbytes
 
     def _deliver(self) -> None:
         """Take what the pool has made."""
@@ -190,11 +204,11 @@ class Encoders:
         nbytes = 0
         while self._made and nbytes < TURN:
             encoding, made, seconds = self._made.popleft()
-            nbytes += encoding.chunk.work
+            nbytes += encoding.chunk.recipe.nbytes
             self._begun -= 1
-            self.held -= encoding.chunk.work
+            self.held -= encoding.chunk.recipe.nbytes
             self._forget(encoding)
-            self._note(seconds / max(encoding.chunk.work, 1))
+            self._note(seconds / max(encoding.chunk.recipe.nbytes, 1))
             if isinstance(made, bytes):
                 self._land(encoding, made, seconds)
             else:

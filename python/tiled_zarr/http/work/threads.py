@@ -1,8 +1,23 @@
-"""A few threads that work for an event loop, with a third of the hand-over time of `run_in_executor`.
+"""Threads that work for an event loop, and the looks at what takes too long.
 
-There is one future a job instead of two, without locks of its own, and the loop is woken once for all results that are ready. As long as
-there is work the loop looks at it about once a second: who has waited too long is refused, and a thread that has worked too long is given
-up (jobs.py).
+`loop.run_in_executor` takes three times as long to hand a result over: it makes two futures a job, each
+with a lock, and wakes the loop for each result. Here a job has one future, which only the loop's thread
+touches, and the loop is woken once for all results that are ready (`Delivery`).
+
+Nobody can stop a thread that waits for a disk or a network share that does not answer. So deadlines
+are looked at from outside. As long as there is work, the loop looks about once a second:
+
+- A job that has waited longer than `Limits.queue` is refused (Busy, 503).
+- A thread that has had one job for longer than `Limits.read` is given up: its client gets TooSlow
+  (503), another thread takes its place, the budget gets back the memory that it held, and caches know
+  that nobody should wait for what it makes.
+- A thread that makes a document and waits for one child of a group is given up after a quarter of that.
+  The child is declared to hang (hangs.py) and the document is begun again without it.
+
+The clock of a job stands still while its thread waits for memory, which is not the source's fault.
+
+What that costs against `concurrent.futures.ThreadPoolExecutor`, which has none of it, is measured by
+bench/threads.py and told in docs/design.md.
 """
 
 from __future__ import annotations
@@ -17,11 +32,13 @@ from threading import Thread, get_ident
 from time import monotonic
 from typing import Any, TypeVar
 
+from starlette.types import Receive
+
 from ... import budgets
+from ...budgets import Budget
 from ...nodes import Busy, TooSlow
 from ...resources import Resources
-from .delivery import Delivery
-from .jobs import Job, Jobs, Worker
+from .jobs import Delivery, Job, Jobs, Worker
 
 T = TypeVar("T")
 
@@ -29,6 +46,13 @@ STALL = 0.005
 """Seconds after which a thread that has done nothing is taken to wait for something."""
 LOOK = 1.0
 """Seconds between two looks at what takes too long, at most; a tenth of the shortest limit, if that is less."""
+
+PATIENCE = 0.02
+"""Seconds after which a client is watched that waits for its answer; watching costs more than handing a result over."""
+
+
+class Gone(Exception):
+    """The client went away before its work began."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +127,13 @@ class Threads:
             self._look_later(loop)
         self._start()
         return future
+
+    async def run(self, make: Callable[[], T], receive: Receive, find: Callable[[], str]) -> T:
+        """The result of `make()`. If the client disconnects first its job leaves the queue, and Gone is raised.
+
+        Raises TooSlow and Busy, and what the function raises.
+        """
+        return await unless_gone(self.submit(make, find), receive)
 
     def shut_down(self) -> None:
         """End the threads after the work that is queued. Waits for none."""
@@ -225,6 +256,16 @@ def waiting() -> Iterator[None]:
         worker.is_waiting = False
 
 
+def take(budget: Budget, nbytes: int) -> None:
+    """Take bytes out of a budget for this thread, to be given back; waiting for them is not the source's fault.
+
+    Blocks. Raises TooLarge and Busy.
+    """
+    if not budget.take_free(nbytes):
+        with waiting():
+            budget.take(nbytes)
+
+
 def outcome(make: Callable[[], Any]) -> tuple[Any, Exception | None]:
     """What `make()` returns or raises; what no future can raise becomes a RuntimeError."""
     try:
@@ -242,3 +283,48 @@ def wrapped(cause: BaseException) -> RuntimeError:
     error = RuntimeError(f"{type(cause).__name__}: {cause}")
     error.__cause__ = cause
     return error
+
+
+async def unless_gone(result: asyncio.Future[T], receive: Receive) -> T:
+    """The result, unless it takes a while and the client disconnects first: then its work leaves the queue, and Gone is raised."""
+    watcher = Watcher(result, receive)
+    try:
+        return await result
+    except asyncio.CancelledError:
+        if watcher.has_seen_it_go:
+            raise Gone from None
+        raise
+    finally:
+        watcher.stop()
+
+
+class Watcher:
+    """Cancels a result once its client has gone; looks only after a while, because most results are there before."""
+
+    def __init__(self, result: asyncio.Future[Any], receive: Receive) -> None:
+        self.has_seen_it_go = False
+        self._result = result
+        self._receive = receive
+        self._looking: asyncio.Future[None] | None = None
+        self._later = asyncio.get_running_loop().call_later(PATIENCE, self._look)
+
+    def stop(self) -> None:
+        """Look no longer."""
+        self._later.cancel()
+        if self._looking is not None:
+            self._looking.cancel()
+
+    def _look(self) -> None:
+        self._looking = asyncio.ensure_future(disconnected(self._receive))
+        self._looking.add_done_callback(self._seen)
+
+    def _seen(self, looking: asyncio.Future[None]) -> None:
+        if not looking.cancelled():
+            self.has_seen_it_go = not self._result.done()
+            self._result.cancel()
+
+
+async def disconnected(receive: Receive) -> None:
+    """Return when the client has gone; what it still sends is thrown away."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,14 +1,12 @@
-"""Bounded work: a few threads, deadlines, a budget of decoded bytes, and nothing begun for a client that has gone."""
+"""All that makes bodies and pages for requests: threads that read, threads that compute, native ones, and their memory."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from starlette.types import Receive
 
 from ...hierarchy import v3
 from ...hierarchy.keyspace import Chunk, KeySpace
@@ -16,26 +14,18 @@ from ...nodes import Array, Group
 from ...resources import Resources
 from .jobs import MOST_STUCK
 from .native import Encoders
-from .threads import Limits, Threads, waiting
-
-T = TypeVar("T")
+from .threads import Limits, Threads
 
 READY = 5.0
 """Seconds within which each pool of threads has to do a job that takes no time."""
 
-PATIENCE = 0.02
-"""Seconds after which a client is watched that waits for its answer; watching costs more than handing a result over."""
-
-
-class Gone(Exception):
-    """The client went away before its work began."""
-
 
 class Work:
-    """Runs functions for requests in a few threads, and encodes chunks in native ones, within a budget of decoded bytes.
+    """Threads that read sources (`threads`), threads that compute (`processors`), native ones (`encoders`), within one budget.
 
-    What may wait for disk or network gets at most `threads` of them, what only computes one a processor. A quarter of `in_flight` is for
-    chunks that are encoded natively, which the cache gets: these are small.
+    At most `threads` jobs that may wait for disk or network are done at once, and one a processor
+    that only computes. A quarter of `in_flight` is for chunks that are encoded natively, which are
+    small, and whose bodies go into the cache of chunks.
     """
 
     def __init__(self, threads: int, resources: Resources, limits: Limits | None = None) -> None:
@@ -56,26 +46,6 @@ class Work:
     def held(self) -> int:
         """Decoded bytes of the chunks that are being encoded."""
         return self.budget.nbytes - self.budget.free + self.encoders.held
-
-    def take(self, nbytes: int) -> None:
-        """Take bytes out of the budget for this thread, to be given back; waiting for them is not the source's fault.
-
-        Blocks. Raises TooLarge and Busy.
-        """
-        if not self.budget.take_free(nbytes):
-            with waiting():
-                self.budget.take(nbytes)
-
-    async def run(self, make: Callable[[], T], receive: Receive, find: Callable[[], str]) -> T:
-        """The result of a function that blocks. A disconnect takes it out of the queue and raises Gone.
-
-        `find()` tells, as far as it is known, the source that it asks. Raises TooSlow and Busy, and what the function raises.
-        """
-        return await unless_gone(self.threads.submit(make, find), receive)
-
-    async def compute(self, make: Callable[[], T], receive: Receive, find: Callable[[], str]) -> T:
-        """The same of a function that only computes."""
-        return await unless_gone(self.processors.submit(make, find), receive)
 
     async def ready(self) -> str | None:
         """What is not ready to work, or None where every pool has answered within READY seconds."""
@@ -116,48 +86,3 @@ def probe(resources: Resources) -> Chunk:
     chunk = KeySpace(Group(children={"probe": node}), v3, resources=resources).resolve("probe/c/0")
     assert isinstance(chunk, Chunk)
     return chunk
-
-
-async def unless_gone(result: asyncio.Future[T], receive: Receive) -> T:
-    """The result, unless it takes a while and the client disconnects first: then its work leaves the queue, and Gone is raised."""
-    watcher = Watcher(result, receive)
-    try:
-        return await result
-    except asyncio.CancelledError:
-        if watcher.has_seen_it_go:
-            raise Gone from None
-        raise
-    finally:
-        watcher.stop()
-
-
-class Watcher:
-    """Cancels a result once its client has gone; looks only after a while, because most results are there before."""
-
-    def __init__(self, result: asyncio.Future[Any], receive: Receive) -> None:
-        self.has_seen_it_go = False
-        self._result = result
-        self._receive = receive
-        self._looking: asyncio.Future[None] | None = None
-        self._later = asyncio.get_running_loop().call_later(PATIENCE, self._look)
-
-    def stop(self) -> None:
-        """Look no longer."""
-        self._later.cancel()
-        if self._looking is not None:
-            self._looking.cancel()
-
-    def _look(self) -> None:
-        self._looking = asyncio.ensure_future(disconnected(self._receive))
-        self._looking.add_done_callback(self._seen)
-
-    def _seen(self, looking: asyncio.Future[None]) -> None:
-        if not looking.cancelled():
-            self.has_seen_it_go = not self._result.done()
-            self._result.cancel()
-
-
-async def disconnected(receive: Receive) -> None:
-    """Return when the client has gone; what it still sends is thrown away."""
-    while (await receive())["type"] != "http.disconnect":
-        pass

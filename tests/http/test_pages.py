@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from asgi import ask, scope_of
+from tiled_zarr.http.pages import Page
 from tiled_zarr.http.protocol.replies import Reply
-from tiled_zarr.http.routes import Page
-from tiled_zarr.http.work.work import Gone
+from tiled_zarr.http.work.threads import Gone
 
 
 def test_health(app: Any) -> None:
@@ -29,11 +30,11 @@ def test_below_a_root_path(app: Any, path: str) -> None:
 
 
 def test_a_client_that_has_gone_gets_nothing() -> None:
-    class Work:
+    class Threads:
         async def run(self, make: Any, receive: Any, find: Any) -> Reply:
             raise Gone
 
     sent: list[Any] = []
-    page = Page(lambda request: Reply(200), Work(), str)  # type: ignore[arg-type]
+    page = Page(lambda request: Reply(200), SimpleNamespace(threads=Threads()), str)  # type: ignore[arg-type]
     asyncio.run(page(scope_of("/"), None, sent.append))  # type: ignore[arg-type]
     assert sent == []

@@ -1,11 +1,10 @@
-"""Which part of the server answers which path."""
+"""Everything beside the data: pages, which may take a thread, and small replies, which do not: liveness, readiness, metrics."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TypeAlias
 
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -15,50 +14,10 @@ from .middleware.metrics import Metrics
 from .protocol import failures, replies, requests
 from .protocol.replies import NO_SNIFFING, NO_STORE, Reply
 from .protocol.requests import Request
-from .work.work import Gone, Work
-
-MOST_CHARACTERS = 8192
-"""Of a path with its query; nginx takes as many of a request line."""
-MOST_PARTS = 512
-"""Of a path: a tree without an end is walked no deeper."""
-TOO_LONG = replies.text(414, f"a path may have {MOST_PARTS} parts and, with its query, {MOST_CHARACTERS} characters")
-
-KeyEndpoint: TypeAlias = Callable[[str, Scope, Receive, Send], Awaitable[None]]
+from .work.threads import Gone
+from .work.work import Work
 
 PROMETHEUS = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
-
-
-class Routes:
-    """ASGI application: paths below a prefix of two parts (`zarr/v3`) go to its endpoint, with the rest as key; all others to `rest`."""
-
-    def __init__(self, endpoints: Mapping[str, KeyEndpoint], rest: ASGIApp) -> None:
-        self.endpoints = endpoints
-        self.rest = rest
-
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Answer one request."""
-        if scope["method"] not in {"GET", "HEAD"}:
-            return replies.NOT_ALLOWED.send(scope["method"], send)
-        path = requests.path_of(scope)
-        length = len(path) + len(scope["query_string"])
-        if length > MOST_PARTS and (length > MOST_CHARACTERS or path.count("/") > MOST_PARTS):
-            return TOO_LONG.send(scope["method"], send)
-        first, second, key = split(path)
-        endpoint = self.endpoints.get(f"{first}/{second}")
-        if endpoint is not None:
-            return endpoint(key, scope, receive, send)
-        return self.rest({**scope, "path": path, "root_path": "", "app_root_path": scope.get("root_path", "")}, receive, send)
-
-
-def split(path: str) -> tuple[str, str, str]:
-    """The first two parts of a path, and the rest.
-
-    >>> split("/zarr/v3/a/b/zarr.json"), split("/zarr/v3"), split("/")
-    (('zarr', 'v3', 'a/b/zarr.json'), ('zarr', 'v3', ''), ('', '', ''))
-    """
-    first, _, rest = path.removeprefix("/").partition("/")
-    second, _, key = rest.partition("/")
-    return first, second, key
 
 
 class Page:
@@ -74,7 +33,7 @@ class Page:
         request = requests.request_for("", scope)
         try:
             find = partial(self.source, scope.get("path_params", {}).get("path", ""))
-            reply = await self.work.run(partial(self.answer, request), receive, find)
+            reply = await self.work.threads.run(partial(self.answer, request), receive, find)
         except Gone:
             return
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in a source is a 5xx
@@ -109,7 +68,7 @@ class Fixed:
 
 
 def pages(answers: Mapping[str, Callable[[Request], Reply]], metrics: Metrics, work: Work, source: Callable[[str], str]) -> ASGIApp:
-    """Everything beside the data: pages, which are made by `answers`, liveness, readiness, metrics; 404 for the rest."""
+    """The application of all that, with the pages made by `answers`; 404 for the rest."""
     routes = [
         *(Route(path, Page(answer, work, source)) for path, answer in answers.items()),
         Route("/healthz", Fixed(lambda: replies.text(200, "ok"))),
