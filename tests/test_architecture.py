@@ -13,17 +13,32 @@ SOURCES = [
     path for folder in ("python", "tests", "bench", "rust") for kind in ("py", "rs") for path in (house.ROOT / folder).rglob(f"*.{kind}")
 ]
 
-VALUES = {"attributes", "budgets", "checks", "codecs", "dtypes", "grid", "marks", "nodes", "records", "revisions", "texts", "tojson"}
+VALUES = {
+    "attributes",
+    "budgets",
+    "checks",
+    "codecs",
+    "dtypes",
+    "faults",
+    "grid",
+    "marks",
+    "nodes",
+    "records",
+    "revisions",
+    "texts",
+    "tojson",
+}
 MAY_IMPORT: dict[str, set[str]] = {
     "texts": set(),
     "codecs": set(),
+    "faults": set(),
     "revisions": set(),
     "caches": set(),
     "tojson": {"texts"},
     "checks": {"texts"},
     "attributes": {"texts", "tojson"},
     "marks": {"attributes"},
-    "nodes": {"attributes", "checks", "codecs", "marks"},
+    "nodes": {"attributes", "checks", "codecs", "faults", "marks"},
     "budgets": {"nodes"},
     "grid": {"nodes"},
     "dtypes": {"nodes", "texts"},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from . import texts
 
@@ -18,6 +18,7 @@ LARGEST = 2**63
 LONGEST_NAME = 255
 """Characters of a dimension name. NetCDF allows 256 bytes; a longer one is text that strayed there."""
 
+T = TypeVar("T")
 Sizes = tuple[int, ...]
 Names = tuple[str | None, ...]
 
@@ -32,6 +33,20 @@ def shape(given: Any) -> Sizes:
     if not all(0 <= size < LARGEST for size in sizes):
         raise ValueError(f"no array has the shape {texts.line(texts.said_by(sizes))}")
     return sizes
+
+
+def size(given: Any) -> int:
+    """One size. Raises ValueError or TypeError if it is none."""
+    return shape((given,))[0]
+
+
+def all_are(kind: type[T], field: str, given: Any) -> tuple[T, ...]:
+    """Values of one type, as a tuple. Raises TypeError for any other."""
+    values = tuple(given)
+    for value in values:
+        if not isinstance(value, kind):
+            raise TypeError(f"{field} are of type {kind.__name__}, and one is a {type(value).__name__}")
+    return values
 
 
 def chunks(field: str, given: Any, ndim: int, mended: dict[str, str]) -> Sizes | None:

@@ -33,7 +33,10 @@ def of(value: object, dtype: np.dtype[Any]) -> Mark | None:
     >>> of(-999.0, np.dtype("<i2")), of([7], np.dtype("u1")), of(-1, np.dtype("u1")), of(0.5, np.dtype("i4"))
     (np.int16(-999), np.uint8(7), None, None)
     """
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except Exception:  # noqa: BLE001 - a list of lists of several lengths, or whatever a source's own object raises
+        return None
     if array.size != 1:
         return None
     item: Any = array.reshape(())[()]

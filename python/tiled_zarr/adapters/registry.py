@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ..attributes import merged
-from ..nodes import Array, Damaged, Group, Node, Sparse, Table, Unavailable
+from ..nodes import Array, Damaged, Group, Node, Unavailable
 
 ENTRY_POINTS = "tiled_zarr.adapters"
 OURS = "tiled-zarr"
@@ -71,7 +71,7 @@ def suffixes() -> frozenset[str]:
 
 
 def _adapt(source: object) -> Node:
-    if isinstance(source, Array | Sparse | Group | Table):
+    if isinstance(source, Array | Group):
         return source
     entry = _entry_of(type(source))  # type: ignore[arg-type] # mypy asks whether instances of nodes have a hash
     if entry is not None:

@@ -10,7 +10,7 @@ import numpy as np
 from .. import _native, budgets, codecs, dtypes
 from ..hierarchy import headers
 from ..hierarchy.keyspace import Chunk
-from ..nodes import Array, Sparse
+from ..nodes import Array
 from . import frames, row_index
 
 Block: TypeAlias = np.ndarray[Any, Any]
@@ -40,16 +40,15 @@ def _stored(chunk: Chunk) -> bytes | None:
     node = chunk.node
     if headers.stored_codec(node, chunk.grid) != chunk.codec or not chunk.grid.is_whole(chunk.index):
         return None
-    assert isinstance(node, Array)
-    assert node.stored is not None
-    body = node.stored.read(chunk.index)
+    assert node.source.stored is not None
+    body = node.source.stored.read(chunk.index)
     nbytes = None if dtypes.is_string(node.dtype) else chunk.work
     return body if body is not None and frames.is_whole(chunk.codec, body, nbytes) else None
 
 
 def _encode(chunk: Chunk) -> bytes:
     node = chunk.node
-    if isinstance(node, Sparse):
+    if node.is_sparse:
         return row_index.shared.of(node).encode(chunk.grid.start(chunk.index), chunk.grid.chunk_shape, _codec(chunk))
     block = _read(node, chunk)
     if dtypes.is_string(node.dtype):
@@ -62,13 +61,13 @@ def _encode(chunk: Chunk) -> bytes:
 def is_at_hand(chunk: Chunk) -> bool:
     """Whether encoding a chunk takes no more than its decoded bytes say, where reading it does not block."""
     node = chunk.node
-    return row_index.shared.has(node) if isinstance(node, Sparse) else not dtypes.is_string(node.dtype)
+    return row_index.shared.has(node) if node.is_sparse else not dtypes.is_string(node.dtype)
 
 
 def is_native(chunk: Chunk) -> bool:
     """Whether all that encoding a chunk takes, besides a look at data in memory, is done natively."""
     node = chunk.node
-    return isinstance(node, Array) and not node.blocking and node.stored is None and not dtypes.is_string(node.dtype)
+    return not (node.is_sparse or node.blocking or node.source.stored or dtypes.is_string(node.dtype))
 
 
 def native_pool(threads: int) -> Pool | None:
@@ -78,7 +77,6 @@ def native_pool(threads: int) -> Pool | None:
 
 def native_arguments(chunk: Chunk) -> Arguments:
     """What `_native.encode` is called with for such a chunk. Raises what the source raises."""
-    assert isinstance(chunk.node, Array)
     return _arguments(_read(chunk.node, chunk), chunk)
 
 

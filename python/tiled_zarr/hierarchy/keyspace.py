@@ -18,11 +18,11 @@ from weakref import WeakKeyDictionary, ref
 from .. import dtypes
 from ..codecs import Codec
 from ..grid import Grid
-from ..nodes import Array, Node, Options, Region, Sparse, TooLarge
+from ..nodes import Array, Group, Node, Options, Region, TooLarge
 from . import headers, names
 from .documents import Documents, Rendered
 from .metadata import Config, Metadata
-from .places import Container, Place, Places, WouldBlock
+from .places import Place, Places, WouldBlock
 from .served import Served
 from .walks import Dependencies
 
@@ -46,7 +46,7 @@ class Document:
 
     def revision(self) -> str | None:
         """The node's revision if the document depends on nothing else; a group's depends on its children."""
-        return None if isinstance(self.place.node, Container) else self.place.node.revision()
+        return self.place.array.revision() if self.place.group is None else None
 
     def body(self) -> bytes | None:
         """The document as JSON; None where a node of this kind, or a group of this size, has none. May open files."""
@@ -71,7 +71,7 @@ class Chunk:
     """A chunk inside an array's grid, and how it is to be encoded; `region` is the part of the array that it holds."""
 
     place: Place
-    node: Array | Sparse
+    node: Array
     layout: Layout
     index: tuple[int, ...]
     region: Region
@@ -89,10 +89,7 @@ class Chunk:
 
     def revision(self) -> str | None:
         """The revision of what the chunk holds, now."""
-        node = self.node
-        if isinstance(node, Array) and node.region_revision is not None:
-            return node.region_revision(self.region)
-        return node.revision()
+        return self.node.revision(self.region)
 
     def identity(self, revision: str) -> str:
         """A text that differs whenever the encoded bytes may: for entity tags and cache keys."""
@@ -111,7 +108,7 @@ class Chunk:
     @property
     def weight(self) -> int:
         """Bytes that reading and encoding it takes in memory: the chunk, and all boxes that the source decodes for it."""
-        return self.layout.nbytes + (decoded(self.node, self.region) if isinstance(self.node, Array) else 0)
+        return self.layout.nbytes + decoded(self.node, self.region)
 
 
 class Entry(NamedTuple):
@@ -136,7 +133,7 @@ class KeySpace:
         self._documents = Documents(MOST_DOCUMENTS * self.config.max_bytes)
         self._layouts: WeakKeyDictionary[Place, Layout] = WeakKeyDictionary()
         self._chunks: dict[str, Chunk] = {}
-        self._above: WeakKeyDictionary[Container, tuple[ref[Container], str]] = WeakKeyDictionary()
+        self._above: WeakKeyDictionary[Group, tuple[ref[Group], str]] = WeakKeyDictionary()
 
     def resolve(self, key: str, *, may_block: bool = True) -> Document | Chunk | None:
         """What a key names, or None. Raises what opening a node raises, or WouldBlock where `may_block` is false."""
@@ -144,11 +141,11 @@ class KeySpace:
         known = self._chunks.get(key)
         if known is not None and known.place is place:
             return known
-        node = place.node
         if rest in self.format.DOCUMENTS:
             return Document(self, place, rest)
-        if isinstance(node, Container):
+        if place.group is not None:
             return None
+        node = place.array
         index = self.format.parse_index(rest, len(node.shape), self.metadata.separator)
         return None if index is None else self._chunk(key, place, node, index)
 
@@ -160,16 +157,17 @@ class KeySpace:
         """Whether a key that names nothing now is a chunk of an array that this process has described to clients."""
         return self.served.promised(key)
 
-    def group(self, path: str, *, may_block: bool = True) -> Container | None:
+    def group(self, path: str, *, may_block: bool = True) -> Group | None:
         """The group at a path on the wire ("" is the root), or None."""
         place, rest = self.places.walk(path, may_block=may_block)
-        if rest or not isinstance(place.node, Container):
+        group = place.group
+        if rest or group is None:
             return None
         if place.parent is not None:
-            self._above[place.node] = ref(place.parent), place.name
-        return place.node
+            self._above[group] = ref(place.parent), place.name
+        return group
 
-    def listing(self, group: Container) -> list[Entry]:
+    def listing(self, group: Group) -> list[Entry]:
         """The children of a group, in the source's order, without those that cannot be opened. Raises TooLarge."""
         openings = self.places.openings
         try:
@@ -186,7 +184,7 @@ class KeySpace:
             self._fail(group, why)
             raise
 
-    def _fail(self, group: Container, why: Exception) -> None:
+    def _fail(self, group: Group, why: Exception) -> None:
         """Note that a group failed when it was listed, as far as it is known where it stands."""
         parent, name = self._above.get(group, (None, ""))
         above = None if parent is None else parent()
@@ -202,7 +200,7 @@ class KeySpace:
                 "ask for children by their names, or raise the setting listing_bytes"
             )
 
-    def unavailable(self, group: Container) -> dict[str, str]:
+    def unavailable(self, group: Group) -> dict[str, str]:
         """What is left out of the listing of a group, which is made first, with the reasons."""
         return self.places.openings.unavailable(group)
 
@@ -217,11 +215,11 @@ class KeySpace:
             kept = self._documents.kept(key, node, changes, may_block=False)
             if kept is not None:
                 return kept
-            if isinstance(node, Container) or not self.metadata.axes.are_at_hand(place):
+            if place.group is not None or not self.metadata.axes.are_at_hand(place):
                 raise WouldBlock
         return self._documents.get(key, node, changes, partial(self._render, place, name))
 
-    def _chunk(self, key: str, place: Place, node: Array | Sparse, index: tuple[int, ...]) -> Chunk | None:
+    def _chunk(self, key: str, place: Place, node: Array, index: tuple[int, ...]) -> Chunk | None:
         layout = self._layouts.get(place)
         if layout is None:
             layout = self._layouts[place] = self._layout(place, node)
@@ -232,7 +230,7 @@ class KeySpace:
         chunk = self._chunks[key] = Chunk(place, node, layout, index, layout.grid.region(index), f"{self.format.NAME}/{key}")
         return chunk
 
-    def _layout(self, place: Place, node: Array | Sparse) -> Layout:
+    def _layout(self, place: Place, node: Array) -> Layout:
         grid = headers.chunk_grid(node, place.options)
         self.served.note(place.path, grid.counts)
         codec = self.metadata.codec(place, grid)
@@ -241,7 +239,7 @@ class KeySpace:
 
     def _check(self, node: Node) -> None:
         """Raises Unavailable where this format cannot show a node."""
-        if isinstance(node, Array | Sparse):
+        if isinstance(node, Array):
             self.format.check(dtypes.wire(node.dtype))
 
     def _look(self, node: Node) -> None:
@@ -249,7 +247,7 @@ class KeySpace:
 
     def _render(self, place: Place, name: str) -> Rendered:
         seen = Dependencies()
-        is_consolidated = isinstance(place.node, Container) and name == self.format.CONSOLIDATED
+        is_consolidated = place.group is not None and name == self.format.CONSOLIDATED
         try:
             members = self.metadata.members(place, seen) if is_consolidated else None
             header = self.metadata.header(place, seen)  # after what lies below, so that it names what failed there
@@ -263,9 +261,10 @@ class KeySpace:
 
 
 def decoded(node: Array, region: Region) -> int:
-    """Bytes of the boxes that a source decodes for a region; none if it is a view of data in memory, or the region alone."""
-    unit = node.unit or node.chunks or ((1,) * len(node.shape) if node.read_itemsize else None)
-    if unit is None or (node.unit is None and not node.blocking):
+    """Bytes of the boxes that a source decodes for a region; none for entries, for a view of data in memory, or the region alone."""
+    source = node.source
+    unit = source.unit or node.chunks or ((1,) * len(node.shape) if source.itemsize else None)
+    if unit is None or node.is_sparse or (source.unit is None and not source.blocking):
         return 0
     nbytes = headers.read_itemsize(node)
     for part, size, whole in zip(region, unit, node.shape, strict=True):

@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from .. import texts
-from ..nodes import Group, Node, Options, Table
-from . import headers, names
+from ..nodes import Array, Group, Node, Options
+from . import names
 from .openings import Openings
-
-Container: TypeAlias = Group | Table
 
 MOST_KEPT = 4096
 """Places that are remembered; then all are forgotten, which costs no more than walking to them again."""
@@ -33,11 +30,20 @@ class Place:
     options: Options
 
     @property
-    def parent(self) -> Container | None:
+    def group(self) -> Group | None:
+        """The node if it is a group: only groups have children, and only arrays have chunks."""
+        return self.node if isinstance(self.node, Group) else None
+
+    @property
+    def array(self) -> Array:
+        """The node of a place that is no group."""
+        assert isinstance(self.node, Array)
+        return self.node
+
+    @property
+    def parent(self) -> Group | None:
         """The group in which the node hangs."""
-        above = None if self.above is None else self.above.node
-        assert above is None or isinstance(above, Container)
-        return above
+        return None if self.above is None else self.above.group
 
     @property
     def wire_name(self) -> str:
@@ -52,7 +58,7 @@ class Place:
     def below(self, name: str, wire_name: str, node: Node) -> Place:
         """The place of a child."""
         path = f"{self.path}/{wire_name}" if self.path else wire_name
-        return Place(node, self, name, path, headers.merged(self.options, node.options))
+        return Place(node, self, name, path, node.options.over(self.options))
 
 
 class Places:
@@ -70,7 +76,7 @@ class Places:
         forbidden: re.Pattern[str] = names.FORBIDDEN,
     ) -> None:
         self.forbidden = forbidden
-        self.root = Place(root, None, "", "", headers.merged(options, root.options))
+        self.root = Place(root, None, "", "", root.options.over(options))
         self.openings = Openings(check, look)
         self._kept: dict[str, Place] = {}
 
@@ -80,11 +86,11 @@ class Places:
         Raises what opening a node raises, and WouldBlock at a group that touches disk or network where `may_block` is false.
         """
         place, rest = self.root, key
-        while rest and isinstance(place.node, Container):
-            if place.node.blocking and not may_block:
+        while rest and (group := place.group) is not None:
+            if group.blocking and not may_block:
                 raise WouldBlock
             part, _, remainder = rest.partition("/")
-            below = self._below(place, place.node, part)
+            below = self._below(place, group, part)
             if below is None:
                 break
             place, rest = below, remainder
@@ -97,7 +103,7 @@ class Places:
         itself, in a document or a listing, is told apart from its children.
         """
         place, rest = self.root, key
-        while isinstance(place.node, Container) and is_assembled(place.node):
+        while (group := place.group) is not None and is_assembled(group):
             part, _, remainder = rest.partition("/")
             path = f"{place.path}/{part}"
             below = self._kept.get(path)
@@ -111,10 +117,11 @@ class Places:
 
         A group of more than `most` children is not opened, and has none.
         """
-        assert isinstance(place.node, Container)
-        if self.openings.count(place.node, most) > most or len(listed := self.openings.names(place.node)) > most:
+        group = place.group
+        assert group is not None
+        if self.openings.count(group, most) > most or len(listed := self.openings.names(group)) > most:
             return {}
-        wired = ((names.wire(name, self.forbidden), name, node) for name, node in self.openings.all(place.node, listed))
+        wired = ((names.wire(name, self.forbidden), name, node) for name, node in self.openings.all(group, listed))
         return {wire_name: place.below(name, wire_name, node) for wire_name, name, node in wired}
 
     def fail(self, place: Place, why: BaseException) -> None:
@@ -122,7 +129,7 @@ class Places:
         if place.parent is not None:
             self.openings.fail(place.parent, place.name, why)
 
-    def _below(self, place: Place, group: Container, part: str) -> Place | None:
+    def _below(self, place: Place, group: Group, part: str) -> Place | None:
         """The place that one part of a key names, or None; the same one as before while the same node stands there."""
         path = f"{place.path}/{part}"
         kept = self._kept.get(path)
@@ -144,18 +151,16 @@ class Places:
         return place
 
 
-def is_assembled(group: Container) -> bool:
+def is_assembled(group: Group) -> bool:
     """Whether the children of a group are sources of their own."""
-    if isinstance(group, Table):
-        return False
-    return not group.blocking if group.assembled is None else group.assembled
+    return group.kind == "folder" or (group.kind == "group" and not group.blocking)
 
 
 def is_loose(place: Place) -> bool:
     """Whether the children of a group are sources of their own, and it is no part of a source either."""
     above: Place | None = place
     while above is not None:
-        if not is_assembled(above.node):  # type: ignore[arg-type] # what has children is a group
+        if above.group is None or not is_assembled(above.group):
             return False
         above = above.above
     return True

@@ -17,7 +17,7 @@ def adapt_mapping(source: Mapping[Any, Any]) -> Group:
         unavailable=children.nameless,
         revision=children.revision,
         blocking=not _is_at_hand(source),
-        assembled=True,
+        kind="folder",
     )
 
 

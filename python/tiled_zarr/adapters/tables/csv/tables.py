@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from .... import budgets
-from ....nodes import Array, Damaged, Region, Table, TooLarge
+from ....nodes import Array, Damaged, Group, Region, Table, TooLarge
 from ...common.children import Children
 from ...common.choices import TextChoice, text_choice
 from ...common.columns import Plan, facts, plan, schema_names
@@ -82,7 +82,7 @@ class Text:
         return table.column(i)
 
 
-def open_csv(path: Path) -> Table:
+def open_csv(path: Path) -> Group:
     """The columns of a text table; how it is written is found out, as far as it was not chosen, types are inferred from all rows.
 
     Raises Damaged where it is no table, TooLarge where its text is longer than survey.LARGEST.
