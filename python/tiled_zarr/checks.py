@@ -40,13 +40,11 @@ def size(given: Any) -> int:
     return shape((given,))[0]
 
 
-def all_are(kind: type[T], field: str, given: Any) -> tuple[T, ...]:
-    """Values of one type, as a tuple. Raises TypeError for any other."""
-    values = tuple(given)
-    for value in values:
-        if not isinstance(value, kind):
-            raise TypeError(f"{field} are of type {kind.__name__}, and one is a {type(value).__name__}")
-    return values
+def a(kind: type[T], field: str, given: Any) -> T:
+    """A value of a type, in a field. Raises TypeError for any other."""
+    if isinstance(given, kind):
+        return given
+    raise TypeError(f"{field}: a {type(given).__name__} is no {kind.__name__}")
 
 
 def chunks(field: str, given: Any, ndim: int, mended: dict[str, str]) -> Sizes | None:

@@ -40,7 +40,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -89,6 +89,9 @@ Kind: TypeAlias = Literal["group", "folder", "source", "table", "image"]
 - `image`: they are the levels of an image.
 - `group`: a folder if looking up children cannot block, else a source.
 """
+
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 def live() -> None:
@@ -273,8 +276,8 @@ class Array:
         put(self, "dimension_names", None if dimension_names is None else checks.dimension_names(dimension_names, ndim, mended))
         put(self, "mark", mark if mark is None else _mark(mark, kind))
         put(self, "revision", revision if type(revision) is Revision else Revision(_called("revision", revision)))
-        put(self, "levels", levels and checks.all_are(Array, "levels", levels))
-        put(self, "options", options)
+        put(self, "levels", levels and tuple(checks.a(Array, "levels", level) for level in levels))
+        put(self, "options", checks.a(Options, "options", options))
         put(self, "attributes", said(attributes, mended))
 
     @property
@@ -341,9 +344,12 @@ class Group:
     kin: object = None
 
     def __post_init__(self) -> None:
-        """Check what it says of itself. Raises TypeError if it has no children to be asked for."""
+        """Check what it says of itself. Raises ValueError or TypeError if there can be no such group."""
         _called("revision", self.revision)
         _called("unavailable", self.unavailable)
+        checks.a(Options, "options", self.options)
+        if self.kind not in KINDS:
+            raise ValueError(f"a group of the kind {self.kind!r}; use one of {', '.join(KINDS)}")
         attributes = said(self.attributes, {})
         if attributes is not self.attributes:
             _put(self, attributes=attributes)

@@ -146,14 +146,15 @@ class Mirror(Mapping[str, Node]):
         image = self._image(name, source)
         if image is not None:
             return self._levels(name, image, self._stored_labels(name, source) or self._labels(image))
-        if isinstance(source, Group) and source.kind != "table":
-            return _mirror(source, f"{self._path}/{name}", self._version, self._pyramids, self._budget)
-        return None
+        match source:
+            case Array() | Group(kind="table"):
+                return None
+        return _mirror(source, f"{self._path}/{name}", self._version, self._pyramids, self._budget)
 
     def _image(self, name: str, source: Node, *, is_label: bool = False) -> Image | None:
         """The image that a child is, or has stored as a multiscale group."""
-        pixels = stored.pyramid(source, is_label=is_label) if isinstance(source, Group) else source
-        return self._pyramids.image(f"{self._path}/{name}", pixels, self._budget) if isinstance(pixels, Array) else None
+        pixels = stored.pixels(source, is_label=is_label)
+        return None if pixels is None else self._pyramids.image(f"{self._path}/{name}", pixels, self._budget)
 
     def _levels(self, name: str, image: Image, labels: Mapping[str, Node] = NO_LABELS) -> Group:
         """The group of an image's levels."""
@@ -166,7 +167,7 @@ class Mirror(Mapping[str, Node]):
 
     def _stored_labels(self, name: str, source: Node) -> Mapping[str, Node]:
         """The group of labels that a multiscale group has stored, if there are any."""
-        found = stored.labels(source) if isinstance(source, Group) else None
+        found = stored.labels(source)
         if found is None:
             return NO_LABELS
         below, names = found
