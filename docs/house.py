@@ -19,7 +19,7 @@ PACKAGE = ROOT / "python" / "tiled_zarr"
 PICTURE = ROOT / "docs" / "images" / "house.svg"
 
 VALUES = frozenset(
-    ["attributes", "budgets", "checks", "codecs", "dtypes", "grid", "marks", "nodes", "records", "revisions", "texts", "tojson"],
+    ["attributes", "budgets", "checks", "codecs", "dtypes", "faults", "grid", "marks", "nodes", "records", "revisions", "texts", "tojson"],
 )
 """Modules at the top of the package that everybody may import; the picture draws them as one room."""
 KINDS = "adapters/kinds"

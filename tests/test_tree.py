@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import zarr
 
-from tiled_zarr import Array, Group, Table
+from tiled_zarr import Array, Group
 from tiled_zarr.adapters import adapt, registry
 from tiled_zarr.hierarchy import v3
 from tiled_zarr.hierarchy.keyspace import KeySpace, walk
@@ -42,11 +42,11 @@ def pyobject(target: str = "served:tree", path: str = "", **options: Any) -> Mou
     return Mount(path=path, source="pyobject", target=target, **options)
 
 
-def paths(group: Group | Table, prefix: str = "") -> list[str]:
+def paths(group: Group, prefix: str = "") -> list[str]:
     """The paths of all arrays."""
     found = []
     for name, node in group.children.items():
-        found += paths(node, f"{prefix}{name}/") if isinstance(node, Group | Table) else [prefix + name]
+        found += paths(node, f"{prefix}{name}/") if isinstance(node, Group) else [prefix + name]
     return found
 
 
@@ -171,7 +171,7 @@ def test_tasks_of_all_trees(module: ModuleType) -> None:
     )
 
 
-def at(group: Group | Table, path: str) -> Any:
+def at(group: Group, path: str) -> Any:
     """The node at a path."""
     node: Any = group
     for name in path.split("/") if path else []:
@@ -179,7 +179,7 @@ def at(group: Group | Table, path: str) -> Any:
     return node
 
 
-def options_at(group: Group | Table, path: str) -> tuple[str | None, tuple[int, ...] | None]:
+def options_at(group: Group, path: str) -> tuple[str | None, tuple[int, ...] | None]:
     options = at(group, path).options
     return options.codec, options.chunk_shape
 

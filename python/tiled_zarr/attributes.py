@@ -91,8 +91,14 @@ def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any
     """
     both = {**first, **second}
     if OURS in first and OURS in second:
-        both[OURS] = Ours({**_ours(first[OURS]), **_ours(second[OURS])})
+        both[OURS] = Ours({**_made(first[OURS]), **_made(second[OURS])})
     return both
+
+
+def _made(value: Any) -> Ours:
+    """A value that stands under our key, real JSON: what is ours passes everywhere without another look."""
+    ours: Ours = value if isinstance(value, Ours) else _said({OURS: value}, {}).get(OURS, Ours())
+    return ours
 
 
 def _ours(value: Any) -> Ours:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from . import texts
 
@@ -18,6 +18,7 @@ LARGEST = 2**63
 LONGEST_NAME = 255
 """Characters of a dimension name. NetCDF allows 256 bytes; a longer one is text that strayed there."""
 
+T = TypeVar("T")
 Sizes = tuple[int, ...]
 Names = tuple[str | None, ...]
 
@@ -32,6 +33,18 @@ def shape(given: Any) -> Sizes:
     if not all(0 <= size < LARGEST for size in sizes):
         raise ValueError(f"no array has the shape {texts.line(texts.said_by(sizes))}")
     return sizes
+
+
+def size(given: Any) -> int:
+    """One size. Raises ValueError or TypeError if it is none."""
+    return shape((given,))[0]
+
+
+def a(kind: type[T], field: str, given: Any) -> T:
+    """A value of a type, in a field. Raises TypeError for any other."""
+    if isinstance(given, kind):
+        return given
+    raise TypeError(f"{field}: a {type(given).__name__} is no {kind.__name__}")
 
 
 def chunks(field: str, given: Any, ndim: int, mended: dict[str, str]) -> Sizes | None:

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from .nodes import Group, Node, Table, TooSlow
+from .nodes import Group, Node, TooSlow
 
 PAUSE = 60.0
 """Seconds for which a child that hung is not asked again; twice as long after each time that it hangs once more."""
@@ -25,7 +25,7 @@ LONGEST_PAUSE = 3600.0
 class Asked(NamedTuple):
     """A child that a thread asks for since a moment; `is_listed` says that a document is to tell of it, and can do without it."""
 
-    group: Group | Table
+    group: Group
     name: str
     since: float
     is_listed: bool
@@ -46,7 +46,7 @@ class Note:
     __slots__ = ("answered", "asked")
 
     def __init__(self) -> None:
-        self.asked: tuple[Group | Table, str, float, bool] | None = None
+        self.asked: tuple[Group, str, float, bool] | None = None
         self.answered = 0.0
 
 
@@ -72,7 +72,7 @@ class Hangs:
         note = self._notes.get(thread)
         return 0.0 if note is None else note.answered
 
-    def child(self, group: Group | Table, name: str, *, is_listed: bool) -> Node:
+    def child(self, group: Group, name: str, *, is_listed: bool) -> Node:
         """Open a child. Raises what the source raises, and TooSlow where the child hangs."""
         if self._hung:
             self.check(group, name)
@@ -93,7 +93,7 @@ class Hangs:
         return node
 
     @contextmanager
-    def asking(self, group: Group | Table, name: str) -> Iterator[None]:
+    def asking(self, group: Group, name: str) -> Iterator[None]:
         """Ask a child for what a document is to tell of it. Raises TooSlow where it hangs."""
         if self._hung:
             self.check(group, name)
@@ -113,13 +113,13 @@ class Hangs:
         note = self._here.note = self._notes[get_ident()] = Note()
         return note
 
-    def check(self, group: Group | Table, name: str) -> None:
+    def check(self, group: Group, name: str) -> None:
         """Raises TooSlow where a child hangs and is left alone."""
         hang = self._hung.get(key(group), {}).get(name)
         if hang is not None and monotonic() < hang.until:
             raise TooSlow(f"it did not answer within {hang.seconds:.3g} s, and is left alone for a while")
 
-    def leaves_alone(self, group: Group | Table, name: str) -> bool:
+    def leaves_alone(self, group: Group, name: str) -> bool:
         """Whether a child hangs and is left alone."""
         hang = self._hung.get(key(group), {}).get(name)
         return hang is not None and monotonic() < hang.until
@@ -147,7 +147,7 @@ class Hangs:
                 self.changes += 1
         return self.changes
 
-    def _forget(self, group: Group | Table, name: str) -> None:
+    def _forget(self, group: Group, name: str) -> None:
         """Take down that a child answers."""
         with self._lock:
             hung = self._hung.get(key(group), {})
@@ -157,7 +157,7 @@ class Hangs:
                 self._hung.pop(key(group), None)
 
 
-def key(group: Group | Table) -> object:
+def key(group: Group) -> object:
     """What stands for a group in the table of hangs: groups that are made anew at each look share it."""
     return group if group.kin is None else group.kin
 

@@ -34,18 +34,16 @@ def of(value: object, dtype: np.dtype[Any]) -> Mark | None:
     >>> of(-999.0, np.dtype("<i2")), of([7], np.dtype("u1")), of(-1, np.dtype("u1")), of(0.5, np.dtype("i4"))
     (np.int16(-999), np.uint8(7), None, None)
     """
-    array = np.asarray(value)
-    if array.size != 1:
-        return None
-    item: Any = array.reshape(())[()]
-    if dtype.hasobject:
-        return _text(item)
-    if dtype.kind == "S" and isinstance(item, str):  # as HDF5 attributes are read
-        item = item.encode()
     try:
+        array = np.asarray(value)
+        item: Any = array.reshape(())[()] if array.size == 1 else None
+        if dtype.hasobject or item is None:
+            return _text(item)
+        if dtype.kind == "S" and isinstance(item, str):  # as HDF5 attributes are read
+            item = item.encode()
         cast: Any = np.asarray(item).astype(dtype)[()]
         is_same = bool(cast == item) or (_is_missing(cast) and _is_missing(item))
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # noqa: BLE001 - rows of several lengths, text that is none, or whatever an object raises
         return None
     return cast if is_same else None
 

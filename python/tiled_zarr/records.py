@@ -20,7 +20,7 @@ import numpy as np
 from . import dtypes
 from .attributes import OURS, Late, merged, now
 from .dtypes import Dtype
-from .nodes import Array, Group, Node, Options, Region, Unavailable
+from .nodes import Array, Dense, Group, Node, Options, Region, Revision, Unavailable
 
 NO_REASONS: Mapping[str, str] = MappingProxyType({})
 MOST_TYPES = 1024
@@ -39,7 +39,7 @@ class Shown:
 
         Raises Unavailable if none of the fields can be shown.
         """
-        if not isinstance(node, Array) or not node.dtype.names or is_flat(node.dtype):
+        if not isinstance(node, Array) or node.is_sparse or not node.dtype.names or is_flat(node.dtype):
             return node
         group = self._groups.get(id(node))
         if group is None:
@@ -87,17 +87,17 @@ class Field:
     def read_stepped(self, region: Region, steps: tuple[int, ...]) -> np.ndarray[Any, Any]:
         """Every so many items of a region, if the array can read those."""
         outer = len(self.array.shape)
-        assert self.array.read_stepped is not None
+        stepped = self.array.dense.read_stepped
+        assert stepped is not None
         inner = zip(region[outer:], steps[outer:], strict=True)
         return self._of(
-            self.array.read_stepped(region[:outer], steps[:outer]),
+            stepped(region[:outer], steps[:outer]),
             tuple(slice(part.start, part.stop, step) for part, step in inner),
         )
 
-    def region_revision(self, region: Region) -> str | None:
-        """The revision of a region, if the array has such."""
-        assert self.array.region_revision is not None
-        return self.array.region_revision(region[: len(self.array.shape)])
+    def revision(self, region: Region) -> str | None:
+        """The revision of the items that a region is read from."""
+        return self.array.revision(region[: len(self.array.shape)])
 
     def axes(self, sizes: tuple[int, ...] | None) -> tuple[int, ...] | None:
         """Sizes on the axes of the array, and then all of each item."""
@@ -128,7 +128,7 @@ def _group(field: Field, dtype: Dtype, unavailable: Mapping[str, str] = NO_REASO
         attributes={OURS: {"record": list(dtype.names or ())}},
         unavailable=lambda: reasons,
         revision=field.array.revision,
-        assembled=False,
+        kind="source",
     )
 
 
@@ -141,17 +141,18 @@ def _node(field: Field, dtype: Dtype) -> Node:
     return Array(
         shape=(*array.shape, *field.shape),
         dtype=dtype,
-        read=field.read,
-        read_stepped=field.read_stepped if array.read_stepped else None,
+        source=Dense(
+            field.read,
+            field.read_stepped if array.source.read_stepped else None,
+            blocking=array.blocking,
+            unit=field.axes(array.source.unit),
+            itemsize=-(-array.dtype.itemsize // max(1, math.prod(field.shape))) if array.blocking else None,
+        ),
         chunks=field.axes(array.chunks),
-        unit=field.axes(array.unit),
         dimension_names=(*array.dimension_names, *[None] * len(field.shape)) if array.dimension_names else None,
-        revision=array.revision,
-        region_revision=field.region_revision if array.region_revision else None,
-        blocking=array.blocking,
+        revision=Revision(array.revision, field.revision),
         options=_options(field),
         maxshape=(*array.maxshape, *field.shape) if array.maxshape else None,
-        read_itemsize=-(-array.dtype.itemsize // max(1, math.prod(field.shape))) if array.blocking else None,
     )
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from . import records
 from .hierarchy.openings import reason
-from .nodes import Group, Node, Options, Table, Unavailable
+from .nodes import Group, Node, Options, Unavailable
 from .resources import Resources
 from .revisions import launch_nonce
 from .settings import Mount, Settings, SettingsError
@@ -120,7 +120,7 @@ def python_object(spelling: str, resources: Resources) -> tuple[Group, object]:
     source = found(spelling)
     node = started(lambda: adapt(source, resources=resources), spelling)
     name = spelling.rpartition(":")[2]
-    return node if isinstance(node, Group) else adapt_mapping({name: source}, resources), source
+    return node if is_root(node) else adapt_mapping({name: source}, resources), source
 
 
 def started(make: Callable[[], Node], spelling: str) -> Node:
@@ -128,7 +128,7 @@ def started(make: Callable[[], Node], spelling: str) -> Node:
     try:
         node = make()
         node.revision()
-        if isinstance(node, Group | Table):
+        if isinstance(node, Group):
             next(iter(node.children), None)
     except Exception as error:
         raise SettingsError(f"{spelling}: {reason(error)}") from error
@@ -137,7 +137,12 @@ def started(make: Callable[[], Node], spelling: str) -> Node:
 
 def as_group(node: Node, name: str) -> Group:
     """The node if it is a group, else one that has it as its only child."""
-    return node if isinstance(node, Group) else Group(children={name: node}, revision=launch_nonce)
+    return node if is_root(node) else Group(children={name: node}, revision=launch_nonce)
+
+
+def is_root(node: Node) -> TypeGuard[Group]:
+    """Whether a node may stand at the top of a tree: a table is one thing, which has a name there, as an array is."""
+    return isinstance(node, Group) and node.kind != "table"
 
 
 def found(spelling: str) -> object:
@@ -182,25 +187,16 @@ def grafted(nodes: Mapping[str, Node]) -> Group:
 
 def configured(node: Node, mount: Mount) -> Node:
     """The node served with the options of a mount, which win over its own only for the nodes that they name."""
-    whole = replace(node, options=over(node.options, mount.options))
+    whole = replace(node, options=node.options.over(mount.options))
     return with_options(whole, mount.nodes) if mount.nodes else whole
 
 
 def with_options(node: Node, chosen: Mapping[str, Options]) -> Node:
     """The node with options at some of the paths at and below it; "" is the node itself."""
     below = {path: options for path, options in chosen.items() if path}
-    whole = replace(node, options=over(chosen.get("", Options()), node.options))
+    whole = replace(node, options=chosen.get("", Options()).over(node.options))
     shown = records.Shown().of(whole) if below else whole
-    return replace(shown, children=Configured(shown.children, below)) if below and isinstance(shown, Group | Table) else shown
-
-
-def over(first: Options, second: Options) -> Options:
-    """The first options, with what they leave open taken from the second."""
-    return Options(
-        codec=first.codec or second.codec,
-        chunk_shape=first.chunk_shape or second.chunk_shape,
-        tile_budget=first.tile_budget or second.tile_budget,
-    )
+    return replace(shown, children=Configured(shown.children, below)) if below and isinstance(shown, Group) else shown
 
 
 class Configured(Mapping[str, Node]):

@@ -285,7 +285,7 @@ def test_a_chunk_file_that_is_not_opened(served: Served, name: str, swap: Callab
     assert not isinstance(found, FileNotFoundError | KeyError)
     if name != "b2nd":
         assert isinstance(node, Array)
-        stored = None if node.stored is None else outcome(lambda: node.stored.read((0,) * len(node.shape)))
+        stored = None if node.source.stored is None else outcome(lambda: node.source.stored.read((0,) * len(node.shape)))
         assert stored is None or isinstance(stored, OSError)
         rest = node.read((slice(32, 64),) * len(node.shape))
         np.testing.assert_array_equal(rest, expected(name)[(slice(32, 64),) * len(node.shape)])

@@ -92,8 +92,8 @@ def test_the_source_of_a_key() -> None:
     """The first place whose children are no sources of their own; what is not known yet is taken for it."""
     documents = frozenset({"zarr.json"})
     file = Group(children={"g": Group(children={"x": ONE}, blocking=True)}, blocking=True)
-    sub = Group(children={"file": file, "flat": ONE}, blocking=True, assembled=True)
-    views = Group(children={"0": ONE, "1": ONE}, assembled=False)
+    sub = Group(children={"file": file, "flat": ONE}, blocking=True, kind="folder")
+    views = Group(children={"0": ONE, "1": ONE}, kind="source")
     places = Places(
         Group(children={"sub": sub, "views": views, "table": Table(children={"A": ONE})}), Options(), Openings(show_all, show_all, Hangs())
     )

@@ -21,19 +21,19 @@ from tiled_zarr.budgets import Budget
 from tiled_zarr.encoding import row_index
 from tiled_zarr.grid import Grid
 from tiled_zarr.hierarchy.recipes import recipe
-from tiled_zarr.nodes import Node, Options
+from tiled_zarr.nodes import Dense, Node, Options
 
 MIB = 2**20
 
 
-def source(chunks: tuple[int, ...] | None, *, blocking: bool = True, **fields: Any) -> Array:
+def source(chunks: tuple[int, ...] | None, *, blocking: bool = True, unit: tuple[int, ...] | None = None) -> Array:
     """An array of 16 MiB."""
 
     def read(region: Any) -> np.ndarray[Any, Any]:
         return np.zeros(tuple(part.stop - part.start for part in region), "u1")
 
     options = Options(chunk_shape=(1024, 1024))
-    return Array(shape=(4096, 4096), dtype=np.dtype("u1"), read=read, chunks=chunks, blocking=blocking, options=options, **fields)
+    return Array(shape=(4096, 4096), dtype=np.dtype("u1"), source=Dense(read, blocking=blocking, unit=unit), chunks=chunks, options=options)
 
 
 CHUNK = (slice(1024, 2048), slice(0, 1024))

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import house
 import numpy as np
 import pytest
 
-import house
 import tiled_zarr
 from asgi import asked
 from tiled_zarr import Array, Group, Node

@@ -217,7 +217,8 @@ def test_a_read_that_gets_no_memory_in_time_is_refused_for_now() -> None:
 
 
 def test_sources_that_read_parts_of_chunks_are_never_too_large() -> None:
-    node = replace(huge(), read_stepped=lambda region, steps: np.zeros((1, 1), "u2"))
+    node = huge()
+    node = replace(node, source=replace(node.source, read_stepped=lambda region, steps: np.zeros((1, 1), "u2")))
     shown = display(node)
     assert shown is not None
     Reader(shown, Budget(1000, 60)).require()

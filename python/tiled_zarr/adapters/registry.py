@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from ..attributes import merged
-from ..nodes import Array, Damaged, Group, Node, Sparse, Table, Unavailable
+from ..nodes import Array, Damaged, Group, Node, Unavailable
 from ..resources import Resources
 
 ENTRY_POINTS = "tiled_zarr.adapters"
@@ -86,7 +86,7 @@ def suffixes() -> frozenset[str]:
 
 
 def _adapt(source: object, resources: Resources | None) -> Node:
-    if isinstance(source, Array | Sparse | Group | Table):
+    if isinstance(source, Array | Group):
         return source
     entry = _entry_of(type(source))  # type: ignore[arg-type] # mypy asks whether instances of nodes have a hash
     if entry is not None:

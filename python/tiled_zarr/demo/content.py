@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import __version__
-from ..nodes import Array, Node, Region, Table
+from ..nodes import Array, Dense, Group, Node, Table
 
 Values: TypeAlias = npt.NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
@@ -38,17 +38,15 @@ def held(values: npt.ArrayLike, names: tuple[str | None, ...] | None = None, **f
 def made(shape: Shape, dtype: str, make: Callable[[], Values], names: tuple[str | None, ...] | None = None, **fields: Any) -> Array:
     """An array that is computed as a whole when it is first read, and then kept."""
     whole = cache(make)
-    return computed(shape, dtype, lambda region: whole()[region], names, **fields)
+    return computed(shape, dtype, Dense(lambda region: whole()[region]), names, **fields)
 
 
-def computed(
-    shape: Shape, dtype: str, read: Callable[[Region], Values], names: tuple[str | None, ...] | None = None, **fields: Any
-) -> Array:
+def computed(shape: Shape, dtype: str, source: Dense, names: tuple[str | None, ...] | None = None, **fields: Any) -> Array:
     """An array of which no more exists than the region that is being read."""
-    return Array(shape=shape, dtype=np.dtype(dtype), read=read, dimension_names=names, revision=revision, **fields)
+    return Array(shape=shape, dtype=np.dtype(dtype), source=source, dimension_names=names, revision=revision, **fields)
 
 
-def table(columns: Mapping[str, Values], attributes: Mapping[str, Any]) -> Table:
+def table(columns: Mapping[str, Values], attributes: Mapping[str, Any]) -> Group:
     """A short data frame with a running index."""
     index = np.arange(len(next(iter(columns.values()))))
     children: dict[str, Node] = {name: held(values, ("index",)) for name, values in {"index": index, **columns}.items()}

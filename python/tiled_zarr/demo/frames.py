@@ -17,7 +17,7 @@ NEW_MOON = 28.525
 """Days from 2025-01-01 to the first new moon of the year."""
 
 
-def short_table() -> Table:
+def short_table() -> Group:
     """A hundred nights: percent of the moon that is lit, its age in days, phase, date, whether it is bright."""
     days = np.arange(100)
     age = (days - NEW_MOON) % MONTH
@@ -33,7 +33,7 @@ def short_table() -> Table:
     return table(columns, {"animal": "dog", "color": "red"})
 
 
-def long_table() -> Table:
+def long_table() -> Group:
     """A skyline of 100,000 steps, once, twice and three times as high, in five partitions."""
     rows, chunks = 100_000, (20_000,)
     heights = cache(lambda: skyline(rows))
@@ -46,7 +46,7 @@ def long_table() -> Table:
     return Table(children=children, attributes={"animal": "dog", "color": "green"}, revision=revision)
 
 
-def wide_table() -> Table:
+def wide_table() -> Group:
     """Ten steps of the skyline in 26 heights."""
     heights = skyline(10)
     columns = {letter: factor * heights for factor, letter in enumerate(string.ascii_uppercase, start=1)}
@@ -73,5 +73,5 @@ def xarray_dataset() -> Group:
             "time": held(np.datetime64("2014-09-06", "ns") + np.arange(3) * np.timedelta64(1, "D"), ("time",)),
         },
         revision=revision,
-        assembled=False,
+        kind="source",
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..nodes import Array, Options, Region, Sparse
+from ..nodes import Array, Dense, Options, Region, Sparse
 from .content import Values, computed, made, revision
 from .scene import USUAL, Night, picture
 
@@ -50,15 +50,14 @@ def sampled(shape: tuple[int, int], dtype: str, pixels: Callable[[range, range],
     return computed(
         shape,
         dtype,
-        lambda region: read_stepped(region, (1, 1)),
+        Dense(lambda region: read_stepped(region, (1, 1)), read_stepped),
         ("y", "x"),
-        read_stepped=read_stepped,
         options=Options(tile_budget=TILE_PIXELS * np.dtype(dtype).itemsize),
         **fields,
     )
 
 
-def sparse_image(size: int) -> Sparse:
+def sparse_image(size: int) -> Array:
     """The brightest places of the landscape."""
 
     @cache
@@ -77,7 +76,7 @@ def tiny_cube() -> Array:
 
 def tiny_hypercube() -> Array:
     """The rising moon by the strength of the light and of the fog: 2.5 GB, of which none is kept."""
-    return computed((FRAMES, FRAMES, FRAMES, SIDE, SIDE), "f8", weather, ("light", "fog", "time", "y", "x"))
+    return computed((FRAMES, FRAMES, FRAMES, SIDE, SIDE), "f8", Dense(weather), ("light", "fog", "time", "y", "x"))
 
 
 @cache

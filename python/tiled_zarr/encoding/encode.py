@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import _native, budgets, dtypes
 from ..hierarchy.keyspace import Chunk
-from ..nodes import Array, Region, Sparse, Stored
+from ..nodes import Region, Stored
 from ..resources import Resources
 from . import frames, row_index
 
@@ -46,7 +46,7 @@ def encode(chunk: Chunk, resources: Resources | None = None) -> bytes:
 
 def is_index_built(chunk: Chunk, resources: Resources | None = None) -> bool:
     """Whether the row index of a chunk of a sparse array is built and still valid."""
-    return isinstance(chunk.node, Sparse) and row_index.has(chunk.node, resources)
+    return row_index.has(chunk.node, resources)
 
 
 def native_pool(threads: int) -> Pool | None:
@@ -74,7 +74,6 @@ def _stored(chunk: Chunk, stored: Stored) -> bytes | None:
 
 
 def _encode_sparse(chunk: Chunk, resources: Resources | None) -> bytes:
-    assert isinstance(chunk.node, Sparse)
     start = tuple(part.start for part in chunk.region)
     return row_index.of(chunk.node, resources).encode(start, chunk.recipe.grid.chunk_shape, chunk.recipe.native)
 
@@ -88,8 +87,7 @@ def _encode_strings(chunk: Chunk) -> bytes:
 def _read(chunk: Chunk) -> Block:
     """The part of the array that a chunk holds. Raises what the source raises, and SourceError if it is something else."""
     node = chunk.node
-    assert isinstance(node, Array)
-    read = node.read(chunk.region)
+    read = node.dense.read(chunk.region)
     block = np.asarray(read) if isinstance(read, np.ndarray) else np.array(read, dtype=node.dtype)  # numpy's a[()] is a scalar
     expected = _shape(chunk.region)
     if block.shape != expected:

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import _native, budgets, dtypes
 from ..caches.recent import Recent
-from ..nodes import Region, Sparse
+from ..nodes import Array, Coordinates, Region
 from ..resources import Resources, default
 
 COPIES = 2
@@ -32,13 +32,13 @@ class Built:
         self.nbytes = index.nbytes
 
 
-def has(node: Sparse, resources: Resources | None = None) -> bool:
+def has(node: Array, resources: Resources | None = None) -> bool:
     """True if the row index of an array is there, and is of its revision."""
     known = (resources or default()).row_indexes.peek(ref(node))
     return known is not None and known.revision == node.revision()
 
 
-def of(node: Sparse, resources: Resources | None = None) -> _native.Coo:
+def of(node: Array, resources: Resources | None = None) -> _native.Coo:
     """The row index of an array, built each time if that has no revision. Blocks; raises what the source raises."""
     revision, pool = node.revision(), (resources or default()).row_indexes
     if revision is None:
@@ -50,14 +50,14 @@ def of(node: Sparse, resources: Resources | None = None) -> _native.Coo:
     return known.index
 
 
-def dense(node: Sparse, region: Region, resources: Resources | None = None) -> np.ndarray[Any, Any]:
+def dense(node: Array, region: Region, resources: Resources | None = None) -> np.ndarray[Any, Any]:
     """A region of a sparse array, dense. Blocks; raises what the source raises."""
     start, shape = tuple(part.start for part in region), tuple(part.stop - part.start for part in region)
     block = of(node, resources).encode(start, shape, _native.Codec("none"))
     return np.frombuffer(block, dtype=dtypes.wire(node.dtype)).reshape(shape)
 
 
-def _built(node: Sparse, revision: str, pool: Recent[Any, Any]) -> Built:
+def _built(node: Array, revision: str, pool: Recent[Any, Any]) -> Built:
     """The index of a revision, kept if the revision is still the same afterwards."""
     known: Built | None = pool.peek(ref(node))
     if known is not None and known.revision == revision:
@@ -68,8 +68,10 @@ def _built(node: Sparse, revision: str, pool: Recent[Any, Any]) -> Built:
     return built
 
 
-def _build(node: Sparse) -> _native.Coo:
-    coords, data = node.entries()
+def _build(node: Array) -> _native.Coo:
+    source = node.source
+    assert isinstance(source, Coordinates)
+    coords, data = source.entries()
     dtype = dtypes.wire(node.dtype)
     with budgets.hold(COPIES * (np.size(coords) * 8 + np.size(data) * dtype.itemsize), alone=True):
         return _native.Coo(
@@ -77,5 +79,5 @@ def _build(node: Sparse) -> _native.Coo:
             np.ascontiguousarray(data, dtype=dtype).view("u1"),
             node.shape,
             dtype.str,
-            None if node.fill is None else np.asarray(node.fill, dtype=dtype).tobytes(),
+            None if source.fill is None else np.asarray(source.fill, dtype=dtype).tobytes(),
         )

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from .. import texts
 from ..attributes import Said
 from ..caches.cost import Cache
-from ..nodes import Array, Node, Sparse
+from ..nodes import Node
 from . import dimensions
 from .dimensions import Arrays, Named, Own, Shape, Uses
 from .documents import FEW
@@ -74,10 +74,10 @@ class Axes:
 
     def of(self, place: Place, seen: Dependencies) -> Named:
         """The names of one array's axes. Its siblings are looked at only if it has names of its own."""
-        above, array, (shape, own) = place.above, place.wire_name, _array(place.node)
+        above, array, (shape, own) = place.above, place.wire_name, _array(place)
         if not any(own or ()):
             return dimensions.unnamed(array, shape)
-        if _is_verbatim(place.node):
+        if place.options.verbatim:
             return dimensions.verbatim(array, shape, own)
         if above is None:
             return dimensions.in_source({array: (shape, own)})[array]
@@ -111,8 +111,8 @@ class Axes:
 
     def are_at_hand(self, place: Place) -> bool:
         """Whether the names of one array's axes can be told without looking at other groups, which may block."""
-        above, (_, own) = place.above, _array(place.node)
-        if above is None or not any(own or ()) or _is_verbatim(place.node):
+        above, (_, own) = place.above, _array(place)
+        if above is None or not any(own or ()) or place.options.verbatim:
             return True
         if is_loose(above):
             known = self._known(f"{above.path}/names", above.node)
@@ -140,7 +140,7 @@ class Axes:
     def _in_source(self, place: Place, children: Mapping[str, Place], above: Callable[[], set[str] | None]) -> Names:
         """The names of the arrays in a group of a source. Multiscale groups share names between levels of other sizes."""
         arrays = _arrays(children)
-        if _is_multiscale(place.node) or any(_is_verbatim(child.node) for child in children.values()):
+        if _is_multiscale(place.node) or any(child.options.verbatim for child in children.values()):
             return {array: dimensions.verbatim(array, *arrays[array]) for array in arrays}
         misleading = dimensions.misleading(arrays)
         taken = above() if misleading else None
@@ -212,18 +212,12 @@ def _reads_phony(own: Own) -> bool:
 
 
 def _arrays(children: Mapping[str, Place]) -> Arrays:
-    return {name: _array(place.node) for name, place in children.items() if isinstance(place.node, Array | Sparse)}
+    return {name: _array(place) for name, place in children.items() if place.group is None}
 
 
-def _array(node: Node) -> tuple[Shape, Own]:
+def _array(place: Place) -> tuple[Shape, Own]:
     """The shape of an array, and the names that its source gives to its axes."""
-    assert isinstance(node, Array | Sparse)
-    return node.shape, node.dimension_names
-
-
-def _is_verbatim(node: Node) -> bool:
-    """Whether an array wants its own names served as they stand, whatever its siblings are."""
-    return isinstance(node, Array) and node.verbatim
+    return place.array.shape, place.array.dimension_names
 
 
 def _is_multiscale(node: Node) -> bool:

@@ -30,14 +30,14 @@ from .. import dtypes, texts
 from ..caches.forgetful import Forgetful
 from ..codecs import Codec
 from ..grid import Grid
-from ..nodes import Array, Node, Options, Region, Sparse
+from ..nodes import Array, Group, Node, Options, Region
 from ..resources import Resources, default
 from . import headers, recipes
 from .documents import Documents, Rendered
 from .listings import Child, Listings
 from .metadata import Config, Metadata
-from .openings import PARENTS, Openings
-from .places import Container, Place, Places, source_of
+from .openings import Openings
+from .places import Place, Places, source_of
 from .recipes import Recipe
 from .served import Served
 from .walks import Dependencies
@@ -70,7 +70,7 @@ class Document:
 
     def revision(self) -> str | None:
         """The node's revision if the document depends on nothing else; a group's depends on its children."""
-        return None if isinstance(self.place.node, Container) else self.place.node.revision()
+        return self.place.array.revision() if self.place.group is None else None
 
     def body(self) -> bytes | None:
         """The document as JSON; None if a node of this kind, or a group of this size, has none. May open files."""
@@ -94,7 +94,7 @@ class Chunk:
     """
 
     place: Place
-    node: Array | Sparse
+    node: Array
     recipe: Recipe
     index: tuple[int, ...]
     region: Region
@@ -114,10 +114,7 @@ class Chunk:
 
     def revision(self) -> str | None:
         """The revision of what the chunk holds, now."""
-        node = self.node
-        if isinstance(node, Array) and node.region_revision is not None:
-            return node.region_revision(self.region)
-        return node.revision()
+        return self.node.revision(self.region)
 
     def identity(self, revision: str) -> str:
         """A text that differs whenever the encoded bytes may: for entity tags and cache keys."""
@@ -129,7 +126,7 @@ class Listing:
     """The listing of a group, made when it is asked for."""
 
     keyspace: KeySpace
-    group: Container
+    group: Group
 
 
 Named: TypeAlias = Document | Chunk | Listing | None
@@ -178,13 +175,13 @@ class KeySpace:
         """What a key names, from a step on the way. Blocks; raises what opening a node raises."""
         return self.named(key, walk(self.places, step))
 
-    def group(self, path: str) -> Container | None:
+    def group(self, path: str) -> Group | None:
         """The group at a path on the wire ("" is the root), or None. Blocks; raises what opening a node raises."""
         place, rest = walk(self.places, self.start(path))
-        if rest or not isinstance(place.node, Container):
+        if rest or place.group is None:
             return None
         self._listings.note(place)
-        return place.node
+        return place.group
 
     def named(self, key: str, reached: Reached) -> Named:
         """What a key names that leads to a place, with a rest."""
@@ -192,14 +189,15 @@ class KeySpace:
         known = self._chunks.get(key)
         if known is not None and known.place is place:
             return known
-        node = place.node
         if rest in self.format.DOCUMENTS:
             return Document(self, place, rest)
-        if isinstance(node, Container):
+        group = place.group
+        if group is not None:
             if rest:
                 return None
             self._listings.note(place)
-            return Listing(self, node)
+            return Listing(self, group)
+        node = place.array
         index = self.format.parse_index(rest, len(node.shape), self.metadata.separator)
         return None if index is None else self._chunk(key, place, node, index)
 
@@ -211,11 +209,11 @@ class KeySpace:
         """Whether a key that names nothing now is a chunk of an array that this process has described to clients."""
         return self.served.promised(key)
 
-    def listing(self, group: Container) -> list[Child]:
+    def listing(self, group: Group) -> list[Child]:
         """The children of a group, in the source's order, without those that cannot be opened. Raises TooLarge."""
         return self._listings.children(group)
 
-    def unavailable(self, group: Container) -> dict[str, str]:
+    def unavailable(self, group: Group) -> dict[str, str]:
         """What is left out of the listing of a group, which is made first, with the reasons."""
         return self.places.openings.unavailable(group)
 
@@ -229,7 +227,7 @@ class KeySpace:
         kept = self._documents.kept(key, node, changes)
         if kept is not None:
             return kept
-        if isinstance(node, Container) or not self.metadata.axes.are_at_hand(place):
+        if place.group is not None or not self.metadata.axes.are_at_hand(place):
             return None
         return self._documents.get(key, node, changes, partial(self._render, place, name))
 
@@ -238,7 +236,7 @@ class KeySpace:
         key, changes = f"{place.path}/{name}", self.places.openings.changes
         return self._documents.get(key, place.node, changes, partial(self._render, place, name))
 
-    def _chunk(self, key: str, place: Place, node: Array | Sparse, index: tuple[int, ...]) -> Chunk | None:
+    def _chunk(self, key: str, place: Place, node: Array, index: tuple[int, ...]) -> Chunk | None:
         recipe = self._recipes.get(place)
         if recipe is None:
             recipe = self._recipes[place] = self._recipe(place, node)
@@ -249,14 +247,14 @@ class KeySpace:
         chunk = self._chunks[key] = Chunk(place, node, recipe, index, region, name, grid.is_whole(index), recipe.weight(region))
         return chunk
 
-    def _recipe(self, place: Place, node: Array | Sparse) -> Recipe:
+    def _recipe(self, place: Place, node: Array) -> Recipe:
         grid = headers.chunk_grid(node, place.options)
         self.served.note(place.path, grid.counts)
         return recipes.recipe(node, grid, self.metadata.codec(place, grid), source_of(place))
 
     def _check(self, node: Node) -> None:
         """Raises Unavailable if this format cannot show a node."""
-        if isinstance(node, Array | Sparse):
+        if isinstance(node, Array):
             self.format.check(dtypes.wire(node.dtype))
 
     def _look(self, node: Node) -> None:
@@ -264,7 +262,7 @@ class KeySpace:
 
     def _render(self, place: Place, name: str) -> Rendered:
         seen = Dependencies()
-        is_consolidated = isinstance(place.node, Container) and name == self.format.CONSOLIDATED
+        is_consolidated = place.group is not None and name == self.format.CONSOLIDATED
         try:
             members = self.metadata.members(place, seen) if is_consolidated else None
             header = self.metadata.header(place, seen)  # after what lies below, so that it names what failed there
@@ -292,8 +290,8 @@ def walk(places: Places, start: Reached | Waiting) -> Reached:
 def glance(places: Places, start: Reached | Waiting) -> Reached | Waiting:
     """The walk as far as memory leads. Raises what opening a node raises."""
     place, rest = start
-    while rest and isinstance(place.node, PARENTS):
-        if place.node.blocking:
+    while rest and (group := place.group) is not None:
+        if group.blocking:
             return Waiting(place, rest)
         part, _, remainder = rest.partition("/")
         below = places.below(place, part)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 from weakref import WeakKeyDictionary, ref
 
-from ..nodes import Node, TooLarge
+from ..nodes import Group, Node, TooLarge
 from . import names
 from .metadata import Config
-from .places import Container, Place, Places
+from .places import Place, Places
 
 CHILD_BYTES = 40
 """What a child takes in a listing, besides its name, twice."""
@@ -27,15 +27,14 @@ class Listings:
     def __init__(self, places: Places, config: Config) -> None:
         self.places = places
         self.config = config
-        self._above: WeakKeyDictionary[Container, tuple[ref[Container], str]] = WeakKeyDictionary()
+        self._above: WeakKeyDictionary[Group, tuple[ref[Group], str]] = WeakKeyDictionary()
 
     def note(self, place: Place) -> None:
         """Remember the group above one that is about to be listed: it is told if listing fails."""
-        if place.parent is not None:
-            assert isinstance(place.node, Container)
-            self._above[place.node] = ref(place.parent), place.name
+        if place.group is not None and place.parent is not None:
+            self._above[place.group] = ref(place.parent), place.name
 
-    def children(self, group: Container) -> list[Child]:
+    def children(self, group: Group) -> list[Child]:
         """The children of a group, in the source's order, without those that cannot be opened. Raises TooLarge."""
         openings, forbidden = self.places.openings, self.places.forbidden
         try:
@@ -52,7 +51,7 @@ class Listings:
             self._fail(group, why)
             raise
 
-    def _fail(self, group: Container, why: Exception) -> None:
+    def _fail(self, group: Group, why: Exception) -> None:
         """Note that a group failed when it was listed, if it is known where it hangs."""
         parent, name = self._above.get(group, (None, ""))
         above = None if parent is None else parent()

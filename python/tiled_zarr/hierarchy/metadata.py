@@ -10,11 +10,11 @@ from .. import codecs, dtypes, texts
 from ..caches.cost import Cache
 from ..codecs import Codec
 from ..grid import Grid
-from ..nodes import Array, Node, Sparse
+from ..nodes import Array, Node
 from . import dimensions, headers
 from .axes import Axes
 from .headers import ArrayHeader, GroupHeader, Header, Members
-from .places import Container, Place, Places
+from .places import Place, Places
 from .served import Served
 from .walks import Dependencies, Opened, Walk
 
@@ -56,28 +56,28 @@ class Metadata:
 
     def codec(self, place: Place, grid: Grid) -> Codec:
         """The codec chosen for an array, else that of the chunks that its source has stored just so, else the default."""
-        assert isinstance(place.node, Array | Sparse)
+        node = place.array
         chosen = place.options.codec or self.config.codec
-        stored = headers.stored_codec(place.node, grid)
+        stored = headers.stored_codec(node, grid)
         if chosen is None and stored is not None and self.format.passes(stored):
             return stored
-        codec: Codec = self.format.codec(headers.codec(place.node, chosen or codecs.DEFAULT))
+        codec: Codec = self.format.codec(headers.codec(node, chosen or codecs.DEFAULT))
         return codec
 
     def header(self, place: Place, seen: Dependencies) -> Header:
         """The header of one node."""
         seen.note(place.node)
-        if isinstance(place.node, Container):
+        if place.group is not None:
             self.walk.children(place)
             return self._group(place)
         return self._array(place, self.axes.of(place, seen))
 
     def look(self, node: Node) -> None:
         """Make all that documents of the groups above say of a node, and raise what fails."""
-        if isinstance(node, Container):
-            self.places.openings.names(node)
-        else:
+        if isinstance(node, Array):
             self.codec(Place(node, None, "", "", node.options), headers.chunk_grid(node, node.options))
+        else:
+            self.places.openings.names(node)
         headers.own_attributes(node)
 
     def members(self, place: Place, seen: Dependencies) -> Members | None:
@@ -92,7 +92,7 @@ class Metadata:
         start = len(place.path) + 1 if place.path else 0
         for group, names in zip(opened, self.axes.below(opened, seen), strict=True):
             for name, below in [*group.children.items()]:
-                header = PENDING if isinstance(below.node, Container) else self._member(group, below, names[name], seen)
+                header = PENDING if below.group is not None else self._member(group, below, names[name], seen)
                 if header is not None:
                     members[below.path[start:]] = header
         for group in opened[1:]:
@@ -113,13 +113,13 @@ class Metadata:
             return None
 
     def _group(self, place: Place) -> GroupHeader:
-        assert isinstance(place.node, Container)
-        unavailable = self.places.openings.unavailable(place.node)
-        return GroupHeader(headers.own_attributes(place.node, name=place.told_name, unavailable=unavailable))
+        group = place.group
+        assert group is not None
+        unavailable = self.places.openings.unavailable(group)
+        return GroupHeader(headers.own_attributes(group, name=place.told_name, unavailable=unavailable))
 
     def _array(self, place: Place, dimension_names: tuple[str, ...]) -> ArrayHeader:
-        node = place.node
-        assert isinstance(node, Array | Sparse)
+        node = place.array
         grid = headers.chunk_grid(node, place.options)
         self.served.note(place.path, grid.counts)
         return ArrayHeader(
@@ -130,6 +130,6 @@ class Metadata:
             dimension_names=dimension_names,
             attributes=headers.own_attributes(node, name=place.told_name),
             separator=self.separator,
-            mark=node.mark if isinstance(node, Array) else None,
+            mark=node.mark,
             struct=self.config.struct,
         )

@@ -25,18 +25,16 @@ from collections import deque
 from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import nullcontext
 from itertools import islice
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 from weakref import WeakKeyDictionary, WeakSet, ref
 
 from .. import records, texts
 from ..hangs import Hangs
-from ..nodes import Array, Busy, Changed, Damaged, Group, Node, Sparse, Table, TooLarge, TooSlow, Unavailable
+from ..nodes import Array, Busy, Changed, Damaged, Group, Node, TooLarge, TooSlow, Unavailable
 from . import names
 
-Parent: TypeAlias = Group | Table
-PARENTS = (Group, Table)
-NODES = (Array, Sparse, Group, Table)
-"""Made once: `Group | Table` makes a new type at each look, of which there are two a child."""
+NODES = (Array, Group)
+"""Made once: `Array | Group` makes a new type at each look, of which there are two a child."""
 
 MOST_BAD = 20_000
 """Bad children that are remembered in a tree, twice as many as nodes are consolidated: 6 MB with names and reasons of usual length, 60 MB
@@ -69,9 +67,9 @@ class Openings:
         self._shown = records.Shown()
         self._check = check
         self._look = look
-        self._bad: WeakKeyDictionary[Parent, dict[str, Bad]] = WeakKeyDictionary()
-        self._nameless: WeakKeyDictionary[Parent, dict[str, str]] = WeakKeyDictionary()
-        self._order: deque[tuple[ref[Parent], str]] = deque()
+        self._bad: WeakKeyDictionary[Group, dict[str, Bad]] = WeakKeyDictionary()
+        self._nameless: WeakKeyDictionary[Group, dict[str, str]] = WeakKeyDictionary()
+        self._order: deque[tuple[ref[Group], str]] = deque()
         self._listed: WeakSet[Node] = WeakSet()
         self.turned = 0
         """How often a child turned bad or good."""
@@ -81,7 +79,7 @@ class Openings:
         """How often a child turned bad or good; this, too, grows when a child begins or ceases to hang anywhere."""
         return self.turned + self.hangs.look()
 
-    def child(self, group: Parent, name: str, checked: Node | None = None, *, is_listed: bool = False) -> Node | None:
+    def child(self, group: Group, name: str, checked: Node | None = None, *, is_listed: bool = False) -> Node | None:
         """One child, or None where there is none that could be shown; `checked` is one that can be.
 
         `is_listed` says that it is opened to be told of: it is asked for what is told, which may block, and not waited for as long as one
@@ -107,7 +105,7 @@ class Openings:
             self._note(group, name, None)
         return opened
 
-    def names(self, group: Parent) -> list[str]:
+    def names(self, group: Group) -> list[str]:
         """The names of a group's children, each once, without those that cannot stand in a key, which are remembered as bad.
 
         Raises what listing raises, and Damaged where it has no end.
@@ -129,12 +127,12 @@ class Openings:
             self._nameless[group] = nameless
         return list(found)
 
-    def count(self, group: Parent, most: int) -> int:
+    def count(self, group: Group, most: int) -> int:
         """How many children a group has. Where it says that they are more than `most`, as many as it lists of them, up to one more."""
         said = len(group.children)
         return said if said <= most else sum(1 for _ in islice(group.children, most + 1))
 
-    def all(self, group: Parent, listed: Iterable[str]) -> list[tuple[str, Node]]:
+    def all(self, group: Group, listed: Iterable[str]) -> list[tuple[str, Node]]:
         """Those children, of the names that are listed, that can be opened; the others are remembered as bad."""
         opened = []
         for name in listed:
@@ -146,15 +144,15 @@ class Openings:
                 opened.append((name, node))
         return opened
 
-    def fail(self, group: Parent, name: str, why: BaseException) -> None:
+    def fail(self, group: Group, name: str, why: BaseException) -> None:
         """Take down that a child, which could be opened, failed when a document was made; the next time all of it is looked at."""
         self._note(group, name, Bad(reason(why), is_open=True))
 
-    def bad(self, group: Parent) -> Container[str]:
+    def bad(self, group: Group) -> Container[str]:
         """The source's names of the children that are known to be bad."""
         return self._bad.get(group, {})
 
-    def unavailable(self, group: Parent) -> dict[str, str]:
+    def unavailable(self, group: Group) -> dict[str, str]:
         """Reasons by names, as text: of what was never a child, and of each child known to be bad that is still there.
 
         What cannot be told, and how many more there are than MOST_TOLD, stands under "*".
@@ -179,7 +177,7 @@ class Openings:
             told["*"] = f"and {len(known) - room:,} more"
         return told
 
-    def _opened(self, group: Parent, name: str, checked: Node | None, *, is_listed: bool) -> Node | None:
+    def _opened(self, group: Group, name: str, checked: Node | None, *, is_listed: bool) -> Node | None:
         """The child, or None. Raises Unavailable where it cannot be shown."""
         try:
             node = self.hangs.child(group, name, is_listed=is_listed) if group.blocking else group.children[name]
@@ -194,13 +192,13 @@ class Openings:
             self._check(node)
         return node
 
-    def _ask(self, group: Parent, name: str, node: Node, *, wholly: bool) -> None:
+    def _ask(self, group: Group, name: str, node: Node, *, wholly: bool) -> None:
         """Ask a child for what documents of the groups above need, or for all that they tell of it. Raises what it raises."""
         is_slow = group.blocking or node.blocking
         try:
             with self.hangs.asking(group, name) if is_slow else AT_ONCE:
                 revision_of(node)
-                if isinstance(node, PARENTS) and node not in self._listed:
+                if isinstance(node, Group) and node not in self._listed:
                     next(iter(node.children), None)
                     self._listed.add(node)
                 if wholly:
@@ -208,7 +206,7 @@ class Openings:
         except (KeyError, Unavailable) as why:  # there is such a child; a reader must not take it for absent
             raise Damaged(texts.of_error(why)) from why
 
-    def _note(self, group: Parent, name: str, why: Bad | None) -> None:
+    def _note(self, group: Group, name: str, why: Bad | None) -> None:
         """Take down why a child is bad, or that it is not. Only names that the group lists are taken down: anybody can ask for others."""
         bad = self._bad.get(group) if self.turned else None
         if (bad.get(name) if bad else None) == why:
@@ -224,7 +222,7 @@ class Openings:
             return
         self.turned += 1
 
-    def _lists(self, group: Parent, name: str) -> bool:
+    def _lists(self, group: Group, name: str) -> bool:
         """Whether a group has a name among those that it lists; also where it cannot tell, since it did not deny it.
 
         Of a child that hangs the group is not asked: a mapping's own `in` opens the child.

@@ -17,15 +17,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from .. import texts
 from ..caches.forgetful import Forgetful
-from ..nodes import Group, Node, Options, Table
-from . import headers, names
-from .openings import PARENTS, Openings
-
-Container: TypeAlias = Group | Table
+from ..nodes import Array, Group, Node, Options
+from . import names
+from .openings import Openings
 
 MOST_KEPT = 4096
 """Places that are remembered; then all are forgotten, which costs no more than walking to them again."""
@@ -42,11 +39,20 @@ class Place:
     options: Options
 
     @property
-    def parent(self) -> Container | None:
+    def group(self) -> Group | None:
+        """The node if it is a group: only groups have children, and only arrays have chunks."""
+        return self.node if isinstance(self.node, Group) else None
+
+    @property
+    def array(self) -> Array:
+        """The node of a place that is no group."""
+        assert isinstance(self.node, Array)
+        return self.node
+
+    @property
+    def parent(self) -> Group | None:
         """The group in which the node hangs."""
-        above = None if self.above is None else self.above.node
-        assert above is None or isinstance(above, Container)
-        return above
+        return None if self.above is None else self.above.group
 
     @property
     def wire_name(self) -> str:
@@ -61,7 +67,7 @@ class Place:
     def below(self, name: str, wire_name: str, node: Node) -> Place:
         """The place of a child."""
         path = f"{self.path}/{wire_name}" if self.path else wire_name
-        return Place(node, self, name, path, headers.merged(self.options, node.options))
+        return Place(node, self, name, path, node.options.over(self.options))
 
 
 class Places:
@@ -78,7 +84,7 @@ class Places:
         forbidden: re.Pattern[str] = names.FORBIDDEN,
     ) -> None:
         self.forbidden = forbidden
-        self.root = Place(root, None, "", "", headers.merged(options, root.options))
+        self.root = Place(root, None, "", "", root.options.over(options))
         self.openings = openings
         self.kept: Forgetful[str, Place] = Forgetful(MOST_KEPT)
 
@@ -87,8 +93,8 @@ class Places:
 
         Blocks if the group does; raises what opening a node raises.
         """
-        group = place.node
-        assert isinstance(group, PARENTS)
+        group = place.group
+        assert group is not None
         path = f"{place.path}/{part}"
         known = self.kept.get(path)
         if known is not None and known.above is place:
@@ -108,7 +114,7 @@ class Places:
         itself, in a document or a listing, is told apart from its children.
         """
         place, rest = self.root, key
-        while isinstance(place.node, Container) and is_assembled(place.node):
+        while (group := place.group) is not None and is_assembled(group):
             part, _, remainder = rest.partition("/")
             path = f"{place.path}/{part}"
             below = self.kept.get(path)
@@ -122,10 +128,11 @@ class Places:
 
         A group of more than `most` children is not opened, and has none.
         """
-        assert isinstance(place.node, Container)
-        if self.openings.count(place.node, most) > most or len(listed := self.openings.names(place.node)) > most:
+        group = place.group
+        assert group is not None
+        if self.openings.count(group, most) > most or len(listed := self.openings.names(group)) > most:
             return {}
-        wired = ((names.wire(name, self.forbidden), name, node) for name, node in self.openings.all(place.node, listed))
+        wired = ((names.wire(name, self.forbidden), name, node) for name, node in self.openings.all(group, listed))
         return {wire_name: place.below(name, wire_name, node) for wire_name, name, node in wired}
 
     def fail(self, place: Place, why: BaseException) -> None:
@@ -138,11 +145,9 @@ class Places:
         return place
 
 
-def is_assembled(group: Container) -> bool:
+def is_assembled(group: Group) -> bool:
     """Whether the children of a group are sources of their own."""
-    if isinstance(group, Table):
-        return False
-    return not group.blocking if group.assembled is None else group.assembled
+    return group.kind == "folder" or (group.kind == "group" and not group.blocking)
 
 
 def source_of(place: Place) -> str:
@@ -159,7 +164,7 @@ def is_loose(place: Place) -> bool:
     """Whether the children of a group are sources of their own, and it is no part of a source either."""
     above: Place | None = place
     while above is not None:
-        if not is_assembled(above.node):  # type: ignore[arg-type] # what has children is a group
+        if above.group is None or not is_assembled(above.group):
             return False
         above = above.above
     return True

@@ -18,7 +18,7 @@ from typing import Literal, TypeAlias
 from .. import _native, dtypes
 from ..codecs import Codec
 from ..grid import Grid
-from ..nodes import Array, Region, Sparse, Stored
+from ..nodes import Array, Region, Stored
 from . import headers
 
 ENCODER = "4"
@@ -80,13 +80,13 @@ class Recipe:
         return self.nbytes + nbytes
 
 
-def recipe(node: Array | Sparse, grid: Grid, codec: Codec, source: str) -> Recipe:
+def recipe(node: Array, grid: Grid, codec: Codec, source: str) -> Recipe:
     """The recipe of the chunks of an array that is served in a grid with a codec."""
     wire = dtypes.wire(node.dtype)
-    form: Form = "sparse" if isinstance(node, Sparse) else "strings" if dtypes.is_string(wire) else "dense"
+    form: Form = "sparse" if node.is_sparse else "strings" if dtypes.is_string(wire) else "dense"
     nbytes = math.prod(grid.chunk_shape) * headers.itemsize(node.dtype)
     typesize = headers.typesize(wire)
-    is_native = isinstance(node, Array) and form == "dense" and not node.blocking and node.stored is None
+    is_native = form == "dense" and not node.blocking and node.source.stored is None
     return Recipe(
         grid=grid,
         codec=codec,
@@ -98,7 +98,7 @@ def recipe(node: Array | Sparse, grid: Grid, codec: Codec, source: str) -> Recip
         form=form,
         way="source" if node.blocking else way(form, nbytes <= (INLINE if codec.is_quick else SLOW_INLINE), is_native),
         is_native=is_native,
-        stored=node.stored if isinstance(node, Array) and headers.stored_codec(node, grid) == codec else None,
+        stored=node.source.stored if headers.stored_codec(node, grid) == codec else None,
         box=box(node),
         read_itemsize=headers.read_itemsize(node),
         source=source,
@@ -113,11 +113,12 @@ def way(form: Form, is_small: bool, is_native: bool) -> Way:
     return "native" if is_native else "processor"
 
 
-def box(node: Array | Sparse) -> tuple[int, ...] | None:
+def box(node: Array) -> tuple[int, ...] | None:
     """The shape of what a source decodes at once; None for views of data in memory, and for what is read as it is asked for."""
-    if isinstance(node, Sparse) or (node.unit is None and not node.blocking):
+    source = node.source
+    if node.is_sparse or (source.unit is None and not source.blocking):
         return None
-    return node.unit or node.chunks or ((1,) * len(node.shape) if node.read_itemsize else None)
+    return source.unit or node.chunks or ((1,) * len(node.shape) if source.itemsize else None)
 
 
 @lru_cache(MOST_CODECS)

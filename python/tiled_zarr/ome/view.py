@@ -13,7 +13,7 @@ from typing import Any
 from ..attributes import Late
 from ..caches.forgetful import Forgetful
 from ..caches.recent import Recent
-from ..nodes import Array, Group, Node, Sparse
+from ..nodes import Array, Group, Node
 from ..resources import Resources
 from . import documents, stored
 from .documents import Version
@@ -56,7 +56,7 @@ class Pyramids:
             )
         )
 
-    def image(self, path: str, node: Array | Sparse, budget: int | None) -> Image | None:
+    def image(self, path: str, node: Array, budget: int | None) -> Image | None:
         """The image that a node is, or None. Opens no data. `budget` holds unless the node or, if it is None, the server says another."""
         with self._lock:
             known = self._images.peek(path)
@@ -86,8 +86,8 @@ def _mirror(group: Group, path: str, version: Version, pyramids: Pyramids, budge
         blocking=group.blocking,
         options=group.options,
         consolidated=False,
-        assembled=getattr(group, "assembled", None),  # the root may be any node
-        kin=getattr(group, "kin", None),
+        kind=group.kind,
+        kin=group.kin,
     )
 
 
@@ -144,14 +144,15 @@ class Mirror(Mapping[str, Node]):
         image = self._image(name, source)
         if image is not None:
             return self._levels(name, image, self._stored_labels(name, source) or self._labels(image))
-        if isinstance(source, Group):
-            return _mirror(source, f"{self._path}/{name}", self._version, self._pyramids, self._budget)
-        return None
+        match source:
+            case Array() | Group(kind="table"):
+                return None
+        return _mirror(source, f"{self._path}/{name}", self._version, self._pyramids, self._budget)
 
     def _image(self, name: str, source: Node, *, is_label: bool = False) -> Image | None:
         """The image that a child is, or has stored as a multiscale group."""
-        pixels = stored.pyramid(source, is_label=is_label) if isinstance(source, Group) else source
-        return self._pyramids.image(f"{self._path}/{name}", pixels, self._budget) if isinstance(pixels, Array | Sparse) else None
+        pixels = stored.pixels(source, is_label=is_label)
+        return None if pixels is None else self._pyramids.image(f"{self._path}/{name}", pixels, self._budget)
 
     def _levels(self, name: str, image: Image, labels: Mapping[str, Node] = NO_LABELS) -> Group:
         """The group of an image's levels."""
@@ -159,12 +160,12 @@ class Mirror(Mapping[str, Node]):
             children={**image.levels, **labels},
             attributes=Late(partial(image.attributes, self._version, name)),
             revision=image.revision,
-            assembled=False,
+            kind="image",
         )
 
     def _stored_labels(self, name: str, source: Node) -> Mapping[str, Node]:
         """The group of labels that a multiscale group has stored, if there are any."""
-        found = stored.labels(source) if isinstance(source, Group) else None
+        found = stored.labels(source)
         if found is None:
             return NO_LABELS
         below, names = found

@@ -18,7 +18,7 @@ from tiled_zarr.adapters.common.flat import FlatArray
 from tiled_zarr.adapters.common.snapshot import Snapshot
 from tiled_zarr.adapters.files.npy import open_npy
 from tiled_zarr.caches.resident import Resident
-from tiled_zarr.nodes import Array, Changed
+from tiled_zarr.nodes import Array, Changed, Dense
 from tiled_zarr.resources import MOST_MAPPED, Resources
 
 WIDE = np.arange(3000 * 4000, dtype="<u2").reshape(3000, 4000)
@@ -35,7 +35,7 @@ def written(path: Path, data: np.ndarray) -> Array:
 def node_of(path: Path, data: np.ndarray) -> Array:
     snapshot = Snapshot.of(path)
     flat = FlatArray(snapshot, HEAD, data.shape, data.dtype)
-    return Array(shape=data.shape, dtype=data.dtype, read=flat.read, read_stepped=flat.read_stepped, revision=snapshot.revision)
+    return Array(shape=data.shape, dtype=data.dtype, source=Dense(flat.read, flat.read_stepped), revision=snapshot.revision)
 
 
 def case_of(array: np.ndarray):
@@ -103,7 +103,7 @@ def test_many_small_pieces_are_read(path, own):
     node = written(path, wide)
     with reading() as nbytes:
         block = node.read((slice(0, 240), slice(100, 150)))
-        stepped = node.read_stepped((slice(0, 240), slice(0, 500)), (2, 100))
+        stepped = node.source.read_stepped((slice(0, 240), slice(0, 500)), (2, 100))
         assert nbytes() < 240 * 100 + 120 * 1000 + 1000
     assert_same(block, wide[:, 100:150], "tile")
     assert_same(stepped, wide[::2, :500:100], "stepped")
@@ -121,7 +121,7 @@ def test_where_nothing_can_be_mapped_blocks_are_read(path, unmapped):
     with reading() as nbytes:
         assert_same(node.read((slice(1000, 1064), slice(50, 114))), WIDE[1000:1064, 50:114], "tile")
         assert nbytes() < 100_000
-        assert_same(node.read_stepped((slice(0, 3000), slice(0, 2000)), (1000, 9)), WIDE[::1000, :2000:9], "stepped")
+        assert_same(node.source.read_stepped((slice(0, 3000), slice(0, 2000)), (1000, 9)), WIDE[::1000, :2000:9], "stepped")
         assert nbytes() < 100_000 + 3 * 4000
 
 
@@ -190,9 +190,9 @@ def test_a_stepped_read_does_not_give_out_what_could_not_be_read(path, monkeypat
 
     monkeypatch.setattr(FlatArray, "_copy", copy_while_the_disk_fails)
     with pytest.raises(Changed, match="could not be read in part"):
-        node.read_stepped((slice(0, 3000), slice(0, 4000)), (2, 1000))
+        node.source.read_stepped((slice(0, 3000), slice(0, 4000)), (2, 1000))
     monkeypatch.undo()
-    assert_same(node.read_stepped((slice(0, 3000), slice(0, 4000)), (2, 1000)), WIDE[::2, ::1000], "again")
+    assert_same(node.source.read_stepped((slice(0, 3000), slice(0, 4000)), (2, 1000)), WIDE[::2, ::1000], "again")
 
 
 def test_few_files_stay_mapped(tmp_path, own):
@@ -226,7 +226,7 @@ def test_a_pass_over_a_large_file_keeps_little_of_it_resident(path, own, monkeyp
     for start in range(0, 3000, 500):
         region = (slice(start, start + 500), slice(0, 4000))
         if stepped:
-            node.read_stepped(region, (1, 100)).sum()
+            node.source.read_stepped(region, (1, 100)).sum()
             most = max(most, resident(path))
         else:
             for row in range(start, start + 500, 50):

@@ -177,8 +177,8 @@ def test_a_file_that_is_written_while_it_is_read(tmp_path):
             assert node.shape == (step + 1, 10)
             assert (whole(node) == step).all()
             assert (whole(before) == step).all()
-            assert np.frombuffer(zlib.decompress(node.stored.read((step, 0))), "<u4").tolist() == [step] * 10
-            assert node.stored.read((step + 1, 0)) is None
+            assert np.frombuffer(zlib.decompress(node.source.stored.read((step, 0))), "<u4").tolist() == [step] * 10
+            assert node.source.stored.read((step + 1, 0)) is None
             assert root.children["x"] is node
     with pytest.raises(Changed):  # the writer has closed it: another revision
         whole(before)

@@ -15,7 +15,7 @@ from tiled_zarr.adapters.common import choices
 from tiled_zarr.adapters.common.choices import TextChoice
 from tiled_zarr.adapters.directory import open_directory
 from tiled_zarr.adapters.tables.csv import mended, open_csv, survey
-from tiled_zarr.nodes import Array, Damaged, Node, Table
+from tiled_zarr.nodes import Array, Damaged, Group, Node
 
 PLAIN = {"delimiter": ",", "header": True, "decimal": ".", "encoding": "utf-8"}
 
@@ -198,7 +198,8 @@ def test_what_is_chosen_holds_for_all_tables_of_a_folder(
     (tmp_path / "below").mkdir()
     (tmp_path / "below" / "t.csv").write_bytes(content)
     table = open_directory(tmp_path, tables=TextChoice(**chosen)).children["below"].children["t"]  # type: ignore[union-attr] # groups
-    assert isinstance(table, Table)
+    assert isinstance(table, Group)
+    assert table.kind == "table"
     columns = {
         name: column.read((slice(0, column.shape[0]),)).tolist() for name, column in table.children.items() if isinstance(column, Array)
     }

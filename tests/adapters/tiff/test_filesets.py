@@ -150,11 +150,10 @@ def test_a_missing_file_that_appears_and_one_that_changes(tmp_path: Path) -> Non
 def test_a_region_has_the_revision_of_its_files(tmp_path: Path) -> None:
     write_set(tmp_path)
     node = array(open_tiff(tmp_path / NAMES[0]))
-    assert node.region_revision is not None
     regions = [(slice(c, c + 1), slice(0, 1), slice(0, 60), slice(0, 70)) for c in range(2)]
-    before = [node.region_revision(region) for region in regions]
+    before = [node.revision(region) for region in regions]
     os.utime(tmp_path / NAMES[1], ns=(1, 1))
-    after = [node.region_revision(region) for region in regions]
+    after = [node.revision(region) for region in regions]
     assert (before[0] == after[0], before[1] == after[1]) == (True, False)
 
 

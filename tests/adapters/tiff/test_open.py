@@ -351,8 +351,8 @@ def test_a_raw_tile_that_is_too_short_raises(tmp_path):
 def test_a_stack_in_one_piece_is_read_in_steps(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", STACK, photometric="minisblack")
     node = open_tiff(tmp_path / "a.tif")
-    assert node.read_stepped is not None
-    assert (node.read_stepped((slice(1, 2), slice(0, 50), slice(3, 60)), (1, 7, 5)) == STACK[1:2, ::7, 3::5]).all()
+    assert node.source.read_stepped is not None
+    assert (node.source.read_stepped((slice(1, 2), slice(0, 50), slice(3, 60)), (1, 7, 5)) == STACK[1:2, ::7, 3::5]).all()
 
 
 def test_a_whole_tile_is_handed_on_without_a_copy(tmp_path):

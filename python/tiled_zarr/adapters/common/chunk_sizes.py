@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from ...nodes import Array, MaxShape, Node, Sparse
+from ...nodes import Array, MaxShape, Node
 
 LARGEST_UNIT = 256 * 1024 * 1024
 """Decoded bytes of a chunk that a library is believed to make whole. Larger ones stand over data of which it can read a part: an array in
@@ -31,7 +31,7 @@ def regular(sizes: Sequence[Sequence[int]]) -> tuple[int, ...] | None:
 
 
 def unit(chunks: Sequence[int] | None, itemsize: int) -> tuple[int, ...] | None:
-    """The boxes that a library which computes chunks makes whole, as `Array.unit` has it.
+    """The boxes that a library which computes chunks makes whole, as `Dense.unit` has it.
 
     >>> unit((1000, 1000), 8) is None, unit((10**6, 1000), 8)
     (True, (1, 1))
@@ -60,7 +60,7 @@ class Chunking(NamedTuple):
     @classmethod
     def of(cls, node: Node) -> Chunking | None:
         """That of a node; None if it is no array that may grow."""
-        if not isinstance(node, Array | Sparse) or node.maxshape is None:
+        if not isinstance(node, Array) or node.maxshape is None:
             return None
         return cls(node.dtype, node.maxshape, node.chunks)
 
@@ -73,6 +73,6 @@ def regrown(node: N, former: Chunking | None) -> N:
 
     A source may have told little of its chunks when a client got its document, and tell more now.
     """
-    if former is None or not isinstance(node, Array | Sparse) or (node.dtype, node.maxshape) != former[:2]:
+    if former is None or not isinstance(node, Array) or (node.dtype, node.maxshape) != former[:2]:
         return node
     return replace(node, chunks=former.chunks)

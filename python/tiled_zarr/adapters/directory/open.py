@@ -103,7 +103,7 @@ class Folder(Mapping[str, Node]):
 
     def group(self) -> Group:
         """The node of the folder. It has no revision: a file that is rewritten leaves no mark on its folder."""
-        return Group(children=self, attributes=Late(self.attributes), unavailable=self.unavailable, blocking=True, assembled=True)
+        return Group(children=self, attributes=Late(self.attributes), unavailable=self.unavailable, blocking=True, kind="folder")
 
     def _file(self, listing: Listing, name: str) -> Node:
         """The node of a file; where its library hangs, other threads begin to look at the other files of its kind."""

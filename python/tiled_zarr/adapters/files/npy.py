@@ -19,7 +19,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 import numpy as np
 from numpy.lib import format as npy
 
-from ...nodes import Array, Damaged, Group, Node, Region, Unavailable
+from ...nodes import Array, Damaged, Dense, Group, Node, Region, Unavailable
 from ...resources import Resources
 from ..common.children import Children
 from ..common.decoded import piece
@@ -113,8 +113,8 @@ def _member(snapshot: Snapshot, info: ZipInfo) -> Array:
         return _node(snapshot, shape, dtype, partial(_read_compressed, snapshot, info, math.prod(shape) * dtype.itemsize))
     member = Member.of(snapshot, info)
     flat = _flat_node(snapshot, shape, is_fortran, dtype, offset=member.offset + header)
-    assert flat.read_stepped is not None
-    return _node(snapshot, shape, dtype, _checked(member, flat.read), _checked(member, flat.read_stepped))
+    assert flat.source.read_stepped is not None
+    return _node(snapshot, shape, dtype, _checked(member, flat.read), _checked(member, flat.source.read_stepped))
 
 
 def _checked(member: Member, read: Callable[..., np.ndarray[Any, Any]]) -> Callable[..., np.ndarray[Any, Any]]:
@@ -168,4 +168,4 @@ def _flat_node(snapshot: Snapshot, shape: tuple[int, ...], is_fortran: bool, dty
 
 
 def _node(snapshot: Snapshot, shape: tuple[int, ...], dtype: np.dtype[Any], read: Read, read_stepped: ReadStepped | None = None) -> Array:
-    return Array(shape=shape, dtype=dtype, read=read, revision=snapshot.revision, read_stepped=read_stepped)
+    return Array(shape=shape, dtype=dtype, source=Dense(read, read_stepped), revision=snapshot.revision)

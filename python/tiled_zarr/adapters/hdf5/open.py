@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ... import records
-from ...nodes import Array, Damaged, Group, Node, Region, Stored, Unavailable
+from ...nodes import Array, Damaged, Dense, Group, Node, Region, Stored, Unavailable
 from ...resources import Resources
 from ..common.extras import check_installed
 from ..common.flat import FlatArray
@@ -21,7 +21,7 @@ from ..common.snapshot import Snapshot
 from . import library, virtual
 from .chunked import ChunkedArray
 from .descriptions import ArrayDescription, Description, ExternalLink, GroupDescription, Wanted
-from .filters import spelling
+from .filters import codec_of
 from .growing import Growing, snapshot_of
 from .index import stored_chunk
 from .links import MOST_LINKS
@@ -140,13 +140,15 @@ def _array(place: Place, found: ArrayDescription) -> Array:
     return Array(
         shape=found.shape,
         dtype=found.dtype,
-        read=flat.read if flat else _reader(place, found),
-        read_stepped=flat.read_stepped if isinstance(flat, FlatArray) else None,
+        source=Dense(
+            flat.read if flat else _reader(place, found),
+            flat.read_stepped if isinstance(flat, FlatArray) else None,
+            _stored(place, found),
+        ),
         chunks=found.chunks,
         dimension_names=found.dimension_names,
         attributes=found.attributes,
         revision=virtual.revision(place.snapshot, sources, found.sources.awaited),
-        stored=_stored(place, found),
         maxshape=found.maxshape,
     )
 
@@ -165,7 +167,7 @@ def _flat(place: Place, found: ArrayDescription, raw: Sequence[Snapshot]) -> Fla
 
 def _stored(place: Place, found: ArrayDescription) -> Stored | None:
     """The chunks of a dataset whose filters are a codec, and whose items are in the file as in memory."""
-    codec = None if found.chunked is None else spelling(found.chunked.filters, found.dtype.itemsize)
+    codec = None if found.chunked is None else codec_of(found.chunked.filters, found.dtype.itemsize)
     if codec is None:
         return None
     by_library = partial(_read_stored, place) if isinstance(place.snapshot, Growing) else None

@@ -18,7 +18,7 @@ def adapt_mapping(source: Mapping[Any, Any], resources: Resources | None = None)
         unavailable=children.nameless,
         revision=children.revision,
         blocking=not _is_at_hand(source),
-        assembled=True,
+        kind="folder",
     )
 
 

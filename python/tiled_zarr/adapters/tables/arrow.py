@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from ...nodes import Table
+from ...nodes import Group, Table
 from ...revisions import launch_nonce
 from ..common.children import Children
 from ..common.columns import column_node, schema_attributes, schema_names, unavailable
 
 
-def adapt_table(source: pa.Table | pa.RecordBatch) -> Table:
+def adapt_table(source: pa.Table | pa.RecordBatch) -> Group:
     """The columns of a table in memory."""
     table = pa.Table.from_batches([source]) if isinstance(source, pa.RecordBatch) else source
     names, reasons = schema_names(table.schema), unavailable(table.schema, longest=0)

@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from ...nodes import Table
+from ...nodes import Group, Table
 from ...revisions import launch_nonce
 from ..common.children import Children
 from ..common.recipes import column, columns, is_numpy
 
 
-def adapt_frame(source: pd.DataFrame) -> Table:
+def adapt_frame(source: pd.DataFrame) -> Group:
     """The index and the columns of a frame. It is taken not to change while it is served."""
     values = columns(source)
     return Table(
@@ -23,6 +23,6 @@ def adapt_frame(source: pd.DataFrame) -> Table:
     )
 
 
-def adapt_series(source: pd.Series[Any]) -> Table:
+def adapt_series(source: pd.Series[Any]) -> Group:
     """The index and the values of a series, which are called `values` where it has no name."""
     return adapt_frame(source.to_frame("values" if source.name is None else source.name))

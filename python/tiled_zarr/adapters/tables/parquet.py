@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ... import budgets
-from ...nodes import Array, Region, Table, TooLarge
+from ...nodes import Array, Group, Region, Table, TooLarge
 from ...resources import Resources
 from ..common.bounds import LARGEST_TEXT
 from ..common.children import Children
@@ -37,7 +37,7 @@ LARGEST_FOOTER = 256 * 1024 * 1024
 """Bytes; 1,000 columns in 1,000 row groups take 100 MB."""
 
 
-def open_parquet(path: Path, resources: Resources | None = None) -> Table:
+def open_parquet(path: Path, resources: Resources | None = None) -> Group:
     """The columns of a Parquet file, opened by its footer alone. Raises Damaged where it is no Parquet file, TooLarge for the footer."""
     snapshot = Snapshot.of(path, resources)
     with snapshot.read_as(KIND) as readable, budgets.hold(_footer_bytes(readable)), pq.ParquetFile(readable) as file:

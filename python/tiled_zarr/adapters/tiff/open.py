@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ...attributes import OURS, merged
-from ...nodes import NO_OPTIONS, Array, Damaged, Group, Node, Options, Region, Unavailable
+from ...nodes import NO_OPTIONS, Array, Damaged, Dense, Group, Node, Options, Region, Revision, Unavailable
 from ...resources import Resources
 from ..common import fences
 from ..common.decoded import piece
@@ -76,7 +76,7 @@ def _node(files: FileSet, file: Any, **said: str) -> Node:
     nodes = Series()
     for number, name in enumerate(_names(series)):
         nodes.add(name, partial(_array, files, number, series[number], is_short=is_short), partial(attributes, file, number))
-    return Group(children=nodes, attributes=ours, unavailable=lambda: nodes.unavailable, revision=files.revision, assembled=False)
+    return Group(children=nodes, attributes=ours, unavailable=lambda: nodes.unavailable, revision=files.revision, kind="source")
 
 
 @contextmanager
@@ -142,7 +142,7 @@ def _array(files: FileSet, number: int, series: Any, attributes: dict[str, Any],
     if series.dtype is None or series.keyframe.dtype is None:
         raise Damaged("an image of a sample format that tifffile does not know: it is damaged, or convert it to integers or floats")
     check_segments(series)
-    chunks = read_stepped = region_revision = None
+    chunks = read_stepped = of_region = None
     if series.dataoffset is not None and not files.xml:
         item = series.dtype.newbyteorder(series.keyframe.parent.byteorder)
         source = FlatArray(files.snapshot, series.dataoffset, series.shape, item)
@@ -151,20 +151,18 @@ def _array(files: FileSet, number: int, series: Any, attributes: dict[str, Any],
         pages = Pages(files, series, is_short=is_short)
         if pages.are_plain:
             dtype, read, chunks = pages.dtype, pages.read, pages.chunks
-            region_revision = pages.region_revision if files.xml else None
+            of_region = pages.region_revision if files.xml else None
         else:
             dtype, read = series.dtype, partial(_read_whole, files, number, 2 * math.prod(series.shape) * series.dtype.itemsize)
     return Array(
         shape=series.shape,
         dtype=dtype,
-        read=read,
+        source=Dense(read, read_stepped),
         chunks=chunks,
         dimension_names=_dimension_names(series.axes),
         attributes=attributes,
-        revision=files.revision,
-        region_revision=region_revision,
+        revision=Revision(files.revision, of_region),
         options=Options(chunk_shape=_of_one_page(series)) if is_short else NO_OPTIONS,
-        read_stepped=read_stepped,
         levels=tuple(_level(files, level) for level in series.levels[1:] if Pages(files, level).are_plain),
     )
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ... import _native, codecs
+from ...codecs import Codec
 from ...nodes import Changed, Damaged, Region
 from ...resources import Resources
 from ...revisions import file_revision, settled_revision, steady_revision
@@ -35,6 +36,7 @@ MOST_FILES = 16
 TRIES = 5
 """Readings of a region until its shards stay the same meanwhile: each append writes one anew, twenty times a second."""
 ABSENT = "absent"
+UNCOMPRESSED = codecs.parse("none")
 CHECKSUM = 4
 BLOSC, ZSTD, ZLIB, GZIP, LZ4, CRC32C = 32001, 32015, 1, 65536, 65537, 65538
 FILTERS = MappingProxyType({"blosc": BLOSC, "zstd": ZSTD, "zlib": ZLIB, "gzip": GZIP, "lz4": LZ4})
@@ -190,7 +192,7 @@ class Chunks:
             raise
 
     def _read_part(self, part: Part, index: tuple[int, ...], inner: Region) -> np.ndarray[Any, Any]:
-        if self.layout.codec == "none":
+        if self.layout.codec == UNCOMPRESSED:
             if part.nbytes != self._nbytes:
                 self.fence.check(part.snapshot.path)  # before anybody learns the size of a file that is not served
                 raise Damaged(f"the chunk {index} has {part.nbytes} bytes, expected {self._nbytes}; restore it from a copy")
@@ -238,7 +240,7 @@ class Chunks:
 
         The last 4 bytes say the decoded size of the last member, modulo 2**32. Behind a checksum there is one member alone.
         """
-        codec = codecs.parse(self.layout.codec or "none", stored=True)
+        codec = self.layout.codec or UNCOMPRESSED
         is_alone = codec.name == "gzip" and not codec.crc32c
         return is_alone and stored[-4:] != (self._nbytes & 0xFFFFFFFF).to_bytes(4, "little")
 
@@ -299,8 +301,7 @@ class Chunks:
         return [range(part.start // size, -(-part.stop // size)) for part, size in zip(region, self.layout.file_shape, strict=True)]
 
 
-def _decoder(spelling: str, shape: tuple[int, ...], itemsize: int) -> _native.Decoder | None:
-    codec = codecs.parse(spelling, stored=True)
+def _decoder(codec: Codec, shape: tuple[int, ...], itemsize: int) -> _native.Decoder | None:
     compressor = [] if codec.name == "none" else [FILTERS[codec.name]]
     filters: list[tuple[int, list[int]]] = [(number, []) for number in [*compressor, *[CRC32C] * codec.crc32c]]
     try:

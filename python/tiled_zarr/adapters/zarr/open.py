@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ... import budgets, marks
-from ...nodes import Array, Changed, Damaged, Group, Node, Region, Stored, TooLarge, Unavailable
+from ...nodes import Array, Changed, Damaged, Dense, Group, Node, Region, Revision, Stored, TooLarge, Unavailable, live
 from ...resources import Resources
 from ..common import fences
 from ..common.bounds import LARGEST_DOCUMENT, LARGEST_TEXT
@@ -169,15 +169,15 @@ def _array(folder: Folder, revision: str, source: Any, item: Item | None) -> Arr
     chunks = None if found is None or shape is None else Chunks.of(found, folder, revision, shape, dtype)
     known = _bounded(source)
     read = partial(_read_text, source) if dtype.hasobject else known.__getitem__
+    codec = None if chunks is None else chunks.layout.codec
     return Array(
         shape=source.shape,
         dtype=dtype,
-        read=partial(_read, read, convert, chunks),
+        source=Dense(partial(_read, read, convert, chunks), stored=None if chunks is None or codec is None else Stored(codec, chunks.read)),
         chunks=shape,
         dimension_names=tuple(names) if names and len(names) == source.ndim else None,
         attributes=attributes,
-        stored=None if chunks is None or chunks.layout.codec is None else Stored(chunks.layout.codec, chunks.read),
-        region_revision=None if chunks is None else chunks.revision,
+        revision=Revision(live, None if chunks is None else chunks.revision),
         maxshape=(None,) * source.ndim,
     )
 

@@ -11,8 +11,7 @@ from urllib.parse import quote
 
 from ... import attributes, texts
 from ...hierarchy.keyspace import KeySpace
-from ...hierarchy.places import Container
-from ...nodes import Array, Node, Sparse
+from ...nodes import Array, Group, Node
 from ..protocol import replies, requests
 from ..protocol.replies import NO_CACHE, NO_SNIFFING, Headers, Reply
 from ..protocol.requests import Request
@@ -31,7 +30,7 @@ class Listed(NamedTuple):
     kind: str | None
 
 
-def reply(request: Request, keys: KeySpace, group: Container) -> Reply:
+def reply(request: Request, keys: KeySpace, group: Group) -> Reply:
     """The listing of `group`, in the form that the request prefers."""
     found = children(keys, group)
     unavailable, files = keys.unavailable(group), attributes.unknown(group.attributes)
@@ -40,7 +39,7 @@ def reply(request: Request, keys: KeySpace, group: Container) -> Reply:
     return replies.of_content(request, html.HEADERS, as_html(request, found, unavailable, files))
 
 
-def children(keys: KeySpace, group: Container) -> list[Listed]:
+def children(keys: KeySpace, group: Group) -> list[Listed]:
     """The children of a group that can be opened."""
     return [Listed(child.name, kind(child.node)) for child in keys.listing(group)]
 
@@ -49,7 +48,7 @@ def kind(node: Node | None) -> str | None:
     """What a node is in Zarr's words."""
     if node is None:
         return None
-    return "array" if isinstance(node, Array | Sparse) else "group"
+    return "array" if isinstance(node, Array) else "group"
 
 
 def as_json(key: str, found: Iterable[Listed], unavailable: Mapping[str, str], unknown: Mapping[str, int]) -> bytes:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from .... import budgets
-from ....nodes import Array, Damaged, Region, Table, TooLarge
+from ....nodes import Array, Damaged, Group, Region, Table, TooLarge
 from ....resources import Resources
 from ...common.children import Children
 from ...common.choices import TextChoice, text_choice
@@ -78,7 +78,7 @@ class Text:
         return table.column(i)
 
 
-def open_csv(path: Path, resources: Resources | None = None) -> Table:
+def open_csv(path: Path, resources: Resources | None = None) -> Group:
     """The columns of a text table; how it is written is found out, as far as it was not chosen, types are inferred from all rows.
 
     Raises Damaged where it is no table, TooLarge where its text is longer than survey.LARGEST.
