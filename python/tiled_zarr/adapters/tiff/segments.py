@@ -13,6 +13,7 @@ import numpy as np
 from ...nodes import Damaged, Region
 from ..common import mapped
 from ..common.decoded import piece
+from ..common.mapped import read_bytes
 from ..common.snapshot import Snapshot, check_end
 from .pictures import pixels
 
@@ -108,7 +109,7 @@ class Segments:
                 return view
 
         def decoded() -> Block:
-            return self._decode(mapped.read_bytes(self.snapshot, offset, nbytes), page, index, extent)
+            return self._decode(read_bytes(self.snapshot, offset, nbytes), page, index, extent)
 
         return decoded() if is_whole else piece(self.snapshot.resources.decoded, self.snapshot, offset, decoded)
 
