@@ -29,7 +29,7 @@ def shown(node: Node) -> Node:
 
     It is the same group as before while somebody has it. Raises Unavailable if none of the fields can be shown.
     """
-    if not isinstance(node, Array) or node.is_sparse or not node.dtype.names or is_flat(node.dtype):
+    if not isinstance(node, Array) or not node.dtype.names or node.is_sparse or is_flat(node.dtype):
         return node
     group = _groups.get(id(node))
     if group is None:

@@ -12,6 +12,8 @@ from . import hangs, headers
 from .openings import revision_of
 from .places import Place, Places, is_assembled, is_loose
 
+NOT_ASKING = nullcontext()
+
 
 @dataclass(slots=True)
 class Dependencies:
@@ -112,6 +114,6 @@ class Walk:
 
 def asking(place: Place) -> AbstractContextManager[None]:
     """Ask a node for what a document of a group above tells of it. Raises TooSlow where it hangs."""
-    if place.parent is None or not place.node.blocking:
-        return nullcontext()
+    if not place.node.blocking or place.parent is None:
+        return NOT_ASKING
     return hangs.shared.asking(place.parent, place.name)
