@@ -39,7 +39,7 @@ class Shown:
 
         Raises Unavailable if none of the fields can be shown.
         """
-        if not isinstance(node, Array) or node.is_sparse or not node.dtype.names or is_flat(node.dtype):
+        if not isinstance(node, Array) or not node.dtype.names or node.is_sparse or is_flat(node.dtype):
             return node
         group = self._groups.get(id(node))
         if group is None:

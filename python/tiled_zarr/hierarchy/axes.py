@@ -217,7 +217,8 @@ def _arrays(children: Mapping[str, Place]) -> Arrays:
 
 def _array(place: Place) -> tuple[Shape, Own]:
     """The shape of an array, and the names that its source gives to its axes."""
-    return place.array.shape, place.array.dimension_names
+    node = place.array
+    return node.shape, node.dimension_names
 
 
 def _is_multiscale(node: Node) -> bool:

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Mapping
-from contextlib import nullcontext
 from itertools import islice
 from typing import NamedTuple
 from weakref import WeakKeyDictionary, WeakSet, ref
@@ -45,7 +44,6 @@ MOST_NAMES = 1_000_000
 """Names that are listed of one group, whatever it says that it has."""
 MOST_UNSAID = 1000
 """Names that a group may list beyond as many as it says that it has: some may be new; with more than that it is taken to have no end."""
-AT_ONCE = nullcontext()
 
 
 class Bad(NamedTuple):
@@ -194,17 +192,22 @@ class Openings:
 
     def _ask(self, group: Group, name: str, node: Node, *, wholly: bool) -> None:
         """Ask a child for what documents of the groups above need, or for all that they tell of it. Raises what it raises."""
-        is_slow = group.blocking or node.blocking
         try:
-            with self.hangs.asking(group, name) if is_slow else AT_ONCE:
-                revision_of(node)
-                if isinstance(node, Group) and node not in self._listed:
-                    next(iter(node.children), None)
-                    self._listed.add(node)
-                if wholly:
-                    self._look(node)
+            if group.blocking or node.blocking:
+                with self.hangs.asking(group, name):
+                    self._answer(node, wholly=wholly)
+            else:
+                self._answer(node, wholly=wholly)
         except (KeyError, Unavailable) as why:  # there is such a child; a reader must not take it for absent
             raise Damaged(texts.of_error(why)) from why
+
+    def _answer(self, node: Node, *, wholly: bool) -> None:
+        revision_of(node)
+        if isinstance(node, Group) and node not in self._listed:
+            next(iter(node.children), None)
+            self._listed.add(node)
+        if wholly:
+            self._look(node)
 
     def _note(self, group: Group, name: str, why: Bad | None) -> None:
         """Take down why a child is bad, or that it is not. Only names that the group lists are taken down: anybody can ask for others."""

@@ -87,7 +87,7 @@ class Walk:
 
     def asking(self, place: Place) -> AbstractContextManager[None]:
         """Ask a node for what a document of a group above tells of it. Raises TooSlow where it hangs."""
-        if place.parent is None or not place.node.blocking:
+        if not place.node.blocking or place.parent is None:
             return nullcontext()
         return self.places.openings.hangs.asking(place.parent, place.name)
 

@@ -73,9 +73,9 @@ class Pyramids:
         self.stores.background.stop()
 
 
-def view(root: Group, version: Version, pyramids: Pyramids) -> Group:
-    """The tree below `root`; children are opened when they are asked for."""
-    return _mirror(root, "", version, pyramids, None)
+def view(root: Node, version: Version, pyramids: Pyramids) -> Group:
+    """The tree below `root`, of which an array has none; children are opened when they are asked for."""
+    return _mirror(root if isinstance(root, Group) else Group({}), "", version, pyramids, None)
 
 
 def _mirror(group: Group, path: str, version: Version, pyramids: Pyramids, budget: int | None) -> Group:
