@@ -58,7 +58,10 @@ class Chain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wood:
-    """Spruces on a hill, `spacing` apart, up to `height` tall, smaller near the column `clearing`."""
+    """Spruces on a hill, `spacing` apart, up to `height` tall.
+
+    They are smaller near the column `clearing`.
+    """
 
     hill: Chain
     spacing: float

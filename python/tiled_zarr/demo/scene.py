@@ -41,7 +41,7 @@ Each pixel then needs lattice points of its own, and the lattices are four times
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """What may differ between two pictures: the moon's position (v, u) and the mist (1 is usual)."""
+    """What may differ between two pictures: the moon's place (v, u), and the mist (1 as usual)."""
 
     moon: tuple[float, float] = (0.27, 0.67)
     mist: float = 1.0
