@@ -87,7 +87,7 @@ def test_errors_come_back(pool: Pool, kind: str) -> None:
 
 
 def test_what_cannot_be_told_is_an_error(pool: Pool) -> None:
-    with pytest.raises(TypeError, match="cannot be told"):
+    with pytest.raises(TypeError, match="cannot be sent"):
         ask(pool, "unpicklable")
     assert ask(pool, "echo", 1) == 1
 
