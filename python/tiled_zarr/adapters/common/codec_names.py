@@ -1,4 +1,4 @@
-"""Compressors of stored chunks, spelled as `tiled_zarr.codecs` reads them."""
+"""The spelling of stored chunks' compressors, as `tiled_zarr.codecs` parses it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ... import codecs
 
 
 def spelled(name: str, *parts: Any) -> str | None:
-    """The spelling of a compressor with its parameters, or None where it is none that could be sent.
+    """The spelling of a compressor with its parameters, or None if a client could not decode it.
 
     >>> spelled("zstd", 3), spelled("zlib", -1), spelled("blosc", "lz4", 5, "shuffle"), spelled("blosc", "snappy", 5, "shuffle")
     ('zstd:3', None, 'blosc:lz4:5:shuffle', None)
@@ -22,5 +22,5 @@ def spelled(name: str, *parts: Any) -> str | None:
 
 
 def blosc(cname: Any, level: Any, shuffle: str | None) -> str | None:
-    """The spelling of Blosc; its shuffle must be known."""
+    """The spelling of Blosc; None if its shuffle is unknown."""
     return None if shuffle is None else spelled("blosc", cname, level, shuffle)

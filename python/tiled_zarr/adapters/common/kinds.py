@@ -1,9 +1,12 @@
-"""What a file is that an adapter expects to be something else, by its first bytes, and what to do with it."""
+"""What a file really is if it is not what its adapter expects, and what to do about it.
+
+We tell it by the first bytes.
+"""
 
 from __future__ import annotations
 
 HEAD = 256
-"""Bytes that tell the kind."""
+"""Bytes that are enough to recognize a kind."""
 HDF5 = b"\x89HDF\r\n\x1a\n"
 NETCDF_3 = "a NetCDF-3 file, which is not read; convert it to NetCDF-4 with: nccopy -k nc4 OLD NEW"
 WEB_PAGE = "a web page, perhaps of a failed download; fetch the data again"
@@ -32,7 +35,7 @@ STARTS = (
     (b"\xff\xd8\xff", "a JPEG picture; give it the suffix .jpg"),
     (b"%PDF-", "a PDF document, which holds no arrays"),
 )
-"""The first bytes of kinds of files."""
+"""The first bytes of files, with the kind that they mean."""
 OWN = {
     "an HDF5 file": (HDF5,),
     "a Parquet file": (b"PAR1",),
@@ -42,11 +45,11 @@ OWN = {
     "a picture": (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"),
     "a table of text": (b"\x1f\x8b",),
 }
-"""How files begin that are what their adapter expects: then they are damaged."""
+"""The first bytes of files that adapters expect. A file that begins so is damaged."""
 
 
 def other_kind(head: bytes, expected: str) -> str | None:
-    r"""What a file is, if it is none of the `expected` kind, with what to do.
+    r"""What a file is, with what to do; None if it is of the `expected` kind, or unknown.
 
     >>> other_kind(b"CDF\x01...", "an HDF5 file")
     'a NetCDF-3 file, which is not read; convert it to NetCDF-4 with: nccopy -k nc4 OLD NEW'
