@@ -60,7 +60,7 @@ def unavailable(root: Node) -> dict[str, str]:
 
 
 UNSAID = {
-    "a cycle": (cycle(), "it holds itself"),
+    "a cycle": (cycle(), "it contains itself"),
     "too deep": (deep(100), "it is nested deeper than 64 levels"),
     "a huge integer": (10**5000, "an integer of 16610 bits; readers of JSON take it for infinity"),
     "a mute object": (Mute(), "OSError: mute"),
@@ -88,13 +88,13 @@ def test_what_has_no_end_is_left_out() -> None:
     assert "500,001 values" in found["tiled_zarr"]["left_out"]["bad"]
     whole = array_node(np.arange(3), attributes={"first": 0, **{str(number): endless() for number in range(9)}})
     assert whole.attributes["first"] == 0
-    assert "1,000,000 values were looked at" in json.dumps(whole.attributes)
+    assert "1,000,000 values were examined" in json.dumps(whole.attributes)
 
 
 def test_inside_a_mapping_one_item_is_left_out() -> None:
     found = said(start={"motor": 1.5, "bad": Mute(), "plan": {"again": cycle()}})
     assert found["start"] == {"motor": 1.5, "plan": {}}
-    assert found["tiled_zarr"]["left_out"] == {"start/bad": "OSError: mute", "start/plan/again": "it holds itself"}
+    assert found["tiled_zarr"]["left_out"] == {"start/bad": "OSError: mute", "start/plan/again": "it contains itself"}
 
 
 def test_long_doubles() -> None:
@@ -118,7 +118,7 @@ OURS = {
     "text": ("mine", {"source": "mine"}),
     "ours": ({"axes": "yx"}, {"axes": "yx"}),
     "the table of another server": ({"axes": "yx", "unavailable": 5}, {"axes": "yx", "source": {"unavailable": 5}}),
-    "a cycle": (cycle(), {"left_out": {"tiled_zarr": "it holds itself"}}),
+    "a cycle": (cycle(), {"left_out": {"tiled_zarr": "it contains itself"}}),
 }
 
 

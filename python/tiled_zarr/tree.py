@@ -1,4 +1,7 @@
-"""Settings -> the tree that is served: demo, directory or Python object, several of them mounted at paths."""
+"""The tree that the settings describe.
+
+It is the demo, a directory or a Python object, or several of these mounted at paths.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ Task: TypeAlias = Callable[[], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tasks:
-    """What a tree wants run in the event loop: before the first request, all along, and after the last one."""
+    """Coroutine functions that a tree runs in the event loop.
+
+    They run before the first request, all the time, and after the last request.
+    """
 
     startup: Sequence[Task] = ()
     background: Sequence[Task] = ()
@@ -31,26 +37,35 @@ class Tasks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """The root of what is served, and its tasks."""
+    """The root group that is served, and its tasks."""
 
     root: Group
     tasks: Tasks
 
 
 def ignored(_: str, __: int) -> None:
-    """Nobody is told."""
+    """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """Who is told of every file that is indexed, and how many files of a suffix no adapter knows, for each folder."""
+    """Callbacks during indexing.
+
+    `on_file` is called with every file; `on_unknown`, for each folder and suffix, with the number
+    of files that have no adapter.
+    """
 
     on_file: Callable[[Path], None] | None = None
     on_unknown: Callable[[str, int], None] = ignored
 
 
 def plant(settings: Settings, on_file: Callable[[Path], None] | None = None, on_unknown: Callable[[str, int], None] = ignored) -> Tree:
-    """The tree that the settings describe; with `on_file` directories are indexed now, as Watcher says. Raises SettingsError."""
+    """The tree that the settings describe.
+
+    With `on_file`, directories are indexed now (see Watcher).
+
+    Raises SettingsError if some part of it cannot be served.
+    """
     from .adapters.hdf5.library import LIBRARY
 
     LIBRARY.answer_within(settings.read_timeout)
@@ -62,7 +77,7 @@ def plant(settings: Settings, on_file: Callable[[Path], None] | None = None, on_
 
 
 def check_paths(paths: list[str]) -> None:
-    """Raises SettingsError where one tree would hang inside another."""
+    """Raise SettingsError if one tree's path is inside another's."""
     parts = sorted(tuple(path.split("/")) if path else () for path in paths)
     for above, below in pairwise(parts):
         if below[: len(above)] == above:
@@ -70,7 +85,7 @@ def check_paths(paths: list[str]) -> None:
 
 
 def source_of(mount: Mount, watcher: Watcher) -> tuple[Node, object]:
-    """The node of a mount, and the object behind it."""
+    """The node of a mount, and the object that it was made of."""
     match mount.source:
         case "demo":
             from . import demo
@@ -83,7 +98,10 @@ def source_of(mount: Mount, watcher: Watcher) -> tuple[Node, object]:
 
 
 def directory(path: Path, watcher: Watcher, csv: Mapping[str, Any]) -> Group:
-    """The group of a folder whose text tables are written as `csv` says. Raises SettingsError where there is none, or it cannot be read."""
+    """The group of a folder; `csv` says how its text tables are written.
+
+    Raises SettingsError if the folder does not exist or cannot be read.
+    """
     from .adapters.common.choices import TextChoice
     from .adapters.directory.open import open_directory
 
@@ -97,13 +115,13 @@ def directory(path: Path, watcher: Watcher, csv: Mapping[str, Any]) -> Group:
 
 
 def why(error: Exception) -> str:
-    """An error in words, with what to do about rights."""
+    """An error in words; if rights are missing, with what to do."""
     denied = "; let the user that runs the server read and search it (chmod u+rx)" if isinstance(error, PermissionError) else ""
     return f"{getattr(error, 'strerror', None) or error}{denied}"
 
 
 def python_object(spelling: str) -> tuple[Group, object]:
-    """The node of the object that `module:name` spells, and the object."""
+    """The node of the object that `module:name` names, and the object."""
     from .adapters.memory.mapping import adapt_mapping
     from .adapters.registry import adapt
 
@@ -114,7 +132,10 @@ def python_object(spelling: str) -> tuple[Group, object]:
 
 
 def started(make: Callable[[], Node], spelling: str) -> Node:
-    """The root that `make` returns, asked for its revision and its first name. Raises SettingsError where any of this fails."""
+    """The root that `make` returns; tests its revision and the first of its names.
+
+    Raises SettingsError if any of this fails.
+    """
     try:
         node = make()
         node.revision()
@@ -126,12 +147,15 @@ def started(make: Callable[[], Node], spelling: str) -> Node:
 
 
 def as_group(node: Node, name: str) -> Group:
-    """The node if it is a group, else one that has it as its only child."""
+    """The node if it is a group, else a group with the node as its only child."""
     return node if isinstance(node, Group) else Group(children={name: node}, revision=launch_nonce)
 
 
 def found(spelling: str) -> object:
-    """The object that `module:name` spells, or what it returns if it can be called. The current folder is searched as well."""
+    """The object that `module:name` names; a callable is called, and its result returned.
+
+    The current folder is searched as well. Raises SettingsError if there is no such object.
+    """
     module_name, _, name = spelling.partition(":")
     if not module_name or not name:
         raise SettingsError(f"{spelling!r}: expected MODULE:NAME, like tiled.examples.generated:tree")
@@ -158,7 +182,7 @@ def tasks_of(sources: list[object]) -> Tasks:
 
 
 def grafted(nodes: Mapping[str, Node]) -> Group:
-    """One group with every node at its path."""
+    """One group that has every node at its path."""
     children: dict[str, dict[str, Node]] = {}
     for path, node in nodes.items():
         if not path:
@@ -171,13 +195,16 @@ def grafted(nodes: Mapping[str, Node]) -> Group:
 
 
 def configured(node: Node, mount: Mount) -> Node:
-    """The node served with the options of a mount, which win over its own only for the nodes that they name."""
+    """The node with the options of a mount.
+
+    The node's own options win, except over those that the mount sets for a path.
+    """
     whole = replace(node, options=over(node.options, mount.options))
     return with_options(whole, mount.nodes) if mount.nodes else whole
 
 
 def with_options(node: Node, chosen: Mapping[str, Options]) -> Node:
-    """The node with options at some of the paths at and below it; "" is the node itself."""
+    """The node with options for paths at and below it; the path "" is the node itself."""
     below = {path: options for path, options in chosen.items() if path}
     whole = replace(node, options=over(chosen.get("", Options()), node.options))
     shown = records.shown(whole) if below else whole
@@ -185,7 +212,7 @@ def with_options(node: Node, chosen: Mapping[str, Options]) -> Node:
 
 
 def over(first: Options, second: Options) -> Options:
-    """The first options, with what they leave open taken from the second."""
+    """The first options, completed by the second."""
     return Options(
         codec=first.codec or second.codec,
         chunk_shape=first.chunk_shape or second.chunk_shape,
@@ -194,7 +221,10 @@ def over(first: Options, second: Options) -> Options:
 
 
 class Configured(Mapping[str, Node]):
-    """Children of a group, some of them with options; each stays the same object as long as the child behind it does."""
+    """The children of a group, some with other options.
+
+    A child stays the same object as long as the child behind it does.
+    """
 
     def __init__(self, children: Mapping[str, Node], chosen: Mapping[str, Options]) -> None:
         self._children = children
