@@ -99,5 +99,5 @@ def _name(given: Any) -> str:
         raise TypeError(f"a {type(given).__name__} is no name")
     text = texts.plain(given)
     if len(text) > LONGEST_NAME:
-        raise ValueError(f"a name of {len(text):,} characters; {LONGEST_NAME} are shown")
+        raise ValueError(f"a name of {len(text):,} characters; at most {LONGEST_NAME} are allowed")
     return text

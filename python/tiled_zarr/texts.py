@@ -87,20 +87,20 @@ def of_system(why: OSError) -> str:
     """What the system reports about a file, with what to do, and without the file's folder.
 
     >>> of_system(PermissionError(13, "Permission denied", "/data/secret/a.h5"))
-    "there is no right to read 'a.h5'; let the user that runs the server read it (chmod u+r)"
+    "the server has no right to read 'a.h5'; let the user that runs it read the file (chmod u+r)"
     >>> of_system(FileNotFoundError(2, "No such file or directory", "/data/a.h5")), of_system(OSError(5, "Input/output error"))
-    ("'a.h5' has gone; put it back, or list its folder again", 'the system says: input/output error; look at the disk or network it is on')
+    ("'a.h5' has gone; put it back, or list its folder again", 'the system says: input/output error; check the disk or network it is on')
     """
     given = why.filename if isinstance(why.filename, str | bytes) else ""
     file = given.decode(errors="surrogateescape") if isinstance(given, bytes) else given
     shown = repr(plain(file.rstrip("/").rpartition("/")[2])) if file else "it"
     if isinstance(why, PermissionError):
-        return line(f"there is no right to read {shown}; let the user that runs the server read it (chmod u+r)")
+        return line(f"the server has no right to read {shown}; let the user that runs it read the file (chmod u+r)")
     if isinstance(why, FileNotFoundError | NotADirectoryError):
         return line(f"{shown} has gone; put it back, or list its folder again")
     said = f"{why.strerror or type(why).__name__}"
     where = f" of {shown}" if file else ""
-    return line(f"the system says{where}: {said[:1].lower()}{said[1:]}; look at the disk or network it is on")
+    return line(f"the system says{where}: {said[:1].lower()}{said[1:]}; check the disk or network it is on")
 
 
 def unknown_files(suffixes: Mapping[str, int]) -> str:

@@ -115,7 +115,7 @@ class Conversion:
                 spelling = key if type(key) is str and key.isascii() else _key(key)
                 self.spend(1, len(spelling))
                 if spelling in into:
-                    raise Unsayable("another item is spelled alike")  # noqa: TRY301 - one way to leave an item out
+                    raise Unsayable("another key has the same text")  # noqa: TRY301 - one way to leave an item out
                 into[spelling] = self.value(source[key], (path, spelling))
             except Exhausted:
                 self.leave_out((path, spelling), f"{MOST_TRIED:,} values were examined, and no more are")
@@ -256,7 +256,7 @@ class Conversion:
             raise Exhausted
         if self.values > MOST_VALUES:
             raise _too_many(self.values)
-        raise Unsayable(f"it would make more than {MOST_TEXT:,} characters of text in the attributes of one node")
+        raise Unsayable(f"with it, the attributes of one node would have more than {MOST_TEXT:,} characters of text")
 
     @contextmanager
     def inside(self, value: Any) -> Iterator[None]:
@@ -285,7 +285,7 @@ def _key(key: Any) -> str:
 
 def _integer(value: int) -> int:
     if value.bit_length() > MOST_BITS:
-        raise Unsayable(f"an integer of {value.bit_length()} bits; readers of JSON take it for infinity")
+        raise Unsayable(f"an integer of {value.bit_length()} bits; JSON readers read it as infinity")
     return value
 
 

@@ -81,7 +81,7 @@ def check_paths(paths: list[str]) -> None:
     parts = sorted(tuple(path.split("/")) if path else () for path in paths)
     for above, below in pairwise(parts):
         if below[: len(above)] == above:
-            raise SettingsError(f"trees: /{'/'.join(below)} lies inside the tree at /{'/'.join(above)}; give each a path of its own")
+            raise SettingsError(f"trees: /{'/'.join(below)} is inside the tree at /{'/'.join(above)}; give each a separate path")
 
 
 def source_of(mount: Mount, watcher: Watcher) -> tuple[Node, object]:
@@ -107,7 +107,7 @@ def directory(path: Path, watcher: Watcher, csv: Mapping[str, Any]) -> Group:
 
     try:
         if not path.is_dir():
-            raise SettingsError(f"{path} is no directory" + ("; serve the directory that holds it" if path.exists() else ""))
+            raise SettingsError(f"{path} is not a directory" + ("; serve the directory that holds it" if path.exists() else ""))
         found = open_directory(path, on_file=watcher.on_file, on_unknown=watcher.on_unknown, tables=TextChoice(**csv))
         return as_group(found, path.resolve().name)
     except (OSError, Unavailable) as error:

@@ -60,7 +60,7 @@ class Lattice:
 
     def __post_init__(self) -> None:
         if self.largest * self.reach > MARGIN:
-            raise ValueError(f"spots of {self.largest * self.reach} cells leave their cell: draw none above {MARGIN}")
+            raise ValueError(f"spots of {self.largest * self.reach} cells leave their cell: at most {MARGIN} is allowed")
 
     def within(self, view: View) -> Iterator[Spot]:
         """The spots that touch a view, whose rows must ascend.

@@ -90,7 +90,7 @@ def plan(kind: pa.DataType, facts: Facts) -> Plan:
         if is_kind(kind):
             made = rule(kind, facts)
             return replace(made, attributes=_named(kind, made, facts))
-    raise Unavailable(f"a column of {kind}; Zarr has no such type, flatten it into columns of numbers or text")
+    raise Unavailable(f"a column of {kind}; Zarr has no such type: flatten it into columns of numbers or text")
 
 
 def facts(column: pa.ChunkedArray) -> Facts:
@@ -241,7 +241,7 @@ def _text(_: pa.DataType, __: Facts) -> Plan:
 def _bytes(kind: pa.DataType, facts: Facts) -> Plan:
     longest = kind.byte_width if types.is_fixed_size_binary(kind) else facts.longest
     if longest is None:
-        raise Unavailable(f"a column of {kind}, whose longest item is unknown until all of it is read; store it as fixed-size binary")
+        raise Unavailable(f"a column of {kind}, whose longest item is unknown until all of it is read; store it as binary of a fixed size")
     return Plan(np.dtype(f"S{max(longest, 1)}"), (pa.large_binary(),), b"")
 
 

@@ -59,7 +59,7 @@ class Fence(NamedTuple):
     def of(cls, folder: Name) -> Fence:
         """The fence around a folder; links to it are followed."""
         real = os.path.realpath(folder)
-        return cls(real, os.path.join(real, ""))  # noqa: PTH118 - texts all the way, on every request
+        return cls(real, os.path.join(real, ""))  # noqa: PTH118 - strings throughout, on every request
 
     def holds(self, real: str) -> bool:
         """Whether a real path is that of the folder, or of something in it."""
@@ -118,7 +118,7 @@ class Fence(NamedTuple):
     @contextmanager
     def listed(self, path: Name) -> Iterator[int]:
         """A file descriptor of a folder that may be read and searched, open inside the block."""
-        descriptor = self._checked(os.path.join(path, "."), LIST, stat.S_IFDIR)  # noqa: PTH118 - a Path would drop the dot, which asks for the right to search
+        descriptor = self._checked(os.path.join(path, "."), LIST, stat.S_IFDIR)  # noqa: PTH118 - a Path would drop the dot, which requires the right to search
         try:
             yield descriptor
         finally:
@@ -193,13 +193,13 @@ def around(path: Name) -> Fence:
     standing = _STANDING.get()
     if standing is not None:
         return standing
-    return Fence.of(path if os.path.isdir(path) else os.path.dirname(os.path.realpath(path)))  # noqa: PTH112, PTH120 - texts
+    return Fence.of(path if os.path.isdir(path) else os.path.dirname(os.path.realpath(path)))  # noqa: PTH112, PTH120 - strings
 
 
 def pin(descriptor: int) -> str | None:
     """A path to an open file that stays valid if its name changes; None if the system has none."""
     path = f"/proc/self/fd/{descriptor}"
-    return path if os.path.exists(path) else None  # noqa: PTH110 - a text
+    return path if os.path.exists(path) else None  # noqa: PTH110 - a string
 
 
 def dangles(path: Name) -> bool:

@@ -14,7 +14,7 @@ def folder_revision(path: str) -> str:
 
     Raises OSError if the folder does not exist or may not be examined.
     """
-    return described(os.stat(path))  # noqa: PTH116 - asked with every request
+    return described(os.stat(path))  # noqa: PTH116 - called on every request
 
 
 def described(status: os.stat_result) -> str:

@@ -14,10 +14,10 @@ STARTS = (
     (b"CDF\x01", NETCDF_3),
     (b"CDF\x02", NETCDF_3),
     (b"CDF\x05", NETCDF_3),
-    (b"\xcd\xf3\x00\x01\x00\x00\xff\xff", "a CDF file of NASA's, which is not read; convert it to NetCDF-4 with: cdf-to-netcdf OLD"),
+    (b"\xcd\xf3\x00\x01\x00\x00\xff\xff", "a NASA CDF file, which is not read; convert it to NetCDF-4 with: cdf-to-netcdf OLD"),
     (
         b"\xcd\xf3\x00\x01\xcc\xcc\x00\x01",
-        "a compressed CDF file of NASA's, which is not read; convert it to NetCDF-4 with: cdf-to-netcdf OLD",
+        "a compressed NASA CDF file, which is not read; convert it to NetCDF-4 with: cdf-to-netcdf OLD",
     ),
     (b"\x0e\x03\x13\x01", "an HDF4 file, which is not read; convert it to HDF5 with: h4toh5 OLD NEW"),
     (b"MATLAB 5.0 MAT-file", "a MATLAB file of before version 7.3; save it with -v7.3, or as HDF5"),

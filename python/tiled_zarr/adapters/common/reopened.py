@@ -138,7 +138,7 @@ class Nodes:
 def is_settled_file(path: str) -> bool:
     """Whether a file's latest change is old enough that another would give another revision."""
     try:
-        status = os.stat(path)  # noqa: PTH116 - a text
+        status = os.stat(path)  # noqa: PTH116 - a string
     except OSError:
         return False
     return stat.S_ISREG(status.st_mode) and is_settled(status)

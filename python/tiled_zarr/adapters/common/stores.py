@@ -57,7 +57,7 @@ def store_revision(folder: str | os.PathLike[str]) -> str:
 
     These are Zarr's metadata and a frame's index. It is "" for a plain folder.
     """
-    paths = (os.path.join(folder, name) for name in (*DOCUMENTS, ATTRIBUTES, FRAME))  # noqa: PTH118 - asked with every request
+    paths = (os.path.join(folder, name) for name in (*DOCUMENTS, ATTRIBUTES, FRAME))  # noqa: PTH118 - called on every request
     return "+".join(file_revision(path) for path in paths if os.path.isfile(path))  # noqa: PTH113
 
 
@@ -67,6 +67,6 @@ def _is_there(folder: str | os.PathLike[str], name: str) -> bool:
     It may be a file, or a link, a FIFO and so on, which then cannot be opened as a file.
     """
     try:
-        return not stat.S_ISDIR(os.lstat(os.path.join(folder, name)).st_mode)  # noqa: PTH118 - asked for every folder listed
+        return not stat.S_ISDIR(os.lstat(os.path.join(folder, name)).st_mode)  # noqa: PTH118 - called for every folder listed
     except (OSError, ValueError):
         return False

@@ -41,7 +41,7 @@ class Place:
 
     def below(self, name: str) -> Place:
         """The place of a sub-folder."""
-        path = os.path.join(self.path, name)  # noqa: PTH118 - texts all the way, for ten thousand files
+        path = os.path.join(self.path, name)  # noqa: PTH118 - strings throughout, for ten thousand files
         real = os.path.realpath(path) if os.path.islink(path) else os.path.join(self.real, name)  # noqa: PTH114, PTH118
         return Place(path, real, self.above | {self.real}, self.fence)
 

@@ -66,7 +66,7 @@ class Lookahead:
                 except Busy:
                     waiting.append((name, is_looked_at))
                     continue
-                except Exception:  # noqa: BLE001, S110 - whoever asks for the file gets it
+                except Exception:  # noqa: BLE001, S110 - a request for the file raises it again
                     pass
                 is_looked_at.set()
 

@@ -115,7 +115,7 @@ class Folder(Mapping[str, Node]):
 
         If its library hangs, other threads start to open the other files of its kind.
         """
-        path = os.path.join(self.place.path, listing.files[name])  # noqa: PTH118 - asked with every request
+        path = os.path.join(self.place.path, listing.files[name])  # noqa: PTH118 - called on every request
         if self._ahead.is_on and not self._files.has(path, file_revision(path)):
             self._ahead.wait(name)
         began = monotonic()

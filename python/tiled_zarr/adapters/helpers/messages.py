@@ -45,7 +45,7 @@ def receive(connection: socket.socket, deadline: float | None = None) -> Any:
     if nbytes + sum(lengths) > MOST_BYTES:
         raise EOFError(f"a message of {nbytes + sum(lengths)} bytes: at most {MOST_BYTES} are accepted")
     body = _exactly(connection, nbytes, deadline)
-    return pickle.loads(body, buffers=[_exactly(connection, length, deadline) for length in lengths])  # noqa: S301 - our own process
+    return pickle.loads(body, buffers=[_exactly(connection, length, deadline) for length in lengths])  # noqa: S301 - from our own process
 
 
 def portable(error: Exception) -> Exception:
@@ -64,7 +64,7 @@ def _exactly(connection: socket.socket, nbytes: int, deadline: float | None) -> 
         connection.settimeout(_remaining(deadline))
         count = connection.recv_into(rest)
         if count == 0:
-            raise EOFError("the other side has closed")
+            raise EOFError("the other side has closed the connection")
         rest = rest[count:]
     return content
 

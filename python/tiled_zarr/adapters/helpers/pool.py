@@ -146,7 +146,7 @@ class Pool:
 
         Calls about the file raise it for a while from now on.
         """
-        name = os.path.basename(path)  # noqa: PTH119 - a text
+        name = os.path.basename(path)  # noqa: PTH119 - a string
         text = (
             f"the {self.library} library {what} on {name!r}, which is not opened again for a while; if this repeats, restore it from a copy"
         )

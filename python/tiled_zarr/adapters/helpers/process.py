@@ -52,7 +52,7 @@ class Process:
     def __init__(self, module: str) -> None:
         self._connection, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - ourselves
+            self._process = subprocess.Popen(  # noqa: S603 - our own code
                 [sys.executable, "-I", "-c", BOOT, json.dumps(sys.path), module, str(theirs.fileno())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,

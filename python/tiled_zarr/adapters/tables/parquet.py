@@ -102,7 +102,7 @@ class _File:
         """
         sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
         if min(sizes, default=0) < 0:
-            raise ValueError(f"row groups of {sizes} rows")
+            raise ValueError(f"row groups of {sizes} rows, and none can have fewer than 0")
         pieces: dict[str, list[int]] = {}
         for i in range(metadata.num_columns):
             pieces.setdefault(metadata.schema.column(i).path, []).append(i)
@@ -157,7 +157,7 @@ class _File:
             same = [place for place, found in enumerate(groups.column_names) if found == name]
             column = groups.column(same[self.names[:i].count(name)])
             if len(column) != self.starts[after] - self.starts[first]:
-                raise ValueError(f"{len(column)} rows where the footer has {self.starts[after] - self.starts[first]}")
+                raise ValueError(f"{len(column)} rows, but the footer has {self.starts[after] - self.starts[first]}")
             wanted = column.slice(rows.start - self.starts[first], rows.stop - rows.start)
             return _converted(wanted, planned) if texts else planned.convert(wanted)
 

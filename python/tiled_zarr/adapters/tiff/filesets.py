@@ -49,7 +49,7 @@ class FileSet:
         the same name.
         """
         own = os.path.realpath(snapshot.path)
-        names = omexml.other_files(xml, os.path.basename(own))  # noqa: PTH119 - texts all the way
+        names = omexml.other_files(xml, os.path.basename(own))  # noqa: PTH119 - strings throughout
         if not names:
             return cls.alone(snapshot)
         if len(names) > MOST_FILES:

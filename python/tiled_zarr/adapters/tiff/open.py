@@ -54,7 +54,7 @@ def open_tiff(path: Path) -> Node:
             return _node(alone, file)
     shown_by = first_file(alone.snapshot, xml, _names_in) if fences.in_force() else None
     if shown_by is not None:
-        raise Unavailable(f"a part of the OME-TIFF set that {shown_by!r} shows whole")
+        raise Unavailable(f"a part of the OME-TIFF set that is served as {shown_by!r}")
     try:
         omexml.check_planes(xml)
         files = FileSet.described(alone.snapshot, xml)
@@ -144,7 +144,7 @@ def _array(files: FileSet, number: int, series: Any, attributes: dict[str, Any],
     if not (series.keyframe.imagewidth and series.keyframe.imagelength):
         raise Damaged(f"{Path(files.snapshot.path).name!r} has a page without a size; write it again, or restore it from a copy")
     if series.dtype is None or series.keyframe.dtype is None:
-        raise Damaged("an image of a sample format that tifffile does not know: it is damaged, or convert it to integers or floats")
+        raise Damaged("an image of a sample format that tifffile does not know: if it is not damaged, convert it to integers or floats")
     check_segments(series)
     chunks = read_stepped = region_revision = None
     if series.dataoffset is not None and not files.xml:

@@ -22,7 +22,7 @@ def missing_pages(files: FileSet, series: Any) -> dict[str, Any]:
     if held == len(pages):
         return {}
     names = ", ".join(map(repr, files.missing.values()))
-    where = f", which lie in files that are not beside this one: {names}" if names else ": a file is truncated or damaged"
+    where = f", which are in files that are not beside this one: {names}" if names else ": a file is truncated or damaged"
     return {"pages": held, "pages_promised": len(pages), "missing": f"{len(pages) - held} of {len(pages)} pages{where}"}
 
 

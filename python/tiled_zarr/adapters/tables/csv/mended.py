@@ -93,7 +93,7 @@ class Mended(io.RawIOBase):
             return row[:width]
         if not self._skip_long:
             raise Damaged(
-                f"{self._name!r} has {len(row)} values in line {self.line:,} where its header has {width}; "
+                f"{self._name!r} has {len(row)} values in line {self.line:,}, but its header has {width}; "
                 "give every row as many values as the header, or set csv: {skip_long_rows: true}"
             )
         self.long += 1

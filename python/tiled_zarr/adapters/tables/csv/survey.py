@@ -137,4 +137,4 @@ def _count(text: bytes, mark: bytes) -> int:
 
 def too_large(snapshot: Snapshot, what: str) -> str:
     """The reason why a table is refused, with what to do."""
-    return f"{Path(snapshot.path).name!r} {what}, which has to be held whole; save it as Parquet, of which parts are read"
+    return f"{Path(snapshot.path).name!r} {what}, and a text table is held in memory as a whole; save it as Parquet, which is read in parts"

@@ -141,7 +141,7 @@ def _parsed(text: Text, path: str) -> Outcome:
     dialect = dialect_of(seen, choice, is_tabs=".tsv" in snapshot.path.lower())
     if not dialect.names:
         what = "is empty" if not seen.head else "has no row" + (" in its first 4 MiB" if seen.is_cut else "")
-        raise Damaged(f"{Path(snapshot.path).name!r} {what} where a table of text is expected; write it again")
+        raise Damaged(f"{Path(snapshot.path).name!r} {what}, but a table of text is expected; write it again")
     if len(dialect.names) > MOST_COLUMNS:
         what = f"has {len(dialect.names):,} columns, at most {MOST_COLUMNS:,} are read"
         raise TooLarge(f"{Path(snapshot.path).name!r} {what}; save it as an array (NPY, HDF5, Zarr), or with its rows as columns")
@@ -214,7 +214,7 @@ def _table(snapshot: Snapshot, opened: Callable[[], Any], options: Options) -> p
     read, parse, convert = options
     try:
         return _rows(snapshot, opened, (read, parse, csv.ConvertOptions(decimal_point=convert.decimal_point, column_types=large)))
-    except pa.ArrowInvalid:  # they are floats
+    except pa.ArrowInvalid:  # some are floats
         return table
 
 
