@@ -105,6 +105,7 @@ def live(run: Run, reports: int, unwanted: Iterable[int], parent: int, mask: set
     It never returns to the parent's code above, and it ends without waiting for its threads.
     """
     code = 1
+    # The parent's exit handlers, wake-up descriptor and signal handlers came along with the fork.
     try:
         atexit._clear()
         for descriptor in unwanted:
@@ -141,6 +142,7 @@ def die_with(parent: int, reports: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     else:
         threading.Thread(target=end_unheard, args=(reports,), daemon=True).start()
+    # The parent may have died before the kernel or the thread began to watch it.
     if os.getppid() != parent:
         os._exit(1)
 

@@ -293,6 +293,7 @@ class Supervisor:
         now = time.monotonic()
         for child in self.children():
             if child.kill_at is not None and child.kill_at <= now:
+                # It may be in a disk access that SIGKILL cannot end; then we send it again later.
                 child.send(signal.SIGKILL)
                 child.kill_at = now + MARGIN
         if self.is_stopping:

@@ -138,6 +138,8 @@ class Fence(NamedTuple):
 
         Devices are never opened, since opening one may start it.
         """
+        # We check the kind before opening, since opening a device may start it, and again after
+        # opening, since the name may have got another target in between.
         try:
             _check_kind(path, _status(path), kind)
             descriptor = os.open(path, flags)

@@ -1,7 +1,9 @@
 """A pool of helper processes that share the calls about files.
 
-A helper is idle or in a call; a call that is late or that crashes the library ends its helper. A
-call takes an idle helper, preferably one that has its file open. If none is idle for PATIENCE
+    idle -> in a call -> idle
+                      -> ended, if the call was late or the library crashed
+
+A call takes an idle helper, preferably one that has its file open. If none is idle for PATIENCE
 seconds, the pool starts another. `usual` helpers are enough to keep the processors busy. A helper
 that has been in one call for STUCK seconds no longer counts among them, so that files which hang do
 not delay the others; there are at most `most` helpers. At most PER_FILE helpers are in calls about

@@ -61,6 +61,7 @@ class Granian:
         )
         self.server.listener = self.listener
         self.serving = asyncio.ensure_future(self.server.serve())
+        # `serve` returns only at the end: if it is done this early, it has failed.
         await asyncio.wait([self.serving], timeout=0.01)
         if self.serving.done():
             self.serving.result()

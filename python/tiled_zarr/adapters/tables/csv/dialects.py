@@ -2,6 +2,22 @@
 
 The answers are parameters of `pandas.read_csv`: delimiter, header, decimal, comment and skiprows.
 Lines before the table and comments are kept as text.
+
+No single rule finds a table in the files of instruments, so we decide one thing after the other,
+each on what the earlier decisions have left:
+
+1. Comments: if the first line begins with # or %, all lines that begin so are comments.
+2. Delimiter: we split the lines with each candidate and take the one for which the largest
+   share of rows has the same number of fields; among equals, the one with more fields. A comma
+   that is only ever the decimal comma of numbers is no delimiter. If no candidate splits the
+   lines, blanks do, provided that all rows have equally many fields, and that at least half of
+   the fields below the first row are numbers.
+3. Start: the table begins at the first row with the most frequent number of fields, or after an
+   empty line if a name there has only numbers below it, and none above the line. The rows
+   above it are the preamble.
+4. Names: the first row has names unless it looks like data (`has_names`). Then the names are
+   those in the last comment, if it has as many and all are text; else columns are numbered.
+5. Decimal: a comma if some numbers have one that cannot separate thousands, and none a point.
 """
 
 from __future__ import annotations

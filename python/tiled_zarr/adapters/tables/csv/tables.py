@@ -155,6 +155,8 @@ def _read_as(text: Text, path: str, dialect: Dialect) -> Outcome:
     if dialect.is_plain:
         uneven: list[object] = []
 
+        # Arrow calls this for a row with too few or too many values; reading then fails, and we
+        # read the text again through Mended.
         def note(row: object) -> str:
             uneven.append(row)
             return "error"
