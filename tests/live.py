@@ -135,7 +135,7 @@ def wait(process: subprocess.Popen[bytes], port: int, log: Path, seconds: float)
 def wait_for_announcement(log: Path, seconds: float) -> None:
     """Return once `tiled-zarr serve` has said that all its workers serve; one of them alone may have answered."""
     end = time.monotonic() + seconds
-    while "read these data." not in log.read_text(errors="replace"):
+    while "read the data." not in log.read_text(errors="replace"):
         if time.monotonic() > end:
             raise RuntimeError(f"the server did not say within {seconds} s where to look\n{log.read_text(errors='replace')}")
         time.sleep(0.02)

@@ -132,9 +132,9 @@ def test_a_directory_that_is_an_array_becomes_a_child(tmp_path: Path) -> None:
 
 def test_no_directory(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SettingsError, match=r"nothing is no directory$"):
+    with pytest.raises(SettingsError, match=r"nothing is not a directory$"):
         plant(settings(Mount(source="directory", target=str(tmp_path / "nothing"))))
-    with pytest.raises(SettingsError, match="file is no directory; serve the directory that holds it"):
+    with pytest.raises(SettingsError, match="file is not a directory; serve the directory that holds it"):
         plant(settings(Mount(source="directory", target=str(tmp_path / "file"))))
 
 
@@ -147,7 +147,7 @@ def test_trees_hang_at_their_paths() -> None:
 @pytest.mark.parametrize("pair", [("", ""), ("", "a"), ("a", "a"), ("a", "a/b"), ("a/b/c", "a")])
 @pytest.mark.usefixtures("module")
 def test_trees_do_not_hang_inside_each_other(pair: tuple[str, str]) -> None:
-    with pytest.raises(SettingsError, match="lies inside the tree at /"):
+    with pytest.raises(SettingsError, match="is inside the tree at /"):
         plant(settings(*(pyobject(path=path) for path in pair)))
 
 

@@ -1,8 +1,10 @@
-"""Records: arrays whose items have fields. Some are served as groups of their fields, in both formats alike.
+"""Records: arrays whose items have fields. Some are served as groups of their fields, in v2 and v3.
 
-A record stays an array if each of its fields is one value of a type that Zarr has. One that holds arrays, records or texts of any length
-is a group: zarr-python 3 refuses a whole consolidated v2 hierarchy for one such array, and Zarr v3 cannot say all of their types. There a
-field is an array, the axes of its items come last, and a record in a record is a group again.
+A record array stays an array if each of its fields is one value of a type that Zarr has. If a field
+holds arrays, records or texts of any length, it becomes a group: zarr-python 3 refuses a whole
+consolidated v2 hierarchy because of one such array, and Zarr v3 has no type for some of them. In
+that group a field is an array, whose last axes are those of its items, and a record inside a record
+is a group again.
 """
 
 from __future__ import annotations
@@ -63,29 +65,35 @@ def is_flat(dtype: Dtype) -> bool:
 
 
 def as_group(array: Array, unavailable: Mapping[str, str] = NO_REASONS) -> Group:
-    """The group of an array's fields; `unavailable` names what the source has besides. Raises Unavailable if it would be empty."""
+    """The group of an array's fields; `unavailable` names what else the source has.
+
+    Raises Unavailable if the group would be empty.
+    """
     return replace(_group(Field(array), array.dtype, unavailable), attributes=_attributes(array))
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of an array, or of records in it: the names that lead to it, and the shape of its items."""
+    """A field of an array, or of records inside it.
+
+    It has the names that lead to it, and the shape of its items.
+    """
 
     array: Array
     path: tuple[str, ...] = ()
     shape: tuple[int, ...] = ()
 
     def below(self, name: str, kind: Dtype) -> Field:
-        """A field of the records in this one."""
+        """A field of the records in this field."""
         return Field(self.array, (*self.path, name), (*self.shape, *kind.shape))
 
     def read(self, region: Region) -> np.ndarray[Any, Any]:
-        """A region, the axes of the items last; the array reads whole items."""
+        """A region, with the axes of the items last; the array reads whole items."""
         outer = len(self.array.shape)
         return self._of(self.array.read(region[:outer]), region[outer:])
 
     def read_stepped(self, region: Region, steps: tuple[int, ...]) -> np.ndarray[Any, Any]:
-        """Every so many items of a region, if the array can read those."""
+        """Every `steps[axis]`-th item of a region; only if the array has `read_stepped`."""
         outer = len(self.array.shape)
         stepped = self.array.dense.read_stepped
         assert stepped is not None
@@ -100,11 +108,14 @@ class Field:
         return self.array.revision(region[: len(self.array.shape)])
 
     def axes(self, sizes: tuple[int, ...] | None) -> tuple[int, ...] | None:
-        """Sizes on the axes of the array, and then all of each item."""
+        """Sizes along the array's axes, extended by the whole of each item.
+
+        None if there are none.
+        """
         return (*sizes, *self.shape) if sizes and len(sizes) == len(self.array.shape) else None
 
     def _of(self, read: Any, inner: tuple[slice, ...]) -> np.ndarray[Any, Any]:
-        block = np.asarray(read)  # the item of an array without axes may come as a scalar
+        block = np.asarray(read)  # an array without axes may return a scalar
         for name in self.path:
             block = block[name]
         index: Any = (..., *inner)
@@ -113,7 +124,10 @@ class Field:
 
 
 def _group(field: Field, dtype: Dtype, unavailable: Mapping[str, str] = NO_REASONS) -> Group:
-    """The fields of the records in a field. Raises Unavailable if there is none that can be shown."""
+    """The group of the fields of the records in a field.
+
+    Raises Unavailable if none can be shown.
+    """
     children: dict[str, Node] = {}
     reasons = dict(unavailable)
     for name in dtype.names or ():
@@ -157,13 +171,13 @@ def _node(field: Field, dtype: Dtype) -> Node:
 
 
 def _options(field: Field) -> Options:
-    """Those of the array, whose chunks are cut along its own axes."""
+    """The array's options, with its chunk shape extended by the whole of each item."""
     options = field.array.options
     return replace(options, chunk_shape=field.axes(options.chunk_shape)) if options.chunk_shape else options
 
 
 def _attributes(array: Array) -> Mapping[str, Any]:
-    """Those of the array, and the order of its fields under our key."""
+    """The array's attributes, with the order of its fields under our key."""
     ours = {OURS: {"record": list(array.dtype.names or ())}}
     if isinstance(array.attributes, Late):
         return Late(lambda: merged(now(array.attributes), ours))

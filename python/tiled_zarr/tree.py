@@ -1,4 +1,7 @@
-"""Settings -> the tree that is served: demo, directory or Python object, several of them mounted at paths."""
+"""The tree that the settings describe.
+
+It is the demo, a directory or a Python object, or several of these mounted at paths.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ Task: TypeAlias = Callable[[], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tasks:
-    """What a tree wants run in the event loop: before the first request, all along, and after the last one."""
+    """Coroutine functions that a tree runs in the event loop.
+
+    They run before the first request, all the time, and after the last request.
+    """
 
     startup: Sequence[Task] = ()
     background: Sequence[Task] = ()
@@ -40,12 +46,16 @@ class Tree:
 
 
 def ignored(_: str, __: int) -> None:
-    """Nobody is told."""
+    """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """Who is told of every file that is indexed, and how many files of a suffix no adapter knows, for each folder."""
+    """Callbacks during indexing.
+
+    `on_file` is called with every file; `on_unknown`, for each folder and suffix, with the number
+    of files that have no adapter.
+    """
 
     on_file: Callable[[Path], None] | None = None
     on_unknown: Callable[[str, int], None] = ignored
@@ -57,7 +67,12 @@ def plant(
     on_unknown: Callable[[str, int], None] = ignored,
     resources: Resources | None = None,
 ) -> Tree:
-    """The tree that the settings describe; with `on_file` directories are indexed now, as Watcher says. Raises SettingsError."""
+    """The tree that the settings describe.
+
+    With `on_file`, directories are indexed now (see Watcher).
+
+    Raises SettingsError if some part of it cannot be served.
+    """
     resources = resources or resources_of(settings)
     check_paths([mount.path for mount in settings.trees])
     watcher = Watcher(on_file, on_unknown)
@@ -72,15 +87,15 @@ def resources_of(settings: Settings, workers: int = 1) -> Resources:
 
 
 def check_paths(paths: list[str]) -> None:
-    """Raises SettingsError where one tree would hang inside another."""
+    """Raise SettingsError if one tree's path is inside another's."""
     parts = sorted(tuple(path.split("/")) if path else () for path in paths)
     for above, below in pairwise(parts):
         if below[: len(above)] == above:
-            raise SettingsError(f"trees: /{'/'.join(below)} lies inside the tree at /{'/'.join(above)}; give each a path of its own")
+            raise SettingsError(f"trees: /{'/'.join(below)} is inside the tree at /{'/'.join(above)}; give each a separate path")
 
 
 def source_of(mount: Mount, watcher: Watcher, resources: Resources) -> tuple[Node, object]:
-    """The node of a mount, and the object behind it."""
+    """The node of a mount, and the object that it was made of."""
     match mount.source:
         case "demo":
             from . import demo
@@ -93,7 +108,10 @@ def source_of(mount: Mount, watcher: Watcher, resources: Resources) -> tuple[Nod
 
 
 def directory(path: Path, watcher: Watcher, csv: Mapping[str, Any], resources: Resources) -> Group:
-    """The group of a folder whose text tables are written as `csv` says. Raises SettingsError where there is none, or it cannot be read."""
+    """The group of a folder; `csv` says how its text tables are written.
+
+    Raises SettingsError if the folder does not exist or cannot be read.
+    """
     from .adapters.common.choices import TextChoice
     from .adapters.directory.open import open_directory
 
@@ -107,13 +125,13 @@ def directory(path: Path, watcher: Watcher, csv: Mapping[str, Any], resources: R
 
 
 def why(error: Exception) -> str:
-    """An error in words, with what to do about rights."""
+    """An error in words; if rights are missing, with what to do."""
     denied = "; let the user that runs the server read and search it (chmod u+rx)" if isinstance(error, PermissionError) else ""
     return f"{getattr(error, 'strerror', None) or error}{denied}"
 
 
 def python_object(spelling: str, resources: Resources) -> tuple[Group, object]:
-    """The node of the object that `module:name` spells, and the object."""
+    """The node of the object that `module:name` names, and the object."""
     from .adapters.memory.mapping import adapt_mapping
     from .adapters.registry import adapt
 
@@ -124,7 +142,10 @@ def python_object(spelling: str, resources: Resources) -> tuple[Group, object]:
 
 
 def started(make: Callable[[], Node], spelling: str) -> Node:
-    """The root that `make` returns, asked for its revision and its first name. Raises SettingsError where any of this fails."""
+    """The root that `make` returns; tests its revision and the first of its names.
+
+    Raises SettingsError if any of this fails.
+    """
     try:
         node = make()
         node.revision()
@@ -136,7 +157,7 @@ def started(make: Callable[[], Node], spelling: str) -> Node:
 
 
 def as_group(node: Node, name: str) -> Group:
-    """The node if it is a group, else one that has it as its only child."""
+    """The node if it is a group, else a group with the node as its only child."""
     return node if is_root(node) else Group(children={name: node}, revision=launch_nonce)
 
 
@@ -146,7 +167,10 @@ def is_root(node: Node) -> TypeGuard[Group]:
 
 
 def found(spelling: str) -> object:
-    """The object that `module:name` spells, or what it returns if it can be called. The current folder is searched as well."""
+    """The object that `module:name` names; a callable is called, and its result returned.
+
+    The current folder is searched as well. Raises SettingsError if there is no such object.
+    """
     module_name, _, name = spelling.partition(":")
     if not module_name or not name:
         raise SettingsError(f"{spelling!r}: expected MODULE:NAME, like tiled.examples.generated:tree")
@@ -173,7 +197,7 @@ def tasks_of(sources: list[object]) -> Tasks:
 
 
 def grafted(nodes: Mapping[str, Node]) -> Group:
-    """One group with every node at its path."""
+    """One group that has every node at its path."""
     children: dict[str, dict[str, Node]] = {}
     for path, node in nodes.items():
         if not path:
@@ -186,13 +210,16 @@ def grafted(nodes: Mapping[str, Node]) -> Group:
 
 
 def configured(node: Node, mount: Mount) -> Node:
-    """The node served with the options of a mount, which win over its own only for the nodes that they name."""
+    """The node with the options of a mount.
+
+    The node's own options win, except over those that the mount sets for a path.
+    """
     whole = replace(node, options=node.options.over(mount.options))
     return with_options(whole, mount.nodes) if mount.nodes else whole
 
 
 def with_options(node: Node, chosen: Mapping[str, Options]) -> Node:
-    """The node with options at some of the paths at and below it; "" is the node itself."""
+    """The node with options for paths at and below it; the path "" is the node itself."""
     below = {path: options for path, options in chosen.items() if path}
     whole = replace(node, options=chosen.get("", Options()).over(node.options))
     shown = records.Shown().of(whole) if below else whole
@@ -200,7 +227,10 @@ def with_options(node: Node, chosen: Mapping[str, Options]) -> Node:
 
 
 class Configured(Mapping[str, Node]):
-    """Children of a group, some of them with options; each stays the same object as long as the child behind it does."""
+    """The children of a group, some with other options.
+
+    A child stays the same object as long as the child behind it does.
+    """
 
     def __init__(self, children: Mapping[str, Node], chosen: Mapping[str, Options]) -> None:
         self._children = children

@@ -123,5 +123,5 @@ def test_what_the_system_refuses(tmp_path: Path) -> None:
     keys = KeySpace(open_directory(tmp_path), v3)
     with unprivileged(tmp_path):
         reasons = dict(told(keys, "", keys.root))
-    right = "there is no right to read {}; let the user that runs the server read it (chmod u+r)"
+    right = "the server has no right to read {}; let the user that runs it read the file (chmod u+r)"
     assert reasons == {"/a": right.format("'a.npy'"), "/s": right.format("'zarr.json'")}

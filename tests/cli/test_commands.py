@@ -95,7 +95,7 @@ def test_demo_is_public(run: Run) -> None:
     result = run("demo")
     assert f"http://127.0.0.1:{run.port}/zarr/v3/\n" in result.output
     assert "api_key" not in result.output
-    assert "Everyone may read" in result.output
+    assert "Anyone can read the data." in result.output
     assert run.status("/zarr/v3/scalars/pi/c") == 200
 
 

@@ -1,4 +1,7 @@
-"""Commands and their options; each option becomes a setting in the environment, which worker processes inherit."""
+"""The commands and their options.
+
+Each option becomes a setting in the environment, which worker processes inherit.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,7 @@ OPTIONS = (
 
 
 def common(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that every way of serving has."""
+    """Add the options that all ways of serving share to a command."""
     return functools.reduce(lambda decorated, option: option(decorated), reversed(OPTIONS), command)
 
 
@@ -60,13 +63,13 @@ def main() -> None:
 
 @main.group(epilog=EXAMPLES)
 def serve() -> None:
-    """Serve a tree; whatever TILED_ZARR_* variables say holds, unless an option says otherwise."""
+    """Serve a tree. Options take precedence over the TILED_ZARR_* variables of the environment."""
 
 
 @serve.command()
 @common
 def demo(**options: Any) -> None:
-    """Serve a tree to look at: arrays, images, tables of every kind."""
+    """Serve a demo tree with arrays, images and tables of every kind."""
     start({}, **options)
 
 
@@ -82,7 +85,10 @@ def directory(path: str, **options: Any) -> None:
 @click.argument("spelling", metavar="MODULE:NAME")
 @common
 def pyobject(spelling: str, **options: Any) -> None:
-    """Serve the Python object MODULE:NAME, or what it returns if it can be called. The current folder is searched too."""
+    """Serve the Python object MODULE:NAME; a callable is called, and its result is served.
+
+    MODULE is looked up in the current folder too.
+    """
     start({"TREE": spelling}, **options)
 
 
@@ -95,7 +101,10 @@ def config(path: str, **options: Any) -> None:
 
 
 def start(tree: Mapping[str, str], *, host: str, port: int, workers: int, server: str, **options: Any) -> None:
-    """Put everything into the environment, say where the data are, and serve until the end."""
+    """Put the options into the environment, print the addresses, and serve until the server ends.
+
+    Raises ClickException if the server cannot start, else SystemExit with the exit code.
+    """
     chosen = {name.upper(): "1" if value is True else value for name, value in options.items() if value}
     for name in TREES:
         os.environ.pop(PREFIX + name, None)
@@ -112,18 +121,21 @@ def start(tree: Mapping[str, str], *, host: str, port: int, workers: int, server
 
 
 def supervise(make: Callable[[], Crew], workers: int, listener: socket.socket, on_start: Callable[[], None]) -> int:
-    """Keep workers running until the end; the exit code."""
+    """Keep `workers` processes running until the server ends; return the exit code."""
     return Supervisor(make, workers, listener, say).run(on_start)
 
 
 def say(text: str) -> None:
-    """One line for the log, whatever has become of it."""
+    """Write one line to standard error, and ignore that it may be closed."""
     with suppress(OSError):
         click.echo(f"tiled-zarr: {text}", err=True)
 
 
 class Launch:
-    """The settings as they are read at the start and whenever they are reloaded, and what stays the same."""
+    """Reads the settings at the start and at each reload.
+
+    The server's name, the listening socket and the random key are the same for all reloads.
+    """
 
     def __init__(self, server: str, listener: socket.socket, workers: int) -> None:
         self.workers = workers
@@ -134,7 +146,10 @@ class Launch:
         self.is_first = True
 
     def crew(self) -> Crew:
-        """Workers for the settings as they are now. Raises CannotStart."""
+        """A crew of workers for the settings as they are now.
+
+        Raises CannotStart if they are wrong.
+        """
         try:
             settings = with_key(from_environment().decided(), self.key)
         except SettingsError as error:
@@ -143,7 +158,11 @@ class Launch:
         return Crew(self.worker(settings), seconds=settings.shutdown_timeout, handover=settings.request_timeout)
 
     def worker(self, settings: Settings) -> Callable[[bool], Run]:
-        """What starts a worker. Workers that live at the same time share the revision of what is in memory, others do not."""
+        """A function that returns what a new worker runs.
+
+        Its argument says whether other workers of the crew live. Workers that live at the same time
+        share the revision of data in memory; later ones get another revision.
+        """
         nonce: str | None = None
 
         def start(has_fellows: bool) -> Run:
@@ -159,21 +178,21 @@ class Launch:
 
 
 def with_key(settings: Settings, key: str) -> Settings:
-    """The settings, with a key if the data are private and have none."""
+    """The settings, with `key` as the API key if the data are private and have none."""
     return settings if settings.public or settings.api_key else dataclasses.replace(settings, api_key=key)
 
 
 def announce(settings: Settings, host: str, port: int) -> None:
-    """Print where to look; the key is in the address, as Jupyter does it."""
+    """Print the addresses. The API key is in each of them, as in Jupyter's."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared, not listened on
     query = f"?api_key={quote(settings.api_key, safe='')}" if settings.api_key else ""
     base = f"http://{name}:{port}"
     click.echo(f"tiled-zarr serves {' and '.join(described(settings))}\n")
     for label, path in (("browse", "/"), ("Zarr v2", "/zarr/v2/"), ("Zarr v3", "/zarr/v3/")):
         click.echo(f"    {label:8} {base}{path}{query}")
-    click.echo("\nEveryone may read these data." if settings.public else "\nOnly who has the key may read these data.")
+    click.echo("\nAnyone can read the data." if settings.public else "\nAnyone with one of these links can read the data.")
 
 
 def described(settings: Settings) -> list[str]:
-    """What the trees are, in words."""
+    """The sources of the trees in words, one text for each tree."""
     return [f"{mount.source} {mount.target}".rstrip() + (f" at /{mount.path}" if mount.path else "") for mount in settings.trees]

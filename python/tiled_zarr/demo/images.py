@@ -1,4 +1,4 @@
-"""The landscape in five sizes, its lights as a sparse image, and two stacks in which the moon rises."""
+"""The landscape in five sizes, its lights as a sparse image, and two stacks with a rising moon."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from .scene import USUAL, Night, picture
 
 FRAMES = SIDE = 50
 BRIGHT = 0.62
-"""What is darker than this is left out of the sparse image."""
+"""The sparse image leaves out what is darker than this, on a scale from 0 to 1."""
 
 TILE_PIXELS = 1024 * 1024
-"""Pixels to be computed for one tile of an overview: they take a hundred times as long as those of a file."""
+"""Pixels computed for one tile of an overview at most.
+
+Computing a pixel takes a hundred times as long as reading one from a file.
+"""
 
 
 def image(size: int, chunks: tuple[int, int] | None = None) -> Array:
@@ -41,7 +44,10 @@ def gigapixel(size: int) -> Array:
 
 
 def sampled(shape: tuple[int, int], dtype: str, pixels: Callable[[range, range], Values], **fields: Any) -> Array:
-    """An image of which any rows and columns can be computed, also every so many: so an overview costs no more than a detail."""
+    """An image whose `pixels` computes any rows and columns, with any step between them.
+
+    So an overview costs no more than a detail of the same size.
+    """
 
     def read_stepped(region: Region, steps: tuple[int, ...]) -> Values:
         rows, columns = (range(part.start, part.stop, step) for part, step in zip(region, steps, strict=True))
@@ -70,18 +76,18 @@ def sparse_image(size: int) -> Array:
 
 
 def tiny_cube() -> Array:
-    """The moon rises in 50 frames."""
+    """50 frames in which the moon rises."""
     return made((FRAMES, SIDE, SIDE), "f8", moonrise, ("time", "y", "x"))
 
 
 def tiny_hypercube() -> Array:
-    """The rising moon by the strength of the light and of the fog: 2.5 GB, of which none is kept."""
+    """The rising moon over the strength of the light and of the fog: 2.5 GB, none of it kept."""
     return computed((FRAMES, FRAMES, FRAMES, SIDE, SIDE), "f8", Dense(weather), ("light", "fog", "time", "y", "x"))
 
 
 @cache
 def moonrise() -> Values:
-    """Fifty pictures of one night, kept: 1 MB."""
+    """50 pictures of one night; the result, 1 MB, is cached."""
     hours = [frame / (FRAMES - 1) for frame in range(FRAMES)]
     nights = [Night(moon=(0.72 - 0.9 * hour + 0.45 * hour * hour, 0.2 + 0.5 * hour), mist=1.5 - hour) for hour in hours]
     pictures = np.stack([floats(everything(SIDE), SIDE, night) for night in nights])
@@ -90,7 +96,10 @@ def moonrise() -> Values:
 
 
 def weather(region: Region) -> Values:
-    """A part of the hypercube: light dims everything, and fog veils it the more, the lower it lies."""
+    """A region of the hypercube.
+
+    Light scales the whole frame; fog veils the lower rows more than the upper ones.
+    """
     light, fog, low, _ = (
         (np.arange(axis.start, axis.stop) / (FRAMES - 1)).reshape((-1,) + (1,) * below)
         for axis, below in zip((region[0], region[1], region[3], region[4]), (4, 3, 1, 0), strict=True)
@@ -100,16 +109,16 @@ def weather(region: Region) -> Values:
 
 
 def everything(size: int) -> Region:
-    """The whole of an image."""
+    """The region of a whole image."""
     return (slice(0, size), slice(0, size))
 
 
 def floats(region: Region, size: int, night: Night = USUAL) -> Values:
-    """A part of the picture in 64-bit floats."""
+    """A region of the picture in 64-bit floats."""
     return picture(*spans(region), size, night).astype(np.float64)
 
 
 def spans(region: Region) -> tuple[range, range]:
-    """The rows and columns of a region."""
+    """The rows and the columns of a region."""
     rows, columns = region
     return range(rows.start, rows.stop), range(columns.start, columns.stop)

@@ -1,1 +1,4 @@
-"""Processes that call C libraries for the server, so that one which hangs or crashes takes down itself and nothing else."""
+"""Helper processes that call C libraries for the server.
+
+A library that hangs or crashes then takes down only its helper.
+"""

@@ -1,4 +1,4 @@
-"""A bound to the memory that one call takes in a helper, whatever a file's filters make of its chunks."""
+"""Bounds the memory of one call in a helper, whatever size a file's filters decode to."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 STATM = Path("/proc/self/statm")
-"""Pages of this process; the sixth number is those of its own data: https://man7.org/linux/man-pages/man5/proc_pid_statm.5.html."""
+"""Sizes of this process in pages; the sixth is its data segment.
+
+https://man7.org/linux/man-pages/man5/proc_pid_statm.5.html
+"""
 
 
 def data_bytes() -> int:
-    """Bytes of this process's own data; 0 without Linux's /proc."""
+    """Bytes of this process's data segment; 0 without Linux's /proc."""
     try:
         return int(STATM.read_text().split()[5]) * resource.getpagesize()
     except OSError:
@@ -21,9 +24,10 @@ def data_bytes() -> int:
 
 @contextmanager
 def at_most(nbytes: int) -> Iterator[None]:
-    """Let this process take so many bytes of memory more for a while, and not more than it may; then allocations fail.
+    """Limit the growth of this process's memory to `nbytes` inside the block.
 
-    Without Linux's /proc there is no such bound.
+    Allocations beyond that fail. A limit that was lower before stays in force. Without Linux's
+    /proc there is no bound.
     """
     before, now = resource.getrlimit(resource.RLIMIT_DATA), data_bytes()
     if not now:

@@ -1,6 +1,7 @@
-"""Python values over a socket: pickles of protocol 5, whose large buffers follow them uncopied.
+"""Python values over a socket: pickles of protocol 5, with their large buffers behind them.
 
-A message is the length of its pickle and the number of its buffers, then the length of each buffer, then all of their bytes.
+The buffers are sent without a copy. A message is the length of its pickle and the number of its
+buffers, then the length of each buffer, then the bytes of the pickle and of the buffers.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ from typing import Any
 HEAD = struct.Struct("<QI")
 LENGTH = struct.Struct("<Q")
 MOST_BYTES = 2 * 1024**3
-"""Of a message; a longer one means that the other side has gone mad."""
+"""Bytes of a message at most; a longer one means that the other side is broken."""
 
 
 def send(connection: socket.socket, value: Any, deadline: float | None = None) -> None:
-    """Send a value. Raises what pickle raises before a byte is sent, TimeoutError at the deadline, ConnectionError at the end."""
+    """Send a value.
+
+    Raises what pickle raises, before a byte is sent; TimeoutError at the deadline (of
+    `time.monotonic`), ConnectionError if the other side has closed.
+    """
     buffers: list[pickle.PickleBuffer] = []
     body = pickle.dumps(value, 5, buffer_callback=buffers.append)
     views = [buffer.raw() for buffer in buffers]
@@ -30,17 +35,21 @@ def send(connection: socket.socket, value: Any, deadline: float | None = None) -
 
 
 def receive(connection: socket.socket, deadline: float | None = None) -> Any:
-    """The next value. Raises EOFError if the other side has closed, TimeoutError at the deadline (of `time.monotonic`)."""
+    """The next value.
+
+    Raises EOFError if the other side has closed, TimeoutError at the deadline (of
+    `time.monotonic`).
+    """
     nbytes, count = HEAD.unpack(_exactly(connection, HEAD.size, deadline))
     lengths = [length for (length,) in LENGTH.iter_unpack(_exactly(connection, count * LENGTH.size, deadline))]
     if nbytes + sum(lengths) > MOST_BYTES:
-        raise EOFError(f"a message of {nbytes + sum(lengths)} bytes: at most {MOST_BYTES} are taken")
+        raise EOFError(f"a message of {nbytes + sum(lengths)} bytes: at most {MOST_BYTES} are accepted")
     body = _exactly(connection, nbytes, deadline)
-    return pickle.loads(body, buffers=[_exactly(connection, length, deadline) for length in lengths])  # noqa: S301 - our own process
+    return pickle.loads(body, buffers=[_exactly(connection, length, deadline) for length in lengths])  # noqa: S301 - from our own process
 
 
 def portable(error: Exception) -> Exception:
-    """The error, or, if it cannot be pickled and unpickled, an OSError of the same text."""
+    """The error, or an OSError of the same text if it cannot be pickled and unpickled."""
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301
     except Exception:  # noqa: BLE001 - whatever its own code raises
@@ -55,7 +64,7 @@ def _exactly(connection: socket.socket, nbytes: int, deadline: float | None) -> 
         connection.settimeout(_remaining(deadline))
         count = connection.recv_into(rest)
         if count == 0:
-            raise EOFError("the other side has closed")
+            raise EOFError("the other side has closed the connection")
         rest = rest[count:]
     return content
 

@@ -1,9 +1,13 @@
-"""A few helper processes that share the calls about files.
+"""A pool of helper processes that share the calls about files.
 
-States of a helper: idle -> in a call -> idle, or -> ended, after a call that was late or killed it. A call takes an idle helper, best
-one that has its file open; when none is idle for PATIENCE seconds, another helper is started. `usual` of them are enough to keep the
-processors busy; a helper that has been in one call for STUCK seconds no longer counts, so that some files which hang do not delay the
-others, up to `most` helpers. At most PER_FILE of them are in calls about one file.
+    idle -> in a call -> idle
+                      -> ended, if the call was late or the library crashed
+
+A call takes an idle helper, preferably one that has its file open. If none is idle for PATIENCE
+seconds, the pool starts another. `usual` helpers are enough to keep the processors busy. A helper
+that has been in one call for STUCK seconds no longer counts among them, so that files which hang do
+not delay the others; there are at most `most` helpers. At most PER_FILE helpers are in calls about
+one file.
 """
 
 from __future__ import annotations
@@ -28,19 +32,23 @@ USUAL = min(4, max(2, os.cpu_count() or 1))
 MOST = 8
 PER_FILE = 2
 PATIENCE = 0.05
-"""Seconds: a quarter of what starting a helper takes."""
+"""Seconds: a quarter of the time that a helper takes to start."""
 STUCK = 0.5
+"""Seconds in one call after which a helper no longer counts as usual."""
 FILES_KNOWN = 16
-"""How many files we take a helper to have open still."""
+"""Files that we assume a helper still has open, those of its last calls."""
 
 
 class NoAnswer(TooSlow):
-    """A library did not answer about a file in time; asking again later may help, since a slow disk looks the same."""
+    """A library did not answer about a file in time.
+
+    Asking again later may help, since a slow disk looks the same.
+    """
 
 
 @dataclass(slots=True, eq=False)
 class Helper:
-    """A process, the files that it was asked about last, and the call that it is in, if any."""
+    """A process, the files of its last calls, and the path of the call that it is in, if any."""
 
     process: Process
     files: Recent[str, str] = field(default_factory=lambda: Recent(FILES_KNOWN))
@@ -48,13 +56,16 @@ class Helper:
     since: float = 0.0
 
     def begin(self, path: str) -> None:
-        """A call about a file begins."""
+        """Note that a call about a file begins."""
         self.path, self.since = path, time.monotonic()
         self.files.keep(path, path)
 
 
 class Pool:
-    """Helpers that serve the functions of one module, started when they are needed. Thread-safe; a fork gets helpers of its own."""
+    """Helpers that run the functions of one module; they are started when they are needed.
+
+    Thread-safe. After a fork, the child process has no helpers and starts its own.
+    """
 
     def __init__(self, module: str, library: str, usual: int = USUAL, most: int = MOST) -> None:
         self.module = module
@@ -77,9 +88,11 @@ class Pool:
         return [helper.process.pid for helper in self._helpers]
 
     def call(self, path: str, revision: str, name: str, arguments: tuple[Any, ...], seconds: float) -> Any:
-        """What a function returns or raises about a file, in so many seconds once a helper is free.
+        """What a function returns or raises about a file, within `seconds` of getting a helper.
 
-        Raises NoAnswer if it took longer, Damaged if the library crashed twice, for a while then at once; Busy if no helper was free.
+        Raises NoAnswer if the function took longer, Damaged if the library crashed twice, and Busy
+        if no helper was free for `seconds`. After NoAnswer or Damaged, calls about the same
+        revision of the file raise the same error at once for a while.
         """
         is_trial = self.verdicts.check(path, revision)
         try:
@@ -93,7 +106,7 @@ class Pool:
             self.verdicts.settle(path)
 
     def close(self) -> None:
-        """End all helpers, for good; calls raise, those that they are in too."""
+        """End all helpers for good; calls raise from now on, including those under way."""
         atexit.unregister(self.close)
         with self._changed:
             self._is_closed = True
@@ -106,7 +119,10 @@ class Pool:
             self._changed.notify_all()
 
     def _twice(self, helper: Helper, path: str, name: str, arguments: tuple[Any, ...], seconds: float) -> Any:
-        """The answer of a helper, or, if it died, of a new one: another file may have left the first one's memory in disorder."""
+        """The answer of a helper or, if it died, of a new one.
+
+        The first helper may have died because an earlier file had corrupted its memory.
+        """
         try:
             return self._once(helper, name, arguments, seconds)
         except Died:
@@ -127,9 +143,14 @@ class Pool:
         return answer
 
     def _condemned(self, path: str, revision: str, kind: type[OSError], what: str) -> OSError:
-        """The error for a file that the library did something bad on, to be raised now and for a while."""
-        name = os.path.basename(path)  # noqa: PTH119 - a text
-        text = f"the {self.library} library {what} on {name!r}, which is left alone for a while; if that stays so, restore it from a copy"
+        """The error for a file on which the library hung or crashed.
+
+        Calls about the file raise it for a while from now on.
+        """
+        name = os.path.basename(path)  # noqa: PTH119 - a string
+        text = (
+            f"the {self.library} library {what} on {name!r}, which is not opened again for a while; if this repeats, restore it from a copy"
+        )
 
         def error() -> OSError:
             return kind(text)
@@ -139,9 +160,10 @@ class Pool:
         return error()
 
     def _taken(self, path: str, seconds: float, revision: str | None) -> Helper:
-        """A helper for a call about a file. Raises Busy if none is free for so many seconds.
+        """A helper for a call about a file. Raises Busy if none is free for `seconds`.
 
-        With a revision, it raises NoAnswer or Damaged as soon as the file has been condemned at that.
+        If a revision is given, raises NoAnswer or Damaged as soon as another call condemns the file
+        at that revision.
         """
         began = time.monotonic()
         with self._changed:
@@ -168,7 +190,10 @@ class Pool:
                 self._starting -= 1
 
     def _free(self, path: str) -> Helper | None:
-        """An idle helper: one that has the file open, else the one that was used last."""
+        """An idle helper, one that has the file open, else the one used last.
+
+        None if all are busy.
+        """
         self._bury()
         if not self._idle:
             return None
@@ -177,7 +202,7 @@ class Pool:
         return best
 
     def _bury(self) -> None:
-        """Forget idle helpers that somebody has killed."""
+        """Remove idle helpers that somebody has killed."""
         for helper in [helper for helper in self._idle if not helper.process.is_alive()]:
             self._idle.remove(helper)
             self._helpers.remove(helper)
@@ -190,7 +215,7 @@ class Pool:
         return count - stuck < self.usual and count < self.most
 
     def _started(self, path: str) -> Helper:
-        """A new helper, in a call about a file."""
+        """A new helper, already in a call about a file."""
         helper = Helper(Process(self.module))
         helper.begin(path)
         with self._changed:
@@ -200,7 +225,7 @@ class Pool:
 
     def _check_open(self) -> None:
         if self._is_closed:
-            raise ConnectionAbortedError(f"the helper processes for the {self.library} library have ended; the server is going down")
+            raise ConnectionAbortedError(f"the helper processes for the {self.library} library have ended; the server is shutting down")
 
     def _return(self, helper: Helper) -> None:
         with self._changed:

@@ -1,9 +1,11 @@
-"""One helper process as the server sees it.
+"""One helper process, as the server sees it.
 
-The helper is a fresh Python (no fork, which threads forbid, and no multiprocessing, which would run the server's main module again). It
-has two descriptors: its end of a socket pair for calls and replies, and as its standard input the read end of a pipe that nobody writes
-to. The kernel signals the helper when the last write end closes (serve.py), so a helper dies with its server even if it is looping
-inside a C library; Linux's PR_SET_PDEATHSIG would do so when the *thread* that started the helper ends.
+The helper is a new Python process. It is not a fork, since the server has threads, and does not use
+multiprocessing, which would run the server's main module again. It has two descriptors: one end of
+a socket pair for calls and replies, and, as its standard input, the read end of a pipe to which
+nobody writes. When the last write end closes, the kernel signals the helper (serve.py), so the
+helper dies with its server even if it is looping inside a C library. Linux's PR_SET_PDEATHSIG would
+do so when the *thread* that started the helper ends.
 """
 
 from __future__ import annotations
@@ -24,28 +26,34 @@ from .messages import receive, send
 
 BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from tiled_zarr.helpers.serve import main; main()"
 ENVIRONMENT = MappingProxyType({"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"})
-"""A helper runs one call at a time: threads, and memory set aside for them, would be for nothing."""
+"""Limits to one thread and one memory arena: a helper runs one call at a time."""
 START_SECONDS = 60
-"""A helper needs 0.2 s to start (measured 2026-11-26, two cores); on a machine that swaps it may need more."""
+"""Seconds that a helper has to start.
+
+It needs 0.2 s (measured 2026-11-26, two cores); a machine that swaps may need more.
+"""
 END_SECONDS = 1
-"""How long we wait for the exit code of a helper that has closed its connection."""
+"""Seconds that we wait for the exit code of a helper that has closed its connection."""
 
 
 class Late(Exception):
-    """A call was not answered in time; the helper is being killed."""
+    """The helper did not answer in time; it is being killed."""
 
 
 class Died(Exception):
-    """The helper ended during a call; its text is how."""
+    """The helper ended during a call; the text says how."""
 
 
 class Process:
-    """A running helper that serves the functions of one module, for one thread at a time. Raises TimeoutError if it does not start."""
+    """A running helper that serves the functions of one module, to one thread at a time.
+
+    Raises TimeoutError if the helper does not start.
+    """
 
     def __init__(self, module: str) -> None:
         self._connection, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - ourselves
+            self._process = subprocess.Popen(  # noqa: S603 - our own code
                 [sys.executable, "-I", "-c", BOOT, json.dumps(sys.path), module, str(theirs.fileno())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
@@ -58,7 +66,7 @@ class Process:
         except (EOFError, OSError) as error:
             how = self._ending()
             self.end()
-            raise TimeoutError(f"a helper process could not be started ({how}); the log may say why") from error
+            raise TimeoutError(f"a helper process did not start ({how}); the log may say why") from error
 
     @property
     def pid(self) -> int:
@@ -66,11 +74,14 @@ class Process:
         return self._process.pid
 
     def is_alive(self) -> bool:
-        """Whether it is still there."""
+        """Whether the process has not ended."""
         return self._process.poll() is None
 
     def ask(self, name: str, arguments: tuple[Any, ...], seconds: float) -> Any:
-        """What a function of the module returns or raises. Raises Late or Died, after which the helper has ended."""
+        """What a function of the module returns or raises.
+
+        Raises Late or Died; the helper has ended then.
+        """
         deadline = time.monotonic() + seconds
         try:
             send(self._connection, (name, arguments), deadline)
@@ -87,22 +98,25 @@ class Process:
         raise value
 
     def end(self) -> None:
-        """Kill it, without waiting: a process in the middle of a disk access that never ends cannot be killed."""
+        """Kill the helper without waiting for its end.
+
+        A process inside a disk access that never returns cannot be killed.
+        """
         self.kill()
         self.let_go()
         Thread(target=self._process.wait, name="tiled-zarr-reaper", daemon=True).start()
 
     def kill(self) -> None:
-        """Kill it; the call that it is in raises."""
+        """Kill the helper; a call under way raises Died."""
         self._process.kill()
 
     def abandon(self) -> None:
-        """Leave it to the process that we were forked from: it is no child of ours."""
+        """Leave the helper to the process that we were forked from, whose child it is."""
         self.let_go()
         self._process.returncode = 0
 
     def let_go(self) -> None:
-        """Close our ends of its descriptors: a helper lives as long as anybody has them."""
+        """Close our ends of the helper's descriptors; it lives while any process has them open."""
         self._connection.close()
         if self._process.stdin is not None:
             with suppress(OSError):

@@ -1,4 +1,7 @@
-"""The main loop of a helper process: it takes calls of the functions in one module's FUNCTIONS and replies, until the server is gone."""
+"""The main loop of a helper: it runs the functions of one module until the server has gone.
+
+The module lists them by name in FUNCTIONS.
+"""
 
 from __future__ import annotations
 
@@ -18,40 +21,48 @@ from .messages import portable, receive, send
 
 Functions: TypeAlias = Mapping[str, Callable[..., Any]]
 Reply: TypeAlias = tuple[bool, Any]
-"""True and what a function returned, or False and what it raised."""
+"""True and what a function returned, or False and the exception that it raised."""
 
 IDLE_SECONDS = 30.0
+"""Seconds without a call after which the module's `idle` runs."""
 MOST_DATA = 2 * 1024**3
-"""Bytes of memory that a helper may have of its own: a damaged file that asks for more gets an error, not the machine's memory."""
+"""Bytes of memory that a helper may allocate.
+
+A damaged file that asks for more gets an error and cannot exhaust the machine's memory.
+"""
 
 MOST_KEPT = 320 * 1024**2
-"""Bytes that a helper may still have after a call; with more it ends, and another one is started. A warm one has 61 MiB and two chunk
-caches of 32 MiB.
+"""Bytes that a helper may still hold after a call; with more it ends, and the pool starts another.
 
-The HDF5 library kept 200 MiB after each chunk that it could not inflate for want of memory (measured 2026-11-26).
+A warm helper has 61 MiB, and two chunk caches of 32 MiB. The HDF5 library kept 200 MiB after each
+chunk that it could not inflate for lack of memory (measured 2026-11-26).
 """
 
 
 def main() -> None:
-    """Serve on the socket whose descriptor is the last argument the module that is named before it."""
+    """Serve a module on a socket.
+
+    The last two arguments are the name of the module and the descriptor of the socket.
+    """
     _, _, module, descriptor = sys.argv
     outlive_nobody()
     limit_resources()
     functions = import_module(module)
-    os.chdir("/")  # the HDF5 library looks there for files that are missing where a link leads
+    os.chdir("/")  # the HDF5 library looks in the current folder too for files that links name
     with socket.socket(fileno=int(descriptor)) as connection:
         try:
             send(connection, os.getpid())
             serve(connection, functions.FUNCTIONS, getattr(functions, "idle", None))
         except (EOFError, ConnectionError):
             pass
-    os._exit(0)  # without the library's own clean-up, which may hang as well
+    os._exit(0)  # skip the library's own clean-up, which may hang
 
 
 def outlive_nobody() -> None:
-    """Leave the ending to the server: ignore signals that are meant for it, die when its end of our standard input closes.
+    """Ignore signals that are meant for the server, and die when it closes our standard input.
 
-    The kernel sends SIGIO then, which kills: Python code, or a signal handler of its, would never run inside of a C library that loops.
+    The kernel then sends SIGIO, whose default action kills the process. Python code, a signal
+    handler included, would never run while a C library loops.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -61,7 +72,7 @@ def outlive_nobody() -> None:
 
 
 def limit_resources() -> None:
-    """Bound memory, and write no core: crashes are expected here."""
+    """Limit memory, and write no core dumps, since we expect crashes."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
     limit = MOST_DATA if most == resource.RLIM_INFINITY else min(most, MOST_DATA)
@@ -69,9 +80,10 @@ def limit_resources() -> None:
 
 
 def serve(connection: socket.socket, functions: Functions, idle: Callable[[], None] | None) -> None:
-    """Answer calls one after the other; `idle` is called when none has come for IDLE_SECONDS.
+    """Answer calls one after the other; call `idle` after IDLE_SECONDS without one.
 
-    Raises EOFError in the end; returns when too much memory is not given back.
+    Returns if this process still holds more than MOST_KEPT bytes after a call. Raises EOFError when
+    the server closes the connection.
     """
     while True:
         if idle is not None and not _is_readable(connection, IDLE_SECONDS):
@@ -81,14 +93,14 @@ def serve(connection: socket.socket, functions: Functions, idle: Callable[[], No
         try:
             send(connection, (ok, value))
         except (pickle.PicklingError, TypeError, AttributeError, ValueError) as error:
-            send(connection, (False, TypeError(f"what {name!r} found cannot be told: {error}")))
+            send(connection, (False, TypeError(f"what {name!r} found cannot be sent: {error}")))
         del arguments, value
         if data_bytes() > MOST_KEPT:
             return
 
 
 def answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Reply:
-    """What to reply to a call."""
+    """The reply to a call."""
     try:
         return True, function(*arguments)
     except Exception as error:  # noqa: BLE001 - raised again in the server

@@ -1,4 +1,4 @@
-"""Files on which a library hung or crashed, so that the next request is answered at once."""
+"""Files on which a library hung or crashed, so that further requests for them fail at once."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ from ..caches.recent import Recent
 
 MOST_KEPT = 1024
 FIRST_PAUSE = 60.0
+"""Seconds until a file is tried again; see LONGEST_PAUSE."""
 LONGEST_PAUSE = 3600.0
-"""Seconds. A slow disk looks like a hang, so we try again, after twice the pause each time."""
+"""Seconds until a file is tried again, at most.
+
+A slow disk looks like a hang, so we do try again. The pause doubles with each failure.
+"""
 
 
 @dataclass(slots=True)
 class Verdict:
-    """Why a file was given up at a revision, and how many seconds it is left alone.
+    """Why we gave up a file at a revision, and the length of the pause in seconds.
 
-    It may be tried again at `until` (of `time.monotonic`), by one caller while `is_tried`; None means that this went well.
+    From `until` (of `time.monotonic`) on one caller may try the file again; `is_tried` is true
+    while it does. `until` is None after a trial that went well.
     """
 
     revision: str
@@ -30,14 +35,18 @@ class Verdict:
 
 
 class Verdicts:
-    """Verdicts by path, the last ones, each for one revision of its file. Thread-safe."""
+    """The latest verdicts by path, each for one revision of its file. Thread-safe."""
 
     def __init__(self, most: int = MOST_KEPT) -> None:
         self._kept: Recent[str, Verdict] = Recent(most)
         self._lock = Lock()
 
     def check(self, path: str, revision: str) -> bool:
-        """Raises the error of a file that is left alone. After the pause one caller gets true and may try; the others are refused."""
+        """Raise the verdict's error if the file must not be tried.
+
+        After the pause, the first caller gets True and may try; the others get the error meanwhile.
+        False means that no verdict forbids this revision.
+        """
         if path not in self._kept:
             return False
         with self._lock:
@@ -56,7 +65,7 @@ class Verdicts:
         raise error
 
     def condemn(self, path: str, revision: str, error: Callable[[], OSError]) -> None:
-        """Leave a file alone for a pause, twice as long as the last one."""
+        """Refuse a file for a pause, twice as long as the last one at this revision."""
         with self._lock:
             before = self._kept.peek(path)
             is_again = before is not None and before.revision == revision
@@ -64,7 +73,10 @@ class Verdicts:
             self._kept.keep(path, Verdict(revision, error, pause, time.monotonic() + pause))
 
     def settle(self, path: str) -> None:
-        """A trial is over: unless the file was condemned again it may be read, though its next pause will be longer."""
+        """End a trial.
+
+        If the file was not condemned again, it may be read; its next pause is longer still.
+        """
         if path not in self._kept:
             return
         with self._lock:

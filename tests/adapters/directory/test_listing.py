@@ -59,7 +59,7 @@ def test_an_entry_that_cannot_be_asked(tmp_path: Path, method: str, error: int) 
     fence = Fence.of(tmp_path)
     item = item_of(Entry(method, error), Place(str(tmp_path), fence.folder, frozenset(), fence))
     assert item.is_folder is None
-    assert item.refusal == f"it cannot be looked at: {os.strerror(error)}"
+    assert item.refusal == f"its kind cannot be determined: {os.strerror(error)}"
 
 
 def test_an_entry_of_no_known_kind(tmp_path: Path) -> None:

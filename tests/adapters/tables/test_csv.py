@@ -66,8 +66,8 @@ def test_a_rewritten_file_is_another_table(tmp_path):
 
 
 NO_TABLES = {
-    "empty": (b"", "t.csv", "'t.csv' is empty where a table of text is expected"),
-    "long_row": (b"a,b\n1,2,3\n4\n", "t.csv", "has 3 values in line 2 where its header has 2; give every row as many values"),
+    "empty": (b"", "t.csv", "'t.csv' is empty, but a table of text is expected"),
+    "long_row": (b"a,b\n1,2,3\n4\n", "t.csv", "has 3 values in line 2, but its header has 2; give every row as many values"),
     "no_gzip": (b"", "t.csv.gz", "'t.csv.gz' "),
 }
 

@@ -156,8 +156,8 @@ def test_a_byte_far_down_tells_the_encoding(tmp_path: Path, monkeypatch: pytest.
 
 
 NO_TABLES = {
-    "ragged": (b"a,b\n1,2\n3,4,5\n", "'t.csv' has 3 values in line 3 where its header has 2; give every row as many values"),
-    "binary": (b"\x00\xff\x13garbage\x00" * 40, "'t.csv' holds bytes that stand in no text"),
+    "ragged": (b"a,b\n1,2\n3,4,5\n", "'t.csv' has 3 values in line 3, but its header has 2; give every row as many values"),
+    "binary": (b"\x00\xff\x13garbage\x00" * 40, "'t.csv' holds bytes that no text contains"),
     "no_utf_16": (b"\xff\xfea\x00\x00\xd8b\x00", "'t.csv' is no text in utf-16"),
     "comments_alone": (b"# a\n# b\n", "'t.csv' has no row"),
     "open_quote": (b'a,b\n"1,2\n3,4\n', "'t.csv' holds a quote that does not end its value near line 3"),

@@ -256,7 +256,7 @@ def test_a_series_of_unknown_format_leaves_the_others(tmp_path):
     with_unknown_format(tmp_path / "a.tif", 1)
     group = open_tiff(tmp_path / "a.tif")
     assert list(group.children) == ["0"]
-    assert group.unavailable()["1"].startswith("an image of a sample format that tifffile does not know: it is damaged, or convert it")
+    assert group.unavailable()["1"].startswith("an image of a sample format that tifffile does not know: if it is not damaged, convert it")
     with pytest.raises(Damaged, match="sample format"):
         _ = group.children["1"]
 

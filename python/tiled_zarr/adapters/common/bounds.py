@@ -1,4 +1,4 @@
-"""How many bytes may be decoded: a small file may decode to any number of them, or be sparse and have any number itself."""
+"""Bounds for decoded bytes: a small file may decode to any number, or be sparse and large."""
 
 from __future__ import annotations
 
@@ -14,19 +14,26 @@ from ...nodes import Damaged
 from .extras import require
 
 LARGEST_DOCUMENT = 16 * 1024 * 1024
-"""Bytes of a metadata document: parsed, empty lists take 50 times as much memory (measured 2026-11-26: 60 MiB took 3 GB).
+"""Bytes of a metadata document at most.
 
-Consolidated metadata takes about 1 kB an array, so this is enough for 16,000 arrays."""
+Parsing empty lists takes 50 times as much memory (measured 2026-11-26: 60 MiB took 3 GB).
+Consolidated metadata takes about 1 kB per array, so this is enough for 16,000 arrays.
+"""
 LARGEST_INDEX = 64 * 1024 * 1024
-"""Bytes of the index of a shard, 16 a chunk: 4 million chunks."""
+"""Bytes of the index of a shard at most, 16 per chunk: 4 million chunks."""
 LARGEST_TEXT = 256 * 1024 * 1024
-"""Bytes of memory for reading the strings of one region; what takes more is refused as TooLarge. As much as a text table may take."""
+"""Bytes of memory for the strings of one region, as much as a text table may take.
+
+A region that takes more is refused as TooLarge.
+"""
 HEADERS = 1024
-"""Bytes for the headers, trailers and block tables of compressors."""
+"""Bytes that we allow for the headers, trailers and block tables of compressors."""
 
 
 def grown(nbytes: int) -> int:
-    """The most bytes to which a compressor or a checksum makes `nbytes`: base64, the worst one, adds a third.
+    """The most bytes to which a compressor or checksum can expand `nbytes`.
+
+    The worst one is base64, which adds a third.
 
     >>> grown(1000)
     2524
@@ -43,32 +50,39 @@ class Stream(Protocol):
 
     @property
     def unused_data(self) -> bytes:
-        """What was given that lies behind the end."""
+        """Input bytes after the end of the stream."""
 
     def decompress(self, data: bytes, max_length: int, /) -> bytes:
-        """Decode a piece, to so many bytes at most."""
+        """Decode a piece, to at most `max_length` bytes."""
 
 
 STEP = 1024
-"""Stored bytes that a stream is given at once: 1 MiB of gzip at most, so that no large pieces are left in the allocator's arenas."""
+"""Stored bytes per call of a decompressor.
+
+They decode to 1 MiB of gzip at most, so that no large pieces stay in the allocator's arenas.
+"""
 LZMA_MEMORY = 128 * 1024 * 1024
-"""Bytes that an LZMA decoder may take. The strongest preset, 9, takes 65 MiB."""
+"""Bytes of memory for an LZMA decoder at most. The strongest preset, 9, takes 65 MiB."""
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 ZSTD_BLOCK = 128 * 1024
 """The most bytes of a decoded block of Zstandard, RFC 8878 section 3.1.1.2.4."""
 SMALL_FRAME = 16 * 1024 * 1024
-"""Decoded bytes up to which a Zstandard frame is decoded whose size nobody knows."""
+"""Decoded bytes up to which we decode a Zstandard frame that does not state its size."""
 
 
 def gunzip(body: bytes, limit: int) -> bytearray:
-    """Decode gzip members, one after the other. Raises Damaged beyond `limit` bytes, EOFError if the last one is cut short."""
+    """Decode consecutive gzip members.
+
+    Raises Damaged beyond `limit` bytes, EOFError if the last member is cut short.
+    """
     return _streamed("gzip", body, limit, lambda: zlib.decompressobj(31), repeats=True)
 
 
 def decode(config: Mapping[str, Any], body: bytes, limit: int) -> Any:
-    """Decode what a compressor of numcodecs made, named by its configuration. Raises Damaged if that is more than `limit` bytes.
+    """Decode the output of a numcodecs compressor, which is given by its configuration.
 
-    Nothing of more bytes is made before. Raises what numcodecs raises if the bytes are no such stream.
+    Raises Damaged if it decodes to more than `limit` bytes, before more memory is allocated. Raises
+    what numcodecs raises if the bytes are no such stream.
     """
     name = config["id"]
     match name:
@@ -86,19 +100,22 @@ def decode(config: Mapping[str, Any], body: bytes, limit: int) -> Any:
             return _sized(name, body, int.from_bytes(body[:4], "little"), limit)
         case "zstd":
             return _zstd(body, limit)
-    raise ValueError(f"{name!r} is no compressor that is known here")
+    raise ValueError(f"{name!r} is not a known compressor")
 
 
 COMPRESSORS = frozenset({"gzip", "zlib", "bz2", "lzma", "blosc", "lz4", "zstd"})
-"""What `decode` knows."""
+"""The compressors that `decode` knows."""
 
 
 NATIVE = MappingProxyType({"blosc": 32001, "lz4": 65537, "zstd": 32015})
-"""Numbers of the native decoder. numcodecs would read beyond the end of a Blosc chunk that was cut short."""
+"""Filter numbers of the native decoder, by compressor.
+
+numcodecs would read beyond the end of a Blosc chunk that was cut short.
+"""
 
 
 def _sized(name: str, body: bytes, nbytes: int, limit: int) -> bytearray:
-    """Decode bytes that say their decoded size, or have to have it."""
+    """Decode bytes whose decoded size is known: the header states it, or it is required."""
     if nbytes > limit:
         raise Damaged(f"{name}: decodes to {nbytes} bytes, at most {limit} are expected; restore it from a copy")
     made = bytearray(nbytes)
@@ -111,9 +128,10 @@ def _sized(name: str, body: bytes, nbytes: int, limit: int) -> bytearray:
 
 
 def _streamed(name: str, body: bytes, limit: int, make: Callable[[], Stream], *, repeats: bool = False) -> bytearray:
-    """Decode a stream, or several; zeros between them are padding.
+    """Decode a stream, or with `repeats` several; zeros between them are padding.
 
-    The whole limit is allocated at once: a large block is only resident as far as it is written, and goes back to the system.
+    We allocate the whole limit at once: pages of a large block become resident only when they are
+    written, and go back to the system.
     """
     made, nbytes, at, end = bytearray(limit), 0, 0, len(body)
     while at < end or not at:
@@ -144,7 +162,10 @@ def _lzma(config: Mapping[str, Any]) -> lzma.LZMADecompressor:
 
 
 def _zstd(body: bytes, limit: int) -> Any:
-    """Decode a frame. One that does not say its size, and may be large, has to have exactly `limit` bytes."""
+    """Decode a frame.
+
+    A frame that does not state its size, and may be large, must decode to exactly `limit` bytes.
+    """
     said = zstd_content_size(body)
     if said is None and _most_of_blocks(body) <= SMALL_FRAME:
         made = require("numcodecs", "zarr").Zstd().decode(body)
@@ -155,7 +176,10 @@ def _zstd(body: bytes, limit: int) -> Any:
 
 
 def zstd_content_size(body: bytes) -> int | None:
-    """The decoded size that a Zstandard frame says, if it does: RFC 8878 section 3.1.1.1.4. Raises ValueError if it is none."""
+    """The decoded size that a Zstandard frame states, or None (RFC 8878 section 3.1.1.1.4).
+
+    Raises ValueError if this is no frame.
+    """
     _zstd_fields(body)
     flag, is_single = body[4] >> 6, body[4] & 0x20
     width = (1 if is_single else 0, 2, 4, 8)[flag]
@@ -164,7 +188,7 @@ def zstd_content_size(body: bytes) -> int | None:
 
 
 def _zstd_fields(body: bytes) -> int:
-    """Where the blocks of a Zstandard frame begin. Raises ValueError if it is none."""
+    """The offset of the first block of a Zstandard frame. Raises ValueError if this is no frame."""
     if len(body) < 6 or not body.startswith(ZSTD_MAGIC):
         raise ValueError(f"zstd: {len(body)} bytes are no frame")
     is_single = bool(body[4] & 0x20)

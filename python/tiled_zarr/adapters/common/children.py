@@ -1,4 +1,4 @@
-"""Children of a group, opened when they are asked for."""
+"""Children of a group, each opened when it is first asked for."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ Opened = TypeVar("Opened")
 
 
 def opened(open_node: Callable[[T], Opened], source: T) -> Opened:
-    """The node, or what holds it.
+    """The result of `open_node`.
 
-    A KeyError from inside a broken file is Damaged: to who asks for a child, it would mean that there is none.
+    A KeyError from inside a broken file becomes Damaged: a caller that looks up a child would take
+    it for the child's absence.
     """
     try:
         return open_node(source)
@@ -25,7 +26,7 @@ def opened(open_node: Callable[[T], Opened], source: T) -> Opened:
 
 
 class Children(Mapping[str, Node]):
-    """Names that are known, and nodes that `open_child(name)` makes; the last ones used are kept."""
+    """Children by name; `open_child(name)` makes their nodes, and those used last are kept."""
 
     def __init__(self, names: Iterable[str], open_child: Callable[[str], Node]) -> None:
         self._names = dict.fromkeys(names)

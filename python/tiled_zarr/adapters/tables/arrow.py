@@ -11,7 +11,7 @@ from ..common.columns import column_node, schema_attributes, schema_names, unava
 
 
 def adapt_table(source: pa.Table | pa.RecordBatch) -> Group:
-    """The columns of a table in memory."""
+    """The group of a table's columns; the table is in memory."""
     table = pa.Table.from_batches([source]) if isinstance(source, pa.RecordBatch) else source
     names, reasons = schema_names(table.schema), unavailable(table.schema, longest=0)
     columns = {name: table.column(i) for i, name in enumerate(names) if i not in reasons}

@@ -13,16 +13,19 @@ from ..common.recipes import column, columns, is_numpy
 
 
 def adapt_frame(source: pd.DataFrame) -> Group:
-    """The index and the columns of a frame. It is taken not to change while it is served."""
+    """The index and the columns of a frame.
+
+    We assume that it does not change while it is served.
+    """
     values = columns(source)
     return Table(
         children=Children(values, lambda name: column(values[name], launch_nonce)),
         attributes={str(name): value for name, value in source.attrs.items()},
         revision=launch_nonce,
-        blocking=not all(map(is_numpy, values.values())),  # others are converted when they are looked up
+        blocking=not all(map(is_numpy, values.values())),  # others are converted at their first lookup
     )
 
 
 def adapt_series(source: pd.Series[Any]) -> Group:
-    """The index and the values of a series, which are called `values` where it has no name."""
+    """The index and the values of a series; the values are called `values` if it has no name."""
     return adapt_frame(source.to_frame("values" if source.name is None else source.name))

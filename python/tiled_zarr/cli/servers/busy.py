@@ -1,11 +1,11 @@
-"""What is said to a connection beyond the limit."""
+"""The answer to connections beyond the limit."""
 
 from __future__ import annotations
 
 from typing import Any
 
 HEAD_SECONDS = 1.0
-"""Seconds that the head of a request may take which is refused anyway."""
+"""Seconds that we wait for the head of a request which we refuse."""
 RETRY_SECONDS = 1
 TEXT = b"this worker has as many connections as it may have; ask again\n"
 HEADERS = (
