@@ -5,7 +5,7 @@ python tests/suites.py --quick          what starts no server, no browser and no
 python tests/suites.py http ome         two of them
 
 As many suites run at a time as there are processors, those that take longest first. Tests that are
-marked `alone` run last, by themselves: they measure memory or time. Each suite writes `<suite>.log`
+marked `alone`, and suites that want to be alone, run last, by themselves: they measure memory or time. Each suite writes `<suite>.log`
 and `<suite>.xml` below `--logs`, and there what coverage needs unless the run is quick.
 
 The run fails if a suite fails, ends without a report or runs no test; if the variable CI is set, also
@@ -45,21 +45,23 @@ TAIL = 200
 class Suite:
     """The tests below a folder, without those of the suites of folders below it.
 
-    A quick run has the suites that are quick, without their tests that are marked `slow`.
+    A quick run has the suites that are quick, without their tests that are marked `slow`. A suite
+    that is alone has deadlines that pass on a busy machine, and runs when no other does.
     """
 
     folder: str
     is_quick: bool = True
+    is_alone: bool = False
 
 
 SUITES = {
     "clients": Suite("tests/clients", is_quick=False),
     "browser": Suite("tests/browser", is_quick=False),
-    "hostile": Suite("tests/hostile", is_quick=False),
+    "hostile": Suite("tests/hostile", is_quick=False, is_alone=True),
     "adapters": Suite("tests/adapters"),
     "http": Suite("tests/http"),
     "ome": Suite("tests/ome"),
-    "cli": Suite("tests/cli", is_quick=False),
+    "cli": Suite("tests/cli"),
     "top": Suite("tests"),
     "native": Suite("tests/native"),
     "demo": Suite("tests/demo"),
@@ -166,12 +168,13 @@ def run_all(runner: Runner, names: list[str], jobs: int, *, may_skip: bool) -> l
         print(f"{outcome.name:10} {outcome.tests:6} tests {outcome.seconds:7.1f} s  {verdict}", flush=True)
 
     is_whole = set(names) == {*SUITES, ALONE}
+    at_last = [name for name in names if name == ALONE or SUITES[name].is_alone]
     with ThreadPoolExecutor(jobs) as pool:
         counting = pool.submit(runner.count) if is_whole else None
-        for ending in as_completed([pool.submit(runner.run, name) for name in names if name != ALONE]):
+        for ending in as_completed([pool.submit(runner.run, name) for name in names if name not in at_last]):
             show(ending.result())
-    if ALONE in names:
-        show(runner.run(ALONE))
+    for name in at_last:
+        show(runner.run(name))
     faults = {outcome: fault for outcome in outcomes if (fault := outcome.fault(may_skip=may_skip))}
     for outcome in faults:
         print(f"\n===== {outcome.name}: {outcome.log}\n{outcome.failures()}")

@@ -62,6 +62,7 @@ def test_extras_are_those_of_the_package():
     assert set(named[1].split()) == set(extras) - {"all"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("section", snippets.sections(ROOT / "README.md"), ids=lambda section: section.title or "first screen")
 def test_snippets(section: snippets.Section, tmp_path: Path):
     snippets.furnish(tmp_path)

@@ -9,6 +9,8 @@ import pytest
 import suites
 from suites import ALONE, SUITES, Runner, Suite
 
+pytestmark = pytest.mark.slow
+
 MARKS = "[pytest]\nmarkers =\n    alone: x\n    slow: x\n"
 GOOD = "def test_good(): pass\n"
 BAD = "def test_bad(): assert 'this' == 'that'\n"
@@ -103,6 +105,12 @@ def test_another_run_measures_coverage_and_has_what_is_slow(house: Path, capfd: 
     assert faults(house, "outer", is_quick=False) == []
     assert capfd.readouterr().out.split()[:2] == ["outer", "2"]
     assert list((house / "logs").glob(".coverage*"))
+
+
+def test_who_is_alone_runs_last(house: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(suites.SUITES, "inner", Suite("tests/inner", is_alone=True))
+    assert faults(house) == []
+    assert [line.split()[0] for line in capfd.readouterr().out.splitlines()] == ["outer", "inner", "alone"]
 
 
 def test_suites_have_folders_with_tests() -> None:

@@ -22,6 +22,8 @@ from tiled_zarr.adapters.helpers import verdicts
 from tiled_zarr.adapters.helpers.pool import NoAnswer, Pool
 from tiled_zarr.nodes import Busy, Damaged, Unavailable
 
+pytestmark = pytest.mark.slow
+
 FUNCTIONS = "adapters.helpers.functions"
 LONG = 60.0
 SHORT = 0.5
