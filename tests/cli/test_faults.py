@@ -21,6 +21,8 @@ from live import Live
 
 from .conftest import PATIENCE, SERVERS, Readers, Workers, gone, until
 
+pytestmark = pytest.mark.slow
+
 ON_ALL = pytest.mark.parametrize("server", SERVERS)
 ON_ONE = pytest.mark.parametrize("server", ["hypercorn"])
 """For what does not depend on the server."""

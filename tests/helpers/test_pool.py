@@ -22,6 +22,8 @@ from tiled_zarr.helpers import verdicts
 from tiled_zarr.helpers.pool import NoAnswer, Pool
 from tiled_zarr.nodes import Busy, Damaged, Unavailable
 
+pytestmark = pytest.mark.slow
+
 FUNCTIONS = "helpers.functions"
 LONG = 60.0
 SHORT = 0.5

@@ -20,6 +20,8 @@ import pytest
 import damagedhdf5
 from live import STOP_SECONDS, Live, live
 
+pytestmark = pytest.mark.slow
+
 LONG = 60.0
 ROOT = "/zarr/v3/zarr.json"
 HANG = "/zarr/v3/hangs_when_read/text/c/0"

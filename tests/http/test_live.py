@@ -22,6 +22,8 @@ from hypothesis import strategies as st
 
 from live import Live, live
 
+pytestmark = pytest.mark.slow
+
 SERVERS = ("hypercorn", "uvicorn")
 ALLOWED = {"GET": {200, 304, 400, 401, 404}, "HEAD": {200, 304, 400, 401, 404}, "OPTIONS": {204, 400}}
 RANGED = {200, 206, 304, 400, 401, 404, 416}

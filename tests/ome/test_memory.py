@@ -23,6 +23,8 @@ from tiled_zarr.ome.pyramid import exact
 from tiled_zarr.ome.pyramid.looks import default_place, look
 from tiled_zarr.ome.pyramid.reads import Reader
 
+pytestmark = pytest.mark.slow
+
 MIB = 2**20
 
 

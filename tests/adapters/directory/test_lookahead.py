@@ -18,6 +18,8 @@ from tiled_zarr.hierarchy.keyspace import KeySpace
 from tiled_zarr.nodes import Busy, Group, TooSlow
 from tiled_zarr.resources import default
 
+pytestmark = pytest.mark.alone  # that hung files cost less than their sum is a matter of time
+
 WAIT = 30
 HANGING = 8
 SECONDS = 3.0

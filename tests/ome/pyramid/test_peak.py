@@ -13,6 +13,8 @@ import pytest
 from live import live
 from tiled_zarr.resources import Sizes
 
+pytestmark = pytest.mark.slow
+
 MIB = 2**20
 CHUNK = (8192, 4096)
 """64 MiB decoded."""
