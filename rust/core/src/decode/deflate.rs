@@ -2,6 +2,7 @@
 
 use libdeflater::{DecompressionError, Decompressor};
 
+use super::size::wrong_size;
 use crate::error::{Error, Result};
 
 /// A decompressor, made when it is first needed.
@@ -29,7 +30,7 @@ impl Decoder {
 fn check(name: &str, form: &str, decoded: &std::result::Result<usize, DecompressionError>, data: &[u8], out: &[u8]) -> Result<()> {
     match decoded {
         Ok(n) if *n == out.len() => Ok(()),
-        Ok(n) => Err(super::wrong_size(name, *n, out.len())),
+        Ok(n) => Err(wrong_size(name, *n, out.len())),
         Err(DecompressionError::InsufficientSpace) => {
             Err(Error::invalid(format!("{name}: decodes to more than the {} bytes expected", out.len())))
         }

@@ -2,6 +2,7 @@
 
 use zstd_safe::{DCtx, get_error_name};
 
+use super::size::wrong_size;
 use crate::error::{Error, Result};
 
 /// A decompression context, made when it is first needed.
@@ -17,7 +18,7 @@ impl Decoder {
         };
         match context.decompress(out, data) {
             Ok(n) if n == out.len() => Ok(()),
-            Ok(n) => Err(super::wrong_size("zstd", n, out.len())),
+            Ok(n) => Err(wrong_size("zstd", n, out.len())),
             Err(code) => Err(Error::invalid(format!("zstd: {} bytes for {}: {}", data.len(), out.len(), get_error_name(code)))),
         }
     }
