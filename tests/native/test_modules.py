@@ -1,4 +1,4 @@
-"""No module of the Rust crates uses itself by way of other modules."""
+"""No module of the Rust crates uses itself by way of other modules, and unsafe code has one room a crate."""
 
 from __future__ import annotations
 
@@ -177,3 +177,28 @@ def test_comments_strings_and_tests_are_no_arrows(tmp_path: Path, text: str) -> 
     (tmp_path / "a.rs").write_text(text)
     (tmp_path / "b.rs").write_text("use crate::a::A;")
     assert arrows(tmp_path)["a",] == set()
+
+
+UNSAFE_ROOMS = {"core": "cpu", "py": "raw"}
+"""The folder of each crate outside of which no code is unsafe or asks what the processor can do."""
+UNSAFE = re.compile(r"\bunsafe\b|\bunsafe_code\b|\btarget_feature\b|is_\w+_feature_detected|\bextern \"")
+
+
+def unsafe_modules(source: Path) -> set[str]:
+    """The folders and files at the top of a crate with unsafe code or kernels for some processors alone."""
+    paths = {path.relative_to(source): NOT_CODE.sub("_", path.read_text()) for path in source.rglob("*.rs")}
+    return {path.parts[0] for path, text in paths.items() if UNSAFE.search(text)}
+
+
+@pytest.mark.parametrize("name", UNSAFE_ROOMS)
+def test_unsafe_code_has_one_room(name: str) -> None:
+    assert unsafe_modules(RUST / name / "src") == {UNSAFE_ROOMS[name]}
+
+
+@pytest.mark.parametrize(
+    "text", ["fn f() { unsafe { g() } }", '#[target_feature(enable = "avx2")] fn f() {}', '#[expect(unsafe_code, reason = "")] fn f() {}']
+)
+def test_unsafe_code_elsewhere_is_found(tmp_path: Path, text: str) -> None:
+    (tmp_path / "lib.rs").write_text("// unsafe is a word here\nmod a;")
+    (tmp_path / "a.rs").write_text(text)
+    assert unsafe_modules(tmp_path) == {"a.rs"}

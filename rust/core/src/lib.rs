@@ -5,6 +5,7 @@
 mod body;
 pub mod codec;
 pub mod coo;
+mod cpu;
 pub mod decode;
 pub mod dtype;
 mod encode;
