@@ -2,6 +2,7 @@
 
 use libdeflater::{DecompressionError, Decompressor};
 
+use super::members;
 use super::size::wrong_size;
 use crate::error::{Error, Result};
 
@@ -10,16 +11,32 @@ use crate::error::{Error, Result};
 pub struct Decoder(Option<Decompressor>);
 
 impl Decoder {
-    /// Decode one zlib stream that fills `out`.
+    /// Decode one zlib stream that fills `out`; bytes behind it are ignored.
     pub fn decode(&mut self, data: &[u8], out: &mut [u8]) -> Result<()> {
-        let decoded = self.engine().zlib_decompress(data, out);
-        check("deflate", "zlib stream", &decoded, data, out)
+        all(self.decode_some(data, out)?, "deflate", out)
     }
 
-    /// Decode one gzip member that fills `out`; what follows it is not looked at.
+    /// Decode one zlib stream to the start of `out`. Returns how many bytes that are.
+    pub fn decode_some(&mut self, data: &[u8], out: &mut [u8]) -> Result<usize> {
+        self.engine().zlib_decompress(data, out).map_err(|error| match error {
+            DecompressionError::InsufficientSpace => {
+                Error::invalid(format!("deflate: decodes to more than the {} bytes expected", out.len()))
+            }
+            DecompressionError::BadData => Error::invalid(format!("deflate: {} bytes are no zlib stream", data.len())),
+        })
+    }
+
+    /// Decode gzip members that fill `out`.
+    ///
+    /// Nearly always there is one, which then ends with the size of `out`, modulo 2^32; behind it
+    /// other bytes would be ignored.
     pub fn decode_gzip(&mut self, data: &[u8], out: &mut [u8]) -> Result<()> {
-        let decoded = self.engine().gzip_decompress(data, out);
-        check("gzip", "gzip member", &decoded, data, out)
+        let size = out.len() as u64;
+        let is_last_of_size = data.last_chunk().is_some_and(|&last| u64::from(u32::from_le_bytes(last)) == size & 0xFFFF_FFFF);
+        if is_last_of_size && self.engine().gzip_decompress(data, out) == Ok(out.len()) {
+            return Ok(());
+        }
+        all(members::decode(data, out)?, "gzip", out)
     }
 
     fn engine(&mut self) -> &mut Decompressor {
@@ -27,13 +44,6 @@ impl Decoder {
     }
 }
 
-fn check(name: &str, form: &str, decoded: &std::result::Result<usize, DecompressionError>, data: &[u8], out: &[u8]) -> Result<()> {
-    match decoded {
-        Ok(n) if *n == out.len() => Ok(()),
-        Ok(n) => Err(wrong_size(name, *n, out.len())),
-        Err(DecompressionError::InsufficientSpace) => {
-            Err(Error::invalid(format!("{name}: decodes to more than the {} bytes expected", out.len())))
-        }
-        Err(DecompressionError::BadData) => Err(Error::invalid(format!("{name}: {} bytes are no {form}", data.len()))),
-    }
+fn all(n: usize, name: &str, out: &[u8]) -> Result<()> {
+    if n == out.len() { Ok(()) } else { Err(wrong_size(name, n, out.len())) }
 }

@@ -5,12 +5,16 @@
 mod bitshuffle;
 mod blosc;
 mod blosclz;
+mod bounded;
 mod crc32c;
 mod deflate;
 mod fletcher;
+mod format;
+mod frame;
 mod lz4;
 mod lzf;
 mod matches;
+mod members;
 mod pipeline;
 mod reader;
 mod region;
@@ -19,6 +23,10 @@ mod unshuffle;
 mod workspace;
 mod zstd;
 
+pub use bounded::decompress;
+pub use crc32c::crc32c;
+pub use format::Format;
+pub use frame::{decoded_size, is_whole};
 pub use pipeline::{Filter, Pipeline};
 pub use region::{Decoder, Stored};
 pub use workspace::Workspace;

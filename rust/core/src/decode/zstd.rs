@@ -12,14 +12,19 @@ pub struct Decoder(Option<DCtx<'static>>);
 impl Decoder {
     /// Decode frames that fill `out`.
     pub fn decode(&mut self, data: &[u8], out: &mut [u8]) -> Result<()> {
+        match self.decode_some(data, out)? {
+            n if n == out.len() => Ok(()),
+            n => Err(wrong_size("zstd", n, out.len())),
+        }
+    }
+
+    /// Decode frames to the start of `out`. Returns how many bytes that are.
+    pub fn decode_some(&mut self, data: &[u8], out: &mut [u8]) -> Result<usize> {
         let context = match &mut self.0 {
             Some(context) => context,
             none => none.insert(DCtx::try_create().ok_or(Error::OutOfMemory(0))?),
         };
-        match context.decompress(out, data) {
-            Ok(n) if n == out.len() => Ok(()),
-            Ok(n) => Err(wrong_size("zstd", n, out.len())),
-            Err(code) => Err(Error::invalid(format!("zstd: {} bytes for {}: {}", data.len(), out.len(), get_error_name(code)))),
-        }
+        let decoded = context.decompress(out, data);
+        decoded.map_err(|code| Error::invalid(format!("zstd: {} bytes for {}: {}", data.len(), out.len(), get_error_name(code))))
     }
 }
