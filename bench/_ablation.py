@@ -9,10 +9,10 @@ from __future__ import annotations
 import numcodecs
 import numpy as np
 
-from tiled_zarr import encode
 from tiled_zarr.app import app
+from tiled_zarr.encoding import encode
+from tiled_zarr.hierarchy.keyspace import Chunk
 from tiled_zarr.http.work import native
-from tiled_zarr.keyspace import Chunk
 
 __all__ = ["app"]
 

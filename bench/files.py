@@ -27,7 +27,7 @@ import tifffile
 
 from kernels import Result, compressor, opaque, record, scene
 from tiled_zarr import _native
-from tiled_zarr.adapters.npy import open_npy
+from tiled_zarr.adapters.files.npy import open_npy
 from tiled_zarr.adapters.tiff import open_tiff
 from tiled_zarr.nodes import Region
 

@@ -27,9 +27,8 @@ import numpy as np
 
 from kernels import Result, compressor, opaque, record, scene
 from tiled_zarr import _native
-from tiled_zarr.adapters import _hdf5decoding
-from tiled_zarr.adapters._decoded import Decoded
-from tiled_zarr.adapters.hdf5 import open_hdf5
+from tiled_zarr.adapters.common.decoded import Decoded
+from tiled_zarr.adapters.hdf5 import chunked, open_hdf5
 from tiled_zarr.nodes import Array, Region
 
 RECORD = Path(__file__).parent / "record" / "sources.csv"
@@ -89,7 +88,7 @@ def two_threads(encode: Callable[[Region], bytes], pool: ThreadPoolExecutor) -> 
 
 def forget() -> None:
     """Drop the chunks that were decoded, as the rival does who opens the file anew."""
-    _hdf5decoding.DECODED = Decoded()
+    chunked.DECODED = Decoded()
 
 
 def measure(path: Path, name: str, itemsize: int) -> Iterator[Result]:

@@ -26,9 +26,10 @@ import zarr
 from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 
 from kernels import Case, measure, scene
-from tiled_zarr import encode, v2
 from tiled_zarr.adapters import open_file
-from tiled_zarr.keyspace import Chunk, KeySpace
+from tiled_zarr.encoding import encode
+from tiled_zarr.hierarchy import v2
+from tiled_zarr.hierarchy.keyspace import Chunk, KeySpace
 
 CHUNK = (512, 512)
 ZARR: dict[str, dict[str, Any]] = {

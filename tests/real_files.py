@@ -22,7 +22,7 @@ import zarr
 from live import live
 from real_sources import Found, found_in, is_served
 from real_values import block, boxes, difference, of_column, reasons
-from tiled_zarr import names
+from tiled_zarr.hierarchy import names
 
 Way: TypeAlias = tuple[str, ...]
 PATTERNS = {2: names.FORBIDDEN_V2, 3: names.FORBIDDEN}

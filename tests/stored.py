@@ -17,10 +17,11 @@ from zarr.abc.store import ByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 
 from stores import KeySpaceStore, value
-from tiled_zarr import _native, encode
+from tiled_zarr import _native
 from tiled_zarr.adapters.zarr import open_zarr
-from tiled_zarr.keyspace import KeySpace
-from tiled_zarr.metadata import Config
+from tiled_zarr.encoding import encode
+from tiled_zarr.hierarchy.keyspace import KeySpace
+from tiled_zarr.hierarchy.metadata import Config
 from tiled_zarr.nodes import Group, Node
 
 SHAPE, CHUNK = (300, 410), (128, 128)

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Iterable
 from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
 
-from tiled_zarr.encode import encode
-from tiled_zarr.keyspace import Chunk, KeySpace
+from tiled_zarr.encoding.encode import encode
+from tiled_zarr.hierarchy.keyspace import Chunk, KeySpace
 
 
 def value(keyspace: KeySpace, key: str) -> bytes | None:

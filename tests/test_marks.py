@@ -9,8 +9,9 @@ from xarray import Variable
 from xarray.backends.zarr import FillValueCoder
 from xarray.conventions import decode_cf_variable
 
-from tiled_zarr import marks, v2, v3
-from tiled_zarr.keyspace import KeySpace
+from tiled_zarr import marks
+from tiled_zarr.hierarchy import v2, v3
+from tiled_zarr.hierarchy.keyspace import KeySpace
 from tiled_zarr.nodes import Array, Group
 
 MARKS = {

@@ -16,9 +16,10 @@ from hypothesis.extra import numpy as npst
 
 from stores import KeySpaceStore, value
 from strategies import array_node, scalars
-from tiled_zarr import Array, Group, Unavailable, names, records, v2, v3
-from tiled_zarr.keyspace import Chunk, KeySpace
-from tiled_zarr.metadata import Config
+from tiled_zarr import Array, Group, Unavailable, records
+from tiled_zarr.hierarchy import names, v2, v3
+from tiled_zarr.hierarchy.keyspace import Chunk, KeySpace
+from tiled_zarr.hierarchy.metadata import Config
 from tiled_zarr.nodes import Options
 
 FORMATS = pytest.mark.parametrize("format_", [v2, v3], ids=["v2", "v3"])

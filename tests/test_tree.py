@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import zarr
 
-from tiled_zarr import Array, Group, Table, adapters, v3
-from tiled_zarr.adapters import adapt
-from tiled_zarr.keyspace import KeySpace
+from tiled_zarr import Array, Group, Table
+from tiled_zarr.adapters import adapt, registry
+from tiled_zarr.hierarchy import v3
+from tiled_zarr.hierarchy.keyspace import KeySpace
 from tiled_zarr.nodes import Damaged, Options
 from tiled_zarr.settings import Mount, Settings, SettingsError
 from tiled_zarr.tree import configured, plant
@@ -96,7 +97,7 @@ def test_a_package_that_is_missing_is_said_at_start(monkeypatch: pytest.MonkeyPa
     def refuse(source: object) -> None:
         raise Damaged("the adapter needs the package 'dask', which is not installed")
 
-    monkeypatch.setattr(adapters, "_adapt", refuse)
+    monkeypatch.setattr(registry, "_adapt", refuse)
     with pytest.raises(SettingsError, match="served:thing: the adapter needs the package 'dask'"):
         plant(settings(pyobject("served:thing")))
 

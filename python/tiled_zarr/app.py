@@ -13,22 +13,23 @@ from dataclasses import replace
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import ome, v2, v3
+from . import ome
 from .budgets import Budget
-from .cache import Cache
-from .http import lifespan
-from .http.auth import Auth
-from .http.cors import Cors
+from .caches.cost import Cache
+from .hierarchy import v2, v3
+from .hierarchy.keyspace import KeySpace
+from .hierarchy.metadata import Config
 from .http.endpoint import Endpoint
-from .http.metrics import Counted, Metrics
+from .http.middleware import lifespan
+from .http.middleware.auth import Auth
+from .http.middleware.cors import Cors
+from .http.middleware.metrics import Counted, Metrics
 from .http.routes import Routes, pages
 from .http.site.answers import answers
 from .http.work.threads import Limits
 from .http.work.work import Work
-from .keyspace import KeySpace
-from .metadata import Config
 from .nodes import Group
-from .settings import Settings, SettingsError
+from .settings import Settings, SettingsError, environment
 from .tree import Tasks, plant
 
 log = logging.getLogger(__name__)
@@ -128,7 +129,7 @@ class Late:
 
 def from_environment() -> ASGIApp:
     """The application that the environment describes. Raises SettingsError."""
-    settings = Settings.from_environment().decided().require_access()
+    settings = environment.from_environment().decided().require_access()
     tree = plant(settings)
     application = create_app(tree.root, settings, tree.tasks)
     settle()

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from . import records
+from .hierarchy.openings import reason
 from .nodes import Group, Node, Options, Table, Unavailable
-from .openings import reason
 from .revisions import launch_nonce
 from .settings import Mount, Settings, SettingsError
 
@@ -85,7 +85,7 @@ def source_of(mount: Mount, watcher: Watcher) -> tuple[Node, object]:
 def directory(path: Path, watcher: Watcher, csv: Mapping[str, Any]) -> Group:
     """The group of a folder whose text tables are written as `csv` says. Raises SettingsError where there is none, or it cannot be read."""
     from .adapters.common.choices import TextChoice
-    from .adapters.directory import open_directory
+    from .adapters.directory.open import open_directory
 
     try:
         if not path.is_dir():
@@ -104,8 +104,8 @@ def why(error: Exception) -> str:
 
 def python_object(spelling: str) -> tuple[Group, object]:
     """The node of the object that `module:name` spells, and the object."""
-    from .adapters import adapt
-    from .adapters.mapping import adapt_mapping
+    from .adapters.memory.mapping import adapt_mapping
+    from .adapters.registry import adapt
 
     source = found(spelling)
     node = started(lambda: adapt(source), spelling)

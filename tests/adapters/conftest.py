@@ -1,4 +1,4 @@
-"""`in_tiled.py` is run where Tiled is installed, not collected here."""
+"""What several adapters' tests need."""
 
 import logging
 import warnings
@@ -9,8 +9,6 @@ import pytest
 from tiled_zarr.adapters.hdf5.descriptions import Source
 from tiled_zarr.adapters.hdf5.functions import FUNCTIONS
 from tiled_zarr.adapters.hdf5.library import Library
-
-collect_ignore = ["in_tiled.py"]
 
 
 @pytest.fixture

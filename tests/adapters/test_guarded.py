@@ -25,9 +25,10 @@ import tifffile
 import zarr
 from PIL import Image
 
-from adapters.files import outcome
+from adapters.file_contract import outcome
 from asgi import ask
-from tiled_zarr.adapters import _snapshots, file_adapter
+from tiled_zarr.adapters import file_adapter
+from tiled_zarr.adapters.common import snapshot
 from tiled_zarr.adapters.common.fences import Fence
 from tiled_zarr.adapters.directory import open_directory
 from tiled_zarr.app import create_app
@@ -136,7 +137,7 @@ def test_a_file_that_becomes_a_link_out_after_it_was_opened(tmp_path: Path, monk
         array = node if isinstance(node, Array) else node.children["a"]
     (served / file).unlink()
     (served / file).symlink_to(f"../outside/{file}")
-    monkeypatch.setattr(_snapshots.Snapshot, "check", lambda *_: None)
+    monkeypatch.setattr(snapshot.Snapshot, "check", lambda *_: None)
     found = outcome(lambda: items(array))
     assert isinstance(found, Damaged) or (isinstance(found, np.ndarray) and file.endswith((".csv", ".csv.gz")) and about(found, GOOD))
 

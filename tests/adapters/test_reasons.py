@@ -14,11 +14,11 @@ import zarr
 
 from adapters.damage.sources import SOURCES
 from rights import unprivileged
-from tiled_zarr import v3
 from tiled_zarr.adapters.directory import open_directory
-from tiled_zarr.keyspace import KeySpace
+from tiled_zarr.hierarchy import v3
+from tiled_zarr.hierarchy.keyspace import KeySpace
+from tiled_zarr.hierarchy.openings import reason
 from tiled_zarr.nodes import Group, Node, Table
-from tiled_zarr.openings import reason
 
 JARGON = re.compile(
     r"[A-Z][a-z]+(Error|Exception|Warning)\b|Errno|errno|Unable to|Can't|codec can't|signature|imcd|libdeflate|LIBDEFLATE|DOS attack"

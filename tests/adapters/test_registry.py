@@ -13,8 +13,7 @@ import scipy.sparse
 import sparse
 import xarray as xr
 
-from tiled_zarr import adapters
-from tiled_zarr.adapters import adapt, file_adapter, open_file, suffixes
+from tiled_zarr.adapters import adapt, file_adapter, open_file, registry, suffixes
 from tiled_zarr.nodes import Array, Damaged, Group, Sparse, Table, Unavailable
 
 TABLE = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["entry-points"]["tiled_zarr.adapters"]
@@ -55,14 +54,14 @@ def table(monkeypatch):
     """The table of adapters, made from the entry points given."""
 
     def install(*entries):
-        monkeypatch.setattr(adapters, "entry_points", lambda group: [entry for entry in entries if entry.group == group])
-        adapters._table.cache_clear()
-        adapters._entry_of.cache_clear()
+        monkeypatch.setattr(registry, "entry_points", lambda group: [entry for entry in entries if entry.group == group])
+        registry._table.cache_clear()
+        registry._entry_of.cache_clear()
 
     yield install
     monkeypatch.undo()
-    adapters._table.cache_clear()
-    adapters._entry_of.cache_clear()
+    registry._table.cache_clear()
+    registry._entry_of.cache_clear()
 
 
 class Theirs(EntryPoint):
@@ -83,7 +82,7 @@ def test_what_is_installed_is_the_table():
 
 @pytest.mark.parametrize("name", TABLE)
 def test_every_adapter_loads(name):
-    assert callable(adapters._load(adapters._table()[name]))
+    assert callable(registry._load(registry._table()[name]))
 
 
 @pytest.mark.parametrize("name", [name for name in SOURCES if SOURCES[name][1]])

@@ -11,10 +11,10 @@ import xarray as xr
 import zarr
 
 from stores import BlockingStore, value
-from tiled_zarr import v2, v3
 from tiled_zarr.adapters import adapt, open_file
-from tiled_zarr.keyspace import KeySpace
-from tiled_zarr.metadata import Config
+from tiled_zarr.hierarchy import v2, v3
+from tiled_zarr.hierarchy.keyspace import KeySpace
+from tiled_zarr.hierarchy.metadata import Config
 from tiled_zarr.nodes import Group, Node
 
 TEXT = "naïve 日本"

@@ -21,7 +21,7 @@ import numpy as np
 
 from tiled_zarr import dtypes
 from tiled_zarr.attributes import OURS, to_json
-from tiled_zarr.names import wire
+from tiled_zarr.hierarchy.names import wire
 from tiled_zarr.nodes import Array, Group, Node, Region, Sparse, Table
 
 WHOLE = 64 * 2**20

@@ -13,7 +13,7 @@ import xarray
 
 from clients import compare
 from tiled_zarr import dtypes
-from tiled_zarr.names import wire
+from tiled_zarr.hierarchy.names import wire
 from tiled_zarr.nodes import Array, Group, Node, Sparse, Table
 
 DECODED = "biuf"

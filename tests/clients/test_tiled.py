@@ -31,4 +31,4 @@ def test_the_demo_tree_through_the_command_line(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(400)
 def test_every_adapter_in_process() -> None:
-    assert "all equal" in running.in_environment("tiled", envs.ROOT / "tests" / "adapters" / "in_tiled.py")
+    assert "all equal" in running.in_environment("tiled", envs.ROOT / "tests" / "adapters" / "memory" / "in_tiled.py")

@@ -12,7 +12,7 @@ import pytest
 
 from clients import bad_children, compare, every_type, running
 from live import Live, live
-from tiled_zarr import names
+from tiled_zarr.hierarchy import names
 from tiled_zarr.nodes import Array, Sparse
 
 FORMATS = ("v2", "v3")

@@ -12,7 +12,7 @@ import pytest
 
 from clients import compare, running
 from live import Live
-from tiled_zarr import headers
+from tiled_zarr.hierarchy import headers
 from tiled_zarr.nodes import Array, Options, Sparse
 
 READABLE = {"v2": "biufSUO", "v3": "biufO"}

@@ -6,9 +6,9 @@ import xarray
 
 from demo.truth import leaves, read
 from stores import KeySpaceStore
-from tiled_zarr import v2, v3
 from tiled_zarr.demo import tree
-from tiled_zarr.keyspace import KeySpace
+from tiled_zarr.hierarchy import v2, v3
+from tiled_zarr.hierarchy.keyspace import KeySpace
 
 DATASET = "structured_data/xarray_dataset"
 

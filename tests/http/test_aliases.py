@@ -14,7 +14,7 @@ import pytest
 
 from asgi import ask
 from tiled_zarr import Group
-from tiled_zarr.adapters.numpy import adapt_array
+from tiled_zarr.adapters.memory.numpy import adapt_array
 from tiled_zarr.nodes import Node
 
 IMAGE = np.arange(600 * 600, dtype="u2").reshape(600, 600)

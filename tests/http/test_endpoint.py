@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from asgi import ask
-from tiled_zarr import Group, Table, encode
+from tiled_zarr import Group, Table
+from tiled_zarr.encoding import encode
 
 CHUNK = "/zarr/v3/small/c/0/0"
 FOUND = {

@@ -15,8 +15,8 @@ import tifffile
 
 import live
 from asgi import ask
-from tiled_zarr import encode
 from tiled_zarr.adapters.directory import open_directory
+from tiled_zarr.encoding import encode
 from tiled_zarr.http.site import thumbnails
 
 FIRST = np.full((300, 400), 7, "<u2")

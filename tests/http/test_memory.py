@@ -16,9 +16,10 @@ import pytest
 
 from asgi import ask
 from hanging import Asking, Hanging, plain
-from tiled_zarr import Array, Group, Sparse, budgets, rowindexes
+from tiled_zarr import Array, Group, Sparse, budgets
 from tiled_zarr.budgets import Budget
-from tiled_zarr.keyspace import decoded
+from tiled_zarr.encoding import row_index
+from tiled_zarr.hierarchy.keyspace import decoded
 from tiled_zarr.nodes import Node, Options
 
 MIB = 2**20
@@ -225,14 +226,14 @@ def taken(read: Callable[[], object]) -> list[int]:
 def test_a_row_index_is_counted_while_it_is_built() -> None:
     coords, data = np.zeros((2, 1000), np.int64), np.ones(1000)
     node = Sparse(shape=(5, 5), dtype=data.dtype, entries=lambda: (coords, data), revision=lambda: "r1")
-    assert taken(lambda: rowindexes.shared.of(node)) == [2 * (coords.nbytes + data.nbytes)]
-    assert taken(lambda: rowindexes.shared.of(node)) == []
+    assert taken(lambda: row_index.shared.of(node)) == [2 * (coords.nbytes + data.nbytes)]
+    assert taken(lambda: row_index.shared.of(node)) == []
 
 
 def test_files_that_are_decoded_whole_are_counted_while_they_are(tmp_path: Path) -> None:
     image = pytest.importorskip("PIL.Image")
-    from tiled_zarr.adapters.image import open_image
-    from tiled_zarr.adapters.npy import open_npy
+    from tiled_zarr.adapters.files.image import open_image
+    from tiled_zarr.adapters.files.npy import open_npy
 
     pixels = np.arange(300, dtype="u1").reshape(10, 10, 3)
     image.fromarray(pixels).save(tmp_path / "a.png")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from asgi import ask, scope_of
-from tiled_zarr.http.replies import Reply
+from tiled_zarr.http.protocol.replies import Reply
 from tiled_zarr.http.routes import Page
 from tiled_zarr.http.work.work import Gone
 

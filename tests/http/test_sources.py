@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from asgi import Answer, ask, asked
-from tiled_zarr import Array, Group, Sparse, encode
-from tiled_zarr.keyspace import Chunk
+from tiled_zarr import Array, Group, Sparse
+from tiled_zarr.encoding import encode
+from tiled_zarr.hierarchy.keyspace import Chunk
 from tiled_zarr.nodes import Changed
 
 

@@ -48,7 +48,7 @@ def test_an_image_that_cannot_be_read_still_names_its_levels(monkeypatch: pytest
     assert get(f"/ome-zarr/{version}/bad/0/{'0/0' if version == '0.4' else 'c/0/0'}").status in {500, 503}
     assert_neighbours_are_well(get)
     source.error = None
-    monkeypatch.setattr("tiled_zarr.ome.looks.RETRY", 0)
+    monkeypatch.setattr("tiled_zarr.ome.pyramid.looks.RETRY", 0)
     assert "omero" in attributes(get(key)), "without a new revision"
 
 

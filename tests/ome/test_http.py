@@ -40,7 +40,7 @@ def settled(app: Any) -> None:
 
 @pytest.mark.parametrize("key", ["/ome-zarr/0.4/image/3/0/0", "/ome-zarr/0.5/image/3/c/0/0"])
 def test_sampled_chunks_are_replaced_by_exact_ones(app: Any, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tiled_zarr.ome.background.Background.request", lambda *_: None)
+    monkeypatch.setattr("tiled_zarr.ome.pyramid.background.Background.request", lambda *_: None)
     assert sampled(app) == [1, 2, 3]
     first = ask(app, key)
     assert (first.status, first.headers["cache-control"]) == (200, "no-cache")

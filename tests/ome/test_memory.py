@@ -7,6 +7,7 @@ import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -17,10 +18,10 @@ from ome.serving import DOCUMENTS, assert_neighbours_are_well, attributes, serve
 from ome.twins import halved, image, node_of, stores, whole
 from tiled_zarr.budgets import Budget
 from tiled_zarr.nodes import Array, Busy, Region, TooLarge
-from tiled_zarr.ome import passes
-from tiled_zarr.ome.display import display
-from tiled_zarr.ome.looks import default_place, look
-from tiled_zarr.ome.reads import Reader
+from tiled_zarr.ome.display.display import display
+from tiled_zarr.ome.pyramid import exact
+from tiled_zarr.ome.pyramid.looks import default_place, look
+from tiled_zarr.ome.pyramid.reads import Reader
 
 MIB = 2**20
 
@@ -135,7 +136,8 @@ def test_tiles_samples_windows_and_passes_share_what_may_be_decoded(chunks: tupl
         shared.background.stop()
     layout = made.pyramid.layout
     assert layout is not None
-    for _ in islice(passes.run(made.pyramid, layout, (), "1", "pass"), 3):
+    plane = exact.Plane("pass", layout, (), "1", partial(made.pyramid.marks, "1"))
+    for _ in islice(exact.run(made.pyramid.base, shared.planes, plane), 3):
         pass
     assert 0 < source.most <= limit
     assert shared.memory.free == limit

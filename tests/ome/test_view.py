@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from ome.twins import node_of, stores
-from tiled_zarr import ome, v2, v3
-from tiled_zarr.encode import encode
-from tiled_zarr.keyspace import Chunk, Document, KeySpace
-from tiled_zarr.metadata import Config
+from tiled_zarr import ome
+from tiled_zarr.encoding.encode import encode
+from tiled_zarr.hierarchy import v2, v3
+from tiled_zarr.hierarchy.keyspace import Chunk, Document, KeySpace
+from tiled_zarr.hierarchy.metadata import Config
 from tiled_zarr.nodes import Array, Group, Table
 
 IMAGE = np.arange(700 * 900, dtype="u2").reshape(700, 900)

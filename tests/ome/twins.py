@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from tiled_zarr.budgets import Budget
-from tiled_zarr.cache import Cache
+from tiled_zarr.caches.cost import Cache
 from tiled_zarr.nodes import Array
-from tiled_zarr.ome.background import Background
-from tiled_zarr.ome.display import display
+from tiled_zarr.ome.display.display import display
 from tiled_zarr.ome.image import Image
-from tiled_zarr.ome.levels import Stores
-from tiled_zarr.ome.planes import Planes
+from tiled_zarr.ome.pyramid.background import Background
+from tiled_zarr.ome.pyramid.levels import Stores
+from tiled_zarr.ome.pyramid.planes import Planes
 
 LARGE = 1 << 40
 

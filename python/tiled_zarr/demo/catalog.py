@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tiled_zarr.nodes import Array, Group, Node, Region
-
+from ..nodes import Array, Group, Node, Region
 from . import frames, images
 from .content import Values, held, made, revision
 from .noise import hashed

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from tiled_zarr import __version__
-from tiled_zarr.nodes import Array, Node, Region, Table
+from .. import __version__
+from ..nodes import Array, Node, Region, Table
 
 Values: TypeAlias = npt.NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]

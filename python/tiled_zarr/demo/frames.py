@@ -7,8 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from tiled_zarr.nodes import Array, Group, Table
-
+from ..nodes import Array, Group, Table
 from .content import Values, held, made, revision, table
 from .noise import ridged
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tiled_zarr.nodes import Array, Options, Region, Sparse
-
+from ..nodes import Array, Options, Region, Sparse
 from .content import Values, computed, made, revision
 from .scene import USUAL, Night, picture
 

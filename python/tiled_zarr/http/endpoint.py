@@ -8,14 +8,15 @@ from typing import NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
-from .. import encode
-from ..cache import Cache
-from ..keyspace import Chunk, Document, KeySpace
+from ..caches.cost import Cache
+from ..encoding import encode
+from ..hierarchy.keyspace import Chunk, Document, KeySpace
+from ..hierarchy.places import WouldBlock
 from ..nodes import Changed
-from ..places import WouldBlock
-from . import etags, failures, listing, replies, requests
-from .replies import NO_CACHE, NO_SNIFFING, Headers, Reply
-from .requests import Request
+from .protocol import etags, failures, replies, requests
+from .protocol.replies import NO_CACHE, NO_SNIFFING, Headers, Reply
+from .protocol.requests import Request
+from .site import listing
 from .work.work import Gone, Work, unless_gone
 
 INLINE = 64 * 1024

@@ -11,10 +11,10 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import failures, replies, requests
-from .metrics import Metrics
-from .replies import NO_SNIFFING, NO_STORE, Reply
-from .requests import Request
+from .middleware.metrics import Metrics
+from .protocol import failures, replies, requests
+from .protocol.replies import NO_SNIFFING, NO_STORE, Reply
+from .protocol.requests import Request
 from .work.work import Gone, Work
 
 MOST_CHARACTERS = 8192

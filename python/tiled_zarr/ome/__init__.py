@@ -4,7 +4,7 @@ https://ngff.openmicroscopy.org/
 """
 
 from .documents import Version
-from .levels import Stores
+from .pyramid.levels import Stores
 from .view import Pyramids, view
 
 __all__ = ["Pyramids", "Stores", "Version", "view"]

@@ -9,11 +9,11 @@ from typing import Any
 
 from ..nodes import Array, Options, Sparse
 from . import documents
-from .display import Display, display
+from .display.display import Display, display
 from .documents import Channels, Version
-from .levels import Pyramid, Stores
-from .looks import Unseen, default_place
-from .pyramid import is_half
+from .pyramid.levels import Pyramid, Stores
+from .pyramid.looks import Unseen, default_place
+from .pyramid.shapes import is_half
 
 NO_CHANNELS = Channels(None, None)
 """Of labels, whose values are names."""

@@ -11,7 +11,8 @@ from typing import Any
 
 from ..attributes import OURS
 from ..nodes import Array, Group, Node
-from . import axes, hints, transforms
+from . import transforms
+from .display import axes, hints
 from .documents import Version
 
 OME = "ome"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-from .hints import is_number
+from .display.hints import is_number
 
 
 class Placement(NamedTuple):

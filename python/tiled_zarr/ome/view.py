@@ -12,14 +12,14 @@ from typing import Any
 
 from ..attributes import Late
 from ..budgets import Budget
-from ..cache import Cache
+from ..caches.cost import Cache
 from ..nodes import Array, Group, Node, Sparse
 from . import documents, stored
-from .background import Background
 from .documents import Version
 from .image import Image
-from .levels import Stores
-from .planes import Planes
+from .pyramid.background import Background
+from .pyramid.levels import Stores
+from .pyramid.planes import Planes
 
 LABELS = "labels"
 NO_LABELS: Mapping[str, Node] = {}

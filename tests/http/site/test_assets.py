@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from asgi import scope_of
-from tiled_zarr.http import requests
-from tiled_zarr.http.replies import Reply
+from tiled_zarr.http.protocol import requests
+from tiled_zarr.http.protocol.replies import Reply
 from tiled_zarr.http.site import addresses
 from tiled_zarr.http.site.assets import Assets
 

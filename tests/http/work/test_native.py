@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 
 from asgi import asked
-from tiled_zarr import Array, Group, _native, v3
+from tiled_zarr import Array, Group, _native
 from tiled_zarr.app import create_app
-from tiled_zarr.cache import Cache
-from tiled_zarr.encode import encode
+from tiled_zarr.caches.cost import Cache
+from tiled_zarr.encoding.encode import encode
+from tiled_zarr.hierarchy import v3
+from tiled_zarr.hierarchy.keyspace import Chunk, KeySpace
 from tiled_zarr.http.work import native as module
 from tiled_zarr.http.work.native import SLOW_AHEAD, Encoders
-from tiled_zarr.keyspace import Chunk, KeySpace
 from tiled_zarr.nodes import Changed
 from tiled_zarr.settings import Settings
 

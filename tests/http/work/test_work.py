@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tiled_zarr.cache import Cache
+from tiled_zarr.caches.cost import Cache
 from tiled_zarr.http.work.work import Gone, Work
 
 WAIT = 20

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from ... import _native
 from ...nodes import Damaged
-from .._extras import require
+from .extras import require
 
 LARGEST_DOCUMENT = 16 * 1024 * 1024
 """Bytes of a metadata document: parsed, empty lists take 50 times as much memory (measured 2026-11-26: 60 MiB took 3 GB).

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from ...nodes import Damaged, Unavailable
-from .. import _hdf5types as types
-from .. import _hdf5virtual as virtual
-from .._extras import require
-from .._hdf5metadata import attributes, dimension_names, is_bare_dimension, text
-from .._snapshots import Snapshot, check_end, is_told
+from ..common.extras import require
+from ..common.snapshot import Snapshot, check_end, is_told
+from . import items as types
+from . import virtual
+from .attributes import attributes, dimension_names, is_bare_dimension, text
 from .descriptions import (
     ArrayDescription,
     ChunkDescription,

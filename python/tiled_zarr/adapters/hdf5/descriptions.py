@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ...nodes import MaxShape, Region
-from .._snapshots import Snapshot
 from ..common.fences import Fence
+from ..common.snapshot import Snapshot
 from .growing import Growing, restored
 
 Filters: TypeAlias = tuple[tuple[int, tuple[int, ...]], ...]

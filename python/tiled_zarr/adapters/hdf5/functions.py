@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from ...nodes import Changed
-from .. import _hdf5virtual as virtual
-from .._hdf5chunks import ChunkIndex
-from .._hdf5files import FILES
-from .._hdf5types import read_open
 from ..helpers.messages import portable
+from . import virtual
 from .describing import describe, refusal
 from .descriptions import Description, Source, Wanted
+from .files import FILES
+from .index import ChunkIndex
 from .indexing import read_index
+from .items import read_open
 from .links import locate
 
 AT_ONCE = 0.2

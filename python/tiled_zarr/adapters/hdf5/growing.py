@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 from ...nodes import Changed, live
 from ...revisions import file_revision
-from .._snapshots import Snapshot
 from ..common import fences
 from ..common.fences import Fence
+from ..common.snapshot import Snapshot
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 VERSION, FLAGS = 8, 11

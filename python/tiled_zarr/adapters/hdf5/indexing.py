@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...nodes import Damaged
-from .._hdf5chunks import LARGEST, NOWHERE, ROW, ChunkIndex, Rows
+from .index import LARGEST, NOWHERE, ROW, ChunkIndex, Rows
 
 MOST_CHUNKS = 4_000_000
 """Of a dataset that has an index; the library needs about 1.5 seconds for a million."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._snapshots import Snapshot
+from ..common.snapshot import Snapshot
 from ..helpers.pool import Pool
 from .descriptions import Source
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...nodes import Damaged, Unavailable
-from .._extras import require
+from ..common.extras import require
 from .descriptions import ExternalLink
 
 MOST_LINKS = 64

@@ -12,8 +12,8 @@ from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
 from ...nodes import Node
-from .._opening import opened
-from .._reopening import Following
+from ..common.children import opened
+from ..common.reopened import Following
 from .descriptions import Description
 
 MOST_KEPT = 1024

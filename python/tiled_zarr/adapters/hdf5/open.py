@@ -14,15 +14,15 @@ import numpy as np
 
 from ... import records
 from ...nodes import Array, Damaged, Group, Node, Region, Stored, Unavailable
-from .. import _hdf5virtual as virtual
-from .._extras import check_installed
-from .._flat import FlatArray
-from .._hdf5chunks import stored_chunk
-from .._hdf5decoding import ChunkedArray
-from .._hdf5stored import spelling
-from .._snapshots import Snapshot
+from ..common.extras import check_installed
+from ..common.flat import FlatArray
+from ..common.snapshot import Snapshot
+from . import virtual
+from .chunked import ChunkedArray
 from .descriptions import ArrayDescription, Description, ExternalLink, GroupDescription, Wanted
+from .filters import spelling
 from .growing import Growing, snapshot_of
+from .index import stored_chunk
 from .library import LIBRARY
 from .links import MOST_LINKS
 from .members import Found, Members

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...nodes import Region
-from .._snapshots import Snapshot, read_exactly
+from ..common.snapshot import Snapshot, read_exactly
 
 
 @dataclass(frozen=True, slots=True)

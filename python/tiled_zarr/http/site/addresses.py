@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from starlette.types import Scope
 
-from .. import requests
+from ..protocol import requests
 
 
 @dataclass(frozen=True, slots=True)

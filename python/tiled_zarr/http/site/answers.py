@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ...cache import Cache
-from ...keyspace import KeySpace
-from .. import requests
-from ..replies import Reply
-from ..requests import Request
+from ...caches.cost import Cache
+from ...hierarchy.keyspace import KeySpace
+from ..protocol import requests
+from ..protocol.replies import Reply
+from ..protocol.requests import Request
 from .assets import PREFIX, Assets
 from .browse import Browser
 from .thumbnails import Thumbnails

@@ -7,9 +7,9 @@ import hashlib
 from functools import cached_property
 from pathlib import Path
 
-from .. import etags, replies
-from ..replies import NO_SNIFFING, NOT_FOUND, Headers, Reply
-from ..requests import Request
+from ..protocol import etags, replies
+from ..protocol.replies import NO_SNIFFING, NOT_FOUND, Headers, Reply
+from ..protocol.requests import Request
 from .addresses import Addresses
 
 FOLDER = Path(__file__).parents[1] / "static" / "viewer"

@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterator, Mapping
 
 from ... import attributes
-from ...keyspace import KeySpace
+from ...hierarchy.keyspace import KeySpace
+from ...hierarchy.openings import reason
+from ...hierarchy.places import Container
 from ...nodes import Node
-from ...openings import reason
-from ...places import Container
-from .. import listing, replies, requests
-from ..replies import Reply
-from ..requests import Request
-from . import addresses, templates
+from ..protocol import replies, requests
+from ..protocol.replies import Reply
+from ..protocol.requests import Request
+from . import addresses, listing, templates
 from .addresses import Addresses
 from .describe import Describer, Description
 

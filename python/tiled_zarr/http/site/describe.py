@@ -9,12 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ... import dtypes, names, texts
+from ... import dtypes, texts
 from ...attributes import OURS, unknown
 from ...grid import Grid
-from ...keyspace import Document, KeySpace
+from ...hierarchy import names
+from ...hierarchy.keyspace import Document, KeySpace
+from ...hierarchy.places import Container
 from ...nodes import Array, Group, Node, Sparse, Table
-from ...places import Container
 from . import snippets
 from .addresses import Addresses
 from .snippets import Link, Snippet

@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ..replies import NO_CACHE, NO_SNIFFING, Headers
+from ..protocol.replies import NO_CACHE, NO_SNIFFING, Headers
 
 FOLDER = Path(__file__).parent / "templates"
 STYLE = (FOLDER / "style.css").read_text(encoding="utf-8")

@@ -10,12 +10,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ... import budgets
-from ...cache import Cache
-from ...keyspace import Chunk, Document, KeySpace
+from ...caches.cost import Cache
+from ...hierarchy.keyspace import Chunk, Document, KeySpace
 from ...nodes import Array, Changed, Region, Sparse
-from .. import etags, replies, requests
-from ..replies import NO_CACHE, NO_SNIFFING, NOT_FOUND, Headers, Reply
-from ..requests import Request
+from ..protocol import etags, replies, requests
+from ..protocol.replies import NO_CACHE, NO_SNIFFING, NOT_FOUND, Headers, Reply
+from ..protocol.requests import Request
 from . import png
 from .describe import finest_level
 

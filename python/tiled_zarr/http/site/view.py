@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ... import names
-from ...keyspace import Document, KeySpace
+from ...hierarchy import names
+from ...hierarchy.keyspace import Document, KeySpace
 from ...nodes import Node
-from .. import replies, requests
-from ..replies import NOT_FOUND, Reply
-from ..requests import Request
+from ..protocol import replies, requests
+from ..protocol.replies import NOT_FOUND, Reply
+from ..protocol.requests import Request
 from . import addresses, templates
 from .assets import Assets
 from .browse import Browser, trail

@@ -13,9 +13,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from ...cache import Cache
-from ...encode import Pool, is_native, native_arguments, native_pool
-from ...keyspace import Chunk
+from ...caches.cost import Cache
+from ...encoding.encode import Pool, is_native, native_arguments, native_pool
+from ...hierarchy.keyspace import Chunk
 from ...nodes import Changed
 
 Body: TypeAlias = "asyncio.Future[bytes]"

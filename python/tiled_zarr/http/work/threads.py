@@ -17,8 +17,10 @@ from threading import Thread, get_ident
 from time import monotonic
 from typing import Any, TypeVar
 
-from ... import budgets, cache, hangs
+from ... import budgets
 from ...budgets import Budget
+from ...caches import cost
+from ...hierarchy import hangs
 from ...nodes import Busy, TooSlow
 from .delivery import Delivery
 from .jobs import Job, Jobs, Worker
@@ -166,9 +168,9 @@ class Threads:
             job.deliver(None, TooSlow(f"the source did not answer within {self.limits.read:g} s; ask again later"))
 
     def _give_up(self, worker: Worker, job: Job, source: str | None = None) -> bool:
-        cache.abandoned.add(worker.thread)
+        cost.abandoned.add(worker.thread)
         if not self.jobs.give_up(worker, job, source):
-            cache.abandoned.discard(worker.thread)
+            cost.abandoned.discard(worker.thread)
             return False
         self._replaced += worker.is_replaced
         if self._budget is not None:
@@ -203,8 +205,8 @@ def do(jobs: Jobs, worker: Worker) -> None:
     while job is not None:
         result, error = (None, None) if job.future.cancelled() else outcome(job.make)
         done, job = job, jobs.take(worker)  # before anybody hears of the result, and asks for more
-        if cache.abandoned:
-            cache.abandoned.discard(worker.thread)
+        if cost.abandoned:
+            cost.abandoned.discard(worker.thread)
         done.deliver(result, error)
         del done, result, error
 

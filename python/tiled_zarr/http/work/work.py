@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 import numpy as np
 from starlette.types import Receive
 
-from ... import v3
 from ...budgets import Budget
-from ...cache import Cache
-from ...keyspace import Chunk, KeySpace
+from ...caches.cost import Cache
+from ...hierarchy import v3
+from ...hierarchy.keyspace import Chunk, KeySpace
 from ...nodes import Array, Group
 from .jobs import MOST_STUCK
 from .native import Encoders

@@ -1,0 +1,74 @@
+"""Numpy arrays, numpy and Python scalars, lists of numbers."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ...nodes import Array, Region, Unavailable
+from ...revisions import launch_nonce, of_file
+from ..common.blocks import fill_of, filled, is_masked
+
+
+def adapt_array(source: np.ndarray[Any, Any]) -> Array:
+    """Views of an array. It is taken not to change while it is served. Raises Unavailable for objects other than `str`."""
+    array = np.asarray(source)
+    if array.dtype.kind == "T":
+        read, dtype = partial(_read_variable_strings, array), np.dtype(object)
+    elif array.dtype.hasobject and not (array.dtype.kind == "O" and _all_str(array)):
+        raise Unavailable(f"an array of {array.dtype} that holds other objects than text; convert it to numbers or str")
+    else:
+        read, dtype = partial(read_view, array), array.dtype
+    return Array(shape=array.shape, dtype=dtype, read=read, revision=launch_nonce, blocking=False)
+
+
+def adapt_memmap(source: np.memmap[Any, Any]) -> Array:
+    """Views of a mapped file, changed whenever the file is."""
+    array = np.asarray(source)
+    revision = launch_nonce if source.filename is None else of_file(source.filename)
+    return Array(shape=array.shape, dtype=array.dtype, read=partial(read_view, array), revision=revision)
+
+
+def adapt_masked(source: np.ma.MaskedArray[Any, Any]) -> Array:
+    """A masked array with its masked items filled: NaN or NaT where the type has one, else its own fill value, named in the attributes."""
+    node = adapt_array(source.data)
+    if not is_masked(np.ma.getmaskarray(source)):
+        return node
+    fill = fill_of(source)
+    return Array(
+        shape=node.shape,
+        dtype=node.dtype,
+        read=lambda region: filled(np.ma.asarray(read_view(source, region)), fill),
+        attributes={"tiled_zarr": {"masked": fill}},
+        revision=launch_nonce,
+    )
+
+
+def adapt_value(source: object) -> Array:
+    """A number, a text, or a list of them, as numpy reads it. Raises Unavailable where that gives objects."""
+    try:
+        array = np.asarray(source)
+    except ValueError as error:
+        raise Unavailable(f"a {type(source).__name__} that is no array: {error}") from error
+    return adapt_array(array)
+
+
+def read_view(array: np.ndarray[Any, Any], region: Region) -> np.ndarray[Any, Any]:
+    """The region as a view, an array also where there are no axes."""
+    index: Any = (*region, ...)
+    view: np.ndarray[Any, Any] = array[index]
+    return view
+
+
+def _read_variable_strings(array: np.ndarray[Any, Any], region: Region) -> np.ndarray[Any, Any]:
+    block = read_view(array, region).astype(object)
+    for place in np.ndindex(block.shape):
+        if not isinstance(block[place], str):  # the dtype's own object for a missing text
+            block[place] = ""
+    return block
+
+
+def _all_str(array: np.ndarray[Any, Any]) -> bool:
+    return all(isinstance(item, str) for item in array.flat)

@@ -1,0 +1,1 @@
+"""Tables: groups of columns."""

@@ -1,0 +1,129 @@
+"""One look at all of a text: its length, its encoding, and how many of its lines are comments."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ....nodes import Damaged, TooLarge
+from ...common.snapshot import Snapshot
+
+LARGEST = 256 * 1024 * 1024
+"""Bytes of text, decompressed, that are read: a table is held whole."""
+AT_ONCE = 4 * 1024 * 1024
+"""Bytes that are looked at in one step; the first of them tell the dialect."""
+CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+"""Bytes that stand in no text, unless it is in UTF-8 or UTF-16."""
+C1 = re.compile(rb"[\x80-\x9f]")
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+"""Byte order marks, and the encodings that they tell."""
+NO_TEXT = "holds bytes that stand in no text; is it really a table?"
+
+
+@dataclass(slots=True)
+class Survey:
+    """What all of a text tells: its first bytes, its encoding, and how many lines after the first begin with a character."""
+
+    head: bytes = b""
+    is_cut: bool = False
+    encoding: str = "utf-8"
+    begins: dict[str, int] = field(default_factory=dict)
+
+
+def stream(snapshot: Snapshot, path: str) -> Any:
+    """The text, decompressed by Arrow itself, whose reader in the background then never waits for Python's lock."""
+    return pa.input_stream(path, compression="gzip" if snapshot.path.lower().endswith(".gz") else None)
+
+
+def survey(snapshot: Snapshot, path: str, encoding: str | None, marks: tuple[str, ...]) -> Survey:
+    """Look at all of a text once, AT_ONCE bytes at a time: 1 GB a second if it is ASCII.
+
+    Raises TooLarge for more than LARGEST bytes, counted while they are decompressed, and Damaged for what is no text.
+    """
+    found, left, last = Survey(begins=dict.fromkeys(marks, 0)), LARGEST, b""
+    with stream(snapshot, path) as text:
+        found.head = text.read(AT_ONCE)
+        kind = _Encoding(found.head, encoding)
+        piece = found.head
+        while piece:
+            left -= len(piece)
+            if left < 0:
+                raise TooLarge(too_large(snapshot, f"holds more than {LARGEST >> 20} MiB of text"))
+            kind.look(snapshot, piece)
+            for mark in marks:
+                found.begins[mark] += _count(last + piece, mark.encode())
+            last = piece[-1:]
+            piece = text.read(AT_ONCE)
+            found.is_cut = found.is_cut or bool(piece)
+    found.encoding = kind.name(snapshot)
+    return found
+
+
+class _Encoding:
+    """The encoding of a text of which one piece after the other is looked at."""
+
+    def __init__(self, head: bytes, chosen: str | None) -> None:
+        told = chosen or next((name for mark, name in MARKS if head.startswith(mark)), None) or _wide(head)
+        self._told = told
+        self._decoder: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder(told or "utf-8")()
+        self._is_ascii = told in (None, "utf-8")
+        self._has_controls = self._has_c1 = False
+
+    def look(self, snapshot: Snapshot, piece: bytes) -> None:
+        """Take a piece into account. Raises Damaged if it is not in the encoding that was told."""
+        self._has_controls = self._has_controls or CONTROL.search(piece) is not None
+        if self._is_ascii and piece.isascii():
+            return
+        self._is_ascii = False
+        self._has_c1 = self._has_c1 or C1.search(piece) is not None
+        self._decode(snapshot, piece, final=False)
+
+    def name(self, snapshot: Snapshot) -> str:
+        """The encoding. Raises Damaged where there is none."""
+        if not self._is_ascii:
+            self._decode(snapshot, b"", final=True)
+        if self._decoder is not None:
+            return self._told or "utf-8"
+        if self._has_controls:
+            raise Damaged(f"{Path(snapshot.path).name!r} {NO_TEXT}")
+        return "cp1252" if self._has_c1 else "latin-1"
+
+    def _decode(self, snapshot: Snapshot, piece: bytes, *, final: bool) -> None:
+        if self._decoder is None:
+            return
+        try:
+            self._decoder.decode(piece, final)
+        except UnicodeError:
+            if self._told is not None:
+                raise Damaged(f"{Path(snapshot.path).name!r} is no text in {self._told}; write it again, or set its encoding") from None
+            self._decoder = None
+
+
+def _wide(head: bytes) -> str | None:
+    """UTF-16 without a mark, as far as the zero bytes in Latin text tell it."""
+    start = head[:1000]
+    even, odd = start[::2].count(0), start[1::2].count(0)
+    few, many = len(start) // 50, len(start) // 4
+    if odd > many and even <= few:
+        return "utf-16-le"
+    return "utf-16-be" if even > many and odd <= few else None
+
+
+def _count(text: bytes, mark: bytes) -> int:
+    return text.count(b"\n" + mark) + text.count(b"\r" + mark)
+
+
+def too_large(snapshot: Snapshot, what: str) -> str:
+    """Why a table is refused, and what to do."""
+    return f"{Path(snapshot.path).name!r} {what}, which has to be held whole; save it as Parquet, of which parts are read"

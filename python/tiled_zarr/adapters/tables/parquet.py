@@ -1,0 +1,163 @@
+"""Parquet files: of a column, only the row groups behind a region are read."""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ... import budgets
+from ...nodes import Array, Region, Table, TooLarge
+from ..common.bounds import LARGEST_TEXT
+from ..common.children import Children
+from ..common.chunk_sizes import regular
+from ..common.columns import Facts, Plan, plan, schema_attributes, schema_names, text_bytes, unavailable
+from ..common.snapshot import Snapshot
+
+KIND = "a Parquet file"
+DICTIONARIES = frozenset({"RLE_DICTIONARY", "PLAIN_DICTIONARY"})
+COPIES = 2
+"""A page, and the column that it becomes."""
+MOST_FREE = 4 * 1024 * 1024
+"""Bytes that nobody counts, nor returns to the system at once; most row groups of a column have less."""
+
+ENDING = 8
+"""Bytes behind a footer: its length, and what marks the kind of file."""
+LARGEST_FOOTER = 256 * 1024 * 1024
+"""Bytes; 1,000 columns in 1,000 row groups take 100 MB."""
+
+
+def open_parquet(path: Path) -> Table:
+    """The columns of a Parquet file, opened by its footer alone. Raises Damaged where it is no Parquet file, TooLarge for the footer."""
+    snapshot = Snapshot.of(path)
+    with snapshot.read_as(KIND) as readable, budgets.hold(_footer_bytes(readable)), pq.ParquetFile(readable) as file:
+        opened = _File.of(snapshot, file.metadata, file.schema_arrow)
+        names, reasons = schema_names(opened.schema), unavailable(opened.schema, longest=None)
+        attributes = schema_attributes(opened.schema.metadata)
+    places = {name: i for i, name in enumerate(names) if i not in reasons}
+    return Table(
+        children=Children(places, lambda name: opened.column(places[name])),
+        attributes=attributes,
+        unavailable=lambda: {names[i]: reason for i, reason in reasons.items()},
+        revision=snapshot.revision,
+    )
+
+
+def _footer_bytes(path: str) -> int:
+    """Bytes of a footer that have to be counted: Arrow reads as many as the file says, whatever is in them. Raises TooLarge."""
+    with open(path, "rb") as file:  # noqa: PTH123 - it was checked and pinned
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(end - ENDING, 0))
+        nbytes = int.from_bytes(file.read(4), "little")
+    if nbytes > end - ENDING:
+        return 0
+    if nbytes > LARGEST_FOOTER:
+        raise TooLarge(
+            f"a footer of {nbytes >> 20} MiB, at most {LARGEST_FOOTER >> 20} MiB are read; write it with fewer columns or row groups, "
+            "or restore it from a copy if it is damaged"
+        )
+    return nbytes if nbytes > MOST_FREE else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file and its footer.
+
+    `starts` has the first row of each row group, and the number of rows at its end; `names` are the columns' own, in their order;
+    `pieces` has the places of a column's pieces in each row group by its path.
+    """
+
+    snapshot: Snapshot
+    metadata: pq.FileMetaData
+    schema: pa.Schema
+    starts: tuple[int, ...]
+    names: tuple[str, ...]
+    pieces: Mapping[str, list[int]]
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, metadata: pq.FileMetaData, schema: pa.Schema) -> _File:
+        """The file of a footer."""
+        sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+        if min(sizes, default=0) < 0:
+            raise ValueError(f"row groups of {sizes} rows")
+        pieces: dict[str, list[int]] = {}
+        for i in range(metadata.num_columns):
+            pieces.setdefault(metadata.schema.column(i).path, []).append(i)
+        return cls(snapshot, metadata, schema, tuple(accumulate(sizes, initial=0)), tuple(schema.names), pieces)
+
+    def column(self, i: int) -> Array:
+        """The node of the column at place `i` of the schema."""
+        field = self.schema.field(i)
+        planned = plan(field.type, Facts(nulls=field.nullable and self._may_hold_nulls(field.name)))
+        sizes = [stop - start for start, stop in zip(self.starts, self.starts[1:], strict=False)]
+        return Array(
+            shape=(self.starts[-1],),
+            dtype=planned.dtype,
+            read=partial(self._read, i, planned),
+            chunks=regular((sizes,)),
+            attributes={**schema_attributes(field.metadata), **(planned.attributes or {})},
+            revision=self.snapshot.revision,
+        )
+
+    def _may_hold_nulls(self, name: str) -> bool:
+        """Whether the footer leaves it open that a column holds nulls."""
+        groups = map(self.metadata.row_group, range(self.metadata.num_row_groups))
+        return not all(_is_free_of_nulls(group.column(i)) for group in groups for i in self.pieces.get(name, ()))
+
+    def _read(self, i: int, planned: Plan, region: Region) -> np.ndarray[Any, Any]:
+        """Rows of a column; where the file has checksums of its pages they are looked at."""
+        (rows,) = region
+        if rows.start == rows.stop:
+            return np.empty(0, planned.dtype)
+        first, after = bisect_right(self.starts, rows.start) - 1, bisect_left(self.starts, rows.stop)
+        groups = range(first, after)
+        stored = sum(max(piece.total_uncompressed_size, 0) for piece in self._pieces(i, groups))
+        nbytes = COPIES * stored + (self.starts[after] - self.starts[first]) * planned.dtype.itemsize
+        with budgets.hold(nbytes if nbytes > MOST_FREE else 0):
+            try:
+                return self._read_groups(i, planned, rows, groups)
+            finally:
+                if nbytes > MOST_FREE:
+                    pa.default_memory_pool().release_unused()
+
+    def _pieces(self, i: int, groups: range) -> list[pq.ColumnChunkMetaData]:
+        """What the footer says of a column's pieces in some row groups."""
+        return [self.metadata.row_group(group).column(place) for group in groups for place in self.pieces.get(self.names[i], ())]
+
+    def _read_groups(self, i: int, planned: Plan, rows: slice, found: range) -> np.ndarray[Any, Any]:
+        first, after = found.start, found.stop
+        name = self.names[i]
+        texts = [name] if any(DICTIONARIES & set(piece.encodings) for piece in self._pieces(i, found)) and planned.dtype.hasobject else None
+        with self.snapshot.read_as(KIND) as path:
+            with pq.ParquetFile(path, metadata=self.metadata, page_checksum_verification=True, read_dictionary=texts) as file:
+                groups = file.read_row_groups(found, columns=[name], use_threads=False)
+            same = [place for place, found in enumerate(groups.column_names) if found == name]
+            column = groups.column(same[self.names[:i].count(name)])
+            if len(column) != self.starts[after] - self.starts[first]:
+                raise ValueError(f"{len(column)} rows where the footer has {self.starts[after] - self.starts[first]}")
+            wanted = column.slice(rows.start - self.starts[first], rows.stop - rows.start)
+            return _converted(wanted, planned) if texts else planned.convert(wanted)
+
+
+def _converted(texts: pa.ChunkedArray, planned: Plan) -> np.ndarray[Any, Any]:
+    """Texts that are read as they are stored: each of them once, however often it stands in the column. Raises TooLarge."""
+    nbytes = text_bytes(texts)
+    if nbytes > LARGEST_TEXT:
+        raise TooLarge(
+            f"{nbytes >> 20} MiB of text in {len(texts)} rows, at most {LARGEST_TEXT >> 20} MiB are read: set a smaller chunk_shape"
+        )
+    return planned.convert(texts)
+
+
+def _is_free_of_nulls(piece: pq.ColumnChunkMetaData) -> bool:
+    known = piece.statistics
+    return piece.num_values == 0 or (known is not None and known.has_null_count and known.null_count == 0)

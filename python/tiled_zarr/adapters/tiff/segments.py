@@ -1,0 +1,155 @@
+"""Tiles and strips of TIFF pages: which ones a region touches, reading and decoding them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ...nodes import Damaged, Region
+from ..common.decoded import DECODED
+from ..common.mapped import MAPPINGS, read_bytes
+from ..common.snapshot import Snapshot, check_end
+from .pictures import pixels
+
+Block: TypeAlias = "np.ndarray[Any, Any]"
+
+JPEG = frozenset({6, 7, 34892, 33007})
+"""Compressions whose tables may lie outside of the segments; the same as in tifffile."""
+
+PICTURES = frozenset({33003, 33004, 33005, 34712, 34933, 50001, 50002, 52546})
+"""JPEG 2000, PNG, WebP and JPEG XL: segments that say their own sizes, and that tifffile decodes to those."""
+SURPLUS = 2**20
+"""Pixels that such a segment may have too many: tifffile cuts rows that stand beyond a strip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """How the pages of a series are cut, in tifffile's five axes: planes of samples, depth, length, width, samples of a pixel.
+
+    `raw` is the type of the items where they lie uncompressed in the file.
+    """
+
+    snapshot: Snapshot
+    shape: tuple[int, ...]
+    segment: tuple[int, ...]
+    is_tiled: bool
+    dtype: np.dtype[Any]
+    raw: np.dtype[Any] | None
+    nodata: Any
+    decode: Callable[..., tuple[Block | None, Any, Any]]
+    jpeg_header: bytes | None
+    is_jpeg: bool
+    is_picture: bool
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, keyframe: Any) -> Segments:
+        """The segments of pages like the keyframe, whose file is open."""
+        is_jpeg = keyframe.compression in JPEG
+        tile = (1, keyframe.tiledepth, keyframe.tilelength, keyframe.tilewidth, keyframe.shaped[-1])
+        strip = (1, 1, min(keyframe.rowsperstrip, keyframe.imagelength), keyframe.imagewidth, keyframe.shaped[-1])
+        return cls(
+            snapshot=snapshot,
+            shape=keyframe.shaped,
+            segment=tile if keyframe.is_tiled else strip,
+            is_tiled=keyframe.is_tiled,
+            dtype=keyframe.dtype,
+            raw=keyframe.dtype.newbyteorder(keyframe.parent.byteorder) if _is_raw(keyframe) else None,
+            nodata=keyframe.nodata,
+            decode=keyframe.decode,
+            jpeg_header=keyframe.jpegheader if is_jpeg else None,
+            is_jpeg=is_jpeg,
+            is_picture=is_jpeg or keyframe.compression in PICTURES,
+        )
+
+    def touching(self, box: Region) -> Iterator[tuple[int, Region]]:
+        """Index and box, within the page, of the segments that a box touches."""
+        counts = [-(-size // part) for size, part in zip(self.shape, self.segment, strict=True)]
+        ranges = [range(part.start // size, -(-part.stop // size)) for part, size in zip(box, self.segment, strict=True)]
+        for place in product(*ranges):
+            index, extent = 0, []
+            for i, part, size, count in zip(place, self.segment, self.shape, counts, strict=True):
+                index = index * count + i
+                extent.append(slice(i * part, min((i + 1) * part, size)))
+            yield index, tuple(extent)
+
+    def read(self, page: Any, box: Region) -> Block:
+        """A box of a page: of one segment a view of the mapped file or of what was decoded, of several a new block."""
+        touched = list(self.touching(box))
+        if len(touched) == 1:
+            return self._part(page, *touched[0], box)
+        block = np.empty([part.stop - part.start for part in box], self.dtype)
+        for index, extent in touched:
+            target = tuple(slice(max(a.start, b.start) - b.start, min(a.stop, b.stop) - b.start) for a, b in zip(extent, box, strict=True))
+            block[target] = self._part(page, index, extent, box)
+        return block
+
+    def _part(self, page: Any, index: int, extent: Region, box: Region) -> Block:
+        """What a box holds of a segment."""
+        if extent == box:
+            return self._segment(page, index, extent, is_whole=True).astype(self.dtype, copy=False)
+        common = [slice(max(a.start, b.start) - a.start, min(a.stop, b.stop) - a.start) for a, b in zip(extent, box, strict=True)]
+        is_whole = all(part.stop - part.start == whole.stop - whole.start for part, whole in zip(common, extent, strict=True))
+        segment = self._segment(page, index, extent, is_whole=is_whole)
+        return segment[tuple(common)].astype(self.dtype, copy=False)
+
+    def _segment(self, page: Any, index: int, extent: Region, *, is_whole: bool) -> Block:
+        """A segment as it lies in the file, or decoded; one of which only a part is wanted is kept for who asks for the rest."""
+        offset, nbytes = page.dataoffsets[index], page.databytecounts[index]
+        if not (offset and nbytes):  # a sparse file leaves it out
+            return np.full([part.stop - part.start for part in extent], self.nodata, self.dtype)
+        if self.raw is not None:
+            view = self._view(self.raw, offset, nbytes, extent)
+            if view is not None:
+                return view
+
+        def decoded() -> Block:
+            return self._decode(read_bytes(self.snapshot, offset, nbytes), page, index, extent)
+
+        return decoded() if is_whole else DECODED.get(self.snapshot, offset, decoded)
+
+    def _view(self, dtype: np.dtype[Any], offset: int, nbytes: int, extent: Region) -> Block | None:
+        """An uncompressed segment in the mapped file, or None where the file is not mapped or the segment too short."""
+        sizes = tuple(part.stop - part.start for part in extent)
+        stored = self.segment if self.is_tiled else sizes
+        mapping = MAPPINGS.of(self.snapshot)
+        if mapping is None or math.prod(stored) * dtype.itemsize > nbytes:
+            return None
+        check_end(self.snapshot.path, len(mapping), offset + nbytes)
+        MAPPINGS.touch(nbytes)
+        mapping.prefetch(offset, nbytes, (), ())
+        view = np.ndarray(stored, dtype, memoryview(mapping), offset)
+        return view if stored == sizes else view[tuple(map(slice, sizes))]
+
+    def _decode(self, data: bytes, page: Any, index: int, extent: Region) -> Block:
+        """Items of a segment as far as they lie in the image. Raises Damaged where the data are corrupt."""
+        said, most = pixels(data) if self.is_picture else None, math.prod(self.segment[1:4])
+        if said is not None and said > most + SURPLUS:
+            where = f"segment {index} at byte {page.dataoffsets[index]}"
+            raise Damaged(f"{where} is a picture of {said} pixels, at most {most} are expected; restore the file from a copy")
+        tables = {"jpegtables": page.jpegtables, "jpegheader": self.jpeg_header} if self.is_jpeg else {}
+        try:
+            segment, _, _ = self.decode(data, index, **tables)
+        except Exception as error:
+            where = f"segment {index} at byte {page.dataoffsets[index]}"
+            raise Damaged(f"{where} cannot be decoded: it is damaged; restore the file from a copy") from error
+        sizes = tuple(part.stop - part.start for part in extent)
+        if segment is None or any(got < size for got, size in zip(segment.shape, sizes[1:], strict=True)):
+            where = f"segment {index} at byte {page.dataoffsets[index]}"
+            raise Damaged(f"{where} decodes to another shape than {sizes[1:]}: it is damaged; restore the file from a copy")
+        return segment[tuple(slice(0, size) for size in sizes[1:])][np.newaxis]
+
+
+def _is_raw(keyframe: Any) -> bool:
+    """Whether items lie in the file as numpy has them, but for the order of their bytes."""
+    formats = keyframe.tags.valueof("SampleFormat", 1)
+    return (
+        keyframe.compression == keyframe.predictor == keyframe.fillorder == 1
+        and not keyframe.is_subsampled
+        and keyframe.bitspersample == 8 * keyframe.dtype.itemsize
+        and set(formats if isinstance(formats, tuple) else [formats]) <= {1, 2, 3, 6}
+    )

@@ -1,0 +1,289 @@
+"""Zarr hierarchies of version 2 and 3 in folders: opened by zarr-python, which also reads what is no plain chunk."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ... import budgets, marks
+from ...nodes import Array, Changed, Damaged, Group, Node, Region, Stored, TooLarge, Unavailable
+from ..common import fences
+from ..common.bounds import LARGEST_DOCUMENT, LARGEST_TEXT
+from ..common.extras import require
+from ..common.fences import Fence
+from ..common.reopened import Nodes
+from ..common.snapshot import is_told
+from ..common.stores import DOCUMENTS, is_zarr, store_revision
+from ..common.texts import as_text
+from . import records
+from .chunks import Chunks
+from .layout import V2, V3, layout
+
+Item: TypeAlias = "tuple[np.dtype[Any], Callable[[Any], np.ndarray[Any, Any]]]"
+"""The type of items, and how a block is made of what zarr-python reads."""
+
+DIMENSIONS = "_ARRAY_DIMENSIONS"
+ZARRAY = ".zarray"
+UNSAFE = "pickle"
+DAMAGED = "they are truncated, damaged or of a kind that zarr-python does not read; write them again, or restore them from a copy"
+MOST_FREE = 4 * 1024 * 1024
+"""Bytes of memory for reading strings that nobody counts; a served chunk of text mostly takes less than 1 MiB."""
+TRIES = 5
+"""Openings, which take milliseconds each, until none of the documents changes meanwhile: an array may grow twenty times a second."""
+BROKEN = "a link that cannot be followed"
+LINK = "a link inside a Zarr group, which is not followed; store the array itself there"
+
+
+class Members(Mapping[str, Node]):
+    """Sub-folders that are Zarr nodes, as they are now. Links are no members: they could lead back up."""
+
+    def __init__(self, folder: Path, fence: Fence) -> None:
+        self._folder = folder
+        self._fence = fence
+        self._nodes = Nodes()
+
+    def __getitem__(self, name: str) -> Node:
+        if name not in self:
+            raise KeyError(name)
+        path = os.path.join(self._folder, name)  # noqa: PTH118 - asked with every request
+        return self._nodes.get(path, store_revision(path), self._open)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name not in {"", ".", ".."} and "/" not in name and self._is_member(self._folder / name)
+
+    def __iter__(self) -> Iterator[str]:
+        with os.scandir(self._folder) as entries:
+            names = sorted(entry.name for entry in entries if _is_folder(entry))
+        return (name for name in names if self._is_member(self._folder / name))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def links(self) -> dict[str, str]:
+        """Links to what would be a member, and those that cannot be followed, with the reason."""
+        with os.scandir(self._folder) as entries:
+            names = sorted(entry.name for entry in entries if entry.is_symlink())
+        reasons = ((name, _reason(os.path.join(self._folder, name), self._fence)) for name in names)  # noqa: PTH118
+        return {as_text(name): why for name, why in reasons if why}
+
+    def _is_member(self, path: Path) -> bool:
+        return is_zarr(path) and not path.is_symlink()
+
+    def _open(self, path: Path) -> Node:
+        return _opened(path, self._fence)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder and no link to one; False if nobody can tell."""
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def _reason(link: str, fence: Fence) -> str | None:
+    """Why a link is no member, or None if nobody would expect it to be one. Of what lies outside of the fence nothing is told."""
+    if not fence.holds(os.path.realpath(link)):
+        return fences.OUTSIDE
+    if is_zarr(link):
+        return LINK
+    return None if os.path.exists(link) else BROKEN  # noqa: PTH110
+
+
+def open_zarr(path: Path) -> Node:
+    """The array or group in a folder. Raises Changed where its documents are written meanwhile, Damaged where one may not be opened."""
+    return _opened(path, fences.around(path))
+
+
+def _opened(path: Path, fence: Fence) -> Node:
+    if not is_zarr(path):
+        raise FileNotFoundError(f"{path.name!r} is no Zarr node: it holds none of {', '.join(DOCUMENTS)}")
+    for _ in range(TRIES):
+        before = store_revision(path)
+        node = _node(path, fence, before)
+        if store_revision(path) == before:
+            return node
+    raise Changed(f"{path.name!r} changed while it was being opened; ask again")
+
+
+def _node(path: Path, fence: Fence, revision: str) -> Node:
+    """The node that the documents of a revision describe."""
+    zarr = require("zarr", "zarr")
+    from .store import FencedStore
+
+    try:
+        record = records.refused(path, fence)
+        source = zarr.open(store=FencedStore(path, fence, record and record[1]), mode="r")
+        item = None if record is None else (record[0], partial(records.as_records, record[0]))
+        return _group(path, fence, source) if isinstance(source, zarr.Group) else _array(path, fence, revision, source, item)
+    except Exception as error:
+        if is_told(error):
+            raise
+        _check_codecs(_document(path, fence))
+        raise Damaged(f"the metadata of {path.name!r} cannot be read as Zarr: {DAMAGED}") from error
+
+
+def _document(path: Path, fence: Fence) -> Any:
+    """The array's document that zarr-python refused, or None where it is no JSON."""
+    for name in (V3, V2):
+        with suppress(OSError, ValueError, RecursionError):
+            return json.loads(fence.read(path / name))
+    return None
+
+
+def _group(path: Path, fence: Fence, source: Any) -> Group:
+    """A group, without a revision: a document that is written below leaves no mark on the folder."""
+    members = Members(path, fence)
+    with os.scandir(path):  # or who may not list it would find that out in every document above it
+        pass
+    return Group(children=members, attributes=source.attrs.asdict(), unavailable=members.links, blocking=True)
+
+
+def _array(path: Path, fence: Fence, revision: str, source: Any, item: Item | None) -> Array:
+    """An array; only its regions have revisions, since nobody can tell cheaply when one of its many chunk files was written.
+
+    Any axis may grow: an array of Zarr is made longer by its document alone, and keeps its chunks.
+    """
+    _check_codecs(source.metadata.to_dict())
+    dtype, convert = item or _item(source)
+    attributes = source.attrs.asdict()
+    noted = attributes.pop(DIMENSIONS, None)  # an empty list for a scalar
+    names = noted or getattr(source.metadata, "dimension_names", None) or _nczarr_names(path, fence)
+    attributes |= _mark(source, dtype, attributes, is_xarrays=noted is not None or names is not None)
+    _check_grid(source)
+    shape, found = _chunks(source), layout(path, fence, dtype)
+    chunks = None if found is None or shape is None else Chunks.of(found, fence, revision, shape, dtype)
+    known = _bounded(source)
+    read = partial(_read_text, source) if dtype.hasobject else known.__getitem__
+    return Array(
+        shape=source.shape,
+        dtype=dtype,
+        read=partial(_read, read, convert, chunks),
+        chunks=shape,
+        dimension_names=tuple(names) if names and len(names) == source.ndim else None,
+        attributes=attributes,
+        stored=None if chunks is None or chunks.layout.codec is None else Stored(chunks.layout.codec, chunks.read),
+        region_revision=None if chunks is None else chunks.revision,
+        maxshape=(None,) * source.ndim,
+    )
+
+
+def _nczarr_names(path: Path, fence: Fence) -> list[str] | None:
+    """The dimension names that the netCDF library notes in a v2 document, paths of dimensions cut to their ends.
+
+    https://docs.unidata.ucar.edu/nug/current/nczarr_head.html
+    """
+    document = path / ZARRAY
+    noted = json.loads(fence.read(document, LARGEST_DOCUMENT)).get("_NCZARR_ARRAY") if document.is_file() else None
+    paths = noted.get("dimrefs") if isinstance(noted, dict) else None
+    return [str(name).rpartition("/")[2] for name in paths] if isinstance(paths, list) else None
+
+
+def _mark(source: Any, dtype: np.dtype[Any], attributes: Mapping[str, Any], *, is_xarrays: bool) -> dict[str, Any]:
+    """The attribute that marks missing values, as netCDF has it.
+
+    In v3 it is one already, spelled in xarray's way. In v2 it is the `fill_value`, if xarray would open the array: xarray lets it
+    replace an attribute `_FillValue`.
+    """
+    if source.metadata.zarr_format == 3:
+        mark = marks.from_v3(attributes[marks.ATTRIBUTE], dtype, attributes) if marks.ATTRIBUTE in attributes else None
+        return {} if mark is None else {marks.ATTRIBUTE: mark}
+    fill = source.metadata.fill_value
+    return {marks.ATTRIBUTE: fill} if is_xarrays and fill is not None else {}
+
+
+def _item(source: Any) -> Item:
+    """The type of items, and how a block is made of what zarr reads. Raises Unavailable for objects other than text."""
+    zarr = require("zarr", "zarr")
+    stored = getattr(source.metadata, "data_type", None) or source.metadata.dtype
+    if isinstance(stored, zarr.dtype.VariableLengthUTF8):
+        return np.dtype(object), _texts
+    if source.dtype.hasobject:
+        raise Unavailable(f"an array of objects other than text ({type(stored).__name__}), which Zarr readers disagree on")
+    return source.dtype, np.asarray
+
+
+def _texts(block: Any) -> np.ndarray[Any, Any]:
+    """Strings as `str`; the null that stands in chunks never written is an empty one."""
+    stored = np.asarray(block)
+    texts = np.empty(stored.shape, object)
+    for place, text in np.ndenumerate(stored):
+        texts[place] = text if isinstance(text, str) else ""
+    return texts
+
+
+def _bounded(source: Any, allowance: Any = None) -> Any:
+    """The array of zarr-python with bounds to what it decodes. Raises Damaged for codecs that have none."""
+    from .codecs import bounded
+
+    return bounded(source, source.store_path.store, allowance)
+
+
+def _read_text(source: Any, region: Region) -> Any:
+    """Strings, which have no sizes in any document: what takes more than MOST_FREE bytes of memory is counted, and read again."""
+    from .codecs import Allowance
+
+    try:
+        return _bounded(source, Allowance(MOST_FREE))[region]
+    except TooLarge:
+        with budgets.hold(LARGEST_TEXT):
+            return _bounded(source, Allowance(LARGEST_TEXT))[region]
+
+
+def _read(
+    read: Callable[[Region], Any], convert: Callable[[Any], np.ndarray[Any, Any]], chunks: Chunks | None, region: Region
+) -> np.ndarray[Any, Any]:
+    """A region, by itself where it lies in one plain chunk. Raises OSError where the array is gone, whose chunks would seem unwritten."""
+    block = chunks.block(region) if chunks else None
+    if block is not None:
+        return block
+
+    def decoded() -> np.ndarray[Any, Any]:
+        try:
+            return convert(read(region))
+        except Exception as error:
+            if is_told(error):
+                raise
+            raise Damaged(
+                "a chunk cannot be decoded: it is truncated, damaged or of a kind that zarr-python does not read; restore it from a copy"
+            ) from error
+
+    return chunks.steadily(region, decoded) if chunks else decoded()
+
+
+def _check_grid(source: Any) -> None:
+    """Raises Damaged if chunks of no size are to hold data, by which zarr-python would divide."""
+    try:
+        chunks = tuple(source.chunks)
+    except NotImplementedError:
+        return
+    if any(size and chunk < 1 for size, chunk in zip(source.shape, chunks, strict=False)):
+        raise Damaged(f"its chunks of the shape {chunks} hold nothing of an array of the shape {source.shape}; write it again")
+
+
+def _chunks(source: Any) -> tuple[int, ...] | None:
+    """The regular chunk shape, inside shards that of the inner chunks, or None."""
+    try:
+        chunks = tuple(source.chunks)
+    except NotImplementedError:
+        return None
+    return chunks if all(isinstance(size, int) and size > 0 for size in chunks) else None
+
+
+def _check_codecs(metadata: Any) -> None:
+    """Raises Unavailable for codecs that run what the data say."""
+    if isinstance(metadata, Mapping):
+        if UNSAFE in (metadata.get("id"), metadata.get("name")):
+            raise Unavailable(f"its codec {UNSAFE!r} runs what the data say; store it as text or numbers")
+        codecs = [metadata.get(field) for field in ("filters", "compressor", "codecs", "configuration")]
+        _check_codecs([codec for codec in codecs if codec])
+    elif isinstance(metadata, list | tuple):
+        for part in metadata:
+            _check_codecs(part)

@@ -1,0 +1,1 @@
+"""What is kept to be given again, within bounds."""

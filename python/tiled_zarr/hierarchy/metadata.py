@@ -1,0 +1,133 @@
+"""What documents say of places: the headers of one node, or of all that lies below a group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+
+from .. import codecs, dtypes, texts
+from ..codecs import Codec
+from ..grid import Grid
+from ..nodes import Array, Node, Sparse
+from . import dimensions, headers
+from .axes import Axes
+from .headers import ArrayHeader, GroupHeader, Header, Members
+from .places import Container, Place, Places
+from .served import Served
+from .walks import Dependencies, Opened, Walk, asking
+
+PENDING = GroupHeader({})
+"""Holds the place of a group among its siblings until its own children have been opened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """How a key space is served: the codec chosen for it, what consolidated metadata may hold, how v3 spells structured types.
+
+    `codec` None is the one that the source has stored its chunks in where these can be sent as they are, else the default.
+    `separator` stands between the parts of a chunk key; None means the format's own. A listing takes no more than about `listing_bytes`.
+    """
+
+    codec: str | None = None
+    chunk_shape: tuple[int, ...] | None = None
+    max_nodes: int = 10_000
+    max_bytes: int = 16 * 1024 * 1024
+    struct: dtypes.StructName = "structured"
+    separator: str | None = None
+    listing_bytes: int = 16 * 1024 * 1024
+
+
+class Metadata:
+    """Makes headers in one Zarr format (the module `v2` or `v3`). Groups of more than `max_nodes` are not opened.
+
+    Every array that gets a header is noted as `served`.
+    """
+
+    def __init__(self, places: Places, format: ModuleType, config: Config, served: Served) -> None:  # noqa: A002 - the spec's word
+        self.places = places
+        self.format = format
+        self.config = config
+        self.served = served
+        self.walk = Walk(places, config.max_nodes, config.max_bytes)
+        self.axes = Axes(self.walk)
+        self.separator: str = config.separator or format.SEPARATOR
+
+    def codec(self, place: Place, grid: Grid) -> Codec:
+        """The codec chosen for an array, else that of the chunks that its source has stored just so, else the default."""
+        assert isinstance(place.node, Array | Sparse)
+        chosen = place.options.codec or self.config.codec
+        stored = headers.stored_codec(place.node, grid)
+        if chosen is None and stored is not None and self.format.passes(stored):
+            return stored
+        codec: Codec = self.format.codec(headers.codec(place.node, chosen or codecs.DEFAULT))
+        return codec
+
+    def header(self, place: Place, seen: Dependencies) -> Header:
+        """The header of one node."""
+        seen.note(place.node)
+        if isinstance(place.node, Container):
+            self.walk.children(place)
+            return self._group(place)
+        return self._array(place, self.axes.of(place, seen))
+
+    def look(self, node: Node) -> None:
+        """Make all that documents of the groups above say of a node, and raise what fails."""
+        if isinstance(node, Container):
+            self.places.openings.names(node)
+        else:
+            self.codec(Place(node, None, "", "", node.options), headers.chunk_grid(node, node.options))
+        headers.own_attributes(node)
+
+    def members(self, place: Place, seen: Dependencies) -> Members | None:
+        """Headers of every node below a group by path, siblings side by side (zarr-python relies on it); None where they are too many.
+
+        What fails is left out and named by its group; so the headers of groups are made last.
+        """
+        opened = self.walk.below(place, seen)
+        if opened is None:
+            return None
+        members: Members = {}
+        start = len(place.path) + 1 if place.path else 0
+        for group, names in zip(opened, self.axes.below(opened, seen), strict=True):
+            for name, below in [*group.children.items()]:
+                header = PENDING if isinstance(below.node, Container) else self._member(group, below, names[name], seen)
+                if header is not None:
+                    members[below.path[start:]] = header
+        for group in opened[1:]:
+            with asking(group.place):  # attributes, too, may be those of this moment
+                members[group.place.path[start:]] = self._group(group.place)
+        return members
+
+    def _member(self, above: Opened, place: Place, names: dimensions.Named, seen: Dependencies) -> Header | None:
+        """The header of an array; None where it fails, and is left out of its group."""
+        try:
+            with asking(place):
+                seen.note_live(place.node)
+                return self._array(place, names)
+        except texts.PASSED_ON:
+            raise
+        except BaseException as why:  # noqa: BLE001 - it takes nothing along with it
+            self.walk.leave_out(above, place, why)
+            return None
+
+    def _group(self, place: Place) -> GroupHeader:
+        assert isinstance(place.node, Container)
+        unavailable = self.places.openings.unavailable(place.node)
+        return GroupHeader(headers.own_attributes(place.node, name=place.told_name, unavailable=unavailable))
+
+    def _array(self, place: Place, dimension_names: tuple[str, ...]) -> ArrayHeader:
+        node = place.node
+        assert isinstance(node, Array | Sparse)
+        grid = headers.chunk_grid(node, place.options)
+        self.served.note(place.path, grid.counts)
+        return ArrayHeader(
+            shape=node.shape,
+            chunk_shape=grid.chunk_shape,
+            dtype=dtypes.wire(node.dtype),
+            codec=self.codec(place, grid),
+            dimension_names=dimension_names,
+            attributes=headers.own_attributes(node, name=place.told_name),
+            separator=self.separator,
+            mark=node.mark if isinstance(node, Array) else None,
+            struct=self.config.struct,
+        )

@@ -1,0 +1,88 @@
+"""Zarr v2: its keys and documents.
+
+https://zarr-specs.readthedocs.io/en/latest/v2/v2.0.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import dtypes, marks
+from ..codecs import Codec
+from . import names
+from .headers import ArrayHeader, GroupHeader, Header, Members
+
+NAME = "v2"
+SEPARATOR = "."
+FORBIDDEN = names.FORBIDDEN_V2
+DOCUMENTS = frozenset({".zgroup", ".zarray", ".zattrs", ".zmetadata"})
+CONSOLIDATED = ".zmetadata"
+
+
+def parse_index(key: str, ndim: int, separator: str = SEPARATOR) -> tuple[int, ...] | None:
+    """The chunk index that a key spells canonically, or None.
+
+    >>> parse_index("1.2", 2), parse_index("0", 0), parse_index("01.2", 2), parse_index("1.2", 3)
+    ((1, 2), (), None, None)
+    """
+    if ndim == 0:
+        return () if key == "0" else None
+    parts = key.split(separator)
+    is_canonical = len(parts) == ndim and all(part.isascii() and part.isdigit() and (part[0] != "0" or part == "0") for part in parts)
+    return tuple(map(int, parts)) if is_canonical and len(key) < 20 * ndim else None
+
+
+def check(dtype: dtypes.Dtype) -> None:
+    """Raises Unavailable where this format has no type for a wire type."""
+    dtypes.v2(dtype)
+
+
+def codec(chosen: Codec) -> Codec:
+    """The codec that arrays of this format are encoded with when `chosen` was asked for."""
+    return chosen
+
+
+def passes(stored: Codec) -> bool:
+    """Whether what a source has stored in a codec is served in it unasked: there are no filters then, and no lz4 without a frame."""
+    return stored.name != "lz4" and not stored.crc32c
+
+
+def document(name: str, header: Header, members: Members | None = None) -> dict[str, Any] | None:
+    """A document of a node, or None where a node of its kind has none (or, consolidated, without members)."""
+    match name, header:
+        case ".zgroup", GroupHeader():
+            return {"zarr_format": 2}
+        case ".zarray", ArrayHeader():
+            return _array(header)
+        case ".zattrs", ArrayHeader():
+            return {**header.attributes, "_ARRAY_DIMENSIONS": list(header.dimension_names)}
+        case ".zattrs", GroupHeader():
+            return header.attributes
+        case ".zmetadata", GroupHeader() if members is not None:
+            return {"zarr_consolidated_format": 1, "metadata": _consolidated({"": header, **members})}
+    return None
+
+
+def _array(header: ArrayHeader) -> dict[str, Any]:
+    compressor, filters = header.codec.v2()
+    is_string = dtypes.is_string(header.dtype)
+    return {
+        "zarr_format": 2,
+        "shape": list(header.shape),
+        "chunks": list(header.chunk_shape),
+        "dtype": dtypes.v2(header.dtype),
+        "fill_value": None if header.mark is None else marks.in_v2(header.mark),  # xarray masks it; no chunk of the grid is ever missing
+        "order": "C",
+        "filters": [{"id": "vlen-utf8"}, *(filters or [])] if is_string else filters,
+        "compressor": compressor,
+        "dimension_separator": header.separator,
+    }
+
+
+def _consolidated(members: Members) -> dict[str, Any]:
+    documents = (
+        (f"{path}/{name}".removeprefix("/"), document(name, header))
+        for path, header in members.items()
+        for name in (".zgroup", ".zarray", ".zattrs")
+    )
+    return {key: value for key, value in documents if value is not None}

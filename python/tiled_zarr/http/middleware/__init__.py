@@ -1,0 +1,1 @@
+"""What stands around every request: keys, CORS, counting, start and end."""

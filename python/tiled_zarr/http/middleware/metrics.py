@@ -1,0 +1,101 @@
+"""What one worker process has done, as Prometheus text.
+
+https://prometheus.io/docs/instrumenting/exposition_formats/
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Iterator
+from time import perf_counter
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ...caches.cost import Cache
+from ..work.threads import Threads
+from ..work.work import Work
+
+KNOWN_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Metrics:
+    """Counts requests by method and status, and reads the counters of cache, threads and budget."""
+
+    def __init__(self, cache: Cache[bytes], work: Work) -> None:
+        self.cache = cache
+        self.work = work
+        self.requests: Counter[tuple[str, int]] = Counter()
+        self.seconds = 0.0
+
+    def count(self, method: str, status: int, seconds: float) -> None:
+        """Take down one answered request; status 0 is a client that went away unanswered."""
+        self.requests[method if method in KNOWN_METHODS else "other", status] += 1
+        self.seconds += seconds
+
+    def text(self) -> str:
+        """All of it in the exposition format."""
+        return "\n".join(self.lines()) + "\n"
+
+    def lines(self) -> Iterator[str]:
+        """The exposition, line by line."""
+        yield "# HELP tiled_zarr_requests_total Requests answered by this worker."
+        yield "# TYPE tiled_zarr_requests_total counter"
+        for (method, status), number in sorted(self.requests.items()):
+            yield f'tiled_zarr_requests_total{{method="{method}",status="{status}"}} {number}'
+        counters = self.cache.counters
+        yield from single("request_seconds_total", "counter", "Seconds between request and reply, summed up.", self.seconds)
+        yield from single("cache_hits_total", "counter", "Chunks found in the cache.", counters.hits)
+        yield from single("cache_misses_total", "counter", "Chunks encoded.", counters.misses)
+        yield from single("cache_joined_total", "counter", "Requests that waited for an encoding already under way.", counters.joined)
+        yield from single("cache_evictions_total", "counter", "Chunks dropped from the cache.", counters.evictions)
+        yield from single("cache_bytes", "gauge", "Encoded bytes in the cache.", self.cache.nbytes)
+        yield from single("work_pending", "gauge", "Requests that wait for a thread or are in one, answered or not.", self.work.pending)
+        yield from single("work_bytes", "gauge", "Decoded bytes of the chunks being encoded.", self.work.held)
+        yield from heading("threads", "gauge", "Threads: all, at work, and given up because their job does not end.")
+        work = self.work
+        native = {"alive": work.encoders.alive, "busy": work.encoders.at_work}
+        pools = {"sources": counts(work.threads), "processors": counts(work.processors), "native": native}
+        for pool, states in pools.items():
+            for state, number in states.items():
+                yield f'tiled_zarr_threads{{pool="{pool}",state="{state}"}} {number}'
+
+
+def counts(threads: Threads) -> dict[str, int]:
+    """The threads of a pool, by what they do."""
+    return {"alive": threads.alive, "busy": threads.jobs.at_work, "stuck": threads.jobs.stuck}
+
+
+def single(name: str, kind: str, description: str, value: float) -> Iterator[str]:
+    """A metric without labels."""
+    yield from heading(name, kind, description)
+    yield f"tiled_zarr_{name} {value}"
+
+
+def heading(name: str, kind: str, description: str) -> Iterator[str]:
+    """What is said of a metric before its values."""
+    yield f"# HELP tiled_zarr_{name} {description}"
+    yield f"# TYPE tiled_zarr_{name} {kind}"
+
+
+class Counted:
+    """ASGI middleware that counts every request."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        status = 0
+        start = perf_counter()
+
+        def noting(message: Message) -> Awaitable[None]:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            return send(message)
+
+        try:
+            await self.app(scope, receive, noting)
+        finally:
+            self.metrics.count(scope["method"], status, perf_counter() - start)

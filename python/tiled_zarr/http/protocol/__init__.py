@@ -1,0 +1,1 @@
+"""HTTP itself: requests, ranges, tags, replies and failures."""

@@ -1,0 +1,37 @@
+"""Strong entity tags: https://www.rfc-editor.org/rfc/rfc9110#name-etag"""  # noqa: D400 - an address
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from ...hierarchy.documents import digest
+
+MOST_KEPT = 8192
+"""Tags that are remembered."""
+
+
+@lru_cache(MOST_KEPT)
+def of_text(identity: str) -> bytes:
+    """The tag of a body that is known by its identity before it is made."""
+    return of_body(identity.encode())
+
+
+def of_body(body: bytes) -> bytes:
+    """The tag of a body."""
+    return of_digest(digest(body))
+
+
+def of_digest(of_it: str) -> bytes:
+    """The tag of a body whose digest is known."""
+    return b'"%s"' % of_it.encode()
+
+
+def matches(if_none_match: bytes, etag: bytes) -> bool:
+    """Whether an If-None-Match header names a tag, compared weakly; `*` names every tag.
+
+    >>> matches(b'W/"a", "b"', b'"a"'), matches(b"*", b'"a"'), matches(b'"b"', b'"a"')
+    (True, True, False)
+    """
+    if if_none_match.strip() == b"*":
+        return True
+    return etag in (tag.strip().removeprefix(b"W/") for tag in if_none_match.split(b","))

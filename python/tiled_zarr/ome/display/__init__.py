@@ -1,0 +1,1 @@
+"""Arrays as viewers draw them: types, axes, colours and contrast."""

@@ -1,0 +1,160 @@
+"""What a node's attributes say about it as an image.
+
+Under `tiled_zarr`: `axes` ("tczyx" letters, one an axis), `scale` and `units` by letter, `channels` (objects with `label`, `color` and
+`window`), `is_label`, `range` (the least and the largest value), `no_data` (a number or a list of numbers that mean "no value here"; an
+empty list says that there are none), `labels` (names of siblings that label this image), `placements` (an
+object a stored level with its `scale` and `translation` by letter), `image_label` (OME-NGFF's metadata of labels), `photometric`,
+`palette`, `bits` and `orientation` (what the numbers of a picture mean, in TIFF's words). OME-NGFF's own
+`omero`, CF's `valid_range`, and the `physical_size`, `time_step` and `channel_names` of TIFF files are understood too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import Any, NamedTuple
+
+from ...attributes import OURS
+from .axes import ORDER
+
+COLOUR_DIGITS = 6
+LARGEST = 2**1023
+"""JSON has integers that no float can hold."""
+LARGEST_BYTE = 255
+LONGEST_UNIT = 64
+MOST_LABELS = 1000
+UNITS = {"µm": "micrometer", "nm": "nanometer", "mm": "millimeter"}
+"""Units as OME-NGFF writes them."""
+
+
+class Placement(NamedTuple):
+    """The size of a pixel of a level and the place of its first one, by letter."""
+
+    scale: Mapping[str, float]
+    translation: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """What is known; an empty value is not known. `scale` is the size of a pixel along each axis in `units`, by letter."""
+
+    axes: str = ""
+    scale: Mapping[str, float] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    channels: tuple[Mapping[str, Any], ...] = ()
+    labels: tuple[str, ...] = ()
+    range: tuple[float, float] | None = None
+    no_data: tuple[float, ...] | None = None
+    is_label: bool = False
+    placements: tuple[Placement, ...] = ()
+    image_label: Mapping[str, Any] = field(default_factory=dict)
+    photometric: str = ""
+    palette: tuple[tuple[int, ...], ...] = ()
+    bits: int | None = None
+    orientation: int | None = None
+
+
+def hint(attributes: Mapping[str, Any]) -> Hint:
+    """The hint in a node's attributes; what is not spelled as it should be is passed over."""
+    ours = _mapping(attributes.get(OURS))
+    sizes, step = _mapping(attributes.get("physical_size")), _mapping(attributes.get("time_step"))
+    given = _sizes(ours.get("scale"))
+    placements = () if given else _placements(ours.get("placements"))
+    said = {**sizes, "t": step.get("size")}
+    units = _mapping(ours.get("units")) or {**dict.fromkeys(sizes, UNITS.get(_text(sizes.get("unit")))), "t": step.get("unit")}
+    named = tuple({"label": name} for name in _sequence(attributes.get("channel_names")))
+    return Hint(
+        axes=_text(ours.get("axes")),
+        scale=given or (placements[0].scale if placements else _sizes(said)),
+        units={axis: unit for axis, unit in units.items() if axis in ORDER and isinstance(unit, str) and len(unit) <= LONGEST_UNIT},
+        channels=_mappings(ours.get("channels")) or _mappings(_mapping(attributes.get("omero")).get("channels")) or named,
+        labels=tuple(dict.fromkeys(name for name in _sequence(ours.get("labels")) if isinstance(name, str)))[:MOST_LABELS],
+        range=_range(ours.get("range")) or _range(attributes.get("valid_range")),
+        no_data=numbers(ours["no_data"]) if "no_data" in ours else None,
+        is_label=ours.get("is_label") is True or "image-label" in attributes,
+        placements=placements,
+        image_label=_mapping(ours.get("image_label")),
+        photometric=_text(ours.get("photometric")),
+        palette=_palette(ours.get("palette")),
+        bits=_count(ours.get("bits")),
+        orientation=_count(ours.get("orientation")),
+    )
+
+
+def colour(channel: Mapping[str, Any]) -> str | None:
+    """A channel's colour as six hexadecimal digits, or None."""
+    text = _text(channel.get("color")).removeprefix("#").upper()
+    return text if len(text) == COLOUR_DIGITS and set(text) <= set("0123456789ABCDEF") else None
+
+
+def window(channel: Mapping[str, Any]) -> tuple[float, float] | None:
+    """A channel's contrast limits, or None."""
+    given = channel.get("window")
+    if isinstance(given, Mapping):
+        return _range([given.get("start"), given.get("end")])
+    return _range(given)
+
+
+def is_number(value: object) -> bool:
+    """Whether a value can be counted with, as a float too."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return abs(value) <= LARGEST if isinstance(value, int) else math.isfinite(value)
+
+
+def numbers(value: object) -> tuple[float, ...]:
+    """The numbers of a list, or a number alone."""
+    return tuple(item for item in (_sequence(value) or (value,)) if isinstance(item, int | float) and is_number(item))
+
+
+def _palette(value: object) -> tuple[tuple[int, ...], ...]:
+    """Colours of three bytes each, or of four; none where one is something else."""
+    rows = tuple(tuple(_sequence(row)) for row in _sequence(value))
+    lengths = {len(row) for row in rows}
+    is_good = lengths in ({3}, {4}) and all(isinstance(part, int) and 0 <= part <= LARGEST_BYTE for row in rows for part in row)
+    return rows if is_good else ()
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and value > 0 else None
+
+
+def _placements(value: object) -> tuple[Placement, ...]:
+    """The places of levels, up to the first that does not say how large its pixels are."""
+    found = (Placement(_sizes(one.get("scale")), _numbers(one.get("translation"))) for one in _mappings(value))
+    return tuple(takewhile(lambda one: one.scale, found))
+
+
+def _sizes(value: object) -> dict[str, float]:
+    return {axis: size for axis, size in _numbers(value).items() if size > 0}
+
+
+def _numbers(value: object) -> dict[str, float]:
+    return {axis: float(number) for axis, number in _mapping(value).items() if axis in ORDER and is_number(number)}
+
+
+def _range(value: object) -> tuple[float, float] | None:
+    match _sequence(value):
+        case [low, high] if is_number(low) and is_number(high) and low < high:
+            return (low, high)
+    return None
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _mappings(value: object) -> tuple[Mapping[str, Any], ...]:
+    return tuple(map(_mapping, _sequence(value)))
+
+
+def _sequence(value: object) -> Sequence[Any]:
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return value if isinstance(value, list | tuple) else ()

@@ -1,0 +1,94 @@
+"""Where the tiles of a plane's levels lie in one flat array: level by level, each in rows of tiles, every tile in one piece."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .shapes import Shape
+
+Box = tuple[slice, slice]
+"""Rows and columns."""
+
+
+class Tile(NamedTuple):
+    """The place of a tile: its level, and its row and column in the grid of tiles there."""
+
+    level: int
+    row: int
+    column: int
+
+
+class Layout(NamedTuple):
+    """What a plane holds: the levels from `first` on, with their rows and columns, the edge of tiles, and the type of pixels."""
+
+    first: int
+    shapes: tuple[Shape, ...]
+    tile: int
+    dtype: np.dtype[Any]
+
+    @property
+    def size(self) -> int:
+        """Pixels of all levels."""
+        return sum(map(math.prod, self.shapes))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all levels."""
+        return self.size * self.dtype.itemsize
+
+    @property
+    def tile_count(self) -> int:
+        """Tiles of all levels."""
+        return sum(math.prod(self.grid(self.first + number)) for number in range(len(self.shapes)))
+
+    def shape(self, level: int) -> Shape:
+        """Rows and columns of a level."""
+        return self.shapes[level - self.first]
+
+    def grid(self, level: int) -> Shape:
+        """Rows and columns of tiles of a level."""
+        return tuple(-(-size // self.tile) for size in self.shape(level))
+
+    def tiles(self) -> Iterator[Tile]:
+        """All tiles, the finest level first."""
+        for level in range(self.first, self.first + len(self.shapes)):
+            yield from (Tile(level, *place) for place in product(*map(range, self.grid(level))))
+
+    def tile_shape(self, tile: Tile) -> Shape:
+        """Rows and columns of a tile, its part inside the level."""
+        sizes = zip(self.shape(tile.level), (tile.row, tile.column), strict=True)
+        return tuple(min(self.tile, size - place * self.tile) for size, place in sizes)
+
+    def start(self, tile: Tile) -> int:
+        """Pixels before a tile.
+
+        >>> layout = Layout(1, ((3, 5), (2, 3)), 2, np.dtype("u1"))
+        >>> [layout.start(tile) for tile in layout.tiles()], layout.size
+        ([0, 4, 8, 10, 12, 14, 15, 19], 21)
+        """
+        above = sum(map(math.prod, self.shapes[: tile.level - self.first]))
+        rows, _ = self.tile_shape(tile)
+        return above + tile.row * self.tile * self.shape(tile.level)[1] + tile.column * self.tile * rows
+
+    def number(self, tile: Tile) -> int:
+        """Tiles before a tile."""
+        above = sum(math.prod(self.grid(level)) for level in range(self.first, tile.level))
+        return above + tile.row * self.grid(tile.level)[1] + tile.column
+
+    def parts(self, level: int, top: int, left: int, shape: Shape) -> Iterator[tuple[Tile, Box, Box]]:
+        """The tiles under a block at `top` and `left` of a level: each with its own part, and that part of the block."""
+        rows, columns = (list(_spans(start, size, self.tile)) for start, size in zip((top, left), shape, strict=True))
+        for (row, of_tile, of_block), (column, across_tile, across_block) in product(rows, columns):
+            yield Tile(level, row, column), (of_tile, across_tile), (of_block, across_block)
+
+
+def _spans(start: int, size: int, tile: int) -> Iterator[tuple[int, slice, slice]]:
+    """The tiles under a run of pixels: each number, the part of the tile, the part of the run."""
+    for number in range(start // tile, -(-(start + size) // tile)):
+        low, high = max(start, number * tile), min(start + size, (number + 1) * tile)
+        yield number, slice(low - number * tile, high - number * tile), slice(low - start, high - start)

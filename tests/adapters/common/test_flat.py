@@ -1,0 +1,244 @@
+"""Arrays that lie in one piece in a file: views of a mapping of it, or where there can be none, what is read of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adapters.contract import ARRAYS, assert_same
+from adapters.file_contract import FileContract, check_rewritten, check_truncated, reading, whole
+from tiled_zarr import _native
+from tiled_zarr.adapters.common import flat, mapped
+from tiled_zarr.adapters.common.flat import FlatArray
+from tiled_zarr.adapters.common.mapped import MAPPINGS, Mappings
+from tiled_zarr.adapters.common.snapshot import Snapshot
+from tiled_zarr.adapters.files.npy import open_npy
+from tiled_zarr.nodes import Array, Changed
+
+WIDE = np.arange(3000 * 4000, dtype="<u2").reshape(3000, 4000)
+PLAIN = {name: array for name, array in ARRAYS.items() if array.dtype.kind != "O"}
+HEAD = 13
+
+
+def written(path: Path, data: np.ndarray) -> Array:
+    """A node of an array that begins at an odd byte."""
+    path.write_bytes(bytes(range(HEAD)) + np.ascontiguousarray(data).tobytes())
+    return node_of(path, data)
+
+
+def node_of(path: Path, data: np.ndarray) -> Array:
+    snapshot = Snapshot.of(path)
+    flat = FlatArray(snapshot, HEAD, data.shape, data.dtype)
+    return Array(shape=data.shape, dtype=data.dtype, read=flat.read, read_stepped=flat.read_stepped, revision=snapshot.revision)
+
+
+def case_of(array: np.ndarray):
+    return lambda folder: (written(folder / "a.bin", array), array)
+
+
+CASES = {name: case_of(array) for name, array in PLAIN.items()}
+
+
+class TestMapped(FileContract, cases=CASES): ...
+
+
+class TestRead(FileContract, cases=CASES):
+    """The same where nothing can be mapped."""
+
+    @pytest.fixture(autouse=True)
+    def no_mappings(self, unmapped: None) -> None: ...
+
+
+@pytest.fixture
+def unmapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(19, "No such device")
+
+    monkeypatch.setattr(mapped, "Mapping", refuse)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "a.bin"
+
+
+@pytest.fixture
+def own(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mappings]:
+    """Mappings of which only the test knows."""
+    mappings = Mappings(most=2, most_resident=1 << 20)
+    monkeypatch.setattr(flat, "MAPPINGS", mappings)
+    return mappings
+
+
+def resident(path: Path) -> int:
+    """Bytes of a mapped file that count as this process's own."""
+    entries = Path("/proc/self/smaps").read_text().split(str(path))[1:]
+    return sum(int(entry.split("Rss:")[1].split()[0]) * 1024 for entry in entries)
+
+
+def is_mapped(path: Path) -> bool:
+    return str(path) in Path("/proc/self/maps").read_text()
+
+
+def test_a_block_is_a_view_of_the_file(path):
+    node = written(path, WIDE)
+    with reading() as nbytes:
+        block = node.read((slice(100, 612), slice(50, 562)))
+        assert nbytes() < 100_000, "only what opening the mapping and the counter itself take"
+    assert not block.flags.owndata
+    assert not block.flags.writeable
+    assert block.strides == WIDE.strides
+    assert_same(block, WIDE[100:612, 50:562], "view")
+
+
+def test_many_small_pieces_are_read(path, own):
+    """Rows of 100 kB, of which a tile holds 100 bytes each."""
+    wide = WIDE.reshape(240, 50_000)
+    node = written(path, wide)
+    with reading() as nbytes:
+        block = node.read((slice(0, 240), slice(100, 150)))
+        stepped = node.read_stepped((slice(0, 240), slice(0, 500)), (2, 100))
+        assert nbytes() < 240 * 100 + 120 * 1000 + 1000
+    assert_same(block, wide[:, 100:150], "tile")
+    assert_same(stepped, wide[::2, :500:100], "stepped")
+    assert resident(path) == 0
+    stack = WIDE.reshape(3, 10, 10, 40_000)
+    node = written(path, stack)
+    assert_same(node.read((slice(1, 3), slice(2, 9), slice(0, 10), slice(7, 9))), stack[1:3, 2:9, :, 7:9], "stack")
+    os.truncate(path, HEAD + WIDE.nbytes // 2)
+    with pytest.raises(OSError, match="truncated"):
+        node_of(path, wide).read((slice(0, 240), slice(100, 150)))
+
+
+def test_where_nothing_can_be_mapped_blocks_are_read(path, unmapped):
+    node = written(path, WIDE)
+    with reading() as nbytes:
+        assert_same(node.read((slice(1000, 1064), slice(50, 114))), WIDE[1000:1064, 50:114], "tile")
+        assert nbytes() < 100_000
+        assert_same(node.read_stepped((slice(0, 3000), slice(0, 2000)), (1000, 9)), WIDE[::1000, :2000:9], "stepped")
+        assert nbytes() < 100_000 + 3 * 4000
+
+
+@pytest.mark.usefixtures("unmapped")
+def test_a_file_that_is_not_mapped_is_rewritten_and_truncated(path):
+    check_rewritten(path, lambda path: node_of(path, whole_of(path)), written)
+    written(path, WIDE[:100])
+    check_truncated(path, lambda path: node_of(path, WIDE[:100]), WIDE[:100])
+
+
+def whole_of(path: Path) -> np.ndarray:
+    """An array of the only two sizes that the test writes."""
+    return np.empty((6, 10) if path.stat().st_size == HEAD + 120 else (70, 90), "<u2")
+
+
+def test_a_part_that_is_there_of_a_truncated_file(path):
+    written(path, WIDE)
+    os.truncate(path, HEAD + WIDE.nbytes // 2)
+    node = node_of(path, WIDE)
+    assert_same(node.read((slice(0, 1500), slice(0, 4000))), WIDE[:1500], "the first half")
+    with pytest.raises(OSError, match=r"ends at byte .* data are expected up to .* truncated"):
+        node.read((slice(1499, 1501), slice(0, 4000)))
+
+
+def test_a_view_of_a_file_that_is_cut_short_survives_and_its_revision_tells(path):
+    node = written(path, WIDE)
+    before = node.revision()
+    block = node.read((slice(0, 3000), slice(0, 4000)))
+    os.truncate(path, 5000)
+    assert not block[100:].any()
+    assert node.revision() != before
+    with pytest.raises(Changed):
+        node.read((slice(0, 1), slice(0, 1)))
+
+
+def restored(path: Path, status: os.stat_result) -> None:
+    """As if nothing had happened: all that a file's revision is made of is as before."""
+    path.write_bytes(bytes(range(HEAD)) + WIDE.tobytes())
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_a_page_that_could_not_be_read_changes_the_revision_and_is_read_again(path):
+    """As after an error of the disk, which leaves the file as it was."""
+    node = written(path, WIDE)
+    status, before = path.stat(), node.revision()
+    block = node.read((slice(0, 3000), slice(0, 4000)))
+    path.write_bytes(b"")
+    assert not block[2000].any()
+    restored(path, status)
+    after = node.revision()
+    assert before != after == node.revision()
+    assert_same(whole(node), WIDE, "of a new mapping")
+    assert node.revision() == after
+
+
+def test_a_stepped_read_does_not_give_out_what_could_not_be_read(path, monkeypatch):
+    node = written(path, WIDE)
+    status = path.stat()
+    whole(node)
+    copy = FlatArray._copy
+
+    def copy_while_the_disk_fails(*args: object) -> None:
+        path.write_bytes(b"")
+        copy(*args)
+        restored(path, status)
+
+    monkeypatch.setattr(FlatArray, "_copy", copy_while_the_disk_fails)
+    with pytest.raises(Changed, match="could not be read in part"):
+        node.read_stepped((slice(0, 3000), slice(0, 4000)), (2, 1000))
+    monkeypatch.undo()
+    assert_same(node.read_stepped((slice(0, 3000), slice(0, 4000)), (2, 1000)), WIDE[::2, ::1000], "again")
+
+
+def test_few_files_stay_mapped(tmp_path, own):
+    paths = [tmp_path / f"{number}.bin" for number in range(4)]
+    for path in paths:
+        whole(written(path, WIDE[:3]))
+    assert [is_mapped(path) for path in paths] == [False, False, True, True]
+    kept = whole(node_of(paths[0], WIDE[:3]))
+    whole(node_of(paths[1], WIDE[:3]))
+    whole(node_of(paths[2], WIDE[:3]))
+    assert is_mapped(paths[0]), "a view lives"
+    assert_same(kept, WIDE[:3], "kept")
+
+
+def test_files_that_are_gone_are_given_up(tmp_path, own):
+    for number, change in enumerate((Path.unlink, lambda path: path.write_bytes(b"other"))):
+        path = tmp_path / f"{number}.bin"
+        node = written(path, WIDE[:3])
+        whole(node)
+        change(path)
+        assert is_mapped(path)
+        whole(written(tmp_path / "next.bin", WIDE[:3]))
+        assert not is_mapped(path)
+
+
+@pytest.mark.parametrize("stepped", [False, True], ids=["read", "read_stepped"])
+def test_a_pass_over_a_large_file_keeps_little_of_it_resident(path, own, monkeypatch, stepped):
+    monkeypatch.setattr(flat, "AT_ONCE", 1 << 18)
+    node = written(path, WIDE)
+    most = 0
+    for start in range(0, 3000, 500):
+        region = (slice(start, start + 500), slice(0, 4000))
+        if stepped:
+            node.read_stepped(region, (1, 100)).sum()
+            most = max(most, resident(path))
+        else:
+            for row in range(start, start + 500, 50):
+                node.read((slice(row, row + 50), slice(0, 4000))).sum()
+                most = max(most, resident(path))
+    assert most <= WIDE.nbytes // 3
+
+
+def test_the_process_s_own_mappings_are_bounded():
+    assert MAPPINGS.most < 1024, "the native table"
+    assert _native.Mapping is mapped.Mapping
+
+
+def test_an_npy_file_is_mapped(tmp_path):
+    np.save(tmp_path / "a.npy", WIDE[:10])
+    assert not whole(open_npy(tmp_path / "a.npy")).flags.owndata
+    assert is_mapped(tmp_path / "a.npy")

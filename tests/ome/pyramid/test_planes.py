@@ -1,0 +1,393 @@
+"""Kept planes: in memory and in files, bounded, never half, and never other bytes than were written."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import subprocess
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numcodecs.checksum32 import CRC32C
+
+from disks import remount_read_only, small_disk
+from tiled_zarr.ome.pyramid import drafts, folders
+from tiled_zarr.ome.pyramid.drafts import MemoryPlane, Unkept
+from tiled_zarr.ome.pyramid.folders import Folder
+from tiled_zarr.ome.pyramid.kernels import checksum
+from tiled_zarr.ome.pyramid.layouts import Layout, Tile
+from tiled_zarr.ome.pyramid.planes import PAUSE, Planes
+
+LAYOUT = Layout(2, ((40, 60), (20, 30)), 16, np.dtype("<u2"))
+ROOM = 13_000
+"""For two planes of 6000 bytes."""
+DISKS = [False, True]
+
+
+def levels(layout: Layout = LAYOUT) -> list[np.ndarray]:
+    """What is written to a plane in tests: all pixels differ."""
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 60_000, shape).astype(layout.dtype) for shape in layout.shapes]
+
+
+def keep(planes: Planes, name: str, layout: Layout = LAYOUT) -> None:
+    draft = planes.draft(layout)
+    assert draft is not None
+    for number, values in enumerate(levels(layout)):
+        draft.put(layout.first + number, 0, 0, values)
+    for tile in layout.tiles():
+        draft.sealed(tile)
+    planes.keep(name, draft)
+    draft.drop()
+
+
+def same(planes: Planes, name: str, layout: Layout = LAYOUT) -> list[bool]:
+    """Of each tile that is kept, whether it is what was written."""
+    found = []
+    for tile in layout.tiles():
+        block = planes.tile(name, layout, tile)
+        if block is not None:
+            top, left = tile.row * layout.tile, tile.column * layout.tile
+            expected = levels(layout)[tile.level - layout.first][top : top + layout.tile, left : left + layout.tile]
+            found.append(np.array_equal(block, expected))
+    return found
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir())
+
+
+@pytest.mark.parametrize("is_on_disk", DISKS)
+def test_tiles_are_what_was_written(tmp_path: Path, is_on_disk: bool) -> None:
+    planes = Planes(ROOM, tmp_path if is_on_disk else None)
+    assert not planes.has("a", LAYOUT)
+    keep(planes, "a")
+    assert planes.has("a", LAYOUT)
+    assert same(planes, "a") == [True] * (3 * 4 + 2 * 2)
+    block = planes.tile("a", LAYOUT, Tile(2, 0, 0))
+    assert block is not None
+    assert not block.flags.writeable
+
+
+@given(
+    data=st.data(),
+    shape=st.tuples(st.integers(1, 70), st.integers(1, 70)),
+    dtype=st.sampled_from(["u1", "<i2", "<f4"]),
+    tile=st.sampled_from([16, 32]),
+)
+def test_blocks_of_any_place_come_back(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, shape: tuple[int, int], dtype: str, tile: int
+) -> None:
+    """Written as boxes that know nothing of tiles, into memory and a file."""
+    layout = Layout(1, (shape, (3, 3)), tile, np.dtype(dtype))
+    values = np.random.default_rng(0).integers(0, 100, shape).astype(dtype)
+    box = data.draw(st.tuples(st.integers(1, 70), st.integers(1, 70)))
+    for folder in (None, tmp_path_factory.mktemp("levels")):
+        planes = Planes(1 << 20, folder)
+        draft = planes.draft(layout)
+        assert draft is not None
+        for top in range(0, shape[0], box[0]):
+            for left in range(0, shape[1], box[1]):
+                draft.put(1, top, left, values[top : top + box[0], left : left + box[1]])
+        for one in layout.tiles():
+            draft.sealed(one)
+        planes.keep("a", draft)
+        for one in (one for one in layout.tiles() if one.level == 1):
+            block = planes.tile("a", layout, one)
+            assert block is not None
+            top, left = one.row * tile, one.column * tile
+            np.testing.assert_array_equal(block, values[top : top + tile, left : left + tile])
+
+
+@pytest.mark.parametrize("is_on_disk", DISKS)
+def test_the_oldest_go_first_and_drafts_count(tmp_path: Path, is_on_disk: bool) -> None:
+    planes = Planes(ROOM, tmp_path if is_on_disk else None)
+    keep(planes, "a")
+    keep(planes, "b")
+    assert planes.has("a", LAYOUT)
+    assert not planes.has_room(LAYOUT.nbytes)
+    for name in "cdef":
+        keep(planes, name)
+        assert planes.nbytes <= planes.max_bytes
+    assert not planes.has("b", LAYOUT)
+    draft = planes.draft(LAYOUT)
+    assert draft is not None
+    if is_on_disk:
+        assert sum(path.stat().st_size for path in files(tmp_path)) <= ROOM
+    else:
+        assert planes.nbytes + LAYOUT.nbytes <= ROOM
+    draft.drop()
+
+
+def test_files_outlive_the_server(tmp_path: Path) -> None:
+    keep(Planes(ROOM, tmp_path), "a")
+    assert same(Planes(ROOM, tmp_path), "a") == [True] * 16
+
+
+def test_a_crash_leaves_nothing_to_be_found(tmp_path: Path) -> None:
+    """What was being written has another name; a file cut short is no plane."""
+    draft = Planes(ROOM, tmp_path).draft(LAYOUT)
+    assert draft is not None
+    assert not Planes(ROOM, tmp_path).has("a", LAYOUT)
+    draft.drop()
+    keep(Planes(ROOM, tmp_path), "a")
+    [path] = files(tmp_path)
+    for length in (0, 50, path.stat().st_size - 1):
+        path.write_bytes(path.read_bytes()[:length])
+        assert not Planes(ROOM, tmp_path).has("a", LAYOUT)
+
+
+@pytest.mark.parametrize("other", [LAYOUT._replace(dtype=np.dtype("u1")), LAYOUT._replace(shapes=((40, 60), (20, 31)))])
+def test_a_file_of_another_layout_is_no_plane(tmp_path: Path, other: Layout) -> None:
+    keep(Planes(ROOM, tmp_path), "a")
+    assert not Planes(ROOM, tmp_path).has("a", other)
+
+
+def test_the_folder_is_bounded(tmp_path: Path) -> None:
+    for name in "abcdefgh":
+        keep(Planes(ROOM, tmp_path), name)
+    assert sum(path.stat().st_size for path in files(tmp_path)) <= ROOM
+
+
+def test_a_dropped_draft_leaves_no_file(tmp_path: Path) -> None:
+    draft = Planes(ROOM, tmp_path).draft(LAYOUT)
+    assert draft is not None
+    draft.drop()
+    assert files(tmp_path) == []
+
+
+def test_the_checksum_is_crc_32c() -> None:
+    """As numcodecs has it: Zarr's crc32c codec."""
+    data = np.random.default_rng(0).bytes(1000)
+    assert checksum(data) == bytes(CRC32C().encode(data)[-4:])
+    assert checksum(data) != zlib.crc32(data).to_bytes(4, "little")
+
+
+def test_every_flipped_bit_is_noticed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A tile whose bytes have changed is never given out; its plane is thrown away and can be made again."""
+    keep(Planes(ROOM, tmp_path), "a")
+    [path] = files(tmp_path)
+    content = path.read_bytes()
+    rng, noticed = np.random.default_rng(0), 0
+    for place in rng.integers(0, 8 * len(content), 200).tolist():
+        flipped = bytearray(content)
+        flipped[place // 8] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        planes = Planes(ROOM, tmp_path)
+        assert all(same(planes, "a"))
+        noticed += not planes.has("a", LAYOUT)
+    assert noticed == 200
+    assert any("checksum" in record.getMessage() for record in caplog.records)
+    planes = Planes(ROOM, tmp_path)
+    keep(planes, "a")
+    assert same(planes, "a") == [True] * 16
+
+
+@pytest.mark.parametrize("damage", ["truncated", "emptied", "removed", "a folder", "flipped"])
+def test_a_file_damaged_under_a_server_is_no_longer_kept(tmp_path: Path, damage: str) -> None:
+    planes = Planes(ROOM, tmp_path)
+    keep(planes, "a")
+    [path] = files(tmp_path)
+    content = path.read_bytes()
+    match damage:
+        case "truncated":
+            os.truncate(path, len(content) // 2)
+        case "emptied":
+            os.truncate(path, 0)
+        case "removed":
+            path.unlink()
+        case "a folder":
+            path.unlink()
+            path.mkdir()
+        case "flipped":
+            path.write_bytes(bytes(~byte & 255 for byte in content))
+    assert all(same(planes, "a"))
+    assert not planes.has("a", LAYOUT)
+    if damage != "a folder":
+        keep(planes, "a")
+        assert same(planes, "a") == [True] * 16
+
+
+def test_a_fifo_among_the_files_is_not_waited_for(tmp_path: Path) -> None:
+    planes = Planes(ROOM, tmp_path)
+    keep(planes, "a")
+    [path] = files(tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    assert not Planes(ROOM, tmp_path).has("a", LAYOUT)
+    os.mkfifo(tmp_path / f"x{folders.WRITING}")
+    Planes(ROOM, tmp_path)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
+def test_a_disk_that_cannot_reserve_room_leaves_levels_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
+) -> None:
+    now = [0.0]
+    planes = Planes(ROOM, tmp_path, clock=lambda: now[0])
+    is_full = [True]
+    reserve = os.posix_fallocate
+
+    def fail(*arguments: int) -> None:
+        if is_full[0]:
+            raise OSError(code, os.strerror(code))
+        reserve(*arguments)
+
+    monkeypatch.setattr(os, "posix_fallocate", fail)
+    for name in "abc":
+        now[0] += PAUSE
+        keep(planes, name)
+        assert same(planes, name) == [True] * 16
+        assert planes.nbytes <= ROOM
+    assert files(tmp_path) == []
+    assert [record.levelno for record in caplog.records] == [logging.WARNING], "one line"
+    assert os.strerror(code) in caplog.text
+    is_full[0] = False
+    keep(planes, "d")
+    assert files(tmp_path) == [], "it is left alone for a while"
+    now[0] += PAUSE
+    keep(planes, "e")
+    assert len(files(tmp_path)) == 1
+    assert same(planes, "e") == [True] * 16
+
+
+@pytest.mark.parametrize("code", [errno.EOPNOTSUPP, errno.EINVAL])
+def test_a_file_system_that_cannot_reserve_room_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def fail(*_: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "posix_fallocate", fail)
+    planes = Planes(ROOM, tmp_path)
+    keep(planes, "a")
+    assert len(files(tmp_path)) == 1
+    assert same(planes, "a") == [True] * 16
+
+
+def test_memory_beside_a_broken_folder_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`levels_size` may be as large as the disk."""
+    monkeypatch.setattr("tiled_zarr.ome.pyramid.planes.BESIDE_A_FOLDER", LAYOUT.nbytes)
+    planes = Planes(1 << 40, tmp_path)
+    planes.pause(OSError(errno.EIO, "broken"))
+    keep(planes, "a")
+    keep(planes, "b")
+    assert planes.nbytes == LAYOUT.nbytes
+    assert planes.draft(LAYOUT._replace(shapes=((400, 600),))) is None
+
+
+def test_a_disk_that_fails_while_a_plane_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draft = Planes(ROOM, tmp_path).draft(LAYOUT)
+    assert isinstance(draft, drafts.FileDraft)
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr("tiled_zarr.ome.pyramid.drafts._write", fail)
+    with pytest.raises(Unkept, match="no room"):
+        draft.put(2, 0, 0, levels()[0])
+    draft.drop()
+    assert files(tmp_path) == []
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk", 2**20) as path:
+        yield path
+
+
+def test_a_full_disk(disk: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Planes of 2 MB where there is room for one: a mapped sparse file ends the process by SIGBUS here."""
+    large = Layout(1, ((1000, 1000), (500, 500)), 512, np.dtype("u1"))
+    planes = Planes(10**8, disk)
+    (disk / "other").write_bytes(bytes(2**19))
+    keep(planes, "a", large)
+    assert all(same(planes, "a", large))
+    assert len(same(planes, "a", large)) == 5
+    assert [path.name for path in files(disk)] == ["other"]
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "No space left on device" in caplog.text
+    assert isinstance(planes.draft(LAYOUT), MemoryPlane)
+
+
+def test_a_disk_that_becomes_read_only(disk: Path, caplog: pytest.LogCaptureFixture) -> None:
+    planes = Planes(10**8, disk)
+    keep(planes, "a")
+    remount_read_only(disk)
+    assert same(planes, "a") == [True] * 16
+    for name in "bcd":
+        keep(planes, name)
+        assert same(planes, name) == [True] * 16
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert same(planes, "a") == [True] * 16
+
+
+def test_a_folder_that_vanishes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    planes = Planes(10**8, tmp_path / "levels")
+    keep(planes, "a")
+    for path in files(tmp_path / "levels"):
+        path.unlink()
+    (tmp_path / "levels").rmdir()
+    assert same(planes, "a") == []
+    for name in "abc":
+        keep(planes, name)
+        assert same(planes, name) == [True] * 16
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
+WORKER = """
+import sys
+from pathlib import Path
+import numpy as np
+from tiled_zarr.ome.pyramid.layouts import Layout
+from tiled_zarr.ome.pyramid.planes import Planes
+draft = Planes(10**6, Path(sys.argv[1])).draft(Layout(2, ((40, 60),), 16, np.dtype("<u2")))
+print("begun", flush=True)
+sys.stdin.read()
+"""
+"""Another worker, which is making a plane until it is killed."""
+
+
+def test_drafts_of_killed_servers_go_and_those_of_live_ones_stay(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WORKER, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout is not None
+        try:
+            assert worker.stdout.readline() == "begun\n"
+            [draft] = files(tmp_path)
+            (tmp_path / f"old{folders.WRITING}").write_bytes(b"left by a server that was killed")
+            (tmp_path / f"old{folders.WITHOUT_CHECKSUMS}").write_bytes(b"left by a server without checksums")
+            (tmp_path / "mine.txt").write_bytes(b"not ours")
+            Planes(ROOM, tmp_path)
+            assert files(tmp_path) == sorted([draft, tmp_path / "mine.txt"])
+        finally:
+            worker.kill()
+    Planes(ROOM, tmp_path)
+    assert files(tmp_path) == [tmp_path / "mine.txt"]
+
+
+def test_without_locks_only_old_drafts_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "_lock", lambda _: None)
+    new, old = tmp_path / f"new{folders.WRITING}", tmp_path / f"old{folders.WRITING}"
+    new.touch()
+    old.touch()
+    os.utime(old, (0, 0))
+    Folder(tmp_path)
+    assert files(tmp_path) == [new]
+
+
+def test_kept_planes_hold_no_descriptors(tmp_path: Path) -> None:
+    planes, before = Planes(1 << 30, tmp_path), descriptors()
+    for number in range(50):
+        keep(planes, str(number))
+    assert all(planes.has(str(number), LAYOUT) for number in range(50))
+    assert descriptors() == before
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
