@@ -135,13 +135,13 @@ class Decoder:
         make, with the place and the numbers that disagree; `out` may be half written by then.
         """
 
-def decompress(name: _Format, data: _Items, out: _Items) -> int:
+def decompress(name: _Format, data: _Items, out: _Items) -> int | None:
     """Decode what a compressor has written to the start of `out`, and return how many bytes that are.
 
-    `name` is as of `Codec`; `lz4` is numcodecs' form, a block behind its size. gzip may have several
-    members, with zeros between them. Nothing behind the end of `out` is written. Raises ValueError
-    if the bytes decode to more than `out` has room for, or are no such stream; `out` may be half
-    written by then.
+    None means that `out` has no room for as many, and that it may be half written. `name` is as of
+    `Codec`; `lz4` is numcodecs' form, a block behind its size. gzip may have several members, with
+    zeros between them. Raises ValueError if the bytes are no such stream. One that was cut short may
+    seem to be too large instead.
     """
 
 def decoded_size(name: _Format, data: _Items) -> int | None:

@@ -11,7 +11,7 @@ from .. import _native, budgets, codecs, dtypes
 from ..hierarchy import headers
 from ..hierarchy.keyspace import Chunk
 from ..nodes import Array, Sparse
-from . import frames, row_index
+from . import row_index
 
 Block: TypeAlias = np.ndarray[Any, Any]
 Pool: TypeAlias = "_native.Pool"
@@ -44,7 +44,7 @@ def _stored(chunk: Chunk) -> bytes | None:
     assert node.stored is not None
     body = node.stored.read(chunk.index)
     nbytes = None if dtypes.is_string(node.dtype) else chunk.work
-    return body if body is not None and frames.is_whole(chunk.codec, body, nbytes) else None
+    return body if body is not None and _native.is_whole(chunk.codec.name, body, nbytes, crc32c=chunk.codec.crc32c) else None
 
 
 def _encode(chunk: Chunk) -> bytes:

@@ -39,9 +39,10 @@ impl Decoder {
     }
 }
 
-/// Decode what a compressor has written to the start of `out`. Returns how many bytes that are.
+/// Decode what a compressor has written to the start of `out`. Returns how many bytes that are,
+/// None if `out` has no room for as many.
 #[pyfunction]
-pub fn decompress(py: Python<'_>, name: &str, data: Buffer, mut out: Buffer) -> PyResult<usize> {
+pub fn decompress(py: Python<'_>, name: &str, data: Buffer, mut out: Buffer) -> PyResult<Option<usize>> {
     let format = format(name)?;
     let (data, out) = (data.bytes()?, out.bytes_mut()?);
     with_workspace(|workspace| detached(py, || decode::decompress(format, data, out, workspace)))

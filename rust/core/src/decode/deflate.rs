@@ -3,7 +3,7 @@
 use libdeflater::{DecompressionError, Decompressor};
 
 use super::members;
-use super::size::wrong_size;
+use super::size::check_decoded;
 use crate::error::{Error, Result};
 
 /// A decompressor, made when it is first needed.
@@ -13,17 +13,17 @@ pub struct Decoder(Option<Decompressor>);
 impl Decoder {
     /// Decode one zlib stream that fills `out`; bytes behind it are ignored.
     pub fn decode(&mut self, data: &[u8], out: &mut [u8]) -> Result<()> {
-        all(self.decode_some(data, out)?, "deflate", out)
+        check_decoded("deflate", self.decode_some(data, out)?, out.len())
     }
 
-    /// Decode one zlib stream to the start of `out`. Returns how many bytes that are.
-    pub fn decode_some(&mut self, data: &[u8], out: &mut [u8]) -> Result<usize> {
-        self.engine().zlib_decompress(data, out).map_err(|error| match error {
-            DecompressionError::InsufficientSpace => {
-                Error::invalid(format!("deflate: decodes to more than the {} bytes expected", out.len()))
-            }
-            DecompressionError::BadData => Error::invalid(format!("deflate: {} bytes are no zlib stream", data.len())),
-        })
+    /// Decode one zlib stream to the start of `out`. Returns how many bytes that are, None if `out`
+    /// has no room for as many.
+    pub fn decode_some(&mut self, data: &[u8], out: &mut [u8]) -> Result<Option<usize>> {
+        match self.engine().zlib_decompress(data, out) {
+            Ok(n) => Ok(Some(n)),
+            Err(DecompressionError::InsufficientSpace) => Ok(None),
+            Err(DecompressionError::BadData) => Err(Error::invalid(format!("deflate: {} bytes are no zlib stream", data.len()))),
+        }
     }
 
     /// Decode gzip members that fill `out`.
@@ -36,14 +36,10 @@ impl Decoder {
         if is_last_of_size && self.engine().gzip_decompress(data, out) == Ok(out.len()) {
             return Ok(());
         }
-        all(members::decode(data, out)?, "gzip", out)
+        check_decoded("gzip", members::decode(data, out)?, out.len())
     }
 
     fn engine(&mut self) -> &mut Decompressor {
         self.0.get_or_insert_with(Decompressor::new)
     }
-}
-
-fn all(n: usize, name: &str, out: &[u8]) -> Result<()> {
-    if n == out.len() { Ok(()) } else { Err(wrong_size(name, n, out.len())) }
 }

@@ -9,11 +9,12 @@ use flate2::bufread::GzDecoder;
 
 use crate::error::{Error, Result};
 
-/// Decode all members to the start of `out`, one after the other. Returns how many bytes that are.
+/// Decode all members to the start of `out`, one after the other. Returns how many bytes that
+/// are, None if `out` has no room for as many.
 ///
-/// Zeros behind a member are padding, as gzip itself takes them. Refused if there are more bytes
-/// than `out` has room for, or if a member is damaged or cut short.
-pub fn decode(data: &[u8], out: &mut [u8]) -> Result<usize> {
+/// Zeros behind a member are padding, as gzip itself takes them. Refused if a member is damaged or
+/// cut short.
+pub fn decode(data: &[u8], out: &mut [u8]) -> Result<Option<usize>> {
     let (mut rest, mut done) = (data, 0);
     loop {
         let mut member = GzDecoder::new(rest);
@@ -21,12 +22,12 @@ pub fn decode(data: &[u8], out: &mut [u8]) -> Result<usize> {
         done += fill(&mut member, &mut out[done..]).map_err(damaged)?;
         // The checksum is compared when the end is read.
         if done == out.len() && fill(&mut member, &mut [0]).map_err(damaged)? > 0 {
-            return Err(Error::invalid(format!("gzip: decodes to more than the {} bytes expected", out.len())));
+            return Ok(None);
         }
         rest = member.into_inner();
         rest = &rest[rest.iter().position(|&byte| byte != 0).unwrap_or(rest.len())..];
         if rest.is_empty() {
-            return Ok(done);
+            return Ok(Some(done));
         }
     }
 }

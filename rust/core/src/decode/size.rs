@@ -7,9 +7,13 @@ pub fn check_size(what: &str, got: u64, expected: usize) -> Result<()> {
     if got == expected as u64 { Ok(()) } else { Err(Error::invalid(format!("{what}: {got} bytes, {expected} are expected"))) }
 }
 
-/// What a decoder says whose data say that they are larger than the `most` bytes there is room for.
-pub fn too_large(what: &str, said: u64, most: usize) -> Error {
-    Error::invalid(format!("{what}: decodes to {said} bytes, at most {most} are expected"))
+/// Refuse a decoded size other than the one expected; None is a larger one.
+pub fn check_decoded(what: &str, got: Option<usize>, expected: usize) -> Result<()> {
+    match got {
+        Some(n) if n == expected => Ok(()),
+        Some(n) => Err(wrong_size(what, n, expected)),
+        None => Err(Error::invalid(format!("{what}: decodes to more than the {expected} bytes expected"))),
+    }
 }
 
 /// What a decoder says that has made another size than the one expected.

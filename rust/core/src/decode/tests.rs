@@ -159,11 +159,11 @@ proptest! {
 
 const FORMATS: [Format; 6] = [Format::Blosc, Format::Zstd, Format::Gzip, Format::Zlib, Format::Lz4, Format::None];
 
-fn decompressed(format: Format, stored: &[u8], most: usize) -> Result<Vec<u8>> {
+fn decompressed(format: Format, stored: &[u8], most: usize) -> Result<Option<Vec<u8>>> {
     let mut out = vec![0xAA; most + 1];
     let n = decompress(format, stored, &mut out[..most], &mut Workspace::default());
     assert_eq!(out[most], 0xAA);
-    n.map(|n| out[..n].to_vec())
+    n.map(|n| n.map(|n| out[..n].to_vec()))
 }
 
 proptest! {
@@ -177,11 +177,11 @@ proptest! {
             prop_assert!(is_whole(format, &stored, Some(nbytes as u64)) && is_whole(format, &stored, None));
             prop_assert_eq!(is_whole(format, &stored, Some(nbytes as u64 + 1)), format == Format::Zlib);
             for most in [nbytes, nbytes + more] {
-                prop_assert_eq!(decompressed(format, &stored, most).unwrap(), data.clone());
+                prop_assert_eq!(decompressed(format, &stored, most).unwrap(), Some(data.clone()));
             }
-            prop_assert!(decompressed(format, &stored, nbytes - 1).unwrap_err().to_string().contains(": decodes to "));
+            prop_assert_eq!(decompressed(format, &stored, nbytes - 1).unwrap(), None);
             if format != Format::None {
-                prop_assert!(decompressed(format, &stored[..cut.index(stored.len())], nbytes).ok().is_none_or(|decoded| decoded.is_empty()));
+                prop_assert!(decompressed(format, &stored[..cut.index(stored.len())], nbytes).ok().flatten().is_none_or(|decoded| decoded.is_empty()));
             }
         }
     }
@@ -201,10 +201,10 @@ proptest! {
         let members: Vec<Vec<u8>> = sizes.iter().map(|&(n, _)| chunk(&[1, 2, 3, 5, 8], n)).collect();
         let stored: Vec<u8> = members.iter().zip(&sizes).flat_map(|(data, &(_, zeros))| [encode(&gzip, data), vec![0; zeros]].concat()).collect();
         let data = members.concat();
-        prop_assert_eq!(decompressed(Format::Gzip, &stored, data.len()).unwrap(), data.clone());
+        prop_assert_eq!(decompressed(Format::Gzip, &stored, data.len()).unwrap(), Some(data.clone()));
         if !data.is_empty() {
             prop_assert_eq!(decode(&[FILTERS[10]], &stored, 0, data.len()).unwrap(), data.clone());
-            prop_assert!(decompressed(Format::Gzip, &stored, data.len() - 1).is_err());
+            prop_assert_eq!(decompressed(Format::Gzip, &stored, data.len() - 1).unwrap(), None);
         }
         prop_assert!(decompressed(Format::Gzip, &[&stored[..], &[extra]].concat(), data.len()).is_err());
     }
