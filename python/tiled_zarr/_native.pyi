@@ -6,9 +6,26 @@ from typing import Any, Literal, TypeAlias, final
 from numpy.typing import NDArray
 from typing_extensions import Buffer
 
-__all__ = ["Codec", "Coo", "Decoder", "Faults", "Mapping", "Pool", "__version__", "_panic", "encode", "encode_strings", "halve"]
+__all__ = [
+    "Codec",
+    "Coo",
+    "Decoder",
+    "Faults",
+    "Mapping",
+    "Pool",
+    "__version__",
+    "_panic",
+    "crc32c",
+    "decoded_size",
+    "decompress",
+    "encode",
+    "encode_strings",
+    "halve",
+    "is_whole",
+]
 
 _Items: TypeAlias = Buffer | NDArray[Any]
+_Format: TypeAlias = Literal["blosc", "zstd", "gzip", "zlib", "lz4", "none"]
 
 @final
 class Codec:
@@ -117,6 +134,28 @@ class Decoder:
         other chunks stays as it is. Raises ValueError where a chunk lies outside of the region or its bytes are not what the filters
         make, with the place and the numbers that disagree; `out` may be half written by then.
         """
+
+def decompress(name: _Format, data: _Items, out: _Items) -> int | None:
+    """Decode what a compressor has written to the start of `out`, and return how many bytes that are.
+
+    None means that `out` has no room for as many, and that it may be half written. `name` is as of
+    `Codec`; `lz4` is numcodecs' form, a block behind its size. gzip may have several members, with
+    zeros between them. Raises ValueError if the bytes are no such stream. One that was cut short may
+    seem to be too large instead.
+    """
+
+def decoded_size(name: _Format, data: _Items) -> int | None:
+    """The decoded size that compressed bytes say at their start, unchecked; None if they say none, as gzip and zlib never do."""
+
+def is_whole(name: _Format, data: _Items, nbytes: int | None, *, crc32c: bool = False) -> bool:
+    """Whether `data` may be one whole frame of `nbytes` decoded bytes (None: nobody knows how many), which readers then can decode.
+
+    Nothing is decoded: bytes that were cut short or belong to something else are told apart by what
+    their headers say. `crc32c` says that a checksum of 4 bytes follows, which is not compared.
+    """
+
+def crc32c(data: _Items) -> int:
+    """The CRC-32C (Castagnoli) of C-contiguous `data`, as Zarr's codec of that name has it."""
 
 @final
 class Faults:

@@ -10,7 +10,7 @@ from .. import _native, budgets, dtypes
 from ..hierarchy.keyspace import Chunk
 from ..nodes import Region, Stored
 from ..resources import Resources
-from . import frames, row_index
+from . import row_index
 
 Block: TypeAlias = np.ndarray[Any, Any]
 Pool: TypeAlias = "_native.Pool"
@@ -70,7 +70,7 @@ def _stored(chunk: Chunk, stored: Stored) -> bytes | None:
     recipe = chunk.recipe
     body = stored.read(chunk.index) if chunk.is_whole else None
     nbytes = None if recipe.form == "strings" else recipe.nbytes
-    return body if body is not None and frames.is_whole(recipe.codec, body, nbytes) else None
+    return body if body is not None and _native.is_whole(recipe.codec.name, body, nbytes, crc32c=recipe.codec.crc32c) else None
 
 
 def _encode_sparse(chunk: Chunk, resources: Resources | None) -> bytes:

@@ -5,33 +5,10 @@ use crate::coo::Cut;
 use crate::encoded::Encoded;
 use crate::error::Result;
 use crate::gather::{Layout, check_fit, constant, gather};
-use crate::scratch::Scratch;
 use crate::shape::nbytes;
 use crate::source::{Gathered, Source};
 use crate::view::View;
-
-/// What a thread keeps from chunk to chunk: scratch memory and compression contexts.
-#[derive(Default)]
-pub struct Workspace {
-    chunk: Scratch,
-    tools: Tools,
-}
-
-impl Workspace {
-    /// Most bytes of one piece of memory that are kept, enough for a chunk of 8 MiB; a larger one is given back.
-    pub(crate) const KEEP: usize = 9 << 20;
-
-    /// Exchange the memory that chunks are encoded into.
-    pub(crate) fn swap(&mut self, body: &mut Scratch) {
-        std::mem::swap(self.tools.body(), body);
-    }
-
-    /// Give back what an unusually large chunk has left behind.
-    pub fn trim(&mut self) {
-        self.chunk.trim(Self::KEEP);
-        self.tools.trim(Self::KEEP);
-    }
-}
+use crate::workspace::Workspace;
 
 /// Gather a block into a chunk, padded with zero bytes, and compress it.
 pub fn encode_block<'a>(

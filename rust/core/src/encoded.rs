@@ -2,10 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use crate::encode::Workspace;
-use crate::error::Result;
-use crate::memcpy::{copy, copy_to_new};
-use crate::scratch::Scratch;
+use crate::memcpy::copy_to_new;
 
 /// An encoded chunk in the pieces in which it lies in memory: what the codec wrote, the data where they are stored as they are,
 /// and the checksum.
@@ -42,45 +39,5 @@ impl<'a> Encoded<'a> {
             copy_to_new(piece, to);
             rest = after;
         }
-    }
-}
-
-/// Memory in which a chunk is encoded and then given away, to be used again when it comes back.
-#[derive(Debug, Default)]
-pub struct Body {
-    memory: Scratch,
-    len: usize,
-}
-
-impl Body {
-    /// Encode a chunk into this memory, or where it lies in several pieces, copy it there.
-    pub fn fill(&mut self, workspace: &mut Workspace, encode: impl FnOnce(&mut Workspace) -> Result<Encoded<'_>>) -> Result<()> {
-        workspace.swap(&mut self.memory);
-        let encoded = encode(workspace)?;
-        self.len = encoded.len();
-        let [_, others @ ..] = encoded.pieces();
-        if others.iter().all(|piece| piece.is_empty()) {
-            workspace.swap(&mut self.memory);
-            return Ok(());
-        }
-        let mut rest = self.memory.take(self.len)?;
-        for piece in encoded.pieces() {
-            let (to, after) = rest.split_at_mut(piece.len());
-            copy(piece, to);
-            rest = after;
-        }
-        Ok(())
-    }
-
-    /// The chunk.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        self.memory.taken(self.len)
-    }
-
-    /// Give back what an unusually large chunk has left behind.
-    pub fn trim(&mut self) {
-        self.len = 0;
-        self.memory.trim(Workspace::KEEP);
     }
 }

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use crate::limits::MAX_NBYTES;
+
 /// Why a call was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
     /// The arguments contradict each other or the data; the text names the numbers that disagree.
     Invalid(String),
-    /// A chunk of this many bytes (`None`: more than can be counted) is above [`crate::shape::MAX_NBYTES`].
+    /// A chunk of this many bytes (`None`: more than can be counted) is above [`MAX_NBYTES`].
     TooLarge(Option<usize>),
     /// The allocator refused this many bytes.
     OutOfMemory(usize),
@@ -30,7 +32,7 @@ impl fmt::Display for Error {
         match self {
             Self::Invalid(text) | Self::Codec(text) => f.write_str(text),
             Self::TooLarge(Some(nbytes)) => {
-                write!(f, "chunk of {nbytes} bytes: at most {} are encoded at once; choose a smaller chunk shape", crate::shape::MAX_NBYTES)
+                write!(f, "chunk of {nbytes} bytes: at most {MAX_NBYTES} are encoded at once; choose a smaller chunk shape")
             }
             Self::TooLarge(None) => f.write_str("chunk size overflows; choose a smaller chunk shape"),
             Self::OutOfMemory(nbytes) => write!(f, "no memory for {nbytes} bytes; choose a smaller chunk shape"),

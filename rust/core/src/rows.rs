@@ -1,5 +1,7 @@
 //! Rows of a picture in memory, and the way to them.
 
+use crate::cpu;
+
 /// Bytes of a line of the cache.
 const LINE: usize = 64;
 /// So many rows are on their way to the cache while one is worked on, unless they are shorter than a line: the processor sees no pattern
@@ -34,7 +36,7 @@ impl<'a> Rows<'a> {
         let ahead = if self.nbytes < LINE { self.count } else { AHEAD };
         (0..self.count).map(move |i| {
             if i + ahead < self.count {
-                prefetch(&self.row(i + ahead)[..self.nbytes.min(START)]);
+                cpu::prefetch(&self.row(i + ahead)[..self.nbytes.min(START)]);
             }
             self.row(i)
         })
@@ -45,22 +47,6 @@ impl<'a> Rows<'a> {
         &self.data[start..][..self.nbytes]
     }
 }
-
-/// Have bytes fetched into the cache.
-#[cfg(target_arch = "x86_64")]
-#[expect(unsafe_code, reason = "an instruction that takes a pointer")]
-fn prefetch(bytes: &[u8]) {
-    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-
-    for line in bytes.chunks(LINE) {
-        // SAFETY: the pointer is that of a reference, and the instruction reads nothing that can be seen.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
-    }
-}
-
-/// There is no such instruction that the compiler knows for this processor.
-#[cfg(not(target_arch = "x86_64"))]
-fn prefetch(_bytes: &[u8]) {}
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,7 @@
 //! Sizes of boxes of items, checked before memory is taken.
 
 use crate::error::{Error, Result};
-
-/// Most bytes that are encoded at once: what LZ4, and with it Blosc, can count (`LZ4_MAX_INPUT_SIZE`).
-pub const MAX_NBYTES: usize = 0x7E00_0000;
+use crate::limits::MAX_NBYTES;
 
 /// Bytes of a box of `shape` elements of `itemsize` bytes, at most [`MAX_NBYTES`].
 pub fn nbytes(shape: &[usize], itemsize: usize) -> Result<usize> {

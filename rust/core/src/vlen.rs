@@ -2,7 +2,7 @@
 //! <https://github.com/zarr-developers/zarr-extensions/tree/main/codecs/vlen-utf8>
 
 use crate::error::{Error, Result};
-use crate::shape::MAX_NBYTES;
+use crate::limits::MAX_NBYTES;
 
 /// Strings, written one after the other.
 #[derive(Debug)]

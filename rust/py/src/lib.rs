@@ -25,7 +25,7 @@ mod _native {
     #[pymodule_export]
     use super::coo::Coo;
     #[pymodule_export]
-    use super::decode::Decoder;
+    use super::decode::{Decoder, crc32c, decoded_size, decompress, is_whole};
     #[pymodule_export]
     use super::encode::{encode, encode_strings};
     #[pymodule_export]

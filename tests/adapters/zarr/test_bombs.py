@@ -7,6 +7,8 @@ import gzip
 import json
 import lzma
 import re
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -148,6 +150,35 @@ def test_codecs_of_unknown_sizes_are_named(tmp_path: Path, monkeypatch: pytest.M
     stores.v2(tmp_path / "b.zarr", bytes(16), None, filters=[{"id": "astype", "encode_dtype": "|u1", "decode_dtype": "<U1000"}])
     with pytest.raises(Damaged, match="its filter 'astype' has items of 4000 bytes, the array's have 1"):
         open_zarr(tmp_path / "b.zarr")
+
+
+@pytest.mark.parametrize(
+    "compressor", [numcodecs.GZip(1), numcodecs.Zlib(1), numcodecs.Zstd(1), numcodecs.LZ4(), numcodecs.Blosc()], ids=lambda it: it.codec_id
+)
+def test_damaged_strings_are_not_called_too_large(tmp_path: Path, compressor: Any) -> None:
+    texts = np.array([f"text {i}" for i in range(1000)], object)
+    array = zarr.create_array(tmp_path / "a.zarr", shape=texts.shape, chunks=(1000,), dtype=str, zarr_format=2, compressors=compressor)
+    array[...] = texts
+    chunk = bytearray((tmp_path / "a.zarr" / "0").read_bytes())
+    chunk[len(chunk) // 2 :] = b"\xff" * (len(chunk) - len(chunk) // 2)
+    (tmp_path / "a.zarr" / "0").write_bytes(chunk)
+    with pytest.raises(Damaged):
+        whole(open_zarr(tmp_path / "a.zarr"))
+
+
+def test_a_bound_takes_no_memory() -> None:
+    """Of 4 GiB, of which 1 kB is written."""
+    code = (
+        "import resource\n"
+        "import gzip, bz2\n"
+        "from tiled_zarr.adapters.common import bounds\n"
+        "start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "for name, module in {'gzip': gzip, 'bz2': bz2}.items():\n"
+        "    assert bytes(bounds.decode({'id': name}, module.compress(bytes(1000)), 2**32)) == bytes(1000)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start)"
+    )
+    kilobytes = int(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout)
+    assert kilobytes < 64 * 1024
 
 
 CONFIGS: dict[str, tuple[dict[str, Any], Callable[[bytes], bytes]]] = {

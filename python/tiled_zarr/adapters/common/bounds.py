@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import bz2
 import lzma
-import zlib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
+
+import numpy as np
 
 from ... import _native
 from ...nodes import Damaged
-from .extras import require
+
+Bytes: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
+Native: TypeAlias = Literal["gzip", "zlib", "blosc", "lz4", "zstd"]
 
 LARGEST_DOCUMENT = 16 * 1024 * 1024
 """Bytes of a metadata document at most.
@@ -62,78 +65,52 @@ STEP = 1024
 They decode to 1 MiB of gzip at most, so that no large pieces stay in the allocator's arenas.
 """
 LZMA_MEMORY = 128 * 1024 * 1024
-"""Bytes of memory for an LZMA decoder at most. The strongest preset, 9, takes 65 MiB."""
-ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-ZSTD_BLOCK = 128 * 1024
-"""The most bytes of a decoded block of Zstandard, RFC 8878 section 3.1.1.2.4."""
-SMALL_FRAME = 16 * 1024 * 1024
-"""Decoded bytes up to which we decode a Zstandard frame that does not state its size."""
+"""Bytes that an LZMA decoder may take. The strongest preset, 9, takes 65 MiB."""
+NATIVE: Mapping[str, Native] = MappingProxyType({"gzip": "gzip", "zlib": "zlib", "blosc": "blosc", "lz4": "lz4", "zstd": "zstd"})
+"""Compressors that are decoded natively."""
+COMPRESSORS = frozenset({*NATIVE, "bz2", "lzma"})
+"""What `decode` knows."""
 
 
-def gunzip(body: bytes, limit: int) -> bytearray:
-    """Decode consecutive gzip members.
+def decode(config: Mapping[str, Any], body: bytes, limit: int) -> Bytes:
+    """Decode what a compressor of numcodecs made, named by its configuration.
 
-    Raises Damaged beyond `limit` bytes, EOFError if the last member is cut short.
-    """
-    return _streamed("gzip", body, limit, lambda: zlib.decompressobj(31), repeats=True)
-
-
-def decode(config: Mapping[str, Any], body: bytes, limit: int) -> Any:
-    """Decode the output of a numcodecs compressor, which is given by its configuration.
-
-    Raises Damaged if it decodes to more than `limit` bytes, before more memory is allocated. Raises
-    what numcodecs raises if the bytes are no such stream.
+    Memory is allocated for the whole limit at once and not zeroed: it is resident only as far as it
+    is written. Raises Damaged if there are more than `limit` bytes, ValueError, EOFError or what the
+    standard library raises if the bytes are no such stream.
     """
     name = config["id"]
+    if name in NATIVE:
+        return _native_decode(NATIVE[name], body, limit)
     match name:
-        case "gzip":
-            return gunzip(body, limit)
-        case "zlib":
-            return _streamed(name, body, limit, zlib.decompressobj)
         case "bz2":
             return _streamed(name, body, limit, bz2.BZ2Decompressor, repeats=True)
         case "lzma":
             return _streamed(name, body, limit, lambda: _lzma(config), repeats=config.get("format", 1) != lzma.FORMAT_RAW)
-        case "blosc":
-            return _sized(name, body, int.from_bytes(body[4:8], "little"), limit)
-        case "lz4":
-            return _sized(name, body, int.from_bytes(body[:4], "little"), limit)
-        case "zstd":
-            return _zstd(body, limit)
-    raise ValueError(f"{name!r} is not a known compressor")
+    raise ValueError(f"{name!r} is no compressor that is known here")
 
 
-COMPRESSORS = frozenset({"gzip", "zlib", "bz2", "lzma", "blosc", "lz4", "zstd"})
-"""The compressors that `decode` knows."""
+def _native_decode(name: Native, body: bytes, limit: int) -> Bytes:
+    """Decode a frame."""
+    said = _native.decoded_size(name, body)
+    if said is not None and said > limit:
+        raise Damaged(f"{name}: decodes to {said} bytes, at most {limit} are expected; restore it from a copy")
+    made = np.empty(limit if said is None else said, "u1")
+    nbytes = _native.decompress(name, body, made)
+    if nbytes is None:
+        raise Damaged(f"{name}: decodes to more than the {limit} bytes expected; restore it from a copy")
+    return _cut(made, nbytes)
 
 
-NATIVE = MappingProxyType({"blosc": 32001, "lz4": 65537, "zstd": 32015})
-"""Filter numbers of the native decoder, by compressor.
-
-numcodecs would read beyond the end of a Blosc chunk that was cut short.
-"""
-
-
-def _sized(name: str, body: bytes, nbytes: int, limit: int) -> bytearray:
-    """Decode bytes whose decoded size is known: the header states it, or it is required."""
-    if nbytes > limit:
-        raise Damaged(f"{name}: decodes to {nbytes} bytes, at most {limit} are expected; restore it from a copy")
-    made = bytearray(nbytes)
-    if nbytes:
-        try:
-            _native.Decoder([(NATIVE[name], ())], (nbytes,), 1).read(made, (0,), [((0,), body, 0)])
-        except ValueError as error:
-            raise Damaged(f"a chunk is damaged, or decodes to more than {nbytes} bytes of {name}; restore it from a copy") from error
+def _cut(made: Bytes, nbytes: int) -> Bytes:
+    """The first bytes, in the same memory; the rest goes back to the allocator."""
+    made.resize(nbytes, refcheck=False)
     return made
 
 
-def _streamed(name: str, body: bytes, limit: int, make: Callable[[], Stream], *, repeats: bool = False) -> bytearray:
-    """Decode a stream, or with `repeats` several; zeros between them are padding.
-
-    We allocate the whole limit at once: pages of a large block become resident only when they are
-    written, and go back to the system.
-    """
-    made, nbytes, at, end = bytearray(limit), 0, 0, len(body)
+def _streamed(name: str, body: bytes, limit: int, make: Callable[[], Stream], *, repeats: bool = False) -> Bytes:
+    """Decode a stream, or several; zeros between them are padding."""
+    made, nbytes, at, end = np.empty(limit, "u1"), 0, 0, len(body)
     while at < end or not at:
         engine = make()
         while not engine.eof:
@@ -143,15 +120,14 @@ def _streamed(name: str, body: bytes, limit: int, make: Callable[[], Stream], *,
             part = engine.decompress(piece, limit - nbytes + 1)
             if nbytes + len(part) > limit:
                 raise Damaged(f"{name}: decodes to more than the {limit} bytes expected; restore it from a copy")
-            made[nbytes : nbytes + len(part)] = part
+            made[nbytes : nbytes + len(part)] = np.frombuffer(part, "u1")
             nbytes += len(part)
             at += len(piece) - len(engine.unused_data)
         while repeats and at < end and not body[at]:
             at += 1
         if not repeats:
             break
-    del made[nbytes:]
-    return made
+    return _cut(made, nbytes)
 
 
 def _lzma(config: Mapping[str, Any]) -> lzma.LZMADecompressor:
@@ -159,48 +135,3 @@ def _lzma(config: Mapping[str, Any]) -> lzma.LZMADecompressor:
     if form == lzma.FORMAT_RAW:
         return lzma.LZMADecompressor(form, None, filters)
     return lzma.LZMADecompressor(form, LZMA_MEMORY)
-
-
-def _zstd(body: bytes, limit: int) -> Any:
-    """Decode a frame.
-
-    A frame that does not state its size, and may be large, must decode to exactly `limit` bytes.
-    """
-    said = zstd_content_size(body)
-    if said is None and _most_of_blocks(body) <= SMALL_FRAME:
-        made = require("numcodecs", "zarr").Zstd().decode(body)
-        if len(made) > limit:
-            raise Damaged(f"zstd: decodes to {len(made)} bytes, at most {limit} are expected; restore it from a copy")
-        return made
-    return _sized("zstd", body, limit if said is None else said, limit)
-
-
-def zstd_content_size(body: bytes) -> int | None:
-    """The decoded size that a Zstandard frame states, or None (RFC 8878 section 3.1.1.1.4).
-
-    Raises ValueError if this is no frame.
-    """
-    _zstd_fields(body)
-    flag, is_single = body[4] >> 6, body[4] & 0x20
-    width = (1 if is_single else 0, 2, 4, 8)[flag]
-    at = _zstd_fields(body) - width
-    return int.from_bytes(body[at : at + width], "little") + (256 if width == 2 else 0) if width else None
-
-
-def _zstd_fields(body: bytes) -> int:
-    """The offset of the first block of a Zstandard frame. Raises ValueError if this is no frame."""
-    if len(body) < 6 or not body.startswith(ZSTD_MAGIC):
-        raise ValueError(f"zstd: {len(body)} bytes are no frame")
-    is_single = bool(body[4] & 0x20)
-    return 5 + (not is_single) + (0, 1, 2, 4)[body[4] & 3] + (1 if is_single else 0, 2, 4, 8)[body[4] >> 6]
-
-
-def _most_of_blocks(body: bytes) -> int:
-    """The most bytes to which the blocks of a Zstandard frame can decode."""
-    at, size, is_last = _zstd_fields(body), 0, False
-    while not is_last and at + 3 <= len(body):
-        header = int.from_bytes(body[at : at + 3], "little")
-        is_last, kind, nbytes = bool(header & 1), header >> 1 & 3, header >> 3
-        size += nbytes if kind < 2 else ZSTD_BLOCK
-        at += 3 + (1 if kind == 1 else nbytes)
-    return size

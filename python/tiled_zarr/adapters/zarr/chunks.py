@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import time
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -21,9 +20,8 @@ from ...codecs import Codec
 from ...nodes import Changed, Damaged, Region
 from ...resources import Resources
 from ...revisions import file_revision, settled_revision, steady_revision
-from ..common.bounds import LARGEST_INDEX, LARGEST_TEXT, grown, gunzip
+from ..common.bounds import LARGEST_INDEX, LARGEST_TEXT, grown
 from ..common.decoded import piece
-from ..common.extras import require
 from ..common.fences import Fence
 from ..common.flat import FlatArray
 from ..common.folders import COARSEST_CLOCK
@@ -221,11 +219,9 @@ class Chunks:
         assert self.decoder is not None
         block = np.empty(self.shape, self.dtype)
         try:
-            if self._is_odd_gzip(stored):
-                return np.frombuffer(gunzip(stored, self._nbytes), self.dtype).reshape(self.shape)
             start = [i * size for i, size in zip(index, self.shape, strict=True)]
             self.decoder.read(block.view(f"V{self.dtype.itemsize}"), start, [(index, stored, 0)])
-        except (ValueError, EOFError, zlib.error, Damaged) as error:
+        except ValueError as error:
             name, what = os.path.basename(self._path(index)), f"it is damaged, or decodes to more or less than {self._nbytes} bytes"  # noqa: PTH119
             raise Damaged(f"the chunk {name!r} cannot be decoded: {what}; restore it from a copy") from error
         return block
@@ -234,15 +230,6 @@ class Chunks:
         """The file in which a chunk lies."""
         shards = self.layout.shards
         return self.layout.path(index if shards is None else shards.place(index))
-
-    def _is_odd_gzip(self, stored: bytes) -> bool:
-        """Whether a chunk may be several gzip members, of which the native decoder reads the first.
-
-        The last 4 bytes say the decoded size of the last member, modulo 2**32. Behind a checksum there is one member alone.
-        """
-        codec = self.layout.codec or UNCOMPRESSED
-        is_alone = codec.name == "gzip" and not codec.crc32c
-        return is_alone and stored[-4:] != (self._nbytes & 0xFFFFFFFF).to_bytes(4, "little")
 
     def revision(self, region: Region) -> str | None:
         """The revision of the files behind a region and of the array's documents; None where they are many, or one was just written.
@@ -318,13 +305,12 @@ def _find(shard_index: np.ndarray[Any, Any], shards: Shards, index: tuple[int, .
 
 def _shard_index(file: FileIO, shards: Shards) -> np.ndarray[Any, Any]:
     """Offset and number of bytes of each chunk in an open shard. Raises Damaged where its checksum is wrong."""
-    google_crc32c = require("google_crc32c", "zarr")
     size = 16 * shards.chunks
     if size > LARGEST_INDEX:
         raise Damaged(f"a shard of {shards.chunks} chunks has an index of {size} bytes, at most {LARGEST_INDEX} are read")
     at = 0 if shards.is_index_first else os.fstat(file.fileno()).st_size - size - CHECKSUM
     body = read_exactly(file, max(at, 0), size + CHECKSUM)
-    expected, got = int.from_bytes(body[size:], "little"), google_crc32c.value(body[:size])
+    expected, got = int.from_bytes(body[size:], "little"), _native.crc32c(memoryview(body)[:size])
     if expected != got:
         shard = os.path.basename(str(file.name))  # noqa: PTH119
         raise Damaged(f"the index of the shard {shard!r} has the checksum {got:08x}, expected {expected:08x}; restore it from a copy")

@@ -2,6 +2,7 @@
 //!
 //! A block whose number of items is no multiple of 8 stays as it is, and so do bytes beyond the last item.
 
+use crate::cpu;
 use crate::rows::Rows;
 
 /// Items whose bits of one place fill a byte.
@@ -33,60 +34,8 @@ pub fn bitshuffle_rows(typesize: usize, rows: Rows, target: &mut [u8]) {
 
 /// Shuffle whole items by the eight to the start of each plane of `pitch` bytes, the first of which starts where `target` does.
 fn part(typesize: usize, source: &[u8], pitch: usize, target: &mut [u8]) {
-    let done = vector(typesize, source, pitch, target);
+    let done = cpu::bitshuffle(typesize, source, pitch, target);
     portable(typesize, source, pitch, target, done);
-}
-
-/// Shuffle as many items as vector instructions can, from the first on, and say how many.
-#[cfg(target_arch = "x86_64")]
-fn vector(typesize: usize, source: &[u8], pitch: usize, target: &mut [u8]) -> usize {
-    match with_gfni(typesize, source, pitch, target) {
-        0 => with_avx2(typesize, source, pitch, target),
-        done => done,
-    }
-}
-
-/// The functions of a module, which are made for one size of the items each.
-#[cfg(target_arch = "x86_64")]
-macro_rules! bits {
-    ($module:ident, $typesize:ident, $source:ident, $pitch:ident, $target:ident) => {
-        match $typesize {
-            1 => $module::bits::<1>($source, $pitch, $target),
-            2 => $module::bits::<2>($source, $pitch, $target),
-            4 => $module::bits::<4>($source, $pitch, $target),
-            8 => $module::bits::<8>($source, $pitch, $target),
-            16 => $module::bits::<16>($source, $pitch, $target),
-            _ => 0,
-        }
-    };
-}
-
-/// The same where the processor multiplies matrices of bits.
-#[cfg(target_arch = "x86_64")]
-#[expect(unsafe_code, reason = "calling a function made for processor features, once they were seen")]
-fn with_gfni(typesize: usize, source: &[u8], pitch: usize, target: &mut [u8]) -> usize {
-    if !is_x86_feature_detected!("gfni") || !is_x86_feature_detected!("avx2") {
-        return 0;
-    }
-    // SAFETY: the only thing asked is that the processor has GFNI and AVX2, which were just detected.
-    unsafe { bits!(gfni, typesize, source, pitch, target) }
-}
-
-/// The same where it has AVX2.
-#[cfg(target_arch = "x86_64")]
-#[expect(unsafe_code, reason = "calling a function made for a processor feature, once the feature was seen")]
-fn with_avx2(typesize: usize, source: &[u8], pitch: usize, target: &mut [u8]) -> usize {
-    if !is_x86_feature_detected!("avx2") {
-        return 0;
-    }
-    // SAFETY: the only thing asked is that the processor has AVX2, which was just detected.
-    unsafe { bits!(avx2, typesize, source, pitch, target) }
-}
-
-/// There are no vector instructions for this processor: words have to do.
-#[cfg(not(target_arch = "x86_64"))]
-fn vector(_typesize: usize, _source: &[u8], _pitch: usize, _target: &mut [u8]) -> usize {
-    0
 }
 
 /// Shuffle the items from the `from`th on, a multiple of 8: eight bytes of one place at a time.
@@ -112,90 +61,6 @@ pub(crate) fn transpose(matrix: u64) -> u64 {
     swap(x, 28, 0x0000_0000_F0F0_F0F0)
 }
 
-#[cfg(target_arch = "x86_64")]
-mod avx2 {
-    use std::arch::x86_64::{__m256i, _mm256_add_epi8, _mm256_movemask_epi8, _mm256_set_m128i};
-
-    use super::super::shuffle::avx2::{GROUP as ITEMS, halves, load, part, parted};
-    use super::GROUP;
-
-    /// Bytes that one bit of each item of a pair fills.
-    const WORD: usize = 2 * ITEMS / GROUP;
-
-    /// Shuffle whole pairs of vectors of items of `N` bytes, a power of two, and say how many items that are.
-    #[target_feature(enable = "avx2")]
-    pub fn bits<const N: usize>(source: &[u8], pitch: usize, target: &mut [u8]) -> usize {
-        let pairs = source.chunks_exact(2 * ITEMS * N);
-        let done = pairs.len() * 2 * ITEMS;
-        for (i, pair) in pairs.enumerate() {
-            let (first, second) = pair.split_at(ITEMS * N);
-            let ([a, b], [c, d]) = (halves::<N>(first), halves::<N>(second));
-            for (j, (mut a, mut b)) in parted!(N, a, b).into_iter().zip(parted!(N, c, d)).enumerate() {
-                for bit in (0..GROUP).rev() {
-                    let place = (j * GROUP + bit) * pitch + i * WORD;
-                    let [a_bits, b_bits] = [a, b].map(|bytes| u64::from(_mm256_movemask_epi8(bytes).cast_unsigned()));
-                    target[place..][..WORD].copy_from_slice(&(b_bits << 32 | a_bits).to_le_bytes());
-                    (a, b) = (_mm256_add_epi8(a, a), _mm256_add_epi8(b, b));
-                }
-            }
-        }
-        done
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-mod gfni {
-    use std::arch::x86_64::{
-        __m256i, _mm256_gf2p8affine_epi64_epi8, _mm256_set_m128i, _mm256_set1_epi64x, _mm256_setr_epi8, _mm256_shuffle_epi8,
-    };
-
-    use super::super::shuffle::avx2::{GROUP as BYTES, HALF, load, part, parted};
-    use super::GROUP;
-
-    /// Items that are shuffled at once: a vector of each bit of them.
-    const ITEMS: usize = GROUP * BYTES;
-
-    /// Shuffle as many items of `N` bytes, a power of two, as there are by the 256, and say how many that are.
-    ///
-    /// The bytes of one place of 8 items are a matrix of 8 by 8 bits; transposed, it has a byte for each of 8 planes.
-    #[target_feature(enable = "avx2,gfni")]
-    pub fn bits<const N: usize>(source: &[u8], pitch: usize, target: &mut [u8]) -> usize {
-        let pieces = source.chunks_exact(ITEMS * N);
-        let done = pieces.len() * ITEMS;
-        for (i, piece) in pieces.enumerate() {
-            let (lower, upper) = piece.split_at(ITEMS / 2 * N);
-            let bytes: [[__m256i; N]; GROUP] = std::array::from_fn(|k| {
-                let [lower, upper] = [lower, upper].map(|half| &half[k * HALF * N..][..HALF * N]);
-                parted!(N, lower, upper)
-            });
-            for j in 0..N {
-                let mut vectors: [__m256i; GROUP] = std::array::from_fn(|k| transposed(bytes[k][j]));
-                for _ in 0..GROUP.ilog2() {
-                    vectors = part(vectors);
-                }
-                for (bit, vector) in vectors.into_iter().enumerate() {
-                    let bits: [u8; BYTES] = bytemuck::cast(vector);
-                    target[(j * GROUP + bit) * pitch + i * BYTES..][..BYTES].copy_from_slice(&bits);
-                }
-            }
-        }
-        done
-    }
-
-    /// Each eight bytes as a matrix of 8 by 8 bits, transposed.
-    #[inline]
-    #[target_feature(enable = "avx2,gfni")]
-    fn transposed(matrices: __m256i) -> __m256i {
-        const UNIT: i64 = i64::from_le_bytes([1, 2, 4, 8, 16, 32, 64, 128]);
-        #[rustfmt::skip]
-        let backwards = _mm256_setr_epi8(
-            7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8,
-        );
-        // The instruction multiplies, and counts the rows of what it multiplies by from the last one on.
-        _mm256_gf2p8affine_epi64_epi8::<0>(_mm256_set1_epi64x(UNIT), _mm256_shuffle_epi8(matrices, backwards))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,9 +70,9 @@ mod tests {
 
     /// What shuffles some of the items, on this processor and on lesser ones.
     #[cfg(target_arch = "x86_64")]
-    const SOME: [Some; 3] = [with_gfni, with_avx2, |_, _, _, _| 0];
+    const SOME: [Some; 3] = [cpu::tests::bitshuffle_by_gfni, cpu::tests::bitshuffle_by_avx2, |_, _, _, _| 0];
     #[cfg(not(target_arch = "x86_64"))]
-    const SOME: [Some; 1] = [vector];
+    const SOME: [Some; 1] = [cpu::bitshuffle];
 
     /// Bit by bit: bit `k` of item `i` goes to place `k * n + i`.
     fn naive(typesize: usize, source: &[u8]) -> Vec<u8> {

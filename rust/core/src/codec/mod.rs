@@ -3,18 +3,22 @@
 pub mod bitshuffle;
 pub mod blosc;
 mod deflate;
+mod levels;
 mod lz4;
 pub mod shuffle;
+mod tools;
+mod written;
 mod zstd;
 
-use std::ops::RangeInclusive;
+pub(crate) use tools::Tools;
 
 use crate::encoded::Encoded;
-use crate::error::{Error, Result};
-use crate::scratch::Scratch;
+use crate::error::Result;
 use crate::source::Source;
 use blosc::Blosc;
 use deflate::Format;
+use levels::check_level;
+use written::Written;
 
 /// A codec's choice of compressor, its level checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,70 +149,6 @@ impl Codec {
             Compressor::Lz4(_) => lz4::bound(nbytes),
             Compressor::None => 0,
         }
-    }
-}
-
-/// How much a compressor has written, and whether the data are to follow as they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Written {
-    head: usize,
-    is_stored: bool,
-}
-
-impl Written {
-    /// Everything there is to it.
-    fn all(head: usize) -> Self {
-        Self { head, is_stored: false }
-    }
-}
-
-/// Refuse a level that the compressor does not have.
-fn check_level(name: &str, level: i32, range: RangeInclusive<i32>) -> Result<i32> {
-    if range.contains(&level) {
-        return Ok(level);
-    }
-    Err(Error::invalid(format!("{name} level {level}: choose one from {} to {}", range.start(), range.end())))
-}
-
-/// What compressors keep from call to call.
-#[derive(Default)]
-pub(crate) struct Tools {
-    body: Scratch,
-    engines: Engines,
-}
-
-/// What compressors work with, besides input and output.
-#[derive(Default)]
-pub(crate) struct Engines {
-    /// A block on its way to the filter.
-    block: Scratch,
-    /// And from there to the compressor.
-    filtered: Scratch,
-    /// The stream of a piece that is only looked at.
-    sample: Scratch,
-    streams: Streams,
-}
-
-/// What makes streams.
-#[derive(Default)]
-pub(crate) struct Streams {
-    lz4: lz4::fast::Encoder,
-    zstd: zstd::Encoder,
-    deflate: deflate::Encoder,
-}
-
-impl Tools {
-    /// The memory that is written to.
-    pub(crate) fn body(&mut self) -> &mut Scratch {
-        &mut self.body
-    }
-
-    /// Give back every piece of memory above `limit` bytes.
-    pub(crate) fn trim(&mut self, limit: usize) {
-        self.body.trim(limit);
-        self.engines.block.trim(limit);
-        self.engines.filtered.trim(limit);
-        self.engines.streams.zstd.trim(limit);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Sorting entries and adding up those at one place.
 
-use super::Coo;
+use super::entries::Coo;
 use super::numbers::Numbers;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Coo;
+use super::entries::Coo;
 use super::numbers::{Number, Numbers};
 use crate::error::{Error, Result};
 use crate::gather::{Axis, Layout, gather, walk};

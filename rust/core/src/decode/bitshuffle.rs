@@ -1,8 +1,10 @@
 //! The bit shuffle undone, and the HDF5 filter 32008 made of it: <https://github.com/kiyo-masui/bitshuffle>.
 
+use super::lz4;
 use super::reader::Reader;
+use super::size::check_size;
 use super::unshuffle::unshuffle;
-use super::{Engines, lz4};
+use super::workspace::Engines;
 use crate::codec::bitshuffle::transpose;
 use crate::error::{Error, Result};
 use crate::memcpy::copy;
@@ -55,7 +57,7 @@ impl Bitshuffle {
         let mut reader = Reader::new("bitshuffle", data);
         let mut blocksize = self.items.saturating_mul(self.itemsize);
         if self.is_framed() {
-            super::check_size("bitshuffle", reader.u64_be()?, out.len())?;
+            check_size("bitshuffle", reader.u64_be()?, out.len())?;
             blocksize = reader.u32_be()?;
         }
         let group = GROUP * self.itemsize;

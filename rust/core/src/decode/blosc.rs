@@ -2,8 +2,10 @@
 
 use super::bitshuffle::bitunshuffle;
 use super::reader::Reader;
+use super::size::{check_size, wrong_size};
 use super::unshuffle::unshuffle;
-use super::{Engines, blosclz, deflate, lz4, zstd};
+use super::workspace::Engines;
+use super::{blosclz, deflate, lz4, zstd};
 use crate::error::{Error, Result};
 use crate::memcpy::copy;
 
@@ -50,7 +52,7 @@ impl<'a> Chunk<'a> {
         if version != 2 || stream_version != 1 {
             return Err(Error::invalid(format!("blosc: format {version} with streams of format {stream_version}, 2 with 1 is known")));
         }
-        super::check_size("blosc", nbytes as u64, expected)?;
+        check_size("blosc", nbytes as u64, expected)?;
         let is_block = flags & STORED != 0 || (1..=nbytes).contains(&blocksize);
         if typesize == 0 || !is_block || !(HEADER..=data.len()).contains(&length) {
             let got = data.len();
@@ -115,7 +117,7 @@ impl<'a> Chunk<'a> {
 fn snappy(data: &[u8], out: &mut [u8]) -> Result<()> {
     match snap::raw::Decoder::new().decompress(data, out) {
         Ok(n) if n == out.len() => Ok(()),
-        Ok(n) => Err(super::wrong_size("snappy", n, out.len())),
+        Ok(n) => Err(wrong_size("snappy", n, out.len())),
         Err(error) => Err(Error::invalid(format!("snappy: {} bytes for {}: {error}", data.len(), out.len()))),
     }
 }

@@ -2,6 +2,8 @@
 
 use libdeflater::{DecompressionError, Decompressor};
 
+use super::members;
+use super::size::check_decoded;
 use crate::error::{Error, Result};
 
 /// A decompressor, made when it is first needed.
@@ -9,30 +11,35 @@ use crate::error::{Error, Result};
 pub struct Decoder(Option<Decompressor>);
 
 impl Decoder {
-    /// Decode one zlib stream that fills `out`.
+    /// Decode one zlib stream that fills `out`; bytes behind it are ignored.
     pub fn decode(&mut self, data: &[u8], out: &mut [u8]) -> Result<()> {
-        let decoded = self.engine().zlib_decompress(data, out);
-        check("deflate", "zlib stream", &decoded, data, out)
+        check_decoded("deflate", self.decode_some(data, out)?, out.len())
     }
 
-    /// Decode one gzip member that fills `out`; what follows it is not looked at.
+    /// Decode one zlib stream to the start of `out`. Returns how many bytes that are, None if `out`
+    /// has no room for as many.
+    pub fn decode_some(&mut self, data: &[u8], out: &mut [u8]) -> Result<Option<usize>> {
+        match self.engine().zlib_decompress(data, out) {
+            Ok(n) => Ok(Some(n)),
+            Err(DecompressionError::InsufficientSpace) => Ok(None),
+            Err(DecompressionError::BadData) => Err(Error::invalid(format!("deflate: {} bytes are no zlib stream", data.len()))),
+        }
+    }
+
+    /// Decode gzip members that fill `out`.
+    ///
+    /// Nearly always there is one, which then ends with the size of `out`, modulo 2^32; behind it
+    /// other bytes would be ignored.
     pub fn decode_gzip(&mut self, data: &[u8], out: &mut [u8]) -> Result<()> {
-        let decoded = self.engine().gzip_decompress(data, out);
-        check("gzip", "gzip member", &decoded, data, out)
+        let size = out.len() as u64;
+        let is_last_of_size = data.last_chunk().is_some_and(|&last| u64::from(u32::from_le_bytes(last)) == size & 0xFFFF_FFFF);
+        if is_last_of_size && self.engine().gzip_decompress(data, out) == Ok(out.len()) {
+            return Ok(());
+        }
+        check_decoded("gzip", members::decode(data, out)?, out.len())
     }
 
     fn engine(&mut self) -> &mut Decompressor {
         self.0.get_or_insert_with(Decompressor::new)
-    }
-}
-
-fn check(name: &str, form: &str, decoded: &std::result::Result<usize, DecompressionError>, data: &[u8], out: &[u8]) -> Result<()> {
-    match decoded {
-        Ok(n) if *n == out.len() => Ok(()),
-        Ok(n) => Err(super::wrong_size(name, *n, out.len())),
-        Err(DecompressionError::InsufficientSpace) => {
-            Err(Error::invalid(format!("{name}: decodes to more than the {} bytes expected", out.len())))
-        }
-        Err(DecompressionError::BadData) => Err(Error::invalid(format!("{name}: {} bytes are no {form}", data.len()))),
     }
 }

@@ -3,9 +3,10 @@
 use ::lz4::block::decompress_to_buffer;
 
 use super::reader::Reader;
+use super::size::{check_size, wrong_size};
 use crate::error::{Error, Result};
+use crate::limits::MAX_NBYTES;
 use crate::memcpy::copy;
-use crate::shape::MAX_NBYTES;
 
 /// Decode one block that fills `out`.
 pub fn block(data: &[u8], out: &mut [u8]) -> Result<()> {
@@ -15,7 +16,7 @@ pub fn block(data: &[u8], out: &mut [u8]) -> Result<()> {
     };
     match decoded {
         Some(n) if n == out.len() => Ok(()),
-        Some(n) => Err(super::wrong_size("lz4", n, out.len())),
+        Some(n) => Err(wrong_size("lz4", n, out.len())),
         None => Err(Error::invalid(format!("lz4: {} bytes are no block of {}", data.len(), out.len()))),
     }
 }
@@ -23,7 +24,7 @@ pub fn block(data: &[u8], out: &mut [u8]) -> Result<()> {
 /// Decode one block behind the number of bytes that it decodes to: 4 bytes, little endian, <https://numcodecs.readthedocs.io/en/stable/compression/lz4.html>.
 pub fn sized(data: &[u8], out: &mut [u8]) -> Result<()> {
     let mut reader = Reader::new("lz4", data);
-    super::check_size("lz4", reader.u32_le()? as u64, out.len())?;
+    check_size("lz4", reader.u32_le()? as u64, out.len())?;
     block(&data[4..], out)
 }
 
@@ -31,7 +32,7 @@ pub fn sized(data: &[u8], out: &mut [u8]) -> Result<()> {
 /// shorter is stored as it is. Numbers are big endian.
 pub fn framed(data: &[u8], out: &mut [u8]) -> Result<()> {
     let mut reader = Reader::new("lz4", data);
-    super::check_size("lz4", reader.u64_be()?, out.len())?;
+    check_size("lz4", reader.u64_be()?, out.len())?;
     let blocksize = reader.u32_be()?;
     if blocksize == 0 {
         return Err(Error::invalid(format!("lz4: blocks of 0 bytes for {}", out.len())));

@@ -1,6 +1,7 @@
 //! What decoders of the Lempel-Ziv family write: literal bytes, and repetitions of what was written before.
 
 use super::reader::Reader;
+use super::size::wrong_size;
 use crate::error::{Error, Result};
 
 /// Bytes that are copied at once, whatever is wanted of them, where there is room: what follows them is written later.
@@ -67,7 +68,7 @@ impl<'a> Output<'a> {
 
     /// Refuse to have written less than all.
     pub fn end(&self) -> Result<()> {
-        if self.is_full() { Ok(()) } else { Err(super::wrong_size(self.what, self.done, self.out.len())) }
+        if self.is_full() { Ok(()) } else { Err(wrong_size(self.what, self.done, self.out.len())) }
     }
 
     fn room(&mut self, n: usize) -> Result<&mut [u8]> {

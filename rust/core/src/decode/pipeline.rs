@@ -3,8 +3,10 @@
 //! HDF5 stores a filter's number in 16 bits. Numbers from 65536 on are ours, for Zarr's codecs that are no filters of HDF5.
 
 use super::bitshuffle::{Bitshuffle, Inner};
+use super::size::check_size;
 use super::unshuffle::unshuffle;
-use super::{Engines, Tools, blosc, check_size, crc32c, fletcher, lz4, lzf};
+use super::workspace::{Engines, Tools};
+use super::{blosc, crc32c, fletcher, lz4, lzf};
 use crate::error::{Error, Result};
 use crate::memcpy::copy;
 

@@ -1,6 +1,8 @@
 //! A region of a chunked array, put together from the chunks that it touches.
 
-use super::{Pipeline, Workspace};
+use super::pipeline::Pipeline;
+use super::size::check_size;
+use super::workspace::Workspace;
 use crate::error::{Error, Result};
 use crate::gather::{Axis, copy_items, merge};
 use crate::shape::nbytes;
@@ -80,7 +82,7 @@ impl Decoder {
             return self.pipeline.decode(chunk.bytes, chunk.mask, &mut out[..self.nbytes], tools);
         }
         let decoded = if self.pipeline.is_idle(chunk.mask) {
-            super::check_size("stored bytes", chunk.bytes.len() as u64, self.nbytes)?;
+            check_size("stored bytes", chunk.bytes.len() as u64, self.nbytes)?;
             chunk.bytes
         } else {
             let decoded = scratch.take(self.nbytes)?;

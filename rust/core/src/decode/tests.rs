@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 
+use super::size::wrong_size;
+use super::workspace::Tools;
 use super::*;
+use crate::error::Result;
 use crate::{Blosc, Codec, codec::blosc as blosc_codec, encode_bytes};
 
 /// A filter with its parameters, as a file tells them.
@@ -151,6 +154,59 @@ proptest! {
         let mut out = vec![0xAA; expected.len()];
         decoder.read(&start, &shape, &chunks, &mut out, &mut Workspace::default()).unwrap();
         prop_assert_eq!(out, expected);
+    }
+}
+
+const FORMATS: [Format; 6] = [Format::Blosc, Format::Zstd, Format::Gzip, Format::Zlib, Format::Lz4, Format::None];
+
+fn decompressed(format: Format, stored: &[u8], most: usize) -> Result<Option<Vec<u8>>> {
+    let mut out = vec![0xAA; most + 1];
+    let n = decompress(format, stored, &mut out[..most], &mut Workspace::default());
+    assert_eq!(out[most], 0xAA);
+    n.map(|n| n.map(|n| out[..n].to_vec()))
+}
+
+proptest! {
+    #[test]
+    fn a_bound_is_exact(seed in prop::collection::vec(any::<u8>(), 1..60), nbytes in 1_usize..5000, more in 1_usize..100, cut in any::<prop::sample::Index>()) {
+        let data = chunk(&seed, nbytes);
+        let blosc = Codec::blosc(Blosc::new(blosc_codec::Cname::Lz4, 5, blosc_codec::Shuffle::Byte, 4).unwrap());
+        let codecs = [blosc, Codec::zstd(1).unwrap(), Codec::gzip(1).unwrap(), Codec::zlib(1).unwrap(), Codec::lz4(1).unwrap(), Codec::none()];
+        for (format, codec) in FORMATS.into_iter().zip(codecs) {
+            let stored = encode(&codec, &data);
+            prop_assert!(is_whole(format, &stored, Some(nbytes as u64)) && is_whole(format, &stored, None));
+            prop_assert_eq!(is_whole(format, &stored, Some(nbytes as u64 + 1)), format == Format::Zlib);
+            for most in [nbytes, nbytes + more] {
+                prop_assert_eq!(decompressed(format, &stored, most).unwrap(), Some(data.clone()));
+            }
+            prop_assert_eq!(decompressed(format, &stored, nbytes - 1).unwrap(), None);
+            if format != Format::None {
+                prop_assert!(decompressed(format, &stored[..cut.index(stored.len())], nbytes).ok().flatten().is_none_or(|decoded| decoded.is_empty()));
+            }
+        }
+    }
+
+    #[test]
+    fn anything_is_a_frame_or_not(stored in prop::collection::vec(any::<u8>(), 0..300), most in 0_usize..300, magic in any::<prop::sample::Index>()) {
+        let magics: [&[u8]; 5] = [b"", b"\x28\xb5\x2f\xfd", b"\x1f\x8b\x08", b"\x02\x01", b"\x78\x9c"];
+        let stored = [magics[magic.index(5)], &stored].concat();
+        for format in FORMATS {
+            let _ = (is_whole(format, &stored, None), decoded_size(format, &stored), decompressed(format, &stored, most));
+        }
+    }
+
+    #[test]
+    fn gzip_members_follow_each_other(sizes in prop::collection::vec((0_usize..300, 0_usize..5), 1..5), extra in 1_u8..) {
+        let gzip = Codec::gzip(1).unwrap();
+        let members: Vec<Vec<u8>> = sizes.iter().map(|&(n, _)| chunk(&[1, 2, 3, 5, 8], n)).collect();
+        let stored: Vec<u8> = members.iter().zip(&sizes).flat_map(|(data, &(_, zeros))| [encode(&gzip, data), vec![0; zeros]].concat()).collect();
+        let data = members.concat();
+        prop_assert_eq!(decompressed(Format::Gzip, &stored, data.len()).unwrap(), Some(data.clone()));
+        if !data.is_empty() {
+            prop_assert_eq!(decode(&[FILTERS[10]], &stored, 0, data.len()).unwrap(), data.clone());
+            prop_assert_eq!(decompressed(Format::Gzip, &stored, data.len() - 1).unwrap(), None);
+        }
+        prop_assert!(decompressed(Format::Gzip, &[&stored[..], &[extra]].concat(), data.len()).is_err());
     }
 }
 

@@ -1,6 +1,6 @@
 //! One axis of a copy: where its items come from and where they go.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::view::View;
 
 /// `len` steps of `stride` bytes in the source and `pitch` bytes in the chunk, which has room for `full`.
@@ -22,7 +22,7 @@ impl Axis {
 
     /// All axes of a block and its chunk, whose items have `itemsize` bytes.
     pub fn all(block: &View, chunk_shape: &[usize], itemsize: usize) -> Result<Vec<Self>> {
-        super::check_fit(block, chunk_shape)?;
+        check_fit(block, chunk_shape)?;
         crate::shape::nbytes(chunk_shape, itemsize)?;
         let mut pitch = itemsize;
         let mut axes = Vec::with_capacity(chunk_shape.len());
@@ -38,6 +38,21 @@ impl Axis {
     fn continues(&self, inner: &Self) -> bool {
         let reach = isize::try_from(inner.len).ok().and_then(|len| inner.stride.checked_mul(len));
         reach == Some(self.stride) && inner.len * inner.pitch == self.pitch
+    }
+}
+
+/// Refuse a block that does not fit into its chunk.
+pub fn check_fit(block: &View, chunk_shape: &[usize]) -> Result<()> {
+    let shape = block.shape();
+    if shape.len() != chunk_shape.len() {
+        return Err(Error::invalid(format!("block has {} axes, chunk has {}", shape.len(), chunk_shape.len())));
+    }
+    match shape.iter().zip(chunk_shape).position(|(n, full)| n > full) {
+        Some(i) => Err(Error::invalid(format!(
+            "block has {} elements along axis {i}, chunk has {}: a block is at most as large as its chunk",
+            shape[i], chunk_shape[i]
+        ))),
+        None => Ok(()),
     }
 }
 

@@ -1,13 +1,9 @@
 //! Blocks whose items are all equal.
 
 use super::axis::Axis;
+use crate::cpu::{self, LANES};
 use crate::rows::Rows;
 use crate::view::View;
-
-/// Bytes compared between two looks at the result.
-const STEP: usize = 4096;
-/// Bytes compared at once: a whole number of items of every common size.
-const LANES: usize = 128;
 
 /// The bytes of the item that `block` repeats; `None` where two items differ or there are none.
 ///
@@ -68,88 +64,13 @@ impl<'a> Grid<'a> {
 }
 
 /// Whether rows, whole numbers of items, are nothing but the item that fills the lanes.
-#[cfg(target_arch = "x86_64")]
-#[expect(unsafe_code, reason = "calling a function made for a processor feature, once the feature was seen")]
 fn are_lanes(rows: Rows, lanes: &[u8; LANES]) -> bool {
-    if is_x86_feature_detected!("avx2") {
-        // SAFETY: the only thing asked is that the processor has AVX2, which was just detected.
-        return unsafe { avx2::are_lanes(rows, lanes) };
-    }
-    are_equal(rows, lanes)
-}
-
-/// The compiler's own vector instructions have to do.
-#[cfg(not(target_arch = "x86_64"))]
-fn are_lanes(rows: Rows, lanes: &[u8; LANES]) -> bool {
-    are_equal(rows, lanes)
+    cpu::repeats(rows.iter(), lanes).unwrap_or_else(|| are_equal(rows, lanes))
 }
 
 /// The same, one piece after the other.
 fn are_equal(rows: Rows, lanes: &[u8; LANES]) -> bool {
     rows.iter().flat_map(|row| row.chunks(LANES)).all(|piece| *piece == lanes[..piece.len()])
-}
-
-#[cfg(target_arch = "x86_64")]
-mod avx2 {
-    use std::arch::x86_64::{__m256i, _mm256_or_si256, _mm256_setzero_si256, _mm256_testz_si256, _mm256_xor_si256};
-
-    use super::{LANES, STEP};
-    use crate::rows::Rows;
-
-    /// Bits in which four vectors have differed from what they should be; they do not wait for each other.
-    struct Difference([__m256i; 4]);
-
-    impl Difference {
-        #[inline]
-        #[target_feature(enable = "avx2")]
-        fn none() -> Self {
-            Self([_mm256_setzero_si256(); 4])
-        }
-
-        #[inline]
-        #[target_feature(enable = "avx2")]
-        fn add(&mut self, piece: &[u8; LANES], lanes: &[__m256i; 4]) {
-            let piece: [__m256i; 4] = bytemuck::cast(*piece);
-            for i in 0..4 {
-                self.0[i] = _mm256_or_si256(self.0[i], _mm256_xor_si256(piece[i], lanes[i]));
-            }
-        }
-
-        #[inline]
-        #[target_feature(enable = "avx2")]
-        fn is_none(&self) -> bool {
-            let [a, b, c, d] = self.0;
-            let any = _mm256_or_si256(_mm256_or_si256(a, b), _mm256_or_si256(c, d));
-            _mm256_testz_si256(any, any) == 1
-        }
-    }
-
-    /// Whether rows are nothing but the lanes.
-    #[target_feature(enable = "avx2")]
-    pub fn are_lanes(rows: Rows, lanes: &[u8; LANES]) -> bool {
-        let vectors: [__m256i; 4] = bytemuck::cast(*lanes);
-        let mut difference = Difference::none();
-        let mut unseen = 0;
-        for row in rows.iter() {
-            for step in row.chunks(STEP) {
-                let (pieces, rest) = step.as_chunks();
-                for piece in pieces {
-                    difference.add(piece, &vectors);
-                }
-                unseen += step.len();
-                if unseen >= STEP {
-                    if !difference.is_none() {
-                        return false;
-                    }
-                    unseen = 0;
-                }
-                if !rest.is_empty() && *rest != lanes[..rest.len()] {
-                    return false;
-                }
-            }
-        }
-        difference.is_none()
-    }
 }
 
 #[cfg(test)]

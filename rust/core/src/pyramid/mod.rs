@@ -4,15 +4,17 @@
 
 mod mean;
 mod number;
+mod pixel;
 mod rule;
+mod squeeze;
 
 use crate::error::{Error, Result};
 use crate::gather::swap_units;
 use crate::shape::nbytes;
 use crate::view::View;
 pub use number::Number;
-use number::Pixel;
 pub use rule::Rule;
+use squeeze::Squeeze;
 
 /// The shape of a halved block: its last two axes half as long, rounded up.
 ///
@@ -49,9 +51,6 @@ pub fn halve(block: &View, number: Number, rule: Rule, out: &mut [u8]) -> Result
     }
     Ok(())
 }
-
-/// One row of pixels out of two rows of equal length, all little endian.
-type Squeeze = fn(top: &[u8], bottom: &[u8], out: &mut [u8]);
 
 /// How far plane number `i`, in C order, lies from the first, in bytes.
 fn offset(leading: &[usize], strides: &[isize], mut i: usize) -> isize {
@@ -115,24 +114,6 @@ impl<'a> Rows<'a> {
             swap_units(copy, self.swap);
         }
         copy
-    }
-}
-
-/// One row out of two: `merge` makes a pixel of a square, given as top left, top right, bottom left, bottom right.
-fn squeeze<P: Pixel>(top: &[u8], bottom: &[u8], out: &mut [u8], merge: impl Fn(P, P, P, P) -> P) {
-    let size = size_of::<P>();
-    let pairs = top.len() / (2 * size);
-    let (top, last_top) = top.split_at(pairs * 2 * size);
-    let (bottom, last_bottom) = bottom.split_at(pairs * 2 * size);
-    let (out, last_out) = out.split_at_mut(pairs * size);
-    for ((top, bottom), out) in top.chunks_exact(2 * size).zip(bottom.chunks_exact(2 * size)).zip(out.chunks_exact_mut(size)) {
-        let (a, b) = top.split_at(size);
-        let (c, d) = bottom.split_at(size);
-        merge(P::get(a), P::get(b), P::get(c), P::get(d)).put(out);
-    }
-    if !last_out.is_empty() {
-        let (a, c) = (P::get(last_top), P::get(last_bottom));
-        merge(a, a, c, c).put(last_out);
     }
 }
 

@@ -2,9 +2,9 @@
 
 use half::f16;
 
-use super::mean::Mean;
+use super::pixel::Pixel;
 use super::rule::{self, Rule};
-use super::{Squeeze, squeeze};
+use super::squeeze::{Squeeze, squeeze};
 use crate::error::{Error, Result};
 
 /// A type of integers or floats, with its byte order.
@@ -12,14 +12,6 @@ use crate::error::{Error, Result};
 pub struct Number {
     kind: Kind,
     is_big: bool,
-}
-
-/// A number that can be read from memory, compared and averaged.
-pub trait Pixel: Copy + PartialOrd + Mean {
-    /// Read it from its bytes, little endian.
-    fn get(bytes: &[u8]) -> Self;
-    /// Write its bytes, little endian.
-    fn put(self, bytes: &mut [u8]);
 }
 
 macro_rules! kinds {

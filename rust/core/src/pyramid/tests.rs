@@ -3,6 +3,7 @@
 use half::f16;
 use proptest::prelude::*;
 
+use super::pixel::Pixel;
 use super::*;
 
 /// The pixels of a plane that square (y, x) covers.

@@ -6,31 +6,29 @@
 
 use super::agreement::agreement;
 use super::block::{Block, LAST_LITERALS, Made, TAIL};
+use crate::cpu::{self, Compare, SPAN};
 
-/// Bytes that are compared with those before them at once.
-const SPAN: usize = u64::BITS as usize;
 /// The shortest match: one of four bytes saves a byte, and costs as much time as a long one.
 const MATCH: usize = 7;
 
 /// Write one block to the start of `out`; `None` where it does not fit.
-#[cfg(target_arch = "x86_64")]
-#[expect(unsafe_code, reason = "calling a function made for processor features, once they were seen")]
 pub fn encode(data: &[u8], out: &mut [u8]) -> Option<Made> {
-    #[target_feature(enable = "avx2,bmi1,bmi2")]
-    fn with_avx2(data: &[u8], out: &mut [u8]) -> Option<Made> {
-        encode_by(|a, b| avx2::equal(a, b), data, out)
-    }
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2") {
-        // SAFETY: the only thing asked is that the processor has AVX2 and both BMI, which were just detected.
-        return unsafe { with_avx2(data, out) };
-    }
-    encode_by(equal, data, out)
+    cpu::by_compare(Search { data, out })
 }
 
-/// There are no vector instructions for this processor: words have to do.
-#[cfg(not(target_arch = "x86_64"))]
-pub fn encode(data: &[u8], out: &mut [u8]) -> Option<Made> {
-    encode_by(equal, data, out)
+/// Runs looked for in `data`, the block written to `out`.
+struct Search<'a> {
+    data: &'a [u8],
+    out: &'a mut [u8],
+}
+
+impl Compare for Search<'_> {
+    type Made = Option<Made>;
+
+    #[inline(always)]
+    fn run(self, equal: impl Fn(&[u8; SPAN], &[u8; SPAN]) -> u64) -> Option<Made> {
+        encode_by(equal, self.data, self.out)
+    }
 }
 
 /// The same, where `equal` has a bit for each place at which two bytes are equal.
@@ -69,34 +67,6 @@ fn starts(bits: u64) -> u64 {
     four & four >> 3
 }
 
-/// The places where two bytes are equal, eight at a time.
-fn equal(a: &[u8; SPAN], b: &[u8; SPAN]) -> u64 {
-    const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    let words = a.as_chunks().0.iter().zip(b.as_chunks().0);
-    words.enumerate().fold(0, |bits, (i, (a, b))| {
-        let differs = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
-        let zeros = !(((differs & LOW) + LOW) | differs | LOW) >> 7;
-        bits | zeros.wrapping_mul(GATHER) >> 56 << (8 * i)
-    })
-}
-
-#[cfg(target_arch = "x86_64")]
-mod avx2 {
-    use std::arch::x86_64::{__m256i, _mm256_cmpeq_epi8, _mm256_movemask_epi8};
-
-    use super::SPAN;
-
-    /// The places where two bytes are equal.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    pub fn equal(a: &[u8; SPAN], b: &[u8; SPAN]) -> u64 {
-        let ([a, c], [b, d]): ([__m256i; 2], [__m256i; 2]) = (bytemuck::cast(*a), bytemuck::cast(*b));
-        let [low, high] = [(a, b), (c, d)].map(|(a, b)| u64::from(_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, b)).cast_unsigned()));
-        high << 32 | low
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{bound, tests};
@@ -113,7 +83,7 @@ mod tests {
             prop_assert_eq!(encode(&data, &mut exact), Some(made));
             prop_assert_eq!(&exact, &out[..made.nbytes]);
             prop_assert_eq!(encode(&data, &mut exact[..made.nbytes - 1]), None);
-            prop_assert_eq!(encode_by(equal, &data, &mut exact), Some(made));
+            prop_assert_eq!(encode_by(cpu::tests::equal, &data, &mut exact), Some(made));
             prop_assert_eq!(&exact, &out[..made.nbytes]);
         }
 
