@@ -10,13 +10,12 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from types import MappingProxyType
+from functools import partial
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import ome
 from .hierarchy import v2, v3
-from .hierarchy.keyspace import KeySpace
 from .hierarchy.metadata import Config
 from .http.endpoint import Endpoint, Routes
 from .http.middleware import lifespan
@@ -31,10 +30,10 @@ from .nodes import Group
 from .resources import Resources
 from .settings import Settings, SettingsError, environment
 from .tree import Tasks, plant, resources_of
+from .views.keyspaces import KeySpaces, Shown
 
 log = logging.getLogger(__name__)
 
-FORMATS = MappingProxyType({"zarr/v2": v2, "zarr/v3": v3})
 OBJECTS_BETWEEN_LOOKS = 10_000
 """New objects between two looks of the garbage collector.
 
@@ -55,7 +54,8 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None, reso
     work = Work(settings.threads, shared, Limits(read=settings.read_timeout, queue=settings.queue_timeout))
     pyramids = pyramids_of(settings, shared)
     metrics = Metrics(shared, work, pyramids.stores.planes.gauge)
-    formats = key_spaces(root, settings.keyspace, pyramids, shared)
+    spaces = KeySpaces(root, settings.keyspace, shared)
+    formats = {prefix: spaces.of(prefix, how) for prefix, how in shown(settings.keyspace, pyramids).items()}
     endpoints = {prefix: Endpoint(keys, cache, work, max_age=settings.max_age, public=public) for prefix, keys in formats.items()}
     made_pages = answers(formats, cache, max_age=settings.max_age, public=public)
     routes = Routes(endpoints, pages(made_pages, metrics, work, formats["zarr/v2"].source))
@@ -86,12 +86,13 @@ def pyramids_of(settings: Settings, resources: Resources) -> ome.Pyramids:
         ) from error
 
 
-def key_spaces(root: Group, config: Config, pyramids: ome.Pyramids, resources: Resources) -> dict[str, KeySpace]:
-    """The tree in every format, by the prefix of its paths: as it is, and as OME-NGFF shows it."""
+def shown(config: Config, pyramids: ome.Pyramids) -> dict[str, Shown]:
+    """How the tree is shown below each prefix of paths: as it is, and as OME-NGFF has it."""
     return {
-        **{prefix: KeySpace(root, module, config, resources) for prefix, module in FORMATS.items()},
-        "ome-zarr/0.4": KeySpace(ome.view(root, "0.4", pyramids), v2, replace(config, separator="/"), resources),
-        "ome-zarr/0.5": KeySpace(ome.view(root, "0.5", pyramids), v3, config, resources),
+        "zarr/v2": Shown(v2),
+        "zarr/v3": Shown(v3),
+        "ome-zarr/0.4": Shown(v2, partial(ome.view, version="0.4", pyramids=pyramids), replace(config, separator="/")),
+        "ome-zarr/0.5": Shown(v3, partial(ome.view, version="0.5", pyramids=pyramids)),
     }
 
 

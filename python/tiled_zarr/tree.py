@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias, TypeGuard
 
-from . import records
 from .hierarchy.openings import reason
-from .nodes import Group, Node, Options, Unavailable
+from .nodes import Group, Node, Unavailable
 from .resources import Resources
 from .revisions import launch_nonce
 from .settings import Mount, Settings, SettingsError
+from .views.options import with_options
 
 Task: TypeAlias = Callable[[], Awaitable[Any]]
 
@@ -216,44 +216,3 @@ def configured(node: Node, mount: Mount) -> Node:
     """
     whole = replace(node, options=node.options.over(mount.options))
     return with_options(whole, mount.nodes) if mount.nodes else whole
-
-
-def with_options(node: Node, chosen: Mapping[str, Options]) -> Node:
-    """The node with options for paths at and below it; the path "" is the node itself."""
-    below = {path: options for path, options in chosen.items() if path}
-    whole = replace(node, options=chosen.get("", Options()).over(node.options))
-    shown = records.Shown().of(whole) if below else whole
-    return replace(shown, children=Configured(shown.children, below)) if below and isinstance(shown, Group) else shown
-
-
-class Configured(Mapping[str, Node]):
-    """The children of a group, some with other options.
-
-    A child stays the same object as long as the child behind it does.
-    """
-
-    def __init__(self, children: Mapping[str, Node], chosen: Mapping[str, Options]) -> None:
-        self._children = children
-        self._chosen: dict[str, dict[str, Options]] = {}
-        for path, options in chosen.items():
-            name, _, rest = path.partition("/")
-            self._chosen.setdefault(name, {})[rest] = options
-        self._kept: dict[str, tuple[Node, Node]] = {}
-
-    def __getitem__(self, name: str) -> Node:
-        child = self._children[name]
-        if name not in self._chosen:
-            return child
-        kept = self._kept.get(name)
-        if kept is None or kept[0] is not child:
-            kept = self._kept[name] = child, with_options(child, self._chosen[name])
-        return kept[1]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._children
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._children)
-
-    def __len__(self) -> int:
-        return len(self._children)

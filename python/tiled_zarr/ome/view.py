@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -11,10 +11,10 @@ from types import MappingProxyType
 from typing import Any
 
 from ..attributes import Late
-from ..caches.forgetful import Forgetful
 from ..caches.recent import Recent
 from ..nodes import Array, Group, Node
 from ..resources import Resources
+from ..views.mirror import Mirror
 from . import documents, stored
 from .documents import Version
 from .image import Image
@@ -24,8 +24,6 @@ from .pyramid.planes import Planes
 
 LABELS = "labels"
 NO_LABELS: Mapping[str, Node] = MappingProxyType({})
-MOST_MADE = 1000
-"""Of the children of a group so many are remembered; then all are forgotten, which costs no more than making them again."""
 MOST_IMAGES = 1000
 """What is known of so many images (contrast windows, depth of levels) is kept."""
 
@@ -79,8 +77,9 @@ def view(root: Node, version: Version, pyramids: Pyramids) -> Group:
 
 
 def _mirror(group: Group, path: str, version: Version, pyramids: Pyramids, budget: int | None) -> Group:
+    shower = Shower(group, path, version, pyramids, group.options.tile_budget or budget)
     return Group(
-        children=Mirror(group, path, version, pyramids, group.options.tile_budget or budget),
+        children=Mirror(group.children, shower.shown),
         attributes=_passed(version, group.attributes),
         revision=group.revision,
         blocking=group.blocking,
@@ -98,8 +97,8 @@ def _passed(version: Version, attributes: Mapping[str, Any]) -> Mapping[str, Any
     return stored.attributes(version, attributes)
 
 
-class Mirror(Mapping[str, Node]):
-    """The children of a group that are groups or images. Iterating gives the names of all, because it opens none."""
+class Shower:
+    """Shows the children of a group: images as groups of their levels, groups as groups, nothing else."""
 
     def __init__(self, group: Group, path: str, version: Version, pyramids: Pyramids, budget: int | None) -> None:
         self._group = group
@@ -107,28 +106,6 @@ class Mirror(Mapping[str, Node]):
         self._path = path
         self._version = version
         self._pyramids = pyramids
-        self._made: Forgetful[str, tuple[Node, Node]] = Forgetful(MOST_MADE)
-
-    def __getitem__(self, name: str) -> Node:
-        source = self.source(name)
-        known = self._made.get(name)
-        if known is not None and known[0] is source:
-            return known[1]
-        made = self._shown(name, source)
-        if made is None:
-            raise KeyError(name)
-        self._made[name] = (source, made)
-        return made
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._group.children)
-
-    def __len__(self) -> int:
-        return len(self._group.children)
-
-    def source(self, name: str) -> Node:
-        """The child of the source. Raises what opening it raises."""
-        return self._group.children[name]
 
     def label(self, name: str, source: Node, *, is_stored: bool) -> Node:
         """A child as a label of another: an image without labels of its own, which might lead round in a circle. Raises KeyError.
@@ -140,13 +117,14 @@ class Mirror(Mapping[str, Node]):
             raise KeyError(name)
         return self._levels(name, image)
 
-    def _shown(self, name: str, source: Node) -> Node | None:
+    def shown(self, name: str, source: Node) -> Node:
+        """A child as OME-NGFF has it. Opens no data; raises KeyError for what is neither a group nor an image."""
         image = self._image(name, source)
         if image is not None:
             return self._levels(name, image, self._stored_labels(name, source) or self._labels(image))
         match source:
             case Array() | Group(kind="table"):
-                return None
+                raise KeyError(name)
         return _mirror(source, f"{self._path}/{name}", self._version, self._pyramids, self._budget)
 
     def _image(self, name: str, source: Node, *, is_label: bool = False) -> Image | None:
@@ -169,15 +147,19 @@ class Mirror(Mapping[str, Node]):
         if found is None:
             return NO_LABELS
         below, names = found
-        mirror = Mirror(below, f"{self._path}/{name}/{LABELS}", self._version, self._pyramids, self._budget)
-        return _group_of(Labels(mirror, names, are_stored=True), self._version, below)
+        shower = Shower(below, f"{self._path}/{name}/{LABELS}", self._version, self._pyramids, self._budget)
+        return shower.labels(names, are_stored=True)
 
     def _labels(self, image: Image) -> Mapping[str, Node]:
         """The group of the siblings that label an image, if there are any."""
         names = [name for name in image.pyramid.display.hint.labels if self._is_there(name)]
-        if not names:
-            return NO_LABELS
-        return _group_of(Labels(self, names), self._version, self._group)
+        return self.labels(names, are_stored=False) if names else NO_LABELS
+
+    def labels(self, names: list[str], *, are_stored: bool) -> Mapping[str, Node]:
+        """The group of the children that are labels, by its name."""
+        labels = Mirror(self._group.children, partial(self.label, is_stored=are_stored), names=names)
+        attributes = Late(lambda: documents.labels(self._version, good(labels)))
+        return {LABELS: Group(children=labels, attributes=attributes, blocking=self._group.blocking)}
 
     def _is_there(self, name: str) -> bool:
         """Whether the source has a child of this name, be it a bad one."""
@@ -186,41 +168,13 @@ class Mirror(Mapping[str, Node]):
         return True
 
 
-def _group_of(labels: Labels, version: Version, source: Group) -> Mapping[str, Node]:
-    """The group of labels, by its name; they lie in `source`."""
-    attributes = Late(lambda: documents.labels(version, labels.good()))
-    return {LABELS: Group(children=labels, attributes=attributes, blocking=source.blocking)}
+def good(labels: Mapping[str, Node]) -> list[str]:
+    """The names of the labels that can be opened now, and are images.
 
-
-class Labels(Mapping[str, Node]):
-    """The children of a group that label one of its images, or `are_stored` under it."""
-
-    def __init__(self, mirror: Mirror, names: list[str], *, are_stored: bool = False) -> None:
-        self._mirror = mirror
-        self._are_stored = are_stored
-        self._names = names
-        self._made: dict[str, tuple[Node, Node]] = {}
-
-    def __getitem__(self, name: str) -> Node:
-        if name not in self._names:
-            raise KeyError(name)
-        source = self._mirror.source(name)
-        known = self._made.get(name)
-        if known is None or known[0] is not source:
-            known = self._made[name] = (source, self._mirror.label(name, source, is_stored=self._are_stored))
-        return known[1]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def good(self) -> list[str]:
-        """The names of those that can be opened now, and are images."""
-        return [name for name in self._names if self._is_good(name)]
-
-    def _is_good(self, name: str) -> bool:
-        with suppress(Exception):  # whatever is wrong with a label, the image and its other labels are to be seen
-            return name in self
-        return False
+    Whatever is wrong with a label, the image and its other labels are to be seen.
+    """
+    found = []
+    for name in labels:
+        with suppress(Exception):
+            found += [name] if name in labels else []
+    return found
