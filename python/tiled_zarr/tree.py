@@ -117,7 +117,7 @@ def directory(path: Path, watcher: Watcher, csv: Mapping[str, Any], resources: R
 
     try:
         if not path.is_dir():
-            raise SettingsError(f"{path} is no directory" + ("; serve the directory that holds it" if path.exists() else ""))
+            raise SettingsError(f"{path} is not a directory" + ("; serve the directory that holds it" if path.exists() else ""))
         found = open_directory(path, on_file=watcher.on_file, on_unknown=watcher.on_unknown, tables=TextChoice(**csv), resources=resources)
         return as_group(found, path.resolve().name)
     except (OSError, Unavailable) as error:

@@ -35,18 +35,18 @@ Examples:
 """
 
 OPTIONS = (
-    click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is every one of this machine."),
+    click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is all addresses of this machine."),
     click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on; 0 finds a free one."),
-    click.option("--api-key", help="Key that reads the data; made at random where there is none and the data are private."),
-    click.option("--public", is_flag=True, help="Let everyone read, without a key."),
-    click.option("--allow-origins", help="Web pages that may read: origins with commas between them, or *."),
-    click.option("--codec", help="Codec of the chunks: blosc:lz4:5, zstd:3, none, ...; left out, it is the one they are stored in."),
+    click.option("--api-key", help="Key for reading the data; private data without one get a random key."),
+    click.option("--public", is_flag=True, help="Let anyone read, without a key."),
+    click.option("--allow-origins", help="Web pages that may read: comma-separated origins, or *."),
+    click.option("--codec", help="Codec of the chunks: blosc:lz4:5, zstd:3, none, ...; by default the one they are stored in."),
     click.option(
         "--memory", help="Memory for all pools of all workers, like 4GiB; left out, two thirds of what there is, at most 2.5 GiB each."
     ),
-    click.option("--cache-size", help="Memory for encoded chunks, like 512MB; 0 keeps none."),
-    click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that answer."),
-    click.option("--server", default="hypercorn", show_default=True, type=click.Choice([*servers.NAMES]), help="What speaks HTTP."),
+    click.option("--cache-size", help="Memory for encoded chunks, such as 512MB; 0 keeps none."),
+    click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Number of worker processes."),
+    click.option("--server", default="hypercorn", show_default=True, type=click.Choice([*servers.NAMES]), help="HTTP server to use."),
 )
 
 

@@ -87,7 +87,7 @@ def decode(config: Mapping[str, Any], body: bytes, limit: int) -> Bytes:
             return _streamed(name, body, limit, bz2.BZ2Decompressor, repeats=True)
         case "lzma":
             return _streamed(name, body, limit, lambda: _lzma(config), repeats=config.get("format", 1) != lzma.FORMAT_RAW)
-    raise ValueError(f"{name!r} is no compressor that is known here")
+    raise ValueError(f"{name!r} is not a known compressor")
 
 
 def _native_decode(name: Native, body: bytes, limit: int) -> Bytes:

@@ -7,7 +7,7 @@ from typing import Any
 HEAD_SECONDS = 1.0
 """Seconds that we wait for the head of a request which we refuse."""
 RETRY_SECONDS = 1
-TEXT = b"this worker has as many connections as it may have; ask again\n"
+TEXT = b"this worker has reached its limit of connections; try again\n"
 HEADERS = (
     (b"content-type", b"text/plain; charset=utf-8"),
     (b"content-length", str(len(TEXT)).encode()),
