@@ -18,7 +18,7 @@ import numcodecs.blosc
 
 import _images
 import _processes
-from tiled_zarr.settings import Settings
+from tiled_zarr.settings import from_environment
 
 BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parent
@@ -135,7 +135,7 @@ def ours(
 ) -> Program:
     """Our program as people start it: `tiled-zarr serve`, the settings spelled as in the environment."""
     env = {f"TILED_ZARR_{setting.upper()}": str(value) for setting, value in settings.items()}
-    promised = Settings.from_environment(env)
+    promised = from_environment(env)
     limit = (source_nbytes + promised.cache_size + promised.in_flight + BESIDES) / _processes.MEBIBYTE
     return Program(name, lambda port: live.cli_command((*source, "--public"), server, workers, port), paths, env, limit)
 

@@ -10,11 +10,26 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import TypeAlias
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "python" / "tiled_zarr"
+PICTURE = ROOT / "docs" / "images" / "house.svg"
+
+VALUES = frozenset(
+    ["attributes", "budgets", "checks", "codecs", "dtypes", "faults", "grid", "marks", "nodes", "records", "revisions", "texts", "tojson"],
+)
+"""Modules at the top of the package that everybody may import; the picture draws them as one room."""
+KINDS = "adapters/kinds"
+"""The room of the picture that stands for the folders of adapters, one a kind of source."""
+SHARED = frozenset({"adapters", "adapters/common", "adapters/helpers"})
+LEFT_OUT = frozenset({"__init__", "_native"})
+MARGIN, GAP, FLOOR = 16, 16, 92
+BOX = (172, 52)
+"""In pixels: the margin, the space between two boxes, from floor to floor, and a box."""
+COLOURS = {"adapters": "#e6f2e6", "http": "#e4ecf7", "ome": "#f7ecdd", "cli": "#f0e8f4", "values": "#fff6d6"}
 
 Module: TypeAlias = tuple[str, ...]
 """A module by the parts of its name below the package; a package is its folder."""
@@ -90,3 +105,115 @@ def circles(graph: Mapping[str, Iterable[str]]) -> list[list[str]]:
         left = {name: targets - set(circle) for name, targets in left.items() if name not in circle}
         left = {name: targets for name, targets in left.items() if targets}
     return found
+
+
+def drawn() -> dict[str, set[str]]:
+    """The rooms of the picture with their arrows, without those that follow from others.
+
+    The values are one room there, and so are the folders of adapters that nobody imports.
+    """
+    graph: dict[str, set[str]] = {}
+    for name, targets in arrows().items():
+        if name not in LEFT_OUT:
+            here = _merged(name)
+            graph.setdefault(here, set()).update({_merged(target) for target in targets - LEFT_OUT} - {here})
+    return {name: {target for target in targets if not _leads(graph, targets - {target}, target)} for name, targets in graph.items()}
+
+
+def _merged(name: str) -> str:
+    if name in VALUES:
+        return "values"
+    return KINDS if name.startswith("adapters/") and name not in SHARED else name
+
+
+def _leads(graph: Mapping[str, set[str]], starts: set[str], target: str) -> bool:
+    """Whether arrows lead from one of the starts to the target."""
+    met: set[str] = set()
+    ahead = list(starts)
+    while ahead:
+        name = ahead.pop()
+        if name == target:
+            return True
+        if name not in met:
+            met.add(name)
+            ahead += graph[name]
+    return False
+
+
+def floors(graph: Mapping[str, set[str]]) -> list[list[str]]:
+    """Rooms by floor, the highest first: a room stands one floor below the lowest that imports it."""
+
+    @cache
+    def depth(name: str) -> int:
+        return 1 + max((depth(other) for other, targets in graph.items() if name in targets), default=-1)
+
+    made: list[list[str]] = [[] for _ in range(1 + max(map(depth, graph)))]
+    for name in sorted(graph):
+        made[depth(name)].append(name)
+    return made
+
+
+def picture() -> str:
+    """The house as SVG: a box a room, a line from each room to those below that it imports."""
+    graph = drawn()
+    storeys = floors(graph)
+    widest = max(map(len, storeys))
+    width, height = 2 * MARGIN + widest * (BOX[0] + GAP) - GAP, 2 * MARGIN + len(storeys) * FLOOR - (FLOOR - BOX[1])
+    corners: dict[str, tuple[float, float]] = {}
+    for storey, names in enumerate(storeys):
+        left = (width - len(names) * (BOX[0] + GAP) + GAP) / 2
+        for place, name in enumerate(sorted(names, key=lambda name: _lean(name, graph, corners))):
+            corners[name] = left + place * (BOX[0] + GAP), MARGIN + storey * FLOOR
+    lines = [line for name in sorted(graph) for line in _lines(name, graph[name], corners)]
+    boxes = [_box(name, corners[name]) for name in sorted(graph)]
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif">'
+    back = f'<rect width="{width}" height="{height}" fill="white"/>'
+    return "\n".join([head, "<title>The rooms of tiled_zarr and what they import</title>", back, *lines, *boxes, "</svg>", ""])
+
+
+def _lean(name: str, graph: Mapping[str, set[str]], corners: Mapping[str, tuple[float, float]]) -> tuple[float, str]:
+    """Where a box belongs on its floor: below the middle of those that import it."""
+    above = [x for other, (x, _) in corners.items() if name in graph[other]]
+    return (sum(above) / len(above) if above else 0.0), name
+
+
+def _lines(name: str, targets: set[str], corners: Mapping[str, tuple[float, float]]) -> Iterator[str]:
+    x, y = corners[name][0] + BOX[0] / 2, corners[name][1] + BOX[1]
+    for target in sorted(targets):
+        end, top = corners[target][0] + BOX[0] / 2, corners[target][1]
+        bend = min(FLOOR / 2, (top - y) / 2)
+        curve = f"M{x:.0f} {y:.0f}C{x:.0f} {y + bend:.0f} {end:.0f} {top - bend:.0f} {end:.0f} {top:.0f}"
+        yield f'<path d="{curve}" fill="none" stroke="#8890a8"/>'
+
+
+def _box(name: str, corner: tuple[float, float]) -> str:
+    x, y = corner
+    colour = COLOURS.get(name.split("/", maxsplit=1)[0], "#f2f2f2")
+    rect = f'<rect x="{x:.0f}" y="{y:.0f}" width="{BOX[0]}" height="{BOX[1]}" rx="5" fill="{colour}" stroke="#778"/>'
+    name_and_more = [(name if name != KINDS else "adapters/...", 20, 14), (line := _said(name), 38, 11 if len(line) < 28 else 10)]
+    texts = [
+        f'<text x="{x + BOX[0] / 2:.0f}" y="{y + down}" text-anchor="middle" font-size="{size}">{escape(text)}</text>'
+        for text, down, size in name_and_more
+    ]
+    return rect + "".join(texts)
+
+
+def _said(name: str) -> str:
+    """What is in a room, in a few words: the names of its modules, as far as there is room for them."""
+    if name == KINDS:
+        inner = sorted({room(module).split("/")[1] for module in modules() if _merged(room(module)) == KINDS})
+    elif name == "values":
+        inner = ["nodes", *sorted(VALUES - {"nodes"})]
+    else:
+        inner = sorted(module[-1] for module in modules() if room(module) == name and "/".join(module) != name)
+    shown = ""
+    for word in inner:
+        if len(shown) + len(word) > 30:
+            return shown + " ..."
+        shown += f" {word}"
+    return shown.strip()
+
+
+if __name__ == "__main__":
+    PICTURE.write_text(picture())
+    print(PICTURE.relative_to(ROOT))  # noqa: T201 - this is its output

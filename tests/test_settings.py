@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tiled_zarr.nodes import Options
-from tiled_zarr.settings import Mount, Settings, SettingsError, parsers
+from tiled_zarr.settings import Mount, Settings, SettingsError, environment, parsers
 from tiled_zarr.settings.values import PARSERS
 
 GOOD = {
@@ -61,7 +61,7 @@ BAD = {
 
 
 def from_environment(**variables: str) -> Settings:
-    return Settings.from_environment(variables)
+    return environment.from_environment(variables)
 
 
 def test_every_setting_can_be_given() -> None:

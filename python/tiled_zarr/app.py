@@ -29,7 +29,7 @@ from .http.site.answers import answers
 from .http.work.threads import Limits
 from .http.work.work import Work
 from .nodes import Group
-from .settings import Settings, SettingsError
+from .settings import Settings, SettingsError, environment
 from .tree import Tasks, plant
 
 log = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ class Late:
 
 def from_environment() -> ASGIApp:
     """The application that the environment describes. Raises SettingsError."""
-    settings = Settings.from_environment().decided().require_access()
+    settings = environment.from_environment().decided().require_access()
     tree = plant(settings)
     application = create_app(tree.root, settings, tree.tasks)
     settle()

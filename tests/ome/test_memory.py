@@ -7,6 +7,7 @@ import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -135,7 +136,8 @@ def test_tiles_samples_windows_and_passes_share_what_may_be_decoded(chunks: tupl
         shared.background.stop()
     layout = made.pyramid.layout
     assert layout is not None
-    for _ in islice(exact.run(made.pyramid, layout, (), "1", "pass"), 3):
+    plane = exact.Plane("pass", layout, (), "1", partial(made.pyramid.marks, "1"))
+    for _ in islice(exact.run(made.pyramid.base, shared.planes, plane), 3):
         pass
     assert 0 < source.most <= limit
     assert shared.memory.free == limit

@@ -1,7 +1,10 @@
 """Objects and files -> nodes, through the entry points `tiled_zarr.adapters`.
 
-An entry point's name is a type's qualified name (`pandas.core.frame.DataFrame`) or a file suffix (`.h5`, `.ome.tif`); what it loads
-takes the object or the path and returns a node. Adapters that nobody asks for are never imported, nor are the packages behind them.
+An entry point's name is a type's qualified name (`pandas.core.frame.DataFrame`) or a file suffix
+(`.h5`, `.ome.tif`); what it loads takes the object or the path and returns a node. Three names stand
+for what is known by what it can do: `folder`, `mapping`, and `tiled` for anything with a structure
+family. Adapters that nobody asks for are never imported, nor are the packages behind them; and since
+this room finds all of them by name, it imports none.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from ..nodes import Array, Damaged, Group, Node, Unavailable
 
 ENTRY_POINTS = "tiled_zarr.adapters"
 OURS = "tiled-zarr"
+FOLLOWED = "tiled.followed"
+"""The entry point that keeps the node of a Tiled adapter up with its object, which may change in place."""
 
 Adapter: TypeAlias = Callable[[Any], Node]
 
@@ -35,9 +40,8 @@ def followed(source: object, node: Node) -> Node:
     kind: Any = type(source)
     if not hasattr(source, "structure_family") or _entry_of(kind) is not None:
         return node
-    from .memory.tiled import followed as followed_adapter
-
-    return followed_adapter(source, node)
+    follow: Callable[[object, Node], Node] = _table()[FOLLOWED].load()
+    return follow(source, node)
 
 
 def open_file(path: Path, metadata: Mapping[str, Any] | None = None) -> Node:
@@ -49,9 +53,7 @@ def open_file(path: Path, metadata: Mapping[str, Any] | None = None) -> Node:
     if opener is not None:
         return _with(opener(path), metadata)
     if path.is_dir():
-        from .directory.open import open_directory
-
-        return _with(open_directory(path), metadata)
+        return _with(_load(_table()["folder"])(path), metadata)
     raise Unavailable(f"no adapter for the suffix of {path.name!r}; known are {', '.join(sorted(suffixes()))}")
 
 
@@ -77,13 +79,9 @@ def _adapt(source: object) -> Node:
     if entry is not None:
         return _load(entry)(source)
     if hasattr(source, "structure_family"):
-        from .memory.tiled import adapt_tiled
-
-        return adapt_tiled(source)
+        return _load(_table()["tiled"])(source)
     if isinstance(source, Mapping):
-        from .memory.mapping import adapt_mapping
-
-        return adapt_mapping(source)
+        return _load(_table()["mapping"])(source)
     kind = type(source)
     raise Unavailable(
         f"no adapter for {kind.__module__}.{kind.__qualname__}; "
@@ -104,12 +102,12 @@ def _entry_of(kind: type) -> EntryPoint | None:
 
 @cache
 def _load(entry: EntryPoint) -> Adapter:
-    """The adapter behind an entry point. Raises Damaged where the package that it needs is not installed."""
+    """What an entry point names. Raises Damaged where the package that it needs is not installed."""
     try:
-        adapter: Adapter = entry.load()
+        loaded: Adapter = entry.load()
     except ModuleNotFoundError as error:
         raise Damaged(f"the adapter for {entry.name!r} needs the package {error.name!r}, which is not installed") from error
-    return adapter
+    return loaded
 
 
 @cache

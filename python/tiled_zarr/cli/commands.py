@@ -16,7 +16,7 @@ from urllib.parse import quote
 import click
 
 from ..revisions import launch_nonce, relaunch
-from ..settings import PREFIX, TREES, Settings, SettingsError
+from ..settings import PREFIX, TREES, Settings, SettingsError, from_environment
 from . import servers
 from .processes import Run
 from .servers import Limits
@@ -132,7 +132,7 @@ class Launch:
     def crew(self) -> Crew:
         """Workers for the settings as they are now. Raises CannotStart."""
         try:
-            settings = with_key(Settings.from_environment().decided(), self.key)
+            settings = with_key(from_environment().decided(), self.key)
         except SettingsError as error:
             raise CannotStart(str(error)) from error
         self.settings = settings

@@ -110,7 +110,7 @@ def _axes(display: Display) -> list[dict[str, str]]:
 def _dataset(pyramid: Pyramid, level: int) -> dict[str, Any]:
     """A level: where a stored one says that it lies; the pixels of others are larger by powers of two, and their centres lie further in."""
     letters, hint = pyramid.display.axes, pyramid.display.hint
-    if level <= pyramid.base and level < len(hint.placements):
+    if level <= pyramid.base.number and level < len(hint.placements):
         sizes, shifts = hint.placements[level]
         factor = dict[str, int]()
     else:

@@ -19,12 +19,6 @@ from . import parsers
 
 Source: TypeAlias = Literal["demo", "directory", "pyobject"]
 
-PREFIX = "TILED_ZARR_"
-TREES = ("TREE", "DIRECTORY", "CONFIG")
-"""What of the environment says which tree is served; at most one of them."""
-TILED_NAMES = {"allow_origins": "TILED_ALLOW_ORIGINS", "api_key": "TILED_SINGLE_USER_API_KEY"}
-"""What a Tiled user may have set already; our own names win."""
-
 
 class SettingsError(Exception):
     """Settings that cannot be served; the text says which, and what to do."""
@@ -140,35 +134,6 @@ class Settings:
             listing_bytes=self.listing_bytes,
         )
 
-    @staticmethod
-    def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
-        """What the environment says, over what the file named by TILED_ZARR_CONFIG says. Raises SettingsError."""
-        given = {name: environ[PREFIX + name] for name in TREES if environ.get(PREFIX + name)}
-        if len(given) > 1:
-            raise SettingsError(f"set only one of {', '.join(PREFIX + name for name in given)}: each says which tree is served")
-        settings = read_file(Path(given["CONFIG"])) if "CONFIG" in given else Settings(trees=(mount_of(given),))
-        return dataclasses.replace(settings, **dict(overrides(environ)))
-
-
-def mount_of(given: Mapping[str, str]) -> Mount:
-    """The one tree that the environment names, else the demo."""
-    if "TREE" in given:
-        return Mount(source="pyobject", target=given["TREE"])
-    if "DIRECTORY" in given:
-        return Mount(source="directory", target=given["DIRECTORY"])
-    return DEMO[0]
-
-
-def overrides(environ: Mapping[str, str]) -> list[tuple[str, Any]]:
-    """The settings that the environment gives; an empty variable gives nothing."""
-    found = []
-    for name, parse in PARSERS.items():
-        for variable in (PREFIX + name.upper(), TILED_NAMES.get(name, "")):
-            if environ.get(variable):
-                found.append((name, parsed(variable, parse, environ[variable])))
-                break
-    return found
-
 
 def parsed(where: str, parse: Callable[[Any], Any], value: Any) -> Any:
     """A value read by its parser. Raises SettingsError naming the place."""
@@ -176,10 +141,3 @@ def parsed(where: str, parse: Callable[[Any], Any], value: Any) -> Any:
         return parse(value)
     except ValueError as error:
         raise SettingsError(f"{where}: {error}") from error
-
-
-def read_file(path: Path) -> Settings:
-    """The settings in a YAML file; the package that reads YAML is imported here."""
-    from . import files
-
-    return files.read(path)

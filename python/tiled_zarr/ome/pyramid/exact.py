@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from ...nodes import Changed
+from .base import Base
 from .drafts import Draft, Unkept
 from .layouts import Layout
 from .nodata import NoData
+from .planes import Planes
 from .shapes import Shape
 from .source import Index, region_of
-
-if TYPE_CHECKING:
-    from .levels import Pyramid
 
 Block: TypeAlias = np.ndarray[Any, Any]
 
@@ -25,15 +24,28 @@ STEP = 8 * 1024 * 1024
 MANY = 4
 
 
-def run(pyramid: Pyramid, layout: Layout, place: Index, revision: str, name: str) -> Iterator[None]:
-    """Make the levels of a plane, block by block, and keep them. Gives up where the source changes or nothing can be kept."""
-    planes = pyramid.stores.planes
+class Plane(NamedTuple):
+    """A plane of an image at a revision, to be kept under a name; `marks()` gives its marks, and blocks."""
+
+    name: str
+    layout: Layout
+    place: Index
+    revision: str
+    marks: Callable[[], NoData]
+
+
+def run(base: Base, planes: Planes, plane: Plane) -> Iterator[None]:
+    """Make the levels of a plane, block by block, and keep them in `planes`.
+
+    Gives up when the source changes or nothing can be kept.
+    """
+    name, layout = plane.name, plane.layout
     draft = None if planes.has(name, layout) else planes.draft(layout)
     if draft is None:
         return
     try:
-        for _ in _fill(pyramid, layout, place, draft, pyramid.marks(revision)):
-            if pyramid.source_revision() != revision:
+        for _ in _fill(base, layout, plane.place, draft, plane.marks()):
+            if base.revision() != plane.revision:
                 return
             yield
         planes.keep(name, draft)
@@ -45,10 +57,10 @@ def run(pyramid: Pyramid, layout: Layout, place: Index, revision: str, name: str
         draft.drop()
 
 
-def _fill(pyramid: Pyramid, layout: Layout, place: Index, draft: Draft, no_data: NoData) -> Iterator[None]:
+def _fill(base: Base, layout: Layout, place: Index, draft: Draft, no_data: NoData) -> Iterator[None]:
     """Write the first level block by block, then each further one out of the tiles of the one before."""
-    source, rule = pyramid.sources[-1], pyramid.display.rule
-    halvings = layout.first - pyramid.base
+    source, rule = base.source, base.display.rule
+    halvings = layout.first - base.number
     rows, columns = shape = source.array.shape[-2:]
     largest = source.reader.largest // source.reader.display.itemsize
     box = block_shape(shape, source.array.chunks and source.array.chunks[-2:], source.reader.display.weight, 1 << halvings, largest)

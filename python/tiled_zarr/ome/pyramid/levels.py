@@ -20,12 +20,13 @@ from ...nodes import Region
 from ..display.display import Display
 from . import exact, sampled, shapes
 from .background import Background
+from .base import Base
 from .layouts import Layout, Tile
 from .looks import Look, Looks, Unseen
 from .nodata import NOTHING, NoData
 from .planes import Planes
 from .shapes import Shape
-from .source import Index, Source, assemble, region_of
+from .source import Index, Source, assemble
 
 Block: TypeAlias = np.ndarray[Any, Any]
 
@@ -74,13 +75,18 @@ class Pyramid:
         self.stores = stores
         self.tile = shapes.tile_edge(display.array.shape, display.array.chunks)
         self.sources, self.finest = _possible([Source(one, self.tile, stores.tiles, stores.memory) for one in (display, *stored)])
-        self.base = len(self.sources) - 1
-        """The last level that is read from the source; all after it are made of it."""
         above = shapes.shapes(self.sources[-1].array.shape, self.tile)[1:]
         self.shapes: tuple[Shape, ...] = (*(source.array.shape for source in self.sources), *above)
         self.tile_shape = self.sources[0].tile_shape
         self.leading = display.array.shape[:-2]
-        self.budget = budget
+        self.base = Base(
+            number=len(self.sources) - 1,
+            source=self.sources[-1],
+            display=display,
+            shapes=self.shapes,
+            tile_shape=self.tile_shape,
+            budget=budget,
+        )
         self.marked = f"|{MARKS}" if display.sentinels or display.packing else ""
         self.looks = Looks(key, self.sources[self.finest].reader, stores.looks)
 
@@ -92,19 +98,19 @@ class Pyramid:
     @cached_property
     def exact(self) -> int:
         """The last level whose tiles are made out of the source itself whenever they are asked for."""
-        costs = (self.sources[-1].cost(self.tile << (level - self.base)) for level in range(self.base + 1, len(self.shapes)))
-        return self.base + len(list(takewhile(lambda cost: cost <= self.budget, costs)))
+        costs = (self.base.source.cost(self.tile << (level - self.base.number)) for level in range(self.base.number + 1, len(self.shapes)))
+        return self.base.number + len(list(takewhile(lambda cost: cost <= self.base.budget, costs)))
 
     @cached_property
     def layout(self) -> Layout | None:
         """The levels that are kept of a plane; None where all are made when they are asked for, or one pixel takes too much to read."""
-        first = self.base + 1 if self.is_eager else self.exact + 1
+        first = self.base.number + 1 if self.is_eager else self.exact + 1
         dtype = self.display.array.dtype.newbyteorder("<")
         for start in range(first, len(self.shapes)):
             layout = Layout(start, tuple(shape[-2:] for shape in self.shapes[start:]), self.tile, dtype)
             if layout.nbytes <= self.stores.planes.max_bytes:
-                pixel = self.display.itemsize << 2 * (start - self.base)
-                return layout if pixel <= self.sources[-1].reader.largest else None
+                pixel = self.display.itemsize << 2 * (start - self.base.number)
+                return layout if pixel <= self.base.source.reader.largest else None
         return None
 
     @property
@@ -115,7 +121,7 @@ class Pyramid:
 
     def source_revision(self) -> str | None:
         """The revision of the pixels."""
-        return self.display.array.revision()
+        return self.base.revision()
 
     def revision(self, level: int) -> str | None:
         """The revision of a level: none while it shows sampled, or nobody knows its marks; it may be replaced at any moment."""
@@ -137,7 +143,7 @@ class Pyramid:
     def read(self, level: int, region: Region) -> Block:
         """A region of a level. Blocks; raises what the source raises."""
         revision, no_data = self._seen(self.source_revision())
-        source = self.sources[level] if level <= self.base else None
+        source = self.sources[level] if level <= self.base.number else None
         if source is not None and source.unit_shape == self.tile_shape:
             return no_data.shown(no_data.joined(source.read(region)))
         tiles = partial(self._tile, level, revision=revision, no_data=no_data)
@@ -161,7 +167,7 @@ class Pyramid:
 
     def _tile(self, level: int, index: Index, revision: str | None, no_data: NoData) -> Block:
         key = None if revision is None else self._name(revision, level)
-        if level <= self.base:
+        if level <= self.base.number:
             return no_data.joined(self.sources[level].tile(index, key))
         kept = self._kept(level, index, revision)
         if kept is not None:
@@ -169,7 +175,7 @@ class Pyramid:
         if level <= self.exact:
             make, state = partial(self._merged, level, index, revision, no_data), "exact"
         else:
-            make, state = partial(sampled.tile, self, level, index, no_data), "sampled"
+            make, state = partial(sampled.tile, self.base, level, index, no_data), "sampled"
             if revision is not None:
                 self.make_exact(index[:-2], revision)
         with self.stores.background.held():
@@ -180,7 +186,8 @@ class Pyramid:
         layout = self.layout
         if layout is not None:
             name = self._plane_name(place, revision)
-            self.stores.background.request(name, partial(exact.run, self, layout, place, revision, name))
+            plane = exact.Plane(name, layout, place, revision, partial(self.marks, revision))
+            self.stores.background.request(name, partial(exact.run, self.base, self.stores.planes, plane))
 
     def make_eagerly(self) -> None:
         """Have the levels of an image in memory made in the background, as far as there is room."""
@@ -193,13 +200,9 @@ class Pyramid:
         for place in reversed(missing[:room]):
             self.make_exact(place, revision)
 
-    def region(self, level: int, index: Index) -> Region:
-        """The part of a tile inside a level, in its pixels."""
-        return region_of(index, self.tile_shape, self.shapes[level])
-
     def _merged(self, level: int, index: Index, revision: str | None, no_data: NoData) -> Block:
         """A tile out of its four children."""
-        region = self.region(level, index)
+        region = self.base.region(level, index)
         out = np.empty(tuple(part.stop - part.start for part in region), self.display.array.dtype.newbyteorder("<"))
         for down, aside in product((0, 1), repeat=2):
             top, left = down * self.tile // 2, aside * self.tile // 2

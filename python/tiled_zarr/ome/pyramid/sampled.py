@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ...nodes import Array, Region
+from .base import Base
 from .kernels import Rule
 from .nodata import NoData
 from .reads import Reader
 from .shapes import Shape
 from .source import Index
-
-if TYPE_CHECKING:
-    from .levels import Pyramid
 
 Block: TypeAlias = np.ndarray[Any, Any]
 
@@ -28,28 +26,28 @@ FINE = 16
 """Four pixels are read for one where so many would be within the budget."""
 
 
-def tile(pyramid: Pyramid, level: int, index: Index, no_data: NoData) -> Block:
+def tile(base: Base, level: int, index: Index, no_data: NoData) -> Block:
     """A tile's part inside the image with marks joined, the same whenever it is asked for. Blocks; raises what the source raises."""
-    array, halvings = pyramid.sources[-1].array, level - pyramid.base
-    inside = pyramid.region(level, index)
+    array, halvings = base.source.array, level - base.number
+    inside = base.region(level, index)
     rows, columns = (
         slice(part.start << halvings, min(part.stop << halvings, size)) for part, size in zip(inside[-2:], array.shape[-2:], strict=True)
     )
     region = (*inside[:-2], rows, columns)
     if array.source.read_stepped is not None:
-        return _stepped(region, halvings, pyramid, no_data)
+        return _stepped(region, halvings, base, no_data)
     shape = tuple(part.stop - part.start for part in inside[-2:])
     rng = np.random.default_rng([SEED, level, *index])
-    mosaic = _mosaic(region, shape, pyramid, rng, no_data)
+    mosaic = _mosaic(region, shape, base, rng, no_data)
     return mosaic.reshape((1,) * len(inside[:-2]) + mosaic.shape)
 
 
-def _stepped(region: Region, halvings: int, pyramid: Pyramid, no_data: NoData) -> Block:
+def _stepped(region: Region, halvings: int, base: Base, no_data: NoData) -> Block:
     """Every so many pixels; where four for one are cheap, the mean of four."""
-    is_cheap = FINE * pyramid.tile * pyramid.tile * pyramid.display.weight <= pyramid.budget
+    is_cheap = FINE * base.tile * base.tile * base.display.weight <= base.budget
     step = 1 << (halvings - 1 if is_cheap else halvings)
-    block = no_data.joined(pyramid.sources[-1].reader.read_stepped(region, (1,) * len(region[:-2]) + (step, step)))
-    return no_data.halved(block, pyramid.display.rule) if is_cheap else block
+    block = no_data.joined(base.source.reader.read_stepped(region, (1,) * len(region[:-2]) + (step, step)))
+    return no_data.halved(block, base.display.rule) if is_cheap else block
 
 
 def patch_shape(array: Array) -> Shape:
@@ -73,12 +71,12 @@ def patch_cost(reader: Reader) -> int:
     return max(math.prod(patch_shape(reader.array)) * reader.display.weight, reader.display.chunk_nbytes)
 
 
-def _mosaic(region: Region, shape: Shape, pyramid: Pyramid, rng: np.random.Generator, no_data: NoData) -> Block:
+def _mosaic(region: Region, shape: Shape, base: Base, rng: np.random.Generator, no_data: NoData) -> Block:
     """The region in cells, each shown by one patch of the source that lies in it."""
-    reader = pyramid.sources[-1].reader
+    reader = base.source.reader
     array = reader.array
     patch = patch_shape(array)
-    most = max(1, pyramid.budget // patch_cost(reader))
+    most = max(1, base.budget // patch_cost(reader))
     counts = _cells(region[-2:], patch, shape, most)
     out = np.empty(shape, array.dtype.newbyteorder("<"))
     for cell in np.ndindex(*counts):
@@ -92,7 +90,7 @@ def _mosaic(region: Region, shape: Shape, pyramid: Pyramid, rng: np.random.Gener
             max(1, min(cells, cells * (got.stop - got.start) // (part.stop - part.start)))
             for cells, got, part in zip(room, chosen, within, strict=True)
         )
-        out[target] = _stretched(_binned(block.reshape(block.shape[-2:]), bins, pyramid.display.rule, no_data), room)
+        out[target] = _stretched(_binned(block.reshape(block.shape[-2:]), bins, base.display.rule, no_data), room)
     return out
 
 

@@ -1,0 +1,40 @@
+"""What a pyramid stands on: the coarsest level that the source itself gives, and the shapes above it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...nodes import Region
+from ..display.display import Display
+from .shapes import Shape
+from .source import Index, Source, region_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Base:
+    """The last level that is read from the source; every level above is made of it.
+
+    `number` is that level's and `source` reads it; `display` is the image at level 0. `shapes` are
+    those of all levels, in pixels; a tile has at most `tile_shape` of them. `budget` is how many
+    bytes of the source may be read for one tile.
+    """
+
+    number: int
+    source: Source
+    display: Display
+    shapes: tuple[Shape, ...]
+    tile_shape: Shape
+    budget: int
+
+    @property
+    def tile(self) -> int:
+        """Edge of a tile in pixels."""
+        return self.tile_shape[-1]
+
+    def revision(self) -> str | None:
+        """The revision of the pixels."""
+        return self.display.array.revision()
+
+    def region(self, level: int, index: Index) -> Region:
+        """The part of a tile inside a level, in its pixels."""
+        return region_of(index, self.tile_shape, self.shapes[level])
