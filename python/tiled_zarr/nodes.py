@@ -276,8 +276,8 @@ class Array:
         put(self, "dimension_names", None if dimension_names is None else checks.dimension_names(dimension_names, ndim, mended))
         put(self, "mark", mark if mark is None else _mark(mark, kind))
         put(self, "revision", revision if type(revision) is Revision else Revision(_called("revision", revision)))
-        put(self, "levels", levels and tuple(checks.a(Array, "levels", level) for level in levels))
-        put(self, "options", checks.a(Options, "options", options))
+        put(self, "levels", levels and tuple(checks.of_type(Array, "levels", level) for level in levels))
+        put(self, "options", checks.of_type(Options, "options", options))
         put(self, "attributes", said(attributes, mended))
 
     @property
@@ -347,7 +347,7 @@ class Group:
         """Check what it says of itself. Raises ValueError or TypeError if there can be no such group."""
         _called("revision", self.revision)
         _called("unavailable", self.unavailable)
-        checks.a(Options, "options", self.options)
+        checks.of_type(Options, "options", self.options)
         if self.kind not in KINDS:
             raise ValueError(f"a group of the kind {self.kind!r}; use one of {', '.join(KINDS)}")
         attributes = said(self.attributes, {})
