@@ -43,7 +43,7 @@ def size(given: Any) -> int:
     return shape((given,))[0]
 
 
-def a(kind: type[T], field: str, given: Any) -> T:
+def of_type(kind: type[T], field: str, given: Any) -> T:
     """A value of a type, in a field. Raises TypeError for any other."""
     if isinstance(given, kind):
         return given

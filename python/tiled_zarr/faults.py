@@ -20,12 +20,12 @@ class TooLarge(Exception):
 
 
 class TooSlow(TimeoutError):
-    """A source did not answer within the time that it has. It is a 503: asking again later may help."""
+    """A source did not answer within its time. It is a 503: asking again later may help."""
 
 
 class Busy(TimeoutError):
-    """The server had no thread or memory to spare for a request. It is a 503: asking again later helps."""
+    """The server had no thread or memory to spare. It is a 503: asking again later helps."""
 
 
 class Changed(OSError):
-    """A source changed under its reader: the node is out of date, and resolving its key again helps."""
+    """A source changed under its reader: its node is out of date. Resolving the key again helps."""

@@ -1,11 +1,11 @@
-"""The waist: adapters turn every source into nodes, and every Zarr key is answered from nodes alone.
+"""The waist: adapters turn each source into nodes, and each Zarr key is answered from nodes alone.
 
-A node is an `Array` or a `Group`: a frozen value that holds what it says of itself and functions that
-read. Adapters are functions that make nodes; nobody subclasses one, and nobody asks a node for more
-than its fields. `dataclasses.replace` makes a changed copy.
+A node is an `Array` or a `Group`: a frozen value that holds what it says of itself and functions
+that read. Adapters are functions that make nodes; nobody subclasses one, and nobody asks a node for
+more than its fields. `dataclasses.replace` makes a changed copy.
 
     Array   shape, dtype                what it is, in elements
-            source                      what reads it: `Dense` regions or the `Coordinates` of entries
+            source                      what reads it: `Dense` regions or `Coordinates` of entries
             chunks, maxshape            how its source cuts it, and how far it may grow
             dimension_names             one name or None an axis
             attributes, mark            metadata as JSON, and the item that means "no value here"
@@ -13,25 +13,27 @@ than its fields. `dataclasses.replace` makes a changed copy.
             levels                      smaller copies that the source has stored
             options                     how it is to be served
     Group   children, unavailable       what is in it, and what cannot be shown, with the reasons
-            kind                        what holds the children together: a folder, one file, a table
-            attributes, revision        as for arrays; the revision is of names and of the nodes behind them
+            kind                        what holds the children together: a folder, a file, a table
+            attributes, revision        as for arrays; the revision is of names and nodes
             options                     what the arrays below inherit
             blocking, consolidated      what opening a child costs
             kin                         what stands for it in the memory of children that hang
 
 Who calls what, in which thread:
-- The event loop reads fields and calls `revision`, which takes microseconds and never waits. It looks
-  up children and reads regions only if `blocking` is false.
+- The event loop reads fields and calls `revision`, which takes microseconds and never waits. It
+  looks up children and reads regions only if `blocking` is false.
 - Worker threads call everything else, several of them at once for the same node.
 - A function that cannot do what it was asked for raises what its source raises. It never returns
   values that it made up, and raises KeyError only for a child that does not exist.
 
 What holds for every node, since its constructor checked it once:
 - Sizes are integers that numpy has, and `chunks`, `maxshape` and names have one item an axis.
-- Attributes are bounded JSON; those that are `Late` are made JSON whenever a document asks for them.
-- What could be given up (a name, a chunk shape, an attribute) has been, and the reason stands in the
-  attributes under `tiled_zarr.mended` or `tiled_zarr.left_out`. For the rest the constructor raises
-  ValueError or TypeError: then there is no node. So no document of a node fails for what it says.
+- Attributes are bounded JSON; those that are `Late` are made JSON whenever a document asks for
+  them.
+- What could be given up (a name, a chunk shape, an attribute) has been, and the reason stands in
+  the attributes under `tiled_zarr.mended` or `tiled_zarr.left_out`. For the rest the constructor
+  raises ValueError or TypeError: then there is no node. So no document of a node fails for what it
+  says.
 - What functions return is checked where it is asked for, once: children and revisions in
   `hierarchy/openings.py`, blocks in `encoding/encode.py`.
 """
@@ -102,8 +104,9 @@ def live() -> None:
 class Revision:
     """The revision of an array, as a text, or None if nobody can tell when the data change.
 
-    `whole()` stands for all data; `of(region)`, if the source has it, for those of a region. Both are
-    cheap. What reads data asks before and afterwards: the data were those only if it is the same.
+    `whole()` stands for all data; `of(region)`, if the source has it, for those of a region. Both
+    are cheap. What reads data asks before and afterwards: the data were those only if it is the
+    same.
     """
 
     whole: Callable[[], str | None]
@@ -122,8 +125,8 @@ class Options:
     """How arrays are served; a None is inherited from the group above, at last from the settings.
 
     `codec` is spelled as in `tiled_zarr.codecs.parse`. `chunk_shape` is in elements and applies to
-    arrays of as many axes. `tile_budget` is how many bytes of an image may be read for one tile of a
-    smaller level of it. `verbatim` serves an array's own chunks and dimension names as they are,
+    arrays of as many axes. `tile_budget` is how many bytes of an image may be read for one tile of
+    a smaller level of it. `verbatim` serves an array's own chunks and dimension names as they are,
     whatever suits clients or siblings.
     """
 
@@ -133,7 +136,7 @@ class Options:
     verbatim: bool | None = None
 
     def __post_init__(self) -> None:
-        """Raises ValueError or TypeError for a codec that there is not, and for sizes that are none."""
+        """Raises ValueError or TypeError for a codec or for sizes that there cannot be."""
         if self.codec is not None:
             codecs.parse(self.codec)
         if self.chunk_shape is not None:
@@ -159,7 +162,7 @@ NO_OPTIONS = Options()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stored:
-    """The chunks of a source as they are stored: little endian, packed, in C order, `codec` applied.
+    """The chunks of a source as stored: little endian, packed, in C order, `codec` applied.
 
     `read(index)` returns the stored bytes of the chunk at a place of the source's grid
     (`Array.chunks`), or None if that chunk is not stored, or not like the others. It blocks.
@@ -179,14 +182,16 @@ class Stored:
 class Dense:
     """A source that reads regions.
 
-    `read(region)` returns a block of exactly the region's shape: a view if the data are in memory or
-    in a mapped file, else a fresh array. `read_stepped(region, steps)`, if the source has it, returns
-    every `steps[axis]`-th element of a region from its first on, for about the price of as many
-    elements in one piece. `stored`, if there is one, is sent untouched instead of what would be read.
+    `read(region)` returns a block of exactly the region's shape: a view if the data are in memory
+    or in a mapped file, else a fresh array. `read_stepped(region, steps)`, if the source has it,
+    returns every `steps[axis]`-th element of a region from its first on, for about the price of as
+    many elements in one piece. `stored`, if there is one, is sent untouched instead of what would
+    be read.
 
-    `blocking` says that reading touches disk or network, or computes. `unit` is the shape of the boxes
-    that the source decodes whole if that is not `Array.chunks`, and `itemsize` the bytes that it reads
-    for one item if they are more than the item has, like a field of a record: both count as memory.
+    `blocking` says that reading touches disk or network, or computes. `unit` is the shape of the
+    boxes that the source decodes whole if that is not `Array.chunks`, and `itemsize` the bytes that
+    it reads for one item if they are more than the item has, like a field of a record: both count
+    as memory.
     """
 
     read: Callable[[Region], Block]
@@ -276,13 +281,13 @@ class Array:
         put(self, "dimension_names", None if dimension_names is None else checks.dimension_names(dimension_names, ndim, mended))
         put(self, "mark", mark if mark is None else _mark(mark, kind))
         put(self, "revision", revision if type(revision) is Revision else Revision(_called("revision", revision)))
-        put(self, "levels", levels and tuple(checks.a(Array, "levels", level) for level in levels))
-        put(self, "options", checks.a(Options, "options", options))
+        put(self, "levels", levels and tuple(checks.of_type(Array, "levels", level) for level in levels))
+        put(self, "options", checks.of_type(Options, "options", options))
         put(self, "attributes", said(attributes, mended))
 
     @property
     def blocking(self) -> bool:
-        """Whether reading it touches disk or network, or computes: it then never runs in the event loop."""
+        """Whether reading it touches disk or network, or computes: then never in the event loop."""
         return self.source.blocking
 
     @property
@@ -329,8 +334,8 @@ class Group:
     (the data below tell for themselves), or is None if nobody can tell: then documents are rendered
     each time. `blocking` says that looking up or listing children touches disk or network.
     `consolidated` says that one document may hold the metadata of all that lies below: it costs no
-    more than opening it. `kin` is the same object in all groups that a source makes anew at each look
-    for the same thing: a child that hung in one hangs in the next.
+    more than opening it. `kin` is the same object in all groups that a source makes anew at each
+    look for the same thing: a child that hung in one hangs in the next.
     """
 
     children: Mapping[str, Node] = field(kw_only=False)
@@ -344,10 +349,10 @@ class Group:
     kin: object = None
 
     def __post_init__(self) -> None:
-        """Check what it says of itself. Raises ValueError or TypeError if there can be no such group."""
+        """Check what it says. Raises ValueError or TypeError if there can be no such group."""
         _called("revision", self.revision)
         _called("unavailable", self.unavailable)
-        checks.a(Options, "options", self.options)
+        checks.of_type(Options, "options", self.options)
         if self.kind not in KINDS:
             raise ValueError(f"a group of the kind {self.kind!r}; use one of {', '.join(KINDS)}")
         attributes = said(self.attributes, {})

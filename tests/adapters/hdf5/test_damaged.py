@@ -101,7 +101,7 @@ def test_a_crash_in_the_middle_of_a_read(tmp_path):
         reading = threads.submit(whole, child)
         killed = set()
         while not reading.done():
-            busy = {helper.process.pid for helper in list(pool._helpers) if helper.path == child.revision.__self__.path}
+            busy = {helper.process.pid for helper in list(pool._helpers) if helper.path == child.revision.whole.__self__.path}
             for pid in busy - killed:
                 os.kill(pid, signal.SIGKILL)
                 killed.add(pid)
