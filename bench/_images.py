@@ -64,6 +64,12 @@ def tree() -> Mapping[str, Any]:
     return {"image": camera()}
 
 
+def ramp() -> Mapping[str, Any]:
+    """A tree with a picture of 12,000 x 12,000 in memory, no two rows of it alike."""
+    y, x = np.mgrid[:12_000, :12_000].astype("u2")
+    return {"picture": (y * 5 + x * 3).astype("u2")}
+
+
 @cache
 def camera() -> np.ndarray[Any, Any]:
     """The image in memory."""

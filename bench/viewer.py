@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import aiohttp
 
@@ -186,16 +186,6 @@ def hdf5_file(side: int) -> Path:
     return path
 
 
-def memory_tree() -> Any:
-    """An array in memory, for the server: `viewer:memory_tree`."""
-    import numpy as np
-
-    from tiled_zarr.adapters import adapt
-
-    y, x = np.mgrid[:12_000, :12_000].astype("u2")
-    return adapt({"picture": (y * 5 + x * 3).astype("u2")})
-
-
 def served(name: str, side: int) -> tuple[dict[str, str], str]:
     """The environment of a server that shows an image, and the image's path."""
     match name:
@@ -203,7 +193,7 @@ def served(name: str, side: int) -> tuple[dict[str, str], str]:
             path = hdf5_file(side)
             return {"TILED_ZARR_DIRECTORY": str(path.parent)}, f"{path.stem}/picture"
         case "memory":
-            return {"TILED_ZARR_TREE": "viewer:memory_tree"}, "picture"
+            return {"TILED_ZARR_TREE": "_images:ramp"}, "picture"
     return {}, f"nested/images/{name}"
 
 

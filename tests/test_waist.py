@@ -304,7 +304,7 @@ def test_names_that_nobody_lists_are_not_taken_down() -> None:
 
 def test_so_many_bad_children_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest are forgotten; a document names all of those that were found while it was made, up to a bound."""
-    monkeypatch.setattr(tiled_zarr.openings, "MOST_BAD", 5)
+    monkeypatch.setattr(tiled_zarr.hierarchy.openings, "MOST_BAD", 5)
     bad = {f"b{number}": Damaged("torn") for number in range(8)}
     keyspace = KeySpace(Group(children={"g": Group(children=Torn(bad)), "h": Group(children=Torn(bad))}), v3)
     for key in ("g/zarr.json", "h/zarr.json", "zarr.json"):
@@ -314,7 +314,7 @@ def test_so_many_bad_children_are_remembered(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_more_than_can_be_told_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tiled_zarr.openings, "MOST_TOLD", 3)
+    monkeypatch.setattr(tiled_zarr.hierarchy.openings, "MOST_TOLD", 3)
     found = unavailable(Group(children=Torn({f"b{number}": Damaged("torn") for number in range(8)})))
     assert found == {"b0": "torn", "b1": "torn", "b2": "torn", "*": "and 5 more"}
 

@@ -130,7 +130,7 @@ def test_names_are_listed_once_however_many_columns(tmp_path):
 def test_a_table_that_fits_its_first_block_takes_little_more_than_itself(tmp_path):
     """Text, parsed pieces and table together took four times the text."""
     code = (
-        "import resource, sys; from pathlib import Path; from tiled_zarr.adapters.csv import open_csv\n"
+        "import resource, sys; from pathlib import Path; from tiled_zarr.adapters.tables.csv import open_csv\n"
         "start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "table = open_csv(Path(sys.argv[1]))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start)"

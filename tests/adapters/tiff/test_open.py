@@ -8,6 +8,7 @@ import tifffile
 
 from adapters.file_contract import FileContract, check_any_box, check_rewritten, check_truncated, reading, whole
 from tiled_zarr._native import Mapping
+from tiled_zarr.adapters.common import mapped
 from tiled_zarr.adapters.tiff import open_tiff, pages, segments
 from tiled_zarr.nodes import Damaged, Unavailable
 
@@ -313,11 +314,11 @@ RAW = {
 
 
 @pytest.mark.parametrize("options", RAW.values(), ids=RAW)
-@pytest.mark.parametrize("mapped", [True, False], ids=["mapped", "read"])
-def test_uncompressed_segments_are_views_of_the_file(tmp_path, monkeypatch, options, mapped):
+@pytest.mark.parametrize("is_mapped", [True, False], ids=["mapped", "read"])
+def test_uncompressed_segments_are_views_of_the_file(tmp_path, monkeypatch, options, is_mapped):
     data = np.stack([GREY, GREY + 1, GREY + 2], 0 if options.get("planarconfig") == "separate" else 2) if "photometric" in options else GREY
     tifffile.imwrite(tmp_path / "a.tif", data, metadata=None, **options)
-    if not mapped:
+    if not is_mapped:
         monkeypatch.setattr(mapped.MAPPINGS, "of", lambda _: None)
     node = open_tiff(tmp_path / "a.tif")
     axes = node.shape.index(100)
@@ -325,8 +326,8 @@ def test_uncompressed_segments_are_views_of_the_file(tmp_path, monkeypatch, opti
     region = (*[slice(0, 1)] * axes, rows, columns, *[slice(0, 3)] * (data.ndim - 2 - axes))
     block = node.read(region)
     np.testing.assert_array_equal(block, data[region])
-    is_view = mapped and options.get("byteorder") != ">"
-    assert (str(tmp_path / "a.tif") in Path("/proc/self/maps").read_text()) is mapped
+    is_view = is_mapped and options.get("byteorder") != ">"
+    assert (str(tmp_path / "a.tif") in Path("/proc/self/maps").read_text()) is is_mapped
     assert isinstance(base_of(block), Mapping) is is_view
     np.testing.assert_array_equal(whole(node), data)
 

@@ -344,8 +344,8 @@ WORKER = """
 import sys
 from pathlib import Path
 import numpy as np
-from tiled_zarr.ome.layouts import Layout
-from tiled_zarr.ome.planes import Planes
+from tiled_zarr.ome.pyramid.layouts import Layout
+from tiled_zarr.ome.pyramid.planes import Planes
 draft = Planes(10**6, Path(sys.argv[1])).draft(Layout(2, ((40, 60),), 16, np.dtype("<u2")))
 print("begun", flush=True)
 sys.stdin.read()
