@@ -3,7 +3,7 @@
     python bench/mapped.py [--quick] [--rounds 15] [--seconds 0.5] [--warm | --cold] [PART OF A CASE'S NAME ...]
 
 Three servers (uvicorn, one worker, no cache of chunks) serve the same folder. One maps files as ours
-does; `kept` reads them through descriptors that it keeps, a `pread` for each row of a tile; `opened`
+does; `kept` reads them through descriptors that it keeps, a `pread` for each row of a tile; `reopened`
 opens them anew for each read. The last one takes part if stored chunks are asked for, of which ours
 maps none. The servers take turns and are asked over one connection and over eight.
 
@@ -43,7 +43,7 @@ from _spread import Spread
 
 SIDE, TILE, LINE = 10000, 512, 2**20
 DATA = FOLDER / "mapped"
-MAPPED, KEPT, OPENED = "mapped", "kept", "opened"
+MAPPED, KEPT, REOPENED = "mapped", "kept", "reopened"
 
 
 class Case(NamedTuple):
@@ -76,8 +76,8 @@ CASES = [
     Case("npy in one row, codec none", "line.npy", [f"/zarr/v3/line/c/{i}" for i in range(SIDE * SIDE * 2 // LINE)], "none"),
     Case("ome level 1 of npy", "flat.npy", tiles("/ome-zarr/0.5/flat/1/c/", edge=SIDE // TILE // 2)),
     Case("ome level 3 of npy", "flat.npy", tiles("/ome-zarr/0.5/flat/3/c/", edge=SIDE // TILE // 8)),
-    Case("hdf5 gzip, decoded", "gzip.h5", tiles("/zarr/v3/gzip/data/c/"), ways=(MAPPED, KEPT, OPENED)),
-    Case("hdf5 gzip, as stored", "gzip.h5", tiles("/zarr/v2/gzip/data/", "."), "zlib:1", (MAPPED, KEPT, OPENED)),
+    Case("hdf5 gzip, decoded", "gzip.h5", tiles("/zarr/v3/gzip/data/c/"), ways=(MAPPED, KEPT, REOPENED)),
+    Case("hdf5 gzip, as stored", "gzip.h5", tiles("/zarr/v2/gzip/data/", "."), "zlib:1", (MAPPED, KEPT, REOPENED)),
     Case("zarr zstd, a file a chunk", "chunks.zarr", tiles("/zarr/v3/chunks/c/"), "zstd:0"),
 ]
 """Those of Zarr, whose files are never mapped, say how far two equal servers lie apart."""

@@ -1,30 +1,60 @@
-"""Files in memory: a bounded number of them, and a bounded part of each of them counted as this process's memory."""
+"""Files that stay open, mapped if the system can: a bounded number of them, and a bounded part counted as this process's memory."""
 
 from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import product
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from ..._native import Faults, Mapping
+from ... import _native
 from .snapshot import Snapshot, check_end, read_exactly
 
+File: TypeAlias = "_native.File"
+Faults: TypeAlias = "_native.Faults"
+
 MOST_MAPS = 64
+"""Each takes a descriptor, and a mapping one of 1024 places in the native table."""
 MOST_RESIDENT = 64 * 1024 * 1024
 """About so many bytes of mapped files stay resident; more are released, which costs a fiftieth of having looked at them."""
 
 
-class Map(NamedTuple):
-    """A mapping, or None where the file cannot be mapped, and the faults of the file before it was made."""
+class Reopened:
+    """A file that is opened anew for each read, on Windows: there an open file can be neither replaced nor deleted."""
 
-    mapping: Mapping | None
+    is_mapped = False
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+
+    def __len__(self) -> int:
+        return os.stat(self.snapshot.path).st_size  # noqa: PTH116
+
+    def read(self, first: int, nbytes: int, counts: Sequence[int] = (), strides: Sequence[int] = ()) -> bytes:
+        """As `_native.File.read`."""
+        places = product(*(range(0, count * stride, stride) for count, stride in zip(counts, strides, strict=True)))
+        with self.snapshot.opened() as file:
+            return b"".join([read_exactly(file, first + sum(place), nbytes) for place in places])
+
+    def prefetch(self, *pieces: object) -> None:
+        """Nothing."""
+
+    def release(self) -> None:
+        """Nothing."""
+
+
+class Map(NamedTuple):
+    """A file, and the faults of the snapshot before it was opened."""
+
+    file: File | Reopened
     faults: int
     snapshot: Snapshot
 
 
 class Mappings:
-    """The mappings used last, each of one snapshot; views keep theirs also after it has been given up here."""
+    """The files used last, each of one snapshot; views keep theirs mapped also after it has been given up here."""
 
     def __init__(self, most: int = MOST_MAPS, most_resident: int = MOST_RESIDENT) -> None:
         self.most = most
@@ -33,24 +63,24 @@ class Mappings:
         self._maps: OrderedDict[Faults, Map] = OrderedDict()
         self._lock = Lock()
 
-    def of(self, snapshot: Snapshot) -> Mapping | None:
-        """The file of a snapshot; None where it cannot be mapped. Raises Changed where it is another one by now."""
+    def of(self, snapshot: Snapshot) -> File | Reopened:
+        """The open file of a snapshot. Raises Changed if it is another one by now."""
         with self._lock:
             found = self._maps.get(snapshot.faults)
             if found is not None and found.faults == snapshot.faults.count:
                 self._maps.move_to_end(snapshot.faults)
-                return found.mapping
-        made = Map(_mapping(snapshot), snapshot.faults.count, snapshot)
+                return found.file
+        made = Map(_opened(snapshot), snapshot.faults.count, snapshot)
         self._clear()
         with self._lock:
             self._maps[snapshot.faults] = made
             self._maps.move_to_end(snapshot.faults)
             if len(self._maps) > self.most:
                 self._maps.popitem(last=False)
-        return made.mapping
+        return made.file
 
     def touch(self, nbytes: int) -> None:
-        """Count bytes that are about to be looked at; those of before are released where they have become too many."""
+        """Count bytes that are about to be looked at; those of before are released if they have become too many."""
         with self._lock:
             self._touched += nbytes
             if self._touched <= self.most_resident:
@@ -58,8 +88,7 @@ class Mappings:
             self._touched = nbytes
             maps = list(self._maps.values())
         for found in maps:
-            if found.mapping is not None:
-                found.mapping.release()
+            found.file.release()
 
     def _clear(self) -> None:
         """Give up files that are gone or changed, so that their room on disk is free."""
@@ -72,24 +101,20 @@ class Mappings:
 
 
 def read_bytes(snapshot: Snapshot, offset: int, nbytes: int) -> bytes:
-    """Bytes of the file of a snapshot, without opening it anew where it is mapped. Raises OSError where it ends before them."""
-    mapping = MAPPINGS.of(snapshot)
-    if mapping is None:
-        with snapshot.fence.opened(snapshot.path) as file:
-            return read_exactly(file, offset, nbytes)
-    check_end(snapshot.path, len(mapping), offset + nbytes)
-    return mapping.read(offset, nbytes)
+    """Bytes of the file of a snapshot, which stays open. Raises OSError if it ends before them."""
+    file = MAPPINGS.of(snapshot)
+    check_end(snapshot.path, len(file), offset + nbytes)
+    return file.read(offset, nbytes)
 
 
-def _mapping(snapshot: Snapshot) -> Mapping | None:
-    """A new mapping of the file, which is the one of the snapshot."""
+def _opened(snapshot: Snapshot) -> File | Reopened:
+    """The file, opened now, which is the one of the snapshot."""
+    if not hasattr(_native, "File"):
+        return Reopened(snapshot)
     with snapshot.fence.opened(snapshot.path) as file:
         snapshot.check(file.fileno())
-        try:
-            return Mapping(file.fileno(), os.fstat(file.fileno()).st_size, snapshot.faults)
-        except OSError:  # a file system without mappings, or too many of them; the file is read instead
-            return None
+        return _native.File(file.fileno(), os.fstat(file.fileno()).st_size, snapshot.faults)
 
 
 MAPPINGS = Mappings()
-"""The mappings of this process."""
+"""The files of this process."""
