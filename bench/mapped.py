@@ -67,8 +67,8 @@ def tiles(base: str, separator: str = "/", edge: int = SIDE // TILE) -> list[str
 
 
 CASES = [
-    Case("npy", "flat.npy", tiles("/zarr/v3/flat/c/")),
-    Case("npy, codec none", "flat.npy", tiles("/zarr/v3/flat/c/"), "none"),
+    Case("npy tiles", "flat.npy", tiles("/zarr/v3/flat/c/"), ways=(MAPPED, KEPT, REOPENED)),
+    Case("npy tiles, codec none", "flat.npy", tiles("/zarr/v3/flat/c/"), "none"),
     Case("hdf5 contiguous", "contiguous.h5", tiles("/zarr/v3/contiguous/data/c/")),
     Case("tiff strips", "strips.tif", tiles("/zarr/v3/strips/c/")),
     Case("tiff tiles", "tiled.tif", tiles("/zarr/v3/tiled/c/")),

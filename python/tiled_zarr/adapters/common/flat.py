@@ -94,16 +94,22 @@ class FlatArray:
         It is read instead if it lies in many small pieces, since faults of their pages cost more, or if the file is not mapped. Raises
         Changed if the file is another one by now.
         """
+        with self.snapshot.unchanged():
+            return self.look(region)
+
+    def look(self, region: Region) -> Block:
+        """The same for callers that see to it that the file stays the same."""
         box = self._box(region)
         if 0 in box.sizes:
             return np.empty(box.sizes, self.dtype)
-        with self.snapshot.unchanged():
-            file = self._file(box)
-            if file.is_mapped or box.pieces(READ_GAP).total <= 2 * box.nbytes:
-                return self._look(file, box)
-            block = np.empty(box.sizes, self.dtype)
-            self._copy(block, file, box)
-            return block
+        file = MAPPINGS.of(self.snapshot)
+        pieces = box.pieces(GAP if file.is_mapped else READ_GAP)
+        self._prepare(file, box, pieces)
+        if file.is_mapped or pieces.total <= 2 * box.nbytes:
+            return self._block(file, box, pieces)
+        block = np.empty(box.sizes, self.dtype)
+        self._copy(block, file, box)
+        return block
 
     def read_stepped(self, region: Region, steps: tuple[int, ...]) -> Block:
         """Every so many items of a region, copied; the pages that hold them are read, which are all if steps are short."""
@@ -117,29 +123,29 @@ class FlatArray:
         block = np.empty(stepped.sizes, self.dtype)
         if block.size:
             with self.snapshot.unchanged():
-                self._copy(block, self._file(stepped), stepped)
+                file = MAPPINGS.of(self.snapshot)
+                self._prepare(file, stepped, stepped.pieces(GAP if file.is_mapped else READ_GAP))
+                self._copy(block, file, stepped)
         return block
 
     def _box(self, region: Region) -> Box:
-        itemsize = self.dtype.itemsize
-        strides = tuple(itemsize * math.prod(self.shape[axis + 1 :]) for axis in range(len(self.shape)))
-        first = self.offset + sum(part.start * stride for part, stride in zip(region, strides, strict=True))
-        return Box(first, tuple(part.stop - part.start for part in region), strides, itemsize)
+        first, stride, strides = self.offset, self.dtype.itemsize, []
+        for part, size in zip(reversed(region), reversed(self.shape), strict=True):
+            first += part.start * stride
+            strides.append(stride)
+            stride *= size
+        return Box(first, tuple(part.stop - part.start for part in region), tuple(reversed(strides)), self.dtype.itemsize)
 
-    def _file(self, box: Box) -> File | Reopened:
-        """The file, which the system is asked to read ahead. Raises Damaged if it ends before the box does."""
-        file = MAPPINGS.of(self.snapshot)
+    def _prepare(self, file: File | Reopened, box: Box, pieces: Pieces) -> None:
+        """Have the pieces of a box read ahead. Raises Damaged if the file ends before them."""
         check_end(self.snapshot.path, len(file), box.first + box.span)
-        file.prefetch(*box.pieces(GAP if file.is_mapped else READ_GAP))
-        return file
+        file.prefetch(*pieces)
 
-    def _look(self, file: File | Reopened, box: Box) -> Block:
-        """A box: a view of the mapped file, or pieces that are read, in one buffer with what lies between their items."""
-        pieces = box.pieces(GAP)
+    def _block(self, file: File | Reopened, box: Box, pieces: Pieces) -> Block:
+        """A box: a view of the mapped file, or its pieces read into one buffer, with what lies between their items."""
         if not isinstance(file, Reopened) and file.is_mapped and not pieces.are_small:
             MAPPINGS.touch(pieces.touched)
             return np.ndarray(box.sizes, self.dtype, memoryview(file), box.first, box.strides)
-        pieces = box.pieces(READ_GAP)
         outer = len(pieces.counts)
         strides = tuple(pieces.nbytes * math.prod(pieces.counts[axis + 1 :]) for axis in range(outer))
         return np.ndarray(box.sizes, self.dtype, file.read(*pieces), strides=(*strides, *box.strides[outer:]))
@@ -149,7 +155,7 @@ class FlatArray:
         touched = box.pieces(GAP).touched
         axis = next((axis for axis, size in enumerate(box.sizes) if size > 1), None)
         if axis is None or touched <= AT_ONCE:
-            block[...] = self._look(file, box)
+            block[...] = self._block(file, box, box.pieces(GAP if file.is_mapped else READ_GAP))
             return
         size = box.sizes[axis]
         step = max(1, AT_ONCE * size // touched)

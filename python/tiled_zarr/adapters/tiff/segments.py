@@ -97,7 +97,7 @@ class Segments:
             return np.full([part.stop - part.start for part in common], self.nodata, self.dtype)
         flat = self._flat(extent, offset, nbytes)
         if flat is not None:
-            return flat.read(common).astype(self.dtype, copy=False)
+            return flat.look(common).astype(self.dtype, copy=False)
 
         def decoded() -> Block:
             return self._decode(read_bytes(self.snapshot, offset, nbytes), page, index, extent)
