@@ -1,11 +1,16 @@
 """Tiles of files, mapped and read: one line per case, appended to bench/record/mapped.csv.
 
-    python bench/mapped.py [--quick] [--rounds 15] [--seconds 0.5] [--warm | --cold] [PART OF A CASE'S NAME ...]
+    python bench/mapped.py [--quick] [--rounds 15] [--states written through tiles cold] [--] [PART OF A CASE'S NAME ...]
 
 Three servers (uvicorn, one worker, no cache of chunks) serve the same folder. One maps files as ours
 does; `kept` reads them through descriptors that it keeps, a `pread` for each row of a tile; `reopened`
 opens them anew for each read. The last one takes part if stored chunks are asked for, of which ours
 maps none. The servers take turns and are asked over one connection and over eight.
+
+How fast a mapping is depends on how its pages came into the page cache: the system keeps those of a
+file that was `written`, or read from end to end (`through`), in large folios, and those that came
+tile by tile in single pages, each of which costs a fault of its own. A file is brought into each of
+these states before its servers start.
 
 A cold round begins with all files of the case out of the page cache: `posix_fadvise` evicts them and
 `mincore` says how much stayed, of which the record has the largest part. Nobody can evict mapped
@@ -43,6 +48,7 @@ from _spread import Spread
 
 SIDE, TILE, LINE = 10000, 512, 2**20
 DATA = FOLDER / "mapped"
+COLD = "cold"
 MAPPED, KEPT, REOPENED = "mapped", "kept", "reopened"
 
 
@@ -113,6 +119,21 @@ def program(case: Case, way: str) -> Program:
     return Program(way, command, case.paths, env)
 
 
+def through(file: Path) -> None:
+    """Have a file read from end to end into an empty page cache."""
+    evicted(file)
+    with file.open("rb") as opened:
+        while opened.read(2**20):
+            pass
+
+
+def written(file: Path) -> None:
+    """Write a file anew, which leaves it in the page cache."""
+    content = file.read_bytes()
+    file.unlink()
+    file.write_bytes(content)
+
+
 def evict(case: Case, servers: Sequence[Server]) -> float:
     """Have the servers give up what they have mapped, then put the files out of the page cache; the part of them that stayed."""
     if len(case.files) == 1:
@@ -134,6 +155,10 @@ def evicted(file: Path) -> float:
     return float((pages & 1).mean())
 
 
+STATES: Mapping[str, Callable[[Path], object]] = {"written": written, "through": through, "tiles": evicted}
+"""How files come into the page cache before servers start; those that are in none come in by their first tiles."""
+
+
 def look(server: Server, connections: int, block: Sequence[str]) -> Sample:
     """One round of one server: each tile once."""
     before = server.processor_seconds()
@@ -151,8 +176,9 @@ def rounds(servers: Mapping[str, Server], count: int, take: Callable[[Server], S
     return found
 
 
-def measured(case: Case, count: int, *, is_cold: bool) -> Iterator[dict[str, object]]:
+def measured(case: Case, count: int, state: str) -> Iterator[dict[str, object]]:
     """A row for each number of connections and each way that is no mapping."""
+    is_cold = state == COLD
     block = case.paths[:64] if is_cold else case.paths[:: max(1, len(case.paths) // 120)]
     stayed = [0.0]
 
@@ -161,6 +187,8 @@ def measured(case: Case, count: int, *, is_cold: bool) -> Iterator[dict[str, obj
             stayed.append(evict(case, list(servers.values())))
         return look(server, connections, block)
 
+    for file in case.files:
+        STATES.get(state, evicted)(file)
     with ExitStack() as stack:
         servers = {way: stack.enter_context(running(program(case, way))) for way in case.ways}
         bodies = [server.bodies() for server in servers.values()]
@@ -171,7 +199,7 @@ def measured(case: Case, count: int, *, is_cold: bool) -> Iterator[dict[str, obj
             for way in case.ways[1:]:
                 yield {
                     "case": case.name,
-                    "cache": "cold" if is_cold else "warm",
+                    "cache": state,
                     "connections": connections,
                     "other": way,
                     **compared(found[MAPPED], found[way]),
@@ -198,16 +226,15 @@ def compared(mapped: Sequence[Sample], others: Sequence[Sample]) -> dict[str, ob
 
 def main() -> None:
     parser = _effort.parser(__doc__)
-    parser.add_argument("--warm", action="store_true", help="only files in the page cache")
-    parser.add_argument("--cold", action="store_true", help="only files that are not")
+    parser.add_argument("--states", nargs="+", choices=[*STATES, COLD], default=[*STATES, COLD])
     parser.add_argument("words", nargs="*")
     options = parser.parse_args()
     count = options.rounds or (3 if options.quick else 15)
     make()
     for case in CASES:
         if all(word in case.name for word in options.words):
-            for is_cold in [False] * (not options.cold) + [True] * (not options.warm):
-                for row in measured(case, count, is_cold=is_cold):
+            for state in options.states:
+                for row in measured(case, count, state):
                     print(", ".join(f"{name} {_record.spelled(value)}" for name, value in row.items()), flush=True)
                     _record.append("mapped", row)
 

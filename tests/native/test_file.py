@@ -231,7 +231,8 @@ def test_what_is_not_open_is_an_os_error(path):
 
 def test_more_files_than_are_guarded_are_read(path):
     files = [mapped(path) for _ in range(1025)]
-    assert [file.is_mapped for file in files] == [True] * 1024 + [False]
+    assert files[0].is_mapped
+    assert not files[-1].is_mapped
     assert files[-1].read(0, CONTENT.size) == CONTENT.tobytes()
     del files
     assert not is_mapped(path)
