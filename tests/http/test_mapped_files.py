@@ -1,4 +1,4 @@
-"""Mapped files that are rewritten or cut short while they are served: what is answered was in the file, or is a 5xx."""
+"""Files that are rewritten or cut short while they are served, mapped or not: what is answered was in the file, or is a 5xx."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ import tifffile
 
 import live
 from asgi import ask
+from tiled_zarr.adapters.common import mapped
 from tiled_zarr.adapters.directory import open_directory
 from tiled_zarr.encoding import encode
 from tiled_zarr.http.site import thumbnails
+from unmapped import WAYS
 
 FIRST = np.full((300, 400), 7, "<u2")
 SECOND = np.full((300, 400), 9, "<u2")
@@ -29,8 +31,13 @@ WRITE: dict[str, Callable[[Path, np.ndarray[Any, Any]], None]] = {
 }
 
 
+@pytest.fixture(params=WAYS.values(), ids=WAYS)
+def native(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mapped, "_native", request.param)
+
+
 @pytest.fixture(params=WRITE)
-def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+def path(request: pytest.FixtureRequest, tmp_path: Path, native: None) -> Path:
     WRITE[request.param](tmp_path / request.param, FIRST)
     return tmp_path / request.param
 

@@ -1,17 +1,18 @@
-"""Arrays that lie in one piece in a file: views of a mapping of it, or where there can be none, what is read of it."""
+"""Arrays that lie in one piece in a file: views of a mapping of it, or if there can be none, what is read of it."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from adapters.contract import ARRAYS, assert_same
 from adapters.file_contract import FileContract, check_rewritten, check_truncated, reading, whole
-from tiled_zarr import _native
 from tiled_zarr.adapters.common import flat, mapped
 from tiled_zarr.adapters.common import snapshot as snapshots
 from tiled_zarr.adapters.common.flat import FlatArray
@@ -20,6 +21,7 @@ from tiled_zarr.adapters.files.npy import open_npy
 from tiled_zarr.caches.resident import Resident
 from tiled_zarr.nodes import Array, Changed, Dense
 from tiled_zarr.resources import MOST_MAPPED, Resources
+from unmapped import KEPT, REOPENED, Unmapped
 
 WIDE = np.arange(3000 * 4000, dtype="<u2").reshape(3000, 4000)
 PLAIN = {name: array for name, array in ARRAYS.items() if array.dtype.kind != "O"}
@@ -49,18 +51,33 @@ class TestMapped(FileContract, cases=CASES): ...
 
 
 class TestRead(FileContract, cases=CASES):
-    """The same where nothing can be mapped."""
+    """The same if the system maps nothing."""
 
     @pytest.fixture(autouse=True)
-    def no_mappings(self, unmapped: None) -> None: ...
+    def no_mappings(self, only_read: None) -> None: ...
+
+
+class TestReopened(FileContract, cases=CASES):
+    """The same if files do not stay open."""
+
+    @pytest.fixture(autouse=True)
+    def no_files(self, reopened: None) -> None: ...
 
 
 @pytest.fixture
-def unmapped(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(19, "No such device")
+def only_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mapped, "_native", KEPT)
 
-    monkeypatch.setattr(mapped, "Mapping", refuse)
+
+@pytest.fixture
+def reopened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows."""
+    monkeypatch.setattr(mapped, "_native", REOPENED)
+
+
+@pytest.fixture(params=["only_read", "reopened"])
+def unmapped(request: pytest.FixtureRequest) -> None:
+    request.getfixturevalue(request.param)
 
 
 @pytest.fixture
@@ -116,13 +133,34 @@ def test_many_small_pieces_are_read(path, own):
         node_of(path, wide).read((slice(0, 240), slice(100, 150)))
 
 
-def test_where_nothing_can_be_mapped_blocks_are_read(path, unmapped):
+@pytest.mark.usefixtures("unmapped")
+def test_if_nothing_can_be_mapped_blocks_are_read(path):
     node = written(path, WIDE)
     with reading() as nbytes:
         assert_same(node.read((slice(1000, 1064), slice(50, 114))), WIDE[1000:1064, 50:114], "tile")
         assert nbytes() < 100_000
         assert_same(node.source.read_stepped((slice(0, 3000), slice(0, 2000)), (1000, 9)), WIDE[::1000, :2000:9], "stepped")
         assert nbytes() < 100_000 + 3 * 4000
+
+
+@pytest.mark.usefixtures("only_read")
+def test_what_lies_between_the_items_is_read_in_small_parts(path, monkeypatch):
+    """A column of bytes 4000 bytes apart, and every fourth item of every second row."""
+    monkeypatch.setattr(flat, "AT_ONCE", 100_000)
+    parts: list[int] = []
+
+    class Counted(Unmapped):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            self.read = lambda *pieces: parts.append(len(self.file.read(*pieces))) or self.file.read(*pieces)
+
+    monkeypatch.setattr(mapped, "_native", SimpleNamespace(File=Counted))
+    items = WIDE.view("u1")[:, :4000]
+    node = written(path, items)
+    assert_same(node.read((slice(5, 3000), slice(7, 8))), items[5:, 7:8], "column")
+    assert node.read_stepped is not None
+    assert_same(node.read_stepped((slice(5, 3000), slice(7, 4000)), (2, 4)), items[5::2, 7::4], "stepped")
+    assert max(parts) <= 100_000
 
 
 @pytest.mark.usefixtures("unmapped")
@@ -237,7 +275,6 @@ def test_a_pass_over_a_large_file_keeps_little_of_it_resident(path, own, monkeyp
 
 def test_the_process_s_own_mappings_are_bounded():
     assert MOST_MAPPED < 1024, "the native table"
-    assert _native.Mapping is mapped.Mapping
 
 
 def test_an_npy_file_is_mapped(tmp_path):

@@ -7,7 +7,8 @@ import skimage
 import tifffile
 
 from adapters.file_contract import FileContract, check_any_box, check_rewritten, check_truncated, reading, whole
-from tiled_zarr._native import Mapping
+from tiled_zarr._native import File
+from tiled_zarr.adapters.common import mapped
 from tiled_zarr.adapters.tiff import open_tiff, pages, segments
 from tiled_zarr.nodes import Damaged, Unavailable
 
@@ -318,7 +319,7 @@ def test_uncompressed_segments_are_views_of_the_file(tmp_path, monkeypatch, opti
     data = np.stack([GREY, GREY + 1, GREY + 2], 0 if options.get("planarconfig") == "separate" else 2) if "photometric" in options else GREY
     tifffile.imwrite(tmp_path / "a.tif", data, metadata=None, **options)
     if not is_mapped:
-        monkeypatch.setattr(segments.mapped, "mapping_of", lambda _: None)
+        monkeypatch.setattr(mapped, "_opened", mapped.Reopened)
     node = open_tiff(tmp_path / "a.tif")
     axes = node.shape.index(100)
     rows, columns = (slice(32, 64), slice(48, 96) if "tile" in options else slice(0, 120))
@@ -327,7 +328,7 @@ def test_uncompressed_segments_are_views_of_the_file(tmp_path, monkeypatch, opti
     np.testing.assert_array_equal(block, data[region])
     is_view = is_mapped and options.get("byteorder") != ">"
     assert (str(tmp_path / "a.tif") in Path("/proc/self/maps").read_text()) is is_mapped
-    assert isinstance(base_of(block), Mapping) is is_view
+    assert isinstance(base_of(block), File) is is_view
     np.testing.assert_array_equal(whole(node), data)
 
 

@@ -1,42 +1,69 @@
-"""Mapped files: a bounded number of them, and a bounded number of their bytes resident."""
+"""Files that stay open, mapped if the system can: a bounded number of them, and a bounded part counted as this process's memory."""
 
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from collections.abc import Sequence
+from itertools import product
+from typing import NamedTuple, TypeAlias
 
-from ..._native import Mapping
+from ... import _native
 from .snapshot import Snapshot, check_end, read_exactly
+
+File: TypeAlias = "_native.File"
+
+
+class Reopened:
+    """A file that is opened anew for each read, on Windows: there an open file can be neither replaced nor deleted."""
+
+    is_mapped = False
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+
+    def __len__(self) -> int:
+        return os.stat(self.snapshot.path).st_size  # noqa: PTH116
+
+    def read(self, first: int, nbytes: int, counts: Sequence[int] = (), strides: Sequence[int] = ()) -> bytes:
+        """As `_native.File.read`."""
+        places = product(*(range(0, count * stride, stride) for count, stride in zip(counts, strides, strict=True)))
+        with self.snapshot.opened() as file:
+            return b"".join([read_exactly(file, first + sum(place), nbytes) for place in places])
+
+    def prefetch(self, *pieces: object) -> None:
+        """Nothing."""
+
+    def release(self) -> None:
+        """Nothing."""
 
 
 class Map(NamedTuple):
-    """A mapping, or None if the file cannot be mapped, and the faults of the file before that."""
+    """A file, and the faults of the snapshot before it was opened."""
 
-    mapping: Mapping | None
+    file: File | Reopened
     faults: int
     snapshot: Snapshot
 
     def release(self) -> None:
         """Give all pages back to the system."""
-        if self.mapping is not None:
-            self.mapping.release()
+        self.file.release()
 
 
-def mapping_of(snapshot: Snapshot) -> Mapping | None:
-    """The file of a snapshot; None if it cannot be mapped. Raises Changed if it has changed.
+def file_of(snapshot: Snapshot) -> File | Reopened:
+    """The open file of a snapshot. Raises Changed if the file has changed.
 
-    The mappings used last are kept; views keep theirs also after it has been given up here.
+    The files used last are kept; views keep theirs mapped also after it has been given up here.
     """
     kept = snapshot.resources.mapped.kept
     found: Map | None = kept.peek(snapshot.faults)
     if found is not None and found.faults == snapshot.faults.count:
-        return found.mapping
-    made = Map(_mapping(snapshot), snapshot.faults.count, snapshot)
+        return found.file
+    made = Map(_opened(snapshot), snapshot.faults.count, snapshot)
     for faults, other in kept.items():  # files that are gone or changed give up their room on disk
         if not other.snapshot.stands():
             kept.drop(faults)
     kept.keep(snapshot.faults, made)
-    return made.mapping
+    return made.file
 
 
 def touch(snapshot: Snapshot, nbytes: int) -> None:
@@ -45,20 +72,16 @@ def touch(snapshot: Snapshot, nbytes: int) -> None:
 
 
 def read_bytes(snapshot: Snapshot, offset: int, nbytes: int) -> bytes:
-    """Bytes of a file, which is not opened again if it is mapped. Raises OSError if it ends earlier."""
-    mapping = mapping_of(snapshot)
-    if mapping is None:
-        with snapshot.fence.opened(snapshot.path) as file:
-            return read_exactly(file, offset, nbytes)
-    check_end(snapshot.path, len(mapping), offset + nbytes)
-    return mapping.read(offset, nbytes)
+    """Bytes of the file of a snapshot, which stays open. Raises OSError if it ends before them."""
+    file = file_of(snapshot)
+    check_end(snapshot.path, len(file), offset + nbytes)
+    return file.read(offset, nbytes)
 
 
-def _mapping(snapshot: Snapshot) -> Mapping | None:
-    """A new mapping of the file, which is the one of the snapshot."""
+def _opened(snapshot: Snapshot) -> File | Reopened:
+    """The file, opened now, which is the one of the snapshot."""
+    if not hasattr(_native, "File"):
+        return Reopened(snapshot)
     with snapshot.fence.opened(snapshot.path) as file:
         snapshot.check(file.fileno())
-        try:
-            return Mapping(file.fileno(), os.fstat(file.fileno()).st_size, snapshot.faults)
-        except OSError:  # a file system without mappings, or too many of them; the file is read instead
-            return None
+        return _native.File(file.fileno(), os.fstat(file.fileno()).st_size, snapshot.faults)

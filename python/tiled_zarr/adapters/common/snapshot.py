@@ -1,7 +1,9 @@
 """Files as they were when they were opened: as long as they stay so they can be read, afterwards they raise.
 
-A file may be rewritten or cut short at any moment. Every access opens it anew and reads explicitly, so no handle goes stale, or looks at
-a mapping of it, whose faults are counted: where there have been some, what was made of the mapping is no longer what the file holds.
+A file may be rewritten or cut short at any moment. A reader opens it anew, or uses the descriptor or
+the mapping that `mapped.py` keeps of the very file whose revision was taken; it compares the revision
+of what lies at the path before and after. A mapping also counts its faults: if there were any, what
+was made of it is no longer what the file holds.
 """
 
 from __future__ import annotations

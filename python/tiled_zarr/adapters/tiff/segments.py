@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ...nodes import Damaged, Region
-from ..common import mapped
 from ..common.decoded import piece
+from ..common.flat import FlatArray
 from ..common.mapped import read_bytes
-from ..common.snapshot import Snapshot, check_end
+from ..common.snapshot import Snapshot
 from .pictures import pixels
 
 Block: TypeAlias = "np.ndarray[Any, Any]"
@@ -98,47 +98,31 @@ class Segments:
         return block
 
     def _part(self, page: Any, index: int, extent: Region, box: Region) -> Block:
-        """The part of a segment inside a box."""
-        if extent == box:
-            return self._segment(page, index, extent, is_whole=True).astype(self.dtype, copy=False)
-        common = [slice(max(a.start, b.start) - a.start, min(a.stop, b.stop) - a.start) for a, b in zip(extent, box, strict=True)]
-        is_whole = all(part.stop - part.start == whole.stop - whole.start for part, whole in zip(common, extent, strict=True))
-        segment = self._segment(page, index, extent, is_whole=is_whole)
-        return segment[tuple(common)].astype(self.dtype, copy=False)
-
-    def _segment(self, page: Any, index: int, extent: Region, *, is_whole: bool) -> Block:
-        """A segment as it is in the file, or decoded.
+        """What a box holds of a segment.
 
         If only a part of it is wanted, we keep the decoded segment for requests for the rest.
         """
+        common = tuple(slice(max(a.start, b.start) - a.start, min(a.stop, b.stop) - a.start) for a, b in zip(extent, box, strict=True))
         offset, nbytes = page.dataoffsets[index], page.databytecounts[index]
         if not (offset and nbytes):  # a sparse file has no such segment
-            return np.full([part.stop - part.start for part in extent], self.nodata, self.dtype)
-        if self.raw is not None:
-            view = self._view(self.raw, offset, nbytes, extent)
-            if view is not None:
-                return view
+            return np.full([part.stop - part.start for part in common], self.nodata, self.dtype)
+        flat = self._flat(extent, offset, nbytes)
+        if flat is not None:
+            return flat.look(common).astype(self.dtype, copy=False)
 
         def decoded() -> Block:
             return self._decode(read_bytes(self.snapshot, offset, nbytes), page, index, extent)
 
-        return decoded() if is_whole else piece(self.snapshot.resources.decoded, self.snapshot, offset, decoded)
+        is_whole = all(part.stop - part.start == whole.stop - whole.start for part, whole in zip(common, extent, strict=True))
+        segment = decoded() if is_whole else piece(self.snapshot.resources.decoded, self.snapshot, offset, decoded)
+        return segment[common].astype(self.dtype, copy=False)
 
-    def _view(self, dtype: np.dtype[Any], offset: int, nbytes: int, extent: Region) -> Block | None:
-        """An uncompressed segment of the mapped file.
-
-        None if no file is mapped or the segment is too short.
-        """
-        sizes = tuple(part.stop - part.start for part in extent)
-        stored = self.segment if self.is_tiled else sizes
-        mapping = mapped.mapping_of(self.snapshot)
-        if mapping is None or math.prod(stored) * dtype.itemsize > nbytes:
+    def _flat(self, extent: Region, offset: int, nbytes: int) -> FlatArray | None:
+        """A segment whose items lie uncompressed in the file, or None if it is compressed or too short."""
+        stored = self.segment if self.is_tiled else tuple(part.stop - part.start for part in extent)
+        if self.raw is None or math.prod(stored) * self.raw.itemsize > nbytes:
             return None
-        check_end(self.snapshot.path, len(mapping), offset + nbytes)
-        mapped.touch(self.snapshot, nbytes)
-        mapping.prefetch(offset, nbytes, (), ())
-        view = np.ndarray(stored, dtype, memoryview(mapping), offset)
-        return view if stored == sizes else view[tuple(map(slice, sizes))]
+        return FlatArray(self.snapshot, offset, stored, self.raw)
 
     def _decode(self, data: bytes, page: Any, index: int, extent: Region) -> Block:
         """The items of a segment that are inside the image.

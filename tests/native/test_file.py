@@ -1,4 +1,4 @@
-"""Files in memory that are cut short while someone looks at them."""
+"""Open files, mapped and read, that are cut short while someone looks at them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tiled_zarr._native import Codec, Faults, Mapping, encode
+from tiled_zarr._native import Codec, Faults, File, encode
 
 PAGE = mmap.PAGESIZE
 CONTENT = np.random.default_rng(0).integers(1, 255, 40 * PAGE + 100, dtype="u1")
@@ -28,12 +28,12 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "a.bin"
 
 
-def mapped(path: Path, faults: Faults | None = None) -> Mapping:
+def mapped(path: Path, faults: Faults | None = None) -> File:
     with path.open("rb") as file:
-        return Mapping(file.fileno(), path.stat().st_size, faults or Faults())
+        return File(file.fileno(), path.stat().st_size, faults or Faults())
 
 
-def bytes_of(mapping: Mapping) -> np.ndarray:
+def bytes_of(mapping: File) -> np.ndarray:
     return np.frombuffer(mapping, "u1")
 
 
@@ -201,37 +201,63 @@ def test_many_threads_at_once(path):
         assert list(pool.map(look, range(80))) == [int(CONTENT.sum()), 0] * 40
 
 
-def test_what_cannot_be_mapped_is_an_os_error(path):
-    with path.open("rb") as file:
-        fileno = file.fileno()
-        with pytest.raises(OSError, match="Invalid argument"):
-            Mapping(fileno, 0, Faults())
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        Mapping(fileno, 1, Faults())
+def test_what_cannot_be_mapped_is_read(tmp_path):
+    """The system maps no empty file and no pipe."""
+    empty = tmp_path / "empty"
+    empty.touch()
+    file = mapped(empty)
+    assert (len(file), file.is_mapped, file.read(0, 0)) == (0, False, b"")
     read, write = os.pipe()
-    with pytest.raises(OSError, match="No such device"):
-        Mapping(read, 1, Faults())
+    pipe = File(read, 1, Faults())
     os.close(read)
     os.close(write)
+    assert not pipe.is_mapped
+    for call in (lambda: pipe.read(0, 1), lambda: file.read(0, 1)):
+        with pytest.raises(OSError, match=r"Illegal seek|end of file"):
+            call()
+    with pytest.raises(BufferError, match="not mapped"):
+        memoryview(file)
+    file.release()
+    file.prefetch(0, 1, (), ())
 
 
-def test_more_mappings_than_are_guarded_are_refused(path):
-    with pytest.raises(OSError, match="more than 1024 mappings"):
-        _ = [mapped(path) for _ in range(1025)]
+def test_what_is_not_open_is_an_os_error(path):
+    with path.open("rb") as file:
+        fileno = file.fileno()
+    for closed in (fileno, -1):
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            File(closed, 1, Faults())
+
+
+def test_more_files_than_are_guarded_are_read(path):
+    files = [mapped(path) for _ in range(1025)]
+    assert files[0].is_mapped
+    assert not files[-1].is_mapped
+    assert files[-1].read(0, CONTENT.size) == CONTENT.tobytes()
+    del files
     assert not is_mapped(path)
     np.testing.assert_array_equal(bytes_of(mapped(path)), CONTENT)
 
 
+def test_a_file_that_is_replaced_is_read_on(path):
+    """Whether it is still the one that is meant is for the caller to see."""
+    file = mapped(path)
+    other = path.with_name("other.bin")
+    other.write_bytes(b"other")
+    other.replace(path)
+    assert file.read(0, CONTENT.size) == CONTENT.tobytes()
+
+
 SCRIPT = """
 import faulthandler, mmap, os, signal, sys
-from tiled_zarr._native import Faults, Mapping
+from tiled_zarr._native import Faults, File
 path = sys.argv[1]
 file = open(path, "rb+")
 size = os.path.getsize(path)
 plain = mmap.mmap(file.fileno(), size)
 faults = Faults()
 {before}
-mapping = memoryview(Mapping(file.fileno(), size, faults))
+mapping = memoryview(File(file.fileno(), size, faults))
 {after}
 os.truncate(path, 0)
 assert mapping[size - 1] == 0 and mapping[0] == 0 and faults.count == 2, faults.count
@@ -240,7 +266,7 @@ print("survived", flush=True)
 print("reached", flush=True)
 """
 KILLED = -signal.SIGBUS
-AFTER = "faulthandler.enable(); Mapping(file.fileno(), size, faults)"
+AFTER = "faulthandler.enable(); File(file.fileno(), size, faults)"
 OTHERS = {
     "no other handler": ("", "", "plain[0]", KILLED, ""),
     "sent by someone": ("", "", "os.kill(os.getpid(), signal.SIGBUS)", KILLED, ""),
@@ -280,9 +306,9 @@ def test_other_faults_go_to_whoever_was_there_first(path, case):
 def test_a_child_process_is_guarded_too(path):
     script = """
 import os, sys
-from tiled_zarr._native import Faults, Mapping
+from tiled_zarr._native import Faults, File
 faults = Faults()
-mapping = memoryview(Mapping(os.open(sys.argv[1], os.O_RDONLY), os.path.getsize(sys.argv[1]), faults))
+mapping = memoryview(File(os.open(sys.argv[1], os.O_RDONLY), os.path.getsize(sys.argv[1]), faults))
 child = os.fork()
 os.truncate(sys.argv[1], 0)
 found = mapping[len(mapping) - 1] + mapping[0]
@@ -300,6 +326,6 @@ def wrong(call: Callable[[], object]) -> None:
 
 
 def test_wrong_arguments_are_refused(path):
-    wrong(lambda: Mapping("a", 1, Faults()))  # type: ignore[arg-type]
-    wrong(lambda: Mapping(0, -1, Faults()))
-    wrong(lambda: Mapping(0, 1, 0))  # type: ignore[arg-type]
+    wrong(lambda: File("a", 1, Faults()))  # type: ignore[arg-type]
+    wrong(lambda: File(0, -1, Faults()))
+    wrong(lambda: File(0, 1, 0))  # type: ignore[arg-type]
