@@ -35,7 +35,7 @@ from tiled_zarr.app import create_app
 from tiled_zarr.nodes import Array, Damaged, Node
 from tiled_zarr.settings import Settings
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(60), pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")]
 GOOD = np.arange(64 * 64, dtype="u1").reshape(64, 64)
 SECRET = 255 - GOOD
 

@@ -123,6 +123,7 @@ def test_a_thumbnail_of_a_file_that_is_cut_short_is_no_picture(make, monkeypatch
     assert ask(app_of(make, path), "/thumbnail/a.png").status == 500
 
 
+@pytest.mark.slow
 def test_a_server_survives_a_writer_that_cuts_its_file(tmp_path: Path) -> None:
     """np.save cuts a file to nothing before it writes."""
     (tmp_path / "data").mkdir()

@@ -256,6 +256,7 @@ def test_files_that_are_gone_are_given_up(tmp_path, own):
         assert not is_mapped(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stepped", [False, True], ids=["read", "read_stepped"])
 def test_a_pass_over_a_large_file_keeps_little_of_it_resident(path, own, monkeypatch, stepped):
     monkeypatch.setattr(flat, "AT_ONCE", 1 << 18)

@@ -159,6 +159,7 @@ def deep(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["rm", "-r", tmp_path / "d"], check=True, timeout=60)
 
 
+@pytest.mark.slow
 def test_folders_in_each_other_deeper_than_python_calls(deep: Path) -> None:
     """Looking at each takes as long as at any other: with the real path of each, this took 75 seconds."""
     np.save(deep / "a.npy", VALUES)

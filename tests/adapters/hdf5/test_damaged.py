@@ -22,6 +22,8 @@ from tiled_zarr.helpers.pool import NoAnswer
 from tiled_zarr.nodes import Damaged, Group, TooLarge, Unavailable
 from tiled_zarr.resources import default
 
+pytestmark = pytest.mark.slow
+
 PROMPT = 30.0
 """Seconds that an answer may take on a busy machine which is to be at once."""
 

@@ -127,6 +127,7 @@ def test_names_are_listed_once_however_many_columns(tmp_path):
     assert Schema.looks == 1
 
 
+@pytest.mark.slow
 def test_a_table_that_fits_its_first_block_takes_little_more_than_itself(tmp_path):
     """Text, parsed pieces and table together took four times the text."""
     code = (
