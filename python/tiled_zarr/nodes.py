@@ -53,8 +53,10 @@ from .faults import Busy, Changed, Damaged, TooLarge, TooSlow, Unavailable
 from .marks import Mark
 
 __all__ = [
+    "LIVE",
     "NO_OPTIONS",
     "Array",
+    "Block",
     "Busy",
     "Changed",
     "Coordinates",
@@ -242,7 +244,7 @@ class Array:
     dimension_names: tuple[str | None, ...] | None
     attributes: Mapping[str, Any]
     mark: Mark | None
-    revision: Callable[..., str | None]
+    revision: Revision
     levels: tuple[Array, ...]
     options: Options
 

@@ -153,7 +153,7 @@ def test_nothing_is_resolved_twice(key: str) -> None:
     """A document of an array is rendered from its siblings too, so only those on the way are counted."""
     node = Array(shape=(9,), dtype=np.dtype("u1"), read=lambda _: np.zeros(9, "u1"), revision=lambda: "r")
     below = Counting({"a": node})
-    above = Counting({"disk": Group(children=below, blocking=True, assembled=False, revision=lambda: "r")})
+    above = Counting({"disk": Group(children=below, blocking=True, kind="source", revision=lambda: "r")})
     app = create_app(Group(children={"memory": Group(children=above)}), Settings(public=True, cache_size=0))
     assert asyncio.run(asked(app, f"/zarr/v3/memory/disk/a/{key}")).status == 200
     assert (above.opened["disk"], below.opened["a"]) == (1, 1)

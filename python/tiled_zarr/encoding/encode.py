@@ -87,7 +87,8 @@ def _encode_strings(chunk: Chunk) -> bytes:
 def _read(chunk: Chunk) -> Block:
     """The part of the array that a chunk holds. Raises what the source raises, and SourceError if it is something else."""
     node = chunk.node
-    read = node.dense.read(chunk.region)
+    assert chunk.recipe.read is not None
+    read = chunk.recipe.read(chunk.region)
     block = np.asarray(read) if isinstance(read, np.ndarray) else np.array(read, dtype=node.dtype)  # numpy's a[()] is a scalar
     expected = _shape(chunk.region)
     if block.shape != expected:

@@ -114,7 +114,8 @@ class Chunk:
 
     def revision(self) -> str | None:
         """The revision of what the chunk holds, now."""
-        return self.node.revision(self.region)
+        of = self.recipe.revision_of
+        return self.recipe.revision() if of is None else of(self.region)
 
     def identity(self, revision: str) -> str:
         """A text that differs whenever the encoded bytes may: for entity tags and cache keys."""
@@ -265,7 +266,8 @@ class KeySpace:
         is_consolidated = place.group is not None and name == self.format.CONSOLIDATED
         try:
             members = self.metadata.members(place, seen) if is_consolidated else None
-            header = self.metadata.header(place, seen)  # after what lies below, so that it names what failed there
+            # The header comes after what lies below, so that it names what failed there.
+            header = self.metadata.header(place, seen, is_opened=members is not None)
         except Exception as why:
             self.places.fail(place, why)
             raise

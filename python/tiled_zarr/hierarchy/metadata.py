@@ -64,11 +64,12 @@ class Metadata:
         codec: Codec = self.format.codec(headers.codec(node, chosen or codecs.DEFAULT))
         return codec
 
-    def header(self, place: Place, seen: Dependencies) -> Header:
-        """The header of one node."""
+    def header(self, place: Place, seen: Dependencies, *, is_opened: bool = False) -> Header:
+        """The header of one node; the children of a group are opened first, unless they have just been."""
         seen.note(place.node)
         if place.group is not None:
-            self.walk.children(place)
+            if not is_opened:
+                self.walk.children(place)
             return self._group(place)
         return self._array(place, self.axes.of(place, seen))
 

@@ -11,6 +11,7 @@ node that is replaced has another place in the tree (places.py), and so another 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, TypeAlias
@@ -18,7 +19,7 @@ from typing import Literal, TypeAlias
 from .. import _native, dtypes
 from ..codecs import Codec
 from ..grid import Grid
-from ..nodes import Array, Region, Stored
+from ..nodes import Array, Block, Region, Stored
 from . import headers
 
 ENCODER = "4"
@@ -45,12 +46,16 @@ class Recipe:
     """How the chunks of an array are cut and encoded.
 
     `wire` is the type of their items on the wire, of `typesize` bytes as Blosc counts; `runs` says how
-    these are made of items as the source gives them. `nbytes` are the decoded bytes of a chunk. `stored`
-    is the source's own chunks if they are, byte for byte, those that are served. `box` is the shape of
-    what the source decodes at once, None if it decodes no more than it is asked for; `read_itemsize` are
-    the bytes that it reads for one item. `source` is the path of the source that a hanging read may take
-    along. `signature` says all that a chunk's bytes depend on besides the
-    data. `is_native`: all that encoding a chunk takes, besides a look at data in memory, is done natively.
+    these are made of items as the source gives them. `nbytes` are the decoded bytes of a chunk.
+    `is_native`: all that encoding a chunk takes, besides a look at data in memory, is done natively.
+
+    `read(region)` reads a dense source. `stored` is the source's own chunks if they are, byte for byte,
+    those that are served. `box` is the shape of what the source decodes at once, None if it decodes no
+    more than it is asked for; `read_itemsize` are the bytes that it reads for one item. `revision()` is
+    that of the whole array; `revision_of(region)`, if the source has it, stands in for it.
+
+    `source` is the path of the source that a hanging read may take along. `signature` says all that a
+    chunk's bytes depend on besides the data.
     """
 
     grid: Grid
@@ -63,11 +68,14 @@ class Recipe:
     form: Form
     way: Way
     is_native: bool
+    read: Callable[[Region], Block] | None
     stored: Stored | None
     box: tuple[int, ...] | None
     read_itemsize: int
     source: str
     signature: str
+    revision: Callable[[], str | None]
+    revision_of: Callable[[Region], str | None] | None
 
     def weight(self, region: Region) -> int:
         """Bytes that reading and encoding a region takes: one chunk, and all boxes that the source decodes for it."""
@@ -98,11 +106,14 @@ def recipe(node: Array, grid: Grid, codec: Codec, source: str) -> Recipe:
         form=form,
         way="source" if node.blocking else way(form, nbytes <= (INLINE if codec.is_quick else SLOW_INLINE), is_native),
         is_native=is_native,
+        read=None if node.is_sparse else node.dense.read,
         stored=node.source.stored if headers.stored_codec(node, grid) == codec else None,
         box=box(node),
         read_itemsize=headers.read_itemsize(node),
         source=source,
         signature=f"{node.dtype.str}|{grid}|{codec}|{ENCODER}",
+        revision=node.revision.whole,
+        revision_of=node.revision.of,
     )
 
 

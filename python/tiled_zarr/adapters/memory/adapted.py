@@ -9,7 +9,7 @@ from itertools import islice
 from operator import is_
 from typing import Any
 
-from ...nodes import Damaged, Group, Node, live
+from ...nodes import LIVE, Damaged, Group, Node, live
 from ...resources import Resources
 from ...revisions import launch_nonce
 from ..common.children import opened
@@ -114,7 +114,7 @@ def as_live(node: Node, kin: Kin) -> Node:
     """The same node without a revision, and so everything below it; `kin` stands for it and its successors."""
     if isinstance(node, Group):
         return replace(node, children=_Live(node.children, kin), revision=live, kin=kin)
-    return replace(node, revision=live)
+    return replace(node, revision=LIVE)
 
 
 class _Live(Mapping[str, Node]):
