@@ -93,8 +93,6 @@ Kind: TypeAlias = Literal["group", "folder", "source", "table", "image"]
 - `image`: they are the levels of an image.
 - `group`: a folder if looking up children cannot block, else a source.
 """
-
-
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
