@@ -158,7 +158,7 @@ def test_what_lies_between_the_items_is_read_in_small_parts(path, monkeypatch):
     items = WIDE.view("u1")[:, :4000]
     node = written(path, items)
     assert_same(node.read((slice(5, 3000), slice(7, 8))), items[5:, 7:8], "column")
-    assert node.read_stepped is not None
+    assert node.source.read_stepped is not None
     assert_same(node.source.read_stepped((slice(5, 3000), slice(7, 4000)), (2, 4)), items[5::2, 7::4], "stepped")
     assert max(parts) <= 100_000
 
