@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-fast test-rust test-python check lint format types bench docs wheel viewer envs hook clean
+.PHONY: help demo serve test test-fast test-rust test-python check lint format types fuzz bench docs wheel viewer envs hook clean
 
 PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -29,6 +29,7 @@ test: test-rust test-python  ## Build and pass every test: Rust, Python, clients
 
 test-rust:  ## Pass the tests of the Rust core
 	cargo test --release --locked --quiet --package tiled-zarr-core
+	cargo test --release --locked --quiet --manifest-path rust/fuzz/Cargo.toml --target-dir target/fuzz
 
 test-python: .venv/dev node_modules/.package-lock.json $(VIZARR) $(VIEWER) envs  ## Pass the tests in Python, or some suites of them: SUITES="http ome"
 	$(BIN)/python tests/suites.py --logs $(LOGS) $(ARGS) $(SUITES)
@@ -44,16 +45,23 @@ lint: .venv/dev  ## Look for bad form in Python and Rust
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	cargo fmt --all --check
+	cargo fmt --manifest-path rust/fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked --quiet -- --deny warnings
+	cargo clippy --manifest-path rust/fuzz/Cargo.toml --target-dir target/fuzz --all-targets --locked --quiet -- --deny warnings
 
 format: .venv/dev  ## Put Python and Rust into form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	cargo fmt --all
+	cargo fmt --manifest-path rust/fuzz/Cargo.toml
 
 types: .venv/dev  ## Check the types, and the stub of the native module against the module
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest tiled_zarr._native
+
+SECONDS ?= 60
+fuzz:  ## Run every fuzz target for some time each, without a nightly toolchain: make fuzz SECONDS=60 (ARGS="gzip blosc")
+	rust/fuzz/fuzz.sh $(SECONDS) $(ARGS)
 
 bench: .venv/dev  ## Measure a little of everything, kept in bench/record; docs/servers.md says how to measure well
 	$(BIN)/python bench/kernels.py
@@ -85,7 +93,7 @@ clean:  ## Remove all that was made, downloads of the package managers excepted
 	rm -rf .venv build target node_modules viewer/node_modules $(dir $(VIEWER))
 	find python -name '*.so' -delete
 
-RUST := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
+RUST := Cargo.toml Cargo.lock $(shell find rust -path rust/fuzz -prune -o -name '*.rs' -print -o -name Cargo.toml -print)
 
 .venv/bin/maturin:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3.11" >&2; exit 1; }

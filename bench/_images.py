@@ -64,6 +64,12 @@ def tree() -> Mapping[str, Any]:
     return {"image": camera()}
 
 
+def floats() -> Mapping[str, Any]:
+    """The same image, smoothed a little as reduced data are, as f4."""
+    pixels = camera().astype("f4")
+    return {"image": (pixels + np.roll(pixels, 1, 0) + np.roll(pixels, 1, 1)) / 3}
+
+
 def ramp() -> Mapping[str, Any]:
     """A tree with a picture of 12,000 x 12,000 in memory, no two rows of it alike."""
     y, x = np.mgrid[:12_000, :12_000].astype("u2")

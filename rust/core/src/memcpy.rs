@@ -20,7 +20,9 @@ pub fn copy(from: &[u8], to: &mut [u8]) {
 pub fn copy_to_new(from: &[u8], to: &mut [MaybeUninit<u8>]) {
     assert_eq!(from.len(), to.len(), "a copy is as long as its source");
     for (from, to) in from.chunks(STEP).zip(to.chunks_mut(STEP)) {
-        to.write_copy_of_slice(from);
+        for (from, to) in from.iter().zip(to) {
+            to.write(*from);
+        }
     }
 }
 

@@ -29,7 +29,7 @@ pub use format::Format;
 pub use frame::{decoded_size, is_whole};
 pub use pipeline::{Filter, Pipeline};
 pub use region::{Decoder, Stored};
-pub use workspace::Workspace;
+pub use workspace::{Tools, Workspace};
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 
 use super::size::wrong_size;
-use super::workspace::Tools;
 use super::*;
 use crate::error::Result;
 use crate::{Blosc, Codec, codec::blosc as blosc_codec, encode_bytes};
