@@ -39,17 +39,18 @@ def attributes(item: Any) -> dict[str, Any]:
     """The attributes by name; an empty one is None, one that we cannot represent is LeftOut."""
     found: dict[str, Any] = {}
     nbytes = 0
-    attrs = item.attrs  # making it takes as long as reading an attribute
+    # once: making it takes as long as reading an attribute
+    attrs = item.attrs
     try:
         names = list(_names(item))
-    except Exception as error:  # noqa: BLE001 - of a damaged list
+    except Exception as error:  # noqa: BLE001 - the list is damaged
         return {"*": LeftOut(_reason(error))}
     for name in names:
         try:
             value = _value(attrs, name, MOST_BYTES - nbytes)
             nbytes += getattr(value, "nbytes", 0)
             found[text(name)] = value
-        except Exception as error:  # noqa: BLE001 - one bad attribute does not take its object along
+        except Exception as error:  # noqa: BLE001 - one bad attribute does not hide its object
             found[text(name)] = LeftOut(_reason(error))
     return found
 
@@ -66,7 +67,7 @@ def text(name: bytes | str | None) -> str:
 def _names(item: Any) -> Iterator[bytes]:
     h5py = require("h5py", "hdf5")
     hidden = OF_AXES | OF_SCALES if isinstance(item, h5py.Dataset) and item.is_scale else OF_AXES
-    for name in item.attrs:  # bytes if it is no UTF-8
+    for name in item.attrs:  # bytes if it is not UTF-8
         spelled = name if isinstance(name, bytes) else name.encode()
         if spelled not in hidden:
             yield spelled
@@ -171,9 +172,9 @@ def dimension_names(dataset: Any, own: str) -> tuple[str | None, ...]:
         if not lists or not all(dataset.attrs.get_id(name).shape == (axes,) for name in lists):
             return (None,) * axes  # the library crashes on a list of another shape
         if any(not _is_of_axes(name, dataset.attrs.get_id(name).dtype) for name in lists):
-            return (None,) * axes  # and on one of another type
+            return (None,) * axes  # it crashes on one of another type too
         return tuple(_dimension_name(dimension) for dimension in dataset.dims)
-    except Exception:  # noqa: BLE001 - names that cannot be read
+    except Exception:  # noqa: BLE001 - the names cannot be read
         return (None,) * axes
 
 

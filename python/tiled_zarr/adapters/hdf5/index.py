@@ -75,7 +75,8 @@ class ChunkIndex:
         """The rows of the chunks in a box of the grid, in C order."""
         grid = self.grid
         if self.places is None and all(len(part) == 1 and part.start in range(count) for part, count in zip(box, grid, strict=True)):
-            place = 0  # numpy takes ten times as long for the one that most requests are about
+            # without numpy, which takes ten times as long for one chunk, the usual case
+            place = 0
             for part, count in zip(box, grid, strict=True):
                 place = place * count + part.start
             return self.rows[place : place + 1]

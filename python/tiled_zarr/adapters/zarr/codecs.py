@@ -63,7 +63,7 @@ class Allowance:
     turn: RLock = field(default_factory=RLock, repr=False)
 
     def __post_init__(self) -> None:
-        """All of it is left."""
+        """Start with the whole allowance left."""
         self.left = self.nbytes
 
     def take(self, nbytes: int) -> None:
