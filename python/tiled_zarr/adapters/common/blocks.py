@@ -45,7 +45,8 @@ def fill_of(masked: np.ma.MaskedArray[Any, Any]) -> Any:
     if dtype.names is None:
         if dtype.kind in MISSING:
             return dtype.type(MISSING[dtype.kind])
-        return np.asarray(masked.fill_value).astype(dtype)[()]  # cast as `filled` does: 999999 becomes 63 in bytes
+        # cast as `filled` does: 999999 becomes 63 in bytes
+        return np.asarray(masked.fill_value).astype(dtype)[()]
     fill = np.array(masked.fill_value, dtype)
     for name in dtype.names:
         fill[name] = fill_of(masked[name])

@@ -76,8 +76,8 @@ def decode(config: Mapping[str, Any], body: bytes, limit: int) -> Bytes:
     """Decode what a compressor of numcodecs made, named by its configuration.
 
     Memory is allocated for the whole limit at once and not zeroed: it is resident only as far as it
-    is written. Raises Damaged if there are more than `limit` bytes, ValueError, EOFError or what the
-    standard library raises if the bytes are no such stream.
+    is written. Raises Damaged if there are more than `limit` bytes, ValueError, EOFError or what
+    the standard library raises if the bytes are no such stream.
     """
     name = config["id"]
     if name in NATIVE:

@@ -38,7 +38,8 @@ class Children(Mapping[str, Node]):
             raise KeyError(name)
         kept = self._kept.peek(name)
         if kept is None:
-            kept = opened(self._open, name)  # a race opens it twice; who hangs there holds nobody else up
+            # without a lock: in a race it is opened twice, but a child that hangs delays no others
+            kept = opened(self._open, name)
             self._kept.keep(name, kept)
         return kept
 

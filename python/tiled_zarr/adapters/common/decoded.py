@@ -1,7 +1,7 @@
-"""Pieces of files that are made once for all who ask, and kept in a pool of the file's resources.
+"""Pieces of files that are made once for all requests, and kept in a pool of the file's resources.
 
-A chunk or a picture that can only be decoded whole is kept for the next who asks for a part of
-it; so are indexes, parsed tables and what else takes reading a file to know.
+We keep a chunk or a picture that can only be decoded whole for later requests for its other parts.
+We also keep indexes, parsed tables and whatever else we learn by reading a file.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ Piece = TypeVar("Piece")
 
 
 def piece(pool: Recent[Hashable, Piece], snapshot: Snapshot, part: Hashable, make: Callable[[], Piece], nbytes: int = 0) -> Piece:
-    """The piece (read-only if it is an array) of a part of a file; `make` makes it if it is not there.
+    """A part of a file as `make` makes it, from the pool if it is there; an array is read-only.
 
-    `nbytes` is what making it takes of the memory for requests, if that is not the source's chunk.
-    Raises Changed if the file has changed, and TooLarge or Busy if there is no such memory.
+    `nbytes` is the share of the memory for requests that making it takes, if that is not the
+    source's chunk. Raises Changed if the file has changed, and TooLarge or Busy if there is no such
+    memory.
     """
     snapshot.check()
     return pool.get((snapshot, part), partial(_made, pool, make, nbytes))

@@ -1,4 +1,29 @@
-"""Uncompressed arrays that lie in one piece inside a file."""
+"""Uncompressed arrays in C order that lie in one piece inside a file.
+
+The cheapest way to read a region is to map the file and return a view, which copies nothing. But a
+view of scattered items is slow: the first look at a page costs a page fault of about 4
+microseconds, which brings in the 64 KiB around it, while a `pread` of a small piece costs about 1.
+So a region that is contiguous, or made of large pieces, is better mapped; one made of many small
+pieces is better read. This module decides which.
+
+1. `_box` turns the region into a `Box`: the offset of its first item in the file, and the sizes and
+   strides (bytes) of its axes.
+2. `Box.pieces` merges axes, from the last one on, as long as the bytes between neighbours are no
+   more than a gap: reading across such a gap costs no more than starting anew. What is left are
+   `Pieces`, all of the same length, at equal distances along the outer axes. The gap is that of a
+   fault (GAP) in a mapping, and that of a system call (READ_GAP) without one.
+3. `_prepare` checks that the file is long enough, and has the system read the pieces ahead.
+4. `_block` returns a view of the mapping. If the pieces are small (`are_small`) or the file is not
+   mapped, it reads them into one buffer instead, with the bytes between their items, and returns a
+   view of that.
+5. Without a mapping, if the pieces have more than twice the bytes of their items, or always for
+   `read_stepped`, `_copy` copies the items out, in parts that touch at most about AT_ONCE bytes.
+
+Invariants: a view has only items of the region, in the strides of their file or buffer. The number
+of bytes that are resident at once is bounded: `touch` counts what is looked at, and mapped files
+give their pages back when that becomes too much (caches/resident.py). The file has the snapshot's
+revision before and after the read; a reader of a view must check again after using it.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +40,22 @@ from .snapshot import Snapshot, check_end
 Block: TypeAlias = "np.ndarray[Any, Any]"
 
 GAP = 64 * 1024
-"""Bytes of a mapping between two pieces that cost no more to look at than another page fault, which brings as many along."""
+"""Bytes between two pieces of a mapping that cost no more to look at than another page fault.
+
+A fault brings as many bytes into memory.
+"""
 READ_GAP = 4096
 """Bytes that cost as much to copy as another `pread`, about half a microsecond."""
 AT_ONCE = 16 * 1024 * 1024
-"""About as many bytes are looked at, or read with those between them, before those of before are released."""
+"""Bytes of a file, about, that one step of a copy touches before their pages may be released."""
 
 
 class Box(NamedTuple):
-    """Items of a file: the byte at which the first one begins, how many there are on each axis, and how many bytes lie between them."""
+    """Items of a file on a regular grid.
+
+    `first` is the byte offset of the first item. For each axis, `sizes` has the number of items and
+    `strides` the bytes from one item to the next.
+    """
 
     first: int
     sizes: tuple[int, ...]
@@ -32,7 +64,7 @@ class Box(NamedTuple):
 
     @property
     def span(self) -> int:
-        """Bytes from the first item to the end of the last one."""
+        """Bytes from the start of the first item to the end of the last one."""
         return self.itemsize + sum((size - 1) * stride for size, stride in zip(self.sizes, self.strides, strict=True))
 
     @property
@@ -41,12 +73,12 @@ class Box(NamedTuple):
         return self.itemsize * math.prod(self.sizes)
 
     def part(self, axis: int, start: int, stop: int) -> Box:
-        """The items from one place on an axis up to another."""
+        """The items from index `start` to `stop` on one axis."""
         sizes = (*self.sizes[:axis], stop - start, *self.sizes[axis + 1 :])
         return Box(self.first + start * self.strides[axis], sizes, self.strides, self.itemsize)
 
     def pieces(self, gap: int) -> Pieces:
-        """The pieces that hold all items, with no more than `gap` bytes between neighbours in one piece."""
+        """Pieces that together hold all items; a piece has gaps of at most `gap` bytes."""
         extent = self.itemsize
         axes = len(self.sizes)
         while axes and self.strides[axes - 1] <= extent + gap:
@@ -56,7 +88,7 @@ class Box(NamedTuple):
 
 
 class Pieces(NamedTuple):
-    """Pieces of a file of `nbytes` bytes at equal distances along some axes."""
+    """Equally long pieces of a file (`nbytes`) at equal distances along some axes."""
 
     first: int
     nbytes: int
@@ -65,23 +97,26 @@ class Pieces(NamedTuple):
 
     @property
     def are_small(self) -> bool:
-        """Whether reading them costs less than the faults of their pages: 1 microsecond each, against 4 in a mapping."""
+        """True if reading them costs less than page faults: 1 microsecond each instead of 4."""
         return bool(self.counts) and self.nbytes <= GAP
 
     @property
     def total(self) -> int:
-        """Bytes of all of them."""
+        """Bytes of all pieces."""
         return math.prod(self.counts) * self.nbytes
 
     @property
     def touched(self) -> int:
-        """About how many bytes become resident if they are looked at in a mapping: a page brings its neighbours along."""
+        """About how many bytes become resident if a mapping is read there.
+
+        A page fault brings the neighbouring pages along.
+        """
         return math.prod(self.counts) * (self.nbytes + GAP)
 
 
 @dataclass(frozen=True, slots=True)
 class FlatArray:
-    """An array in C order at a byte offset of a file. Its nodes have the revision of the snapshot."""
+    """An array in C order at a byte offset of a file. Its nodes have the snapshot's revision."""
 
     snapshot: Snapshot
     offset: int
@@ -89,16 +124,17 @@ class FlatArray:
     dtype: np.dtype[Any]
 
     def read(self, region: Region) -> Block:
-        """A region: a view of the mapped file, whose items are the array's if the revision is still the same after they were used.
+        """A region: a view of the mapped file, or a copy.
 
-        It is read instead if it lies in many small pieces, since faults of their pages cost more, or if the file is not mapped. Raises
-        Changed if the file is another one by now.
+        The items of a view are the array's only if the revision is still the same after they were
+        used. We copy if the region lies in many small pieces, whose page faults would cost more, or
+        if the file is not mapped. Raises Changed if the file has changed.
         """
         with self.snapshot.unchanged():
             return self.look(region)
 
     def look(self, region: Region) -> Block:
-        """The same for callers that see to it that the file stays the same."""
+        """The same without the check; the caller ensures that the file does not change."""
         box = self._box(region)
         if 0 in box.sizes:
             return np.empty(box.sizes, self.dtype)
@@ -112,7 +148,10 @@ class FlatArray:
         return block
 
     def read_stepped(self, region: Region, steps: tuple[int, ...]) -> Block:
-        """Every so many items of a region, copied; the pages that hold them are read, which are all if steps are short."""
+        """Every `steps[axis]`-th item of a region, as a copy.
+
+        Reads the pages that hold these items; with short steps, these are all pages of the region.
+        """
         box = self._box(region)
         stepped = Box(
             box.first,
@@ -142,7 +181,7 @@ class FlatArray:
         file.prefetch(*pieces)
 
     def _block(self, file: File | Reopened, box: Box, pieces: Pieces) -> Block:
-        """A box: a view of the mapped file, or its pieces read into one buffer, with what lies between their items."""
+        """A box: a view of the mapped file, or its pieces in one buffer, gaps included."""
         if not isinstance(file, Reopened) and file.is_mapped and not pieces.are_small:
             touch(self.snapshot, pieces.touched)
             return np.ndarray(box.sizes, self.dtype, memoryview(file), box.first, box.strides)

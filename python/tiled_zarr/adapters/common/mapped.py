@@ -1,4 +1,7 @@
-"""Files that stay open, mapped if the system can: a bounded number of them, and a bounded part counted as this process's memory."""
+"""Files that stay open, memory-mapped if the system can.
+
+The number of files is bounded, and so is the part of them that counts as this process's memory.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ File: TypeAlias = "_native.File"
 
 
 class Reopened:
-    """A file that is opened anew for each read, on Windows: there an open file can be neither replaced nor deleted."""
+    """A file that is opened for each read, as on Windows.
+
+    There, a file that is open can be neither replaced nor deleted.
+    """
 
     is_mapped = False
 
@@ -31,14 +37,14 @@ class Reopened:
             return b"".join([read_exactly(file, first + sum(place), nbytes) for place in places])
 
     def prefetch(self, *pieces: object) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def release(self) -> None:
-        """Nothing."""
+        """Does nothing."""
 
 
 class Map(NamedTuple):
-    """A file, and the faults of the snapshot before it was opened."""
+    """An open file, and the number of faults of its snapshot before it was opened."""
 
     file: File | Reopened
     faults: int
@@ -52,14 +58,14 @@ class Map(NamedTuple):
 def file_of(snapshot: Snapshot) -> File | Reopened:
     """The open file of a snapshot. Raises Changed if the file has changed.
 
-    The files used last are kept; views keep theirs mapped also after it has been given up here.
+    The files used last are kept. A view keeps its file mapped even after we have dropped the file.
     """
     kept = snapshot.resources.mapped.kept
     found: Map | None = kept.peek(snapshot.faults)
     if found is not None and found.faults == snapshot.faults.count:
         return found.file
     made = Map(_opened(snapshot), snapshot.faults.count, snapshot)
-    for faults, other in kept.items():  # files that are gone or changed give up their room on disk
+    for faults, other in kept.items():  # deleted files hold disk space until they are closed
         if not other.snapshot.stands():
             kept.drop(faults)
     kept.keep(snapshot.faults, made)
@@ -72,14 +78,14 @@ def touch(snapshot: Snapshot, nbytes: int) -> None:
 
 
 def read_bytes(snapshot: Snapshot, offset: int, nbytes: int) -> bytes:
-    """Bytes of the file of a snapshot, which stays open. Raises OSError if it ends before them."""
+    """Bytes of a snapshot's file, which stays open. Raises OSError if it ends before them."""
     file = file_of(snapshot)
     check_end(snapshot.path, len(file), offset + nbytes)
     return file.read(offset, nbytes)
 
 
 def _opened(snapshot: Snapshot) -> File | Reopened:
-    """The file, opened now, which is the one of the snapshot."""
+    """The snapshot's file, opened now. Raises Changed if it has changed."""
     if not hasattr(_native, "File"):
         return Reopened(snapshot)
     with snapshot.fence.opened(snapshot.path) as file:

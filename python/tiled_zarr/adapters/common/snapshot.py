@@ -1,9 +1,27 @@
-"""Files as they were when they were opened: as long as they stay so they can be read, afterwards they raise.
+"""Files at a revision: reading one either gives bytes of that revision, or raises Changed.
 
-A file may be rewritten or cut short at any moment. A reader opens it anew, or uses the descriptor or
-the mapping that `mapped.py` keeps of the very file whose revision was taken; it compares the revision
-of what lies at the path before and after. A mapping also counts its faults: if there were any, what
-was made of it is no longer what the file holds.
+Other processes may rewrite, truncate, replace or delete a file at any moment, and there is no lock
+that they respect. Bytes of two versions in one reply would be silently wrong. Copying each file
+first would be safe, but files have gigabytes.
+
+So a `Snapshot` notes the revision of what lies at a path: size, time of modification in nanoseconds
+and inode. Every read has the same form (`unchanged`):
+
+1. Compare the revision of the open file with the noted one. If it was modified within the last tick
+   of the clock, first wait for the next tick: a write in the same tick would leave the time as it
+   is (`revisions.steady_revision`).
+2. Read.
+3. Compare the revision of what now lies at the path.
+
+If a comparison fails, what was read is thrown away and Changed is raised; the caller asks again and
+gets a new node. A fence opens the file, so that a link cannot lead out of the served folder.
+
+A mapping needs one thing more. If the file has been truncated or its disk fails, the kernel would
+kill the process with SIGBUS when it looks at a page. The native code puts zeros there and counts a
+fault (`Faults`). So we also compare the number of faults, and put it into the revision of the
+nodes: a reply with zeros in place of data can never pass as current.
+
+The descriptor or mapping that `mapped.py` keeps is of the very file whose revision was taken.
 """
 
 from __future__ import annotations
@@ -26,28 +44,34 @@ from .kinds import HEAD, other_kind
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A path, the revision of what lay there, the fence around all that is opened for it, and the resources of its readers."""
+    """A path, and the revision of what lay there when the snapshot was taken.
+
+    Everything is opened behind `fence`.
+    """
 
     path: str
     taken: str
     fence: Fence
     faults: Faults = field(default_factory=Faults, compare=False, repr=False)
-    """Of all mappings of the file as it was then."""
+    """Counts the faults of all mappings of the file at this revision."""
     given: Resources | None = field(default=None, compare=False, repr=False)
-    """What reading the file shares with other readers; None stands for that of the process."""
+    """The resources that readers of the file share; None means those of the process."""
 
     @classmethod
     def of(cls, path: Path, resources: Resources | None = None) -> Snapshot:
-        """The file as it is now, behind the fence in force. Raises OSError if there is none, Damaged if it is refused."""
+        """The file as it is now, behind the fence in force.
+
+        Raises OSError if there is no file, Damaged if the fence refuses it.
+        """
         return cls._taken(path, fences.around(path), resources)
 
     @property
     def resources(self) -> Resources:
-        """The pools in which whoever reads the file keeps what it has made of it."""
+        """The pools that keep what readers have made of the file."""
         return self.given or default()
 
     def beside(self, path: str | os.PathLike[str]) -> Snapshot:
-        """Another file, behind the same fence: one to which this one leads, at any time later."""
+        """A snapshot of another file, behind the same fence, for a file that this one refers to."""
         return self._taken(path, self.fence, self.given)
 
     @classmethod
@@ -57,7 +81,10 @@ class Snapshot:
 
     @property
     def revision(self) -> Callable[[], str | None]:
-        """The revision function of nodes made from the file: another one after a fault too, so that no zeros in its place are served."""
+        """The revision function of nodes made from the file.
+
+        It also changes after a fault, so that zeros in place of unreadable data are never served.
+        """
         return self._revision
 
     def _revision(self) -> str:
@@ -65,15 +92,16 @@ class Snapshot:
         return f"{file_revision(self.path)}-{faults}" if faults else file_revision(self.path)
 
     def check(self, opened: str | int | None = None) -> None:
-        """Raises Changed where the file, or the one that was opened, is another by now, OSError where it is gone.
+        """Check that the file at the path, or the one given as `opened`, still has this revision.
 
-        Whatever happens to the file afterwards shows in its revision.
+        Any later change shows in its revision. Raises Changed if it has changed, OSError if it is
+        gone.
         """
         if steady_revision(self.path if opened is None else opened) != self.taken:
             raise Changed(f"{Path(self.path).name!r} changed while it was being read; ask again")
 
     def stands(self) -> bool:
-        """Whether the file is still there and the same."""
+        """True if the file is still there and has the same revision."""
         try:
             return file_revision(self.path) == self.taken
         except OSError:
@@ -81,7 +109,11 @@ class Snapshot:
 
     @contextmanager
     def unchanged(self, opened: str | int | None = None) -> Iterator[None]:
-        """What is read from the file inside is given out only if the file, which may be open already, stayed the same."""
+        """Check before and after the block that the file has not changed.
+
+        The first check looks at `opened`, a descriptor or another path, if it is given. Raises
+        Changed if the file has changed, or if a mapped page of it could not be read.
+        """
         self.check(opened)
         faults = self.faults.count
         yield
@@ -91,18 +123,19 @@ class Snapshot:
 
     @contextmanager
     def read_as(self, kind: str) -> Iterator[str]:
-        """A path for a library that reads the file as a `kind`; the file must stay the same until the block is left.
+        """A path for a library that reads the file as a `kind`, such as "a TIFF file".
 
-        Raises what `failures_as` does.
+        The file must not change until the block ends. Raises what `failures_as` raises.
         """
         with self.failures_as(kind), self.pinned() as path:
             yield path
 
     @contextmanager
     def failures_as(self, kind: str) -> Iterator[None]:
-        """What a library raises inside about a file that it cannot read as a `kind` becomes Damaged, with one sentence for users.
+        """Turns a library's errors about a file that it cannot read as a `kind` into Damaged.
 
-        Raises Changed instead if the file changed meanwhile. Failures of the system itself (no right, no file, no time) stay what they are.
+        Damaged has one sentence for users. Raises Changed instead if the file has changed
+        meanwhile. Errors of the system (no permission, no file, no time) pass unchanged.
         """
         try:
             yield
@@ -115,7 +148,7 @@ class Snapshot:
             raise Damaged(f"{Path(self.path).name!r} {self._fault(kind)}") from error
 
     def _fault(self, kind: str) -> str:
-        """What users are told of a file that a library refuses."""
+        """What we say to users about a file that a library refuses."""
         if os.stat(self.path).st_size == 0:  # noqa: PTH116
             return f"is empty where {kind} is expected; write it again"
         with self.fence.opened(self.path) as file:
@@ -126,30 +159,39 @@ class Snapshot:
 
     @contextmanager
     def opened(self) -> Iterator[FileIO]:
-        """The file, unbuffered, for one thread; it must stay the same until the block is left."""
+        """The file, unbuffered, for one thread; it must not change until the block ends."""
         with self.fence.opened(self.path) as file, self.unchanged(file.fileno()):
             yield file
 
     @contextmanager
     def pinned(self) -> Iterator[str]:
-        """A path for libraries that open the file by themselves; it must stay the same until the block is left."""
+        """A path for libraries that open the file themselves.
+
+        The file must not change until the block ends.
+        """
         with self.fence.pinned(self.path) as path, self.unchanged(path):
             yield path
 
 
 def is_of_the_system(error: Exception) -> bool:
-    """Whether an error is no fault of the file's content: no right, no file, no memory, no time."""
+    """True if an error is not the fault of the file's content.
+
+    That is: no permission, no file, no memory, no time, or the file has changed.
+    """
     has_passed = isinstance(error, MemoryError | Changed | TimeoutError | ConnectionError)
     return has_passed or (isinstance(error, OSError) and error.errno is not None)
 
 
 def is_told(error: Exception) -> bool:
-    """Whether the text of an error is meant for users already, or the error is the system's."""
+    """True if an error may be raised unchanged.
+
+    Its text is written for users already, or it is the system's error.
+    """
     return isinstance(error, Damaged | Unavailable | TooLarge) or is_of_the_system(error)
 
 
 def read_exactly(file: FileIO, offset: int, nbytes: int) -> bytes:
-    """Bytes at an offset. Raises Damaged where the file ends before them."""
+    """`nbytes` bytes at an offset. Raises Damaged if the file ends before them."""
     check_end(str(file.name), os.fstat(file.fileno()).st_size, offset + nbytes)
     file.seek(offset)
     parts = []
@@ -163,6 +205,6 @@ def read_exactly(file: FileIO, offset: int, nbytes: int) -> bytes:
 
 
 def check_end(path: str, size: int, end: int) -> None:
-    """Raises Damaged where a file of so many bytes ends before what is to be read of it."""
+    """Raises Damaged if a file of `size` bytes ends before byte `end`."""
     if end > size:
         raise Damaged(f"{Path(path).name!r} ends at byte {size}, data are expected up to {end}: it is truncated; restore it from a copy")

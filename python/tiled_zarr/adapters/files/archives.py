@@ -1,4 +1,4 @@
-"""Uncompressed members of ZIP archives: bytes of the archive that are read in place, once they are known to be what was stored.
+"""Uncompressed members of ZIP archives, which are read in place once their checksum is verified.
 
 https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 """
@@ -14,13 +14,16 @@ from ..common.decoded import piece
 from ..common.snapshot import Snapshot
 
 AT_ONCE = 1024 * 1024
-"""Bytes that are read in one step: with zlib's 1 to 2 GB a second, larger steps gain nothing (measured 2026-11-26)."""
+"""Bytes per read; zlib checks 1 to 2 GB a second, and larger reads gain nothing.
+
+Measured 2026-11-26.
+"""
 LOCAL_HEADER = 30
 
 
 @dataclass(slots=True)
 class Member:
-    """A member that is stored as it is: `nbytes` bytes at `offset` of the archive."""
+    """An uncompressed member: `nbytes` bytes at `offset` of the archive."""
 
     snapshot: Snapshot
     name: str
@@ -31,7 +34,10 @@ class Member:
 
     @classmethod
     def of(cls, snapshot: Snapshot, info: ZipInfo) -> Member:
-        """A member by its entry in the directory: its bytes lie behind its local header, whose name and extra field vary in length."""
+        """The member of a directory entry.
+
+        Its bytes follow its local header, whose name and extra field vary in length.
+        """
         with snapshot.opened() as file:
             file.seek(info.header_offset)
             header = file.read(LOCAL_HEADER)
@@ -39,9 +45,10 @@ class Member:
         return cls(snapshot, info.filename, info.header_offset + LOCAL_HEADER + lengths, info.file_size, info.CRC)
 
     def check(self) -> None:
-        """Raises Damaged where the bytes are not those that the archive's CRC was made of.
+        """Verify the member's CRC-32. Raises Damaged if its bytes do not match the archive's CRC.
 
-        The first call for a revision reads the whole member, in steps of AT_ONCE: 10 GB take 5 to 10 s. Blocks.
+        The first call for a revision reads the whole member, AT_ONCE bytes at a time: 10 GB take 5
+        to 10 s. Blocks.
         """
         if self.is_right:
             return
@@ -52,7 +59,7 @@ class Member:
         self.is_right = True
 
     def _made(self) -> int:
-        """The CRC-32 that the bytes have."""
+        """The CRC-32 of the bytes. Raises Damaged if the archive ends before them."""
         crc, left, buffer = 0, self.nbytes, bytearray(min(AT_ONCE, self.nbytes))
         view = memoryview(buffer)
         with self.snapshot.opened() as file:

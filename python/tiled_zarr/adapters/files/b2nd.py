@@ -25,11 +25,14 @@ from ..common.stores import FRAME
 
 KIND = "a Blosc2 array"
 CODE = ("LazyArray", "b2o", "proxy-source")
-"""Metalayers of files that are not data but tell what to compute or where to fetch it."""
+"""Metalayers of files that contain no data, but say what to compute or where to fetch it."""
 
 
 def open_b2nd(path: Path, resources: Resources | None = None) -> Array:
-    """The array in a `.b2nd` file or folder. Raises Damaged if a chunk file of a folder may not be opened."""
+    """The array in a `.b2nd` file or folder.
+
+    Raises Damaged if a chunk file of a folder may not be opened.
+    """
     is_folder = path.is_dir()
     snapshot = Snapshot.of(path / FRAME if is_folder else path, resources)
     frame = Frame(snapshot, os.fspath(path) if is_folder else None)
@@ -49,16 +52,20 @@ def open_b2nd(path: Path, resources: Resources | None = None) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A file that holds an array, or the index of a folder whose files are its chunks (`folder` None means that there is none)."""
+    """A file that holds an array, or the index of a folder whose other files are its chunks.
+
+    `folder` is None for a file.
+    """
 
     snapshot: Snapshot
     folder: str | None
 
     @contextmanager
     def pinned(self) -> Iterator[str]:
-        """A path at which Blosc2 finds the file, or the folder, that was checked; it must stay the same until the block is left.
+        """A path at which Blosc2 opens the file or folder that we have checked.
 
-        Blosc2 opens the chunk files by itself: one that is swapped for a link during the block is read, and what was read is discarded.
+        It must not change until the block ends. Blosc2 opens the chunk files itself: if one is
+        replaced by a link during the block, Blosc2 reads it, and we discard the result.
         """
         if self.folder is None:
             with self.snapshot.pinned() as path:
@@ -72,10 +79,11 @@ class Frame:
 
 
 def check_frame(folder: str, descriptor: int, snapshot: Snapshot) -> str:
-    """The revision of an open folder whose every file may be opened. Raises Damaged if one may not.
+    """The revision of an open folder. Raises Damaged if one of its files may not be opened.
 
-    A folder without links is looked through once a revision, which takes 0.5 microseconds a chunk; one with links each time, since
-    what they lead to can change without a mark on the folder.
+    A folder without links is scanned once per revision, which takes 0.5 microseconds per chunk. A
+    folder with links is scanned each time, since their targets can change without changing the
+    folder.
     """
     status = os.fstat(descriptor)
     revision = described(status)
@@ -93,7 +101,10 @@ def check_frame(folder: str, descriptor: int, snapshot: Snapshot) -> str:
 
 
 def _open(path: str) -> Any:
-    """The array, opened without `blosc2.open`, which in some releases runs code that a file brings along."""
+    """The array, opened without `blosc2.open`.
+
+    In some releases, that runs code contained in a file.
+    """
     from blosc2 import NDArray, blosc2_ext
 
     source = blosc2_ext.open(path, "r", 0)
@@ -105,9 +116,10 @@ def _open(path: str) -> Any:
 
 
 def _check_chunks(source: Any) -> None:
-    """Raises Damaged if the layer that describes the array and the frame that holds its chunks disagree on their number or their size.
+    """Check that the array's metalayer and the frame agree on the chunks; raises Damaged if not.
 
-    Blosc2 itself does not compare them: it looks for the chunks of a damaged shape one by one, and holds the GIL for seconds meanwhile.
+    We compare the number and the size of chunks. Blosc2 itself does not: it looks for the chunks of
+    a damaged shape one by one, and holds the GIL for seconds.
     """
     frame, described = source.schunk, 1
     for size, chunk in zip(source.shape, source.chunks, strict=True):
@@ -122,13 +134,13 @@ def _check_chunks(source: Any) -> None:
 
 
 def _metadata(packed: bytes) -> Any:
-    """A variable-length metalayer; unpacked without Blosc2's own types, some of which hold code."""
+    """A variable-length metalayer, unpacked without Blosc2's own types: some contain code."""
     import msgpack  # type: ignore[import-untyped]  # it has no stubs
 
     return msgpack.unpackb(packed, strict_map_key=False, ext_hook=lambda code, _: f"a value of the extension type {code}")
 
 
 def _read(frame: Frame, region: Region) -> np.ndarray[Any, Any]:
-    """A region; the array is opened for each, since one object is not for several threads."""
+    """A region; the array is opened for each read, since its object is not thread-safe."""
     with frame.snapshot.failures_as(KIND), frame.pinned() as path:
         return np.asarray(_open(path)[region])

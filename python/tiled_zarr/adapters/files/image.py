@@ -1,6 +1,7 @@
-"""Photographs and other pictures: PNG, JPEG and what else Pillow reads; the first frame, as it is stored.
+"""Photographs and other pictures: PNG, JPEG and whatever else Pillow reads; the first frame.
 
-Palettes are not looked up, inks are not converted and nothing is turned: the attributes say what viewers have to do.
+Pixels are served as they are stored. We do not look up palettes, convert inks or rotate; the
+attributes say what viewers have to do.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from . import pillow
 
 KIND = "a picture"
 BULKY = ("exif", "icc_profile", "photoshop", "xmp", "XML:com.adobe.xmp")
-"""Metadata in formats of their own, which tell nothing as JSON."""
+"""Metadata in formats of their own, useless as JSON."""
 
 
 class Layout(NamedTuple):
-    """How pixels of a Pillow mode become items; 0 channels means that there is no axis for them."""
+    """How pixels of a Pillow mode become items; with 0 channels there is no axis for channels."""
 
     dtype: str
     channels: int
@@ -52,13 +53,16 @@ LAYOUTS = MappingProxyType(
         "PA": Layout("u1", 4, "RGBA"),
     }
 )
-"""By the mode of the file."""
+"""Layouts by the mode of the file."""
 DEEP_COLOUR = MappingProxyType({2: 3, 4: 2, 6: 4})
-"""Channels by the colour type of a PNG with several."""
+"""Number of channels by the colour type of a PNG, for types with several."""
 COPIES = 2
-"""The decoder's pixels, and ours."""
+"""Copies of the pixels while a picture is decoded: the decoder's and ours."""
 AT_ONCE = 16 * 1024 * 1024
-"""So many bytes of the decoder's pixels are copied at a time: Pillow makes two more copies of what it hands out."""
+"""Bytes of the decoder's pixels that we copy at a time.
+
+Pillow makes two more copies of what it returns.
+"""
 GREY_AND_OPACITY = (
     MappingProxyType({"label": "grey", "color": "FFFFFF"}),
     MappingProxyType({"label": "opacity", "color": "FFFFFF", "active": False}),
@@ -66,7 +70,7 @@ GREY_AND_OPACITY = (
 
 
 def open_image(path: Path, resources: Resources | None = None) -> Array:
-    """The pixels of a picture, decoded whole when first read."""
+    """The pixels of a picture, which is decoded as a whole at the first read."""
     snapshot = Snapshot.of(path, resources)
     with snapshot.read_as(KIND) as readable, pillow.opened(readable) as image:
         attributes = {name: value for name, value in image.info.items() if isinstance(name, str) and name not in BULKY}
@@ -95,7 +99,7 @@ def _layout(image: Any) -> Layout:
 
 
 def _meaning(image: Any) -> dict[str, Any]:
-    """What viewers have to know of the numbers of a picture, under our key; in the words of TIFF."""
+    """What viewers need to know to display the numbers, under our key; in TIFF's terms."""
     said: dict[str, Any] = {}
     if image.mode == "P":
         said |= {"photometric": "palette", "palette": pillow.colours(image)}
@@ -122,7 +126,7 @@ def _decode(snapshot: Snapshot, layout: Layout) -> np.ndarray[Any, Any]:
 
 
 def _copied(pixels: Any, layout: Layout) -> np.ndarray[Any, Any]:
-    """The items of a picture that has been decoded; of a large one in parts."""
+    """The items of a decoded picture; a large one is copied in parts."""
     width, height = pixels.size
     row = width * max(1, layout.channels) * np.dtype(layout.dtype).itemsize
     if row * height <= AT_ONCE:
@@ -135,9 +139,9 @@ def _copied(pixels: Any, layout: Layout) -> np.ndarray[Any, Any]:
 
 
 def _deep_channels(snapshot: Snapshot) -> int:
-    """Channels of a PNG with 16 bits a sample and several channels, of which Pillow would drop the lower 8 bits; else 0.
+    """The number of channels of a PNG with 16 bits per sample and several channels, else 0.
 
-    https://www.w3.org/TR/png/#11IHDR
+    Pillow would drop the lower 8 bits. https://www.w3.org/TR/png/#11IHDR
     """
     with snapshot.opened() as file:
         head = file.read(26)

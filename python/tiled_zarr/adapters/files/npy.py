@@ -1,4 +1,4 @@
-"""NPY arrays and NPZ archives of them; pickled objects are never loaded.
+"""NPY arrays and NPZ archives of them; we never load pickled objects.
 
 https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
@@ -33,11 +33,14 @@ ReadStepped: TypeAlias = Callable[[Region, tuple[int, ...]], "np.ndarray[Any, An
 
 SUFFIX = ".npy"
 LARGEST_HEADER = 64 * 1024
-"""Bytes; parsing one of 1 MiB held the GIL for 1.1 s."""
+"""Bytes of a header, at most; parsing one of 1 MiB held the GIL for 1.1 s."""
 ARRAY, ARCHIVE = "an NPY array", "an NPZ archive"
 PARSING = Lock()
-"""CPython 3.11 and 3.12.0 count the depth of all threads' syntax trees together, and raise SystemError where two are made at once
-(https://github.com/python/cpython/issues/106905)."""
+"""Held while we parse a header.
+
+CPython 3.11 and 3.12.0 count the depth of all threads' syntax trees together, and raise SystemError
+if two threads build one at once (https://github.com/python/cpython/issues/106905).
+"""
 
 
 def open_npy(path: Path, resources: Resources | None = None) -> Node:
@@ -59,7 +62,10 @@ def open_npy(path: Path, resources: Resources | None = None) -> Node:
 
 
 def _header(file: IO[bytes] | FileIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether in Fortran order, and type; the file is left where the data begin. Raises Unavailable for objects."""
+    """Shape, whether in Fortran order, and type; leaves the file at the start of the data.
+
+    Raises Unavailable for Python objects.
+    """
     version = npy.read_magic(file)
     parse: ParseHeader = HEADERS.get(version, _header_3_0)
     with PARSING:
@@ -72,13 +78,16 @@ def _header(file: IO[bytes] | FileIO) -> tuple[tuple[int, ...], bool, np.dtype[A
 
 
 def _header_2_0(file: IO[bytes] | FileIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """The same as 1.0 but for its size, which numpy would allocate whatever it is. Raises Damaged if it is too large."""
+    """The header of version 2.0, which has a larger size field than 1.0.
+
+    numpy would allocate whatever size is there. Raises Damaged if it is too large.
+    """
     size = file.read(4)
     return npy.read_array_header_2_0(BytesIO(size + _header_text(size, file)))
 
 
 def _header_3_0(file: IO[bytes] | FileIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """The same as 2.0 but in UTF-8; numpy has no public reader for it."""
+    """The header of version 3.0, like 2.0 but in UTF-8; numpy has no public reader for it."""
     text = _header_text(file.read(4), file).decode("utf-8")
     try:
         header = ast.literal_eval(text)
@@ -103,7 +112,7 @@ HEADERS: Mapping[tuple[int, int], ParseHeader] = MappingProxyType(
 
 
 def _member(snapshot: Snapshot, info: ZipInfo) -> Array:
-    """One array of an archive: read from where it lies if it is stored as it is, else decompressed whole."""
+    """One array of an archive: read in place if it is uncompressed, else decompressed whole."""
     with snapshot.read_as(ARCHIVE) as path, ZipFile(path) as archive, archive.open(info) as file:
         shape, is_fortran, dtype = _header(file)
         header = file.tell()
@@ -118,7 +127,7 @@ def _member(snapshot: Snapshot, info: ZipInfo) -> Array:
 
 
 def _checked(member: Member, read: Callable[..., np.ndarray[Any, Any]]) -> Callable[..., np.ndarray[Any, Any]]:
-    """The same read, once the member's bytes are known to be what was stored."""
+    """The same function, which first verifies the member's checksum."""
 
     def checked(*arguments: Any) -> np.ndarray[Any, Any]:
         member.check()
@@ -141,7 +150,7 @@ def _read_compressed(snapshot: Snapshot, info: ZipInfo, nbytes: int, region: Reg
 
 
 def _fill(items: np.ndarray[Any, Any], file: IO[bytes]) -> None:
-    """Read all items, and on to the end of the file, where a ZIP member's checksum is looked at."""
+    """Read all items, then on to the end of the file: there, zipfile verifies the checksum."""
     left = items.reshape(-1).view("u1").data if items.size else memoryview(b"")
     while left:
         part = file.read(min(len(left), AT_ONCE))

@@ -1,4 +1,7 @@
-"""Pillow, without its limit of pixels, which is the process's and warns: how much may be decoded is for the server's budget to say."""
+"""Pillow without its limit of pixels: the server's memory budget decides what may be decoded.
+
+Pillow's limit is global to the process, and raises warnings.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +15,26 @@ from ..common.extras import require
 
 EXTRA = "images"
 START = 16
-"""Bytes by which Pillow's readers know their files."""
+"""Bytes by which Pillow's readers recognize their files."""
 REFUSALS = (SyntaxError, IndexError, TypeError, struct.error)
-"""What a reader raises for a file that is none of its own; the same as in `PIL.Image.open`."""
+"""What a reader raises for a file that is not its own; the same as in `PIL.Image.open`."""
 ORIENTATION = 0x0112
 UPRIGHT = 1
 PNG = b"\x89PNG\r\n\x1a\n"
 MOST_CHUNKS = 10_000
-"""Chunks of a PNG that are passed over, in 10 ms; libpng writes pixels in chunks of 8 KiB, other libraries in larger ones."""
+"""Chunks of a PNG that we skip while we look for EXIF data, in 10 ms.
+
+libpng writes pixels in chunks of 8 KiB, other libraries in larger ones.
+"""
 LONGEST_EXIF = 2**20
-"""Bytes; JPEG has room for 64 KiB."""
+"""Bytes of EXIF data, at most; JPEG has room for 64 KiB."""
 
 
 def opened(path: str) -> Any:
-    """The picture in a file, as `PIL.Image.open` has it, of any size. Decodes nothing. Raises OSError if no reader takes it."""
+    """The picture in a file, as `PIL.Image.open` returns it, of any size.
+
+    Decodes nothing. Raises OSError if no reader accepts the file.
+    """
     images = require("PIL.Image", EXTRA)
     with open(path, "rb") as file:  # noqa: PTH123 - a text
         start = file.read(START)
@@ -40,7 +49,10 @@ def opened(path: str) -> Any:
 
 
 def colours(image: Any) -> list[list[int]]:
-    """The palette of a picture: red, green and blue in bytes, with opacity if one colour is transparent. Decodes nothing."""
+    """The palette of a picture: bytes of red, green and blue, and of opacity if it has any.
+
+    It has opacity if a colour is transparent. Decodes nothing.
+    """
     images = require("PIL.Image", EXTRA)
     rawmode, palette = image.palette.getdata()
     count = min(256, len(palette) // len(rawmode))
@@ -53,9 +65,10 @@ def colours(image: Any) -> list[list[int]]:
 
 
 def orientation(image: Any) -> int:
-    """How a picture is turned or mirrored, as EXIF counts it; 1 if it is upright, or nothing can be read of it. Decodes nothing.
+    """The EXIF orientation, 1 to 8; 1 (upright) if there is none, or it cannot be read.
 
-    Pillow's own reader of PNG would decode all pixels to find EXIF data behind them: 3.4 GB for a picture of 60,000 x 60,000.
+    Decodes nothing. Pillow's own PNG reader would decode all pixels to find EXIF data behind them:
+    3.4 GB for a picture of 60,000 x 60,000.
     """
     images = require("PIL.Image", EXTRA)
     try:
@@ -68,8 +81,9 @@ def orientation(image: Any) -> int:
 
 
 def _exif_behind(file: Any) -> dict[str, bytes]:
-    """The EXIF data of a PNG as `info` has them, also if they lie behind the pixels; nothing if there are none among its first chunks.
+    """The EXIF data of a PNG, also from behind its pixels, in the form of `info`.
 
+    Empty if there are none in the first MOST_CHUNKS chunks.
     https://www.w3.org/TR/png/#5Chunk-layout
     """
     before = file.tell()

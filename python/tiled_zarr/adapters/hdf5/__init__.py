@@ -1,6 +1,7 @@
-"""HDF5 files, NetCDF4 and NeXus among them. The HDF5 library runs in helper processes, never in the server.
+"""HDF5 files, NetCDF4 and NeXus among them.
 
-The server's side is `open`, `members` and `library`; `functions` and what it imports run in the helpers.
+The HDF5 library runs in helper processes, never in the server. `open`, `members` and `library` run
+in the server; `functions` and the modules that it imports run in the helpers.
 https://support.hdfgroup.org/documentation/hdf5/latest/
 """
 
@@ -13,7 +14,8 @@ from ...resources import Resources
 
 
 def open_hdf5(path: Path, resources: Resources | None = None) -> Node:
-    """The root group of a file. Raises OSError if it is no HDF5 file, or truncated."""
-    from .open import open_hdf5 as opened  # here, so that helpers, which import this package too, start without the server's side
+    """The root group of a file. Raises OSError if it is not an HDF5 file, or is truncated."""
+    # helpers import this package too; they need not load the server's side
+    from .open import open_hdf5 as opened
 
     return opened(path, resources)

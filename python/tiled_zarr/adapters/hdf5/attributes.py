@@ -20,39 +20,43 @@ from .items import as_text
 LIST, LABELS = "DIMENSION_LIST", "DIMENSION_LABELS"
 OF_AXES = frozenset({b"DIMENSION_LIST", b"DIMENSION_LABELS", b"REFERENCE_LIST", b"_Netcdf4Dimid", b"_Netcdf4Coordinates"})
 OF_SCALES = frozenset({b"CLASS", b"NAME"})
-"""Attributes by which files hold datasets and their dimension scales together; dimension names say the same."""
+"""Attributes that link datasets and their dimension scales.
+
+We leave them out, since the dimension names say the same.
+"""
 UNNAMED = "This is a netCDF dimension but not a netCDF variable"
 MOST_BYTES = 16 * 1024 * 1024
-"""Of the attributes of one object; those that come after it are left out."""
+"""Bytes of attributes that we read of one object; attributes beyond that are left out."""
 LONGEST_REASON = 200
 CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
 class Untold(Exception):
-    """An attribute that cannot be told; its text is the reason."""
+    """An attribute that cannot be represented in JSON; its text is the reason."""
 
 
 def attributes(item: Any) -> dict[str, Any]:
-    """The attributes; an empty one is None, and one that cannot be told is LeftOut."""
+    """The attributes by name; an empty one is None, one that we cannot represent is LeftOut."""
     found: dict[str, Any] = {}
     nbytes = 0
-    attrs = item.attrs  # making it takes as long as reading an attribute
+    # once: making it takes as long as reading an attribute
+    attrs = item.attrs
     try:
         names = list(_names(item))
-    except Exception as error:  # noqa: BLE001 - of a damaged list
+    except Exception as error:  # noqa: BLE001 - the list is damaged
         return {"*": LeftOut(_reason(error))}
     for name in names:
         try:
             value = _value(attrs, name, MOST_BYTES - nbytes)
             nbytes += getattr(value, "nbytes", 0)
             found[text(name)] = value
-        except Exception as error:  # noqa: BLE001 - one bad attribute does not take its object along
+        except Exception as error:  # noqa: BLE001 - one bad attribute does not hide its object
             found[text(name)] = LeftOut(_reason(error))
     return found
 
 
 def text(name: bytes | str | None) -> str:
-    r"""A name out of a file, the bytes in it that are no UTF-8 written as escapes.
+    r"""A name from a file as text; bytes that are not UTF-8 become escapes.
 
     >>> text("Höhe".encode()), text(b"H\xf6he"), text(None)
     ('Höhe', 'H\\xf6he', '')
@@ -63,14 +67,18 @@ def text(name: bytes | str | None) -> str:
 def _names(item: Any) -> Iterator[bytes]:
     h5py = require("h5py", "hdf5")
     hidden = OF_AXES | OF_SCALES if isinstance(item, h5py.Dataset) and item.is_scale else OF_AXES
-    for name in item.attrs:  # bytes if it is no UTF-8
+    for name in item.attrs:  # bytes if it is not UTF-8
         spelled = name if isinstance(name, bytes) else name.encode()
         if spelled not in hidden:
             yield spelled
 
 
 def _value(attrs: Any, name: bytes, room: int) -> Any:
-    """The value of an attribute. Raises Untold for references, and what the library raises."""
+    """The value of an attribute.
+
+    Raises Untold for references, for items of no fixed size inside records and if the value has
+    more than `room` bytes, and whatever the library raises.
+    """
     h5py = require("h5py", "hdf5")
     attribute = attrs.get_id(name)
     if _has_references(attribute.dtype):
@@ -82,11 +90,15 @@ def _value(attrs: Any, name: bytes, room: int) -> Any:
         raise Untold("items of no fixed size in a record, which JSON has no form for")
     if isinstance(value, h5py.Empty):
         return None
-    return _plain(value[0] if attribute.shape == (1,) else value)  # netCDF has no scalar attributes, and its readers expect scalars
+    # netCDF writes scalar attributes as lists of one, and its readers expect scalars
+    return _plain(value[0] if attribute.shape == (1,) else value)
 
 
 def _plain(value: Any) -> Any:
-    """The value with numbers of at most 64 bits in their parts, as there are no others in JSON, nor on every platform; bytes as text."""
+    """The value with bytes decoded to text and numbers narrowed to at most 64 bits each.
+
+    JSON has no wider numbers, and not every platform has them.
+    """
     if isinstance(value, str | bytes):
         return _text(value)
     if isinstance(value, np.ndarray) and value.dtype.kind in "SO":
@@ -101,7 +113,10 @@ def _plain(value: Any) -> Any:
 
 
 def _text(value: Any) -> Any:
-    """Text that is no UTF-8 in Latin-1, unless it has characters that stand in no text; all else as it is."""
+    """Text that is not UTF-8 decoded as Latin-1; binary data and everything else unchanged.
+
+    We take a value for binary if it contains control characters other than whitespace.
+    """
     spelled = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
     return value if not isinstance(spelled, bytes) or CONTROL.search(spelled) else as_text(spelled)
 
@@ -134,7 +149,7 @@ def _reason(error: Exception) -> str:
 
 
 def is_bare_dimension(dataset: Any) -> bool:
-    """Whether NetCDF made a dataset only for the length of a dimension; it holds no data."""
+    """True if NetCDF made a dataset only to record the length of a dimension; it holds no data."""
     if not dataset.is_scale:
         return False
     try:
@@ -145,7 +160,10 @@ def is_bare_dimension(dataset: Any) -> bool:
 
 
 def dimension_names(dataset: Any, own: str) -> tuple[str | None, ...]:
-    """For each axis the name of its dimension scale, else its label, else None; a scale of one axis has its `own` name there."""
+    """For each axis the name of its dimension scale, else its label, else None.
+
+    A one-dimensional scale names its axis by its `own` name.
+    """
     axes: int = dataset.ndim
     if axes == 1 and dataset.is_scale:
         return (text(own.encode("utf-8", "surrogateescape")) or None,)
@@ -154,14 +172,18 @@ def dimension_names(dataset: Any, own: str) -> tuple[str | None, ...]:
         if not lists or not all(dataset.attrs.get_id(name).shape == (axes,) for name in lists):
             return (None,) * axes  # the library crashes on a list of another shape
         if any(not _is_of_axes(name, dataset.attrs.get_id(name).dtype) for name in lists):
-            return (None,) * axes  # and on one of another type
+            return (None,) * axes  # it crashes on one of another type too
         return tuple(_dimension_name(dimension) for dimension in dataset.dims)
-    except Exception:  # noqa: BLE001 - names that cannot be read
+    except Exception:  # noqa: BLE001 - the names cannot be read
         return (None,) * axes
 
 
 def _is_of_axes(name: str, dtype: np.dtype[Any]) -> bool:
-    """Whether an attribute has the type that the library takes it for: lists of references, or texts of any length."""
+    """True if an attribute has the type that the library assumes without checking.
+
+    That is a list of object references for DIMENSION_LIST, variable-length text for
+    DIMENSION_LABELS.
+    """
     h5py = require("h5py", "hdf5")
     if name == LABELS:
         text = h5py.check_string_dtype(dtype)

@@ -1,4 +1,36 @@
-"""Chunked HDF5 datasets, read and decoded without the library, in parallel."""
+"""Chunked HDF5 datasets, read and decoded by the server, without the HDF5 library.
+
+The library runs one call at a time (one lock, in a helper process), decodes chunks one after the
+other inside that call, and its result must cross a socket. So we ask it only for what it alone
+knows, the chunk index: the file offset, the stored size and the filter mask of every chunk
+(index.py). A helper reads the index once per revision of the file. Everything after that happens in
+the server's own threads, in parallel.
+
+To read a region:
+
+1. Find the rows of all chunks that overlap the region in the index.
+2. Hand the region to the library (`by_library`) if the index is unknown (more than 4 million
+   chunks, or offsets that disagree with the file), or if a chunk is missing and the file defines no
+   fill value.
+3. Allocate the block, filled with the fill value if chunks are missing.
+4. Sort the chunks into two lists. *Whole* chunks are decoded straight into the block: those that
+   lie inside the region, and small ones (SMALL, SMALL_PLAIN), for which looking up a kept copy
+   costs more than decoding again. *Parted* chunks overlap the region only in part: each is decoded
+   once into an array of its own, which is kept for the requests for its other parts. Large
+   unfiltered chunks are all parted, but none is kept: `FlatArray` maps the file and returns a view.
+5. If one parted chunk covers the whole region, return a view of it and copy nothing.
+
+Invariant: the file has the snapshot's revision before the first byte is read and after the last one
+is decoded (`Snapshot.unchanged`). The index belongs to the same revision, so an offset never points
+into a later version of the file. A view of the mapped file is used later; its reader checks the
+revision again then.
+
+The filter mask alone does not say which chunks are filtered. HDF5 can store a chunk at the array's
+edge unfiltered (H5Pset_chunk_opts) without setting a bit in the mask, and h5py cannot tell. A
+compressor refuses such bytes, and we then ask the library. A bare byte shuffle accepts any bytes of
+the right length and would return garbage, so we leave datasets with only such filters to the
+library, unless their shape is a multiple of the chunk shape: then no chunk is cut by the edge.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +53,22 @@ from .index import NOWHERE, chunk_index, read_pieces
 Block: TypeAlias = "np.ndarray[Any, Any]"
 
 SMALL = 4096
-"""Bytes of a chunk that is sooner decoded again than looked up."""
+"""Bytes of a chunk up to which decoding it again costs less than looking up a kept copy."""
 SMALL_PLAIN = 65536
-"""Bytes of an unfiltered chunk that is sooner read whole, together with its neighbours, than by itself."""
+"""Bytes of an unfiltered chunk up to which we read it whole, together with its neighbours.
+
+Larger ones are read one by one, and only the part that is needed.
+"""
 SHUFFLE, BITSHUFFLE = 2, 32008
 COMPRESSORS = frozenset({2, 3})
-"""What bitshuffle can have behind it, by its fifth parameter: LZ4 and Zstandard."""
+"""Compressors that bitshuffle can apply, by its fifth parameter: 2 is LZ4, 3 is Zstandard."""
 
 
 class Piece(NamedTuple):
-    """A chunk that there is: its place in the grid, where it is stored, and a bit for every filter that was left out."""
+    """A stored chunk: its index in the grid, its byte offset and size in the file, its filter mask.
+
+    A set bit in the mask means that the filter at that place in the pipeline was skipped.
+    """
 
     place: tuple[int, ...]
     offset: int
@@ -40,10 +78,10 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ChunkedArray:
-    """A dataset whose filters are known here.
+    """A dataset whose filters our decoder knows.
 
-    `is_plain` says that there are none. `fill` is what missing chunks hold, None where the library has to say it; `by_library` reads
-    what only the library can.
+    `is_plain` is true if there are no filters. `fill` is the value of missing chunks, None if only
+    the library can tell it. `by_library` reads the regions that only the library can read.
     """
 
     snapshot: Snapshot
@@ -58,7 +96,7 @@ class ChunkedArray:
 
     @classmethod
     def of(cls, snapshot: Snapshot, where: str, found: ArrayDescription, by_library: Callable[[Region], Block]) -> ChunkedArray | None:
-        """A dataset that was described; None where only the library can read it."""
+        """The array of a described dataset, or None if only the library can read it."""
         if found.chunked is None or found.chunks is None:
             return None
         pipeline = found.chunked.filters
@@ -81,9 +119,9 @@ class ChunkedArray:
         )
 
     def read(self, region: Region) -> Block:
-        """A region; chunks that it has only a part of are kept for who asks for the rest.
+        """A region. A chunk of which it covers only a part is kept for later requests for the rest.
 
-        Raises Damaged where a chunk cannot be decoded, Changed where the file is another one by now.
+        Raises Damaged if a chunk cannot be decoded, Changed if the file has changed.
         """
         sizes = tuple(part.stop - part.start for part in region)
         if 0 in sizes:
@@ -106,7 +144,7 @@ class ChunkedArray:
             raise Damaged(f"{self.where} cannot be decoded: {str(error).replace('0x', '')}; restore the file from a copy") from error
 
     def _put_together(self, pieces: Sequence[Piece], region: Region, block: Block) -> Block:
-        """The block with the chunks in it; a region inside of one chunk is a view of what was decoded."""
+        """The block with the chunks written to it, or a view of the one chunk that covers it."""
         is_small = self._nbytes() <= (SMALL_PLAIN if self.is_plain else SMALL)
         whole: list[Piece] = []
         parted: list[Piece] = []
@@ -123,13 +161,13 @@ class ChunkedArray:
         return block
 
     def _decode(self, pieces: Sequence[Piece], region: Region, block: Block) -> None:
-        """Write what a region has of chunks to its block."""
+        """Read and decode chunks, and write what a region has of them to its block."""
         stored = read_pieces(self.snapshot, [(piece.offset, piece.nbytes) for piece in pieces])
         chunks = [(piece.place, content, piece.mask) for piece, content in zip(pieces, stored, strict=True)]
         self.decoder.read(block.view(f"V{block.itemsize}"), [part.start for part in region], chunks)
 
     def _part(self, piece: Piece, region: Region) -> tuple[Region, Block]:
-        """Where a chunk goes in the block of a region, and what goes there."""
+        """The part of a region's block that a chunk fills, and the elements that belong there."""
         corners = [i * chunk for i, chunk in zip(piece.place, self.chunk_shape, strict=True)]
         every = list(zip(corners, self.chunk_shape, region, strict=True))
         common = [(max(corner, part.start), min(corner + chunk, part.stop)) for corner, chunk, part in every]
@@ -146,7 +184,7 @@ class ChunkedArray:
         return target, kept(self.snapshot.resources.decoded, self.snapshot, (self.where, piece.place), decode)[source]
 
     def _is_within(self, piece: Piece, region: Region) -> bool:
-        """Whether a region has all of the chunk that lies in the array."""
+        """True if a region covers all elements of a chunk that lie inside the array."""
         every = zip(piece.place, self.chunk_shape, self.shape, region, strict=True)
         return all(part.start <= i * chunk and min((i + 1) * chunk, size) <= part.stop for i, chunk, size, part in every)
 
@@ -159,7 +197,10 @@ def _is_even(shape: Sequence[int], chunk_shape: Sequence[int]) -> bool:
 
 
 def _are_telling(pipeline: Filters) -> bool:
-    """Whether the filters refuse what is not their own, and not undo any bytes of the right length as a bare shuffle does."""
+    """True if decoding garbage fails loudly (deflate, zstd) or if there are no filters.
+
+    A bare byte shuffle accepts any input of the right length.
+    """
 
     def is_telling(code: int, parameters: Sequence[int]) -> bool:
         return code != SHUFFLE and (code != BITSHUFFLE or (len(parameters) > 4 and parameters[4] in COMPRESSORS))

@@ -32,7 +32,10 @@ from .links import DAMAGED, decoded
 
 
 def describe(snapshot: Snapshot, name: str, item: Any) -> Description:
-    """What an object is that was found by a name. Raises Unavailable if it has no form in Zarr, OSError if it is damaged."""
+    """The description of an open object, found under `name`.
+
+    Raises Unavailable if it has no form in Zarr, OSError if it is damaged.
+    """
     h5py = require("h5py", "hdf5")
     if isinstance(item, ExternalLink):
         return item
@@ -44,14 +47,18 @@ def describe(snapshot: Snapshot, name: str, item: Any) -> Description:
 
 
 def refusal(snapshot: Snapshot, name: str, error: Exception) -> Exception:
-    """What to say of an object that could not be described: what the library says of a damaged one is no help."""
+    """The error for an object that we could not describe.
+
+    The library's own messages about damaged objects do not help users, so we replace them.
+    """
     if is_told(error):
         return error
     return Damaged(f"{text(name)!r} in {Path(snapshot.path).name!r} {DAMAGED}")
 
 
 def _array(snapshot: Snapshot, name: str, dataset: Any) -> ArrayDescription:
-    sources = virtual.sources(snapshot, dataset) if dataset.is_virtual else Sources()  # first: asking for the shape may open them
+    # before we ask for the shape, since that may open the sources
+    sources = virtual.sources(snapshot, dataset) if dataset.is_virtual else Sources()
     if dataset.shape is None:
         raise Unavailable("an empty dataset, which has no shape")
     if is_bare_dimension(dataset):
@@ -81,7 +88,7 @@ def _array(snapshot: Snapshot, name: str, dataset: Any) -> ArrayDescription:
 
 
 def _chunked(dataset: Any) -> ChunkDescription | None:
-    """None where the library cannot list chunks."""
+    """The filters and the fill value, or None if this version of the library cannot list chunks."""
     return ChunkDescription(filters(dataset), _fill(dataset)) if hasattr(dataset.id, "chunk_iter") else None
 
 
@@ -100,9 +107,10 @@ def _fill(dataset: Any) -> np.ndarray[Any, Any] | None:
 
 
 def _raw(snapshot: Snapshot, dataset: Any) -> tuple[Raw, ...]:
-    """Where the bytes of a dataset lie in raw files, which are named relative to the folder of the HDF5 file.
+    """The parts of raw files that hold the bytes of a dataset.
 
-    Raises Damaged if one is missing or too short, or not served.
+    Their names are relative to the folder of the HDF5 file. Raises Damaged if one is missing, too
+    short, or not served.
     """
     parts, left = [], dataset.id.get_space().get_simple_extent_npoints() * dataset.dtype.itemsize
     for name, offset, size in dataset.external:
@@ -118,7 +126,11 @@ def _raw(snapshot: Snapshot, dataset: Any) -> tuple[Raw, ...]:
 
 
 def _lacking(dataset: Any) -> Lacking | None:
-    """Which filter is not installed; an optional one was perhaps not applied, as each chunk says: we look at the first."""
+    """The first filter of a dataset that is not installed, or None.
+
+    A writer may skip an optional filter, and records that in each chunk; we look at the first
+    chunk.
+    """
     h5py = require("h5py", "hdf5")
     created = dataset.id.get_create_plist()
     for place, (code, flags, _, name) in enumerate(map(created.get_filter, range(created.get_nfilters()))):
@@ -136,6 +148,9 @@ def _cure() -> str:
 
 
 def _went_through(dataset: Any, place: int) -> bool:
-    """Whether the first chunk of a dataset that has one went through the filter at a place of the pipeline."""
+    """True if the dataset's first chunk was encoded with the filter at `place` of the pipeline.
+
+    False if it has no chunks.
+    """
     is_written = dataset.id.get_num_chunks() > 0
     return is_written and not dataset.id.get_chunk_info(0).filter_mask >> place & 1

@@ -1,4 +1,4 @@
-"""What helpers tell the server of the objects in a file: plain values, which can be pickled."""
+"""What helpers report to the server about the objects in a file: plain values, which pickle."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..common.snapshot import Snapshot
 from .growing import Growing, restored
 
 Filters: TypeAlias = tuple[tuple[int, tuple[int, ...]], ...]
-"""The registered number and the parameters of each filter, in the order in which they were applied."""
+"""The registered number and the parameters of each filter, in the order of application."""
 
 
 class Source(NamedTuple):
-    """A file, the revision that it had, and the fence around it: what a snapshot is between processes."""
+    """A file, its revision, and the fence around it: how processes send each other a snapshot."""
 
     path: str
     taken: str
@@ -40,19 +40,19 @@ class Source(NamedTuple):
 
     @property
     def is_growing(self) -> bool:
-        """Whether a SWMR writer has the file open."""
+        """True if a SWMR writer has the file open."""
         return isinstance(self.snapshot, Growing)
 
 
 class Sources(NamedTuple):
-    """The files that a virtual dataset is put together from, and the paths of those that are still to come."""
+    """The files of a virtual dataset's sources, and the paths of sources that do not exist yet."""
 
     files: tuple[Source, ...] = ()
     awaited: tuple[str, ...] = ()
 
 
 class Raw(NamedTuple):
-    """A part of a dataset's bytes in a raw file."""
+    """Some of a dataset's bytes: `nbytes` at `offset` of a raw file."""
 
     file: Source
     offset: int
@@ -60,7 +60,10 @@ class Raw(NamedTuple):
 
 
 class GroupDescription(NamedTuple):
-    """A group: its address in the file and the names of its links, those that are no UTF-8 with surrogate escapes."""
+    """A group: its address in the file, and the names of its links.
+
+    Bytes of a name that are not UTF-8 are surrogate escapes.
+    """
 
     address: int
     names: tuple[str, ...]
@@ -68,34 +71,42 @@ class GroupDescription(NamedTuple):
 
 
 class ExternalLink(NamedTuple):
-    """A link to an object of another file, both as the link spells them."""
+    """A link to an object of another file; the file name and path are as the link spells them."""
 
     file: str
     where: str
 
 
 class ChunkDescription(NamedTuple):
-    """A chunked dataset whose items are in the file as in memory; `fill` is what missing chunks hold if that is defined."""
+    """A chunked dataset whose items lie in the file just as numpy has them in memory.
+
+    `fill` is the value of missing chunks, None if the file defines none.
+    """
 
     filters: Filters
     fill: np.ndarray[Any, Any] | None
 
 
 class Lacking(NamedTuple):
-    """Why the library may not read a dataset: a filter is not installed. It surely cannot if the first chunk `needed` it."""
+    """Why the library may be unable to read a dataset: a filter is not installed.
+
+    `needed` is true if the first chunk was encoded with the filter; then it cannot.
+    """
 
     reason: str
     needed: bool
 
 
 class ArrayDescription(NamedTuple):
-    """A dataset as a node has it, so that the axes of its items are axes of the array.
+    """A dataset as the array of a node: the axes of its items follow those of the dataset.
 
-    `maxshape` is the shape up to which it may grow, None on an axis without end. `item_axes` is how many of the axes those of the items
-    are, `is_text` says that items are texts of any length. `offset` is where a dataset lies that is in one piece in the file, as it is in
-    memory. `chunked` is given if the server may decode chunks. `sources` are those of a virtual dataset, `raw` the parts of other files
-    that are its bytes, one after the other. `lacking` is why the library cannot read it either, if it cannot. `unavailable` are fields of
-    its records that have no form in Zarr, with the reasons.
+    `maxshape` is the shape up to which it may grow, None for an unlimited axis. `item_axes` is the
+    number of axes that belong to the items, the last ones. `is_text` is true for variable-length
+    text. `offset` is the byte at which the data begin if they lie in one piece in the file just as
+    numpy has them in memory, else None. `chunked` is set if the server may decode the chunks
+    itself. `sources` are the sources of a virtual dataset. `raw` are the parts of raw files that
+    hold the bytes, in order. `lacking` names a filter that the library lacks. `unavailable` has the
+    fields of records that have no form in Zarr, with the reasons.
     """
 
     shape: tuple[int, ...]
@@ -115,13 +126,13 @@ class ArrayDescription(NamedTuple):
 
     @property
     def files(self) -> Iterator[Source]:
-        """The other files in which its data lie."""
+        """The other files that hold its data."""
         yield from self.sources.files
         yield from (part.file for part in self.raw)
 
 
 class Wanted(NamedTuple):
-    """A region of the dataset at a path inside a file, in elements, the axes of its items last."""
+    """A region of the dataset at a path inside a file, in elements, the axes of items last."""
 
     where: str
     is_text: bool

@@ -1,7 +1,8 @@
-"""Open HDF5 files: at most one handle a path, under one lock. Runs in helper processes.
+"""Open HDF5 files: at most one handle per path, all under one lock. Runs in helper processes.
 
-The library keeps one set of cached metadata for all handles of an inode, so a file that was rewritten must be closed everywhere before
-it is opened again. It runs one call at a time anyway, so the one lock costs nothing.
+The library shares one cache of metadata among all handles to an inode, so a file that was rewritten
+must be closed everywhere before it is opened again. The one lock costs nothing, since the library
+runs only one call at a time.
 """
 
 from __future__ import annotations
@@ -21,17 +22,23 @@ from .links import locate
 MOST_FILES = 16
 MOST_DATASETS = 2
 CHUNK_CACHE = 32 * 1024 * 1024
-"""Decoded bytes of chunks kept for each of the datasets read last, so that one chunk that many regions touch is decoded once."""
+"""Bytes of decoded chunks that the library keeps for each of the last MOST_DATASETS datasets.
+
+So a chunk that many regions touch is decoded once.
+"""
 SLOTS = 10007
-"""A prime, many times the number of chunks in the cache, as the library's manual advises."""
+"""Slots of the cache's hash table.
+
+HDF5's manual advises a prime that is many times the number of chunks in the cache.
+"""
 
 
 BEING_WRITTEN = "file is already open for write"
-"""How the library's error begins for a file with the flag of a writer, of one that died too."""
+"""The start of the library's error for a file with a writer's flag, even if the writer died."""
 
 
 class Handle(NamedTuple):
-    """An open file and the revision it was opened at."""
+    """An open file, and the revision that it had when it was opened."""
 
     taken: str
     file: Any
@@ -47,13 +54,16 @@ class Files:
 
     @contextmanager
     def opened(self, snapshot: Snapshot) -> Iterator[Any]:
-        """The `h5py.File` of a snapshot, for this thread alone. Raises Changed where the file is another one by now."""
+        """The `h5py.File` of a snapshot, for this thread alone.
+
+        Raises Changed if the file has changed.
+        """
         with self._lock, snapshot.unchanged():
             yield self._file(snapshot)
 
     @contextmanager
     def dataset(self, snapshot: Snapshot, where: str) -> Iterator[Any]:
-        """A `h5py.Dataset` by its path inside the file, for this thread alone."""
+        """The `h5py.Dataset` at a path inside the file, for this thread alone."""
         with self.opened(snapshot) as file:
             key = (snapshot.path, where)
             dataset = self._datasets.get(key, lambda: locate(file, where))
@@ -63,7 +73,10 @@ class Files:
 
     @contextmanager
     def as_reader(self, snapshot: Snapshot) -> Iterator[Any]:
-        """A file, opened beside a writer for this use alone. Raises OSError if its writer lets nobody read, Changed if it has changed."""
+        """The file opened in SWMR mode, beside its writer, and closed after this block.
+
+        Raises OSError if the writer does not allow readers, Changed if the file has changed.
+        """
         with self._lock, snapshot.unchanged():
             self.close(snapshot.path)
             try:
@@ -75,7 +88,7 @@ class Files:
                 yield file
 
     def close(self, path: str) -> None:
-        """Close a file and all that was opened of it."""
+        """Close a file and every dataset opened from it."""
         with self._lock:
             handle = self._handles.peek(path)
             if handle is not None:
@@ -98,7 +111,7 @@ class Files:
         return handle.file
 
     def _closed(self, path: str, handle: Handle) -> None:
-        """Close a file that is kept no longer, and forget the datasets of it."""
+        """Close a file that is no longer kept, and forget its datasets."""
         for key in self._datasets:
             if key[0] == path:
                 self._datasets.drop(key)
@@ -106,11 +119,14 @@ class Files:
 
 
 def _open(snapshot: Snapshot) -> Any:
-    """The file for reading, without a lock that would keep its writer out.
+    """The file opened for reading, without a lock that would keep its writer out.
 
-    A file that is being written opens only where its writer lets others read (SWMR), as one whose writer died. We try that for no other
-    error: a reader that meets a damaged block then takes it for one being written, and tries again for hours. Raises Damaged for what the
-    fence refuses, such as a pipe, whose opening would never return, and Changed for a file that a writer has opened just now.
+    A file that is flagged as being written opens only in SWMR mode, and only if its writer allows
+    readers; the same holds if the writer died. We try SWMR for no other error: a SWMR reader takes
+    a damaged block for one that is being written, and retries for hours.
+
+    Raises Damaged if the fence refuses the path, such as a pipe, whose opening would never return,
+    and Changed if a writer has just opened the file.
     """
     snapshot.fence.check(snapshot.path)
     if isinstance(snapshot, Growing):

@@ -1,6 +1,7 @@
-"""Filters of HDF5 datasets whose stored chunks are what a Zarr codec would write.
+"""HDF5 filters whose output is exactly what a Zarr codec would write.
 
-https://support.hdfgroup.org/documentation/hdf5/latest/, https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md
+https://support.hdfgroup.org/documentation/hdf5/latest/,
+https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ..common.codec_names import blosc, spelled
 
 
 class Code(IntEnum):
-    """Numbers of filters."""
+    """Registered numbers of filters."""
 
     DEFLATE = 1
     BLOSC = 32001
@@ -22,18 +23,19 @@ class Code(IntEnum):
 
 
 DEFAULT_LEVEL = 3
-"""Of the Zstandard filter, where it is given none."""
+"""Compression level of the Zstandard filter if it has no parameter."""
 CNAMES = ("blosclz", "lz4", "lz4hc", "snappy", "zlib", "zstd")
 SHUFFLES = ("noshuffle", "shuffle", "bitshuffle")
 
 Filter: TypeAlias = tuple[int, tuple[int, ...]]
-"""The number of a filter and its parameters."""
+"""The registered number of a filter and its parameters."""
 
 
 def codec_of(filters: Sequence[Filter], itemsize: int) -> Codec | None:
-    """The codec of chunks that went through these filters, for items of so many bytes, or None where no codec says the same.
+    """The codec that decodes chunks written by these filters, or None if no codec does.
 
-    Zlib's stream, which is what deflate means here, has no codec in Zarr v3; that is for the format to know.
+    `itemsize` is in bytes. HDF5's deflate writes a zlib stream, for which Zarr v3 has no codec; the
+    caller that serves v3 must reject `zlib`.
 
     >>> str(codec_of([(1, (6,))], 4)), codec_of([(2, (4,)), (1, (6,))], 4), str(codec_of([], 4))
     ('zlib:6', None, 'none')
@@ -54,7 +56,11 @@ def codec_of(filters: Sequence[Filter], itemsize: int) -> Codec | None:
 
 
 def _blosc(parameters: tuple[int, ...], itemsize: int) -> Codec | None:
-    """Its parameters are two versions, the typesize, the chunk's bytes, and of those that may be left out: level, shuffle, compressor."""
+    """The codec of the Blosc filter, or None if there is none that matches.
+
+    The filter's parameters are two version numbers, the typesize, the bytes of a chunk and,
+    optionally, level, shuffle and compressor.
+    """
     if len(parameters) < 4:
         return None
     level, shuffle, compressor = (*parameters[4:7], *(5, 1, 0)[len(parameters[4:7]) :])

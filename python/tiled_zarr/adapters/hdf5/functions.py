@@ -1,4 +1,7 @@
-"""What the server asks of its HDF5 helpers. Each takes a file, and raises Changed if it has another revision by now."""
+"""The functions that the server calls in its HDF5 helpers.
+
+Each takes a file, and raises Changed if the file's revision differs.
+"""
 
 from __future__ import annotations
 
@@ -23,21 +26,24 @@ from .items import read_open
 from .links import locate
 
 AT_ONCE = 0.2
-"""Seconds after which the descriptions at hand are sent, so that many of them are no hang."""
+"""Seconds after which a helper sends the descriptions made so far: no call may seem to hang."""
 MOST_ATTRIBUTES = 1024 * 1024
-"""Bytes of attributes after which the same is done."""
+"""Bytes of attributes after which it does the same."""
 TRIES = 3
-"""Looks at a file that is being written; one that fails may have met a chunk that was half written."""
+"""Attempts on a file that is being written; one may fail because it met a half-written chunk."""
 
 
 def describe_object(source: Source, where: str) -> Description:
-    """What lies at a path inside the file."""
+    """The description of the object at a path inside the file."""
     with FILES.opened(source.snapshot) as file:
         return describe(source.snapshot, posixpath.basename(where), locate(file, where))
 
 
 def describe_members(source: Source, where: str, names: Sequence[str]) -> list[Description | Exception]:
-    """What lies at each of some names in a group, or why that cannot be said; perhaps of the first of them alone."""
+    """For each of some names in a group the description, or the error that prevented it.
+
+    The list may be shorter than `names`; it has at least one entry.
+    """
     found: list[Description | Exception] = []
     end = time.monotonic() + AT_ONCE
     nbytes = 0
@@ -61,7 +67,10 @@ def chunk_index(source: Source, where: str) -> ChunkIndex:
 
 
 def read(source: Source, wanted: Wanted) -> np.ndarray[Any, Any]:
-    """A region of a dataset; the library reads the chunks that it touches. Raises Changed if the dataset has become smaller."""
+    """A region of a dataset; the library reads and decodes the chunks that it touches.
+
+    Raises Changed if the dataset has shrunk.
+    """
     with FILES.dataset(source.snapshot, wanted.where) as dataset:
         if any(part.stop > size for part, size in zip(wanted.region, dataset.shape, strict=False)):
             raise Changed(f"{wanted.where} has become smaller; ask again")
@@ -69,7 +78,10 @@ def read(source: Source, wanted: Wanted) -> np.ndarray[Any, Any]:
 
 
 def read_stored(source: Source, where: str, index: Sequence[int]) -> bytes | None:
-    """The stored bytes of the chunk at a place of the grid, made by all the filters; None if there is none, or a filter was left out."""
+    """The stored bytes of the chunk at an index of the grid.
+
+    None if there is no such chunk, or a filter was skipped for it.
+    """
     with FILES.dataset(source.snapshot, where) as dataset:
         corner = tuple(i * chunk for i, chunk in zip(index, dataset.chunks, strict=True))
         if dataset.id.get_chunk_info_by_coord(corner).byte_offset is None:
@@ -79,12 +91,12 @@ def read_stored(source: Source, where: str, index: Sequence[int]) -> bytes | Non
 
 
 def read_virtual(source: Source, wanted: Wanted, sources: Sequence[Source]) -> np.ndarray[Any, Any]:
-    """The same for a virtual dataset whose sources must be at their revisions too."""
+    """A region of a virtual dataset; also checks the revisions of its sources."""
     return virtual.read([other.snapshot for other in sources], source.snapshot, wanted)
 
 
 def idle() -> None:
-    """Close what is open: the room of deleted files on disk is free only then."""
+    """Close all files: the disk space of deleted files is freed only then."""
     FILES.close_all()
 
 
@@ -94,7 +106,7 @@ def _attribute_bytes(found: Description | Exception) -> int:
 
 
 def _patient(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function; about a file that is being written it is asked again, after opening that anew, if it fails."""
+    """The function with retries: if it fails on a growing file, reopen that and call again."""
 
     @wraps(function)
     def ask(source: Source, *arguments: Any) -> Any:
@@ -116,4 +128,4 @@ FUNCTIONS = MappingProxyType(
         for function in (describe_object, describe_members, chunk_index, read, read_stored, read_virtual)
     }
 )
-"""What the server may call."""
+"""The functions that the server may call, by name."""

@@ -1,9 +1,12 @@
-"""Files that a writer lets others read while it writes (SWMR: single writer, multiple readers), known by the flags in their superblock.
+"""Files that a SWMR writer lets others read while it writes, recognized by flags in the superblock.
 
-Such a file changes with every flush, twenty times a second, in ways that leave what was written before as it is: datasets grow, their
-objects and names stay. So it counts as the same file until the writer closes it, and its data have no revision. Each look at a dataset
-asks the library anew (H5Drefresh), since neither size nor time of the file need change when a dataset grows inside what is allocated.
-https://support.hdfgroup.org/documentation/hdf5/latest/_s_w_m_r_t_n.html, _f_m_t3.html (superblock, version 3)
+SWMR means single writer, multiple readers. Such a file changes with every flush, about twenty times
+a second, but only by growth: datasets get longer, and objects and names stay. So we treat it as the
+same file until the writer closes it, and its data have no revision. We refresh a dataset at each
+look (H5Drefresh): when it grows inside space that is already allocated, neither the size nor the
+time of the file need change.
+https://support.hdfgroup.org/documentation/hdf5/latest/_s_w_m_r_t_n.html, _f_m_t3.html (superblock,
+version 3)
 """
 
 from __future__ import annotations
@@ -22,13 +25,20 @@ from ..common.snapshot import Snapshot
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 VERSION, FLAGS = 8, 11
-"""Bytes of the superblock. Only its version 3 has these flags."""
+"""Byte offsets in the superblock of its version and its flags. Only version 3 has these flags."""
 SWMR = 0b101
-"""Open for writing, and for others to read."""
+"""The flags "open for writing" (1) and "open for SWMR" (4)."""
 LAST_START = 1 << 20
-"""A superblock lies at byte 0, or behind a user block, whose size is a power of two from 512 on; larger ones are not looked behind."""
+"""The last byte offset at which we look for a superblock.
+
+It lies at byte 0 or behind a user block, whose size is a power of two, 512 bytes or more.
+"""
 QUIET_SECONDS = 600
-"""A writer that died leaves the flags. What nobody has written for so long is read as a file that stands still, until it is written."""
+"""Seconds without a write after which we take the writer for dead.
+
+A writer that dies leaves its flags set. Then the file is read as one that does not change, until
+somebody writes to it.
+"""
 PREFIX = "swmr-"
 
 
@@ -38,16 +48,20 @@ class Growing(Snapshot):
 
     @property
     def revision(self) -> Callable[[], str | None]:
-        """The revision function of nodes made from the file: nobody can tell when the data change."""
+        """The revision function of its nodes, which returns None: data may change any time."""
         return live
 
     def check(self, opened: str | int | None = None) -> None:
-        """Raises Changed if the writer has closed the file or another file lies there, OSError if there is none."""
+        """Check that the writer still has the file open.
+
+        Raises Changed if it has closed the file or another file lies at the path, OSError if none
+        does.
+        """
         if self._now(opened) != self.taken:
             raise Changed(f"{os.path.basename(self.path)!r} is no longer being written; ask again")  # noqa: PTH119 - a text
 
     def stands(self) -> bool:
-        """Whether the writer still has the file open."""
+        """True if the writer still has the file open."""
         try:
             return self._now(None) == self.taken
         except OSError:
@@ -61,7 +75,11 @@ class Growing(Snapshot):
 
 
 def snapshot_of(path: str | os.PathLike[str], fence: Fence | None = None, resources: Resources | None = None) -> Snapshot:
-    """A file, behind a fence or the one in force, as it is or as it grows. Raises OSError if there is none, Damaged if it is refused."""
+    """A snapshot of the file, Growing if a SWMR writer has it open.
+
+    `fence` None means the fence in force. Raises OSError if there is no file, Damaged if the fence
+    refuses it.
+    """
     fence = fence or fences.around(path)
     with fence.opened(path) as file:
         growing = growing_revision(file.fileno())
@@ -71,12 +89,12 @@ def snapshot_of(path: str | os.PathLike[str], fence: Fence | None = None, resour
 
 
 def restored(path: str, taken: str, fence: Fence, resources: Resources | None = None) -> Snapshot:
-    """The snapshot of which these are the parts."""
+    """The snapshot that has these parts."""
     return (Growing if taken.startswith(PREFIX) else Snapshot)(path, taken, fence, given=resources)
 
 
 def growing_revision(descriptor: int) -> str | None:
-    """A text that stays the same while a SWMR writer has an open file open; None if none has."""
+    """A text that stays the same while a SWMR writer has the open file open; None if none has."""
     status = os.fstat(descriptor)
     if time.time() - status.st_mtime > QUIET_SECONDS or not _lets_read(descriptor):
         return None
@@ -84,7 +102,7 @@ def growing_revision(descriptor: int) -> str | None:
 
 
 def _lets_read(descriptor: int) -> bool:
-    """Whether the superblock of an open file has the flags of a SWMR writer."""
+    """True if the superblock of an open file has the flags of a SWMR writer."""
     start = 0
     while start <= LAST_START:
         head = os.pread(descriptor, FLAGS + 1, start)

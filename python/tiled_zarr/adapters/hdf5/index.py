@@ -1,6 +1,7 @@
-"""Where the chunks of HDF5 datasets lie in their file: an index that is read once a revision of the file, and the stored bytes.
+"""The chunk index of an HDF5 dataset, and the stored bytes of its chunks.
 
-A helper process is asked for the index alone; the chunks themselves are read here, in parallel.
+The index lists where each chunk lies in the file. A helper process reads it once per revision of
+the file (indexing.py); the server then reads the chunks themselves from the file, in parallel.
 """
 
 from __future__ import annotations
@@ -21,23 +22,27 @@ from . import library
 Rows: TypeAlias = "np.ndarray[Any, Any]"
 
 ROW = np.dtype([("offset", "<i8"), ("nbytes", "<u4"), ("mask", "<u4")])
-"""Where a chunk lies, how long it is, and a bit for every filter that was left out."""
+"""The byte offset and size of a stored chunk, and its filter mask.
+
+A set bit in the mask means that the filter at that place in the pipeline was skipped.
+"""
 NOWHERE = -1
-"""The offset of a chunk that is not stored, and what an undefined address of HDF5 is as a signed number."""
+"""The offset of a chunk that is not stored: HDF5's undefined address as a signed number."""
 MISSING = np.array((NOWHERE, 0, 0), ROW)
 LARGEST = np.iinfo("<u4").max
 GAP = 4096
-"""So many bytes between two chunks cost no more to read than another call."""
+"""Bytes between two chunks that cost no more to read than a second system call."""
 RUN = 4 * 1024 * 1024
-"""Chunks that follow each other are read at once up to so many bytes."""
+"""Bytes up to which neighbouring chunks are read with one call."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChunkIndex:
-    """The chunks of a dataset in C order of their places in the grid.
+    """The stored chunks of a dataset, in C order of their indexes in the grid.
 
-    `shape` and `chunk_shape` are in elements, `places` those of the chunks that there are, counted in C order; None means all of them.
-    An index that is not known, or too large, has no rows.
+    `shape` and `chunk_shape` are in elements. `places` has the index of each stored chunk,
+    flattened in C order; None means that all chunks are stored. If `is_known` is false, the dataset
+    has too many chunks or its offsets were wrong, and `rows` is empty.
     """
 
     shape: tuple[int, ...]
@@ -49,18 +54,19 @@ class ChunkIndex:
 
     @property
     def nbytes(self) -> int:
-        """Memory that the index takes, in bytes."""
+        """Bytes of memory that the index takes."""
         return int(self.rows.nbytes + (0 if self.places is None else self.places.nbytes))
 
     @property
     def grid(self) -> tuple[int, ...]:
-        """How many chunks there are along each axis."""
+        """The number of chunks along each axis."""
         return tuple(-(-size // chunk) for size, chunk in zip(self.shape, self.chunk_shape, strict=True))
 
     def may_be_plain(self, place: Sequence[int], nbytes: int) -> bool:
-        """Whether a chunk of so many bytes may be stored unfiltered because it is cut by the array's edge.
+        """True if `nbytes` stored bytes may be an unfiltered chunk that the array's edge cuts.
 
-        That is what H5Pset_chunk_opts asks for; h5py cannot tell, and no bit of the mask does.
+        H5Pset_chunk_opts leaves such chunks unfiltered. h5py cannot tell if it was called, and no
+        bit of the mask is set.
         """
         is_cut = any((i + 1) * chunk > size for i, chunk, size in zip(place, self.chunk_shape, self.shape, strict=True))
         return is_cut and nbytes == math.prod(self.chunk_shape) * self.itemsize
@@ -69,7 +75,8 @@ class ChunkIndex:
         """The rows of the chunks in a box of the grid, in C order."""
         grid = self.grid
         if self.places is None and all(len(part) == 1 and part.start in range(count) for part, count in zip(box, grid, strict=True)):
-            place = 0  # numpy takes ten times as long for the one that most requests are about
+            # without numpy, which takes ten times as long for one chunk, the usual case
+            place = 0
             for part, count in zip(box, grid, strict=True):
                 place = place * count + part.start
             return self.rows[place : place + 1]
@@ -85,16 +92,16 @@ class ChunkIndex:
 
 
 def chunk_index(snapshot: Snapshot, where: str) -> ChunkIndex:
-    """The index of a chunked dataset. Raises Changed where the file is another one by now."""
+    """The index of a chunked dataset. Raises Changed if the file has changed."""
     index: ChunkIndex = piece(snapshot.resources.chunk_indexes, snapshot, where, partial(library.data, snapshot, "chunk_index", where))
     return index
 
 
 def stored_chunk(snapshot: Snapshot, where: str, index: Sequence[int]) -> bytes | None:
-    """The bytes of the chunk at a place of the grid as they are stored, made by all the filters.
+    """The stored bytes of the chunk at an index of the grid.
 
-    None where there is no such chunk, or a filter was or may have been left out. Raises Changed where the file is another one by now;
-    whether it stayed the same is for the caller to see.
+    None if there is no such chunk, or if a filter was or may have been skipped for it. Raises
+    Changed if the file has changed. The caller must check that it does not change during the read.
     """
     known = chunk_index(snapshot, where)
     if not known.is_known:
@@ -106,9 +113,10 @@ def stored_chunk(snapshot: Snapshot, where: str, index: Sequence[int]) -> bytes 
 
 
 def read_pieces(snapshot: Snapshot, pieces: Sequence[tuple[int, int]]) -> list[memoryview]:
-    """The file's bytes at each offset and of each length; pieces that follow each other are read at once.
+    """The file's bytes at each offset and of each length.
 
-    Raises OSError where the file ends before them; whether it is still the same is for the caller to see.
+    Pieces at most GAP bytes apart are read with one call, up to RUN bytes. Raises OSError if the
+    file ends before them. The caller must check that the file does not change meanwhile.
     """
     found: list[memoryview] = [memoryview(b"")] * len(pieces)
     for run in _runs(pieces):
@@ -121,7 +129,7 @@ def read_pieces(snapshot: Snapshot, pieces: Sequence[tuple[int, int]]) -> list[m
 
 
 def _runs(pieces: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """Which pieces are read together, by number, in order of their offsets."""
+    """The numbers of the pieces to read together, in order of their offsets."""
     runs: list[list[int]] = []
     first, end = 0, 0
     for i in sorted(range(len(pieces)), key=lambda i: pieces[i]):

@@ -1,4 +1,4 @@
-"""Reads the index of a dataset's chunks out of an open file. Runs in helper processes.
+"""Reads a dataset's chunk index from an open file. Runs in helper processes.
 
 https://support.hdfgroup.org/documentation/hdf5/latest/group___h5_d.html (H5Dchunk_iter)
 """
@@ -17,7 +17,7 @@ from ...nodes import Damaged
 from .index import LARGEST, NOWHERE, ROW, ChunkIndex, Rows
 
 MOST_CHUNKS = 4_000_000
-"""Of a dataset that has an index; the library needs about 1.5 seconds for a million."""
+"""Chunks of a dataset up to which we index it; the library needs about 1.5 s per million."""
 
 
 def read_index(dataset: Any) -> ChunkIndex:
@@ -30,7 +30,7 @@ def read_index(dataset: Any) -> ChunkIndex:
 
 
 def _iterate(dataset: Any) -> tuple[np.ndarray[Any, Any], Rows]:
-    """Corners (elements) and rows of all chunks, in any order."""
+    """The corners (in elements) and the rows of all chunks, in any order."""
     corners, offsets, sizes, masks = array("q"), array("Q"), array("Q"), array("L")
 
     def note(chunk: Any) -> None:
@@ -52,7 +52,8 @@ def _iterate(dataset: Any) -> tuple[np.ndarray[Any, Any], Rows]:
 def _ordered(unknown: ChunkIndex, corners: np.ndarray[Any, Any], rows: Rows) -> ChunkIndex:
     grid = unknown.grid
     indexes = corners // np.array(unknown.chunk_shape, np.int64)
-    is_inside = (indexes < grid).all(axis=1)  # what was cut off may still be listed
+    # a dataset that shrank may still list chunks that are outside
+    is_inside = (indexes < grid).all(axis=1)
     places = np.ravel_multi_index(tuple(indexes[is_inside].T), grid)
     order = np.argsort(places)
     is_whole = order.size == math.prod(grid)
@@ -60,7 +61,10 @@ def _ordered(unknown: ChunkIndex, corners: np.ndarray[Any, Any], rows: Rows) -> 
 
 
 def _agrees(dataset: Any, corners: np.ndarray[Any, Any], rows: Rows) -> bool:
-    """Whether the first chunk lies where it is listed: some versions of the library leave the user block out."""
+    """True if the first chunk lies at its listed offset.
+
+    Some versions of the library leave the size of the user block out of the offsets.
+    """
     is_stored = rows["offset"] != NOWHERE
     if not is_stored.any():
         return True

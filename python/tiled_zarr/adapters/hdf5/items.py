@@ -1,4 +1,4 @@
-"""Items of HDF5 datasets as items of nodes. Runs in helper processes."""
+"""Converts the items of HDF5 datasets to those of nodes. Runs in helper processes."""
 
 from __future__ import annotations
 
@@ -17,30 +17,41 @@ from ..common.extras import require
 Block = np.ndarray[Any, Any]
 
 MOST_BYTES = 256 * 1024 * 1024
-"""Of a block that the library reads."""
+"""Bytes of the largest block that the library reads."""
 MOST_TEXT = 64 * 1024 * 1024
-"""The same for texts in UTF-8, which take several times as much on their way."""
+"""Bytes of UTF-8 in the largest block of text.
+
+It is less, since text takes several times as much memory while it is converted.
+"""
 WIDE = MappingProxyType({"g": "f8", "G": "c16"})
-"""What numbers of more than 64 bits become, which Zarr has no types for."""
+"""The types to which we convert numbers of more than 64 bits, since Zarr has none for them."""
 FIRST_TEXTS, MOST_TEXTS = 16, 65536
-"""Texts that are read at first, and at most, before we count how long they were."""
+"""Number of texts that the first call reads, and that any later call reads at most.
+
+We do not know how long texts are before we have read them.
+"""
 AIM = 8 * 1024 * 1024
-"""Bytes of text that we mean to read at once."""
+"""Bytes of text that one call should read."""
 SLACK = 64 * 1024 * 1024
-"""Bytes of memory that the library may take whatever it reads: its chunk cache has 32 MiB."""
+"""Bytes of memory that the library may take besides; its chunk cache alone takes 32 MiB."""
 BUFFERS = 4
 """Copies of a region and of a chunk while they are read: stored, filtered twice, converted."""
 OUT_OF_MEMORY = ("alloc",)
-"""What the library's errors say of memory that it did not get: "memory allocation failed", "image null after H5MM_realloc()"."""
+"""Text in the library's errors about failed allocations.
+
+Examples: "memory allocation failed", "image null after H5MM_realloc()".
+"""
 TEXT_COPIES = 4
-"""The same of texts: the library's, bytes, and `str`, which takes up to 4 bytes a character."""
+"""Copies of text while it is read: the library's, bytes, and `str`, up to 4 bytes a character."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What a dataset's items are in a node: their type, the axes that each one adds, whether they are texts of any length.
+    """What an item of a dataset becomes in a node.
 
-    `unavailable` are the fields of records that have no form in Zarr, with the reasons; those are not in the type.
+    `shape` has the axes that each item adds to the array. `is_text` is true for variable-length
+    text. `unavailable` has the fields of records that have no form in Zarr, with the reasons;
+    `dtype` does not include them.
     """
 
     dtype: np.dtype[Any]
@@ -51,7 +62,7 @@ class Item:
 
 
 def item_of(dataset: Any) -> Item:
-    """The items of a dataset. Raises Unavailable for types that numpy or Zarr have no equivalent of."""
+    """The items of a dataset. Raises Unavailable for types that numpy or Zarr does not have."""
     try:
         dtype = dataset.dtype
     except (TypeError, ValueError) as error:
@@ -60,7 +71,10 @@ def item_of(dataset: Any) -> Item:
 
 
 def item(dtype: np.dtype[Any]) -> Item:
-    """The items of a dataset of h5py's `dtype`. Raises Unavailable for references and for items of various lengths but text."""
+    """The items of a dataset whose h5py type is `dtype`.
+
+    Raises Unavailable for references, and for variable-length items other than text.
+    """
     h5py = require("h5py", "hdf5")
     if dtype.subdtype is not None:
         base, shape = dtype.subdtype
@@ -84,7 +98,7 @@ def item(dtype: np.dtype[Any]) -> Item:
 
 
 def _record(dtype: np.dtype[Any]) -> Item:
-    """Records with fields of no fixed size. Raises Unavailable if none of the fields can be shown."""
+    """Records with variable-length fields. Raises Unavailable if no field can be shown."""
     fields: list[tuple[str, np.dtype[Any], tuple[int, ...]]] = []
     unavailable: dict[str, str] = {}
     for name in dtype.names or ():
@@ -101,7 +115,7 @@ def _record(dtype: np.dtype[Any]) -> Item:
 
 
 def are_raw(dataset: Any) -> bool:
-    """Whether items lie in the file just as numpy has them in memory, so that nothing has to be converted."""
+    """True if items lie in the file exactly as numpy has them in memory, without conversion."""
     h5py = require("h5py", "hdf5")
     if dataset.dtype.hasobject or dataset.dtype.itemsize == 0:
         return False
@@ -109,10 +123,12 @@ def are_raw(dataset: Any) -> bool:
 
 
 def read_open(dataset: Any, is_text: bool, region: Region) -> Block:
-    """A region of an open dataset, the axes of its items last. Raises TooLarge if it would take too much memory.
+    """A region of an open dataset, with the axes of its items last.
 
-    The library decodes a chunk to whatever its bytes make, so it gets no more memory than chunks of the right size take. The chunks of
-    a virtual dataset's sources are not known here: those have the whole memory of a helper.
+    A damaged chunk may decode to any number of bytes, so we limit the helper's memory during the
+    call to what a region and chunks of the right size need. We do not know the chunks of a virtual
+    dataset's sources; such a dataset may use all of a helper's memory. Raises TooLarge if the call
+    needs more.
     """
     if dataset.is_virtual:
         return _read_open(dataset, is_text, region)
@@ -128,7 +144,10 @@ def read_open(dataset: Any, is_text: bool, region: Region) -> Block:
 
 
 def _memory(dataset: Any, is_text: bool, region: Region) -> int:
-    """Bytes of memory that reading a region takes at most; the library decodes one chunk at a time, in several buffers."""
+    """Bytes of memory that reading a region takes at most.
+
+    The library decodes one chunk at a time, in several buffers.
+    """
     itemsize = dataset.dtype.itemsize
     nbytes = itemsize * math.prod(part.stop - part.start for part in region[: dataset.ndim])
     chunk = itemsize * math.prod(dataset.chunks) if dataset.chunks else 0
@@ -142,7 +161,8 @@ def _read_open(dataset: Any, is_text: bool, region: Region) -> Block:
     if is_text or dataset.dtype.hasobject:
         texts: Block = _texts(dataset, outer, np.dtype(object) if is_text else item_of(dataset).dtype)[index]
         return texts
-    if any(part.start == part.stop for part in region):  # the library fails at it in numbered virtual datasets
+    # the library fails at empty regions of numbered virtual datasets
+    if any(part.start == part.stop for part in region):
         return np.empty([part.stop - part.start for part in region], item_of(dataset).dtype)
     nbytes = dataset.dtype.itemsize * math.prod(part.stop - part.start for part in outer)
     if nbytes > MOST_BYTES:
@@ -152,7 +172,7 @@ def _read_open(dataset: Any, is_text: bool, region: Region) -> Block:
 
 
 def _block(dataset: Any, region: Region) -> Block:
-    """Items as h5py reads them, those of more than 64 bits as what stands for them, opaque ones as their bytes."""
+    """Items as h5py reads them, but numbers over 64 bits narrowed (WIDE), opaque ones as bytes."""
     kind = dataset.dtype.base
     if kind.kind == "V" and kind.names is None:
         return _opaque(dataset, region)
@@ -161,7 +181,11 @@ def _block(dataset: Any, region: Region) -> Block:
 
 
 def _opaque(dataset: Any, region: Region) -> Block:
-    """Bytes of items of a type that has a tag, which h5py asks the library to convert into one without."""
+    """The bytes of opaque items.
+
+    We read them without h5py's own conversion: for a type with a tag, h5py would ask the library to
+    convert it into one without.
+    """
     h5py = require("h5py", "hdf5")
     sizes = tuple(part.stop - part.start for part in region)
     block = np.empty((*sizes, *dataset.dtype.shape, dataset.dtype.base.itemsize), "u1")
@@ -175,7 +199,11 @@ def _opaque(dataset: Any, region: Region) -> Block:
 
 
 def _texts(dataset: Any, region: Region, dtype: np.dtype[Any]) -> Block:
-    """Texts, or records that hold texts, read a few at a time, since only the texts themselves say how long they are."""
+    """Texts, or records that contain texts, in several calls of the library.
+
+    Only the texts themselves say how long they are, so the first call reads FIRST_TEXTS of them,
+    and later ones as many as should have AIM bytes. Raises TooLarge at more than MOST_TEXT bytes.
+    """
     texts = np.empty((*(part.stop - part.start for part in region), *dataset.dtype.shape), dtype)
     source = dataset.fields(list(dtype.names or ())) if dataset.dtype.names else dataset
     total, at_once = 0, FIRST_TEXTS
@@ -198,7 +226,7 @@ def _texts(dataset: Any, region: Region, dtype: np.dtype[Any]) -> Block:
 
 
 def _halves(box: Region) -> list[Region]:
-    """The two halves of a box along its first axis that has some."""
+    """The two halves of a box along its first axis with more than one item."""
     axis = next(axis for axis, part in enumerate(box) if part.stop - part.start > 1)
     part = box[axis]
     middle = (part.start + part.stop) // 2
@@ -206,7 +234,7 @@ def _halves(box: Region) -> list[Region]:
 
 
 def _text_bytes(block: Block) -> int:
-    """Bytes of texts and of ragged fields, and of what else is in records."""
+    """Bytes of the texts and ragged fields of a block, and of everything else in its records."""
     if block.dtype.names:
         return sum(_text_bytes(block[name]) for name in block.dtype.names)
     if not block.dtype.hasobject:
@@ -215,7 +243,7 @@ def _text_bytes(block: Block) -> int:
 
 
 def _settled(block: Block, dtype: np.dtype[Any]) -> Block:
-    """Items as a node has them: texts for bytes, and of records the fields that can be shown."""
+    """Items as a node has them: bytes decoded to text, and only the fields that we show."""
     if block.dtype.kind == "V" and block.dtype.names is None:
         return np.ascontiguousarray(block).view("u1").reshape(*block.shape, block.dtype.itemsize)
     if not dtype.names:
@@ -227,7 +255,10 @@ def _settled(block: Block, dtype: np.dtype[Any]) -> Block:
 
 
 def _decoded(block: Block) -> Block:
-    """Bytes as text. HDF5 says ASCII or UTF-8; writers often say the first and mean the second, or mean Latin-1."""
+    """Bytes decoded to text.
+
+    HDF5 declares ASCII or UTF-8. Writers often declare ASCII and write UTF-8 or Latin-1.
+    """
     texts = np.empty(block.shape, object)
     for place, text in np.ndenumerate(block):
         texts[place] = as_text(text)
@@ -235,7 +266,7 @@ def _decoded(block: Block) -> Block:
 
 
 def as_text(spelled: bytes) -> str:
-    """Text in UTF-8, or, where it is none, in Latin-1.
+    """Bytes decoded as UTF-8 or, if they are not valid UTF-8, as Latin-1.
 
     >>> as_text("µm".encode()), as_text("µm".encode("latin-1"))
     ('µm', 'µm')

@@ -1,4 +1,4 @@
-"""The HDF5 library as the server has it: calls to helpers, each about a file at a revision."""
+"""Calls from the server to the HDF5 helpers, each about a file at a revision."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ KIND = "an HDF5 file"
 
 
 def header(snapshot: Snapshot, name: str, *arguments: Any) -> Any:
-    """What a function returns that reads headers of a file.
+    """The result of a function that reads headers of a file; waits `open_timeout` seconds at most.
 
     Raises what Pool.call does, and Damaged for what the library raises about the file.
     """
@@ -20,6 +20,9 @@ def header(snapshot: Snapshot, name: str, *arguments: Any) -> Any:
 
 
 def data(snapshot: Snapshot, name: str, *arguments: Any) -> Any:
-    """The same for one that reads data, or as much as if it did."""
+    """The result of a function that reads data, or takes as long; waits `read_timeout` at most.
+
+    Raises the same.
+    """
     with snapshot.failures_as(KIND):
         return snapshot.resources.hdf5.data(snapshot.path, snapshot.taken, name, (Source.of(snapshot), *arguments))

@@ -1,6 +1,7 @@
-"""From a path inside a file to an object, one link after the other.
+"""Finds the object at a path inside a file, link by link.
 
-We follow soft links ourselves: the library would follow one through an external link, and so open any file that this names.
+We resolve soft links ourselves: the library would follow one through an external link, and so open
+any file that the link names.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from ..common.extras import require
 from .descriptions import ExternalLink
 
 MOST_LINKS = 64
-"""Soft links that are followed for one path."""
+"""Soft links that we follow for one path; a cycle ends here."""
 DAMAGED = "is damaged: the HDF5 library cannot read it; restore the file from a copy"
 
 
@@ -22,12 +23,16 @@ def encoded(where: str) -> bytes:
 
 
 def decoded(name: bytes) -> str:
-    """A path or name out of a file, one to one."""
+    """A path or name from a file as text; `encoded` reverses it exactly."""
     return name.decode("utf-8", "surrogateescape")
 
 
 def locate(group: Any, where: str) -> Any:
-    """The h5py object at a path from an open group or file, or the ExternalLink that is on the way. Raises Damaged if there is none."""
+    """The h5py object at a path, relative to an open group or file.
+
+    If an external link is on the way, returns the ExternalLink. Raises Damaged if there is no such
+    object, Unavailable for named data types and user-defined links.
+    """
     h5py = require("h5py", "hdf5")
     try:
         above = h5py.h5g.open(group.id, b"/") if isinstance(group, h5py.File) else group.id
@@ -46,7 +51,10 @@ def locate(group: Any, where: str) -> Any:
 
 
 def _followed(above: Any, where: bytes) -> Any:
-    """The same as an identifier; of a path that goes on behind an external link, the ExternalLink to its end."""
+    """The identifier of the object at a path.
+
+    If the path goes on behind an external link, returns an ExternalLink to the end of the path.
+    """
     h5py = require("h5py", "hdf5")
     found, soft_links, waiting = above, 0, _parts(where)
     while waiting:

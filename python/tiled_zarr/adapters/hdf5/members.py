@@ -1,6 +1,7 @@
-"""The members of an HDF5 group: opened when they are asked for, and some of those that follow together with them.
+"""The members of an HDF5 group, each opened on first use, some of those that follow with it.
 
-States of a member: unknown -> described ahead -> kept. One that is kept is renewed, at each look, if it may have grown, or lies in another
+A member is first unknown, then described ahead (a helper has described it with others), then kept
+as a node. A kept member is renewed at each look if it may have grown, or if it lies in another
 file, which may have changed.
 """
 
@@ -20,7 +21,10 @@ MOST_KEPT = 1024
 FIRST_BATCH = 8
 GROWTH = 4
 LARGEST_BATCH = 512
-"""Descriptions asked of a helper at once: one call of a helper costs about as much as describing one dataset (0.15 ms)."""
+"""Descriptions per call of a helper, at most.
+
+A call itself takes about as long as describing one dataset (0.15 ms).
+"""
 
 Found = Description | Exception
 
@@ -37,12 +41,14 @@ M = TypeVar("M", bound=Made)
 
 
 class Members(Following, Generic[M]):
-    """Nodes by name; the last ones used are kept.
+    """Nodes by name; the last MOST_KEPT used ones are kept.
 
-    `describe(names)` describes at least the first of some objects, `make(name, description)` makes a member of one, and
-    `renew(name, member)` is the member as it is now. `file_stands()` says whether the group is still the same although its file has been
-    written. Who asks for the first name, and then for one after the other, gets batches that grow from FIRST_BATCH to LARGEST_BATCH.
-    Thread-safe: a race describes twice at worst.
+    `describe(names)` describes the objects of these names, or only the first few. `make(name,
+    description)` makes a member, and `renew(name, member)` returns the member as it is now.
+    `file_stands()` is true if the group is still valid although its file has been written. If a
+    caller asks for the first name and then for the next ones in order, the batches grow from
+    FIRST_BATCH to LARGEST_BATCH; otherwise each call describes one object. Thread-safe: in a race,
+    a member is at worst described twice.
     """
 
     def __init__(
@@ -77,7 +83,8 @@ class Members(Following, Generic[M]):
             if other is None or kept is not None:
                 self._kept.keep(name, member)
                 return member.node
-        return opened(lambda name: self._renew(name, other), name).node  # it was made first, and is perhaps older
+        # another thread has made it first; it may be older
+        return opened(lambda name: self._renew(name, other), name).node
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -89,7 +96,10 @@ class Members(Following, Generic[M]):
         return len(self._names)
 
     def stands(self) -> bool:
-        """Whether the group, once its file has been written, is still the same: its datasets may have grown."""
+        """True if the group is still valid after its file has been written.
+
+        Its datasets may have grown.
+        """
         return self._file_stands()
 
     def _made(self, name: str, found: Found | None) -> M:
@@ -99,7 +109,10 @@ class Members(Following, Generic[M]):
         return self._make(name, found)
 
     def _asked(self, name: str) -> Found:
-        """A description from a helper, with those of the next names if they are being asked for in order."""
+        """The description of an object, from a helper.
+
+        If names are being asked for in order, the helper also describes the next ones.
+        """
         place = self._names[name]
         with self._lock:
             is_in_order = place == self._next

@@ -1,4 +1,4 @@
-"""Nodes of HDF5 files, made of what helper processes describe."""
+"""Nodes of HDF5 files, made from the descriptions that helper processes send."""
 
 from __future__ import annotations
 
@@ -37,32 +37,35 @@ class Place:
     where: str
     above: frozenset[tuple[str, int]] = frozenset()
     links: int = 0
-    """External links that were followed one after the other to get here."""
+    """Number of external links that we followed, one after the other, to get here."""
 
 
 class Member(NamedTuple):
-    """A node, where it lies, which is in another file if a link leads there, and what it was made of."""
+    """A node, the location of its object, and its description.
+
+    The location is in another file if a link leads there.
+    """
 
     node: Node
     place: Place
     found: GroupDescription | ArrayDescription
 
     def others(self, own: Snapshot) -> Iterator[Snapshot]:
-        """The files that it is made of, besides that of its group, of which the group itself takes care."""
+        """The files behind the node, without its group's own file, which the group watches."""
         if self.place.snapshot != own:
             yield self.place.snapshot
         if isinstance(self.found, ArrayDescription):
             yield from (source.snapshot for source in self.found.files if source.path != own.path)
 
     def may_grow(self) -> bool:
-        """Whether it is a dataset that a writer may make longer just now."""
+        """True if it is a dataset that a writer may be extending now."""
         if isinstance(self.found, GroupDescription) or self.found.maxshape == self.found.shape:
             return False
         return isinstance(self.place.snapshot, Growing) or any(source.is_growing for source in self.found.files)
 
 
 def open_hdf5(path: Path, resources: Resources | None = None) -> Node:
-    """The root group of a file. Raises OSError where it is no HDF5 file, or truncated."""
+    """The root group of a file. Raises OSError if it is not an HDF5 file, or is truncated."""
     check_installed("h5py", "hdf5")
     return _open(Place(snapshot_of(path.absolute(), resources=resources), "/")).node
 
@@ -77,7 +80,7 @@ def _described(place: Place) -> Description:
 
 
 def _member(place: Place, found: Description) -> Member:
-    """The node of an object, links to other files followed."""
+    """The node of an object; links to other files are followed."""
     match found:
         case GroupDescription():
             return Member(_group(place, found), place, found)
@@ -92,7 +95,7 @@ def _member(place: Place, found: Description) -> Member:
 
 
 def _renewed(place: Place, member: Member) -> Member:
-    """A member of a group, found at a place in the file of that group, as it is now."""
+    """A group's member as it is now; `place` is its location in the group's own file."""
     if not all(snapshot.stands() for snapshot in member.others(place.snapshot)):
         return _open(place)
     if not member.may_grow():
@@ -111,7 +114,8 @@ def _group(place: Place, found: GroupDescription) -> Group:
         return Place(place.snapshot, posixpath.join(place.where, name), below)
 
     def describe(names: Sequence[str]) -> list[Found]:
-        if isinstance(place.snapshot, Growing):  # what is described ahead may have grown when it is asked for
+        # a dataset described ahead could have grown until it is used
+        if isinstance(place.snapshot, Growing):
             return [_described(inside(names[0]))]
         described: list[Found] = library.header(place.snapshot, "describe_members", place.where, names)
         return described
@@ -154,7 +158,10 @@ def _array(place: Place, found: ArrayDescription) -> Array:
 
 
 def _flat(place: Place, found: ArrayDescription, raw: Sequence[Snapshot]) -> FlatArray | RawArray | None:
-    """An array that lies in one piece in its file, or in raw files, as it is in memory."""
+    """An array whose bytes lie in one piece in its file, or in raw files, just as in memory.
+
+    None for every other dataset.
+    """
     if len(found.raw) == 1:
         return FlatArray(raw[0], found.raw[0].offset, found.shape, found.dtype)
     if found.raw:
@@ -166,7 +173,7 @@ def _flat(place: Place, found: ArrayDescription, raw: Sequence[Snapshot]) -> Fla
 
 
 def _stored(place: Place, found: ArrayDescription) -> Stored | None:
-    """The chunks of a dataset whose filters are a codec, and whose items are in the file as in memory."""
+    """The stored chunks if the filters are those of a codec and items lie there as in memory."""
     codec = None if found.chunked is None else codec_of(found.chunked.filters, found.dtype.itemsize)
     if codec is None:
         return None
@@ -175,7 +182,10 @@ def _stored(place: Place, found: ArrayDescription) -> Stored | None:
 
 
 def _reader(place: Place, found: ArrayDescription) -> Callable[[Region], np.ndarray[Any, Any]]:
-    """What reads regions: past the library where chunks can be decoded here. Raises Damaged if the library lacks a filter."""
+    """The function that reads regions, without the library if the server can decode the chunks.
+
+    Raises Damaged if the library is needed, but lacks a filter.
+    """
     if found.sources.files:
         return partial(_read_virtual, place, found)
     by_library = partial(_read, place, found)
@@ -196,7 +206,7 @@ def _check_filters(found: ArrayDescription) -> None:
 
 
 def _read(place: Place, found: ArrayDescription, region: Region) -> np.ndarray[Any, Any]:
-    """A region that the library reads. Raises Damaged if that takes a filter which it lacks."""
+    """A region, read by the library. Raises Damaged if the library lacks a filter that it needs."""
     try:
         block: np.ndarray[Any, Any] = library.data(place.snapshot, "read", Wanted(place.where, found.is_text, region))
     except Damaged:
@@ -207,13 +217,13 @@ def _read(place: Place, found: ArrayDescription, region: Region) -> np.ndarray[A
 
 
 def _read_stored(place: Place, index: tuple[int, ...]) -> bytes | None:
-    """The stored bytes of a chunk that the library finds."""
+    """The stored bytes of a chunk, found by the library."""
     stored: bytes | None = library.data(place.snapshot, "read_stored", place.where, index)
     return stored
 
 
 def _read_virtual(place: Place, found: ArrayDescription, region: Region) -> np.ndarray[Any, Any]:
-    """A region that the library puts together from other files."""
+    """A region that the library assembles from other files."""
     block: np.ndarray[Any, Any] = library.data(
         place.snapshot, "read_virtual", Wanted(place.where, found.is_text, region), found.sources.files
     )

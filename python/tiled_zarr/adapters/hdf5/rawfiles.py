@@ -1,4 +1,4 @@
-"""Arrays whose bytes lie in several raw files, one after the other.
+"""Arrays whose bytes lie in one or more raw files, one after the other.
 
 https://support.hdfgroup.org/documentation/hdf5/latest/_h5_d__u_g.html (external storage)
 """
@@ -18,16 +18,20 @@ from ..common.snapshot import Snapshot, read_exactly
 
 @dataclass(frozen=True, slots=True)
 class RawArray:
-    """An array in C order over parts of files, each a file, a byte offset and a number of bytes."""
+    """An array in C order over parts of files.
+
+    A part is a file, a byte offset and a number of bytes.
+    """
 
     parts: Sequence[tuple[Snapshot, int, int]]
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
     def read(self, region: Region) -> np.ndarray[Any, Any]:
-        """A region, read row by row: a row is one piece, which begins with the last axis of which only a part is wanted.
+        """A region, read in rows: contiguous pieces that are as long as possible.
 
-        Raises Changed if a file is another one by now.
+        A row begins at the last axis of which the region has only a part. Raises Changed if a file
+        has changed.
         """
         sizes = [part.stop - part.start for part in region]
         if 0 in sizes:
@@ -43,7 +47,7 @@ class RawArray:
         return rows.view(self.dtype).reshape(sizes)
 
     def _bytes(self, start: int, nbytes: int) -> bytes:
-        """Bytes of the array from one on, out of the files that hold them."""
+        """Bytes of the array from `start` on, from the files that hold them."""
         found, stop, first = [], start + nbytes, 0
         for snapshot, offset, size in self.parts:
             low, high = max(start, first), min(stop, first + size)

@@ -1,8 +1,9 @@
-"""Data of an HDF5 file that lie in other files: only in the folder that is served, and never silently missing.
+"""Data of an HDF5 file that lie in other files.
 
-The library gives fill values for a source that it does not find; here that raises. A series of numbered sources (`%b`) ends before the
-first that is missing.
-https://support.hdfgroup.org/documentation/hdf5/latest/_h5_d__u_g.html (virtual datasets)
+These files must be in the served folder, and none may be missing: the library silently reads fill
+values for a missing source; we raise Damaged. A series of numbered sources (`%b`) ends before the
+first that is missing. https://support.hdfgroup.org/documentation/hdf5/latest/_h5_d__u_g.html
+(virtual datasets)
 """
 
 from __future__ import annotations
@@ -30,17 +31,21 @@ Object: TypeAlias = tuple[str, int]
 
 LINK = "a virtual dataset with a link"
 MOST_BLOCKS = 65_536
-"""Source datasets of one virtual dataset."""
+"""Source datasets of one virtual dataset, at most."""
 NUMBERED = re.compile(r"(?<!%)(%%)*%b")
 PERCENT = re.compile("%[%b]")
-"""How names of sources have the number of a block, and a percent sign."""
+"""The escapes in names of sources: `%b` is the number of a block, `%%` a percent sign."""
 
 
 def beside(snapshot: Snapshot, name: str, what: str) -> Snapshot:
-    """The file that `what` names in a file, relative to the folder of that file. Raises Damaged if it is not there, or not served."""
+    """A file that another file names, relative to the folder of the latter.
+
+    `what` begins the error message. Raises Damaged if the file is missing, or not served.
+    """
     target = _path(snapshot, name)
     shown = Path(name).name
-    if not snapshot.fence.holds(os.path.realpath(target)):  # before anybody learns whether it exists
+    # before we open it: the reply must not reveal if it exists
+    if not snapshot.fence.holds(os.path.realpath(target)):
         raise Damaged(f"{what} to the file {shown!r} outside of the folder that is served, which is not followed; copy the file into it")
     try:
         return snapshot_of(target, snapshot.fence, snapshot.given)
@@ -53,9 +58,10 @@ def _path(snapshot: Snapshot, name: str) -> str:
 
 
 def sources(snapshot: Snapshot, dataset: Any) -> Sources:
-    """What a virtual dataset is put together from, other virtual datasets among it.
+    """The files of all sources of a virtual dataset, directly or through other virtual datasets.
 
-    Raises Damaged if a file is missing or lacks its dataset, Unavailable for one whose own data lie in raw files.
+    Raises Damaged if a file is missing or lacks its dataset, Unavailable if the data of a source
+    lie in raw files.
     """
     found = Gathered({}, [], {}, [])
     found.gather(snapshot, dataset)
@@ -63,9 +69,11 @@ def sources(snapshot: Snapshot, dataset: Any) -> Sources:
 
 
 class Gathered(NamedTuple):
-    """The source files of a virtual dataset by their paths, those that are to come, and the datasets that were looked at.
+    """What we have found of a virtual dataset's sources so far.
 
-    `above` has the objects of which the sources are being gathered: the library crashes on one that is a source of itself.
+    `files` are the source files by path, `awaited` the paths of the next files of numbered series,
+    `seen` the datasets that we have visited. `above` are the objects that we are inside of: the
+    library crashes on a virtual dataset that is a source of itself.
     """
 
     files: dict[str, Snapshot]
@@ -86,7 +94,7 @@ class Gathered(NamedTuple):
         self.above.pop()
 
     def _add_numbered(self, snapshot: Snapshot, own: str, name: str, where: str) -> None:
-        """Add the blocks of sources that are numbered without end, up to the first one that is missing, as the library reads them."""
+        """Add the blocks of a numbered series up to the first missing one, as the library does."""
         for number in range(MOST_BLOCKS):
             file = own if name == "." else _numbered(name, number)
             target = _path(snapshot, file)
@@ -99,7 +107,11 @@ class Gathered(NamedTuple):
         raise Unavailable(f"a virtual dataset over more than {MOST_BLOCKS:,} blocks")
 
     def _add(self, snapshot: Snapshot, where: str, *, is_last: bool = False) -> bool:
-        """Add a source and its own ones; false for one that is missing, if it may be the end of a series (`is_last`), which else raises."""
+        """Add a source and its own sources; False if the source is missing and `is_last` is true.
+
+        `is_last` says that the source may be the end of a series. If it is false, a missing source
+        raises Damaged.
+        """
         self.files[snapshot.path] = snapshot
         if (snapshot.path, where) in self.seen:
             self._check_cycle(self.seen[snapshot.path, where])
@@ -134,7 +146,7 @@ def _object(snapshot: Snapshot, dataset: Any) -> Object:
 
 
 def _numbered(name: str, number: int) -> str:
-    """A name with the number of a block in it.
+    """The name of a block's source: the number for `%b`, a percent sign for `%%`.
 
     >>> _numbered("part_%b.h5", 3), _numbered("100%%_%b", 3)
     ('part_3.h5', '100%_3')
@@ -143,9 +155,11 @@ def _numbered(name: str, number: int) -> str:
 
 
 def read(sources: Sequence[Snapshot], snapshot: Snapshot, wanted: Wanted) -> np.ndarray[Any, Any]:
-    """A region of a virtual dataset, opened for this reading, so that the library keeps no source open.
+    """A region of a virtual dataset.
 
-    The library opens the sources as their file is opened. Where one of these files is being written, all must open beside its writer.
+    The library opens the sources together with their file. So that it keeps none of them open, we
+    close the other files first. If one of these files is being written, all of them must open
+    beside their writers, and the dataset's file is opened only for this call.
     """
     is_growing = any(isinstance(one, Growing) for one in (snapshot, *sources))
     for source in sources:
@@ -163,7 +177,11 @@ def read(sources: Sequence[Snapshot], snapshot: Snapshot, wanted: Wanted) -> np.
 
 
 def revision(snapshot: Snapshot, sources: Sequence[Snapshot], awaited: Sequence[str] = ()) -> Callable[[], str | None]:
-    """Of the file and its sources together, and of those that are to come: it changes when one is there. None if one is being written."""
+    """The revision function of a virtual dataset: its file's and all sources' revisions, joined.
+
+    It also changes when the next file of a numbered series appears. It returns None if one of the
+    files is being written.
+    """
     parts = [snapshot.revision, *[source.revision for source in sources if source.path != snapshot.path]]
     parts += [partial(_arrival, path) for path in awaited]
     return parts[0] if len(parts) == 1 else partial(_all_of, parts)

@@ -1,4 +1,4 @@
-"""The values of any mapping, adapted: the children of a group."""
+"""The children of a group made from the values of any mapping."""
 
 from __future__ import annotations
 
@@ -17,16 +17,24 @@ from ..common.chunk_sizes import Chunking, regrown
 from ..registry import adapt, followed
 
 MOST_NAMES = 1_000_000
-"""Names that are looked at of one mapping, as many as are listed of a group, which takes 0.2 s; the names of some never end."""
+"""Names that we read from one mapping at most, as many as a group lists; that takes 0.2 s.
+
+The names of some mappings never end.
+"""
 
 MOST_KIN = 1000
-"""Children that are told apart of one that is made anew at each look; then all are forgotten, and each may hang once more."""
+"""Children that we tell apart below a node that is made anew at each look.
+
+At more, we forget all of them, and each one that hangs may hang once more.
+"""
 
 
 class Adapted(Mapping[str, Node]):
-    """The nodes of a mapping's values, each made when it is asked for and kept as long as its value is the same object, and unchanged.
+    """The nodes of a mapping's values, each made on first use.
 
-    A value that was replaced while it was served may be replaced again: from then on its node has no revision.
+    A node is kept while its value is the same object and has not changed. A value that has been
+    replaced once while it was served may be replaced again, so from then on its node has no
+    revision.
     """
 
     def __init__(self, source: Mapping[Any, Any], resources: Resources | None = None) -> None:
@@ -39,7 +47,8 @@ class Adapted(Mapping[str, Node]):
         self._kin = Kin()
 
     def __getitem__(self, name: str) -> Node:
-        if isinstance(self._source, dict) and name not in self._source:  # a defaultdict would make a child of any name
+        # a defaultdict would make a child for any name
+        if isinstance(self._source, dict) and name not in self._source:
             raise KeyError(name)
         value = self._look_up(name)
         if name in self._replaced:
@@ -55,13 +64,21 @@ class Adapted(Mapping[str, Node]):
         return now
 
     def _anew(self, name: str, value: object) -> Node:
-        """The node of a value that is not kept, since it will be replaced again; how it is cut is, if it may grow."""
+        """The node of a value that has been replaced.
+
+        It is not kept, since the value may be replaced again. If the array may grow, we keep its
+        chunk shape.
+        """
         node = regrown(opened(self._adapt, value), self._replaced[name])
         self._replaced[name] = Chunking.of(node)
         return as_live(node, self._kin.of(name))
 
     def _look_up(self, name: str) -> object:
-        """The value of a name. Raises Damaged where the source lists a name and then denies it, as it does for a broken link."""
+        """The value of a name.
+
+        Raises Damaged if the source lists a name and then has no value for it, as it does for a
+        broken link.
+        """
         try:
             return self._source[name]
         except KeyError as error:
@@ -76,11 +93,17 @@ class Adapted(Mapping[str, Node]):
         return (name for name in self._source if isinstance(name, str))
 
     def __len__(self) -> int:
-        """As many as the source says where counting could have no end, those without a name among them."""
+        """The number of children; for anything but a dict, what the source says.
+
+        That may include keys that cannot name a child, but counting them might never end.
+        """
         return sum(1 for _ in self) if isinstance(self._source, dict) else len(self._source)
 
     def revision(self) -> str | None:
-        """A text that is another one once names have come or gone, or values were replaced; None where looking would take opening."""
+        """A text that changes when names come or go, or values are replaced.
+
+        None for anything but a dict, since looking at its values could open them.
+        """
         if not isinstance(self._source, dict):
             return None
         names, values = list(self._source), list(self._source.values())
@@ -96,7 +119,10 @@ class Adapted(Mapping[str, Node]):
 
 
 class Kin:
-    """Stands for a node that is made anew at each look, and for those below it by their names. Thread-safe."""
+    """An identity for a node that is made anew at each look, and for the nodes below it, by name.
+
+    Thread-safe.
+    """
 
     __slots__ = ("__weakref__", "_below")
 
@@ -104,14 +130,17 @@ class Kin:
         self._below: dict[str, Kin] = {}
 
     def of(self, name: str) -> Kin:
-        """What stands for a child."""
+        """The identity of a child."""
         if len(self._below) >= MOST_KIN:
             self._below.clear()
         return self._below.setdefault(name, Kin())
 
 
 def as_live(node: Node, kin: Kin) -> Node:
-    """The same node without a revision, and so everything below it; `kin` stands for it and its successors."""
+    """The same node without a revision, and likewise everything below it.
+
+    `kin` is the identity of the node and of its successors.
+    """
     if isinstance(node, Group):
         return replace(node, children=_Live(node.children, kin), revision=live, kin=kin)
     return replace(node, revision=LIVE)

@@ -17,11 +17,12 @@ from ..common.chunk_sizes import regular, unit
 
 
 def adapt_array(source: DaskArray) -> Array:
-    """A dask array, of which only the tasks behind a region are run; as dask has it, a graph always gives the same values.
+    """A dask array; reading a region runs only the tasks behind it.
 
-    Masked items are filled as in numpy's masked arrays; those of a graph that does not say that it gives any are NaN or NaT, or fail.
-
-    Raises Unavailable where a size is unknown, and for objects other than `str` (the first item is computed to see).
+    We assume, as dask does, that a graph always gives the same values. Masked items are filled as
+    in numpy's masked arrays. If a graph yields masked items without declaring them, these become
+    NaN or NaT, or the read fails. Raises Unavailable if a size is unknown, and for objects other
+    than `str` (we compute the first item to see).
     """
     if any(math.isnan(n) for n in source.shape):
         raise Unavailable(f"a dask array of unknown size {source.shape}; call compute_chunk_sizes() on it")
@@ -40,7 +41,10 @@ def adapt_array(source: DaskArray) -> Array:
 
 
 def _read(source: DaskArray, fill: Any, region: Region) -> np.ndarray[Any, Any]:
-    """Compute a region in the calling thread, unless dask was told where to compute (a cluster, a pool)."""
+    """Compute a region in the calling thread, unless dask is configured to compute elsewhere.
+
+    That may be a cluster or a pool.
+    """
     scheduler = None if dask.base.get_scheduler() else "synchronous"  # type: ignore[no-untyped-call]  # dask is typed in part
     return settle(source[region].compute(scheduler=scheduler), source.dtype, region, fill)
 

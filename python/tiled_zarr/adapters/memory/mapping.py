@@ -11,7 +11,10 @@ from .adapted import Adapted
 
 
 def adapt_mapping(source: Mapping[Any, Any], resources: Resources | None = None) -> Group:
-    """A group of whatever the values turn into; names may come and go, and values may be replaced, while it is served."""
+    """A group of the nodes of the values.
+
+    Names may come and go, and values may be replaced, while it is served.
+    """
     children = Adapted(source, resources)
     return Group(
         children=children,
@@ -23,5 +26,8 @@ def adapt_mapping(source: Mapping[Any, Any], resources: Resources | None = None)
 
 
 def _is_at_hand(source: Mapping[Any, Any]) -> bool:
-    """Whether values are there and become nodes without reading: those of other mappings may be made on look-up, Tiled reads tables."""
+    """True if the values exist and become nodes without reading.
+
+    Other mappings than dicts may make values on look-up; making a node of a Tiled table reads it.
+    """
     return isinstance(source, dict) and not any(hasattr(value, "structure_family") for value in source.values())

@@ -13,7 +13,10 @@ from ..common.blocks import fill_of, filled, is_masked
 
 
 def adapt_array(source: np.ndarray[Any, Any]) -> Array:
-    """Views of an array. It is taken not to change while it is served. Raises Unavailable for objects other than `str`."""
+    """Views of an array, which must not change while it is served.
+
+    Raises Unavailable for objects other than `str`.
+    """
     array = np.asarray(source)
     if array.dtype.kind == "T":
         read, dtype = partial(_read_variable_strings, array), np.dtype(object)
@@ -25,14 +28,17 @@ def adapt_array(source: np.ndarray[Any, Any]) -> Array:
 
 
 def adapt_memmap(source: np.memmap[Any, Any]) -> Array:
-    """Views of a mapped file, changed whenever the file is."""
+    """Views of a mapped file; the revision is the file's."""
     array = np.asarray(source)
     revision = launch_nonce if source.filename is None else of_file(source.filename)
     return Array(shape=array.shape, dtype=array.dtype, read=partial(read_view, array), revision=revision)
 
 
 def adapt_masked(source: np.ma.MaskedArray[Any, Any]) -> Array:
-    """A masked array with its masked items filled: NaN or NaT where the type has one, else its own fill value, named in the attributes."""
+    """A masked array with its masked items filled.
+
+    The fill value is NaN or NaT if the type has one, else the array's own; the attributes name it.
+    """
     node = adapt_array(source.data)
     if not is_masked(np.ma.getmaskarray(source)):
         return node
@@ -47,7 +53,10 @@ def adapt_masked(source: np.ma.MaskedArray[Any, Any]) -> Array:
 
 
 def adapt_value(source: object) -> Array:
-    """A number, a text, or a list of them, as numpy reads it. Raises Unavailable where that gives objects."""
+    """A number, a text, or a list of them, as numpy converts it.
+
+    Raises Unavailable if numpy cannot, or if the result holds objects other than `str`.
+    """
     try:
         array = np.asarray(source)
     except ValueError as error:
@@ -56,7 +65,7 @@ def adapt_value(source: object) -> Array:
 
 
 def read_view(array: np.ndarray[Any, Any], region: Region) -> np.ndarray[Any, Any]:
-    """The region as a view, an array also where there are no axes."""
+    """The region as a view, which is an array even if it has no axes."""
     index: Any = (*region, ...)
     view: np.ndarray[Any, Any] = array[index]
     return view

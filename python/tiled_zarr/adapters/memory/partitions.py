@@ -1,4 +1,4 @@
-"""Tables that are read partition by partition, each as a data frame of pandas."""
+"""Tables read partition by partition, each as a pandas data frame."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from ..common.chunk_sizes import Chunking, lasting, regrown, regular
 from ..common.recipes import Recipe, Values, columns, recipe
 
 ReadPartition: TypeAlias = Callable[[int, list[Any] | None], pd.DataFrame]
-"""A partition by its number, with its index and the columns of these labels (None: all)."""
+"""Returns a partition by number: its index and the columns with these labels (None: all)."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A column in partitions: its place among the index levels and columns, the labels to ask for, and how it becomes numpy.
+    """A column of a partitioned table: its place, its labels, and its conversion to numpy.
 
-    `starts` has the first row of each partition, and the number of rows at its end.
+    `place` counts the index levels and then the columns; `labels` are the ones to ask for. `starts`
+    has the first row of each partition, and at its end the number of rows.
     """
 
     place: int
@@ -34,18 +35,19 @@ class _Column:
     starts: tuple[int, ...]
 
     def values(self, frame: pd.DataFrame) -> Values:
-        """The column, of a frame that has only the labels asked for."""
+        """The column, from a frame that has only the labels asked for."""
         levels = frame.index.nlevels
         return frame.index.get_level_values(self.place) if self.place < levels else frame.iloc[:, -1]
 
 
 class Partitions(Mapping[str, Array]):
-    """The columns of a table in partitions.
+    """The columns of a partitioned table; `count` is the number of partitions.
 
-    All of it is read once, for the number of rows and the types. Data are read again whenever they are asked for, only from the
-    partitions that hold them; where they no longer fit, the table is looked at anew and Changed tells the reader to ask again.
-    `count` is the number of partitions. A table may get more rows: its columns keep the chunks that they had first, or that those of a
-    `former` table had, from which this one has grown.
+    We read the whole table once, to learn the number of rows and the types. After that, each
+    request for data reads the partitions that hold them. If these no longer match, we read the
+    table again, and raise Changed to make the client ask again. A table may get more rows. Its
+    columns keep their first chunk shapes, or those of the `former` table, from which this one has
+    grown.
     """
 
     def __init__(self, read: ReadPartition, count: int, former: Mapping[str, Node] | None = None) -> None:
@@ -66,11 +68,11 @@ class Partitions(Mapping[str, Array]):
         return len(self._columns)
 
     def unavailable(self) -> Mapping[str, str]:
-        """The columns that Zarr cannot show, with the reason."""
+        """The columns that have no form in Zarr, with the reason."""
         return self._reasons
 
     def _look(self) -> None:
-        """Read everything, and note how many rows there are and what they hold."""
+        """Read everything, and note the number of rows and the types of the columns."""
         frames = [self._read_partition(i, None) for i in range(self.count)]
         whole = frames[0] if len(frames) == 1 else pd.concat(frames)
         starts = tuple(accumulate(map(len, frames), initial=0))
@@ -113,6 +115,9 @@ class Partitions(Mapping[str, Array]):
         return whole[rows.start - column.starts[first] : rows.stop - column.starts[first]]
 
     def _block(self, column: _Column, number: int, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
-        """A column of a partition. Raises ValueError where it is not as long, or not of the type, as when the table was looked at."""
+        """A column of a partition.
+
+        Raises ValueError if its length or type differs from what we noted.
+        """
         size = column.starts[number + 1] - column.starts[number]
         return settle(column.recipe.convert(column.values(frame)), column.recipe.dtype, (slice(0, size),))

@@ -13,7 +13,7 @@ from ...revisions import launch_nonce
 
 
 def adapt_sparse(source: sparray | spmatrix) -> Array:
-    """Matrices and arrays of every format. It is taken not to change while it is served."""
+    """Sparse matrices and arrays of every format; one must not change while it is served."""
     if source.dtype.hasobject:
         raise Unavailable(f"a sparse array of {source.dtype}; convert it to numbers")
     return Sparse(

@@ -1,7 +1,9 @@
-"""Tiled's adapters, known by what they can do: `structure_family`, `structure()`, `metadata()` and `read`.
+"""Tiled's adapters, recognized by their interface.
 
-https://blueskyproject.io/tiled/explanations/structures.html. Their values are live: nothing tells when they change. Structure and metadata
-may change in place: the first is compared at each look, the second asked for by each document.
+That is `structure_family`, `structure()`, `metadata()` and `read`. Their values have no revision,
+since nobody can tell when they change. Structure and metadata may change in place: we compare the
+structure at each look, and ask for the metadata in each document.
+https://blueskyproject.io/tiled/explanations/structures.html
 """
 
 from __future__ import annotations
@@ -25,7 +27,10 @@ from .adapted import Adapted
 
 
 def adapt_tiled(adapter: Any, resources: Resources | None = None) -> Node:
-    """The node of an adapter, by its structure family. Raises Unavailable for families that Zarr has no place for."""
+    """The node of an adapter, by its structure family.
+
+    Raises Unavailable for families that have no form in Zarr.
+    """
     family = _family(adapter)
     if family not in _FAMILIES:
         raise Unavailable(f"Zarr has no {family} arrays; known are {', '.join(_FAMILIES)}")
@@ -33,7 +38,7 @@ def adapt_tiled(adapter: Any, resources: Resources | None = None) -> Node:
 
 
 def followed(adapter: Any, node: Node) -> Node:
-    """The node of an adapter as it is now: the one that was made of it, unless its structure has changed since."""
+    """The node of an adapter as it is now: `node`, unless the structure has changed since."""
     family = _family(adapter)
     match family, node:
         case "container", Group(kind="folder"):
@@ -51,7 +56,10 @@ def _family(adapter: Any) -> str:
 
 
 def _says(structure: Any, node: Array) -> bool:
-    """Whether a structure is the one that a node was made of; its chunks, which follow its length, are not compared."""
+    """True if a node was made from an equal structure.
+
+    We do not compare chunks, which follow the length.
+    """
     is_same = _shape(structure) == node.shape and _dtype(structure) == node.dtype
     return is_same and _dimension_names(structure) == node.dimension_names
 
@@ -97,16 +105,18 @@ def _sparse(adapter: Any) -> Array:
 
 
 def _table(adapter: Any, former: Mapping[str, Node] | None = None) -> Group:
-    from .partitions import Partitions  # pandas and Arrow are asked for where there is a table
+    # not at the head: only tables need pandas and Arrow
+    from .partitions import Partitions
 
     columns = Partitions(partial(_partition, adapter), int(adapter.structure().npartitions), former)
     return Table(children=columns, attributes=_attributes(adapter), unavailable=columns.unavailable, blocking=True)
 
 
 def _read(adapter: Any, shape: tuple[int, ...], dtype: np.dtype[Any], region: Region) -> np.ndarray[Any, Any]:
-    """The region of an array; an adapter may answer in another byte order, with a lazy or sparse array, or later.
+    """The region of an array.
 
-    Raises Changed where what it answers does not fit, since it has another structure by now.
+    An adapter may answer in another byte order, with a lazy or sparse array, or with a coroutine.
+    Raises Changed if the answer does not fit because the structure has changed.
     """
     try:
         return settle(_awaited(adapter.read(_slice(region))), dtype, region)
@@ -131,14 +141,20 @@ def _partition(adapter: Any, number: int, fields: list[Any] | None) -> Any:
 
 
 def _slice(region: Region) -> tuple[slice, ...]:
-    """The region as Tiled's own kind of tuple, which some adapters ask things of; an adapter of Tiled's has loaded it."""
+    """The region as Tiled's own type of tuple, whose methods some adapters use.
+
+    If Tiled is not loaded, no adapter is one of its own, and a plain tuple will do.
+    """
     ndslice = sys.modules.get("tiled.ndslice")
     made: tuple[slice, ...] = ndslice.NDSlice(*region) if ndslice else region
     return made
 
 
 def _awaited(result: Any) -> Any:
-    """The result of a method that may be a coroutine; runs in a worker thread, which has no event loop."""
+    """The result of a method that may be a coroutine function.
+
+    Runs in a worker thread, which has no event loop.
+    """
     return asyncio.run(result) if inspect.iscoroutine(result) else result
 
 
@@ -147,7 +163,11 @@ def _shape(structure: Any) -> tuple[int, ...]:
 
 
 def _maxshape(structure: Any) -> MaxShape:
-    """Arrays of measurements grow along their first axis, one item after the other; a structure may say more under `resizable`."""
+    """The shape up to which an array may grow.
+
+    Arrays of measurements grow along their first axis, item by item; a structure may name more axes
+    under `resizable`.
+    """
     said: bool | Sequence[bool] = getattr(structure, "resizable", False)
     shape = _shape(structure)
     may_grow = [said] * len(shape) if isinstance(said, bool) else list(said)
@@ -170,7 +190,11 @@ def _dimension_names(structure: Any) -> tuple[str | None, ...] | None:
 
 
 def _attributes(adapter: Any) -> Late:
-    """The metadata of each moment. Raises what they raise now, so that an adapter that cannot tell them is known as bad at once."""
+    """The metadata, read for each document.
+
+    Raises now what the adapter raises now, so that one without readable metadata is known to be bad
+    at once.
+    """
     _metadata(adapter)
     return Late(partial(_metadata, adapter))
 

@@ -1,7 +1,8 @@
-"""Datasets, data arrays and data trees of xarray, as `xarray.open_zarr` wants to find them.
+"""Datasets, data arrays and data trees of xarray, in the form that `xarray.open_zarr` expects.
 
-Values are served decoded: times as times, scaled numbers as what they mean. Which variables are coordinates is told by the attribute
-`coordinates` of the group. https://docs.xarray.dev/en/stable/user-guide/io.html#coordinates
+Values are served decoded: times as times, scaled numbers as what they mean. The group's attribute
+`coordinates` lists the variables that are coordinates.
+https://docs.xarray.dev/en/stable/user-guide/io.html#coordinates
 """
 
 from __future__ import annotations
@@ -28,22 +29,26 @@ Maker = Callable[[], Node]
 
 
 def adapt_dataset(source: xr.Dataset) -> Group:
-    """A group of the variables, coordinates among them; a variable that is not loaded stays so, and is read by regions.
+    """A group of the variables, including the coordinates.
 
-    The dataset is taken not to change while it is served, except for what it reads from a file.
+    A variable that is not loaded stays so, and is read by regions. The dataset must not change
+    while it is served, except for what it reads from a file.
     """
     return _group(source, {})
 
 
 def adapt_data_array(source: xr.DataArray) -> Group:
-    """A group of the array, called `data` where it has no name, and its coordinates."""
+    """A group of the array, named `data` if it has no name, and its coordinates."""
     if source.name in source.coords:  # the coordinate itself
         return adapt_dataset(source.coords.to_dataset())
     return adapt_dataset(source.to_dataset(name="data" if source.name is None else source.name))
 
 
 def adapt_tree(source: xr.DataTree) -> Group:
-    """A group of the variables of a tree's own dataset, without inherited coordinates, and of its children."""
+    """A group of the variables of a tree's own dataset, and of the groups of its children.
+
+    Inherited coordinates are left out.
+    """
     return _group(source.to_dataset(inherit=False), {name: partial(adapt_tree, child) for name, child in source.children.items()})
 
 
@@ -73,24 +78,31 @@ def _variable(source: xr.Variable) -> Array:
 
 
 def _node(variable: xr.Variable) -> Node:
-    """The node of the values: those of pandas' own types (categories, nullable numbers, times of a zone) as a column has them."""
+    """The node of the values.
+
+    Those of pandas' own types (categories, nullable numbers, times with a zone) become what a table
+    column of them becomes.
+    """
     if _is_pandas(variable):
         return column(pd.Series(variable.data), launch_nonce)
     return _unloaded(variable) if _is_unloaded(variable) else adapt(variable.data)
 
 
 def _is_pandas(variable: xr.Variable) -> bool:
-    """Whether the values are of a type that numpy has not."""
+    """True if the values are of a type that numpy does not have."""
     return not isinstance(variable.dtype, np.dtype)
 
 
 def _is_converted(variable: xr.Variable) -> bool:
-    """Whether the values are looked at or converted when the variable is opened."""
+    """True if opening the variable reads or converts its values."""
     return _is_pandas(variable) or variable.dtype.hasobject
 
 
 def _unloaded(variable: xr.Variable) -> Array:
-    """A variable behind a file: its revision is the file's where it is one file, else nobody can tell."""
+    """A variable that reads from a file; its revision is the file's.
+
+    If it reads from several files, it has no revision.
+    """
     path = Path(str(variable.encoding.get("source", "")))
     chunks = variable.encoding.get("chunksizes") or variable.encoding.get("chunks")
     return Array(
@@ -107,18 +119,25 @@ def _read(variable: xr.Variable, region: Region) -> np.ndarray[Any, Any]:
 
 
 def _is_unloaded(variable: xr.Variable) -> bool:
-    """Whether the values are still in a file: neither in memory, nor of another array package. xarray has no public way to ask."""
+    """True if the values are still in a file.
+
+    They are then neither in memory, nor in an array of another package. xarray has no public way to
+    ask.
+    """
     return not (variable._in_memory or hasattr(variable._data, "__array_function__"))
 
 
 def _is_text(variable: xr.Variable) -> bool:
-    """Whether the items are `str`: all of those in memory, else the first one."""
+    """True if the items are `str`; of values in a file, we look only at the first one."""
     few = variable[tuple(slice(0, 1) for _ in variable.shape)] if _is_unloaded(variable) else variable
     return all(isinstance(item, str) for item in few.to_numpy().flat)
 
 
 def _encoded(variable: xr.Variable) -> xr.Variable:
-    """Objects as text, empty where it is missing, or as xarray itself would store them: times of other calendars as numbers."""
+    """Objects as text, with missing ones empty, or else as xarray would store them.
+
+    For example, it stores times of other calendars as numbers.
+    """
     values = variable.to_numpy()
     is_missing = pd.isna(values)
     if all(isinstance(item, str) for item in values[~is_missing]):

@@ -1,4 +1,36 @@
-"""Chunks of a Zarr array, read from its folder without zarr-python."""
+"""Chunks of a Zarr array, read from its folder without zarr-python.
+
+Other processes may write to an array while we serve it, and Zarr has no lock. zarr-python reads a
+chunk in several steps: in a shard, first the index, then the bytes at the offsets that it found. If
+a writer replaces the shard between the two, these offsets point into another file, and the reader
+returns garbage or a decoding error. Here each reading belongs to one version of one file.
+
+A chunk is a file of its own, or a part of a shard, a file with many chunks and an index of their
+offsets and sizes. To read one:
+
+1. Take the revision of its file (`_file`): size, time of modification and inode. A file that does
+   not exist means that the chunk was never written, and readers get the fill value, unless the
+   array's document is gone too: then the error is raised (`check`).
+2. Find the chunk in the shard's index (`_part`). The index is kept per revision of the file, so a
+   reader of many chunks reads it once.
+3. Read the bytes. `Snapshot.opened` compares the file's revision before and after, and raises
+   Changed if they differ.
+4. On Changed, read again from a single open descriptor (`_read_now`): index and bytes then come
+   from the same inode, even if a writer renames new files over the path twenty times a second. Only
+   a file that is modified in place still raises Changed.
+
+`block` decodes chunks natively, into exactly the bytes of a chunk, whatever a damaged stream would
+decode to. It reads uncompressed chunks only as far as the region needs. A chunk of which the region
+needs no more than half along some axis is kept decoded for the requests for its other parts.
+
+Whatever the native decoder does not know goes through zarr-python. `steadily` then takes the
+revisions of all shards of the region before and after the read, and reads again, up to TRIES times,
+if one has changed.
+
+`revision` gives a region the revisions of its files, joined with those of the array's documents. It
+returns None (unknown) if there are more than MOST_FILES files, or if one was modified less than
+COARSEST_CLOCK (2 s) ago: another write could leave the same time.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +62,12 @@ from .folder import Folder
 from .layout import Layout, Shards
 
 MOST_FILES = 16
-"""The files of a region are asked for their revisions only up to this number."""
+"""Largest number of files behind a region for which we compute a revision."""
 TRIES = 5
-"""Readings of a region until its shards stay the same meanwhile: each append writes one anew, twenty times a second."""
+"""Attempts to read a region whose shards are being replaced.
+
+Each append writes a shard anew, twenty times a second.
+"""
 ABSENT = "absent"
 UNCOMPRESSED = codecs.parse("none")
 CHECKSUM = 4
@@ -44,24 +79,25 @@ NOT_STORED = 2**64 - 1
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Bytes of a file."""
+    """Some bytes of a file."""
 
     snapshot: Snapshot
     offset: int
     nbytes: int
 
     def read(self) -> bytes:
-        """The bytes. Raises Changed where the file is another by now."""
+        """The bytes. Raises Changed if the file has changed."""
         with self.snapshot.opened() as file:
             return read_exactly(file, self.offset, self.nbytes)
 
 
 @dataclass(frozen=True, slots=True)
 class Chunks:
-    """The chunks of an array, `shape` elements each: files, or parts of shards.
+    """The chunks of an array, of `shape` elements each: files, or parts of shards.
 
-    `opened` is the revision of the array's documents by which it is read; all files are opened behind `fence`; `decoder`, if the codec is
-    known natively, stops at the size of a chunk, whatever its bytes would decode to.
+    `opened` is the revision of the array's documents when it was opened. All files are opened
+    behind `fence`. `decoder`, set if the codec is known natively, stops at the size of a chunk,
+    whatever its bytes would decode to.
     """
 
     layout: Layout
@@ -74,13 +110,13 @@ class Chunks:
 
     @classmethod
     def of(cls, layout: Layout, folder: Folder, opened: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Chunks:
-        """The chunks of an array of a layout."""
+        """The chunks of an array with this layout."""
         decoder = None if layout.codec is None or dtype.hasobject else _decoder(layout.codec, shape, dtype.itemsize)
         return cls(layout, folder.fence, opened, shape, dtype, decoder, folder.resources)
 
     @property
     def largest(self) -> int:
-        """Bytes that a stored chunk has at most."""
+        """Bytes of the largest stored chunk that we accept."""
         return LARGEST_TEXT if self.dtype.hasobject else grown(self._nbytes)
 
     @property
@@ -88,7 +124,10 @@ class Chunks:
         return math.prod(self.shape) * self.dtype.itemsize
 
     def read(self, index: tuple[int, ...]) -> bytes | None:
-        """The stored bytes of a chunk, or None where it was never written. Raises OSError where the array itself is gone."""
+        """The stored bytes of a chunk, or None if it was never written.
+
+        Raises OSError if the array itself is gone.
+        """
         try:
             if self.layout.shards is None:
                 return self.fence.read(self.layout.path(index), self.largest)
@@ -102,13 +141,15 @@ class Chunks:
             return None
 
     def check(self) -> None:
-        """Raises OSError where the array is gone; its chunks are then not missing but unknown."""
+        """Raises OSError if the array is gone; its chunks are then unknown, not unwritten."""
         os.stat(self.layout.document)  # noqa: PTH116 - a Path would be built on every request
 
     def block(self, region: Region) -> np.ndarray[Any, Any] | None:
-        """The elements of a region of plain chunks; None if one of them was never written, or cannot be read here.
+        """The elements of a region.
 
-        What is not compressed is read as far as it is needed; what is decoded for a part of it is kept for who needs the other parts.
+        None if one of its chunks was never written, or cannot be decoded here. Of uncompressed
+        chunks we read only what the region needs. A chunk of which the region needs only a small
+        part is kept decoded for the requests for its other parts.
         """
         sizes = [part.stop - part.start for part in region]
         if self.decoder is None or 0 in sizes:
@@ -127,12 +168,12 @@ class Chunks:
         return block
 
     def _common(self, index: tuple[int, ...], region: Region) -> Region:
-        """What a region has of a chunk."""
+        """The intersection of a region and a chunk."""
         every = zip(index, self.shape, region, strict=True)
         return tuple(slice(max(i * size, part.start), min((i + 1) * size, part.stop)) for i, size, part in every)
 
     def _block(self, region: Region) -> np.ndarray[Any, Any] | None:
-        """The elements of a region inside of one chunk, or None if that was never written."""
+        """The elements of a region inside one chunk, or None if that chunk was never written."""
         index = tuple(part.start // size for part, size in zip(region, self.shape, strict=True))
         start = tuple(i * size for i, size in zip(index, self.shape, strict=True))
         inner = tuple(slice(part.start - first, part.stop - first) for part, first in zip(region, start, strict=True))
@@ -143,7 +184,7 @@ class Chunks:
             return None
 
     def _chunk(self, index: tuple[int, ...], inner: Region) -> np.ndarray[Any, Any] | None:
-        """A part of a chunk. Raises FileNotFoundError where its file was never written."""
+        """A part of a chunk. Raises FileNotFoundError if its file was never written."""
         try:
             part = self._part(index)
             return None if part is None else self._read_part(part, index, inner)
@@ -152,9 +193,10 @@ class Chunks:
             return None if content is None else _cut(self._made(content, index), inner)
 
     def _read_now(self, index: tuple[int, ...]) -> bytes | None:
-        """The stored bytes of a chunk whose file is replaced by a new one time and again, as the file is that we open.
+        """The stored bytes of a chunk, from the file that lies at its path when we open it.
 
-        Raises Changed where the file itself is written.
+        For a file that writers replace again and again: we keep the descriptor that we opened.
+        Raises Changed if that file itself is being modified.
         """
         shards = self.layout.shards
         with self.fence.opened(self._path(index)) as file:
@@ -168,7 +210,10 @@ class Chunks:
         return content
 
     def _part(self, index: tuple[int, ...]) -> Part | None:
-        """Where a chunk lies. Raises FileNotFoundError where its file was never written."""
+        """The location of a chunk, or None if its shard lacks it.
+
+        Raises FileNotFoundError if its file was never written.
+        """
         shards, snapshot = self.layout.shards, self._file(index)
         if shards is None:
             return Part(snapshot, 0, os.stat(snapshot.path).st_size)  # noqa: PTH116
@@ -181,7 +226,10 @@ class Chunks:
         return None if at is None else Part(snapshot, *at)
 
     def _file(self, index: tuple[int, ...]) -> Snapshot:
-        """The file of a chunk as it is now, which is not opened yet. Raises FileNotFoundError where it was never written."""
+        """A snapshot of a chunk's file, which is not opened yet.
+
+        Raises FileNotFoundError if it was never written.
+        """
         path = self._path(index)
         try:
             return Snapshot(path, file_revision(path), self.fence, given=self.resources)
@@ -192,7 +240,8 @@ class Chunks:
     def _read_part(self, part: Part, index: tuple[int, ...], inner: Region) -> np.ndarray[Any, Any]:
         if self.layout.codec == UNCOMPRESSED:
             if part.nbytes != self._nbytes:
-                self.fence.check(part.snapshot.path)  # before anybody learns the size of a file that is not served
+                # before the error reveals the size of a file that is not served
+                self.fence.check(part.snapshot.path)
                 raise Damaged(f"the chunk {index} has {part.nbytes} bytes, expected {self._nbytes}; restore it from a copy")
             return FlatArray(part.snapshot, part.offset, self.shape, self.dtype).read(inner)
         is_most = all((axis.stop - axis.start) * 2 > size for axis, size in zip(inner, self.shape, strict=True))
@@ -202,7 +251,10 @@ class Chunks:
         return _cut(piece(pool, part.snapshot, index, partial(self._decoded, part, index)), inner)
 
     def _stored(self, part: Part, index: tuple[int, ...]) -> bytes:
-        """The bytes of a chunk. Raises Damaged if they are more than any of its size can have."""
+        """The stored bytes of a chunk.
+
+        Raises Damaged if they are more than a chunk of its size can have.
+        """
         self._check_size(part.nbytes, index)
         return part.read()
 
@@ -215,7 +267,10 @@ class Chunks:
         return self._made(self._stored(part, index), index)
 
     def _made(self, stored: bytes, index: tuple[int, ...]) -> np.ndarray[Any, Any]:
-        """The elements of a chunk. Raises Damaged if its bytes decode to more or less, or are no such stream."""
+        """The decoded elements of a chunk.
+
+        Raises Damaged if its bytes decode to more or fewer elements, or are not valid.
+        """
         assert self.decoder is not None
         block = np.empty(self.shape, self.dtype)
         try:
@@ -227,15 +282,16 @@ class Chunks:
         return block
 
     def _path(self, index: tuple[int, ...]) -> str:
-        """The file in which a chunk lies."""
+        """The path of the file that contains a chunk."""
         shards = self.layout.shards
         return self.layout.path(index if shards is None else shards.place(index))
 
     def revision(self, region: Region) -> str | None:
-        """The revision of the files behind a region and of the array's documents; None where they are many, or one was just written.
+        """The revision of the files behind a region and of the array's documents.
 
-        A file that is written twice within what the file system takes for one moment may show no change. Raises OSError where the
-        document is gone.
+        None if there are too many files, or if one was written just now: a second write within one
+        tick of the file system's clock may leave the same time. Raises OSError if the document is
+        gone.
         """
         ranges = self._files(region)
         if math.prod(map(len, ranges)) > MOST_FILES:
@@ -253,9 +309,11 @@ class Chunks:
         return None if None in revisions else "+".join(filter(None, revisions))
 
     def steadily(self, region: Region, read: Callable[[], np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
-        """What zarr-python reads of a region: of a shard it reads the index first, and then the chunks, perhaps those of another file.
+        """The region as `read`, which calls zarr-python, returns it while no shard changes.
 
-        Raises Changed where shards are replaced each time, OSError where the array itself is gone.
+        zarr-python reads a shard's index first, and then its chunks, perhaps from another file.
+        Raises Changed if shards are replaced during each attempt, OSError if the array itself is
+        gone.
         """
         for _ in range(TRIES):
             before = self._shards(region)
@@ -284,7 +342,7 @@ class Chunks:
             raise
 
     def _files(self, region: Region) -> list[range]:
-        """The places of the files behind a region, along each axis."""
+        """For each axis the range of the indexes of the files behind a region."""
         return [range(part.start // size, -(-part.stop // size)) for part, size in zip(region, self.layout.file_shape, strict=True)]
 
 
@@ -304,7 +362,10 @@ def _find(shard_index: np.ndarray[Any, Any], shards: Shards, index: tuple[int, .
 
 
 def _shard_index(file: FileIO, shards: Shards) -> np.ndarray[Any, Any]:
-    """Offset and number of bytes of each chunk in an open shard. Raises Damaged where its checksum is wrong."""
+    """Offset and number of bytes of each chunk in an open shard.
+
+    Raises Damaged if the index is too large or its checksum is wrong.
+    """
     size = 16 * shards.chunks
     if size > LARGEST_INDEX:
         raise Damaged(f"a shard of {shards.chunks} chunks has an index of {size} bytes, at most {LARGEST_INDEX} are read")

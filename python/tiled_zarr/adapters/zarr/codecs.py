@@ -1,8 +1,10 @@
-"""Codecs of zarr-python that stop at a bound, for the arrays whose chunks only zarr-python decodes.
+"""Bounded codecs of zarr-python, for arrays whose chunks only zarr-python can decode.
 
-Each compressor in an array's pipeline is wrapped: `limit` follows from the shape of a chunk, its type and the codecs between the
-compressor and the array, so that a compressor inside another one has its own bound. Filters that change the size of items are held to
-the sizes that their configuration says. The strings of a region have an allowance in common, since no document says their lengths.
+A compressor's output can be any size, so we wrap each one in an array's pipeline. Its limit follows
+from the shape of a chunk, the data type, and the codecs between the compressor and the array, so a
+compressor inside another one has a limit of its own. Filters that change the size of items may do
+so only by the factor that their configuration gives. No document tells the lengths of strings; all
+strings of a region share one allowance.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from .store import FencedStore
 
 PREFIX = "numcodecs."
 SAME_SIZE = frozenset({"shuffle", "bitround", "crc32", "crc32c", "adler32", "fletcher32", "jenkins_lookup3", "base64"})
-"""Codecs that make no more bytes than they are given when they decode."""
+"""Codecs whose decoded output is never larger than their input."""
 RESIZING = MappingProxyType(
     {
         "astype": ("encode_dtype", "decode_dtype"),
@@ -40,29 +42,32 @@ RESIZING = MappingProxyType(
         "categorize": ("astype", "dtype"),
     }
 )
-"""Filters with the fields of their configuration that name the types of encoded and of decoded items."""
+"""Filters, and the fields of their configuration with the types of encoded and of decoded items."""
 STRINGS = require("numcodecs", "zarr").VLenUTF8()
 PACKED, TEXT = "packbits", "vlen-utf8"
 SHARD_SLACK = 2
-"""Times that a file may be larger than all that it holds: writers that change a part of a shard leave the old bytes behind."""
+"""How many times as large as its content a shard file may be.
+
+Writers that replace a part of a shard leave the old bytes behind.
+"""
 WIDEST = 16
-"""Bytes of an item, or those of the array's own if they are more, that a filter may make."""
+"""Bytes of the widest item that a filter may have, unless the array's own items are wider."""
 
 
 @dataclass(eq=False, slots=True)
 class Allowance:
-    """Bytes of memory that are left for reading one region; decoding takes turns. Raises TooLarge."""
+    """Bytes of memory left for reading one region; only one thread decodes at a time."""
 
     nbytes: int
     left: int = field(init=False)
     turn: RLock = field(default_factory=RLock, repr=False)
 
     def __post_init__(self) -> None:
-        """All of it is left."""
+        """Start with the whole allowance left."""
         self.left = self.nbytes
 
     def take(self, nbytes: int) -> None:
-        """Have so many bytes less."""
+        """Subtract `nbytes`. Raises TooLarge if fewer are left."""
         with self.turn:
             if nbytes > self.left:
                 raise TooLarge(f"strings that take more than {self.nbytes >> 20} MiB of memory at once; write them in smaller chunks")
@@ -70,9 +75,10 @@ class Allowance:
 
 
 def bounded(source: Any, store: FencedStore, allowance: Allowance | None = None) -> Any:
-    """The same array of zarr-python, its files and all its codecs bounded. Raises Damaged for codecs of unknown sizes.
+    """The same array of zarr-python, with its files and all its codecs bounded.
 
-    Strings are bounded by `allowance`, and by nothing without one.
+    Strings are bounded by `allowance`; if that is None, they are not bounded. Raises Damaged for
+    codecs whose output sizes we do not know.
     """
     metadata = source.metadata
     if metadata.zarr_format == 2:
@@ -93,7 +99,7 @@ def bounded(source: Any, store: FencedStore, allowance: Allowance | None = None)
 
 
 def _inner_sizes(codecs: Sequence[Codec], spec: Any) -> Iterator[int]:
-    """The most bytes of the pieces of a shard that are read by themselves: its index, and its chunks."""
+    """The largest sizes in bytes of the pieces of a shard that are read alone: chunks and index."""
     yield stored_size(codecs, spec)
     for codec in codecs:
         if isinstance(codec, ShardingCodec):
@@ -105,7 +111,10 @@ def _inner_sizes(codecs: Sequence[Codec], spec: Any) -> Iterator[int]:
 
 @dataclass(frozen=True)
 class Numcodec:
-    """A codec of numcodecs that decodes to at most `limit` bytes, or takes them from the allowance; `count` is the chunk's elements."""
+    """A codec of numcodecs that decodes to at most `limit` bytes, or to what the allowance has.
+
+    `count` is the number of elements in a chunk.
+    """
 
     inner: Any
     config: Mapping[str, Any]
@@ -116,19 +125,19 @@ class Numcodec:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Numcodec:
-        """Nothing is made from a configuration."""
+        """Raises NotImplementedError: nobody makes it from a configuration."""
         raise NotImplementedError
 
     def get_config(self) -> Mapping[str, Any]:
-        """That of the codec itself."""
+        """The configuration of the wrapped codec."""
         return self.config
 
     def encode(self, buf: Any) -> Any:
-        """Nothing is written."""
+        """Raises NotImplementedError: nothing is written."""
         raise NotImplementedError
 
     def decode(self, buf: Any, out: Any = None) -> Any:  # noqa: ARG002 - numcodecs' signature, which zarr-python uses without `out`
-        """Decode no more than the bound. Raises Damaged or TooLarge."""
+        """The decoded bytes. Raises Damaged if they exceed the limit, TooLarge if the allowance."""
         name = self.config["id"]
         if name in COMPRESSORS:
             return _decoded(self.config, bytes(memoryview(buf).cast("B")), self.limit, self.allowance)
@@ -155,7 +164,11 @@ def _decoded(config: Mapping[str, Any], body: bytes, limit: int, allowance: Allo
 
 
 def _check_text(body: Any, count: int, allowance: Allowance | None) -> None:
-    """The number of strings is the first 4 bytes: https://numcodecs.readthedocs.io/en/stable/other/vlen.html."""
+    """Check that a chunk has `count` strings, and take its bytes from the allowance.
+
+    The number of strings is in the first 4 bytes:
+    https://numcodecs.readthedocs.io/en/stable/other/vlen.html.
+    """
     stored = memoryview(body).cast("B")
     got = int.from_bytes(stored[:4], "little")
     if got != count:
@@ -165,7 +178,7 @@ def _check_text(body: Any, count: int, allowance: Allowance | None) -> None:
 
 
 def _decoded_size(config: Mapping[str, Any], nbytes: int) -> int:
-    """The bytes that a filter makes of so many."""
+    """Bytes to which a filter decodes `nbytes`."""
     if config["id"] == PACKED:
         return 8 * nbytes
     encoded, made = _itemsizes(config)
@@ -173,14 +186,17 @@ def _decoded_size(config: Mapping[str, Any], nbytes: int) -> int:
 
 
 def _itemsizes(config: Mapping[str, Any]) -> tuple[int, int]:
-    """The bytes of an encoded and of a decoded item of a filter."""
+    """Bytes of an encoded and of a decoded item of a filter."""
     encoded, made = RESIZING[config["id"]]
     wide = np.dtype(config[made]).itemsize
     return np.dtype(config.get(encoded) or config[made]).itemsize or 1, wide or 1
 
 
 def _v2(metadata: Any, count: int, allowance: Allowance | None) -> tuple[list[Numcodec] | None, Numcodec | None, int]:
-    """The filters and the compressor, and the most bytes that they make; each held to what the ones before it can have been given."""
+    """The bounded filters and compressor, and the largest size in bytes of their output.
+
+    Each is held to the largest input that the steps before it can have produced.
+    """
     itemsize = metadata.dtype.to_native_dtype().itemsize
     size = exact = count * itemsize
     steps: list[Numcodec] = []
@@ -197,7 +213,10 @@ def _v2(metadata: Any, count: int, allowance: Allowance | None) -> tuple[list[Nu
 
 
 def _encoded_size(config: Mapping[str, Any], nbytes: int, itemsize: int) -> int:
-    """The most bytes that a codec makes of so many. Raises Damaged if a filter has items of an absurd size."""
+    """The largest size in bytes to which a codec encodes `nbytes`.
+
+    Raises Damaged if a filter has items of an absurd size.
+    """
     name = config["id"]
     if name == PACKED:
         return nbytes // 8 + 2
@@ -219,7 +238,10 @@ def _unknown(name: str) -> str:
 
 @dataclass(frozen=True)
 class Compressor(BytesBytesCodec):
-    """A compressor of Zarr v3, or a codec that makes no more than it is given; `before` has the codecs between the array and it."""
+    """A codec of Zarr v3 that is a compressor, bounded by what the codecs before it produce.
+
+    `before` has the codecs between the array and this one, in the order of encoding.
+    """
 
     inner: BytesBytesCodec
     config: Mapping[str, Any]
@@ -228,11 +250,11 @@ class Compressor(BytesBytesCodec):
     is_fixed_size = False
 
     def to_dict(self) -> Any:
-        """That of the codec itself."""
+        """The document of the wrapped codec."""
         return self.inner.to_dict()
 
     def compute_encoded_size(self, input_byte_length: int, chunk_spec: Any) -> int:
-        """That of the codec itself."""
+        """The wrapped codec's answer."""
         return self.inner.compute_encoded_size(input_byte_length, chunk_spec)
 
     def _decode_sync(self, chunk_bytes: Buffer, chunk_spec: Any) -> Buffer:
@@ -247,9 +269,10 @@ class Compressor(BytesBytesCodec):
 
 @dataclass(frozen=True)
 class VLenUTF8Codec(VLenUTF8):
-    """vlen-utf8 of Zarr v3, which makes room for as many strings as a chunk has, whatever the chunk says.
+    """The codec vlen-utf8 of Zarr v3, with a check of the number of strings before it decodes.
 
-    zarr-python asks for a class of this name.
+    The original allocates as many strings as the chunk claims to have. zarr-python requires a class
+    of this name.
     """
 
     allowance: Allowance | None = None
@@ -266,7 +289,7 @@ class VLenUTF8Codec(VLenUTF8):
 
 
 def stored_size(codecs: Sequence[Codec], spec: Any) -> int:
-    """The most bytes that codecs make of a chunk, the array's first."""
+    """The largest size in bytes to which these codecs, the array's first, encode a chunk."""
     size = _size(spec)
     for codec in codecs:
         if isinstance(codec, ArrayArrayCodec):
@@ -313,7 +336,7 @@ def _v3_codec(codec: Codec, before: tuple[Codec, ...], itemsize: int, allowance:
 
 
 def _named(codec: Codec) -> tuple[str, Mapping[str, Any]]:
-    """The name of a codec in numcodecs, and its configuration as numcodecs takes it."""
+    """A codec's name in numcodecs, and its configuration in numcodecs' form."""
     document: Any = codec.to_dict()
     name = str(document["name"]).removeprefix(PREFIX)
     return name, {**(document.get("configuration") or {}), "id": name}

@@ -1,4 +1,4 @@
-"""The folder of a Zarr node, with what opening files in it takes."""
+"""The folder of a Zarr node, and what is needed to open files in it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""How an array of a Zarr hierarchy lies in its folder, as its document tells.
+"""How an array of a Zarr hierarchy lies in its folder, according to its metadata document.
 
-https://zarr-specs.readthedocs.io/en/latest/v2/v2.0.html, https://zarr-specs.readthedocs.io/en/latest/v3/core/index.html,
+https://zarr-specs.readthedocs.io/en/latest/v2/v2.0.html,
+https://zarr-specs.readthedocs.io/en/latest/v3/core/index.html,
 https://zarr-specs.readthedocs.io/en/latest/v3/codecs/sharding-indexed/index.html
 """
 
@@ -34,7 +35,7 @@ PLAIN_INDEX = (
 
 @dataclass(frozen=True, slots=True)
 class Shards:
-    """Files that each hold `counts` chunks along the axes, and an index of them at the file's begin or end."""
+    """Files that each hold `counts` chunks along the axes and an index, at the start or the end."""
 
     counts: tuple[int, ...]
     is_index_first: bool
@@ -45,20 +46,20 @@ class Shards:
         return math.prod(self.counts)
 
     def place(self, index: tuple[int, ...]) -> tuple[int, ...]:
-        """The place of the file that holds a chunk."""
+        """The index of the file that holds a chunk, in the grid of files."""
         return tuple(i // count for i, count in zip(index, self.counts, strict=True))
 
     def inner(self, index: tuple[int, ...]) -> tuple[int, ...]:
-        """The place of a chunk in its file."""
+        """The index of a chunk inside its file."""
         return tuple(i % count for i, count in zip(index, self.counts, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """An array's files: one for every `file_shape` elements, named after its place.
+    """An array's files: one for every `file_shape` elements, named after its index in the grid.
 
-    `codec` is how chunks are compressed if there is no other step between them and an array of
-    the node's type in C order, and otherwise None. `shards` None means that a file is a chunk.
+    `codec` is how chunks are compressed if there is no other step between them and an array of the
+    node's type in C order, else None. If `shards` is None, each file is one chunk.
     """
 
     document: str
@@ -69,14 +70,17 @@ class Layout:
     shards: Shards | None
 
     def path(self, place: tuple[int, ...]) -> str:
-        """The path of a file."""
+        """The path of the file at an index of the grid of files."""
         parts = self.separator.join(map(str, place))
         name = f"{self.prefix}{self.separator}{parts}" if self.prefix and parts else self.prefix or parts or "0"
         return os.path.join(os.path.dirname(self.document), name)  # noqa: PTH118, PTH120 - texts all the way, on every request
 
 
 def layout(folder: Path, fence: Fence, dtype: np.dtype[Any]) -> Layout | None:
-    """The layout of the array in a folder whose items are of this type, or None where it has no regular grid or unknown names."""
+    """The layout of the array in a folder, whose items have this type.
+
+    None if its grid is not regular, or its chunk keys have an unknown encoding.
+    """
     for name, parse in ((V3, _v3), (V2, _v2)):
         document = folder / name
         if document.is_file():
@@ -132,7 +136,7 @@ def _v3(document: str, metadata: Mapping[str, Any], dtype: np.dtype[Any]) -> Lay
 
 
 def _v3_codecs(codecs: list[Any], file_shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[Codec | None, Shards | None]:
-    """The compressor of chunks and the shards around them, both None where there is something else."""
+    """The compressor of chunks and the shards around them; None for what we do not know."""
     names = [_name(codec) for codec in codecs]
     if names != ["sharding_indexed"]:
         return _v3_codec(names, codecs, dtype), None
@@ -158,9 +162,10 @@ def _v3_codec(names: list[str], codecs: list[Any], dtype: np.dtype[Any]) -> Code
 
 
 def _is_plain(name: str, configuration: Mapping[str, Any], dtype: np.dtype[Any]) -> bool:
-    """Whether the step from an array to bytes makes what is sent: items of the dtype's own byte order, or strings as Zarr agrees on them.
+    """True if the array-to-bytes step writes exactly what we would send.
 
-    The fields of structured items have the byte orders of their types, unless the step has one.
+    That is items in little-endian order or of single bytes, or strings as vlen-utf8. The fields of
+    structured items have the byte orders of their types, unless the step sets one.
     """
     if dtype.hasobject:
         return name == STRINGS
@@ -180,7 +185,7 @@ def _v3_compressor(name: str, configuration: Mapping[str, Any], typesize: int) -
 
 
 def _name(codec: Any) -> str:
-    """The name of a codec, which is written by itself where it has no configuration."""
+    """The name of a codec; a codec without a configuration may be spelled as its name alone."""
     name = codec if isinstance(codec, str) else codec.get("name")
     return str(name)
 
@@ -191,5 +196,5 @@ def _configuration(codec: Any) -> Mapping[str, Any]:
 
 
 def _typesize(dtype: np.dtype[Any]) -> int:
-    """Bytes of the units that Blosc shuffles; strings are single bytes to it."""
+    """Bytes of the units that Blosc shuffles; for Blosc, strings are single bytes."""
     return 1 if dtype.hasobject else dtype.itemsize

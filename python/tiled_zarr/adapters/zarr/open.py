@@ -1,4 +1,7 @@
-"""Zarr hierarchies of version 2 and 3 in folders: opened by zarr-python, which also reads what is no plain chunk."""
+"""Zarr hierarchies of versions 2 and 3 in folders.
+
+zarr-python opens them, and also reads every array whose chunks we cannot decode ourselves.
+"""
 
 from __future__ import annotations
 
@@ -29,22 +32,31 @@ from .folder import Folder
 from .layout import V2, V3, layout
 
 Item: TypeAlias = "tuple[np.dtype[Any], Callable[[Any], np.ndarray[Any, Any]]]"
-"""The type of items, and how a block is made of what zarr-python reads."""
+"""The type of items, and the function that converts what zarr-python reads into a block."""
 
 DIMENSIONS = "_ARRAY_DIMENSIONS"
 ZARRAY = ".zarray"
 UNSAFE = "pickle"
 DAMAGED = "they are truncated, damaged or of a kind that zarr-python does not read; write them again, or restore them from a copy"
 MOST_FREE = 4 * 1024 * 1024
-"""Bytes of memory for reading strings that nobody counts; a served chunk of text mostly takes less than 1 MiB."""
+"""Bytes of memory for strings up to which a read needs no share of the budget for requests.
+
+A served chunk of text mostly takes less than 1 MiB.
+"""
 TRIES = 5
-"""Openings, which take milliseconds each, until none of the documents changes meanwhile: an array may grow twenty times a second."""
+"""Attempts to open a node while its documents change.
+
+An attempt takes milliseconds; an array that is being written may grow twenty times a second.
+"""
 BROKEN = "a link that cannot be followed"
 LINK = "a link inside a Zarr group, which is not followed; store the array itself there"
 
 
 class Members(Mapping[str, Node]):
-    """Sub-folders that are Zarr nodes, as they are now. Links are no members: they could lead back up."""
+    """The sub-folders that are Zarr nodes, as they are now.
+
+    Links are not members, since they could lead back up.
+    """
 
     def __init__(self, folder: Folder) -> None:
         self._opened_with = folder
@@ -70,7 +82,7 @@ class Members(Mapping[str, Node]):
         return sum(1 for _ in self)
 
     def links(self) -> dict[str, str]:
-        """Links to what would be a member, and those that cannot be followed, with the reason."""
+        """Links to Zarr nodes, and broken links, with the reason why each is not a member."""
         with os.scandir(self._folder) as entries:
             names = sorted(entry.name for entry in entries if entry.is_symlink())
         reasons = ((name, _reason(os.path.join(self._folder, name), self._fence)) for name in names)  # noqa: PTH118
@@ -84,7 +96,7 @@ class Members(Mapping[str, Node]):
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a folder and no link to one; False if nobody can tell."""
+    """True if an entry is a folder and not a link to one; False if it cannot be examined."""
     try:
         return entry.is_dir(follow_symlinks=False)
     except OSError:
@@ -92,7 +104,10 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _reason(link: str, fence: Fence) -> str | None:
-    """Why a link is no member, or None if nobody would expect it to be one. Of what lies outside of the fence nothing is told."""
+    """Why a link is not a member, or None if nobody would expect it to be one.
+
+    Says nothing about what lies outside the fence.
+    """
     if not fence.holds(os.path.realpath(link)):
         return fences.OUTSIDE
     if is_zarr(link):
@@ -101,7 +116,10 @@ def _reason(link: str, fence: Fence) -> str | None:
 
 
 def open_zarr(path: Path, resources: Resources | None = None) -> Node:
-    """The array or group in a folder. Raises Changed where its documents are written meanwhile, Damaged where one may not be opened."""
+    """The array or group in a folder.
+
+    Raises Changed if its documents are being written, Damaged if one of them may not be opened.
+    """
     return _opened(Folder(path, fences.around(path), resources))
 
 
@@ -118,7 +136,7 @@ def _opened(folder: Folder) -> Node:
 
 
 def _node(folder: Folder, revision: str) -> Node:
-    """The node that the documents of a revision describe."""
+    """The node that the documents describe; `revision` is their revision."""
     zarr = require("zarr", "zarr")
     from .store import FencedStore
 
@@ -138,7 +156,7 @@ def _node(folder: Folder, revision: str) -> Node:
 
 
 def _document(path: Path, fence: Fence) -> Any:
-    """The array's document that zarr-python refused, or None where it is no JSON."""
+    """The array's document that zarr-python has refused, or None if it is not JSON."""
     for name in (V3, V2):
         with suppress(OSError, ValueError, RecursionError):
             return json.loads(fence.read(path / name))
@@ -146,17 +164,19 @@ def _document(path: Path, fence: Fence) -> Any:
 
 
 def _group(folder: Folder, source: Any) -> Group:
-    """A group, without a revision: a document that is written below leaves no mark on the folder."""
+    """A group, without a revision: a document written below leaves its folder as it is."""
     members = Members(folder)
-    with os.scandir(folder.path):  # or who may not list it would find that out in every document above it
+    # fail here if we may not list it, not in every document above it
+    with os.scandir(folder.path):
         pass
     return Group(children=members, attributes=source.attrs.asdict(), unavailable=members.links, blocking=True)
 
 
 def _array(folder: Folder, revision: str, source: Any, item: Item | None) -> Array:
-    """An array; only its regions have revisions, since nobody can tell cheaply when one of its many chunk files was written.
+    """An array. Only its regions have revisions.
 
-    Any axis may grow: an array of Zarr is made longer by its document alone, and keeps its chunks.
+    There is no cheap way to know if one of its many chunk files has been written. Any axis may
+    grow: a Zarr array is extended by changing its document alone, and keeps its chunks.
     """
     _check_codecs(source.metadata.to_dict())
     dtype, convert = item or _item(source)
@@ -183,7 +203,7 @@ def _array(folder: Folder, revision: str, source: Any, item: Item | None) -> Arr
 
 
 def _nczarr_names(path: Path, fence: Fence) -> list[str] | None:
-    """The dimension names that the netCDF library notes in a v2 document, paths of dimensions cut to their ends.
+    """The dimension names that the netCDF library records in a v2 document, without their paths.
 
     https://docs.unidata.ucar.edu/nug/current/nczarr_head.html
     """
@@ -194,10 +214,11 @@ def _nczarr_names(path: Path, fence: Fence) -> list[str] | None:
 
 
 def _mark(source: Any, dtype: np.dtype[Any], attributes: Mapping[str, Any], *, is_xarrays: bool) -> dict[str, Any]:
-    """The attribute that marks missing values, as netCDF has it.
+    """The attribute `_FillValue`, which marks missing values in netCDF.
 
-    In v3 it is one already, spelled in xarray's way. In v2 it is the `fill_value`, if xarray would open the array: xarray lets it
-    replace an attribute `_FillValue`.
+    In v3 the array has it as an attribute, in xarray's encoding. In v2 it is the array's
+    `fill_value`, if xarray would open the array: for xarray, that overrides an attribute
+    `_FillValue`.
     """
     if source.metadata.zarr_format == 3:
         mark = marks.from_v3(attributes[marks.ATTRIBUTE], dtype, attributes) if marks.ATTRIBUTE in attributes else None
@@ -207,7 +228,10 @@ def _mark(source: Any, dtype: np.dtype[Any], attributes: Mapping[str, Any], *, i
 
 
 def _item(source: Any) -> Item:
-    """The type of items, and how a block is made of what zarr reads. Raises Unavailable for objects other than text."""
+    """The type of items, and the function that makes a block from what zarr-python reads.
+
+    Raises Unavailable for objects other than text.
+    """
     zarr = require("zarr", "zarr")
     stored = getattr(source.metadata, "data_type", None) or source.metadata.dtype
     if isinstance(stored, zarr.dtype.VariableLengthUTF8):
@@ -218,7 +242,7 @@ def _item(source: Any) -> Item:
 
 
 def _texts(block: Any) -> np.ndarray[Any, Any]:
-    """Strings as `str`; the null that stands in chunks never written is an empty one."""
+    """Strings as `str`; the null in chunks that were never written becomes an empty string."""
     stored = np.asarray(block)
     texts = np.empty(stored.shape, object)
     for place, text in np.ndenumerate(stored):
@@ -227,14 +251,18 @@ def _texts(block: Any) -> np.ndarray[Any, Any]:
 
 
 def _bounded(source: Any, allowance: Any = None) -> Any:
-    """The array of zarr-python with bounds to what it decodes. Raises Damaged for codecs that have none."""
+    """zarr-python's array with bounded codecs. Raises Damaged for codecs without known bounds."""
     from .codecs import bounded
 
     return bounded(source, source.store_path.store, allowance)
 
 
 def _read_text(source: Any, region: Region) -> Any:
-    """Strings, which have no sizes in any document: what takes more than MOST_FREE bytes of memory is counted, and read again."""
+    """Strings, whose sizes no document tells.
+
+    We first read with MOST_FREE bytes; if that is too little, we reserve LARGEST_TEXT bytes of the
+    budget for requests and read again.
+    """
     from .codecs import Allowance
 
     try:
@@ -247,7 +275,10 @@ def _read_text(source: Any, region: Region) -> Any:
 def _read(
     read: Callable[[Region], Any], convert: Callable[[Any], np.ndarray[Any, Any]], chunks: Chunks | None, region: Region
 ) -> np.ndarray[Any, Any]:
-    """A region, by itself where it lies in one plain chunk. Raises OSError where the array is gone, whose chunks would seem unwritten."""
+    """A region, decoded without zarr-python if possible.
+
+    Raises OSError if the array is gone; otherwise its chunks would look unwritten.
+    """
     block = chunks.block(region) if chunks else None
     if block is not None:
         return block
@@ -266,7 +297,7 @@ def _read(
 
 
 def _check_grid(source: Any) -> None:
-    """Raises Damaged if chunks of no size are to hold data, by which zarr-python would divide."""
+    """Raises Damaged if a chunk has size 0 on an axis with data: zarr-python would divide by it."""
     try:
         chunks = tuple(source.chunks)
     except NotImplementedError:
@@ -276,7 +307,7 @@ def _check_grid(source: Any) -> None:
 
 
 def _chunks(source: Any) -> tuple[int, ...] | None:
-    """The regular chunk shape, inside shards that of the inner chunks, or None."""
+    """The shape of the regular chunks, in shards that of the inner chunks, or None."""
     try:
         chunks = tuple(source.chunks)
     except NotImplementedError:
@@ -285,7 +316,7 @@ def _chunks(source: Any) -> tuple[int, ...] | None:
 
 
 def _check_codecs(metadata: Any) -> None:
-    """Raises Unavailable for codecs that run what the data say."""
+    """Raises Unavailable for codecs that execute code from the data."""
     if isinstance(metadata, Mapping):
         if UNSAFE in (metadata.get("id"), metadata.get("name")):
             raise Unavailable(f"its codec {UNSAFE!r} runs what the data say; store it as text or numbers")

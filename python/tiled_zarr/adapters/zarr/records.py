@@ -1,6 +1,7 @@
-"""Records of Zarr v2 arrays that zarr-python 3 refuses: those that hold arrays or records.
+"""Records in Zarr v2 arrays that zarr-python 3 refuses: some fields are arrays or records.
 
-zarr-python is given a document that says that items are plain bytes, as many as a record has; they are the same bytes.
+We give zarr-python a changed document, in which items are plain bytes, as many as a record has, and
+view these bytes as records.
 https://zarr-specs.readthedocs.io/en/latest/v2/v2.0.html#data-type-encoding
 """
 
@@ -20,7 +21,10 @@ DOCUMENT, NEWER = ".zarray", "zarr.json"
 
 
 def refused(folder: Path, fence: Fence) -> tuple[np.dtype[Any], dict[str, bytes]] | None:
-    """The type of such an array's items, and the document to read in place of its own, by name; None for any other node."""
+    """The type of such an array's items, and the changed document, by file name.
+
+    None for any other node.
+    """
     if not (folder / DOCUMENT).is_file() or (folder / NEWER).is_file():
         return None
     try:
@@ -47,5 +51,5 @@ def record(spelled: Any) -> np.dtype[Any]:
 
 
 def as_records(dtype: np.dtype[Any], block: Any) -> np.ndarray[Any, Any]:
-    """The records in what zarr-python has read as plain bytes."""
+    """The records in a block that zarr-python has read as plain bytes."""
     return np.ascontiguousarray(block).reshape(np.shape(block)).view(dtype)

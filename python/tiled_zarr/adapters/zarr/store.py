@@ -1,4 +1,4 @@
-"""The folder of a Zarr hierarchy as a store of zarr-python, to be read alone, and only behind a fence."""
+"""The folder of a Zarr hierarchy as a read-only store of zarr-python, behind a fence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from ..common.bounds import LARGEST_DOCUMENT
 from ..common.fences import Fence
 
 CONSOLIDATED = ".zmetadata"
-"""Left out, since members are opened one by one: it may be stale, and one type in it that zarr-python refuses takes a whole group away."""
+"""The key of consolidated metadata, which we hide, since we open members one by one.
+
+It may be stale, and a single type in it that zarr-python refuses makes the whole group unreadable.
+"""
 
 
 def _nothing(_: int) -> None:
@@ -25,9 +28,10 @@ def _nothing(_: int) -> None:
 
 
 class FencedStore(LocalStore):
-    """A `LocalStore` whose every file is opened behind a fence, and has a largest size.
+    """A `LocalStore` that opens every file behind a fence, and limits the sizes of reads.
 
-    Keys that lead to nothing are absent, those that are refused raise. `instead` are documents that are given in place of files.
+    A key without a file is absent; a key that the fence refuses raises. `instead` has documents
+    that replace files, by key.
     """
 
     supports_writes = False
@@ -42,17 +46,17 @@ class FencedStore(LocalStore):
         self.take: Callable[[int], None] = _nothing
 
     def bounded(self, largest: int, largest_part: int, take: Callable[[int], None] = _nothing) -> FencedStore:
-        """The same store for the chunks of an array.
+        """The same store for reading the chunks of an array.
 
-        It reads files of at most `largest` bytes whole, and of any file at most `largest_part`; `take` is called with the number
-        of bytes before they are read.
+        It reads whole files of at most `largest` bytes, and ranges of at most `largest_part` bytes
+        from any file. It calls `take` with the number of bytes before it reads them.
         """
         store = type(self)(self.root, self.fence, self.instead)
         store.largest, store.largest_part, store.take = largest, largest_part, take
         return store
 
     def with_read_only(self, read_only: bool = True) -> FencedStore:
-        """The same store, which cannot be written."""
+        """This store, which is always read-only. Raises ValueError for anything else."""
         if not read_only:
             raise ValueError("this store can only be read")
         return self
@@ -62,7 +66,7 @@ class FencedStore(LocalStore):
         return await asyncio.to_thread(self.get_sync, key, prototype=prototype, byte_range=byte_range)
 
     def get_sync(self, key: str, *, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None) -> Buffer | None:
-        """The same in this thread, which zarr-python asks for since 3.1.6."""
+        """The same, in the calling thread; zarr-python calls it since 3.1.6."""
         buffer = (prototype or default_buffer_prototype()).buffer
         if key == CONSOLIDATED:
             return None
@@ -76,7 +80,10 @@ class FencedStore(LocalStore):
             return None
 
     def _read(self, file: FileIO, byte_range: ByteRequest | None) -> bytes:
-        """A range of a file, or as much of it as there is. Raises Damaged for more than an array of this type can have stored."""
+        """A range of a file, shorter if the file ends before.
+
+        Raises Damaged if it has more bytes than an array of this type can have stored.
+        """
         start, stop = _span(byte_range, os.fstat(file.fileno()).st_size)
         missing, largest = stop - start, self.largest if byte_range is None else self.largest_part
         if missing > largest:
@@ -92,33 +99,33 @@ class FencedStore(LocalStore):
     async def get_partial_values(
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
     ) -> list[Buffer | None]:
-        """Several of them."""
+        """The bytes of several keys or ranges, in order."""
         return [await self.get(key, prototype, byte_range) for key, byte_range in key_ranges]
 
     async def exists(self, key: str) -> bool:
-        """Whether a key has a file."""
+        """True if a key has a file."""
         return await self.get(key, byte_range=RangeByteRequest(0, 0)) is not None
 
     async def getsize(self, key: str) -> int:
-        """Bytes of a key's file."""
+        """The size of a key's file in bytes."""
         with self.fence.opened(os.path.join(self.root, key)) as file:  # noqa: PTH118
             return os.fstat(file.fileno()).st_size
 
     def list(self) -> AsyncIterator[str]:
-        """Nobody asks for it; the members of groups are listed by the adapter."""
+        """Raises NotImplementedError: the adapter lists the members of groups itself."""
         raise NotImplementedError
 
     def list_prefix(self, prefix: str) -> AsyncIterator[str]:
-        """As `list`."""
+        """Raises NotImplementedError, as `list` does."""
         raise NotImplementedError
 
     def list_dir(self, prefix: str) -> AsyncIterator[str]:
-        """As `list`."""
+        """Raises NotImplementedError, as `list` does."""
         raise NotImplementedError
 
 
 def _span(byte_range: ByteRequest | None, size: int) -> tuple[int, int]:
-    """The first byte of a range in a file of `size` bytes, and the one after its last."""
+    """The first byte of a range in a file of `size` bytes, and the byte after its last one."""
     match byte_range:
         case None:
             return 0, size
