@@ -242,7 +242,7 @@ def record(results: list[Result], path: Path, packages: list[str]) -> None:
 
 
 def machine() -> str:
-    """The name and number of processors, if the system tells them."""
+    """The name and number of processors, if the system lists them."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     models = [line.partition(": ")[2] for line in lines if line.startswith("model name")]

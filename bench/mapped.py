@@ -16,8 +16,8 @@ its servers start.
 
 A cold round begins with all files of the case out of the page cache: `posix_fadvise` evicts them,
 and `mincore` says how much stayed; the record has the largest part. Nobody can evict mapped pages,
-so we first change each file's modification time and request its last tile from each server, which
-makes the server drop its mapping. Then the client requests 64 tiles once.
+so we first change the modification time of a mapped file and request its last tile from each
+server, which makes the server drop its mapping. Then the client requests 64 tiles once.
 
 A ratio compares replies a second, or processor time per reply, round by round; above 1, the mapped
 file wins. It prints one line per case and appends it to bench/record/mapped.csv.

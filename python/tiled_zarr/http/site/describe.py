@@ -100,7 +100,7 @@ class Describer:
 
         None if it is no image, or if the image cannot be opened.
         """
-        with suppress(Exception):  # the page still shows the node under /zarr; a request for the image's key tells the error
+        with suppress(Exception):  # the page still shows the node under /zarr; a request for the image's key says what failed
             found = self.images.resolve(f"{path}/.zattrs".lstrip("/")) if self.images else None
             return finest_level(found.place.node) if isinstance(found, Document) else None
         return None
