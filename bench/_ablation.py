@@ -1,7 +1,8 @@
-"""Our server with an encoder made of numpy and numcodecs in place of the native one: what is left of its speed is not Rust's.
+"""Our server with an encoder of numpy and numcodecs in place of the native one.
 
-Only the encoding of chunks is replaced, and the native threads by those in Python; the bodies are those of c-blosc, by whose length one can
-tell that it was used.
+It shows how much of the server's speed comes from Rust. Only the encoding of chunks is replaced,
+and Python threads take the place of native ones. The bodies come from c-blosc; their length shows
+that this encoder was used.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ SHUFFLES = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
 
 
 def encoded(chunk: Chunk, _: object = None) -> bytes:
-    """A chunk as Zarr libraries in Python make it: a contiguous copy, padded at the edge, through c-blosc."""
+    """A chunk encoded as Zarr libraries in Python do it.
+
+    It is copied to be contiguous, padded at the edge, and compressed by c-blosc.
+    """
     block = chunk.node.read(chunk.grid.region(chunk.index))
     if block.shape != chunk.grid.chunk_shape:
         block = np.pad(block, [(0, whole - part) for whole, part in zip(chunk.grid.chunk_shape, block.shape, strict=True)])
@@ -30,4 +34,4 @@ def encoded(chunk: Chunk, _: object = None) -> bytes:
 
 encode.encode = encoded
 native.Encoders.submit = lambda *_: None
-numcodecs.blosc.use_threads = False  # as numcodecs has it in any thread but the main one
+numcodecs.blosc.use_threads = False  # numcodecs uses them only in the main thread

@@ -1,4 +1,7 @@
-"""The most that a server can do: a bare ASGI application that repeats what ours has said, bodies and headers, without any work."""
+"""The highest rate that a server can reach: a bare ASGI application without any work.
+
+It repeats the headers and bodies that our application sent for each chunk.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,11 @@ from tiled_zarr import app as ours
 
 
 class Ceiling:
-    """ASGI application: at its start it asks ours for every chunk, and keeps the messages of the answers."""
+    """ASGI application that repeats our answers.
+
+    At the start it requests every chunk from our application, and keeps the messages of each
+    answer.
+    """
 
     def __init__(self) -> None:
         self.answers: dict[str, list[dict]] = {}
@@ -27,7 +34,7 @@ class Ceiling:
 
 
 async def answer(path: str) -> list[dict]:
-    """What our application sends for a GET."""
+    """The ASGI messages that our application sends for a GET of `path`."""
     sent: list[dict] = []
 
     async def send(message: dict) -> None:

@@ -1,11 +1,12 @@
-"""The client of every benchmark, in a process of its own: keeps connections busy, one request at a time on each.
+"""The client of every benchmark, a process that has one request under way on each connection.
 
     python bench/_client.py PORT CONNECTIONS SECONDS < paths.json
 
-Asks for the paths in turns until the time is over and waits for what is then under way; where SECONDS is 0 it asks for each once. Prints an
-`Answer` as JSON. Every reply has to be a 200 that is as long as it says; what is in it was compared before (`Tiles.check`). Replies are
-taken into one large buffer, which costs less than wrk's small ones: nginx has sent it 36000 replies of 400 bytes a second, and 4 GB/s of
-large ones, for 40 % of a core.
+It requests the paths in turns until the time is over, and waits for the last replies. If SECONDS is
+0, it requests each path once. It prints an `Answer` as JSON. Every reply must be a 200 of the
+length that it declares; `Tiles.check` has compared the contents before. The client reads replies
+into one large buffer, which costs less than wrk's small ones: it has read 36000 replies of 400
+bytes a second from nginx, and 4 GB/s of large ones, with 40 % of a core.
 """
 
 from __future__ import annotations
@@ -24,14 +25,17 @@ from itertools import cycle, islice, takewhile
 HOST = "127.0.0.1"
 BUFFER = 1 << 20
 HEAD = 4096
-"""No head of a reply is longer."""
+"""Bytes: a longer head of a reply is an error."""
 SILENCE = 30
-"""Seconds after which a server is taken to have failed."""
+"""Seconds without any data after which a server counts as failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: complete replies, wall and processor time in seconds, latencies in milliseconds."""
+    """The result of a run: the number of complete replies, and what they cost.
+
+    Wall and processor time are in seconds, latencies in milliseconds.
+    """
 
     replies: int
     seconds: float
@@ -46,17 +50,20 @@ class Answer:
 
     @property
     def busy(self) -> float:
-        """The part of a core that the client itself took: near 1, it is the client that is measured."""
+        """The share of a core that the client took; near 1, the client is the bottleneck."""
         return self.processor / self.seconds
 
 
 def ask(port: int, paths: Sequence[str], connections: int, seconds: float) -> Answer:
-    """The answer to one run of the client in another process. Raises CalledProcessError where a reply is not whole or no 200."""
+    """The answer of a client that runs in another process. Blocks.
+
+    Raises CalledProcessError if a reply is incomplete or not a 200.
+    """
     return heard(started(port, paths, connections, seconds))
 
 
 def started(port: int, paths: Sequence[str], connections: int, seconds: float) -> subprocess.Popen[str]:
-    """The client under way."""
+    """A client that has started."""
     command = [sys.executable, __file__, str(port), str(connections), str(seconds)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None
@@ -66,7 +73,7 @@ def started(port: int, paths: Sequence[str], connections: int, seconds: float) -
 
 
 def heard(process: subprocess.Popen[str]) -> Answer:
-    """The answer of a client, as soon as it ends."""
+    """The answer of a client. Blocks until the client ends."""
     with process:
         assert process.stdout is not None
         printed = process.stdout.read()
@@ -77,7 +84,10 @@ def heard(process: subprocess.Popen[str]) -> Answer:
 
 @dataclass(slots=True)
 class Connection:
-    """A connection: when it was asked, the head of its reply so far, and what of the body is still to come."""
+    """A connection, when its request was sent, and how far its reply has arrived.
+
+    It has the head of the reply so far, and the number of bytes of the body that are missing.
+    """
 
     socket: socket.socket
     asked: float = 0.0
@@ -89,7 +99,10 @@ class Connection:
         self.socket.sendall(request)
 
     def receive(self, buffer: memoryview) -> bool:
-        """Take what is there; whether the reply is now complete. Raises ConnectionError where it is not what it says, or no 200."""
+        """Read what has arrived; return whether the reply is complete.
+
+        Raises ConnectionError if it is not a 200 or not of the length that it declares.
+        """
         count = self.socket.recv_into(buffer)
         if not count:
             raise ConnectionError("the server closed a connection")
@@ -111,7 +124,7 @@ class Connection:
 
 
 def length(head: bytes) -> int:
-    """The Content-Length of a 200. Raises ConnectionError for every other reply."""
+    """The Content-Length of a 200. Raises ConnectionError for any other reply."""
     status, *lines = head.lower().split(b"\r\n")
     lengths = [line.partition(b":")[2] for line in lines if line.startswith(b"content-length:")]
     if status.split()[1] != b"200" or len(lengths) != 1:
@@ -120,7 +133,7 @@ def length(head: bytes) -> int:
 
 
 class Client:
-    """Connections to one port, and the latencies seen on them in milliseconds."""
+    """Connections to one port, and the latencies of their replies in milliseconds."""
 
     def __init__(self, port: int, requests: Iterator[bytes]) -> None:
         self.port = port
@@ -128,7 +141,10 @@ class Client:
         self.latencies: list[float] = []
 
     def run(self, connections: int) -> None:
-        """Ask until there are no more requests and the last reply is there. Raises TimeoutError where nothing comes for long."""
+        """Send all requests, and return when the last reply has arrived.
+
+        Raises TimeoutError if nothing arrives for too long.
+        """
         buffer = memoryview(bytearray(BUFFER))
         with selectors.DefaultSelector() as selector:
             for request in islice(self.requests, connections):
@@ -144,7 +160,7 @@ class Client:
                         self.go_on(key.data, selector)
 
     def go_on(self, connection: Connection, selector: selectors.BaseSelector) -> None:
-        """Note a reply and ask again; a connection with nothing more to ask is closed."""
+        """Record a reply and send the next request; without one, close the connection."""
         self.latencies.append(1000 * (time.perf_counter() - connection.asked))
         request = next(self.requests, None)
         if request is None:

@@ -1,4 +1,7 @@
-"""Programs measured against each other: all run at the same time, are checked, and are then asked in turns by the same client."""
+"""Compares programs: all run at the same time, and the same client requests from them in turns.
+
+Before that, every body is compared with the image.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,11 @@ from _servers import Program, Server, running
 
 
 class Sample(NamedTuple):
-    """One round of one program: replies a second, milliseconds of its processor time for one, and the part of a core its client took."""
+    """One round of one program.
+
+    It has replies a second, milliseconds of the program's processor time per reply, and the share
+    of a core that the client took.
+    """
 
     rate: float
     cost: float
@@ -24,7 +31,10 @@ class Sample(NamedTuple):
 
 @dataclass
 class Result:
-    """All rounds of one program, the mean length of its bodies in KiB, and the peak of its memory in MiB."""
+    """All rounds of one program.
+
+    `body` is the mean length of its bodies in KiB, and `peak` its highest memory in MiB.
+    """
 
     program: Program
     body: float
@@ -45,8 +55,12 @@ class Result:
 
 
 def contest(programs: Sequence[Program], tiles: Tiles, effort: Effort) -> dict[str, Result]:
-    """The results by name. Raises ValueError where a program serves anything but the image; a guest is left out then."""
-    camera()  # the servers find it made
+    """The results, by the names of the programs.
+
+    A guest that does not start, or serves something else than the image, is left out. If it is one
+    of our programs, that raises RuntimeError, ConnectionError or ValueError.
+    """
+    camera()  # make it before the servers load it
     with ExitStack() as stack:
         servers, results = [], {}
         for program in programs:
@@ -70,14 +84,14 @@ def contest(programs: Sequence[Program], tiles: Tiles, effort: Effort) -> dict[s
 
 
 def checked(server: Server, tiles: Tiles) -> Result:
-    """An empty result, after every body was compared with the image; a cache is warm then."""
+    """An empty result. Compares every body with the image, which also fills a cache."""
     bodies = server.bodies()
     tiles.check(bodies, server.program.decode)
     return Result(server.program, sum(map(len, bodies)) / len(bodies) / 1024)
 
 
 def sample(server: Server, effort: Effort) -> Sample:
-    """One round."""
+    """One round of one program."""
     before = server.processor_seconds()
     answer = _client.ask(server.port, server.program.paths, effort.connections, effort.seconds)
     cost = 1000 * (server.processor_seconds() - before) / answer.replies

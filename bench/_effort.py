@@ -1,4 +1,4 @@
-"""How long and how hard is measured."""
+"""How many rounds a benchmark measures, how long, and over how many connections."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Effort(NamedTuple):
-    """So many rounds, each of so many seconds a program, over so many connections."""
+    """A number of rounds, the seconds of a program in each, and a number of connections."""
 
     rounds: int
     seconds: float
@@ -15,7 +15,7 @@ class Effort(NamedTuple):
 
 
 def parser(description: str | None, *, connections: int = 16) -> argparse.ArgumentParser:
-    """The options that every benchmark has. `--quick` measures too little to quote."""
+    """The options of every benchmark. `--quick` measures too little for figures to quote."""
     options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--quick", action="store_true", help="a minute in all: fewer cases, shorter rounds")
     options.add_argument("--rounds", type=int, help="7, or 3 where it is quick")
@@ -25,6 +25,6 @@ def parser(description: str | None, *, connections: int = 16) -> argparse.Argume
 
 
 def effort(options: argparse.Namespace) -> Effort:
-    """What the options ask for."""
+    """The effort that the options ask for."""
     rounds, seconds = (3, 0.5) if options.quick else (7, 2.0)
     return Effort(options.rounds or rounds, options.seconds or seconds, options.connections)

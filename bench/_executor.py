@@ -1,7 +1,7 @@
-"""The application of the environment, with an executor of the standard library in place of its threads for sources.
+"""Our application with an executor of the standard library in place of its threads for sources.
 
-`BENCH_EXECUTOR` says how many threads the executor has; 0 leaves our own. The executor has no shares, no deadlines, and no clients that
-have gone.
+`BENCH_EXECUTOR` is the number of the executor's threads; with 0 our own threads stay. The executor
+gives sources no shares and no deadlines, and does not notice clients that disconnect.
 """
 
 from __future__ import annotations

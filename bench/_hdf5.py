@@ -1,7 +1,9 @@
-"""A stack of the image as HDF5 keeps it, in chunks of 512 x 512 behind gzip; and the server that one would write over it.
+"""A stack of images in an HDF5 file, and a simple server for it to compare ours with.
 
-The stack holds four times what ours lets the library keep of decoded chunks. `app` reads a chunk with h5py and encodes it with numcodecs,
-each time, in a thread: h5py has one lock for all of them. BENCH_CODEC is `blosc` or `zlib`.
+The chunks are 512 x 512 pixels, compressed with gzip. The stack has four times the bytes that our
+server lets the HDF5 library cache decoded. The simple server, `app`, reads each requested chunk
+with h5py and encodes it with numcodecs, in a thread: h5py has one lock for all threads. BENCH_CODEC
+is `blosc` or `zlib`.
 """
 
 from __future__ import annotations
@@ -18,13 +20,13 @@ import _images
 FOLDER = _images.FOLDER / "hdf5"
 TILES = _images.Tiles(512, planes=4)
 LEVEL = 4
-"""What h5py takes for gzip unless told otherwise."""
+"""The gzip level; h5py's default."""
 DATASETS = {"gzip": {"compression": LEVEL}, "shuffled": {"compression": LEVEL, "shuffle": True}}
 CODECS = {"blosc": numcodecs.Blosc("lz4", 5, numcodecs.Blosc.SHUFFLE), "zlib": numcodecs.Zlib(LEVEL)}
 
 
 def folder() -> Path:
-    """Where the file `camera.h5` is, made once."""
+    """The folder with the file `camera.h5`, made at the first call."""
     if not (FOLDER / "camera.h5").exists():
         FOLDER.mkdir(parents=True, exist_ok=True)
         writing = FOLDER / "camera.writing"
@@ -36,7 +38,7 @@ def folder() -> Path:
 
 
 def stack(file: h5py.File, name: str, filters: dict[str, object]) -> None:
-    """A dataset whose planes are all the image, encoded once."""
+    """A dataset in which each plane is the same image, which is encoded only once."""
     shape = (TILES.planes, _images.SIDE, _images.SIDE)
     dataset = file.create_dataset(name, shape, _images.camera().dtype, chunks=(1, TILES.edge, TILES.edge), **filters)
     dataset[0] = _images.camera()
@@ -73,7 +75,7 @@ class Server:
 
 
 def __getattr__(name: str) -> Server:
-    """`app`, which opens the file, only where it is asked for."""
+    """`app`, made when it is first used, since that opens the file."""
     if name != "app":
         raise AttributeError(name)
     return Server()

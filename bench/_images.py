@@ -1,6 +1,8 @@
-"""The image that every server shows: an uneven field with the shot noise of photons, offset and gain, as a 16-bit camera gives it.
+"""The image that every server serves, as a 16-bit camera would record it.
 
-It is made once, in build/bench/camera.npy, and each server loads it into memory. `BENCH_TILE` tells a server in chunks of which edge.
+It is an uneven field with the shot noise of photons, an offset and a gain. We make it once, in
+build/bench/camera.npy, and each server loads it into memory. `BENCH_TILE` is the edge of a server's
+chunks in pixels.
 """
 
 from __future__ import annotations
@@ -20,7 +22,10 @@ NBYTES = SIDE * SIDE * ITEMSIZE
 
 
 class Tiles(NamedTuple):
-    """The chunks of the image: squares of `edge` pixels; or of a stack of so many planes, each of them the image."""
+    """The chunks of the image: squares of `edge` pixels.
+
+    With `planes`, they are the chunks of a stack of that many planes, each of which is the image.
+    """
 
     edge: int
     planes: int | None = None
@@ -35,32 +40,32 @@ class Tiles(NamedTuple):
 
     @property
     def nbytes(self) -> int:
-        """Decoded bytes of one."""
+        """Decoded bytes of one chunk."""
         return self.edge**2 * ITEMSIZE
 
     def paths(self, base: str, separator: str = "/") -> list[str]:
-        """Their addresses, in the order of `indices`."""
+        """The URL paths of the chunks, in the order of `indices`."""
         return [base + separator.join(map(str, index)) for index in self.indices]
 
     def region(self, index: tuple[int, ...]) -> tuple[slice, slice]:
-        """The place of a chunk in its plane, in pixels."""
+        """The region of a chunk in its plane, in pixels."""
         row, column = (place * self.edge for place in index[-2:])
         return slice(row, row + self.edge), slice(column, column + self.edge)
 
     def check(self, bodies: list[bytes], decode: Callable[[bytes], bytes]) -> None:
-        """Raises ValueError where a body does not hold the pixels of its chunk."""
+        """Compare bodies with the pixels of their chunks. Raises ValueError if one differs."""
         for index, body in zip(self.indices, bodies, strict=True):
             if decode(body) != camera()[self.region(index)].tobytes():
                 raise ValueError(f"chunk {index} does not hold the pixels of the image")
 
 
 def served() -> Tiles:
-    """The chunks that this server process was told to serve."""
+    """The chunks that this server process serves, from its environment."""
     return Tiles(int(os.environ["BENCH_TILE"]))
 
 
 def tree() -> Mapping[str, Any]:
-    """The tree of our servers."""
+    """The tree of our servers: the image."""
     return {"image": camera()}
 
 
@@ -71,7 +76,7 @@ def floats() -> Mapping[str, Any]:
 
 
 def ramp() -> Mapping[str, Any]:
-    """A tree with a picture of 12,000 x 12,000 in memory, no two rows of it alike."""
+    """A tree with an image of 12,000 x 12,000 in memory, in which no two rows are alike."""
     y, x = np.mgrid[:12_000, :12_000].astype("u2")
     return {"picture": (y * 5 + x * 3).astype("u2")}
 
@@ -89,7 +94,7 @@ def camera() -> np.ndarray[Any, Any]:
 
 
 def exposed() -> np.ndarray[Any, Any]:
-    """The same picture each time."""
+    """The image, computed; it is the same each time."""
     random = np.random.default_rng(7)
     y, x = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32) / SIDE
     photons = 200 + 900 * np.exp(-4 * ((x - 0.5) ** 2 + (y - 0.4) ** 2)) * (1 + 0.5 * np.sin(40 * x) * np.sin(30 * y))

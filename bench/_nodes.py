@@ -1,4 +1,4 @@
-"""Trees of many small arrays, for what is asked of metadata."""
+"""Trees of many small arrays, for benchmarks of metadata."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def hundred_thousand() -> Mapping[str, Any]:
 
 
 def groups(count: int, arrays: int) -> dict[str, Any]:
-    """So many groups of so many arrays each."""
+    """A tree of `count` groups with `arrays` arrays each."""
     return {f"group{group:03}": {f"array{array:03}": PLACES for array in range(arrays)} for group in range(count)}
 
 
 def paths(tree: Mapping[str, Any], key: str, base: str) -> list[str]:
-    """The address of a document of every node, top down."""
+    """The URL paths of the document `key` of every node, from the root down."""
     below = [path for name, child in tree.items() for path in under(child, key, f"{base}{name}/")]
     return [base + key, *below]
 
 
 def under(node: Any, key: str, base: str) -> list[str]:
-    """The same of a child."""
+    """The same for one child."""
     return paths(node, key, base) if isinstance(node, Mapping) else [base + key]

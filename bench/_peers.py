@@ -1,4 +1,7 @@
-"""Other servers of Zarr over HTTP, each in an environment of its own: build/bench/envs/<module>, made from peers/<module>.txt."""
+"""Other Zarr servers, each in its own Python environment.
+
+The environments are build/bench/envs/<module>, made from peers/<module>.txt.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,12 @@ FOLDER = _images.FOLDER / "envs"
 
 
 class LeftOut(Exception):
-    """A peer cannot run here; the text says why."""
+    """A peer cannot run on this machine; the text is the reason."""
 
 
 @dataclass(frozen=True)
 class Peer:
-    """An ASGI application `app` in peers/<module>.py, which shows the image under `base`."""
+    """An ASGI application `app` in peers/<module>.py that serves the image under `base`."""
 
     name: str
     module: str
@@ -32,7 +35,7 @@ class Peer:
     env: Mapping[str, str] = field(default_factory=dict)
 
     def program(self, server: str, tiles: _images.Tiles) -> _servers.Program:
-        """The peer under a server. Raises LeftOut where its environment cannot be made."""
+        """The peer under a server. Raises LeftOut if its environment cannot be made."""
         env = {"BENCH_TILE": str(tiles.edge), **self.env}
         paths = tiles.paths(self.base, self.separator)
         python = interpreter(self.module, self.oldest_python)
@@ -50,7 +53,7 @@ NGINX = "nginx"
 
 
 def nginx_program(tiles: _images.Tiles, folder: Path) -> _servers.Program:
-    """nginx over the stored image. Raises LeftOut where it is not installed."""
+    """nginx over the stored image. Raises LeftOut if it is not installed."""
     try:
         nginx.executable()
     except FileNotFoundError as error:
@@ -60,7 +63,10 @@ def nginx_program(tiles: _images.Tiles, folder: Path) -> _servers.Program:
 
 @cache
 def interpreter(module: str, oldest: tuple[int, int]) -> Path:
-    """The Python of a peer's environment, made now where it is missing. Raises LeftOut where that needs a Python that is not there."""
+    """The Python of a peer's environment, which is made if it is missing.
+
+    Raises LeftOut if that needs a Python version that is not installed.
+    """
     environment = Environment(FOLDER / module, _servers.BENCH / "peers" / f"{module}.txt", oldest)
     said = environment.make()
     if not environment.is_fresh:

@@ -1,4 +1,4 @@
-"""What a server costs: processor time and memory of a process and all that it has started, as Linux counts them (proc(5))."""
+"""Processor time and memory of a process and all its descendants on Linux (proc(5))."""
 
 from __future__ import annotations
 
@@ -9,17 +9,23 @@ MEBIBYTE = 1024**2
 
 
 def processor_seconds(pid: int) -> float:
-    """Processor time of a process tree so far, by clocks that count nanoseconds; /proc counts hundredths of a second."""
+    """Processor time of a process tree so far, in seconds.
+
+    It comes from clocks that count nanoseconds; /proc counts hundredths of a second.
+    """
     return sum(time.clock_gettime(_clock(process)) for process in tree(pid))
 
 
 def peak(pid: int) -> float:
-    """The most resident memory, in MiB, that any one process of a tree has had: limits are per process."""
+    """The highest resident memory of any one process of a tree so far, in MiB.
+
+    It is not summed over processes, since our limits are per process.
+    """
     return max(_kibibytes(process, "VmHWM") for process in tree(pid)) / 1024
 
 
 def resident(pid: int) -> float:
-    """The resident memory, in MiB, of the largest process of a tree at this moment."""
+    """The resident memory of the largest process of a tree now, in MiB."""
     return max(_kibibytes(process, "VmRSS") for process in tree(pid)) / 1024
 
 
@@ -30,7 +36,7 @@ def tree(pid: int) -> list[int]:
 
 
 def _clock(pid: int) -> int:
-    """The clock of all threads of a process, as clock_getcpuclockid(3) makes it."""
+    """The clock of all threads of a process, computed as clock_getcpuclockid(3) does."""
     return ~pid << 3 | 2
 
 

@@ -1,4 +1,4 @@
-"""Figures kept as data: every line that a benchmark prints is a row of bench/record/<name>.csv."""
+"""Keeps results: each line that a benchmark prints becomes a row of bench/record/<name>.csv."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ FOLDER = Path(__file__).parent / "record"
 
 
 def append(name: str, figures: Mapping[str, object], packages: Iterable[str] = ()) -> None:
-    """Add a row: when, on what and by which command, then the figures. Raises ValueError where the file has other columns."""
+    """Add a row of figures, with the date, machine, versions and command.
+
+    Raises ValueError if the file has other columns.
+    """
     row = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
@@ -38,14 +41,14 @@ def append(name: str, figures: Mapping[str, object], packages: Iterable[str] = (
 
 
 def spelled(value: object) -> str:
-    """A figure with five digits, nothing for None."""
+    """A figure with five significant digits; empty for None."""
     if value is None:
         return ""
     return f"{value:.5g}" if isinstance(value, float) else str(value)
 
 
 def machine() -> str:
-    """The processor's name and the number of its cores."""
+    """The name of the processor, and its number of cores."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
@@ -53,5 +56,5 @@ def machine() -> str:
 
 
 def versions(packages: Iterable[str] = ()) -> str:
-    """Python, this package, and others."""
+    """The versions of Python, of this package, of numpy and of `packages`."""
     return " ".join([f"python={platform.python_version()}", *(f"{name}={version(name)}" for name in ("tiled-zarr", "numpy", *packages))])

@@ -1,4 +1,7 @@
-"""What a contest came to: a line a program and a line a comparison, and the comparisons as rows of a record."""
+"""Prints the result of a contest and records its comparisons.
+
+It prints a line per program and a line per comparison; each comparison is a row of the record.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +15,22 @@ from _spread import Spread
 
 
 class Comparison(NamedTuple):
-    """Whose rate is divided by whose, and what it should come to."""
+    """The two programs whose rates are divided, and the ratio that we aim for."""
 
     ours: str
     theirs: str
     goal: float | None = None
 
     def told(self, ratio: Spread) -> str:
-        """As in `goal 0.85: 0.91 (0.88 to 0.93)`."""
+        """A ratio and its goal, as in `goal 0.85: 0.91 (0.88 to 0.93)`."""
         return str(ratio) if self.goal is None else f"goal {self.goal:g}: {ratio}"
 
 
 def report(name: str, case: str, tiles: Tiles, results: Mapping[str, Result], comparisons: Iterable[Comparison], *packages: str) -> None:
-    """Print everything, and keep the comparisons in bench/record/<name>.csv; the packages are those whose versions matter."""
+    """Print the results, and append the comparisons to bench/record/<name>.csv.
+
+    The record has the versions of `packages` too.
+    """
     print(f"\n{case}, {tiles.nbytes // 1024} KiB decoded")
     for result in results.values():
         print(f"  {result}  encoded 1 : {tiles.nbytes / 1024 / result.body:.2f}")
@@ -36,12 +42,12 @@ def report(name: str, case: str, tiles: Tiles, results: Mapping[str, Result], co
 
 
 def ratios(ours: Result, theirs: Result) -> Spread:
-    """Of one program's rate to another's, round by round."""
+    """The ratio of the two programs' rates, round by round."""
     return Spread.of(mine.rate / other.rate for mine, other in zip(ours.samples, theirs.samples, strict=True))
 
 
 def figures(results: Mapping[str, Result], comparison: Comparison, ratio: Spread) -> dict[str, object]:
-    """A comparison as columns of a record."""
+    """A comparison as columns of the record."""
     ours, theirs = results[comparison.ours], results[comparison.theirs]
     return {
         "ours": comparison.ours,

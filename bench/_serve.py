@@ -1,4 +1,4 @@
-"""Run an ASGI application as `tiled-zarr serve` runs ours, for those that are not ours.
+"""Runs any ASGI application in the way that `tiled-zarr serve` runs ours.
 
 python bench/_serve.py MODULE:NAME SERVER WORKERS PORT
 """
@@ -16,13 +16,13 @@ from tiled_zarr.settings import Settings
 
 
 def application(spelling: str) -> Any:
-    """What the name stands for, imported by the worker."""
+    """The application with this import name; the worker imports it."""
     module, _, name = spelling.partition(":")
     return getattr(importlib.import_module(module), name)
 
 
 def main(spelling: str, server: str, workers: int, port: int) -> int:
-    """Supervised workers with our limits; the exit code."""
+    """Run supervised workers with our limits; return the exit code."""
     settings, listener = Settings(), listen("127.0.0.1", port)
     work = Work(
         make=lambda: application(spelling),

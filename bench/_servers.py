@@ -1,4 +1,4 @@
-"""Servers in processes of their own, each on a free port of 127.0.0.1."""
+"""Starts servers, each in its own process on a free port of 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -24,22 +24,23 @@ BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parent
 sys.path.append(str(ROOT / "tests"))
 
-import live  # noqa: E402 - the tests' way of starting and stopping servers
+import live  # noqa: E402 - starts and stops servers as the tests do
 
 SOURCES = f"{ROOT / 'python'}:{BENCH}"
-"""What is on the path of every Python server, so that nothing of ours has to be installed beside it."""
+"""The PYTHONPATH of every Python server, so that our package need not be installed."""
 START_SECONDS = 120
 BESIDES = 150 * 10**6
-"""Bytes that a process of ours may take beside its source, its cache and the chunks that it works on."""
+"""Bytes that a process of ours may need besides its source, cache, and chunks under way."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """What can be started and asked.
+    """A server that can be started.
 
-    `command` is given the port; `paths` are asked in turns, and the first answers 200 as soon as the program is ready; `decode` gives the
-    bytes of a chunk for a body. `limit` is how many MiB a process of it may take, where it promises a limit. A guest that does not start,
-    or shows something else, is left out.
+    `command` gets the port. The client requests `paths` in turns; the first of them replies 200
+    once the program is ready. `decode` returns the bytes of a chunk from a body. `limit` is the
+    memory of a process in MiB, if the program promises a limit. A guest is left out if it does not
+    start, or if it serves something else than the image.
     """
 
     name: str
@@ -53,19 +54,19 @@ class Program:
 
 @dataclass(frozen=True)
 class Server:
-    """A program that runs."""
+    """A program that is running."""
 
     program: Program
     port: int
     pid: int
 
     def get(self, path: str) -> bytes:
-        """A body. Raises OSError where the answer is no 200."""
+        """A body. Raises OSError if the reply is not a 200."""
         with urllib.request.urlopen(f"http://{live.HOST}:{self.port}{path}") as answer:
             return answer.read()
 
     def bodies(self) -> list[bytes]:
-        """What is at every path, asked one after the other."""
+        """The bodies of all paths, requested one after the other."""
         connection = HTTPConnection(live.HOST, self.port)
         bodies = []
         for path in self.program.paths:
@@ -86,7 +87,10 @@ class Server:
 
 @contextmanager
 def running(program: Program) -> Iterator[Server]:
-    """Start a program, wait until it answers, stop it at the end. Raises RuntimeError with what it printed where it does not start."""
+    """A context in which a program runs and answers.
+
+    Raises RuntimeError with the program's output if it does not start.
+    """
     port = live.free_port()
     environment = live.environment({"PYTHONPATH": SOURCES, **program.env})
     with tempfile.TemporaryFile() as printed:
@@ -109,7 +113,10 @@ def running(program: Program) -> Iterator[Server]:
 
 
 def answers(server: Server, process: subprocess.Popen[bytes]) -> bool:
-    """Whether the first path is there as soon as anything is answered, before the process ends or the time is over."""
+    """Wait until the program replies to its first path; return whether the reply is a 200.
+
+    False also if the process ends first, or START_SECONDS are over.
+    """
     end = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < end:
         try:
@@ -133,7 +140,7 @@ def ours(
     workers: int = 1,
     **settings: object,
 ) -> Program:
-    """Our program as people start it: `tiled-zarr serve`, the settings spelled as in the environment."""
+    """Our program, `tiled-zarr serve`, with settings given as in the environment."""
     env = {f"TILED_ZARR_{setting.upper()}": str(value) for setting, value in settings.items()}
     promised = from_environment(env).sizes(workers)
     limit = (source_nbytes + promised.chunks + promised.in_flight + BESIDES) / _processes.MEBIBYTE
@@ -150,5 +157,5 @@ def asgi(
     workers: int = 1,
     python: str | Path = sys.executable,
 ) -> Program:
-    """An application by its import name, under the same server with the same settings as ours."""
+    """Any application, by its import name, under the same server with the same settings as ours."""
     return Program(name, lambda port: [python, BENCH / "_serve.py", app, server, str(workers), str(port)], paths, env)

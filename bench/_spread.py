@@ -1,4 +1,4 @@
-"""A figure measured several times."""
+"""The median and the range of a figure that was measured several times."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Spread(NamedTuple):
-    """The median, lowest and highest of the rounds."""
+    """The median, lowest and highest value of all rounds."""
 
     median: float
     low: float

@@ -1,4 +1,7 @@
-"""The image as zarr-python stores it, Zarr v3 with our default codec, for those that serve stored bytes."""
+"""The image as zarr-python stores it, for servers that send stored bytes.
+
+It is Zarr v3 with our default codec.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ import _images
 
 
 def folder(tiles: _images.Tiles) -> Path:
-    """Where the chunks of an edge are stored."""
+    """The folder with the store of chunks of this size."""
     return _images.FOLDER / f"stored-{tiles.edge}"
 
 
 def store(tiles: _images.Tiles) -> Path:
-    """Store the image, once; the array is `image` in the folder that is returned."""
+    """Store the image, unless it is stored already; the array is `image` in the returned folder."""
     import zarr
     from zarr.codecs import BloscCodec
 

@@ -1,4 +1,8 @@
-"""`tiled-zarr` that maps no file: BENCH_FILES is `kept`, as on macOS (open once), or `reopened`, as on Windows (for each read)."""
+"""`tiled-zarr` without mapped files.
+
+BENCH_FILES is `kept` (files are opened once, as on macOS) or `reopened` (for each read, as on
+Windows).
+"""
 
 from __future__ import annotations
 

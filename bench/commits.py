@@ -1,14 +1,15 @@
-"""This checkout against an older one of the same project, asked in turns in one run.
+"""Compares this checkout with an older one of the same project, in one run.
 
-    python bench/commits.py CHECKOUT [--servers uvicorn hypercorn granian] [--rounds 15] [--seconds 1] [--connections 16]
+    python bench/commits.py CHECKOUT [--servers uvicorn hypercorn granian] [--rounds 15]
+        [--seconds 1] [--connections 16]
 
-CHECKOUT is a folder that holds the older commit, its native module built in place (`maturin develop`
-there, in an environment of its own, or the module copied in). Both serve the same images and trees
-under the same server: chunks of 512 x 512 u2 with the cache on and off, chunks of gzipped HDF5, a
-walk over 1000 documents, the consolidated metadata of 100,000 nodes, and the first view and the
-panning of an image in memory. A ratio above 1 says that this checkout is faster. Its interval is the
-bootstrap's for the median of the rounds (95 %, 10,000 draws). One line a comparison, kept in
-bench/record/commits.csv.
+CHECKOUT is a folder with the older commit and its native module, built in place (`maturin develop`
+there, in its own environment) or copied in. Both serve the same images and trees under the same
+server, and the client requests from them in turns: chunks of 512 x 512 u2 with the cache on and
+off, chunks of gzipped HDF5, a walk over 1000 documents, the consolidated metadata of 100,000 nodes,
+and the first view and the panning of an image in memory. A ratio above 1 means that this checkout
+is faster. Its interval is a bootstrap interval for the median of the rounds (95 %, 10,000 draws).
+It prints one line per comparison and appends it to bench/record/commits.csv.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ SERVERS = ("uvicorn", "hypercorn", "granian")
 USUAL = Tiles(512)
 NEW, OLD = "this", "older"
 FLOOR = 0.97
-"""A change is a loss if the whole interval of a ratio lies below this."""
+"""A change is a loss if the whole interval of a ratio is below this."""
 LARGE_ROUNDS = 5
-"""Rounds of what takes seconds each: starting a server with 100,000 nodes."""
+"""Rounds of measurements that start a server with 100,000 nodes, which takes seconds."""
 ROUNDS, SECONDS = 15, 1.0
 
 
@@ -63,14 +64,14 @@ class Ratio(NamedTuple):
 
 
 def both(older: Path, make: Callable[[str], Program]) -> list[Program]:
-    """The same program out of both checkouts; `make` is given its name."""
+    """The same program from both checkouts; `make` gets the name of the checkout."""
     sources = {NEW: SOURCES, OLD: f"{older / 'python'}:{BENCH}"}
     programs = {name: make(name) for name in sources}
     return [replace(program, env={**program.env, "PYTHONPATH": sources[name]}) for name, program in programs.items()]
 
 
 def chunks(older: Path, server: str, effort: Effort) -> None:
-    """Chunks a second, out of the cache and encoded anew; then those of an HDF5 file."""
+    """Chunks a second, with the cache and encoded each time; then those of an HDF5 file."""
     paths, shape = USUAL.paths("/zarr/v3/image/c/"), f"{USUAL.edge},{USUAL.edge}"
     folder = _hdf5.folder()
     source = {"source": ("directory", folder), "source_nbytes": (folder / "camera.h5").stat().st_size}
@@ -88,7 +89,10 @@ def chunks(older: Path, server: str, effort: Effort) -> None:
 
 
 def documents(older: Path, server: str, effort: Effort) -> None:
-    """Documents a second on a walk over 1000 nodes, and the time of one document of 100,000."""
+    """Documents a second on a walk over 1000 nodes.
+
+    Then the seconds for the consolidated metadata of 100,000 nodes.
+    """
     paths = _nodes.paths(_nodes.thousand(), "zarr.json", "/zarr/v3/")
     rates: dict[str, list[float]] = {NEW: [], OLD: []}
     with ExitStack() as stack:
@@ -115,7 +119,10 @@ def large(name: str, server: str) -> Program:
 
 
 def panning(older: Path, server: str, rounds: int) -> None:
-    """The first view of an image in memory, and the tiles of a trace through it, cold; a new server each round."""
+    """The first view of an image in memory, and the tiles of a trace through it.
+
+    Each round starts a new server, so that nothing is cached.
+    """
     first: dict[str, list[float]] = {NEW: [], OLD: []}
     tiles: dict[str, list[float]] = {NEW: [], OLD: []}
     program = lambda name: ours(name, server, ["/healthz"], source=("pyobject", "_images:ramp"))  # noqa: E731 - it is short

@@ -1,11 +1,13 @@
-"""Tiles of image files, encoded by us and by numpy or tifffile with numcodecs: one line per case, appended to bench/record/files.csv.
+"""Tiles of image files, encoded by us, and by numpy or tifffile with numcodecs.
 
     python bench/files.py [PART OF A CASE'S NAME ...]
 
-A case reads every tile of 512 x 512 of a picture of 8192 x 8192 pixels in turn and encodes it as Blosc lz4; the file is in the page
-cache, its tiles are as large. The rival maps flat files with numpy, and of tiled ones reads a segment, has tifffile decode it. Times are
-those of a tile: on one thread its processor time, on two by the clock. The two sides take turns; the ratio is the median over the rounds,
-the spread is that of the middle half of them.
+A case reads each tile of 512 x 512 of an image of 8192 x 8192 pixels in turn and encodes it as
+Blosc lz4. The file is in the page cache, and its own tiles have the same size. The rival maps flat
+files with numpy; of tiled files it reads a segment and decodes it with tifffile. The times are per
+tile: on one thread its processor time, on two threads wall time. The two sides take turns. The
+ratio is the median over the rounds, and the spread is that of the middle half of them. It prints
+one line per case and appends it to bench/record/files.csv.
 """
 
 from __future__ import annotations
@@ -76,7 +78,7 @@ def tiled_tiff(path: Path, picture: np.ndarray[Any, Any], options: dict[str, Any
 
 
 def one_thread(encode: Callable[[Region], object]) -> float:
-    """Processor time of a tile, in microseconds."""
+    """Processor time per tile, in microseconds."""
     start = time.thread_time_ns()
     for region in REGIONS:
         encode(region)
@@ -84,7 +86,7 @@ def one_thread(encode: Callable[[Region], object]) -> float:
 
 
 def two_threads(encode: Callable[[Region], object], pool: ThreadPoolExecutor) -> float:
-    """Time by the clock of a tile, in microseconds."""
+    """Wall time per tile, in microseconds."""
     start = time.perf_counter_ns()
     list(pool.map(encode, REGIONS))
     return (time.perf_counter_ns() - start) / len(REGIONS) / 1000

@@ -1,10 +1,12 @@
-"""Chunks of an HDF5 file a second, next to the server that one would write with h5py and numcodecs.
+"""Chunks of an HDF5 file a second, compared with a simple server that uses h5py and numcodecs.
 
-    python bench/hdf5.py [--quick] [--servers uvicorn hypercorn granian] [--rounds 7] [--seconds 2] [--connections 16]
+    python bench/hdf5.py [--quick] [--servers uvicorn hypercorn granian] [--rounds 7]
+        [--seconds 2] [--connections 16]
 
-The file holds a stack of the camera image in chunks of 512 x 512 behind gzip of level 4, alone and after shuffle. Ours serves it as
-Blosc lz4, and as zlib, which in Zarr v2 is what the file holds already; never out of the cache. The other server encodes the same two. One
-line a comparison, kept in bench/record/hdf5.csv.
+The file has a stack of the camera image in chunks of 512 x 512, compressed with gzip level 4, once
+without and once with the shuffle filter. Our server sends it as Blosc lz4, and as zlib, which is
+what the dataset without shuffle already holds in Zarr v2; its cache is off. The other server
+encodes both. It prints one line per comparison and appends it to bench/record/hdf5.csv.
 """
 
 from __future__ import annotations
@@ -25,11 +27,14 @@ COMPARISONS = {
     "gzip": [Comparison(OURS, H5PY, 3), Comparison(OURS_ZLIB, H5PY, 10), Comparison(OURS_ZLIB, H5PY_ZLIB)],
     "shuffled": [Comparison(OURS, H5PY, 3)],
 }
-"""By dataset: the gzip of the one is a chunk of Zarr v2 as it stands, that of the other is not."""
+"""The comparisons of each dataset.
+
+A gzip chunk without shuffle is a Zarr v2 chunk of zlib byte for byte; one with shuffle is not.
+"""
 
 
 def programs(server: str, dataset: str) -> list[Program]:
-    """Those that the comparisons of a dataset name."""
+    """The programs in the comparisons of a dataset."""
     folder = _hdf5.folder()
     source = {"source": ("directory", folder), "source_nbytes": (folder / "camera.h5").stat().st_size}
     our_paths = _hdf5.TILES.paths(f"/zarr/v2/camera/{dataset}/", ".")

@@ -1,9 +1,11 @@
-"""The native kernels against numpy with numcodecs, and against sparse: one line per case, appended to bench/record/kernels.csv.
+"""The native kernels, compared with numpy and numcodecs, and with sparse.
 
     python bench/kernels.py [PART OF A CASE'S NAME ...]
 
-Times are processor time of the calling thread, medians over rounds in which both sides take turns; the spread is that of
-the middle half of the rounds' ratios. Two threads are timed by the clock. `densify 1e8` is left out unless it is named.
+Times are processor time of the calling thread, and medians over rounds in which both sides take
+turns; the spread is that of the middle half of the rounds' ratios. Two threads are measured in wall
+time. `densify 1e8` runs only if it is named. It prints one line per case and appends it to
+bench/record/kernels.csv.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ DTYPES = ["|b1", "|u1", "<u2", "<i4", "<i8", "<f2", "<f4", "<f8", "<c16"]
 
 @dataclass(frozen=True)
 class Case:
-    """Something that we and a rival do; `clock` says how long a call takes."""
+    """A call of ours and one of a rival; `clock` returns nanoseconds."""
 
     name: str
     ours: Callable[[], object]
@@ -60,7 +62,7 @@ class Result:
 
 
 def scene(dtype: str) -> np.ndarray[Any, Any]:
-    """A smooth picture with a little noise."""
+    """A smooth image with a little noise."""
     y, x = np.mgrid[:2048, :2048]
     noise = np.random.default_rng(1).normal(0, 1, y.shape)
     waves = np.sin(x / 90) * np.cos(y / 70)
@@ -80,7 +82,7 @@ def opaque(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def gathers() -> Iterator[Case]:
-    """A tile as plain bytes, against numpy's copy."""
+    """A tile as plain bytes, compared with numpy's copy."""
     none = _native.Codec("none")
     for dtype in DTYPES:
         a = scene(dtype)
@@ -104,14 +106,14 @@ def gathers() -> Iterator[Case]:
 
 
 def compressor(cname: str, level: int, itemsize: int) -> tuple[_native.Codec, numcodecs.Blosc]:
-    """The same Blosc from us and from numcodecs, as our server chooses the filter."""
+    """Our Blosc codec and that of numcodecs, with the filter that our server chooses."""
     shuffle = "noshuffle" if itemsize == 1 else "shuffle"
     ours = _native.Codec("blosc", cname=cname, level=level, shuffle=shuffle, typesize=itemsize)
     return ours, numcodecs.Blosc(cname, level, numcodecs.Blosc.NOSHUFFLE if itemsize == 1 else numcodecs.Blosc.SHUFFLE)
 
 
 def encodes() -> Iterator[Case]:
-    """A tile, compressed, and a tile of a picture that has one value."""
+    """A compressed tile, and a compressed tile of a constant image."""
     for dtype in DTYPES:
         a = scene(dtype)
         for what, picture, choices in [
@@ -129,19 +131,25 @@ def encodes() -> Iterator[Case]:
 
 
 def densifies() -> Iterator[Case]:
-    """A box of a sparse array with a million entries, dense, against the sparse package."""
+    """A box of a sparse array with a million entries, made dense.
+
+    The rival is the sparse package.
+    """
     for shape, chunk_shape in [((8192, 8192), (512, 512)), ((400, 400, 400), (64, 64, 64))]:
         yield densify("densify", 1_000_000, shape, chunk_shape)
 
 
 def densifies_huge() -> Iterator[Case]:
-    """The same of a hundred million entries; takes four minutes and 8 GB, so only who asks for `1e8` gets it."""
+    """The same with a hundred million entries.
+
+    It takes four minutes and 8 GB, so it runs only if `1e8` is named.
+    """
     if "1e8" in sys.argv:
         yield densify("densify 1e8", 100_000_000, (100_000, 100_000), (1024, 1024))
 
 
 def densify(name: str, nnz: int, shape: tuple[int, ...], chunk_shape: tuple[int, ...]) -> Case:
-    """A box in the middle of about `nnz` entries at random places, sorted."""
+    """A box in the middle of about `nnz` entries at random places, in sorted order."""
     rng = np.random.default_rng(1)
     places = np.unique(rng.integers(0, np.prod(shape), nnz))
     coords = np.stack(np.unravel_index(places, shape)).astype(np.int64)
@@ -159,7 +167,7 @@ def densify(name: str, nnz: int, shape: tuple[int, ...], chunk_shape: tuple[int,
 
 
 def halves() -> Iterator[Case]:
-    """A tile with half the rows and columns, against strided numpy."""
+    """A tile of half the rows and columns, compared with strided numpy."""
     for dtype in DTYPES[1:-1]:
         tile = scene(dtype)[TILE]
         items = opaque(tile)
@@ -182,7 +190,11 @@ def float_mean(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def two_threads() -> Iterator[Case]:
-    """Two chunks on two threads that live on, as a server's do, against one chunk: the ratio is one over how much longer two take."""
+    """Two chunks on two threads that live on, as in a server, compared with one chunk.
+
+    The ratio is the time for one chunk divided by the time for two. At 1, the threads do not slow
+    each other down.
+    """
     v = opaque(scene("<f8"))[TILE]
     codec, _ = compressor("zstd", 1, 8)
 
@@ -214,7 +226,7 @@ def measure(case: Case) -> Result:
 
 
 def record(results: list[Result], path: Path, packages: list[str]) -> None:
-    """Append results to the record at a path, with the versions of packages."""
+    """Append results to the record `path`, with the versions of `packages`."""
     versions = " ".join(f"{name}={version(name)}" for name in ["tiled-zarr", "numpy", "numcodecs", *packages])
     command = shlex.join(["python", f"bench/{path.stem}.py", *sys.argv[1:]])
     common = [datetime.now(UTC).isoformat(timespec="seconds"), machine(), f"python={platform.python_version()} {versions}", command]
@@ -230,7 +242,7 @@ def record(results: list[Result], path: Path, packages: list[str]) -> None:
 
 
 def machine() -> str:
-    """The processor, where the system tells, and how many of it there are."""
+    """The name and number of processors, if the system lists them."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     models = [line.partition(": ")[2] for line in lines if line.startswith("model name")]

@@ -1,10 +1,12 @@
-"""How long one waits for metadata: beside a load of chunks, on a walk through a tree, and for a large tree at once.
+"""How long clients wait for metadata: under a load of chunks, on a walk, and for a large tree.
 
-    python bench/latency.py [--quick] [--servers uvicorn hypercorn granian] [--rounds 7] [--seconds 2] [--connections 16]
+    python bench/latency.py [--quick] [--servers uvicorn hypercorn granian] [--rounds 7]
+        [--seconds 2] [--connections 16]
 
-Beside a load: one connection asks for the documents of an image while others pull its chunks of 2 MiB, none of them cached. A walk: every
-`zarr.json` of 1000 nodes once. At once: the consolidated metadata of 100000 nodes, from a server that has just started, and again.
-One line a figure, kept in bench/record/latency.csv.
+Under a load, one connection requests the documents of an image while others request its chunks of 2
+MiB, none of them cached. A walk requests each `zarr.json` of 1000 nodes once. The large tree has
+the consolidated metadata of 100,000 nodes, requested from a server that has just started, and
+again. It prints one line per figure and appends it to bench/record/latency.csv.
 """
 
 from __future__ import annotations
@@ -26,15 +28,15 @@ SERVERS = ("uvicorn", "hypercorn", "granian")
 LOAD = Tiles(1024)
 DOCUMENTS = {"array": "/zarr/v3/image/zarr.json", "group": "/zarr/v3/zarr.json"}
 START_SECONDS = 0.25
-"""What a client needs to start."""
+"""Seconds that a client needs to start."""
 WALKERS = {1: "one connection", 8: "8 connections"}
 CONSOLIDATED = {"v2": "/zarr/v2/.zmetadata", "v3": "/zarr/v3/zarr.json"}
 NODE_NBYTES = 1000
-"""What a node of a tree in memory is taken to need itself, in bytes."""
+"""Bytes that we assume a node of a tree in memory needs itself."""
 
 
 class Figure(NamedTuple):
-    """What was measured, in which unit, and what it should come to."""
+    """A measured value with its unit, and the value that we aim for."""
 
     name: str
     value: Spread
@@ -46,7 +48,7 @@ class Figure(NamedTuple):
 
 
 def beside_a_load(server_name: str, effort: Effort) -> None:
-    """Latency of documents while chunks are pulled."""
+    """The latency of documents while other clients request chunks."""
     shape = f"{LOAD.edge},{LOAD.edge}"
     chunks = LOAD.paths("/zarr/v3/image/c/")
     with running(ours("ours", server_name, chunks, chunk_shape=shape, cache_size=0)) as server:
@@ -62,7 +64,7 @@ def beside_a_load(server_name: str, effort: Effort) -> None:
 
 
 def asked_beside(server: Server, document: str, effort: Effort) -> tuple[Answer, Answer]:
-    """What one connection hears that asks for a document all along, and what the load heard."""
+    """The answers of a client that requests one document all the time, and of the load."""
     load = _client.started(server.port, server.program.paths, effort.connections, effort.seconds + 2 * START_SECONDS)
     time.sleep(START_SECONDS)
     answer = _client.ask(server.port, [document], 1, effort.seconds)
@@ -70,7 +72,7 @@ def asked_beside(server: Server, document: str, effort: Effort) -> tuple[Answer,
 
 
 def walk(server_name: str, effort: Effort) -> None:
-    """Documents a second, each of them once."""
+    """Documents a second, each requested once."""
     paths = _nodes.paths(_nodes.thousand(), "zarr.json", "/zarr/v3/")
     goal = "> 1000" if server_name == "uvicorn" else ""
     program = ours("ours", server_name, paths, source=("pyobject", "_nodes:thousand"), source_nbytes=len(paths) * NODE_NBYTES)
@@ -83,7 +85,7 @@ def walk(server_name: str, effort: Effort) -> None:
 
 
 def at_once(server_name: str, format_name: str, effort: Effort) -> None:
-    """Seconds of the first answer, milliseconds of those after it."""
+    """The time of the first answer in seconds, and of later ones in milliseconds."""
     path = CONSOLIDATED[format_name]
     count = len(_nodes.paths(_nodes.hundred_thousand(), "", ""))
     program = ours(
@@ -107,14 +109,14 @@ def at_once(server_name: str, format_name: str, effort: Effort) -> None:
 
 
 def timed(server: Server, path: str) -> tuple[float, int]:
-    """Seconds until a body is there, and its length."""
+    """The seconds until a body has arrived, and its length."""
     start = time.perf_counter()
     body = server.get(path)
     return time.perf_counter() - start, len(body)
 
 
 def report(server_name: str, what: str, server: Server, figures: list[Figure]) -> None:
-    """Print the figures and the peak of the server's memory, and keep them."""
+    """Print the figures and the peak of the server's memory, and record them."""
     limit = server.program.limit
     assert limit is not None
     memory = Figure("peak MiB", Spread.of([server.peak()]), f"< {limit:.0f}")

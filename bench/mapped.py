@@ -1,24 +1,26 @@
-"""Tiles of files, mapped and read: one line per case, appended to bench/record/mapped.csv.
+"""Tiles of files that are mapped, compared with files that are read.
 
-    python bench/mapped.py [--quick] [--rounds 15] [--states written through tiles cold] [--] [PART OF A CASE'S NAME ...]
+    python bench/mapped.py [--quick] [--rounds 15] [--states written through tiles cold]
+        [--] [PART OF A CASE'S NAME ...]
 
-Three servers (uvicorn, one worker, no cache of chunks) serve the same folder. One maps files as ours
-does; `kept` reads them through descriptors that it keeps, a `pread` for each row of a tile; `reopened`
-opens them anew for each read. The last one takes part if stored chunks are asked for, of which ours
-maps none. The servers take turns and are asked over one connection and over eight.
+Three servers (uvicorn, one worker, no cache of chunks) serve the same folder. One maps files, as
+ours does. `kept` reads them through descriptors that it keeps open, with a `pread` for each row of
+a tile. `reopened` opens them for each read; it takes part only in the cases that name it, among
+them stored chunks, of which ours maps none. The client requests from the servers in turns, over one
+connection and over eight.
 
-How fast a mapping is depends on how its pages came into the page cache: the system keeps those of a
-file that was `written`, or read from end to end (`through`), in large folios, and those that came
-tile by tile in single pages, each of which costs a fault of its own. A file is brought into each of
-these states before its servers start.
+The speed of a mapping depends on how its pages came into the page cache. Pages of a file that was
+`written`, or read from end to end (`through`), are in large folios. Pages that came in tile by tile
+(`tiles`) are single, and each costs a page fault. We bring a file into each of these states before
+its servers start.
 
-A cold round begins with all files of the case out of the page cache: `posix_fadvise` evicts them and
-`mincore` says how much stayed, of which the record has the largest part. Nobody can evict mapped
-pages, so each file gets another time of modification first and every server is asked for its last
-tile, upon which it gives up the mapping that it has. Then 64 tiles are asked for once.
+A cold round begins with all files of the case out of the page cache: `posix_fadvise` evicts them,
+and `mincore` says how much stayed; the record has the largest part. Nobody can evict mapped pages,
+so we first change the modification time of a mapped file and request its last tile from each
+server, which makes the server drop its mapping. Then the client requests 64 tiles once.
 
-A ratio is that of replies a second, or of processor time for one reply, round by round; above 1 the
-mapped file wins.
+A ratio compares replies a second, or processor time per reply, round by round; above 1, the mapped
+file wins. It prints one line per case and appends it to bench/record/mapped.csv.
 """
 
 from __future__ import annotations
@@ -53,7 +55,10 @@ MAPPED, KEPT, REOPENED = "mapped", "kept", "reopened"
 
 
 class Case(NamedTuple):
-    """Paths of the tiles of a file or folder of files, row after row, and the setting `codec`."""
+    """The paths of the tiles of a file or a folder of files, row after row.
+
+    `codec` is that setting of the server.
+    """
 
     name: str
     file: str
@@ -68,7 +73,7 @@ class Case(NamedTuple):
 
 
 def tiles(base: str, separator: str = "/", edge: int = SIDE // TILE) -> list[str]:
-    """Addresses of the whole tiles of an image."""
+    """The URL paths of the whole tiles of an image."""
     return [f"{base}{y}{separator}{x}" for y, x in product(range(edge), repeat=2)]
 
 
@@ -86,11 +91,14 @@ CASES = [
     Case("hdf5 gzip, as stored", "gzip.h5", tiles("/zarr/v2/gzip/data/", "."), "zlib:1", (MAPPED, KEPT, REOPENED)),
     Case("zarr zstd, a file a chunk", "chunks.zarr", tiles("/zarr/v3/chunks/c/"), "zstd:0"),
 ]
-"""Those of Zarr, whose files are never mapped, say how far two equal servers lie apart."""
+"""The cases.
+
+Files of Zarr stores are never mapped, so their case shows by how much two equal servers differ.
+"""
 
 
 def make() -> None:
-    """The files, once."""
+    """Make the files, unless they exist."""
     if (DATA / "chunks.zarr").exists():
         return
     DATA.mkdir(parents=True, exist_ok=True)
@@ -108,7 +116,7 @@ def make() -> None:
 
 
 def program(case: Case, way: str) -> Program:
-    """A server of the folder that reads files in this way."""
+    """A server of the folder that reads files in the given way."""
     env = {"BENCH_FILES": way, "TILED_ZARR_CACHE_SIZE": "0", "TILED_ZARR_CODEC": case.codec}
 
     def command(port: int) -> list[str | Path]:
@@ -120,7 +128,7 @@ def program(case: Case, way: str) -> Program:
 
 
 def through(file: Path) -> None:
-    """Have a file read from end to end into an empty page cache."""
+    """Read a file from end to end into an empty page cache."""
     evicted(file)
     with file.open("rb") as opened:
         while opened.read(2**20):
@@ -128,14 +136,17 @@ def through(file: Path) -> None:
 
 
 def written(file: Path) -> None:
-    """Write a file anew, which leaves it in the page cache."""
+    """Write a file again, which leaves it in the page cache."""
     content = file.read_bytes()
     file.unlink()
     file.write_bytes(content)
 
 
 def evict(case: Case, servers: Sequence[Server]) -> float:
-    """Have the servers give up what they have mapped, then put the files out of the page cache; the part of them that stayed."""
+    """Make the servers drop their mappings, then evict the files from the page cache.
+
+    Returns the part of the pages that stayed, the largest of all files.
+    """
     if len(case.files) == 1:
         os.utime(case.files[0])
         for server in servers:
@@ -144,7 +155,7 @@ def evict(case: Case, servers: Sequence[Server]) -> float:
 
 
 def evicted(file: Path) -> float:
-    """Put a file out of the page cache; the part of its pages that stayed."""
+    """Evict a file from the page cache; return the part of its pages that stayed."""
     with file.open("rb") as opened:
         os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         with mmap.mmap(opened.fileno(), 0, prot=mmap.PROT_READ) as mapping:
@@ -156,18 +167,21 @@ def evicted(file: Path) -> float:
 
 
 STATES: Mapping[str, Callable[[Path], object]] = {"written": written, "through": through, "tiles": evicted}
-"""How files come into the page cache before servers start; those that are in none come in by their first tiles."""
+"""How each state brings a file into the page cache before servers start.
+
+The files of any other state are evicted, and their first tiles bring them in.
+"""
 
 
 def look(server: Server, connections: int, block: Sequence[str]) -> Sample:
-    """One round of one server: each tile once."""
+    """One round of one server, which requests each tile once."""
     before = server.processor_seconds()
     answer = _client.ask(server.port, block, connections, 0)
     return Sample(answer.rate, 1000 * (server.processor_seconds() - before) / answer.replies, answer.busy)
 
 
 def rounds(servers: Mapping[str, Server], count: int, take: Callable[[Server], Sample]) -> dict[str, list[Sample]]:
-    """Samples of all servers, another one first in each round."""
+    """Samples of all servers, of which another one is first in each round."""
     found: dict[str, list[Sample]] = {way: [] for way in servers}
     names = list(servers)
     for number in range(count):
@@ -177,7 +191,7 @@ def rounds(servers: Mapping[str, Server], count: int, take: Callable[[Server], S
 
 
 def measured(case: Case, count: int, state: str) -> Iterator[dict[str, object]]:
-    """A row for each number of connections and each way that is no mapping."""
+    """A row for each number of connections and each way that does not map files."""
     is_cold = state == COLD
     block = case.paths[:64] if is_cold else case.paths[:: max(1, len(case.paths) // 120)]
     stayed = [0.0]
@@ -211,7 +225,7 @@ def measured(case: Case, count: int, state: str) -> Iterator[dict[str, object]]:
 
 
 def compared(mapped: Sequence[Sample], others: Sequence[Sample]) -> dict[str, object]:
-    """Medians of both, and the spread of their ratios."""
+    """The medians of both sides, and the spread of their ratios."""
     pairs = list(zip(mapped, others, strict=True))
     rate = Spread.of(mine.rate / other.rate for mine, other in pairs)
     cost = Spread.of(other.cost / mine.cost for mine, other in pairs)

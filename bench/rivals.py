@@ -1,11 +1,13 @@
-"""Chunks per second next to other servers of Zarr: the same image, the same server under each, the same client, in one run.
+"""Chunks a second, compared with other Zarr servers: same image, web server and client, one run.
 
-    python bench/rivals.py [--quick] [--servers hypercorn uvicorn granian] [--rounds 7] [--seconds 2] [--connections 16]
+    python bench/rivals.py [--quick] [--servers hypercorn uvicorn granian] [--rounds 7]
+        [--seconds 2] [--connections 16]
 
-Tiled, xpublish-zarr and chunkmirage encode the image in memory anew for each request, like ours with its cache off; zarr-http-server and
-nginx send what zarr-python has stored. All of them with chunks of one shape and Blosc lz4, except chunkmirage, which knows only zstd: it is
-measured as it is, and with lz4 put into it. The first run makes their environments in build/bench/envs, which takes some minutes. One line
-a comparison, kept in bench/record/rivals.csv.
+Tiled, xpublish-zarr and chunkmirage encode the image in memory for each request, as ours does with
+its cache off; zarr-http-server and nginx send what zarr-python has stored. All have chunks of one
+shape and Blosc lz4, except chunkmirage, which has only zstd: we measure it as it is, and with lz4
+patched in. The first run makes their environments in build/bench/envs, which takes some minutes. It
+prints one line per comparison and appends it to bench/record/rivals.csv.
 """
 
 from __future__ import annotations
@@ -28,14 +30,20 @@ CACHE_ON, CACHE_OFF = "cache on", "cache off"
 USUAL = 512
 TILED_GOALS = {"uvicorn": 20, "hypercorn": 12}
 GOALS = {XPUBLISH.name: 5, CHUNKMIRAGE.name: 5, CHUNKMIRAGE_LZ4.name: 5, STORED.name: 1}
-"""Of ours with its cache off."""
+"""Goals for the ratios of our server with its cache off."""
 NGINX_GOALS = {256: 0.35, 1024: 0.9}
-"""Of ours with its cache on, by the edge of a chunk, under the faster servers: chunks of 1024 x 1024 are bodies of more than 512 KiB."""
+"""Goals for ours with its cache on, by the edge of a chunk, under the faster web servers.
+
+Chunks of 1024 x 1024 have bodies of more than 512 KiB.
+"""
 FASTER = {"uvicorn", "granian"}
 
 
 def programs(server: str, tiles: Tiles, folder: Path) -> Iterator[Program]:
-    """Ours, then all that can run here; what cannot is named. The usual chunks are for all, others for ours and nginx."""
+    """Our server, then all others that can run here; it prints why any cannot.
+
+    With the usual chunk size all take part, with others only ours and nginx.
+    """
     paths = tiles.paths("/zarr/v3/image/c/")
     shape = f"{tiles.edge},{tiles.edge}"
     yield ours(CACHE_ON, server, paths, chunk_shape=shape)
@@ -51,7 +59,7 @@ def programs(server: str, tiles: Tiles, folder: Path) -> Iterator[Program]:
 
 
 def comparisons(server: str, tiles: Tiles, names: set[str]) -> list[Comparison]:
-    """What is said of those that took part."""
+    """The comparisons of the programs that took part."""
     goals: dict[str, float | None] = {**GOALS, TILED.name: TILED_GOALS.get(server)}
     with_nginx = Comparison(CACHE_ON, NGINX, NGINX_GOALS.get(tiles.edge) if server in FASTER else None)
     uncached = [Comparison(CACHE_OFF, peer.name, goals.get(peer.name)) for peer in _peers.ALL]

@@ -1,12 +1,15 @@
-"""Chunks per second through a real server, next to the most that this server can send.
+"""Chunks a second through a web server, compared with the highest rate of that web server.
 
-    python bench/server.py [--quick] [--servers hypercorn uvicorn granian] [--rounds 7] [--seconds 2] [--connections 16]
+    python bench/server.py [--quick] [--servers hypercorn uvicorn granian] [--rounds 7]
+        [--seconds 2] [--connections 16]
 
-Ours serves chunks of an in-memory camera image of 4096 x 4096 uint16, once out of its cache and once encoding each anew; the ceiling is a
-bare ASGI application that has the same bodies and headers ready; `numpy encoder` is ours, uncached, with numpy and numcodecs in place of
-the native encoder. All run at once, each in a process of its own, and are asked in turns by a client in another process.
-Then two workers are compared with one. One line a comparison, kept in bench/record/server.csv; where other programs run too, the
-processor time is what to compare.
+Ours serves chunks of a camera image of 4096 x 4096 uint16 in memory, once from its cache and once
+encoded for each request. The ceiling is a bare ASGI application that has the same bodies and
+headers ready. `numpy encoder` is ours without its cache and with numpy and numcodecs in place of
+the native encoder. All run at once, each in its own process, and a client in another process
+requests from them in turns. Then it compares two workers with one. It prints one line per
+comparison and appends it to bench/record/server.csv. If other programs use the machine, compare the
+processor time.
 """
 
 from __future__ import annotations
@@ -27,11 +30,11 @@ WORKERS = {1: "one worker", 2: "two workers"}
 CACHE_ON, CACHE_OFF, NUMPY, CEILING = "cache on", "cache off", "numpy encoder", "ceiling"
 GOAL_ON = 0.85
 GOALS_OFF = {"hypercorn": 0.6, "uvicorn": 0.45}
-"""What is promised of the usual chunks from one process."""
+"""Goals for the usual chunks from one process with the cache off; GOAL_ON with it on."""
 
 
 def programs(server: str, tiles: Tiles, workers: int = 1) -> list[Program]:
-    """What is measured, all in the same chunks."""
+    """The programs to measure, all with the same chunks."""
     paths = tiles.paths("/zarr/v3/image/c/")
     shape = f"{tiles.edge},{tiles.edge}"
     env = {
@@ -50,7 +53,7 @@ def programs(server: str, tiles: Tiles, workers: int = 1) -> list[Program]:
 
 
 def against_the_ceiling(server: str, tiles: Tiles, effort: Effort) -> None:
-    """One worker of ours next to what its server can do, and to an encoder in Python."""
+    """One worker of ours, compared with the ceiling and with an encoder in Python."""
     results = contest(programs(server, tiles), tiles, effort)
     is_promised = tiles == USUAL
     comparisons = [
@@ -65,7 +68,7 @@ def against_the_ceiling(server: str, tiles: Tiles, effort: Effort) -> None:
 
 
 def two_workers_against_one(server: str, effort: Effort) -> None:
-    """What a second worker gains, next to what it gains where there is nothing to do."""
+    """The gain from a second worker, compared with the gain of the ceiling."""
     names = [CACHE_ON, CACHE_OFF, CEILING]
     contestants = [
         replace(program, name=f"{program.name}, {spelled}")

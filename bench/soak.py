@@ -1,10 +1,11 @@
-"""How much memory a server takes while it is used for minutes, in the ways in which clients use it.
+"""How much memory a server takes in minutes of mixed use.
 
-python bench/soak.py --minutes 10 --server hypercorn
+    python bench/soak.py --minutes 10 --server hypercorn
 
-The clients ask for cached chunks, documents, listings and names that do not exist, over connections that they keep and over
-connections that they close after one answer, and some go away before their answer. The resident memory of the server's largest
-process is printed every 15 s, and at the end by how much it has grown since the first minute.
+The clients request cached chunks, documents, listings and names that do not exist, over connections
+that they keep and over connections that they close after one answer; some disconnect before their
+answer. It prints the resident memory of the server's largest process every 15 s, and at the end the
+growth since the first minute.
 """
 
 from __future__ import annotations
@@ -35,11 +36,11 @@ PATHS = [
     "/healthz",
 ]
 RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER with which closing a socket resets the connection."""
+"""The value of SO_LINGER with which closing a socket resets the connection."""
 
 
 class Clients:
-    """Four ways of asking a server, in turns."""
+    """Sends requests in three ways, in turns."""
 
     def __init__(self, address: str) -> None:
         self.host, _, port = address.partition(":")
@@ -56,19 +57,19 @@ class Clients:
         way(path)
 
     def keep(self, path: str) -> None:
-        """Ask over one of the connections that stay open."""
+        """Send a request over one of the connections that stay open."""
         connection = self.kept.pop(0)
         answered(connection, path)
         self.kept.append(connection)
 
     def close(self, path: str) -> None:
-        """Ask once over a new connection."""
+        """Send one request over a new connection."""
         connection = HTTPConnection(self.host, self.port, timeout=60)
         answered(connection, path)
         connection.close()
 
     def leave(self, path: str) -> None:
-        """Ask, and reset the connection without waiting for an answer."""
+        """Send a request, and reset the connection without waiting for the answer."""
         connection = socket.create_connection((self.host, self.port), timeout=60)
         connection.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
@@ -76,7 +77,7 @@ class Clients:
 
 
 def answered(connection: HTTPConnection, path: str) -> None:
-    """Read a whole answer. Raises ConnectionError if it is a failure."""
+    """Send a GET and read the whole answer. Raises ConnectionError unless it is 200 or 404."""
     connection.request("GET", path)
     answer = connection.getresponse()
     answer.read()
@@ -85,7 +86,10 @@ def answered(connection: HTTPConnection, path: str) -> None:
 
 
 def soak(server: str, minutes: float, rate: float, every: float) -> float:
-    """Use a server for so long, and print its memory; the growth after the first minute, as a fraction."""
+    """Use a server for `minutes`, and print its memory.
+
+    Returns the growth after the first minute, as a fraction.
+    """
     with live("demo", server=server) as running:
         clients = Clients(running.url.removeprefix("http://"))
         start = time.monotonic()

@@ -1,10 +1,12 @@
-"""Chunks of HDF5 files, read and encoded by us and by h5py with numcodecs: one line per case, appended to bench/record/sources.csv.
+"""Chunks of HDF5 files, read and encoded by us, and by h5py with numcodecs.
 
     python bench/sources.py [PART OF A CASE'S NAME ...]
 
-A case reads every chunk of a dataset of 4096 x 4096 pixels in turn, 512 x 512 at a time, and encodes it as Blosc lz4; nothing is
-read twice in a round, and the file is in the page cache. Times are those of a chunk: on one thread its processor time, on two by the
-clock. The two sides take turns; the ratio is the median over the rounds, the spread is that of the middle half of them.
+A case reads each chunk of a dataset of 4096 x 4096 pixels in turn, 512 x 512 at a time, and encodes
+it as Blosc lz4. No chunk is read twice in a round, and the file is in the page cache. The times are
+per chunk: on one thread its processor time, on two threads wall time. The two sides take turns. The
+ratio is the median over the rounds, and the spread is that of the middle half of them. It prints
+one line per case and appends it to bench/record/sources.csv.
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ STORED: dict[str, dict[str, Any]] = {
     "bitshuffle lz4": {"chunks": (TILE, TILE), **hdf5plugin.Bitshuffle()},
 }
 DTYPES = ["<u2", "<f4"]
-"""Pictures of a detector and of a simulation."""
+"""The types of images from a detector and from a simulation."""
 
 
 def write(path: Path, options: dict[str, Any], dtype: str) -> None:
@@ -72,7 +74,7 @@ def rival(dataset: Any, itemsize: int) -> Callable[[Region], bytes]:
 
 
 def one_thread(encode: Callable[[Region], bytes]) -> float:
-    """Processor time of a chunk, in microseconds."""
+    """Processor time per chunk, in microseconds."""
     start = time.thread_time_ns()
     for region in REGIONS:
         encode(region)
@@ -80,20 +82,20 @@ def one_thread(encode: Callable[[Region], bytes]) -> float:
 
 
 def two_threads(encode: Callable[[Region], bytes], pool: ThreadPoolExecutor) -> float:
-    """Time by the clock of a chunk, in microseconds."""
+    """Wall time per chunk, in microseconds."""
     start = time.perf_counter_ns()
-    sum(pool.map(lambda region: len(encode(region)), REGIONS))  # bodies are let go of, as a server does
+    sum(pool.map(lambda region: len(encode(region)), REGIONS))  # drops each body, as a server does
     return (time.perf_counter_ns() - start) / len(REGIONS) / 1000
 
 
 def forget() -> None:
-    """Drop the chunks that were decoded, as the rival does who opens the file anew."""
+    """Drop our decoded chunks; the rival opens the file again for the same effect."""
     default().decoded.make_room(default().decoded.most + 1)
 
 
 def measure(path: Path, name: str, itemsize: int) -> Iterator[Result]:
     node = open_hdf5(path).children["x"]
-    twin = shutil.copyfile(path, path.with_suffix(".twin"))  # the library shares what it decoded between all who have a file open
+    twin = shutil.copyfile(path, path.with_suffix(".twin"))  # HDF5 shares decoded chunks between all handles of a file
     pool = ThreadPoolExecutor(2)
     for threads, time_all in {"": one_thread, " two threads": lambda encode: two_threads(encode, pool)}.items():
         rounds = []

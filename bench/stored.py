@@ -1,10 +1,11 @@
-"""Chunks that are sent as a source has stored them, against decoding them by the source's own library and encoding by numcodecs.
+"""Chunks sent as a source stores them, compared with decoding and encoding them.
 
     python bench/stored.py [PART OF A CASE'S NAME ...]
 
-Ours is all that a request costs besides HTTP: the key found, the revision before and after, the bytes. The rival reads the same chunk
-with zarr-python or h5py (without its cache of decoded chunks) from an open array, and encodes it in the codec that ours are in.
-Processor time of all threads, medians over rounds in which both sides take turns.
+Ours does all that a request needs except HTTP: find the key, get the revision before and after, and
+read the bytes. The rival reads the same chunk from an open array with zarr-python or h5py (without
+its cache of decoded chunks), and encodes it with numcodecs in the codec that ours are in. Times are
+processor time of all threads, and medians over rounds in which both sides take turns.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The tables of docs/servers.md, out of what is recorded.
+"""Writes the tables of docs/servers.md from the records.
 
     python bench/tables.py
 
-Of every comparison the newest full run counts; quick ones do not. Each table stands between two comments with the record's name, and ends
-with the commands that its figures come from.
+It takes the newest full run of each comparison, and ignores quick ones. Each table is between two
+comments with the record's name, and ends with the commands that its figures come from.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Row = Mapping[str, str]
 
 
 def comparisons(rows: list[Row]) -> list[str]:
-    """Rates next to each other."""
+    """A table of rates, ours next to theirs."""
     head = ["", "ours", "chunks/s", "next to", "chunks/s", "ratio", "goal", "CPU ms a chunk", "peak MiB"]
     lines = [
         [
@@ -42,7 +42,7 @@ def comparisons(rows: list[Row]) -> list[str]:
 
 
 def latencies(rows: list[Row]) -> list[str]:
-    """One figure a line."""
+    """A table with one figure per line."""
     lines = [
         [row["case"], row["what"], f"**{short(row['median'])}** ({short(row['low'])} to {short(row['high'])})", row["goal"]] for row in rows
     ]
@@ -55,11 +55,11 @@ TABLES: dict[str, tuple[Callable[[list[Row]], list[str]], tuple[str, ...]]] = {
     "hdf5": (comparisons, ("case", "ours", "theirs")),
     "latency": (latencies, ("case", "what")),
 }
-"""How a record is shown, and the columns that tell its figures apart."""
+"""How each record is shown, and the columns that identify a figure in it."""
 
 
 def newest(name: str, identity: tuple[str, ...]) -> list[Row]:
-    """The last full measurement of every figure, in the order of the last run."""
+    """The last full measurement of each figure, in the order of the last run."""
     path = _record.FOLDER / f"{name}.csv"
     found: dict[tuple[str, ...], Row] = {}
     if path.exists():
@@ -72,12 +72,12 @@ def newest(name: str, identity: tuple[str, ...]) -> list[Row]:
 
 
 def table(head: list[str], lines: list[list[str]]) -> list[str]:
-    """As Markdown."""
+    """A table in Markdown."""
     return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *lines)]
 
 
 def sources(rows: list[Row]) -> list[str]:
-    """When, where and how the figures were measured: a line for each run."""
+    """The command, date and machine of the figures, one line per run."""
     runs: dict[tuple[str, ...], dict[str, None]] = {}
     for row in rows:
         run = (row["command"], row["date"][:10], row["machine"])
@@ -86,13 +86,13 @@ def sources(rows: list[Row]) -> list[str]:
 
 
 def pair(row: Row, figure: str) -> str:
-    """A figure of ours and of theirs."""
+    """A figure of ours and one of theirs; empty if ours is missing."""
     ours, theirs = row[f"ours_{figure}"], row[f"theirs_{figure}"]
     return f"{short(ours)} / {short(theirs)}" if ours else ""
 
 
 def short(value: str) -> str:
-    """Three digits of a number; nothing where there is none."""
+    """A number with three significant digits; empty if there is none."""
     if not value:
         return ""
     number = float(value)
@@ -100,7 +100,7 @@ def short(value: str) -> str:
 
 
 def section(name: str) -> str:
-    """A table and where it comes from."""
+    """A table and where its figures come from."""
     show, identity = TABLES[name]
     rows = newest(name, identity)
     return "\n".join([*show(rows), "", *sources(rows)]) if rows else NOTHING

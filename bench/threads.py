@@ -1,10 +1,13 @@
-"""Our threads for sources (http/work) against `concurrent.futures.ThreadPoolExecutor`: chunks of files a second, through a server.
+"""Our threads for sources (http/work), compared with `concurrent.futures.ThreadPoolExecutor`.
 
-    python bench/threads.py [--quick] [--servers uvicorn hypercorn granian] [--rounds 7] [--seconds 2] [--connections 16]
+    python bench/threads.py [--quick] [--servers uvicorn hypercorn granian] [--rounds 7]
+        [--seconds 2] [--connections 16]
 
-The camera image as a `.npy` file, and in chunks of another compression as an HDF5 file, in a folder that is served without a cache: so
-each chunk takes a thread. The executor has as many threads as there are processors, which is what ours have as a rule, or as many as
-ours may have at most. One line a comparison, kept in bench/record/threads.csv.
+It measures chunks of files a second through a server. The camera image is a `.npy` file, and an
+HDF5 file with another compression than the server's, in a folder that is served without a cache, so
+each chunk needs a thread. The executor has as many threads as there are processors, which is the
+usual number of ours, or the most that ours may have. It prints one line per comparison and appends
+it to bench/record/threads.csv.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ SOURCES = {"npy": "npy", "hdf5": "hdf5/image"}
 
 
 def files() -> Path:
-    """The folder with the image in both files."""
+    """The folder with the image in both files, made if they do not exist."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     image = _images.camera()
     link = FOLDER / "npy.npy"
@@ -45,7 +48,7 @@ def files() -> Path:
 
 
 def programs(server: str, source: str, folder: Path) -> list[Program]:
-    """Ours and the executors."""
+    """Our threads and the executors."""
     paths = TILES.paths(f"/zarr/v3/{SOURCES[source]}/c/")
     env = {
         "TILED_ZARR_DIRECTORY": str(folder),

@@ -1,10 +1,13 @@
-"""What a viewer waits for: the first view of large images, and tiles while it pans and zooms, cold and warm.
+"""How long a viewer waits: for the first view of large images, and for tiles on a tour.
 
-    python bench/viewer.py [--images big_image gigapixel memory hdf5] [--side 100000] [--server uvicorn]
+    python bench/viewer.py [--images big_image gigapixel memory hdf5] [--side 100000]
+        [--server uvicorn]
 
-Asks as vizarr does: the group's attributes, every level's header, the whole of the smallest level, then the tiles in a window of
-1280 x 720, ten at a time; tiles of a view that is left are aborted. The views are the same in every run. `hdf5` is a file of 16-bit pixels,
-20 GB at the usual side, made in build/bench/viewer once; `memory` is an array in memory. One line a case, kept in
+It sends the requests that vizarr sends: the group's attributes, the header of each level, all of
+the smallest level, then the tiles in a window of 1280 x 720, ten at a time. The tour pans and
+zooms, once cold and once warm, and it aborts the tiles of a view that it leaves. The views are the
+same in each run. `hdf5` is a file of 16-bit pixels, 20 GB at the default side, made once in
+build/bench/viewer; `memory` is an array in memory. It prints one line per case and appends it to
 bench/record/viewer.csv.
 """
 
@@ -32,7 +35,7 @@ from _servers import SOURCES, live
 WINDOW = (720, 1280)
 AT_ONCE = 10
 SECONDS_A_VIEW = 0.5
-"""How long a view of the trace is looked at before the next."""
+"""Seconds that the tour spends on a view before the next."""
 STEPS = 24
 SEED = 4
 EXACT_SECONDS = 600
@@ -40,7 +43,7 @@ QUICK_IMAGES = ["big_image", "memory"]
 
 
 class View(NamedTuple):
-    """A window on a level: its centre as parts of the image."""
+    """A window on a level; its centre is in fractions of the image."""
 
     level: int
     y: float
@@ -49,7 +52,7 @@ class View(NamedTuple):
 
 @dataclass
 class Image:
-    """A multiscale image at an address."""
+    """A multiscale image at a URL."""
 
     url: str
     shapes: list[tuple[int, int]] = field(default_factory=list)
@@ -57,7 +60,7 @@ class Image:
     rank: int = 2
 
     def tiles(self, view: View) -> list[str]:
-        """The addresses of the tiles in a view."""
+        """The URLs of the tiles in a view."""
         spans = []
         for size, centre, window in zip(self.shapes[view.level], (view.y, view.x), WINDOW, strict=True):
             start = min(max(0, int(centre * size) - window // 2), max(0, size - window))
@@ -66,7 +69,7 @@ class Image:
         return [f"{self.url}/{view.level}/{leading}{row}/{column}" for row in spans[0] for column in spans[1]]
 
     def first_level(self) -> int:
-        """The level at which the whole image fits into the window, as vizarr rounds it."""
+        """The level at which the whole image fits into the window, rounded as vizarr does."""
         rows, columns = self.shapes[0]
         zoom = round(math.log2(min(WINDOW[0] / rows, WINDOW[1] / columns)))
         return min(max(0, -zoom), len(self.shapes) - 1)
@@ -74,7 +77,7 @@ class Image:
 
 @dataclass
 class Answers:
-    """What came back."""
+    """The number of replies and of aborted requests, their bytes, and their latencies."""
 
     requests: int = 0
     nbytes: int = 0
@@ -101,7 +104,7 @@ async def opened(session: aiohttp.ClientSession, url: str, answers: Answers) -> 
 
 
 async def first_view(url: str) -> tuple[Image, Answers, float]:
-    """The requests until the whole image is seen."""
+    """Send the requests until the whole image is visible; the last value is the seconds."""
     answers = Answers()
     start = time.perf_counter()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=AT_ONCE)) as session:
@@ -113,7 +116,7 @@ async def first_view(url: str) -> tuple[Image, Answers, float]:
 
 
 def trace(image: Image) -> Iterator[View]:
-    """Zoom in somewhere, pan about, zoom out, and again; always the same."""
+    """The views of the tour: it zooms and pans in a random but fixed order."""
     rng = random.Random(SEED)
     view = View(image.first_level(), 0.5, 0.5)
     for _ in range(STEPS):
@@ -131,7 +134,7 @@ def trace(image: Image) -> Iterator[View]:
 
 
 async def walk(image: Image) -> Answers:
-    """The trace: what has not come when a view is left is aborted."""
+    """Take the tour, and abort the tiles that have not arrived when it leaves a view."""
     answers = Answers()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=AT_ONCE)) as session:
         for view in trace(image):
@@ -152,7 +155,7 @@ async def timed(session: aiohttp.ClientSession, url: str, answers: Answers) -> N
 
 
 async def exact_after(url: str) -> float | None:
-    """Seconds until no level is sampled any longer, or None where that takes too long."""
+    """Seconds until no level is sampled any more; None after EXACT_SECONDS."""
     start = time.perf_counter()
     async with aiohttp.ClientSession() as session:
         while time.perf_counter() - start < EXACT_SECONDS:
@@ -164,7 +167,10 @@ async def exact_after(url: str) -> float | None:
 
 
 def hdf5_file(side: int) -> Path:
-    """A picture of 16-bit pixels in chunks of 512 x 512, uncompressed: waves, noise, and no two chunks alike."""
+    """An image of 16-bit pixels in uncompressed chunks of 512 x 512.
+
+    It has waves and noise, and no two chunks are alike.
+    """
     import h5py
     import numpy as np
 
@@ -187,7 +193,7 @@ def hdf5_file(side: int) -> Path:
 
 
 def served(name: str, side: int) -> tuple[dict[str, str], str]:
-    """The environment of a server that shows an image, and the image's path."""
+    """The environment of a server of this image, and the image's path."""
     match name:
         case "hdf5":
             path = hdf5_file(side)
@@ -198,7 +204,7 @@ def served(name: str, side: int) -> tuple[dict[str, str], str]:
 
 
 def measure(name: str, side: int, server_name: str) -> dict[str, float | None]:
-    """All figures of one image, in a server of its own."""
+    """All figures of one image, in its own server."""
     environment, path = served(name, side)
     env = {**environment, "TILED_ZARR_PUBLIC": "1", "PYTHONPATH": SOURCES}
     with live.live(env=env, server=server_name) as server:

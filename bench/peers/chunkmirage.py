@@ -1,6 +1,7 @@
-"""chunkmirage over the image in memory, nothing of it cached.
+"""chunkmirage over the image in memory, without a cache.
 
-Its Blosc is always zstd, at level 3 unless told otherwise; where BENCH_CODEC is `lz4`, it gets our codec instead, which is faster.
+Its Blosc is always zstd, by default at level 3. If BENCH_CODEC is `lz4`, we replace it with our
+codec, which is faster.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import _images
 
 
 class Memory(Source):
-    """The image as it lies in memory."""
+    """The image in memory as a source."""
 
     info = ArrayInfo(
         shape=(_images.SIDE, _images.SIDE),
@@ -34,13 +35,16 @@ class Memory(Source):
 
 
 class Lz4:
-    """What `Compressor` does, by another codec; a blosc chunk says itself how it is to be read."""
+    """A replacement for chunkmirage's `Compressor` with another codec.
+
+    A Blosc chunk names its codec itself, so readers need no change.
+    """
 
     def __init__(self) -> None:
         self.blosc = numcodecs.Blosc(cname="lz4", clevel=5, shuffle=numcodecs.Blosc.SHUFFLE)
 
     def encode(self, data: bytes) -> bytes:
-        return self.blosc.encode(memoryview(data).cast("H"))  # Blosc shuffles by the size of an item
+        return self.blosc.encode(memoryview(data).cast("H"))  # Blosc shuffles by the itemsize
 
 
 frontend = Zarr2Frontend()

@@ -1,4 +1,4 @@
-"""nginx over the stored array: one worker that sends files, as fast as Linux can."""
+"""nginx over the stored array: one worker that sends files with `sendfile`."""
 
 from __future__ import annotations
 
@@ -32,14 +32,20 @@ http {{
 
 
 def command(root: Path, folder: Path, port: int) -> list[str]:
-    """What starts nginx over the files in `root`; its configuration and what else it writes go into `folder`."""
+    """The command that starts nginx over the files in `root`.
+
+    Its configuration and temporary files go into `folder`.
+    """
     path = folder / f"nginx-{port}.conf"
     path.write_text(CONFIGURATION.format(folder=folder, port=port, root=root))
     return [executable(), "-c", str(path), "-e", "stderr"]
 
 
 def executable() -> str:
-    """nginx, which Debian keeps out of the path of users. Raises FileNotFoundError."""
+    """The path of nginx, which on Debian is not in the PATH of users.
+
+    Raises FileNotFoundError if it is not installed.
+    """
     found = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/local/bin:/usr/bin")
     if found is None:
         raise FileNotFoundError("nginx is not installed: apt-get install nginx-light")

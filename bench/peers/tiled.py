@@ -1,4 +1,7 @@
-"""Tiled's own Zarr endpoint over the image in memory; it encodes each chunk anew, by numcodecs, with the codec that is our default."""
+"""Tiled's own Zarr endpoint over the image in memory.
+
+It encodes each chunk for each request, with numcodecs, in the codec that is our default.
+"""
 
 from __future__ import annotations
 

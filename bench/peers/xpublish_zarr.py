@@ -1,4 +1,7 @@
-"""xpublish-zarr over the image in memory, in chunks of dask, since it encodes only those on the fly; its cache is as small as it gets."""
+"""xpublish-zarr over the image in memory, with its cache as small as it can be.
+
+The image is in chunks of dask, since xpublish-zarr encodes only those on the fly.
+"""
 
 from __future__ import annotations
 

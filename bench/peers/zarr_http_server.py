@@ -1,4 +1,7 @@
-"""zarr-http-server over a stored array: on disk, or in memory where BENCH_STORE is `memory`. It copies stored bytes and encodes nothing."""
+"""zarr-http-server over a stored array, on disk, or in memory if BENCH_STORE is `memory`.
+
+It sends the stored bytes and encodes nothing.
+"""
 
 from __future__ import annotations
 

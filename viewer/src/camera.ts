@@ -1,4 +1,8 @@
-/** Where one looks: a point of the image in the middle of the page, and a zoom (0 shows a pixel as a pixel, +1 twice as large). */
+/**
+ * The camera: which point of the image is in the middle of the page, and how large.
+ *
+ * At zoom 0 a pixel of the image is a pixel of the page; each +1 doubles its size.
+ */
 
 export interface Camera {
   target: [x: number, y: number];
@@ -16,13 +20,17 @@ const CLOSEST = 6;
 const MARGIN = 0.04;
 const STEP = 0.1;
 
-/** The camera that shows the whole image. */
+/** A camera that shows the whole image. */
 export function fit(image: Size, page: Size): Camera {
   const zoom = Math.log2(Math.min(page.width / image.width, page.height / image.height) * (1 - MARGIN));
   return { target: [image.width / 2, image.height / 2], zoom, minZoom: Math.min(zoom, 0) - 1, maxZoom: Math.max(CLOSEST, zoom + 1) };
 }
 
-/** The camera after some pages' worth of a pan, and steps of zoom about the middle; it never loses sight of the image. */
+/**
+ * The camera after a pan, in pages, and a change of zoom about the middle of the page.
+ *
+ * The middle of the page stays inside the image.
+ */
 export function moved(camera: Camera, pan: [x: number, y: number], zoom: number, page: Size, image: Size): Camera {
   const scale = 2 ** -camera.zoom;
   const target: Camera["target"] = [camera.target[0] + pan[0] * page.width * scale, camera.target[1] + pan[1] * page.height * scale];
@@ -38,7 +46,7 @@ export function within(camera: Camera, image: Size): Camera {
   };
 }
 
-/** What a key does to the camera: a pan in pages and a zoom, or null. */
+/** The pan, in pages, and the change of zoom that a key stands for; null for other keys. */
 export function motionOf(event: KeyboardEvent): { pan: [number, number]; zoom: number } | null {
   const step = event.shiftKey ? 5 * STEP : STEP;
   switch (event.key) {

@@ -1,4 +1,4 @@
-/** Contrast limits from values. */
+/** Contrast limits, from the values of an image. */
 
 import type { Window } from "./multiscale";
 import { depthOf, type Pixels, type Plane, type Tiles } from "./tiles";
@@ -7,14 +7,18 @@ const LOW = 0.01;
 const HIGH = 0.998;
 const MOST_SAMPLES = 65536;
 
-/** The window that suits a plane, from its coarsest level. */
+/** The contrast window of a plane, from the values of its coarsest level. */
 export async function windowOf(tiles: Tiles, plane: Plane): Promise<Window> {
   const [height = 1, width = 1] = tiles.image.axes.slice(-2).map((axis) => axis.size);
   const tile = await tiles.read([plane], { left: 0, top: 0, right: width, bottom: height }, depthOf(tiles.image.levels));
   return fromValues(tile.data[0] as Pixels, tiles.image.noData);
 }
 
-/** Percentiles of the values that are numbers, and not `noData`; never an empty window. */
+/**
+ * The window between two percentiles of the values, without NaN, infinities and `noData`.
+ *
+ * It is at least 1 wide if all values are the same.
+ */
 export function fromValues(values: Pixels, noData: number | null): Window {
   const every = Math.max(1, Math.floor(values.length / MOST_SAMPLES));
   const sorted = Float64Array.from({ length: Math.ceil(values.length / every) }, (_, i) => values[i * every] as number)

@@ -1,4 +1,8 @@
-/** What deck.gl draws: the coarsest level beneath, and over it the tiles of the level that fits the zoom. */
+/**
+ * The layers that deck.gl draws.
+ *
+ * The coarsest level is at the bottom; above it are the tiles of the level that fits the zoom.
+ */
 
 import { TileLayer } from "@deck.gl/geo-layers";
 import { XRLayer } from "@vivjs/layers";
@@ -7,19 +11,19 @@ import type { Color, Multiscale } from "./multiscale";
 import { Shading } from "./shading";
 import { type Box, depthOf, type Pixels, type Plane, type Tile, type Tiles } from "./tiles";
 
-/** How a channel is drawn. */
+/** The contrast limits and the colour in which a channel is drawn. */
 export interface Shade {
   limits: [low: number, high: number];
   color: Color;
 }
 
-/** What is to be seen: up to six planes, and a shade for every channel of the image. */
+/** What the page shows: up to six planes, and a shade for each channel of the image. */
 export interface Scene {
   planes: Plane[];
   shades: Shade[];
-  /** Whether one sees single pixels: then they are drawn as squares. */
+  /** Whether the zoom shows single pixels; if so, they are drawn as squares. */
   isClose: boolean;
-  /** Counts up when what was read is no longer true. */
+  /** A number that increases when tiles that were read are out of date. */
   generation: number;
 }
 
@@ -76,7 +80,11 @@ function channelOf(image: Multiscale, plane: Plane): number {
   return image.channelAxis === null ? 0 : (plane[image.channelAxis] ?? 0);
 }
 
-/** The largest power of two within a chunk: a tile is then one chunk, wherever chunks are squares of such a size. */
+/**
+ * The largest power of two that fits into a chunk, from 64 to 1024.
+ *
+ * If chunks are squares of such a size, a tile is exactly one chunk.
+ */
 function tileSizeOf(chunks: number[]): number {
   return 2 ** Math.floor(Math.log2(Math.min(Math.max(64, Math.min(...chunks.slice(-2))), 1024)));
 }

@@ -1,4 +1,8 @@
-/** The page: an image, controls, and what went wrong. Reads where from the element `#viewer`, and the API key from its own address. */
+/**
+ * The page: an image, controls, and an error message if something fails.
+ *
+ * It reads the URLs of the image from the element `#viewer`, and the API key from its own URL.
+ */
 
 import "./style.css";
 
@@ -16,7 +20,7 @@ import { type Plane, Tiles } from "./tiles";
 const CLOSE_ZOOM = 1;
 const EMPTY = { start: 0, end: 1, min: 0, max: 1 };
 
-/** A channel that is shown, and the plane of the image that it shows. */
+/** A channel that is shown, and its plane in the image. */
 interface Shown {
   channel: Channel;
   plane: Plane;
@@ -65,7 +69,7 @@ class Viewer {
     document.addEventListener("keydown", (event) => this.press(event));
   }
 
-  /** Find out the contrast that the image does not tell, then draw. */
+  /** Measure the contrast of channels whose metadata have none, then draw. */
   async start(): Promise<void> {
     await this.measure(this.unmeasured());
     this.look(this.camera);
@@ -78,7 +82,7 @@ class Viewer {
     this.show();
   }
 
-  /** The channels whose contrast is not known; labels need none. */
+  /** The shown channels without contrast limits; none for labels, which need no limits. */
   private unmeasured(): Shown[] {
     if (this.image.isLabels) return [];
     return this.active().filter(({ channel }) => channel.window === null && !this.measuring.has(channel));
@@ -94,7 +98,7 @@ class Viewer {
     this.panel.update();
   }
 
-  /** The channels that are shown, with the plane that each shows. */
+  /** The channels that are shown, each with its plane. */
   private active(): Shown[] {
     return this.image.channels.flatMap((channel, c) => (channel.active ? [{ channel, plane: this.plane(c) }] : []));
   }
@@ -171,7 +175,11 @@ class Viewer {
     event.preventDefault();
   }
 
-  /** Go to the next index of an axis; where it is the only further one, its name does not matter. */
+  /**
+   * Change the index on an axis by `by`.
+   *
+   * If only one axis besides y, x and channels has more than one index, its name is ignored.
+   */
   private step(name: string, by: number): void {
     const further = this.image.axes.slice(0, -2).flatMap((axis, i) => (i !== this.image.channelAxis && axis.size > 1 ? [i] : []));
     const axis = further.length === 1 ? further[0] : further.find((i) => this.image.axes[i]?.name === name);
@@ -182,7 +190,7 @@ class Viewer {
   }
 }
 
-/** A measured window, from which what could be chosen before can still be chosen. */
+/** A measured window, with a range widened by that of the window before. */
 function widened(measured: typeof EMPTY, before: typeof EMPTY | null): typeof EMPTY {
   if (!before) return measured;
   return { ...measured, min: Math.min(measured.min, before.min), max: Math.max(measured.max, before.max) };

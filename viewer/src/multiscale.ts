@@ -1,4 +1,8 @@
-/** An OME-Zarr multiscale image as the viewer needs it. https://ngff.openmicroscopy.org/0.5/ (0.4 differs in where it is kept) */
+/**
+ * An OME-Zarr multiscale image, as the viewer needs it: https://ngff.openmicroscopy.org/0.5/
+ *
+ * Version 0.4 has the same metadata in other documents.
+ */
 
 import * as zarr from "zarrita";
 
@@ -10,7 +14,11 @@ export interface Axis {
   unit: string | null;
 }
 
-/** One resolution; `factor` is how many pixels of level 0 one of its pixels spans, down and across. */
+/**
+ * One level of the image.
+ *
+ * `factor` is the number of pixels of level 0 that one of its pixels spans along y and x.
+ */
 export interface Level {
   array: zarr.Array<zarr.DataType>;
   factor: [y: number, x: number];
@@ -20,13 +28,13 @@ export interface Channel {
   name: string;
   color: Color;
   active: boolean;
-  /** Null where the image does not say: then it is to be found out from the data. */
+  /** Null if the metadata have none; then we measure it from the data. */
   window: Window | null;
 }
 
 export type Color = [red: number, green: number, blue: number];
 
-/** Contrast limits `start` and `end`, within the range that can be chosen. */
+/** Contrast limits `start` and `end`, and the range from which users can choose them. */
 export interface Window {
   min: number;
   max: number;
@@ -37,20 +45,24 @@ export interface Window {
 export interface Multiscale {
   store: HttpStore;
   name: string;
-  /** As stored; the last two are y and x. */
+  /** The axes in stored order; the last two are y and x. */
   axes: Axis[];
   levels: Level[];
-  /** Which axis holds the channels, or null. */
+  /** The index of the channel axis; null if there is none. */
   channelAxis: number | null;
   channels: Channel[];
-  /** Size of a pixel of level 0 in `unit`, or null where nobody knows. */
+  /** Size of a pixel of level 0 in `unit`; null if the metadata have none. */
   pixel: { size: number; unit: string } | null;
   isLabels: boolean;
-  /** The levels that are made from samples for now. */
+  /** The levels that the server has only made from samples so far. */
   sampled: number[];
-  /** The value that stands for "no value here" besides NaN, or null; 0 may as well be a count. */
+  /**
+   * The value besides NaN that means "no data"; null if there is none.
+   *
+   * A `no_data` of 0 counts as none, since 0 may be a measured count.
+   */
   noData: number | null;
-  /** The index to begin with on every axis but the last two. */
+  /** The first index to show on each axis except the last two. */
   start: number[];
 }
 
@@ -84,7 +96,7 @@ interface ChannelMetadata {
 const PALETTE = ["ff00ff", "00ff00", "00aaff", "ffaa00", "ff4444", "ffffff"];
 export const MOST_ACTIVE = 6;
 
-/** Open the first of several places that holds a multiscale image. */
+/** Open the first URL that has a multiscale image. Throws if none has. */
 export async function open(urls: string[], key: string | null): Promise<Multiscale> {
   for (const url of urls) {
     const image = await openAt(new HttpStore(url, key));
@@ -125,13 +137,13 @@ async function openAt(plain: HttpStore): Promise<Multiscale | null> {
   };
 }
 
-/** Which levels are made from samples now. */
+/** The levels that the server has only made from samples, asked for again. */
 export async function readSampled(image: Multiscale): Promise<number[]> {
   const multiscales = (await readMetadata({ get: (key) => image.store.get(key, { cache: "no-cache" }) })).metadata?.multiscales?.[0];
   return multiscales ? sampledOf(multiscales) : image.sampled;
 }
 
-/** OME-Zarr 0.5 keeps its metadata in Zarr v3, 0.4 in v2. */
+/** The metadata of an image: OME-Zarr 0.5 has them in Zarr v3, 0.4 in v2. */
 async function readMetadata(store: zarr.AsyncReadable): Promise<{ metadata?: Metadata; format: "v2" | "v3" }> {
   const v3 = await readJson(store, "/zarr.json");
   if (v3) return { metadata: v3.attributes?.ome, format: "v3" };
@@ -147,7 +159,11 @@ function sampledOf(multiscales: MultiscalesMetadata): number[] {
   return multiscales.metadata?.sampled ?? [];
 }
 
-/** As the image says, else the middle of its depth and the beginning of everything else. */
+/**
+ * The first index to show on each axis except the last two.
+ *
+ * It is the metadata's default, else the middle of the z axis and 0 on all others.
+ */
 function startOf({ omero }: Metadata, axes: Axis[]): number[] {
   const given: Record<string, number | undefined> = { t: omero?.rdefs?.defaultT, z: omero?.rdefs?.defaultZ };
   return axes.slice(0, -2).map(({ name, size }) => Math.min(size - 1, given[name] ?? (name === "z" ? Math.floor(size / 2) : 0)));
@@ -159,7 +175,11 @@ function factorOf(shape: number[], base: number[]): [number, number] {
   return [halvings(baseY, y), halvings(baseX, x)];
 }
 
-/** How much smaller a level is than level 0: the power of two that gives its size, rounded up, if there is one. */
+/**
+ * How much smaller a level is than level 0 along one axis.
+ *
+ * It is the power of two by which level 0, rounded up, gives its size; else the ratio of sizes.
+ */
 function halvings(base: number, size: number): number {
   const power = 2 ** Math.round(Math.log2(base / size));
   return Math.ceil(base / power) === size ? power : base / size;
@@ -199,7 +219,7 @@ function pixelOf(multiscales: MultiscalesMetadata, axes: Axis[]): Multiscale["pi
   return unit && scale > 0 ? { size: scale, unit } : null;
 }
 
-/** The scale along x that transformations make, 1 where there is none. */
+/** The product of the scales along x of all transformations; 1 if there are none. */
 function scaleOf(transformations: Transformation[] = []): number {
   return transformations.reduce((product, { scale }) => product * (scale?.at(-1) ?? 1), 1);
 }

@@ -1,4 +1,8 @@
-/** The controls: sliders for every further axis, and for every channel whether, how bright and in which colour it is shown. */
+/**
+ * The controls: a slider for each axis besides y, x and channels, and a row for each channel.
+ *
+ * The row says whether the channel is shown, in which colour, and with which contrast limits.
+ */
 
 import { type Channel, formatColor, MOST_ACTIVE, type Multiscale, parseColor, type Window } from "./multiscale";
 
@@ -6,7 +10,7 @@ const STEPS = 1000;
 const STEP_KEYS: Record<string, string> = { z: "[ and ]", t: "comma and full stop" };
 
 export interface Panel {
-  /** Show the state of the image again. */
+  /** Show the current position and channels in the controls. */
   update: () => void;
 }
 
@@ -16,7 +20,11 @@ interface Actions {
   onFit: () => void;
 }
 
-/** Builds the controls in an element. `position` has an index for every axis; it and the channels are changed in place. */
+/**
+ * Builds the controls in an element.
+ *
+ * The controls change `position` (an index for each axis) and the image's channels in place.
+ */
 export function buildPanel(root: HTMLElement, image: Multiscale, position: number[], actions: Actions): Panel {
   const updates: (() => void)[] = [];
   const add = (control: Control) => {
@@ -43,7 +51,7 @@ export function buildPanel(root: HTMLElement, image: Multiscale, position: numbe
   return { update };
 }
 
-/** Which keys do what. */
+/** The keys and what they do, in words. */
 function keys(image: Multiscale): string {
   const steps = image.axes.slice(0, -2).flatMap(({ name, size }) => (size > 1 && STEP_KEYS[name] ? [`${STEP_KEYS[name]} step through ${name}`] : []));
   return `${["Arrows pan", "+ and − zoom", "0 fits", ...steps].join(", ")}.`;
@@ -102,7 +110,11 @@ function channelControls(channel: Channel, all: Channel[], onChange: () => void)
   return { element, update };
 }
 
-/** A slider for one end of the contrast window, in thousandths of what can be chosen; it pushes the other end before it. */
+/**
+ * A slider for one end of the contrast window, in thousandths of the window's range.
+ *
+ * It pushes the other end ahead of it, so that the window is never empty.
+ */
 function boundSlider(channel: Channel, bound: "start" | "end", onChange: () => void): Control {
   const title = bound === "start" ? "what is drawn black" : "what is drawn in full colour";
   const range = make("input", { type: "range", min: "0", max: String(STEPS), step: "1", title: `${channel.name}: ${title}` });

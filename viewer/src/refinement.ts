@@ -1,4 +1,8 @@
-/** Overviews that are made from samples until the server has seen all pixels: when to read them again. */
+/**
+ * When to read overviews again that the server has made from samples.
+ *
+ * The server makes an overview from samples until it has read all pixels.
+ */
 
 import { type Multiscale, readSampled } from "./multiscale";
 import type { Plane } from "./tiles";
@@ -11,20 +15,24 @@ export class Refinement {
   private readonly exact = new Set<string>();
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `onReplaced` is told that what was read is no longer true, `onNotice` whether samples are shown. */
+  /**
+   * `onReplaced` is called when the tiles that were read are out of date.
+   *
+   * `onNotice` is called with whether the page shows samples.
+   */
   constructor(
     private readonly image: Multiscale,
     private readonly onReplaced: () => void,
     private readonly onNotice: (isSampled: boolean) => void,
   ) {}
 
-  /** Watch over nothing, until there is something to see again. */
+  /** Stop asking the server, until the next `watch`. */
   stop(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
   }
 
-  /** Watch over the planes that are shown now. */
+  /** Ask the server from time to time whether these planes are exact now, if they are sampled. */
   watch(planes: Plane[]): void {
     this.stop();
     const isSampled = this.image.sampled.length > 0 && !this.exact.has(planes.join(" "));
@@ -44,7 +52,7 @@ export class Refinement {
     this.timer = timer;
   }
 
-  /** Whether the coarsest level of these planes is not what it was when it was read. */
+  /** Whether the coarsest level of these planes has changed since it was read. */
   private async isReplaced(planes: Plane[]): Promise<boolean> {
     this.image.sampled = await readSampled(this.image);
     if (this.image.sampled.length === 0) return true;

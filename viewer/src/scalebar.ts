@@ -1,4 +1,4 @@
-/** A bar of a round length. */
+/** The scale bar, whose length is a round number. */
 
 const METRES: Record<string, number> = {
   angstrom: 1e-10,
@@ -20,13 +20,17 @@ const PREFIXES: [number, string][] = [
 ];
 const WIDEST = 140;
 
-/** Width on the page and text of a bar, where a pixel of the page is `size` long. */
+/**
+ * The width of a scale bar in pixels of the page, and its text.
+ *
+ * A pixel of the page is `size` long, in `unit`.
+ */
 export function scaleBar(size: number, unit: string): { width: number; text: string } {
   const length = roundBelow(WIDEST * size);
   return { width: length / size, text: lengthText(length, unit) };
 }
 
-/** The largest of 1, 2 and 5 times a power of ten that is not above a length. */
+/** The largest number, 1, 2 or 5 times a power of ten, that is at most `length`. */
 function roundBelow(length: number): number {
   const power = 10 ** Math.floor(Math.log10(length));
   return power * ([5, 2].find((digit) => digit * power <= length) ?? 1);

@@ -1,4 +1,4 @@
-/** How intensities become colours: a shader extension of Viv's XRLayer. */
+/** A shader extension of Viv's XRLayer that turns intensities into colours. */
 
 import { type VivLayer, VivLayerExtension } from "@vivjs/extensions";
 
@@ -9,7 +9,7 @@ export interface ShadingProps {
   isLabels: boolean;
 }
 
-// VIV_CHANNEL_INDEX is Viv's placeholder: a line that holds it is repeated once a channel.
+// VIV_CHANNEL_INDEX is Viv's placeholder: Viv repeats each line with it, once per channel.
 const fs = `
 uniform shadingUniforms {
   float isLabels;
@@ -59,7 +59,7 @@ export class Shading extends VivLayerExtension {
     };
   }
 
-  /** Called by deck.gl with the layer as `this`. */
+  /** Sets the uniforms; deck.gl calls it with the layer as `this`. */
   override updateState(this: VivLayer & { props: ShadingProps }): void {
     const { colors, isLabels } = this.props;
     const uniforms: Record<string, unknown> = { isLabels: isLabels ? 1 : 0 };

@@ -1,4 +1,8 @@
-/** A Zarr hierarchy over HTTP: 404 is an absence, 200 bytes, and whatever else an error that says what to do. */
+/**
+ * A Zarr store over HTTP.
+ *
+ * 404 means that a key is absent, 200 has its bytes, and all else is an error that says what to do.
+ */
 
 import type { AbsolutePath, AsyncReadable } from "zarrita";
 
@@ -6,7 +10,7 @@ const DOCUMENT = /\/(zarr\.json|\.z(array|attrs|group|metadata))$/;
 const TRIES = 4;
 const LONGEST_WAIT_SECONDS = 10;
 
-/** A reply that holds no data; its message is written for the person in front of the page. */
+/** A reply without data; its message is for the person who looks at the page. */
 export class HttpError extends Error {
   constructor(
     readonly status: number,
@@ -24,7 +28,11 @@ export class HttpStore implements AsyncReadable {
     private readonly key: string | null,
   ) {}
 
-  /** With the cache `no-cache`, the browser asks the server whether what it keeps is still true. */
+  /**
+   * The bytes of a key, or undefined if it is absent. Throws HttpError.
+   *
+   * With the cache `no-cache`, the browser asks the server whether its cached copy is still valid.
+   */
   async get(key: AbsolutePath, options: { signal?: AbortSignal; cache?: RequestCache } = {}): Promise<Uint8Array | undefined> {
     const response = await this.patiently(key, { cache: options.cache ?? "default", signal: options.signal ?? null });
     if (response.status === 404) return undefined;
@@ -33,14 +41,18 @@ export class HttpStore implements AsyncReadable {
     return new Uint8Array(await response.arrayBuffer());
   }
 
-  /** Whether the server would now send something else for any of the wanted keys that were read before. */
+  /** Whether the entity tag of any wanted key that was read before has changed. */
   async isOutdated(isWanted: (key: string) => boolean): Promise<boolean> {
     const known = [...this.tags].filter(([key]) => isWanted(key));
     const now = await Promise.all(known.map(([key]) => this.patiently(key, { method: "HEAD", cache: "no-store" })));
     return now.some((response, i) => response.ok && response.headers.get("etag") !== known[i]?.[1]);
   }
 
-  /** The reply, asked for again while the server says that it is busy. */
+  /**
+   * The reply, after up to three more requests while the server replies 503.
+   *
+   * It waits as long as Retry-After says, at most 10 s each time.
+   */
   private async patiently(key: AbsolutePath, init: RequestInit): Promise<Response> {
     for (let left = TRIES - 1; ; left--) {
       const response = await this.fetch(key, init);
@@ -61,7 +73,11 @@ export class HttpStore implements AsyncReadable {
   }
 }
 
-/** A store that asks for each metadata document once; `get` of the store beneath asks again. */
+/**
+ * A store that requests each metadata document only once.
+ *
+ * To request it again, call `get` of the store below.
+ */
 export function remembering(store: HttpStore): AsyncReadable {
   const documents = new Map<AbsolutePath, Promise<Uint8Array | undefined>>();
   return {

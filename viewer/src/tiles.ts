@@ -1,4 +1,4 @@
-/** Reading parts of levels, as textures take them. */
+/** Reads parts of levels in types that WebGL textures can have. */
 
 import * as zarr from "zarrita";
 
@@ -6,10 +6,10 @@ import type { Level, Multiscale } from "./multiscale";
 
 export type Pixels = Uint8Array | Uint16Array | Uint32Array | Int8Array | Int16Array | Int32Array | Float32Array;
 
-/** The index on every axis but the last two. */
+/** The index on each axis except the last two. */
 export type Plane = readonly number[];
 
-/** A rectangle in pixels of level 0. */
+/** A rectangle, in pixels of level 0. */
 export interface Box {
   left: number;
   top: number;
@@ -17,7 +17,11 @@ export interface Box {
   bottom: number;
 }
 
-/** One part of the image in several planes; `bounds` is what its pixels cover exactly, in pixels of level 0. */
+/**
+ * One part of the image in several planes.
+ *
+ * `bounds` is the rectangle that its pixels cover exactly, in pixels of level 0.
+ */
 export interface Tile {
   planes: Plane[];
   data: Pixels[];
@@ -29,20 +33,24 @@ export interface Tile {
 
 const REMEMBERED_BYTES = 256 * 2 ** 20;
 
-/** Reads tiles of an image, and remembers the planes that were used last. */
+/** Reads tiles of an image, and caches the parts used last, up to 256 MiB. */
 export class Tiles {
   private readonly remembered = new Map<string, Pixels>();
   private bytes = 0;
 
   constructor(readonly image: Multiscale) {}
 
-  /** Forget everything that was read. */
+  /** Clear the cache. */
   clear(): void {
     this.remembered.clear();
     this.bytes = 0;
   }
 
-  /** A box in several planes; its pixels span `2 ** depth` pixels of level 0, or fewer where no level is as coarse. */
+  /**
+   * A box in several planes.
+   *
+   * A pixel spans `2 ** depth` pixels of level 0, or fewer if no level is that coarse.
+   */
   async read(planes: Plane[], box: Box, depth: number, signal?: AbortSignal): Promise<Tile> {
     const index = levelFor(this.image.levels, depth);
     const level = this.image.levels[index] as Level;
@@ -88,13 +96,13 @@ export class Tiles {
 
 type Span = [start: number, stop: number];
 
-/** The coarsest level whose pixels span at most `2 ** depth` pixels of level 0. */
+/** The index of the coarsest level whose pixels span at most `2 ** depth` pixels of level 0. */
 export function levelFor(levels: Level[], depth: number): number {
   const finest = (level: Level) => Math.max(...level.factor);
   return levels.reduce((best, level, i) => (finest(level) <= 2 ** depth * 1.01 ? i : best), 0);
 }
 
-/** How often the image can be halved until its coarsest level. */
+/** How many halvings lead from level 0 to the coarsest level. */
 export function depthOf(levels: Level[]): number {
   return Math.round(Math.log2(Math.max(...(levels.at(-1)?.factor ?? [1]))));
 }
@@ -105,7 +113,11 @@ function span(start: number, stop: number, factor: number, size: number): Span {
 
 const DRAWABLE = [Uint8Array, Uint16Array, Uint32Array, Int8Array, Int16Array, Int32Array, Float32Array] as const;
 
-/** Values as a texture can hold them: 64-bit and half floats become 32-bit ones, and so do 64-bit integers. */
+/**
+ * Values in a type that a texture can have.
+ *
+ * 64-bit floats, half floats and 64-bit integers become 32-bit floats.
+ */
 function drawable(data: unknown): Pixels {
   if (DRAWABLE.some((type) => data instanceof type)) return data as Pixels;
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) return Float32Array.from(data, Number);

@@ -1,17 +1,20 @@
-"""Values by key, bounded in bytes: those that cost most to make, for each byte, stay longest.
+"""A cache bounded in bytes that prefers values which took long to make for their size.
 
-The rule is GreedyDual-Size (Cao and Irani, "Cost-aware WWW proxy caching algorithms", 1997).
-A chunk out of a compressed file costs 10 ms, one out of memory 0.3, and both are 100 kB long:
-the order of last use alone would let the dear one go for thirty cheap ones.
+The rule is GreedyDual-Size (Cao and Irani, "Cost-aware WWW proxy caching algorithms", 1997). A
+chunk from a compressed file takes 10 ms to make, a chunk from memory 0.3 ms, and both have 100 kB.
+An LRU cache would evict the slow one to keep a quick one that was used later, although the slow one
+takes thirty times as long to make again.
 
-A value's *worth* is the seconds that it took to make, divided by its bytes. Its *rank* is its
-worth on top of the *level*, which is the rank of the last value that had to go. The lowest rank
-goes first. When a value is asked for again its rank is set anew, on the level of now. So the
-level rises as values go, everything that nobody asks for is overtaken in the end, whatever it
-cost, and nothing has to be aged by hand.
+A value's *worth* is the seconds that it took to make, divided by its bytes. Its *rank* is its worth
+plus the *level*, and the level is the rank of the last value that we evicted. We evict the value
+with the lowest rank. At each hit, the value gets a new rank from the level of now. So the level
+rises with each eviction, and a value that nobody asks for is overtaken in the end, however long it
+took to make. No value has to be aged.
 
-The ranks are a heap that is put right late: a rank rises in its entry alone, and the heap learns
-of it when the entry comes to its top. So a hit costs a look-up and an addition under the lock.
+The ranks are in a heap that we update late: a hit raises the rank in the entry only, and when the
+entry comes to the top of the heap, we push it again with its new rank. So a hit costs a dictionary
+look-up and an addition under the lock. The invariant: an entry's rank in the heap is at most its
+true rank, so the top of the heap with an unchanged rank is the lowest of all.
 """
 
 from __future__ import annotations
@@ -29,12 +32,12 @@ from .flight import Flights
 T = TypeVar("T")
 
 OVERHEAD = 300
-"""Bytes that an entry costs besides its body."""
+"""Bytes that we count for an entry besides its value."""
 
 
 @dataclass(slots=True)
 class Counters:
-    """What the cache has seen since it was made."""
+    """What has happened in the cache since it was made."""
 
     hits: int = 0
     misses: int = 0
@@ -44,7 +47,7 @@ class Counters:
 
 @dataclass(slots=True)
 class Entry(Generic[T]):
-    """A value, its bytes, its worth and its rank among all: the lowest goes first."""
+    """A value, its bytes, its worth and its rank; the entry with the lowest rank goes first."""
 
     value: T
     size: int
@@ -53,9 +56,10 @@ class Entry(Generic[T]):
 
 
 class Cache(Generic[T]):
-    """Thread-safe. With `max_bytes` 0 nothing is kept, and still nothing is computed twice at once.
+    """Thread-safe. With `max_bytes` 0 it keeps nothing, but still makes no value twice at once.
 
-    `size` tells how many bytes a value takes; `clock` counts seconds; `abandoned` as in Flights.
+    `size` returns the bytes of a value and `clock` the time in seconds; `abandoned` is that of
+    Flights.
     """
 
     def __init__(
@@ -78,24 +82,27 @@ class Cache(Generic[T]):
         self._lock = Lock()
 
     def peek(self, key: Hashable) -> T | None:
-        """The value if it is there; nothing is computed."""
+        """The value if the cache has it, else None. Makes nothing."""
         with self._lock:
             return self._look_up(key)
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value, made by `make()` unless it is there or being made. Raises what that raises."""
+        """The value, made by `make()` if the cache does not have it.
+
+        Blocks while another thread makes it. Raises what `make` raises.
+        """
         with self._lock:
             value = self._look_up(key)
         return self._flights.of(key, partial(self._made, key, make)) if value is None else value
 
     def put(self, key: Hashable, value: T, seconds: float) -> None:
-        """Keep a value that was made elsewhere in so many seconds."""
+        """Keep a value that took `seconds` to make elsewhere."""
         with self._lock:
             self.counters.misses += 1
             self._keep(key, value, seconds)
 
     def drop(self, key: Hashable, value: T) -> None:
-        """Forget a value that is out of date, unless another has taken its place."""
+        """Remove this value, unless another has replaced it."""
         with self._lock:
             entry = self._entries.get(key)
             if entry is not None and entry.value is value:
@@ -113,7 +120,7 @@ class Cache(Generic[T]):
         self.counters.joined += 1
 
     def _made(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value, made now, unless another flight has landed it just before this one began."""
+        """The value, made now, unless another thread put it into the cache just before."""
         with self._lock:
             value = self._look_up(key)
             if value is not None:
@@ -139,12 +146,12 @@ class Cache(Generic[T]):
             self._evict()
 
     def _file(self, key: Hashable, entry: Entry[T]) -> None:
-        """Push an entry's rank on the heap; it may rise unnoticed until its turn comes."""
+        """Push an entry and its rank on the heap."""
         self._count += 1
         heappush(self._ranks, (entry.rank, self._count, key, entry))
 
     def _evict(self) -> None:
-        """Let the entry of the lowest rank go, if it still has the rank that the heap says."""
+        """Evict the entry at the top of the heap, or push it again if its rank has risen."""
         rank, _, key, entry = heappop(self._ranks)
         if self._entries.get(key) is not entry:
             return

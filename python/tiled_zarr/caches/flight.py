@@ -1,19 +1,20 @@
-"""Single flight: while a value is being made, all others who ask for it wait for that making.
+"""Single flight: if several threads want a value, one makes it and the others wait.
 
-The first who asks for a key makes the value and *lands* it; whoever comes meanwhile joins, and
-gets the same value or the same error. A `Future` would cost ten times as much as a `Flight`,
-and hardly ever does anybody wait.
+The first thread that asks for a key makes the value and *lands* it. Threads that ask meanwhile
+join, and get the same value or the same error. We do not use `concurrent.futures.Future`, which
+costs ten times as much as a `Flight`, since hardly any flight is joined.
 
-Two rules keep it right. A value goes into its cache before its flight leaves the table, and a
-maker looks into the cache once more after it has entered the table: so nothing is made twice
-that is kept. And a thread that was given up because its source hangs (`abandoned`) takes nobody
-along: those who wait look every LOOK seconds whether their maker still counts, and else make
-the value themselves.
+Two rules keep it right:
+
+- A value goes into its cache before its flight leaves the table, and a maker looks into the cache
+  again after its flight has entered the table. So no value that the cache keeps is made twice.
+- A thread may be given up because its source hangs (`abandoned`). Threads that wait for it check
+  every LOOK seconds whether it has been given up; if so, one of them makes the value.
 
 ```
         absent ----first asks----> making ----lands----> in the cache, if there is one
                                    |    ^
-                  maker abandoned  |    |  another who waited makes it
+                  maker abandoned  |    |  a thread that waited makes it
                                    +----+
 ```
 """
@@ -28,7 +29,7 @@ K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 LOOK = 0.25
-"""Seconds between two looks whether the thread that makes a value has been given up."""
+"""Seconds between two checks whether the thread that makes a value has been given up."""
 
 
 class Abandoned(Exception):
@@ -36,7 +37,7 @@ class Abandoned(Exception):
 
 
 class Flight(Generic[T]):
-    """A value that is being made by the thread `maker`, for those who wait for it."""
+    """A value that the thread `maker` is making, for the threads that wait for it."""
 
     __slots__ = ("_error", "_pending", "_value", "maker")
 
@@ -48,17 +49,20 @@ class Flight(Generic[T]):
         self._error: BaseException | None = None
 
     def land(self, value: T) -> None:
-        """Give the value to all who wait."""
+        """Give the value to all threads that wait."""
         self._value = value
         self._pending.release()
 
     def fail(self, error: BaseException) -> None:
-        """Raise an error in all who wait."""
+        """Raise an error in all threads that wait."""
         self._error = error
         self._pending.release()
 
     def result(self, abandoned: Collection[int]) -> T:
-        """The value, as soon as it is there. Raises what making it raised, and Abandoned."""
+        """The value. Blocks until the maker lands it or fails.
+
+        Raises what the maker raised, and Abandoned if the maker has been given up.
+        """
         while not self._pending.acquire(timeout=LOOK):
             if self.maker in abandoned:
                 raise Abandoned
@@ -69,10 +73,10 @@ class Flight(Generic[T]):
 
 
 class Flights(Generic[K, T]):
-    """What is being made, by key. Thread-safe.
+    """The values that are being made, by key. Thread-safe.
 
-    `abandoned` are the identifiers of threads that were given up; `on_join` is called when
-    somebody joins a flight.
+    `abandoned` has the identifiers of threads that were given up. `on_join` is called each time a
+    thread joins a flight.
     """
 
     def __init__(self, abandoned: Collection[int] = (), on_join: Callable[[], None] | None = None) -> None:
@@ -82,7 +86,10 @@ class Flights(Generic[K, T]):
         self._lock = Lock()
 
     def of(self, key: K, make: Callable[[], T]) -> T:
-        """The value of `make()`, which the first who asks calls. Blocks; raises what it raises."""
+        """The value of `make()`, which the first thread that asks calls.
+
+        Blocks while another thread makes it. Raises what `make` raises.
+        """
         while True:
             with self._lock:
                 running = self._running.get(key)
@@ -110,7 +117,10 @@ class Flights(Generic[K, T]):
         return value
 
     def _leave(self, key: K, mine: Flight[T]) -> None:
-        """Let nobody join any longer; if this thread was given up, another may be the maker now."""
+        """Take the flight out of the table, so that nobody joins it any more.
+
+        If this thread was given up, the table may have another flight in its place.
+        """
         with self._lock:
             if self._running.get(key) is mine:
                 del self._running[key]

@@ -1,8 +1,8 @@
-"""Facts by key, found again in microseconds: a plain dict that forgets all when it is full.
+"""A dict with a bound, for facts found again in microseconds: when it is full, it forgets all.
 
-The hot path reads three of these at each request. A hit costs what it costs in a dict, 30 ns,
-and takes no lock; keeping the order of last use would cost ten times as much, to save a step
-that costs as little as that. After a clear, what is in use is back within a few requests.
+The hot path reads three of these per request. A hit costs as much as in a dict, 30 ns, and takes no
+lock. An LRU order would cost ten times as much, to save a step that costs about as little. After a
+clear, the entries in use are back within a few requests.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ V = TypeVar("V")
 
 
 class Forgetful(dict[K, V]):
-    """A dict of at most `most` entries: setting one more forgets all others.
+    """A dict of at most `most` entries: setting one more clears all others.
 
-    As safe in threads as a dict: a race may forget once more than it must.
+    It is as thread-safe as a dict: a race may clear it once more than necessary.
     """
 
     __slots__ = ("most",)

@@ -1,11 +1,11 @@
-"""Values by key: those used last stay, within a number of them or of their bytes.
+"""An LRU cache, bounded by the number of its values or by their bytes.
 
-This is the right rule where values cost about the same to make, byte for byte: nodes of files,
-decoded chunks of one kind, indexes. It needs no clock, and gives back what had to go, so that
-the owner can close or unlink it.
+This rule fits values that all take about the same time per byte to make: nodes of files, decoded
+chunks of one kind, indexes. It needs no clock, and it returns the values that it evicts, so that
+the owner can close or unlink them.
 
-The lock is reentrant: a key may be a weak reference whose callback drops the entry, and the
-garbage collector may run that callback in a thread that is inside a method here.
+The lock is reentrant: a key may be a weak reference whose callback drops the entry, and the garbage
+collector may run that callback in a thread that holds the lock.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ V = TypeVar("V")
 
 
 class Entry(NamedTuple, Generic[V]):
-    """A value and what it counts."""
+    """A value and its size."""
 
     value: V
     size: int
 
 
 def one(_: object) -> int:
-    """The size of a value if their number is what is bounded."""
+    """The size of each value, if their number is what is bounded."""
     return 1
 
 
 class Recent(Generic[K, V]):
-    """At most `most` values, or `most` bytes of them if `size` tells their bytes. Thread-safe.
+    """At most `most` values, or `most` bytes of them if `size` returns their bytes. Thread-safe.
 
-    A value larger than `most` is used by who makes it and let go, or, if `keeps_large`, kept
-    alone until the next one comes. `abandoned` as in Flights.
+    A value larger than `most` is returned to its maker but not kept; if `keeps_large`, it is kept
+    alone until the next value comes. `abandoned` is that of Flights.
     """
 
     def __init__(self, most: int, size: Callable[[V], int] = one, *, keeps_large: bool = False, abandoned: Collection[int] = ()) -> None:
         self.most = most
         self.total = 0
-        """Of the sizes of all that is kept."""
+        """The sum of the sizes of all values that are kept."""
         self._size = size
         self._keeps_large = keeps_large
         self._entries: OrderedDict[K, Entry[V]] = OrderedDict()
         self.flights: Flights[Any, V] = Flights(abandoned)
-        """What is being made. Whoever makes under another key than it keeps uses this directly."""
+        """The values being made, for callers that make one under another key than it is kept."""
         self._lock = RLock()
 
     def __contains__(self, key: K) -> bool:
@@ -63,7 +63,7 @@ class Recent(Generic[K, V]):
             return iter(list(self._entries))
 
     def values(self) -> list[V]:
-        """All values, the one used longest ago first."""
+        """All values, from the one used longest ago to the one used last."""
         with self._lock:
             return [entry.value for entry in self._entries.values()]
 
@@ -73,7 +73,7 @@ class Recent(Generic[K, V]):
             return [(key, entry.value) for key, entry in self._entries.items()]
 
     def peek(self, key: K) -> V | None:
-        """The value if it is there, which is now the one used last."""
+        """The value if the cache has it, else None; the value then counts as the one used last."""
         with self._lock:
             entry = self._entries.get(key)
             if entry is None:
@@ -82,12 +82,15 @@ class Recent(Generic[K, V]):
             return entry.value
 
     def get(self, key: K, make: Callable[[], V]) -> V:
-        """The value, made by `make()` unless it is there or being made. Raises what that raises."""
+        """The value, made by `make()` if the cache does not have it.
+
+        Blocks while another thread makes it. Raises what `make` raises.
+        """
         value = self.peek(key)
         return self.flights.of(key, partial(self._made, key, make)) if value is None else value
 
     def keep(self, key: K, value: V) -> list[tuple[K, V]]:
-        """Keep a value; what had to go for it, or what it replaces, with the keys."""
+        """Keep a value; return the keys and values that it replaced or evicted."""
         size = self._size(value)
         with self._lock:
             gone = self._popped(key)
@@ -99,7 +102,7 @@ class Recent(Generic[K, V]):
         return gone
 
     def make_room(self, size: int) -> list[tuple[K, V]]:
-        """Let go what has to go for a value of this size, before it is made; with the keys."""
+        """Evict what a value of this size displaces, before it is made; return keys and values."""
         gone: list[tuple[K, V]] = []
         with self._lock:
             while self._entries and self.total + size > self.most:
@@ -107,7 +110,7 @@ class Recent(Generic[K, V]):
         return gone
 
     def drop(self, key: K) -> None:
-        """Forget a value."""
+        """Remove the value of a key, if there is one."""
         with self._lock:
             self._popped(key)
 
@@ -119,7 +122,7 @@ class Recent(Generic[K, V]):
         return [(key, entry.value)]
 
     def _made(self, key: K, make: Callable[[], V]) -> V:
-        """The value, made now, unless another flight has landed it just before this one began."""
+        """The value, made now, unless another thread put it into the cache just before."""
         value = self.peek(key)
         if value is None:
             value = make()

@@ -1,9 +1,9 @@
-"""Objects whose pages the system lends: mapped files.
+"""Objects with memory pages that the operating system can take back: mapped files.
 
-Their memory is counted as this process's once it has been looked at, and the system takes it
-back late. So we count what is about to be looked at, and release all pages when that is more
-than `most` bytes: a page that is needed again costs a fault, a fiftieth of having looked at it.
-The number of objects is bounded too: each takes an entry in tables of the system.
+The system counts a page as this process's memory once the process has touched it, and takes it back
+late. So we count the bytes that are about to be touched, and release all pages when there are more
+than `most`. A page that is touched again costs a page fault, a fiftieth of the time that using it
+takes. The number of objects is bounded too, since each takes an entry in tables of the system.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from .recent import Recent
 
 
 class Releases(Protocol):
-    """What can give its pages back."""
+    """An object that can release its pages."""
 
     def release(self) -> None:
-        """Give all pages back to the system; they are read again when they are looked at."""
+        """Release all pages to the system, which reads them again when they are touched."""
 
 
 K = TypeVar("K", bound=Hashable)
@@ -27,17 +27,20 @@ V = TypeVar("V", bound=Releases)
 
 
 class Resident(Generic[K, V]):
-    """The `count` objects used last, of which about `most` bytes stay resident. Thread-safe."""
+    """The `count` objects used last, with about `most` bytes of pages in memory. Thread-safe."""
 
     def __init__(self, most: int, count: int) -> None:
         self.most = most
         self.total = 0
-        """Bytes that were looked at since pages were released last."""
+        """Bytes touched since the last release of pages."""
         self.kept: Recent[K, V] = Recent(count)
         self._lock = Lock()
 
     def touch(self, nbytes: int) -> None:
-        """Count bytes that are about to be looked at; if they are too many, earlier pages go."""
+        """Count bytes that are about to be touched.
+
+        If the sum is then more than `most`, release the pages of all objects.
+        """
         with self._lock:
             self.total += nbytes
             if self.total <= self.most:

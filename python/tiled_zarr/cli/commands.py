@@ -103,7 +103,7 @@ def config(path: str, **options: Any) -> None:
 def start(tree: Mapping[str, str], *, host: str, port: int, workers: int, server: str, **options: Any) -> None:
     """Put the options into the environment, print the addresses, and serve until the server ends.
 
-    Raises ClickException if the server cannot start, else SystemExit with the exit code.
+    Raises ClickException if the server cannot start, and SystemExit with the exit code otherwise.
     """
     chosen = {name.upper(): "1" if value is True else value for name, value in options.items() if value}
     for name in TREES:
@@ -126,7 +126,7 @@ def supervise(make: Callable[[], Crew], workers: int, listener: socket.socket, o
 
 
 def say(text: str) -> None:
-    """Write one line to standard error, and ignore that it may be closed."""
+    """Write one line to standard error; ignore an error if it is closed."""
     with suppress(OSError):
         click.echo(f"tiled-zarr: {text}", err=True)
 
@@ -160,8 +160,9 @@ class Launch:
     def worker(self, settings: Settings) -> Callable[[bool], Run]:
         """A function that returns what a new worker runs.
 
-        Its argument says whether other workers of the crew live. Workers that live at the same time
-        share the revision of data in memory; later ones get another revision.
+        Its argument says whether other workers of the crew are alive. Workers that are alive at the
+        same time share the revision of data in memory; a worker that starts after all others have
+        ended gets a new revision.
         """
         nonce: str | None = None
 

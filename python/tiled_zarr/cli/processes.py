@@ -67,7 +67,10 @@ class Child:
         return True
 
     def end(self, how: signal.Signals, seconds: float) -> None:
-        """Send a signal that ends the child, and set `kill_at`, `seconds` from now, if unset."""
+        """Send a signal that ends the child.
+
+        It also sets `kill_at` to `seconds` from now, unless that is set already.
+        """
         if self.kill_at is None:
             self.kill_at = time.monotonic() + seconds
         self.send(how)
@@ -79,11 +82,11 @@ class Child:
 
 
 def start(run: Run, unwanted: Iterable[int]) -> Child:
-    """Fork a child that does `run`, without the parent's file descriptors in `unwanted`.
+    """Fork a child that runs `run`, without the parent's file descriptors in `unwanted`.
 
-    A fork is safe, since the parent has no threads of its own and has opened no data, and it shares
-    the memory of the imported modules. We block signals meanwhile: until the child has reset the
-    handlers that it inherits, they would notify the parent of signals sent to the child.
+    A fork is safe, since the parent has no threads and has opened no data, and it shares the memory
+    of imported modules. We block signals meanwhile: until the child has reset the handlers that it
+    inherits, they would notify the parent of signals sent to the child.
     """
     reading, writing = os.pipe()
     for stream in filter(None, (sys.stdout, sys.stderr)):
@@ -102,10 +105,11 @@ def start(run: Run, unwanted: Iterable[int]) -> Child:
 def live(run: Run, reports: int, unwanted: Iterable[int], parent: int, mask: set[int | signal.Signals]) -> NoReturn:
     """Run a child to its end.
 
-    It never returns to the parent's code above, and it ends without waiting for its threads.
+    It never returns to the caller, whose code belongs to the parent, and it ends without waiting
+    for its threads.
     """
     code = 1
-    # The parent's exit handlers, wake-up descriptor and signal handlers came along with the fork.
+    # The fork has copied the parent's exit handlers, wake-up descriptor and signal handlers.
     try:
         atexit._clear()
         for descriptor in unwanted:

@@ -30,16 +30,20 @@ from . import processes
 from .processes import Child, Run, described
 
 FINISHED, CANNOT_START, KEEP_DYING, UNFINISHED, INTERRUPTED = 0, 1, 3, 4, 5
-"""Exit codes (docs/deploy.md); 2 means wrong usage."""
+"""Exit codes, which docs/deploy.md explains; 2 means wrong usage."""
 HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 STEADY = 10.0
-"""A worker that dies after this many seconds is replaced without delay."""
+"""Seconds: if a worker served and lived longer, we replace it without delay."""
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
-"""Seconds until a worker that died early is replaced: at the second death in a row, and at most."""
+"""Seconds until we replace a worker that died early.
+
+FIRST_DELAY after the second early death in a row, doubled at each further one, at most
+LONGEST_DELAY.
+"""
 ATTEMPTS = 8
 """Failed starts in a row after which we give up: about a minute with the delays above."""
 MARGIN = 1.0
-"""Seconds after which a worker is killed that has not ended itself in the time it was given."""
+"""Seconds that a worker gets beyond the time to end by itself; then we kill it."""
 
 
 class CannotStart(Exception):
@@ -48,7 +52,7 @@ class CannotStart(Exception):
 
 @dataclass(eq=False)
 class Slot:
-    """Holds one worker, or none until the next one starts."""
+    """Holds one worker; empty until the next worker starts."""
 
     child: Child | None = None
     early_deaths: int = 0
@@ -69,7 +73,7 @@ class Crew:
     """The workers of one set of settings.
 
     A worker has `seconds` to end, and `handover` more to retire. The argument of `run` says whether
-    other workers of this crew live, since a new one must share their revisions.
+    other workers of this crew are alive, since a new one must share their revisions.
     """
 
     run: Callable[[bool], Run]
@@ -78,7 +82,7 @@ class Crew:
     slots: list[Slot] = field(default_factory=list)
 
     def children(self) -> list[Child]:
-        """The workers that live."""
+        """The workers that are alive."""
         return [slot.child for slot in self.slots if slot.child is not None]
 
     @property
@@ -112,7 +116,7 @@ class Supervisor:
         self.has_terminal = has_terminal()
 
     def run(self, on_start: Callable[[], None]) -> int:
-        """Start, call `on_start` when all workers serve, and run until the end; the exit code."""
+        """Start workers, call `on_start` when all serve, run to the end; return the exit code."""
         self.on_start = on_start
         with heard_signals() as (hearing, speaking):
             self.own = [hearing, speaking, self.selector.fileno()]
@@ -145,7 +149,7 @@ class Supervisor:
         return max(0.0, min(due) - time.monotonic()) if due else None
 
     def children(self) -> list[Child]:
-        """All workers that live."""
+        """All workers that are alive."""
         return [*self.crew.children(), *(self.coming.children() if self.coming else ()), *self.leaving]
 
     def man(self, crew: Crew) -> None:
@@ -209,7 +213,7 @@ class Supervisor:
             self.give_up(str(error))
 
     def give_up(self, reason: str) -> None:
-        """End a second crew; those of its workers that serve already retire."""
+        """End the second crew: its workers that serve already retire, and we kill the others."""
         self.say(f"SIGHUP: the workers keep the old settings: {reason}")
         if self.coming is not None:
             self.retire(self.coming)
@@ -289,7 +293,7 @@ class Supervisor:
             self.say(f"worker {child.pid}: {reason}; another starts" + (f" in {delay:.1f} s" if delay >= 0.1 else ""))
 
     def settle(self) -> None:
-        """Do what is due: start or kill workers, exchange crews, reload; end if none is left."""
+        """Do what is due: start or kill workers, exchange crews, reload, or end."""
         now = time.monotonic()
         for child in self.children():
             if child.kill_at is not None and child.kill_at <= now:

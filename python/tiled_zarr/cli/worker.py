@@ -28,7 +28,10 @@ FINISHED, CANNOT_START, UNFINISHED = 0, 1, 4
 END, RETIRE = signal.SIGTERM, signal.SIGUSR1
 """Signals to a worker: end, or hand over to other workers that serve already."""
 GRACE = 0.1
-"""Seconds at the end before idle connections are closed: a client may just be sending a request."""
+"""Seconds before we close idle connections at the end.
+
+A client may be sending a request on one of them just then.
+"""
 LOOK = 0.02
 """Seconds between two checks whether any connection is left."""
 OTHER_FILES = 1000
@@ -36,9 +39,9 @@ OTHER_FILES = 1000
 
 
 def application(settings: Settings, workers: int, *, is_shown: bool) -> Application:
-    """The application of one of some workers that serve what the settings say.
+    """The application that one of `workers` processes serves with these settings.
 
-    Directories are indexed behind a progress bar if that `is_shown`.
+    If `is_shown`, a progress bar shows how many files of a directory have been indexed.
     """
     from ..app import create_app, settle
     from ..tree import plant, resources_of
@@ -62,7 +65,7 @@ def application(settings: Settings, workers: int, *, is_shown: bool) -> Applicat
 
 
 def unknown_length() -> Iterator[None]:
-    """An iterator without a length: a progress bar over it counts, and moves to and fro."""
+    """An iterator without a length, so that a progress bar counts and moves to and fro."""
     yield from ()
 
 

@@ -1,1 +1,1 @@
-"""HTTP: a thin shell around the key space."""
+"""HTTP: a thin layer that answers requests for the keys of a hierarchy."""

@@ -1,14 +1,15 @@
-"""Key spaces over HTTP: find what a key names, plan the answer once, wrap it in a reply.
+"""Answers requests for the keys of a Zarr hierarchy: find the node, plan the answer, reply.
 
-The plan is a value, made in the event loop, that says what is left to do:
+The event loop makes a plan, a value that says which work is left:
 
-- a `Reply`: nothing. It was given before, or takes microseconds to make.
-- `Compute(chunk, revision, identity)`: the body of a chunk. The chunk's recipe says who makes it.
-- `Block(resume)`: a step that touches disk or network. A thread goes on from `resume`: the group that
-  the walk has come to with the rest of the key, or the document or listing that the key names.
+- a `Reply`: no work. An earlier request made it, or making it takes microseconds.
+- `Compute(chunk, revision, identity)`: encode the chunk. Its recipe says which thread does so.
+- `Block(resume)`: a step that reads disk or network. A thread continues from `resume`: the group
+  at which the walk stopped with the rest of the key, or the document or listing that it names.
 
-So a request takes one road, and nothing on it is decided twice. Only if the data change while they are
-read (`Changed`) a request starts again at the root, once.
+So each request is decided once, and the thread repeats no step of the event loop. Only if the data
+change while they are read (`Changed`) does a request start again at the root, once; after that it
+is a 503.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ from .work.threads import Gone, unless_gone
 from .work.work import Work
 
 MOST_CHARACTERS = 8192
-"""Of a path with its query; nginx takes as many of a request line."""
+"""Characters in a path with its query, at most; nginx allows as many in a request line."""
 MOST_PARTS = 512
-"""Of a path: a tree without an end is walked no deeper."""
+"""Parts of a path, at most: this limits the walk down a tree that has no end."""
 TOO_LONG = replies.text(414, f"a path may have {MOST_PARTS} parts and, with its query, {MOST_CHARACTERS} characters")
 
 MOST_KNOWN = 8192
-"""Keys whose replies are remembered; then all are forgotten, which costs no more than finding them again."""
+"""Keys whose replies we remember. When it is full we forget all: finding them again is cheap."""
 
 RANGES = (b"accept-ranges", b"bytes")
 OCTETS: Headers = ((b"content-type", b"application/octet-stream"), RANGES, NO_SNIFFING)
@@ -51,7 +52,10 @@ KeyEndpoint: TypeAlias = Callable[[str, Scope, Receive, Send], Awaitable[None]]
 
 
 class Compute(NamedTuple):
-    """The body of a chunk has to be made, as it is at a revision; with one, `identity` names it in the cache."""
+    """The body of a chunk has to be encoded from the data of `revision`.
+
+    `identity` is the body's key in the cache. Both are None if the data have no revision.
+    """
 
     request: Request
     chunk: Chunk
@@ -60,20 +64,23 @@ class Compute(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A thread has to go on from `resume`, since the next step touches disk or network."""
+    """A thread has to continue from `resume`, since the next step reads disk or network."""
 
     request: Request
     resume: Reached | Waiting | Document | Listing
 
 
 Plan: TypeAlias = Reply | Compute | Block
-"""A reply that is ready is its own plan."""
+"""What is left to do for a request; a `Reply` is ready to be sent."""
 TRIES = ("first", "again")
-"""What is tried for a request while the data change."""
+"""The attempts at one request; the second follows if the data change during the first."""
 
 
 class Known(NamedTuple):
-    """The reply to a plain GET of a chunk whose body is in the cache: headers except Content-Length, and what they depend on."""
+    """A reply to a plain GET of a chunk, and the values that tell whether it is still valid.
+
+    `headers` has no Content-Length; the body is in the cache, under `identity`.
+    """
 
     chunk: Chunk
     revision: str
@@ -82,7 +89,10 @@ class Known(NamedTuple):
 
 
 class Routes:
-    """ASGI application: paths below a prefix of two parts (`zarr/v3`) go to its endpoint, with the rest as key; all others to `rest`."""
+    """ASGI application that calls the endpoint of the first two parts of a path (`zarr/v3`).
+
+    The endpoint gets the rest of the path as the key. Requests for other paths go to `rest`.
+    """
 
     def __init__(self, endpoints: Mapping[str, KeyEndpoint], rest: ASGIApp) -> None:
         self.endpoints = endpoints
@@ -119,7 +129,8 @@ def split(path: str) -> tuple[str, str, str]:
 class Endpoint:
     """Answers GET and HEAD of the keys and groups of one key space.
 
-    `max_age` is how many seconds clients keep what has a revision; `public` lets shared caches keep it too.
+    Clients keep a reply whose data have a revision for `max_age` seconds; if `public`, so do shared
+    caches.
     """
 
     def __init__(self, keys: KeySpace, cache: Cache[bytes], work: Work, *, max_age: int, public: bool) -> None:
@@ -148,7 +159,10 @@ class Endpoint:
         await reply.send(scope["method"], send)
 
     def plan(self, key: str, scope: Scope) -> Plan:
-        """What is to be done for a request. Never blocks; raises what opening a node raises."""
+        """What is left to do for a request. Never blocks; raises what opening a node raises.
+
+        If the data change during both attempts, the plan is a 503.
+        """
         for _ in TRIES:
             try:
                 found = self.keys.find(key)
@@ -158,7 +172,11 @@ class Endpoint:
         return replies.CHANGING
 
     def repeated(self, found: Named | Waiting, key: str, scope: Scope) -> Reply | None:
-        """The reply to a plain GET of a chunk that was given before, if all that it depends on is as it was then."""
+        """The same reply as to an earlier plain GET of this chunk, if it is still valid.
+
+        It is valid if the key names the same chunk of the same revision, the cache still has the
+        body, and this too is a plain GET. None if not.
+        """
         known = self._known.get(key)
         if known is None or known.chunk is not found or not requests.is_plain(scope) or known.chunk.revision() != known.revision:
             return None
@@ -166,7 +184,10 @@ class Endpoint:
         return None if body is None else Reply(200, known.headers, body)
 
     def planned(self, found: Named | Waiting, request: Request) -> Plan:
-        """What is to be done for what a key names. Never blocks; raises Changed, and what the node raises."""
+        """What is left to do for what a key names; 404 or 410 if it names nothing.
+
+        Never blocks; raises Changed, and what the node raises.
+        """
         match found:
             case Chunk():
                 return self.chunk(found, request)
@@ -178,7 +199,10 @@ class Endpoint:
                 return replies.GONE if self.keys.is_gone(request.key) else replies.NOT_FOUND
 
     def chunk(self, chunk: Chunk, request: Request) -> Reply | Compute:
-        """The plan for a chunk. If it has a revision, its tag is known before any work, and its body is cached."""
+        """The plan for a chunk.
+
+        If it has a revision, its entity tag is known before any work, and the cache keeps its body.
+        """
         revision = chunk.revision()
         if revision is None:
             return self.begun(Compute(request, chunk, None, None))
@@ -194,14 +218,21 @@ class Endpoint:
         return replies.whole_or_part(request, etag, self.kept_octets, body)
 
     def begun(self, plan: Compute) -> Reply | Compute:
-        """The plan for a chunk whose body is not there: the event loop makes it itself if that takes less than handing it over."""
+        """The plan for a chunk whose body is not in the cache.
+
+        The event loop encodes it at once if that takes less time than handing it to a thread.
+        """
         way = plan.chunk.recipe.way
         if way == "loop" or (way == "index" and encode.is_index_built(plan.chunk, self.keys.resources)):
             return self.made(plan, self.encoded)
         return plan
 
     async def computed(self, plan: Compute, receive: Receive) -> Reply:
-        """The reply with a chunk that is made natively, if it can be, else in a thread."""
+        """The reply with a chunk encoded by a thread: a native one if possible, else a Python one.
+
+        If the data change while a native thread encodes the chunk, a Python thread starts again at
+        the root. Raises Gone if the client disconnects first.
+        """
         request, chunk, revision, identity = plan
         work, recipe = self.work, chunk.recipe
         if recipe.way == "source":
@@ -215,7 +246,11 @@ class Endpoint:
         return await work.processors.run(partial(self.answer, start), receive, lambda: recipe.source)
 
     def answer(self, plan: Compute | Block) -> Reply:
-        """The reply, from where the event loop has got to; from the root, once, if the data change meanwhile. Blocks."""
+        """The reply, continued from where the event loop stopped. Blocks.
+
+        If the data change meanwhile, we start again at the root, once; if they change again, we
+        reply 503.
+        """
         for _ in TRIES:
             try:
                 return self.done(plan)
@@ -224,7 +259,7 @@ class Endpoint:
         return replies.CHANGING
 
     def done(self, plan: Plan) -> Reply:
-        """The reply that comes of a plan. Blocks; raises Changed, and what the source raises."""
+        """The reply that a plan leads to. Blocks; raises Changed, and what the source raises."""
         match plan:
             case Reply():
                 return plan
@@ -234,7 +269,10 @@ class Endpoint:
                 return self.resumed(request, resume)
 
     def resumed(self, request: Request, resume: Reached | Waiting | Document | Listing) -> Reply:
-        """The reply, from where the plan had to stop. Blocks; raises Changed, and what the source raises."""
+        """The reply, continued from the step at which the plan stopped.
+
+        Blocks; raises Changed, and what the source raises.
+        """
         match resume:
             case Document():
                 revision = resume.revision()
@@ -245,13 +283,19 @@ class Endpoint:
                 return self.done(self.planned(self.keys.resumed(request.key, resume), request))
 
     def made(self, plan: Compute, make: Callable[[Chunk, str | None], bytes]) -> Reply:
-        """The reply with a chunk's body, made by the first who asks for it."""
+        """The reply with a chunk's body.
+
+        If the chunk has an identity, the first request makes the body, and others wait for it.
+        """
         request, chunk, revision, identity = plan
         body = make(chunk, None) if identity is None else self.cache.get(identity, partial(make, chunk, revision))
         return self.with_body(request, identity, body)
 
     def weighed(self, chunk: Chunk, revision: str | None) -> bytes:
-        """The chunk's body, made now, within the budget of decoded bytes. Raises Changed."""
+        """The chunk's body, encoded now, after taking its decoded bytes out of the budget.
+
+        Blocks; raises Changed, and TooLarge or Busy if the budget does not have the bytes.
+        """
         budget, weight = self.work.budget, chunk.weight
         threads.take(budget, weight)
         try:
@@ -260,26 +304,32 @@ class Endpoint:
             budget.give_back(weight)
 
     def encoded(self, chunk: Chunk, revision: str | None) -> bytes:
-        """The chunk's body, made now. Raises Changed if its revision is then not what it was before."""
+        """The chunk's body, encoded now. Raises Changed if its revision is then not `revision`."""
         body = encode.encode(chunk, self.keys.resources)
         if chunk.revision() != revision:
             raise Changed
         return body
 
     def with_body(self, request: Request, identity: str | None, body: bytes) -> Reply:
-        """The reply with a chunk's body; without an identity, its tag is made of the body."""
+        """The reply with a chunk's body; without an identity, the tag is a digest of the body."""
         if identity is None:
             return replies.of_content(request, self.live_octets, body)
         return replies.whole_or_part(request, etags.of_text(identity), self.kept_octets, body)
 
     def document(self, document: Document, request: Request) -> Reply | Block:
-        """The plan for a document: those of groups may open files."""
+        """The plan for a metadata document.
+
+        Rendering one may open files; then a thread does it. Raises Changed.
+        """
         revision = document.revision()
         rendered = document.at_hand()
         return Block(request, document) if rendered is None else self.described(request, document, revision, rendered)
 
     def described(self, request: Request, document: Document, revision: str | None, rendered: Rendered) -> Reply:
-        """The reply with a document that was rendered at a revision. Raises Changed if that is out of date."""
+        """The reply with a document that was rendered at `revision`; 404 if the document is absent.
+
+        Raises Changed if that is no longer the revision.
+        """
         if document.revision() != revision:
             raise Changed
         if rendered.body is None:

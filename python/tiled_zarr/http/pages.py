@@ -1,4 +1,7 @@
-"""Everything beside the data: pages, which may take a thread, and small replies, which do not: liveness, readiness, metrics."""
+"""All paths besides the data: pages, made in a thread, and small replies that never block.
+
+The small replies are liveness (`/healthz`), readiness (`/readyz`) and metrics (`/metrics`).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ PROMETHEUS = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 
 
 class Page:
-    """ASGI application of one page: a function from request to reply, run in a thread. `source` tells whom the page of a path asks."""
+    """ASGI application of one page, which a thread makes by calling `answer`.
+
+    `source` returns the source that the page of a path reads, for the share of threads.
+    """
 
     def __init__(self, answer: Callable[[Request], Reply], work: Work, source: Callable[[str], str]) -> None:
         self.answer = answer
@@ -42,14 +48,14 @@ class Page:
 
 
 class Ready:
-    """ASGI application that asks all threads whether they work."""
+    """ASGI application that checks whether every pool of threads still does jobs."""
 
     def __init__(self, work: Work) -> None:
         self.work = work
         self._asking: asyncio.Future[str | None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an ASGI application
-        """Answer one request, together with all that come until then."""
+        """Answer one request; requests that arrive during a check share its result."""
         if self._asking is None or self._asking.done():
             self._asking = asyncio.ensure_future(self.work.ready())
         trouble = await asyncio.shield(self._asking)
@@ -68,7 +74,7 @@ class Fixed:
 
 
 def pages(answers: Mapping[str, Callable[[Request], Reply]], metrics: Metrics, work: Work, source: Callable[[str], str]) -> ASGIApp:
-    """The application of all that, with the pages made by `answers`; 404 for the rest."""
+    """The application of all these paths; `answers` makes the pages; other paths get 404."""
     routes = [
         *(Route(path, Page(answer, work, source)) for path, answer in answers.items()),
         Route("/healthz", Fixed(lambda: replies.text(200, "ok"))),

@@ -1,7 +1,7 @@
-"""The HTTP servers that a worker can run, each in one process over a socket that listens already.
+"""The HTTP servers that a worker can run, each in one process over a listening socket.
 
 A server here is a class with the methods of `Server`. It runs in the event loop of the worker. The
-worker itself starts and stops the application, so that all three servers report its failures alike.
+worker itself starts and stops the application, so all three servers report its failures alike.
 """
 
 from __future__ import annotations

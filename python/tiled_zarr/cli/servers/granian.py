@@ -30,7 +30,7 @@ def made(application: Application, listener: socket.socket, limits: Limits) -> G
 
 
 class Shared(Embedded):
-    """Granian's embedded server over a socket that listens already."""
+    """Granian's embedded server over a socket that is listening already."""
 
     listener: socket.socket
 

@@ -1,1 +1,1 @@
-"""What stands around every request: keys, CORS, counting, start and end."""
+"""What wraps every request: API keys, CORS and metrics; and the lifespan of the server."""

@@ -1,4 +1,7 @@
-"""Who may read: everyone or the holder of the key. Stands outside of all that serves data, and fails closed."""
+"""Who may read: everyone, or whoever sends the API key.
+
+It wraps all that serves data, and it refuses to be made without a key for private data.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 
 
 class Auth:
-    """ASGI middleware: 401 unless the tree is public or the right key is given; a wrong key is 401 in any case."""
+    """ASGI middleware: 401 unless the tree is public or the request has the right key.
+
+    A wrong key gets 401 even if the tree is public. `/healthz` and `/readyz` are open to all.
+    """
 
     def __init__(self, app: ASGIApp, key: str | None, *, public: bool) -> None:
         if not key and not public:
@@ -30,7 +36,7 @@ class Auth:
         return replies.UNAUTHORIZED.send(scope["method"], send)
 
     def allows(self, given: list[bytes]) -> bool:
-        """Whether every key given is the right one, and one is given unless the tree is public."""
+        """Whether every given key is right; without any, whether the tree is public."""
         return all(map(self.is_right, given)) if given else self.public
 
     def is_right(self, key: bytes) -> bool:
@@ -39,7 +45,10 @@ class Auth:
 
 
 def given_keys(scope: Scope) -> list[bytes]:
-    """The keys of the query and of every Authorization header of our schemes; other schemes carry no key of ours."""
+    """The keys in the query and in every Authorization header of the schemes Apikey and Bearer.
+
+    Other schemes carry none of our keys, so we ignore them.
+    """
     keys = requests.query_keys(scope)
     for name, value in scope["headers"]:
         if name == b"authorization":

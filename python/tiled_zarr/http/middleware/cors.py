@@ -19,9 +19,10 @@ PRIVATE_NETWORK = (b"access-control-allow-private-network", b"true")
 
 
 class Cors:
-    """ASGI middleware: answers every OPTIONS with 204 and adds the headers that let `origins` read every reply.
+    """ASGI middleware that lets web pages of other `origins` read every reply.
 
-    Origins are exact (`https://host:port`), or `*` for all of them.
+    It answers every OPTIONS with 204, and adds the CORS headers to other replies. Origins are exact
+    (`https://host:port`), or `*` for all of them.
     """
 
     def __init__(self, app: ASGIApp, origins: Iterable[str]) -> None:
@@ -38,7 +39,10 @@ class Cors:
         return self.app(scope, receive, adding(headers, send) if headers else send)
 
     def headers(self, scope: Scope) -> Headers:
-        """What a reply says about origins; it varies with them where some but not all may read it."""
+        """The CORS headers of a reply.
+
+        They have `Vary: Origin` if some origins but not all may read it.
+        """
         if self.all is not None:
             return self.all
         if not self.origins:
@@ -64,7 +68,7 @@ def adding(headers: Headers, send: Send) -> Send:
 
 
 def options(scope: Scope, headers: Headers) -> Reply:
-    """The answer to OPTIONS, a preflight or not."""
+    """The answer to OPTIONS, whether it is a preflight or not."""
     asks_private_network = any(name == b"access-control-request-private-network" for name, _ in scope["headers"])
     is_granted = any(name == b"access-control-allow-origin" for name, _ in headers)
     private = (PRIVATE_NETWORK,) if asks_private_network and is_granted else ()

@@ -16,14 +16,17 @@ Task: TypeAlias = Callable[[], Awaitable[Any]]
 
 
 class Lifespan:
-    """ASGI application: runs `app` inside the context that `running()` makes; of other scopes it knows only HTTP."""
+    """ASGI application that runs `app` inside the context that `running()` makes.
+
+    It passes on HTTP requests only, and closes websockets.
+    """
 
     def __init__(self, app: ASGIApp, running: Callable[[], AbstractAsyncContextManager[None]]) -> None:
         self.app = app
         self.running = running
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or live through the server's life."""
+        """Answer one request, or run from the server's start to its end."""
         match scope["type"]:
             case "http":
                 await self.app(scope, receive, send)
@@ -33,7 +36,7 @@ class Lifespan:
                 await send({"type": "websocket.close", "code": 1000})
 
     async def live(self, receive: Receive, send: Send) -> None:
-        """Answer the two messages of the protocol; a failure becomes its text."""
+        """Answer `startup` and `shutdown`; send the text of an exception as the failure."""
         await receive()
         reached = "startup"
         try:
@@ -49,7 +52,10 @@ class Lifespan:
 
 @asynccontextmanager
 async def run(*, startup: Sequence[Task], background: Sequence[Task], shutdown: Sequence[Task]) -> AsyncIterator[None]:
-    """Run startup tasks, then background tasks until the end, then shutdown tasks. A background task that fails is logged."""
+    """Run the startup tasks, then the background tasks until the end, then the shutdown tasks.
+
+    A background task that fails is logged.
+    """
     for task in startup:
         await task()
     running = [asyncio.ensure_future(logged(task)) for task in background]
@@ -64,7 +70,7 @@ async def run(*, startup: Sequence[Task], background: Sequence[Task], shutdown: 
 
 
 async def logged(task: Task) -> None:
-    """Run a background task; the server outlives it."""
+    """Run a background task, and log its failure, so that the server goes on."""
     try:
         await task()
     except Exception:

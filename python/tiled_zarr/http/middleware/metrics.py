@@ -19,7 +19,10 @@ KNOWN_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Metrics:
-    """Counts requests by method and status, and reads the counters of pools, threads and budget; `levels` tells those of levels."""
+    """Counts requests by method and status, and reads the counters of caches, threads and memory.
+
+    `levels` returns the gauge of the store of computed image levels.
+    """
 
     def __init__(self, resources: Resources, work: Work, levels: Callable[[], Gauge]) -> None:
         self.resources = resources
@@ -30,16 +33,19 @@ class Metrics:
         self.seconds = 0.0
 
     def count(self, method: str, status: int, seconds: float) -> None:
-        """Take down one answered request; status 0 is a client that went away unanswered."""
+        """Count one request, which took `seconds`.
+
+        Its status is 0 if the client went away before the answer.
+        """
         self.requests[method if method in KNOWN_METHODS else "other", status] += 1
         self.seconds += seconds
 
     def text(self) -> str:
-        """All of it in the exposition format."""
+        """All metrics in the exposition format."""
         return "\n".join(self.lines()) + "\n"
 
     def lines(self) -> Iterator[str]:
-        """The exposition, line by line."""
+        """The exposition format, line by line."""
         yield "# HELP tiled_zarr_requests_total Requests answered by this worker."
         yield "# TYPE tiled_zarr_requests_total counter"
         for (method, status), number in sorted(self.requests.items()):
@@ -68,7 +74,7 @@ class Metrics:
 
 
 def counts(threads: Threads) -> dict[str, int]:
-    """The threads of a pool, by what they do."""
+    """The number of threads of a pool that exist, that do a job, and that were given up."""
     return {"alive": threads.alive, "busy": threads.jobs.at_work, "stuck": threads.jobs.stuck}
 
 
@@ -79,7 +85,7 @@ def single(name: str, kind: str, description: str, value: float) -> Iterator[str
 
 
 def heading(name: str, kind: str, description: str) -> Iterator[str]:
-    """What is said of a metric before its values."""
+    """The lines before the values of a metric: its description and its type."""
     yield f"# HELP tiled_zarr_{name} {description}"
     yield f"# TYPE tiled_zarr_{name} {kind}"
 

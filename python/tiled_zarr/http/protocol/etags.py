@@ -7,22 +7,22 @@ from functools import lru_cache
 from ...hierarchy.documents import digest
 
 MOST_KEPT = 8192
-"""Tags that are remembered."""
+"""Tags in the memory of `of_text`; when it is full, the one used longest ago goes."""
 
 
 @lru_cache(MOST_KEPT)
 def of_text(identity: str) -> bytes:
-    """The tag of a body that is known by its identity before it is made."""
+    """The tag of a body whose identity is known before the body is made."""
     return of_body(identity.encode())
 
 
 def of_body(body: bytes) -> bytes:
-    """The tag of a body."""
+    """The tag of a body: its digest."""
     return of_digest(digest(body))
 
 
 def of_digest(of_it: str) -> bytes:
-    """The tag of a body whose digest is known."""
+    """The tag of a body with this digest."""
     return b'"%s"' % of_it.encode()
 
 

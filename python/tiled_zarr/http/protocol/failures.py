@@ -1,4 +1,7 @@
-"""What went wrong, as a reply: 413, 503 where asking again may help, else 500, each with its reason; tracebacks go to the log alone."""
+"""An exception as a reply: 413, 503 if asking again may help, or 500, each with its reason.
+
+Tracebacks go to the log only.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +38,11 @@ AGAIN = (b"retry-after", b"5")
 
 
 def reply_to(error: Exception, path: str) -> Reply:
-    """The reply to a request for `path` that ended in `error`, with its reason; the log gets the rest.
+    """The reply to a request for `path` that raised `error`; the details go to the log.
 
-    The frames in the error's traceback lose their local variables, blocks of megabytes among them: futures and errors refer to each
-    other in circles, which a server that has nothing to do collects at some time or never.
+    We clear the local variables in the frames of the error's traceback, which may hold blocks of
+    megabytes. Futures and errors refer to each other in cycles, and the garbage collector of a
+    server without requests frees them late or never.
     """
     try:
         return _reply_to(error, path)
@@ -47,13 +51,16 @@ def reply_to(error: Exception, path: str) -> Reply:
 
 
 def _let_go(error: BaseException | None) -> None:
-    """Clear the frames of functions that have ended; a coroutine's may be one that still waits with the same error."""
+    """Clear the frames of an error and of its causes.
+
+    We leave out coroutines and generators: one may still wait with the same error.
+    """
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         for frame, _ in traceback.walk_tb(error.__traceback__):
             if not frame.f_code.co_flags & SUSPENDABLE:
-                with suppress(RuntimeError):  # it is still being executed
+                with suppress(RuntimeError):  # the frame is still running
                     frame.clear()
         error = error.__cause__ or error.__context__
 

@@ -12,9 +12,10 @@ class Unsatisfiable(Exception):
 
 
 def parse(header: bytes, length: int) -> tuple[int, int] | None:
-    """The half-open range of a body of `length` bytes that a Range header asks for; None means the whole body.
+    """The half-open range that a Range header asks for; None means the whole body.
 
-    Headers that are malformed or name several ranges are ignored, as the RFC allows. Raises Unsatisfiable.
+    The body has `length` bytes. We ignore headers that are malformed or name several ranges, as the
+    RFC allows. Raises Unsatisfiable if the range begins after the end of the body, or has no bytes.
 
     >>> parse(b"bytes=2-4", 10), parse(b"bytes=7-", 10), parse(b"bytes=-3", 10), parse(b"bytes=0-1,3-4", 10)
     ((2, 5), (7, 10), (7, 10), None)

@@ -1,4 +1,4 @@
-"""Replies: whole bodies with their headers, sent as one start and one body message."""
+"""Replies: a status, headers and a whole body, sent as two ASGI messages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Reply(NamedTuple):
     body: bytes = b""
 
     async def send(self, method: str, send: Send) -> None:
-        """Send it; a HEAD gets the same headers and no body."""
+        """Send the reply with a Content-Length; a HEAD gets the same headers and no body."""
         headers = [*self.headers]
         if self.status not in WITHOUT_BODY:
             headers.append((b"content-length", b"%d" % len(self.body)))
@@ -35,13 +35,13 @@ class Reply(NamedTuple):
 
 
 def text(status: int, message: str, *headers: tuple[bytes, bytes]) -> Reply:
-    """A short plain message that no cache keeps."""
+    """A reply of plain text, which no cache may keep."""
     kind = (b"content-type", b"text/plain; charset=utf-8")
     return Reply(status, (kind, NO_STORE, NO_SNIFFING, *headers), f"{message}\n".encode())
 
 
 def unmodified(request: Request, etag: bytes, headers: Headers) -> Reply | None:
-    """304 where the client names the tag of what it would get."""
+    """304 if If-None-Match names the tag of what the client would get; else None."""
     condition = request.headers.get(b"if-none-match")
     if condition is None or not etags.matches(condition, etag):
         return None
@@ -49,7 +49,10 @@ def unmodified(request: Request, etag: bytes, headers: Headers) -> Reply | None:
 
 
 def whole_or_part(request: Request, etag: bytes, headers: Headers, content: bytes) -> Reply:
-    """200, or 206 or 416 where a GET asks for a range of this very body."""
+    """200 with all of the body, or 206 or 416 if a GET asks for a range of it.
+
+    An If-Range that names another tag makes it a 200.
+    """
     tagged = (*headers, (b"etag", etag))
     header = request.headers.get(b"range") if request.method == "GET" else None
     if header is None or request.headers.get(b"if-range", etag) != etag:
@@ -65,12 +68,12 @@ def whole_or_part(request: Request, etag: bytes, headers: Headers, content: byte
 
 
 def of_content(request: Request, headers: Headers, content: bytes) -> Reply:
-    """The reply with a body that is known by its content alone."""
+    """The reply with a body whose tag is the digest of the body."""
     return tagged(request, etags.of_body(content), headers, content)
 
 
 def tagged(request: Request, etag: bytes, headers: Headers, content: bytes) -> Reply:
-    """The reply with a body that is there, and its tag."""
+    """The reply with a body and its tag: 304, 200, 206 or 416."""
     return unmodified(request, etag, headers) or whole_or_part(request, etag, headers, content)
 
 

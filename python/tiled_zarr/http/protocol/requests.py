@@ -1,4 +1,4 @@
-"""What is read from a request: its path, headers and query, straight from the ASGI scope."""
+"""The parts of a request that we use: path, headers and query of its ASGI scope."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from urllib.parse import parse_qsl
 from starlette.types import Scope
 
 CONDITIONS = frozenset({b"if-none-match", b"range"})
-"""Headers that have something else answered than a whole body; If-Range says something only beside Range."""
+"""Headers that may change a reply from 200 with the whole body.
+
+If-Range is not among them: it has a meaning only beside Range.
+"""
 SLASHES = re.compile("/{2,}")
 
 
 class Request(NamedTuple):
-    """A GET or HEAD of a key; of a repeated header the last counts."""
+    """A GET or HEAD of a key; if a header is repeated, the last one counts."""
 
     key: str
     method: str
@@ -23,7 +26,7 @@ class Request(NamedTuple):
 
 
 def path_of(scope: Scope) -> str:
-    """The decoded path below the server's root path, runs of slashes collapsed to one."""
+    """The decoded path below the server's root path, with runs of slashes made one."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
     if root and f"{path}/".startswith(f"{root}/"):
@@ -32,8 +35,8 @@ def path_of(scope: Scope) -> str:
 
 
 def is_plain(scope: Scope) -> bool:
-    """Whether it is a GET of the whole body, whatever the client has already."""
-    for name, _ in scope["headers"]:  # a generator would take as long as all that this saves
+    """Whether a request is a GET of the whole body, without conditions."""
+    for name, _ in scope["headers"]:  # a generator would cost as much time as a repeated reply saves
         if name in CONDITIONS:
             return False
     method: str = scope["method"]
@@ -41,7 +44,7 @@ def is_plain(scope: Scope) -> bool:
 
 
 def request_for(key: str, scope: Scope) -> Request:
-    """The request that a scope makes for a key."""
+    """The request of a scope for a key."""
     return Request(key, scope["method"], dict(scope["headers"]), scope)
 
 
@@ -67,7 +70,7 @@ def prefers_json(accept: bytes) -> bool:
 
 
 def _rank(part: str) -> tuple[str, float]:
-    """A media range and its weight; one that cannot be read counts nothing."""
+    """A media type and its weight; a weight that cannot be parsed is 0."""
     kind, *parameters = (piece.strip() for piece in part.split(";"))
     weights = [value for name, _, value in (parameter.partition("=") for parameter in parameters) if name.strip() == "q"]
     try:

@@ -1,1 +1,1 @@
-"""Pages for people: groups to browse, images to look at."""
+"""Pages for people: lists of groups, and a viewer for images."""

@@ -1,4 +1,4 @@
-"""Where things are, as seen from the page that a request asks for."""
+"""URLs and relative links for the page that a request asks for."""
 
 from __future__ import annotations
 
@@ -12,32 +12,36 @@ from ..protocol import requests
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """`root` is the server's own address, without a slash at its end; `up` leads there from the page; `key` was given in the query."""
+    """The places that links on a page start from.
+
+    `root` is the server's own URL without a slash at its end; `up` is the relative path from the
+    page to it; `key` is the API key that the request had in its query, or None.
+    """
 
     root: str
     up: str
     key: str | None
 
     def link(self, path: str = "") -> str:
-        """A relative link for this page; whoever gave a key in the query keeps it."""
+        """A relative link for this page, with the API key if the request had it in its query."""
         return self.bare_link(path) + self.query
 
     def bare_link(self, path: str) -> str:
-        """A relative link for this page, without the key."""
+        """A relative link for this page, without the API key."""
         return f"{self.up}{quote(path)}"
 
     def address(self, path: str = "") -> str:
-        """An address that holds outside of this page, without the key."""
+        """An absolute URL, without the API key."""
         return f"{self.root}/{quote(path)}"
 
     @property
     def query(self) -> str:
-        """The key as a query, or nothing."""
+        """The API key as a query; empty if the request's query had none."""
         return "" if self.key is None else f"?api_key={quote(self.key, safe='')}"
 
 
 def of(scope: Scope) -> Addresses:
-    """The addresses for a request."""
+    """The addresses for the page that a request asks for."""
     path = requests.path_of(scope)
     keys = requests.query_keys(scope)
     return Addresses(
@@ -48,7 +52,7 @@ def of(scope: Scope) -> Addresses:
 
 
 def _host(scope: Scope) -> str:
-    """What the client calls this server."""
+    """The host and port by which the client addresses this server."""
     named = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), None)
     host, port = scope.get("server") or ("localhost", None)
     return named or (host if port is None else f"{host}:{port}")

@@ -1,4 +1,4 @@
-"""Which page answers which path."""
+"""The page of each path."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from .view import ViewPage
 
 
 def answers(formats: Mapping[str, KeySpace], cache: Cache[bytes], *, max_age: int, public: bool) -> dict[str, Callable[[Request], Reply]]:
-    """Functions from request to reply, which may block, by Starlette's path patterns. `formats` has the key space of each prefix."""
+    """Functions from request to reply, which may block, by Starlette's path patterns.
+
+    `formats` has the key space of each prefix.
+    """
     browser = Browser(formats)
     assets = Assets(public=public)
     thumbnails = Thumbnails(formats.get("ome-zarr/0.4"), cache, max_age=max_age, public=public)

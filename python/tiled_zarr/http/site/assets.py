@@ -1,4 +1,7 @@
-"""The files of the viewer page: built by `make viewer`, kept in memory, cached by browsers until they change."""
+"""The files of the viewer page, which `make viewer` builds.
+
+We keep them in memory, and browsers cache each version of them for a year.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ FOREVER = b"max-age=31536000, immutable"
 
 
 class Asset:
-    """One file."""
+    """One file, with a version that is a digest of its content."""
 
     def __init__(self, path: Path, kind: bytes) -> None:
         self.content = path.read_bytes()
@@ -40,7 +43,7 @@ class Asset:
 
 
 class Assets:
-    """The files in a folder, by name; none where the viewer is not built."""
+    """The files of the viewer in a folder, by name; none if the viewer is not built."""
 
     def __init__(self, folder: Path = FOLDER, *, public: bool) -> None:
         paths = [(folder / name, kind) for name, kind in TYPES.items()]
@@ -48,12 +51,12 @@ class Assets:
         self.cache_control = (b"cache-control", (b"public, " if public else b"private, ") + FOREVER)
 
     def link(self, name: str, addresses: Addresses) -> str:
-        """A link to a file as it is now: its address changes with what is in it."""
+        """A link to the current version of a file: its URL changes with its content."""
         separator = "&" if addresses.query else "?"
         return f"{addresses.link(PREFIX + name)}{separator}version={self.files[name].version}"
 
     def reply(self, request: Request, name: str) -> Reply:
-        """A file, gzipped for those who can read that."""
+        """A file, gzipped if the client accepts that; 404 if there is none of that name."""
         asset = self.files.get(name)
         if asset is None:
             return NOT_FOUND

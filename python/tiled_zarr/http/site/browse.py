@@ -1,4 +1,4 @@
-"""The page of a node that is no image, and of every group."""
+"""The pages of groups, and of arrays that are not images."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .addresses import Addresses
 from .describe import Describer, Description
 
 MOST_DESCRIBED = 100
-"""A group of more children shows those beyond by name and kind alone."""
+"""Children that the page of a group describes; of all further ones it shows name and kind only."""
 
 HEADERS = templates.headers(f"style-src 'sha256-{templates.STYLE_HASH}'; img-src 'self' data:")
 
 
 class Browser:
-    """Makes pages of nodes. `formats` has the key space of each prefix (`zarr/v2`)."""
+    """Makes the pages of nodes. `formats` has the key space of each prefix (`zarr/v2`)."""
 
     def __init__(self, formats: Mapping[str, KeySpace]) -> None:
         self.formats = formats
@@ -31,7 +31,7 @@ class Browser:
         self.describer = Describer(self.keys, formats.get("ome-zarr/0.4"))
 
     def home(self, request: Request) -> Reply:
-        """The page of the root, or the same as JSON."""
+        """The page of the root, or the same facts as JSON if the client prefers that."""
         if not requests.prefers_json(request.headers.get(b"accept", b"")):
             return self.page(request, "", self.keys.root)
         root = self.keys.root
@@ -46,7 +46,7 @@ class Browser:
         return replies.of_content(request, listing.JSON, json.dumps(document, ensure_ascii=False).encode())
 
     def page(self, request: Request, path: str, node: Node) -> Reply:
-        """The page of the node at a path on the wire."""
+        """The page of the node at `path`, spelled as in its URL."""
         here = addresses.of(request.scope)
         with self.keys.one_look():
             described, children = self.describer.node(path, node, here), list(self.children(path, node, here))
@@ -61,7 +61,7 @@ class Browser:
         return replies.of_content(request, (*HEADERS, (b"vary", b"accept")), body)
 
     def children(self, path: str, node: Node, here: Addresses) -> Iterator[Description]:
-        """The children of a group that can be opened."""
+        """The children of a group that can be opened; none for an array."""
         if not isinstance(node, Group):
             return
         for number, entry in enumerate(self.keys.listing(node)):
@@ -72,21 +72,24 @@ class Browser:
                 yield brief(below, entry.node)
 
     def child(self, path: str, node: Node, here: Addresses) -> Description:
-        """The description of a child of the node whose page is made; of one that has turned bad by now, the reason."""
+        """The description of a child of the node whose page we make.
+
+        If reading the child fails, the description has the reason instead.
+        """
         try:
             return self.describer.node(path, node, here)
-        except Exception as why:  # noqa: BLE001 - it must not take the page of its group along
+        except Exception as why:  # noqa: BLE001 - the page of its group must not fail with it
             return brief(path, node, reason(why))
 
 
 def brief(path: str, node: Node | None, failure: str = "") -> Description:
-    """Name and kind of a node that is not described, and why it cannot be."""
+    """Name and kind of a node that is not described, and the reason if reading it failed."""
     name = path.rpartition("/")[2]
     return Description(name=name, path=path, kind=listing.kind(node) or "", unavailable={}, failure=failure)
 
 
 def trail(path: str) -> list[tuple[str, str]]:
-    """Names and paths of the nodes from the root down to one.
+    """Names and paths of the nodes from below the root down to `path`.
 
     >>> trail("a/b"), trail("")
     ([('a', 'a'), ('b', 'a/b')], [])

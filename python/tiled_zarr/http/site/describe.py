@@ -1,4 +1,4 @@
-"""What a page says of a node: its kind, facts, attributes, and ways to open it."""
+"""What a page says about a node: its kind, facts, attributes, and code to open it."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 class Description:
     """A node as a page shows it.
 
-    `kind` is empty where it was not opened, `attributes` is JSON text, and empty where there are none; `unknown` says how many files of
-    a folder no adapter knows; `failure` is why there is no more.
+    `kind` is empty if the node was not opened. `attributes` is JSON text, and empty if there are
+    none. `unavailable` has the reasons why children cannot be opened. `unknown` says how many files
+    of a folder no adapter can read. `failure` is the reason why nothing more is known.
     """
 
     name: str
@@ -46,19 +47,22 @@ class Description:
 
     @property
     def path_in_v3(self) -> str:
-        """Its path in Zarr v3, where fewer names have aliases."""
+        """The path in Zarr v3, which escapes fewer names than v2."""
         return names.path_in_v3(self.path)
 
 
 class Describer:
-    """Describes the nodes of a tree from its Zarr v2 documents; `images` is the same tree as OME-Zarr 0.4, if it is served."""
+    """Describes the nodes of a tree from its Zarr v2 documents.
+
+    `images` is the same tree as OME-Zarr 0.4, or None if that is not served.
+    """
 
     def __init__(self, keys: KeySpace, images: KeySpace | None) -> None:
         self.keys = keys
         self.images = images
 
     def node(self, path: str, node: Node, addresses: Addresses) -> Description:
-        """The whole description of a node. May open files."""
+        """The whole description of a node. May open files. Blocks."""
         name = path.rpartition("/")[2]
         attributes = self._document(path, ".zattrs")
         unavailable = attributes.get(OURS, {}).get("unavailable", {})
@@ -92,8 +96,11 @@ class Describer:
         )
 
     def image(self, path: str) -> Array | None:
-        """The finest level of a node that is also served as a multiscale image; None too where that cannot be opened."""
-        with suppress(Exception):  # the page tells of the node as it is under /zarr, whose own key says what is wrong here
+        """The finest level of a node that OME-Zarr also serves as a multiscale image.
+
+        None if it is no image, or if the image cannot be opened.
+        """
+        with suppress(Exception):  # the page still shows the node under /zarr; a request for the image's key says what failed
             found = self.images.resolve(f"{path}/.zattrs".lstrip("/")) if self.images else None
             return finest_level(found.place.node) if isinstance(found, Document) else None
         return None
@@ -105,7 +112,7 @@ class Describer:
 
 
 def finest_level(node: Node) -> Array | None:
-    """The finest level of an image, None for other nodes."""
+    """The finest level of a multiscale image; None for other nodes."""
     level = next(iter(node.children.values()), None) if isinstance(node, Group) and node.kind == "image" else None
     return level if isinstance(level, Array) else None
 
@@ -124,7 +131,7 @@ def _facts(node: Array, document: Mapping[str, Any], axes: list[str]) -> tuple[t
 
 
 def _shown(attributes: Mapping[str, Any]) -> str:
-    """The attributes that say something that is not said elsewhere on the page."""
+    """The attributes that the page does not show elsewhere, as JSON text."""
     ours = {name: value for name, value in attributes.get(OURS, {}).items() if name not in {"unavailable", "unknown"}}
     others = {name: value for name, value in attributes.items() if name not in {DIMENSIONS, OURS}}
     shown = others | ({OURS: ours} if ours else {})
@@ -132,7 +139,7 @@ def _shown(attributes: Mapping[str, Any]) -> str:
 
 
 def _product(sizes: tuple[int, ...]) -> str:
-    """Sizes with a sign of multiplication between them."""
+    """Sizes with a multiplication sign between them."""
     return " \u00d7 ".join(map(_number, sizes))
 
 
@@ -141,7 +148,7 @@ def _number(value: int) -> str:
 
 
 def _size(nbytes: float) -> str:
-    """A size that people read.
+    """A number of bytes with three digits and a decimal unit.
 
     >>> _size(512), _size(800_000_000)
     ('512 bytes', '800 MB')

@@ -1,4 +1,4 @@
-"""Plain HTML pages."""
+"""Plain HTML pages, for listings."""
 
 from __future__ import annotations
 
@@ -19,19 +19,23 @@ STYLE = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem aut
 
 
 def page(title: str, body: str, *, base: str | None = None) -> bytes:
-    """A whole document; `body` is HTML, `title` is text, relative links start at `base`."""
+    """A whole document; `body` is HTML, `title` is text, and relative links start at `base`."""
     base_tag = f'<base href="{escape(base)}">' if base else ""
     head = f'<meta charset="utf-8"><title>{escape(title)}</title>{base_tag}<style>{STYLE}</style>'
     return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body><h1>{escape(title)}</h1>\n{body}\n</body></html>\n'.encode()
 
 
 def links(targets: Iterable[tuple[str, str]]) -> str:
-    """A list of links: address and text of each."""
+    """A list of links, from the address and the text of each."""
     items = "\n".join(f'<li><a href="{escape(address)}">{escape(text)}</a></li>' for address, text in targets)
     return f"<ul>\n{items}\n</ul>"
 
 
 def facts(texts: Mapping[str, str]) -> str:
-    """A list of names and what is said of them. fsspec takes addresses in the text of a page for links, so that none stands there."""
+    """A list of names, and a text about each.
+
+    fsspec takes every URL in the text of a page for a link, so we write the slashes of `://` as
+    character references.
+    """
     items = "\n".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in texts.items())
     return f"<dl>\n{items.replace('://', ':&#47;&#47;')}\n</dl>"

@@ -1,4 +1,4 @@
-"""Listings of groups: links for fsspec and people, JSON for those who ask for it."""
+"""Listings of groups: links for fsspec and people, or JSON for clients that ask for it."""
 
 from __future__ import annotations
 
@@ -18,20 +18,26 @@ from ..protocol.requests import Request
 from . import html
 
 MEANINGFUL = re.compile(r"""[%?#:"'<>&\\]|^[ ]""")
-"""Characters that would end a name in a link or mean something else there; fsspec takes a link, escaped or not, for the name itself."""
+"""Characters that would end a link, or that have a meaning in it; we escape only these.
+
+fsspec takes the text of a link, escaped or not, as the name.
+"""
 
 JSON: Headers = ((b"content-type", b"application/json"), (b"vary", b"accept"), NO_CACHE, NO_SNIFFING)
 
 
 class Listed(NamedTuple):
-    """A child of a group as listings show it; `kind` is None where the group is too large to open every child."""
+    """A child of a group in a listing.
+
+    `kind` is None if the group has too many children to open each.
+    """
 
     name: str
     kind: str | None
 
 
 def reply(request: Request, keys: KeySpace, group: Group) -> Reply:
-    """The listing of `group`, in the form that the request prefers."""
+    """The listing of `group`, as JSON or HTML, whichever the request prefers."""
     found = children(keys, group)
     unavailable, files = keys.unavailable(group), attributes.unknown(group.attributes)
     if requests.prefers_json(request.headers.get(b"accept", b"")):
@@ -45,14 +51,18 @@ def children(keys: KeySpace, group: Group) -> list[Listed]:
 
 
 def kind(node: Node | None) -> str | None:
-    """What a node is in Zarr's words."""
+    """The kind of a node in Zarr's words; None if the node is not open."""
     if node is None:
         return None
     return "array" if isinstance(node, Array) else "group"
 
 
 def as_json(key: str, found: Iterable[Listed], unavailable: Mapping[str, str], unknown: Mapping[str, int]) -> bytes:
-    """Path, children, what is left out with the reasons, and how many files of each suffix no adapter knows."""
+    """The path, the children, and what is left out.
+
+    `unavailable` has the reason for each child, and `unknown` the number of files of each suffix
+    that no adapter can read.
+    """
     document = {
         "path": key.rstrip("/"),
         "children": [child._asdict() for child in found],
@@ -63,7 +73,10 @@ def as_json(key: str, found: Iterable[Listed], unavailable: Mapping[str, str], u
 
 
 def as_html(request: Request, found: Iterable[Listed], unavailable: Mapping[str, str], unknown: Mapping[str, int]) -> bytes:
-    """A page with one relative link a child, and what is left out; a key is passed on only to those who gave it in the query."""
+    """A page with one relative link per child, and what is left out.
+
+    The links have the API key only if the request had it in its query.
+    """
     path = request.key.rstrip("/")
     query = key_query(request)
     links = [(f"{address(child.name)}/{query}", f"{child.name}/") for child in found]
@@ -73,7 +86,9 @@ def as_html(request: Request, found: Iterable[Listed], unavailable: Mapping[str,
 
 
 def address(name: str) -> str:
-    """A name as a relative reference that fsspec reads as the same name; browsers escape by themselves what URLs cannot hold.
+    """A name as a relative link that fsspec reads as the same name.
+
+    Browsers escape by themselves what URLs cannot hold.
 
     >>> address("größe 1+1"), address("a:b")
     ('größe 1+1', 'a%3Ab')
@@ -82,10 +97,13 @@ def address(name: str) -> str:
 
 
 def key_query(request: Request) -> str:
-    """What links need after them so that the caller's key in the query stays with him; empty for those who sent it as a header."""
+    """The query that links need so that they work for this client.
+
+    It has the API key if the request's query had it; it is empty if the key came in a header.
+    """
     return "".join(f"?api_key={quote(key, safe='')}" for key in requests.query_keys(request.scope)[:1])
 
 
 def base(path: str) -> str | None:
-    """What relative links are relative to, where the group was asked for without its trailing slash."""
+    """The base of relative links, if the group's URL came without its trailing slash; else None."""
     return None if path.endswith("/") else f"{quote(path.rpartition('/')[2], safe='')}/"

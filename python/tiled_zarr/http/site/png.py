@@ -13,12 +13,12 @@ RGB = 2
 
 
 def encode(pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes:
-    """A colour picture of shape (rows, columns, 3) in bytes."""
+    """A PNG of colours of shape (rows, columns, 3), one byte for each of red, green and blue."""
     height, width, _ = pixels.shape
     differences = pixels.copy()
     differences[:, 1:] -= pixels[:, :-1]
     rows = np.empty((height, 1 + 3 * width), np.uint8)
-    rows[:, 0] = 1  # the filter "Sub": each byte less the one of the pixel on its left
+    rows[:, 0] = 1  # the filter "Sub": each byte minus that of the pixel on its left
     rows[:, 1:] = differences.reshape(height, -1)
     header = struct.pack(">IIBBBBB", width, height, 8, RGB, 0, 0, 0)
     return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(rows.tobytes(), 6)) + _chunk(b"IEND", b"")

@@ -1,4 +1,4 @@
-"""How to open a node elsewhere: code to copy, and addresses of viewers."""
+"""Ways to open a node in other programs: code to copy, and links to hosted viewers."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from .addresses import Addresses
 VIZARR = "https://hms-dbmi.github.io/vizarr/"
 NEUROGLANCER = "https://neuroglancer-demo.appspot.com/"
 WINDOW = 600
-"""Pixels that neuroglancer's window is taken to be high."""
+"""Height of neuroglancer's window in pixels: an assumption, for the first zoom."""
 
 
 class Snippet(NamedTuple):
-    """A piece of Python, and what it is for."""
+    """Python code, and the name of the library that it uses."""
 
     title: str
     code: str
 
 
 class Link(NamedTuple):
-    """A page elsewhere."""
+    """A page on another server."""
 
     title: str
     address: str
 
 
 def of_array(path: str, addresses: Addresses, *, is_image: bool) -> list[Snippet]:
-    """Ways to read an array."""
+    """Code that reads an array."""
     group, _, name = path.rpartition("/")
     target = addresses.address(f"zarr/v3/{path}")
     dataset = addresses.address(f"zarr/v3/{group}").rstrip("/")
@@ -45,7 +45,7 @@ def of_array(path: str, addresses: Addresses, *, is_image: bool) -> list[Snippet
 
 
 def of_group(path: str, addresses: Addresses) -> list[Snippet]:
-    """Ways to read a group."""
+    """Code that reads a group."""
     target = addresses.address(f"zarr/v3/{path}").rstrip("/")
     return [
         _snippet("zarr-python", addresses, "import zarr", lambda key: f'group = zarr.open_group({_text(target)}, mode="r"{key})'),
@@ -54,14 +54,16 @@ def of_group(path: str, addresses: Addresses) -> list[Snippet]:
 
 
 def viewers(path: str, addresses: Addresses, longest: int) -> list[Link]:
-    """Hosted viewers that show an image of this server, `longest` pixels along its longer edge; they need to be among its allowed origins.
+    """Links to hosted viewers that show an image of this server.
 
-    neuroglancer sends no key, so that it is left out where one is needed.
+    `longest` is the image's longer edge in pixels. The server's allowed origins must include the
+    viewers. neuroglancer sends no API key, so it is left out if the request had one in its query.
     """
     source = addresses.address(f"ome-zarr/0.4/{path}")
     links = [Link("vizarr", f"{VIZARR}?source={quote(source + addresses.query, safe='')}")]
     if addresses.key is None:
-        # Of a layer of type "auto" neuroglancer reads what OME-NGFF says of channels and axes; one of type "image" is shown transposed.
+        # With "auto" neuroglancer reads channels and axes from the OME-NGFF metadata;
+        # with "image" it would show the image transposed.
         layer = {"type": "auto", "source": f"zarr://{source}", "name": path.rpartition("/")[2]}
         state = {"layers": [layer], "crossSectionScale": longest / WINDOW, "layout": "xy"}
         links.append(Link("neuroglancer", f"{NEUROGLANCER}#!{quote(json.dumps(state, separators=(',', ':')), safe='')}"))
@@ -85,7 +87,10 @@ def _napari(path: str, addresses: Addresses) -> Snippet:
 
 
 def _snippet(title: str, addresses: Addresses, imports: str, code: Callable[[str], str]) -> Snippet:
-    """Imports, the key where there is one, and code that is told how to pass it on."""
+    """Code: the imports, the API key if the request had one in its query, and `code(arguments)`.
+
+    `arguments` passes the key on to the call.
+    """
     if addresses.key is None:
         return Snippet(title, f"{imports}\n\n{code('')}")
     options = {"client_kwargs": {"headers": {"Authorization": f"Apikey {addresses.key}"}}}
@@ -93,5 +98,5 @@ def _snippet(title: str, addresses: Addresses, imports: str, code: Callable[[str
 
 
 def _text(value: object) -> str:
-    """A Python literal; JSON's texts and objects are such."""
+    """A Python literal: JSON text and objects are valid Python."""
     return json.dumps(value)

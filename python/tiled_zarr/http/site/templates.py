@@ -1,4 +1,4 @@
-"""HTML out of the templates in `templates/`; every value that goes into one is escaped."""
+"""HTML from the templates in `templates/`; every value in them is escaped."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ environment = Environment(
 
 
 def html(template: str, /, **values: Any) -> bytes:
-    """A page."""
+    """A page made from a template."""
     return environment.get_template(template).render(style=STYLE, **values).encode()
 
 
 def headers(policy: str) -> Headers:
-    """Headers of a page, which may load what the content security policy names and nothing else."""
+    """The headers of a page.
+
+    The page may load only what the content security policy `policy` names.
+    """
     fixed = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
     return (
         (b"content-type", b"text/html; charset=utf-8"),

@@ -1,4 +1,4 @@
-"""Small pictures of images, made of their coarsest level as the viewer would first show them."""
+"""Thumbnails: the coarsest level of an image, with the colours that the viewer first shows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .describe import finest_level
 
 PREFIX, SUFFIX = "/thumbnail/", ".png"
 EDGE = 192
-"""Longest edge in pixels."""
+"""Longest edge of a thumbnail in pixels."""
 MOST_CHANNELS = 6
 WHITE = "FFFFFF"
 GOLDEN = 0.61803398875
@@ -31,7 +31,7 @@ HEADERS: Headers = ((b"content-type", b"image/png"), NO_SNIFFING)
 
 
 class Thumbnails:
-    """Answers requests for thumbnails. `images` is the tree as OME-Zarr 0.4."""
+    """Answers requests for thumbnails. `images` is the tree as OME-Zarr 0.4, or None."""
 
     def __init__(self, images: KeySpace | None, cache: Cache[bytes], *, max_age: int, public: bool) -> None:
         self.images = images
@@ -39,7 +39,10 @@ class Thumbnails:
         self.kept: Headers = ((b"cache-control", b"%s, max-age=%d" % (b"public" if public else b"private", max_age)), *HEADERS)
 
     def reply(self, request: Request) -> Reply:
-        """The picture, or 404 where there is no image; made again, once, where the image changes meanwhile."""
+        """The thumbnail as PNG, or 404 if there is no such image. Blocks.
+
+        If the image changes meanwhile, we make it again, once; the second time it is a 503.
+        """
         for _ in range(2):
             try:
                 return self.reply_once(request)
@@ -48,7 +51,7 @@ class Thumbnails:
         return replies.CHANGING
 
     def reply_once(self, request: Request) -> Reply:
-        """The reply. Raises Changed, and what the source raises."""
+        """The reply. Blocks; raises Changed, and what the source raises."""
         path = requests.path_of(request.scope).removeprefix(PREFIX).removesuffix(SUFFIX)
         metadata = self.metadata(path)
         chunk = self.coarsest(path, metadata)
@@ -65,13 +68,13 @@ class Thumbnails:
         )
 
     def metadata(self, path: str) -> dict[str, Any]:
-        """The attributes of an image; none of another group, whatever it says of itself."""
+        """The attributes of an image; empty for any other group, whatever its attributes say."""
         found = self.images.resolve(f"{path}/.zattrs") if self.images else None
         body = found.body() if isinstance(found, Document) and finest_level(found.place.node) else None
         return json.loads(body) if body else {}
 
     def coarsest(self, path: str, metadata: Mapping[str, Any]) -> Chunk | None:
-        """The first chunk of the coarsest level, or None where there are no levels."""
+        """The first chunk of the coarsest level; None if there are no levels."""
         if self.images is None or not metadata:
             return None
         multiscale = metadata["multiscales"][0]
@@ -81,7 +84,10 @@ class Thumbnails:
 
 
 def unchanged(chunk: Chunk, revision: str | None, metadata: Mapping[str, Any]) -> bytes:
-    """The picture of a level. Raises Changed where its revision is another one afterwards."""
+    """The thumbnail of a level as PNG. Blocks.
+
+    Raises Changed if the level then has another revision than `revision`.
+    """
     with budgets.hold(chunk.weight):
         body = picture(chunk.node, metadata)
     if chunk.revision() != revision:
@@ -101,7 +107,10 @@ def picture(level: Array, metadata: Mapping[str, Any]) -> bytes:
 
 
 def plane(level: Array, axes: list[str], channel: int) -> Block:
-    """Rows and columns of one channel: in the middle of depth, at the beginning of all else."""
+    """The rows and columns of one channel.
+
+    They are from the middle of the z axis and the beginning of all other axes.
+    """
     indices = {"c": channel, "z": level.shape[axes.index("z")] // 2 if "z" in axes else 0}
     leading = [slice(at, at + 1) for at in (indices.get(name, 0) for name in axes[:-2])]
     region: Region = (*leading, *(slice(0, size) for size in level.shape[-2:]))
@@ -110,7 +119,10 @@ def plane(level: Array, axes: list[str], channel: int) -> Block:
 
 
 def shrunk(block: Block) -> Block:
-    """The means of squares, as few as fit into the edge of a thumbnail; of a picture that is thin, samples."""
+    """The means of squares of pixels, so that the longer edge has at most EDGE of them.
+
+    An image too thin for whole squares is sampled instead.
+    """
     step = -(-max(block.shape) // EDGE)
     rows, columns = (size // step * step for size in block.shape)
     if rows == 0 or columns == 0:
@@ -120,13 +132,16 @@ def shrunk(block: Block) -> Block:
 
 
 def sampled(block: Block) -> Block:
-    """Every so many rows and columns."""
+    """Every n-th row and column, so that the longer edge has at most EDGE pixels."""
     step = -(-max(block.shape) // EDGE)
     return block[::step, ::step]
 
 
 def shaded(block: Block, channel: Mapping[str, Any]) -> Block:
-    """Values as shades of a channel's colour, (rows, columns, 3) from 0 to 1; what is no number is black."""
+    """The values as shades of the channel's colour, of shape (rows, columns, 3), from 0 to 1.
+
+    NaN is black.
+    """
     window = channel.get("window") or {"start": np.nanmin(block), "end": np.nanmax(block)}
     start, end = float(window["start"]), float(window["end"])
     shades = np.clip((np.nan_to_num(block, nan=start) - start) / ((end - start) or 1.0), 0, 1)
@@ -135,7 +150,7 @@ def shaded(block: Block, channel: Mapping[str, Any]) -> Block:
 
 
 def labels(block: Block) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """A colour for every label, black for 0."""
+    """A colour for each label, black for 0."""
     hue = (block.astype(np.float64) * GOLDEN % 1)[..., None]
     pure = np.clip(np.abs((hue + np.array([0, 2, 1]) / 3) % 1 * 6 - 3) - 1, 0, 1)
     return np.where(block[..., None] == 0, 0, (0.3 + 0.7 * pure) * 255).astype(np.uint8)

@@ -16,7 +16,7 @@ from .browse import Browser, trail
 
 PREFIX = "/view/"
 SOURCES = ("ome-zarr/0.5", "ome-zarr/0.4")
-"""Where the viewer looks for an image, in this order."""
+"""The prefixes under which the viewer looks for an image, in this order."""
 
 HEADERS = templates.headers("script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:")
 NOT_BUILT = replies.text(501, "the viewer page is not built: run `make viewer` in the source folder, or install a wheel, which brings it")
@@ -32,7 +32,7 @@ class ViewPage:
         self.assets = assets
 
     def reply(self, request: Request) -> Reply:
-        """The page, or 404 where there is no such node."""
+        """The viewer or the page of a node; 404 if there is no such node. Blocks."""
         path = requests.path_of(request.scope).removeprefix(PREFIX).rstrip("/")
         node = self.node(path)
         if node is None:
@@ -41,12 +41,15 @@ class ViewPage:
         return self.viewer(request, path) if is_image else self.browser.page(request, path, node)
 
     def node(self, path: str) -> Node | None:
-        """The node at a path on the wire, known by its attributes document, which every node has."""
+        """The node at `path`, spelled as in its URL; None if there is none.
+
+        We look for its attributes document, which every node has.
+        """
         found = self.keys.resolve(f"{path}/.zattrs".lstrip("/"))
         return found.place.node if isinstance(found, Document) else None
 
     def viewer(self, request: Request, path: str) -> Reply:
-        """The page that shows an image."""
+        """The page that shows an image; 501 if the viewer is not built."""
         if "viewer.js" not in self.assets.files:
             return NOT_BUILT
         here = addresses.of(request.scope)

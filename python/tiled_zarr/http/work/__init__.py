@@ -1,9 +1,9 @@
-"""The one place that knows threads, deadlines, budgets and clients that have gone.
+"""Runs the work of requests: threads, deadlines, budgets, and clients that disconnect.
 
-A chunk's life, from the request to the reply (http/endpoint plans it, this folder makes it)::
+What happens to a chunk from the request to the reply (http/endpoint plans, this package encodes)::
 
     asked --+-- repeated ----------------------------------------------------------+
-            |   the reply of an earlier GET: chunk, revision and body are the same |
+            |   an earlier GET had the same chunk, revision and body: same reply   |
             +-- peeked ------------------------------------------------------------+--> sent
             |   the body is in the cache, or the client has it (304)               |     ^
             |                                                                      |     |
@@ -16,16 +16,17 @@ A chunk's life, from the request to the reply (http/endpoint plans it, this fold
             |         |                              same revision as planned? -- yes --> kept
             |         |                                     | no (Changed)
             |         |                                     +--> planned again from the root, once;
-            |         |                                          then 503, ask again in a second
+            |         |                                          the second time 503, Retry-After: 1
             |         |
-            |         +-- deadline of the read: 503 (TooSlow); the thread is given up, another takes
-            |         |   its place, and what it makes after all is kept
-            |         +-- client gone: nothing is sent; what was begun goes on and is kept
+            |         +-- the read takes too long: 503 (TooSlow); another thread replaces this one;
+            |         |   if this one still ends, the cache keeps what it made
+            |         +-- client gone: nothing is sent; its thread finishes, the cache keeps it
             |
-            +-- deadline of the queue: 503 (Busy)
-            +-- the source is closed, since it holds too many threads: 503 (TooSlow)
-            +-- client gone: it leaves the queue, nothing is begun or sent
+            +-- it waits too long: 503 (Busy)
+            +-- its source holds too many threads that do not return: 503 (TooSlow)
+            +-- client gone: it leaves the queue; nothing is encoded or sent
 
-Who asks for a chunk that is queued, taken or being encoded joins those who wait for it. A chunk
-without a revision is never kept, and its tag is made of its body.
+A request for a chunk that is queued for the native threads, or that any thread is encoding, waits
+for that encoding. The cache never keeps a chunk without a revision, whose tag is a digest of its
+body.
 """

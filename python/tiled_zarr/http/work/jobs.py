@@ -1,29 +1,32 @@
-"""Jobs that wait for a thread, which of them is next, and how many threads may do them at once.
+"""A queue of jobs for threads: which job is next, and how many threads may work at once.
 
 A job is what one request needs a thread for: a function, the future that gets its result, and the
-source that it asks (a file, a folder, a store: what fails, or hangs, as one).
+*source* that the function reads: a file, a folder or a store, which fails or hangs as one.
 
-A queue in order of asking, served by as many threads as may wait for disks at once, is too slow in
-three ways. Threads that hold Python's lock in turns hold each other up: on two processors, six threads
-send 10 to 33 % less of a cached file than two. One source that hangs takes every thread, and the server
-answers nobody. And viewers pan: the oldest request is the one whose client has gone.
+The simple way is a first-in, first-out queue with as many threads as may wait for disks at once. It
+fails in three ways. Threads that compete for Python's lock slow each other down: on two processors,
+six threads send 10 to 33 % less of a cached file than two. One source that hangs takes all threads,
+and the server answers nobody. And viewers pan: the oldest request is the one whose client has gone.
 
-So:
+So we do four things:
 
-- Few threads are `allowed` at once, as a rule one a processor. `Threads` allows one more whenever
-  those at work have taken no job for 5 ms, which means that they wait for something else.
-- A source may have as many threads as the other sources leave idle, its own not counted: one alone
-  gets half of all, a second one half of the rest. This is the rule of dynamic thresholds with factor 1
-  (Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet switches", 1998).
-- The newest job goes first, and a job whose future was cancelled is dropped when its turn comes.
-- A thread whose job does not end in time is given up: another takes its place, and it ends when its
-  job does. At most MOST_STUCK are replaced. A job that was given up counts for its source as long as it
-  lasts. A source that has lost half of all threads, or all that may be replaced, is closed until one
-  of them returns.
+- Few threads may work at once (`allowed`), by default one per processor. Every 5 ms `Threads`
+  allows one more if a job has to wait and the threads at work took fewer jobs than there are of
+  them: then they wait for disks or networks.
+- A source gets another thread only while it has fewer threads than are idle, or none. So one source
+  alone gets half of all threads, and a second one half of the rest. This is the rule of dynamic
+  thresholds with factor 1 (Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory
+  packet switches", 1998).
+- The newest job goes first. A job whose future was cancelled is dropped when its turn comes.
+- A thread whose job takes too long is given up: another thread replaces it, and it ends when its
+  job does. At most MOST_STUCK threads are replaced. Until it ends, it counts as a thread of its
+  source. A source that holds half of all threads in this way, or any of them when no more may be
+  replaced, is closed: it gets no more threads until one returns.
 
-Invariants, under the lock: `busy` is the number of threads that are at work or on their way and were
-not replaced, and at most `allowed`. A job is in one queue, or one worker has it, or it is done. `_running`
-and `_stuck` count the workers of each source and have no zeros.
+Invariants, under the lock: `busy` is the number of threads that have a job or were called for one,
+without those that were replaced; we call a thread only while `busy` is below `allowed`. A job is in
+one queue, or one worker that was not given up has it, or it has its result. `_running` and `_stuck`
+count the workers of each source and have no zeros.
 """
 
 from __future__ import annotations
@@ -39,11 +42,14 @@ from time import monotonic
 from typing import Any
 
 MOST_STUCK = 64
-"""Threads of a pool that are replaced at once. A thread that waits costs little: some 100 kB of memory."""
+"""Threads of a pool that may be replaced at once; a waiting thread costs some 100 kB of memory."""
 
 
 class Delivery:
-    """Results on their way from threads into one event loop, which is woken once for all that are ready."""
+    """Hands results from threads to one event loop.
+
+    It wakes the loop once for all results that are ready.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -51,7 +57,10 @@ class Delivery:
         self._is_woken = False
 
     def put(self, future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
-        """Hand over a result, from any thread; a loop that is closed has nobody who waits for it."""
+        """Hand over a result, from any thread.
+
+        A closed loop ignores it, since nobody waits there any more.
+        """
         self._ready.append((future, result, error))
         if not self._is_woken:
             self._is_woken = True
@@ -72,9 +81,10 @@ class Delivery:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """What to do, since when it waits and since when it is being done, in seconds of `monotonic`.
+    """A function to call, the future that gets its result, and the source that it reads.
 
-    The `future` gets the result. `find()` tells the source that it asks, as far as it is known by now.
+    `since` is when it was queued and `begun` when a thread took it (0 before that), in seconds of
+    `monotonic`. `find()` returns the source, as far as it is known at that time.
     """
 
     make: Callable[[], Any]
@@ -86,15 +96,16 @@ class Job:
     begun: float = 0.0
 
     def deliver(self, result: Any, error: Exception | None) -> None:
-        """Hand over what came of it, from any thread."""
+        """Hand over the result or the error, from any thread."""
         self.delivery.put(self.future, result, error)
 
 
 @dataclass(slots=True, eq=False)
 class Worker:
-    """A thread, its job, and the source for which it counts; `is_waiting` for memory, which is not that source's fault.
+    """A thread, its job, and the source that the job counts for.
 
-    `is_stuck`: it was given up; `is_replaced`: another thread works in its place.
+    `is_waiting` means that it waits for memory, which is not the source's fault; `is_stuck`, that
+    it was given up; `is_replaced`, that another thread works in its place.
     """
 
     thread: int
@@ -106,9 +117,10 @@ class Worker:
 
 
 class Jobs:
-    """Jobs, the newest first, since that is what its viewer looks at now; at most `allowed` of `count` threads do them at once.
+    """A queue of jobs, the newest first, since that is what its viewer shows now.
 
-    `is_shared` says that a source gets its share of the threads and no more.
+    At most `allowed` of `count` threads work at once. If `is_shared`, each source gets only its
+    share of the threads.
     """
 
     def __init__(self, allowed: int, count: int, *, is_shared: bool = True) -> None:
@@ -116,11 +128,11 @@ class Jobs:
         self.count = count
         self.is_shared = is_shared
         self.busy = 0
-        """Threads that are at work or have been called, without those that were replaced."""
+        """Threads that have a job or were called for one, without those that were replaced."""
         self.taken = 0
-        """Jobs that have been begun."""
+        """Jobs that threads have taken so far."""
         self.workers: set[Worker] = set()
-        """The threads that there are."""
+        """All threads that exist."""
         self._at_work = 0
         self._waiting: dict[str, deque[Job]] = {}
         self._running: dict[str, int] = {}
@@ -129,69 +141,73 @@ class Jobs:
         self._lock = Lock()
 
     def put(self, job: Job) -> bool:
-        """Add a job and call a thread for it; whether it has to wait because enough are at work."""
+        """Add a job, and call a thread for it.
+
+        Returns True if the job has to wait only because `allowed` threads are at work.
+        """
         source = job.source
         with self._lock:
             queue = self._waiting.pop(source, None)
             if queue is None:
                 queue = deque()
             queue.append(job)
-            self._waiting[source] = queue  # at the end, which comes first
+            self._waiting[source] = queue  # the last source is the next one
             return self._has_room(source) and not self._call()
 
     def allow(self, count: int) -> None:
-        """Have up to so many threads at work."""
+        """Let up to `count` threads work at once."""
         with self._lock:
             self.allowed = count
             self._call_for_waiting()
 
     @property
     def waiting(self) -> int:
-        """Jobs that no thread has taken yet, and that somebody waits for."""
+        """The number of jobs that no thread has taken and whose futures are not cancelled."""
         with self._lock:
             return sum(not job.future.cancelled() for queue in self._waiting.values() for job in queue)
 
     @property
     def is_idle(self) -> bool:
-        """Whether there is no job at all."""
+        """Whether no job waits, and no thread has one."""
         return not self._waiting and not self._at_work and not self._stuck
 
     @property
     def is_held_up(self) -> bool:
-        """Whether a job waits that has only to wait because enough are at work."""
+        """Whether a job waits only because `allowed` threads are at work."""
         with self._lock:
             return self._next() is not None
 
     @property
     def stuck(self) -> int:
-        """Threads that were given up and have not returned."""
+        """The number of threads that were given up and have not returned."""
         return sum(self._stuck.values())
 
     @property
     def at_work(self) -> int:
-        """Threads that do a job and have not been given up."""
+        """The number of threads that have a job and were not given up."""
         return sum(self._running.values())
 
     def is_closed(self, source: str) -> bool:
-        """Whether so many threads have been lost to a source that it gets no more."""
+        """Whether a source gets no more threads, since too many of its threads are stuck."""
         stuck = self._stuck.get(source, 0)
         return stuck > 0 and (2 * stuck >= self.count or self.stuck >= MOST_STUCK)
 
     def end(self) -> None:
-        """Have the threads end once no job waits."""
+        """Make the threads end after the calls that were made before."""
         self._calls.put(False)
 
     def is_called(self) -> bool:
-        """Wait until a thread is needed; false where all are to end."""
+        """Wait until a thread is needed. Blocks; returns False if all threads shall end."""
         if self._calls.get():
             return True
         self.end()
         return False
 
     def take(self, worker: Worker) -> Job | None:
-        """The next job, for a thread that has been called or has done the one before; None where it is to wait for another call.
+        """The next job, for a thread that was called or has finished its last job.
 
-        A thread that has been replaced gets none, and is to end.
+        None means that the thread shall wait for another call, or, if it was replaced, that it
+        shall end.
         """
         with self._lock:
             if worker.job is not None:
@@ -213,9 +229,10 @@ class Jobs:
             return job
 
     def give_up(self, worker: Worker, job: Job, source: str | None = None) -> bool:
-        """Count a thread as stuck that does a job, and have another in its place; false where it has done it meanwhile.
+        """Count a thread as stuck, and replace it; return False if it has finished `job` meanwhile.
 
-        It goes on to count for its source, unless another is to blame.
+        Until it returns, it counts for `source`, by default the source of its job. No thread
+        replaces it if MOST_STUCK threads are stuck already.
         """
         with self._lock:
             if worker.job is not job or worker.is_stuck:
@@ -232,7 +249,10 @@ class Jobs:
             return True
 
     def sort_again(self) -> None:
-        """Look again for the source of every job: what was taken for a folder's at first may be known to be a file's."""
+        """Ask every job for its source again.
+
+        A job that was queued for a folder may by now be known to read one file in it.
+        """
         with self._lock:
             queues, self._waiting = self._waiting, {}
             for job in (job for queue in queues.values() for job in queue):
@@ -246,7 +266,11 @@ class Jobs:
             self._call_for_waiting()
 
     def expired(self, before: float) -> list[Job]:
-        """Take out the jobs that have waited since before a moment, or whose source is closed, or which nobody waits for."""
+        """Remove and return the jobs that no thread shall take any more.
+
+        They have waited since before the time `before`, or their source is closed, or they were
+        cancelled.
+        """
         out = []
         with self._lock:
             for source, queue in list(self._waiting.items()):
@@ -258,7 +282,7 @@ class Jobs:
         return out
 
     def _finish(self, worker: Worker) -> None:
-        """Take down that a thread has done its job."""
+        """Note that a thread has finished its job."""
         worker.job = None
         less(self._stuck if worker.is_stuck else self._running, worker.source)
         worker.is_stuck = False
@@ -266,7 +290,7 @@ class Jobs:
             self._at_work -= 1
 
     def _pop(self) -> Job | None:
-        """The next job that somebody waits for, taken out."""
+        """Remove and return the next job whose future is not cancelled."""
         while (source := self._next()) is not None:
             queue = self._waiting[source]
             job = queue.pop()
@@ -277,7 +301,7 @@ class Jobs:
         return None
 
     def _next(self) -> str | None:
-        """The source whose newest job is next."""
+        """The source whose newest job is next; None if no waiting job may begin."""
         for source in reversed(self._waiting):
             if self._has_room(source):
                 return source
@@ -290,7 +314,10 @@ class Jobs:
         return not (running or stuck) or running + stuck < self.count - self._at_work - stuck
 
     def _call_for_waiting(self) -> None:
-        """Call a thread for each source that has a job to be begun, unless one is on its way, as far as threads are allowed."""
+        """Call a thread for each source with a job that may begin.
+
+        Threads that are on their way already count, and `allowed` is the limit.
+        """
         coming = self.busy - self._at_work
         for source in self._waiting:
             if self.busy >= self.allowed:
@@ -309,7 +336,7 @@ class Jobs:
 
 
 def less(counts: dict[str, int], source: str) -> None:
-    """Count one down; what is 0 is left out."""
+    """Count one down, and remove a count of 0."""
     left = counts.pop(source) - 1
     if left:
         counts[source] = left

@@ -1,22 +1,25 @@
-"""Chunks of arrays in memory, encoded by native threads that never hold the GIL.
+"""Encodes chunks of arrays in memory on native threads, which never hold Python's lock (GIL).
 
-A Python thread is the wrong place to encode such a chunk. It has the GIL for the few lines before and
-after the native call, and each time it wants it back the event loop waits up to 5 ms (the interpreter's
-switch interval): with several threads the loop falls behind and the processors idle.
+Python threads are too slow for such chunks. Each holds the GIL for a few lines before and after the
+native call, and each time it wants the GIL back the event loop may wait up to 5 ms (the
+interpreter's switch interval). With several threads the loop falls behind, and the processors idle.
 
-So the event loop does the Python part itself, 4 us of looking at a view of the data, and hands the
-rest to a pool in Rust. The pool writes to a descriptor when chunks are made, and the loop takes them.
-Everything in this module happens in the event loop; it needs no locks.
+So the event loop does the Python part itself, which takes 4 us: it gets a view of the data, and
+hands the rest to a pool of threads in Rust. The pool writes to a file descriptor when chunks are
+encoded, and the loop then takes the bodies. All of this module runs in the event loop and needs no
+locks.
 
-- The pool gets one chunk a thread and AHEAD more, so that it never idles; all others wait here, where
-  a client that has gone can take its chunk back. The newest goes first: its viewer shows it now.
-- While chunks are made quickly, sending them is as much work as making them: one processor is left
-  to the loop. If compressing takes more than SLOW a byte, all processors compress.
-- One turn of the loop gives out at most TURN decoded bytes: sending them holds up everybody else.
-- A chunk that several requests ask for is one `Encoding`, found by its identity.
+- The pool gets one chunk per thread and AHEAD more, so that it never idles. All other chunks wait
+  here, where they are dropped if all their clients disconnect. The newest goes first: its viewer
+  shows it now.
+- While chunks are encoded quickly, sending them is as much work as encoding them, so one processor
+  is left to the loop. If encoding takes more than SLOW seconds per byte, all processors encode.
+- A turn of the event loop ends once it has given out TURN decoded bytes: sending them takes time in
+  which all other requests wait.
+- Requests for the same chunk share one `Encoding`, which is found by its identity.
 
-Invariant: `held` is the sum of the decoded bytes of the `_begun` chunks that the pool has or that lie in
-`_made`, and at most `nbytes`.
+Invariant: `held` is the sum of the decoded bytes of the `_begun` chunks, which are in the pool or
+in `_made`; it is at most `nbytes`.
 """
 
 from __future__ import annotations
@@ -34,23 +37,29 @@ from ...nodes import Changed
 
 Body: TypeAlias = "asyncio.Future[bytes]"
 Outcome: TypeAlias = "tuple[Encoding, bytes | Exception, float]"
-"""An encoding, the body or the exception in its place, and the seconds that it took."""
+"""An encoding, its body or the exception that it raised, and the seconds that it took."""
 
 AHEAD = 8
-"""So many chunks wait in the pool while chunks are made quickly, where one turn of the event loop takes as long as several of them."""
+"""Chunks that wait in the pool besides one per thread, while chunks are encoded quickly.
+
+One turn of the event loop then takes as long as several chunks.
+"""
 SLOW_AHEAD = 1
-"""The same where they are not: those who wait may have gone before it is their turn."""
+"""The same while they are not: a client may disconnect before its chunk's turn comes."""
 TURN = 2 * 1024 * 1024
-"""So many decoded bytes are given out in one turn of the event loop: sending them takes a while, for which all others wait."""
+"""Decoded bytes after which a turn of the event loop ends, since sending them takes a while."""
 SLOW = 2e-3 / 2**20
-"""Seconds a decoded byte from which on chunks are made slowly."""
+"""Seconds per decoded byte from which on chunks count as encoded slowly: 2 ms per MiB."""
 WEIGHT = 0.1
-"""Of the last chunk, in the mean of all."""
+"""Weight of the last chunk in the moving mean of the seconds per byte."""
 
 
 @dataclass(slots=True, eq=False)
 class Encoding:
-    """A chunk that is being encoded, or is going to be, and who waits for it in the event loop (no thread waits, as for a Flight)."""
+    """A chunk that is queued or being encoded, and the futures that wait for its body.
+
+    They wait in the event loop; no thread waits, unlike for a Flight.
+    """
 
     chunk: Chunk
     revision: str | None
@@ -59,34 +68,37 @@ class Encoding:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether anybody still waits."""
+        """Whether any future still waits."""
         return not all(body.done() for body in self.waiting)
 
     def land(self, body: bytes) -> None:
-        """Give the body to all who wait."""
+        """Give the body to all futures that wait."""
         for waiting in self.waiting:
             if not waiting.done():
                 waiting.set_result(body)
 
     def fail(self, error: Exception) -> None:
-        """Raise an error where the body is waited for."""
+        """Raise an error in all futures that wait."""
         for waiting in self.waiting:
             if not waiting.done():
                 waiting.set_exception(error)
 
 
 class Encoders:
-    """Encodes chunks within a budget of decoded bytes, each once for all who ask meanwhile; `cache` gets what has a revision."""
+    """Encodes chunks within a budget of `nbytes` decoded bytes, each once for all its requests.
+
+    `cache` gets the bodies of chunks with an identity.
+    """
 
     def __init__(self, cache: Cache[bytes], nbytes: int, processors: int = os.cpu_count() or 1) -> None:
         self.cache = cache
         self.nbytes = nbytes
         self.processors = processors
         self.held = 0
-        """Decoded bytes of the chunks that are with the pool."""
+        """Decoded bytes of the chunks in the pool or in `_made`."""
         self._begun = 0
         self._pace = 0.0
-        """Mean seconds a decoded byte."""
+        """Moving mean of the seconds per decoded byte."""
         self._is_slow = False
         self._waiting: deque[Encoding] = deque()
         self._encodings: dict[str, Encoding] = {}
@@ -97,24 +109,25 @@ class Encoders:
 
     @property
     def pending(self) -> int:
-        """Chunks with the pool or waiting for it."""
+        """The number of chunks that the pool has or that wait for it."""
         return self._begun + len(self._waiting)
 
     @property
     def alive(self) -> int:
-        """The native threads that there are."""
+        """The number of native threads that exist."""
         return 0 if self._pool is None else self.processors
 
     @property
     def at_work(self) -> int:
-        """As many of them as have a chunk to encode."""
+        """The number of native threads that have a chunk to encode."""
         return min(self._begun, self.alive)
 
     def submit(self, chunk: Chunk, revision: str | None, identity: str | None) -> Body | None:
-        """A future of the chunk's body, which belongs to a revision; None where it is not for us.
+        """A future of the chunk's body at a revision; None if native threads cannot encode it.
 
-        The future raises what the source raises, and Changed where the revision is another one in the end. Where all futures of a chunk are
-        cancelled it is not begun.
+        The future raises what the source raises, and Changed if the chunk then has another
+        revision. If all futures of a chunk are cancelled before the pool gets it, it is not
+        encoded.
         """
         if chunk.recipe.nbytes > self.nbytes or not chunk.recipe.is_native:
             return None
@@ -137,7 +150,7 @@ class Encoders:
         return body
 
     def shut_down(self) -> None:
-        """End the threads, and give up what waits for them."""
+        """End the threads, and drop the chunks that wait for them."""
         pool, loop = self._pool, self._loop
         self._pool = self._loop = None
         if pool is not None and loop is not None:
@@ -154,7 +167,10 @@ class Encoders:
         self._encodings.clear()
 
     def _attach(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Work for this loop from now on; there is no pool where there can be none, or the loop cannot listen to it."""
+        """Work for this event loop from now on.
+
+        There is no pool on Windows, or if the loop cannot watch a file descriptor.
+        """
         self.shut_down()
         pool = native_pool(self.processors)
         if pool is not None:
@@ -168,7 +184,10 @@ class Encoders:
         self._loop, self._pool = loop, pool
 
     def _feed(self) -> None:
-        """Hand the pool what it has room for, the newest first, since that is what its viewer looks at now."""
+        """Hand the pool as many chunks as it has room for.
+
+        The newest goes first, since that is what its viewer shows now.
+        """
         room = self._threads + (SLOW_AHEAD if self._is_slow else AHEAD)
         while self._waiting and self._begun < room:
             encoding = self._waiting[-1]
@@ -192,14 +211,14 @@ class Encoders:
             self.held += encoding.chunk.recipe.nbytes
 
     def _deliver(self) -> None:
-        """Take what the pool has made."""
+        """Take what the pool has encoded."""
         assert self._pool is not None
         self._made.extend(self._pool.take())
         if self._next_turn is None:
             self._give_out()
 
     def _give_out(self) -> None:
-        """Give out as much as one turn of the event loop has time for."""
+        """Give out bodies until TURN decoded bytes are reached; the rest in the next turn."""
         assert self._loop is not None
         nbytes = 0
         while self._made and nbytes < TURN:
@@ -218,11 +237,11 @@ class Encoders:
 
     @property
     def _threads(self) -> int:
-        """How many threads are to encode."""
+        """The number of threads that shall encode."""
         return self.processors if self._is_slow else max(self.processors - 1, 1)
 
     def _note(self, pace: float) -> None:
-        """Take in how many seconds a decoded byte took."""
+        """Add the seconds per byte of one chunk to the mean, and adapt the number of threads."""
         self._pace += WEIGHT * (pace - self._pace)
         if (self._pace > SLOW) != self._is_slow:
             self._is_slow = not self._is_slow

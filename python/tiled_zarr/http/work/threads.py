@@ -1,23 +1,24 @@
-"""Threads that work for an event loop, and the looks at what takes too long.
+"""Threads that work for an event loop, with deadlines for what takes too long.
 
-`loop.run_in_executor` takes three times as long to hand a result over: it makes two futures a job, each
-with a lock, and wakes the loop for each result. Here a job has one future, which only the loop's thread
-touches, and the loop is woken once for all results that are ready (`Delivery`).
+`loop.run_in_executor` takes three times as long to hand over a result: it makes two futures per
+job, each with a lock, and wakes the loop for each result. Here a job has one future, which only the
+loop's thread touches, and the loop is woken once for all results that are ready (`Delivery`).
 
-Nobody can stop a thread that waits for a disk or a network share that does not answer. So deadlines
-are looked at from outside. As long as there is work, the loop looks about once a second:
+A thread that waits for a disk or a network share that does not answer cannot be stopped. So the
+event loop checks the deadlines: while there is work, it looks at all jobs about once a second.
 
 - A job that has waited longer than `Limits.queue` is refused (Busy, 503).
-- A thread that has had one job for longer than `Limits.read` is given up: its client gets TooSlow
-  (503), another thread takes its place, the budget gets back the memory that it held, and caches know
-  that nobody should wait for what it makes.
-- A thread that makes a document and waits for one child of a group is given up after a quarter of that.
-  The child is declared to hang (hangs.py) and the document is begun again without it.
+- A thread that has had one job for longer than `Limits.read` is given up. Its client gets TooSlow
+  (503), another thread replaces it, the budget gets back the memory that it held, and requests that
+  wait for the value it makes stop waiting for it (`abandoned`).
+- A thread that makes a document, and waits for one child of a group, is given up after a quarter of
+  `Limits.read`. The child is declared to hang (hangs.py), and another thread makes the document
+  without it.
 
-The clock of a job stands still while its thread waits for memory, which is not the source's fault.
+The clock of a job stops while its thread waits for memory, which is not the source's fault.
 
-What that costs against `concurrent.futures.ThreadPoolExecutor`, which has none of it, is measured by
-bench/threads.py and told in docs/design.md.
+bench/threads.py measures what this costs against `concurrent.futures.ThreadPoolExecutor`, which
+does none of it; docs/design.md has the result.
 """
 
 from __future__ import annotations
@@ -43,42 +44,53 @@ from .jobs import Delivery, Job, Jobs, Worker
 T = TypeVar("T")
 
 STALL = 0.005
-"""Seconds after which a thread that has done nothing is taken to wait for something."""
+"""Seconds between two checks whether the threads at work take jobs; if not, one more may work."""
 LOOK = 1.0
-"""Seconds between two looks at what takes too long, at most; a tenth of the shortest limit, if that is less."""
+"""Seconds between two checks of the deadlines, at most; see `Limits.look`."""
 
 PATIENCE = 0.02
-"""Seconds after which a client is watched that waits for its answer; watching costs more than handing a result over."""
+"""Seconds that a request waits before we watch whether its client disconnects.
+
+Most results come earlier, and watching costs more than handing over a result.
+"""
 
 
 class Gone(Exception):
-    """The client went away before its work began."""
+    """The client disconnected before it got its answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Seconds that a source has for a read, from its beginning, and that a request waits for a thread or for memory."""
+    """Deadlines in seconds.
+
+    A source has `read` for one job, from when a thread takes it. A request waits `queue` for a
+    thread, or for memory.
+    """
 
     read: float = 60.0
     queue: float = 60.0
 
     @property
     def listed(self) -> float:
-        """Seconds that a child has which a document is to tell of: it can do without."""
+        """Seconds for one child that a document describes: the document can leave it out."""
         return self.read / 4
 
     @property
     def look(self) -> float:
-        """Seconds between two looks."""
+        """Seconds between two checks of the deadlines.
+
+        It is a tenth of the shortest deadline, and at most LOOK.
+        """
         return min(LOOK, self.listed / 10, self.queue / 10)
 
 
 class Threads:
-    """At most `count` threads, started when there is work for them; they end with this object.
+    """At most `count` threads, which start when there is work and end with this object.
 
-    With `usual`, which is for jobs that wait for something, no more than so many are at work at once, unless a job waits while theirs take
-    longer than STALL; and no source gets more than its share of them. Their memory, what hangs and which of them were given up are noted in
-    `resources`.
+    `usual` is for jobs that wait for disks or networks. It is the number of threads that work at
+    once, unless a job waits while theirs take longer than STALL; and each source gets only its
+    share of the threads. The threads take memory from the budget in `resources`, which also notes
+    what hangs, and which threads were given up.
     """
 
     def __init__(self, count: int, name: str, usual: int | None = None, *, resources: Resources, limits: Limits | None = None) -> None:
@@ -98,19 +110,21 @@ class Threads:
 
     @property
     def pending(self) -> int:
-        """Jobs that wait, are being done, or were given up and go on."""
+        """The number of jobs that wait, are being done, or were given up and continue."""
         return self.jobs.waiting + self.jobs.at_work + self.jobs.stuck
 
     @property
     def alive(self) -> int:
-        """The threads that there are."""
+        """The number of threads that exist."""
         return len(self.jobs.workers)
 
     def submit(self, make: Callable[[], T], find: Callable[[], str]) -> asyncio.Future[T]:
-        """A future of `make()` in the running loop; `find()` tells, as far as it is known, the source that it asks.
+        """A future, in the running loop, of the result of `make()` in a thread.
 
-        Cancelling it takes the work out of the queue; what has begun goes on unheard. The future raises TooSlow where the source takes
-        too long, or has too many threads that hang already, and Busy where no thread came free in time.
+        `find()` returns the source that `make` reads, as far as it is known at that time. If the
+        future is cancelled, its job leaves the queue; a job that a thread has taken continues, and
+        its result is dropped. The future raises TooSlow if the source takes too long, or has too
+        many threads that hang, and Busy if no thread was free in time.
         """
         loop = asyncio.get_running_loop()
         if self._delivery is None or self._delivery.loop is not loop:
@@ -129,18 +143,19 @@ class Threads:
         return future
 
     async def run(self, make: Callable[[], T], receive: Receive, find: Callable[[], str]) -> T:
-        """The result of `make()`. If the client disconnects first its job leaves the queue, and Gone is raised.
+        """The result of `make()` in a thread. Raises Gone if the client disconnects first.
 
-        Raises TooSlow and Busy, and what the function raises.
+        Its job then leaves the queue. Raises TooSlow and Busy as `submit` does, and what `make`
+        raises.
         """
         return await unless_gone(self.submit(make, find), receive)
 
     def shut_down(self) -> None:
-        """End the threads after the work that is queued. Waits for none."""
+        """Make the threads end after the jobs that are queued. Does not wait for them."""
         self._end()
 
     def _start(self) -> None:
-        """Start the threads that are called and do not exist yet."""
+        """Start threads until there is one for each that was called."""
         while self._started - self._replaced < self.jobs.busy:
             self._started += 1
             Thread(target=work, args=(self.jobs, self._resources), name=f"{self.name}-{self._started}", daemon=True).start()
@@ -149,7 +164,10 @@ class Threads:
         self._relief = loop.call_later(STALL, self._relieve, loop, self.jobs.taken)
 
     def _relieve(self, loop: asyncio.AbstractEventLoop, taken: int) -> None:
-        """Allow a thread more if those at work have not taken a job each meanwhile; the usual number where nothing waits any more."""
+        """Allow one more thread if those at work took fewer jobs than there are of them.
+
+        If no job is held up any more, allow the usual number again. Runs every STALL seconds.
+        """
         jobs = self.jobs
         if not jobs.is_held_up:
             jobs.allow(self.usual)
@@ -164,7 +182,7 @@ class Threads:
         self._look = loop.call_later(self.limits.look, self._look_at_all, loop)
 
     def _look_at_all(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Refuse what has waited too long, give up what has been done for too long."""
+        """Refuse jobs that have waited too long, and give up threads whose job takes too long."""
         if self._delivery is None or self._delivery.loop is not loop:
             return
         now = monotonic()
@@ -183,11 +201,15 @@ class Threads:
             self._look_later(loop)
 
     def _look_at(self, worker: Worker, job: Job, now: float) -> None:
-        """Give a thread up that has taken too long; where it waits for a child that a document is to tell of, begin again without that."""
+        """Give up a thread whose job takes too long.
+
+        If it waits for a child that a document describes, begin the document again without the
+        child.
+        """
         asked = self._hangs.asked(worker.thread)
         is_slow = asked is not None and now - asked.since > self.limits.listed
         if asked is not None and is_slow and asked.is_listed:
-            if self._give_up(worker, job, f"/{asked.name}"):  # not to be counted for the group: no source has such a name
+            if self._give_up(worker, job, f"/{asked.name}"):  # a name that no source has, so that the group's share stays whole
                 self._hangs.declare(asked)
                 job.since = now
                 self.jobs.put(job)
@@ -213,11 +235,11 @@ class Threads:
 
 
 _WORKER: ContextVar[Worker | None] = ContextVar("worker", default=None)
-"""The worker that this thread is: each thread has a context of its own."""
+"""The worker of this thread; each thread has its own context."""
 
 
 def work(jobs: Jobs, resources: Resources) -> None:
-    """Do jobs whenever there are some, until the end, with memory out of a budget."""
+    """Do jobs whenever there are some, until the end, with memory from the budget."""
     worker = Worker(get_ident())
     _WORKER.set(worker)
     jobs.workers.add(worker)
@@ -230,11 +252,11 @@ def work(jobs: Jobs, resources: Resources) -> None:
 
 
 def do(jobs: Jobs, worker: Worker, abandoned: set[int]) -> None:
-    """Do jobs as long as there are some."""
+    """Do jobs while there are some."""
     job = jobs.take(worker)
     while job is not None:
         result, error = (None, None) if job.future.cancelled() else outcome(job.make)
-        done, job = job, jobs.take(worker)  # before anybody hears of the result, and asks for more
+        done, job = job, jobs.take(worker)  # before the client gets the result and asks for more
         if abandoned:
             abandoned.discard(worker.thread)
         done.deliver(result, error)
@@ -243,7 +265,10 @@ def do(jobs: Jobs, worker: Worker, abandoned: set[int]) -> None:
 
 @contextmanager
 def waiting() -> Iterator[None]:
-    """Wait for something that is not the source's fault: the clock of this thread's job stands still meanwhile."""
+    """A context in which this thread waits for something that is not the source's fault.
+
+    The clock of the thread's job stops meanwhile.
+    """
     worker = _WORKER.get()
     if worker is None or worker.job is None:
         yield
@@ -257,9 +282,9 @@ def waiting() -> Iterator[None]:
 
 
 def take(budget: Budget, nbytes: int) -> None:
-    """Take bytes out of a budget for this thread, to be given back; waiting for them is not the source's fault.
+    """Take bytes from a budget for this thread, which must give them back.
 
-    Blocks. Raises TooLarge and Busy.
+    Blocks, and stops the clock of the thread's job meanwhile. Raises TooLarge and Busy.
     """
     if not budget.take_free(nbytes):
         with waiting():
@@ -267,26 +292,33 @@ def take(budget: Budget, nbytes: int) -> None:
 
 
 def outcome(make: Callable[[], Any]) -> tuple[Any, Exception | None]:
-    """What `make()` returns or raises; what no future can raise becomes a RuntimeError."""
+    """What `make()` returns, or the error that it raises.
+
+    An error that no future can raise becomes a RuntimeError.
+    """
     try:
         return make(), None
     except StopIteration as error:
         return None, wrapped(error)
     except Exception as error:  # noqa: BLE001 - raised again where it is awaited
         return None, error
-    except BaseException as error:  # noqa: BLE001 - a thread that ends would take a place in the queue with it
+    except BaseException as error:  # noqa: BLE001 - an error must not end the thread, which the pool would not replace
         return None, wrapped(error)
 
 
 def wrapped(cause: BaseException) -> RuntimeError:
-    """An error that a future can raise."""
+    """A RuntimeError, which a future can raise, with this cause."""
     error = RuntimeError(f"{type(cause).__name__}: {cause}")
     error.__cause__ = cause
     return error
 
 
 async def unless_gone(result: asyncio.Future[T], receive: Receive) -> T:
-    """The result, unless it takes a while and the client disconnects first: then its work leaves the queue, and Gone is raised."""
+    """The result of a future. Raises Gone if the client disconnects first.
+
+    The future is then cancelled, so that its job leaves the queue. We watch the client only after
+    PATIENCE seconds.
+    """
     watcher = Watcher(result, receive)
     try:
         return await result
@@ -299,7 +331,10 @@ async def unless_gone(result: asyncio.Future[T], receive: Receive) -> T:
 
 
 class Watcher:
-    """Cancels a result once its client has gone; looks only after a while, because most results are there before."""
+    """Cancels a future when the client disconnects.
+
+    It watches only after PATIENCE seconds, because most results are ready earlier.
+    """
 
     def __init__(self, result: asyncio.Future[Any], receive: Receive) -> None:
         self.has_seen_it_go = False
@@ -309,7 +344,7 @@ class Watcher:
         self._later = asyncio.get_running_loop().call_later(PATIENCE, self._look)
 
     def stop(self) -> None:
-        """Look no longer."""
+        """Stop watching."""
         self._later.cancel()
         if self._looking is not None:
             self._looking.cancel()
@@ -325,6 +360,6 @@ class Watcher:
 
 
 async def disconnected(receive: Receive) -> None:
-    """Return when the client has gone; what it still sends is thrown away."""
+    """Return when the client has disconnected; drop what it sends until then."""
     while (await receive())["type"] != "http.disconnect":
         pass

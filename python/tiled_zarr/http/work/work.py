@@ -1,4 +1,4 @@
-"""All that makes bodies and pages for requests: threads that read, threads that compute, native ones, and their memory."""
+"""All that encodes and reads for requests: threads in Python and in Rust, and their memory."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from .native import Encoders
 from .threads import Limits, Threads
 
 READY = 5.0
-"""Seconds within which each pool of threads has to do a job that takes no time."""
+"""Seconds within which each pool of threads must do a job that takes no time."""
 
 
 class Work:
-    """Threads that read sources (`threads`), threads that compute (`processors`), native ones (`encoders`), within one budget.
+    """The threads that read sources, those that compute, and the native ones, with their memory.
 
-    At most `threads` jobs that may wait for disk or network are done at once, and one a processor
-    that only computes. A quarter of `in_flight` is for chunks that are encoded natively, which are
-    small, and whose bodies go into the cache of chunks.
+    At most `threads` threads read sources (`threads`), since they may wait for disks or networks;
+    one per processor computes (`processors`), and as many are native (`encoders`). They share
+    `in_flight` decoded bytes: a quarter is for chunks that native threads encode, which are small,
+    and whose bodies go into the cache of chunks.
     """
 
     def __init__(self, threads: int, resources: Resources, limits: Limits | None = None) -> None:
@@ -39,7 +40,10 @@ class Work:
 
     @property
     def pending(self) -> int:
-        """Requests in a thread or waiting for one, and what goes on in threads though its client was answered or has gone."""
+        """The number of requests that wait for a thread or have one.
+
+        It includes jobs that continue though their client got an answer or has disconnected.
+        """
         return self.threads.pending + self.processors.pending + self.encoders.pending
 
     @property
@@ -48,7 +52,7 @@ class Work:
         return self.budget.nbytes - self.budget.free + self.encoders.held
 
     async def ready(self) -> str | None:
-        """What is not ready to work, or None where every pool has answered within READY seconds."""
+        """Which threads did not do a job within READY seconds, in words; None if all did."""
         asked: dict[str, asyncio.Future[Any] | None] = {
             "the threads that read sources": self.threads.submit(nothing, probed),
             "the threads that compute": self.processors.submit(nothing, probed),
@@ -64,23 +68,23 @@ class Work:
         return f"{' and '.join(slow)} did not answer within {READY:g} s" if slow else None
 
     def shut_down(self) -> None:
-        """End the threads after the work that is queued. Waits for none of them."""
+        """Make the threads end after the jobs that are queued. Does not wait for them."""
         self.threads.shut_down()
         self.processors.shut_down()
         self.encoders.shut_down()
 
 
 def nothing() -> None:
-    """What a thread is asked to do to see whether there is one."""
+    """A job that does nothing, to see whether a thread does it."""
 
 
 def probed() -> str:
-    """The source that this asks: no node has such a path."""
+    """The source of that job: no node has such a path."""
     return "/readyz"
 
 
 def probe(resources: Resources) -> Chunk:
-    """A chunk of one byte, to see whether the native threads answer."""
+    """A chunk of one byte, to see whether the native threads encode it."""
     one = np.zeros(1, "u1")
     node = Array(shape=(1,), dtype=one.dtype, read=lambda region: one[region], blocking=False)
     chunk = KeySpace(Group(children={"probe": node}), v3, resources=resources).resolve("probe/c/0")
