@@ -15,7 +15,7 @@ group above. `of` does as much of this as one array needs. Both take the same de
 array has the same names in its own document and in a consolidated one. If a tree is too large to
 be opened, there is no consolidated document, and its loose arrays keep none of their own names.
 
-To open all groups below for the document of each array is too slow: a listing of n loose arrays
+To open all groups below for the document of each array is too slow: the documents of n loose arrays
 would walk the tree n times. So the decision for a group is remembered, with each group that was
 looked at and its revision from before.
 

@@ -7,7 +7,7 @@ so are the sizes.
 What xarray demands of one group:
 - Each dimension name has one size.
 - No 0-d array has the name of a dimension.
-- If an array names two of its axes alike, xarray only warns, but tensorstore refuses the array.
+- An array should not name two of its axes alike: xarray only warns, but tensorstore refuses it.
 
 What it demands of a tree (DataTree) besides, since a group inherits from those above:
 - No name has another size in a group above.
@@ -24,8 +24,8 @@ looked at: `dim_50`, and `dim_50_1` for a second axis of the same size. A source
 look phony with another size, as the names that xarray makes by numbering the axes do (`dim_0`).
 Such a name misleads.
 
-Invariant of the result: the names of an array are all different, and one of the source's own names
-is on axes of one size only within the group.
+Invariant of the result (except `verbatim`): the names of an array are all different, and within a
+group each of the source's own names is on axes of one size.
 """
 
 from __future__ import annotations
