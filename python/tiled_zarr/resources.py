@@ -90,7 +90,7 @@ class Resources:
 
     sizes: Sizes
     abandoned: set[int]
-    """Identifiers of threads that were given up: the caches let nobody wait for their results."""
+    """Identifiers of threads that were given up: the caches do not wait for their results."""
     budget: Budget
     chunks: Cache[bytes]
     tiles: Cache[Any]

@@ -197,7 +197,7 @@ class KeySpace:
         return place.group
 
     def named(self, key: str, reached: Reached) -> Named:
-        """What a key names, of which the walk is done."""
+        """What a key names whose walk ended at `reached`."""
         place, rest = reached
         known = self._chunks.get(key)
         if known is not None and known.place is place:

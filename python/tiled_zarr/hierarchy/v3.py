@@ -95,7 +95,7 @@ def _attributes(header: ArrayHeader) -> dict[str, Json]:
 
 
 # Parts that many arrays have in common are built once and cached: a large consolidated document
-# contains close to a million of them.
+# contains more than half a million of them.
 
 
 @lru_cache
