@@ -1,6 +1,7 @@
-"""The composition root: settings -> tree -> ASGI application.
+"""The composition root: builds the ASGI application from the settings and the tree.
 
-`hypercorn tiled_zarr.app:app` serves the demo tree, unless TILED_ZARR_TREE, TILED_ZARR_DIRECTORY or TILED_ZARR_CONFIG says otherwise.
+`hypercorn tiled_zarr.app:app` serves the demo tree, unless TILED_ZARR_TREE, TILED_ZARR_DIRECTORY or
+TILED_ZARR_CONFIG names another.
 """
 
 from __future__ import annotations
@@ -35,18 +36,20 @@ from .views.keyspaces import KeySpaces, Shown
 log = logging.getLogger(__name__)
 
 OBJECTS_BETWEEN_LOOKS = 10_000
-"""New objects between two looks of the garbage collector.
+"""New objects between two runs of the garbage collector.
 
-Python's own 700 make it look thousands of times while one large document is rendered. Without uvloop each connection leaves 7 objects
-in a cycle of asyncio's own; 10,000 of them are 2 MB, 50,000 were 8 MB. A document of 100,000 nodes takes as long with either (3.1 s).
+With Python's default of 700 it runs thousands of times while one large document is rendered.
+Without uvloop each connection leaves 7 objects in a reference cycle of asyncio; 10,000 of them are
+2 MB, 50,000 were 8 MB. A document of 100,000 nodes takes as long with either (3.1 s).
 """
 
 
 def create_app(root: Group, settings: Settings, tasks: Tasks | None = None, resources: Resources | None = None) -> ASGIApp:
     """The application that serves `root`, whatever `settings.trees` says.
 
-    `resources` are those with which the tree reads, if it has any; none are shared with other applications.
-    Raises SettingsError unless it is public or has a key, and where the folder for levels cannot be used.
+    `resources` are those with which the tree was made, if any; otherwise the application makes its
+    own. It closes them at shutdown, so no other application may share them. Raises SettingsError
+    unless it is public or has a key, and if the folder for levels cannot be used.
     """
     public = settings.require_access().public is True
     shared = resources or resources_of(settings)
@@ -76,7 +79,7 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None, reso
 
 
 def pyramids_of(settings: Settings, resources: Resources) -> ome.Pyramids:
-    """The stores of images. Raises SettingsError where the folder for levels cannot be used."""
+    """The stores of image pyramids. Raises SettingsError if `levels_folder` cannot be used."""
     try:
         return ome.Pyramids.of(resources, folder=settings.levels_folder, budget=settings.tile_budget)
     except OSError as error:
@@ -87,7 +90,7 @@ def pyramids_of(settings: Settings, resources: Resources) -> ome.Pyramids:
 
 
 def shown(config: Config, pyramids: ome.Pyramids) -> dict[str, Shown]:
-    """How the tree is shown below each prefix of paths: as it is, and as OME-NGFF has it."""
+    """How the tree is shown below each path prefix: as Zarr v2 and v3, as OME-NGFF 0.4 and 0.5."""
     return {
         "zarr/v2": Shown(v2),
         "zarr/v3": Shown(v3),
@@ -97,13 +100,19 @@ def shown(config: Config, pyramids: ome.Pyramids) -> dict[str, Shown]:
 
 
 class Late:
-    """The application that the environment describes, made at its first use: importing this module opens no data."""
+    """The application that the environment describes, made at its first use.
+
+    So importing this module opens no data.
+    """
 
     def __init__(self) -> None:
         self.app: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Make the application if there is none yet, and pass everything on to it."""
+        """Make the application if there is none yet, then call it.
+
+        If that fails, reports a failed startup (lifespan) or raises SettingsError.
+        """
         refusal = self.make() if self.app is None else None
         if self.app is not None:
             await self.app(scope, receive, send)
@@ -114,7 +123,7 @@ class Late:
             raise SettingsError(refusal)
 
     def make(self) -> str | None:
-        """Make the application, or say why it cannot be."""
+        """Make the application. Returns None, or the reason if it cannot be made."""
         try:
             self.app = from_environment()
         except SettingsError as error:
@@ -126,7 +135,7 @@ class Late:
 
 
 def from_environment() -> ASGIApp:
-    """The application that the environment describes. Raises SettingsError."""
+    """The application that the environment describes. Raises SettingsError if it is not valid."""
     settings = environment.from_environment().decided().require_access()
     tree = plant(settings)
     application = create_app(tree.root, settings, tree.tasks, tree.resources)
@@ -135,10 +144,13 @@ def from_environment() -> ASGIApp:
 
 
 def settle() -> None:
-    """Take what exists by now out of the garbage collector's sight, and let it look less often: each look holds all requests up.
+    """Freeze all present objects and run the garbage collector less often.
 
-    The second `collect` has nothing to look at. It resets the number of old objects, by which Python decides whether to look at all: with
-    what is frozen in it, garbage would grow to a quarter of that first.
+    A run of the collector delays all requests.
+
+    The second `collect` has nothing to look at. It resets the number of old objects: Python makes a
+    full collection only once new objects exceed a quarter of it. If the frozen objects were
+    counted, garbage would first grow to a quarter of them.
     """
     gc.collect()
     gc.freeze()

@@ -1,7 +1,8 @@
-"""A budget of decoded bytes: how much may be in memory at once for all who decode something for a request.
+"""A budget of decoded bytes: limits the memory that all requests together use for decoding.
 
-The server makes one and lends it to its worker threads. What needs more memory than the chunk that it reads for (a file that can only be
-decoded whole, a row index) asks for it with `hold`; in a thread without a budget that costs nothing and refuses nothing.
+The server makes one and lends it to its worker threads. Code that needs more memory than the chunk
+that it serves (a file that can only be decoded whole, a row index) reserves it with `hold`. In a
+thread without a budget `hold` does nothing.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ MIB = 2**20
 
 
 class Budget:
-    """Decoded bytes that may be in memory at once, given out in the order of asking; nobody waits longer than `patience` seconds.
+    """Decoded bytes that may be in memory at once, given to threads in the order of their requests.
 
-    A thread that holds some already gets more past the queue: those ahead of it may be waiting for what it holds.
+    A thread waits at most `patience` seconds. One that already holds some bytes skips the queue:
+    the threads ahead of it may be waiting for what it holds.
     """
 
     def __init__(self, nbytes: int, patience: float) -> None:
@@ -35,7 +37,11 @@ class Budget:
 
     @contextmanager
     def hold(self, nbytes: int) -> Iterator[None]:
-        """Have this thread hold so many bytes more for a while. Blocks. Raises TooLarge, and Busy where they do not come free in time."""
+        """Reserve `nbytes` more for this thread while the context is entered. Blocks.
+
+        Raises TooLarge if the thread would hold more than the budget, and Busy if the bytes are not
+        free within `patience` seconds.
+        """
         if not self.take_free(nbytes):
             self.take(nbytes)
         try:
@@ -44,7 +50,7 @@ class Budget:
             self.give_back(nbytes)
 
     def take_free(self, nbytes: int) -> bool:
-        """Have this thread hold so many bytes more if they are free and nobody waits; whether it does."""
+        """Reserve `nbytes` more if they are free and nobody waits. True if it has done so."""
         with self._lock:
             if self._waiting or self.free < nbytes:
                 return False
@@ -52,7 +58,7 @@ class Budget:
             return True
 
     def take(self, nbytes: int) -> None:
-        """Have this thread hold so many bytes more. Blocks. Raises TooLarge, and Busy where they do not come free in time."""
+        """Reserve `nbytes` more for this thread. Blocks; raises TooLarge and Busy like `hold`."""
         held = self._held.get(get_ident(), 0)
         if held + nbytes > self.nbytes:
             raise TooLarge(
@@ -68,16 +74,16 @@ class Budget:
                 self._waiting -= 1
 
     def give_back(self, nbytes: int) -> None:
-        """Have this thread hold so many bytes less."""
+        """Release `nbytes` that this thread has reserved."""
         self._free(get_ident(), nbytes)
 
     @property
     def rest(self) -> int:
-        """Bytes that this thread may ask for at most."""
+        """Bytes that this thread may still reserve, at most: the budget less what it holds."""
         return self.nbytes - self._held.get(get_ident(), 0)
 
     def forget(self, thread: int) -> None:
-        """Give back what a thread holds that was given up."""
+        """Release everything that a thread holds, because the thread was given up."""
         self._free(thread, self.nbytes)
 
     def _take_later(self, nbytes: int, end: float, *, is_first: bool) -> None:
@@ -116,19 +122,21 @@ class Budget:
 
 
 _LENT: ContextVar[Budget | None] = ContextVar("budget", default=None)
-"""The budget of this thread: each thread has a context of its own."""
+"""The budget of this thread: each thread has its own context."""
 
 
 def lend(budget: Budget | None) -> None:
-    """Have this thread, from now on, take memory out of a budget."""
+    """Make this thread reserve memory from a budget from now on; None: from none."""
     _LENT.set(budget)
 
 
 @contextmanager
 def hold(nbytes: int, *, alone: bool = False) -> Iterator[None]:
-    """Hold so many bytes more of this thread's budget, if it has one. Blocks; raises TooLarge and Busy.
+    """Reserve `nbytes` more of this thread's budget while the context is entered.
 
-    `alone` is for what has to be made whatever it takes: what is larger than the budget then waits until it has all of it.
+    Blocks. Raises TooLarge and Busy as `Budget.hold` does. Does nothing if the thread has no
+    budget. With `alone`, a request larger than the budget is not refused: it waits until it has all
+    of the budget. That is for data that must be made whatever they take.
     """
     budget = _LENT.get()
     if budget is None or not nbytes:

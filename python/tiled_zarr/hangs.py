@@ -1,7 +1,9 @@
-"""Children that do not answer: who asks for which just now, which have hung, and how long they are left alone.
+"""Tracks children that do not answer, and refuses them for a while without asking them.
 
-A thread that opens a child notes it here. Somebody else looks at these notes (in the server, `http/work`); where one is too old it
-declares that the child hangs. From then on the child is refused without being asked, until it answers after all or its pause is over.
+Python cannot interrupt a thread that waits for a disk. So a thread that opens a child notes the
+child and the time here. The server (`http/work`) looks at these notes from outside. If one is too
+old, it declares that the child hangs. From then on requests for the child raise TooSlow at once,
+until the child answers after all or its pause is over.
 """
 
 from __future__ import annotations
@@ -18,12 +20,15 @@ from weakref import WeakKeyDictionary
 from .nodes import Group, Node, TooSlow
 
 PAUSE = 60.0
-"""Seconds for which a child that hung is not asked again; twice as long after each time that it hangs once more."""
+"""Seconds for which a child that hung is not asked again; doubled each time it hangs again."""
 LONGEST_PAUSE = 3600.0
 
 
 class Asked(NamedTuple):
-    """A child that a thread asks for since a moment; `is_listed` says that a document is to tell of it, and can do without it."""
+    """A child that a thread is waiting for, since a time in seconds of `monotonic`.
+
+    `is_listed` says that the child is wanted for a document, which can also be made without it.
+    """
 
     group: Group
     name: str
@@ -33,7 +38,7 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Hang:
-    """How often a child has hung, for how many seconds, and until when it is left alone."""
+    """How many times a child has hung, for how many seconds last, and when its pause ends."""
 
     times: int
     seconds: float
@@ -41,7 +46,7 @@ class Hang:
 
 
 class Note:
-    """What a thread asks for just now, and when a child that a document tells of last answered it."""
+    """The child that a thread is waiting for, and when one was last ready for a document."""
 
     __slots__ = ("answered", "asked")
 
@@ -51,7 +56,10 @@ class Note:
 
 
 class Hangs:
-    """The children that hang, of all trees of one application. Thread-safe; `changes` counts how often one has come or gone."""
+    """The children that hang, in all trees of one application. Thread-safe.
+
+    `changes` counts how many times a child has begun or ceased to hang.
+    """
 
     def __init__(self) -> None:
         self.changes = 0
@@ -62,18 +70,21 @@ class Hangs:
         self._lock = Lock()
 
     def asked(self, thread: int) -> Asked | None:
-        """What a thread asks for just now."""
+        """The child that a thread is waiting for, or None."""
         note = self._notes.get(thread)
         asked = None if note is None else note.asked
         return None if asked is None else Asked(*asked)
 
     def answered(self, thread: int) -> float:
-        """When a thread last got an answer from a child that a document tells of: a document of many children takes its time."""
+        """When a thread last got an answer from a child for a document, else 0.
+
+        A document of many children takes long without any of them hanging.
+        """
         note = self._notes.get(thread)
         return 0.0 if note is None else note.answered
 
     def child(self, group: Group, name: str, *, is_listed: bool) -> Node:
-        """Open a child. Raises what the source raises, and TooSlow where the child hangs."""
+        """Open a child. Raises what the source raises, and TooSlow if the child hangs."""
         if self._hung:
             self.check(group, name)
         try:
@@ -94,7 +105,10 @@ class Hangs:
 
     @contextmanager
     def asking(self, group: Group, name: str) -> Iterator[None]:
-        """Ask a child for what a document is to tell of it. Raises TooSlow where it hangs."""
+        """While it is entered, this thread asks a child for a document.
+
+        Raises TooSlow if the child hangs.
+        """
         if self._hung:
             self.check(group, name)
         note: Note = getattr(self._here, "note", None) or self._first()
@@ -109,23 +123,26 @@ class Hangs:
             self._forget(group, name)
 
     def _first(self) -> Note:
-        """The note of a thread that has none yet. Those of threads that have ended go when another one has the same identifier."""
+        """The first note of this thread.
+
+        The note of a thread that has ended is replaced when a new thread gets its identifier.
+        """
         note = self._here.note = self._notes[get_ident()] = Note()
         return note
 
     def check(self, group: Group, name: str) -> None:
-        """Raises TooSlow where a child hangs and is left alone."""
+        """Raises TooSlow if a child hangs and its pause is not over."""
         hang = self._hung.get(key(group), {}).get(name)
         if hang is not None and monotonic() < hang.until:
             raise TooSlow(f"it did not answer within {hang.seconds:.3g} s, and is left alone for a while")
 
     def leaves_alone(self, group: Group, name: str) -> bool:
-        """Whether a child hangs and is left alone."""
+        """True if a child hangs and its pause is not over."""
         hang = self._hung.get(key(group), {}).get(name)
         return hang is not None and monotonic() < hang.until
 
     def declare(self, asked: Asked) -> None:
-        """Take down that a child hangs, unless it has answered meanwhile."""
+        """Note that a child hangs, unless it has answered meanwhile."""
         now = monotonic()
         with self._lock:
             if all(note.asked != asked for note in self._notes.values()):
@@ -138,7 +155,7 @@ class Hangs:
             self.changes += 1
 
     def look(self) -> int:
-        """How often a child has come or gone by now, the ends of pauses included."""
+        """How many times a child has begun or ceased to hang by now; the end of a pause counts."""
         if monotonic() >= self._next:
             with self._lock:
                 now = monotonic()
@@ -148,7 +165,7 @@ class Hangs:
         return self.changes
 
     def _forget(self, group: Group, name: str) -> None:
-        """Take down that a child answers."""
+        """Note that a child has answered."""
         with self._lock:
             hung = self._hung.get(key(group), {})
             if hung.pop(name, None) is not None:
@@ -158,12 +175,12 @@ class Hangs:
 
 
 def key(group: Group) -> object:
-    """What stands for a group in the table of hangs: groups that are made anew at each look share it."""
+    """The key of a group in the table of hangs; new groups of the same thing share their `kin`."""
     return group if group.kin is None else group.kin
 
 
 def answer(note: Note) -> None:
-    """Note that a child has answered: a child that was being asked for meanwhile gets its time anew."""
+    """Note that a child has answered; the clock of an outer child being asked for starts again."""
     note.answered = now = monotonic()
     if note.asked is not None:
         group, name, _, is_listed = note.asked

@@ -1,41 +1,42 @@
-"""The waist: adapters turn each source into nodes, and each Zarr key is answered from nodes alone.
+"""The node types `Array` and `Group`: adapters make them, and all Zarr keys are answered from them.
 
-A node is an `Array` or a `Group`: a frozen value that holds what it says of itself and functions
-that read. Adapters are functions that make nodes; nobody subclasses one, and nobody asks a node for
-more than its fields. `dataclasses.replace` makes a changed copy.
+A node is an `Array` or a `Group`: a frozen value with metadata and with functions that read.
+Adapters are functions that make nodes. Nobody subclasses a node, and callers use only its fields.
+`dataclasses.replace` makes a changed copy.
 
-    Array   shape, dtype                what it is, in elements
-            source                      what reads it: `Dense` regions or `Coordinates` of entries
-            chunks, maxshape            how its source cuts it, and how far it may grow
-            dimension_names             one name or None an axis
+    Array   shape, dtype                shape in elements, type of an element
+            source                      reads it: `Dense` regions or `Coordinates` of entries
+            chunks, maxshape            chunk shape of the source, and how far the array may grow
+            dimension_names             one name or None per axis
             attributes, mark            metadata as JSON, and the item that means "no value here"
             revision                    a text that changes whenever the data may have changed
             levels                      smaller copies that the source has stored
-            options                     how it is to be served
-    Group   children, unavailable       what is in it, and what cannot be shown, with the reasons
-            kind                        what holds the children together: a folder, a file, a table
-            attributes, revision        as for arrays; the revision is of names and nodes
+            options                     how to serve it
+    Group   children, unavailable       its nodes, and what cannot be shown, with the reasons
+            kind                        what the children have in common: a folder, a file, a table
+            attributes, revision        as for arrays; the revision covers names and nodes
             options                     what the arrays below inherit
             blocking, consolidated      what opening a child costs
-            kin                         what stands for it in the memory of children that hang
+            kin                         identifies it when children hang
 
 Who calls what, in which thread:
 - The event loop reads fields and calls `revision`, which takes microseconds and never waits. It
-  looks up children and reads regions only if `blocking` is false.
+  looks up children and reads regions only if `blocking` is False.
 - Worker threads call everything else, several of them at once for the same node.
 - A function that cannot do what it was asked for raises what its source raises. It never returns
   values that it made up, and raises KeyError only for a child that does not exist.
 
-What holds for every node, since its constructor checked it once:
-- Sizes are integers that numpy has, and `chunks`, `maxshape` and names have one item an axis.
-- Attributes are bounded JSON; those that are `Late` are made JSON whenever a document asks for
+The constructor checks a node once, so for every node:
+- Sizes are integers that numpy can represent. `chunks`, `maxshape` and names have one item per
+  axis.
+- Attributes are JSON of limited size. `Late` attributes are made JSON each time a document needs
   them.
-- What could be given up (a name, a chunk shape, an attribute) has been, and the reason stands in
-  the attributes under `tiled_zarr.mended` or `tiled_zarr.left_out`. For the rest the constructor
-  raises ValueError or TypeError: then there is no node. So no document of a node fails for what it
-  says.
-- What functions return is checked where it is asked for, once: children and revisions in
-  `hierarchy/openings.py`, blocks in `encoding/encode.py`.
+- If a name, a chunk shape or an attribute is not valid, the constructor drops it and records the
+  reason in the attributes, under `tiled_zarr.mended` or `tiled_zarr.left_out`. If anything else is
+  not valid, it raises ValueError or TypeError: then there is no node. So no document fails because
+  of the fields of a node.
+- The caller of a node's functions checks what they return, in one place each: children and
+  revisions in `hierarchy/openings.py`, blocks in `encoding/encode.py`.
 """
 
 from __future__ import annotations
@@ -81,32 +82,32 @@ __all__ = [
 
 Block: TypeAlias = np.ndarray[Any, Any]
 Region: TypeAlias = tuple[slice, ...]
-"""A half-open box in elements, one `slice(start, stop)` an axis, always inside the array."""
+"""A half-open box in elements, one `slice(start, stop)` per axis, always inside the array."""
 MaxShape: TypeAlias = tuple[int | None, ...]
-"""The shape up to which an array may grow, in elements; None on an axis without end."""
+"""The shape up to which an array may grow, in elements; None for an axis without limit."""
 Kind: TypeAlias = Literal["group", "folder", "source", "table", "image"]
-"""What holds the children of a group together.
+"""What the children of a group have in common.
 
-- `folder`: nothing. Its children are sources of their own: one may hang while others answer.
-- `source`: one source, such as a file, of which they are parts.
+- `folder`: nothing. The children are separate sources: one may hang while others answer.
+- `source`: they are parts of one source, such as a file.
 - `table`: they are the columns of a data frame, 1-d arrays of one length, the index among them.
 - `image`: they are the levels of an image.
-- `group`: a folder if looking up children cannot block, else a source.
+- `group`: treated as a folder if looking up children cannot block, else as a source.
 """
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 def live() -> None:
-    """Revision of a node whose data may change at any moment: there is none."""
+    """Return None: the revision of a node whose data may change at any moment."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Revision:
-    """The revision of an array, as a text, or None if nobody can tell when the data change.
+    """The revision of an array: a text, or None if the source cannot say when the data change.
 
-    `whole()` stands for all data; `of(region)`, if the source has it, for those of a region. Both
-    are cheap. What reads data asks before and afterwards: the data were those only if it is the
-    same.
+    `whole()` covers all data; `of(region)`, if the source has it, those of a region. Both take
+    microseconds. A reader calls it before and after reading: the data belong to that revision only
+    if both are equal.
     """
 
     whole: Callable[[], str | None]
@@ -122,12 +123,12 @@ LIVE = Revision(live)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Options:
-    """How arrays are served; a None is inherited from the group above, at last from the settings.
+    """How arrays are served. None means: inherit from the group above, finally from the settings.
 
     `codec` is spelled as in `tiled_zarr.codecs.parse`. `chunk_shape` is in elements and applies to
-    arrays of as many axes. `tile_budget` is how many bytes of an image may be read for one tile of
-    a smaller level of it. `verbatim` serves an array's own chunks and dimension names as they are,
-    whatever suits clients or siblings.
+    arrays with as many axes. `tile_budget` is how many bytes of an image may be read for one tile
+    of a smaller level. `verbatim` serves an array's own chunks and dimension names unchanged, even
+    if they do not suit clients or clash with siblings.
     """
 
     codec: str | None = None
@@ -136,7 +137,7 @@ class Options:
     verbatim: bool | None = None
 
     def __post_init__(self) -> None:
-        """Raises ValueError or TypeError for a codec or for sizes that there cannot be."""
+        """Raises ValueError or TypeError if the codec or a size is not valid."""
         if self.codec is not None:
             codecs.parse(self.codec)
         if self.chunk_shape is not None:
@@ -145,7 +146,7 @@ class Options:
             _put(self, tile_budget=checks.size(self.tile_budget))
 
     def over(self, others: Options) -> Options:
-        """These options, with what they leave open taken from others."""
+        """These options, with each None replaced by the value in `others`."""
         if self is NO_OPTIONS:
             return others
         return Options(
@@ -157,22 +158,22 @@ class Options:
 
 
 NO_OPTIONS = Options()
-"""Of a node that leaves everything to the group above."""
+"""The options of a node that inherits everything from the group above."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stored:
     """The chunks of a source as stored: little endian, packed, in C order, `codec` applied.
 
-    `read(index)` returns the stored bytes of the chunk at a place of the source's grid
-    (`Array.chunks`), or None if that chunk is not stored, or not like the others. It blocks.
+    `read(index)` returns the stored bytes of the chunk at an index in the source's grid
+    (`Array.chunks`), or None if that chunk is not stored, or stored unlike the others. It blocks.
     """
 
     codec: Codec
     read: Callable[[tuple[int, ...]], bytes | None]
 
     def __post_init__(self) -> None:
-        """A spelling becomes the codec that it names. Raises ValueError if there is none."""
+        """Replace the spelling of a codec by the codec. Raises ValueError if there is none."""
         given: Any = self.codec
         if not isinstance(given, Codec):
             _put(self, codec=codecs.parse(given, stored=True))
@@ -183,15 +184,15 @@ class Dense:
     """A source that reads regions.
 
     `read(region)` returns a block of exactly the region's shape: a view if the data are in memory
-    or in a mapped file, else a fresh array. `read_stepped(region, steps)`, if the source has it,
-    returns every `steps[axis]`-th element of a region from its first on, for about the price of as
-    many elements in one piece. `stored`, if there is one, is sent untouched instead of what would
-    be read.
+    or in a mapped file, else a new array. `read_stepped(region, steps)`, if the source has it,
+    returns every `steps[axis]`-th element of a region, beginning with its first. That costs about
+    as much as reading that number of elements in one piece. `stored`, if given, has the chunks that
+    are sent unchanged instead of being read.
 
-    `blocking` says that reading touches disk or network, or computes. `unit` is the shape of the
-    boxes that the source decodes whole if that is not `Array.chunks`, and `itemsize` the bytes that
-    it reads for one item if they are more than the item has, like a field of a record: both count
-    as memory.
+    `blocking` says that reading touches disk or network, or computes. `unit` is the shape in
+    elements of the boxes that the source decodes whole, if other than `Array.chunks`. `itemsize` is
+    how many bytes it reads for one item, if more than the item has, as for a field of a record.
+    Both are used to estimate memory.
     """
 
     read: Callable[[Region], Block]
@@ -207,8 +208,8 @@ class Coordinates:
     """A source of a sparse array, which is served dense.
 
     `entries()` returns `(coords, data)` of the whole array: integers of shape (ndim, nnz) in any
-    order, and items of shape (nnz,). Entries at the same place add up. Every other place holds
-    `fill`, an item of the dtype (None means zero). `blocking` as in `Dense`.
+    order, and items of shape (nnz,). Entries with the same coordinates are added up. All other
+    elements are `fill`, an item of the dtype (None means zero). `blocking` is as in `Dense`.
     """
 
     entries: Callable[[], tuple[Block, Block]]
@@ -228,9 +229,9 @@ class Array:
     """An n-dimensional array. An object dtype means that every item is a `str`.
 
     `chunks` is the source's own regular chunk shape in elements, if any. `maxshape` is given for an
-    array that may grow while it is served: its chunk grid then comes from `maxshape` and `chunks`,
-    never from the present shape, and `chunks` are those of the source at any length. `mark` is the
-    item that stands for a missing value; an attribute `_FillValue` becomes it. `levels` are coarser
+    array that may grow while it is served. Its chunk grid then depends on `maxshape` and `chunks`,
+    never on the present shape, and the source keeps `chunks` at any length. `mark` is the item that
+    means "missing value"; an attribute `_FillValue` becomes the mark. `levels` are coarser
     versions, finest first, each half as long on y and x as the one before.
     """
 
@@ -263,10 +264,10 @@ class Array:
         levels: tuple[Array, ...] = (),
         options: Options = NO_OPTIONS,
     ) -> None:
-        """`read` and `blocking` are short for a `Dense` source, or change the source that is given.
+        """`read` and `blocking` make a `Dense` source, or replace those of `source`.
 
-        `revision` is a `Revision`, or a function without parameters that tells that of the whole
-        array. Raises ValueError or TypeError if there can be no such array.
+        `revision` is a `Revision`, or a function without parameters that returns the revision of
+        the whole array. Raises ValueError or TypeError if a field is not valid.
         """
         mended: dict[str, str] = {}
         sizes, kind = checks.shape(shape), np.dtype(dtype)
@@ -287,24 +288,24 @@ class Array:
 
     @property
     def blocking(self) -> bool:
-        """Whether reading it touches disk or network, or computes: then never in the event loop."""
+        """True if reading touches disk or network, or computes: then not in the event loop."""
         return self.source.blocking
 
     @property
     def is_sparse(self) -> bool:
-        """Whether its source has entries instead of regions."""
+        """True if the source is `Coordinates`: entries instead of regions."""
         return isinstance(self.source, Coordinates)
 
     @property
     def dense(self) -> Dense:
-        """The source of an array that is known to be dense. Raises TypeError if it is sparse."""
+        """The source of a dense array. Raises TypeError if the array is sparse."""
         if isinstance(self.source, Dense):
             return self.source
         raise TypeError("a sparse array has no regions to read, only entries")
 
     @property
     def read(self) -> Callable[[Region], Block]:
-        """What reads a region of a dense array."""
+        """The function that reads a region. Raises TypeError if the array is sparse."""
         return self.dense.read
 
 
@@ -317,7 +318,7 @@ def Sparse(  # noqa: N802 - it makes a node, as `Array` and `Group` do
     blocking: bool = True,
     **fields: Any,
 ) -> Array:
-    """A sparse array of `Coordinates`; the other fields are those of `Array`."""
+    """Make a sparse array with `Coordinates` as source; the other fields are those of `Array`."""
     return Array(shape=shape, dtype=dtype, source=Coordinates(entries, fill, blocking), **fields)
 
 
@@ -325,17 +326,18 @@ def Sparse(  # noqa: N802 - it makes a node, as `Array` and `Group` do
 class Group:
     """Named children.
 
-    `children[name]` opens a child when it is asked for; it raises KeyError only if there is no such
-    child, `Unavailable` for what cannot be shown as Zarr, and whatever else went wrong as it is.
-    Iterating gives the names without opening anything. `unavailable()` names what is known from the
-    start to be no child at all (a ragged array), with the reason.
+    `children[name]` opens a child. It raises KeyError only if there is no such child, `Unavailable`
+    if the child cannot be shown as Zarr, and any other error unchanged. Iterating yields the names
+    without opening anything. `unavailable()` returns the names of what can never be a child (a
+    ragged array), with the reasons.
 
-    `revision()` changes whenever names, attributes or the nodes behind the names may have changed
-    (the data below tell for themselves), or is None if nobody can tell: then documents are rendered
-    each time. `blocking` says that looking up or listing children touches disk or network.
-    `consolidated` says that one document may hold the metadata of all that lies below: it costs no
-    more than opening it. `kin` is the same object in all groups that a source makes anew at each
-    look for the same thing: a child that hung in one hangs in the next.
+    `revision()` changes whenever names, attributes or the nodes behind the names may have changed;
+    the data below have revisions of their own. It is None if the source cannot say: then documents
+    are rendered for each request. `blocking` says that looking up or listing children touches disk
+    or network. `consolidated` says that one document may contain the metadata of everything below,
+    because that costs no more than opening it. `kin` is for a source that makes a new group at each
+    lookup of the same thing: all those groups have the same object here, so that a child that hung
+    in one counts as hanging in the next.
     """
 
     children: Mapping[str, Node] = field(kw_only=False)
@@ -349,7 +351,7 @@ class Group:
     kin: object = None
 
     def __post_init__(self) -> None:
-        """Check what it says. Raises ValueError or TypeError if there can be no such group."""
+        """Check the fields. Raises ValueError or TypeError if one is not valid."""
         _called("revision", self.revision)
         _called("unavailable", self.unavailable)
         checks.of_type(Options, "options", self.options)
@@ -361,7 +363,7 @@ class Group:
 
 
 def Table(children: Mapping[str, Node], **fields: Any) -> Group:  # noqa: N802 - as above
-    """A group of the kind `table`; the other fields are those of `Group`."""
+    """Make a group of the kind `table`; the other fields are those of `Group`."""
     return Group(children, kind="table", **fields)
 
 
@@ -371,7 +373,7 @@ Node: TypeAlias = Array | Group
 def _source(
     source: Source | None, read: Callable[[Region], Block] | None, blocking: bool | None, ndim: int, mended: dict[str, str]
 ) -> Source:
-    """The source of an array of as many axes. Raises TypeError if nothing reads it."""
+    """The checked source of an array of `ndim` axes. Raises TypeError if `read` is no function."""
     if source is None:
         return Dense(_called("read", read), blocking=blocking is not False)
     changes: dict[str, Any] = {} if read is None else {"read": _called("read", read)}
@@ -383,18 +385,18 @@ def _source(
 
 
 def _mark(given: Any, dtype: np.dtype[Any]) -> Mark | None:
-    """A mark; of anything but an item or a text the item that equals it, if there is one."""
+    """The mark: an item or a text as given, else the item of `dtype` equal to it, or None."""
     return given if isinstance(given, np.generic | str) else marks.of(given, dtype)
 
 
 def _called(name: str, given: Any) -> Any:
-    """A field that is a function. Raises TypeError if it cannot be called."""
+    """The given function. Raises TypeError if it cannot be called."""
     if not callable(given):
         raise TypeError(f"{name} is a {type(given).__name__}, which cannot be called; give a function")
     return given
 
 
 def _put(value: object, **fields: Any) -> None:
-    """Set fields of a value that is being made to what they are after checking."""
+    """Set fields of a frozen value while it is being made."""
     for name, given in fields.items():
         object.__setattr__(value, name, given)

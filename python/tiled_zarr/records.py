@@ -1,10 +1,10 @@
-"""Records: arrays whose items have fields. Some are served as groups of their fields, in v2 and v3.
+"""Record arrays, whose items have fields: serves some of them as groups of their fields.
 
-A record array stays an array if each of its fields is one value of a type that Zarr has. If a field
-holds arrays, records or texts of any length, it becomes a group: zarr-python 3 refuses a whole
-consolidated v2 hierarchy because of one such array, and Zarr v3 has no type for some of them. In
-that group a field is an array, whose last axes are those of its items, and a record inside a record
-is a group again.
+A record array stays an array if each field is one value of a type that Zarr has. If a field holds
+arrays, records or texts of any length, the array becomes a group, in v2 and v3: zarr-python 3
+refuses a whole consolidated v2 hierarchy because of one such array, and Zarr v3 has no type for
+some of them. In that group each field is an array, whose last axes are those of its items. A record
+inside a record is a group again.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from .nodes import Array, Dense, Group, Node, Options, Region, Revision, Unavail
 
 NO_REASONS: Mapping[str, str] = MappingProxyType({})
 MOST_TYPES = 1024
-"""Types of records whose kind is remembered."""
+"""Record types for which the result of `is_flat` is cached, at most."""
 
 
 class Shown:
-    """Nodes as they are served; a record is the same group as before while somebody has it."""
+    """Converts nodes to what is served; returns the same group for a record while it is in use."""
 
     def __init__(self) -> None:
         self._groups: WeakValueDictionary[int, Group] = WeakValueDictionary()
-        """By the `id` of their arrays, which they keep alive: a weak map of facts, no cache."""
+        """Groups by the `id` of their arrays. The group keeps the array alive, and so its `id`."""
 
     def of(self, node: Node) -> Node:
-        """A node as it is served: the group of its fields if it is a record that is no array in Zarr, else itself.
+        """The group of a record array's fields if Zarr cannot have it as an array, else the node.
 
         Raises Unavailable if none of the fields can be shown.
         """
@@ -51,7 +51,7 @@ class Shown:
 
 @lru_cache(MOST_TYPES)
 def is_flat(dtype: Dtype) -> bool:
-    """Whether each field of a record is one value of a type that Zarr has.
+    """True if each field of a record is one value of a type that Zarr has.
 
     >>> is_flat(np.dtype("u1,f8")), is_flat(np.dtype("u1,(3,)f8"))
     (True, False)
@@ -65,7 +65,7 @@ def is_flat(dtype: Dtype) -> bool:
 
 
 def as_group(array: Array, unavailable: Mapping[str, str] = NO_REASONS) -> Group:
-    """The group of an array's fields; `unavailable` names what else the source has.
+    """The group of an array's fields; `unavailable` has reasons for what else cannot be shown.
 
     Raises Unavailable if the group would be empty.
     """
@@ -74,9 +74,9 @@ def as_group(array: Array, unavailable: Mapping[str, str] = NO_REASONS) -> Group
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of an array, or of records inside it.
+    """A field of a record array, or of records inside it.
 
-    It has the names that lead to it, and the shape of its items.
+    `path` are the field names that lead to it, `shape` is the shape of its items.
     """
 
     array: Array
@@ -88,12 +88,12 @@ class Field:
         return Field(self.array, (*self.path, name), (*self.shape, *kind.shape))
 
     def read(self, region: Region) -> np.ndarray[Any, Any]:
-        """A region, with the axes of the items last; the array reads whole items."""
+        """The block of a region, the axes of the items last. Reads whole items of the array."""
         outer = len(self.array.shape)
         return self._of(self.array.read(region[:outer]), region[outer:])
 
     def read_stepped(self, region: Region, steps: tuple[int, ...]) -> np.ndarray[Any, Any]:
-        """Every `steps[axis]`-th item of a region; only if the array has `read_stepped`."""
+        """Every `steps[axis]`-th element of a region; only if the array has `read_stepped`."""
         outer = len(self.array.shape)
         stepped = self.array.dense.read_stepped
         assert stepped is not None
@@ -108,9 +108,9 @@ class Field:
         return self.array.revision(region[: len(self.array.shape)])
 
     def axes(self, sizes: tuple[int, ...] | None) -> tuple[int, ...] | None:
-        """Sizes along the array's axes, extended by the whole of each item.
+        """Sizes along the array's axes, followed by the shape of the items.
 
-        None if there are none.
+        None if there are none, or not one per axis of the array.
         """
         return (*sizes, *self.shape) if sizes and len(sizes) == len(self.array.shape) else None
 
@@ -147,7 +147,7 @@ def _group(field: Field, dtype: Dtype, unavailable: Mapping[str, str] = NO_REASO
 
 
 def _node(field: Field, dtype: Dtype) -> Node:
-    """The node of a field. Raises Unavailable if Zarr has no type for it."""
+    """The array or group of a field. Raises Unavailable if Zarr has no type for it."""
     if dtype.names:
         return _group(field, dtype)
     dtypes.wire(dtype)
@@ -171,7 +171,7 @@ def _node(field: Field, dtype: Dtype) -> Node:
 
 
 def _options(field: Field) -> Options:
-    """The array's options, with its chunk shape extended by the whole of each item."""
+    """The array's options, with the shape of the items appended to the chunk shape."""
     options = field.array.options
     return replace(options, chunk_shape=field.axes(options.chunk_shape)) if options.chunk_shape else options
 

@@ -1,10 +1,10 @@
-"""What one application shares: every memory, the budget of what is decoded, and who is left alone.
+"""What one application shares: all caches, the memory budget, and the children that hang.
 
-`app` makes one `Resources` out of the settings, and hands it down: to the key spaces (documents,
-hangs), the encoders (encoded chunks, row indexes), the pyramids (tiles), and to the adapters,
-whose snapshots carry it to wherever a file is read. It lives as long as the application, and
-nothing in it knows HTTP, Zarr or a file format: these are plain pools (`caches`), so that every
-floor may use them. Two applications in one process have two of them, and share nothing.
+`app` makes one `Resources` from the settings and passes it to the key spaces (documents, hangs),
+the encoders (encoded chunks, row indexes), the pyramids (tiles) and the adapters, whose snapshots
+pass it on to the code that reads a file. It lives as long as the application. It knows nothing of
+HTTP, Zarr or file formats: it consists of plain pools (`caches`), so that every layer may use them.
+Two applications in one process have two `Resources`, and share nothing.
 
 | field | who fills it | key |
 |---|---|---|
@@ -12,16 +12,16 @@ floor may use them. Two applications in one process have two of them, and share 
 | tiles | ome/pyramid: tiles of levels and units of the source | image, revision, level, index |
 | documents | hierarchy: metadata documents, names of axes | key space, path |
 | row_indexes | encoding: indexes over the entries of sparse arrays | the node, weakly |
-| chunk_indexes | adapters/hdf5: where the chunks of a dataset lie | file at a revision, dataset |
-| decoded | adapters: what a file can only decode whole | file at a revision, part |
+| chunk_indexes | adapters/hdf5: offsets of the chunks of a dataset | file at a revision, dataset |
+| decoded | adapters: data that can only be decoded whole | file at a revision, part |
 | tables | adapters/tables/csv: parsed text tables | file at a revision, dialect |
-| mapped | adapters: mapped files | faults of a file's mappings |
-| facts | adapters: checksums, links, names that took reading a file | file at a revision, what |
-| budget | whoever decodes for a request holds bytes of it | the thread |
-| hangs, abandoned | http/work declares, hierarchy and caches ask | child; thread |
+| mapped | adapters: mapped files | the `Faults` of a file's mappings |
+| facts | adapters: checksums, links, names found by reading a file | file at a revision, fact |
+| budget | code that decodes for a request reserves bytes of it | the thread |
+| hangs, abandoned | http/work sets them, hierarchy and caches check them | child; thread |
 | hdf5 | adapters/hdf5: the library, in helper processes | |
 
-Levels of images are kept by `ome/pyramid/planes`, in memory or on disk, within `sizes.levels`.
+`ome/pyramid/planes` keeps the levels of images, in memory or on disk, up to `sizes.levels` bytes.
 """
 
 from __future__ import annotations
@@ -40,18 +40,19 @@ from .helpers.library import Library
 
 MIB = 1024 * 1024
 HDF5 = "tiled_zarr.adapters.hdf5.functions"
-"""The functions that run beside the HDF5 library, by the name of their module."""
+"""The module of the functions that run in the helper processes, beside the HDF5 library."""
 MOST_MAPPED = 64
-"""Mapped files at once; the native table of them has room for 1024."""
+"""Mapped files at once, at most; the native table of mapped files has room for 1024."""
 MOST_FACTS = 4096
-"""Each takes a path and a small value, some 500 bytes."""
+"""Facts that are kept, at most: a path and a small value each, about 500 bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """Bytes of each pool of one process; the defaults are those of a machine with enough memory.
+    """Bytes of each pool of one process; the defaults are for a machine with enough memory.
 
-    `in_flight` is what may be decoded for requests at once. `levels` is disk if they have a folder.
+    `in_flight` limits the decoded data of all requests at once. `levels` are bytes on disk if the
+    levels have a folder.
     """
 
     chunks: int = 256 * MIB
@@ -67,7 +68,7 @@ class Sizes:
 
 
 class Gauge(NamedTuple):
-    """A pool, the bytes that it holds, and how many it may hold."""
+    """The fill level of a pool: its name, the bytes that it holds, and its limit in bytes."""
 
     pool: str
     nbytes: int
@@ -75,18 +76,21 @@ class Gauge(NamedTuple):
 
 
 def nbytes_of(value: Any) -> int:
-    """The bytes that a value says of itself, as arrays and indexes do."""
+    """The `nbytes` of a value, as arrays and indexes have it."""
     nbytes: int = value.nbytes
     return nbytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Resources:
-    """All that the requests of one application share. The pools are fixed, what is in them is not."""
+    """Everything that the requests of one application share.
+
+    The fields are fixed; the contents of the pools change.
+    """
 
     sizes: Sizes
     abandoned: set[int]
-    """Identifiers of threads that were given up: nobody waits for what they are making."""
+    """Identifiers of threads that were given up: the caches do not wait for their results."""
     budget: Budget
     chunks: Cache[bytes]
     tiles: Cache[Any]
@@ -102,10 +106,10 @@ class Resources:
 
     @classmethod
     def of(cls, sizes: Sizes | None = None, *, patience: float = 60.0, read_timeout: float | None = None) -> Resources:
-        """New resources.
+        """New resources with pools of these sizes.
 
-        `patience` is the seconds that a request waits for memory, `read_timeout` those that a
-        source may take for one read.
+        `patience` is how many seconds a request waits for memory, `read_timeout` how many a source
+        may take for one read. The budget is three quarters of `sizes.in_flight`.
         """
         sizes, abandoned = sizes or Sizes(), set[int]()
         made = cls(
@@ -127,7 +131,7 @@ class Resources:
         return made
 
     def gauges(self) -> Iterator[Gauge]:
-        """What the pools hold now, and may hold; levels know it themselves."""
+        """The fill level of each pool, except levels: those `ome/pyramid/planes` reports."""
         for name, pool in (("chunks", self.chunks), ("tiles", self.tiles), ("documents", self.documents)):
             yield Gauge(name, pool.nbytes, pool.max_bytes)
         for name in ("row_indexes", "chunk_indexes", "decoded", "tables", "mapped"):
@@ -135,11 +139,11 @@ class Resources:
             yield Gauge(name, held.total, held.most)
 
     def close(self) -> None:
-        """End the helper processes. Nothing else has to be given back."""
+        """End the helper processes. Nothing else has to be released."""
         self.hdf5.close()
 
 
 @cache
 def default() -> Resources:
-    """The resources of whoever opens a file without any, as in a notebook: one for the process."""
+    """The resources for files opened without any, as in a notebook: one per process."""
     return Resources.of()

@@ -1,4 +1,4 @@
-"""The tree that the settings describe.
+"""Builds the tree that the settings describe.
 
 It is the demo, a directory or a Python object, or several of these mounted at paths.
 """
@@ -28,7 +28,8 @@ Task: TypeAlias = Callable[[], Awaitable[Any]]
 class Tasks:
     """Coroutine functions that a tree runs in the event loop.
 
-    They run before the first request, all the time, and after the last request.
+    `startup` runs before the first request, `background` all the time, `shutdown` after the last
+    request.
     """
 
     startup: Sequence[Task] = ()
@@ -38,7 +39,7 @@ class Tasks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """The root of what is served, its tasks, and the resources with which it reads."""
+    """The root group, its tasks, and the resources that its nodes read with."""
 
     root: Group
     tasks: Tasks
@@ -51,10 +52,10 @@ def ignored(_: str, __: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """Callbacks during indexing.
+    """Callbacks while directories are indexed.
 
-    `on_file` is called with every file; `on_unknown`, for each folder and suffix, with the number
-    of files that have no adapter.
+    `on_file` is called with every file. `on_unknown` is called for each folder and suffix with the
+    number of files that have no adapter.
     """
 
     on_file: Callable[[Path], None] | None = None
@@ -69,9 +70,8 @@ def plant(
 ) -> Tree:
     """The tree that the settings describe.
 
-    With `on_file`, directories are indexed now (see Watcher).
-
-    Raises SettingsError if some part of it cannot be served.
+    With `on_file`, indexes directories now (see Watcher). Raises SettingsError if some part of the
+    tree cannot be served.
     """
     resources = resources or resources_of(settings)
     check_paths([mount.path for mount in settings.trees])
@@ -82,7 +82,10 @@ def plant(
 
 
 def resources_of(settings: Settings, workers: int = 1) -> Resources:
-    """New resources for an application with these settings, one of some workers that share a machine. Raises SettingsError."""
+    """New resources for an application with these settings, one of `workers` on the machine.
+
+    Raises SettingsError if `memory` is too little.
+    """
     return Resources.of(settings.sizes(workers), patience=settings.queue_timeout, read_timeout=settings.read_timeout)
 
 
@@ -95,7 +98,7 @@ def check_paths(paths: list[str]) -> None:
 
 
 def source_of(mount: Mount, watcher: Watcher, resources: Resources) -> tuple[Node, object]:
-    """The node of a mount, and the object that it was made of."""
+    """The node of a mount, and the Python object that it was made from, else None."""
     match mount.source:
         case "demo":
             from . import demo
@@ -125,13 +128,13 @@ def directory(path: Path, watcher: Watcher, csv: Mapping[str, Any], resources: R
 
 
 def why(error: Exception) -> str:
-    """An error in words; if rights are missing, with what to do."""
+    """The text of an error; for missing permissions, also what to do."""
     denied = "; let the user that runs the server read and search it (chmod u+rx)" if isinstance(error, PermissionError) else ""
     return f"{getattr(error, 'strerror', None) or error}{denied}"
 
 
 def python_object(spelling: str, resources: Resources) -> tuple[Group, object]:
-    """The node of the object that `module:name` names, and the object."""
+    """The node of the object that `module:name` names, and the object. Raises SettingsError."""
     from .adapters.memory.mapping import adapt_mapping
     from .adapters.registry import adapt
 
@@ -142,7 +145,7 @@ def python_object(spelling: str, resources: Resources) -> tuple[Group, object]:
 
 
 def started(make: Callable[[], Node], spelling: str) -> Node:
-    """The root that `make` returns; tests its revision and the first of its names.
+    """The root that `make` returns; tries its revision and the first of its names.
 
     Raises SettingsError if any of this fails.
     """
@@ -162,7 +165,10 @@ def as_group(node: Node, name: str) -> Group:
 
 
 def is_root(node: Node) -> TypeGuard[Group]:
-    """Whether a node may stand at the top of a tree: a table is one thing, which has a name there, as an array is."""
+    """True if a node may be the root: a group, but not a table.
+
+    A table is served as the only child of a root, under a name, as an array is.
+    """
     return isinstance(node, Group) and node.kind != "table"
 
 
@@ -188,7 +194,7 @@ def found(spelling: str) -> object:
 
 
 def tasks_of(sources: list[object]) -> Tasks:
-    """The tasks that Tiled's trees carry, of all sources together."""
+    """The tasks in the attributes of Tiled's trees, of all sources together."""
 
     def gathered(name: str) -> list[Task]:
         return [task for source in sources for task in getattr(source, name, ())]
@@ -197,7 +203,7 @@ def tasks_of(sources: list[object]) -> Tasks:
 
 
 def grafted(nodes: Mapping[str, Node]) -> Group:
-    """One group that has every node at its path."""
+    """A group that has every node at its path; the path "" is the root itself."""
     children: dict[str, dict[str, Node]] = {}
     for path, node in nodes.items():
         if not path:
@@ -212,7 +218,7 @@ def grafted(nodes: Mapping[str, Node]) -> Group:
 def configured(node: Node, mount: Mount) -> Node:
     """The node with the options of a mount.
 
-    The node's own options win, except over those that the mount sets for a path.
+    The node's own options win over those for the whole mount, and those for a path win over both.
     """
     whole = replace(node, options=node.options.over(mount.options))
     return with_options(whole, mount.nodes) if mount.nodes else whole

@@ -1,11 +1,11 @@
-"""Objects and files -> nodes, through the entry points `tiled_zarr.adapters`.
+"""Turns objects and files into nodes, with adapters from the entry points `tiled_zarr.adapters`.
 
-An entry point's name is a type's qualified name (`pandas.core.frame.DataFrame`) or a file suffix
-(`.h5`, `.ome.tif`); what it loads takes the object or the path and returns a node. If it has a second
-parameter `resources`, it is given what the application shares (resources.py). Three names stand
-for what is known by what it can do: `folder`, `mapping`, and `tiled` for anything with a structure
-family. Adapters that nobody asks for are never imported, nor are the packages behind them; and since
-this room finds all of them by name, it imports none.
+The name of an entry point is the qualified name of a type (`pandas.core.frame.DataFrame`) or a file
+suffix (`.h5`, `.ome.tif`). It loads a function that takes the object or the path and returns a
+node. If the function has a second parameter `resources`, it gets the application's (resources.py).
+Three names are for objects recognised by what they can do: `folder`, `mapping`, and `tiled` for
+anything with a structure family. An adapter that nobody needs is never imported, nor are the
+packages that it uses. This module finds all adapters by name, so it imports none.
 """
 
 from __future__ import annotations
@@ -26,30 +26,34 @@ from ..resources import Resources
 ENTRY_POINTS = "tiled_zarr.adapters"
 OURS = "tiled-zarr"
 FOLLOWED = "tiled.followed"
-"""The entry point that keeps the node of a Tiled adapter up with its object, which may change in place."""
+"""The entry point that updates the node of a Tiled adapter, which may change in place."""
 
 RESOURCES = "resources"
 MOST_KNOWN = 1024
-"""Adapters and types whose entry points are remembered."""
+"""Adapters and types that are cached, at most."""
 
 
 class Adapter(Protocol):
-    """What turns an object, or the file at a path, into a node, with the resources of the application."""
+    """Turns an object, or the file at a path, into a node, with the application's resources."""
 
     def __call__(self, source: Any, resources: Resources | None = None, /) -> Node:
-        """The node. Without resources, those of the process are used."""
+        """The node of `source`. Without resources, uses those of the process."""
 
 
 def adapt(source: object, metadata: Mapping[str, Any] | None = None, resources: Resources | None = None) -> Node:
-    """The node that shows `source`; `metadata` is added to its attributes. Raises Unavailable for what has no place in Zarr.
+    """The node of `source`, with `metadata` added to its attributes.
 
-    A type is known by its own entry point or by that of a base class; then Tiled adapters and mappings are known by what they can do.
+    Looks for the entry point of the type, then of its base classes. Objects without one are Tiled
+    adapters if they have a structure family, or mappings. Raises Unavailable for any other object.
     """
     return _with(_adapt(source, resources), metadata)
 
 
 def followed(source: object, node: Node) -> Node:
-    """The node of an object of which `node` was made: another one where the object has changed in place, as adapters of Tiled's may."""
+    """The current node of the object that `node` was made from.
+
+    It is another node if the object has changed in place, as Tiled's adapters may.
+    """
     kind: Any = type(source)
     if not hasattr(source, "structure_family") or _entry_of(kind) is not None:
         return node
@@ -58,9 +62,9 @@ def followed(source: object, node: Node) -> Node:
 
 
 def open_file(path: Path, metadata: Mapping[str, Any] | None = None, resources: Resources | None = None) -> Node:
-    """The node that shows the file or folder at `path`; `metadata` is added to its attributes.
+    """The node of the file or folder at `path`, with `metadata` added to its attributes.
 
-    Raises OSError where it cannot be read, Unavailable where no adapter knows its suffix.
+    Raises OSError if it cannot be read, and Unavailable if no adapter has its suffix.
     """
     opener = file_adapter(path)
     if opener is not None:
@@ -71,7 +75,7 @@ def open_file(path: Path, metadata: Mapping[str, Any] | None = None, resources: 
 
 
 def file_adapter(path: Path) -> Adapter | None:
-    """The opener of the longest known suffix of a name, whatever its case, or None."""
+    """The adapter for the longest known suffix of a name, in any case, or None."""
     parts = path.name.lower().split(".")
     for i in range(1, len(parts)):
         entry = _table().get("." + ".".join(parts[i:]))
@@ -81,7 +85,7 @@ def file_adapter(path: Path) -> Adapter | None:
 
 
 def suffixes() -> frozenset[str]:
-    """The file suffixes that have an adapter, in lower case, each with its dot."""
+    """The file suffixes that have an adapter, in lower case, with their dots."""
     return frozenset(name for name in _table() if name.startswith("."))
 
 
@@ -108,14 +112,14 @@ def _with(node: Node, metadata: Mapping[str, Any] | None) -> Node:
 
 @lru_cache(MOST_KNOWN)
 def _entry_of(kind: type) -> EntryPoint | None:
-    """The entry point of a type or, failing that, of its nearest base class."""
+    """The entry point of a type, else of its nearest base class that has one, else None."""
     names = (f"{base.__module__}.{base.__qualname__}" for base in kind.__mro__)
     return next((entry for name in names if (entry := _table().get(name)) is not None), None)
 
 
 @lru_cache(MOST_KNOWN)
 def _load(entry: EntryPoint) -> Adapter:
-    """What an entry point names. Raises Damaged where the package that it needs is not installed."""
+    """Load an entry point. Raises Damaged if a package that the adapter needs is not installed."""
     try:
         loaded = _called_with_resources(entry.load())
     except ModuleNotFoundError as error:
@@ -125,10 +129,10 @@ def _load(entry: EntryPoint) -> Adapter:
 
 @lru_cache(MOST_KNOWN)
 def _called_with_resources(adapter: Callable[..., Node]) -> Adapter:
-    """The adapter, which may take the object alone, as one that takes resources too."""
+    """The adapter, wrapped to accept resources if it takes the object alone."""
     try:
         names = list(signature(adapter).parameters)
-    except (TypeError, ValueError):  # some functions in C do not tell theirs
+    except (TypeError, ValueError):  # some functions in C have no signature
         names = []
     if RESOURCES in names[1:2]:
         return adapter
@@ -137,6 +141,6 @@ def _called_with_resources(adapter: Callable[..., Node]) -> Adapter:
 
 @cache
 def _table() -> Mapping[str, EntryPoint]:
-    """The entry points by name; another distribution's adapter replaces our own."""
+    """The entry points by name; the adapter of another distribution replaces ours."""
     found = sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.dist is None or entry.dist.name != OURS)
     return MappingProxyType({entry.name: entry for entry in found})

@@ -1,1 +1,1 @@
-"""Chunks to bytes."""
+"""Encodes chunks as bytes."""

@@ -1,4 +1,7 @@
-"""Chunk -> bytes: as the source has stored them, or read once, gathered, padded, filtered and compressed natively."""
+"""Encodes a chunk: sends the source's stored bytes, or reads, pads, filters and compresses.
+
+The native encoder does everything after the read in one pass.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +20,22 @@ Pool: TypeAlias = "_native.Pool"
 Arguments: TypeAlias = "tuple[Block, tuple[int, ...], _native.Codec, dtypes.Runs | None]"
 
 COPIES = 4
-"""Of the text of a chunk while it is encoded: one with room to grow, its compressed form, and the bytes that are sent."""
+"""How many times a chunk's text is in memory, at most, while it is encoded.
+
+A buffer with room to grow, the compressed form, and the bytes that are sent."""
 LONGEST_CHARACTER = 4
-"""Bytes in UTF-8."""
+"""Bytes of the longest character in UTF-8."""
 
 
 class SourceError(Exception):
-    """A source gave something else than it was asked for."""
+    """A source returned a block of another shape or type than it was asked for."""
 
 
 def encode(chunk: Chunk, resources: Resources | None = None) -> bytes:
-    """The encoded bytes of a chunk, the same for the same data.
+    """The encoded bytes of a chunk; equal data give equal bytes.
 
-    Row indexes lie in `resources`. Reads the source, blocks, and raises what the source raises.
+    `resources` keep the row indexes of sparse arrays. Reads the source and blocks. Raises what the
+    source raises, and SourceError if it returns another shape or type than it should.
     """
     stored = chunk.recipe.stored
     body = None if stored is None else _stored(chunk, stored)
@@ -45,17 +51,23 @@ def encode(chunk: Chunk, resources: Resources | None = None) -> bytes:
 
 
 def is_index_built(chunk: Chunk, resources: Resources | None = None) -> bool:
-    """Whether the row index of a chunk of a sparse array is built and still valid."""
+    """True if the row index for a chunk of a sparse array is built and still valid."""
     return row_index.has(chunk.node, resources)
 
 
 def native_pool(threads: int) -> Pool | None:
-    """Threads that encode chunks whose way is `native`; None on Windows. Raises OSError where there can be no more threads."""
+    """A pool of threads for chunks whose way is `native`; None on Windows.
+
+    Raises OSError if the system allows no more threads.
+    """
     return _native.Pool(threads) if hasattr(_native, "Pool") else None
 
 
 def native_arguments(chunk: Chunk) -> Arguments:
-    """What `_native.encode` is called with for a chunk of a dense array. Raises what the source raises."""
+    """The arguments of `_native.encode` for a chunk of a dense array. Reads the source.
+
+    Raises what the source raises, and SourceError as `encode` does.
+    """
     recipe = chunk.recipe
     block = _read(chunk)
     runs = recipe.runs if block.dtype is chunk.node.dtype else dtypes.layout(block.dtype)
@@ -63,9 +75,10 @@ def native_arguments(chunk: Chunk) -> Arguments:
 
 
 def _stored(chunk: Chunk, stored: Stored) -> bytes | None:
-    """The bytes that the source has stored, if they are what is to be sent; edges are not, since nobody knows what lies beyond them.
+    """The source's stored bytes of a chunk if they can be sent unchanged, else None.
 
-    Bytes that are not whole are left to whoever decodes them, who says what is wrong with them.
+    None at the array's edge, since the stored chunk may hold anything beyond it. None also if the
+    bytes are not one whole frame: then the source decodes them, and raises what is wrong with them.
     """
     recipe = chunk.recipe
     body = stored.read(chunk.index) if chunk.is_whole else None
@@ -85,7 +98,10 @@ def _encode_strings(chunk: Chunk) -> bytes:
 
 
 def _read(chunk: Chunk) -> Block:
-    """The part of the array that a chunk holds. Raises what the source raises, and SourceError if it is something else."""
+    """The block of the array that a chunk holds.
+
+    Raises what the source raises, and SourceError if the block has another shape or type.
+    """
     node = chunk.node
     assert chunk.recipe.read is not None
     read = chunk.recipe.read(chunk.region)
@@ -103,7 +119,7 @@ def _shape(region: Region) -> tuple[int, ...]:
 
 
 def _padded_strings(block: Block, chunk_shape: tuple[int, ...]) -> list[str]:
-    """The strings of a whole chunk in C order, empty ones beyond the array's edge."""
+    """The strings of a whole chunk in C order, with empty strings beyond the array's edge."""
     padded = np.full(chunk_shape, "", dtype=object)
     inside: Any = (*map(slice, block.shape), ...)  # without the ellipsis a 0-d array is an item itself
     padded[inside] = block
@@ -112,5 +128,5 @@ def _padded_strings(block: Block, chunk_shape: tuple[int, ...]) -> list[str]:
 
 
 def _text_bytes(items: list[str]) -> int:
-    """As many bytes as strings take in UTF-8 at most; nobody knows before they are read."""
+    """The bytes that strings take in UTF-8, at most."""
     return sum(len(item) if item.isascii() else LONGEST_CHARACTER * len(item) for item in items)

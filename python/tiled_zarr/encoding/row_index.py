@@ -1,7 +1,7 @@
-"""Row indexes over the entries of sparse arrays: built once a revision, kept within a pool.
+"""Builds row indexes over the entries of sparse arrays, once per revision, and caches them.
 
-An index is kept under a weak reference to its node, so that it goes with the node. One that is
-larger than its pool is built, used by all who wait for it, and let go.
+The key of an index is a weak reference to its node, so it is freed with the node. An index larger
+than its pool is built, used by all threads that wait for it, and freed.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from ..nodes import Array, Coordinates, Region
 from ..resources import Resources, default
 
 COPIES = 2
-"""Of the entries while an index is built: in the form that the builder takes, and in that of the index."""
+"""Copies of the entries while an index is built: the input of the builder, and the index itself."""
 
 
 class Built:
-    """A row index, and the revision of the entries that it was built of."""
+    """A row index, and the revision of the entries that it was built from."""
 
     __slots__ = ("index", "nbytes", "revision")
 
@@ -33,13 +33,16 @@ class Built:
 
 
 def has(node: Array, resources: Resources | None = None) -> bool:
-    """True if the row index of an array is there, and is of its revision."""
+    """True if the row index of an array is kept and has the array's current revision."""
     known = (resources or default()).row_indexes.peek(ref(node))
     return known is not None and known.revision == node.revision()
 
 
 def of(node: Array, resources: Resources | None = None) -> _native.Coo:
-    """The row index of an array, built each time if that has no revision. Blocks; raises what the source raises."""
+    """The row index of an array; if the array has no revision, a new one each time.
+
+    Blocks. Raises what the source raises.
+    """
     revision, pool = node.revision(), (resources or default()).row_indexes
     if revision is None:
         return _build(node)
@@ -51,14 +54,14 @@ def of(node: Array, resources: Resources | None = None) -> _native.Coo:
 
 
 def dense(node: Array, region: Region, resources: Resources | None = None) -> np.ndarray[Any, Any]:
-    """A region of a sparse array, dense. Blocks; raises what the source raises."""
+    """A region of a sparse array as a dense block. Blocks; raises what the source raises."""
     start, shape = tuple(part.start for part in region), tuple(part.stop - part.start for part in region)
     block = of(node, resources).encode(start, shape, _native.Codec("none"))
     return np.frombuffer(block, dtype=dtypes.wire(node.dtype)).reshape(shape)
 
 
 def _built(node: Array, revision: str, pool: Recent[Any, Any]) -> Built:
-    """The index of a revision, kept if the revision is still the same afterwards."""
+    """The index of a revision, kept if the array still has that revision after building it."""
     known: Built | None = pool.peek(ref(node))
     if known is not None and known.revision == revision:
         return known

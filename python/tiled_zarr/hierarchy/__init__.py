@@ -1,1 +1,1 @@
-"""A tree of nodes as a Zarr hierarchy, in either format: keys to places, documents and chunks."""
+"""Serves a tree of nodes as a Zarr hierarchy, v2 or v3: keys to documents and chunks."""

@@ -1,7 +1,28 @@
-"""The names of axes: what a document says of an array depends on its siblings, and of a loose array on all that lies below its group.
+"""Chooses the dimension names of arrays, from the array, its siblings and the groups below it.
 
-Loose arrays give way, the upper ones first: so names are decided from the lowest groups up. What was decided is remembered for as long as
-the groups that were looked at have not changed.
+xarray refuses a group in which one name has two sizes, and a tree in which a name means something
+else in a group above (the rules are in dimensions.py). So the names of one array depend on others:
+
+- An array whose source names no axis has phony names (`dim_50`), which depend on its shape alone.
+- An array in a group of a source (a file, say) depends on its siblings. If its own names look
+  phony, it also depends on the loose arrays above it that have phony names.
+- A loose array is a source by itself, in a folder or a mapping. It gives way to its siblings and
+  to all groups below its group.
+
+Loose arrays give way, the upper ones first. So a name can be decided only after all names below
+it: `below` goes through the groups from the lowest up, and hands each group's names (`Uses`) to the
+group above. `of` does as much of this as one array needs. Both take the same decisions, so an
+array has the same names in its own document and in a consolidated one. If a tree is too large to
+be opened, there is no consolidated document, and its loose arrays keep none of their own names.
+
+To open all groups below for the document of each array is too slow: the documents of n loose arrays
+would walk the tree n times. So the decision for a group is remembered, with each group that was
+looked at and its revision from before.
+
+Invariant: a remembered decision is used only if the group is still the same node, no child of the
+tree has turned bad or good since, and all groups that were looked at still have these revisions.
+A decision that depends on a group without a revision is never kept, except while one page is made
+(`one_look`).
 """
 
 from __future__ import annotations
@@ -27,17 +48,18 @@ from .walks import Dependencies, Opened, Walk
 T = TypeVar("T")
 S = TypeVar("S", bound=Sized)
 Names: TypeAlias = Mapping[str, Named]
-"""The names of the axes of a group's arrays, by the arrays' names on the wire."""
+"""The dimension names of the arrays of a group, by the arrays' names on the wire."""
 
 ENTRY = 200
-"""About as many bytes of a decision go to the names of one array, or to one group that was looked at."""
+"""Bytes, estimated, that a decision takes for the names of one array or for one group it read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decision(Generic[T]):
-    """What was decided for a group; `over` are the groups that were looked at, it first, each with its revision from before.
+    """What was decided for a group, and what the decision depends on.
 
-    `changes` is how often children had turned bad or good by then.
+    `over` are the groups that were looked at, the group itself first, each with its revision from
+    before. `changes` is how often children had turned bad or good by then.
     """
 
     value: T
@@ -47,33 +69,39 @@ class Decision(Generic[T]):
 
     @property
     def is_quick(self) -> bool:
-        """Whether it can be told in the event loop if it is still valid."""
+        """True if the event loop may call `is_valid`: at most FEW groups, none of which blocks."""
         return len(self.over) <= FEW and not any(node.blocking for node, _ in self.over)
 
     def is_valid(self, node: Node, changes: int) -> bool:
-        """Whether the same would be decided for a group `node` now. False if nobody can tell."""
+        """True if the same would be decided for the group `node` now; False if that is unknown."""
         if node is not self.over[0][0] or changes != self.changes:
             return False
         try:
             return all(revision is not None and node.revision() == revision for node, revision in self.over)
         except texts.PASSED_ON:
             raise
-        except BaseException:  # noqa: BLE001 - looking anew tells what went wrong with whom
+        except BaseException:  # noqa: BLE001 - deciding again raises it where it belongs
             return False
 
 
 class Axes:
-    """Names the axes of arrays, so that every group opens in xarray, and every tree as far as its sources do."""
+    """Names the axes of arrays so that xarray opens every group.
+
+    It also opens every tree, unless a source contradicts itself. `pool` keeps the decisions.
+    """
 
     def __init__(self, walk: Walk, pool: Cache[Any]) -> None:
         self._walk = walk
         self._pool: Cache[Decision[Any]] = pool
         self._own = object()
-        """Part of every key, as in Documents."""
+        """Part of every key: the pool also holds the decisions of other key spaces."""
         self._look = local()
 
     def of(self, place: Place, seen: Dependencies) -> Named:
-        """The names of one array's axes. Its siblings are looked at only if it has names of its own."""
+        """The dimension names of one array, one per axis.
+
+        Opens siblings and other groups only if the source names an axis of the array. Blocks then.
+        """
         above, array, (shape, own) = place.above, place.wire_name, _array(place)
         if not any(own or ()):
             return dimensions.unnamed(array, shape)
@@ -89,7 +117,7 @@ class Axes:
         return self._in_source(above, siblings if array in siblings else {array: place}, taken)[array]
 
     def below(self, opened: list[Opened], seen: Dependencies) -> list[Names]:
-        """The names of all arrays in a group and all groups below it, in their order."""
+        """The dimension names of all arrays in `opened`, one mapping per group, in its order."""
         nameless: dict[str, set[str] | None] = {}
         uses: dict[str, Uses] = {}
         found: list[Names] = []
@@ -110,7 +138,7 @@ class Axes:
         return found[::-1]
 
     def are_at_hand(self, place: Place) -> bool:
-        """Whether the names of one array's axes can be told without looking at other groups, which may block."""
+        """True if `of` cannot block: it needs no other group for this array, or remembers them."""
         above, (_, own) = place.above, _array(place)
         if above is None or not any(own or ()) or place.options.verbatim:
             return True
@@ -121,7 +149,10 @@ class Axes:
 
     @contextmanager
     def one_look(self) -> Iterator[None]:
-        """Within it, this thread looks once at the groups of which nobody can tell if they have changed: to make one page."""
+        """While it is entered, this thread looks only once at each group without a revision.
+
+        Used to make one page, whose documents would otherwise each open the same groups again.
+        """
         self._look.decided = {}
         try:
             yield
@@ -129,7 +160,7 @@ class Axes:
             self._look.decided = None
 
     def _loose(self, place: Place, seen: Dependencies) -> Names:
-        """The names of the loose arrays in a group; none where too much lies below it to look at."""
+        """The names of the loose arrays in a group; none if too much lies below it to be opened."""
 
         def decide(seen: Dependencies) -> Names | None:
             opened = self._walk.below(place, seen)
@@ -138,7 +169,10 @@ class Axes:
         return self._remembered(f"{place.path}/names", place.node, decide, seen) or {}
 
     def _in_source(self, place: Place, children: Mapping[str, Place], above: Callable[[], set[str] | None]) -> Names:
-        """The names of the arrays in a group of a source. Multiscale groups share names between levels of other sizes."""
+        """The names of the arrays in a group of a source.
+
+        Levels of a multiscale image share names though their sizes differ: they keep their own.
+        """
         arrays = _arrays(children)
         if _is_multiscale(place.node) or any(child.options.verbatim for child in children.values()):
             return {array: dimensions.verbatim(array, *arrays[array]) for array in arrays}
@@ -147,7 +181,7 @@ class Axes:
         return dimensions.in_source(arrays, misleading if taken is None else taken)
 
     def _nameless_above(self, place: Place, seen: Dependencies, known: dict[str, set[str] | None]) -> set[str] | None:
-        """The phony names of the loose arrays above a group; None where these are too many to look at."""
+        """The phony names of all loose arrays above a group; None if these are too many to open."""
         names: set[str] = set()
         above = place.above
         while above is not None:
@@ -162,7 +196,7 @@ class Axes:
         return names
 
     def _nameless(self, place: Place, seen: Dependencies) -> set[str] | None:
-        """The phony names of the loose arrays in a group; None where it is too large to be opened."""
+        """The phony names of the loose arrays in a group; None if it is too large to be opened."""
 
         def decide(seen: Dependencies) -> set[str] | None:
             seen.note(place.node)
@@ -171,7 +205,11 @@ class Axes:
         return self._remembered(f"{place.path}/nameless", place.node, decide, seen)
 
     def _remembered(self, key: str, node: Node, decide: Callable[[Dependencies], S | None], seen: Dependencies) -> S | None:
-        """What was decided for a group, anew unless that is valid; what was looked at for it is noted as `seen`."""
+        """The remembered decision for a group if it is valid, else what `decide` returns now.
+
+        Adds the groups that the decision depends on to `seen`. The pool keeps it only if all of
+        them have a revision.
+        """
         known = self._known(key, node)
         if known is None:
             start, changes, mine = perf_counter(), self._walk.places.openings.changes, Dependencies()
@@ -186,7 +224,7 @@ class Axes:
         return found
 
     def _known(self, key: str, node: Node) -> Decision[Any] | None:
-        """What was decided for a group, if it is valid."""
+        """The remembered decision for a group, or None. Drops one that is no longer valid."""
         decided = getattr(self._look, "decided", None)
         known: Decision[Any] | None = decided.get(key) if decided else None
         if known is not None and known.over[0][0] is node:
@@ -199,7 +237,7 @@ class Axes:
 
 
 def _hand_up(uses: dict[str, Uses], path: str, below: Uses) -> None:
-    """Add the names of a group to those below the group at a path, which is above it."""
+    """Add the names in and below a group to those below its parent, which is at `path`."""
     if path in uses:
         uses[path].join(below)
     else:
@@ -207,7 +245,7 @@ def _hand_up(uses: dict[str, Uses], path: str, below: Uses) -> None:
 
 
 def _reads_phony(own: Own) -> bool:
-    """Whether the source gives an axis what looks like a phony name."""
+    """True if one of the source's own names looks like a phony name (`dim_50`)."""
     return any(map(dimensions.PHONY.fullmatch, filter(None, own or ())))
 
 
@@ -216,13 +254,16 @@ def _arrays(children: Mapping[str, Place]) -> Arrays:
 
 
 def _array(place: Place) -> tuple[Shape, Own]:
-    """The shape of an array, and the names that its source gives to its axes."""
+    """The shape of an array, and its source's own dimension names."""
     node = place.array
     return node.shape, node.dimension_names
 
 
 def _is_multiscale(node: Node) -> bool:
-    """Whether the arrays of a group are levels of one image: https://ngff.openmicroscopy.org/0.5/index.html#multiscale-md."""
+    """True if the arrays of a group are levels of one image, as its `multiscales` metadata says.
+
+    https://ngff.openmicroscopy.org/0.5/index.html#multiscale-md
+    """
     attributes = node.attributes if isinstance(node.attributes, Said) else {}
     ome = attributes.get("ome")
     return any(isinstance(said.get("multiscales"), list) for said in (attributes, ome) if isinstance(said, Mapping))

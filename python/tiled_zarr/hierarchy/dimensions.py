@@ -1,12 +1,31 @@
-"""Dimension names for the arrays of one group, so that xarray opens it, and a tree of such groups.
+"""Chooses dimension names with which xarray opens each group, and a whole tree of groups.
 
-xarray opens a group if each name has one size in it and no array without axes is called like it. It opens a tree of groups if besides no
-name has another size in a group above, nor another index (a one-axis array called like its axis), and no group is called like an index
-further up. Of two names alike in one array it only warns, but tensorstore refuses the array.
+The idea: keep the names that a source gives to its axes. If two uses of a name clash, rename one
+of them by appending the size of its axis, `y_512`. Two such names never clash: if they are equal,
+so are the sizes.
 
-The names of a source stand wherever its group can be opened. A loose array is a source by itself: its names also give way to those of
-its siblings and of all that lies below. A name that gives way ends in the size of its axis, `y_512`, so two of them never clash. A phony
-name, for an axis without any, depends on the shape alone: `dim_50`, and `dim_50_1` for a second axis of the same size.
+What xarray demands of one group:
+- Each dimension name has one size.
+- No 0-d array has the name of a dimension.
+- An array should not name two of its axes alike: xarray only warns, but tensorstore refuses it.
+
+What it demands of a tree (DataTree) besides, since a group inherits from those above:
+- No name has another size in a group above.
+- No name has another index in a group above. An index is a 1-d array named like its axis.
+- No group has the name of an index in a group above it.
+
+Who gives way:
+- The arrays of a source (a file) keep their own names if xarray can open their group so.
+- A loose array is a source by itself. Its names give way to those of its siblings and to those of
+  everything below its group.
+
+An axis without a name gets a phony name. It depends on the shape alone, so no other array has to be
+looked at: `dim_50`, and `dim_50_1` for a second axis of the same size. A source's own name may
+look phony with another size, as the names that xarray makes by numbering the axes do (`dim_0`).
+Such a name misleads.
+
+Invariant of the result (except `verbatim`): the names of an array are all different, and within a
+group each of the source's own names is on axes of one size.
 """
 
 from __future__ import annotations
@@ -23,20 +42,22 @@ Shape: TypeAlias = tuple[int, ...]
 Own: TypeAlias = tuple[str | None, ...] | None
 Named: TypeAlias = tuple[str, ...]
 Arrays: TypeAlias = Mapping[str, tuple[Shape, Own]]
-"""The arrays of a group by name, each with its shape and the names that its source gives to its axes."""
+"""The arrays of a group by name, each with its shape and its source's own dimension names."""
 Standing: TypeAlias = dict[str, int | None]
-"""The names that arrays of a group have of their own, each with the size of axis that may keep it, None if none may."""
+"""The own names in a group, each with the size of the axes that keep it; None if none does."""
 
 MOST_KEPT = 4096
-"""Shapes whose phony names are remembered."""
+"""Shapes whose phony names are cached, at most."""
 PHONY = re.compile(r"dim_(0|[1-9][0-9]*)(_[1-9][0-9]*)?")
 
 
 @dataclass(slots=True)
 class Uses:
-    """What names mean in some groups: the `sizes` of the axes that have them, and which are `barred` to an index in a group above.
+    """How a set of groups uses names; the arrays above must not contradict it.
 
-    Those are the names that have an index here, and those of groups here: xarray inherits indexes, and no group is called like a variable.
+    `sizes` are the sizes of the axes with each name. `barred` are the names that no array above may
+    use as an index: those with an index here, since groups inherit indexes from above, and those
+    of the groups themselves, since xarray takes no group with the name of a variable above it.
     """
 
     sizes: dict[str, set[int]] = field(default_factory=dict)
@@ -50,7 +71,7 @@ class Uses:
             self.barred.add(array)
 
     def join(self, other: Uses) -> None:
-        """Add those of other groups."""
+        """Add the uses in other groups."""
         for name, sizes in other.sizes.items():
             self.sizes.setdefault(name, set()).update(sizes)
         self.barred |= other.barred
@@ -58,7 +79,7 @@ class Uses:
 
 @lru_cache(MOST_KEPT)
 def phony(shape: Shape) -> Named:
-    """The names of an array whose axes have none.
+    """The phony names of an array of this shape.
 
     >>> phony((50, 30, 50))
     ('dim_50', 'dim_30', 'dim_50_1')
@@ -72,7 +93,9 @@ def phony(shape: Shape) -> Named:
 
 
 def unnamed(array: str, shape: Shape) -> Named:
-    """The phony names of an array, other ones if it would be an index by being called like its only axis.
+    """The names of an array whose source names no axis.
+
+    These are the phony names, unless the array has the name of its only axis: it would be an index.
 
     >>> unnamed("a", (50,)), unnamed("dim_50", (50,))
     (('dim_50',), ('dim__50',))
@@ -82,14 +105,15 @@ def unnamed(array: str, shape: Shape) -> Named:
 
 
 def verbatim(array: str, shape: Shape, own: Own) -> Named:
-    """An array's own names as they are, phony ones for axes without."""
+    """An array's own names unchanged, and phony names for the other axes."""
     return tuple(name or other for name, other in zip(own or (None,) * len(shape), unnamed(array, shape), strict=True))
 
 
 def in_source(arrays: Arrays, above: Collection[str] = ()) -> dict[str, Named]:
-    """Names for the arrays of a group of a source, whose own stand unless xarray could not open the group.
+    """The names for the arrays in a group of a source; own names stay if xarray can open the group.
 
-    If a name has several sizes, its index keeps it, else none does. `above` are phony names of loose arrays above.
+    If a name has several sizes, only axes as long as its index keep it; without an index none does.
+    `above` are the phony names of loose arrays above, which own names must not contradict.
 
     >>> in_source({"y": ((4,), ("y",)), "a": ((4, 4), ("y", "y")), "b": ((3, 2), ("y", "x"))})
     {'y': ('y',), 'a': ('y', 'y_4'), 'b': ('y_3', 'x')}
@@ -101,7 +125,7 @@ def in_source(arrays: Arrays, above: Collection[str] = ()) -> dict[str, Named]:
 
 
 def loose(arrays: Arrays, below: Uses) -> dict[str, Named]:
-    """Names for the loose arrays of a group, which give way to each other and to those `below`.
+    """The names for the loose arrays of a group, which give way to each other and to those `below`.
 
     >>> loose({"a": ((4, 2), ("y", "x")), "b": ((3, 2), ("y", "x"))}, Uses(sizes={"x": {2}}))
     {'a': ('y_4', 'x'), 'b': ('y_3', 'x')}
@@ -111,7 +135,7 @@ def loose(arrays: Arrays, below: Uses) -> dict[str, Named]:
 
 
 def alone(array: str, shape: Shape, own: Own) -> Named:
-    """Names for a loose array of which nobody knows what it stands beside and above: none of its own stands.
+    """The names for a loose array whose siblings and groups below are unknown: none of its own.
 
     >>> alone("a", (4, 2), ("y", None))
     ('y_4', 'dim_2')
@@ -120,18 +144,21 @@ def alone(array: str, shape: Shape, own: Own) -> Named:
 
 
 def misleading(arrays: Arrays) -> set[str]:
-    """Own names that read like the phony name of another size, as those that xarray makes by an axis' number do (`dim_0`)."""
+    """The own names that look like the phony name of another size.
+
+    Names that xarray makes from the number of an axis do (`dim_0`).
+    """
     return {name for name, sizes in _sizes(arrays).items() if any(_misleads(name, size) for size in sizes)}
 
 
 def nameless(arrays: Arrays) -> set[str]:
-    """The phony names of axes without a name of their own."""
+    """The phony names of the axes that the source does not name."""
     phonies = ((own, unnamed(array, shape)) for array, (shape, own) in arrays.items())
     return {name for own, names in phonies for axis, name in enumerate(names) if not (own and own[axis])}
 
 
 def _sizes(arrays: Arrays) -> dict[str, set[int]]:
-    """The own names of arrays, each with the sizes that it has."""
+    """The own names of arrays, each with the sizes of its axes."""
     sizes: dict[str, set[int]] = {}
     for shape, own in arrays.values():
         for size, name in zip(shape, own or (), strict=bool(own)):
@@ -141,12 +168,12 @@ def _sizes(arrays: Arrays) -> dict[str, set[int]]:
 
 
 def _phonies_beside(arrays: Arrays, sizes: Mapping[str, set[int]]) -> set[str]:
-    """The phony names of siblings, as far as an own name could be taken for one."""
+    """The phony names of siblings if an own name looks like one, else none."""
     return nameless(arrays) if any(PHONY.fullmatch(name) for name in sizes) else set()
 
 
 def _size_in_source(name: str, seen: set[int], arrays: Arrays, taken: set[str]) -> int | None:
-    """The size of the axes that may keep a name in a group of a source."""
+    """The size of the axes that keep a name in a group of a source, or None."""
     if _is_scalar(name, arrays):
         return None
     if name in taken and (match := PHONY.fullmatch(name)):
@@ -157,7 +184,7 @@ def _size_in_source(name: str, seen: set[int], arrays: Arrays, taken: set[str]) 
 
 
 def _loose_size(name: str, seen: set[int], arrays: Arrays, below: Uses) -> int | None:
-    """The size of the axes that may keep a name among loose arrays."""
+    """The size of the axes that keep a name among loose arrays, or None."""
     if _is_scalar(name, arrays) or len(seen) > 1:
         return None
     (size,) = seen
@@ -174,13 +201,16 @@ def _is_index(name: str, arrays: Arrays) -> bool:
 
 
 def _misleads(name: str, size: int) -> bool:
-    """Whether a name reads like the phony name of another size."""
+    """True if a name looks like the phony name of another size."""
     match = PHONY.fullmatch(name)
     return match is not None and int(match[1]) != size
 
 
 def _named(array: str, arrays: Arrays, standing: Standing, below: Uses) -> Named:
-    """Names for one array of a group: no two alike, those of its own that stand for a size on axes of that size alone."""
+    """The names for one array of a group, all different.
+
+    An own name stays on an axis of the size that `standing` gives it; other axes get another name.
+    """
     shape, own = arrays[array]
     phonies = unnamed(array, shape)
     if not own:
@@ -201,12 +231,15 @@ def _named(array: str, arrays: Arrays, standing: Standing, below: Uses) -> Named
 
 
 def _is_free(name: str, size: int, arrays: Arrays, standing: Standing, below: Uses) -> bool:
-    """Whether an axis of a size may be given a name that is not its own."""
+    """True if an axis of this size may get a name that the source did not give it."""
     return name not in arrays and name not in standing and below.sizes.get(name, {size}) == {size} and not _misleads(name, size)
 
 
 def _others(name: str, size: int, phony: str) -> Iterator[str]:
-    """What a name may give way to, the best first: the phony name in place of one that misleads, else `y_512`, `y__512`, ..."""
+    """The replacements for a name, best first: `y_512`, `y__512`, and so on.
+
+    For a name that misleads, the phony name comes before them.
+    """
     if _misleads(name, size):
         yield phony
     for length in count(1):

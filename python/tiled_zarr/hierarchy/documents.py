@@ -1,17 +1,17 @@
-"""Metadata documents as JSON, kept as long as they are still valid.
+"""Caches metadata documents as JSON, and returns each only while it is still valid.
 
-The consolidated document of 10,000 nodes takes 0.3 s to make and is asked for at every start of a
-client. Time limits would serve old ones, so each document remembers what it was made of: the nodes that
-were looked at, each with its revision from *before* it was looked at, and how many children had turned
-bad or good by then. It is valid if all of that is still the same (`stands`), which takes 0.4 us a node
-in memory.
+The consolidated document of 10,000 nodes takes 0.3 s to make, and each client asks for it when it
+starts. Time limits would serve outdated documents. So each document remembers what it was made
+from: the nodes that were looked at, each with its revision from *before* it was looked at, and how
+many children had turned bad or good by then. It is valid if all of that is still the same
+(`stands`). The check takes 0.4 us a node in memory.
 
-The event loop takes a kept document only if that check is quick: at most FEW nodes, none of which
-touches disk or network to tell its revision. All else goes to a thread. A document with a node whose
-revision nobody can tell is never kept.
+The event loop uses a kept document only if that check is quick: at most FEW nodes, none of which
+touches disk or network to return its revision. Everything else goes to a thread. A document is
+never kept if one of its nodes has no revision.
 
-Invariant: a kept document is returned only after `stands`; one that fails is dropped, and one rendering
-serves all who ask meanwhile.
+Invariant: a kept document is returned only after `stands`. One that fails is dropped, and all
+who ask for it meanwhile wait for one rendering.
 """
 
 from __future__ import annotations
@@ -27,15 +27,16 @@ from ..nodes import Node
 from ..texts import PASSED_ON
 
 FEW = 64
-"""Looking at the revisions of so many nodes is a matter of microseconds."""
+"""Nodes whose revisions the event loop compares, at most: 0.4 us each in memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rendered:
-    """A document: `body` is None if a node of its kind, or a group of its size, has none.
+    """A rendered document, and what it was made from.
 
-    `digest` is of the body, in hexadecimal. `over` are the nodes that it was made of, the one that it
-    describes first, with their `revisions`; `changes` is how often a child had turned bad or good.
+    `body` is None if a node of this kind, or a group of this size, has no such document. `digest`
+    is that of the body, in hexadecimal. `over` are the nodes that were looked at, the one described
+    first, with their `revisions`. `changes` is how often a child had turned bad or good by then.
     """
 
     body: bytes | None
@@ -46,60 +47,66 @@ class Rendered:
 
     @classmethod
     def of(cls, body: bytes | None, over: list[tuple[Node, str | None]], changes: int) -> Rendered:
-        """The document that says `body`, over nodes with their revisions from before it was made."""
+        """A document with this body; `over` has the nodes with their revisions from before."""
         return cls(body, digest(body or b""), tuple(node for node, _ in over), tuple(revision for _, revision in over), changes)
 
     @property
     def is_quick(self) -> bool:
-        """Whether it can be told in the event loop if the document stands."""
+        """True if the event loop may call `stands`: at most FEW nodes, none of which blocks."""
         return len(self.over) <= FEW and not any(node.blocking for node in self.over)
 
     @property
     def is_live(self) -> bool:
-        """Whether nobody can tell if it stands."""
+        """True if a node has no revision, so that nobody knows whether the document is valid."""
         return None in self.revisions
 
     @property
     def nbytes(self) -> int:
-        """Bytes in memory; more than any pool has if nobody can tell whether the document stands."""
+        """Bytes in memory, estimated; for a live document more than any pool has."""
         return sys.maxsize if self.is_live else len(self.body or b"") + 100 * len(self.over)
 
     def stands(self, node: Node, changes: int) -> bool:
-        """Whether a document of `node` would be the same now; not where a source cannot tell."""
+        """True if a document of `node` would be the same now; False if a source cannot say."""
         try:
             return node is self.over[0] and changes == self.changes and tuple(node.revision() for node in self.over) == self.revisions
         except PASSED_ON:
             raise
-        except BaseException:  # noqa: BLE001 - rendering it anew tells what went wrong with whom
+        except BaseException:  # noqa: BLE001 - rendering raises it where it belongs
             return False
 
 
 def digest(body: bytes) -> str:
-    """What entity tags of a body are made of."""
+    """The BLAKE2b hash of a body, 16 bytes in hexadecimal, for entity tags."""
     return blake2b(body, digest_size=16).hexdigest()
 
 
 class Documents:
-    """The documents of one key space, in the `pool` of all. Thread-safe: who ask for one at once wait for one rendering."""
+    """The documents of one key space, kept in a `pool` that all key spaces share.
+
+    Thread-safe: callers that ask for the same document at once wait for one rendering.
+    """
 
     def __init__(self, pool: Cache[Any]) -> None:
         self._pool: Cache[Rendered] = pool
         self._own = object()
-        """Part of every key: other key spaces have documents of the same paths and nodes."""
+        """Part of every key: other key spaces have documents for the same paths and nodes."""
 
     def kept(self, key: str, node: Node, changes: int) -> Rendered | None:
-        """The document of a node if it is kept and still valid, and that takes no blocking to tell."""
+        """The kept document of a node if it is still valid and the check is quick, else None."""
         found = self._pool.peek((self._own, key))
         return self._valid(key, found, node, changes) if found is not None and found.is_quick else None
 
     def get(self, key: str, node: Node, changes: int, render: Callable[[], Rendered]) -> Rendered:
-        """The document of a node, rendered unless it is kept and still valid. Blocks; raises what `render` raises."""
+        """The document of a node, rendered unless a kept one is still valid.
+
+        Blocks. Raises what `render` raises.
+        """
         found = self._pool.peek((self._own, key))
         valid = None if found is None else self._valid(key, found, node, changes)
         return self._pool.get((self._own, key), render) if valid is None else valid
 
     def _valid(self, key: str, found: Rendered, node: Node, changes: int) -> Rendered | None:
-        """A document that is kept, or None if it is out of date and forgotten."""
+        """The kept document if it is still valid; else drops it and returns None."""
         if found.stands(node, changes):
             return found
         self._pool.drop((self._own, key), found)

@@ -1,4 +1,4 @@
-"""What a metadata document says about a node, before it is spelled in a format."""
+"""Headers: the content of a node's metadata document, before Zarr v2 or v3 spells it as JSON."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from ..attributes import OURS, Json, Said, now
 from ..nodes import Array, Node, Options
 
 STRING_BYTES = 16
-"""What one item of a string array counts for in choosing chunks."""
+"""Bytes that we assume for one item of a string array when choosing chunks."""
 WIDEST_TYPESIZE = 255
-"""Blosc's typesize is one byte; it takes wider items as single bytes."""
+"""Bytes. Blosc stores the typesize in one byte; it treats wider items as single bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArrayHeader:
-    """An array on the wire: shapes in elements, the wire type, the codec with its shuffle decided, JSON attributes.
+    """An array as clients see it: shapes in elements, attributes as JSON.
 
-    `struct` is how Zarr v3 spells structured types; `separator` stands between the parts of a chunk key; `mark` is the item that stands
-    for a missing value.
+    `dtype` is the type on the wire. The shuffle of `codec` is decided. `separator` is between the
+    parts of a chunk key, `mark` is the item that means "missing value", and `struct` is how Zarr v3
+    spells structured types.
     """
 
     shape: tuple[int, ...]
@@ -36,33 +37,33 @@ class ArrayHeader:
 
 @dataclass(frozen=True, slots=True)
 class GroupHeader:
-    """A group on the wire."""
+    """A group as clients see it."""
 
     attributes: dict[str, Json]
 
 
 Header: TypeAlias = ArrayHeader | GroupHeader
 Members: TypeAlias = dict[str, Header]
-"""Every node below a group by its path from there."""
+"""The headers of all nodes below a group, by path relative to the group."""
 
 
 def itemsize(dtype: dtypes.Dtype) -> int:
-    """Bytes that one item of a wire type counts for in choosing chunks."""
+    """Bytes of one item of a wire type, as counted when choosing chunks."""
     return STRING_BYTES if dtypes.is_string(dtype) else dtype.itemsize
 
 
 def typesize(dtype: dtypes.Dtype) -> int:
-    """Bytes of the units that a codec shuffles in chunks of a wire type."""
+    """Bytes of the units that a codec shuffles, for a wire type."""
     return 1 if dtypes.is_string(dtype) or dtype.itemsize > WIDEST_TYPESIZE else dtype.itemsize
 
 
 def read_itemsize(node: Array) -> int:
-    """Bytes that the source of an array reads for one item."""
+    """Bytes that the source of an array reads for one item, at least those of the item."""
     return max(itemsize(dtypes.wire(node.dtype)), node.source.itemsize or 0)
 
 
 def chunk_grid(node: Array, options: Options) -> grid.Grid:
-    """The grid in which an array is served."""
+    """The chunk grid in which an array is served."""
     if options.verbatim and node.chunks is not None:
         return grid.Grid(node.shape, node.chunks)
     own, wanted, nbytes = node.chunks, options.chunk_shape, read_itemsize(node)
@@ -72,12 +73,12 @@ def chunk_grid(node: Array, options: Options) -> grid.Grid:
 
 
 def codec(node: Array, chosen: str) -> codecs.Codec:
-    """The codec that was chosen for an array, its shuffle decided."""
+    """The codec that `chosen` spells, with the shuffle that suits the array."""
     return codecs.parse(chosen).suited(typesize(dtypes.wire(node.dtype)), sparse=node.is_sparse)
 
 
 def stored_codec(node: Array, served: grid.Grid) -> codecs.Codec | None:
-    """The codec of chunks that the source has stored as they would be served in a grid, or None."""
+    """The codec of the source's stored chunks if they fit the served grid and type, else None."""
     stored = node.source.stored
     if stored is None or served.chunk_shape != node.chunks or dtypes.layout(node.dtype) is not None:
         return None
@@ -85,9 +86,9 @@ def stored_codec(node: Array, served: grid.Grid) -> codecs.Codec | None:
 
 
 def own_attributes(node: Node, **ours: Any) -> dict[str, Json]:
-    """The node's attributes, with what is said of it under our key, unless that is empty.
+    """The node's attributes, with the non-empty items of `ours` added under our key.
 
-    Raises what attributes raise that are made late.
+    Raises what `Late` attributes raise when they are made.
     """
     attributes = now(node.attributes)
     said = {name: value for name, value in ours.items() if value}

@@ -1,19 +1,19 @@
-"""The key space: a tree of nodes as a mapping from Zarr keys to documents and chunks, without a server.
+"""The key space: maps Zarr keys to the documents and chunks of a tree of nodes, without a server.
 
-A key is resolved by walking the tree as long as its parts name children (a child named `0` is a child,
-not a chunk); what is left over is a document or a chunk of the node reached. What does not exist is
-None; what goes wrong is raised.
+A key is resolved by walking down the tree as long as its parts name children (a child named `0` is
+a child, not a chunk). The rest of the key names a document or a chunk of the node that was reached.
+The result is None if there is no such thing; whatever goes wrong is raised.
 
-There is one walk, in steps. `glance` goes as far as memory leads: it ends at the node (`Reached`) or at
-a group that touches disk or network (`Waiting`), and so may run in the event loop. `walk` does what
-`glance` does and also opens the child of a group that waits. A caller that may not block keeps the
-`Waiting` and has `resumed` go on from there in a thread; nothing is walked twice.
+The walk has two forms. `glance` goes on as long as no group blocks. It ends at a node (`Reached`)
+or at a group that touches disk or network (`Waiting`), so the event loop may call it. `walk` does
+the same, but also opens the child of a group that blocks. A caller that may not block keeps the
+`Waiting` and calls `resumed` with it in a thread, which goes on from there: no step is repeated.
 
-A chunk that was found before is found again without a walk: it is still the one that its key names if
-every group above it holds the same node under the same name (`is_standing`), which takes 0.2 us a group
-instead of 3. That holds only as long as no child in the tree has ever been bad (`openings.turned`),
-since a child that recovers has to be noted, and only in memory: who opens a child on disk is watched
-(hangs.py).
+A chunk that was found before is found again without a walk. It is still the right one if every
+group above it holds the same node under the same name (`is_standing`), which takes 0.2 us a group
+instead of 3. Two limits: no child in the tree may ever have been bad (`openings.turned` is 0),
+since the walk has to notice when a child recovers; and all groups must be in memory, since opening
+a child on disk is watched (hangs.py).
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ from .served import Served
 from .walks import Dependencies
 
 MOST_CHUNKS = 8192
-"""Resolved chunks that are remembered; then all are forgotten, which costs no more than resolving them again."""
+"""Resolved chunks that are remembered, at most.
+
+Beyond that all are forgotten, which costs no more than resolving them again."""
 
 
 class Reached(NamedTuple):
@@ -54,7 +56,7 @@ class Reached(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """A group on the way that touches disk or network when it is asked for a child, and the rest of the key from there."""
+    """A group on the way that touches disk or network to open a child, and the rest of the key."""
 
     place: Place
     rest: str
@@ -62,22 +64,22 @@ class Waiting(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A metadata document, rendered when it is asked for."""
+    """A metadata document, rendered by `body`, `at_hand` or `rendered`."""
 
     keyspace: KeySpace
     place: Place
     name: str
 
     def revision(self) -> str | None:
-        """The node's revision if the document depends on nothing else; a group's depends on its children."""
+        """The revision of an array; None for a group, whose documents depend on its children."""
         return self.place.array.revision() if self.place.group is None else None
 
     def body(self) -> bytes | None:
-        """The document as JSON; None if a node of this kind, or a group of this size, has none. May open files."""
+        """The document as JSON; None if a node of this kind or size has none. May open files."""
         return self.rendered().body
 
     def at_hand(self) -> Rendered | None:
-        """The document and its digest if that takes no opening of files, else None."""
+        """The document and its digest if no file has to be opened, else None."""
         return self.keyspace.at_hand(self.place, self.name)
 
     def rendered(self) -> Rendered:
@@ -89,8 +91,9 @@ class Document:
 class Chunk:
     """A chunk inside an array's grid; `region` is the part of the array that it holds.
 
-    `is_whole` is false if a part of it lies beyond the array's edge. `weight` are the bytes that reading
-    and encoding it takes in memory: the chunk, and all boxes that the source decodes for it.
+    `is_whole` is False if a part of the chunk lies beyond the array's edge. `weight` is the memory
+    in bytes that reading and encoding it takes: the chunk, and all boxes that the source decodes
+    for it.
     """
 
     place: Place
@@ -104,38 +107,38 @@ class Chunk:
 
     @property
     def grid(self) -> Grid:
-        """The grid that the chunk is part of."""
+        """The chunk grid of the array."""
         return self.recipe.grid
 
     @property
     def codec(self) -> Codec:
-        """How it is encoded."""
+        """The codec that encodes the chunk."""
         return self.recipe.codec
 
     def revision(self) -> str | None:
-        """The revision of what the chunk holds, now."""
+        """The current revision of the data in the chunk."""
         of = self.recipe.revision_of
         return self.recipe.revision() if of is None else of(self.region)
 
     def identity(self, revision: str) -> str:
-        """A text that differs whenever the encoded bytes may: for entity tags and cache keys."""
+        """A text that changes whenever the encoded bytes may: for entity tags and cache keys."""
         return f"{self.key}|{revision}|{self.recipe.signature}"
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The listing of a group, made when it is asked for."""
+    """The listing of a group, which `KeySpace.listing` makes."""
 
     keyspace: KeySpace
     group: Group
 
 
 Named: TypeAlias = Document | Chunk | Listing | None
-"""What a key can name."""
+"""What a key can name; None if it names nothing."""
 
 
 class KeySpace:
-    """A tree in one Zarr format (the module `v2` or `v3`)."""
+    """The keys of a tree in one Zarr format (the module `v2` or `v3`)."""
 
     def __init__(self, root: Node, format: ModuleType, config: Config | None = None, resources: Resources | None = None) -> None:  # noqa: A002 - the spec's word
         self.root = root
@@ -154,18 +157,24 @@ class KeySpace:
         self._chunks: Forgetful[str, Chunk] = Forgetful(MOST_CHUNKS)
 
     def resolve(self, key: str) -> Document | Chunk | None:
-        """What a key names, or None. Blocks; raises what opening a node raises."""
+        """The document or chunk that a key names, or None.
+
+        Blocks. Raises what opening a node raises.
+        """
         found = self.find(key)
         if isinstance(found, Waiting):
             found = self.resumed(key, found)
         return None if isinstance(found, Listing) else found
 
     def start(self, key: str) -> Reached:
-        """Where the walk of a key begins: at the root."""
+        """The start of the walk of a key: the root, and the whole key."""
         return Reached(self.places.root, key)
 
     def find(self, key: str) -> Named | Waiting:
-        """What a key names, as far as memory leads. Raises what opening a node raises."""
+        """What a key names, or the first group on its way that blocks. Never blocks itself.
+
+        Raises what opening a node raises.
+        """
         known = self._chunks.get(key)
         if known is not None and not self.places.openings.turned and is_standing(known.place):
             return known
@@ -173,11 +182,14 @@ class KeySpace:
         return step if isinstance(step, Waiting) else self.named(key, step)
 
     def resumed(self, key: str, step: Reached | Waiting) -> Named:
-        """What a key names, from a step on the way. Blocks; raises what opening a node raises."""
+        """What a key names, walking on from `step`. Blocks; raises what opening a node raises."""
         return self.named(key, walk(self.places, step))
 
     def group(self, path: str) -> Group | None:
-        """The group at a path on the wire ("" is the root), or None. Blocks; raises what opening a node raises."""
+        """The group at a path on the wire ("" is the root), or None.
+
+        Blocks. Raises what opening a node raises.
+        """
         place, rest = walk(self.places, self.start(path))
         if rest or place.group is None:
             return None
@@ -185,7 +197,7 @@ class KeySpace:
         return place.group
 
     def named(self, key: str, reached: Reached) -> Named:
-        """What a key names that leads to a place, with a rest."""
+        """What a key names whose walk ended at `reached`."""
         place, rest = reached
         known = self._chunks.get(key)
         if known is not None and known.place is place:
@@ -203,27 +215,39 @@ class KeySpace:
         return None if index is None else self._chunk(key, place, node, index)
 
     def source(self, key: str) -> str:
-        """The source behind a key, as far as it is known without opening anything: what one hanging read may take along."""
+        """The path of the source that a key reads, as far as known without opening anything.
+
+        One source gets only a part of the threads: a read that hangs blocks only its own source.
+        """
         return self.places.source(key, self.format.DOCUMENTS)
 
     def is_gone(self, key: str) -> bool:
-        """Whether a key that names nothing now is a chunk of an array that this process has described to clients."""
+        """True if a key that names nothing now was a chunk of an array described to clients.
+
+        Only arrays that this key space has described, and still remembers, count.
+        """
         return self.served.promised(key)
 
     def listing(self, group: Group) -> list[Child]:
-        """The children of a group, in the source's order, without those that cannot be opened. Raises TooLarge."""
+        """The children of a group in the source's order, without those that cannot be opened.
+
+        Raises TooLarge, and what listing the group raises.
+        """
         return self._listings.children(group)
 
     def unavailable(self, group: Group) -> dict[str, str]:
-        """What is left out of the listing of a group, which is made first, with the reasons."""
+        """The reason, by name, for what a listing of the group left out. Call `listing` first."""
         return self.places.openings.unavailable(group)
 
     def one_look(self) -> AbstractContextManager[None]:
-        """Within it, documents that this thread asks for look once at what they have in common, however it may change meanwhile."""
+        """While it is entered, this thread looks only once at each group without a revision.
+
+        Documents made meanwhile share the result, even if such a group changes.
+        """
         return self.metadata.axes.one_look()
 
     def at_hand(self, place: Place, name: str) -> Rendered | None:
-        """A document of a node if it is kept, or made without opening files. Never blocks."""
+        """A document of a node if it is kept or can be made without opening files. Never blocks."""
         key, node, changes = f"{place.path}/{name}", place.node, self.places.openings.changes
         kept = self._documents.kept(key, node, changes)
         if kept is not None:
@@ -233,7 +257,7 @@ class KeySpace:
         return self._documents.get(key, node, changes, partial(self._render, place, name))
 
     def rendered(self, place: Place, name: str) -> Rendered:
-        """A document of a node. May open files."""
+        """A document of a node, rendered unless a kept one is still valid. May open files."""
         key, changes = f"{place.path}/{name}", self.places.openings.changes
         return self._documents.get(key, place.node, changes, partial(self._render, place, name))
 
@@ -266,7 +290,7 @@ class KeySpace:
         is_consolidated = place.group is not None and name == self.format.CONSOLIDATED
         try:
             members = self.metadata.members(place, seen) if is_consolidated else None
-            # The header comes after what lies below, so that it names what failed there.
+            # The header is made after the members: it names those that failed.
             header = self.metadata.header(place, seen, is_opened=members is not None)
         except Exception as why:
             self.places.fail(place, why)
@@ -278,7 +302,7 @@ class KeySpace:
 
 
 def walk(places: Places, start: Reached | Waiting) -> Reached:
-    """The walk to its end. Blocks; raises what opening a node raises."""
+    """Walk to the end of the key. Blocks; raises what opening a node raises."""
     step = glance(places, start)
     while isinstance(step, Waiting):
         part, _, rest = step.rest.partition("/")
@@ -290,7 +314,7 @@ def walk(places: Places, start: Reached | Waiting) -> Reached:
 
 
 def glance(places: Places, start: Reached | Waiting) -> Reached | Waiting:
-    """The walk as far as memory leads. Raises what opening a node raises."""
+    """Walk up to the first group that blocks. Never blocks; raises what opening a node raises."""
     place, rest = start
     while rest and (group := place.group) is not None:
         if group.blocking:
@@ -304,10 +328,10 @@ def glance(places: Places, start: Reached | Waiting) -> Reached | Waiting:
 
 
 def is_standing(place: Place) -> bool:
-    """Whether every group above a place holds the same node as before, as far as memory can tell.
+    """True if every group above a place still holds the same node, and none of them blocks.
 
-    False too below a record that is shown as a group (records.py), and if a group raises: the walk tells
-    what is wrong.
+    Also False below a record that is shown as a group (records.py), and if a group raises: the walk
+    then finds out what is wrong.
     """
     try:
         while (above := place.above) is not None:
@@ -317,7 +341,7 @@ def is_standing(place: Place) -> bool:
             place = above
     except texts.PASSED_ON:
         raise
-    except BaseException:  # noqa: BLE001 - raised again by the walk
+    except BaseException:  # noqa: BLE001 - the walk raises it again
         return False
     return True
 

@@ -1,4 +1,4 @@
-"""Listings: the children of groups by their names on the wire, at most so many bytes of them."""
+"""Lists the children of groups by their names on the wire, up to a number of bytes."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from .metadata import Config
 from .places import Place, Places
 
 CHILD_BYTES = 40
-"""What a child takes in a listing, besides its name, twice."""
+"""Bytes that a child takes in a listing, besides its name, which appears twice."""
 
 
 class Child(NamedTuple):
-    """A child of a group by its name on the wire; the node is None if the group is too large to open every child."""
+    """A child of a group by its name on the wire.
+
+    `node` is None if the group is too large to open every child.
+    """
 
     name: str
     node: Node | None
 
 
 class Listings:
-    """Lists the groups of a tree, within the bounds of a key space's `config`."""
+    """Lists the groups of a tree, within the limits in the `config` of a key space."""
 
     def __init__(self, places: Places, config: Config) -> None:
         self.places = places
@@ -30,12 +33,17 @@ class Listings:
         self._above: WeakKeyDictionary[Group, tuple[ref[Group], str]] = WeakKeyDictionary()
 
     def note(self, place: Place) -> None:
-        """Remember the group above one that is about to be listed: it is told if listing fails."""
+        """Remember the parent of a group about to be listed: a failure is noted with the parent."""
         if place.group is not None and place.parent is not None:
             self._above[place.group] = ref(place.parent), place.name
 
     def children(self, group: Group) -> list[Child]:
-        """The children of a group, in the source's order, without those that cannot be opened. Raises TooLarge."""
+        """The children of a group in the source's order, without those that cannot be opened.
+
+        A group of more than `max_nodes` children is not opened: its children have no node, and only
+        those known to be bad are left out. Raises TooLarge if the listing would exceed
+        `listing_bytes`, and what listing raises.
+        """
         openings, forbidden = self.places.openings, self.places.forbidden
         try:
             self._check_size(openings.count(group, self.config.listing_bytes // CHILD_BYTES), 0)
@@ -52,14 +60,14 @@ class Listings:
             raise
 
     def _fail(self, group: Group, why: Exception) -> None:
-        """Note that a group failed when it was listed, if it is known where it hangs."""
+        """Note that listing a group failed, if its parent is known."""
         parent, name = self._above.get(group, (None, ""))
         above = None if parent is None else parent()
         if above is not None:
             self.places.openings.fail(above, name, why)
 
     def _check_size(self, count: int, length: int) -> None:
-        """Raises TooLarge if a listing of `count` children, with names of `length` characters in all, is larger than it may be."""
+        """Raises TooLarge if `count` children with `length` characters of names do not fit."""
         most = self.config.listing_bytes
         if CHILD_BYTES * count + 2 * length > most:
             raise TooLarge(

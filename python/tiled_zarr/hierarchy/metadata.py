@@ -1,4 +1,4 @@
-"""What documents say of places: the headers of one node, or of all that lies below a group."""
+"""Makes the headers of one node, or of all nodes below a group, for metadata documents."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ from .served import Served
 from .walks import Dependencies, Opened, Walk
 
 PENDING = GroupHeader({})
-"""Holds the place of a group among its siblings until its own children have been opened."""
+"""Keeps a group's position among its siblings until its own header is made, last of all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """How a key space is served: the codec chosen for it, what consolidated metadata may hold, how v3 spells structured types.
+    """How a key space is served.
 
-    `codec` None is the one that the source has stored its chunks in where these can be sent as they are, else the default.
-    `separator` stands between the parts of a chunk key; None means the format's own. A listing takes no more than about `listing_bytes`.
+    `codec` None means the codec of the source's stored chunks if these can be sent unchanged, else
+    the default. `max_nodes` and `max_bytes` limit consolidated metadata. `struct` is how v3 spells
+    structured types. `separator` is between the parts of a chunk key; None means the format's own.
+    A listing takes at most about `listing_bytes`.
     """
 
     codec: str | None = None
@@ -40,9 +42,10 @@ class Config:
 
 
 class Metadata:
-    """Makes headers in one Zarr format (the module `v2` or `v3`). Groups of more than `max_nodes` are not opened.
+    """Makes headers in one Zarr format (the module `v2` or `v3`).
 
-    Every array that gets a header is noted as `served`; `pool` keeps what was decided of axes.
+    Groups of more than `max_nodes` children are not opened. Every array that gets a header is noted
+    in `served`. `pool` keeps the decisions on dimension names.
     """
 
     def __init__(self, places: Places, format: ModuleType, config: Config, served: Served, pool: Cache[Any]) -> None:  # noqa: A002 - the spec's word
@@ -55,7 +58,10 @@ class Metadata:
         self.separator: str = config.separator or format.SEPARATOR
 
     def codec(self, place: Place, grid: Grid) -> Codec:
-        """The codec chosen for an array, else that of the chunks that its source has stored just so, else the default."""
+        """The codec chosen for an array, else that of its stored chunks, else the default.
+
+        That of the stored chunks only if the format can serve them unchanged in this grid.
+        """
         node = place.array
         chosen = place.options.codec or self.config.codec
         stored = headers.stored_codec(node, grid)
@@ -65,7 +71,11 @@ class Metadata:
         return codec
 
     def header(self, place: Place, seen: Dependencies, *, is_opened: bool = False) -> Header:
-        """The header of one node; the children of a group are opened first, unless they have just been."""
+        """The header of one node.
+
+        Opens the children of a group first, since the header names those that fail; `is_opened`
+        says that this has just been done.
+        """
         seen.note(place.node)
         if place.group is not None:
             if not is_opened:
@@ -74,7 +84,7 @@ class Metadata:
         return self._array(place, self.axes.of(place, seen))
 
     def look(self, node: Node) -> None:
-        """Make all that documents of the groups above say of a node, and raise what fails."""
+        """Make all that documents of the groups above say of a node. Raises what fails."""
         if isinstance(node, Array):
             self.codec(Place(node, None, "", "", node.options), headers.chunk_grid(node, node.options))
         else:
@@ -82,9 +92,10 @@ class Metadata:
         headers.own_attributes(node)
 
     def members(self, place: Place, seen: Dependencies) -> Members | None:
-        """Headers of every node below a group by path, siblings side by side (zarr-python relies on it); None where they are too many.
+        """The headers of all nodes below a group, by path; None if they are too many.
 
-        What fails is left out and named by its group; so the headers of groups are made last.
+        Siblings are next to each other: zarr-python relies on it. A node that fails is left out,
+        and the header of its group names it; so the headers of groups are made last.
         """
         opened = self.walk.below(place, seen)
         if opened is None:
@@ -97,19 +108,19 @@ class Metadata:
                 if header is not None:
                     members[below.path[start:]] = header
         for group in opened[1:]:
-            with self.walk.asking(group.place):  # attributes, too, may be those of this moment
+            with self.walk.asking(group.place):  # `Late` attributes are made now, and may hang
                 members[group.place.path[start:]] = self._group(group.place)
         return members
 
     def _member(self, above: Opened, place: Place, names: dimensions.Named, seen: Dependencies) -> Header | None:
-        """The header of an array; None where it fails, and is left out of its group."""
+        """The header of an array; None if it fails: then it is left out of its group."""
         try:
             with self.walk.asking(place):
                 seen.note_live(place.node)
                 return self._array(place, names)
         except texts.PASSED_ON:
             raise
-        except BaseException as why:  # noqa: BLE001 - it takes nothing along with it
+        except BaseException as why:  # noqa: BLE001 - one bad array must not break the document
             self.walk.leave_out(above, place, why)
             return None
 

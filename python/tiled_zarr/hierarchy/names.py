@@ -1,7 +1,8 @@
-"""Node names on the wire: as the source has them, or an alias where Zarr forbids them.
+"""Node names on the wire: the source's name, or an alias if Zarr or a client forbids it.
 
-An alias writes each forbidden character as `~` and two hex digits a UTF-8 byte (`~` itself is `~7e`). It is one to one, and not percent
-encoding, which HTTP servers decode.
+An alias writes each UTF-8 byte of a forbidden character as `~` and two hex digits (`~` itself is
+`~7e`). Names and aliases correspond one to one. We do not use percent encoding, since HTTP servers
+decode it.
 https://zarr-specs.readthedocs.io/en/latest/v3/core/index.html#node-names
 """
 
@@ -13,20 +14,27 @@ from functools import lru_cache
 RESERVED = frozenset({"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"})
 ESCAPE = re.compile(r"~([0-9a-f]{2})")
 FORBIDDEN = re.compile(r"[/\\~%?#\x00-\x1f\x7f\ud800-\udfff]")
-"""Beside `/` and `~`: zarr-python turns a backslash in a path into a slash; fsspec leaves `%`, `?` and `#` unescaped in URLs, and a chunk
-asked for under such a name would read as zeros; control characters and lone surrogates have no place in a URL."""
+"""Characters that an alias replaces.
+
+Besides `/` and `~`: zarr-python turns a backslash in a path into a slash. fsspec leaves `%`, `?`
+and `#` unescaped in URLs, and a chunk requested under such a name would read as zeros. URLs cannot
+contain control characters and lone surrogates."""
 FORBIDDEN_V2 = re.compile(rf"{FORBIDDEN.pattern}|[\[\]*]")
-"""In Zarr v2 also brackets and stars: zarr-python 2.18 looks for names with `glob`, to which they mean something else."""
+"""In Zarr v2 also brackets and stars: zarr-python 2.18 finds names with `glob`, as patterns."""
 MOST_KEPT = 4096
-"""Names whose spelling is remembered."""
+"""Names whose spelling is cached, at most."""
 LONGEST = 1024
-"""Bytes of UTF-8. A file name has at most 255; an HDF5 link may have 65,535, written with three bytes each longer than a URL can be."""
+"""Bytes of UTF-8 in a name, at most.
+
+A file name has at most 255. An HDF5 link may have 65,535; an alias with three characters for each
+byte would be longer than a URL can be."""
 
 
 def refusal(name: object) -> str | None:
-    """Why something cannot name a node in a key, or None.
+    """The reason why something cannot name a node in a key, or None if it can.
 
-    A lone surrogate can where it stands for a byte that is no UTF-8, as in names of files: its alias writes that byte.
+    A lone surrogate is allowed if it represents a byte that is not UTF-8, as in the names of files:
+    the alias writes that byte.
 
     >>> refusal("image"), refusal(b"image")
     (None, 'its name is no text')
@@ -46,7 +54,7 @@ def refusal(name: object) -> str | None:
 
 @lru_cache(MOST_KEPT)
 def wire(name: str, forbidden: re.Pattern[str] = FORBIDDEN) -> str:
-    """The name of a node in keys of a format that forbids some characters.
+    """The name of a node in keys: itself, or an alias without the `forbidden` characters.
 
     >>> wire("image"), wire("a/b"), wire("__x"), wire(".."), wire("zarr.json"), wire("")
     ('image', 'a~2fb', '~5f~5fx', '~2e~2e', 'zarr~2ejson', '~')
@@ -64,7 +72,7 @@ def wire(name: str, forbidden: re.Pattern[str] = FORBIDDEN) -> str:
 
 @lru_cache(MOST_KEPT)
 def unwire(part: str, forbidden: re.Pattern[str] = FORBIDDEN) -> str | None:
-    """The source's name for one part of a key, or None where no name is written so.
+    """The source's name for one part of a key, or None if `wire` writes no name so.
 
     >>> unwire("a~2fb"), unwire("a~2Fb"), unwire("~61")
     ('a/b', None, None)
@@ -80,7 +88,7 @@ def unwire(part: str, forbidden: re.Pattern[str] = FORBIDDEN) -> str | None:
 
 
 def path_in_v3(path: str) -> str:
-    """The path in Zarr v3 of a node by its path in v2.
+    """The path of a node in Zarr v3, from its path in v2.
 
     >>> path_in_v3("a~5b1~5d/b~2fc")
     'a[1]/b~2fc'
@@ -94,5 +102,5 @@ def _escape(name: str, forbidden: re.Pattern[str]) -> str:
 
 
 def _latin(part: str) -> str:
-    """UTF-8 bytes of the part, one character each, so that escapes can stand between them."""
+    """The UTF-8 bytes of a part, one character each, so that escapes can be among them."""
     return part.encode("utf-8").decode("latin-1")

@@ -1,22 +1,28 @@
-"""Opening the children of groups: which are there, which turned out to be bad, and why.
+"""Opens the children of groups, and remembers which of them are bad and why.
 
-Whatever a child or the mapping of a group does (it raises, it lies, it does not end), it does to that
-child or that group alone: documents of its group leave it out and name it with the reason, and its own
-keys answer 5xx.
+Whatever a child does (it raises, returns something that is no node, or never answers), it does only
+to itself: documents of its group leave it out and name it with the reason, and its own keys answer
+5xx. The same holds for the mapping of a group, which can break only that group.
 
-To ask every child each time a document is made would be too slow (a folder of 10,000 files takes
-seconds), and to believe that a child that was good once stays good would be wrong. So `Openings` keeps
+To open every child each time a document is made is too slow (a folder of 10,000 files takes
+seconds), and to assume that a child that was good once stays good is wrong. So `Openings` keeps
 the bad children of each group, by weak references, and learns from every opening, whoever asks:
 
-- `child` opens one, and notes that it is bad if that raises, or that it has recovered.
-- `all` opens those that a document or a listing tells of, and also asks each for its revision and its
-  first child's name, since a group that cannot be listed is bad too.
-- `fail` notes a child that opened but failed when a document was made. It counts as bad until all that
-  documents say of it (`look`) can be made again, not when it merely opens.
+- `child` opens one. It notes that the child is bad if that raises, or that it has recovered.
+- `all` opens those that a document or a listing includes. It also asks each for its revision and
+  its first child's name, since a group that cannot be listed is bad too.
+- `fail` notes a child that opened but failed when a document was made. It counts as bad until all
+  that documents say of it (`look`) can be made again; that it opens is not enough.
 
-Invariant: `turned` grows whenever a child turns bad or good, so a document that was made at the same
-`changes` names the same children. A child that hangs is refused without being asked (hangs.py). Only
-names that a group lists are kept, since anybody can ask for others.
+The states of one child:
+
+    good --- opening raises --------------> bad, is_open=False --- it opens -----------> good
+    good --- it opens, but then raises ---> bad, is_open=True  --- `look` succeeds ----> good
+
+Invariant: `turned` grows whenever a child turns bad or good, so a document that was made at the
+same `changes` names the same children. A child that hangs is refused without being asked
+(hangs.py). Only names that a group lists are kept: clients can ask for any other name, which would
+fill the memory.
 """
 
 from __future__ import annotations
@@ -33,21 +39,28 @@ from ..nodes import Array, Busy, Changed, Damaged, Group, Node, TooLarge, TooSlo
 from . import names
 
 NODES = (Array, Group)
-"""Made once: `Array | Group` makes a new type at each look, of which there are two a child."""
+"""For `isinstance`, twice a child: Python builds a new type for each `Array | Group`."""
 
 MOST_BAD = 20_000
-"""Bad children that are remembered in a tree, twice as many as nodes are consolidated: 6 MB with names and reasons of usual length, 60 MB
-at worst. The oldest are forgotten first, and are found again where their group is looked at."""
+"""Bad children that are remembered in a tree, at most.
+
+Twice as many as the nodes that are consolidated: 6 MB with names and reasons of usual length, 60 MB
+at worst. The oldest are forgotten first, and found again when their group is opened."""
 MOST_TOLD = 10_000
-"""Bad children that are named in one group; the others are counted."""
+"""Bad children that a document names in one group, at most; the others are counted."""
 MOST_NAMES = 1_000_000
-"""Names that are listed of one group, whatever it says that it has."""
+"""Names that are listed of one group, at most, whatever its `len` is."""
 MOST_UNSAID = 1000
-"""Names that a group may list beyond as many as it says that it has: some may be new; with more than that it is taken to have no end."""
+"""Names that a group may list beyond its `len`.
+
+Some may have been added meanwhile; with more than that we assume that the listing never ends."""
 
 
 class Bad(NamedTuple):
-    """Why a child is bad; `is_open` says that it can be opened, and failed when it was asked for what documents tell of it."""
+    """Why a child is bad.
+
+    `is_open` is True if the child opened, but failed when asked for what documents say of it.
+    """
 
     reason: str
     is_open: bool
@@ -56,8 +69,9 @@ class Bad(NamedTuple):
 class Openings:
     """Opens children and remembers, for each group, those known to be bad.
 
-    `check(node)` raises Unavailable for a node that cannot be shown after all. `look(node)` makes all that documents of the groups above
-    say of a node, and raises what fails; `hangs` are the children that hang. Thread-safe: a race repeats an opening at worst.
+    `check(node)` raises Unavailable for a node that cannot be shown after all. `look(node)` makes
+    all that documents of the groups above say of a node, and raises what fails. `hangs` are the
+    children that hang. Thread-safe: a race repeats an opening at worst.
     """
 
     def __init__(self, check: Callable[[Node], None], look: Callable[[Node], object], hangs: Hangs) -> None:
@@ -70,18 +84,21 @@ class Openings:
         self._order: deque[tuple[ref[Group], str]] = deque()
         self._listed: WeakSet[Node] = WeakSet()
         self.turned = 0
-        """How often a child turned bad or good."""
+        """How many times a child has turned bad or good."""
 
     @property
     def changes(self) -> int:
-        """How often a child turned bad or good; this, too, grows when a child begins or ceases to hang anywhere."""
+        """How many times a child has turned bad or good, or begun or ceased to hang anywhere."""
         return self.turned + self.hangs.look()
 
     def child(self, group: Group, name: str, checked: Node | None = None, *, is_listed: bool = False) -> Node | None:
-        """One child, or None where there is none that could be shown; `checked` is one that can be.
+        """One child, or None if there is none or it cannot be shown as Zarr.
 
-        `is_listed` says that it is opened to be told of: it is asked for what is told, which may block, and not waited for as long as one
-        that is itself asked for. Raises what the source raises, and Damaged for a name that the group lists and then denies.
+        `checked` is a node that is known to pass `check`. `is_listed` says that a document or a
+        listing includes the child: then it is also asked for what these need, which may block, and
+        it gets less time to answer than a child that a client asked for.
+
+        Raises what the source raises, and Damaged for a name that the group lists but cannot open.
         """
         bad = self._bad.get(group, {}).get(name) if self.turned else None
         opened = None
@@ -104,9 +121,10 @@ class Openings:
         return opened
 
     def names(self, group: Group) -> list[str]:
-        """The names of a group's children, each once, without those that cannot stand in a key, which are remembered as bad.
+        """The names of a group's children, each once, without those that cannot be part of a key.
 
-        Raises what listing raises, and Damaged where it has no end.
+        The latter are remembered as bad. Raises what listing raises, and Damaged if the group lists
+        over MOST_UNSAID names more than its `len`, or than MOST_NAMES if that is less.
         """
         most = min(len(group.children), MOST_NAMES) + MOST_UNSAID
         listed = list(islice(group.children, most + 1))
@@ -126,12 +144,15 @@ class Openings:
         return list(found)
 
     def count(self, group: Group, most: int) -> int:
-        """How many children a group has. Where it says that they are more than `most`, as many as it lists of them, up to one more."""
+        """How many children a group has, by its `len`.
+
+        If that is more than `most`, the names are counted instead, up to `most` + 1.
+        """
         said = len(group.children)
         return said if said <= most else sum(1 for _ in islice(group.children, most + 1))
 
     def all(self, group: Group, listed: Iterable[str]) -> list[tuple[str, Node]]:
-        """Those children, of the names that are listed, that can be opened; the others are remembered as bad."""
+        """The children in `listed` that can be opened, by name; the others are noted as bad."""
         opened = []
         for name in listed:
             try:
@@ -143,17 +164,22 @@ class Openings:
         return opened
 
     def fail(self, group: Group, name: str, why: BaseException) -> None:
-        """Take down that a child, which could be opened, failed when a document was made; the next time all of it is looked at."""
+        """Note that a child opened but failed when a document was made.
+
+        The next opening for a document calls `look` before the child counts as good.
+        """
         self._note(group, name, Bad(reason(why), is_open=True))
 
     def bad(self, group: Group) -> Container[str]:
-        """The source's names of the children that are known to be bad."""
+        """The names, as in the source, of the children known to be bad."""
         return self._bad.get(group, {})
 
     def unavailable(self, group: Group) -> dict[str, str]:
-        """Reasons by names, as text: of what was never a child, and of each child known to be bad that is still there.
+        """The reason, by name, for everything that is not shown in a group.
 
-        What cannot be told, and how many more there are than MOST_TOLD, stands under "*".
+        It covers what the group itself calls unavailable, names that cannot be part of a key, and
+        each child known to be bad that is still there. Under "*" is either why the group could not
+        answer, or how many there are beyond MOST_TOLD.
         """
         for name in [name for name in list(self._bad.get(group, ())) if not self._lists(group, name)]:
             self._note(group, name, None)
@@ -165,7 +191,7 @@ class Openings:
                     told[_free(told, texts.name(name))] = texts.line(why if isinstance(why, str) else texts.said_by(why))
         except texts.PASSED_ON:
             raise
-        except BaseException as error:  # noqa: BLE001 - what was told until then holds, and so does all that is known here
+        except BaseException as error:  # noqa: BLE001 - keep what it returned so far, and what we know
             told["*"] = texts.line(f"not all that is unavailable can be told: {reason(error)}")
         known = [*self._nameless.get(group, {}).items(), *((name, known.reason) for name, known in [*bad.items()])]
         room = MOST_TOLD - len(told)
@@ -176,7 +202,7 @@ class Openings:
         return told
 
     def _opened(self, group: Group, name: str, checked: Node | None, *, is_listed: bool) -> Node | None:
-        """The child, or None. Raises Unavailable where it cannot be shown."""
+        """The child, or None if there is none. Raises Unavailable if it cannot be shown."""
         try:
             node = self.hangs.child(group, name, is_listed=is_listed) if group.blocking else group.children[name]
         except KeyError as why:
@@ -191,14 +217,17 @@ class Openings:
         return node
 
     def _ask(self, group: Group, name: str, node: Node, *, wholly: bool) -> None:
-        """Ask a child for what documents of the groups above need, or for all that they tell of it. Raises what it raises."""
+        """Ask a child for what documents of groups above need of it; `wholly`: for all they say.
+
+        Raises what the child raises, as Damaged if that would read as "there is no such child".
+        """
         try:
             if group.blocking or node.blocking:
                 with self.hangs.asking(group, name):
                     self._answer(node, wholly=wholly)
             else:
                 self._answer(node, wholly=wholly)
-        except (KeyError, Unavailable) as why:  # there is such a child; a reader must not take it for absent
+        except (KeyError, Unavailable) as why:  # the child exists: a reader must not take it for absent
             raise Damaged(texts.of_error(why)) from why
 
     def _answer(self, node: Node, *, wholly: bool) -> None:
@@ -210,7 +239,10 @@ class Openings:
             self._look(node)
 
     def _note(self, group: Group, name: str, why: Bad | None) -> None:
-        """Take down why a child is bad, or that it is not. Only names that the group lists are taken down: anybody can ask for others."""
+        """Note why a child is bad, or None if it is good.
+
+        Only names that the group lists are noted: clients can ask for any other name.
+        """
         bad = self._bad.get(group) if self.turned else None
         if (bad.get(name) if bad else None) == why:
             return
@@ -226,9 +258,9 @@ class Openings:
         self.turned += 1
 
     def _lists(self, group: Group, name: str) -> bool:
-        """Whether a group has a name among those that it lists; also where it cannot tell, since it did not deny it.
+        """True if a group lists a name, or if it raises: then it has not denied the name.
 
-        Of a child that hangs the group is not asked: a mapping's own `in` opens the child.
+        A child that hangs counts as listed without asking: a mapping's `in` may open the child.
         """
         try:
             return self.hangs.leaves_alone(group, name) or name in group.children
@@ -238,7 +270,7 @@ class Openings:
             return True
 
     def _forget(self) -> None:
-        """Keep MOST_BAD children at most, the last ones."""
+        """Forget the oldest bad children beyond MOST_BAD."""
         while len(self._order) > MOST_BAD:
             oldest, name = self._order.popleft()
             group = oldest()
@@ -247,7 +279,7 @@ class Openings:
 
 
 def _free(taken: Mapping[str, str], name: str) -> str:
-    """A name that is not taken: two that differ may be spelled alike."""
+    """The name, with a number if it is taken: two names that differ may have the same text."""
     spelling, number = name, len(taken)
     while spelling in taken:
         number += 1
@@ -256,7 +288,7 @@ def _free(taken: Mapping[str, str], name: str) -> str:
 
 
 def revision_of(node: Node) -> str | None:
-    """The revision of a node. Raises what the node raises, and Damaged where it gives no text."""
+    """The revision of a node. Raises what the node raises, and Damaged if it is not a text."""
     revision = node.revision()
     if not (revision is None or isinstance(revision, str)):
         raise Damaged(f"its revision is a {type(revision).__name__}, not a text")
@@ -264,7 +296,10 @@ def revision_of(node: Node) -> str | None:
 
 
 def reason(why: BaseException) -> str:
-    """What to tell users of an error: its kind and text, without the server's folders, or the text alone where it was written for them."""
+    """The text of an error for users: its type and message, without the server's folders.
+
+    Errors of our own are written for users: of these it is the message alone.
+    """
     if isinstance(why, Unavailable | Damaged | TooLarge | TooSlow | Busy | Changed):
         return texts.line(texts.said_by(why))
     if isinstance(why, OSError) and why.errno is not None:

@@ -1,16 +1,18 @@
 """Places: locations in the tree, each a node with its path on the wire.
 
-A source may make a new node whenever a child is opened, and a mapping may hold another array from one
-request to the next. What is known of an array (its recipe, its chunks, the names of its axes) must not
-outlive it, and must not be derived anew for each request either: a recipe alone takes 30 us.
+A source may make a new node each time a child is opened, and a mapping may hold another array at
+the next request. What we derive from an array (its recipe, its chunks, the names of its axes) must
+not be used for another array, and must not be derived again for each request either: a recipe alone
+takes 30 us.
 
-So everything that is known hangs on the `Place`, and a place is the same object as long as the same
-node hangs under the same name in the same place above. `below` asks the group for its child each time
-and compares by identity; a source that has not changed gives the same node again. If the node is
-another, a new place takes the path, and what hung on the old one goes with it (by weak references).
+So everything derived is kept by `Place`, with weak references. A place is the same object as long
+as its parent place holds the same node under the same name. `below` asks the group for its child
+each time and compares the nodes by identity; a source that has not changed returns the same node.
+If the node is another one, a new place takes over the path, and what the old place had is freed.
 
-Invariant: `kept[path].above` is the place at the path above, or has been replaced there; then `below`
-does not return it. Paths begin with a slash there, so that the root's children have one too.
+Invariant: `kept[path].above` is the place at the path above, or has been replaced there; then
+`below` does not return it. The keys of `kept` begin with a slash, so that the root's children have
+one too.
 """
 
 from __future__ import annotations
@@ -25,12 +27,18 @@ from . import names
 from .openings import Openings
 
 MOST_KEPT = 4096
-"""Places that are remembered; then all are forgotten, which costs no more than walking to them again."""
+"""Places that are remembered, at most.
+
+Beyond that all are forgotten, which costs no more than walking to them again."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Place:
-    """A location in the tree: a node, the place above it, its name in the source, its path on the wire, the options in force there."""
+    """A location in the tree: a node and the place above it (None for the root).
+
+    `name` is the node's name in the source, `path` its path on the wire. `options` are those in
+    force there: the node's own, completed by those above.
+    """
 
     node: Node
     above: Place | None
@@ -40,18 +48,18 @@ class Place:
 
     @property
     def group(self) -> Group | None:
-        """The node if it is a group: only groups have children, and only arrays have chunks."""
+        """The node if it is a group, else None."""
         return self.node if isinstance(self.node, Group) else None
 
     @property
     def array(self) -> Array:
-        """The node of a place that is no group."""
+        """The node of a place that is known to hold an array."""
         assert isinstance(self.node, Array)
         return self.node
 
     @property
     def parent(self) -> Group | None:
-        """The group in which the node hangs."""
+        """The group that holds the node; None for the root."""
         return None if self.above is None else self.above.group
 
     @property
@@ -61,19 +69,20 @@ class Place:
 
     @property
     def told_name(self) -> str | None:
-        """The source's name if the one on the wire is an alias, as text that documents can hold."""
+        """The source's name as text, if the name on the wire is an alias; else None."""
         return None if self.wire_name == self.name else texts.name(self.name)
 
     def below(self, name: str, wire_name: str, node: Node) -> Place:
-        """The place of a child."""
+        """A new place for a child of this node."""
         path = f"{self.path}/{wire_name}" if self.path else wire_name
         return Place(node, self, name, path, node.options.over(self.options))
 
 
 class Places:
-    """The places of a tree, whose children `openings` opens; names have aliases for what is `forbidden` in them.
+    """The places of a tree, whose children `openings` opens.
 
-    `kept` are the places known by their paths, each with a slash before it. Thread-safe: a race repeats a step.
+    Characters that match `forbidden` get aliases in names. `kept` has the known places by path,
+    each with a slash before it. Thread-safe: a race repeats a step.
     """
 
     def __init__(
@@ -89,9 +98,10 @@ class Places:
         self.kept: Forgetful[str, Place] = Forgetful(MOST_KEPT)
 
     def below(self, place: Place, part: str) -> Place | None:
-        """The place that one part of a key names in a group, or None; the same one as before as long as the same node hangs there.
+        """The place of the child that one part of a key names, or None if there is no such child.
 
-        Blocks if the group does; raises what opening a node raises.
+        Returns the same place as before as long as the group holds the same node there. Blocks if
+        the group does; raises what opening a node raises.
         """
         group = place.group
         assert group is not None
@@ -108,10 +118,12 @@ class Places:
         return self._keep(path, place.below(name, part, found))
 
     def source(self, key: str, documents: frozenset[str]) -> str:
-        """The path of the source behind a key: the first place on the way whose children are no sources of their own.
+        """The path of the source behind a key.
 
-        No group is asked. Where the way leads through a place that is not remembered, it is taken for the source. What a group says of
-        itself, in a document or a listing, is told apart from its children.
+        This is the first place on the way whose children are not separate sources.
+
+        Asks no group. A place that is not remembered is taken for the source. The path of a group's
+        own document or listing ends in a slash, so that it differs from those of its children.
         """
         place, rest = self.root, key
         while (group := place.group) is not None and is_assembled(group):
@@ -124,9 +136,9 @@ class Places:
         return place.path
 
     def children(self, place: Place, most: int) -> dict[str, Place]:
-        """The children of a group that can be opened, by their names on the wire; bad ones are remembered as such.
+        """The children of a group that can be opened, by their names on the wire.
 
-        A group of more than `most` children is not opened, and has none.
+        Notes the others as bad. Returns and opens none if there are more than `most` children.
         """
         group = place.group
         assert group is not None
@@ -136,7 +148,7 @@ class Places:
         return {wire_name: place.below(name, wire_name, node) for wire_name, name, node in wired}
 
     def fail(self, place: Place, why: BaseException) -> None:
-        """Note that a node failed when a document was made that tells of it; nothing is above the root."""
+        """Note that a node failed when a document was made. Does nothing for the root."""
         if place.parent is not None:
             self.openings.fail(place.parent, place.name, why)
 
@@ -146,12 +158,15 @@ class Places:
 
 
 def is_assembled(group: Group) -> bool:
-    """Whether the children of a group are sources of their own."""
+    """True if the children of a group are separate sources, as in a folder."""
     return group.kind == "folder" or (group.kind == "group" and not group.blocking)
 
 
 def source_of(place: Place) -> str:
-    """The path of the source that holds a place: the first place on the way from the root whose children are no sources of their own."""
+    """The path of the source that holds a place.
+
+    This is the first place on the way from the root whose children are not separate sources.
+    """
     found, above = place, place.above
     while above is not None:
         if not is_assembled(above.node):  # type: ignore[arg-type] # what has children is a group
@@ -161,7 +176,7 @@ def source_of(place: Place) -> str:
 
 
 def is_loose(place: Place) -> bool:
-    """Whether the children of a group are sources of their own, and it is no part of a source either."""
+    """True if the children of a group are separate sources, and no source contains the group."""
     above: Place | None = place
     while above is not None:
         if above.group is None or not is_assembled(above.group):

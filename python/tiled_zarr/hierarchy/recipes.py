@@ -1,10 +1,10 @@
-"""Recipes: all that can be said of the chunks of an array before any of them is asked for.
+"""Recipes: everything about the chunks of an array that is the same for all of them.
 
-The reply with a chunk from the cache takes 6 us, and to derive a recipe takes 30. So the key space
-makes a `Recipe` when it first meets an array, and whoever handles the chunks (http/endpoint,
-http/work/native, encoding/encode) reads its fields, and asks the node for data and revisions alone.
+To answer with a cached chunk takes 6 us, and to derive a recipe takes 30. So the key space makes a
+`Recipe` when it first meets an array. The code that handles chunks (http/endpoint,
+http/work/native, encoding/encode) reads its fields, and asks the node only for data and revisions.
 
-Invariant: a recipe depends on the node, its options and the format alone, all of which are frozen. A
+Invariant: a recipe depends only on the node, its options and the format, all of which are frozen. A
 node that is replaced has another place in the tree (places.py), and so another recipe.
 """
 
@@ -23,18 +23,20 @@ from ..nodes import Array, Block, Region, Stored
 from . import headers
 
 ENCODER = "4"
-"""Part of every chunk's identity; to be raised when other bytes are sent for the same data."""
+"""Part of every chunk's identity. Increase it if the encoder makes other bytes of the same data."""
 INLINE = 64 * 1024
-"""Decoded bytes up to which the event loop encodes a chunk itself: handing it to a thread costs more. For quick codecs."""
+"""Decoded bytes up to which the event loop encodes a chunk itself with a quick codec.
+
+Handing so small a chunk to a thread costs more."""
 SLOW_INLINE = INLINE // 4
-"""The same for codecs that search."""
+"""The same for codecs that search for matches, and so are slower."""
 MOST_CODECS = 1024
-"""Codecs with an item size each, as the encoder takes them, that are remembered."""
+"""Native codecs that are cached, at most: one per codec and item size."""
 
 Way: TypeAlias = Literal["loop", "index", "native", "processor", "source"]
-"""Who makes a chunk.
+"""Which thread makes a chunk.
 
-`loop`: the event loop. `index`: the event loop too, if the row index of the sparse array is built, else
+`loop`: the event loop. `index`: the event loop if the row index of the sparse array is built, else
 a thread that computes. `native`: a native thread. `processor`: a thread that computes. `source`: a
 thread that may wait for disk or network.
 """
@@ -45,17 +47,18 @@ Form: TypeAlias = Literal["dense", "strings", "sparse"]
 class Recipe:
     """How the chunks of an array are cut and encoded.
 
-    `wire` is the type of their items on the wire, of `typesize` bytes as Blosc counts; `runs` says how
-    these are made of items as the source gives them. `nbytes` are the decoded bytes of a chunk.
-    `is_native`: all that encoding a chunk takes, besides a look at data in memory, is done natively.
+    `wire` is the type of the items on the wire, and `typesize` its bytes as Blosc counts them.
+    `runs` says how a wire item is made from an item of the source. `nbytes` are the decoded bytes
+    of a chunk. `is_native` is True if a chunk takes only a view of data in memory and native code.
 
-    `read(region)` reads a dense source. `stored` is the source's own chunks if they are, byte for byte,
-    those that are served. `box` is the shape of what the source decodes at once, None if it decodes no
-    more than it is asked for; `read_itemsize` are the bytes that it reads for one item. `revision()` is
-    that of the whole array; `revision_of(region)`, if the source has it, stands in for it.
+    `read(region)` reads a dense source. `stored` is the source's own chunks if they are, byte for
+    byte, those that are served. `box` is the shape in elements that the source decodes at once,
+    None if it decodes only what it is asked for. `read_itemsize` are the bytes that it reads for
+    one item. `revision()` is that of the whole array. `revision_of(region)`, if the source has it,
+    is used instead of it.
 
-    `source` is the path of the source that a hanging read may take along. `signature` says all that a
-    chunk's bytes depend on besides the data.
+    `source` is the path of the source that the chunks are read from (`Places.source`). `signature`
+    contains everything besides the data that the bytes of a chunk depend on.
     """
 
     grid: Grid
@@ -78,7 +81,7 @@ class Recipe:
     revision_of: Callable[[Region], str | None] | None
 
     def weight(self, region: Region) -> int:
-        """Bytes that reading and encoding a region takes: one chunk, and all boxes that the source decodes for it."""
+        """Bytes of memory to read and encode a region: the chunk, and all boxes decoded for it."""
         if self.box is None:
             return self.nbytes
         nbytes = self.read_itemsize
@@ -89,7 +92,7 @@ class Recipe:
 
 
 def recipe(node: Array, grid: Grid, codec: Codec, source: str) -> Recipe:
-    """The recipe of the chunks of an array that is served in a grid with a codec."""
+    """The recipe for the chunks of an array, served in a grid with a codec, read from `source`."""
     wire = dtypes.wire(node.dtype)
     form: Form = "sparse" if node.is_sparse else "strings" if dtypes.is_string(wire) else "dense"
     nbytes = math.prod(grid.chunk_shape) * headers.itemsize(node.dtype)
@@ -118,14 +121,17 @@ def recipe(node: Array, grid: Grid, codec: Codec, source: str) -> Recipe:
 
 
 def way(form: Form, is_small: bool, is_native: bool) -> Way:
-    """Who makes the chunks of an array whose data are in memory."""
+    """Which thread makes the chunks of an array whose data are in memory."""
     if is_small and form != "strings":
         return "loop" if form == "dense" else "index"
     return "native" if is_native else "processor"
 
 
 def box(node: Array) -> tuple[int, ...] | None:
-    """The shape of what a source decodes at once; None for views of data in memory, and for what is read as it is asked for."""
+    """The shape in elements that a source decodes at once; None if only what it is asked for.
+
+    None also for views of data in memory, and for sparse arrays.
+    """
     source = node.source
     if node.is_sparse or (source.unit is None and not source.blocking):
         return None
@@ -134,7 +140,7 @@ def box(node: Array) -> tuple[int, ...] | None:
 
 @lru_cache(MOST_CODECS)
 def native(codec: Codec, typesize: int) -> _native.Codec:
-    """A codec as the native encoder takes it."""
+    """The native encoder for a codec; `typesize` in bytes."""
     return _native.Codec(
         codec.name,
         level=codec.level,

@@ -1,7 +1,8 @@
-"""Arrays that this process has described to clients, by their paths on the wire.
+"""Remembers the arrays that this process has described to clients, by their paths on the wire.
 
-A client that opened an array keeps asking for its chunks when the array has gone, and takes 404 for fill values. So the key space
-remembers which chunk keys it has promised: those are answered 410 when they lead nowhere, which every reader raises.
+A client that has opened an array keeps requesting its chunks after the array is gone, and reads 404
+as fill values. So the key space remembers which chunk keys exist according to the metadata that it
+has sent. If such a key now names nothing, the server answers 410, which every reader raises.
 """
 
 from __future__ import annotations
@@ -13,27 +14,33 @@ from typing import TypeAlias
 from ..caches.recent import Recent
 
 Counts: TypeAlias = tuple[int, ...]
-"""How many chunks an array has along each axis."""
+"""The number of chunks of an array along each axis."""
 
 MOST_KEPT = 32_768
-"""Paths that are remembered, about 8 MB of them; a root document of 10,000 arrays, the most that is consolidated, fits three times."""
+"""Paths that are remembered, at most: about 8 MB.
+
+Three times as many as one root document describes (10,000 arrays are the most that is
+consolidated)."""
 MOST_GRIDS = 4
-"""Numbers of axes that a path has had."""
+"""Numbers of axes that are remembered for a path whose array was replaced, at most."""
 MOST_PARTS = 66
-"""Parts of a chunk key: numpy has at most 64 axes. It bounds the search in a path of any length."""
+"""Parts of a chunk key, at most: numpy has up to 64 axes. Limits the search in a long path."""
 
 
 class Served:
-    """The arrays described last, with the largest number of chunks along each axis that they had. Thread-safe."""
+    """The arrays described last, each with its largest number of chunks so far along each axis.
+
+    Thread-safe.
+    """
 
     def __init__(self, parse_index: Callable[[str, int], Counts | None], most: int = MOST_KEPT) -> None:
-        """`parse_index(rest, ndim)` returns the chunk index that the rest of a key spells, or None."""
+        """`parse_index(rest, ndim)` returns the chunk index that a key's rest spells, or None."""
         self._parse_index = parse_index
         self._grids: Recent[str, dict[int, Counts]] = Recent(most)
         self._lock = Lock()
 
     def note(self, path: str, counts: Counts) -> None:
-        """Remember that an array of so many chunks was described at a path."""
+        """Remember that the array at a path was described with `counts` chunks along its axes."""
         with self._lock:
             grids = self._grids.peek(path)
             if grids is None:
@@ -45,7 +52,7 @@ class Served:
                 del grids[next(iter(grids))]
 
     def promised(self, key: str) -> bool:
-        """Whether a key names a chunk of an array that was described, at any path above it."""
+        """True if a key names a chunk of an array that was described at a path above the key."""
         return bool(self._grids) and any(self._has(path, rest) for path, rest in _splits(key))
 
     def _has(self, path: str, rest: str) -> bool:
@@ -58,7 +65,7 @@ class Served:
 
 
 def _splits(key: str) -> Iterator[tuple[str, str]]:
-    """A key in two at each of its last slashes: the path of an array, and the rest.
+    """Split a key at each of its last MOST_PARTS slashes: the path of an array, and the rest.
 
     >>> list(_splits("g/a/c/0"))
     [('g/a/c', '0'), ('g/a', 'c/0'), ('g', 'a/c/0')]

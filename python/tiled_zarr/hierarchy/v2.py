@@ -20,7 +20,7 @@ CONSOLIDATED = ".zmetadata"
 
 
 def parse_index(key: str, ndim: int, separator: str = SEPARATOR) -> tuple[int, ...] | None:
-    """The chunk index that a key spells canonically, or None.
+    """The chunk index that the rest of a key spells, or None if it is not in canonical form.
 
     >>> parse_index("1.2", 2), parse_index("0", 0), parse_index("01.2", 2), parse_index("1.2", 3)
     ((1, 2), (), None, None)
@@ -33,22 +33,28 @@ def parse_index(key: str, ndim: int, separator: str = SEPARATOR) -> tuple[int, .
 
 
 def check(dtype: dtypes.Dtype) -> None:
-    """Raises Unavailable where this format has no type for a wire type."""
+    """Raises Unavailable if this format has no type for a wire type."""
     dtypes.v2(dtype)
 
 
 def codec(chosen: Codec) -> Codec:
-    """The codec that arrays of this format are encoded with when `chosen` was asked for."""
+    """The codec that arrays of this format are encoded with if `chosen` is configured."""
     return chosen
 
 
 def passes(stored: Codec) -> bool:
-    """Whether what a source has stored in a codec is served in it unasked: there are no filters then, and no lz4 without a frame."""
+    """True if chunks stored with a codec may be served with it when no codec is configured.
+
+    Not if that needs a filter for the checksum, or is lz4 without a frame.
+    """
     return stored.name != "lz4" and not stored.crc32c
 
 
 def document(name: str, header: Header, members: Members | None = None) -> dict[str, Any] | None:
-    """A document of a node, or None where a node of its kind has none (or, consolidated, without members)."""
+    """A document of a node; None if a node of its kind has none.
+
+    `members` are the headers of all nodes below; without them there is no `.zmetadata`.
+    """
     match name, header:
         case ".zgroup", GroupHeader():
             return {"zarr_format": 2}
@@ -71,7 +77,7 @@ def _array(header: ArrayHeader) -> dict[str, Any]:
         "shape": list(header.shape),
         "chunks": list(header.chunk_shape),
         "dtype": dtypes.v2(header.dtype),
-        "fill_value": None if header.mark is None else marks.in_v2(header.mark),  # xarray masks it; no chunk of the grid is ever missing
+        "fill_value": None if header.mark is None else marks.in_v2(header.mark),  # xarray masks it; we serve every chunk of the grid
         "order": "C",
         "filters": [{"id": "vlen-utf8"}, *(filters or [])] if is_string else filters,
         "compressor": compressor,

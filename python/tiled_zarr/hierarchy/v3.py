@@ -22,7 +22,7 @@ CONSOLIDATED = "zarr.json"
 
 
 def parse_index(key: str, ndim: int, separator: str = SEPARATOR) -> tuple[int, ...] | None:
-    """The chunk index that a key spells canonically, or None.
+    """The chunk index that the rest of a key spells, or None if it is not in canonical form.
 
     >>> parse_index("c/1/2", 2), parse_index("c", 0), parse_index("c/1/+2", 2), parse_index("c.1.2", 2)
     ((1, 2), (), None, None)
@@ -34,22 +34,25 @@ def parse_index(key: str, ndim: int, separator: str = SEPARATOR) -> tuple[int, .
 
 
 def check(dtype: dtypes.Dtype) -> None:
-    """Raises Unavailable where this format has no type for a wire type."""
+    """Raises Unavailable if this format has no type for a wire type."""
     dtypes.v3(dtype)
 
 
 def codec(chosen: Codec) -> Codec:
-    """The codec that arrays of this format are encoded with when `chosen` was asked for."""
+    """The codec that arrays of this format are encoded with if `chosen` is configured."""
     return chosen.for_v3()
 
 
 def passes(stored: Codec) -> bool:
-    """Whether what a source has stored in a codec is served in it unasked."""
+    """True if chunks stored with a codec may be served with it when no codec is configured."""
     return stored == stored.for_v3()
 
 
 def document(name: str, header: Header, members: Members | None = None) -> dict[str, Any] | None:
-    """The document of a node; of a group with all its members inside, unless they are None."""
+    """The document of a node, for a group consolidated with `members` unless they are None.
+
+    None if the name is not `zarr.json`.
+    """
     if name != "zarr.json":
         return None
     if isinstance(header, ArrayHeader):
@@ -77,7 +80,11 @@ def _array(header: ArrayHeader) -> dict[str, Any]:
 
 
 def _attributes(header: ArrayHeader) -> dict[str, Json]:
-    """The attributes of an array, with the mark for missing values where xarray reads it, or else beside what else we add."""
+    """The attributes of an array, with the item that means "missing value".
+
+    It is in `_FillValue`, where xarray reads it, if it can be spelled there, else under our own
+    key.
+    """
     if header.mark is None:
         return header.attributes
     spelled = marks.in_v3(header.mark, header.attributes)
@@ -87,7 +94,8 @@ def _attributes(header: ArrayHeader) -> dict[str, Json]:
     return {**header.attributes, OURS: {**(ours if isinstance(ours, dict) else {}), marks.ATTRIBUTE: marks.in_v2(header.mark)}}
 
 
-# What many arrays have in common is made once: a consolidated document is the better part of a million such pieces.
+# Parts that many arrays have in common are built once and cached: a large consolidated document
+# contains more than half a million of them.
 
 
 @lru_cache

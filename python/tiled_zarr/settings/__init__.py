@@ -1,4 +1,4 @@
-"""What the server is told: frozen settings out of the environment and a YAML file."""
+"""Reads the server's settings from the environment and a YAML file into frozen values."""
 
 from .environment import PREFIX, TREES, from_environment
 from .values import Mount, Settings, SettingsError

@@ -1,4 +1,4 @@
-"""Settings out of environment variables, each TILED_ZARR_ and the setting's name in capitals."""
+"""Reads settings from environment variables: TILED_ZARR_ and the setting's name in capitals."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from .values import DEMO, PARSERS, Mount, Settings, SettingsError, parsed
 
 PREFIX = "TILED_ZARR_"
 TREES = ("TREE", "DIRECTORY", "CONFIG")
-"""The variables that say which tree is served; at most one of them may be set."""
+"""The variables, without prefix, that say which tree is served; at most one may be set."""
 TILED_NAMES = MappingProxyType({"allow_origins": "TILED_ALLOW_ORIGINS", "api_key": "TILED_SINGLE_USER_API_KEY"})
-"""What a Tiled user may have set already; our own names win."""
+"""Variables of Tiled that we also read; our own names win."""
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
-    """What the environment says, over what the file named by TILED_ZARR_CONFIG says. Raises SettingsError."""
+    """The settings in the environment, which win over the file that TILED_ZARR_CONFIG names.
+
+    Raises SettingsError if a value is not valid, or if more than one variable names a tree.
+    """
     given = {name: environ[PREFIX + name] for name in TREES if environ.get(PREFIX + name)}
     if len(given) > 1:
         raise SettingsError(f"set only one of {', '.join(PREFIX + name for name in given)}: each says which tree is served")
@@ -29,7 +32,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
 
 
 def mount_of(given: Mapping[str, str]) -> Mount:
-    """The one tree that the environment names, else the demo."""
+    """The tree that the environment names, else the demo."""
     if "TREE" in given:
         return Mount(source="pyobject", target=given["TREE"])
     if "DIRECTORY" in given:
@@ -38,7 +41,7 @@ def mount_of(given: Mapping[str, str]) -> Mount:
 
 
 def overrides(environ: Mapping[str, str]) -> list[tuple[str, Any]]:
-    """The settings that the environment gives; an empty variable gives nothing."""
+    """The settings that the environment gives; an empty variable counts as unset."""
     found = []
     for name, parse in PARSERS.items():
         for variable in (PREFIX + name.upper(), TILED_NAMES.get(name, "")):

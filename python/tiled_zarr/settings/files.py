@@ -1,4 +1,4 @@
-"""Settings in a YAML file.
+"""Reads settings from a YAML file.
 
 api_key: "a secret"
 cache_size: 1GiB
@@ -44,14 +44,17 @@ TABLES: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "skip_long_rows": parsers.boolean,
     }
 )
-"""What can be said of the text tables in a directory; what is not said is found out from each of them."""
+"""The options for text tables in a directory; an option that is left out is detected per file."""
 SOURCES: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
     {"demo": parsers.boolean, "directory": parsers.text, "pyobject": parsers.text}
 )
 
 
 def read(path: Path) -> Settings:
-    """The settings in the file at `path`. Raises SettingsError for a file that cannot be read or says what nobody understands."""
+    """The settings in the file at `path`.
+
+    Raises SettingsError if the file cannot be read, is not YAML, or has unknown or wrong values.
+    """
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -62,7 +65,10 @@ def read(path: Path) -> Settings:
 
 
 def settings(document: Any, where: str, folder: Path) -> Settings:
-    """The settings that a document holds; directories in it are relative to `folder`."""
+    """The settings in a parsed document; directories in it are relative to `folder`.
+
+    `where` begins every error message. Raises SettingsError.
+    """
     checked = mapping(document, where, [*PARSERS, "trees"])
     values = {name: parsed(f"{where}: {name}", PARSERS[name], value) for name, value in checked.items() if name != "trees"}
     if "trees" not in checked:
@@ -74,7 +80,7 @@ def settings(document: Any, where: str, folder: Path) -> Settings:
 
 
 def mount(document: Any, where: str, folder: Path) -> Mount:
-    """One item of `trees`."""
+    """The mount that one item of `trees` describes. Raises SettingsError."""
     checked = mapping(document, where, ["path", *SOURCES, *OPTIONS, "nodes", "csv"])
     given = {name: parsed(f"{where}.{name}", parse, checked[name]) for name, parse in SOURCES.items() if name in checked}
     if len(given) != 1 or given.get("demo") is False:
@@ -94,19 +100,22 @@ def mount(document: Any, where: str, folder: Path) -> Mount:
 
 
 def options(document: Any, where: str) -> Options:
-    """How arrays are to be served."""
+    """The options in a mapping that say how arrays are served. Raises SettingsError."""
     checked = mapping(document, where, list(OPTIONS))
     return Options(**{name: parsed(f"{where}.{name}", OPTIONS[name], value) for name, value in checked.items()})
 
 
 def tables(document: Any, where: str) -> Mapping[str, Any]:
-    """How the text tables in a directory are written."""
+    """The options in a mapping that say how text tables are written. Raises SettingsError."""
     checked = mapping(document, where, list(TABLES))
     return {name: parsed(f"{where}.{name}", TABLES[name], value) for name, value in checked.items()}
 
 
 def mapping(document: Any, where: str, known: list[str] | None) -> Mapping[str, Any]:
-    """A mapping whose keys are text, and known ones. Raises SettingsError that lists those."""
+    """The document, checked to be a mapping with text keys, all of them in `known` unless None.
+
+    Raises SettingsError that lists the known keys.
+    """
     if not isinstance(document, dict) or not all(isinstance(name, str) for name in document):
         raise SettingsError(f"{where}: expected a mapping from names to values, got {document!r}")
     unknown = [name for name in document if known is not None and name not in known]

@@ -1,15 +1,15 @@
-"""How much memory a server may take, and how its pools share it.
+"""Divides the memory that a server may use among its pools.
 
-Without the setting `memory`, all workers together may take SHARE of what the machine or the
-control group has, whichever is less, and each at most what the pools take by default
-(resources.Sizes, 2.5 GiB): more of it is for the operator to say, since other programs, and the
-system's cache of files, live on the same machine. A third is left to Python and its libraries
-(150 to 300 MB a worker), to the helpers that read HDF5 (55 MB each, up to 64 more of chunks),
-and to bodies on their way to clients. Two thirds is the least share at which a machine of 4 GiB
-(of which the kernel shows 3.8) has all pools at their defaults.
+Without the setting `memory`, all workers together may use SHARE of the memory of the machine or
+the control group, whichever is less, and each worker at most the defaults of its pools
+(resources.Sizes, 2.5 GiB). The operator has to ask for more, since other programs, and the system's
+cache of files, need memory on the same machine. The remaining third is for Python and its libraries
+(150 to 300 MB a worker), for the helpers that read HDF5 (55 MB each, and up to 64 MB more of
+chunks), and for bodies that are being sent. With a share below two thirds, a machine of 4 GiB (of
+which the kernel shows 3.8) could not have all pools at their defaults.
 
-Every pool has its part of the whole, in the proportions of the defaults, unless its own setting
-says how large it is. With `memory`, the pools that say nothing share what the others leave.
+Every pool gets a part of the whole, in proportion to its default, unless its own setting gives its
+size. With `memory`, the pools without a setting of their own share what the others leave.
 """
 
 from __future__ import annotations
@@ -24,15 +24,17 @@ from ..resources import Sizes
 
 SHARE = 2 / 3
 LEAST = 64 * 1024 * 1024
-"""Bytes: with less, a request could not decode one chunk of 8 MiB and its source's."""
+"""Bytes, the smallest value of `memory`.
+
+With less, a request could not decode one chunk of 8 MiB and the source's chunks for it."""
 LEVELS = "levels"
 
 
 def sizes(memory: int | None, given: Mapping[str, int], workers: int = 1, available: int | None = None) -> Sizes:
-    """The pools of each of some workers: those that are `given`, and the others by their parts.
+    """The pools of each worker, in bytes: the `given` sizes, and the others in proportion.
 
-    `available` is what there is for all workers. Raises ValueError if the given pools take more
-    than `memory`.
+    `memory` and `available` are bytes for all workers together. Raises ValueError if the given
+    pools take more than a worker's part of `memory`.
     """
     parts = asdict(Sizes())
     if memory is None:
@@ -47,27 +49,27 @@ def sizes(memory: int | None, given: Mapping[str, int], workers: int = 1, availa
 
 
 def named(given: Mapping[str, int]) -> str:
-    """Pools with their sizes, in words."""
+    """Pools with their sizes, as text for an error."""
     return ", ".join(f"{name} {size:,}" for name, size in given.items())
 
 
 def available(root: Path = Path("/")) -> int | None:
-    """Bytes that this process may have at most; None if nobody can tell."""
+    """Bytes of memory that this process may use, at most; None if unknown."""
     return min((*of_machine(), *of_groups(root)), default=None)
 
 
 def of_machine() -> Iterator[int]:
-    """Bytes of the machine's memory, if the system tells."""
+    """Bytes of the machine's memory; nothing if the system does not say."""
     with suppress(AttributeError, ValueError, OSError):
         yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def of_groups(root: Path) -> Iterator[int]:
-    """The limits of the control group of this process and of all above it, in both versions.
+    """The limits in bytes of this process's control group and all above it, cgroup v1 and v2.
 
     https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files,
-    https://docs.kernel.org/admin-guide/cgroup-v1/memory.html. In a container the group's path may be that of the host, and its
-    files are then those of the mount itself, which is looked at too.
+    https://docs.kernel.org/admin-guide/cgroup-v1/memory.html. In a container the group's
+    path may be that of the host; its files are then in the root of the mount, which is read too.
     """
     mounted = root / "sys/fs/cgroup"
     for line in lines(root / "proc/self/cgroup"):
@@ -80,7 +82,7 @@ def of_groups(root: Path) -> Iterator[int]:
 
 
 def upwards(mounted: Path, path: str, files: tuple[str, ...]) -> Iterator[int]:
-    """The numbers in files of a group and of those above it; "max" is none."""
+    """The numbers in files of a group and of all groups above it; "max" is skipped."""
     group = mounted / path.strip("/")
     for folder in (group, *group.parents):
         if not folder.is_relative_to(mounted):

@@ -1,4 +1,4 @@
-"""Text or YAML values -> settings. Each parser raises ValueError saying what it takes."""
+"""Parses text or YAML values into settings. Each parser raises ValueError with what it expects."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def size(value: Any) -> int:
 
 
 def memory(value: Any) -> int:
-    """A number of bytes that a server can live with.
+    """A number of bytes for all pools, at least LEAST.
 
     >>> memory("2GiB")
     2147483648
@@ -106,7 +106,7 @@ def memory(value: Any) -> int:
 
 
 def folder(value: Any) -> Path:
-    """The path of a folder that is there or will be made."""
+    """The path of a folder, `~` expanded; it need not exist."""
     return Path(text(value)).expanduser()
 
 
@@ -126,27 +126,27 @@ def shape(value: Any) -> tuple[int, ...]:
 
 
 def codec(value: Any) -> str:
-    """The spelling of a codec."""
+    """The spelling of a codec, checked by `codecs.parse`."""
     codecs.parse(text(value))
     return text(value)
 
 
 def character(value: Any) -> str:
-    """One character, not an end of line; blanks are said by one."""
+    """One character, not an end of line or a double quote; a blank stands for runs of blanks."""
     if isinstance(value, str) and len(value) == 1 and value not in '\r\n"':
         return value
     raise ValueError(f"expected one character, got {value!r}")
 
 
 def decimal(value: Any) -> str:
-    """What stands before the decimals of a number."""
+    """The decimal separator of numbers: `.` or `,`."""
     if value in (".", ","):
         return text(value)
     raise ValueError(f"expected . or , between quotes, got {value!r}")
 
 
 def encoding(value: Any) -> str:
-    """The name of an encoding of text.
+    """Python's name of a text encoding.
 
     >>> encoding("Latin-1"), encoding("utf-16")
     ('iso8859-1', 'utf-16')
@@ -174,7 +174,7 @@ def origins(value: Any) -> tuple[str, ...]:
 
 
 def struct(value: Any) -> str:
-    """How Zarr v3 spells structured types."""
+    """The name with which Zarr v3 spells structured types."""
     names = get_args(dtypes.StructName)
     if value in names:
         return text(value)

@@ -1,6 +1,7 @@
-"""The settings themselves.
+"""The settings, as frozen values.
 
-A setting has one name everywhere: `max_age` here and in YAML, TILED_ZARR_MAX_AGE in the environment, which wins over YAML.
+A setting has one name everywhere: `max_age` here and in YAML, TILED_ZARR_MAX_AGE in the
+environment. The environment wins over YAML.
 """
 
 from __future__ import annotations
@@ -23,15 +24,16 @@ Source: TypeAlias = Literal["demo", "directory", "pyobject"]
 
 
 class SettingsError(Exception):
-    """Settings that cannot be served; the text says which, and what to do."""
+    """Settings with which the server cannot start; the text says which, and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mount:
-    """A tree and the path where it hangs ("" is the root).
+    """A tree and the path at which it is served ("" is the root).
 
-    `target` is the folder of a directory, or the `module:name` of a Python object. `options` hold for the whole tree,
-    those in `nodes` for what is at and below their paths. `csv` says how the text tables in a directory are written.
+    `target` is the folder of a directory, or the `module:name` of a Python object. `options` hold
+    for the whole tree, those in `nodes` for the nodes at and below their paths. `csv` says how the
+    text tables in a directory are written.
     """
 
     path: str = ""
@@ -76,7 +78,7 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "shutdown_timeout": parsers.seconds,
     }
 )
-"""How every setting that is a single value is read out of text or YAML."""
+"""The parser of each setting that is a single value, for text or YAML."""
 POOLS = MappingProxyType(
     {
         "cache_size": "chunks",
@@ -91,25 +93,28 @@ POOLS = MappingProxyType(
         "in_flight": "in_flight",
     }
 )
-"""The settings of single pools, and what each is called in resources.Sizes."""
+"""The settings that size a single pool, and the pool's field in resources.Sizes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that can be set. Sizes are in bytes; `max_age` and the timeouts are in seconds.
+    """All settings. Sizes are in bytes; `max_age` and the timeouts are in seconds.
 
-    `memory` is what all workers together may take for their pools, `cache_size` and the like what each worker may take for one of
-    them; None means a part of what there is (memory.py).
+    `memory` is what the pools of all workers together may use. `cache_size` and the like are what
+    each worker may use for one pool; None means a part of what there is (memory.py).
 
-    `in_flight` is how much memory requests take at once for what they decode: one that alone would take more is refused, others wait.
-    `read_timeout` is how long a source may take for one read, `queue_timeout` how long a request waits for a thread or for memory. One
-    source gets at most half of `threads`.
+    `in_flight` is how much memory requests may use at once for decoded data. A request that alone
+    would use more is refused; others wait. `read_timeout` is how long a source may take for one
+    read, `queue_timeout` how long a request waits for a thread or for memory. One source gets at
+    most half of `threads`.
 
-    `public` None means private, unless `decided` finds that the trees are the demo; `codec` None means the one that a source has stored
-    its chunks in, where they can be sent as they are. `tile_budget` is how much of a source is read for one tile of an OME-NGFF level,
-    `tile_cache_size` what is kept of such tiles; `levels_size` is what is kept of whole levels, in memory or, so that they outlive the
-    server, in `levels_folder`. `connections` is how many a worker of `tiled-zarr serve` has at once, `request_timeout` within how many
-    seconds a request has to arrive, `shutdown_timeout` for how many seconds requests under way are waited for at the end.
+    `public` None means private, unless `decided` finds that all trees are the demo. `codec` None
+    means the codec of a source's stored chunks if these can be sent unchanged. `tile_budget` is how
+    much of a source may be read for one tile of an OME-NGFF level, and `tile_cache_size` how much
+    of such tiles is kept. `levels_size` is how much is kept of whole levels: in memory, or in
+    `levels_folder`, so that they survive a restart of the server. `connections` is how many each
+    worker of `tiled-zarr serve` accepts at once. A request has to arrive within `request_timeout`.
+    At the end the server waits `shutdown_timeout` for requests in progress.
     """
 
     trees: tuple[Mount, ...] = DEMO
@@ -144,14 +149,17 @@ class Settings:
     shutdown_timeout: float = 10.0
 
     def decided(self) -> Settings:
-        """The settings with `public` decided by the trees: the demo is, unless it has a key."""
+        """The settings with `public` decided: True only for the demo without a key, if not set."""
         if self.public is not None:
             return self
         is_demo = all(mount.source == "demo" for mount in self.trees)
         return dataclasses.replace(self, public=is_demo and not self.api_key)
 
     def require_access(self) -> Settings:
-        """The same settings. Raises SettingsError where nobody could read, which is never taken to mean everybody."""
+        """The same settings. Raises SettingsError if they are private and have no API key.
+
+        Nobody could then read, and we never take that to mean that everybody may.
+        """
         if not self.public and not self.api_key:
             raise SettingsError(
                 "these data are private: set TILED_ZARR_API_KEY to a secret that reads them, or TILED_ZARR_PUBLIC=1 to let everyone read"
@@ -159,7 +167,7 @@ class Settings:
         return self
 
     def sizes(self, workers: int = 1) -> Sizes:
-        """What each of some workers may take for each of its pools. Raises SettingsError if `memory` is too little."""
+        """The bytes of each pool of each worker. Raises SettingsError if `memory` is too little."""
         given = {pool: size for name, pool in POOLS.items() if (size := getattr(self, name)) is not None}
         on_disk = {name: given.pop(name) for name in (memory.LEVELS,) if self.levels_folder is not None and name in given}
         try:
@@ -169,7 +177,7 @@ class Settings:
 
     @property
     def keyspace(self) -> Config:
-        """What the key spaces are told."""
+        """The settings of the key spaces."""
         return Config(
             codec=self.codec,
             chunk_shape=self.chunk_shape,
@@ -181,7 +189,7 @@ class Settings:
 
 
 def parsed(where: str, parse: Callable[[Any], Any], value: Any) -> Any:
-    """A value read by its parser. Raises SettingsError naming the place."""
+    """The value that `parse` returns. Raises SettingsError, which begins with `where`."""
     try:
         return parse(value)
     except ValueError as error:

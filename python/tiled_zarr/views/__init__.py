@@ -1,1 +1,1 @@
-"""Views: functions from a tree to a tree, and the key spaces over what they show."""
+"""Views are functions from a tree to a tree; this package also keeps the key spaces over them."""

@@ -1,10 +1,10 @@
-"""The key spaces over the views of one tree: one a view, made when it is first asked for.
+"""Keeps the key spaces over one tree: one per view, made at the first request for it.
 
-A key space remembers places, recipes and chunks, some megabytes for a tree that is much used. Views
-that anybody can ask for (a codec in the path) are without number, so only those used last are kept.
-One that was let go is made again in microseconds, and what lies below it is still cached: encoded
-chunks and tiles are known by what they hold, not by who asked. All that it forgets is which arrays
-it has described, so that a chunk of one that has gone is then 404 instead of 410.
+A key space remembers places, recipes and chunks: some megabytes for a tree in heavy use. Clients
+can ask for any number of views (a codec in the path), so only the key spaces used last are kept. To
+make one again takes microseconds, and the data below it are still cached: the keys of encoded
+chunks and tiles contain what they hold, not who asked. Only the record of which arrays it has
+described is lost, so a chunk of an array that is gone then gets 404 instead of 410.
 """
 
 from __future__ import annotations
@@ -21,12 +21,17 @@ from ..resources import Resources
 from .view import View, same
 
 MOST_KEPT = 64
-"""Key spaces of one tree; each takes up to some 10 MB if thousands of its arrays are asked for."""
+"""Key spaces of one tree, at most.
+
+Each takes up to about 10 MB if thousands of its arrays are requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """How a tree is shown: in a Zarr format (the module `v2` or `v3`), through a view."""
+    """How a tree is shown: through a view, in a Zarr format (the module `v2` or `v3`).
+
+    `config` None means that of the `KeySpaces`.
+    """
 
     format: ModuleType
     view: View = same
@@ -34,7 +39,10 @@ class Shown:
 
 
 class KeySpaces:
-    """The key spaces over one tree, by name. Thread-safe: all who ask for one at once get the same."""
+    """The key spaces over one tree, by name.
+
+    Thread-safe: threads that ask for the same name at once get the same key space.
+    """
 
     def __init__(self, root: Group, config: Config, resources: Resources, most: int = MOST_KEPT) -> None:
         self.root = root
@@ -43,7 +51,7 @@ class KeySpaces:
         self._kept: Recent[str, KeySpace] = Recent(most)
 
     def of(self, name: str, shown: Shown) -> KeySpace:
-        """The key space that a name stands for, made as `shown` says unless it is kept."""
+        """The key space of a name; makes it as `shown` says unless it is kept."""
         return self._kept.get(name, partial(self._made, shown))
 
     def _made(self, shown: Shown) -> KeySpace:

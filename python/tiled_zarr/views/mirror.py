@@ -1,4 +1,4 @@
-"""The children of a group as a view shows them, each when it is asked for."""
+"""The children of a group as a view shows them, each made when it is looked up."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from ..caches.forgetful import Forgetful
 from ..nodes import Node
 
 MOST_SHOWN = 1000
-"""Children of a group that are remembered; then all are forgotten, which costs no more than showing them again."""
+"""Children of a group that are remembered, at most.
+
+Beyond that all are forgotten, which costs no more than showing them again."""
 
 
 class Mirror(Mapping[str, Node]):
-    """Children, each shown by `show(name, child)`; again only if the child behind it is another node.
+    """A mapping of children, each replaced by `show(name, child)`.
 
-    `show` raises KeyError for what the view leaves out; a view that leaves nothing out `keeps_all`,
-    and then a name is looked for without opening the child. With `names`, those are all there are.
-    Iterating gives the names of all, since it opens none.
+    `show` is called again only if the child behind a name has become another node. It raises
+    KeyError for a child that the view leaves out. With `keeps_all` the view leaves nothing out, so
+    `in` does not open the child. If `names` is given, only these are children. Iterating yields all
+    names, also of children that the view leaves out, since it opens none.
     """
 
     def __init__(

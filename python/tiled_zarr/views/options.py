@@ -1,4 +1,4 @@
-"""The view that gives options (codec, chunk shape, tile budget) to some of the paths of a tree."""
+"""The view that sets options (codec, chunk shape, tile budget) for some paths of a tree."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from ..nodes import NO_OPTIONS, Group, Node, Options
 from .mirror import Mirror
 
 Below = Mapping[str, Mapping[str, Options]]
-"""Options by path, for each child that has some at or below it."""
+"""For each child with options at or below it: the options by path relative to the child."""
 
 
 def with_options(node: Node, chosen: Mapping[str, Options]) -> Node:
-    """The node with options for paths at and below it; the path "" is the node itself."""
+    """The node with options for paths at and below it; the path "" is the node itself.
+
+    An option that is chosen here wins over that of the node.
+    """
     below: dict[str, dict[str, Options]] = {}
     for path, options in chosen.items():
         if path:

@@ -1,15 +1,16 @@
 """A view is a function from a tree to a tree: it shows the same data in another way.
 
-OME-NGFF's images (`ome`) are one, options for some paths (`views/options`) another. A subtree for
-one key, a codec chosen in the path and a frozen revision are views too. Three rules make them cheap
-to put on top of each other, and safe:
+OME-NGFF's images (`ome`) are one view, options for some paths (`views/options`) are another. A
+subtree for one key, a codec chosen in the path and a frozen revision are views too. Three rules
+make it cheap and safe to combine them:
 
-1. A view opens nothing. It returns a root at once, and shows a child when it is asked for
+1. A view opens nothing. It returns a root at once, and shows a child when the child is looked up
    (`views/mirror` does so).
-2. The same node is shown as the same node. What is known of a place (its recipe, its documents)
-   hangs on the node there, so a view that made nodes anew would make all of it anew.
-3. An array whose bytes a view changes has a revision of its own. The cache of encoded chunks is
-   shared by all views, and knows a chunk by its format, key, revision and recipe alone.
+2. A view shows the same node as the same node. Everything derived from a node (its recipe, its
+   documents) is kept for that object, so a view that returned new nodes would cause all of it to be
+   derived again.
+3. An array whose bytes a view changes has its own revision. All views share the cache of encoded
+   chunks, which identifies a chunk only by its format, key, revision and recipe.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ View: TypeAlias = Callable[[Group], Group]
 
 
 def same(root: Group) -> Group:
-    """The tree as it is."""
+    """The tree unchanged."""
     return root
 
 
 def composed(*views: View) -> View:
-    """The view that shows a tree through all of these, the first one nearest to the source.
+    """The view that applies all of these in turn; the first is nearest to the source.
 
-    Without any, it shows the tree as it is.
+    Without any, it shows the tree unchanged.
     """
     return lambda root: reduce(lambda shown, view: view(shown), views, root)
