@@ -86,8 +86,7 @@ Region: TypeAlias = tuple[slice, ...]
 MaxShape: TypeAlias = tuple[int | None, ...]
 """The shape up to which an array may grow, in elements; None for an axis without limit."""
 Kind: TypeAlias = Literal["group", "folder", "source", "table", "image"]
-"""What the children of a group have in common.
-
+"""What the children of a group have in common:
 - `folder`: nothing. The children are separate sources: one may hang while others answer.
 - `source`: they are parts of one source, such as a file.
 - `table`: they are the columns of a data frame, 1-d arrays of one length, the index among them.
@@ -106,8 +105,7 @@ class Revision:
     """The revision of an array: a text, or None if the source cannot say when the data change.
 
     `whole()` covers all data; `of(region)`, if the source has it, those of a region. Both take
-    microseconds. A reader calls it before and after reading: the data belong to that revision only
-    if both are equal.
+    microseconds. A reader calls it before and after reading: the data are of it if both are equal.
     """
 
     whole: Callable[[], str | None]
