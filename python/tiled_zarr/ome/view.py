@@ -112,7 +112,7 @@ def _passed(version: Version, attributes: Mapping[str, Any]) -> Mapping[str, Any
 
 
 class Shower:
-    """Shows the children of a group: images as multiscale groups, groups as groups, nothing else."""
+    """Shows a group's children: images as multiscale groups, groups as groups, nothing else."""
 
     def __init__(self, group: Group, path: str, version: Version, pyramids: Pyramids, budget: int | None) -> None:
         self._group = group
