@@ -32,9 +32,10 @@ Job = Callable[[], Iterator[None]]
 class Background:
     """Runs jobs by name; one that is asked for again comes to the front, and one that has failed is left alone for RETRY seconds.
 
-    The thread is started at the first request, so that a server may fork before. A step that takes longer than STUCK seconds loses its
-    thread: another one, at most MOST_STUCK altogether, does the other jobs. `forget(thread)` then gives back the memory that the thread,
-    by its identifier, holds. `clock` counts seconds.
+    The thread is started at the first request, so that a server may fork before. A step that takes
+    longer than STUCK seconds loses its thread: another one, at most MOST_STUCK altogether, does the
+    other jobs. `forget(thread)` then gives back the memory that the thread, by its identifier,
+    holds. `clock` counts seconds.
     """
 
     def __init__(self, forget: Callable[[int], None] | None = None, clock: Callable[[], float] = time.monotonic) -> None:

@@ -1,8 +1,8 @@
 """Planes and their drafts: in memory, or in a file whose tiles each carry a checksum.
 
-The file is a header, then every tile followed by its CRC-32C (4 bytes, little endian). It is written
-and read with `write` and `read`, never mapped: a full disk or a file cut short is an OSError or a
-wrong checksum, where a mapping would end the process by SIGBUS.
+The file is a header, then every tile followed by its CRC-32C (4 bytes, little endian). It is
+written and read with `write` and `read`, never mapped: a full disk or a file cut short is an
+OSError or a wrong checksum, where a mapping would end the process by SIGBUS.
 """
 
 from __future__ import annotations

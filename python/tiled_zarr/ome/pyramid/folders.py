@@ -24,8 +24,8 @@ STALE_SECONDS = 24 * 3600
 class Folder:
     """Files of levels by name. Raises OSError, where it is made, unless files can be made in it.
 
-    A draft is locked (flock) while its server lives, so a server that starts removes what others left behind and no draft that is
-    being written.
+    A draft is locked (flock) while its server lives, so a server that starts removes what others
+    left behind and no draft that is being written.
     """
 
     def __init__(self, path: Path) -> None:

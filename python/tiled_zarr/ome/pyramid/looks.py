@@ -77,7 +77,8 @@ def default_place(display: Display) -> tuple[int, ...]:
 class Looks:
     """Looks at one image, `name`, by revision; a failure is remembered for RETRY seconds, a look at an image without a revision too.
 
-    The same revision always gives the same look, in every worker, since samples are taken at the same places.
+    The same revision always gives the same look, in every worker, since samples are taken at the
+    same places.
     """
 
     def __init__(self, name: str, reader: Reader, cache: Cache[Look]) -> None:

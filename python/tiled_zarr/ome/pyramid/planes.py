@@ -35,9 +35,10 @@ Clock: TypeAlias = Callable[[], float]
 class Planes:
     """Finished planes by name, at most `max_bytes` of them, drafts included. Thread-safe.
 
-    With a folder they are files there, renamed into place once they are whole, so that a crash leaves no half plane; the files of other
-    servers are found too. While the folder cannot be used, planes of up to BESIDE_A_FOLDER bytes altogether are kept in memory. Raises
-    OSError where a folder is given that cannot be used from the start.
+    With a folder they are files there, renamed into place once they are whole, so that a crash
+    leaves no half plane; the files of other servers are found too. While the folder cannot be used,
+    planes of up to BESIDE_A_FOLDER bytes altogether are kept in memory. Raises OSError where a
+    folder is given that cannot be used from the start.
     """
 
     def __init__(self, max_bytes: int, folder: Path | None = None, clock: Clock = time.monotonic) -> None:
