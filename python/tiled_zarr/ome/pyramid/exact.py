@@ -5,9 +5,9 @@ of every pixel of the source. If we made them level by level, or tile by tile, w
 decode the same chunks again and again. So we go over the source once:
 
 1. We read the plane in blocks of whole chunks, about STEP (8 MiB) each, so that we decode each
-   chunk once or only a few times. The edges of a block are multiples of 2^h pixels, where h is the number
-   of halvings from the base to the first kept level. So each pixel of that level lies in one block,
-   and halving the blocks one by one gives the same pixels as halving the whole plane.
+   chunk once or only a few times. The edges of a block are multiples of 2^h pixels, where h is the
+   number of halvings from the base to the first kept level. So each pixel of that level lies in one
+   block, and halving the blocks one by one gives the same pixels as halving the whole plane.
 2. We halve the block h times and write it to the first kept level of the draft.
 3. When that level is complete, we go over its tiles. We seal each tile (a file gets its checksum),
    halve it and write the result to the next level. `layout.tiles()` lists the finest level first,
@@ -44,7 +44,7 @@ Block: TypeAlias = np.ndarray[Any, Any]
 STEP = 8 * 1024 * 1024
 """Bytes of the source that one step reads, about; more if one of its chunks is larger."""
 MANY = 4
-"""Chunks along an axis that a block covers at least, if they do not end at multiples of its unit."""
+"""Chunks along an axis that a block covers at least, if few end at multiples of its unit."""
 
 
 class Plane(NamedTuple):
