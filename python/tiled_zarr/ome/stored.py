@@ -57,7 +57,7 @@ def _levels(group: Group, described: Mapping[str, Any]) -> Iterator[Array]:
     for dataset in _list(described.get("datasets"))[:MOST_LEVELS]:
         try:
             node = _below(group, dataset.get("path")) if isinstance(dataset, Mapping) else None
-        except Exception:  # noqa: BLE001 - a level that cannot be opened must not take the group's other children along
+        except Exception:  # noqa: BLE001 - a level that cannot be opened must not hide the group's other children
             return
         if not isinstance(node, Array) or node.is_sparse:
             return
@@ -90,7 +90,7 @@ def labels(image: Node) -> tuple[Group, list[str]] | None:
             return None
         listed = _ome(below.attributes).get(LABELS)
         names = [name for name in _list(listed) if isinstance(name, str)] if listed is not None else list(below.children)
-    except Exception:  # noqa: BLE001 - whatever is wrong with its labels, the image is to be seen
+    except Exception:  # noqa: BLE001 - an image with broken labels must stay visible
         return None
     return below, list(dict.fromkeys(names))[: hints.MOST_LABELS]
 

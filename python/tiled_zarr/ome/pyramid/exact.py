@@ -15,8 +15,8 @@ decode the same chunks again and again. So we go over the source once:
 4. `Planes.keep` takes the finished draft and shows it to all requests.
 
 The pass is a generator: each `next` does one step (one block, or STEP bytes of tiles), so that the
-background thread can pause between steps while requests are being served (background.py). After
-each step we compare revisions. If the source has changed, we drop the draft, so no plane mixes two
+background thread can pause between steps while requests are being served (background.py). At
+each block we compare revisions. If the source has changed, we drop the draft, so no plane mixes two
 revisions. In memory we hold one block and what we make of it, besides the draft.
 
 The pixels equal those that levels.py merges on demand: both halve level by level from the base.
@@ -86,7 +86,7 @@ def run(base: Base, planes: Planes, plane: Plane) -> Iterator[None]:
 
 
 def _fill(base: Base, layout: Layout, place: Index, draft: Draft, no_data: NoData) -> Iterator[None]:
-    """Write the first level block by block, then each further level from the tiles of the last."""
+    """Write the first level block by block, then each further level from the tiles before."""
     source, rule = base.source, base.display.rule
     halvings = layout.first - base.number
     rows, columns = shape = source.array.shape[-2:]

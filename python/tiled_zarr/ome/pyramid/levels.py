@@ -6,7 +6,7 @@ and we compute the coarser ones. We cannot compute all of them in advance, becau
 20 GB takes minutes. Nor can we compute them while a request waits: a viewer first asks for the last
 level, and its single tile is made of all pixels of a plane.
 
-So it depends on its level where a tile comes from:
+The level of a tile decides how we make it:
 
     level 0 ... base           the source itself
     base + 1 ... exact         merged from its four children
