@@ -1,6 +1,6 @@
-"""A tree of nodes as OME-NGFF shows it: every array that is an image becomes a multiscale group, whose children are its levels.
+"""The tree of nodes as OME-NGFF: each array that is an image becomes a multiscale group.
 
-https://ngff.openmicroscopy.org/
+The children of that group are the image's levels. https://ngff.openmicroscopy.org/
 """
 
 from .documents import Version

@@ -22,16 +22,24 @@ WHITE = "FFFFFF"
 PALETTE = ("FF00FF", "00FF00", "00FFFF", "FFFF00", "FF0000", "0000FF")
 COLOURS = (("red", "FF0000"), ("green", "00FF00"), ("blue", "0000FF"), ("opacity", WHITE))
 MOST_CHANNELS = 2048
-"""Of more channels none is described: 300 bytes each, twice in version 0.5, and viewers want all or none."""
+"""An image with more channels gets no `omero`: viewers want all channels or none.
+
+Each channel takes 300 bytes, and version 0.5 lists it twice.
+"""
 LONGEST_LABEL = 128
+"""Characters of a channel's label; we cut longer ones."""
 NAN = "NaN"
-"""JSON has no other way to say it; Zarr v2 and v3 spell it so too."""
+"""The string for a NaN, which JSON numbers cannot hold; Zarr v2 and v3 spell it the same way."""
 MOST_ACTIVE = 6
-"""Viewers draw at most so many channels over each other."""
+"""Viewers draw at most this many channels on top of each other; with more, only the first is on."""
 
 
 class Channels(NamedTuple):
-    """How to show an image, as found at a revision of its pixels: its channels and marks; without `omero`, `missing` says why."""
+    """How to show an image, found at one revision of its pixels: its channels and its marks.
+
+    If `omero` is None and there is a reason for it, `missing` says which. `no_data` holds the
+    marks, the pixel values that mean "no value here".
+    """
 
     revision: str | None
     omero: dict[str, Any] | None
@@ -40,9 +48,11 @@ class Channels(NamedTuple):
 
 
 def image(version: Version, name: str, pyramid: Pyramid, channels: Channels) -> dict[str, Any]:
-    """The attributes of a multiscale group; without `omero`, for the reason in `missing`, viewers find contrast limits themselves.
+    """The attributes of a multiscale group.
 
-    Version 0.5 says twice how to show the channels, because neuroglancer reads only the top level.
+    If `channels` has no `omero`, viewers find contrast limits themselves; the reason in `missing`
+    goes into the metadata. Version 0.5 writes `omero` twice, because neuroglancer reads only the
+    top level.
     """
     multiscale = {
         "name": name,
@@ -67,13 +77,19 @@ def image(version: Version, name: str, pyramid: Pyramid, channels: Channels) -> 
 
 
 def labels(version: Version, names: Sequence[str]) -> dict[str, Any]:
-    """The attributes of the group of an image's labels; version 0.5 says it twice, because vizarr reads only the top level."""
+    """The attributes of the group that holds an image's labels.
+
+    Version 0.5 lists the names twice, because vizarr reads only the top level.
+    """
     listed = {"labels": list(names)}
     return listed if version == "0.4" else {**listed, "ome": {"version": version, **listed}}
 
 
 def omero(name: str, display: Display, windows: Sequence[Window], default: tuple[int, ...]) -> dict[str, Any]:
-    """How to show each channel, and which plane first."""
+    """The `omero` object: how to show each channel, and which plane to show first.
+
+    `windows` has one window for each channel, and `default` one index for each axis before y and x.
+    """
     count = display.channels
     defaults = dict(zip(display.axes, default, strict=False))
     return {
@@ -88,7 +104,11 @@ def omero(name: str, display: Display, windows: Sequence[Window], default: tuple
 
 
 def _values(display: Display, no_data: NoData) -> dict[str, Any]:
-    """What has become of the source's values: `no_data` stands here for its `marks`, and its items have been scaled."""
+    """The metadata that tells how the values differ from the source's.
+
+    `no_data` is the value we serve in place of the source's `marks`. `scale_factor` and
+    `add_offset` are the CF scale and offset that we have already applied.
+    """
     packing = display.packing
     marks = packing.marks if packing and packing.marks else no_data.marks
     value = NAN if packing and packing.marks else no_data.value
@@ -101,6 +121,7 @@ def _values(display: Display, no_data: NoData) -> dict[str, Any]:
 
 
 def _axes(display: Display) -> list[dict[str, str]]:
+    """The `axes` of a multiscale image, with a unit if the hint knows one."""
     axes = []
     for letter in display.axes:
         unit = display.hint.units.get(letter)
@@ -109,7 +130,12 @@ def _axes(display: Display) -> list[dict[str, str]]:
 
 
 def _dataset(pyramid: Pyramid, level: int) -> dict[str, Any]:
-    """A level: where a stored one says that it lies; the pixels of others are larger by powers of two, and their centres lie further in."""
+    """The `datasets` item of a level: path, pixel size, and the centre of the first pixel.
+
+    A level that the source stores keeps the placement that the source declares. The pixels of a
+    computed level are 2^level times as high and wide, so the centre of the first one lies (2^level
+    - 1) / 2 pixels of level 0 further in.
+    """
     letters, hint = pyramid.display.axes, pyramid.display.hint
     if level <= pyramid.base.number and level < len(hint.placements):
         sizes, shifts = hint.placements[level]
@@ -126,6 +152,7 @@ def _dataset(pyramid: Pyramid, level: int) -> dict[str, Any]:
 
 
 def _channel(display: Display, number: int, window: Window) -> dict[str, Any]:
+    """A channel of `omero`: what the hint says of it wins over `window` and the usual look."""
     known = display.hint.channels[number] if number < len(display.hint.channels) else {}
     label, colour, is_active = _usual(display, number)
     start, end = hints.window(known) or (window.start, window.end)
@@ -141,7 +168,7 @@ def _channel(display: Display, number: int, window: Window) -> dict[str, Any]:
 
 
 def _usual(display: Display, number: int) -> tuple[str, str, bool]:
-    """Label, colour and activity of a channel of which nothing else is known."""
+    """The label, colour and `active` flag of a channel about which the source says nothing."""
     count = display.channels
     if display.is_colour:
         return (*COLOURS[number], number < 3)

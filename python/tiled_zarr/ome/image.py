@@ -1,4 +1,4 @@
-"""One image: its levels as arrays, and its attributes."""
+"""One OME-NGFF image: its levels as arrays, and the attributes of their group."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .pyramid.looks import Unseen, default_place
 from .pyramid.shapes import is_half
 
 NO_CHANNELS = Channels(None, None)
-"""Of labels, whose values are names."""
+"""For label images: their values are names, so they have no contrast limits."""
 TOO_MANY = Channels(None, None, f"more than {documents.MOST_CHANNELS:,} channels: viewers find contrast limits themselves")
 
 
 class Image:
-    """An array that is an image. Made without looking at its pixels."""
+    """An array that is an image. Making one reads no pixels."""
 
     def __init__(self, node: Array, pyramid: Pyramid) -> None:
         self.node = node
@@ -32,14 +32,22 @@ class Image:
 
     @classmethod
     def of(cls, path: str, node: Array, stores: Stores, budget: int | None = None) -> Image | None:
-        """The image that a node at a path is, or None. Raises TooLarge where no level of it may be decoded."""
+        """The image at `path`, or None if `node` is no image.
+
+        One tile reads at most as many bytes of the source as the node's `tile_budget` says, else
+        `budget`, else the one of `stores`. Raises TooLarge if the chunks of every level are too
+        large to decode.
+        """
         shown = display(node, resources=stores.resources)
         if shown is None:
             return None
         return cls(node, Pyramid(path, shown, _stored(node, shown), stores, node.options.tile_budget or budget or stores.budget))
 
     def is_like(self, other: Image) -> bool:
-        """Whether another image differs in nothing but that its node was opened again."""
+        """True if `other` is the same image, whose node was only opened again.
+
+        Both have the same revision (not None), the same shapes of levels and the same type.
+        """
         mine, others = self.pyramid, other.pyramid
         revision = mine.source_revision()
         return (
@@ -51,25 +59,32 @@ class Image:
 
     @property
     def levels(self) -> dict[str, Array]:
-        """Its levels as nodes, by their names."""
+        """The levels as nodes, keyed by their names ("0" is the finest)."""
         return {str(number): level for number, level in self._levels.items()}
 
     def level(self, number: int) -> Array:
-        """A level as a node."""
+        """Level `number` as a node. Raises KeyError if it is not shown."""
         return self._levels[number]
 
     def revision(self) -> str | None:
-        """The revision of the attributes: none while they tell of levels that show samples, or lack what could not be read."""
+        """The revision of the attributes; None while they may change although the source does not.
+
+        That is the case while they list levels that show samples, or while we could not read the
+        pixels to find the channels.
+        """
         is_passing = self._channels is not None and self._channels.missing is not None
         return None if is_passing or self.pyramid.sampled() else self.pyramid.source_revision()
 
     def attributes(self, version: Version, name: str) -> dict[str, Any]:
-        """The attributes of the group of levels. Reads samples of the pixels the first time; blocks."""
+        """The attributes of the multiscale group. Blocks: the first call reads samples of pixels.
+
+        If the image is in memory, the call also requests its levels from the background thread.
+        """
         self.pyramid.make_eagerly()
         return documents.image(version, name, self.pyramid, self._how_to_show(name))
 
     def _how_to_show(self, name: str) -> Channels:
-        """Channels with their contrast windows, kept while the revision stands."""
+        """The channels with their contrast windows, kept while their revision is still valid."""
         shown = self.pyramid.display
         if shown.hint.is_label:
             return NO_CHANNELS
@@ -84,7 +99,10 @@ class Image:
             return made
 
     def _looked_at(self, name: str, revision: str | None) -> Channels:
-        """The channels as samples of the pixels show them; a source that cannot be read leaves the other attributes as they are."""
+        """The channels, found from samples of the pixels.
+
+        If the source cannot be read, `missing` says why and the group keeps its other attributes.
+        """
         looks = self.pyramid.looks
         shown = looks.reader.display
         try:
@@ -94,6 +112,7 @@ class Image:
         return Channels(revision, documents.omero(name, shown, look.windows, default_place(shown)), no_data=look.no_data)
 
     def _level(self, number: int) -> Array:
+        """The node of a level, whose chunks are the tiles of the pyramid."""
         pyramid = self.pyramid
         return Array(
             shape=pyramid.shapes[number],
@@ -107,7 +126,11 @@ class Image:
 
 
 def _stored(node: Array, shown: Display) -> tuple[Display, ...]:
-    """The levels that the source has, with the image's axes and types, as far as each is half as large as the one before."""
+    """The stored levels of the source that fit the image, from level 1 on, as displayed.
+
+    They end before the first one that has other axes or another type, or that is not half as large
+    as the level before it.
+    """
     found: list[Display] = []
     for level in node.levels:
         above = (found[-1] if found else shown).array

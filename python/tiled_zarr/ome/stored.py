@@ -1,4 +1,4 @@
-"""Pyramids that a source has stored as OME-NGFF, used as they are.
+"""Pyramids that a source already stores as OME-NGFF: we serve their levels as they are.
 
 https://ngff.openmicroscopy.org/0.4/#multiscale-md
 """
@@ -19,15 +19,15 @@ from .documents import Version
 OME = "ome"
 LABELS = "labels"
 PASSED = ("plate", "well", "bioformats2raw.layout", "series")
-"""What OME-NGFF says of groups that hold images, and which is true of the display view as well."""
+"""Attributes of groups that hold images. They are true of the display view too: we pass them on."""
 KINDS = MappingProxyType({"time": "t", "channel": "c"})
-"""Letters of axes by their type, of which there is one each."""
+"""The letter for an axis type of which an image has only one axis."""
 MOST_LEVELS = 64
-"""Halving the longest axis that there can be leaves one pixel after as many levels."""
+"""Levels that we look at: halving an axis of up to 2^64 pixels 64 times leaves one pixel."""
 
 
 def pixels(node: Node, *, is_label: bool = False) -> Array | None:
-    """The image that a node is, or holds as a multiscale group; None if it is neither."""
+    """The image of a node: the array itself, or the one in a multiscale group; else None."""
     match node:
         case Array():
             return node
@@ -37,12 +37,13 @@ def pixels(node: Node, *, is_label: bool = False) -> Array | None:
 
 
 def pyramid(group: Group, *, is_label: bool = False) -> Array | None:
-    """The image that a multiscale group holds, with its smaller levels; None where the group is none that could be shown so.
+    """The image of a multiscale group with its smaller levels, or None if there is none.
 
-    `is_label` says that it lies among labels; it is one too if it says so itself.
+    `is_label` says that the group lies among labels; the image is also a label if its attributes
+    have `image-label`.
 
-    Levels count up to the first that is missing or cannot be opened; without the first one the group is a group like others, which
-    names what is wrong with its children.
+    The levels end before the first one that is missing or cannot be opened. If level 0 is missing,
+    the result is None: we show an ordinary group, whose children report their own errors.
     """
     described = _described(group.attributes)
     if described is None:
@@ -52,11 +53,11 @@ def pyramid(group: Group, *, is_label: bool = False) -> Array | None:
 
 
 def _levels(group: Group, described: Mapping[str, Any]) -> Iterator[Array]:
-    """The arrays that the paths of a multiscale image name."""
+    """The arrays at the `datasets` paths of a multiscale image, up to the first non-array."""
     for dataset in _list(described.get("datasets"))[:MOST_LEVELS]:
         try:
             node = _below(group, dataset.get("path")) if isinstance(dataset, Mapping) else None
-        except Exception:  # noqa: BLE001 - a level that cannot be opened must not take the group's other children along
+        except Exception:  # noqa: BLE001 - a level that cannot be opened must not hide the group's other children
             return
         if not isinstance(node, Array) or node.is_sparse:
             return
@@ -64,13 +65,13 @@ def _levels(group: Group, described: Mapping[str, Any]) -> Iterator[Array]:
 
 
 def _described(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The first multiscale image that attributes describe, in version 0.5 or before."""
+    """The first item of `multiscales`, in version 0.5 or an older one; None if there is none."""
     listed = _list(_ome(attributes).get("multiscales"))
     return listed[0] if listed and isinstance(listed[0], Mapping) else None
 
 
 def _below(above: Node, path: object) -> Node | None:
-    """The node at a path below another."""
+    """The node at `path` below `above`, or None if there is none."""
     node: Node | None = above
     for name in path.split("/") if isinstance(path, str) else ():
         node = node.children.get(name) if isinstance(node, Group) else None
@@ -78,9 +79,10 @@ def _below(above: Node, path: object) -> Node | None:
 
 
 def labels(image: Node) -> tuple[Group, list[str]] | None:
-    """The group of labels in a multiscale group, and the names of the labels; None if there is none, or it cannot be opened.
+    """The labels group of a multiscale group and its names; None if it is absent or broken.
 
-    https://ngff.openmicroscopy.org/0.4/#label-md
+    If the group has no list of names, all its children count. At most MOST_LABELS (1,000) are
+    returned. https://ngff.openmicroscopy.org/0.4/#label-md
     """
     try:
         below = _below(image, LABELS)
@@ -88,14 +90,15 @@ def labels(image: Node) -> tuple[Group, list[str]] | None:
             return None
         listed = _ome(below.attributes).get(LABELS)
         names = [name for name in _list(listed) if isinstance(name, str)] if listed is not None else list(below.children)
-    except Exception:  # noqa: BLE001 - whatever is wrong with its labels, the image is to be seen
+    except Exception:  # noqa: BLE001 - an image with broken labels must stay visible
         return None
     return below, list(dict.fromkeys(names))[: hints.MOST_LABELS]
 
 
 def attributes(version: Version, source: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The attributes of a group that is no image, with what OME-NGFF says of plates and wells where this version has it.
+    """The attributes of a group that is no image, with plate and well metadata in `version`.
 
+    Version 0.4 has that metadata at the top level, version 0.5 under `ome`.
     https://ngff.openmicroscopy.org/0.4/#plate-md, https://ngff.openmicroscopy.org/0.5/#plate-md
     """
     ome = _ome(source)
@@ -111,7 +114,7 @@ def _versioned(version: Version, value: Any) -> Any:
 
 
 def _ome(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What OME-NGFF says in attributes: under a key of its own since version 0.5."""
+    """The OME-NGFF part of the attributes: under `ome` since version 0.5, before that all."""
     inner = attributes.get(OME)
     return inner if isinstance(inner, Mapping) else attributes
 
@@ -119,7 +122,10 @@ def _ome(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
 def _hinted(
     array: Array, levels: tuple[Array, ...], described: Mapping[str, Any], attributes: Mapping[str, Any], *, is_label: bool
 ) -> Array:
-    """The array with what the group says of its axes, pixel sizes, channels and labels as a hint."""
+    """The array with a hint: what the group says of its axes, pixel sizes, channels and labels.
+
+    The group's own `tiled_zarr` attributes win over what OME-NGFF says.
+    """
     ome = _ome(attributes)
     names, units = _axes(described, len(array.shape))
     image_label = ome.get("image-label")
@@ -139,7 +145,10 @@ def _hinted(
 
 
 def _axes(described: Mapping[str, Any], ndim: int) -> tuple[list[str], dict[str, str]]:
-    """The letters of axes and their units. In version 0.3 axes are names alone, before that they are always the same five."""
+    """The letters of the axes, and their units by letter.
+
+    In version 0.3 an axis is a bare name; before that the axes are always t, c, z, y and x.
+    """
     listed = _list(described.get("axes")) or list(axes.ORDER[-ndim:] if ndim == len(axes.ORDER) else "")
     found = [axis if isinstance(axis, Mapping) else {"name": axis} for axis in listed]
     names = [_letter(axis) for axis in found]
@@ -147,6 +156,7 @@ def _axes(described: Mapping[str, Any], ndim: int) -> tuple[list[str], dict[str,
 
 
 def _letter(axis: Mapping[str, Any]) -> str:
+    """The letter of an axis: by its name, else by its type, else the name itself."""
     name = str(axis.get("name", "")).lower()
     return axes.LETTERS.get(name) or KINDS.get(str(axis.get("type"))) or name
 

@@ -1,4 +1,4 @@
-"""Where the pixels of stored levels lie: OME-NGFF's coordinate transformations, as a scale and a translation a level.
+"""OME-NGFF coordinate transformations of stored levels: a scale and a translation for each level.
 
 https://ngff.openmicroscopy.org/0.4/#trafo-md
 """
@@ -13,25 +13,32 @@ from .display.hints import is_number
 
 
 class Placement(NamedTuple):
-    """The size of a pixel and the place of the first one, by axis; empty where nothing is said."""
+    """The pixel size and the position of the first pixel, a number an axis; empty if unknown."""
 
     scale: list[float]
     translation: list[float]
 
 
 def placements(described: Mapping[str, Any]) -> list[Placement]:
-    """Those of the levels of a multiscale image, its transformations for all levels applied after a level's own."""
+    """The placement of each level of a multiscale image.
+
+    A level's own transformations come first, then those of the whole multiscale image.
+    """
     whole = _placement(described)
     levels = described.get("datasets")
     return [_after(_placement(level), whole) for level in levels if isinstance(level, Mapping)] if isinstance(levels, list | tuple) else []
 
 
 def _placement(described: Mapping[str, Any]) -> Placement:
+    """The placement that the `coordinateTransformations` of one object give."""
     return Placement(_values(described, "scale"), _values(described, "translation"))
 
 
 def _values(described: Mapping[str, Any], kind: str) -> list[float]:
-    """What the first transformation of a kind says; those in arrays of their own (`path`) are not looked at."""
+    """The numbers of the first transformation of type `kind`, or an empty list.
+
+    We do not read transformations that are stored in an array of their own (`path`).
+    """
     listed = described.get("coordinateTransformations")
     for one in listed if isinstance(listed, list | tuple) else ():
         values = one.get(kind) if isinstance(one, Mapping) and one.get("type") == kind else None
@@ -41,7 +48,7 @@ def _values(described: Mapping[str, Any], kind: str) -> list[float]:
 
 
 def _after(level: Placement, whole: Placement) -> Placement:
-    """A level's placement, and then that of the whole image.
+    """The placement that results if `whole` is applied after `level`.
 
     >>> _after(Placement([2.0], [3.0]), Placement([0.5], [10.0]))
     Placement(scale=[1.0], translation=[11.5])

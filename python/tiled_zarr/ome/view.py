@@ -1,4 +1,4 @@
-"""The tree as OME-NGFF shows it: groups stay groups, images become groups of levels, all else is absent."""
+"""The tree as OME-NGFF: groups stay groups, images become groups of levels, all else is absent."""
 
 from __future__ import annotations
 
@@ -25,11 +25,14 @@ from .pyramid.planes import Planes
 LABELS = "labels"
 NO_LABELS: Mapping[str, Node] = MappingProxyType({})
 MOST_IMAGES = 1000
-"""What is known of so many images (contrast windows, depth of levels) is kept."""
+"""Images that we keep at once, with their contrast windows and the number of their levels."""
 
 
 class Pyramids:
-    """The images of a tree by their paths, each made when it is first looked at, shared by both versions of OME-NGFF. Thread-safe."""
+    """The images of a tree by path, each made at its first request. Thread-safe.
+
+    Both versions of OME-NGFF share them.
+    """
 
     def __init__(self, stores: Stores) -> None:
         self.stores = stores
@@ -38,9 +41,10 @@ class Pyramids:
 
     @classmethod
     def of(cls, resources: Resources, *, folder: Path | None, budget: int) -> Pyramids:
-        """Pyramids that keep tiles and levels in `resources` (levels in a folder, if one is given), and read `budget` bytes for a tile.
+        """Pyramids that keep their tiles and levels in `resources`, levels in `folder` if given.
 
-        Raises OSError if the folder cannot be used.
+        They read at most `budget` bytes of the source for one tile. Raises OSError if the folder
+        cannot be used.
         """
         return cls(
             Stores(
@@ -55,7 +59,13 @@ class Pyramids:
         )
 
     def image(self, path: str, node: Array, budget: int | None) -> Image | None:
-        """The image that a node is, or None. Opens no data. `budget` holds unless the node or, if it is None, the server says another."""
+        """The image of the node at `path`, or None if it is no image. Reads no pixels.
+
+        One tile may read `budget` bytes of the source. The node's own `tile_budget` wins over
+        `budget`; if both are None, the server's applies.
+
+        If the node was opened again and nothing else has changed, the known image stays.
+        """
         with self._lock:
             known = self._images.peek(path)
             if known is None or known.node is not node:
@@ -67,16 +77,20 @@ class Pyramids:
             return known
 
     def close(self) -> None:
-        """Stop the work in the background."""
+        """Stop the background thread. Blocks until its step ends, at most END (5) seconds."""
         self.stores.background.stop()
 
 
 def view(root: Node, version: Version, pyramids: Pyramids) -> Group:
-    """The tree below `root`, of which an array has none; children are opened when they are asked for."""
+    """The tree below `root` as OME-NGFF `version`; an array as `root` gives an empty group.
+
+    A child is opened at its first request.
+    """
     return _mirror(root if isinstance(root, Group) else Group({}), "", version, pyramids, None)
 
 
 def _mirror(group: Group, path: str, version: Version, pyramids: Pyramids, budget: int | None) -> Group:
+    """The group at `path` with its children as OME-NGFF shows them."""
     shower = Shower(group, path, version, pyramids, group.options.tile_budget or budget)
     return Group(
         children=Mirror(group.children, shower.shown),
@@ -91,14 +105,14 @@ def _mirror(group: Group, path: str, version: Version, pyramids: Pyramids, budge
 
 
 def _passed(version: Version, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The attributes of a group that is no image."""
+    """The attributes of a group that is no image; late ones stay late."""
     if isinstance(attributes, Late):
         return Late(lambda: stored.attributes(version, attributes.now()))
     return stored.attributes(version, attributes)
 
 
 class Shower:
-    """Shows the children of a group: images as groups of their levels, groups as groups, nothing else."""
+    """Shows a group's children: images as multiscale groups, groups as groups, nothing else."""
 
     def __init__(self, group: Group, path: str, version: Version, pyramids: Pyramids, budget: int | None) -> None:
         self._group = group
@@ -108,9 +122,10 @@ class Shower:
         self._pyramids = pyramids
 
     def label(self, name: str, source: Node, *, is_stored: bool) -> Node:
-        """A child as a label of another: an image without labels of its own, which might lead round in a circle. Raises KeyError.
+        """A child as a label image. Raises KeyError if it is no image.
 
-        One that `is_stored` among labels is a label whatever it says of itself.
+        It has no labels of its own, because two images could name each other as labels without end.
+        If `is_stored`, it lies in a `labels` group and is a label whatever its attributes say.
         """
         image = self._image(name, source, is_label=is_stored)
         if image is None:
@@ -118,7 +133,10 @@ class Shower:
         return self._levels(name, image)
 
     def shown(self, name: str, source: Node) -> Node:
-        """A child as OME-NGFF has it. Opens no data; raises KeyError for what is neither a group nor an image."""
+        """A child as OME-NGFF shows it. Reads no pixels.
+
+        Raises KeyError if it is neither a group nor an image.
+        """
         image = self._image(name, source)
         if image is not None:
             return self._levels(name, image, self._stored_labels(name, source) or self._labels(image))
@@ -128,12 +146,12 @@ class Shower:
         return _mirror(source, f"{self._path}/{name}", self._version, self._pyramids, self._budget)
 
     def _image(self, name: str, source: Node, *, is_label: bool = False) -> Image | None:
-        """The image that a child is, or has stored as a multiscale group."""
+        """The image of a child (an array, or a stored multiscale group), or None."""
         pixels = stored.pixels(source, is_label=is_label)
         return None if pixels is None else self._pyramids.image(f"{self._path}/{name}", pixels, self._budget)
 
     def _levels(self, name: str, image: Image, labels: Mapping[str, Node] = NO_LABELS) -> Group:
-        """The group of an image's levels."""
+        """The multiscale group of an image: its levels and, if there are any, its labels."""
         return Group(
             children={**image.levels, **labels},
             attributes=Late(partial(image.attributes, self._version, name)),
@@ -142,7 +160,7 @@ class Shower:
         )
 
     def _stored_labels(self, name: str, source: Node) -> Mapping[str, Node]:
-        """The group of labels that a multiscale group has stored, if there are any."""
+        """The `labels` group that a multiscale group stores, by its name; empty if none."""
         found = stored.labels(source)
         if found is None:
             return NO_LABELS
@@ -151,27 +169,27 @@ class Shower:
         return shower.labels(names, are_stored=True)
 
     def _labels(self, image: Image) -> Mapping[str, Node]:
-        """The group of the siblings that label an image, if there are any."""
+        """The group of the siblings that the image's hint names as labels; empty if none exists."""
         names = [name for name in image.pyramid.display.hint.labels if self._is_there(name)]
         return self.labels(names, are_stored=False) if names else NO_LABELS
 
     def labels(self, names: list[str], *, are_stored: bool) -> Mapping[str, Node]:
-        """The group of the children that are labels, by its name."""
+        """A group of the children `names` as labels, keyed by its own name, "labels"."""
         labels = Mirror(self._group.children, partial(self.label, is_stored=are_stored), names=names)
         attributes = Late(lambda: documents.labels(self._version, good(labels)))
         return {LABELS: Group(children=labels, attributes=attributes, blocking=self._group.blocking)}
 
     def _is_there(self, name: str) -> bool:
-        """Whether the source has a child of this name, be it a bad one."""
+        """True if the source has a child of this name, even one that cannot be opened."""
         with suppress(Exception):
             return name in self._group.children
         return True
 
 
 def good(labels: Mapping[str, Node]) -> list[str]:
-    """The names of the labels that can be opened now, and are images.
+    """The names of the labels that can be opened now and are images.
 
-    Whatever is wrong with a label, the image and its other labels are to be seen.
+    A broken label is left out, so that the image and its other labels remain visible.
     """
     found = []
     for name in labels:

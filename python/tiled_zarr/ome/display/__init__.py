@@ -1,1 +1,1 @@
-"""Arrays as viewers draw them: types, axes, colours and contrast."""
+"""Arrays in the form that viewers can draw: types, axes, colours and contrast limits."""

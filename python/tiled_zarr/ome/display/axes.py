@@ -1,5 +1,6 @@
-"""Which axis of an array is time, channel, depth, row or column: the letters t, c, z, y and x of OME-NGFF.
+"""Which axis of an array is which: the letters t, c, z, y and x of OME-NGFF.
 
+They stand for time, channel, depth, row and column.
 https://ngff.openmicroscopy.org/0.4/#axes-md
 """
 
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from types import MappingProxyType
 
 ORDER = "tczyx"
-"""The order in which OME-NGFF wants axes."""
+"""The order that OME-NGFF requires of axes."""
 SPELLINGS = MappingProxyType(
     {
         "t": ("t", "time", "frame", "frames", "timepoint"),
@@ -21,17 +22,18 @@ SPELLINGS = MappingProxyType(
 )
 LETTERS = MappingProxyType({spelling: letter for letter, spellings in SPELLINGS.items() for spelling in spellings})
 COLOURS = (3, 4)
-"""Items of a pixel: red, green and blue, perhaps with opacity."""
+"""Lengths of a colour axis: red, green and blue, with or without opacity."""
 FEW = 4
-"""A leading axis of up to this many planes is read as channels, a longer one as depth."""
+"""Planes: we take a leading axis of up to this length for channels, a longer one for depth."""
 LEAST_PICTURE = 16
-"""Rows and columns from which on an array with three or four items at the end is taken for a colour picture."""
+"""Rows and columns: with at least this many of both, we take a last axis of 3 or 4 for colours."""
 
 
 def letters(shape: tuple[int, ...], names: Sequence[str | None] | None = None) -> str | None:
-    """A letter for each axis, or None where the array is no image: fewer than two axes, more than five, or an empty one.
+    """A letter for each axis, or None if the array is no image.
 
-    Known names decide; what they leave open is filled from the last axis backwards with x and y, then z, c, t.
+    An image has two to five axes, none of them empty. Dimension names that we know decide. The
+    other axes get the remaining letters from the last axis backwards: first x and y, then z, c, t.
 
     >>> letters((5, 300, 200)), letters((3, 300, 200)), letters((300, 200, 3)), letters((9, 2, 30, 20), ("time", None, "lat", "lon"))
     ('zyx', 'cyx', 'yxc', 'tzyx')
@@ -51,13 +53,16 @@ def letters(shape: tuple[int, ...], names: Sequence[str | None] | None = None) -
 
 
 def given(hint: str, ndim: int) -> str | None:
-    """The letters of a hint like "tczyx", or None where they are no names for so many axes of an image."""
+    """The letters of a hint like "tczyx", or None if they do not fit.
+
+    They fit if there are `ndim` different ones of t, c, z, y and x, with y and x among them.
+    """
     is_good = len(hint) == ndim and len(set(hint)) == ndim and set(hint) <= set(ORDER) and {"y", "x"} <= set(hint)
     return hint if is_good else None
 
 
 def sorted_letters(found: str) -> str:
-    """The letters in the order of OME-NGFF.
+    """The letters in the order that OME-NGFF requires.
 
     >>> sorted_letters("yxc")
     'cyx'
@@ -66,7 +71,7 @@ def sorted_letters(found: str) -> str:
 
 
 def _known(names: Sequence[str | None]) -> list[str | None]:
-    """The letters that names stand for, each given once."""
+    """The letter of each name that we know, else None; each letter is given only once."""
     found: list[str | None] = []
     for name in names:
         letter = LETTERS.get(name.lower()) if name else None
@@ -75,4 +80,5 @@ def _known(names: Sequence[str | None]) -> list[str | None]:
 
 
 def _is_picture(shape: tuple[int, ...]) -> bool:
+    """True if an array without any names looks like a colour picture: (rows, columns, 3 or 4)."""
     return len(shape) == 3 and shape[-1] in COLOURS and min(shape[:2]) >= LEAST_PICTURE

@@ -1,4 +1,4 @@
-"""Complex numbers as channels: first magnitudes, then phases from -pi to pi."""
+"""Complex numbers as channels: first the magnitudes, then the phases, in radians from -pi to pi."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ PARTS = (np.abs, np.angle)
 
 
 def channels(node: Array, letters: str, resources: Resources | None = None) -> tuple[Array, str]:
-    """The node as real numbers, and the letters of its axes: the channels twice over, or two channels in front where it had none."""
+    """The node as real numbers, and the letters of its axes.
+
+    The channel axis becomes twice as long: all magnitudes, then all phases. A node without a
+    channel axis gets one of length two in front.
+    """
     dense = _dense(node, resources) if node.is_sparse else node
     if "c" not in letters:
         dense, letters = _in_front(dense), f"c{letters}"
@@ -27,7 +31,7 @@ def channels(node: Array, letters: str, resources: Resources | None = None) -> t
     count = dense.shape[axis]
 
     def read(part: Callable[..., Block], region: Region, *steps: Cut) -> Block:
-        """Each wanted channel by itself: it is read of channel number `index % count`."""
+        """Read each wanted channel by itself, from channel `index % count` of the source."""
         step = steps[0][axis] if steps else 1
         blocks = []
         for index in range(region[axis].start, region[axis].stop, step):
@@ -49,7 +53,7 @@ def channels(node: Array, letters: str, resources: Resources | None = None) -> t
 
 
 def _in_front(node: Array) -> Array:
-    """The node with an axis of length one before its own."""
+    """The node with one more axis, of length one, before its own."""
     source, stepped = node.dense, node.dense.read_stepped
     return replace(
         node,
@@ -64,6 +68,7 @@ def _in_front(node: Array) -> Array:
 
 
 def _dense(node: Array, resources: Resources | None) -> Array:
+    """A sparse node as a dense one; its row index lies in `resources`."""
     return Array(
         shape=node.shape,
         dtype=node.dtype,

@@ -1,9 +1,12 @@
-"""The display view of an array: the axes and types that viewers can draw.
+"""The display view of an array: the same image with axes and types that viewers can draw.
 
-Axes stand in the order t, c, z, y, x. Booleans are served as bytes, floats in 32 bits, 64-bit integers as floats, or as 32-bit integers
-where the source declares a range that fits; complex numbers become channels, first magnitudes, then phases.
-Where the source declares marks for "no value here", a scale or an offset, numbers are unpacked to 32-bit floats, with NaN
-for marks. Names (labels) and colours are shown as they are.
+- Axes come in the order t, c, z, y, x.
+- Booleans become bytes, and floats 32-bit floats.
+- 64-bit integers become 32-bit integers if the source declares a range that fits, else floats.
+- Complex numbers become channels: first the magnitudes, then the phases.
+- If the source declares a scale, an offset, or marks (values that mean "no value here"), numbers
+  are unpacked to 32-bit floats, with NaN for marks.
+- Labels, whose numbers are names, and colours are never unpacked.
 """
 
 from __future__ import annotations
@@ -34,13 +37,20 @@ COLOURED = frozenset({"rgb", "palette", "separated"})
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Display:
-    """An image as viewers want it: `array`, whose axes have the letters `axes`, in their order; those of the source have `letters`.
+    """An image in the form that viewers can draw.
 
-    `weight` is how many bytes of the source have to be read for one pixel, its chunks being whole along the axes before y and x;
-    `itemsize` is that of the source or of the view, the larger one, and `chunk_nbytes` what the source decodes for any pixel at all: a
-    whole chunk, 0 where it reads parts of one. `is_colour` says that the channels are red, green and blue, `in_memory` that reading needs
-    nothing but computing. `packing` is what is undone of the source's; `sentinels` are numbers that may be marks although nobody says so;
-    `valid` is the range outside of which CF takes no number for valid.
+    `array` reads it. Its axes have the letters `axes`, in that order; those of the source have
+    `letters`, in the source's order.
+
+    `weight` is how many bytes of the source we read for one pixel of a plane: we decode its chunks
+    whole along the axes before y and x. `itemsize` is in bytes, the larger one of the source's and
+    the view's. `chunk_nbytes` is how many bytes the source decodes to read one pixel: a whole
+    chunk, or 0 if it can read parts of a chunk.
+
+    `is_colour` is true if the channels are red, green and blue, `in_memory` if a read only computes
+    and does no I/O. `packing` is the CF packing that we undo. `sentinels` are values that may be
+    marks although the source does not declare them. `valid` is CF's valid range, in unpacked
+    numbers.
     """
 
     array: Array
@@ -59,24 +69,25 @@ class Display:
 
     @property
     def rule(self) -> Rule:
-        """How four pixels become one."""
+        """How four pixels become one: the commonest for labels, the mean for all others."""
         return "mode" if self.hint.is_label else "mean"
 
     @property
     def channels(self) -> int:
-        """The number of channels; without an axis for them it is one."""
+        """The number of channels; 1 if there is no channel axis."""
         return self.array.shape[self.axes.index("c")] if "c" in self.axes else 1
 
     @property
     def plane_shape(self) -> tuple[int, int]:
-        """Rows and columns."""
+        """Rows and columns of a plane."""
         return self.array.shape[-2], self.array.shape[-1]
 
 
 def display(node: Array, letters: str | None = None, resources: Resources | None = None) -> Display | None:
-    """The display view of an array, or None where it is no image; `letters`, one for each of its axes, are found out if not given.
+    """The display view of an array, or None if it is no image.
 
-    Row indexes lie in `resources`.
+    `letters` has one letter for each axis; if it is None, the hint, the dimension names and the
+    shape decide. Row indexes (of sparse arrays) lie in `resources`.
     """
     hint = hints.hint(node.attributes)
     stored, node = node, pictures.as_seen(node, hint, letters)
@@ -108,14 +119,18 @@ def display(node: Array, letters: str | None = None, resources: Resources | None
 
 
 def _is_colour(node: Array, found: str, hint: Hint) -> bool:
-    """Whether channels are red, green and blue: as the picture says, or else where they are the items of a pixel."""
+    """True if the channels are red, green and blue, with or without opacity.
+
+    There must be 3 or 4 of them. They are colours if the picture's `photometric` says so, or if
+    they are on the last axis and `photometric` is not "minisblack".
+    """
     if "c" not in found or node.shape[found.index("c")] not in axes.COLOURS:
         return False
     return hint.photometric in COLOURED or (hint.photometric != "minisblack" and found.endswith("c"))
 
 
 class _Source:
-    """A node read with its axes (of letters `found`) in order and its items converted."""
+    """Reads a node whose axes have the letters `found`: reorders them and converts the items."""
 
     def __init__(self, node: Array, found: str, convert: Convert, resources: Resources | None) -> None:
         self.node = node
@@ -128,11 +143,11 @@ class _Source:
         self.stepped = _stepped(node)
 
     def read(self, region: Region) -> Block:
-        """A block of the display view."""
+        """The pixels of a region of the display view."""
         return self.convert(self._read(self._own(region)).transpose(self.order))
 
     def read_stepped(self, region: Region, steps: tuple[int, ...]) -> Block:
-        """Every so many pixels of a block."""
+        """Every n-th pixel of a region of the display view; `steps` has the n of each axis."""
         assert self.stepped is not None
         return self.convert(self.stepped(self._own(region), self._own(steps)).transpose(self.order))
 
@@ -140,7 +155,7 @@ class _Source:
         return row_index.dense(self.node, region, self.resources) if self.node.is_sparse else np.asarray(self.node.read(region))
 
     def _own(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Values for the display's axes, put in the order of the source's."""
+        """Values given in the order of the display's axes, in the order of the source's axes."""
         own: list[Any] = [None] * len(values)
         for value, axis in zip(values, self.order, strict=True):
             own[axis] = value
@@ -148,6 +163,7 @@ class _Source:
 
 
 def _array(source: _Source, dtype: np.dtype[Any]) -> Array:
+    """The node of the display view. Reading it blocks unless the source is in memory and dense."""
     node = source.node
     return Array(
         shape=source.shape,
@@ -166,7 +182,11 @@ def _array(source: _Source, dtype: np.dtype[Any]) -> Array:
 
 
 def _weight(node: Array, found: str) -> int:
-    """Bytes of the source behind a pixel: its chunks are decoded whole, also along the other axes."""
+    """Bytes of the source that we decode for one pixel of a plane.
+
+    More than one item if a chunk is longer than 1 along the other axes, since chunks are decoded
+    whole.
+    """
     chunks = node.chunks or (1,) * len(node.shape)
     weight = node.dtype.itemsize
     for letter, chunk, size in zip(found, chunks, node.shape, strict=True):
@@ -175,7 +195,11 @@ def _weight(node: Array, found: str) -> int:
 
 
 def _chunk_nbytes(node: Array) -> int:
-    """Bytes that reading any pixel decodes; a source that reads every so many pixels cheaply decodes no chunks, nor does memory."""
+    """Bytes that the source decodes to read one pixel: those of a chunk (or of its `unit`), or 0.
+
+    0 for a sparse node, for one in memory, and for one with a cheap stepped read: none decodes
+    chunks.
+    """
     if node.is_sparse or not node.blocking or node.source.read_stepped is not None:
         return 0
     unit = node.source.unit or node.chunks
@@ -183,14 +207,14 @@ def _chunk_nbytes(node: Array) -> int:
 
 
 def _stepped(node: Array) -> Callable[[Region, tuple[int, ...]], Block] | None:
-    """The node's stepped read; blocks in memory are views, of which any part is free."""
+    """The node's stepped read, or None; an array in memory always has one: slices are views."""
     if node.is_sparse or node.blocking or node.source.read_stepped is not None:
         return node.source.read_stepped
     return lambda region, steps: np.asarray(node.read(region))[tuple(slice(None, None, step) for step in steps)]
 
 
 def _conversion(dtype: np.dtype[Any], hint: Hint) -> tuple[np.dtype[Any], Convert]:
-    """The type to show numbers in, and how a block is brought to it."""
+    """The type in which we show numbers of `dtype`, and the function that converts a block."""
     match dtype.kind:
         case "b":
             return np.dtype("u1"), _bytes
@@ -205,18 +229,18 @@ def _conversion(dtype: np.dtype[Any], hint: Hint) -> tuple[np.dtype[Any], Conver
 
 
 def _sentinels(source: np.dtype[Any], dtype: np.dtype[Any], packed: Packing | None) -> Sentinels:
-    """What may be a mark, in the type that is shown."""
+    """The candidates for marks, in the type that we show."""
     return _plain_sentinels(source, dtype) if packed is None else sentinels(source, packed.unpacked)
 
 
 @lru_cache
 def _plain_sentinels(source: np.dtype[Any], dtype: np.dtype[Any]) -> Sentinels:
-    """Made once a type: it takes as long as all else of a view."""
+    """The candidates of a type, cached: making them takes as long as the rest of a display view."""
     return sentinels(source, _as(dtype))
 
 
 def _narrow(hint: Hint) -> np.dtype[Any]:
-    """The 32-bit type for 64-bit integers."""
+    """The 32-bit type for 64-bit integers: u4 or i4 if the declared range fits, else f4."""
     for kind in ("u4", "i4"):
         limits = np.iinfo(kind)
         if hint.range is not None and limits.min <= hint.range[0] and hint.range[1] <= limits.max:
@@ -233,7 +257,7 @@ def _bytes(block: Block) -> Block:
 
 
 VIEWS = (_same, _bytes)
-"""Conversions that take no time."""
+"""Conversions that return a view and copy nothing."""
 
 
 def _as(dtype: np.dtype[Any]) -> Convert:

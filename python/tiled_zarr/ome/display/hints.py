@@ -1,11 +1,19 @@
-"""What a node's attributes say about it as an image.
+"""The hint: what a node's attributes say about it as an image.
 
-Under `tiled_zarr`: `axes` ("tczyx" letters, one an axis), `scale` and `units` by letter, `channels` (objects with `label`, `color` and
-`window`), `is_label`, `range` (the least and the largest value), `no_data` (a number or a list of numbers that mean "no value here"; an
-empty list says that there are none), `labels` (names of siblings that label this image), `placements` (an
-object a stored level with its `scale` and `translation` by letter), `image_label` (OME-NGFF's metadata of labels), `photometric`,
-`palette`, `bits` and `orientation` (what the numbers of a picture mean, in TIFF's words). OME-NGFF's own
-`omero`, CF's `valid_range`, and the `physical_size`, `time_step` and `channel_names` of TIFF files are understood too.
+Under the key `tiled_zarr` we read:
+
+- `axes`: one letter of "tczyx" for each axis; `scale` and `units`: by letter
+- `channels`: objects with `label`, `color` and `window`
+- `is_label`: true for a label image; `image_label`: OME-NGFF's metadata of labels
+- `labels`: the names of siblings that label this image
+- `range`: the least and the largest value
+- `no_data`: a number, or a list of numbers, that mean "no value here"; an empty list says that
+  there are none
+- `placements`: for each stored level an object with its `scale` and `translation` by letter
+- `photometric`, `palette`, `bits` and `orientation`: what a picture's numbers mean, in TIFF's words
+
+We also read OME-NGFF's own `omero`, CF's `valid_range`, and the `physical_size`, `time_step` and
+`channel_names` of TIFF files.
 """
 
 from __future__ import annotations
@@ -21,17 +29,20 @@ from ...attributes import OURS
 from .axes import ORDER
 
 COLOUR_DIGITS = 6
+"""Hexadecimal digits of a colour: two each for red, green and blue."""
 LARGEST = 2**1023
-"""JSON has integers that no float can hold."""
+"""The largest integer we accept: JSON allows integers that no float can hold."""
 LARGEST_BYTE = 255
 LONGEST_UNIT = 64
+"""Characters of a unit; we ignore longer ones."""
 MOST_LABELS = 1000
+"""Labels of one image; we ignore the others."""
 UNITS = MappingProxyType({"µm": "micrometer", "nm": "nanometer", "mm": "millimeter"})
-"""Units as OME-NGFF writes them."""
+"""OME-NGFF's names for the abbreviations in TIFF files."""
 
 
 class Placement(NamedTuple):
-    """The size of a pixel of a level and the place of its first one, by letter."""
+    """The size of a level's pixels and the position of its first pixel, by letter."""
 
     scale: Mapping[str, float]
     translation: Mapping[str, float]
@@ -39,7 +50,10 @@ class Placement(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
-    """What is known; an empty value is not known. `scale` is the size of a pixel along each axis in `units`, by letter."""
+    """What the attributes say; an empty value or None means that they do not say it.
+
+    `scale` is the size of a pixel along each axis, in `units`, both by letter.
+    """
 
     axes: str = ""
     scale: Mapping[str, float] = field(default_factory=dict)
@@ -58,7 +72,7 @@ class Hint:
 
 
 def hint(attributes: Mapping[str, Any]) -> Hint:
-    """The hint in a node's attributes; what is not spelled as it should be is passed over."""
+    """The hint in a node's attributes. A value of a wrong type or form is ignored."""
     ours = _mapping(attributes.get(OURS))
     sizes, step = _mapping(attributes.get("physical_size")), _mapping(attributes.get("time_step"))
     given = _sizes(ours.get("scale"))
@@ -91,7 +105,7 @@ def colour(channel: Mapping[str, Any]) -> str | None:
 
 
 def window(channel: Mapping[str, Any]) -> tuple[float, float] | None:
-    """A channel's contrast limits, or None."""
+    """A channel's contrast limits (start, end), or None."""
     given = channel.get("window")
     if isinstance(given, Mapping):
         return _range([given.get("start"), given.get("end")])
@@ -99,19 +113,19 @@ def window(channel: Mapping[str, Any]) -> tuple[float, float] | None:
 
 
 def is_number(value: object) -> bool:
-    """Whether a value can be counted with, as a float too."""
+    """True for an int or a float, but no bool, whose value is finite and fits in a float."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
     return abs(value) <= LARGEST if isinstance(value, int) else math.isfinite(value)
 
 
 def numbers(value: object) -> tuple[float, ...]:
-    """The numbers of a list, or a number alone."""
+    """The numbers in a list, or a single number as a tuple of one; all else is left out."""
     return tuple(item for item in (_sequence(value) or (value,)) if isinstance(item, int | float) and is_number(item))
 
 
 def _palette(value: object) -> tuple[tuple[int, ...], ...]:
-    """Colours of three bytes each, or of four; none where one is something else."""
+    """Colours of three bytes each, or of four each; empty if any of them is something else."""
     rows = tuple(tuple(_sequence(row)) for row in _sequence(value))
     lengths = {len(row) for row in rows}
     is_good = lengths in ({3}, {4}) and all(isinstance(part, int) and 0 <= part <= LARGEST_BYTE for row in rows for part in row)
@@ -123,7 +137,7 @@ def _count(value: object) -> int | None:
 
 
 def _placements(value: object) -> tuple[Placement, ...]:
-    """The places of levels, up to the first that does not say how large its pixels are."""
+    """The placements of the levels, up to the first one without a pixel size."""
     found = (Placement(_sizes(one.get("scale")), _numbers(one.get("translation"))) for one in _mappings(value))
     return tuple(takewhile(lambda one: one.scale, found))
 

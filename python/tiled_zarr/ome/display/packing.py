@@ -1,8 +1,10 @@
-"""What the numbers of a source stand for, as the CF conventions say it: marks for "no value here", a scale, an offset, a range.
+"""Packed data by the CF conventions: marks for "no value here", a scale, an offset, a valid range.
 
-https://cfconventions.org/cf-conventions/cf-conventions.html#missing-data and #packed-data. `_Unsigned` is netCDF-3's
-way to say that signed numbers stand for unsigned ones. The display view undoes what xarray undoes; the range is only used
-for contrast limits, since xarray does not mask what lies outside.
+https://cfconventions.org/cf-conventions/cf-conventions.html#missing-data and #packed-data
+
+The attribute `_Unsigned` is netCDF-3's way to store unsigned numbers in a signed type. The display
+view unpacks what xarray unpacks. The valid range only sets contrast limits, since xarray does not
+mask values outside it either.
 """
 
 from __future__ import annotations
@@ -21,18 +23,23 @@ from .hints import Hint, is_number, numbers
 Block: TypeAlias = np.ndarray[Any, Any]
 
 SHOWN = np.dtype("f4")
-"""The type of unpacked numbers; what is missing is NaN."""
+"""The type of unpacked numbers; a mark becomes NaN."""
 MARKS = ("_FillValue", "missing_value")
 MOST_MARKS = 16
+"""Marks of one array; we ignore the others."""
 SLAB = 256 * 1024
-"""Pixels that are unpacked at once: they take 8 bytes each meanwhile (2 MiB, about what a core's cache holds)."""
+"""Pixels that we unpack at once: at 8 bytes each, 2 MiB, about the size of a core's cache."""
 SIGNS = MappingProxyType({"true": ("i", "u"), "false": ("u", "i")})
-"""What `_Unsigned` turns into what."""
+"""By the value of `_Unsigned`: the kind of the source's type, and the kind to read it as."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Packing:
-    """How the items of a source are read as numbers: `marks` are items, and `kind` is the type that other items have."""
+    """How to turn the items of a source into numbers: number = item * scale + offset.
+
+    `marks` are items that mean "no value here". `kind` is the numpy kind ("i", "u" or "f") as which
+    the other items are read.
+    """
 
     marks: tuple[np.generic, ...]
     scale: float
@@ -41,11 +48,11 @@ class Packing:
 
     @property
     def is_scaled(self) -> bool:
-        """Whether numbers are other than items."""
+        """True if a scale or an offset changes the items."""
         return (self.scale, self.offset) != (1.0, 0.0)
 
     def unpacked(self, block: Block) -> Block:
-        """The numbers of a block, NaN where an item is a mark."""
+        """A new block with the numbers of `block`, in 32-bit floats, with NaN for each mark."""
         out = np.empty(block.shape, SHOWN)
         with np.errstate(over="ignore", invalid="ignore"):
             for rows in _slabs(block.shape):
@@ -64,7 +71,10 @@ class Packing:
 
 
 def packing(node: Array, hint: Hint) -> Packing | None:
-    """How an array of integers or floats is packed; None if its items are its numbers, and none of them is a mark."""
+    """The packing of an array of integers or floats.
+
+    None if there is nothing to undo: no marks, no scale or offset, and no `_Unsigned` that applies.
+    """
     attributes = node.attributes
     made = Packing(
         marks=declared_marks(node, hint),
@@ -76,7 +86,10 @@ def packing(node: Array, hint: Hint) -> Packing | None:
 
 
 def declared_marks(node: Array, hint: Hint) -> tuple[np.generic, ...]:
-    """The items of an array that stand for "no value here": those of a hint if it has any, else those of CF; never zero, nor NaN."""
+    """The items of an array that mean "no value here", at most MOST_MARKS (16); never zero or NaN.
+
+    The hint's `no_data` decides if it is given, else the node's own mark and CF's attributes.
+    """
     mark = node.mark
     declared = (mark.item(),) if isinstance(mark, np.integer | np.floating) else ()
     values = hint.no_data if hint.no_data is not None else (*declared, *_said(node.attributes))
@@ -85,7 +98,7 @@ def declared_marks(node: Array, hint: Hint) -> tuple[np.generic, ...]:
 
 
 def valid_range(attributes: Mapping[str, Any], packed: Packing | None, dtype: np.dtype[Any]) -> tuple[float, float] | None:
-    """The least and the largest number that CF says are valid; None if it says nothing, or nothing that could hold."""
+    """CF's valid range (least, largest), unpacked; None if there is none or if it is empty."""
     low, high = (_limit(attributes, name, place, packed, dtype) for place, name in enumerate(("valid_min", "valid_max")))
     if low is None and high is None:
         return None
@@ -96,12 +109,15 @@ def valid_range(attributes: Mapping[str, Any], packed: Packing | None, dtype: np
 
 
 def _said(attributes: Mapping[str, Any]) -> tuple[float, ...]:
-    """The numbers that CF's attributes for marks hold."""
+    """The numbers in `_FillValue` and `missing_value`."""
     return tuple(value for name in MARKS for value in numbers(attributes.get(name)))
 
 
 def _item(value: float, dtype: np.dtype[Any]) -> np.generic | None:
-    """A number as an item; None if the type has none that equals it. Signed types may be told an unsigned number of as many bits."""
+    """A number as an item of `dtype`; None if no item equals it.
+
+    For a signed type the attribute may hold the unsigned number of the same bits (65535 for -1).
+    """
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
             item = dtype.type(value)
@@ -114,7 +130,11 @@ def _item(value: float, dtype: np.dtype[Any]) -> np.generic | None:
 
 
 def _limit(attributes: Mapping[str, Any], name: str, place: int, packed: Packing | None, dtype: np.dtype[Any]) -> float | None:
-    """One end of the valid range, as an item; those of unsigned numbers may be told as signed ones."""
+    """One end of the valid range, as an item, or None.
+
+    If `_Unsigned` makes the items unsigned, the attribute may hold the signed number of the same
+    bits.
+    """
     both = numbers(attributes.get("valid_range"))
     value = both[place] if len(both) == 2 else next(iter(numbers(attributes.get(name))), None)
     is_wrapped = packed is not None and packed.kind == "u" and dtype.kind == "i" and value is not None and value < 0
@@ -122,6 +142,7 @@ def _limit(attributes: Mapping[str, Any], name: str, place: int, packed: Packing
 
 
 def _kind(dtype: np.dtype[Any], attributes: Mapping[str, Any]) -> str:
+    """The numpy kind as which to read the items: the type's own, unless `_Unsigned` changes it."""
     source, kind = SIGNS.get(str(attributes.get("_Unsigned")).lower(), ("", ""))
     return kind if source == dtype.kind else dtype.kind
 
@@ -136,7 +157,7 @@ def _number(value: object, default: float) -> float:
 
 
 def _slabs(shape: tuple[int, ...]) -> Iterator[tuple[Any, ...]]:
-    """Rows of a block, a few at a time."""
+    """Slices of the rows of a block, about SLAB pixels each."""
     step = max(1, SLAB // max(1, math.prod(shape[:-2]) * shape[-1]))
     for top in range(0, shape[-2], step):
         yield (..., slice(top, top + step), slice(None))

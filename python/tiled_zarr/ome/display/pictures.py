@@ -1,6 +1,8 @@
-"""Pictures as they are meant to be seen: palettes looked up, inks and negatives turned into light, photographs turned upright.
+"""Pictures as their authors mean them to look: in colours of light, and upright.
 
-A picture's attributes say what its numbers mean, in the names of TIFF: `photometric`, `palette`, `bits` and `orientation` under our key.
+We look up palettes, convert inks (CMYK) and negatives to light, and rotate or mirror photographs. A
+picture's attributes under our key `tiled_zarr` say what its numbers mean, by TIFF's names:
+`photometric`, `palette`, `bits` and `orientation`.
 https://www.awaresystems.be/imaging/tiff/specification/TIFF6.pdf, pages 36 to 37
 """
 
@@ -21,6 +23,7 @@ Block: TypeAlias = np.ndarray[Any, Any]
 Steps: TypeAlias = tuple[int, ...]
 
 INKS = 4
+"""Channels of a CMYK picture: cyan, magenta, yellow and black."""
 TURNS: Mapping[int | None, tuple[bool, bool, bool]] = MappingProxyType(
     {
         2: (False, False, True),
@@ -32,13 +35,17 @@ TURNS: Mapping[int | None, tuple[bool, bool, bool]] = MappingProxyType(
         8: (True, True, False),
     }
 )
-"""By orientation: whether rows become columns, and which axes of what comes of it, y and x, are then reversed."""
+"""By TIFF orientation: first whether to exchange rows and columns, then whether to reverse y and x.
+
+The reversals apply to the axes after the exchange. Orientation 1 is upright and so not listed.
+"""
 
 
 def as_seen(node: Array, hint: Hint, letters: str | None = None) -> Array:
-    """The picture of an array, or the array where it is to be seen as it stands; `letters` are those of the picture's axes, if known.
+    """The array as a picture, or the array itself if nothing is to be converted.
 
-    Labels keep their numbers, which are names.
+    `letters` are those of the picture's axes; if None, the hint, the names and the shape decide.
+    Labels keep their numbers, because these are names.
     """
     if node.is_sparse or hint.is_label or not (hint.photometric or hint.orientation in TURNS):
         return node
@@ -49,7 +56,7 @@ def as_seen(node: Array, hint: Hint, letters: str | None = None) -> Array:
 
 
 def _lit(node: Array, hint: Hint, letters: str) -> Array:
-    """The picture in light instead of numbers, inks or negatives."""
+    """The picture with palette numbers, inks or a negative converted to light."""
     match hint.photometric:
         case "palette" if hint.palette and node.dtype.kind in "bu":
             return _looked_up(node, np.array(hint.palette, "u1"))
@@ -75,7 +82,10 @@ def _computed(node: Array, convert: Callable[[Block], Block]) -> Array:
 
 
 def _negative(dtype: np.dtype[Any], bits: int | None) -> Callable[[Block], Block]:
-    """White less the number."""
+    """A function that maps each number to white minus the number.
+
+    White is the largest number of `bits` bits, or of the type if `bits` is None or larger.
+    """
     if dtype.kind == "b":
         return np.logical_not
     white = dtype.type((1 << min(bits or 64, 8 * dtype.itemsize)) - 1)
@@ -83,7 +93,10 @@ def _negative(dtype: np.dtype[Any], bits: int | None) -> Callable[[Block], Block
 
 
 def _looked_up(node: Array, palette: Block) -> Array:
-    """Colours in place of numbers, along an axis after the others; a number beyond the palette is black."""
+    """Colours in place of palette numbers, on a new last axis.
+
+    A number beyond the palette is black.
+    """
     colours = np.concatenate([palette, np.zeros((1, palette.shape[1]), "u1")])
     source, stepped = node.dense, node.dense.read_stepped
 
@@ -111,7 +124,7 @@ def _looked_up(node: Array, palette: Block) -> Array:
 
 
 def _printed(node: Array, axis: int) -> Array:
-    """Light in place of cyan, magenta, yellow and black, of which more is darker."""
+    """Red, green and blue in place of cyan, magenta, yellow and black. More ink is darker."""
     source, stepped = node.dense, node.dense.read_stepped
 
     def inks(region: Region) -> Region:
@@ -138,7 +151,9 @@ def _printed(node: Array, axis: int) -> Array:
 
 
 def _light(block: Block, axis: int) -> Block:
-    """What each ink leaves of the light, times what black leaves: as Pillow converts CMYK to RGB, to the last bit.
+    """CMYK as RGB: the light that each ink leaves, times the light that black leaves.
+
+    Equal to Pillow's conversion of CMYK to RGB to the last bit.
 
     >>> _light(np.array([[0, 255, 100, 55]], "u1"), 1)
     array([[200,   0, 122]], dtype=uint8)
@@ -153,7 +168,7 @@ def _light(block: Block, axis: int) -> Block:
 
 
 def _turned(node: Array, orientation: int | None, letters: str) -> Array:
-    """The picture upright, where it was stored turned or mirrored."""
+    """The picture turned upright, if `orientation` says that it is stored rotated or mirrored."""
     if orientation not in TURNS:
         return node
     is_crossed, *reversals = TURNS[orientation]
@@ -163,7 +178,11 @@ def _turned(node: Array, orientation: int | None, letters: str) -> Array:
     reversed_axes = [axis for axis, is_reversed in zip((y, x), reversals, strict=True) if is_reversed]
 
     def own(region: Region, steps: Steps) -> tuple[Region, Steps]:
-        """The part of the stored picture that a part of the upright one is."""
+        """The region and the steps of the stored picture behind those of the upright one.
+
+        On a reversed axis the stored region ends at the mirror image of the first pixel and begins
+        at that of the last pixel that the steps reach, so that the steps meet the same pixels.
+        """
         parts = list(region)
         for axis in reversed_axes:
             first, step = region[axis].start, steps[axis]
@@ -195,7 +214,7 @@ def _turned(node: Array, orientation: int | None, letters: str) -> Array:
 
 
 def _crossed(values: tuple[Any, ...], y: int, x: int) -> tuple[Any, ...]:
-    """Values of axes, those of y and x exchanged."""
+    """One value for each axis, with those of y and x exchanged."""
     found = list(values)
     found[y], found[x] = values[x], values[y]
     return tuple(found)

@@ -1,15 +1,32 @@
-"""Finding marks that nobody has declared: the type's extremes and usual numbers, if they stand apart from the other pixels.
+"""Finds marks (pixel values that mean "no value here") that the source does not declare.
 
-The gaps between a detector's modules hold the largest integer (Eiger, whose overloaded and defective pixels hold the one
-before it in 32 bits) or -1 and -2 (Pilatus), those of maps -9999, -32768 or a float near the largest. A candidate is a mark
-if it lies at the end of the values and nothing lies near it: its distance from the next is a tenth of the span of the rest.
-A mark at -9999 beside elevations of up to 90,000 m is found; -999 in a tomogram is not, because -998 occurs too.
+Many files have such values and do not say so. The gaps between an Eiger detector's modules hold the
+largest integer of the type; in 32 bits its overloaded and defective pixels hold the one before it.
+A Pilatus has -1 and -2. Maps have -9999, -32768, or a float near the largest. If we took these for
+pixel values, the contrast window would span the marks and everything else would be black, and
+levels would mix marks into their means. But we cannot simply treat such a number as a mark: it may
+be a real value.
 
-Two kinds are looked at otherwise:
-- -1 and -2 are marks, both if one of them occurs, if all other pixels are counts: none is negative, and one is 10 or more
-  (masks and classes have fewer).
-- The largest 16-bit integer is what an Eiger has in its gaps, and what a camera has where it is saturated. Light falls off
-  over a few pixels, so the pixels that touch saturated ones are among the brightest; those that touch gaps are like all others.
+So a value is a mark only if it is a candidate and the other pixels say so. We work on samples:
+
+1. Candidates depend on the type (`sentinels`): its extremes, and the numbers in USUAL and the other
+   tables below. Bytes have none.
+2. We peel candidates off both ends of the sampled values (`found`): while the least or the largest
+   value is a candidate, we take it out. The remaining values are the *rest*. If the rest is empty
+   or constant, there is nothing to compare with, and no marks.
+3. A peeled candidate is a mark if its distance from the rest is at least a tenth (APART) of the
+   rest's span. A mark at -9999 beside elevations of up to 90,000 m is found. -999 in a tomogram is
+   no mark, because -998 occurs too.
+
+Two kinds of candidates need another test:
+
+- -1 and -2 lie next to real counts, so distance says nothing. They are marks if all other pixels
+  are counts: none is negative, and one is 10 (LEAST_COUNT) or more; masks and classes have fewer.
+  If one of the two occurs, both become marks.
+- The largest 16-bit integer fills the gaps of an Eiger, but is also what a saturated camera pixel
+  holds. Light falls off over a few pixels, so the neighbours of saturated pixels are among the
+  brightest, while the neighbours of gaps are like all other pixels. It is a mark if at least 1 %
+  of the pixels hold it, few of the others are bright, and the pixels that touch it are not bright.
 """
 
 from __future__ import annotations
@@ -22,62 +39,82 @@ import numpy as np
 
 Block: TypeAlias = np.ndarray[Any, Any]
 Beside: TypeAlias = Callable[[float], Block]
-"""Reads the pixels that touch one of this value."""
+"""Reads the pixels that touch a pixel of a given value."""
 
 APART = 0.1
-"""Distance of a mark from the next value, in spans of the rest."""
+"""Least distance of a mark from the rest, as a share of the rest's span (largest minus least)."""
 LEAST_COUNT = 10
-"""Some pixel of a detector that marks gaps by -1 has as many counts; fewer are classes or a mask."""
+"""Counts in the brightest pixel of an image with gaps of -1; fewer mean a mask or classes."""
 GAP_SHARE = 0.01
-"""Hot pixels, cosmic rays and blooming columns are fewer, gaps more (Eiger 1M: 3.5 %, 4M: 8 %)."""
+"""Least share of pixels in gaps. An Eiger 1M has 3.5 %, a 4M 8 %.
+
+Hot pixels, cosmic rays and blooming columns together take less.
+"""
 BRIGHT = 0.25
-"""Of the largest integer. Bragg peaks are as bright, but fewer than gaps by far; what saturation leaves is about as much."""
+"""A pixel is bright from this share of the largest integer on.
+
+Bragg peaks are as bright, but there are far fewer of them than pixels in gaps. Around saturation
+there are about as many bright pixels as saturated ones.
+"""
 FEW_BRIGHT = 0.05
-"""So many pixels are bright at most, for one in a gap, and so many of those that touch gaps."""
+"""Most bright pixels for each pixel in a gap, and for each pixel that touches one."""
 TOP, FEW_TOP = 95, 0.25
-"""Of the pixels that touch a gap 5 % lie above the 95th percentile of all others; near the beam more. Beside saturation: nearly all."""
+"""At most 25 % of the pixels that touch gaps may lie above the 95th percentile of the rest.
+
+Beside a gap 5 % of them do, near the beam more; beside saturated pixels nearly all do.
+"""
 LEAST_BESIDE = 16
+"""Pixels that must touch the candidate; with fewer we do not decide that it marks gaps."""
 GAPS = frozenset({-1.0, -2.0})
+"""The marks of a Pilatus."""
 USUAL = (-9999, -99999, -999, -32768, -32767)
-"""Of maps and netCDF."""
+"""The usual marks in maps and in netCDF."""
 LEAST_USUAL = (-2147483647, -9223372036854775806)
-"""Of integers in netCDF."""
+"""NetCDF's default marks of 32-bit and 64-bit integers."""
 LARGEST_USUAL = (1e20,)
+"""A usual mark in floats."""
 LARGEST_COUNTS = (2.0**16 - 1, 2.0**32 - 2, 2.0**32 - 1)
-"""Of frames of an Eiger whose counts were made floats, as by a correction for the flat field."""
+"""The marks of an Eiger in frames whose counts became floats, as by a flat-field correction."""
 HUGE = 1e30
-"""Floats beyond it are marks if they stand apart: netCDF has 9.97e36, others 1e30 and the largest and least float."""
+"""Floats at or beyond it, of either sign, are candidates.
+
+NetCDF's default is 9.97e36; others use 1e30, or the largest and the least float.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentinels:
-    """Candidates for marks among the numbers of an image's display view."""
+    """Candidates for marks, as numbers of an image's display view.
+
+    `low` has those that may be the least values, `high` those that may be the largest. If
+    `has_huge`, floats at or beyond HUGE are candidates too.
+    """
 
     low: frozenset[float] = frozenset()
     high: frozenset[float] = frozenset()
     saturation: float | None = None
-    """The value of `high` that is also that of saturated pixels."""
+    """The value of `high` that saturated pixels may hold too."""
     has_huge: bool = False
 
     def __bool__(self) -> bool:
-        """Whether there are any."""
+        """True if there are any candidates."""
         return bool(self.low or self.high)
 
     def is_low(self, value: float) -> bool:
-        """Whether a least value may be a mark."""
+        """True if the value may be a mark at the low end."""
         return value in self.low or (self.has_huge and value <= -HUGE)
 
     def is_high(self, value: float) -> bool:
-        """Whether a largest value may be a mark."""
+        """True if the value may be a mark at the high end."""
         return value in self.high or (self.has_huge and value >= HUGE)
 
 
 NO_SENTINELS = Sentinels()
-"""Of bytes, colours and names: there every value may be meant."""
+"""For bytes, colours and labels: there every value may be a real one."""
 
 
 def sentinels(dtype: np.dtype[Any], convert: Callable[[Block], Block]) -> Sentinels:
-    """The candidates of a source's type, `convert` being what makes its items those of the display view."""
+    """The candidates of a source's type; `convert` turns source items into the display view's."""
 
     def shown(*values: float) -> frozenset[float]:
         with np.errstate(over="ignore"):
@@ -101,7 +138,11 @@ def sentinels(dtype: np.dtype[Any], convert: Callable[[Block], Block]) -> Sentin
 
 
 def found(candidates: Sentinels, values: Block, beside: Beside) -> tuple[np.generic, ...]:
-    """The candidates that are marks of an image of which `values` are finite samples."""
+    """The candidates that are marks, judged by `values`, finite samples of the image.
+
+    `beside` is called only for a candidate that saturated pixels may hold; it reads pixels and
+    blocks.
+    """
     low, rest = _peeled(values, np.min, candidates.is_low)
     high, rest = _peeled(rest, np.max, candidates.is_high)
     if not low and not high:
@@ -122,7 +163,10 @@ def found(candidates: Sentinels, values: Block, beside: Beside) -> tuple[np.gene
 
 
 def _peeled(values: Block, end: Callable[..., Any], is_candidate: Callable[[float], bool]) -> tuple[list[np.generic], Block]:
-    """The candidates at one end of the values, the outermost first, and the values without them."""
+    """The candidates at one end of the values, the outermost first; and the values without them.
+
+    `end` is np.min or np.max.
+    """
     marks = []
     while values.size and is_candidate(float(mark := end(values))):
         marks.append(mark)
@@ -131,7 +175,7 @@ def _peeled(values: Block, end: Callable[..., Any], is_candidate: Callable[[floa
 
 
 def _is_gap(mark: np.generic, values: Block, rest: Block, beside: Beside) -> bool:
-    """Whether the largest 16-bit integer marks gaps, and no saturated pixels."""
+    """True if the largest 16-bit integer marks gaps rather than saturated pixels."""
     count, bright = values.size - rest.size, BRIGHT * float(mark)
     if count < GAP_SHARE * values.size or np.count_nonzero(rest >= bright) > FEW_BRIGHT * count:
         return False

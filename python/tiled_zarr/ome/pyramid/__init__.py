@@ -1,1 +1,1 @@
-"""Levels of an image, each half as long on y and x as the one before, computed on demand."""
+"""The levels of an image, computed on demand: each is half as long on y and x as the one before."""

@@ -1,4 +1,4 @@
-"""Work that nobody waits for: one thread of low priority, newest request first, stopped at any step."""
+"""Background work: one thread of low priority runs jobs step by step, the newest request first."""
 
 from __future__ import annotations
 
@@ -15,44 +15,55 @@ log = logging.getLogger(__name__)
 
 NICENESS = 10
 PATIENCE = 1.0
-"""Seconds for which a step waits at most while there is work that somebody waits for."""
+"""Seconds for which a step waits at most while requests are being served."""
 RETRY = 60
-"""Seconds after which a job that has failed may be tried again, since its source may work again without a new revision."""
+"""Seconds until a failed job may run again: a source may recover without a new revision."""
 MOST_FAILED = 1000
-"""Failures that are remembered; then all are forgotten, and tried again."""
+"""Failures that we remember; when full, we forget them all, and the jobs may run again."""
 STUCK = 120
-"""Seconds for one step: reads of 8 MiB, or of one chunk of a source, that take milliseconds where the source works."""
+"""Seconds that one step may take.
+
+A step reads about 8 MiB, or one chunk of a source. If the source works, that takes milliseconds.
+"""
 MOST_STUCK = 3
+"""Threads that we give up at most; after that, a stuck step holds up all other jobs."""
 END = 5.0
-"""Seconds for which the end of a step is waited for when all is to end."""
+"""Seconds for which `stop` waits for the current step to end."""
 Job = Callable[[], Iterator[None]]
-"""Work in steps: each `next` does a little of it."""
+"""Work in steps: each `next` does one of them."""
 
 
 class Background:
-    """Runs jobs by name; one that is asked for again comes to the front, and one that has failed is left alone for RETRY seconds.
+    """Runs jobs by name, the one requested last first.
 
-    The thread is started at the first request, so that a server may fork before. A step that takes longer than STUCK seconds loses its
-    thread: another one, at most MOST_STUCK altogether, does the other jobs. `forget(thread)` then gives back the memory that the thread,
-    by its identifier, holds. `clock` counts seconds.
+    A job that is requested again moves to the front. One that has failed is not run for RETRY
+    seconds.
+
+    The thread starts at the first request, so that a server may fork before that. If a step takes
+    longer than STUCK seconds, we give up its thread, and a new one runs the other jobs; that
+    happens at most MOST_STUCK times. `forget(thread)` then gives back the memory that the given-up
+    thread holds; `thread` is its identifier. `clock` counts seconds.
     """
 
     def __init__(self, forget: Callable[[int], None] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._changed = Condition()
         self._waiting: dict[str, Iterator[None]] = {}
         self._failed: Forgetful[str, float] = Forgetful(MOST_FAILED)
-        """When which job failed."""
+        """The time at which each job failed, by name."""
         self._forget_thread = forget
         self._clock = clock
         self._begun: tuple[str, float] | None = None
-        """The job of which a step is being done, and since when."""
+        """The job whose step is running, and when that step began."""
         self._stuck = 0
         self._thread: Thread | None = None
         self._is_stopped = False
         self._urgent = 0
 
     def request(self, name: str, job: Job) -> None:
-        """Have a job done, before all others that wait."""
+        """Run a job before all others that wait; a job already begun goes on where it is.
+
+        Does nothing after `stop`, or if the job failed less than RETRY seconds ago.
+        """
         with self._changed:
             self._replace_stuck_thread()
             if self._is_stopped or self._has_failed(name):
@@ -64,7 +75,10 @@ class Background:
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Finish the step that is being done, and no other. Blocks for as long, but no more than END seconds: a source may hang."""
+        """Stop after the current step. Blocks until it ends, at most END seconds.
+
+        A source may hang, so we do not wait longer.
+        """
         with self._changed:
             self._is_stopped = True
             self._waiting.clear()
@@ -74,7 +88,10 @@ class Background:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Do something that somebody waits for: meanwhile no step is begun, unless it takes long."""
+        """A context in which no step begins, or only after PATIENCE seconds.
+
+        Use it around work for which a request waits.
+        """
         with self._changed:
             self._urgent += 1
         try:
@@ -85,7 +102,7 @@ class Background:
                 self._changed.notify_all()
 
     def wait(self, seconds: float) -> bool:
-        """Whether everything that was asked for is done within so many seconds."""
+        """True if all requested jobs are done within `seconds`. Blocks until then."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._waiting, seconds)
 
@@ -100,7 +117,10 @@ class Background:
             self._step(*newest)
 
     def _newest(self) -> tuple[str, Iterator[None]] | None:
-        """The job asked for last, as soon as there is one; None when all is to end, or another thread has taken over."""
+        """The job requested last. Blocks until there is one.
+
+        None if `stop` was called or another thread has replaced this one.
+        """
         with self._changed:
             if self._is_over():
                 return None
@@ -137,11 +157,11 @@ class Background:
             self._changed.notify_all()
 
     def _has_failed(self, name: str) -> bool:
-        """Whether a job failed a short while ago."""
+        """True if the job failed less than RETRY seconds ago."""
         return self._clock() - self._failed.get(name, float("-inf")) < RETRY
 
     def _replace_stuck_thread(self) -> None:
-        """Give the thread up where its step takes too long; its job counts as failed."""
+        """Replace the thread if its step has taken STUCK seconds; its job counts as failed."""
         if self._begun is None or self._clock() - self._begun[1] < STUCK or self._stuck >= MOST_STUCK:
             return
         name, _ = self._begun

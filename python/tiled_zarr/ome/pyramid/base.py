@@ -1,4 +1,4 @@
-"""What a pyramid stands on: the coarsest level that the source itself gives, and the shapes above it."""
+"""The base of a pyramid: the coarsest level that the source itself stores, and the shapes above."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .source import Index, Source, region_of
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Base:
-    """The last level that is read from the source; every level above is made of it.
+    """The last level that we read from the source; we compute every coarser level from it.
 
-    `number` is that level's and `source` reads it; `display` is the image at level 0. `shapes` are
-    those of all levels, in pixels; a tile has at most `tile_shape` of them. `budget` is how many
-    bytes of the source may be read for one tile.
+    `number` is the number of that level, and `source` reads it. `display` is the image at level 0.
+    `shapes` are the shapes of all levels and `tile_shape` that of a whole tile, in pixels. `budget`
+    is how many bytes of the source may be read for one tile.
     """
 
     number: int
@@ -36,5 +36,5 @@ class Base:
         return self.display.array.revision()
 
     def region(self, level: int, index: Index) -> Region:
-        """The part of a tile inside a level, in its pixels."""
+        """The part of a tile that lies inside its level, in pixels of that level."""
         return region_of(index, self.tile_shape, self.shapes[level])

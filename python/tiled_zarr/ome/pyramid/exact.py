@@ -1,4 +1,26 @@
-"""One pass over a plane of a source, from which all its upper levels are made."""
+"""Makes all kept levels of a plane in one pass over the source.
+
+A plane is the rows and columns at one place on the axes before y and x. Its coarse levels are made
+of every pixel of the source. If we made them level by level, or tile by tile, we would read and
+decode the same chunks again and again. So we go over the source once:
+
+1. We read the plane in blocks of whole chunks, about STEP (8 MiB) each, so that we decode each
+   chunk once or only a few times. The edges of a block are multiples of 2^h pixels, where h is the
+   number of halvings from the base to the first kept level. So each pixel of that level lies in one
+   block, and halving the blocks one by one gives the same pixels as halving the whole plane.
+2. We halve the block h times and write it to the first kept level of the draft.
+3. When that level is complete, we go over its tiles. We seal each tile (a file gets its checksum),
+   halve it and write the result to the next level. `layout.tiles()` lists the finest level first,
+   so a level is complete before we read its first tile.
+4. `Planes.keep` takes the finished draft and shows it to all requests.
+
+The pass is a generator: each `next` does one step (one block, or STEP bytes of tiles), so that the
+background thread can pause between steps while requests are being served (background.py). At
+each block we compare revisions. If the source has changed, we drop the draft, so no plane mixes two
+revisions. In memory we hold one block and what we make of it, besides the draft.
+
+The pixels equal those that levels.py merges on demand: both halve level by level from the base.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +42,16 @@ from .source import Index, region_of
 Block: TypeAlias = np.ndarray[Any, Any]
 
 STEP = 8 * 1024 * 1024
-"""What is read in one step is at most about so many bytes of the source, and one of its chunks."""
+"""Bytes of the source that one step reads, about; more if one of its chunks is larger."""
 MANY = 4
+"""Chunks along an axis that a block covers at least, if few end at multiples of its unit."""
 
 
 class Plane(NamedTuple):
-    """A plane of an image at a revision, to be kept under a name; `marks()` gives its marks, and blocks."""
+    """A plane to make: of an image at a revision, at `place` on the axes before y and x.
+
+    It will be kept under `name`. `marks()` returns the marks of the image, and blocks.
+    """
 
     name: str
     layout: Layout
@@ -35,9 +61,11 @@ class Plane(NamedTuple):
 
 
 def run(base: Base, planes: Planes, plane: Plane) -> Iterator[None]:
-    """Make the levels of a plane, block by block, and keep them in `planes`.
+    """Make the levels of a plane step by step, and keep them in `planes`.
 
-    Gives up when the source changes or nothing can be kept.
+    Stops early if the plane is kept already, if there is no room for it, if the source changes, or
+    if the disk fails; then `planes` leaves its folder alone for a while. Raises what the source
+    raises.
     """
     name, layout = plane.name, plane.layout
     draft = None if planes.has(name, layout) else planes.draft(layout)
@@ -58,7 +86,7 @@ def run(base: Base, planes: Planes, plane: Plane) -> Iterator[None]:
 
 
 def _fill(base: Base, layout: Layout, place: Index, draft: Draft, no_data: NoData) -> Iterator[None]:
-    """Write the first level block by block, then each further one out of the tiles of the one before."""
+    """Write the first level block by block, then each further level from the tiles before."""
     source, rule = base.source, base.display.rule
     halvings = layout.first - base.number
     rows, columns = shape = source.array.shape[-2:]
@@ -85,9 +113,11 @@ def _fill(base: Base, layout: Layout, place: Index, draft: Draft, no_data: NoDat
 
 
 def block_shape(shape: Shape, chunks: Shape | None, weight: int, unit: int, largest: int) -> Shape:
-    """Rows and columns to read at once: whole chunks where that is possible, multiples of `unit`, about STEP bytes of the source.
+    """Rows and columns of the blocks in which to read a plane.
 
-    Chunks that do not end where a multiple of `unit` does are read a few at a time, as far as that is no more than `largest` pixels.
+    They are multiples of `unit`, of whole chunks if possible, and take about STEP bytes of the
+    source at `weight` bytes a pixel. If chunks do not end where multiples of `unit` do, a block
+    covers a few of them, as long as it has at most `largest` pixels.
 
     >>> block_shape((100_000, 100_000), (1, 100_000), 2, 16, 1 << 25), block_shape((100_000, 100_000), (512, 512), 2, 16, 1 << 25)
     ((32, 100000), (2048, 2048))
@@ -105,13 +135,19 @@ def block_shape(shape: Shape, chunks: Shape | None, weight: int, unit: int, larg
 
 
 def _grain(unit: int, chunk: int, size: int) -> int:
-    """How long a box is at least: a few whole chunks, if they end where a multiple of `unit` does, else many."""
+    """The least length of a block along an axis, in pixels.
+
+    It is the fewest whole chunks that end at a multiple of `unit`, but at most MANY (4) chunks.
+    """
     common = math.lcm(unit, chunk)
     return min(size, common, MANY * chunk)
 
 
 def _growing(box: list[int], shape: Shape) -> int | None:
-    """The axis along which a box is to grow: columns first, until it is as wide as the image or twice as wide as high."""
+    """The axis along which to double a block, or None if it covers the plane.
+
+    Columns come first, until the block is as wide as the image or wider than it is high.
+    """
     can = [length < size for length, size in zip(box, shape, strict=True)]
     if can[1] and (box[1] <= box[0] or not can[0]):
         return 1

@@ -1,4 +1,4 @@
-"""The folder in which finished levels outlive the server, shared with other workers and servers."""
+"""The folder of finished levels: they outlive the server, and workers and servers share it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ from .drafts import opened
 SUFFIX = ".levels"
 WRITING = ".writing"
 WITHOUT_CHECKSUMS = ".levels.npy"
-"""Files of versions before checksums: nobody reads them any more."""
+"""Suffix of files that versions without checksums wrote; we remove them."""
 STALE_SECONDS = 24 * 3600
-"""A draft this old is taken for dead where the file system has no locks; a pass over 20 GB takes minutes."""
+"""Age at which we remove a draft on a file system without locks.
+
+Its server must be gone by then: a pass over 20 GB takes minutes.
+"""
 
 
 class Folder:
-    """Files of levels by name. Raises OSError, where it is made, unless files can be made in it.
+    """Files of levels by name. Raises OSError on construction if no file can be made there.
 
-    A draft is locked (flock) while its server lives, so a server that starts removes what others left behind and no draft that is
-    being written.
+    A server holds a lock (flock) on its drafts while it lives. So a server that starts can remove
+    the drafts of dead servers and leave those that are being written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,11 +40,11 @@ class Folder:
         self.sweep()
 
     def file(self, name: str) -> Path:
-        """The file of a plane."""
+        """The path of a plane's file: a hash of `name`, with SUFFIX."""
         return self.path / (blake2b(name.encode(errors="surrogatepass"), digest_size=16).hexdigest() + SUFFIX)
 
     def remove(self, name: str) -> None:
-        """Remove the file of a plane, if that can be done."""
+        """Remove the file of a plane; a failure is ignored."""
         with suppress(OSError):
             self.file(name).unlink(missing_ok=True)
 
@@ -50,13 +53,13 @@ class Folder:
         while True:
             descriptor, name = mkstemp(suffix=WRITING, dir=self.path)
             file = FileIO(descriptor, "r+b")
-            # Between the two lines above another server may have taken the file for a dead one's.
+            # Between mkstemp and flock another server may have removed the file as a dead draft.
             if _lock(file) is not False and os.fstat(file.fileno()).st_nlink:
                 return file, Path(name)
             file.close()
 
     def sweep(self) -> None:
-        """Remove the drafts of servers that have gone, and files that nobody reads any more."""
+        """Remove the drafts of dead servers, and the files of versions without checksums."""
         with suppress(OSError):
             for entry in list(os.scandir(self.path)):
                 if entry.name.endswith(WITHOUT_CHECKSUMS):
@@ -65,7 +68,7 @@ class Folder:
                     _remove_if_stale(Path(entry.path))
 
     def trim(self, nbytes: int) -> None:
-        """Remove the files used longest ago until so many bytes are left."""
+        """Remove the files used longest ago until at most `nbytes` are left."""
         with suppress(OSError):
             found = [(entry.stat(), entry.path) for entry in os.scandir(self.path) if entry.name.endswith(SUFFIX)]
             total = sum(status.st_size for status, _ in found)
@@ -77,7 +80,7 @@ class Folder:
 
 
 def _lock(file: FileIO) -> bool | None:
-    """Whether the file is now locked by us; None where the file system has no locks."""
+    """True if we hold the file's lock now; None if the file system has no locks."""
     if sys.platform == "win32":
         return None
     import fcntl
@@ -92,7 +95,7 @@ def _lock(file: FileIO) -> bool | None:
 
 
 def _remove_if_stale(path: Path) -> None:
-    """Remove a draft that no server holds locked."""
+    """Remove a draft if no server holds its lock (or, without locks, if it is old)."""
     with suppress(OSError), opened(path, os.O_RDWR) as file:
         is_ours = _lock(file)
         is_old = time.time() - os.fstat(file.fileno()).st_mtime > STALE_SECONDS

@@ -1,4 +1,4 @@
-"""Halving a block and checking bytes, natively."""
+"""Two kernels in native code: one halves a block, the other computes a checksum."""
 
 from __future__ import annotations
 
@@ -11,20 +11,24 @@ from .shapes import halved
 
 Block: TypeAlias = np.ndarray[Any, Any]
 Rule: TypeAlias = Literal["mean", "mode"]
-"""How four pixels become one: by their mean, or, where numbers are names, by the commonest."""
+"""How four pixels become one: their mean, or their commonest value if the numbers are names."""
 
 
 def halve(block: Block, rule: Rule) -> Block:
-    """A block with half the rows and columns, rounded up, little endian and not to be written to."""
+    """A block with half the rows and columns, rounded up. It is little-endian and read-only."""
     body = _native.halve(block.view(f"V{block.itemsize}"), block.dtype.str, rule)
     return np.frombuffer(body, block.dtype.newbyteorder("<")).reshape(halved(block.shape))
 
 
 CHECKSUM = 4
-"""Bytes of a checksum."""
+"""Bytes of a CRC-32C."""
 CHECKED = _native.Codec("none", crc32c=True)
 
 
 def checksum(data: bytes | memoryview) -> bytes:
-    """CRC-32C, little endian. Half a MiB takes 27 us with its copy, where `zlib.crc32` takes 89 (2026-11-26, 2 Zen 3 cores)."""
+    """The CRC-32C of `data`, little-endian.
+
+    For half a MiB it takes 27 us, including a copy; `zlib.crc32` takes 89 us (2026-11-26, 2 Zen 3
+    cores).
+    """
     return CHECKED.encode(data)[-CHECKSUM:]

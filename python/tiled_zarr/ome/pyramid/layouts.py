@@ -1,4 +1,8 @@
-"""Where the tiles of a plane's levels lie in one flat array: level by level, each in rows of tiles, every tile in one piece."""
+"""Where the tiles of a plane's levels lie in one flat array.
+
+The levels follow each other, the finest first. A level is a sequence of rows of tiles, and each
+tile lies in one piece.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ Box = tuple[slice, slice]
 
 
 class Tile(NamedTuple):
-    """The place of a tile: its level, and its row and column in the grid of tiles there."""
+    """The level of a tile, and its row and column in that level's grid of tiles."""
 
     level: int
     row: int
@@ -24,7 +28,11 @@ class Tile(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """What a plane holds: the levels from `first` on, with their rows and columns, the edge of tiles, and the type of pixels."""
+    """The levels that a kept plane holds.
+
+    `first` is the number of the first level, and `shapes` are the rows and columns of that level
+    and all coarser ones. `tile` is the edge of a tile in pixels, and `dtype` the type of a pixel.
+    """
 
     first: int
     shapes: tuple[Shape, ...]
@@ -33,25 +41,25 @@ class Layout(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Pixels of all levels."""
+        """Pixels in all levels together."""
         return sum(map(math.prod, self.shapes))
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all levels."""
+        """Bytes of all pixels, without checksums."""
         return self.size * self.dtype.itemsize
 
     @property
     def tile_count(self) -> int:
-        """Tiles of all levels."""
+        """Tiles in all levels together."""
         return sum(math.prod(self.grid(self.first + number)) for number in range(len(self.shapes)))
 
     def shape(self, level: int) -> Shape:
-        """Rows and columns of a level."""
+        """Rows and columns of a level, in pixels."""
         return self.shapes[level - self.first]
 
     def grid(self, level: int) -> Shape:
-        """Rows and columns of tiles of a level."""
+        """Rows and columns of a level's grid of tiles."""
         return tuple(-(-size // self.tile) for size in self.shape(level))
 
     def tiles(self) -> Iterator[Tile]:
@@ -60,12 +68,12 @@ class Layout(NamedTuple):
             yield from (Tile(level, *place) for place in product(*map(range, self.grid(level))))
 
     def tile_shape(self, tile: Tile) -> Shape:
-        """Rows and columns of a tile, its part inside the level."""
+        """Rows and columns in pixels of the part of a tile that lies inside its level."""
         sizes = zip(self.shape(tile.level), (tile.row, tile.column), strict=True)
         return tuple(min(self.tile, size - place * self.tile) for size, place in sizes)
 
     def start(self, tile: Tile) -> int:
-        """Pixels before a tile.
+        """The number of pixels that lie before a tile.
 
         >>> layout = Layout(1, ((3, 5), (2, 3)), 2, np.dtype("u1"))
         >>> [layout.start(tile) for tile in layout.tiles()], layout.size
@@ -76,19 +84,23 @@ class Layout(NamedTuple):
         return above + tile.row * self.tile * self.shape(tile.level)[1] + tile.column * self.tile * rows
 
     def number(self, tile: Tile) -> int:
-        """Tiles before a tile."""
+        """The number of tiles that lie before a tile."""
         above = sum(math.prod(self.grid(level)) for level in range(self.first, tile.level))
         return above + tile.row * self.grid(tile.level)[1] + tile.column
 
     def parts(self, level: int, top: int, left: int, shape: Shape) -> Iterator[tuple[Tile, Box, Box]]:
-        """The tiles under a block at `top` and `left` of a level: each with its own part, and that part of the block."""
+        """The tiles that a block at pixel (`top`, `left`) of a level covers.
+
+        With each tile come the part of the tile that is covered, and the part of the block that
+        covers it.
+        """
         rows, columns = (list(_spans(start, size, self.tile)) for start, size in zip((top, left), shape, strict=True))
         for (row, of_tile, of_block), (column, across_tile, across_block) in product(rows, columns):
             yield Tile(level, row, column), (of_tile, across_tile), (of_block, across_block)
 
 
 def _spans(start: int, size: int, tile: int) -> Iterator[tuple[int, slice, slice]]:
-    """The tiles under a run of pixels: each number, the part of the tile, the part of the run."""
+    """The tiles that a run of pixels covers: number, part of the tile, and part of the run."""
     for number in range(start // tile, -(-(start + size) // tile)):
         low, high = max(start, number * tile), min(start + size, (number + 1) * tile)
         yield number, slice(low - number * tile, high - number * tile), slice(low - start, high - start)

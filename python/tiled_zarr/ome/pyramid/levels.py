@@ -1,7 +1,35 @@
-"""The levels of an image: tiles made of their four children on demand, each once, and remembered.
+"""The levels of an image: each tile is computed when a request asks for it, and then cached.
 
-A level is exact where the part of the source behind one of its tiles is small enough to be read for it. Above, a tile shows samples
-until a pass over the whole source, in the background, has made its plane exact.
+Level 0 is the image. A pixel of every other level is made of four of the level before: their mean,
+or the commonest for labels. A source may store some levels itself; the last of these is the *base*,
+and we compute the coarser ones. We cannot compute all of them in advance, because one pass over
+20 GB takes minutes. Nor can we compute them while a request waits: a viewer first asks for the last
+level, and its single tile is made of all pixels of a plane.
+
+The level of a tile decides how we make it:
+
+    level 0 ... base           the source itself
+    base + 1 ... exact         merged from its four children
+    exact + 1 ... last         a kept plane, or samples of the source until there is one
+
+1. *Merged.* `exact` is the last level whose tiles are made of at most `tile_budget` bytes of the
+   source each. `_merged` asks for the four children, halves each, and puts them together. Children
+   are made in the same way, down to the base; the cache of tiles makes each of them only once.
+2. *Sampled* (sampled.py). Above `exact` we answer from samples, within the same budget. The request
+   also asks the background thread to make the plane exact.
+3. *Kept* (exact.py, planes.py). The background thread reads the whole plane once, makes all levels
+   from `layout.first` on, and keeps them in memory or in a folder. From then on they replace the
+   samples. An image in memory of at most `eager` bytes gets its kept levels without a request for
+   a tile: reading its attributes is enough.
+
+The invariant: a level is exact, or it says that it is not. While a level shows samples, `sampled()`
+lists it in the metadata and its `revision` is None, so that no client caches a sampled tile under
+the revision of an exact one. The names under which we cache tiles and planes contain the revision
+of the source, so we never serve a tile of an older revision.
+
+Pixels may be marks ("no value here"), which a mean must skip. So we look for marks before we make
+the first tile (looks.py). If that fails, we serve the pixels as they are, without a revision, and
+cache nothing.
 """
 
 from __future__ import annotations
@@ -33,27 +61,39 @@ from .source import Index, Source, assemble
 Block: TypeAlias = np.ndarray[Any, Any]
 
 EAGER_PLANES = 64
-"""Of an image in memory so many planes are made without being asked for."""
+"""Planes of an image in memory whose levels we make without a request.
+
+It is also the most planes that we look up to decide whether a level is exact.
+"""
 LOOKS = 4 * 1024 * 1024
-"""Bytes of what is known of images from samples: windows of 6,000 images of one channel, of seven of the most channels."""
+"""Bytes that the cache of looks may take.
+
+They hold the windows of 6,000 images with one channel, or of seven with the most channels (2,048).
+"""
 LOOK = 300
+"""Bytes that we count for a look without its windows."""
 WINDOW = 250
+"""Bytes that we count for the window of a channel."""
 MARKS = "no data 1"
-"""In the revisions of images that may have marks; counts up with changes of how marks are found or shown."""
+"""Part of the revision of an image that may have marks.
+
+Raise the number when the way in which we find or show marks changes.
+"""
 
 
 def looks_of(abandoned: Collection[int] = ()) -> Cache[Look]:
-    """What samples of images have shown; `abandoned` as in Flights."""
+    """A cache for what samples of images show; `abandoned` as in Flights."""
     return Cache(LOOKS, lambda look: LOOK + WINDOW * len(look.windows), abandoned=abandoned)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
-    """What the pyramids of a server share. Sizes are in bytes.
+    """What all pyramids of a server share. Sizes are in bytes.
 
-    `memory` is what may be decoded of all sources at once, `budget` how much of one is read for a tile where nothing else is said.
-    Images in memory of up to `eager` get all their levels without being asked. `looks` has what samples of images have shown. Row
-    indexes lie in `resources`, or those of the process.
+    `memory` bounds what we may decode of all sources at once. `budget` is how much of one source we
+    read for a tile if neither the node nor the caller says otherwise. An image in memory of at most
+    `eager` bytes gets all its levels without a request. `looks` caches what samples of images show.
+    Row indexes lie in `resources`, or in those of the process if it is None.
     """
 
     tiles: Cache[Block]
@@ -67,11 +107,15 @@ class Stores:
 
 
 class Pyramid:
-    """An image in all its levels; `stored` are those that the source has, from level 1 on, already as displayed.
+    """All levels of an image.
 
-    `key` names the image among all that share the stores; `budget` is how many bytes of the source may be read for one tile. Levels whose
-    chunks are more than may be decoded are left out: the finest ones are not `shown`, coarser ones are made of those before them.
-    Raises TooLarge where no level is left.
+    `stored` are the levels that the source stores, from level 1 on, as displayed. `key` names the
+    image among all that share `stores`. `budget` is how many bytes of the source we may read for
+    one tile.
+
+    We leave out stored levels whose chunks are too large to decode: the finest ones are not
+    `shown`, and coarser ones are computed from the level before. Raises TooLarge if no level is
+    left.
     """
 
     def __init__(self, key: str, display: Display, stored: tuple[Display, ...], stores: Stores, budget: int) -> None:
@@ -97,18 +141,23 @@ class Pyramid:
 
     @property
     def shown(self) -> range:
-        """The levels that can be read."""
+        """The numbers of the levels that can be read."""
         return range(self.finest, len(self.shapes))
 
     @cached_property
     def exact(self) -> int:
-        """The last level whose tiles are made out of the source itself whenever they are asked for."""
+        """The last level whose tiles we always make from the source itself, within `budget`."""
         costs = (self.base.source.cost(self.tile << (level - self.base.number)) for level in range(self.base.number + 1, len(self.shapes)))
         return self.base.number + len(list(takewhile(lambda cost: cost <= self.base.budget, costs)))
 
     @cached_property
     def layout(self) -> Layout | None:
-        """The levels that are kept of a plane; None where all are made when they are asked for, or one pixel takes too much to read."""
+        """The levels of a plane that we keep, or None if we keep none.
+
+        They begin with the first one after `exact` (of an eager image, after the base) from which
+        on all levels together fit into `planes`. None if every level is made on demand, or if the
+        pixels behind one pixel of the first kept level are too many to read at once.
+        """
         first = self.base.number + 1 if self.is_eager else self.exact + 1
         dtype = self.display.array.dtype.newbyteorder("<")
         for start in range(first, len(self.shapes)):
@@ -120,33 +169,40 @@ class Pyramid:
 
     @property
     def is_eager(self) -> bool:
-        """Whether the image is in memory and small enough for all its levels to be made without being asked for."""
+        """True if the image is in memory and at most `eager` bytes large."""
         array = self.display.array
         return self.display.in_memory and math.prod(array.shape) * array.dtype.itemsize <= self.stores.eager
 
     def source_revision(self) -> str | None:
-        """The revision of the pixels."""
+        """The revision of the source's pixels."""
         return self.base.revision()
 
     def revision(self, level: int) -> str | None:
-        """The revision of a level: none while it shows sampled, or nobody knows its marks; it may be replaced at any moment."""
+        """The revision of a level; None while its pixels may change and the source does not.
+
+        That is the case while it shows samples, and while we could not look for its marks.
+        """
         revision = self.source_revision()
         is_passing = revision is None or not self.is_exact(level) or self.looks.has_failed(revision)
         return None if is_passing else f"{revision}|level {level}|{self.display.rule}{self.marked}"
 
     def is_exact(self, level: int) -> bool:
-        """Whether every tile of a level is made of all its pixels."""
+        """True if every tile of a level is made of all the pixels behind it.
+
+        Above `exact` that takes a kept plane for each place on the axes before y and x. If there
+        are more than EAGER_PLANES places, we do not look them all up and the answer is False.
+        """
         if level <= self.exact:
             return True
         places = math.prod(self.leading)
         return places <= EAGER_PLANES and all(self._is_kept(level, place) for place in np.ndindex(*self.leading))
 
     def sampled(self) -> list[int]:
-        """The levels that show samples for now."""
+        """The numbers of the levels that show samples at the moment."""
         return [level for level in self.shown if not self.is_exact(level)]
 
     def read(self, level: int, region: Region) -> Block:
-        """A region of a level. Blocks; raises what the source raises."""
+        """The pixels of a region of a level, as served. Blocks; raises what the source raises."""
         revision, no_data = self._seen(self.source_revision())
         source = self.sources[level] if level <= self.base.number else None
         if source is not None and source.unit_shape == self.tile_shape:
@@ -155,22 +211,35 @@ class Pyramid:
         return no_data.shown(assemble(region, self.tile_shape, self.display.array.dtype, tiles))
 
     def tile_at(self, level: int, index: Index, revision: str | None) -> Block:
-        """One tile of a level, its part inside the image, its marks joined; it is kept under the revision, unless that is None."""
+        """The part of a tile that lies inside its level, with marks joined. Blocks.
+
+        It is cached under `revision`; if that is None, it is not cached.
+        """
         revision, no_data = self._seen(revision)
         return self._tile(level, index, revision, no_data)
 
     def marks(self, revision: str | None) -> NoData:
-        """The marks of the pixels at a revision. Blocks; raises Unseen if they cannot be looked at, Changed and Busy."""
+        """The marks of the pixels at a revision. Blocks.
+
+        Raises Unseen if we cannot read the pixels, and what the source raises of Changed and Busy.
+        """
         return self.looks.at(revision).no_data if self.display.sentinels else NOTHING
 
     def _seen(self, revision: str | None) -> tuple[str | None, NoData]:
-        """The marks at a revision. If the pixels cannot be looked at now, no marks, and no revision: nothing is to be kept."""
+        """The revision and the marks of the pixels at it.
+
+        If we cannot read the pixels now, no revision and no marks: then nothing may be cached.
+        """
         try:
             return revision, self.marks(revision)
         except Unseen:
             return None, NOTHING
 
     def _tile(self, level: int, index: Index, revision: str | None, no_data: NoData) -> Block:
+        """A tile with marks joined, from the source, a kept plane, the cache, or made now.
+
+        While we make it, the background thread begins no step (for up to PATIENCE seconds).
+        """
         key = None if revision is None else self._name(revision, level)
         if level <= self.base.number:
             return no_data.joined(self.sources[level].tile(index, key))
@@ -187,7 +256,7 @@ class Pyramid:
             return make() if key is None else self.stores.tiles.get(f"{key}|{state}|{index}", make)
 
     def make_exact(self, place: Index, revision: str) -> None:
-        """Have the upper levels of a plane made of all its pixels, in the background."""
+        """Ask the background thread to make the kept levels of a plane from all its pixels."""
         layout = self.layout
         if layout is not None:
             name = self._plane_name(place, revision)
@@ -195,7 +264,10 @@ class Pyramid:
             self.stores.background.request(name, partial(exact.run, self.base, self.stores.planes, plane))
 
     def make_eagerly(self) -> None:
-        """Have the levels of an image in memory made in the background, as far as there is room."""
+        """Ask the background thread for the levels of an image in memory, if it is eager.
+
+        We ask for as many of the first EAGER_PLANES planes as there is room for.
+        """
         revision, layout = self.source_revision(), self.layout
         if revision is None or layout is None or not self.is_eager:
             return
@@ -206,7 +278,7 @@ class Pyramid:
             self.make_exact(place, revision)
 
     def _merged(self, level: int, index: Index, revision: str | None, no_data: NoData) -> Block:
-        """A tile out of its four children."""
+        """A tile made from its four children: each of them, halved, is one quarter. Read-only."""
         region = self.base.region(level, index)
         out = np.empty(tuple(part.stop - part.start for part in region), self.display.array.dtype.newbyteorder("<"))
         for down, aside in product((0, 1), repeat=2):
@@ -219,14 +291,14 @@ class Pyramid:
         return out
 
     def _is_kept(self, level: int, place: Index, revision: str | None = None) -> bool:
-        """Whether a level of a plane has been made of all its pixels."""
+        """True if a finished plane with this level is kept."""
         revision = revision or self.source_revision()
         if self.layout is None or revision is None or level < self.layout.first:
             return False
         return self.stores.planes.has(self._plane_name(place, revision), self.layout)
 
     def _kept(self, level: int, index: Index, revision: str | None) -> Block | None:
-        """A tile of a level that has been made of all its pixels, if it is kept."""
+        """A tile of a finished plane, or None if it is not kept."""
         if self.layout is None or revision is None or level < self.layout.first:
             return None
         *place, row, column = index
@@ -242,7 +314,10 @@ class Pyramid:
 
 
 def _possible(sources: list[Source]) -> tuple[list[Source], int]:
-    """The sources up to the last that can be read, and the number of the first that can. Raises TooLarge where there is none."""
+    """The levels of the source up to the last that we can read, and the number of the first we can.
+
+    The readable ones have no gap between them. Raises TooLarge if there is none.
+    """
     finest = next((level for level, source in enumerate(sources) if source.reader.is_possible), None)
     if finest is None:
         sources[0].reader.require()

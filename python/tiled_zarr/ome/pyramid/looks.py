@@ -1,4 +1,34 @@
-"""What samples of an image's pixels tell: contrast windows, and the values that stand for "no value here"."""
+"""Looks at samples of an image to find its contrast windows and its marks.
+
+A viewer needs contrast limits before it can draw the first tile. Marks are pixel values that mean
+"no value here"; means must skip them, so the levels need them before their first tile too. To find
+both exactly, we would have to read the whole image. So we read samples, about BUDGET (8 MiB) of the
+source:
+
+- from the plane that a viewer shows first: the middle of z and the start of all other axes but c;
+- from each channel, or from MOST_CHANNELS (16) evenly spread ones that then share one window;
+- every n-th pixel if the source reads those cheaply, else patches of about a chunk each, 2 to 64 a
+  channel, at places chosen at random.
+
+sentinels.py finds the marks in these values, and windows.py the windows in the values that are no
+marks and lie inside CF's valid range.
+
+The invariant: the same revision gives the same look in every worker process. The seed of the random
+places is a constant, so all workers take the same samples. Otherwise two workers would serve
+different tiles of an image under the same entity tag.
+
+    look at a revision ----succeeds----> cached under the revision
+           |  ^
+     fails |  | after RETRY (10) seconds
+           v  |
+         Unseen: no contrast limits, no marks, tiles without a revision
+
+`Looks` answers with the same Unseen for RETRY seconds, so that a broken source does not make each
+request wait. Changed and Busy are not remembered: they pass at once, and the caller may ask again.
+An image without a revision may change at any moment; we look at it again after RETRY seconds.
+
+Bytes that are colours need no look: their window is 0 to 255, and they have no marks.
+"""
 
 from __future__ import annotations
 
@@ -25,35 +55,36 @@ Block: TypeAlias = np.ndarray[Any, Any]
 log = logging.getLogger(__name__)
 
 BUDGET = 8 * 1024 * 1024
-"""At most about so many bytes of the source are read for all windows of an image, but two patches a channel."""
+"""Bytes of the source that we read for one look, about; but at least two patches a channel."""
 LEAST_PATCHES = 2
 MOST_PATCHES = 64
 PIXELS = 256
-"""A stepped read takes about so many rows and columns."""
+"""Rows and columns that a stepped read takes, about."""
 MOST_CHANNELS = 16
-"""Of more channels only so many are looked at, and share one window."""
+"""Channels that we look at; if there are more, these share one window."""
 SEED = 7
 RETRY = 10
-"""Seconds after which an image that could not be looked at is looked at again, and one that may change at any moment."""
+"""Seconds until we look again after a failure, or at an image without a revision."""
 SHIFTS = ((1, 0), (-1, 0), (0, 1), (0, -1))
-"""The pixels that touch one."""
+"""Shifts (rows, columns) to the four pixels that touch one."""
 
 
 class Look(NamedTuple):
-    """What samples have shown: a window for each channel, and marks."""
+    """What samples show: a window for each channel, and the marks."""
 
     windows: tuple[Window, ...]
     no_data: NoData
 
 
 class Unseen(Exception):
-    """The pixels could not be looked at; the text is the reason."""
+    """We could not read the pixels; the text is the reason."""
 
 
 def look(reader: Reader, default: tuple[int, ...]) -> Look:
-    """Samples of each channel of the plane at `default` (a place on the axes before y and x). Blocks; reads little.
+    """The look at the plane at `default`, an index on each axis before y and x. Blocks.
 
-    Colours share one window, which for bytes is their whole range. Raises what the source raises.
+    Reads about BUDGET bytes of the source. Colours share one window; for bytes it is their whole
+    range. Raises what the source raises.
     """
     display = reader.display
     if display.is_colour and display.array.dtype == np.dtype("u1"):
@@ -69,15 +100,17 @@ def look(reader: Reader, default: tuple[int, ...]) -> Look:
 
 
 def default_place(display: Display) -> tuple[int, ...]:
-    """What to show first: the middle of z, the start of all else."""
+    """The plane to show first: the middle of z, and index 0 on all other axes before y and x."""
     shape = display.array.shape
     return tuple(shape[axis] // 2 if letter == "z" else 0 for axis, letter in enumerate(display.axes[:-2]))
 
 
 class Looks:
-    """Looks at one image, `name`, by revision; a failure is remembered for RETRY seconds, a look at an image without a revision too.
+    """The looks at one image, `name`, by revision.
 
-    The same revision always gives the same look, in every worker, since samples are taken at the same places.
+    A failure is remembered for RETRY seconds, and so is a look at an image without a revision.
+
+    The same revision gives the same look in every worker, since samples come from the same places.
     """
 
     def __init__(self, name: str, reader: Reader, cache: Cache[Look]) -> None:
@@ -88,7 +121,10 @@ class Looks:
         self._failed: tuple[float, str | None, str] | None = None
 
     def at(self, revision: str | None) -> Look:
-        """What the pixels show at a revision. Blocks; raises Unseen if they cannot be read, Changed and Busy."""
+        """What the pixels show at a revision. Blocks.
+
+        Raises Unseen if we cannot read them, and Changed or Busy if the source does.
+        """
         if revision is not None:
             array = self.reader.array
             return self.cache.get(f"{self.name}|{array.shape}|{array.dtype.str}|{revision}", lambda: self._tried(revision))
@@ -98,12 +134,12 @@ class Looks:
         return known[1]
 
     def again(self) -> Look:
-        """What the pixels of an image without a revision show now. Raises like `at`."""
+        """A new look at an image without a revision. Raises like `at`."""
         self._live = None
         return self.at(None)
 
     def has_failed(self, revision: str | None) -> bool:
-        """Whether the pixels could not be looked at a short while ago."""
+        """True if a look at this revision failed less than RETRY seconds ago."""
         failed = self._failed
         return failed is not None and failed[1] == revision and time.monotonic() - failed[0] < RETRY
 
@@ -124,18 +160,18 @@ class Looks:
 
 
 def _at(display: Display, place: tuple[int, ...], channel: int) -> tuple[slice, ...]:
-    """The place of a plane, in one of its channels."""
+    """The place of a plane in one channel: a slice of length one for each axis before y and x."""
     places = [channel if letter == "c" else start for letter, start in zip(display.axes, place, strict=False)]
     return tuple(slice(start, start + 1) for start in places)
 
 
 def _spread(count: int, most: int) -> list[int]:
-    """At most so many numbers below `count`, evenly spread."""
+    """At most `most` numbers below `count`, evenly spread."""
     return sorted({int(number) for number in np.linspace(0, count - 1, min(count, most))})
 
 
 def _samples(reader: Reader, place: tuple[slice, ...], shares: int) -> Block:
-    """Finite values of a plane."""
+    """Finite values of a plane; `shares` planes share the budget."""
     array, (rows, columns) = reader.array, reader.display.plane_shape
     if array.source.read_stepped is not None:
         steps = tuple(max(1, size // PIXELS) for size in (rows, columns))
@@ -145,7 +181,10 @@ def _samples(reader: Reader, place: tuple[slice, ...], shares: int) -> Block:
 
 
 def _beside(reader: Reader, places: list[tuple[slice, ...]], mark: float) -> Block:
-    """The values that touch a mark, of patches in which no row or column is left out."""
+    """The values of pixels that touch a mark, from whole patches of the places.
+
+    Samples would not do: they leave out rows and columns, so their neighbours do not touch.
+    """
     touching = []
     for place in places:
         for patch in _patches(reader, place, len(places)):
@@ -156,19 +195,19 @@ def _beside(reader: Reader, places: list[tuple[slice, ...]], mark: float) -> Blo
 
 
 def _patches(reader: Reader, place: tuple[slice, ...], shares: int) -> Iterator[Block]:
-    """Patches of a plane, always the same; those of all `shares` planes stay within the budget."""
+    """Patches of a plane, the same at each call; `shares` planes share BUDGET."""
     count = min(MOST_PATCHES, max(LEAST_PATCHES, BUDGET // shares // patch_cost(reader)))
     return (reader.read((*place, *corner)) for corner in _corners(reader.array, patch_shape(reader.array), count))
 
 
 def _thinned(block: Block) -> Block:
-    """Every so many rows and columns of a patch, so that all patches together stay small."""
+    """Every n-th row and column of a patch, so that it keeps about PIXELS * PIXELS pixels."""
     step = math.isqrt(math.prod(block.shape[-2:]) // (PIXELS * PIXELS)) or 1
     return block[..., ::step, ::step]
 
 
 def _corners(array: Array, patch: tuple[int, ...], count: int) -> list[tuple[slice, ...]]:
-    """At most so many patches of the grid of patches, always the same."""
+    """At most `count` patches of the grid of patches, the same at each call."""
     grid = [-(-size // length) for size, length in zip(array.shape[-2:], patch, strict=True)]
     total = math.prod(grid)
     numbers = range(total) if total <= count else np.random.default_rng(SEED).choice(total, count, replace=False, shuffle=False)
@@ -184,7 +223,7 @@ def _finite(block: Block) -> Block:
 
 
 def _valid(values: Block, marks: tuple[np.generic, ...], limits: tuple[float, float] | None) -> Block:
-    """The values that are no mark and lie within the valid range, unless none does."""
+    """The values that are no marks and lie in the valid range; without any there, those outside."""
     rest = values[~np.isin(values, marks)] if marks else values
     inside = rest[(rest >= limits[0]) & (rest <= limits[1])] if limits else rest
     return inside if inside.size else rest

@@ -1,8 +1,9 @@
-"""The values of an image that stand for "no value here", and what is shown in their place.
+"""Marks, the pixel values that mean "no value here", and the value that we serve in their place.
 
-Floats have NaN, which means pass over natively. Integers have no such value. So their levels are made with the mark
-itself in the pixels: a mean is one of the pixels that are no mark, and the mark if all are. Only when a level is read,
-the mark gives way to a value that viewers draw dark.
+Floats have NaN, and our native mean skips NaN. Integers have no such value, so we keep the mark
+itself in the pixels of their levels: the mean of four pixels is the mean of those that are no mark,
+or the mark if all four are. Only when a request reads a level do we replace the mark with a value
+that viewers draw dark.
 """
 
 from __future__ import annotations
@@ -17,20 +18,21 @@ from .kernels import Rule
 
 Block: TypeAlias = np.ndarray[Any, Any]
 ROOM = np.dtype("f8")
-"""Means of integers of up to 32 bits are exact in it, and it has NaN."""
+"""The type in which we average integers with marks: exact for up to 32 bits, and it has NaN."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NoData:
-    """Marks of an image, as items of its display view."""
+    """The marks of an image, as items of its display view."""
 
     marks: tuple[np.generic, ...] = ()
 
     @property
     def value(self) -> float | int | None:
-        """What the display view has in place of marks; None if there are none.
+        """The value that we serve in place of marks; None if there are no marks.
 
-        NaN in floats, 0 in unsigned integers, in signed ones the least mark, or the least of all integers if marks are positive.
+        Floats get NaN and unsigned integers 0. Signed integers get the least mark, or, if no mark
+        is negative, the least integer of the type.
         """
         if not self.marks:
             return None
@@ -41,14 +43,21 @@ class NoData:
         return 0 if dtype.kind == "u" else least if least < 0 else int(np.iinfo(dtype.str).min)
 
     def joined(self, block: Block) -> Block:
-        """A block in which all marks are the same: NaN in floats, the first mark in integers."""
+        """The block with all marks joined into one: NaN in floats, the first mark in integers.
+
+        The block itself comes back if there is nothing to replace.
+        """
         if not self.marks:
             return block
         is_float = self.marks[0].dtype.kind == "f"
         return _replaced(block, self.marks if is_float else self.marks[1:], np.nan if is_float else self.marks[0])
 
     def halved(self, block: Block, rule: Rule) -> Block:
-        """A block of joined marks with half the rows and columns: each pixel is made of those that are no mark."""
+        """A block of joined marks with half the rows and columns, rounded up.
+
+        Each new pixel is made of those of its four pixels that are no mark; if all are marks, it is
+        one.
+        """
         if not self.marks or block.dtype.kind == "f":
             return kernels.halve(block, rule)
         is_mark = block == self.marks[0]
@@ -60,18 +69,18 @@ class NoData:
         return np.where(np.isnan(means), self.marks[0], np.floor(np.nan_to_num(means) + 0.5)).astype(block.dtype.newbyteorder("<"))
 
     def shown(self, block: Block) -> Block:
-        """A block of joined marks as it is served."""
+        """A block of joined marks as we serve it: with `value` in place of the mark."""
         if not self.marks or block.dtype.kind == "f":
             return block
         return _replaced(block, self.marks[:1], self.value)
 
 
 NOTHING = NoData()
-"""Of an image without marks."""
+"""For an image without marks."""
 
 
 def _replaced(block: Block, marks: tuple[np.generic, ...], value: Any) -> Block:
-    """The block itself if it has none of the marks."""
+    """The block with `value` in place of each mark; the block itself if there is none."""
     out = block
     for mark in marks:
         found = block == mark

@@ -1,6 +1,28 @@
-"""Exact upper levels of planes, kept: in memory, or in files that outlive the server.
+"""Keeps the exact levels of planes, in memory or in files that outlive the server.
 
-A plane is what one place on the axes before y and x shows.
+A plane is the rows and columns at one place on the axes before y and x. exact.py writes its levels
+into a *draft*; the finished draft becomes a *plane*, which requests read tile by tile.
+
+    draft() ----put, sealed---- keep() ----> kept: in memory, or in a file
+       |                          |            |
+       | no room: None            | Unkept     | more room is needed, or a tile is spoiled
+       v                          v            v
+    not kept <---- drop() --- pause()       not kept: made again when a request asks for it
+
+A pass over a large image takes minutes, so with a folder the planes survive a restart, and the
+worker processes of a server share them. Three things can go wrong there:
+
+- *A crash while writing.* A draft is a file with another name. We rename it into place when it is
+  whole and on disk (drafts.py), so nobody ever reads half a plane.
+- *Bytes that change on disk.* Each tile has a checksum. If one is wrong, we throw away the whole
+  plane, and the background thread makes it again.
+- *A folder that fails* (full, read-only, gone). We write nothing to it for PAUSE seconds, and keep
+  planes of up to BESIDE_A_FOLDER bytes in memory instead. `draft` never raises: without
+  room, the levels show samples for longer.
+
+To find a plane, we look in memory, then among the files that we know, then once for a file that
+another process has written. We remember the names without a file, because a look costs an `open`
+and every tile asks. The total is bounded by `max_bytes`: we unlink the files used longest ago.
 """
 
 from __future__ import annotations
@@ -22,22 +44,22 @@ from .layouts import Layout, Tile
 log = logging.getLogger(__name__)
 
 BESIDE_A_FOLDER = 128 * 1024 * 1024
-"""Bytes that planes may take in memory while their folder cannot be used: what is kept without a folder by default."""
+"""Bytes of planes in memory while their folder fails; it is also the default without a folder."""
 PAUSE = 60
-"""Seconds for which a folder that has failed is left alone."""
+"""Seconds for which we do not write to a folder that has failed."""
 SILENCE = 3600
-"""Seconds for which the same failure of a folder is not logged again."""
+"""Seconds for which we do not log the same failure of a folder again."""
 MOST_MISSING = 10_000
-"""Names that are known to have no file; then all are forgotten, and looked for again."""
+"""Names without a file that we remember; when full, we forget them all and look again."""
 Clock: TypeAlias = Callable[[], float]
 
 
 class Planes:
     """Finished planes by name, at most `max_bytes` of them, drafts included. Thread-safe.
 
-    With a folder they are files there, renamed into place once they are whole, so that a crash leaves no half plane; the files of other
-    servers are found too. While the folder cannot be used, planes of up to BESIDE_A_FOLDER bytes altogether are kept in memory. Raises
-    OSError where a folder is given that cannot be used from the start.
+    With a folder they are files there, and we also find the files of other servers. While the
+    folder cannot be used, we keep planes of up to BESIDE_A_FOLDER bytes altogether in memory.
+    `clock` counts seconds. Raises OSError if `folder` cannot be used from the start.
     """
 
     def __init__(self, max_bytes: int, folder: Path | None = None, clock: Clock = time.monotonic) -> None:
@@ -53,25 +75,28 @@ class Planes:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all planes, in memory and in files."""
+        """Bytes of all known planes, in memory and in files."""
         return self._files.total + self._memory.total
 
     def gauge(self) -> Gauge:
-        """Bytes of planes in memory, and how many there may be."""
+        """The bytes of planes in memory now, and the most there may be."""
         return Gauge("levels", self._memory.total, self._memory.most)
 
     def has(self, name: str, layout: Layout) -> bool:
-        """Whether a finished plane is kept."""
+        """True if a finished plane of this name and layout is kept."""
         return self._find(name, layout) is not None
 
     def tile(self, name: str, layout: Layout, tile: Tile) -> Block | None:
-        """A tile of a finished plane; None where it is not kept, or not as it was written: then the whole plane is thrown away."""
+        """A tile of a finished plane, or None if the plane is not kept.
+
+        If the file cannot be read or the tile's checksum is wrong, we throw away the whole plane.
+        """
         plane = self._find(name, layout)
         if plane is None:
             return None
         try:
             return plane.tile(tile)
-        except FileNotFoundError:  # another worker has made room
+        except FileNotFoundError:  # another worker has removed it to make room
             self._forget(name)
         except (OSError, Spoiled) as error:
             log.warning("kept levels of %s are thrown away, to be made again: %s", name, error)
@@ -79,11 +104,11 @@ class Planes:
         return None
 
     def draft(self, layout: Layout) -> Draft | None:
-        """Room for a plane, on disk if there is a folder that works; None where there is no room."""
+        """Room for a plane: a file if a folder works, else memory; None if there is no room."""
         return self._file_draft(layout) or self._memory_draft(layout)
 
     def keep(self, name: str, draft: Draft) -> None:
-        """Show a plane that is finished to everyone. Raises Unkept where the disk fails."""
+        """Keep a finished draft as the plane `name`, for all to read. Raises Unkept."""
         plane = draft.finished(None if self.folder is None else self.folder.file(name))
         is_file = isinstance(draft, FileDraft)
         with self._lock:
@@ -93,13 +118,16 @@ class Planes:
             self._unlink(gone)
 
     def has_room(self, nbytes: int) -> bool:
-        """Whether so many bytes can be kept without giving up others."""
+        """True if `nbytes` more can be kept without dropping other planes."""
         shelf = self._memory if self.folder is None or self._is_paused else self._files
         with self._lock:
             return shelf.total + nbytes <= shelf.most
 
     def pause(self, error: Unkept | OSError) -> None:
-        """Leave the folder alone for a while: an error of the disk has shown that it cannot be used. Logged once."""
+        """Write nothing to the folder for PAUSE seconds, after an error of its disk.
+
+        Each kind of error is logged once in SILENCE seconds.
+        """
         self._paused_until = self._clock() + PAUSE
         cause = error.__cause__ or error
         kind = getattr(cause, "errno", type(cause))
@@ -118,7 +146,7 @@ class Planes:
         return self._clock() < self._paused_until
 
     def _find(self, name: str, layout: Layout) -> Plane | None:
-        """A finished plane, or None."""
+        """A finished plane, or None. Looks for a file once for each name."""
         with self._lock:
             plane = self._memory.peek(name) or self._files.peek(name)
             if plane is not None or self.folder is None or name in self._missing:

@@ -1,4 +1,4 @@
-"""Reading pixels of sources within a budget of decoded bytes."""
+"""Reads pixels of sources within the server's budget of decoded bytes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from ..display.display import Display
 Block: TypeAlias = np.ndarray[Any, Any]
 
 AT_ONCE = 4
-"""A read of many chunks is counted with so many of them: sources decode a few at a time, one a processor."""
+"""Chunks that we count at most for one read: a source decodes a few at once, one per processor."""
 
 
 class Reader:
-    """Reads an image as displayed, with memory out of a budget.
+    """Reads the display view of an image, and takes the memory for that from a budget.
 
-    A read asks for it where nothing else is asked for until it is given back, so no two wait for each other for ever.
+    Each read takes its memory at once, and asks for no more before it has given that back. So two
+    reads never wait for each other forever.
     """
 
     def __init__(self, display: Display, budget: Budget) -> None:
@@ -31,16 +32,23 @@ class Reader:
 
     @property
     def largest(self) -> int:
-        """Bytes that a chunk of the source may have: half of all, since what is cut out of it needs room too."""
+        """Bytes that one chunk of the source may have decoded.
+
+        It is half of the budget, because the part that we cut out of the chunk needs room too.
+        """
         return self.budget.nbytes // 2
 
     @property
     def is_possible(self) -> bool:
-        """Whether a chunk of the source may be decoded."""
+        """True if one chunk of the source is small enough to decode."""
         return self.display.chunk_nbytes <= self.largest
 
     def read(self, region: Region) -> Block:
-        """A region. Blocks; raises what the source raises, Busy, and TooLarge where one of its chunks is more than may be decoded."""
+        """The pixels of a region. Blocks.
+
+        Raises what the source raises, Busy if no memory comes free in time, and TooLarge if one
+        chunk of the source is too large to decode.
+        """
         self.require()
         if self.display.in_memory:
             return np.asarray(self.array.read(region))
@@ -48,7 +56,10 @@ class Reader:
             return np.asarray(self.array.read(region))
 
     def read_stepped(self, region: Region, steps: tuple[int, ...]) -> Block:
-        """Every so many pixels of a region, where the source has them cheaply."""
+        """Every n-th pixel of a region; `steps` has the n of each axis.
+
+        Blocks; raises what the source raises, and Busy. The source must have a cheap stepped read.
+        """
         stepped = self.array.source.read_stepped
         assert stepped is not None
         if self.display.in_memory:
@@ -58,7 +69,7 @@ class Reader:
             return stepped(region, steps)
 
     def cost(self, region: Region) -> int:
-        """Bytes in memory while a region is read: its own, and some of the chunks that it touches."""
+        """Bytes in memory while we read a region: its own and those of up to AT_ONCE chunks."""
         own: int = math.prod(part.stop - part.start for part in region) * self.display.itemsize
         if not self.display.chunk_nbytes:
             return own
@@ -67,7 +78,7 @@ class Reader:
         return own + min(touched, AT_ONCE) * self.display.chunk_nbytes
 
     def require(self) -> None:
-        """Raises TooLarge where a chunk of the source may not be decoded."""
+        """Raise TooLarge if one chunk of the source is too large to decode."""
         if not self.is_possible:
             raise TooLarge(
                 f"a chunk of this image has {self.display.chunk_nbytes:,} bytes decoded, and {self.largest:,} may be decoded for a view of "
@@ -75,5 +86,8 @@ class Reader:
             )
 
     def _hold(self, nbytes: int) -> AbstractContextManager[None]:
-        """So many bytes of the budget, all that this thread may have at most. Raises Busy where they do not come free in time."""
+        """Hold `nbytes` of the budget, or all that this thread may still ask for if that is less.
+
+        Blocks. Raises Busy if they do not come free in time.
+        """
         return self.budget.hold(min(nbytes, self.budget.rest))

@@ -1,4 +1,26 @@
-"""A tile of a level that would need too much of the source, made of samples of it."""
+"""Makes a tile from samples, if the pixels behind it are too many to read for one request.
+
+A coarse tile of a large image stands for gigabytes of the source, and a viewer waits for it. So we
+read a part of the source, at most `budget` bytes, and show that until the exact level is ready
+(exact.py).
+
+The simple way is to take every n-th pixel. Some sources can read these cheaply: then `_stepped`
+does so. Most cannot: they decode a whole chunk for one pixel, so every n-th pixel of a tile would
+decode the whole image.
+
+So `_mosaic` decodes a few chunks and uses all their pixels:
+
+1. We divide the tile into cells. There are at most as many as the budget allows patches, at most
+   one for each patch of the source, and at most one for each pixel of the tile.
+2. For each cell we read one *patch*, a chunk or about as much, at a random place inside the part of
+   the source that the cell stands for. If possible it starts where a chunk starts, so that it
+   touches only one.
+3. We reduce the patch as much as this level reduces the source, and stretch the result over the
+   cell. So the detail is as coarse as it will be in the exact level.
+
+The seed of the random numbers is SEED with the level and the index of the tile. So a tile has the
+same pixels at each request and in each worker process.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +40,21 @@ from .source import Index
 Block: TypeAlias = np.ndarray[Any, Any]
 
 SEED = 20
+"""Start of the random numbers, together with the level and the index of the tile."""
 PATCH = 64
-"""Edge in pixels of a sample of a source without chunks."""
+"""Edge in pixels of a patch of a source without chunks; patches of small chunks are as large."""
 LARGEST_PATCH = 4 * 1024 * 1024
-"""Pixels of a sample at most; of a larger chunk a part stands for the whole."""
+"""Pixels of a patch at most; we read only a part of a larger chunk."""
 FINE = 16
-"""Four pixels are read for one where so many would be within the budget."""
+"""Pixels of the source for one of a tile: if the budget allows this many, we read four."""
 
 
 def tile(base: Base, level: int, index: Index, no_data: NoData) -> Block:
-    """A tile's part inside the image with marks joined, the same whenever it is asked for. Blocks; raises what the source raises."""
+    """The part of a tile that lies inside its level, from samples, with marks joined.
+
+    Each call with the same level and index reads the same samples. Blocks; raises what the source
+    raises.
+    """
     array, halvings = base.source.array, level - base.number
     inside = base.region(level, index)
     rows, columns = (
@@ -43,7 +70,7 @@ def tile(base: Base, level: int, index: Index, no_data: NoData) -> Block:
 
 
 def _stepped(region: Region, halvings: int, base: Base, no_data: NoData) -> Block:
-    """Every so many pixels; where four for one are cheap, the mean of four."""
+    """A tile of every 2^halvings-th pixel, or of the mean of four if four for one are cheap."""
     is_cheap = FINE * base.tile * base.tile * base.display.weight <= base.budget
     step = 1 << (halvings - 1 if is_cheap else halvings)
     block = no_data.joined(base.source.reader.read_stepped(region, (1,) * len(region[:-2]) + (step, step)))
@@ -51,7 +78,11 @@ def _stepped(region: Region, halvings: int, base: Base, no_data: NoData) -> Bloc
 
 
 def patch_shape(array: Array) -> Shape:
-    """Rows and columns that are cheap to read together: a chunk, a part of one that is very large, or small neighbouring ones."""
+    """Rows and columns that are cheap to read together.
+
+    That is a chunk, a part of a chunk of more than LARGEST_PATCH pixels, or as many small
+    neighbouring chunks as have PATCH * PATCH pixels.
+    """
     sizes = array.shape[-2:]
     patch = [min(chunk, size) for chunk, size in zip(array.chunks[-2:] if array.chunks else (PATCH, PATCH), sizes, strict=True)]
     while math.prod(patch) < PATCH * PATCH:
@@ -67,12 +98,12 @@ def patch_shape(array: Array) -> Shape:
 
 
 def patch_cost(reader: Reader) -> int:
-    """Bytes of the source that are decoded for a patch: those of a chunk at least."""
+    """Bytes of the source that we decode for a patch: at least those of a chunk."""
     return max(math.prod(patch_shape(reader.array)) * reader.display.weight, reader.display.chunk_nbytes)
 
 
 def _mosaic(region: Region, shape: Shape, base: Base, rng: np.random.Generator, no_data: NoData) -> Block:
-    """The region in cells, each shown by one patch of the source that lies in it."""
+    """The region of the source as a block of `shape`, in cells that show one patch each."""
     reader = base.source.reader
     array = reader.array
     patch = patch_shape(array)
@@ -85,7 +116,7 @@ def _mosaic(region: Region, shape: Shape, base: Base, rng: np.random.Generator, 
         chosen = tuple(_chosen(part, size, rng) for part, size in zip(within, patch, strict=True))
         block = no_data.joined(reader.read((*region[:-2], *chosen)))
         room = tuple(part.stop - part.start for part in target)
-        # A patch smaller than its cell stands for all of it: it is drawn as coarse as it would be seen.
+        # Reduce the patch as much as this level reduces the source, then stretch it over the cell.
         bins = tuple(
             max(1, min(cells, cells * (got.stop - got.start) // (part.stop - part.start)))
             for cells, got, part in zip(room, chosen, within, strict=True)
@@ -95,7 +126,10 @@ def _mosaic(region: Region, shape: Shape, base: Base, rng: np.random.Generator, 
 
 
 def _cells(region: Region, patch: Shape, shape: Shape, most: int) -> Shape:
-    """How many cells there are along rows and columns: at most one a patch, one a pixel, `most` altogether."""
+    """The number of cells along rows and along columns.
+
+    There is at most one for each patch, one for each pixel of the tile, and `most` altogether.
+    """
     counts = [min(-(-(part.stop - part.start) // size), pixels) for part, size, pixels in zip(region, patch, shape, strict=True)]
     while math.prod(counts) > most:
         axis = counts.index(max(counts))
@@ -104,13 +138,13 @@ def _cells(region: Region, patch: Shape, shape: Shape, most: int) -> Shape:
 
 
 def _part(whole: slice, place: int, count: int) -> slice:
-    """One of `count` parts of a span."""
+    """Part number `place` of the `count` parts of a span, which are about equally long."""
     size = whole.stop - whole.start
     return slice(whole.start + place * size // count, whole.start + (place + 1) * size // count)
 
 
 def _chosen(part: slice, size: int, rng: np.random.Generator) -> slice:
-    """A run of at most `size` in a span, beginning where a chunk does if there is such a place."""
+    """A random run of at most `size` pixels in `part`; it starts at a chunk if possible."""
     spare = part.stop - part.start - size
     if spare <= 0:
         return part
@@ -120,12 +154,15 @@ def _chosen(part: slice, size: int, rng: np.random.Generator) -> slice:
 
 
 def _binned(block: Block, bins: Shape, rule: Rule, no_data: NoData) -> Block:
-    """A block in so many rows and columns, at most its own: halved as often as that goes, then every so many pixels."""
+    """A block reduced to `bins` rows and columns, which are at most its own.
+
+    We halve it as often as possible, and then take evenly spaced pixels.
+    """
     while all(size >= 2 * count for size, count in zip(block.shape, bins, strict=True)):
         block = no_data.halved(block, rule)
     return block[np.ix_(*((2 * np.arange(count) + 1) * size // (2 * count) for size, count in zip(block.shape, bins, strict=True)))]
 
 
 def _stretched(block: Block, room: Shape) -> Block:
-    """A block drawn over more pixels."""
+    """A block enlarged to `room` rows and columns by repeating its pixels."""
     return block[np.ix_(*(np.arange(size) * count // size for size, count in zip(room, block.shape, strict=True)))]

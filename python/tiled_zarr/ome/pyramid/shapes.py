@@ -1,17 +1,24 @@
-"""The shapes of a pyramid: level 0 is the image, every further level half as high and wide, rounded up, down to one tile."""
+"""The shapes of a pyramid's levels.
+
+Level 0 is the image. Each further level is half as high and half as wide, rounded up. The last one
+is the first that fits into one tile.
+"""
 
 from __future__ import annotations
 
 TILE = 512
 """Edge of a tile in pixels."""
 OWN_TILES = (256, 512, 1024)
-"""Square chunks of a source that are kept as tiles."""
+"""Edges in pixels of square chunks that we use as tiles as they are."""
 
 Shape = tuple[int, ...]
 
 
 def tile_edge(shape: Shape, chunks: Shape | None) -> int:
-    """The edge of tiles of an image whose last axes are y and x: the source's own where it will do, and no larger than a small image needs.
+    """The edge of the tiles of an image in pixels; its last two axes are y and x.
+
+    It is that of the source's chunks if they are square with an edge in OWN_TILES, else TILE. A
+    small image gets the next power of two that its longer side fits into, if that is less.
 
     >>> tile_edge((10000, 10000), None), tile_edge((10000, 10000), (256, 256)), tile_edge((50, 70), (50, 70))
     (512, 256, 128)
@@ -23,7 +30,7 @@ def tile_edge(shape: Shape, chunks: Shape | None) -> int:
 
 
 def halved(shape: Shape) -> Shape:
-    """The next level's shape.
+    """The shape of the next level.
 
     >>> halved((3, 100, 75))
     (3, 50, 38)
@@ -32,7 +39,7 @@ def halved(shape: Shape) -> Shape:
 
 
 def is_half(shape: Shape, above: Shape) -> bool:
-    """Whether a level may follow another; some writers round sizes down.
+    """True if a stored level of `shape` may follow one of shape `above`; some writers round down.
 
     >>> is_half((3, 50, 38), (3, 100, 75)), is_half((3, 50, 37), (3, 100, 75)), is_half((1, 50, 38), (3, 100, 75))
     (True, True, False)

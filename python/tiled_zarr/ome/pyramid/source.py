@@ -1,4 +1,9 @@
-"""Reading the pixels from which levels are made: in units, so that a large or strip-shaped chunk of the source is decoded once."""
+"""Reads the pixels from which we make levels, in units of several tiles.
+
+A chunk of the source may be larger than a tile, or a strip across the image. If we read it for each
+tile alone, we would decode it once for every tile that it touches. So we read a box that covers
+whole chunks (the unit), keep it, and cut tiles out of it.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +24,14 @@ Block: TypeAlias = np.ndarray[Any, Any]
 Index: TypeAlias = tuple[int, ...]
 
 LARGEST_UNIT = 48 * 1024 * 1024
-"""What is read at once for the sake of neighbouring tiles is at most so many decoded bytes, and half of what is kept of tiles."""
+"""Decoded bytes of one unit at most. Half of the tile cache is another limit."""
 
 
 def unit_shape(shape: Shape, chunks: Shape | None, tile_shape: Shape, itemsize: int, largest: int = LARGEST_UNIT) -> Shape:
-    """The box to read for a tile: the tile, or where the source's chunks are longer, as many tiles as cover one.
+    """The box to read for a tile, in pixels: the tile, or as many tiles as cover a longer chunk.
 
-    Chunks that do not end where tiles end are covered twice over, so that few of them lie across two units.
+    If chunks do not end where tiles end, the box is two chunks long, so that few chunks lie across
+    two units. It never takes more than `largest` bytes, unless one tile does.
 
     >>> unit_shape((9000, 9000), (1, 9000), (512, 512), 2), unit_shape((9000, 9000), (2000, 2000), (512, 512), 2)
     ((512, 9216), (4096, 4096))
@@ -40,7 +46,7 @@ def unit_shape(shape: Shape, chunks: Shape | None, tile_shape: Shape, itemsize: 
 
 
 def _covered(size: int, chunk: int, tile: int) -> int:
-    """How long a unit is along an axis: a whole number of tiles."""
+    """The length of a unit along an axis in pixels, a whole number of tiles."""
     if chunk <= tile:
         return tile
     wanted = min(chunk if chunk % tile == 0 else 2 * chunk, size)
@@ -48,7 +54,7 @@ def _covered(size: int, chunk: int, tile: int) -> int:
 
 
 class Source:
-    """An image read tile by tile; `key` names it and its revision in the cache that holds units of several tiles."""
+    """Reads one image, or one of its stored levels, tile by tile; `cache` keeps its units."""
 
     def __init__(self, display: Display, tile: int, cache: Cache[Block], budget: Budget) -> None:
         self.reader = Reader(display, budget)
@@ -59,7 +65,11 @@ class Source:
         self.unit_shape = unit_shape(array.shape, array.chunks, self.tile_shape, display.itemsize, largest)
 
     def tile(self, index: Index, key: str | None) -> Block:
-        """The part of a tile that lies inside the array. Blocks; raises what the source raises."""
+        """The part of a tile that lies inside the array. Blocks; raises what the source raises.
+
+        `key` names the image and its revision in the cache of units. If it is None, we read the
+        tile alone and keep nothing.
+        """
         region = region_of(index, self.tile_shape, self.array.shape)
         if self.unit_shape == self.tile_shape or key is None:
             return self.read(region)
@@ -69,24 +79,30 @@ class Source:
         return block[tuple(slice(part.start - outer.start, part.stop - outer.start) for part, outer in zip(region, around, strict=True))]
 
     def read(self, region: Region) -> Block:
-        """Any region. Blocks; raises what the source raises, and TooLarge."""
+        """The pixels of any region. Blocks; raises what the source raises, Busy and TooLarge."""
         return self.reader.read(region)
 
     def cost(self, edge: int) -> int:
-        """Bytes of the source behind a square of one plane: of all chunks that it touches."""
+        """Bytes of all chunks of the source that a square of `edge` pixels in one plane touches."""
         chunks = self.array.chunks[-2:] if self.array.chunks and self.reader.display.chunk_nbytes else (1, 1)
         sizes = self.array.shape[-2:]
         return math.prod(_touched(edge, *one) for one in zip(chunks, sizes, strict=True)) * self.reader.display.weight
 
 
 def _owned(block: Block) -> Block:
-    """The block, copied where it is a view of something larger (a decoded chunk), which would stay in memory with it."""
+    """The block, or a copy if it is a view of a larger one.
+
+    A view of a decoded chunk would keep the whole chunk in memory.
+    """
     owner = block.base
     return block.copy() if owner is not None and getattr(owner, "nbytes", 2 * block.nbytes) > block.nbytes else block
 
 
 def _touched(edge: int, chunk: int, size: int) -> int:
-    """How long the chunks are that a run of `edge` pixels touches which begins at a multiple of its own length.
+    """The length in pixels of all chunks that a run of `edge` pixels touches along an axis.
+
+    The run begins at a multiple of its own length. If chunks do not align with it, we assume the
+    worst.
 
     >>> _touched(512, 512, 9000), _touched(512, 4096, 9000), _touched(512, 300, 9000), _touched(512, 4000, 9000)
     (512, 4096, 900, 8000)
@@ -96,12 +112,15 @@ def _touched(edge: int, chunk: int, size: int) -> int:
 
 
 def region_of(index: Index, tile_shape: Shape, shape: Shape) -> Region:
-    """The part of a tile that lies inside an array."""
+    """The part of the tile at `index` that lies inside an array of `shape`, in pixels."""
     return tuple(slice(place * size, min((place + 1) * size, whole)) for place, size, whole in zip(index, tile_shape, shape, strict=True))
 
 
 def assemble(region: Region, tile_shape: Shape, dtype: np.dtype[Any], tile: Callable[[Index], Block]) -> Block:
-    """A region put together out of tiles; one that is a part of a single tile is a view of it."""
+    """A region assembled from tiles, which `tile` returns by index.
+
+    If the region lies inside one tile, the result is a view of that tile.
+    """
     spans = [range(part.start // size, -(-part.stop // size)) for part, size in zip(region, tile_shape, strict=True)]
     if math.prod(map(len, spans)) == 1:
         index = tuple(span[0] for span in spans)
@@ -116,7 +135,7 @@ def assemble(region: Region, tile_shape: Shape, dtype: np.dtype[Any], tile: Call
 
 
 def _overlap(region: Region, index: Index, tile_shape: Shape) -> tuple[Region, Region]:
-    """Where a tile lies in a region's block, and which part of the tile that is."""
+    """Where a tile lies in the block of a region, and which part of the tile lies there."""
     target, inside = [], []
     for part, place, size in zip(region, index, tile_shape, strict=True):
         low, high = max(part.start, place * size), min(part.stop, (place + 1) * size)
