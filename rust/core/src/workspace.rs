@@ -21,7 +21,7 @@ impl Workspace {
         std::mem::swap(self.tools.body(), body);
     }
 
-    /// Release every buffer of more than [`Self::KEEP`] bytes.
+    /// Release every buffer of more than `KEEP` bytes.
     pub fn trim(&mut self) {
         self.chunk.trim(Self::KEEP);
         self.tools.trim(Self::KEEP);

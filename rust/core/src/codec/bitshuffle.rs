@@ -12,10 +12,10 @@
 //!
 //! * by GFNI (`cpu/x86_64/matrices.rs`), which multiplies four such matrices at once;
 //! * by AVX2 (`cpu/x86_64/bits.rs`), which collects the highest bit of 32 bytes at once;
-//! * in a 64-bit word ([`transpose`], Hacker's Delight, section 7-3): three rounds swap blocks of
+//! * in a 64-bit word (`transpose`, Hacker's Delight, section 7-3): three rounds swap blocks of
 //!   1, 2 and 4 bits on either side of the diagonal.
 //!
-//! The vector code takes whole groups of 32 to 256 items; [`portable`] does the rest. The planes
+//! The vector code takes whole groups of 32 to 256 items; `portable` does the rest. The planes
 //! are `pitch` bytes apart, so that rows of a picture are shuffled into the same planes one after
 //! the other, without being gathered first.
 //!
