@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-rust test-python check lint format types fuzz bench docs wheel viewer envs clean
+.PHONY: help demo serve test test-fast test-rust test-python check lint format types fuzz bench docs wheel viewer envs hook clean
 
 PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -13,6 +13,8 @@ VIZARR := build/vizarr/index.js
 VIEWER := python/tiled_zarr/http/static/viewer/viewer.js
 DIRECTORY ?= .
 ARGS ?=
+SUITES ?=
+LOGS ?= build/tests
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -29,13 +31,13 @@ test-rust:  ## Pass the tests of the Rust core
 	cargo test --release --locked --quiet --package tiled-zarr-core
 	cargo test --release --locked --quiet --manifest-path rust/fuzz/Cargo.toml --target-dir target/fuzz
 
-test-python: .venv/dev node_modules/.package-lock.json $(VIZARR) $(VIEWER) envs  ## Pass the tests in Python, clients and browser included
-	@mkdir -p build
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(ARGS) | tee build/pytest.log
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report --skip-covered --fail-under=95
-	@tail -n 1 build/pytest.log
+test-python: .venv/dev node_modules/.package-lock.json $(VIZARR) $(VIEWER) envs  ## Pass the tests in Python, or some suites of them: SUITES="http ome"
+	$(BIN)/python tests/suites.py --logs $(LOGS) $(ARGS) $(SUITES)
+	$(if $(SUITES),,$(BIN)/coverage combine --quiet --data-file=$(LOGS)/.coverage)
+	$(if $(SUITES),,$(BIN)/coverage report --data-file=$(LOGS)/.coverage --skip-covered --fail-under=95)
+
+test-fast: .venv/dev  ## Pass the tests that start no server, browser or client, in two minutes
+	$(BIN)/python tests/suites.py --quick --logs $(LOGS) $(ARGS) $(SUITES)
 
 check: lint types test  ## Everything that a change must pass: lint, types, test
 
@@ -78,6 +80,9 @@ docs: .venv/dev  ## Run every snippet of the docs, and build the Rust core's ref
 
 wheel: .venv/package $(VIEWER)  ## Build the wheel into build/wheels
 	$(BIN)/maturin build --release --locked --out build/wheels
+
+hook:  ## Have git run `make lint` before each commit and `make test-fast` before each push
+	git config core.hooksPath .githooks
 
 viewer: $(VIEWER)  ## Build the viewer page's script into the package
 

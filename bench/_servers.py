@@ -135,8 +135,8 @@ def ours(
 ) -> Program:
     """Our program as people start it: `tiled-zarr serve`, the settings spelled as in the environment."""
     env = {f"TILED_ZARR_{setting.upper()}": str(value) for setting, value in settings.items()}
-    promised = from_environment(env)
-    limit = (source_nbytes + promised.cache_size + promised.in_flight + BESIDES) / _processes.MEBIBYTE
+    promised = from_environment(env).sizes(workers)
+    limit = (source_nbytes + promised.chunks + promised.in_flight + BESIDES) / _processes.MEBIBYTE
     return Program(name, lambda port: live.cli_command((*source, "--public"), server, workers, port), paths, env, limit)
 
 

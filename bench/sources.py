@@ -27,9 +27,9 @@ import numpy as np
 
 from kernels import Result, compressor, opaque, record, scene
 from tiled_zarr import _native
-from tiled_zarr.adapters.common.decoded import Decoded
-from tiled_zarr.adapters.hdf5 import chunked, open_hdf5
+from tiled_zarr.adapters.hdf5 import open_hdf5
 from tiled_zarr.nodes import Array, Region
+from tiled_zarr.resources import default
 
 RECORD = Path(__file__).parent / "record" / "sources.csv"
 ROUNDS = 9
@@ -88,7 +88,7 @@ def two_threads(encode: Callable[[Region], bytes], pool: ThreadPoolExecutor) -> 
 
 def forget() -> None:
     """Drop the chunks that were decoded, as the rival does who opens the file anew."""
-    chunked.DECODED = Decoded()
+    default().decoded.make_room(default().decoded.most + 1)
 
 
 def measure(path: Path, name: str, itemsize: int) -> Iterator[Result]:

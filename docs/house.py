@@ -1,8 +1,8 @@
-"""Reads what every module of the package imports, and draws the house of it.
+"""Reads what every module of the package imports, and draws the package as a house.
 
-`python docs/house.py` writes `docs/images/house.svg`; `tests/test_architecture.py` asks the same
-functions whether the imports keep to its table. A *room* is a folder, or a module at the top of
-the package. Nothing is imported here: the sources are parsed.
+`python docs/house.py` writes `docs/images/house.svg`; `tests/test_architecture.py` uses the same
+functions to check the imports against its table. A *room* is a folder, or a module at the top of
+the package. The sources are parsed; nothing is imported here.
 """
 
 from __future__ import annotations
@@ -19,25 +19,32 @@ PACKAGE = ROOT / "python" / "tiled_zarr"
 PICTURE = ROOT / "docs" / "images" / "house.svg"
 
 VALUES = frozenset(
-    ["attributes", "budgets", "checks", "codecs", "dtypes", "grid", "marks", "nodes", "records", "revisions", "texts", "tojson"],
+    ["attributes", "budgets", "checks", "codecs", "dtypes", "faults", "grid", "marks", "nodes", "records", "revisions", "texts", "tojson"],
 )
-"""Modules at the top of the package that everybody may import; the picture draws them as one room."""
+"""Modules at the top of the package that every room may import.
+
+The picture draws them as one room.
+"""
 KINDS = "adapters/kinds"
-"""The room of the picture that stands for the folders of adapters, one a kind of source."""
+"""The room in the picture for the folders of adapters, one folder per kind of source."""
 SHARED = frozenset({"adapters", "adapters/common", "adapters/helpers"})
+"""Folders of adapters that are drawn as rooms of their own."""
 LEFT_OUT = frozenset({"__init__", "_native"})
+"""Modules that the picture leaves out."""
 MARGIN, GAP, FLOOR = 16, 16, 92
+"""Pixels at the edge of the picture, between two boxes, and from one floor to the next."""
 BOX = (172, 52)
-"""In pixels: the margin, the space between two boxes, from floor to floor, and a box."""
+"""Width and height of a box, in pixels."""
 COLOURS = {"adapters": "#e6f2e6", "http": "#e4ecf7", "ome": "#f7ecdd", "cli": "#f0e8f4", "values": "#fff6d6"}
+"""Fill colours by the first part of a room's name."""
 
 Module: TypeAlias = tuple[str, ...]
-"""A module by the parts of its name below the package; a package is its folder."""
+"""A module, by the parts of its name below the package; a package is named by its folder."""
 
 
 @cache
 def modules() -> Mapping[Module, Path]:
-    """Every module of the package, and its file; the package itself is `("__init__",)`."""
+    """Every module of the package with its file; the package itself is `("__init__",)`."""
     found = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
@@ -47,13 +54,13 @@ def modules() -> Mapping[Module, Path]:
 
 @cache
 def room(module: Module) -> str:
-    """The folder that a module lies in, or the module itself at the top of the package."""
+    """The folder of a module, or the module itself if it is at the top of the package."""
     is_folder = modules().get(module, PACKAGE).name == "__init__.py"
     return "/".join(module if is_folder or len(module) == 1 else module[:-1])
 
 
 def imports(module: Module) -> Iterator[tuple[str, ...]]:
-    """Absolute dotted names, in parts, of all that a module imports, wherever in it that stands."""
+    """Yield the absolute dotted name, in parts, of everything that a module imports anywhere."""
     path = modules()[module]
     folder = path.parent.relative_to(PACKAGE).parts
     for node in ast.walk(ast.parse(path.read_text())):
@@ -66,7 +73,10 @@ def imports(module: Module) -> Iterator[tuple[str, ...]]:
 
 
 def inside(module: Module) -> set[Module]:
-    """Modules of the package that a module imports; names that are no modules are cut off."""
+    """The modules of the package that a module imports.
+
+    An imported name that is not a module is replaced by the module that defines it.
+    """
     known = {name[:length] for name in modules() for length in range(1, len(name) + 1)} | {("_native",)}
     found = set()
     for name in imports(module):
@@ -79,7 +89,7 @@ def inside(module: Module) -> set[Module]:
 
 
 def arrows() -> dict[str, set[str]]:
-    """The rooms, and for each the other rooms that it imports from."""
+    """Every room, with the other rooms from which it imports."""
     found: dict[str, set[str]] = {room(module): set() for module in modules()}
     for module in modules():
         found[room(module)] |= {room(name) for name in inside(module)} - {room(module)}
@@ -87,10 +97,11 @@ def arrows() -> dict[str, set[str]]:
 
 
 def circles(graph: Mapping[str, Iterable[str]]) -> list[list[str]]:
-    """Names that import each other around a circle, one list a circle; empty if there is none.
+    """Names that import each other in a circle, one list per circle; empty if there is none.
 
-    What imports nothing that is left is taken away until nothing can be; a circle is what stays.
-    From any name that stays, following arrows must come back to a name that was met.
+    We remove every name that imports none of the names left, until no such name is left. If names
+    remain, each of them imports another one of them, so following the arrows from any of them comes
+    back to a name that we have met: that is a circle.
     """
     left = {name: set(targets) & set(graph) for name, targets in graph.items()}
     while free := {name for name, targets in left.items() if not targets}:
@@ -108,7 +119,7 @@ def circles(graph: Mapping[str, Iterable[str]]) -> list[list[str]]:
 
 
 def drawn() -> dict[str, set[str]]:
-    """The rooms of the picture with their arrows, without those that follow from others.
+    """The rooms of the picture with their arrows, without arrows that follow from others.
 
     The values are one room there, and so are the folders of adapters that nobody imports.
     """
@@ -127,7 +138,7 @@ def _merged(name: str) -> str:
 
 
 def _leads(graph: Mapping[str, set[str]], starts: set[str], target: str) -> bool:
-    """Whether arrows lead from one of the starts to the target."""
+    """Whether a path of arrows leads from one of the starts to the target."""
     met: set[str] = set()
     ahead = list(starts)
     while ahead:
@@ -141,7 +152,7 @@ def _leads(graph: Mapping[str, set[str]], starts: set[str], target: str) -> bool
 
 
 def floors(graph: Mapping[str, set[str]]) -> list[list[str]]:
-    """Rooms by floor, the highest first: a room stands one floor below the lowest that imports it."""
+    """Rooms by floor, top floor first: a room is a floor below the lowest one that imports it."""
 
     @cache
     def depth(name: str) -> int:
@@ -154,7 +165,7 @@ def floors(graph: Mapping[str, set[str]]) -> list[list[str]]:
 
 
 def picture() -> str:
-    """The house as SVG: a box a room, a line from each room to those below that it imports."""
+    """The house as SVG: a box for each room, with lines to the rooms below that it imports."""
     graph = drawn()
     storeys = floors(graph)
     widest = max(map(len, storeys))
@@ -172,7 +183,10 @@ def picture() -> str:
 
 
 def _lean(name: str, graph: Mapping[str, set[str]], corners: Mapping[str, tuple[float, float]]) -> tuple[float, str]:
-    """Where a box belongs on its floor: below the middle of those that import it."""
+    """The sort key of a box on its floor: the mean place of the boxes above, then its name.
+
+    The boxes above are those of the rooms that import it.
+    """
     above = [x for other, (x, _) in corners.items() if name in graph[other]]
     return (sum(above) / len(above) if above else 0.0), name
 
@@ -199,7 +213,7 @@ def _box(name: str, corner: tuple[float, float]) -> str:
 
 
 def _said(name: str) -> str:
-    """What is in a room, in a few words: the names of its modules, as far as there is room for them."""
+    """The contents of a room in a few words: the names of its modules, as many as fit."""
     if name == KINDS:
         inner = sorted({room(module).split("/")[1] for module in modules() if _merged(room(module)) == KINDS})
     elif name == "values":

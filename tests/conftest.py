@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 SLOW_MACHINE = [HealthCheck.too_slow]
+settings.register_profile("fast", max_examples=10, deadline=None, suppress_health_check=SLOW_MACHINE)
 settings.register_profile("quick", max_examples=50, deadline=None, suppress_health_check=SLOW_MACHINE)
 settings.register_profile("thorough", max_examples=1000, deadline=None, suppress_health_check=SLOW_MACHINE)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))

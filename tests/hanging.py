@@ -73,7 +73,7 @@ def plain(value: int = 7, shape: tuple[int, ...] = (4,)) -> Array:
 
 def folder(children: Mapping[str, Node]) -> Group:
     """A group as folders are: of sources that are looked up on a disk."""
-    return Group(children=children, blocking=True, assembled=True)
+    return Group(children=children, blocking=True, kind="folder")
 
 
 class Asking:

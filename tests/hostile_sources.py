@@ -13,7 +13,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tiled_zarr import Array, Group, Node, Sparse, Table, Unavailable
-from tiled_zarr.nodes import live
+from tiled_zarr.nodes import Dense, Options, live
 
 ERRORS = [
     OSError("cannot open '/srv/secret/raw.h5'"),
@@ -249,8 +249,9 @@ def arrays(draw: st.DrawFn) -> Callable[[], Node]:
     }
     if draw(st.booleans()):
         return lambda: Sparse(entries=read, **fields)  # type: ignore[arg-type]
-    more = {"unit": draw(sizes), "verbatim": draw(st.booleans())}
-    return lambda: Array(read=read, **fields, **more)
+    blocking, unit, is_verbatim = fields.pop("blocking"), draw(sizes), draw(st.booleans())
+    options = Options(verbatim=is_verbatim)
+    return lambda: Array(source=Dense(read, blocking=blocking, unit=unit), options=options, **fields)  # type: ignore[arg-type]
 
 
 @st.composite

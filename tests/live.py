@@ -8,6 +8,7 @@ with live("directory", path, "--public") as server: ...       through `tiled-zar
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -22,6 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HOST = "127.0.0.1"
+FIRST_PORT, FEWEST_PORTS = 10_000, 10_000
+PORTS_GIVEN_OUT = Path("/proc/sys/net/ipv4/ip_local_port_range")
+"""https://docs.kernel.org/networking/ip-sysctl.html#ip-variables"""
 START_SECONDS = 60
 STOP_SECONDS = 10
 
@@ -89,10 +93,16 @@ def live(
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        port: int = listener.getsockname()[1]
-    return port
+    """A port below those that the system hands out, so that no client and no other suite takes it before the server does.
+
+    It comes from `secrets`, since hypothesis gives `random` the same seed in every process.
+    """
+    given_out = int(PORTS_GIVEN_OUT.read_text().split()[0])
+    while True:
+        port = FIRST_PORT + secrets.randbelow(max(given_out - FIRST_PORT, FEWEST_PORTS))
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind((HOST, port))
+            return port
 
 
 def app_command(app: str, server: str, workers: int, port: int) -> list[str]:
@@ -135,7 +145,7 @@ def wait(process: subprocess.Popen[bytes], port: int, log: Path, seconds: float)
 def wait_for_announcement(log: Path, seconds: float) -> None:
     """Return once `tiled-zarr serve` has said that all its workers serve; one of them alone may have answered."""
     end = time.monotonic() + seconds
-    while "read these data." not in log.read_text(errors="replace"):
+    while "read the data." not in log.read_text(errors="replace"):
         if time.monotonic() > end:
             raise RuntimeError(f"the server did not say within {seconds} s where to look\n{log.read_text(errors='replace')}")
         time.sleep(0.02)

@@ -2,7 +2,8 @@
 
 A ```bash block whose last command serves is left running on a port of its own until the next one, or the section ends; port 8000
 stands for that port everywhere. Other ```bash, ```python and ```js blocks must succeed, and what they print must be what the comments
-after `print(...)`, `console.log(...)` and `curl ...` say. A ```yaml block is written to the file that its first line names.
+after `print(...)`, `console.log(...)` and `curl ...` say. A block whose first line is a comment with the name of a file is written to
+that file.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
 SERVING = re.compile(r"^(?:\w+=\S+ )*(?:tiled-zarr serve|hypercorn|uvicorn) .*\Z", re.MULTILINE | re.DOTALL)
 SAID = re.compile(r"^(?:print\(|console\.log\(|curl ).*\S\s+(?:#|//) (.+)$", re.MULTILINE)
 COMMANDS = {"bash": ["bash", "-euo", "pipefail"], "python": ["python", "-W", "ignore"], "js": ["node"]}
+FILE = re.compile(r"# (\S+\.(?:py|yml))\n")
 SCRIPTS = {"bash": "snippet.sh", "python": "snippet.py", "js": "snippet.mjs"}
 RUN = {*COMMANDS, "yaml"}
 SECONDS = 120
@@ -43,8 +45,8 @@ class Section:
 
 
 def sections(document: Path) -> list[Section]:
-    """The sections of a document that have blocks to run."""
-    _, *parts = SECTION.split(document.read_text(encoding="utf-8"))
+    """The sections of a document that have blocks to run; what stands before the first heading is one without a title."""
+    parts = ["", *SECTION.split(document.read_text(encoding="utf-8"))]
     found = [Section(title, text) for title, text in zip(parts[::2], parts[1::2], strict=True)]
     return [section for section in found if section.blocks]
 
@@ -70,9 +72,7 @@ def run(section: Section, folder: Path, environment: Mapping[str, str]) -> None:
             if language == "bash" and SERVING.search(text.strip()):
                 servers.close()
                 address = servers.enter_context(served(text.strip(), folder, environment))
-            elif language == "yaml":
-                file = re.match(r"# (\S+)\n", text)
-                assert file, f"the first line of a yaml block names its file:\n{text}"
+            elif file := FILE.match(text):
                 (folder / file[1]).write_text(block, encoding="utf-8")
             else:
                 execute(language, block, folder, environment)

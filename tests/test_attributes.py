@@ -71,7 +71,7 @@ def test_an_object_without_json_becomes_its_text() -> None:
 def test_a_cycle_ends() -> None:
     cycle: list[object] = []
     cycle.append(cycle)
-    with pytest.raises(Unsayable, match="it holds itself"):
+    with pytest.raises(Unsayable, match="it contains itself"):
         to_json(cycle)
 
 

@@ -31,8 +31,8 @@ REFUSED = {
     "blosc:lz4:five": "level 'five' is not a number from 0 to 9",
     "blosc:lz4:5:up": "use one of noshuffle, shuffle, bitshuffle",
     "blosc:lz4:5:shuffle:1": "got 4 parts",
-    "zstd:3:1": "zstd takes a level alone",
-    "none:1": "none takes nothing more",
+    "zstd:3:1": "zstd takes only a level",
+    "none:1": "none takes no parameters",
     "gzip+md5": "only +crc32c can follow",
     "": "use one of",
 }

@@ -8,6 +8,8 @@ import pytest
 import snippets
 from clients import envs
 
+pytestmark = pytest.mark.slow
+
 SECTIONS = {section.title: section for section in snippets.sections(snippets.ROOT / "docs" / "quickstart.md")}
 TILED = "Behind Tiled's adapters"
 

@@ -11,8 +11,12 @@ import snippets
 from snippets import ROOT
 from tiled_zarr.cli import main
 
-DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+SERVERS = (ROOT / "docs" / "servers.md").read_text(encoding="utf-8")
+SHORT_LINES = {"README.md", "CONTRIBUTING.md", "SECURITY.md", "deploy.md", "quickstart.md", "servers.md"}
+NO_PROSE = ("|", "![", "    ", "`")
+"""How a line begins that is a row of a table, a picture or a command."""
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
@@ -58,7 +62,26 @@ def test_extras_are_those_of_the_package():
     assert set(named[1].split()) == set(extras) - {"all"}
 
 
-def test_snippets(tmp_path: Path):
+@pytest.mark.slow
+@pytest.mark.parametrize("section", snippets.sections(ROOT / "README.md"), ids=lambda section: section.title or "first screen")
+def test_snippets(section: snippets.Section, tmp_path: Path):
     snippets.furnish(tmp_path)
-    [section] = snippets.sections(ROOT / "README.md")
     snippets.run(section, tmp_path, snippets.environment())
+
+
+def test_the_first_screen_and_the_section_on_reading_have_snippets():
+    assert [section.title for section in snippets.sections(ROOT / "README.md")] == ["", "Read"]
+
+
+def test_the_number_is_the_one_that_was_measured():
+    """docs/servers.md is written from the record; when it changes, so must README."""
+    said = re.search(r"encodes ([\d,]+) chunks of 512 x 512 pixels a second, ([\d.]+) times as many as Tiled's", README.replace("\n", " "))
+    [row] = re.findall(r"^\| uvicorn, 512 x 512 u2 \| cache off \| (\d+) \| Tiled \| \d+ \| \*\*([\d.]+)\*\*", SERVERS, re.MULTILINE)
+    assert said
+    assert (said[1].replace(",", ""), said[2]) == row
+
+
+@pytest.mark.parametrize("document", [document for document in DOCUMENTS if document.name in SHORT_LINES], ids=lambda path: path.name)
+def test_prose_has_at_most_100_columns(document: Path):
+    prose = snippets.FENCE.sub("", document.read_text(encoding="utf-8"))
+    assert [line for line in prose.splitlines() if len(line) > 100 and not line.startswith(NO_PROSE)] == []

@@ -20,7 +20,7 @@ from tiled_zarr import Array, Group, Unavailable, records
 from tiled_zarr.hierarchy import names, v2, v3
 from tiled_zarr.hierarchy.keyspace import Chunk, KeySpace
 from tiled_zarr.hierarchy.metadata import Config
-from tiled_zarr.nodes import Options
+from tiled_zarr.nodes import Dense, Options, Revision
 
 FORMATS = pytest.mark.parametrize("format_", [v2, v3], ids=["v2", "v3"])
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning", "ignore:Consolidated metadata is currently")
@@ -117,16 +117,17 @@ def fill(block: np.ndarray[Any, Any], numbers: Any) -> None:
 @pytest.mark.parametrize("values", [FLAT, np.zeros(3)], ids=["flat", "no_record"])
 def test_what_both_formats_can_hold_stays_an_array(values: np.ndarray[Any, Any]) -> None:
     node = array_node(values)
-    assert records.shown(node) is node
+    assert records.Shown().of(node) is node
 
 
 def test_the_group_is_the_same_while_it_is_used_and_forgotten_afterwards() -> None:
     node = array_node(ARRAYS)
-    group = records.shown(node)
-    assert records.shown(node) is group
+    shown = records.Shown()
+    group = shown.of(node)
+    assert shown.of(node) is group
     del group, node
     gc.collect()
-    assert len(records._groups) == 0
+    assert len(shown._groups) == 0
 
 
 WIDE = np.dtype([("id", "i4"), ("mean", "f8"), ("extended", "f16"), ("v", "f4", 2)])
@@ -151,37 +152,37 @@ def test_a_record_without_a_field_that_can_be_shown_is_unavailable(dtype: np.dty
 def test_what_the_array_says_of_itself_is_kept() -> None:
     revised: list[Any] = []
 
-    def region_revision(region: Any) -> str:
+    def of_region(region: Any) -> str:
         revised.append(region)
         return "r"
 
     node = Array(
         shape=(6, 4),
         dtype=ARRAYS.dtype,
-        read=lambda region: np.zeros((6, 4), ARRAYS.dtype)[region],
-        read_stepped=lambda region, steps: np.zeros((6, 4), ARRAYS.dtype)[
-            tuple(slice(part.start, part.stop, step) for part, step in zip(region, steps, strict=True))
-        ],
+        source=Dense(
+            lambda region: np.zeros((6, 4), ARRAYS.dtype)[region],
+            lambda region, steps: np.zeros((6, 4), ARRAYS.dtype)[
+                tuple(slice(part.start, part.stop, step) for part, step in zip(region, steps, strict=True))
+            ],
+            unit=(1, 4),
+        ),
         chunks=(2, 4),
-        unit=(1, 4),
         dimension_names=("y", "x"),
-        revision=lambda: "1",
-        region_revision=region_revision,
+        revision=Revision(lambda: "1", of_region),
         options=Options(codec="zstd:1", chunk_shape=(3, 2)),
     )
     group = records.as_group(node)
     matrix = group.children["m"]
     assert isinstance(matrix, Array)
     assert (matrix.shape, matrix.dtype, matrix.blocking) == ((6, 4, 2, 2), np.dtype("i2"), True)
-    assert (matrix.chunks, matrix.unit, matrix.options.chunk_shape) == ((2, 4, 2, 2), (1, 4, 2, 2), (3, 2, 2, 2))
+    assert (matrix.chunks, matrix.source.unit, matrix.options.chunk_shape) == ((2, 4, 2, 2), (1, 4, 2, 2), (3, 2, 2, 2))
     assert (matrix.dimension_names, matrix.options.codec) == (("y", "x", None, None), "zstd:1")
     assert (matrix.revision(), group.revision(), group.blocking) == ("1", "1", False)
     region = (slice(0, 2), slice(1, 3), slice(0, 1), slice(0, 2))
-    assert matrix.region_revision is not None
-    assert matrix.region_revision(region) == "r"
+    assert matrix.revision(region) == "r"
     assert revised == [region[:2]]
-    assert matrix.read_stepped is not None
-    assert matrix.read_stepped(region, (2, 1, 1, 2)).shape == (1, 2, 1, 1)
+    assert matrix.source.read_stepped is not None
+    assert matrix.source.read_stepped(region, (2, 1, 1, 2)).shape == (1, 2, 1, 1)
 
 
 def test_a_chunk_counts_and_reads_whole_records_once() -> None:

@@ -1,4 +1,4 @@
-/** A Vite plugin that writes the licences of all packages in the bundle into one text. */
+/** A Vite plugin that writes the licences of all bundled packages into one text file. */
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -23,7 +23,7 @@ export function licences(fileName: string): Plugin {
   };
 }
 
-/** The folder of the package that a module belongs to, or null for our own. */
+/** The folder of the package that contains a module, or null for our own modules. */
 function packageFolder(id: string): string | null {
   const path = id.replace(/^\0/, "").split("?")[0] as string;
   if (!path.includes("/node_modules/")) return null;

@@ -2,11 +2,13 @@ import { defineConfig } from "vite";
 
 import { licences } from "./licences";
 
-// One script, one style sheet: the server asks for a key in the address of every file, and an import from within a script would lose it.
+// We build one script and one style sheet. The server requires the key in the address of every
+// file, and an import inside a script would not carry it.
 export default defineConfig({
   base: "./",
   publicDir: false,
-  // zarrita's own choice makes code at run time, which the page's content security policy forbids.
+  // The codecs that zarrita uses by default compile code at run time, which the page's content
+  // security policy forbids.
   resolve: { alias: Object.fromEntries(["blosc", "lz4", "zstd"].map((name) => [`numcodecs/${name}`, `/src/codecs/${name}.ts`])) },
   plugins: [licences("THIRD-PARTY.txt")],
   build: {

@@ -11,7 +11,7 @@ __all__ = [
     "Coo",
     "Decoder",
     "Faults",
-    "Mapping",
+    "File",
     "Pool",
     "__version__",
     "_panic",
@@ -167,29 +167,32 @@ class Faults:
         """It only grows. Zeros have been read where it is another one than before: what was made of the mapping is to be thrown away."""
 
 @final
-class Mapping(Buffer):
-    """The first `nbytes` bytes of the open file `fileno`, mapped for reading: a buffer, mapped as long as any view of it lives.
+class File(Buffer):
+    """The first `nbytes` bytes of the open file `fileno`, which stays open, and mapped if the system can. Not on Windows.
 
-    Reading a page of it may read the disk. What cannot be read, since the file has been cut short or its device fails, reads as zeros
-    from there on to the end, for good, after `faults` has counted it; without this class it would end the process by SIGBUS. Raises
-    OSError where the system cannot map the file, in all systems but Linux always.
+    A mapped file is a buffer, mapped as long as any view of it lives; looking at a page of it may read the disk. What cannot be
+    read, since the file has been cut short or its device fails, looks like zeros from there on to the end, for good, after `faults`
+    has counted it; without this class it would end the process by SIGBUS. Only Linux maps files. Raises OSError if the file is not open.
     """
 
-    def __new__(cls, fileno: int, nbytes: int, faults: Faults) -> Mapping: ...
+    def __new__(cls, fileno: int, nbytes: int, faults: Faults) -> File: ...
     def __len__(self) -> int: ...
+    @property
+    def is_mapped(self) -> bool:
+        """Whether it is a buffer; else that raises BufferError, and only `read` reads it."""
     def read(self, first: int, nbytes: int, counts: Sequence[int] = (), strides: Sequence[int] = ()) -> bytes:
-        """Copies of pieces of the file, one after the other, for who must not be shown bytes that change, or where pages would cost more.
+        """Copies of pieces of the file, one after the other, which nobody can change any more.
 
         `nbytes` bytes at `first`, and at every sum of multiples of the strides; `counts` and `strides` (bytes) have one number an axis.
-        Raises OSError where the file ends before them.
+        Raises OSError if the file ends before them.
         """
     def prefetch(self, first: int, nbytes: int, counts: Sequence[int], strides: Sequence[int]) -> None:
         """Have the system read pieces ahead, and return at once.
 
-        Nothing is done where the system seems to have them in its cache, and for what lies beyond the mapping.
+        Nothing is done if the system seems to have them in its cache, nor for what lies beyond the first `nbytes` bytes. Only on Linux.
         """
     def release(self) -> None:
-        """Take the pages out of the process's resident memory; views stay good, and find the pages in the system's cache."""
+        """Take mapped pages out of the process's resident memory; views stay good, and find the pages in the system's cache."""
 
 def _panic() -> None:
     """Panic, so that a test can see what becomes of it: a RuntimeError."""

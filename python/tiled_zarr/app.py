@@ -10,31 +10,30 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import ome
-from .budgets import Budget
-from .caches.cost import Cache
 from .hierarchy import v2, v3
-from .hierarchy.keyspace import KeySpace
 from .hierarchy.metadata import Config
-from .http.endpoint import Endpoint
+from .http.endpoint import Endpoint, Routes
 from .http.middleware import lifespan
 from .http.middleware.auth import Auth
 from .http.middleware.cors import Cors
 from .http.middleware.metrics import Counted, Metrics
-from .http.routes import Routes, pages
+from .http.pages import pages
 from .http.site.answers import answers
 from .http.work.threads import Limits
 from .http.work.work import Work
 from .nodes import Group
+from .resources import Resources
 from .settings import Settings, SettingsError, environment
-from .tree import Tasks, plant
+from .tree import Tasks, plant, resources_of
+from .views.keyspaces import KeySpaces, Shown
 
 log = logging.getLogger(__name__)
 
-FORMATS = {"zarr/v2": v2, "zarr/v3": v3}
 OBJECTS_BETWEEN_LOOKS = 10_000
 """New objects between two looks of the garbage collector.
 
@@ -43,17 +42,20 @@ in a cycle of asyncio's own; 10,000 of them are 2 MB, 50,000 were 8 MB. A docume
 """
 
 
-def create_app(root: Group, settings: Settings, tasks: Tasks | None = None) -> ASGIApp:
+def create_app(root: Group, settings: Settings, tasks: Tasks | None = None, resources: Resources | None = None) -> ASGIApp:
     """The application that serves `root`, whatever `settings.trees` says.
 
+    `resources` are those with which the tree reads, if it has any; none are shared with other applications.
     Raises SettingsError unless it is public or has a key, and where the folder for levels cannot be used.
     """
     public = settings.require_access().public is True
-    cache: Cache[bytes] = Cache(settings.cache_size)
-    work = Work(settings.threads, settings.in_flight, cache, Limits(read=settings.read_timeout, queue=settings.queue_timeout))
-    metrics = Metrics(cache, work)
-    pyramids = pyramids_of(settings, work.budget)
-    formats = key_spaces(root, settings.keyspace, pyramids)
+    shared = resources or resources_of(settings)
+    cache = shared.chunks
+    work = Work(settings.threads, shared, Limits(read=settings.read_timeout, queue=settings.queue_timeout))
+    pyramids = pyramids_of(settings, shared)
+    metrics = Metrics(shared, work, pyramids.stores.planes.gauge)
+    spaces = KeySpaces(root, settings.keyspace, shared)
+    formats = {prefix: spaces.of(prefix, how) for prefix, how in shown(settings.keyspace, pyramids).items()}
     endpoints = {prefix: Endpoint(keys, cache, work, max_age=settings.max_age, public=public) for prefix, keys in formats.items()}
     made_pages = answers(formats, cache, max_age=settings.max_age, public=public)
     routes = Routes(endpoints, pages(made_pages, metrics, work, formats["zarr/v2"].source))
@@ -68,20 +70,15 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None) -> A
         finally:
             pyramids.close()
             work.shut_down()
+            shared.close()
 
     return lifespan.Lifespan(Counted(guarded, metrics), running)
 
 
-def pyramids_of(settings: Settings, memory: Budget) -> ome.Pyramids:
-    """The stores of images, which decode with `memory`. Raises SettingsError where the folder for levels cannot be used."""
+def pyramids_of(settings: Settings, resources: Resources) -> ome.Pyramids:
+    """The stores of images. Raises SettingsError where the folder for levels cannot be used."""
     try:
-        return ome.Pyramids.sized(
-            tiles=settings.tile_cache_size,
-            levels=settings.levels_size,
-            folder=settings.levels_folder,
-            budget=settings.tile_budget,
-            memory=memory,
-        )
+        return ome.Pyramids.of(resources, folder=settings.levels_folder, budget=settings.tile_budget)
     except OSError as error:
         raise SettingsError(
             f"levels_folder: cannot keep files in {settings.levels_folder}: {error.strerror or error}; give a folder in which the server "
@@ -89,12 +86,13 @@ def pyramids_of(settings: Settings, memory: Budget) -> ome.Pyramids:
         ) from error
 
 
-def key_spaces(root: Group, config: Config, pyramids: ome.Pyramids) -> dict[str, KeySpace]:
-    """The tree in every format, by the prefix of its paths: as it is, and as OME-NGFF shows it."""
+def shown(config: Config, pyramids: ome.Pyramids) -> dict[str, Shown]:
+    """How the tree is shown below each prefix of paths: as it is, and as OME-NGFF has it."""
     return {
-        **{prefix: KeySpace(root, module, config) for prefix, module in FORMATS.items()},
-        "ome-zarr/0.4": KeySpace(ome.view(root, "0.4", pyramids), v2, replace(config, separator="/")),
-        "ome-zarr/0.5": KeySpace(ome.view(root, "0.5", pyramids), v3, config),
+        "zarr/v2": Shown(v2),
+        "zarr/v3": Shown(v3),
+        "ome-zarr/0.4": Shown(v2, partial(ome.view, version="0.4", pyramids=pyramids), replace(config, separator="/")),
+        "ome-zarr/0.5": Shown(v3, partial(ome.view, version="0.5", pyramids=pyramids)),
     }
 
 
@@ -131,7 +129,7 @@ def from_environment() -> ASGIApp:
     """The application that the environment describes. Raises SettingsError."""
     settings = environment.from_environment().decided().require_access()
     tree = plant(settings)
-    application = create_app(tree.root, settings, tree.tasks)
+    application = create_app(tree.root, settings, tree.tasks, tree.resources)
     settle()
     return application
 

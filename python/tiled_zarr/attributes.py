@@ -1,7 +1,9 @@
-"""A node's own metadata as real JSON, made once where its node is made: no bare NaN, no bytes, no numpy values, nothing without end.
+"""A node's own attributes as JSON, converted once, when the node is made.
 
-NaN and infinities become null, bytes text (base64 where they are no UTF-8), times ISO 8601, arrays nested lists. What cannot be said
-is left out: the nearest mapping around it loses that one item, and its reason stands under our key, as `tiled_zarr.left_out`.
+They hold no bare NaN, no bytes, no numpy values and nothing endless: NaN and infinities become
+null, bytes text (base64 if they are no UTF-8), times ISO 8601, arrays nested lists. An item that
+has no JSON form is left out of the nearest mapping around it, and the reason is under our key, as
+`tiled_zarr.left_out`.
 """
 
 from __future__ import annotations
@@ -17,25 +19,31 @@ __all__ = ["OURS", "Json", "Late", "LeftOut", "Ours", "Said", "merged", "nothing
 OURS = "tiled_zarr"
 """The key under which a node's attributes hold what this program adds to the source's own."""
 MINE = ("unavailable", "unknown", "left_out", "mended", "source")
-"""What only this program says under its key; a source's own items of these names are kept under the last of them."""
+"""Items under our key that only this program writes.
+
+A source's own items with these names are kept under the last one.
+"""
 
 
 class Said(Done):
-    """Attributes that are real JSON and bounded. Not to be changed."""
+    """Attributes that are bounded JSON. Must not be changed."""
 
 
 class Ours(Done):
-    """What stands under our key in attributes that are said."""
+    """The mapping under our key in converted attributes."""
 
 
 class Late(Mapping[str, Any]):
-    """Attributes that are worked out each time a document of their node is made; what `make` raises is a failure of that document."""
+    """Attributes that are computed again for each document of their node.
+
+    If `make` raises, that document fails.
+    """
 
     def __init__(self, make: Callable[[], Mapping[str, Any]]) -> None:
         self._make = make
 
     def now(self) -> Said:
-        """What they are now."""
+        """The attributes as they are now."""
         return _said(self._make(), {})
 
     def __getitem__(self, name: str) -> Any:
@@ -52,25 +60,27 @@ NOTHING = Said()
 
 
 def nothing() -> Said:
-    """Attributes of a node that has none; all such nodes share them."""
+    """The attributes of a node without any; all such nodes share them."""
     return NOTHING
 
 
 def said(attributes: Any, mended: Mapping[str, str]) -> Said | Late:
-    """A node's attributes as they are served: those that are said already, or late, as they are.
+    """A node's attributes, converted.
 
-    `mended` has the fields of the node that had to be given up, with the reason; it is told under our key.
+    Those that are converted already, or late, are returned as they are.
+
+    `mended` has the reasons why fields of the node were discarded; they are added under our key.
     """
     kind = type(attributes)
     if kind is Late or (kind is Said and not mended):
-        return attributes  # type: ignore[no-any-return] # its type was looked at
+        return attributes  # type: ignore[no-any-return] # its type was checked
     if kind is dict and not attributes and not mended:
         return NOTHING
     return _said(attributes, mended)
 
 
 def now(attributes: Mapping[str, Any]) -> Said:
-    """The attributes of a node that has been made; raises what late ones raise."""
+    """The attributes of a node that has been made. Raises what late ones raise."""
     if isinstance(attributes, Late):
         return attributes.now()
     assert isinstance(attributes, Said)
@@ -78,25 +88,34 @@ def now(attributes: Mapping[str, Any]) -> Said:
 
 
 def unknown(attributes: Mapping[str, Any]) -> dict[str, int]:
-    """How many files of each suffix a folder's attributes say that no adapter knows."""
+    """How many files of a folder have no adapter, by suffix."""
     ours = now(attributes).get(OURS, {})
     return dict(ours.get("unknown", {}).get("suffixes", {})) if isinstance(ours, Ours) else {}
 
 
 def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    """Both; the second's win, except that what stands under our key is merged.
+    """Both mappings; items of the second win, except that the items under our key are merged.
 
     >>> merged({"a": 1, "tiled_zarr": {"axes": "yx"}}, {"a": 2, "tiled_zarr": {"null": 255}})
     {'a': 2, 'tiled_zarr': {'axes': 'yx', 'null': 255}}
     """
     both = {**first, **second}
     if OURS in first and OURS in second:
-        both[OURS] = Ours({**_ours(first[OURS]), **_ours(second[OURS])})
+        both[OURS] = Ours({**_made(first[OURS]), **_made(second[OURS])})
     return both
 
 
+def _made(value: Any) -> Ours:
+    """A value that stands under our key, real JSON: what is ours passes everywhere without another look."""
+    ours: Ours = value if isinstance(value, Ours) else _said({OURS: value}, {}).get(OURS, Ours())
+    return ours
+
+
 def _ours(value: Any) -> Ours:
-    """A value that stands under our key as a table: as it is if it is ours, else with what is not for a source to say set apart."""
+    """The value under our key as a mapping.
+
+    Items of a source that only this program may write are moved to "source".
+    """
     if isinstance(value, Ours):
         return value
     if not isinstance(value, Mapping):

@@ -6,9 +6,9 @@ decoded whole, a row index) asks for it with `hold`; in a thread without a budge
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import Condition, Lock, get_ident
 from time import monotonic
 
@@ -115,12 +115,13 @@ class Budget:
                 self._freed.notify_all()
 
 
-_here = threading.local()
+_LENT: ContextVar[Budget | None] = ContextVar("budget", default=None)
+"""The budget of this thread: each thread has a context of its own."""
 
 
 def lend(budget: Budget | None) -> None:
     """Have this thread, from now on, take memory out of a budget."""
-    _here.budget = budget
+    _LENT.set(budget)
 
 
 @contextmanager
@@ -129,7 +130,7 @@ def hold(nbytes: int, *, alone: bool = False) -> Iterator[None]:
 
     `alone` is for what has to be made whatever it takes: what is larger than the budget then waits until it has all of it.
     """
-    budget: Budget | None = getattr(_here, "budget", None)
+    budget = _LENT.get()
     if budget is None or not nbytes:
         yield
         return

@@ -1,29 +1,33 @@
-"""What arrays say of their axes, checked where their nodes are made: sizes are integers, names are short text, one an axis.
+"""Checks the axes of arrays when their nodes are made: sizes are integers, names are short text.
 
-A shape that is none raises; anything else that is wrong is given up, with the reason in `mended`.
+A wrong shape raises. Anything else that is wrong is discarded, with the reason in `mended`.
 """
 
 from __future__ import annotations
 
 import operator
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from . import texts
 
 MOST_AXES = 64
-"""numpy's arrays have no more."""
+"""The most axes that numpy's arrays have."""
 LARGEST = 2**63
-"""Sizes are below it; numpy, HDF5 and Arrow count with signed integers of 64 bits."""
+"""Sizes are below this: numpy, HDF5 and Arrow count with signed 64-bit integers."""
 LONGEST_NAME = 255
-"""Characters of a dimension name. NetCDF allows 256 bytes; a longer one is text that strayed there."""
+"""Characters of a dimension name at most.
 
+NetCDF allows 256 bytes; a longer one is text that got there by mistake.
+"""
+
+T = TypeVar("T")
 Sizes = tuple[int, ...]
 Names = tuple[str | None, ...]
 
 
 def shape(given: Any) -> Sizes:
-    """A shape. Raises ValueError or TypeError where it is none."""
+    """A shape. Raises ValueError or TypeError if it is none."""
     if type(given) is tuple and all(type(size) is int and 0 <= size < LARGEST for size in given) and len(given) <= MOST_AXES:
         return given
     sizes = tuple(map(operator.index, islice(given, MOST_AXES + 1)))
@@ -34,8 +38,23 @@ def shape(given: Any) -> Sizes:
     return sizes
 
 
+def size(given: Any) -> int:
+    """One size. Raises ValueError or TypeError if it is none."""
+    return shape((given,))[0]
+
+
+def of_type(kind: type[T], field: str, given: Any) -> T:
+    """A value of a type, in a field. Raises TypeError for any other."""
+    if isinstance(given, kind):
+        return given
+    raise TypeError(f"{field}: a {type(given).__name__} is no {kind.__name__}")
+
+
 def chunks(field: str, given: Any, ndim: int, mended: dict[str, str]) -> Sizes | None:
-    """A chunk shape, in a field of an array of so many axes; None where it is none."""
+    """A chunk shape for an array of `ndim` axes; None if it is none.
+
+    `field` is its name in `mended`.
+    """
     if given is None:
         return None
     try:
@@ -49,7 +68,10 @@ def chunks(field: str, given: Any, ndim: int, mended: dict[str, str]) -> Sizes |
 
 
 def maxshape(given: Any, current: Sizes, mended: dict[str, str]) -> tuple[int | None, ...] | None:
-    """The shape up to which an array of the shape `current` may grow, None on an axis without end; None where it is none."""
+    """The shape up to which an array of the shape `current` may grow; None if it is none.
+
+    A size is None if the axis has no limit.
+    """
     try:
         ends = tuple(None if end is None else operator.index(end) for end in islice(given, MOST_AXES + 1))
         if len(ends) != len(current) or any(end is not None and end < size for end, size in zip(ends, current, strict=True)):
@@ -61,7 +83,7 @@ def maxshape(given: Any, current: Sizes, mended: dict[str, str]) -> tuple[int | 
 
 
 def dimension_names(given: Any, ndim: int, mended: dict[str, str]) -> Names | None:
-    """One short text or None for each of so many axes; None where there are not as many."""
+    """One short text or None for each of `ndim` axes; None if there are not as many."""
     if given is None:
         return None
     if type(given) is tuple and len(given) == ndim and all(name is None or is_plain(name) for name in given):
@@ -78,17 +100,17 @@ def dimension_names(given: Any, ndim: int, mended: dict[str, str]) -> Names | No
 
 
 def is_plain(name: Any) -> bool:
-    """Whether a dimension name needs no second look."""
+    """Whether a dimension name needs no further check."""
     return type(name) is str and name.isascii() and len(name) <= LONGEST_NAME
 
 
 def _name(given: Any) -> str:
-    """One dimension name. Raises ValueError where it is too long, TypeError where it is no text."""
+    """One dimension name. Raises ValueError if it is too long, TypeError if it is no text."""
     if isinstance(given, bytes):
         given = given.decode("utf-8", "surrogateescape")
     if not isinstance(given, str):
         raise TypeError(f"a {type(given).__name__} is no name")
     text = texts.plain(given)
     if len(text) > LONGEST_NAME:
-        raise ValueError(f"a name of {len(text):,} characters; {LONGEST_NAME} are shown")
+        raise ValueError(f"a name of {len(text):,} characters; at most {LONGEST_NAME} are allowed")
     return text

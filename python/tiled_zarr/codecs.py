@@ -1,14 +1,16 @@
-"""One choice of codec, written as Zarr v2 writes it, as Zarr v3 does, and as the native encoder takes it.
+"""A codec in three forms: its Zarr v2 document, its Zarr v3 documents, the native encoder's values.
 
-A spelling is `blosc:<cname>:<level>:<shuffle>`, `zstd:<level>`, `gzip:<level>`, `zlib:<level>`, `lz4:<acceleration>` or `none`, later parts
-left out taking their defaults, and may end in `+crc32c`. Sources may hold `blosc:blosclz` too, which is sent as it is and never written.
+A spelling is `blosc:<cname>:<level>:<shuffle>`, `zstd:<level>`, `gzip:<level>`, `zlib:<level>`,
+`lz4:<acceleration>` or `none`. Parts at the end may be left out and take their defaults, and
+`+crc32c` may follow. Sources may also hold `blosc:blosclz`, which we send as it is and never write.
 https://zarr-specs.readthedocs.io/en/latest/v3/codecs/index.html, https://numcodecs.readthedocs.io
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 Name: TypeAlias = Literal["blosc", "zstd", "gzip", "zlib", "lz4", "none"]
@@ -16,17 +18,21 @@ Cname: TypeAlias = Literal["lz4", "lz4hc", "zlib", "zstd"]
 StoredCname: TypeAlias = Literal[Cname, "blosclz"]
 Shuffle: TypeAlias = Literal["noshuffle", "shuffle", "bitshuffle"]
 
+MOST_KEPT = 1024
+"""Codecs and spellings that are remembered; there are only so many."""
 DEFAULT = "blosc:lz4:5"
-"""Where nobody chose, and the source has stored nothing that could be sent as it is."""
+"""The codec if nobody has chosen one, and the source has no chunks that can be sent as they are."""
 
-LEVELS: dict[str, tuple[int, int, int]] = {
-    "blosc": (0, 5, 9),
-    "zstd": (-131072, 1, 22),
-    "gzip": (0, 5, 9),
-    "zlib": (0, 1, 9),
-    "lz4": (1, 1, 65537),
-    "none": (0, 0, 0),
-}
+LEVELS = MappingProxyType(
+    {
+        "blosc": (0, 5, 9),
+        "zstd": (-131072, 1, 22),
+        "gzip": (0, 5, 9),
+        "zlib": (0, 1, 9),
+        "lz4": (1, 1, 65537),
+        "none": (0, 0, 0),
+    }
+)
 """Lowest, default and highest level of each compressor (lz4: the acceleration)."""
 
 Document: TypeAlias = dict[str, Any]
@@ -34,7 +40,10 @@ Document: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """A compressor; `cname` and `shuffle` are for blosc alone, and `shuffle` None means what suits the type."""
+    """A compressor.
+
+    `cname` and `shuffle` are for blosc only; `shuffle` None means what suits the type.
+    """
 
     name: Name
     level: int
@@ -47,35 +56,45 @@ class Codec:
         middle = blosc if self.name == "blosc" else "" if self.name == "none" else f":{self.level}"
         return self.name + middle + ("+crc32c" if self.crc32c else "")
 
-    @cache  # noqa: B019 - there are only so many codecs
+    @lru_cache(MOST_KEPT)  # noqa: B019 - there are only so many codecs
     def suited(self, typesize: int, *, sparse: bool = False) -> Codec:
-        """The codec with its shuffle decided: none for units of 1 byte and for densified sparse arrays."""
+        """The codec with its shuffle decided: none for 1-byte units and densified sparse arrays."""
         if self.shuffle is not None or self.name != "blosc":
             return self
         return replace(self, shuffle="noshuffle" if sparse or typesize == 1 else "shuffle")
 
     @property
     def is_quick(self) -> bool:
-        """Whether encoding takes about as long as a few copies do."""
+        """Whether encoding takes about as long as a few copies."""
         return self.name in {"lz4", "none"} or (self.name == "blosc" and self.cname == "lz4")
 
     @property
     def written_cname(self) -> Cname:
-        """What Blosc compresses with; every chunk names its own compressor, so one of another may stand among those of a source."""
+        """The compressor that Blosc writes with.
+
+        Each Blosc chunk names its own compressor, so it may differ from that of the source's
+        chunks.
+        """
         return "lz4" if self.cname == "blosclz" else self.cname
 
-    @cache  # noqa: B019 - there are only so many codecs
+    @lru_cache(MOST_KEPT)  # noqa: B019 - there are only so many codecs
     def for_v3(self) -> Codec:
-        """The nearest codec that Zarr v3 specifies: zlib becomes gzip, the same stream in another frame; bare lz4 becomes blosc."""
+        """The nearest codec that Zarr v3 specifies.
+
+        zlib becomes gzip, which is the same stream in another frame; bare lz4 becomes blosc.
+        """
         if self.name == "zlib":
             return replace(self, name="gzip")
         if self.name == "lz4":
             return replace(self, name="blosc", level=LEVELS["blosc"][1], shuffle="noshuffle")
         return self
 
-    @cache  # noqa: B019 - there are only so many codecs
+    @lru_cache(MOST_KEPT)  # noqa: B019 - there are only so many codecs
     def v2(self) -> tuple[Document | None, list[Document] | None]:
-        """Compressor and filters of a Zarr v2 array; a checksum has to be the compressor there, over a filter that compresses."""
+        """The `compressor` and `filters` of a Zarr v2 array.
+
+        In v2 a checksum must be the compressor, so the codec that compresses becomes a filter.
+        """
         compressor = self._v2_compressor()
         if not self.crc32c:
             return compressor, None
@@ -114,9 +133,11 @@ class Codec:
         return [{"name": self.name, "configuration": configuration}, *checksum]
 
 
-@cache
+@lru_cache(MOST_KEPT)
 def parse(spelling: str, *, stored: bool = False) -> Codec:
-    """Read a spelling, with `stored` also one of what only sources hold. Raises ValueError saying what is allowed.
+    """Parse a spelling; with `stored`, also one that only sources hold.
+
+    Raises ValueError, which says what is allowed.
 
     >>> str(parse("blosc:zstd:3:bitshuffle")), str(parse("gzip+crc32c"))
     ('blosc:zstd:3:bitshuffle', 'gzip:5+crc32c')
@@ -130,7 +151,7 @@ def parse(spelling: str, *, stored: bool = False) -> Codec:
     if name == "blosc":
         return _parse_blosc(spelling, codec, parts, get_args(StoredCname if stored else Cname))
     if len(parts) > (name != "none"):
-        raise ValueError(f"codec {spelling!r}: {name} takes {'a level alone' if name != 'none' else 'nothing more'}")
+        raise ValueError(f"codec {spelling!r}: {name} takes {'only a level' if name != 'none' else 'no parameters'}")
     return replace(codec, level=_level(spelling, name, parts[0])) if parts else codec
 
 

@@ -1,14 +1,16 @@
-"""numpy types, written as Zarr v2 and v3 write them; what neither can say raises `Unavailable`.
+"""numpy's types as Zarr v2 and v3 write them; raises `Unavailable` for a type that neither has.
 
 https://zarr-specs.readthedocs.io/en/latest/v2/v2.0.html#data-type-encoding,
-https://zarr-specs.readthedocs.io/en/latest/v3/data-types/index.html, https://github.com/zarr-developers/zarr-extensions/tree/main/data-types
+https://zarr-specs.readthedocs.io/en/latest/v3/data-types/index.html,
+https://github.com/zarr-developers/zarr-extensions/tree/main/data-types
 """
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -17,28 +19,35 @@ from .nodes import Unavailable
 from .texts import plain
 
 Dtype: TypeAlias = np.dtype[Any]
-Layout: TypeAlias = tuple[tuple[int, int, int], ...]
+Runs: TypeAlias = tuple[tuple[int, int, int], ...]
+"""How a wire item is made of a source item: (source offset, nbytes, swap width) each."""
 StructName: TypeAlias = Literal["structured", "struct"]
 
-CORE = {
-    "b1": "bool",
-    **{f"i{n}": f"int{8 * n}" for n in (1, 2, 4, 8)},
-    **{f"u{n}": f"uint{8 * n}" for n in (1, 2, 4, 8)},
-    **{f"f{n}": f"float{8 * n}" for n in (2, 4, 8)},
-    "c8": "complex64",
-    "c16": "complex128",
-}
-"""numpy's short names and those of Zarr v3."""
+MOST_KEPT = 1024
+"""Types whose forms are remembered: those of records are without number."""
+CORE = MappingProxyType(
+    {
+        "b1": "bool",
+        **{f"i{n}": f"int{8 * n}" for n in (1, 2, 4, 8)},
+        **{f"u{n}": f"uint{8 * n}" for n in (1, 2, 4, 8)},
+        **{f"f{n}": f"float{8 * n}" for n in (2, 4, 8)},
+        "c8": "complex64",
+        "c16": "complex128",
+    }
+)
+"""Zarr v3's names of types by numpy's short names."""
 
 
 def is_string(dtype: Dtype) -> bool:
-    """Whether items are `str` of any length, which in nodes is the object dtype."""
+    """Whether items are `str` of any length, which nodes give the object dtype."""
     return dtype.kind == "O"
 
 
-@cache
+@lru_cache(MOST_KEPT)
 def wire(dtype: Dtype) -> Dtype:
-    """The type of an item inside a chunk: little endian and packed. Raises Unavailable for what Zarr cannot say.
+    """The type of an item inside a chunk: little-endian and packed.
+
+    Raises Unavailable for a type that Zarr cannot express.
 
     >>> wire(np.dtype(">u2")).str, wire(np.dtype([("a", "u1"), ("b", ">f8")], align=True)).itemsize
     ('<u2', 9)
@@ -70,9 +79,11 @@ def _sized(dtype: Dtype) -> Dtype:
     return dtype
 
 
-@cache
-def layout(dtype: Dtype) -> Layout | None:
-    """How the native encoder makes a wire item from a source item: runs of (source offset, nbytes, swap width); None: as it is.
+@lru_cache(MOST_KEPT)
+def layout(dtype: Dtype) -> Runs | None:
+    """How the native encoder makes wire items from source items; None if they are equal.
+
+    It is a list of runs: (source offset, nbytes, width of the units whose bytes are swapped, or 1).
 
     >>> layout(np.dtype("<u2")), layout(np.dtype(">c8")), layout(np.dtype([("a", "u1"), ("b", "<f8")], align=True))
     (None, ((0, 8, 4),), ((0, 1, 1), (8, 8, 1)))
@@ -93,7 +104,7 @@ def _runs(dtype: Dtype, offset: int) -> list[tuple[int, int, int]]:
 
 
 def _joined(runs: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    """Neighbouring runs with the same swap as one."""
+    """The runs, with adjacent runs of the same swap width merged."""
     joined: list[tuple[int, int, int]] = []
     for offset, nbytes, swap in runs:
         if joined and joined[-1][0] + joined[-1][1] == offset and joined[-1][2] == swap:
@@ -102,7 +113,7 @@ def _joined(runs: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
     return joined
 
 
-@cache
+@lru_cache(MOST_KEPT)
 def v2(dtype: Dtype) -> str | list[Any]:
     """The `dtype` of a Zarr v2 array for a wire type."""
     if is_string(dtype):
@@ -112,9 +123,12 @@ def v2(dtype: Dtype) -> str | list[Any]:
     return [[name, v2(field.base), *([list(field.shape)] if field.shape else [])] for name, field, _ in _fields(dtype)]
 
 
-@cache
+@lru_cache(MOST_KEPT)
 def v3(dtype: Dtype, struct: StructName = "structured") -> Any:
-    """The `data_type` of a Zarr v3 array for a wire type; `struct` chooses the spelling of structured types."""
+    """The `data_type` of a Zarr v3 array for a wire type.
+
+    `struct` is the name of structured types.
+    """
     if is_string(dtype):
         return "string"
     if dtype.str[1:] in CORE:
@@ -137,9 +151,12 @@ def v3(dtype: Dtype, struct: StructName = "structured") -> Any:
             return {"name": struct, "configuration": {"fields": fields}}
 
 
-@cache
+@lru_cache(MOST_KEPT)
 def v3_fill(dtype: Dtype, struct: StructName = "structured") -> Any:
-    """The `fill_value` of a Zarr v3 array: zero of the type; no chunk inside the grid is ever missing."""
+    """The `fill_value` of a Zarr v3 array: the type's zero.
+
+    No chunk inside the grid is ever missing.
+    """
     match dtype.kind:
         case "b":
             return False

@@ -1,4 +1,4 @@
-"""Regular chunk grids: how an array is cut into chunks, and which part of it a chunk holds.
+"""Regular chunk grids: how an array is cut into chunks, and which part of the array a chunk holds.
 
 https://zarr-specs.readthedocs.io/en/latest/v3/chunk-grids/regular-grid/index.html
 """
@@ -14,18 +14,19 @@ from itertools import product
 from .nodes import MaxShape, Region
 
 WHOLE = 64 * 1024
-"""An array below this many decoded bytes is one chunk."""
+"""An array of fewer decoded bytes than this is one chunk."""
 LARGEST_OWN = 4 * 1024 * 1024
-"""A source's own chunks are kept up to this many decoded bytes."""
+"""A source's own chunks are kept if they have at most this many decoded bytes."""
 TARGET = 1024 * 1024
-"""Arrays that are no images are cut into chunks of at most about this many decoded bytes."""
+"""Decoded bytes of a chunk, at most and roughly, for arrays that are no images."""
 TILE = 512
-"""Edge of an image's chunks in pixels: a viewer's tile is one chunk."""
+"""Edge of an image's chunks in pixels: a tile of a viewer is one chunk."""
 LEAST_IMAGE = 256
+"""Pixels of both of an image's last two axes, at least."""
 MOST_KEPT = 4096
-"""Choices that are remembered."""
+"""Chunk shapes that `choose` and `choose_growing` remember."""
 LARGEST = 8 * 1024 * 1024
-"""No chunk is larger, in decoded bytes, than this (or than one item)."""
+"""Decoded bytes of a chunk at most, unless one item has more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,11 @@ class Grid:
         return product(*map(range, self.counts))
 
     def start(self, index: tuple[int, ...]) -> tuple[int, ...]:
-        """The place of a chunk's first element."""
+        """The index of a chunk's first element."""
         return tuple(i * chunk for i, chunk in zip(index, self.chunk_shape, strict=True))
 
     def is_whole(self, index: tuple[int, ...]) -> bool:
-        """Whether no part of chunk `index` lies beyond the array's edge.
+        """Whether chunk `index` lies completely inside the array.
 
         >>> Grid((100, 30), (40, 30)).is_whole((1, 0)), Grid((100, 30), (40, 30)).is_whole((2, 0))
         (True, False)
@@ -77,9 +78,11 @@ class Grid:
 def choose(
     shape: tuple[int, ...], itemsize: int, *, own: tuple[int, ...] | None = None, wanted: tuple[int, ...] | None = None
 ) -> tuple[int, ...]:
-    """The chunk shape to serve an array in: as wanted, else whole, else the source's `own`, else cut anew.
+    """The chunk shape in which an array is served.
 
-    A wanted shape of another number of axes does not apply. Whatever is chosen is halved until it holds at most LARGEST bytes.
+    It is the `wanted` one if that has the right number of axes; else the whole array if it is
+    small; else the source's `own` if its size is suitable; else a new one. A shape that holds more
+    than LARGEST bytes is halved until it does not.
 
     >>> choose((10000, 10000), 8), choose((50,) * 5, 8), choose((100, 100), 4)
     ((512, 512), (1, 1, 50, 50, 50), (100, 100))
@@ -100,11 +103,12 @@ def choose(
 def choose_growing(
     maxshape: MaxShape, itemsize: int, *, own: tuple[int, ...] | None = None, wanted: tuple[int, ...] | None = None
 ) -> tuple[int, ...]:
-    """The chunk shape of an array that grows up to `maxshape`, None on an axis without end.
+    """The chunk shape of an array that grows up to `maxshape`; None means an axis without a limit.
 
-    It does not depend on how long the array is now, so a document of any earlier moment still names the same chunks. An array that has
-    a last shape gets the chunks of that. Else the source's `own` chunks are kept as in `choose`; smaller ones are merged, along the
-    axes with an end first, until they hold WHOLE bytes, so that reading a short array costs little.
+    It does not depend on how long the array is now, so an older document still names the same
+    chunks. If all axes are limited, the array gets the chunks of its final shape. Else the source's
+    `own` chunks are kept as in `choose`; smaller ones are merged, along the limited axes first,
+    until they hold WHOLE bytes, so that reading a short array costs little.
 
     >>> choose_growing((None,), 8, own=(10,)), choose_growing((None, 64, 64), 2, own=(1, 64, 64))
     ((10240,), (8, 64, 64))
@@ -129,13 +133,20 @@ def choose_growing(
 
 
 def _may_be_image(maxshape: MaxShape, own: tuple[int, ...]) -> bool:
-    """Whether the last two axes are as long as an image's; one without end counts as long as the source's chunks, if over 1."""
+    """Whether the last two axes are as long as an image's.
+
+    An axis without a limit counts as long as the source's chunks if these are longer than 1.
+    """
     ends = [(chunk if chunk > 1 else None) if size is None else size for size, chunk in zip(maxshape[-2:], own[-2:], strict=True)]
     return len(ends) == 2 and any(ends) and all(size is None or size >= LEAST_IMAGE for size in ends)
 
 
 def _merge(own: tuple[int, ...], maxshape: MaxShape, itemsize: int) -> tuple[int, ...]:
-    """Whole numbers of a source's chunks: of the axes with an end all that TARGET bytes hold, of the others as many as make WHOLE bytes."""
+    """A multiple of a source's chunks.
+
+    Along the limited axes it is as much as TARGET bytes hold, along the others as much as makes
+    WHOLE bytes.
+    """
     sizes = list(own)
     for axis in reversed(range(len(sizes))):
         end = maxshape[axis]

@@ -1,5 +1,6 @@
-"""Missing-value marks: the item of an array that stands for "no value here", as CF's `_FillValue` and a Zarr v2 `fill_value` say it.
+"""Missing-value marks: the item of an array that means "no value here".
 
+CF calls it `_FillValue`, Zarr v2 `fill_value`.
 https://cfconventions.org/cf-conventions/cf-conventions.html#missing-data,
 https://zarr-specs.readthedocs.io/en/latest/v2/v2.0.html#fill-value-encoding,
 https://docs.xarray.dev/en/stable/internals/zarr-encoding-spec.html
@@ -12,6 +13,7 @@ import binascii
 import math
 import struct
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,38 +21,38 @@ import numpy as np
 from .attributes import OURS, Json, merged, to_json
 
 ATTRIBUTE = "_FillValue"
-"""The attribute by which netCDF and xarray say it."""
+"""The attribute in which netCDF and xarray store the mark."""
 PLAIN = "biu"
-"""Kinds of types whose mark Zarr v3 attributes hold as it is."""
-NOTHING: Mapping[str, Any] = {}
+"""Kinds of types whose mark is a plain JSON value in Zarr v3 attributes."""
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 Mark: TypeAlias = "np.generic | str"
 
 
 def of(value: object, dtype: np.dtype[Any]) -> Mark | None:
-    """A mark as an item of `dtype`; None where no item of that type equals it, so that it marks nothing.
+    """The mark as an item of `dtype`.
+
+    None if no item of that type equals it, so that it marks nothing.
 
     >>> of(-999.0, np.dtype("<i2")), of([7], np.dtype("u1")), of(-1, np.dtype("u1")), of(0.5, np.dtype("i4"))
     (np.int16(-999), np.uint8(7), None, None)
     """
-    array = np.asarray(value)
-    if array.size != 1:
-        return None
-    item: Any = array.reshape(())[()]
-    if dtype.hasobject:
-        return _text(item)
-    if dtype.kind == "S" and isinstance(item, str):  # as HDF5 attributes are read
-        item = item.encode()
     try:
+        array = np.asarray(value)
+        item: Any = array.reshape(())[()] if array.size == 1 else None
+        if dtype.hasobject or item is None:
+            return _text(item)
+        if dtype.kind == "S" and isinstance(item, str):  # as HDF5 attributes are read
+            item = item.encode()
         cast: Any = np.asarray(item).astype(dtype)[()]
         is_same = bool(cast == item) or (_is_missing(cast) and _is_missing(item))
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # noqa: BLE001 - rows of several lengths, text that is none, or whatever an object raises
         return None
     return cast if is_same else None
 
 
 def in_v2(mark: Mark) -> Json:
-    """A mark as the `fill_value` of a Zarr v2 document.
+    """The mark as the `fill_value` of a Zarr v2 document.
 
     >>> in_v2(np.float32("nan")), in_v2(np.int16(-9)), in_v2(np.complex64(1j)), in_v2(np.bytes_(b"a"))
     ('NaN', -9, [0.0, 1.0], 'YQ==')
@@ -67,9 +69,10 @@ def in_v2(mark: Mark) -> Json:
 
 
 def in_v3(mark: Mark, attributes: Mapping[str, Any] = NOTHING) -> Json:
-    """A mark as xarray writes it to the attribute `_FillValue` of a Zarr v3 array; None for types that xarray has no spelling for.
+    """The mark as xarray writes it to the attribute `_FillValue` of a Zarr v3 array.
 
-    If the other attributes say that unsigned items are signed, xarray makes the mark a signed item too, and refuses 255.
+    None for types that xarray cannot write. If the other attributes say that unsigned items are
+    signed, xarray makes the mark a signed item too, and refuses 255.
 
     >>> in_v3(np.float32(0.0)), in_v3(np.int16(-9)), in_v3(np.datetime64("NaT")), in_v3(np.uint8(255), {"_Unsigned": "false"})
     ('AAAAAAAAAAA=', -9, None, -1)
@@ -84,7 +87,10 @@ def in_v3(mark: Mark, attributes: Mapping[str, Any] = NOTHING) -> Json:
 
 
 def from_v3(value: object, dtype: np.dtype[Any], attributes: Mapping[str, Any] = NOTHING) -> Mark | None:
-    """The mark that the attribute `_FillValue` of a Zarr v3 array says; plain numbers, which other writers use, are read too."""
+    """The mark in the attribute `_FillValue` of a Zarr v3 array, or None.
+
+    Plain numbers, which other writers use, are accepted too.
+    """
     try:
         if dtype.kind == "f" and isinstance(value, str):
             return of(_v3_float(value), dtype)
@@ -99,7 +105,10 @@ def from_v3(value: object, dtype: np.dtype[Any], attributes: Mapping[str, Any] =
 
 
 def taken(attributes: Mapping[str, Any], dtype: np.dtype[Any]) -> tuple[Mark | None, Mapping[str, Any]]:
-    """The mark among a source's attributes, and the others; a value that marks nothing is told under our key."""
+    """The mark among a source's attributes, and the other attributes.
+
+    A value that marks nothing is moved under our key.
+    """
     if ATTRIBUTE not in attributes:
         return None, attributes
     others = {name: value for name, value in attributes.items() if name != ATTRIBUTE}
@@ -108,7 +117,10 @@ def taken(attributes: Mapping[str, Any], dtype: np.dtype[Any]) -> tuple[Mark | N
 
 
 def _is_made_signed(dtype: np.dtype[Any], attributes: Mapping[str, Any]) -> bool:
-    """Whether xarray makes the items signed ones, as OPeNDAP needs it, whose bytes are unsigned."""
+    """Whether xarray reads unsigned items as signed ones.
+
+    OPeNDAP needs this, since its bytes are unsigned.
+    """
     return dtype.kind == "u" and attributes.get("_Unsigned") == "false"
 
 
@@ -123,8 +135,8 @@ def _text(item: Any) -> str | None:
 
 
 def _is_missing(item: Any) -> bool:
-    """Whether an item is not a number or not a time, which equals nothing."""
-    return bool(item != item)  # noqa: PLR0124 - that is what sets them apart
+    """Whether an item is NaN or NaT, which equals nothing."""
+    return bool(item != item)  # noqa: PLR0124 - only NaN and NaT differ from themselves
 
 
 def _v2_number(value: float) -> Json:

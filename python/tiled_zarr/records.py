@@ -1,8 +1,10 @@
-"""Records: arrays whose items have fields. Some are served as groups of their fields, in both formats alike.
+"""Records: arrays whose items have fields. Some are served as groups of their fields, in v2 and v3.
 
-A record stays an array if each of its fields is one value of a type that Zarr has. One that holds arrays, records or texts of any length
-is a group: zarr-python 3 refuses a whole consolidated v2 hierarchy for one such array, and Zarr v3 cannot say all of their types. There a
-field is an array, the axes of its items come last, and a record in a record is a group again.
+A record array stays an array if each of its fields is one value of a type that Zarr has. If a field
+holds arrays, records or texts of any length, it becomes a group: zarr-python 3 refuses a whole
+consolidated v2 hierarchy because of one such array, and Zarr v3 has no type for some of them. In
+that group a field is an array, whose last axes are those of its items, and a record inside a record
+is a group again.
 """
 
 from __future__ import annotations
@@ -10,7 +12,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -19,29 +22,34 @@ import numpy as np
 from . import dtypes
 from .attributes import OURS, Late, merged, now
 from .dtypes import Dtype
-from .nodes import Array, Group, Node, Options, Region, Unavailable
+from .nodes import Array, Dense, Group, Node, Options, Region, Revision, Unavailable
 
-NO_REASONS: Mapping[str, str] = {}
-
-
-def shown(node: Node) -> Node:
-    """A node as it is served: the group of its fields where it is a record that is no array in Zarr, else itself.
-
-    It is the same group as before while somebody has it. Raises Unavailable if none of the fields can be shown.
-    """
-    if not isinstance(node, Array) or not node.dtype.names or is_flat(node.dtype):
-        return node
-    group = _groups.get(id(node))
-    if group is None:
-        group = _groups[id(node)] = as_group(node)
-    return group
+NO_REASONS: Mapping[str, str] = MappingProxyType({})
+MOST_TYPES = 1024
+"""Types of records whose kind is remembered."""
 
 
-_groups: WeakValueDictionary[int, Group] = WeakValueDictionary()
-"""By the `id` of their arrays, which they keep alive."""
+class Shown:
+    """Nodes as they are served; a record is the same group as before while somebody has it."""
+
+    def __init__(self) -> None:
+        self._groups: WeakValueDictionary[int, Group] = WeakValueDictionary()
+        """By the `id` of their arrays, which they keep alive: a weak map of facts, no cache."""
+
+    def of(self, node: Node) -> Node:
+        """A node as it is served: the group of its fields if it is a record that is no array in Zarr, else itself.
+
+        Raises Unavailable if none of the fields can be shown.
+        """
+        if not isinstance(node, Array) or not node.dtype.names or node.is_sparse or is_flat(node.dtype):
+            return node
+        group = self._groups.get(id(node))
+        if group is None:
+            group = self._groups[id(node)] = as_group(node)
+        return group
 
 
-@cache
+@lru_cache(MOST_TYPES)
 def is_flat(dtype: Dtype) -> bool:
     """Whether each field of a record is one value of a type that Zarr has.
 
@@ -57,48 +65,57 @@ def is_flat(dtype: Dtype) -> bool:
 
 
 def as_group(array: Array, unavailable: Mapping[str, str] = NO_REASONS) -> Group:
-    """The group of an array's fields; `unavailable` names what the source has besides. Raises Unavailable if it would be empty."""
+    """The group of an array's fields; `unavailable` names what else the source has.
+
+    Raises Unavailable if the group would be empty.
+    """
     return replace(_group(Field(array), array.dtype, unavailable), attributes=_attributes(array))
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of an array, or of records in it: the names that lead to it, and the shape of its items."""
+    """A field of an array, or of records inside it.
+
+    It has the names that lead to it, and the shape of its items.
+    """
 
     array: Array
     path: tuple[str, ...] = ()
     shape: tuple[int, ...] = ()
 
     def below(self, name: str, kind: Dtype) -> Field:
-        """A field of the records in this one."""
+        """A field of the records in this field."""
         return Field(self.array, (*self.path, name), (*self.shape, *kind.shape))
 
     def read(self, region: Region) -> np.ndarray[Any, Any]:
-        """A region, the axes of the items last; the array reads whole items."""
+        """A region, with the axes of the items last; the array reads whole items."""
         outer = len(self.array.shape)
         return self._of(self.array.read(region[:outer]), region[outer:])
 
     def read_stepped(self, region: Region, steps: tuple[int, ...]) -> np.ndarray[Any, Any]:
-        """Every so many items of a region, if the array can read those."""
+        """Every `steps[axis]`-th item of a region; only if the array has `read_stepped`."""
         outer = len(self.array.shape)
-        assert self.array.read_stepped is not None
+        stepped = self.array.dense.read_stepped
+        assert stepped is not None
         inner = zip(region[outer:], steps[outer:], strict=True)
         return self._of(
-            self.array.read_stepped(region[:outer], steps[:outer]),
+            stepped(region[:outer], steps[:outer]),
             tuple(slice(part.start, part.stop, step) for part, step in inner),
         )
 
-    def region_revision(self, region: Region) -> str | None:
-        """The revision of a region, if the array has such."""
-        assert self.array.region_revision is not None
-        return self.array.region_revision(region[: len(self.array.shape)])
+    def revision(self, region: Region) -> str | None:
+        """The revision of the items that a region is read from."""
+        return self.array.revision(region[: len(self.array.shape)])
 
     def axes(self, sizes: tuple[int, ...] | None) -> tuple[int, ...] | None:
-        """Sizes on the axes of the array, and then all of each item."""
+        """Sizes along the array's axes, extended by the whole of each item.
+
+        None if there are none.
+        """
         return (*sizes, *self.shape) if sizes and len(sizes) == len(self.array.shape) else None
 
     def _of(self, read: Any, inner: tuple[slice, ...]) -> np.ndarray[Any, Any]:
-        block = np.asarray(read)  # the item of an array without axes may come as a scalar
+        block = np.asarray(read)  # an array without axes may return a scalar
         for name in self.path:
             block = block[name]
         index: Any = (..., *inner)
@@ -107,7 +124,10 @@ class Field:
 
 
 def _group(field: Field, dtype: Dtype, unavailable: Mapping[str, str] = NO_REASONS) -> Group:
-    """The fields of the records in a field. Raises Unavailable if there is none that can be shown."""
+    """The group of the fields of the records in a field.
+
+    Raises Unavailable if none can be shown.
+    """
     children: dict[str, Node] = {}
     reasons = dict(unavailable)
     for name in dtype.names or ():
@@ -122,7 +142,7 @@ def _group(field: Field, dtype: Dtype, unavailable: Mapping[str, str] = NO_REASO
         attributes={OURS: {"record": list(dtype.names or ())}},
         unavailable=lambda: reasons,
         revision=field.array.revision,
-        assembled=False,
+        kind="source",
     )
 
 
@@ -135,28 +155,29 @@ def _node(field: Field, dtype: Dtype) -> Node:
     return Array(
         shape=(*array.shape, *field.shape),
         dtype=dtype,
-        read=field.read,
-        read_stepped=field.read_stepped if array.read_stepped else None,
+        source=Dense(
+            field.read,
+            field.read_stepped if array.source.read_stepped else None,
+            blocking=array.blocking,
+            unit=field.axes(array.source.unit),
+            itemsize=-(-array.dtype.itemsize // max(1, math.prod(field.shape))) if array.blocking else None,
+        ),
         chunks=field.axes(array.chunks),
-        unit=field.axes(array.unit),
         dimension_names=(*array.dimension_names, *[None] * len(field.shape)) if array.dimension_names else None,
-        revision=array.revision,
-        region_revision=field.region_revision if array.region_revision else None,
-        blocking=array.blocking,
+        revision=Revision(array.revision, field.revision),
         options=_options(field),
         maxshape=(*array.maxshape, *field.shape) if array.maxshape else None,
-        read_itemsize=-(-array.dtype.itemsize // max(1, math.prod(field.shape))) if array.blocking else None,
     )
 
 
 def _options(field: Field) -> Options:
-    """Those of the array, whose chunks are cut along its own axes."""
+    """The array's options, with its chunk shape extended by the whole of each item."""
     options = field.array.options
     return replace(options, chunk_shape=field.axes(options.chunk_shape)) if options.chunk_shape else options
 
 
 def _attributes(array: Array) -> Mapping[str, Any]:
-    """Those of the array, and the order of its fields under our key."""
+    """The array's attributes, with the order of its fields under our key."""
     ours = {OURS: {"record": list(array.dtype.names or ())}}
     if isinstance(array.attributes, Late):
         return Late(lambda: merged(now(array.attributes), ours))

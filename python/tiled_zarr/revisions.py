@@ -11,31 +11,41 @@ from functools import cache, partial
 LAUNCH = "TILED_ZARR_LAUNCH"
 
 TICK = 12_000_000
-"""Nanoseconds for which the clock that local file systems note modifications by may stand still: a hundredth of a second, and some."""
+"""Nanoseconds for which the clock of file modification times may not advance.
+
+Local file systems use a clock that ticks every hundredth of a second; we add a fifth.
+"""
 
 
 @cache
 def launch_nonce() -> str:
-    """A text drawn once a launch, handed to worker processes through the environment: the revision of data in memory."""
+    """The revision of data in memory: a random text drawn once per launch.
+
+    Worker processes inherit it through the environment.
+    """
     return os.environ.get(LAUNCH) or os.environ.setdefault(LAUNCH, secrets.token_hex(8))
 
 
 def relaunch(nonce: str | None = None) -> str:
-    """Make `nonce`, or else a new text, what `launch_nonce` says in this process and in those that it starts."""
+    """Set what `launch_nonce` returns here and in child processes: `nonce`, or a new text."""
     os.environ[LAUNCH] = nonce or secrets.token_hex(8)
     launch_nonce.cache_clear()
     return os.environ[LAUNCH]
 
 
 def file_revision(path: str | os.PathLike[str] | int) -> str:
-    """Size, modification time in nanoseconds and inode of a file or folder, which may be open. Raises OSError where there is none."""
+    """Size, modification time in nanoseconds and inode of a file or folder, which may be open.
+
+    Raises OSError if it does not exist.
+    """
     return _described(os.stat(path))  # noqa: PTH116 - a Path would be built on every request
 
 
 def steady_revision(path: str | os.PathLike[str] | int) -> str:
-    """The same, waiting first where a file was modified so recently that another change could still leave its time as it is.
+    """The same revision, after waiting if the file was modified very recently.
 
-    Raises OSError where there is none.
+    Until its clock advances, another change could leave the modification time as it is. Raises
+    OSError if the file does not exist.
     """
     status = os.stat(path)  # noqa: PTH116
     if 0 <= (age := time.time_ns() - status.st_mtime_ns) < TICK:
@@ -45,7 +55,10 @@ def steady_revision(path: str | os.PathLike[str] | int) -> str:
 
 
 def settled_revision(path: str | os.PathLike[str], moment: int) -> str | None:
-    """The same, or None where the file was modified after a moment in nanoseconds. Raises OSError where there is none."""
+    """The same revision; None if the file was modified after `moment`, in nanoseconds.
+
+    Raises OSError if the file does not exist.
+    """
     status = os.stat(path)  # noqa: PTH116 - a Path would be built on every request
     return _described(status) if status.st_mtime_ns < moment else None
 

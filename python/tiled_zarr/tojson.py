@@ -1,7 +1,8 @@
-"""Any value of a source as real JSON, or the reason why it has none.
+"""Any value of a source as JSON, or the reason why it has none.
 
-The unit is an item of a mapping: one that cannot be said is left out, with its reason under its path ("start/motor"); the rest of the
-mapping stands. A list is said whole or not at all, since a gap would shift what follows.
+The unit is an item of a mapping: we leave out an item that has no JSON form, note the reason under
+its path ("start/motor"), and keep the rest of the mapping. A list is converted as a whole or not at
+all, since a gap would shift the items after it.
 """
 
 from __future__ import annotations
@@ -27,28 +28,43 @@ from . import texts
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
 DEEPEST = 64
-"""Levels of nesting; JSON parsers give up at 100 (serde_json: 128), and one attribute of a source stands some levels down."""
+"""Levels of nesting at most.
+
+JSON parsers give up at 100 (serde_json: 128), and an attribute of a source is some levels down.
+"""
 MOST_VALUES = 500_000
-"""Numbers, texts and so on in one node, about 16 MB of Python objects: an attribute of 200,000 float64 fits twice."""
+"""Numbers, texts and other values in one node at most.
+
+They take about 16 MB as Python objects; an attribute of 200,000 float64 fits twice.
+"""
 MOST_TEXT = 8 * 1024 * 1024
-"""Characters of all texts in one node: half of the largest document that is consolidated (16 MiB)."""
+"""Characters of all texts in one node: half of the largest consolidated document (16 MiB)."""
 MOST_TRIED = 2 * MOST_VALUES
-"""Values that are looked at in one node, those that are then left out with them: iterators without an end take 0.6 s together."""
+"""Values of one node that we examine, including those that are then left out.
+
+Iterators without an end take 0.6 s in total.
+"""
 MOST_NAMED = 100
-"""Reasons of one node; how many more there are stands under "*"."""
+"""Reasons of one node that are kept; "*" says how many more there are."""
 LARGEST_PLAIN = 8
-"""Bytes of the largest numbers that Python has too; numpy's `item` gives a long double back as it is."""
+"""Bytes of the largest number that Python has too.
+
+Numpy's `item` returns a long double as it is.
+"""
 MOST_BITS = 1023
-"""Of an integer: a reader that holds numbers as float64, as JavaScript does, takes a larger one for infinity."""
+"""Bits of an integer at most.
+
+Readers that hold numbers as float64, such as JavaScript, read a larger one as infinity.
+"""
 
 
 class Done(dict[str, Any]):
-    """A mapping that is real JSON already, and passes as it is."""
+    """A mapping that is JSON already, and is used as it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """The value of an attribute that an adapter knows of and cannot read; the reason is given to users."""
+    """An attribute's value that an adapter cannot read; users see the reason."""
 
     reason: str
 
@@ -58,11 +74,13 @@ class Unsayable(Exception):
 
 
 class Exhausted(Exception):
-    """So much was tried that nothing more of this node is looked at; the text is the reason."""
+    """More than MOST_TRIED values were examined, so we stop at this node."""
 
 
 def to_json(value: Any) -> Json:
-    """A value as JSON; what has no JSON form becomes its text. Raises what the value raises, or Unsayable.
+    """A value as JSON; if it has no JSON form, its text.
+
+    Raises what the value raises, or Unsayable.
 
     >>> to_json({"a": float("nan"), 1: b"x", "t": np.datetime64("2020-01-02"), "m": np.eye(2, dtype="u1")})
     {'a': None, '1': 'x', 't': '2020-01-02', 'm': [[1, 0], [0, 1]]}
@@ -71,12 +89,12 @@ def to_json(value: Any) -> Json:
 
 
 Path: TypeAlias = "tuple[Path, str] | None"
-"""The keys of the mappings around a value, the innermost first; joined only where something is left out."""
+"""The keys of the mappings around a value, innermost first; joined only if an item is left out."""
 
 
 @dataclass(slots=True)
 class Conversion:
-    """Makes the values of one node JSON, within the bounds of one node; `left_out` has the reasons by path."""
+    """Converts the values of one node, and enforces its limits; `left_out` has reasons by path."""
 
     left_out: dict[str, str] = field(default_factory=dict)
     unnamed: int = 0
@@ -86,7 +104,10 @@ class Conversion:
     above: set[int] = field(default_factory=set)
 
     def mapping(self, source: Mapping[Any, Any], path: Path, into: dict[str, Json]) -> None:
-        """Add the items of a mapping that can be said, and the reasons of those that cannot. Raises what listing its keys raises."""
+        """Add the convertible items of a mapping to `into`, and note the reasons of the others.
+
+        Raises what listing its keys raises.
+        """
         for key in source:
             before = self.values, self.text
             spelling = "?"
@@ -94,16 +115,16 @@ class Conversion:
                 spelling = key if type(key) is str and key.isascii() else _key(key)
                 self.spend(1, len(spelling))
                 if spelling in into:
-                    raise Unsayable("another item is spelled alike")  # noqa: TRY301 - one way to leave an item out
+                    raise Unsayable("another key has the same text")  # noqa: TRY301 - one way to leave an item out
                 into[spelling] = self.value(source[key], (path, spelling))
             except Exhausted:
-                self.leave_out((path, spelling), f"{MOST_TRIED:,} values were looked at, and nothing more is")
+                self.leave_out((path, spelling), f"{MOST_TRIED:,} values were examined, and no more are")
                 return
             except texts.PASSED_ON:
                 raise
             except BaseException as why:  # noqa: BLE001 - whatever a source's own object raises
                 self.tried += 1
-                if self.tried > MOST_TRIED:  # of keys that have no text, without an end
+                if self.tried > MOST_TRIED:  # endless keys that have no text
                     return
                 self.values, self.text = before
                 self.leave_out((path, spelling), texts.line(str(why)) if isinstance(why, Unsayable) else texts.of_error(why))
@@ -117,12 +138,15 @@ class Conversion:
             self.left_out["*"] = f"and {self.unnamed:,} more"
 
     def value(self, value: Any, path: Path) -> Json:
-        """A value at a path, which is counted already. Raises what the value raises, Unsayable or Exhausted."""
+        """Convert a value that is already counted.
+
+        Raises what the value raises, Unsayable or Exhausted.
+        """
         kind = type(value)
         if kind is str:
             return self.string(value)
         if value is None or kind is bool:
-            return value  # type: ignore[no-any-return] # its type was looked at
+            return value  # type: ignore[no-any-return] # its type was checked
         if kind is int:
             return _integer(value)
         if isinstance(value, float):
@@ -134,22 +158,22 @@ class Conversion:
         return self.number_or_time(value, path)
 
     def item(self, value: Any, path: Path) -> Json:
-        """One of several values at a path."""
+        """Count and convert one of several values at a path."""
         self.spend(1)
         return self.value(value, path)
 
     def string(self, text: str) -> str:
-        """A text, counted."""
+        """Count a text, and escape its lone surrogates."""
         self.spend(0, len(text))
         return text if text.isascii() else texts.plain(text)
 
     def octets(self, value: bytes) -> str:
-        """Bytes as text, counted; base64 where they are no UTF-8."""
+        """Count bytes, and decode them as UTF-8, else as base64."""
         self.spend(0, len(value))
         return _decoded(value)
 
     def number_or_time(self, value: Any, path: Path) -> Json:
-        """A value of a type of the standard library that is no container."""
+        """Convert a value of one of the standard library's types that are no containers."""
         if isinstance(value, enum.Enum):
             with self.inside(value):
                 return self.value(value.value, path)
@@ -169,7 +193,7 @@ class Conversion:
         return self.container(value, path)
 
     def container(self, value: Any, path: Path) -> Json:
-        """A mapping or several values; anything else is its text."""
+        """Convert a mapping or several values; anything else becomes its text."""
         if isinstance(value, Done):
             return value
         if isinstance(value, LeftOut):
@@ -187,7 +211,7 @@ class Conversion:
         return sorted(items, key=str) if isinstance(value, AbstractSet) else items
 
     def array(self, array: np.ndarray[Any, Any], path: Path) -> Json:
-        """A numpy array or one item of it."""
+        """Convert a numpy array, or one item of it."""
         kind = array.dtype.kind
         if array.size > MOST_VALUES - self.values:
             raise _too_many(array.size)
@@ -209,7 +233,7 @@ class Conversion:
             return self.items(array, path)
 
     def items(self, array: np.ndarray[Any, Any], path: Path) -> Json:
-        """An array of objects, records or opaque items."""
+        """Convert an array of objects, records or opaque items."""
         if array.ndim:
             return [self.item(item, path) for item in array]
         if array.dtype.names is not None:
@@ -219,7 +243,10 @@ class Conversion:
         return self.value(array.item(), path)
 
     def spend(self, values: int, text: int = 0) -> None:
-        """Count values and characters. Raises Unsayable where there are too many to be said, Exhausted where too many were tried."""
+        """Count values and characters.
+
+        Raises Unsayable if they exceed the limits of one node, Exhausted if too many were examined.
+        """
         self.values += values
         self.text += text
         self.tried += values
@@ -229,13 +256,16 @@ class Conversion:
             raise Exhausted
         if self.values > MOST_VALUES:
             raise _too_many(self.values)
-        raise Unsayable(f"it would make more than {MOST_TEXT:,} characters of text in the attributes of one node")
+        raise Unsayable(f"with it, the attributes of one node would have more than {MOST_TEXT:,} characters of text")
 
     @contextmanager
     def inside(self, value: Any) -> Iterator[None]:
-        """Look at what a value holds. Raises Unsayable where it holds itself, or lies too deep."""
+        """A context for examining what a value contains.
+
+        Raises Unsayable if the value contains itself, or is nested too deeply.
+        """
         if id(value) in self.above:
-            raise Unsayable("it holds itself")
+            raise Unsayable("it contains itself")
         if len(self.above) >= DEEPEST:
             raise Unsayable(f"it is nested deeper than {DEEPEST} levels")
         self.above.add(id(value))
@@ -255,7 +285,7 @@ def _key(key: Any) -> str:
 
 def _integer(value: int) -> int:
     if value.bit_length() > MOST_BITS:
-        raise Unsayable(f"an integer of {value.bit_length()} bits; readers of JSON take it for infinity")
+        raise Unsayable(f"an integer of {value.bit_length()} bits; JSON readers read it as infinity")
     return value
 
 
@@ -264,7 +294,10 @@ def _number(value: float) -> float | None:
 
 
 def _floats(array: np.ndarray[Any, Any]) -> Json:
-    """Numbers as float64, what is not finite as null; a long double has no JSON of its own."""
+    """Numbers as float64, with null for NaN and infinities.
+
+    A long double has no JSON form of its own.
+    """
     with np.errstate(over="ignore"):
         values = array.astype(np.float64)
     is_finite = np.isfinite(values)
@@ -276,7 +309,7 @@ def _floats(array: np.ndarray[Any, Any]) -> Json:
 
 
 def _each(items: Any, convert: Any) -> Json:
-    """Nested lists with every item converted."""
+    """Nested lists with `convert` applied to every item."""
     found: Json = [_each(item, convert) for item in items] if isinstance(items, list) else convert(items)
     return found
 
@@ -297,7 +330,7 @@ def _too_many(count: int) -> Unsayable:
 
 
 def _joined(path: Path) -> str:
-    """The keys of a path, the outermost first, each cut so that the last one stays readable."""
+    """The keys of a path, outermost first, each cut so that the last one stays readable."""
     keys: list[str] = []
     while path is not None and len(keys) <= DEEPEST:
         path, key = path

@@ -1,28 +1,35 @@
-"""Settings -> the tree that is served: demo, directory or Python object, several of them mounted at paths."""
+"""The tree that the settings describe.
+
+It is the demo, a directory or a Python object, or several of these mounted at paths.
+"""
 
 from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
-from . import records
 from .hierarchy.openings import reason
-from .nodes import Group, Node, Options, Table, Unavailable
+from .nodes import Group, Node, Unavailable
+from .resources import Resources
 from .revisions import launch_nonce
 from .settings import Mount, Settings, SettingsError
+from .views.options import with_options
 
 Task: TypeAlias = Callable[[], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tasks:
-    """What a tree wants run in the event loop: before the first request, all along, and after the last one."""
+    """Coroutine functions that a tree runs in the event loop.
+
+    They run before the first request, all the time, and after the last request.
+    """
 
     startup: Sequence[Task] = ()
     background: Sequence[Task] = ()
@@ -31,94 +38,118 @@ class Tasks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """The root of what is served, and its tasks."""
+    """The root of what is served, its tasks, and the resources with which it reads."""
 
     root: Group
     tasks: Tasks
+    resources: Resources
 
 
 def ignored(_: str, __: int) -> None:
-    """Nobody is told."""
+    """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """Who is told of every file that is indexed, and how many files of a suffix no adapter knows, for each folder."""
+    """Callbacks during indexing.
+
+    `on_file` is called with every file; `on_unknown`, for each folder and suffix, with the number
+    of files that have no adapter.
+    """
 
     on_file: Callable[[Path], None] | None = None
     on_unknown: Callable[[str, int], None] = ignored
 
 
-def plant(settings: Settings, on_file: Callable[[Path], None] | None = None, on_unknown: Callable[[str, int], None] = ignored) -> Tree:
-    """The tree that the settings describe; with `on_file` directories are indexed now, as Watcher says. Raises SettingsError."""
-    from .adapters.hdf5.library import LIBRARY
+def plant(
+    settings: Settings,
+    on_file: Callable[[Path], None] | None = None,
+    on_unknown: Callable[[str, int], None] = ignored,
+    resources: Resources | None = None,
+) -> Tree:
+    """The tree that the settings describe.
 
-    LIBRARY.answer_within(settings.read_timeout)
+    With `on_file`, directories are indexed now (see Watcher).
+
+    Raises SettingsError if some part of it cannot be served.
+    """
+    resources = resources or resources_of(settings)
     check_paths([mount.path for mount in settings.trees])
     watcher = Watcher(on_file, on_unknown)
-    sources = [source_of(mount, watcher) for mount in settings.trees]
+    sources = [source_of(mount, watcher, resources) for mount in settings.trees]
     nodes = {mount.path: configured(node, mount) for mount, (node, _) in zip(settings.trees, sources, strict=True)}
-    return Tree(root=grafted(nodes), tasks=tasks_of([source for _, source in sources]))
+    return Tree(root=grafted(nodes), tasks=tasks_of([source for _, source in sources]), resources=resources)
+
+
+def resources_of(settings: Settings, workers: int = 1) -> Resources:
+    """New resources for an application with these settings, one of some workers that share a machine. Raises SettingsError."""
+    return Resources.of(settings.sizes(workers), patience=settings.queue_timeout, read_timeout=settings.read_timeout)
 
 
 def check_paths(paths: list[str]) -> None:
-    """Raises SettingsError where one tree would hang inside another."""
+    """Raise SettingsError if one tree's path is inside another's."""
     parts = sorted(tuple(path.split("/")) if path else () for path in paths)
     for above, below in pairwise(parts):
         if below[: len(above)] == above:
-            raise SettingsError(f"trees: /{'/'.join(below)} lies inside the tree at /{'/'.join(above)}; give each a path of its own")
+            raise SettingsError(f"trees: /{'/'.join(below)} is inside the tree at /{'/'.join(above)}; give each a separate path")
 
 
-def source_of(mount: Mount, watcher: Watcher) -> tuple[Node, object]:
-    """The node of a mount, and the object behind it."""
+def source_of(mount: Mount, watcher: Watcher, resources: Resources) -> tuple[Node, object]:
+    """The node of a mount, and the object that it was made of."""
     match mount.source:
         case "demo":
             from . import demo
 
             return demo.tree(), None
         case "directory":
-            return directory(Path(mount.target), watcher, mount.csv), None
+            return directory(Path(mount.target), watcher, mount.csv, resources), None
         case "pyobject":
-            return python_object(mount.target)
+            return python_object(mount.target, resources)
 
 
-def directory(path: Path, watcher: Watcher, csv: Mapping[str, Any]) -> Group:
-    """The group of a folder whose text tables are written as `csv` says. Raises SettingsError where there is none, or it cannot be read."""
+def directory(path: Path, watcher: Watcher, csv: Mapping[str, Any], resources: Resources) -> Group:
+    """The group of a folder; `csv` says how its text tables are written.
+
+    Raises SettingsError if the folder does not exist or cannot be read.
+    """
     from .adapters.common.choices import TextChoice
     from .adapters.directory.open import open_directory
 
     try:
         if not path.is_dir():
-            raise SettingsError(f"{path} is no directory" + ("; serve the directory that holds it" if path.exists() else ""))
-        found = open_directory(path, on_file=watcher.on_file, on_unknown=watcher.on_unknown, tables=TextChoice(**csv))
+            raise SettingsError(f"{path} is not a directory" + ("; serve the directory that holds it" if path.exists() else ""))
+        found = open_directory(path, on_file=watcher.on_file, on_unknown=watcher.on_unknown, tables=TextChoice(**csv), resources=resources)
         return as_group(found, path.resolve().name)
     except (OSError, Unavailable) as error:
         raise SettingsError(f"the directory {path} cannot be served: {why(error)}") from error
 
 
 def why(error: Exception) -> str:
-    """An error in words, with what to do about rights."""
+    """An error in words; if rights are missing, with what to do."""
     denied = "; let the user that runs the server read and search it (chmod u+rx)" if isinstance(error, PermissionError) else ""
     return f"{getattr(error, 'strerror', None) or error}{denied}"
 
 
-def python_object(spelling: str) -> tuple[Group, object]:
-    """The node of the object that `module:name` spells, and the object."""
+def python_object(spelling: str, resources: Resources) -> tuple[Group, object]:
+    """The node of the object that `module:name` names, and the object."""
     from .adapters.memory.mapping import adapt_mapping
     from .adapters.registry import adapt
 
     source = found(spelling)
-    node = started(lambda: adapt(source), spelling)
+    node = started(lambda: adapt(source, resources=resources), spelling)
     name = spelling.rpartition(":")[2]
-    return node if isinstance(node, Group) else adapt_mapping({name: source}), source
+    return node if is_root(node) else adapt_mapping({name: source}, resources), source
 
 
 def started(make: Callable[[], Node], spelling: str) -> Node:
-    """The root that `make` returns, asked for its revision and its first name. Raises SettingsError where any of this fails."""
+    """The root that `make` returns; tests its revision and the first of its names.
+
+    Raises SettingsError if any of this fails.
+    """
     try:
         node = make()
         node.revision()
-        if isinstance(node, Group | Table):
+        if isinstance(node, Group):
             next(iter(node.children), None)
     except Exception as error:
         raise SettingsError(f"{spelling}: {reason(error)}") from error
@@ -126,12 +157,20 @@ def started(make: Callable[[], Node], spelling: str) -> Node:
 
 
 def as_group(node: Node, name: str) -> Group:
-    """The node if it is a group, else one that has it as its only child."""
-    return node if isinstance(node, Group) else Group(children={name: node}, revision=launch_nonce)
+    """The node if it is a group, else a group with the node as its only child."""
+    return node if is_root(node) else Group(children={name: node}, revision=launch_nonce)
+
+
+def is_root(node: Node) -> TypeGuard[Group]:
+    """Whether a node may stand at the top of a tree: a table is one thing, which has a name there, as an array is."""
+    return isinstance(node, Group) and node.kind != "table"
 
 
 def found(spelling: str) -> object:
-    """The object that `module:name` spells, or what it returns if it can be called. The current folder is searched as well."""
+    """The object that `module:name` names; a callable is called, and its result returned.
+
+    The current folder is searched as well. Raises SettingsError if there is no such object.
+    """
     module_name, _, name = spelling.partition(":")
     if not module_name or not name:
         raise SettingsError(f"{spelling!r}: expected MODULE:NAME, like tiled.examples.generated:tree")
@@ -158,7 +197,7 @@ def tasks_of(sources: list[object]) -> Tasks:
 
 
 def grafted(nodes: Mapping[str, Node]) -> Group:
-    """One group with every node at its path."""
+    """One group that has every node at its path."""
     children: dict[str, dict[str, Node]] = {}
     for path, node in nodes.items():
         if not path:
@@ -171,53 +210,9 @@ def grafted(nodes: Mapping[str, Node]) -> Group:
 
 
 def configured(node: Node, mount: Mount) -> Node:
-    """The node served with the options of a mount, which win over its own only for the nodes that they name."""
-    whole = replace(node, options=over(node.options, mount.options))
+    """The node with the options of a mount.
+
+    The node's own options win, except over those that the mount sets for a path.
+    """
+    whole = replace(node, options=node.options.over(mount.options))
     return with_options(whole, mount.nodes) if mount.nodes else whole
-
-
-def with_options(node: Node, chosen: Mapping[str, Options]) -> Node:
-    """The node with options at some of the paths at and below it; "" is the node itself."""
-    below = {path: options for path, options in chosen.items() if path}
-    whole = replace(node, options=over(chosen.get("", Options()), node.options))
-    shown = records.shown(whole) if below else whole
-    return replace(shown, children=Configured(shown.children, below)) if below and isinstance(shown, Group | Table) else shown
-
-
-def over(first: Options, second: Options) -> Options:
-    """The first options, with what they leave open taken from the second."""
-    return Options(
-        codec=first.codec or second.codec,
-        chunk_shape=first.chunk_shape or second.chunk_shape,
-        tile_budget=first.tile_budget or second.tile_budget,
-    )
-
-
-class Configured(Mapping[str, Node]):
-    """Children of a group, some of them with options; each stays the same object as long as the child behind it does."""
-
-    def __init__(self, children: Mapping[str, Node], chosen: Mapping[str, Options]) -> None:
-        self._children = children
-        self._chosen: dict[str, dict[str, Options]] = {}
-        for path, options in chosen.items():
-            name, _, rest = path.partition("/")
-            self._chosen.setdefault(name, {})[rest] = options
-        self._kept: dict[str, tuple[Node, Node]] = {}
-
-    def __getitem__(self, name: str) -> Node:
-        child = self._children[name]
-        if name not in self._chosen:
-            return child
-        kept = self._kept.get(name)
-        if kept is None or kept[0] is not child:
-            kept = self._kept[name] = child, with_options(child, self._chosen[name])
-        return kept[1]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._children
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._children)
-
-    def __len__(self) -> int:
-        return len(self._children)

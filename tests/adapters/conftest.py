@@ -6,17 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tiled_zarr.adapters.hdf5.descriptions import Source
 from tiled_zarr.adapters.hdf5.functions import FUNCTIONS
-from tiled_zarr.adapters.hdf5.library import Library
+from tiled_zarr.helpers.library import Library
 
 
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """What HDF5 helpers do is done in this process, so that a test can change it."""
 
-    def call(_library, name, snapshot, arguments, _seconds):
-        return FUNCTIONS[name](Source.of(snapshot), *arguments)
+    def call(_library, _path, _revision, name, arguments, _seconds):
+        return FUNCTIONS[name](*arguments)
 
     monkeypatch.setattr(Library, "_call", call)
 

@@ -3,8 +3,8 @@
     CASES = {name: lambda folder, array=array: (adapt_array(array), array) for name, array in ARRAYS.items()}
     class TestNumpy(Contract, cases=CASES): ...
 
-A case is a function of an empty folder; it returns a node and the truth about it: a numpy array for an Array or Sparse node, a
-mapping of truths by name for a Group or Table.
+A case is a function of an empty folder; it returns a node and the truth about it: a numpy array for an Array, a mapping of
+truths by name for a Group.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ import numcodecs
 import numpy as np
 import pytest
 
-from tiled_zarr import codecs
 from tiled_zarr.grid import Grid
-from tiled_zarr.nodes import Array, Group, Node, Region, Sparse, Table
+from tiled_zarr.nodes import Array, Group, Node, Region
 
 Truth: TypeAlias = "np.ndarray[Any, Any] | Mapping[str, Truth]"
 Case: TypeAlias = Callable[[Path], tuple[Node, Truth]]
@@ -113,15 +112,15 @@ class Contract:
     def test_stepped_reads_equal_the_truths(self, case: Case, tmp_path: Path) -> None:
         random = np.random.default_rng(20261124)
         for path, node, truth in arrays(*case(tmp_path)):
-            if isinstance(node, Array) and node.read_stepped is not None:
+            if node.source.read_stepped is not None:
                 for region in regions(truth.shape):
                     steps = tuple(random.integers(1, 6, size=truth.ndim).tolist())
                     stepped = tuple(slice(part.start, part.stop, step) for part, step in zip(region, steps, strict=True))
-                    assert_same(node.read_stepped(region, steps), truth[(*stepped, ...)], f"{path}{stepped}")
+                    assert_same(node.source.read_stepped(region, steps), truth[(*stepped, ...)], f"{path}{stepped}")
 
     def test_stored_chunks_are_what_is_read(self, case: Case, tmp_path: Path) -> None:
         for path, node, _ in arrays(*case(tmp_path)):
-            if isinstance(node, Array) and node.stored:
+            if node.source.stored:
                 check_stored(path, node)
 
     def test_threads_do_not_disturb_each_other(self, case: Case, tmp_path: Path) -> None:
@@ -134,7 +133,7 @@ class Contract:
     def test_revision_stands_while_nothing_changes(self, case: Case, tmp_path: Path) -> None:
         for path, node, _ in nodes(*case(tmp_path)):
             before = node.revision()
-            if isinstance(node, Array | Sparse):
+            if isinstance(node, Array):
                 read(node, tuple(slice(0, min(n, 2)) for n in node.shape))
             assert before is None or (isinstance(before, str) and before), path
             assert node.revision() == before, path
@@ -142,12 +141,12 @@ class Contract:
 
 def check_stored(path: str, node: Array) -> None:
     """Every chunk that is whole, decoded by numcodecs, is what is read there."""
-    assert node.stored
+    assert node.source.stored
     assert node.chunks is not None
-    codec, grid = codecs.parse(node.stored.codec, stored=True), Grid(node.shape, node.chunks)
+    codec, grid = node.source.stored.codec, Grid(node.shape, node.chunks)
     compressor, _ = replace(codec, crc32c=False).v2()
     for index in filter(grid.is_whole, grid):
-        body = node.stored.read(index)
+        body = node.source.stored.read(index)
         if body is None:
             continue
         body = body[:-4] if codec.crc32c else body
@@ -160,41 +159,41 @@ def check_stored(path: str, node: Array) -> None:
 def nodes(node: Node, truth: Truth, path: str = "") -> Iterator[tuple[str, Node, Truth]]:
     """The node and all below it, each with its path and its truth."""
     yield path, node, truth
-    if isinstance(node, Group | Table):
+    if isinstance(node, Group):
         assert isinstance(truth, Mapping), f"{path} is a group"
         for name, child in truth.items():
             yield from nodes(node.children[name], child, f"{path}/{name}")
 
 
-def groups(node: Node, truth: Truth) -> Iterator[tuple[str, Group | Table, Mapping[str, Truth]]]:
+def groups(node: Node, truth: Truth) -> Iterator[tuple[str, Group, Mapping[str, Truth]]]:
     """The groups and tables among `nodes`."""
     for path, inner, expected in nodes(node, truth):
-        if isinstance(inner, Group | Table):
+        if isinstance(inner, Group):
             assert isinstance(expected, Mapping)
             yield path, inner, expected
 
 
-def arrays(node: Node, truth: Truth) -> Iterator[tuple[str, Array | Sparse, np.ndarray[Any, Any]]]:
+def arrays(node: Node, truth: Truth) -> Iterator[tuple[str, Array, np.ndarray[Any, Any]]]:
     """The arrays, sparse or not, among `nodes`."""
     for path, inner, expected in nodes(node, truth):
-        if isinstance(inner, Array | Sparse):
+        if isinstance(inner, Array):
             assert isinstance(expected, np.ndarray), f"{path} is an array"
             yield path, inner, expected
 
 
-def read(node: Array | Sparse, region: Region) -> np.ndarray[Any, Any]:
+def read(node: Array, region: Region) -> np.ndarray[Any, Any]:
     """A block of a node, by the slow and plain way where it is sparse."""
-    if isinstance(node, Sparse):
+    if node.is_sparse:
         return densify(node)[(*region, ...)]
     return node.read(region)
 
 
-def densify(node: Sparse) -> np.ndarray[Any, Any]:
+def densify(node: Array) -> np.ndarray[Any, Any]:
     """The dense array that a Sparse node stands for: entries at one place add up (booleans: or)."""
     dense = np.zeros(node.shape, node.dtype)
-    if node.fill is not None:
-        dense[...] = node.fill
-    coords, data = node.entries()
+    if node.source.fill is not None:
+        dense[...] = node.source.fill
+    coords, data = node.source.entries()
     assert np.issubdtype(coords.dtype, np.integer)
     assert (coords.shape, data.shape) == ((len(node.shape), data.size), (data.size,))
     assert data.dtype == node.dtype
@@ -231,12 +230,12 @@ def assert_same(block: np.ndarray[Any, Any], truth: np.ndarray[Any, Any], where:
     np.testing.assert_array_equal(block, truth, err_msg=where)
 
 
-def check_revision_of_regions(path: str, node: Array | Sparse) -> None:
-    if isinstance(node, Array) and node.region_revision is not None and 0 not in node.shape:
+def check_revision_of_regions(path: str, node: Array) -> None:
+    if 0 not in node.shape:
         for region in regions(node.shape, count=0):
-            found = node.region_revision(region)
+            found = node.revision(region)
             assert found is None or (isinstance(found, str) and found), path
-            assert node.region_revision(region) == found, path
+            assert node.revision(region) == found, path
 
 
 def check_fields(path: str, node: Node) -> None:
@@ -244,7 +243,7 @@ def check_fields(path: str, node: Node) -> None:
     assert isinstance(node.attributes, Mapping), path
     assert all(type(name) is str for name in node.attributes), path
     assert type(node.blocking) is bool, path
-    if isinstance(node, Group | Table):
+    if isinstance(node, Group):
         assert all(type(name) is str for name in node.children), path
         assert all(type(text) is str for item in node.unavailable().items() for text in item), path
         return

@@ -9,6 +9,8 @@ import pytest
 
 from adapters.bombs import asking, files
 
+pytestmark = pytest.mark.slow
+
 MOST = 80
 """MiB: half of what the bombs decode to, and what a library takes at once."""
 MOST_OF_LIBRARY = 340

@@ -19,7 +19,7 @@ BITS = 3
 MOST = len(WHOLE) + BITS
 
 
-pytestmark = pytest.mark.usefixtures("quiet")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quiet")]
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -35,7 +35,7 @@ from tiled_zarr.app import create_app
 from tiled_zarr.nodes import Array, Damaged, Node
 from tiled_zarr.settings import Settings
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(60), pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")]
 GOOD = np.arange(64 * 64, dtype="u1").reshape(64, 64)
 SECRET = 255 - GOOD
 
@@ -285,7 +285,7 @@ def test_a_chunk_file_that_is_not_opened(served: Served, name: str, swap: Callab
     assert not isinstance(found, FileNotFoundError | KeyError)
     if name != "b2nd":
         assert isinstance(node, Array)
-        stored = None if node.stored is None else outcome(lambda: node.stored.read((0,) * len(node.shape)))
+        stored = None if node.source.stored is None else outcome(lambda: node.source.stored.read((0,) * len(node.shape)))
         assert stored is None or isinstance(stored, OSError)
         rest = node.read((slice(32, 64),) * len(node.shape))
         np.testing.assert_array_equal(rest, expected(name)[(slice(32, 64),) * len(node.shape)])

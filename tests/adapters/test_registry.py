@@ -1,6 +1,7 @@
 import tomllib
 from collections import UserDict
 from importlib.metadata import EntryPoint, entry_points
+from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +15,9 @@ import sparse
 import xarray as xr
 
 from tiled_zarr.adapters import adapt, file_adapter, open_file, registry, suffixes
-from tiled_zarr.nodes import Array, Damaged, Group, Sparse, Table, Unavailable
+from tiled_zarr.adapters.directory import open_directory
+from tiled_zarr.nodes import Array, Damaged, Group, Unavailable
+from tiled_zarr.resources import Resources
 
 TABLE = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["entry-points"]["tiled_zarr.adapters"]
 GRID = np.arange(6.0).reshape(2, 3)
@@ -31,15 +34,15 @@ SOURCES = {
     "bytes": (b"a", Array),
     "list": ([1, 2], Array),
     "dask": (dask.array.from_array(GRID), Array),
-    "coo": (sparse.COO(GRID), Sparse),
-    "gcxs": (sparse.GCXS(GRID), Sparse),
-    "csr_array": (scipy.sparse.csr_array(GRID), Sparse),
-    "csc_matrix": (scipy.sparse.csc_matrix(GRID), Sparse),
-    "dok_array": (scipy.sparse.dok_array(GRID), Sparse),
-    "frame": (pd.DataFrame(GRID), Table),
-    "series": (pd.Series([1, 2]), Table),
-    "arrow_table": (pa.table({"a": [1]}), Table),
-    "record_batch": (pa.record_batch({"a": [1]}), Table),
+    "coo": (sparse.COO(GRID), "sparse"),
+    "gcxs": (sparse.GCXS(GRID), "sparse"),
+    "csr_array": (scipy.sparse.csr_array(GRID), "sparse"),
+    "csc_matrix": (scipy.sparse.csc_matrix(GRID), "sparse"),
+    "dok_array": (scipy.sparse.dok_array(GRID), "sparse"),
+    "frame": (pd.DataFrame(GRID), "table"),
+    "series": (pd.Series([1, 2]), "table"),
+    "arrow_table": (pa.table({"a": [1]}), "table"),
+    "record_batch": (pa.record_batch({"a": [1]}), "table"),
     "dataset": (xr.Dataset({"a": 1}), Group),
     "data_array": (xr.DataArray([1]), Group),
     "data_tree": (xr.DataTree(), Group),
@@ -88,7 +91,12 @@ def test_every_adapter_loads(name):
 @pytest.mark.parametrize("name", [name for name in SOURCES if SOURCES[name][1]])
 def test_a_type_has_its_node(name):
     source, kind = SOURCES[name]
-    assert isinstance(adapt(source), kind)
+    node = adapt(source)
+    if kind in ("table", "sparse"):
+        assert (isinstance(node, Group) and node.kind == "table") if kind == "table" else (isinstance(node, Array) and node.is_sparse)
+    else:
+        assert type(node) is kind
+        assert not node.is_sparse if kind is Array else node.kind != "table"
 
 
 def test_a_tiled_adapter_is_known_by_what_it_does():
@@ -150,13 +158,13 @@ def test_an_unknown_suffix_names_those_that_are_known(tmp_path):
 
 def test_the_longest_suffix_wins(table):
     table(entry(Ours, ".gz", "builtins:bytes"), entry(Ours, ".csv.gz", "builtins:str"))
-    assert (file_adapter(Path("t.csv.gz")), file_adapter(Path("t.gz")), suffixes()) == (str, bytes, {".gz", ".csv.gz"})
+    assert (file_adapter(Path("t.csv.gz"))(2), file_adapter(Path("t.gz"))(2), suffixes()) == ("2", bytes(2), {".gz", ".csv.gz"})
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["ours_first", "theirs_first"])
 def test_another_distribution_replaces_ours(table, order):
     table(*[entry(Ours, ".x", "builtins:bytes"), entry(Theirs, ".x", "builtins:str")][::order])
-    assert file_adapter(Path("t.x")) is str
+    assert file_adapter(Path("t.x"))(2) == "2"
 
 
 def test_a_base_class_will_do(table):
@@ -176,3 +184,45 @@ def test_a_missing_package_is_named(table):
     table(entry(Theirs, "builtins.set", "no_such_package:adapt"))
     with pytest.raises(Damaged, match="needs the package 'no_such_package', which is not installed"):
         adapt({1})
+
+
+def of_one(source):
+    """An adapter of a third party, as it was before there were resources."""
+    return Group(children={}, attributes={"adapted": str(source)})
+
+
+def of_two(source, resources=None):
+    """An adapter that shares what the application shares."""
+    return Group(children={}, attributes={"adapted": str(source), "has": resources is not None}, kin=resources)
+
+
+def of_another_two(source, options=None):
+    """Its second parameter is its own."""
+    return Group(children={}, attributes={"adapted": str(source), "has": options is not None})
+
+
+@pytest.mark.parametrize("adapter", [of_one, of_two, of_another_two], ids=lambda adapter: adapter.__name__)
+def test_an_adapter_gets_resources_if_it_asks_for_them(table, tmp_path, adapter):
+    table(entry(Theirs, ".x", f"{__name__}:{adapter.__name__}"), entry(Theirs, "builtins.set", f"{__name__}:{adapter.__name__}"))
+    (tmp_path / "a.x").touch()
+    resources, wants = Resources.of(), adapter is of_two
+    for node in (
+        adapt({1}, resources=resources),
+        open_file(tmp_path / "a.x", resources=resources),
+        open_directory(tmp_path, resources).children["a"],
+    ):
+        assert node.attributes.get("has", False) is wants
+        assert node.kin is (resources if wants else None)
+    for node in (adapt({1}), open_file(tmp_path / "a.x"), file_adapter(tmp_path / "a.x")(tmp_path / "a.x")):
+        assert node.attributes.get("has", False) is False
+
+
+def test_files_that_one_function_opens_are_of_one_kind(table):
+    table(*[entry(Theirs, suffix, f"{__name__}:of_one") for suffix in (".x", ".y")], entry(Theirs, ".z", f"{__name__}:of_two"))
+    x, y, z = (file_adapter(Path(f"a.{suffix}")) for suffix in "xyz")
+    assert x is y is not z
+
+
+def test_every_adapter_of_files_takes_resources():
+    openers = {found.value: found.load() for found in entry_points(group="tiled_zarr.adapters") if found.name.startswith(".")}
+    assert {value for value, opener in openers.items() if [*signature(opener).parameters][1:2] != ["resources"]} == set()

@@ -1,7 +1,10 @@
-// Opens pages in headless Chromium: `node drive.mjs`, told what to do by JSON on standard input:
-// {chromium, url, loads, actions, isExact, screenshot}. It opens the page `loads` times in one browser, acts after the last time ([name of one
-// of ACTIONS, its arguments, ...]), takes the screenshot, and prints {loads: [[request, ...], ...], console, text}: what was asked for until there was something to see, as the
-// browser's network log has it, and where it acts, until there was something to see again. With `isExact` it stays until no overview is made of samples any more.
+// Opens pages in one headless Chromium: `node drive.mjs CHROMIUM`, told what to do by a line of JSON on standard input for each page:
+// {url, loads, actions, isExact, screenshot}. It opens the page `loads` times in a context of its own (no cache, no storage of earlier
+// pages), acts after the last time ([name of one of ACTIONS, its arguments, ...]), takes the screenshot, and prints a line of JSON:
+// {loads: [[request, ...], ...], console, text}, or {error}. A load lists what was asked for until there was something to see, as the
+// browser's network log has it, and if it acts, until there was something to see again. With `isExact` it stays until no overview is
+// made of samples any more.
+import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
 const QUIET_MS = 1200;
@@ -36,12 +39,6 @@ const ACTIONS = {
     leave: (page) => page.goto("about:blank"),
     pause: (page, milliseconds) => page.waitForTimeout(milliseconds),
 };
-
-async function read(stream) {
-    const parts = [];
-    for await (const part of stream) parts.push(part);
-    return JSON.parse(Buffer.concat(parts).toString());
-}
 
 /** A log of what the page and its workers ask for: every request with its status, its bytes on the wire, whether a cache answered, and why it failed. */
 async function logged(page) {
@@ -95,10 +92,7 @@ async function settled(page, log) {
     throw new Error(`${page.url()} has not settled within ${LONGEST_MS} ms`);
 }
 
-const wanted = await read(process.stdin);
-const browser = await chromium.launch({ executablePath: wanted.chromium, headless: true, args: [...ALONE, ...SOFTWARE_GL] });
-try {
-    const context = await browser.newContext({ viewport: { width: WIDTH, height: HEIGHT }, deviceScaleFactor: 1 });
+async function show(context, wanted) {
     const result = { loads: [], console: [], text: "" };
     for (let load = 1; load <= wanted.loads; load++) {
         const page = await context.newPage();
@@ -122,7 +116,22 @@ try {
         }
         await page.close();
     }
-    console.log(JSON.stringify(result));
+    return result;
+}
+
+const [executablePath] = process.argv.slice(2);
+const browser = await chromium.launch({ executablePath, headless: true, args: [...ALONE, ...SOFTWARE_GL] });
+try {
+    for await (const line of createInterface({ input: process.stdin })) {
+        const context = await browser.newContext({ viewport: { width: WIDTH, height: HEIGHT }, deviceScaleFactor: 1 });
+        try {
+            console.log(JSON.stringify(await show(context, JSON.parse(line))));
+        } catch (error) {
+            console.log(JSON.stringify({ error: String(error.stack) }));
+        } finally {
+            await context.close();
+        }
+    }
 } finally {
     await browser.close();
 }

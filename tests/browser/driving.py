@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import numpy as np
@@ -58,21 +62,53 @@ class Shown:
         return {request.url for requests in self.loads for request in requests if request.status == 404}
 
 
+@dataclass(frozen=True)
+class Browser:
+    """A running Chromium and the program that drives it: to start it takes longer than to show a page."""
+
+    process: subprocess.Popen[str]
+
+    def show(self, wanted: dict[str, object]) -> dict[str, Any]:
+        """What `drive.mjs` reports of a page. It gives up by itself, before SECONDS are over."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print(json.dumps(wanted), file=self.process.stdin, flush=True)
+        with ended_after(self.process, SECONDS):
+            line = self.process.stdout.readline()
+        assert line, f"the browser has ended with {self.process.wait(SECONDS)}"
+        result: dict[str, Any] = json.loads(line)
+        return result
+
+
+@contextmanager
+def ended_after(process: subprocess.Popen[str], seconds: float) -> Iterator[None]:
+    """Kill a process that is still asked for an answer after some seconds."""
+    timer = Timer(seconds, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+@cache
+def browser() -> Browser:
+    """The browser that all tests of this process share; it ends with it."""
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert chromium, "Chromium is needed: apt-get install chromium"
+    command = ["node", str(HERE / "drive.mjs"), chromium]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    atexit.register(process.communicate)
+    return Browser(process)
+
+
 def show(url: str, screenshot: Path, *, loads: int = 1, actions: Sequence[Action] = (), is_exact: bool = False) -> Shown:
     """Open a page, wait until there is something to see (with `is_exact` not made of samples), act, look at it."""
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    wanted = {
-        "chromium": chromium,
-        "url": url,
-        "loads": loads,
-        "actions": list(actions),
-        "isExact": is_exact,
-        "screenshot": str(screenshot),
-    }
-    command = ["node", str(HERE / "drive.mjs")]
-    done = subprocess.run(command, input=json.dumps(wanted), capture_output=True, text=True, timeout=SECONDS, check=False)
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
+    wanted = {"url": url, "loads": loads, "actions": list(actions), "isExact": is_exact, "screenshot": str(screenshot)}
+    if browser().process.poll() is not None:  # an earlier page has taken it down
+        browser.cache_clear()
+    result = browser().show(wanted)
+    assert "error" not in result, result["error"]
     with Image.open(screenshot) as image:
         pixels = np.asarray(image.convert("RGB"))
     console = [line for line in result["console"] if not line.startswith(NOT_FOUND)]

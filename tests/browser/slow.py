@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tiled_zarr import Array, Group
-from tiled_zarr.nodes import Region
+from tiled_zarr.nodes import Dense, Region
 
 READS = "SLOW_READS"
 """The environment variable with the file that gets a line for every tile: its level, row and column."""
@@ -32,8 +32,10 @@ def level(number: int) -> Any:
         Array,
         shape=(size, size),
         dtype=np.dtype("u1"),
-        read=partial(read, number),
-        read_stepped=lambda region, steps: picture(region)[tuple(slice(None, None, step) for step in steps)],
+        source=Dense(
+            partial(read, number),
+            lambda region, steps: picture(region)[tuple(slice(None, None, step) for step in steps)],
+        ),
         chunks=(TILE, TILE),
         dimension_names=("y", "x"),
         revision=lambda: "1",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiled_zarr.caches.cost import OVERHEAD, Cache, abandoned
+from tiled_zarr.caches.cost import OVERHEAD, Cache
 
 
 def test_a_body_is_made_once() -> None:
@@ -119,7 +119,8 @@ def test_what_is_out_of_date_is_dropped_unless_it_was_replaced() -> None:
 @pytest.mark.parametrize("joins_before", [True, False])
 def test_nobody_waits_for_a_thread_that_was_given_up(joins_before: bool) -> None:
     """Whoever waits for its value makes it, and what it makes in the end is kept like any other."""
-    cache, begun, release, made = Cache(10_000), Event(), Event(), []
+    abandoned: set[int] = set()
+    cache, begun, release, made = Cache(10_000, abandoned=abandoned), Event(), Event(), []
 
     def hang() -> bytes:
         made.append(get_ident())

@@ -95,7 +95,7 @@ def test_demo_is_public(run: Run) -> None:
     result = run("demo")
     assert f"http://127.0.0.1:{run.port}/zarr/v3/\n" in result.output
     assert "api_key" not in result.output
-    assert "Everyone may read" in result.output
+    assert "Anyone can read the data." in result.output
     assert run.status("/zarr/v3/scalars/pi/c") == 200
 
 
@@ -222,7 +222,7 @@ def test_hypercorn_leaves_connections_open() -> None:
 
 
 def test_settings_are_read_anew_but_a_key_that_was_made_stays(run: Run, folder: Path) -> None:
-    launch = commands.Launch("hypercorn", servers.listen("127.0.0.1", 0))
+    launch = commands.Launch("hypercorn", servers.listen("127.0.0.1", 0), 1)
     with launch.listener:
         os.environ["TILED_ZARR_CONFIG"] = str(folder / "private.yml")
         (folder / "private.yml").write_text("trees: [{directory: .}]\n")
@@ -237,7 +237,7 @@ def test_settings_are_read_anew_but_a_key_that_was_made_stays(run: Run, folder: 
 
 
 def test_workers_that_live_together_share_the_revision_of_what_is_in_memory(run: Run) -> None:
-    launch = commands.Launch("hypercorn", servers.listen("127.0.0.1", 0))
+    launch = commands.Launch("hypercorn", servers.listen("127.0.0.1", 0), 1)
     with launch.listener:
         first, second = launch.crew(), launch.crew()
         seen = []

@@ -16,6 +16,8 @@ from tiled_zarr.cli.servers.stalled import Stalled
 
 from .conftest import PATIENCE, SERVERS, Workers, until
 
+pytestmark = pytest.mark.slow
+
 LIMIT = 4
 HEAD = b"GET /healthz HTTP/1.1\r\nhost: x\r\n"
 HALVES = {

@@ -21,6 +21,8 @@ from live import Live
 
 from .conftest import PATIENCE, SERVERS, Readers, Workers, gone, until
 
+pytestmark = pytest.mark.slow
+
 ON_ALL = pytest.mark.parametrize("server", SERVERS)
 ON_ONE = pytest.mark.parametrize("server", ["hypercorn"])
 """For what does not depend on the server."""
@@ -147,7 +149,7 @@ def test_a_broken_configuration_leaves_the_workers_as_they_are(workers: Workers,
         before, tag = running.workers(), httpx.get(running.url + TAG).headers["etag"]
         workers.config.write_text(config)
         os.kill(running.pid, signal.SIGHUP)
-        until(lambda: "the workers go on with the old settings" in running.printed())
+        until(lambda: "the workers keep the old settings" in running.printed())
         assert reason in running.printed()
         until(lambda: running.workers() == before)
         os.kill(before[0], signal.SIGKILL)

@@ -17,6 +17,8 @@ from tiled_zarr.cli.worker import loop_factory
 
 from .conftest import SERVERS
 
+pytestmark = pytest.mark.slow
+
 COUNT = 25
 RESET = struct.pack("ii", 1, 0)
 REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"

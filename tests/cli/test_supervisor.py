@@ -109,7 +109,7 @@ def test_it_gives_up_when_no_worker_can_be_started_again(tmp_path: Path) -> None
     first, second, *_, last = printed.splitlines()
     assert first == "started"
     assert second.endswith("ended with exit code 7; another starts")
-    assert last.endswith(f"no such sample; {ATTEMPTS} starts in a row have failed: gives up")
+    assert last.endswith(f"no such sample; {ATTEMPTS} starts in a row have failed: giving up")
 
 
 def test_it_does_not_give_up_on_workers_that_serve_for_a_while(tmp_path: Path) -> None:

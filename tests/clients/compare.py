@@ -22,7 +22,7 @@ import numpy as np
 from tiled_zarr import dtypes
 from tiled_zarr.attributes import OURS, to_json
 from tiled_zarr.hierarchy.names import wire
-from tiled_zarr.nodes import Array, Group, Node, Region, Sparse, Table
+from tiled_zarr.nodes import Array, Group, Node, Region
 
 WHOLE = 64 * 2**20
 """Nodes up to this many bytes are read whole."""
@@ -52,12 +52,12 @@ def load(spelling: str) -> Group:
 def nodes(root: Node, path: str = "") -> Iterator[tuple[str, Node]]:
     """Every node and its path on the wire, the root first."""
     yield path, root
-    if isinstance(root, Group | Table):
+    if isinstance(root, Group):
         for name, child in root.children.items():
             yield from nodes(child, f"{path}/{wire(name)}".lstrip("/"))
 
 
-def nbytes(node: Array | Sparse) -> int:
+def nbytes(node: Array) -> int:
     """Bytes of a whole array, decoded."""
     return math.prod(node.shape) * node.dtype.itemsize
 
@@ -97,7 +97,7 @@ class Truth:
         self._paths = {id(node): path for path, node in nodes(tree)}
         self._blocks: dict[tuple[int, Box], Block] = {}
 
-    def block(self, node: Array | Sparse, box: Box) -> Block:
+    def block(self, node: Array, box: Box) -> Block:
         """A block in its wire type, C order. That of a node without a revision is read anew."""
         if node.revision() is None:
             return _read(node, box)
@@ -106,7 +106,7 @@ class Truth:
             self._blocks[key] = self._kept(node, box) if nbytes(node) > WHOLE else _read(node, box)
         return self._blocks[key]
 
-    def _kept(self, node: Array | Sparse, box: Box) -> Block:
+    def _kept(self, node: Array, box: Box) -> Block:
         name = "_".join(f"{start}-{stop}" for start, stop in box)
         file = self._folder / self._paths[id(node)] / f"{name}.npy"
         if not file.exists():
@@ -116,7 +116,7 @@ class Truth:
             mine.replace(file)
         return np.asarray(np.load(file))
 
-    def compare(self, node: Array | Sparse, box: Box, read: Callable[[Region], Any]) -> None:
+    def compare(self, node: Array, box: Box, read: Callable[[Region], Any]) -> None:
         """Raises Difference where what `read` gives is not what the source holds, before or after a change of it."""
         for _ in range(ATTEMPTS):
             before = self.block(node, box)
@@ -170,7 +170,7 @@ def visit(tree: Group, truth: Truth, check: Callable[[str, Node, Truth], int]) -
     return report
 
 
-def check_array(node: Array | Sparse, chunk_shape: tuple[int, ...], read: Callable[[Region], Any], truth: Truth) -> int:
+def check_array(node: Array, chunk_shape: tuple[int, ...], read: Callable[[Region], Any], truth: Truth) -> int:
     """Compare one array, read with `read(region)`; the number of chunks that were looked at."""
     boxes = regions(node.shape, chunk_shape, nbytes(node))
     for box in boxes:
@@ -182,7 +182,7 @@ def check_zarr(root: Any, path: str, node: Node, truth: Truth) -> int:
     """Compare one node as zarr-python of any version shows it below `root`: names, attributes, type, values."""
     found = root[path] if path else root
     same_attributes(node, found.attrs.asdict())
-    if isinstance(node, Array | Sparse):
+    if isinstance(node, Array):
         return check_array(node, found.chunks, found.__getitem__, truth)
     expected, got = sorted(map(wire, node.children)), sorted(map(unlinked, found.keys()))
     if got != expected:
@@ -211,16 +211,16 @@ def _box(chunks: list[range], chunk_shape: tuple[int, ...], shape: tuple[int, ..
     return tuple((c.start * n, min(c.stop * n, size)) for c, n, size in zip(chunks, chunk_shape, shape, strict=True))
 
 
-def _read(node: Array | Sparse, box: Box) -> Block:
+def _read(node: Array, box: Box) -> Block:
     region = tuple(slice(*bounds) for bounds in box)
-    block = np.asarray(_dense(node)[region] if isinstance(node, Sparse) else node.read(region))
+    block = np.asarray(_dense(node)[region] if node.is_sparse else node.read(region))
     return np.asarray(block.astype(dtypes.wire(block.dtype)), order="C")
 
 
-def _dense(node: Sparse) -> Block:
+def _dense(node: Array) -> Block:
     """A sparse array in full, entries at one place added up."""
-    dense = np.full(node.shape, 0 if node.fill is None else node.fill, node.dtype)
-    coords, data = node.entries()
+    dense = np.full(node.shape, 0 if node.source.fill is None else node.source.fill, node.dtype)
+    coords, data = node.source.entries()
     places = tuple(np.asarray(coords))
     dense[places] = 0
     (np.logical_or if node.dtype.kind == "b" else np.add).at(dense, places, data)

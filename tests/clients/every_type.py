@@ -58,7 +58,7 @@ def array(
     )
 
 
-def sparse(fill: int | None) -> Sparse:
+def sparse(fill: int | None) -> Array:
     coords = np.array([[6, 0, 3, 3, 0], [4, 0, 1, 1, 2]])
     data = np.array([1.5, 2.0, 3.0, 4.0, -1.0])
     return Sparse(shape=SHAPE, dtype=data.dtype, entries=lambda: (coords, data), fill=fill, revision=still, blocking=False, options=CHUNK)

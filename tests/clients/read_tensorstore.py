@@ -13,7 +13,7 @@ import tensorstore
 
 from clients import compare
 from tiled_zarr import dtypes
-from tiled_zarr.nodes import Array, Node, Region, Sparse
+from tiled_zarr.nodes import Array, Node, Region
 
 NUMBERS = "biufc"
 UNREGISTERED = re.compile(r"^lz4\b|^lz4_|crc32c")
@@ -23,7 +23,7 @@ Spec = dict[str, Any]
 
 def check(base: str, driver: str, path: str, node: Node, truth: compare.Truth) -> int:
     """Compare one array, or see that it is refused where tensorstore has no such type."""
-    if not isinstance(node, Array | Sparse):
+    if not isinstance(node, Array):
         return 0
     spec = {"driver": driver, "kvstore": {"driver": "http", "base_url": f"{base}/{quote(path)}/"}}
     dtype = dtypes.wire(node.dtype)
@@ -36,7 +36,7 @@ def check(base: str, driver: str, path: str, node: Node, truth: compare.Truth) -
     return refused(spec)
 
 
-def check_open(spec: Spec, node: Array | Sparse, truth: compare.Truth) -> int:
+def check_open(spec: Spec, node: Array, truth: compare.Truth) -> int:
     store = tensorstore.open(spec, open=True, read=True).result()
     dtype = dtypes.wire(node.dtype)
 
@@ -59,11 +59,11 @@ def characters(block: tensorstore.TensorStore, dtype: np.dtype[Any]) -> np.ndarr
     return np.frombuffer(chunk, dtype).reshape(shape)
 
 
-def chunk_shape(store: tensorstore.TensorStore, node: Array | Sparse) -> tuple[int, ...]:
+def chunk_shape(store: tensorstore.TensorStore, node: Array) -> tuple[int, ...]:
     return tuple(store.chunk_layout.read_chunk.shape or ())[: len(node.shape)]
 
 
-def check_fields(spec: Spec, node: Array | Sparse, truth: compare.Truth) -> int:
+def check_fields(spec: Spec, node: Array, truth: compare.Truth) -> int:
     """Fields of a structured type are opened one by one."""
     dtype = dtypes.wire(node.dtype)
     stores = {name: tensorstore.open({**spec, "field": name}, open=True, read=True).result() for name in dtype.names or ()}

@@ -13,7 +13,7 @@ import pytest
 from clients import compare, running
 from live import Live
 from tiled_zarr.hierarchy import headers
-from tiled_zarr.nodes import Array, Options, Sparse
+from tiled_zarr.nodes import Array, Options
 
 READABLE = {"v2": "biufSUO", "v3": "biufO"}
 """Kinds of types by format; floats of two bytes need a newer JavaScript than Node 20's."""
@@ -24,7 +24,7 @@ READABLE = {"v2": "biufSUO", "v3": "biufO"}
 @pytest.mark.parametrize("format_name", ["v2", "v3"])
 def test_every_array_is_equal(format_name: str, served: str, servers: dict[str, Live], truth_folders: dict[str, Path]) -> None:
     tree = compare.load(running.SERVED[served].truth)
-    arrays = {path: node for path, node in compare.nodes(tree) if isinstance(node, Array | Sparse)}
+    arrays = {path: node for path, node in compare.nodes(tree) if isinstance(node, Array)}
     jobs = {path: boxes(node) for path, node in arrays.items()}
     answers = ask(f"{servers[served].url}/zarr/{format_name}", format_name, jobs)
     assert set(answers) == set(arrays)
@@ -36,7 +36,7 @@ def test_every_array_is_equal(format_name: str, served: str, servers: dict[str, 
             assert_same(path, truth, arrays[path], box, block)
 
 
-def boxes(node: Array | Sparse) -> list[compare.Box]:
+def boxes(node: Array) -> list[compare.Box]:
     chunk_shape = headers.chunk_grid(node, Options()).chunk_shape
     return compare.regions(node.shape, chunk_shape, compare.nbytes(node))
 
@@ -47,13 +47,13 @@ def ask(base: str, format_name: str, jobs: dict[str, list[compare.Box]]) -> dict
     return {answer["path"]: answer for answer in json.loads(running.run([running.node(), script, base, format_name], given=given))}
 
 
-def is_readable(path: str, node: Array | Sparse, format_name: str) -> bool:
+def is_readable(path: str, node: Array, format_name: str) -> bool:
     """zarrita has no checksums in v2, and no arrays without items."""
     is_checked = format_name == "v2" and "crc32c" in path
     return node.dtype.kind in READABLE[format_name] and node.dtype != np.float16 and 0 not in node.shape and not is_checked
 
 
-def assert_same(path: str, truth: compare.Truth, node: Array | Sparse, box: compare.Box, block: dict[str, Any]) -> None:
+def assert_same(path: str, truth: compare.Truth, node: Array, box: compare.Box, block: dict[str, Any]) -> None:
     expected = truth.block(node, box)
     assert tuple(block["shape"]) == expected.shape, path
     if "items" in block:

@@ -79,7 +79,7 @@ def test_a_part_of_a_cube_has_the_bits_of_a_larger_part(path, data):
 
 def test_the_sparse_image_holds_the_lights_of_the_picture():
     node = leaves()["nested/sparse_image"]
-    coords, data = node.entries()
+    coords, data = node.source.entries()
     assert coords.shape == (2, data.size)
     assert 0.02 < data.size / 10_000 < 0.2
     whole = picture(range(100), range(100), 100).astype("f8")

@@ -7,28 +7,28 @@ from collections.abc import Iterator
 import numpy as np
 
 from tiled_zarr.demo import tree
-from tiled_zarr.nodes import Array, Group, Node, Region, Sparse, Table
+from tiled_zarr.nodes import Array, Group, Node, Region
 
 
 def nodes(node: Node | None = None, path: str = "") -> Iterator[tuple[str, Node]]:
     """Every node below `node` (the demo's root) and its path, parents first."""
     node = tree() if node is None else node
     yield path, node
-    if isinstance(node, Group | Table):
+    if isinstance(node, Group):
         for name, child in node.children.items():
             yield from nodes(child, f"{path}/{name}".lstrip("/"))
 
 
-def leaves() -> dict[str, Array | Sparse]:
-    return {path: node for path, node in nodes() if isinstance(node, Array | Sparse)}
+def leaves() -> dict[str, Array]:
+    return {path: node for path, node in nodes() if isinstance(node, Array)}
 
 
-def read(node: Array | Sparse, region: Region | None = None) -> np.ndarray:
+def read(node: Array, region: Region | None = None) -> np.ndarray:
     """The values of a region, or of all."""
     region = tuple(slice(0, size) for size in node.shape) if region is None else region
-    if isinstance(node, Array):
+    if not node.is_sparse:
         return node.read(region)
     dense = np.zeros(node.shape, node.dtype)
-    coords, data = node.entries()
+    coords, data = node.source.entries()
     np.add.at(dense, tuple(coords), data)
     return dense[region]

@@ -19,7 +19,7 @@ from stores import value
 from tiled_zarr import codecs
 from tiled_zarr.adapters.zarr import open_zarr
 from tiled_zarr.hierarchy import v2, v3
-from tiled_zarr.nodes import Changed, Stored
+from tiled_zarr.nodes import Array, Changed, Stored
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::zarr.errors.UnstableSpecificationWarning", "ignore::zarr.errors.ZarrUserWarning", "ignore:Numcodecs codecs are not in"
@@ -241,6 +241,10 @@ def test_an_array_that_is_gone_is_a_failure(tmp_path: Path) -> None:
             value(keys, key(index, v3))
 
 
+def with_stored(node: Array, stored: Stored) -> Array:
+    return replace(node, source=replace(node.source, stored=stored))
+
+
 @pytest.mark.parametrize("error", [Changed("again"), OSError("disk")])
 def test_what_a_source_raises_is_raised(tmp_path: Path, error: Exception) -> None:
     def read(index: tuple[int, ...]) -> bytes:
@@ -248,15 +252,15 @@ def test_what_a_source_raises_is_raised(tmp_path: Path, error: Exception) -> Non
 
     node = open_zarr(create(tmp_path))
     with pytest.raises(type(error)):
-        value(keyspace(replace(node, stored=Stored("zstd:0", read)), v3), key((0, 0), v3))
+        value(keyspace(with_stored(node, Stored(codecs.parse("zstd:0"), read)), v3), key((0, 0), v3))
 
 
 def test_what_differs_from_the_other_chunks_is_encoded(tmp_path: Path) -> None:
     """Another Blosc, a stream without its size, or another number of bytes."""
     node = open_zarr(create(tmp_path, compressors=[BloscCodec(cname="lz4")]))
-    good = node.stored.read((0, 0))
+    good = node.source.stored.read((0, 0))
     for body in (None, b"", b"\5" + good[1:], numcodecs.Blosc("lz4").encode(good)):
-        other = replace(node, stored=Stored(node.stored.codec, lambda index, body=body: body))
+        other = with_stored(node, Stored(node.source.stored.codec, lambda index, body=body: body))
         with encodings() as native:
             np.testing.assert_array_equal(opened(keyspace(other, v3))[:128, :128], DATA[:128, :128])
             assert native.encode.call_count == 1

@@ -21,7 +21,8 @@ from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.documents import Rendered
 from tiled_zarr.hierarchy.keyspace import Document, KeySpace
 from tiled_zarr.hierarchy.metadata import Config
-from tiled_zarr.hierarchy.places import WouldBlock
+from tiled_zarr.hierarchy.places import is_assembled
+from tiled_zarr.nodes import Kind
 
 FORMATS = pytest.mark.parametrize("format_", [v2, v3], ids=["v2", "v3"])
 Names: TypeAlias = dict[str, list[str]]
@@ -34,11 +35,11 @@ def array(*shape: int, names: str | tuple[str | None, ...] | None = None) -> Arr
 
 def source(**children: Node) -> Group:
     """What one file or Dataset holds."""
-    return Group(children=children, revision=lambda: "1", assembled=False)
+    return Group(children=children, revision=lambda: "1", kind="source")
 
 
 def folder(**children: Node) -> Group:
-    return Group(children=children, revision=lambda: "1", assembled=True)
+    return Group(children=children, revision=lambda: "1", kind="folder")
 
 
 def arrays(node: Node, path: str = "") -> Iterator[tuple[str, Array]]:
@@ -51,7 +52,7 @@ def arrays(node: Node, path: str = "") -> Iterator[tuple[str, Array]]:
 
 def sources(node: Node, path: str = "") -> Iterator[tuple[str, Group]]:
     """The topmost groups that are sources."""
-    if isinstance(node, Group) and not node.assembled:
+    if isinstance(node, Group) and not is_assembled(node):
         yield path, node
     elif isinstance(node, Group):
         for name, child in node.children.items():
@@ -177,7 +178,7 @@ TREES: dict[str, tuple[Group, Names]] = {
     "levels of an image": (
         folder(
             a=array(8, names="y"),
-            image=Group(children={"0": array(8, names="y"), "1": array(4, names="y")}, attributes={"multiscales": []}, assembled=False),
+            image=Group(children={"0": array(8, names="y"), "1": array(4, names="y")}, attributes={"multiscales": []}, kind="source"),
         ),
         {"a": ["y_8"], "image/0": ["y"], "image/1": ["y"]},
     ),
@@ -204,20 +205,20 @@ leaves = st.lists(st.integers(0, 3), max_size=2).flatmap(
 )
 
 
-def groups(inner: st.SearchStrategy[Node], *, assembled: bool) -> st.SearchStrategy[Group]:
+def groups(inner: st.SearchStrategy[Node], *, kind: Kind) -> st.SearchStrategy[Group]:
     """Groups whose children are called like axes. A scalar called like a phony name closes its group: the names around it do not yield."""
     names = st.sampled_from(["x", "y", "a", "dim_2", "y_2"])
     return st.dictionaries(names, inner, max_size=4).map(
         lambda children: Group(
             children={name.replace("dim", "d") if getattr(child, "shape", None) == () else name: child for name, child in children.items()},
             revision=lambda: "1",
-            assembled=assembled,
+            kind=kind,
         )
     )
 
 
-files = groups(leaves | groups(leaves, assembled=False), assembled=False)
-trees = groups(st.recursive(leaves | files, lambda inner: groups(inner, assembled=True), max_leaves=8), assembled=True)
+files = groups(leaves | groups(leaves, kind="source"), kind="source")
+trees = groups(st.recursive(leaves | files, lambda inner: groups(inner, kind="folder"), max_leaves=8), kind="folder")
 
 
 @FORMATS
@@ -267,7 +268,7 @@ class Changing(dict[str, Node]):
         self.revision += 1
 
     def group(self, *, blocking: bool = False) -> Group:
-        return Group(children=self, revision=lambda: str(self.revision), blocking=blocking, assembled=True)
+        return Group(children=self, revision=lambda: str(self.revision), blocking=blocking, kind="folder")
 
 
 @FORMATS
@@ -284,7 +285,7 @@ def test_a_document_that_is_kept_follows_what_lies_below(format_: ModuleType) ->
 @FORMATS
 def test_a_document_of_what_nobody_can_tell_to_change_is_made_anew(format_: ModuleType) -> None:
     below: dict[str, Node] = {"b": array(5, names="y")}
-    keys = KeySpace(folder(a=array(5, names="y"), below=Group(children=below, assembled=True)), format_)
+    keys = KeySpace(folder(a=array(5, names="y"), below=Group(children=below, kind="folder")), format_)
     assert singly(keys, ["a"]) == {"a": ["y"]}
     below["b"] = array(6, names="y")
     assert singly(keys, ["a"]) == {"a": ["y_5"]}
@@ -334,20 +335,19 @@ def test_what_lies_below_is_not_looked_at_in_the_event_loop(format_: ModuleType)
     keys = KeySpace(folder(a=array(5, names="y"), c=array(5), below=blocking.group(blocking=True)), format_)
     quick = KeySpace(folder(a=array(5, names="y"), b=array(5, names="y")), format_)
     name = ".zattrs" if format_ is v2 else "zarr.json"
-    assert rendered(keys, f"c/{name}")
-    with pytest.raises(WouldBlock):
-        rendered(keys, f"a/{name}")
+    assert at_hand(keys, f"c/{name}")
+    assert at_hand(keys, f"a/{name}") is None
     singly(keys, ["a"])
-    with pytest.raises(WouldBlock):
-        rendered(keys, f"a/{name}")
+    assert at_hand(keys, f"a/{name}") is None
     singly(quick, ["a"])
-    assert rendered(quick, f"b/{name}")
+    assert at_hand(quick, f"b/{name}")
 
 
-def rendered(keys: KeySpace, key: str) -> Rendered:
-    found = keys.resolve(key, may_block=False)
+def at_hand(keys: KeySpace, key: str) -> Rendered | None:
+    """A document in the event loop; None if that would have to wait."""
+    found = keys.find(key)
     assert isinstance(found, Document)
-    return found.rendered(may_block=False)
+    return found.at_hand()
 
 
 @FORMATS

@@ -18,16 +18,22 @@ from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.documents import FEW
 from tiled_zarr.hierarchy.keyspace import Document, KeySpace
 from tiled_zarr.hierarchy.metadata import Config
-from tiled_zarr.hierarchy.places import WouldBlock
 from tiled_zarr.nodes import live
 
 CONSOLIDATED = [(v2, ".zmetadata"), (v3, "zarr.json")]
 
 
-def rendered(keys: KeySpace, key: str, **options: Any) -> Any:
+def rendered(keys: KeySpace, key: str) -> Any:
     found = keys.resolve(key)
     assert isinstance(found, Document)
-    return found.rendered(**options)
+    return found.rendered()
+
+
+def at_hand(keys: KeySpace, key: str) -> Any:
+    """The same in the event loop; None if that would have to wait."""
+    found = keys.resolve(key)
+    assert isinstance(found, Document)
+    return found.at_hand()
 
 
 def paths(format: ModuleType, body: bytes) -> set[str]:  # noqa: A002 - the spec's word
@@ -119,18 +125,15 @@ def test_names_agreed_with_siblings_follow_them() -> None:
 
 def test_only_quick_looks_are_taken_in_the_event_loop() -> None:
     few = KeySpace(adapt({"a": {}}), v3)
-    with pytest.raises(WouldBlock):
-        rendered(few, "zarr.json", may_block=False)
+    assert at_hand(few, "zarr.json") is None
     kept = rendered(few, "zarr.json")
-    assert rendered(few, "zarr.json", may_block=False) is kept
+    assert at_hand(few, "zarr.json") is kept
     many = KeySpace(adapt({str(number): {} for number in range(FEW)}), v3)
     rendered(many, "zarr.json")
-    with pytest.raises(WouldBlock):
-        rendered(many, "zarr.json", may_block=False)
+    assert at_hand(many, "zarr.json") is None
     on_disk = KeySpace(Group(children={}, blocking=True, revision=lambda: "r"), v3)
     rendered(on_disk, "zarr.json")
-    with pytest.raises(WouldBlock):
-        rendered(on_disk, "zarr.json", may_block=False)
+    assert at_hand(on_disk, "zarr.json") is None
 
 
 def test_a_document_larger_than_all_that_is_kept_is_served_all_the_same() -> None:

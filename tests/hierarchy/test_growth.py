@@ -34,7 +34,7 @@ def test_chunks_stay_the_same_up_to_the_last_length() -> None:
 
 
 def test_sparse_arrays_too() -> None:
-    def sparse(n: int) -> Sparse:
+    def sparse(n: int) -> Array:
         return Sparse(shape=(n, 5), dtype=np.dtype("<f8"), entries=lambda: (np.zeros((2, 0), int), np.zeros(0)), maxshape=(None, 5))
 
     assert len({headers.chunk_grid(sparse(n), Options()).chunk_shape for n in LENGTHS}) == 1

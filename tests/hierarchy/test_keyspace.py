@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from strategies import array_node, arrays, trees
 from tiled_zarr import Array, Group, Node, Sparse, Table, Unavailable
 from tiled_zarr.hierarchy import names, v2, v3
-from tiled_zarr.hierarchy.keyspace import Chunk, Document, KeySpace
+from tiled_zarr.hierarchy.keyspace import Chunk, Document, KeySpace, Waiting
 from tiled_zarr.hierarchy.metadata import Config
-from tiled_zarr.hierarchy.places import WouldBlock
 from tiled_zarr.nodes import Options
 
 IMAGE = array_node(np.zeros((100, 30), "u2"), (40, 30), dimension_names=("y", "x"), attributes={"unit": "counts", "limit": float("nan")})
@@ -230,10 +229,11 @@ def test_options_go_down_the_tree() -> None:
 
 def test_what_touches_disk_is_not_done_where_it_may_not() -> None:
     keyspace = KeySpace(Group(children={"disk": Group(children={"a": SCALAR}, blocking=True), "a": SCALAR}), v2)
-    assert isinstance(keyspace.resolve("a/0", may_block=False), Chunk)
+    assert isinstance(keyspace.find("a/0"), Chunk)
     assert isinstance(keyspace.resolve("disk/a/0"), Chunk)
-    with pytest.raises(WouldBlock):
-        keyspace.resolve("disk/a/0", may_block=False)
+    step = keyspace.find("disk/a/0")
+    assert isinstance(step, Waiting)
+    assert keyspace.resumed("disk/a/0", step) is keyspace.resolve("disk/a/0")
 
 
 def test_an_array_alone_is_a_hierarchy() -> None:

@@ -2,11 +2,15 @@
 
 import os
 
-from tiled_zarr.adapters.hdf5.library import LIBRARY, Library
 from tiled_zarr.app import app
+from tiled_zarr.helpers.library import Library
 
 __all__ = ["app"]
 
-LIBRARY.open_timeout = 2.0
-LIBRARY.read_timeout = float(os.environ.get("HURRY", "2"))
-Library.answer_within = lambda self, seconds: None  # type: ignore[method-assign] # the settings come later
+
+def hurry(self: Library, _: float) -> None:
+    self.open_timeout = 2.0
+    self.read_timeout = float(os.environ.get("HURRY", "2"))
+
+
+Library.answer_within = hurry  # type: ignore[method-assign] # the settings come later

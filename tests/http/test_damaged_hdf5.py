@@ -20,6 +20,8 @@ import pytest
 import damagedhdf5
 from live import STOP_SECONDS, Live, live
 
+pytestmark = pytest.mark.slow
+
 LONG = 60.0
 ROOT = "/zarr/v3/zarr.json"
 HANG = "/zarr/v3/hangs_when_read/text/c/0"
@@ -72,7 +74,7 @@ def helpers(mark: str) -> set[int]:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             is_ours = f"MARK={mark}".encode() in (process / "environ").read_bytes()
-            if is_ours and b"adapters.helpers.serve" in (process / "cmdline").read_bytes():
+            if is_ours and b"helpers.serve" in (process / "cmdline").read_bytes():
                 found.add(int(process.name))
         except OSError:  # it has ended, or is somebody else's
             continue

@@ -169,7 +169,7 @@ def test_encoding_does_not_depend_on_the_way_in(app: Any, make: Callable[..., An
     first = {path: ask(app, path) for path in FOUND}
     calls: list[str] = []
     original = encode.encode
-    monkeypatch.setattr(encode, "encode", lambda chunk: (calls.append(chunk.key), original(chunk))[1])
+    monkeypatch.setattr(encode, "encode", lambda chunk, resources: (calls.append(chunk.key), original(chunk, resources))[1])
     for path, answer in first.items():
         other = ask(again, path)
         assert (other.body, other.headers["etag"]) == (answer.body, answer.headers["etag"])

@@ -18,6 +18,8 @@ import pytest
 
 from live import Live, live
 
+pytestmark = pytest.mark.slow
+
 SERVERS = ("hypercorn", "uvicorn", "granian")
 TESTS = Path(__file__).parents[1]
 WAIT = 60

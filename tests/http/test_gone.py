@@ -158,6 +158,7 @@ def test_a_damaged_file_is_a_failure_with_its_reason(folder: Path, app: Any) -> 
     assert set(document["consolidated_metadata"]["metadata"]) == {"a", "other"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", [2, 3])
 def test_zarr_python_raises_over_the_wire(folder: Path, version: int) -> None:
     with live.live("directory", folder, "--public") as server:

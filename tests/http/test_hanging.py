@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from hanging import WAIT, Asking, Children, Hanging, Leaving, folder, plain
-from tiled_zarr import Group, Table
+from tiled_zarr import Group, Table, hangs
 from tiled_zarr.app import create_app
-from tiled_zarr.hierarchy import hangs
 from tiled_zarr.http.work import jobs, work
 from tiled_zarr.nodes import Node
 from tiled_zarr.settings import Settings

@@ -22,6 +22,8 @@ from hypothesis import strategies as st
 
 from live import Live, live
 
+pytestmark = pytest.mark.slow
+
 SERVERS = ("hypercorn", "uvicorn")
 ALLOWED = {"GET": {200, 304, 400, 401, 404}, "HEAD": {200, 304, 400, 401, 404}, "OPTIONS": {204, 400}}
 RANGED = {200, 206, 304, 400, 401, 404, 416}
@@ -216,7 +218,7 @@ def test_work_of_clients_that_have_gone_is_not_begun(folder: Path, server: str) 
             connection = socket.create_connection((host, int(port)))
             connection.sendall(f"GET /zarr/v3/slow/c/{i} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
             gone.append(connection)
-        time.sleep(0.5)
+        wait_for_work(running, len(gone))
         for connection in gone:
             connection.close()
         assert httpx.get(f"{running.url}/zarr/v3/slow/c/20", timeout=60).status_code == 200
@@ -224,6 +226,14 @@ def test_work_of_clients_that_have_gone_is_not_begun(folder: Path, server: str) 
     reads = (folder / "reads").read_text().split()
     assert reads[-1] == "20"
     assert len(reads) <= 4, "those under way when the clients left, and ours"
+
+
+def wait_for_work(running: Live, count: int) -> None:
+    """Return once so many requests wait for a thread or are in one."""
+    end = time.monotonic() + 60
+    while int(httpx.get(f"{running.url}/metrics").text.partition("\ntiled_zarr_work_pending ")[2].split()[0]) < count:
+        assert time.monotonic() < end, "the requests did not arrive"
+        time.sleep(0.02)
 
 
 def test_one_process_stays_small() -> None:

@@ -1,4 +1,4 @@
-"""Mapped files that are rewritten or cut short while they are served: what is answered was in the file, or is a 5xx."""
+"""Files that are rewritten or cut short while they are served, mapped or not: what is answered was in the file, or is a 5xx."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ import tifffile
 
 import live
 from asgi import ask
+from tiled_zarr.adapters.common import mapped
 from tiled_zarr.adapters.directory import open_directory
 from tiled_zarr.encoding import encode
 from tiled_zarr.http.site import thumbnails
+from unmapped import WAYS
 
 FIRST = np.full((300, 400), 7, "<u2")
 SECOND = np.full((300, 400), 9, "<u2")
@@ -29,8 +31,13 @@ WRITE: dict[str, Callable[[Path, np.ndarray[Any, Any]], None]] = {
 }
 
 
+@pytest.fixture(params=WAYS.values(), ids=WAYS)
+def native(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mapped, "_native", request.param)
+
+
 @pytest.fixture(params=WRITE)
-def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+def path(request: pytest.FixtureRequest, tmp_path: Path, native: None) -> Path:
     WRITE[request.param](tmp_path / request.param, FIRST)
     return tmp_path / request.param
 
@@ -116,6 +123,7 @@ def test_a_thumbnail_of_a_file_that_is_cut_short_is_no_picture(make, monkeypatch
     assert ask(app_of(make, path), "/thumbnail/a.png").status == 500
 
 
+@pytest.mark.slow
 def test_a_server_survives_a_writer_that_cuts_its_file(tmp_path: Path) -> None:
     """np.save cuts a file to nothing before it writes."""
     (tmp_path / "data").mkdir()

@@ -16,23 +16,24 @@ import pytest
 
 from asgi import ask
 from hanging import Asking, Hanging, plain
-from tiled_zarr import Array, Group, Sparse, budgets
+from tiled_zarr import Array, Group, Sparse, budgets, codecs
 from tiled_zarr.budgets import Budget
 from tiled_zarr.encoding import row_index
-from tiled_zarr.hierarchy.keyspace import decoded
-from tiled_zarr.nodes import Node, Options
+from tiled_zarr.grid import Grid
+from tiled_zarr.hierarchy.recipes import recipe
+from tiled_zarr.nodes import Dense, Node, Options
 
 MIB = 2**20
 
 
-def source(chunks: tuple[int, ...] | None, *, blocking: bool = True, **fields: Any) -> Array:
+def source(chunks: tuple[int, ...] | None, *, blocking: bool = True, unit: tuple[int, ...] | None = None) -> Array:
     """An array of 16 MiB."""
 
     def read(region: Any) -> np.ndarray[Any, Any]:
         return np.zeros(tuple(part.stop - part.start for part in region), "u1")
 
     options = Options(chunk_shape=(1024, 1024))
-    return Array(shape=(4096, 4096), dtype=np.dtype("u1"), read=read, chunks=chunks, blocking=blocking, options=options, **fields)
+    return Array(shape=(4096, 4096), dtype=np.dtype("u1"), source=Dense(read, blocking=blocking, unit=unit), chunks=chunks, options=options)
 
 
 CHUNK = (slice(1024, 2048), slice(0, 1024))
@@ -52,7 +53,9 @@ WEIGHTS: dict[str, tuple[Array, int]] = {
 
 @pytest.mark.parametrize(("node", "nbytes"), WEIGHTS.values(), ids=WEIGHTS)
 def test_the_boxes_that_a_source_decodes_are_counted(node: Array, nbytes: int) -> None:
-    assert decoded(node, CHUNK) == nbytes
+    grid = Grid(node.shape, (512, 512))
+    made = recipe(node, grid, codecs.parse("none"), "")
+    assert made.weight(CHUNK) - made.nbytes == nbytes
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -226,8 +229,8 @@ def taken(read: Callable[[], object]) -> list[int]:
 def test_a_row_index_is_counted_while_it_is_built() -> None:
     coords, data = np.zeros((2, 1000), np.int64), np.ones(1000)
     node = Sparse(shape=(5, 5), dtype=data.dtype, entries=lambda: (coords, data), revision=lambda: "r1")
-    assert taken(lambda: row_index.shared.of(node)) == [2 * (coords.nbytes + data.nbytes)]
-    assert taken(lambda: row_index.shared.of(node)) == []
+    assert taken(lambda: row_index.of(node)) == [2 * (coords.nbytes + data.nbytes)]
+    assert taken(lambda: row_index.of(node)) == []
 
 
 def test_files_that_are_decoded_whole_are_counted_while_they_are(tmp_path: Path) -> None:

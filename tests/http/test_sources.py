@@ -19,6 +19,7 @@ from tiled_zarr import Array, Group, Sparse
 from tiled_zarr.encoding import encode
 from tiled_zarr.hierarchy.keyspace import Chunk
 from tiled_zarr.nodes import Changed
+from tiled_zarr.resources import Resources
 
 
 class Source:
@@ -218,9 +219,9 @@ def is_made_in_loop(make: Callable[..., Any], source: Source, **settings: Any) -
     """Whether a chunk is read, and whether it is encoded, in the thread of the event loop."""
     threads, made_of = set(), encode.encode
 
-    def noted(chunk: Chunk) -> bytes:
+    def noted(chunk: Chunk, resources: Resources) -> bytes:
         threads.add(threading.get_ident())
-        return made_of(chunk)
+        return made_of(chunk, resources)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(encode, "encode", noted)

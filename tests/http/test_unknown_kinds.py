@@ -69,7 +69,7 @@ def test_suffixes_without_number_are_counted_together(folder: Path, make: Callab
 def test_they_are_said_at_start(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of all folders together, once the files are indexed."""
     mount = Mount(source="directory", target=str(folder))
-    application(Settings(trees=(mount,), public=True), is_shown=True)
+    application(Settings(trees=(mount,), public=True), 1, is_shown=True)
     assert "tiled-zarr: 14 files of unknown kind: czi, lif, without suffix, b<i>\n" in capsys.readouterr().err
 
 

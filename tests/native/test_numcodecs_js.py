@@ -7,9 +7,12 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from native.buffers import CNAMES, SHUFFLES, blosc, contents
 from tiled_zarr._native import Codec, encode
+
+pytestmark = pytest.mark.slow
 
 SCRIPT = Path(__file__).with_name("decode.mjs")
 SIZES = (16, 120, 127, 128, 1000, 4096, 65_536 + 24, (256 << 10) + 8, 700_000)

@@ -9,7 +9,7 @@ import numpy as np
 
 from tiled_zarr.budgets import Budget
 from tiled_zarr.caches.cost import Cache
-from tiled_zarr.nodes import Array
+from tiled_zarr.nodes import Array, Dense
 from tiled_zarr.ome.display.display import display
 from tiled_zarr.ome.image import Image
 from tiled_zarr.ome.pyramid.background import Background
@@ -102,5 +102,6 @@ def whole(node: Array) -> np.ndarray:
 
 def node_of(values: np.ndarray, **fields: object) -> Array:
     """An array node that computes, so that nothing is made eagerly."""
-    given = {"revision": lambda: "1", "blocking": True, **fields}
-    return Array(shape=values.shape, dtype=values.dtype, read=lambda region: values[region], **given)  # type: ignore[arg-type]
+    given = {"revision": lambda: "1", **fields}
+    source = Dense(lambda region: values[region], given.pop("read_stepped", None), blocking=given.pop("blocking", True))  # type: ignore[arg-type]
+    return Array(shape=values.shape, dtype=values.dtype, source=source, **given)  # type: ignore[arg-type]

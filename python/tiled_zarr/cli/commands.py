@@ -1,4 +1,7 @@
-"""Commands and their options; each option becomes a setting in the environment, which worker processes inherit."""
+"""The commands and their options.
+
+Each option becomes a setting in the environment, which worker processes inherit.
+"""
 
 from __future__ import annotations
 
@@ -31,21 +34,24 @@ Examples:
   tiled-zarr serve config server.yml --workers 4 --host 0.0.0.0
 """
 
-OPTIONS = [
-    click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is every one of this machine."),
+OPTIONS = (
+    click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is all addresses of this machine."),
     click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on; 0 finds a free one."),
-    click.option("--api-key", help="Key that reads the data; made at random where there is none and the data are private."),
-    click.option("--public", is_flag=True, help="Let everyone read, without a key."),
-    click.option("--allow-origins", help="Web pages that may read: origins with commas between them, or *."),
-    click.option("--codec", help="Codec of the chunks: blosc:lz4:5, zstd:3, none, ...; left out, it is the one they are stored in."),
-    click.option("--cache-size", help="Memory for encoded chunks, like 512MB; 0 keeps none."),
-    click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that answer."),
-    click.option("--server", default="hypercorn", show_default=True, type=click.Choice([*servers.NAMES]), help="What speaks HTTP."),
-]
+    click.option("--api-key", help="Key for reading the data; private data without one get a random key."),
+    click.option("--public", is_flag=True, help="Let anyone read, without a key."),
+    click.option("--allow-origins", help="Web pages that may read: comma-separated origins, or *."),
+    click.option("--codec", help="Codec of the chunks: blosc:lz4:5, zstd:3, none, ...; by default the one they are stored in."),
+    click.option(
+        "--memory", help="Memory for all pools of all workers, like 4GiB; left out, two thirds of what there is, at most 2.5 GiB each."
+    ),
+    click.option("--cache-size", help="Memory for encoded chunks, such as 512MB; 0 keeps none."),
+    click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Number of worker processes."),
+    click.option("--server", default="hypercorn", show_default=True, type=click.Choice([*servers.NAMES]), help="HTTP server to use."),
+)
 
 
 def common(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that every way of serving has."""
+    """Add the options that all ways of serving share to a command."""
     return functools.reduce(lambda decorated, option: option(decorated), reversed(OPTIONS), command)
 
 
@@ -57,13 +63,13 @@ def main() -> None:
 
 @main.group(epilog=EXAMPLES)
 def serve() -> None:
-    """Serve a tree; whatever TILED_ZARR_* variables say holds, unless an option says otherwise."""
+    """Serve a tree. Options take precedence over the TILED_ZARR_* variables of the environment."""
 
 
 @serve.command()
 @common
 def demo(**options: Any) -> None:
-    """Serve a tree to look at: arrays, images, tables of every kind."""
+    """Serve a demo tree with arrays, images and tables of every kind."""
     start({}, **options)
 
 
@@ -79,7 +85,10 @@ def directory(path: str, **options: Any) -> None:
 @click.argument("spelling", metavar="MODULE:NAME")
 @common
 def pyobject(spelling: str, **options: Any) -> None:
-    """Serve the Python object MODULE:NAME, or what it returns if it can be called. The current folder is searched too."""
+    """Serve the Python object MODULE:NAME; a callable is called, and its result is served.
+
+    MODULE is looked up in the current folder too.
+    """
     start({"TREE": spelling}, **options)
 
 
@@ -92,7 +101,10 @@ def config(path: str, **options: Any) -> None:
 
 
 def start(tree: Mapping[str, str], *, host: str, port: int, workers: int, server: str, **options: Any) -> None:
-    """Put everything into the environment, say where the data are, and serve until the end."""
+    """Put the options into the environment, print the addresses, and serve until the server ends.
+
+    Raises ClickException if the server cannot start, else SystemExit with the exit code.
+    """
     chosen = {name.upper(): "1" if value is True else value for name, value in options.items() if value}
     for name in TREES:
         os.environ.pop(PREFIX + name, None)
@@ -100,7 +112,7 @@ def start(tree: Mapping[str, str], *, host: str, port: int, workers: int, server
     try:
         servers.require(server)
         with servers.listen(host, port) as listener:
-            launch = Launch(server, listener)
+            launch = Launch(server, listener, workers)
             address = listener.getsockname()[1]
             code = supervise(launch.crew, workers, listener, lambda: announce(launch.settings, host, address))
     except (servers.CannotServe, CannotStart) as error:
@@ -109,20 +121,24 @@ def start(tree: Mapping[str, str], *, host: str, port: int, workers: int, server
 
 
 def supervise(make: Callable[[], Crew], workers: int, listener: socket.socket, on_start: Callable[[], None]) -> int:
-    """Keep workers running until the end; the exit code."""
+    """Keep `workers` processes running until the server ends; return the exit code."""
     return Supervisor(make, workers, listener, say).run(on_start)
 
 
 def say(text: str) -> None:
-    """One line for the log, whatever has become of it."""
+    """Write one line to standard error, and ignore that it may be closed."""
     with suppress(OSError):
         click.echo(f"tiled-zarr: {text}", err=True)
 
 
 class Launch:
-    """The settings as they are read at the start and whenever they are reloaded, and what stays the same."""
+    """Reads the settings at the start and at each reload.
 
-    def __init__(self, server: str, listener: socket.socket) -> None:
+    The server's name, the listening socket and the random key are the same for all reloads.
+    """
+
+    def __init__(self, server: str, listener: socket.socket, workers: int) -> None:
+        self.workers = workers
         self.server = server
         self.listener = listener
         self.settings = Settings()
@@ -130,7 +146,10 @@ class Launch:
         self.is_first = True
 
     def crew(self) -> Crew:
-        """Workers for the settings as they are now. Raises CannotStart."""
+        """A crew of workers for the settings as they are now.
+
+        Raises CannotStart if they are wrong.
+        """
         try:
             settings = with_key(from_environment().decided(), self.key)
         except SettingsError as error:
@@ -139,13 +158,17 @@ class Launch:
         return Crew(self.worker(settings), seconds=settings.shutdown_timeout, handover=settings.request_timeout)
 
     def worker(self, settings: Settings) -> Callable[[bool], Run]:
-        """What starts a worker. Workers that live at the same time share the revision of what is in memory, others do not."""
+        """A function that returns what a new worker runs.
+
+        Its argument says whether other workers of the crew live. Workers that live at the same time
+        share the revision of data in memory; later ones get another revision.
+        """
         nonce: str | None = None
 
         def start(has_fellows: bool) -> Run:
             nonlocal nonce
             nonce = launch_nonce() if self.is_first else relaunch(nonce if has_fellows else None)
-            make = functools.partial(application, settings, is_shown=self.is_first)
+            make = functools.partial(application, settings, self.workers, is_shown=self.is_first)
             self.is_first = False
             limits = Limits(connections=settings.connections, request_timeout=settings.request_timeout)
             work = Work(make=make, server=self.server, listener=self.listener, limits=limits, shutdown_timeout=settings.shutdown_timeout)
@@ -155,21 +178,21 @@ class Launch:
 
 
 def with_key(settings: Settings, key: str) -> Settings:
-    """The settings, with a key if the data are private and have none."""
+    """The settings, with `key` as the API key if the data are private and have none."""
     return settings if settings.public or settings.api_key else dataclasses.replace(settings, api_key=key)
 
 
 def announce(settings: Settings, host: str, port: int) -> None:
-    """Print where to look; the key is in the address, as Jupyter does it."""
+    """Print the addresses. The API key is in each of them, as in Jupyter's."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared, not listened on
     query = f"?api_key={quote(settings.api_key, safe='')}" if settings.api_key else ""
     base = f"http://{name}:{port}"
     click.echo(f"tiled-zarr serves {' and '.join(described(settings))}\n")
     for label, path in (("browse", "/"), ("Zarr v2", "/zarr/v2/"), ("Zarr v3", "/zarr/v3/")):
         click.echo(f"    {label:8} {base}{path}{query}")
-    click.echo("\nEveryone may read these data." if settings.public else "\nOnly who has the key may read these data.")
+    click.echo("\nAnyone can read the data." if settings.public else "\nAnyone with one of these links can read the data.")
 
 
 def described(settings: Settings) -> list[str]:
-    """What the trees are, in words."""
+    """The sources of the trees in words, one text for each tree."""
     return [f"{mount.source} {mount.target}".rstrip() + (f" at /{mount.path}" if mount.path else "") for mount in settings.trees]

@@ -1,23 +1,27 @@
-"""The life of an application, started and stopped by its worker: https://asgi.readthedocs.io/en/latest/specs/lifespan.html"""  # noqa: D400 - an address
+"""Starts and stops an ASGI application by the lifespan protocol.
+
+https://asgi.readthedocs.io/en/latest/specs/lifespan.html
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 
 from .servers import Application
 
-SCOPE = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}}
+SCOPE = MappingProxyType({"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}})
 
 
 class CannotStart(Exception):
-    """The application does not start; the text is what it says."""
+    """The application failed to start; the text is the reason that it gave."""
 
 
 class Lifespan:
-    """One run of the protocol: messages to the application, and its answers."""
+    """One run of the lifespan protocol: messages to the application, and its answers."""
 
     def __init__(self, application: Application) -> None:
         self.told: asyncio.Queue[Any] = asyncio.Queue()
@@ -25,9 +29,10 @@ class Lifespan:
         self.task = asyncio.ensure_future(application({**SCOPE, "state": {}}, self.told.get, self.answers.put))
 
     async def tell(self, step: str) -> None:
-        """Say `startup` or `shutdown` and wait for the answer. Raises CannotStart if it is a failure.
+        """Send `startup` or `shutdown`, and wait for the answer.
 
-        An application that ends instead knows nothing of this protocol, which it may.
+        Raises CannotStart if the answer is a failure. An application that returns without an answer
+        does not support the protocol, which the specification allows.
         """
         await self.told.put({"type": f"lifespan.{step}"})
         answer = asyncio.ensure_future(self.answers.get())
@@ -40,7 +45,7 @@ class Lifespan:
 
 @asynccontextmanager
 async def lived(application: Application) -> AsyncIterator[None]:
-    """A context in which the application is started. Raises CannotStart."""
+    """A context inside which the application has started. Raises CannotStart if it cannot."""
     lifespan = Lifespan(application)
     await lifespan.tell("startup")
     try:

@@ -1,4 +1,4 @@
-"""A child process that says when it is ready, and dies with its parent."""
+"""A child process that reports when it is ready, and that ends when its parent dies."""
 
 from __future__ import annotations
 
@@ -16,15 +16,21 @@ from contextlib import suppress
 from typing import NoReturn, TypeAlias
 
 IGNORED = (signal.SIGINT, signal.SIGHUP)
-"""Sent by a terminal to the whole group: the supervisor alone answers them."""
+"""Signals that children ignore.
+
+A terminal sends them to the whole process group, and the supervisor alone handles them.
+"""
 DEFAULT = (signal.SIGTERM, signal.SIGCHLD)
 PR_SET_PDEATHSIG = 1
-"""prctl(2)"""
+"""See prctl(2)."""
 READY = b"\0"
 
 Report: TypeAlias = Callable[[str], None]
 Run: TypeAlias = Callable[[Report], int]
-"""What a child does: it reports "" when it is ready, or why it cannot be, and returns its exit code."""
+"""What a child runs. It reports "" when it is ready, or the reason why it cannot be.
+
+It returns the child's exit code.
+"""
 
 
 class Child:
@@ -39,21 +45,21 @@ class Child:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it has said so."""
+        """Whether the child has reported that it is ready."""
         return self.text.startswith(READY)
 
     @property
     def message(self) -> str:
-        """Why it cannot be ready, in its own words."""
+        """The reason that the child reported for not being ready."""
         return self.text.removeprefix(READY).decode(errors="replace")
 
     @property
     def age(self) -> float:
-        """Seconds since its start."""
+        """Seconds since the child started."""
         return time.monotonic() - self.born
 
     def hear(self) -> bool:
-        """Read what it has reported; False if it will report no more."""
+        """Read what the child has reported; return False if it has closed its end of the pipe."""
         with suppress(BlockingIOError):
             while text := os.read(self.reports, 65536):
                 self.text += text
@@ -61,22 +67,23 @@ class Child:
         return True
 
     def end(self, how: signal.Signals, seconds: float) -> None:
-        """Send a signal that ends it; `kill_at` is when it will have had so many seconds for it."""
+        """Send a signal that ends the child, and set `kill_at`, `seconds` from now, if unset."""
         if self.kill_at is None:
             self.kill_at = time.monotonic() + seconds
         self.send(how)
 
     def send(self, what: signal.Signals) -> None:
-        """Send a signal to a child that may have ended."""
+        """Send a signal to a child, which may have ended already."""
         with suppress(ProcessLookupError):
             os.kill(self.pid, what)
 
 
 def start(run: Run, unwanted: Iterable[int]) -> Child:
-    """A new child that does `run`, without the parent's file descriptors in `unwanted`.
+    """Fork a child that does `run`, without the parent's file descriptors in `unwanted`.
 
-    It is a fork: the parent has no threads of its own and has opened no data, and its modules are shared memory. Signals are blocked
-    meanwhile, since a child that has the parent's handlers would notify the parent of signals to itself.
+    A fork is safe, since the parent has no threads of its own and has opened no data, and it shares
+    the memory of the imported modules. We block signals meanwhile: until the child has reset the
+    handlers that it inherits, they would notify the parent of signals sent to the child.
     """
     reading, writing = os.pipe()
     for stream in filter(None, (sys.stdout, sys.stderr)):
@@ -93,8 +100,12 @@ def start(run: Run, unwanted: Iterable[int]) -> Child:
 
 
 def live(run: Run, reports: int, unwanted: Iterable[int], parent: int, mask: set[int | signal.Signals]) -> NoReturn:
-    """The life of a child. It never returns into the parent's code above, and never waits for threads at its end."""
+    """Run a child to its end.
+
+    It never returns to the parent's code above, and it ends without waiting for its threads.
+    """
     code = 1
+    # The parent's exit handlers, wake-up descriptor and signal handlers came along with the fork.
     try:
         atexit._clear()
         for descriptor in unwanted:
@@ -117,23 +128,27 @@ def live(run: Run, reports: int, unwanted: Iterable[int], parent: int, mask: set
 
 
 def report(reports: int, text: str) -> None:
-    """Tell the parent, if it is there to hear it."""
+    """Send a text to the parent, if the parent still reads."""
     with suppress(OSError):
         os.write(reports, text.encode(errors="replace")[:4096] or READY)
 
 
 def die_with(parent: int, reports: int) -> None:
-    """End this process when its parent dies: no orphan keeps the port. On Linux the kernel does it, else a thread."""
+    """End this process when its parent dies, so that no orphan holds the port.
+
+    On Linux the kernel does it, elsewhere a thread.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     else:
         threading.Thread(target=end_unheard, args=(reports,), daemon=True).start()
+    # The parent may have died before the kernel or the thread began to watch it.
     if os.getppid() != parent:
         os._exit(1)
 
 
 def end_unheard(reports: int) -> None:
-    """End this process when nobody can read its reports any more."""
+    """Wait until nobody can read this process's reports any more, then end the process."""
     poll = select.poll()
     poll.register(reports, 0)
     poll.poll()

@@ -1,14 +1,17 @@
-"""One small process that keeps workers running.
+"""A small process that keeps workers running.
 
-Each of N *slots* holds one worker process. A worker that dies is started again: at once if it had served for a while, else after a
-delay that doubles. The slots of one set of settings are a *crew*. SIGHUP makes a second crew with settings that are read anew; when all
-its workers serve, the first is retired, and if one of them cannot start, the second is given up. So there are three states:
+Each of N *slots* holds one worker process. When a worker dies, the supervisor starts another: at
+once if the first had served for a while, else after a delay that doubles. The slots of one set of
+settings are a *crew*. SIGHUP reads the settings again and starts a second crew. When all workers of
+the second crew serve, the first crew retires; if one of them cannot start, the second crew ends. So
+there are three states:
 
     starting   the first crew is not complete; if a worker fails, all end with its message
-    running    the crew serves; a second one may be on its way
+    running    the crew serves; a second one may be starting
     stopping   SIGTERM or SIGINT: workers end, and those that do not in time are killed
 
-The supervisor itself opens no data and has no threads: it waits in `select` for signals and for what its workers report.
+The supervisor opens no data and has no threads: it waits in `select` for signals and for the
+reports of its workers.
 """
 
 from __future__ import annotations
@@ -27,25 +30,25 @@ from . import processes
 from .processes import Child, Run, described
 
 FINISHED, CANNOT_START, KEEP_DYING, UNFINISHED, INTERRUPTED = 0, 1, 3, 4, 5
-"""Exit codes (docs/deploy.md); 2 is wrong usage."""
+"""Exit codes (docs/deploy.md); 2 means wrong usage."""
 HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 STEADY = 10.0
-"""Seconds after which a worker that dies is started again without delay."""
+"""A worker that dies after this many seconds is replaced without delay."""
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
-"""Seconds before a worker that has died early is started again."""
+"""Seconds until a worker that died early is replaced: at the second death in a row, and at most."""
 ATTEMPTS = 8
-"""Starts in a row that may fail before the supervisor gives up: about a minute with the delays above."""
+"""Failed starts in a row after which we give up: about a minute with the delays above."""
 MARGIN = 1.0
-"""Seconds that a worker is given beyond the time in which it ends itself, before it is killed."""
+"""Seconds after which a worker is killed that has not ended itself in the time it was given."""
 
 
 class CannotStart(Exception):
-    """No worker can be started with these settings; the text says why."""
+    """No worker can start with these settings; the text is the reason."""
 
 
 @dataclass(eq=False)
 class Slot:
-    """The place of one worker, which may be empty for a while."""
+    """Holds one worker, or none until the next one starts."""
 
     child: Child | None = None
     early_deaths: int = 0
@@ -53,7 +56,7 @@ class Slot:
     restart_at: float | None = None
 
     def bury(self) -> None:
-        """Take the worker out, which has died, and decide when the next one starts."""
+        """Remove a worker that has died, and decide when the next one starts."""
         assert self.child is not None
         self.early_deaths = 0 if self.child.is_ready and self.child.age >= STEADY else self.early_deaths + 1
         self.failed_starts = 0 if self.child.is_ready else self.failed_starts + 1
@@ -63,9 +66,10 @@ class Slot:
 
 @dataclass(eq=False)
 class Crew:
-    """The workers of one set of settings. `seconds` is how long one may take to end, `handover` to retire.
+    """The workers of one set of settings.
 
-    `run` is told whether other workers of this crew live, whose tags a new one has to share.
+    A worker has `seconds` to end, and `handover` more to retire. The argument of `run` says whether
+    other workers of this crew live, since a new one must share their revisions.
     """
 
     run: Callable[[bool], Run]
@@ -74,17 +78,21 @@ class Crew:
     slots: list[Slot] = field(default_factory=list)
 
     def children(self) -> list[Child]:
-        """Its workers that live."""
+        """The workers that live."""
         return [slot.child for slot in self.slots if slot.child is not None]
 
     @property
     def is_complete(self) -> bool:
-        """Whether all its workers serve."""
+        """Whether a worker serves in every slot."""
         return all(slot.child is not None and slot.child.is_ready for slot in self.slots)
 
 
 class Supervisor:
-    """Runs `count` workers of the crew that `make` returns. `make` and `run` raise CannotStart; after that it is said and survived."""
+    """Runs `count` workers of the crew that `make` returns.
+
+    `make` and the crew's `run` may raise CannotStart. At the first start that ends the supervisor;
+    at a reload it is logged, and the old crew goes on.
+    """
 
     def __init__(self, make: Callable[[], Crew], count: int, listener: socket.socket, say: Callable[[str], None]) -> None:
         self.make = make
@@ -104,7 +112,7 @@ class Supervisor:
         self.has_terminal = has_terminal()
 
     def run(self, on_start: Callable[[], None]) -> int:
-        """Start, call `on_start` when all workers serve, and go on until the end; the exit code."""
+        """Start, call `on_start` when all workers serve, and run until the end; the exit code."""
         self.on_start = on_start
         with heard_signals() as (hearing, speaking):
             self.own = [hearing, speaking, self.selector.fileno()]
@@ -119,7 +127,7 @@ class Supervisor:
         return self.code
 
     def turn(self, hearing: int) -> None:
-        """Wait for one thing to happen, and do what follows from it."""
+        """Wait for the next event or deadline, and handle it."""
         happened = [key for key, _ in self.selector.select(self.patience())]
         for key in happened:
             if key.data is not None and not key.data.hear():
@@ -131,7 +139,7 @@ class Supervisor:
         self.settle()
 
     def patience(self) -> float | None:
-        """Seconds until something is due."""
+        """Seconds until the next deadline; None if there is none."""
         due = [child.kill_at for child in self.children() if child.kill_at is not None]
         due += [slot.restart_at for slot in self.crew.slots if slot.restart_at is not None and not self.is_stopping]
         return max(0.0, min(due) - time.monotonic()) if due else None
@@ -149,7 +157,10 @@ class Supervisor:
             self.fill(crew, slot)
 
     def fill(self, crew: Crew, slot: Slot) -> None:
-        """Start a worker; if this machine has no process left for it, later."""
+        """Start a worker in a slot; try again later if this machine cannot start a process.
+
+        Raises CannotStart if that happens to a crew that does not serve yet.
+        """
         unwanted = [*self.own, *(child.reports for child in self.children())]
         slot.restart_at = None
         try:
@@ -158,12 +169,15 @@ class Supervisor:
             if crew is not self.crew:
                 raise CannotStart(f"cannot start a process: {error.strerror}") from error
             slot.restart_at = time.monotonic() + LONGEST_DELAY
-            self.say(f"cannot start a worker: {error.strerror}; tries again in {LONGEST_DELAY:.0f} s")
+            self.say(f"cannot start a worker: {error.strerror}; will try again in {LONGEST_DELAY:.0f} s")
         else:
             self.selector.register(slot.child.reports, selectors.EVENT_READ, slot.child)
 
     def on_signal(self, name: signal.Signals) -> None:
-        """SIGTERM and SIGINT stop, at once the second time; SIGHUP reloads, unless it says that the terminal has gone."""
+        """SIGTERM and SIGINT stop, at once the second time; SIGHUP reloads.
+
+        A SIGHUP because the terminal was closed stops too.
+        """
         if name in {signal.SIGTERM, signal.SIGINT}:
             self.stop(name)
         elif name is signal.SIGHUP and not self.is_stopping:
@@ -173,9 +187,9 @@ class Supervisor:
                 self.is_reload_due = True
 
     def stop(self, name: signal.Signals) -> None:
-        """End all workers."""
+        """Ask all workers to end; the second time, end at once."""
         if self.is_stopping:
-            self.say(f"{name.name} again: ends at once")
+            self.say(f"{name.name} again: ending at once")
             self.code = INTERRUPTED
             return
         self.is_stopping = True
@@ -186,7 +200,7 @@ class Supervisor:
             child.end(signal.SIGTERM, seconds)
 
     def reload(self) -> None:
-        """Begin a second crew with new settings; one that has begun already is given up."""
+        """Start a second crew with new settings; if one is starting already, give that up first."""
         if self.coming is not None:
             self.give_up("another SIGHUP")
         try:
@@ -195,20 +209,23 @@ class Supervisor:
             self.give_up(str(error))
 
     def give_up(self, reason: str) -> None:
-        """End what there is of a second crew; what of it serves already ends as if it retired."""
-        self.say(f"SIGHUP: the workers go on with the old settings: {reason}")
+        """End a second crew; those of its workers that serve already retire."""
+        self.say(f"SIGHUP: the workers keep the old settings: {reason}")
         if self.coming is not None:
             self.retire(self.coming)
             self.coming = None
 
     def retire(self, crew: Crew) -> None:
-        """Have workers hand over: those that serve finish, others have nothing to finish."""
+        """Ask workers that serve to hand over to others, and kill those that do not serve yet."""
         for child in crew.children():
             self.leaving.append(child)
             child.end(signal.SIGUSR1 if child.is_ready else signal.SIGKILL, crew.handover + crew.seconds + MARGIN)
 
     def reap(self) -> None:
-        """Take notice of every process that has ended, orphans included, which are ours if we are process 1."""
+        """Collect every child process that has ended.
+
+        If we are process 1, these include orphans of other processes.
+        """
         with suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
                 pid, status = ended
@@ -217,7 +234,7 @@ class Supervisor:
                         self.on_end(child, status)
 
     def on_end(self, child: Child, status: int) -> None:
-        """A worker has ended, as it should or not."""
+        """Handle a worker that has ended, on request or not."""
         if child.reports in self.selector.get_map():
             child.hear()
             self.selector.unregister(child.reports)
@@ -239,13 +256,17 @@ class Supervisor:
             self.on_death(slot, child, reason)
 
     def note_unfinished(self, child: Child, status: int) -> None:
-        """Say it if a worker that was to finish did not."""
+        """Log a worker that was asked to finish and failed to."""
         if child.is_ready and status != 0:
             self.say(f"worker {child.pid} did not answer all its requests in time: it {described(status)}")
             self.stop_code = UNFINISHED
 
     def on_failed_start(self, child: Child, reason: str) -> None:
-        """A worker of a new crew has ended: the first crew cannot do without it, a second one is given up."""
+        """Handle a worker of a new crew that has ended.
+
+        It ends the supervisor if this is the first crew (raises CannotStart), else it ends the new
+        crew.
+        """
         if self.has_started:
             self.give_up(f"worker {child.pid}: {reason}")
         elif child.message:
@@ -254,21 +275,25 @@ class Supervisor:
             raise CannotStart(f"worker {child.pid} {reason} before it could serve")
 
     def on_death(self, slot: Slot, child: Child, reason: str) -> None:
-        """A worker has died: another takes its slot, unless none has been able to serve for long."""
+        """Replace a worker that has died.
+
+        Give up instead if ATTEMPTS starts in a row have failed and no worker serves.
+        """
         slot.bury()
         is_hopeless = slot.failed_starts >= ATTEMPTS and not any(child.is_ready for child in self.crew.children())
         if is_hopeless:
-            self.say(f"worker {child.pid}: {reason}; {ATTEMPTS} starts in a row have failed: gives up")
+            self.say(f"worker {child.pid}: {reason}; {ATTEMPTS} starts in a row have failed: giving up")
             self.code = KEEP_DYING
         else:
             delay = max(0.0, (slot.restart_at or 0.0) - time.monotonic())
             self.say(f"worker {child.pid}: {reason}; another starts" + (f" in {delay:.1f} s" if delay >= 0.1 else ""))
 
     def settle(self) -> None:
-        """Start what is due, kill what is overdue, exchange the crews when the second is complete, and see whether this is the end."""
+        """Do what is due: start or kill workers, exchange crews, reload; end if none is left."""
         now = time.monotonic()
         for child in self.children():
             if child.kill_at is not None and child.kill_at <= now:
+                # It may be in a disk access that SIGKILL cannot end; then we send it again later.
                 child.send(signal.SIGKILL)
                 child.kill_at = now + MARGIN
         if self.is_stopping:
@@ -284,7 +309,7 @@ class Supervisor:
             self.reload()
 
     def exchange(self, coming: Crew) -> None:
-        """Let the second crew take the place of the first."""
+        """Replace the first crew by the second one."""
         if self.has_started:
             pids = ", ".join(str(child.pid) for child in coming.children())
             self.say(f"SIGHUP: workers {pids} serve with the new settings")
@@ -295,7 +320,7 @@ class Supervisor:
         self.crew, self.coming = coming, None
 
     def kill_all(self) -> None:
-        """Leave no worker behind."""
+        """Kill all workers, and wait for them."""
         for child in self.children():
             child.send(signal.SIGKILL)
         for child in self.children():
@@ -305,7 +330,10 @@ class Supervisor:
 
 @contextmanager
 def heard_signals() -> Iterator[tuple[int, int]]:
-    """A pipe, by its two ends, that tells the numbers of signals; what ignores SIGHUP (nohup) goes on doing so."""
+    """The two ends of a pipe to which the numbers of signals are written as they arrive.
+
+    SIGHUP stays ignored if it is ignored already (nohup).
+    """
     hearing, speaking = os.pipe()
     for end in (hearing, speaking):
         os.set_blocking(end, False)
@@ -323,11 +351,11 @@ def heard_signals() -> Iterator[tuple[int, int]]:
 
 
 def noticed(number: int, frame: FrameType | None) -> None:
-    """Do nothing here: the number is in the pipe."""
+    """Do nothing: the signal's number is in the pipe."""
 
 
 def has_terminal() -> bool:
-    """Whether this process has a terminal that controls it, and that has not been closed."""
+    """Whether this process has a controlling terminal that has not been closed."""
     try:
         os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
     except OSError:

@@ -1,4 +1,4 @@
-"""What a worker process does: make the application, serve it under one of three servers, and end when it is asked to."""
+"""A worker process: make the application, serve it under one of three servers, end on a signal."""
 
 from __future__ import annotations
 
@@ -26,41 +26,49 @@ from .servers import Application, Limits
 FINISHED, CANNOT_START, UNFINISHED = 0, 1, 4
 """Exit codes of a worker, which are also those of the server (docs/deploy.md)."""
 END, RETIRE = signal.SIGTERM, signal.SIGUSR1
-"""Signals to a worker: end, or hand over to workers that serve already."""
+"""Signals to a worker: end, or hand over to other workers that serve already."""
 GRACE = 0.1
-"""Seconds before idle connections are closed at the end: a request may be on its way in one that was just accepted."""
+"""Seconds at the end before idle connections are closed: a client may just be sending a request."""
 LOOK = 0.02
-"""Seconds between two looks at whether there are connections."""
+"""Seconds between two checks whether any connection is left."""
 OTHER_FILES = 1000
-"""File descriptors that a worker is given besides those of its connections."""
+"""File descriptors that a worker may open besides those of its connections."""
 
 
-def application(settings: Settings, *, is_shown: bool) -> Application:
-    """The application that serves what the settings say, indexing directories behind a progress bar if that is shown."""
+def application(settings: Settings, workers: int, *, is_shown: bool) -> Application:
+    """The application of one of some workers that serve what the settings say.
+
+    Directories are indexed behind a progress bar if that `is_shown`.
+    """
     from ..app import create_app, settle
-    from ..tree import plant
+    from ..tree import plant, resources_of
 
-    unknown = Counter[str]()
+    unknown, resources = Counter[str](), resources_of(settings, workers)
     if is_shown and any(mount.source == "directory" for mount in settings.trees):
         with click.progressbar(unknown_length(), label="Indexing files", show_pos=True, update_min_steps=100, file=sys.stderr) as bar:
-            tree = plant(settings, on_file=lambda _: bar.update(1), on_unknown=lambda suffix, count: unknown.update({suffix: count}))
+            tree = plant(
+                settings,
+                on_file=lambda _: bar.update(1),
+                on_unknown=lambda suffix, count: unknown.update({suffix: count}),
+                resources=resources,
+            )
         if unknown:
             click.echo(f"tiled-zarr: {unknown_files(unknown)}", err=True)
     else:
-        tree = plant(settings)
-    made = create_app(tree.root, settings, tree.tasks)
+        tree = plant(settings, resources=resources)
+    made = create_app(tree.root, settings, tree.tasks, resources)
     settle()
     return made
 
 
 def unknown_length() -> Iterator[None]:
-    """What a progress bar cannot see the end of: then it counts, and moves to and fro."""
+    """An iterator without a length: a progress bar over it counts, and moves to and fro."""
     yield from ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """All that a worker is given: how to make the application, what to serve it with, and its limits."""
+    """What a worker needs: a function that makes the application, the server's name, and limits."""
 
     make: Callable[[], Application]
     server: str
@@ -69,7 +77,10 @@ class Work:
     shutdown_timeout: float
 
     def run(self, report: Callable[[str], None]) -> int:
-        """Serve until this process is asked to end; an exit code. `report("")` says that it serves, any other text why it cannot."""
+        """Serve until a signal ends this process; return the exit code.
+
+        Calls `report("")` when the server accepts connections, and `report(reason)` if it cannot.
+        """
         allow_files(self.limits.connections + OTHER_FILES)
         loop = asyncio.new_event_loop() if (factory := loop_factory()) is None else factory()
         asyncio.set_event_loop(loop)
@@ -81,7 +92,7 @@ class Work:
         return FINISHED
 
     async def serve(self, application: Application, on_start: Callable[[], None]) -> None:
-        """Serve until a signal asks to end or to retire, and answer then what is under way."""
+        """Serve until a signal says to end or to retire, then finish the requests under way."""
         door = Door(application)
         asked = Asked(self)
         async with lived(application):
@@ -97,7 +108,10 @@ class Work:
 
 
 class Asked:
-    """The signals that end a worker: `begin` is set by the first one, `hurry` when idle connections may be closed."""
+    """The signals that end a worker.
+
+    The first signal sets `begin`; `hurry` is set when idle connections may be closed.
+    """
 
     def __init__(self, work: Work) -> None:
         self.begin = asyncio.Event()
@@ -107,14 +121,17 @@ class Asked:
         loop.add_signal_handler(RETIRE, self.end, work.limits.request_timeout, work.shutdown_timeout)
 
     def end(self, grace: float, seconds: float) -> None:
-        """End after so many seconds of grace for idle connections, and of as many more for requests."""
+        """Close idle connections after `grace` seconds; end the process `seconds` after that."""
         self.begin.set()
         asyncio.get_running_loop().call_later(grace, self.hurry.set)
         limit_life(grace + seconds)
 
 
 class Door:
-    """The application as a server sees it; once it is closed, each answer says that its connection ends."""
+    """The application as a server sees it.
+
+    After `close`, each answer tells its client that the connection ends.
+    """
 
     __slots__ = ("app",)
 
@@ -122,11 +139,11 @@ class Door:
         self.app = app
 
     def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
-        """Answer one request; no coroutine of its own, which would cost each request one more."""
+        """Answer one request. This is no coroutine, which would add one to every request."""
         return self.app(scope, receive, send)
 
     def close(self) -> None:
-        """From now on clients are asked to make a new connection for their next request."""
+        """From now on, ask clients to open a new connection for their next request."""
         self.app = closing(self.app)
 
 
@@ -148,14 +165,14 @@ def closing(app: Application) -> Application:
 
 
 def limit_life(seconds: float) -> None:
-    """End this process after so many seconds, whatever its threads wait for."""
+    """End this process after `seconds`, even if its threads are still waiting."""
     timer = threading.Timer(seconds, os._exit, [UNFINISHED])
     timer.daemon = True
     timer.start()
 
 
 def allow_files(count: int) -> None:
-    """Allow this process so many open files if its hard limit does."""
+    """Raise the limit of open files to `count`, as far as the hard limit allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -164,7 +181,7 @@ def allow_files(count: int) -> None:
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """The event loops of uvloop if it is installed."""
+    """A function that makes event loops of uvloop, or None if uvloop is not installed."""
     try:
         import uvloop
     except ModuleNotFoundError:

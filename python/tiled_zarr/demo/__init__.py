@@ -1,4 +1,7 @@
-"""A tree to look at: names, shapes and types of Tiled's demo, filled with one landscape; numpy alone, every part made on demand."""
+"""The demo tree: names, shapes and types of Tiled's demo, filled with one computed landscape.
+
+It needs numpy alone, and computes each part on demand.
+"""
 
 from .catalog import tree
 

@@ -1,9 +1,10 @@
-"""The demo tree: what hangs where."""
+"""The demo tree: which node is at which path."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,14 @@ from . import frames, images
 from .content import Values, held, made, revision
 from .noise import hashed
 
-CAT = {"animal": "cat", "color": "green"}
-DOG = {"animal": "dog", "color": "red"}
+CAT = MappingProxyType({"animal": "cat", "color": "green"})
+DOG = MappingProxyType({"animal": "dog", "color": "red"})
 TICK = 3
-"""Seconds for which `dynamic` keeps its value."""
+"""Seconds after which `dynamic` changes its value."""
 
 
 def tree() -> Group:
-    """The whole demo; nothing that takes time is computed before it is read."""
+    """The root group of the demo; whatever is slow is computed at its first read."""
     return group(
         {
             "scalars": scalars(),
@@ -36,18 +37,18 @@ def tree() -> Group:
 
 
 def group(children: Mapping[str, Node], attributes: Mapping[str, Any] | None = None) -> Group:
-    """A group that stays as it is."""
+    """A group that never changes: its revision is that of the program."""
     return Group(children=children, attributes=attributes or {}, revision=revision)
 
 
 def scalars() -> Group:
-    """Numbers and short texts, two of them without an axis."""
+    """A group of numbers and short texts; three of them have no axis."""
     children = {"pi": held(3.14159), "e_arr": held(["2.71828"]), "fsc": held("1/137"), "fortytwo": held(np.int64(42))}
     return group(children, {"numbers": "constants", "precision": 5})
 
 
 def nested() -> Group:
-    """Images, cubes and what else has axes; two arrays that Zarr cannot express are only named."""
+    """Images, cubes and other arrays; two that Zarr cannot express are named as unavailable."""
     pictures = {
         "tiny_image": images.image(50),
         "small_image": images.image(300),
@@ -72,7 +73,7 @@ def nested() -> Group:
 
 
 def cubic() -> Values:
-    """z**3 - 1 around the origin: three zeros, about each of which the phase turns once."""
+    """Z**3 - 1 around the origin: it has three zeros, and its phase turns once around each."""
     y, x = np.linspace(-1.2, 1.2, 30)[:, None], np.linspace(-2, 2, 50)[None, :]
     values = np.empty((30, 50), np.complex128)
     values.real, values.imag = x * x * x - 3 * x * y * y - 1, 3 * x * x * y - y * y * y
@@ -80,18 +81,21 @@ def cubic() -> Values:
 
 
 def dice(shape: tuple[int, int]) -> Values:
-    """Whole numbers from -10 to 9 without any pattern."""
+    """Integers from -10 to 9 without any pattern."""
     rows, columns = np.arange(shape[0])[:, None], np.arange(shape[1])[None, :]
     return np.floor(20 * hashed(42, rows, columns)).astype(np.int64) - 10
 
 
 def pets() -> Array:
-    """Two records."""
+    """An array of two records."""
     return held(np.array([("Rex", 9, 81.0), ("Fido", 3, 27.0)], dtype=[("name", "U10"), ("age", "i4"), ("weight", "f4")]))
 
 
 def dynamic() -> Array:
-    """The number of ticks since 1970, the same in every worker: it changes while one looks, so there is no revision."""
+    """The number of ticks since 1970, equal in every worker.
+
+    It changes while clients read it, so it has no revision.
+    """
 
     def read(region: Region) -> Values:
         return np.full((3, 3), time.time() // TICK)[region]

@@ -1,4 +1,4 @@
-"""The demo's tables and its dataset: a hundred nights and their moon, a skyline, the weather at four places."""
+"""The demo's tables and dataset: a hundred nights, a skyline, the weather at four places."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from .content import Values, held, made, revision, table
 from .noise import ridged
 
 MONTH = 29.53059
-"""Days from new moon to new moon."""
+"""Days from one new moon to the next."""
 NEW_MOON = 28.525
 """Days from 2025-01-01 to the first new moon of the year."""
 
 
-def short_table() -> Table:
-    """A hundred nights: percent of the moon that is lit, its age in days, phase, date, whether it is bright."""
+def short_table() -> Group:
+    """100 nights, one a row.
+
+    The columns are: percent of the moon that is lit, its age in days, its phase, the date, and
+    whether it is bright.
+    """
     days = np.arange(100)
     age = (days - NEW_MOON) % MONTH
     phase = age / MONTH
@@ -33,7 +37,7 @@ def short_table() -> Table:
     return table(columns, {"animal": "dog", "color": "red"})
 
 
-def long_table() -> Table:
+def long_table() -> Group:
     """A skyline of 100,000 steps, once, twice and three times as high, in five partitions."""
     rows, chunks = 100_000, (20_000,)
     heights = cache(lambda: skyline(rows))
@@ -46,7 +50,7 @@ def long_table() -> Table:
     return Table(children=children, attributes={"animal": "dog", "color": "green"}, revision=revision)
 
 
-def wide_table() -> Table:
+def wide_table() -> Group:
     """Ten steps of the skyline in 26 heights."""
     heights = skyline(10)
     columns = {letter: factor * heights for factor, letter in enumerate(string.ascii_uppercase, start=1)}
@@ -54,12 +58,15 @@ def wide_table() -> Table:
 
 
 def skyline(size: int) -> Values:
-    """The outline of mountains between 0 and 1."""
+    """The outline of mountains, between 0 and 1, at `size` places."""
     return ridged(11, (np.arange(size) + 0.5) / size, 2.3, 0.47, 1 / size)
 
 
 def xarray_dataset() -> Group:
-    """What xarray's own examples show: weather at four places on three days, with coordinates of two axes."""
+    """The dataset of xarray's own examples: weather at four places on three days.
+
+    Its coordinates `lon` and `lat` have two axes.
+    """
     place, day = ("x", "y"), ("x", "y", "time")
     temperature = np.array([[[18.3, 20.1, 16.7], [17.9, 19.6, 16.2]], [[15.4, 17.2, 13.1], [14.8, 16.9, 0.0]]])
     precipitation = np.array([[[0.0, 1.5, 8.25], [0.0, 2.0, 7.5]], [[0.5, 3.25, 9.0], [0.0, 4.75, 6.5]]])
@@ -73,5 +80,5 @@ def xarray_dataset() -> Group:
             "time": held(np.datetime64("2014-09-06", "ns") + np.arange(3) * np.timedelta64(1, "D"), ("time",)),
         },
         revision=revision,
-        assembled=False,
+        kind="source",
     )

@@ -1,4 +1,4 @@
-"""The landscape in five sizes, its lights as a sparse image, and two stacks in which the moon rises."""
+"""The landscape in five sizes, its lights as a sparse image, and two stacks with a rising moon."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from ..nodes import Array, Options, Region, Sparse
+from ..nodes import Array, Dense, Options, Region, Sparse
 from .content import Values, computed, made, revision
 from .scene import USUAL, Night, picture
 
 FRAMES = SIDE = 50
 BRIGHT = 0.62
-"""What is darker than this is left out of the sparse image."""
+"""The sparse image leaves out what is darker than this, on a scale from 0 to 1."""
 
 TILE_PIXELS = 1024 * 1024
-"""Pixels to be computed for one tile of an overview: they take a hundred times as long as those of a file."""
+"""Pixels computed for one tile of an overview at most.
+
+Computing a pixel takes a hundred times as long as reading one from a file.
+"""
 
 
 def image(size: int, chunks: tuple[int, int] | None = None) -> Array:
@@ -41,7 +44,10 @@ def gigapixel(size: int) -> Array:
 
 
 def sampled(shape: tuple[int, int], dtype: str, pixels: Callable[[range, range], Values], **fields: Any) -> Array:
-    """An image of which any rows and columns can be computed, also every so many: so an overview costs no more than a detail."""
+    """An image whose `pixels` computes any rows and columns, with any step between them.
+
+    So an overview costs no more than a detail of the same size.
+    """
 
     def read_stepped(region: Region, steps: tuple[int, ...]) -> Values:
         rows, columns = (range(part.start, part.stop, step) for part, step in zip(region, steps, strict=True))
@@ -50,15 +56,14 @@ def sampled(shape: tuple[int, int], dtype: str, pixels: Callable[[range, range],
     return computed(
         shape,
         dtype,
-        lambda region: read_stepped(region, (1, 1)),
+        Dense(lambda region: read_stepped(region, (1, 1)), read_stepped),
         ("y", "x"),
-        read_stepped=read_stepped,
         options=Options(tile_budget=TILE_PIXELS * np.dtype(dtype).itemsize),
         **fields,
     )
 
 
-def sparse_image(size: int) -> Sparse:
+def sparse_image(size: int) -> Array:
     """The brightest places of the landscape."""
 
     @cache
@@ -71,25 +76,30 @@ def sparse_image(size: int) -> Sparse:
 
 
 def tiny_cube() -> Array:
-    """The moon rises in 50 frames."""
+    """50 frames in which the moon rises."""
     return made((FRAMES, SIDE, SIDE), "f8", moonrise, ("time", "y", "x"))
 
 
 def tiny_hypercube() -> Array:
-    """The rising moon by the strength of the light and of the fog: 2.5 GB, of which none is kept."""
-    return computed((FRAMES, FRAMES, FRAMES, SIDE, SIDE), "f8", weather, ("light", "fog", "time", "y", "x"))
+    """The rising moon over the strength of the light and of the fog: 2.5 GB, none of it kept."""
+    return computed((FRAMES, FRAMES, FRAMES, SIDE, SIDE), "f8", Dense(weather), ("light", "fog", "time", "y", "x"))
 
 
 @cache
 def moonrise() -> Values:
-    """Fifty pictures of one night, kept: 1 MB."""
+    """50 pictures of one night; the result, 1 MB, is cached."""
     hours = [frame / (FRAMES - 1) for frame in range(FRAMES)]
     nights = [Night(moon=(0.72 - 0.9 * hour + 0.45 * hour * hour, 0.2 + 0.5 * hour), mist=1.5 - hour) for hour in hours]
-    return np.stack([floats(everything(SIDE), SIDE, night) for night in nights])
+    pictures = np.stack([floats(everything(SIDE), SIDE, night) for night in nights])
+    pictures.flags.writeable = False
+    return pictures
 
 
 def weather(region: Region) -> Values:
-    """A part of the hypercube: light dims everything, and fog veils it the more, the lower it lies."""
+    """A region of the hypercube.
+
+    Light scales the whole frame; fog veils the lower rows more than the upper ones.
+    """
     light, fog, low, _ = (
         (np.arange(axis.start, axis.stop) / (FRAMES - 1)).reshape((-1,) + (1,) * below)
         for axis, below in zip((region[0], region[1], region[3], region[4]), (4, 3, 1, 0), strict=True)
@@ -99,16 +109,16 @@ def weather(region: Region) -> Values:
 
 
 def everything(size: int) -> Region:
-    """The whole of an image."""
+    """The region of a whole image."""
     return (slice(0, size), slice(0, size))
 
 
 def floats(region: Region, size: int, night: Night = USUAL) -> Values:
-    """A part of the picture in 64-bit floats."""
+    """A region of the picture in 64-bit floats."""
     return picture(*spans(region), size, night).astype(np.float64)
 
 
 def spans(region: Region) -> tuple[range, range]:
-    """The rows and columns of a region."""
+    """The rows and the columns of a region."""
     rows, columns = region
     return range(rows.start, rows.stop), range(columns.start, columns.stop)

@@ -1,4 +1,4 @@
-"""The land: mountains that fade into the mist, and spruces whose branches carry twigs that carry needles."""
+"""The land: mountains that fade into the mist, and spruces with branches, twigs and needles."""
 
 from __future__ import annotations
 
@@ -12,14 +12,21 @@ from .view import Floats, Plane, View, cover, outer, over
 GROUND = 180
 BRANCHES, TWIGS, NEEDLES = 11, 7, 6
 WIDTH = 0.2
-"""Half the width of a spruce at its foot, in its heights."""
+"""Half the width of a spruce at its foot, as a fraction of its height."""
 SETTLED = 0.001
-"""The detail in which the ground under a tree is known: the same at every size of the picture, so that trees stay where they are."""
+"""Pixel size, in pictures, at which the ground under a tree is computed.
+
+It is the same for every size of the picture, so that trees stay in one place.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
-    """A chain of mountains: its skyline, and the brightness of its rock, its snow and the mist at its foot."""
+    """A chain of mountains.
+
+    It has the parameters of its skyline, and the brightness of its rock, of its snow and of the
+    mist at its foot.
+    """
 
     seed: int
     crest: float
@@ -30,11 +37,11 @@ class Chain:
     mist: float = 0.0
 
     def skyline(self, u: Floats, pixel: float) -> Floats:
-        """The height of the mountains, as v, over each column."""
+        """The top of the mountains in each column, as a `v` coordinate."""
         return self.crest - self.rise * ridged(self.seed, u + 0.37 * self.seed, self.frequency, 0.47, pixel)
 
     def paint(self, canvas: Plane, view: View, skyline: Floats, fog: float) -> None:
-        """Rock and snow above, mist below."""
+        """Paint rock and snow above, mist below."""
         if view.v.max() - skyline.min() < -view.pixel:
             return
         below = outer(view.v, skyline, np.subtract)
@@ -51,7 +58,10 @@ class Chain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wood:
-    """Spruces on a hill, `spacing` apart and up to `height` tall, lower around the column `clearing`."""
+    """Spruces on a hill, `spacing` apart, up to `height` tall.
+
+    They are smaller near the column `clearing`.
+    """
 
     hill: Chain
     spacing: float
@@ -59,7 +69,7 @@ class Wood:
     clearing: float | None = None
 
     def paint(self, canvas: Plane, view: View, skyline: Floats) -> None:
-        """A dark hill and the trees on it."""
+        """Paint a dark hill and the trees on it."""
         if view.v.max() < skyline.min() - self.height - view.pixel:
             return
         hidden = np.maximum(cover(outer(view.v, skyline, np.subtract), view.pixel), self.trees(view))
@@ -68,7 +78,11 @@ class Wood:
         over(canvas, hidden, colour)
 
     def trees(self, view: View) -> Plane:
-        """The part of every pixel that trees hide: its column's own tree, or one of the neighbours."""
+        """How much of each pixel trees hide, 0 to 1.
+
+        Only the tree of the pixel's own lattice cell and those of the two neighbouring cells can
+        reach it.
+        """
         hidden = np.zeros(view.shape, np.float32)
         cell = np.floor(view.u / self.spacing).astype(np.int64)
         trees = np.arange(cell[0] - 1, cell[-1] + 2)
@@ -84,12 +98,12 @@ class Wood:
         return hidden
 
     def stature(self, u: Floats) -> Floats:
-        """How tall trees grow, 0 to 1, over each column."""
+        """How tall trees grow in each column, from 0 to 1."""
         return np.ones_like(u) if self.clearing is None else np.clip(0.1 + 4 * (u - self.clearing) ** 2, 0, 1)
 
 
 def spruce(view: View, aside: Floats, top: Floats, tall: Floats) -> Plane:
-    """The part of every pixel that one tree a column hides, `aside` from its stem."""
+    """How much of each pixel a tree hides: one tree for each column, `aside` from its stem."""
     down = ((view.v[:, None] - top) / tall).astype(np.float32)
     out = (aside / tall).astype(np.float32)
     branch = tooth(down * BRANCHES - out * 12)
@@ -103,5 +117,5 @@ def spruce(view: View, aside: Floats, top: Floats, tall: Floats) -> Plane:
 
 
 def tooth(phase: Plane) -> Plane:
-    """A saw that climbs from 0 to 1 within every whole number."""
+    """A sawtooth wave that climbs from 0 to 1 between two integers."""
     return phase - np.floor(phase)

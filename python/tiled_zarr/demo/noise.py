@@ -1,7 +1,8 @@
-"""Value noise: smooth random functions with detail at every scale, the same bits wherever and in whatever parts they are computed.
+"""Value noise: smooth random functions with detail at every scale.
 
-Only additions, multiplications, divisions, roots, comparisons and integers are used: IEEE 754 rounds these exactly, so a pixel
-depends neither on its neighbours nor on SIMD nor on the machine.
+The result has the same bits wherever it is computed, and however it is split into parts. We use
+only additions, multiplications, divisions, roots, comparisons and integers: IEEE 754 rounds these
+exactly, so a pixel depends neither on its neighbours nor on SIMD nor on the machine.
 """
 
 from __future__ import annotations
@@ -18,13 +19,19 @@ import numpy.typing as npt
 from .view import Floats, Indices, Plane, View
 
 DEEPEST = 24
-"""Octaves at most."""
+"""The largest number of octaves."""
 FINER = 1.93
-"""Frequencies of two neighbouring octaves: near 2, but so that their lattices do not coincide anywhere."""
+"""Ratio of the frequencies of two consecutive octaves.
+
+It is near 2, but not 2, so that the lattices of two octaves do not coincide anywhere.
+"""
 
 
 def hashed(seed: int, *places: Indices) -> Plane:
-    """A number in [0, 1) for every place of an integer lattice, one index array an axis, broadcast against each other."""
+    """A number in [0, 1) for every point of an integer lattice.
+
+    `places` has one array of indices for each axis; they are broadcast against each other.
+    """
     h = np.array((seed + 1) * 0x9E3779B1 % 2**32, np.uint32)
     for axis, place in enumerate(places):
         h = h ^ scrambled(place.astype(np.uint32) + np.uint32(0x51ED270B * axis % 2**32))
@@ -38,14 +45,17 @@ def hashed(seed: int, *places: Indices) -> Plane:
 
 
 def scrambled(h: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
-    """Every bit of the input spread over the output (Chris Wellons' lowbias32)."""
+    """Spread every input bit over the output (lowbias32 by Chris Wellons)."""
     h = (h ^ (h >> np.uint32(16))) * np.uint32(0x7FEB352D)
     h = (h ^ (h >> np.uint32(15))) * np.uint32(0x846CA68B)
     return h ^ (h >> np.uint32(16))
 
 
 def octaves(frequency: float, pixel: float) -> int:
-    """How many octaves from `frequency` on, at least one, there are before a wave is shorter than two pixels and would only shimmer."""
+    """How many octaves to add, starting at `frequency`; at least one, at most DEEPEST.
+
+    We stop before a wave is shorter than two pixels: such a wave only shimmers.
+    """
     count = 1
     while count < DEEPEST and (frequency := frequency * FINER) * 2 * pixel <= 1:
         count += 1
@@ -53,14 +63,14 @@ def octaves(frequency: float, pixel: float) -> int:
 
 
 def cells(coordinate: Floats) -> tuple[Indices, Plane]:
-    """Split coordinates into the lattice cell and the place within it, eased at both ends."""
+    """Split coordinates into the lattice cell and the eased position in it, from 0 to 1."""
     cell = np.floor(coordinate)
     t = coordinate - cell
     return cell.astype(np.int64), (t * t * (3.0 - 2.0 * t)).astype(np.float32)
 
 
 def lines(seed: int, x: Floats, frequencies: Sequence[float]) -> Plane:
-    """Noise in [0, 1) along one axis, a row for each frequency."""
+    """Noise in [0, 1) along one axis, one row for each frequency."""
     row = np.arange(len(frequencies))[:, None]
     cell, t = cells(x * np.array(frequencies)[:, None])
     left, right = hashed(seed, row, cell), hashed(seed, row, cell + 1)
@@ -76,9 +86,12 @@ def shifts(seed: int) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Axis:
-    """Where places along an axis lie in a lattice, of which `lines` are looked at: between two of them, `t` of the way gone.
+    """Positions along one axis of a lattice, and the lattice lines needed to interpolate there.
 
-    Places that are far from each other have two lines each, all first ones before all second ones; else `line` says which is the first.
+    `lines` are the lines that are evaluated, and `t` is how far each position is from its first
+    line to its second one, from 0 to 1. If the positions are close together, neighbours share
+    lines, and `line` is the index of the first line of each position. If they are far apart, `line`
+    is None, and `lines` has the first lines of all positions, then their second lines.
     """
 
     lines: Indices
@@ -87,7 +100,7 @@ class Axis:
 
     @classmethod
     def of(cls, coordinate: Floats) -> Axis:
-        """The axis for places in cells of the lattice."""
+        """The axis for positions in units of lattice cells."""
         cell, t = cells(coordinate)
         first, last = int(cell.min()), int(cell.max())
         if last - first < cell.size:
@@ -95,7 +108,7 @@ class Axis:
         return cls(np.concatenate((cell, cell + 1)), None, t)
 
     def down(self, lattice: Plane) -> Plane:
-        """Values at the places down a lattice's columns."""
+        """Interpolate down the columns of `lattice`, one row for each position."""
         if self.line is None:
             value = lattice[self.t.size :] - lattice[: self.t.size]
             value *= self.t[:, None]
@@ -107,7 +120,7 @@ class Axis:
         return value
 
     def aside(self, lattice: Plane) -> Plane:
-        """Values at the places along a lattice's rows."""
+        """Interpolate along the rows of `lattice`, one column for each position."""
         if self.line is None:
             value = lattice[:, self.t.size :] - lattice[:, : self.t.size]
             value *= self.t
@@ -120,9 +133,10 @@ class Axis:
 
 
 def plane(seed: int, view: View, frequency: tuple[float, float], *, lit: bool = False, strength: float = 1.0) -> Plane:
-    """Noise in [-1, 1), times `strength`, with `frequency` lattice cells a unit on the two axes.
+    """Noise in [-1, 1), times `strength`, with `frequency` lattice cells per unit on each axis.
 
-    With `lit` it is ground of that height under a lamp at the upper right.
+    With `lit`, the noise is the height of the ground, and the result is how a lamp at the upper
+    right lights it.
     """
     shift_v, shift_u = shifts(seed)
     rows, columns = Axis.of(view.v * frequency[0] + shift_v), Axis.of(view.u * frequency[1] + shift_u)
@@ -137,7 +151,7 @@ def plane(seed: int, view: View, frequency: tuple[float, float], *, lit: bool = 
 
 
 def slopes(seed: int, rows: Axis, columns: Axis) -> Plane:
-    """How much higher the ground is at each place of a lattice than at its neighbour above and to the right."""
+    """The height of each point of a lattice minus that of its neighbour above and right."""
     if rows.line is None or columns.line is None:
         heights = hashed(seed, rows.lines[:, None], columns.lines[None, :])
         heights -= hashed(seed, rows.lines[:, None] - 1, columns.lines[None, :] + 1)
@@ -149,9 +163,10 @@ def slopes(seed: int, rows: Axis, columns: Axis) -> Plane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Texture:
-    """Planes of ever higher frequency, each `roughness` times as strong as the one before, together within -1 and 1.
+    """A sum of noise planes, each of a higher frequency, within -1 and 1.
 
-    `deepest` is the number of planes at most; the other fields mean what they mean in `plane`.
+    Each plane has `roughness` times the strength of the one before. There are at most `deepest`
+    planes; the other fields have the same meaning as in `plane`.
     """
 
     seed: int
@@ -161,7 +176,7 @@ class Texture:
     deepest: int = DEEPEST
 
     def over(self, view: View) -> Plane:
-        """The texture at every place of a view, as deep as its pixels can show it."""
+        """The texture over a view, with as many octaves as its pixels can show."""
         total, weight, strength = np.zeros(view.shape, np.float32), 0.0, 1.0
         down, aside = self.frequency
         for k in range(min(octaves(max(down, aside), view.pixel), self.deepest)):
@@ -174,14 +189,18 @@ class Texture:
 
 
 def ridged(seed: int, x: Floats, frequency: float, roughness: float, pixel: float) -> Floats:
-    """A skyline between 0 and 1 along one axis: sharp peaks upon sharp peaks."""
+    """A skyline between 0 and 1 along one axis: sharp peaks with smaller peaks on them."""
     frequencies = list(accumulate(repeat(FINER, octaves(frequency, pixel) - 1), mul, initial=frequency))
     peaks = 1 - np.abs(2 * lines(seed, x, frequencies) - 1)
     return descending(peaks * peaks, roughness)
 
 
 def descending(octave: Plane, roughness: float) -> Floats:
-    """The mean of the rows, each `roughness` times as heavy as the one before; summed in order, unlike numpy's own sums."""
+    """The weighted mean of the rows; each row weighs `roughness` times the one before.
+
+    The rows are added in order, unlike in numpy's own sums, so the result has the same bits
+    everywhere.
+    """
     total, weight, strength = np.zeros(octave.shape[1:]), 0.0, 1.0
     for row in octave:
         total += strength * row.astype(np.float64)

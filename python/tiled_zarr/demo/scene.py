@@ -1,4 +1,7 @@
-"""Moonlight on a lake: one picture, a function of place, that can be sampled at any size and never runs out of detail."""
+"""Moonlight on a lake: one picture as a function of position.
+
+It can be sampled at any size and has new detail at every scale.
+"""
 
 from __future__ import annotations
 
@@ -21,18 +24,24 @@ FAR = Wood(hill=Chain(seed=121, crest=0.762, rise=0.05, frequency=3.1, rock=0.07
 NEAR = Wood(hill=Chain(seed=138, crest=1.06, rise=0.14, frequency=1.3, rock=0.03), spacing=0.031, height=0.34, clearing=0.64)
 SHORE = 0.76
 FORESHORTENED = 3.2
-"""How much lower things look in the water than above it."""
+"""How many times lower things look in their reflection than above the water."""
 RIPPLES = 220
 WAVES = Texture(seed=236, frequency=(70.0, 9.0), roughness=0.6, deepest=9)
 TILE = (128, 512)
-"""Rows and columns computed at a time: what is in work stays in the processor's cache, however large the picture."""
+"""Rows and columns computed at a time.
+
+The intermediate arrays then stay in the processor's cache, however large the picture is.
+"""
 STRIDED = (64, 512)
-"""The same where pixels are left out: those that are not have places of their own in the lattices, which are four times as large."""
+"""The same if the pixels are not adjacent.
+
+Each pixel then needs lattice points of its own, and the lattices are four times as large.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """What may differ between two pictures: the moon's place (v, u), and how thick the mist is (1 as usual)."""
+    """What may differ between two pictures: the moon's place (v, u), and the mist (1 as usual)."""
 
     moon: tuple[float, float] = (0.27, 0.67)
     mist: float = 1.0
@@ -43,7 +52,7 @@ USUAL = Night()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Skylines:
-    """The silhouettes over a run of columns, from far to near."""
+    """The silhouettes over a range of columns, from far to near."""
 
     chains: tuple[Floats, ...]
     far: Floats
@@ -51,7 +60,7 @@ class Skylines:
 
 
 def picture(rows: range, columns: range, size: int, night: Night = USUAL) -> Plane:
-    """Brightness, 0 to 1, of a box of the picture that is `size` pixels high and wide."""
+    """The brightness, 0 to 1, of a box of the picture that is `size` pixels high and wide."""
     out = np.empty((len(rows), len(columns)), np.float32)
     shore = int(SHORE * size)
     height, width = TILE if rows.step == columns.step == 1 else STRIDED
@@ -70,7 +79,7 @@ def picture(rows: range, columns: range, size: int, night: Night = USUAL) -> Pla
 
 
 def landscape(view: View, skylines: Skylines, night: Night, *, is_lake: bool) -> Plane:
-    """Land or lake, and before it the near wood; what the near hill hides entirely is not painted."""
+    """Paint land or lake, then the wood in front; skip whatever the near hill hides completely."""
     if view.v.min() > skylines.near.max() + view.pixel:
         canvas = np.zeros(view.shape, np.float32)
     else:
@@ -80,17 +89,17 @@ def landscape(view: View, skylines: Skylines, night: Night, *, is_lake: bool) ->
 
 
 def middles(pixels: range, size: int) -> Floats:
-    """Where the centres of pixels are, from 0 to 1."""
+    """The coordinates of pixel centres, from 0 to 1."""
     return (np.arange(pixels.start, pixels.stop, pixels.step) + 0.5) / size
 
 
 def silhouettes(u: Floats, pixel: float) -> Skylines:
-    """All skylines over columns `u`."""
+    """All skylines over the columns `u`."""
     return Skylines(tuple(chain.skyline(u, pixel) for chain in CHAINS), FAR.hill.skyline(u, pixel), NEAR.hill.skyline(u, pixel))
 
 
 def land(view: View, skylines: Skylines, night: Night, *, clear: bool = True) -> Plane:
-    """Sky, mountains and the far wood; what the mountains hide entirely is not painted."""
+    """Paint sky, mountains and the far wood; skip whatever the mountains hide completely."""
     top = view.v.min() - view.pixel
     hidden = [k for k, skyline in enumerate(skylines.chains) if top > skyline.max()]
     canvas = np.zeros(view.shape, np.float32) if hidden else sky(view, night.moon, clear=clear)
@@ -101,7 +110,7 @@ def land(view: View, skylines: Skylines, night: Night, *, clear: bool = True) ->
 
 
 def lake(view: View, skylines: Skylines, night: Night) -> Plane:
-    """The land upside down, darker, broken by long low waves."""
+    """Paint the land upside down, darker, and broken by long low waves."""
     below = view.v - SHORE
     ripple = descending(lines(RIPPLES, view.v / (0.02 + 0.5 * below), [6.0 * 2**k for k in range(9)]), 0.6) - 0.5
     mirrored = SHORE - below * (FORESHORTENED + 1.3 * ripple)

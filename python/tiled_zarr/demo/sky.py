@@ -16,13 +16,16 @@ SEAS = Texture(seed=300, frequency=(1.3, 1.3), roughness=0.6, deepest=8)
 DUST = Texture(seed=332, frequency=(9.0, 9.0), roughness=0.85, lit=True)
 STARS, CRATERS = 100, 364
 STAR = 0.0022
-"""How far the light of the largest stars reaches."""
+"""Radius of the light of the largest stars."""
 CROWDED = 0.2
-"""No stars are drawn larger than this, in cells of their lattice."""
+"""Largest radius at which stars are drawn, in cells of their lattice."""
 
 
 def sky(view: View, moon: tuple[float, float], *, clear: bool) -> Plane:
-    """Brightness of the sky with the moon at (v, u); only a clear view, whose rows ascend, shows stars and craters."""
+    """The brightness of the sky with the moon at (v, u).
+
+    Only if `clear` does it show stars and craters; the rows of `view` must ascend then.
+    """
     disc = view.seen_from(*moon, MOON_RADIUS)
     squared = outer(disc.v * disc.v, disc.u * disc.u, np.add)
     halo: Plane = np.float32(1) / (np.float32(0.16) * squared + np.float32(1))
@@ -38,7 +41,7 @@ def sky(view: View, moon: tuple[float, float], *, clear: bool) -> Plane:
 
 
 def add_stars(canvas: Plane, view: View) -> None:
-    """Add stars: the closer one looks, the more there are."""
+    """Add stars: the smaller the pixels, the more stars there are."""
     for k in range(7):
         bare, frequency = STAR * 0.5**k, 40.0 * 2**k
         drawn = max(bare, 1.5 * view.pixel)
@@ -53,7 +56,10 @@ def add_stars(canvas: Plane, view: View) -> None:
 
 
 def surface(disc: View, squared: Plane, *, clear: bool) -> Plane:
-    """The moon, in radii from its centre, whose squares are given too: seas, dust, and craters within craters."""
+    """The brightness of the moon: seas, dust, and craters within craters.
+
+    `disc` is in moon radii from the centre, and `squared` is the square of that distance.
+    """
     facing = np.sqrt(np.maximum(1 - squared, 0))
     seas = np.clip(SEAS.over(disc) * np.float32(2.5) + np.float32(0.3), 0, 1)
     ground: Plane = np.float32(0.86) - np.float32(0.3) * seas + np.float32(0.2) * DUST.over(disc)
@@ -64,13 +70,13 @@ def surface(disc: View, squared: Plane, *, clear: bool) -> Plane:
 
 
 def craters(pixel: float) -> Iterator[Lattice]:
-    """Craters of every size that is worth drawing."""
+    """Yield the craters of every size that a pixel can show."""
     for k in range(octaves(1.6, 16 * pixel)):
         yield Lattice(seed=CRATERS + 3 * k, frequency=1.6 * 2**k, smallest=0.05, largest=0.25, least=0.4, reach=1.27)
 
 
 def stamp(ground: Plane, lattice: Lattice, disc: View) -> None:
-    """Dig craters into the ground: a dark and a lit wall within a bright rim."""
+    """Draw craters on the ground: a dark and a lit wall inside a bright rim."""
     for crater in lattice.within(disc):
         squared = crater.squared
         wall = (crater.down - crater.aside) * np.clip((1 - squared) * 3, 0, 1)

@@ -1,4 +1,4 @@
-"""Spots: round things strewn over the plane, at most one in a lattice cell and wholly inside it."""
+"""Spots: round things on the plane, at most one per lattice cell and completely inside it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,24 @@ from .noise import hashed
 from .view import Floats, Plane, View
 
 MARGIN = 0.32
-"""No spot's centre is nearer to its cell's edge, in cells: so a spot may reach that far and no neighbour need be asked."""
+"""Distance of a spot's centre from the edge of its cell at least, in cells.
+
+A spot may have this radius, so no pixel needs to look at neighbouring cells.
+"""
 
 LARGE = 1000
-"""Spots whose cells have more pixels than this are drawn one by one, which costs about as much as so many pixels."""
+"""Pixels per cell above which spots are drawn one by one.
+
+Drawing one spot costs about as much as this many pixels.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spot:
-    """Where a spot touches a view, and the distances from its centre there, in its own radii; or where many do, and each pixel's own.
+    """The pixels that one spot touches in a view, or those that many spots touch.
 
-    `luck` is a number from `least` to 1 that is the spot's own.
+    `down` and `aside` are the distances of these pixels from the centre of their spot, in its
+    radii; `luck` is a random number of that spot, from `least` to 1.
     """
 
     box: tuple[slice, slice] | tuple[npt.NDArray[np.intp], ...]
@@ -32,16 +39,16 @@ class Spot:
 
     @property
     def squared(self) -> Plane:
-        """Squared distance from the centre."""
+        """The squared distance from the centre, in radii."""
         return self.down * self.down + self.aside * self.aside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lattice:
-    """Spots that are strewn over the plane, `frequency` cells a unit.
+    """Random spots over the plane, with `frequency` cells per unit.
 
-    Radii, in cells, go from `smallest` to `largest` with luck; a cell whose luck is below `least` is empty.
-    A spot is seen up to `reach` radii from its centre.
+    Radii, in cells, grow with luck from `smallest` to `largest`; a cell whose luck is below `least`
+    is empty. A spot is visible up to `reach` radii from its centre.
     """
 
     seed: int
@@ -53,16 +60,19 @@ class Lattice:
 
     def __post_init__(self) -> None:
         if self.largest * self.reach > MARGIN:
-            raise ValueError(f"spots of {self.largest * self.reach} cells leave their cell: draw none above {MARGIN}")
+            raise ValueError(f"spots of {self.largest * self.reach} cells leave their cell: at most {MARGIN} is allowed")
 
     def within(self, view: View) -> Iterator[Spot]:
-        """The spots that touch a view, whose rows must ascend; all in one where they are small and many."""
+        """The spots that touch a view, whose rows must ascend.
+
+        If the spots are small and many, all of them are returned as one.
+        """
         y, x = view.v * self.frequency, view.u * self.frequency
         cells = (np.floor(y[-1]) - np.floor(y[0]) + 1) * (np.floor(x[-1]) - np.floor(x[0]) + 1)
         return self._singly(y, x) if cells * LARGE <= y.size * x.size else self._together(y, x)
 
     def _singly(self, y: Floats, x: Floats) -> Iterator[Spot]:
-        """Each spot with the box of pixels around it."""
+        """Yield each spot with the box of pixels around it."""
         rows, columns = np.arange(np.floor(y[0]), np.floor(y[-1]) + 1), np.arange(np.floor(x[0]), np.floor(x[-1]) + 1)
         luck, size, middle_y, middle_x, full = self._spots(rows, columns)
         luck, size, middle_y, middle_x = luck[full], size[full], middle_y[full], middle_x[full]
@@ -75,7 +85,7 @@ class Lattice:
             yield Spot((height, width), down, aside, luck[k])
 
     def _together(self, y: Floats, x: Floats) -> Iterator[Spot]:
-        """The pixels that any spot touches, each with the one spot of its cell."""
+        """Yield all pixels that any spot touches, each with the spot of its cell."""
         luck, size, middle_y, middle_x, full = self._spots(np.floor(y), np.floor(x))
         reach = self.reach * size
         is_level = (middle_y - reach <= y[:, None]) & (y[:, None] < middle_y + reach)
@@ -86,7 +96,7 @@ class Lattice:
         yield Spot(box, down, aside, luck[box])
 
     def _spots(self, rows: Floats, columns: Floats) -> tuple[Floats, Floats, Floats, Floats, npt.NDArray[np.bool_]]:
-        """Luck, radius and centre of the spots in the cells of some rows and columns, and which cells have one at all."""
+        """Luck, radius and centre of the spots in a grid of cells, and which cells have a spot."""
         row, column = rows.astype(np.int64)[:, None], columns.astype(np.int64)[None, :]
         lucks = hashed(self.seed, row, column)
         luck = lucks.astype(np.float64)

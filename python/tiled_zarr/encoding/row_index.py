@@ -1,58 +1,77 @@
-"""Row indexes over the entries of sparse arrays: built once while the entries stand, by one thread at a time."""
+"""Row indexes over the entries of sparse arrays: built once a revision, kept within a pool.
+
+An index is kept under a weak reference to its node, so that it goes with the node. One that is
+larger than its pool is built, used by all who wait for it, and let go.
+"""
 
 from __future__ import annotations
 
-from threading import Lock
+from functools import partial
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 import numpy as np
 
 from .. import _native, budgets, dtypes
-from ..nodes import Region, Sparse
+from ..caches.recent import Recent
+from ..nodes import Array, Coordinates, Region
+from ..resources import Resources, default
 
 COPIES = 2
 """Of the entries while an index is built: in the form that the builder takes, and in that of the index."""
 
 
-class RowIndexes:
-    """The row index of each sparse array that was asked for, kept while its revision stands; without one it is built each time."""
+class Built:
+    """A row index, and the revision of the entries that it was built of."""
 
-    def __init__(self) -> None:
-        self._built: WeakKeyDictionary[Sparse, tuple[str, _native.Coo]] = WeakKeyDictionary()
-        self._locks: WeakKeyDictionary[Sparse, Lock] = WeakKeyDictionary()
+    __slots__ = ("index", "nbytes", "revision")
 
-    def has(self, node: Sparse) -> bool:
-        """Whether the row index of an array is there, and stands."""
-        known = self._built.get(node)
-        return known is not None and known[0] == node.revision()
-
-    def of(self, node: Sparse) -> _native.Coo:
-        """The row index of an array. Blocks while it is built; raises what the source raises."""
-        with self._locks.setdefault(node, Lock()):
-            revision = node.revision()
-            known = self._built.get(node)
-            if known is not None and known[0] == revision:
-                return known[1]
-            index = _build(node)
-            if revision is not None and revision == node.revision():
-                self._built[node] = (revision, index)
-            return index
+    def __init__(self, index: _native.Coo, revision: str) -> None:
+        self.index = index
+        self.revision = revision
+        self.nbytes = index.nbytes
 
 
-shared = RowIndexes()
-"""The row indexes of all arrays that this process serves."""
+def has(node: Array, resources: Resources | None = None) -> bool:
+    """True if the row index of an array is there, and is of its revision."""
+    known = (resources or default()).row_indexes.peek(ref(node))
+    return known is not None and known.revision == node.revision()
 
 
-def dense(node: Sparse, region: Region) -> np.ndarray[Any, Any]:
+def of(node: Array, resources: Resources | None = None) -> _native.Coo:
+    """The row index of an array, built each time if that has no revision. Blocks; raises what the source raises."""
+    revision, pool = node.revision(), (resources or default()).row_indexes
+    if revision is None:
+        return _build(node)
+    known: Built | None = pool.peek(ref(node))
+    if known is None or known.revision != revision:
+        known = pool.flights.of((ref(node), revision), partial(_built, node, revision, pool))
+    assert known is not None
+    return known.index
+
+
+def dense(node: Array, region: Region, resources: Resources | None = None) -> np.ndarray[Any, Any]:
     """A region of a sparse array, dense. Blocks; raises what the source raises."""
     start, shape = tuple(part.start for part in region), tuple(part.stop - part.start for part in region)
-    block = shared.of(node).encode(start, shape, _native.Codec("none"))
+    block = of(node, resources).encode(start, shape, _native.Codec("none"))
     return np.frombuffer(block, dtype=dtypes.wire(node.dtype)).reshape(shape)
 
 
-def _build(node: Sparse) -> _native.Coo:
-    coords, data = node.entries()
+def _built(node: Array, revision: str, pool: Recent[Any, Any]) -> Built:
+    """The index of a revision, kept if the revision is still the same afterwards."""
+    known: Built | None = pool.peek(ref(node))
+    if known is not None and known.revision == revision:
+        return known
+    built = Built(_build(node), revision)
+    if node.revision() == revision:
+        pool.keep(ref(node, pool.drop), built)
+    return built
+
+
+def _build(node: Array) -> _native.Coo:
+    source = node.source
+    assert isinstance(source, Coordinates)
+    coords, data = source.entries()
     dtype = dtypes.wire(node.dtype)
     with budgets.hold(COPIES * (np.size(coords) * 8 + np.size(data) * dtype.itemsize), alone=True):
         return _native.Coo(
@@ -60,5 +79,5 @@ def _build(node: Sparse) -> _native.Coo:
             np.ascontiguousarray(data, dtype=dtype).view("u1"),
             node.shape,
             dtype.str,
-            None if node.fill is None else np.asarray(node.fill, dtype=dtype).tobytes(),
+            None if source.fill is None else np.asarray(source.fill, dtype=dtype).tobytes(),
         )

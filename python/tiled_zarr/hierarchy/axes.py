@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from .. import texts
 from ..attributes import Said
 from ..caches.cost import Cache
-from ..nodes import Array, Node, Sparse
+from ..nodes import Node
 from . import dimensions
 from .dimensions import Arrays, Named, Own, Shape, Uses
 from .documents import FEW
@@ -29,10 +29,8 @@ S = TypeVar("S", bound=Sized)
 Names: TypeAlias = Mapping[str, Named]
 """The names of the axes of a group's arrays, by the arrays' names on the wire."""
 
-MOST_BYTES = 32 * 1024 * 1024
-"""What remembered decisions take together, twice the largest document (Config.max_bytes)."""
 ENTRY = 200
-"""About as many bytes of it go to the names of one array, or to one group that was looked at."""
+"""About as many bytes of a decision go to the names of one array, or to one group that was looked at."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,17 +65,19 @@ class Decision(Generic[T]):
 class Axes:
     """Names the axes of arrays, so that every group opens in xarray, and every tree as far as its sources do."""
 
-    def __init__(self, walk: Walk) -> None:
+    def __init__(self, walk: Walk, pool: Cache[Any]) -> None:
         self._walk = walk
-        self._kept: Cache[Decision[Any]] = Cache(MOST_BYTES, lambda decision: decision.nbytes)
+        self._pool: Cache[Decision[Any]] = pool
+        self._own = object()
+        """Part of every key, as in Documents."""
         self._look = local()
 
     def of(self, place: Place, seen: Dependencies) -> Named:
         """The names of one array's axes. Its siblings are looked at only if it has names of its own."""
-        above, array, (shape, own) = place.above, place.wire_name, _array(place.node)
+        above, array, (shape, own) = place.above, place.wire_name, _array(place)
         if not any(own or ()):
             return dimensions.unnamed(array, shape)
-        if _is_verbatim(place.node):
+        if place.options.verbatim:
             return dimensions.verbatim(array, shape, own)
         if above is None:
             return dimensions.in_source({array: (shape, own)})[array]
@@ -111,8 +111,8 @@ class Axes:
 
     def are_at_hand(self, place: Place) -> bool:
         """Whether the names of one array's axes can be told without looking at other groups, which may block."""
-        above, (_, own) = place.above, _array(place.node)
-        if above is None or not any(own or ()) or _is_verbatim(place.node):
+        above, (_, own) = place.above, _array(place)
+        if above is None or not any(own or ()) or place.options.verbatim:
             return True
         if is_loose(above):
             known = self._known(f"{above.path}/names", above.node)
@@ -140,7 +140,7 @@ class Axes:
     def _in_source(self, place: Place, children: Mapping[str, Place], above: Callable[[], set[str] | None]) -> Names:
         """The names of the arrays in a group of a source. Multiscale groups share names between levels of other sizes."""
         arrays = _arrays(children)
-        if _is_multiscale(place.node) or any(_is_verbatim(child.node) for child in children.values()):
+        if _is_multiscale(place.node) or any(child.options.verbatim for child in children.values()):
             return {array: dimensions.verbatim(array, *arrays[array]) for array in arrays}
         misleading = dimensions.misleading(arrays)
         taken = above() if misleading else None
@@ -178,7 +178,7 @@ class Axes:
             value = decide(mine)
             known = Decision(value, mine.over, changes, ENTRY * (len(mine.over) + len(value or ())))
             if all(revision is not None for _, revision in mine.over):
-                self._kept.put(key, known, perf_counter() - start)
+                self._pool.put((self._own, key), known, perf_counter() - start)
             elif getattr(self._look, "decided", None) is not None:
                 self._look.decided[key] = known
         seen.over.extend(known.over)
@@ -191,10 +191,10 @@ class Axes:
         known: Decision[Any] | None = decided.get(key) if decided else None
         if known is not None and known.over[0][0] is node:
             return known
-        known = self._kept.peek(key)
+        known = self._pool.peek((self._own, key))
         if known is None or known.is_valid(node, self._walk.places.openings.changes):
             return known
-        self._kept.drop(key, known)
+        self._pool.drop((self._own, key), known)
         return None
 
 
@@ -212,18 +212,13 @@ def _reads_phony(own: Own) -> bool:
 
 
 def _arrays(children: Mapping[str, Place]) -> Arrays:
-    return {name: _array(place.node) for name, place in children.items() if isinstance(place.node, Array | Sparse)}
+    return {name: _array(place) for name, place in children.items() if place.group is None}
 
 
-def _array(node: Node) -> tuple[Shape, Own]:
+def _array(place: Place) -> tuple[Shape, Own]:
     """The shape of an array, and the names that its source gives to its axes."""
-    assert isinstance(node, Array | Sparse)
+    node = place.array
     return node.shape, node.dimension_names
-
-
-def _is_verbatim(node: Node) -> bool:
-    """Whether an array wants its own names served as they stand, whatever its siblings are."""
-    return isinstance(node, Array) and node.verbatim
 
 
 def _is_multiscale(node: Node) -> bool:

@@ -56,9 +56,6 @@ class Uses:
         self.barred |= other.barred
 
 
-NOTHING = Uses()
-
-
 @lru_cache(MOST_KEPT)
 def phony(shape: Shape) -> Named:
     """The names of an array whose axes have none.
@@ -100,7 +97,7 @@ def in_source(arrays: Arrays, above: Collection[str] = ()) -> dict[str, Named]:
     sizes = _sizes(arrays)
     taken = _phonies_beside(arrays, sizes).union(above)
     standing = {name: _size_in_source(name, seen, arrays, taken) for name, seen in sizes.items()}
-    return {array: _named(array, arrays, standing, NOTHING) for array in arrays}
+    return {array: _named(array, arrays, standing, Uses()) for array in arrays}
 
 
 def loose(arrays: Arrays, below: Uses) -> dict[str, Named]:
@@ -119,7 +116,7 @@ def alone(array: str, shape: Shape, own: Own) -> Named:
     >>> alone("a", (4, 2), ("y", None))
     ('y_4', 'dim_2')
     """
-    return _named(array, {array: (shape, own)}, {}, NOTHING)
+    return _named(array, {array: (shape, own)}, {}, Uses())
 
 
 def misleading(arrays: Arrays) -> set[str]:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from .. import codecs, dtypes, grid, marks
 from ..attributes import OURS, Json, Said, now
-from ..nodes import NO_OPTIONS, Array, Group, Options, Sparse, Table
+from ..nodes import Array, Node, Options
 
 STRING_BYTES = 16
 """What one item of a string array counts for in choosing chunks."""
@@ -56,15 +56,14 @@ def typesize(dtype: dtypes.Dtype) -> int:
     return 1 if dtypes.is_string(dtype) or dtype.itemsize > WIDEST_TYPESIZE else dtype.itemsize
 
 
-def read_itemsize(node: Array | Sparse) -> int:
+def read_itemsize(node: Array) -> int:
     """Bytes that the source of an array reads for one item."""
-    nbytes = itemsize(dtypes.wire(node.dtype))
-    return max(nbytes, node.read_itemsize or 0) if isinstance(node, Array) else nbytes
+    return max(itemsize(dtypes.wire(node.dtype)), node.source.itemsize or 0)
 
 
-def chunk_grid(node: Array | Sparse, options: Options) -> grid.Grid:
+def chunk_grid(node: Array, options: Options) -> grid.Grid:
     """The grid in which an array is served."""
-    if isinstance(node, Array) and node.verbatim and node.chunks is not None:
+    if options.verbatim and node.chunks is not None:
         return grid.Grid(node.shape, node.chunks)
     own, wanted, nbytes = node.chunks, options.chunk_shape, read_itemsize(node)
     if node.maxshape is not None:
@@ -72,20 +71,20 @@ def chunk_grid(node: Array | Sparse, options: Options) -> grid.Grid:
     return grid.Grid(node.shape, grid.choose(node.shape, nbytes, own=own, wanted=wanted))
 
 
-def codec(node: Array | Sparse, chosen: str) -> codecs.Codec:
+def codec(node: Array, chosen: str) -> codecs.Codec:
     """The codec that was chosen for an array, its shuffle decided."""
-    return codecs.parse(chosen).suited(typesize(dtypes.wire(node.dtype)), sparse=isinstance(node, Sparse))
+    return codecs.parse(chosen).suited(typesize(dtypes.wire(node.dtype)), sparse=node.is_sparse)
 
 
-def stored_codec(node: Array | Sparse, served: grid.Grid) -> codecs.Codec | None:
+def stored_codec(node: Array, served: grid.Grid) -> codecs.Codec | None:
     """The codec of chunks that the source has stored as they would be served in a grid, or None."""
-    if not isinstance(node, Array) or node.stored is None:
+    stored = node.source.stored
+    if stored is None or served.chunk_shape != node.chunks or dtypes.layout(node.dtype) is not None:
         return None
-    is_same = served.chunk_shape == node.chunks and dtypes.layout(node.dtype) is None
-    return codecs.parse(node.stored.codec, stored=True) if is_same else None
+    return stored.codec
 
 
-def own_attributes(node: Array | Sparse | Group | Table, **ours: Any) -> dict[str, Json]:
+def own_attributes(node: Node, **ours: Any) -> dict[str, Json]:
     """The node's attributes, with what is said of it under our key, unless that is empty.
 
     Raises what attributes raise that are made late.
@@ -93,14 +92,3 @@ def own_attributes(node: Array | Sparse | Group | Table, **ours: Any) -> dict[st
     attributes = now(node.attributes)
     said = {name: value for name, value in ours.items() if value}
     return Said({**attributes, OURS: {**attributes.get(OURS, {}), **said}}) if said else attributes
-
-
-def merged(outer: Options, inner: Options) -> Options:
-    """`inner`, with what it leaves open taken from `outer`."""
-    if inner is NO_OPTIONS:
-        return outer
-    return Options(
-        codec=inner.codec or outer.codec,
-        chunk_shape=inner.chunk_shape or outer.chunk_shape,
-        tile_budget=inner.tile_budget or outer.tile_budget,
-    )

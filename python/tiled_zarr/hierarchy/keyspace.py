@@ -1,39 +1,63 @@
 """The key space: a tree of nodes as a mapping from Zarr keys to documents and chunks, without a server.
 
-A key is resolved by walking the tree as far as its parts name children (a child named `0` is a child, not a chunk); what is left over
-is a document or a chunk of the node reached. What does not exist is None; what goes wrong is raised.
+A key is resolved by walking the tree as long as its parts name children (a child named `0` is a child,
+not a chunk); what is left over is a document or a chunk of the node reached. What does not exist is
+None; what goes wrong is raised.
+
+There is one walk, in steps. `glance` goes as far as memory leads: it ends at the node (`Reached`) or at
+a group that touches disk or network (`Waiting`), and so may run in the event loop. `walk` does what
+`glance` does and also opens the child of a group that waits. A caller that may not block keeps the
+`Waiting` and has `resumed` go on from there in a thread; nothing is walked twice.
+
+A chunk that was found before is found again without a walk: it is still the one that its key names if
+every group above it holds the same node under the same name (`is_standing`), which takes 0.2 us a group
+instead of 3. That holds only as long as no child in the tree has ever been bad (`openings.turned`),
+since a child that recovers has to be noted, and only in memory: who opens a child on disk is watched
+(hangs.py).
 """
 
 from __future__ import annotations
 
 import json
-import math
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
-from typing import NamedTuple
-from weakref import WeakKeyDictionary, ref
+from typing import Any, NamedTuple, TypeAlias
+from weakref import WeakKeyDictionary
 
-from .. import dtypes
+from .. import dtypes, texts
+from ..caches.forgetful import Forgetful
 from ..codecs import Codec
 from ..grid import Grid
-from ..nodes import Array, Node, Options, Region, Sparse, TooLarge
-from . import headers, names
+from ..nodes import Array, Group, Node, Options, Region
+from ..resources import Resources, default
+from . import headers, recipes
 from .documents import Documents, Rendered
+from .listings import Child, Listings
 from .metadata import Config, Metadata
-from .places import Container, Place, Places, WouldBlock
+from .openings import Openings
+from .places import Place, Places, source_of
+from .recipes import Recipe
 from .served import Served
 from .walks import Dependencies
 
-ENCODER = "4"
-"""Part of every chunk's identity; to be raised when other bytes are sent for the same data."""
 MOST_CHUNKS = 8192
 """Resolved chunks that are remembered; then all are forgotten, which costs no more than resolving them again."""
-ENTRY = 40
-"""What a child takes in a listing, besides its name, twice."""
-MOST_DOCUMENTS = 4
-"""So many documents of the largest size are kept."""
+
+
+class Reached(NamedTuple):
+    """The deepest place that a key's first parts name, and the rest of the key."""
+
+    place: Place
+    rest: str
+
+
+class Waiting(NamedTuple):
+    """A group on the way that touches disk or network when it is asked for a child, and the rest of the key from there."""
+
+    place: Place
+    rest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,109 +70,135 @@ class Document:
 
     def revision(self) -> str | None:
         """The node's revision if the document depends on nothing else; a group's depends on its children."""
-        return None if isinstance(self.place.node, Container) else self.place.node.revision()
+        return self.place.array.revision() if self.place.group is None else None
 
     def body(self) -> bytes | None:
-        """The document as JSON; None where a node of this kind, or a group of this size, has none. May open files."""
+        """The document as JSON; None if a node of this kind, or a group of this size, has none. May open files."""
         return self.rendered().body
 
-    def rendered(self, *, may_block: bool = True) -> Rendered:
-        """The document and its digest. Raises WouldBlock where `may_block` is false and files may have to be opened."""
-        return self.keyspace.rendered(self.place, self.name, may_block=may_block)
+    def at_hand(self) -> Rendered | None:
+        """The document and its digest if that takes no opening of files, else None."""
+        return self.keyspace.at_hand(self.place, self.name)
 
-
-class Layout(NamedTuple):
-    """How the chunks of an array are cut and encoded; `nbytes` are the decoded bytes of one, `signature` says all of it as a text."""
-
-    grid: Grid
-    codec: Codec
-    nbytes: int
-    signature: str
+    def rendered(self) -> Rendered:
+        """The document and its digest. May open files."""
+        return self.keyspace.rendered(self.place, self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A chunk inside an array's grid, and how it is to be encoded; `region` is the part of the array that it holds."""
+    """A chunk inside an array's grid; `region` is the part of the array that it holds.
+
+    `is_whole` is false if a part of it lies beyond the array's edge. `weight` are the bytes that reading
+    and encoding it takes in memory: the chunk, and all boxes that the source decodes for it.
+    """
 
     place: Place
-    node: Array | Sparse
-    layout: Layout
+    node: Array
+    recipe: Recipe
     index: tuple[int, ...]
     region: Region
     key: str
+    is_whole: bool
+    weight: int
 
     @property
     def grid(self) -> Grid:
         """The grid that the chunk is part of."""
-        return self.layout.grid
+        return self.recipe.grid
 
     @property
     def codec(self) -> Codec:
         """How it is encoded."""
-        return self.layout.codec
+        return self.recipe.codec
 
     def revision(self) -> str | None:
         """The revision of what the chunk holds, now."""
-        node = self.node
-        if isinstance(node, Array) and node.region_revision is not None:
-            return node.region_revision(self.region)
-        return node.revision()
+        of = self.recipe.revision_of
+        return self.recipe.revision() if of is None else of(self.region)
 
     def identity(self, revision: str) -> str:
         """A text that differs whenever the encoded bytes may: for entity tags and cache keys."""
-        return f"{self.key}|{revision}|{self.layout.signature}"
-
-    @property
-    def blocking(self) -> bool:
-        """Whether reading it touches disk or network, or computes."""
-        return self.node.blocking
-
-    @property
-    def work(self) -> int:
-        """Decoded bytes of the chunk."""
-        return self.layout.nbytes
-
-    @property
-    def weight(self) -> int:
-        """Bytes that reading and encoding it takes in memory: the chunk, and all boxes that the source decodes for it."""
-        return self.layout.nbytes + (decoded(self.node, self.region) if isinstance(self.node, Array) else 0)
+        return f"{self.key}|{revision}|{self.recipe.signature}"
 
 
-class Entry(NamedTuple):
-    """A child of a group by its name on the wire; the node is None where the group is too large to open every child."""
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The listing of a group, made when it is asked for."""
 
-    name: str
-    node: Node | None
+    keyspace: KeySpace
+    group: Group
+
+
+Named: TypeAlias = Document | Chunk | Listing | None
+"""What a key can name."""
 
 
 class KeySpace:
     """A tree in one Zarr format (the module `v2` or `v3`)."""
 
-    def __init__(self, root: Node, format: ModuleType, config: Config | None = None) -> None:  # noqa: A002 - the spec's word
+    def __init__(self, root: Node, format: ModuleType, config: Config | None = None, resources: Resources | None = None) -> None:  # noqa: A002 - the spec's word
         self.root = root
         self.format = format
         self.config = config or Config()
+        self.resources = resources or default()
         options = Options(chunk_shape=self.config.chunk_shape)
-        self.places = Places(root, options, self._check, self._look, format.FORBIDDEN)
+        openings = Openings(self._check, self._look, self.resources.hangs)
+        self.places = Places(root, options, openings, format.FORBIDDEN)
         separator: str = self.config.separator or format.SEPARATOR
         self.served = Served(lambda rest, ndim: format.parse_index(rest, ndim, separator))
-        self.metadata = Metadata(self.places, format, self.config, self.served)
-        self._documents = Documents(MOST_DOCUMENTS * self.config.max_bytes)
-        self._layouts: WeakKeyDictionary[Place, Layout] = WeakKeyDictionary()
-        self._chunks: dict[str, Chunk] = {}
-        self._above: WeakKeyDictionary[Container, tuple[ref[Container], str]] = WeakKeyDictionary()
+        self.metadata = Metadata(self.places, format, self.config, self.served, self.resources.documents)
+        self._listings = Listings(self.places, self.config)
+        self._documents = Documents(self.resources.documents)
+        self._recipes: WeakKeyDictionary[Place, Recipe] = WeakKeyDictionary()
+        self._chunks: Forgetful[str, Chunk] = Forgetful(MOST_CHUNKS)
 
-    def resolve(self, key: str, *, may_block: bool = True) -> Document | Chunk | None:
-        """What a key names, or None. Raises what opening a node raises, or WouldBlock where `may_block` is false."""
-        place, rest = self.places.walk(key, may_block=may_block)
+    def resolve(self, key: str) -> Document | Chunk | None:
+        """What a key names, or None. Blocks; raises what opening a node raises."""
+        found = self.find(key)
+        if isinstance(found, Waiting):
+            found = self.resumed(key, found)
+        return None if isinstance(found, Listing) else found
+
+    def start(self, key: str) -> Reached:
+        """Where the walk of a key begins: at the root."""
+        return Reached(self.places.root, key)
+
+    def find(self, key: str) -> Named | Waiting:
+        """What a key names, as far as memory leads. Raises what opening a node raises."""
+        known = self._chunks.get(key)
+        if known is not None and not self.places.openings.turned and is_standing(known.place):
+            return known
+        step = glance(self.places, self.start(key))
+        return step if isinstance(step, Waiting) else self.named(key, step)
+
+    def resumed(self, key: str, step: Reached | Waiting) -> Named:
+        """What a key names, from a step on the way. Blocks; raises what opening a node raises."""
+        return self.named(key, walk(self.places, step))
+
+    def group(self, path: str) -> Group | None:
+        """The group at a path on the wire ("" is the root), or None. Blocks; raises what opening a node raises."""
+        place, rest = walk(self.places, self.start(path))
+        if rest or place.group is None:
+            return None
+        self._listings.note(place)
+        return place.group
+
+    def named(self, key: str, reached: Reached) -> Named:
+        """What a key names that leads to a place, with a rest."""
+        place, rest = reached
         known = self._chunks.get(key)
         if known is not None and known.place is place:
             return known
-        node = place.node
         if rest in self.format.DOCUMENTS:
             return Document(self, place, rest)
-        if isinstance(node, Container):
-            return None
+        group = place.group
+        if group is not None:
+            if rest:
+                return None
+            self._listings.note(place)
+            return Listing(self, group)
+        node = place.array
         index = self.format.parse_index(rest, len(node.shape), self.metadata.separator)
         return None if index is None else self._chunk(key, place, node, index)
 
@@ -160,49 +210,11 @@ class KeySpace:
         """Whether a key that names nothing now is a chunk of an array that this process has described to clients."""
         return self.served.promised(key)
 
-    def group(self, path: str, *, may_block: bool = True) -> Container | None:
-        """The group at a path on the wire ("" is the root), or None."""
-        place, rest = self.places.walk(path, may_block=may_block)
-        if rest or not isinstance(place.node, Container):
-            return None
-        if place.parent is not None:
-            self._above[place.node] = ref(place.parent), place.name
-        return place.node
-
-    def listing(self, group: Container) -> list[Entry]:
+    def listing(self, group: Group) -> list[Child]:
         """The children of a group, in the source's order, without those that cannot be opened. Raises TooLarge."""
-        openings = self.places.openings
-        try:
-            self._check_size(openings.count(group, self.config.listing_bytes // ENTRY), 0)
-            listed = openings.names(group)
-            self._check_size(len(listed), sum(map(len, listed)))
-            if len(listed) <= self.config.max_nodes:
-                return [Entry(names.wire(name, self.format.FORBIDDEN), node) for name, node in openings.all(group, listed)]
-            bad = openings.bad(group)
-            return [Entry(names.wire(name, self.format.FORBIDDEN), None) for name in listed if name not in bad]
-        except TooLarge:
-            raise
-        except Exception as why:
-            self._fail(group, why)
-            raise
+        return self._listings.children(group)
 
-    def _fail(self, group: Container, why: Exception) -> None:
-        """Note that a group failed when it was listed, as far as it is known where it stands."""
-        parent, name = self._above.get(group, (None, ""))
-        above = None if parent is None else parent()
-        if above is not None:
-            self.places.openings.fail(above, name, why)
-
-    def _check_size(self, count: int, length: int) -> None:
-        """Raises TooLarge where a listing of so many children, with names of so many characters, would be larger than it may be."""
-        most = self.config.listing_bytes
-        if ENTRY * count + 2 * length > most:
-            raise TooLarge(
-                f"a listing of {count:,} children would take more than {most:,} bytes; "
-                "ask for children by their names, or raise the setting listing_bytes"
-            )
-
-    def unavailable(self, group: Container) -> dict[str, str]:
+    def unavailable(self, group: Group) -> dict[str, str]:
         """What is left out of the listing of a group, which is made first, with the reasons."""
         return self.places.openings.unavailable(group)
 
@@ -210,38 +222,40 @@ class KeySpace:
         """Within it, documents that this thread asks for look once at what they have in common, however it may change meanwhile."""
         return self.metadata.axes.one_look()
 
-    def rendered(self, place: Place, name: str, *, may_block: bool) -> Rendered:
-        """A document of a node. Raises WouldBlock where `may_block` is false and it may take opening files."""
+    def at_hand(self, place: Place, name: str) -> Rendered | None:
+        """A document of a node if it is kept, or made without opening files. Never blocks."""
         key, node, changes = f"{place.path}/{name}", place.node, self.places.openings.changes
-        if not may_block:
-            kept = self._documents.kept(key, node, changes, may_block=False)
-            if kept is not None:
-                return kept
-            if isinstance(node, Container) or not self.metadata.axes.are_at_hand(place):
-                raise WouldBlock
+        kept = self._documents.kept(key, node, changes)
+        if kept is not None:
+            return kept
+        if place.group is not None or not self.metadata.axes.are_at_hand(place):
+            return None
         return self._documents.get(key, node, changes, partial(self._render, place, name))
 
-    def _chunk(self, key: str, place: Place, node: Array | Sparse, index: tuple[int, ...]) -> Chunk | None:
-        layout = self._layouts.get(place)
-        if layout is None:
-            layout = self._layouts[place] = self._layout(place, node)
-        if index not in layout.grid:
+    def rendered(self, place: Place, name: str) -> Rendered:
+        """A document of a node. May open files."""
+        key, changes = f"{place.path}/{name}", self.places.openings.changes
+        return self._documents.get(key, place.node, changes, partial(self._render, place, name))
+
+    def _chunk(self, key: str, place: Place, node: Array, index: tuple[int, ...]) -> Chunk | None:
+        recipe = self._recipes.get(place)
+        if recipe is None:
+            recipe = self._recipes[place] = self._recipe(place, node)
+        grid = recipe.grid
+        if index not in grid:
             return None
-        if len(self._chunks) >= MOST_CHUNKS:
-            self._chunks.clear()
-        chunk = self._chunks[key] = Chunk(place, node, layout, index, layout.grid.region(index), f"{self.format.NAME}/{key}")
+        region, name = grid.region(index), f"{self.format.NAME}/{key}"
+        chunk = self._chunks[key] = Chunk(place, node, recipe, index, region, name, grid.is_whole(index), recipe.weight(region))
         return chunk
 
-    def _layout(self, place: Place, node: Array | Sparse) -> Layout:
+    def _recipe(self, place: Place, node: Array) -> Recipe:
         grid = headers.chunk_grid(node, place.options)
         self.served.note(place.path, grid.counts)
-        codec = self.metadata.codec(place, grid)
-        nbytes = math.prod(grid.chunk_shape) * headers.itemsize(node.dtype)
-        return Layout(grid, codec, nbytes, f"{node.dtype.str}|{grid}|{codec}|{ENCODER}")
+        return recipes.recipe(node, grid, self.metadata.codec(place, grid), source_of(place))
 
     def _check(self, node: Node) -> None:
-        """Raises Unavailable where this format cannot show a node."""
-        if isinstance(node, Array | Sparse):
+        """Raises Unavailable if this format cannot show a node."""
+        if isinstance(node, Array):
             self.format.check(dtypes.wire(node.dtype))
 
     def _look(self, node: Node) -> None:
@@ -249,10 +263,11 @@ class KeySpace:
 
     def _render(self, place: Place, name: str) -> Rendered:
         seen = Dependencies()
-        is_consolidated = isinstance(place.node, Container) and name == self.format.CONSOLIDATED
+        is_consolidated = place.group is not None and name == self.format.CONSOLIDATED
         try:
             members = self.metadata.members(place, seen) if is_consolidated else None
-            header = self.metadata.header(place, seen)  # after what lies below, so that it names what failed there
+            # The header comes after what lies below, so that it names what failed there.
+            header = self.metadata.header(place, seen, is_opened=members is not None)
         except Exception as why:
             self.places.fail(place, why)
             raise
@@ -262,16 +277,49 @@ class KeySpace:
         return Rendered.of(body, seen.over, self.places.openings.changes)
 
 
-def decoded(node: Array, region: Region) -> int:
-    """Bytes of the boxes that a source decodes for a region; none if it is a view of data in memory, or the region alone."""
-    unit = node.unit or node.chunks or ((1,) * len(node.shape) if node.read_itemsize else None)
-    if unit is None or (node.unit is None and not node.blocking):
-        return 0
-    nbytes = headers.read_itemsize(node)
-    for part, size, whole in zip(region, unit, node.shape, strict=True):
-        if size:
-            nbytes *= min(-(-part.stop // size) * size, whole) - part.start // size * size
-    return nbytes
+def walk(places: Places, start: Reached | Waiting) -> Reached:
+    """The walk to its end. Blocks; raises what opening a node raises."""
+    step = glance(places, start)
+    while isinstance(step, Waiting):
+        part, _, rest = step.rest.partition("/")
+        below = places.below(step.place, part)
+        if below is None:
+            return Reached(*step)
+        step = glance(places, Reached(below, rest))
+    return step
+
+
+def glance(places: Places, start: Reached | Waiting) -> Reached | Waiting:
+    """The walk as far as memory leads. Raises what opening a node raises."""
+    place, rest = start
+    while rest and (group := place.group) is not None:
+        if group.blocking:
+            return Waiting(place, rest)
+        part, _, remainder = rest.partition("/")
+        below = places.below(place, part)
+        if below is None:
+            break
+        place, rest = below, remainder
+    return Reached(place, rest)
+
+
+def is_standing(place: Place) -> bool:
+    """Whether every group above a place holds the same node as before, as far as memory can tell.
+
+    False too below a record that is shown as a group (records.py), and if a group raises: the walk tells
+    what is wrong.
+    """
+    try:
+        while (above := place.above) is not None:
+            group: Any = above.node
+            if group.blocking or group.children[place.name] is not place.node:
+                return False
+            place = above
+    except texts.PASSED_ON:
+        raise
+    except BaseException:  # noqa: BLE001 - raised again by the walk
+        return False
+    return True
 
 
 def _json(document: object) -> bytes | None:

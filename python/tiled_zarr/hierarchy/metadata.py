@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 from .. import codecs, dtypes, texts
+from ..caches.cost import Cache
 from ..codecs import Codec
 from ..grid import Grid
-from ..nodes import Array, Node, Sparse
+from ..nodes import Array, Node
 from . import dimensions, headers
 from .axes import Axes
 from .headers import ArrayHeader, GroupHeader, Header, Members
-from .places import Container, Place, Places
+from .places import Place, Places
 from .served import Served
-from .walks import Dependencies, Opened, Walk, asking
+from .walks import Dependencies, Opened, Walk
 
 PENDING = GroupHeader({})
 """Holds the place of a group among its siblings until its own children have been opened."""
@@ -40,42 +42,43 @@ class Config:
 class Metadata:
     """Makes headers in one Zarr format (the module `v2` or `v3`). Groups of more than `max_nodes` are not opened.
 
-    Every array that gets a header is noted as `served`.
+    Every array that gets a header is noted as `served`; `pool` keeps what was decided of axes.
     """
 
-    def __init__(self, places: Places, format: ModuleType, config: Config, served: Served) -> None:  # noqa: A002 - the spec's word
+    def __init__(self, places: Places, format: ModuleType, config: Config, served: Served, pool: Cache[Any]) -> None:  # noqa: A002 - the spec's word
         self.places = places
         self.format = format
         self.config = config
         self.served = served
         self.walk = Walk(places, config.max_nodes, config.max_bytes)
-        self.axes = Axes(self.walk)
+        self.axes = Axes(self.walk, pool)
         self.separator: str = config.separator or format.SEPARATOR
 
     def codec(self, place: Place, grid: Grid) -> Codec:
         """The codec chosen for an array, else that of the chunks that its source has stored just so, else the default."""
-        assert isinstance(place.node, Array | Sparse)
+        node = place.array
         chosen = place.options.codec or self.config.codec
-        stored = headers.stored_codec(place.node, grid)
+        stored = headers.stored_codec(node, grid)
         if chosen is None and stored is not None and self.format.passes(stored):
             return stored
-        codec: Codec = self.format.codec(headers.codec(place.node, chosen or codecs.DEFAULT))
+        codec: Codec = self.format.codec(headers.codec(node, chosen or codecs.DEFAULT))
         return codec
 
-    def header(self, place: Place, seen: Dependencies) -> Header:
-        """The header of one node."""
+    def header(self, place: Place, seen: Dependencies, *, is_opened: bool = False) -> Header:
+        """The header of one node; the children of a group are opened first, unless they have just been."""
         seen.note(place.node)
-        if isinstance(place.node, Container):
-            self.walk.children(place)
+        if place.group is not None:
+            if not is_opened:
+                self.walk.children(place)
             return self._group(place)
         return self._array(place, self.axes.of(place, seen))
 
     def look(self, node: Node) -> None:
         """Make all that documents of the groups above say of a node, and raise what fails."""
-        if isinstance(node, Container):
-            self.places.openings.names(node)
-        else:
+        if isinstance(node, Array):
             self.codec(Place(node, None, "", "", node.options), headers.chunk_grid(node, node.options))
+        else:
+            self.places.openings.names(node)
         headers.own_attributes(node)
 
     def members(self, place: Place, seen: Dependencies) -> Members | None:
@@ -90,18 +93,18 @@ class Metadata:
         start = len(place.path) + 1 if place.path else 0
         for group, names in zip(opened, self.axes.below(opened, seen), strict=True):
             for name, below in [*group.children.items()]:
-                header = PENDING if isinstance(below.node, Container) else self._member(group, below, names[name], seen)
+                header = PENDING if below.group is not None else self._member(group, below, names[name], seen)
                 if header is not None:
                     members[below.path[start:]] = header
         for group in opened[1:]:
-            with asking(group.place):  # attributes, too, may be those of this moment
+            with self.walk.asking(group.place):  # attributes, too, may be those of this moment
                 members[group.place.path[start:]] = self._group(group.place)
         return members
 
     def _member(self, above: Opened, place: Place, names: dimensions.Named, seen: Dependencies) -> Header | None:
         """The header of an array; None where it fails, and is left out of its group."""
         try:
-            with asking(place):
+            with self.walk.asking(place):
                 seen.note_live(place.node)
                 return self._array(place, names)
         except texts.PASSED_ON:
@@ -111,13 +114,13 @@ class Metadata:
             return None
 
     def _group(self, place: Place) -> GroupHeader:
-        assert isinstance(place.node, Container)
-        unavailable = self.places.openings.unavailable(place.node)
-        return GroupHeader(headers.own_attributes(place.node, name=place.told_name, unavailable=unavailable))
+        group = place.group
+        assert group is not None
+        unavailable = self.places.openings.unavailable(group)
+        return GroupHeader(headers.own_attributes(group, name=place.told_name, unavailable=unavailable))
 
     def _array(self, place: Place, dimension_names: tuple[str, ...]) -> ArrayHeader:
-        node = place.node
-        assert isinstance(node, Array | Sparse)
+        node = place.array
         grid = headers.chunk_grid(node, place.options)
         self.served.note(place.path, grid.counts)
         return ArrayHeader(
@@ -128,6 +131,6 @@ class Metadata:
             dimension_names=dimension_names,
             attributes=headers.own_attributes(node, name=place.told_name),
             separator=self.separator,
-            mark=node.mark if isinstance(node, Array) else None,
+            mark=node.mark,
             struct=self.config.struct,
         )

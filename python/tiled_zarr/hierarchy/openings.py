@@ -1,25 +1,39 @@
 """Opening the children of groups: which are there, which turned out to be bad, and why.
 
-Whatever a child or the mapping of a group does (it raises, it lies, it does not end), it does to that child or that group alone.
+Whatever a child or the mapping of a group does (it raises, it lies, it does not end), it does to that
+child or that group alone: documents of its group leave it out and name it with the reason, and its own
+keys answer 5xx.
+
+To ask every child each time a document is made would be too slow (a folder of 10,000 files takes
+seconds), and to believe that a child that was good once stays good would be wrong. So `Openings` keeps
+the bad children of each group, by weak references, and learns from every opening, whoever asks:
+
+- `child` opens one, and notes that it is bad if that raises, or that it has recovered.
+- `all` opens those that a document or a listing tells of, and also asks each for its revision and its
+  first child's name, since a group that cannot be listed is bad too.
+- `fail` notes a child that opened but failed when a document was made. It counts as bad until all that
+  documents say of it (`look`) can be made again, not when it merely opens.
+
+Invariant: `turned` grows whenever a child turns bad or good, so a document that was made at the same
+`changes` names the same children. A child that hangs is refused without being asked (hangs.py). Only
+names that a group lists are kept, since anybody can ask for others.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Mapping
-from contextlib import nullcontext
 from itertools import islice
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 from weakref import WeakKeyDictionary, WeakSet, ref
 
 from .. import records, texts
-from ..nodes import Array, Busy, Changed, Damaged, Group, Node, Sparse, Table, TooLarge, TooSlow, Unavailable
-from . import hangs, names
+from ..hangs import Hangs
+from ..nodes import Array, Busy, Changed, Damaged, Group, Node, TooLarge, TooSlow, Unavailable
+from . import names
 
-Parent: TypeAlias = Group | Table
-PARENTS = (Group, Table)
-NODES = (Array, Sparse, Group, Table)
-"""Made once: `Group | Table` makes a new type at each look, of which there are two a child."""
+NODES = (Array, Group)
+"""Made once: `Array | Group` makes a new type at each look, of which there are two a child."""
 
 MOST_BAD = 20_000
 """Bad children that are remembered in a tree, twice as many as nodes are consolidated: 6 MB with names and reasons of usual length, 60 MB
@@ -30,7 +44,6 @@ MOST_NAMES = 1_000_000
 """Names that are listed of one group, whatever it says that it has."""
 MOST_UNSAID = 1000
 """Names that a group may list beyond as many as it says that it has: some may be new; with more than that it is taken to have no end."""
-AT_ONCE = nullcontext()
 
 
 class Bad(NamedTuple):
@@ -44,30 +57,33 @@ class Openings:
     """Opens children and remembers, for each group, those known to be bad.
 
     `check(node)` raises Unavailable for a node that cannot be shown after all. `look(node)` makes all that documents of the groups above
-    say of a node, and raises what fails. Thread-safe: a race repeats an opening at worst.
+    say of a node, and raises what fails; `hangs` are the children that hang. Thread-safe: a race repeats an opening at worst.
     """
 
-    def __init__(self, check: Callable[[Node], None], look: Callable[[Node], object]) -> None:
+    def __init__(self, check: Callable[[Node], None], look: Callable[[Node], object], hangs: Hangs) -> None:
+        self.hangs = hangs
+        self._shown = records.Shown()
         self._check = check
         self._look = look
-        self._bad: WeakKeyDictionary[Parent, dict[str, Bad]] = WeakKeyDictionary()
-        self._nameless: WeakKeyDictionary[Parent, dict[str, str]] = WeakKeyDictionary()
-        self._order: deque[tuple[ref[Parent], str]] = deque()
+        self._bad: WeakKeyDictionary[Group, dict[str, Bad]] = WeakKeyDictionary()
+        self._nameless: WeakKeyDictionary[Group, dict[str, str]] = WeakKeyDictionary()
+        self._order: deque[tuple[ref[Group], str]] = deque()
         self._listed: WeakSet[Node] = WeakSet()
-        self._changes = 0
+        self.turned = 0
+        """How often a child turned bad or good."""
 
     @property
     def changes(self) -> int:
         """How often a child turned bad or good; this, too, grows when a child begins or ceases to hang anywhere."""
-        return self._changes + hangs.shared.look()
+        return self.turned + self.hangs.look()
 
-    def child(self, group: Parent, name: str, checked: Node | None = None, *, is_listed: bool = False) -> Node | None:
+    def child(self, group: Group, name: str, checked: Node | None = None, *, is_listed: bool = False) -> Node | None:
         """One child, or None where there is none that could be shown; `checked` is one that can be.
 
         `is_listed` says that it is opened to be told of: it is asked for what is told, which may block, and not waited for as long as one
         that is itself asked for. Raises what the source raises, and Damaged for a name that the group lists and then denies.
         """
-        bad = self._bad.get(group, {}).get(name) if self._changes else None
+        bad = self._bad.get(group, {}).get(name) if self.turned else None
         opened = None
         try:
             opened = self._opened(group, name, checked, is_listed=is_listed)
@@ -87,7 +103,7 @@ class Openings:
             self._note(group, name, None)
         return opened
 
-    def names(self, group: Parent) -> list[str]:
+    def names(self, group: Group) -> list[str]:
         """The names of a group's children, each once, without those that cannot stand in a key, which are remembered as bad.
 
         Raises what listing raises, and Damaged where it has no end.
@@ -109,12 +125,12 @@ class Openings:
             self._nameless[group] = nameless
         return list(found)
 
-    def count(self, group: Parent, most: int) -> int:
+    def count(self, group: Group, most: int) -> int:
         """How many children a group has. Where it says that they are more than `most`, as many as it lists of them, up to one more."""
         said = len(group.children)
         return said if said <= most else sum(1 for _ in islice(group.children, most + 1))
 
-    def all(self, group: Parent, listed: Iterable[str]) -> list[tuple[str, Node]]:
+    def all(self, group: Group, listed: Iterable[str]) -> list[tuple[str, Node]]:
         """Those children, of the names that are listed, that can be opened; the others are remembered as bad."""
         opened = []
         for name in listed:
@@ -126,20 +142,20 @@ class Openings:
                 opened.append((name, node))
         return opened
 
-    def fail(self, group: Parent, name: str, why: BaseException) -> None:
+    def fail(self, group: Group, name: str, why: BaseException) -> None:
         """Take down that a child, which could be opened, failed when a document was made; the next time all of it is looked at."""
         self._note(group, name, Bad(reason(why), is_open=True))
 
-    def bad(self, group: Parent) -> Container[str]:
+    def bad(self, group: Group) -> Container[str]:
         """The source's names of the children that are known to be bad."""
         return self._bad.get(group, {})
 
-    def unavailable(self, group: Parent) -> dict[str, str]:
+    def unavailable(self, group: Group) -> dict[str, str]:
         """Reasons by names, as text: of what was never a child, and of each child known to be bad that is still there.
 
         What cannot be told, and how many more there are than MOST_TOLD, stands under "*".
         """
-        for name in [name for name in list(self._bad.get(group, ())) if not _lists(group, name)]:
+        for name in [name for name in list(self._bad.get(group, ())) if not self._lists(group, name)]:
             self._note(group, name, None)
         bad = self._bad.get(group, {})
         told: dict[str, str] = {}
@@ -159,50 +175,67 @@ class Openings:
             told["*"] = f"and {len(known) - room:,} more"
         return told
 
-    def _opened(self, group: Parent, name: str, checked: Node | None, *, is_listed: bool) -> Node | None:
+    def _opened(self, group: Group, name: str, checked: Node | None, *, is_listed: bool) -> Node | None:
         """The child, or None. Raises Unavailable where it cannot be shown."""
         try:
-            node = hangs.shared.child(group, name, is_listed=is_listed) if group.blocking else group.children[name]
+            node = self.hangs.child(group, name, is_listed=is_listed) if group.blocking else group.children[name]
         except KeyError as why:
-            if _lists(group, name):
+            if self._lists(group, name):
                 raise Damaged("it is listed, but cannot be opened") from why
             return None
-        node = records.shown(node)
+        node = self._shown.of(node)
         if node is None or node is not checked:
             if not isinstance(node, NODES):
                 raise Damaged(f"its group gives a {type(node).__name__} for it, which is no node")
             self._check(node)
         return node
 
-    def _ask(self, group: Parent, name: str, node: Node, *, wholly: bool) -> None:
+    def _ask(self, group: Group, name: str, node: Node, *, wholly: bool) -> None:
         """Ask a child for what documents of the groups above need, or for all that they tell of it. Raises what it raises."""
-        is_slow = group.blocking or node.blocking
         try:
-            with hangs.shared.asking(group, name) if is_slow else AT_ONCE:
-                revision_of(node)
-                if isinstance(node, PARENTS) and node not in self._listed:
-                    next(iter(node.children), None)
-                    self._listed.add(node)
-                if wholly:
-                    self._look(node)
+            if group.blocking or node.blocking:
+                with self.hangs.asking(group, name):
+                    self._answer(node, wholly=wholly)
+            else:
+                self._answer(node, wholly=wholly)
         except (KeyError, Unavailable) as why:  # there is such a child; a reader must not take it for absent
             raise Damaged(texts.of_error(why)) from why
 
-    def _note(self, group: Parent, name: str, why: Bad | None) -> None:
+    def _answer(self, node: Node, *, wholly: bool) -> None:
+        revision_of(node)
+        if isinstance(node, Group) and node not in self._listed:
+            next(iter(node.children), None)
+            self._listed.add(node)
+        if wholly:
+            self._look(node)
+
+    def _note(self, group: Group, name: str, why: Bad | None) -> None:
         """Take down why a child is bad, or that it is not. Only names that the group lists are taken down: anybody can ask for others."""
-        bad = self._bad.get(group) if self._changes else None
+        bad = self._bad.get(group) if self.turned else None
         if (bad.get(name) if bad else None) == why:
             return
         if why is None:
             assert bad is not None
             bad.pop(name, None)
-        elif _lists(group, name):
+        elif self._lists(group, name):
             self._bad.setdefault(group, {})[name] = why
             self._order.append((ref(group), name))
             self._forget()
         else:
             return
-        self._changes += 1
+        self.turned += 1
+
+    def _lists(self, group: Group, name: str) -> bool:
+        """Whether a group has a name among those that it lists; also where it cannot tell, since it did not deny it.
+
+        Of a child that hangs the group is not asked: a mapping's own `in` opens the child.
+        """
+        try:
+            return self.hangs.leaves_alone(group, name) or name in group.children
+        except texts.PASSED_ON:
+            raise
+        except BaseException:  # noqa: BLE001 - what opening raised is raised again
+            return True
 
     def _forget(self) -> None:
         """Keep MOST_BAD children at most, the last ones."""
@@ -211,19 +244,6 @@ class Openings:
             group = oldest()
             if group is not None and (bad := self._bad.get(group)):
                 bad.pop(name, None)
-
-
-def _lists(group: Parent, name: str) -> bool:
-    """Whether a group has a name among those that it lists; also where it cannot tell, since it did not deny it.
-
-    Of a child that hangs the group is not asked: a mapping's own `in` opens the child.
-    """
-    try:
-        return hangs.shared.leaves_alone(group, name) or name in group.children
-    except texts.PASSED_ON:
-        raise
-    except BaseException:  # noqa: BLE001 - what opening raised is raised again
-        return True
 
 
 def _free(taken: Mapping[str, str], name: str) -> str:

@@ -1,30 +1,36 @@
-"""Places: the nodes of a tree by their paths on the wire, remembered for as long as they stand there."""
+"""Places: locations in the tree, each a node with its path on the wire.
+
+A source may make a new node whenever a child is opened, and a mapping may hold another array from one
+request to the next. What is known of an array (its recipe, its chunks, the names of its axes) must not
+outlive it, and must not be derived anew for each request either: a recipe alone takes 30 us.
+
+So everything that is known hangs on the `Place`, and a place is the same object as long as the same
+node hangs under the same name in the same place above. `below` asks the group for its child each time
+and compares by identity; a source that has not changed gives the same node again. If the node is
+another, a new place takes the path, and what hung on the old one goes with it (by weak references).
+
+Invariant: `kept[path].above` is the place at the path above, or has been replaced there; then `below`
+does not return it. Paths begin with a slash there, so that the root's children have one too.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from .. import texts
-from ..nodes import Group, Node, Options, Table
-from . import headers, names
+from ..caches.forgetful import Forgetful
+from ..nodes import Array, Group, Node, Options
+from . import names
 from .openings import Openings
-
-Container: TypeAlias = Group | Table
 
 MOST_KEPT = 4096
 """Places that are remembered; then all are forgotten, which costs no more than walking to them again."""
 
 
-class WouldBlock(Exception):
-    """Answering takes a step that touches disk or network, where that was not allowed."""
-
-
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Place:
-    """A node, the place above it, its name in the source, its path on the wire, and the options in force there."""
+    """A location in the tree: a node, the place above it, its name in the source, its path on the wire, the options in force there."""
 
     node: Node
     above: Place | None
@@ -33,11 +39,20 @@ class Place:
     options: Options
 
     @property
-    def parent(self) -> Container | None:
+    def group(self) -> Group | None:
+        """The node if it is a group: only groups have children, and only arrays have chunks."""
+        return self.node if isinstance(self.node, Group) else None
+
+    @property
+    def array(self) -> Array:
+        """The node of a place that is no group."""
+        assert isinstance(self.node, Array)
+        return self.node
+
+    @property
+    def parent(self) -> Group | None:
         """The group in which the node hangs."""
-        above = None if self.above is None else self.above.node
-        assert above is None or isinstance(above, Container)
-        return above
+        return None if self.above is None else self.above.group
 
     @property
     def wire_name(self) -> str:
@@ -52,43 +67,45 @@ class Place:
     def below(self, name: str, wire_name: str, node: Node) -> Place:
         """The place of a child."""
         path = f"{self.path}/{wire_name}" if self.path else wire_name
-        return Place(node, self, name, path, headers.merged(self.options, node.options))
+        return Place(node, self, name, path, node.options.over(self.options))
 
 
 class Places:
-    """The places of a tree; `check` and `look` as in Openings; names have aliases for what is `forbidden` in them.
+    """The places of a tree, whose children `openings` opens; names have aliases for what is `forbidden` in them.
 
-    Thread-safe: a race repeats a step.
+    `kept` are the places known by their paths, each with a slash before it. Thread-safe: a race repeats a step.
     """
 
     def __init__(
         self,
         root: Node,
         options: Options,
-        check: Callable[[Node], None],
-        look: Callable[[Node], object],
+        openings: Openings,
         forbidden: re.Pattern[str] = names.FORBIDDEN,
     ) -> None:
         self.forbidden = forbidden
-        self.root = Place(root, None, "", "", headers.merged(options, root.options))
-        self.openings = Openings(check, look)
-        self._kept: dict[str, Place] = {}
+        self.root = Place(root, None, "", "", root.options.over(options))
+        self.openings = openings
+        self.kept: Forgetful[str, Place] = Forgetful(MOST_KEPT)
 
-    def walk(self, key: str, *, may_block: bool) -> tuple[Place, str]:
-        """The deepest place that a key's first parts name, and the rest of the key.
+    def below(self, place: Place, part: str) -> Place | None:
+        """The place that one part of a key names in a group, or None; the same one as before as long as the same node hangs there.
 
-        Raises what opening a node raises, and WouldBlock at a group that touches disk or network where `may_block` is false.
+        Blocks if the group does; raises what opening a node raises.
         """
-        place, rest = self.root, key
-        while rest and isinstance(place.node, Container):
-            if place.node.blocking and not may_block:
-                raise WouldBlock
-            part, _, remainder = rest.partition("/")
-            below = self._below(place, place.node, part)
-            if below is None:
-                break
-            place, rest = below, remainder
-        return place, rest
+        group = place.group
+        assert group is not None
+        path = f"{place.path}/{part}"
+        known = self.kept.get(path)
+        if known is not None and known.above is place:
+            if self.openings.child(group, known.name, known.node) is known.node:
+                return known
+            self.kept.pop(path, None)
+        name = names.unwire(part, self.forbidden)
+        found = None if name is None or names.refusal(name) else self.openings.child(group, name)
+        if name is None or found is None:
+            return None
+        return self._keep(path, place.below(name, part, found))
 
     def source(self, key: str, documents: frozenset[str]) -> str:
         """The path of the source behind a key: the first place on the way whose children are no sources of their own.
@@ -97,10 +114,10 @@ class Places:
         itself, in a document or a listing, is told apart from its children.
         """
         place, rest = self.root, key
-        while isinstance(place.node, Container) and is_assembled(place.node):
+        while (group := place.group) is not None and is_assembled(group):
             part, _, remainder = rest.partition("/")
             path = f"{place.path}/{part}"
-            below = self._kept.get(path)
+            below = self.kept.get(path)
             if below is None or below.above is not place:
                 return f"{place.path}/" if not remainder and (not part or part in documents) else path.lstrip("/")
             place, rest = below, remainder
@@ -111,10 +128,11 @@ class Places:
 
         A group of more than `most` children is not opened, and has none.
         """
-        assert isinstance(place.node, Container)
-        if self.openings.count(place.node, most) > most or len(listed := self.openings.names(place.node)) > most:
+        group = place.group
+        assert group is not None
+        if self.openings.count(group, most) > most or len(listed := self.openings.names(group)) > most:
             return {}
-        wired = ((names.wire(name, self.forbidden), name, node) for name, node in self.openings.all(place.node, listed))
+        wired = ((names.wire(name, self.forbidden), name, node) for name, node in self.openings.all(group, listed))
         return {wire_name: place.below(name, wire_name, node) for wire_name, name, node in wired}
 
     def fail(self, place: Place, why: BaseException) -> None:
@@ -122,40 +140,31 @@ class Places:
         if place.parent is not None:
             self.openings.fail(place.parent, place.name, why)
 
-    def _below(self, place: Place, group: Container, part: str) -> Place | None:
-        """The place that one part of a key names, or None; the same one as before while the same node stands there."""
-        path = f"{place.path}/{part}"
-        kept = self._kept.get(path)
-        if kept is not None and kept.above is place:
-            node = self.openings.child(group, kept.name, kept.node)
-            if node is kept.node:
-                return kept
-            self._kept.pop(path, None)
-        name = names.unwire(part, self.forbidden)
-        found = None if name is None or names.refusal(name) else self.openings.child(group, name)
-        if name is None or found is None:
-            return None
-        return self._keep(path, place.below(name, part, found))
-
     def _keep(self, path: str, place: Place) -> Place:
-        if len(self._kept) >= MOST_KEPT:
-            self._kept.clear()
-        self._kept[path] = place
+        self.kept[path] = place
         return place
 
 
-def is_assembled(group: Container) -> bool:
+def is_assembled(group: Group) -> bool:
     """Whether the children of a group are sources of their own."""
-    if isinstance(group, Table):
-        return False
-    return not group.blocking if group.assembled is None else group.assembled
+    return group.kind == "folder" or (group.kind == "group" and not group.blocking)
+
+
+def source_of(place: Place) -> str:
+    """The path of the source that holds a place: the first place on the way from the root whose children are no sources of their own."""
+    found, above = place, place.above
+    while above is not None:
+        if not is_assembled(above.node):  # type: ignore[arg-type] # what has children is a group
+            found = above
+        above = above.above
+    return found.path
 
 
 def is_loose(place: Place) -> bool:
     """Whether the children of a group are sources of their own, and it is no part of a source either."""
     above: Place | None = place
     while above is not None:
-        if not is_assembled(above.node):  # type: ignore[arg-type] # what has children is a group
+        if above.group is None or not is_assembled(above.group):
             return False
         above = above.above
     return True

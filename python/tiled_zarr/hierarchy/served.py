@@ -6,10 +6,11 @@ remembers which chunk keys it has promised: those are answered 410 when they lea
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from threading import Lock
 from typing import TypeAlias
+
+from ..caches.recent import Recent
 
 Counts: TypeAlias = tuple[int, ...]
 """How many chunks an array has along each axis."""
@@ -28,28 +29,27 @@ class Served:
     def __init__(self, parse_index: Callable[[str, int], Counts | None], most: int = MOST_KEPT) -> None:
         """`parse_index(rest, ndim)` returns the chunk index that the rest of a key spells, or None."""
         self._parse_index = parse_index
-        self._most = most
-        self._grids: OrderedDict[str, dict[int, Counts]] = OrderedDict()
+        self._grids: Recent[str, dict[int, Counts]] = Recent(most)
         self._lock = Lock()
 
     def note(self, path: str, counts: Counts) -> None:
         """Remember that an array of so many chunks was described at a path."""
         with self._lock:
-            grids = self._grids.setdefault(path, {})
-            self._grids.move_to_end(path)
+            grids = self._grids.peek(path)
+            if grids is None:
+                grids = {}
+                self._grids.keep(path, grids)
             former = grids.get(len(counts), counts)
             grids[len(counts)] = tuple(map(max, former, counts))
             if len(grids) > MOST_GRIDS:
                 del grids[next(iter(grids))]
-            if len(self._grids) > self._most:
-                self._grids.popitem(last=False)
 
     def promised(self, key: str) -> bool:
         """Whether a key names a chunk of an array that was described, at any path above it."""
         return bool(self._grids) and any(self._has(path, rest) for path, rest in _splits(key))
 
     def _has(self, path: str, rest: str) -> bool:
-        grids = self._grids.get(path)
+        grids = self._grids.peek(path)
         return grids is not None and any(self._is_inside(rest, counts) for counts in list(grids.values()))
 
     def _is_inside(self, rest: str, counts: Counts) -> bool:

@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from .. import texts
-from ..nodes import Group, Node
-from . import hangs, headers
+from ..nodes import Node
+from . import headers
 from .openings import revision_of
-from .places import Container, Place, Places, is_assembled, is_loose
+from .places import Place, Places, is_assembled, is_loose
 
 
 @dataclass(slots=True)
@@ -61,7 +61,7 @@ class Walk:
         while waiting:
             group, above = waiting.popleft()
             try:
-                with asking(group):
+                with self.asking(group):
                     opened = self._opened(group, above, seen, self.max_nodes - nodes)
             except texts.PASSED_ON:
                 raise
@@ -73,7 +73,7 @@ class Walk:
             if opened is None:
                 return None
             found.append(opened)
-            waiting.extend((child, opened) for child in opened.children.values() if isinstance(child.node, Container))
+            waiting.extend((child, opened) for child in opened.children.values() if child.group is not None)
             nodes += len(opened.children)
             nbytes += sum(len(child.path) for child in opened.children.values())
             if nbytes > self.max_bytes:  # paths alone: a tree without an end is a deep one
@@ -85,33 +85,32 @@ class Walk:
         self.places.fail(place, why)
         del above.children[place.wire_name]
 
+    def asking(self, place: Place) -> AbstractContextManager[None]:
+        """Ask a node for what a document of a group above tells of it. Raises TooSlow where it hangs."""
+        if not place.node.blocking or place.parent is None:
+            return nullcontext()
+        return self.places.openings.hangs.asking(place.parent, place.name)
+
     def _opened(self, place: Place, above: Opened | None, seen: Dependencies, room: int) -> Opened | None:
         """A group with its children, or None where they are more than there is `room` for. Raises what it raises."""
-        group = place.node
-        assert isinstance(group, Container)
+        group = place.group
+        assert group is not None
         seen.note(group)
-        if (isinstance(group, Group) and not group.consolidated) or self.places.openings.count(group, room) > room:
+        if not group.consolidated or self.places.openings.count(group, room) > room:
             return None
         is_apart = is_loose(place) if above is None else above.is_loose and is_assembled(group)
         opened = Opened(place, self.children(place), is_apart)
         for child in [*opened.children.values()]:
-            if isinstance(child.node, Container):
+            if child.group is not None:
                 self._check(opened, child)
         return opened
 
     def _check(self, above: Opened, place: Place) -> None:
         """Leave a group out whose attributes cannot be told."""
         try:
-            with asking(place):
+            with self.asking(place):
                 headers.own_attributes(place.node)
         except texts.PASSED_ON:
             raise
         except BaseException as why:  # noqa: BLE001 - it takes nothing along with it
             self.leave_out(above, place, why)
-
-
-def asking(place: Place) -> AbstractContextManager[None]:
-    """Ask a node for what a document of a group above tells of it. Raises TooSlow where it hangs."""
-    if place.parent is None or not place.node.blocking:
-        return nullcontext()
-    return hangs.shared.asking(place.parent, place.name)

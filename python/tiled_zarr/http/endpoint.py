@@ -1,28 +1,44 @@
-"""One key space over HTTP: find the key, make its body, wrap it in a reply."""
+"""Key spaces over HTTP: find what a key names, plan the answer once, wrap it in a reply.
+
+The plan is a value, made in the event loop, that says what is left to do:
+
+- a `Reply`: nothing. It was given before, or takes microseconds to make.
+- `Compute(chunk, revision, identity)`: the body of a chunk. The chunk's recipe says who makes it.
+- `Block(resume)`: a step that touches disk or network. A thread goes on from `resume`: the group that
+  the walk has come to with the rest of the key, or the document or listing that the key names.
+
+So a request takes one road, and nothing on it is decided twice. Only if the data change while they are
+read (`Changed`) a request starts again at the root, once.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..caches.cost import Cache
+from ..caches.forgetful import Forgetful
 from ..encoding import encode
-from ..hierarchy.keyspace import Chunk, Document, KeySpace
-from ..hierarchy.places import WouldBlock
+from ..hierarchy.documents import Rendered
+from ..hierarchy.keyspace import Chunk, Document, KeySpace, Listing, Named, Reached, Waiting
 from ..nodes import Changed
 from .protocol import etags, failures, replies, requests
 from .protocol.replies import NO_CACHE, NO_SNIFFING, Headers, Reply
 from .protocol.requests import Request
 from .site import listing
-from .work.work import Gone, Work, unless_gone
+from .work import threads
+from .work.threads import Gone, unless_gone
+from .work.work import Work
 
-INLINE = 64 * 1024
-"""A chunk of up to this many decoded bytes is cheaper to encode in the event loop than to hand to a thread, where encoding is quick."""
-SLOW_INLINE = INLINE // 4
-"""The same where encoding is a matter of searching."""
+MOST_CHARACTERS = 8192
+"""Of a path with its query; nginx takes as many of a request line."""
+MOST_PARTS = 512
+"""Of a path: a tree without an end is walked no deeper."""
+TOO_LONG = replies.text(414, f"a path may have {MOST_PARTS} parts and, with its query, {MOST_CHARACTERS} characters")
 
 MOST_KNOWN = 8192
 """Keys whose replies are remembered; then all are forgotten, which costs no more than finding them again."""
@@ -31,14 +47,29 @@ RANGES = (b"accept-ranges", b"bytes")
 OCTETS: Headers = ((b"content-type", b"application/octet-stream"), RANGES, NO_SNIFFING)
 JSON: Headers = ((b"content-type", b"application/json"), RANGES, NO_SNIFFING)
 
+KeyEndpoint: TypeAlias = Callable[[str, Scope, Receive, Send], Awaitable[None]]
 
-class WouldCompute(WouldBlock):
-    """Answering takes more computing than the event loop has time for, and nothing else: the chunk, as it is at a revision."""
 
-    def __init__(self, chunk: Chunk, revision: str | None) -> None:
-        super().__init__()
-        self.chunk = chunk
-        self.revision = revision
+class Compute(NamedTuple):
+    """The body of a chunk has to be made, as it is at a revision; with one, `identity` names it in the cache."""
+
+    request: Request
+    chunk: Chunk
+    revision: str | None
+    identity: str | None
+
+
+class Block(NamedTuple):
+    """A thread has to go on from `resume`, since the next step touches disk or network."""
+
+    request: Request
+    resume: Reached | Waiting | Document | Listing
+
+
+Plan: TypeAlias = Reply | Compute | Block
+"""A reply that is ready is its own plan."""
+TRIES = ("first", "again")
+"""What is tried for a request while the data change."""
 
 
 class Known(NamedTuple):
@@ -48,6 +79,41 @@ class Known(NamedTuple):
     revision: str
     identity: str
     headers: Headers
+
+
+class Routes:
+    """ASGI application: paths below a prefix of two parts (`zarr/v3`) go to its endpoint, with the rest as key; all others to `rest`."""
+
+    def __init__(self, endpoints: Mapping[str, KeyEndpoint], rest: ASGIApp) -> None:
+        self.endpoints = endpoints
+        self.rest = rest
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Answer one request."""
+        if scope["method"] not in {"GET", "HEAD"}:
+            return replies.NOT_ALLOWED.send(scope["method"], send)
+        path: str = scope["path"]
+        if "//" in path or scope.get("root_path"):
+            path = requests.path_of(scope)
+        length = len(path) + len(scope["query_string"])
+        if length > MOST_PARTS and (length > MOST_CHARACTERS or path.count("/") > MOST_PARTS):
+            return TOO_LONG.send(scope["method"], send)
+        first, second, key = split(path)
+        endpoint = self.endpoints.get(f"{first}/{second}")
+        if endpoint is not None:
+            return endpoint(key, scope, receive, send)
+        return self.rest({**scope, "path": path, "root_path": "", "app_root_path": scope.get("root_path", "")}, receive, send)
+
+
+def split(path: str) -> tuple[str, str, str]:
+    """The first two parts of a path, and the rest.
+
+    >>> split("/zarr/v3/a/b/zarr.json"), split("/zarr/v3"), split("/")
+    (('zarr', 'v3', 'a/b/zarr.json'), ('zarr', 'v3', ''), ('', '', ''))
+    """
+    first, _, rest = path.removeprefix("/").partition("/")
+    second, _, key = rest.partition("/")
+    return first, second, key
 
 
 class Endpoint:
@@ -63,70 +129,59 @@ class Endpoint:
         keep = (b"cache-control", b"%s, max-age=%d" % (b"public" if public else b"private", max_age))
         self.kept_octets, self.kept_json = (keep, *OCTETS), (keep, *JSON)
         self.live_octets, self.live_json = (NO_CACHE, *OCTETS), (NO_CACHE, *JSON)
-        self._known: dict[str, Known] = {}
+        self._known: Forgetful[str, Known] = Forgetful(MOST_KNOWN)
 
     async def __call__(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request for a key."""
         try:
-            try:
-                reply = self.repeated(key, scope) or self.answer(requests.request_for(key, scope), may_block=False)
-            except WouldBlock as would:
-                reply = await self.elsewhere(would, requests.request_for(key, scope), receive)
+            match self.plan(key, scope):
+                case Reply() as reply:
+                    pass
+                case Compute() as plan:
+                    reply = await self.computed(plan, receive)
+                case Block() as plan:
+                    reply = await self.work.threads.run(partial(self.answer, plan), receive, partial(self.keys.source, key))
         except Gone:
             return
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in a source is a 5xx
             reply = failures.reply_to(error, scope["path"])
         await reply.send(scope["method"], send)
 
-    def repeated(self, key: str, scope: Scope) -> Reply | None:
-        """The reply to a plain GET that was given before, if all that it depends on is as it was then. Raises WouldBlock."""
-        known = self._known.get(key)
-        if known is None or not requests.is_plain(scope):
-            return None
-        if self.keys.resolve(key, may_block=False) is not known.chunk or known.chunk.revision() != known.revision:
-            return None
-        body = self.cache.peek(known.identity)
-        return None if body is None else Reply(200, known.headers, body)
-
-    async def elsewhere(self, would: WouldBlock, request: Request, receive: Receive) -> Reply:
-        """The reply that the event loop has no time for, out of a thread."""
-        if isinstance(would, WouldCompute):
-            return await self.computed(would.chunk, would.revision, request, receive)
-        return await self.work.run(partial(self.answer, request, may_block=True), receive, partial(self.keys.source, request.key))
-
-    async def computed(self, chunk: Chunk, revision: str | None, request: Request, receive: Receive) -> Reply:
-        """The reply with a chunk that is encoded natively, if it can be, else in a thread."""
-        identity = None if revision is None else chunk.identity(revision)
-        encoding = self.work.encoders.submit(chunk, revision, identity)
-        if encoding is not None:
-            with suppress(Changed):
-                return self.with_body(request, None if identity is None else etags.of_text(identity), await unless_gone(encoding, receive))
-        return await self.work.compute(partial(self.answer, request, may_block=True), receive, partial(self.keys.source, request.key))
-
-    def answer(self, request: Request, *, may_block: bool) -> Reply:
-        """The reply; it starts again at the root, once, where the data change meanwhile. Raises WouldBlock unless it may block."""
-        for _ in range(2):
+    def plan(self, key: str, scope: Scope) -> Plan:
+        """What is to be done for a request. Never blocks; raises what opening a node raises."""
+        for _ in TRIES:
             try:
-                return self.answer_once(request, may_block=may_block)
+                found = self.keys.find(key)
+                return self.repeated(found, key, scope) or self.planned(found, Request(key, scope["method"], dict(scope["headers"]), scope))
             except Changed:
                 continue
         return replies.CHANGING
 
-    def answer_once(self, request: Request, *, may_block: bool) -> Reply:
-        """The reply. Raises Changed, and WouldBlock unless it may block."""
-        match self.keys.resolve(request.key, may_block=may_block):
-            case Chunk() as chunk:
-                return self.chunk(chunk, request, may_block=may_block)
-            case Document() as document:
-                return self.document(document, request, may_block=may_block)
-            case None:
-                return self.group(request, may_block=may_block)
+    def repeated(self, found: Named | Waiting, key: str, scope: Scope) -> Reply | None:
+        """The reply to a plain GET of a chunk that was given before, if all that it depends on is as it was then."""
+        known = self._known.get(key)
+        if known is None or known.chunk is not found or not requests.is_plain(scope) or known.chunk.revision() != known.revision:
+            return None
+        body = self.cache.peek(known.identity)
+        return None if body is None else Reply(200, known.headers, body)
 
-    def chunk(self, chunk: Chunk, request: Request, *, may_block: bool) -> Reply:
-        """The reply with a chunk: where there is a revision, its tag is known before any work, and the body is cached."""
+    def planned(self, found: Named | Waiting, request: Request) -> Plan:
+        """What is to be done for what a key names. Never blocks; raises Changed, and what the node raises."""
+        match found:
+            case Chunk():
+                return self.chunk(found, request)
+            case Document():
+                return self.document(found, request)
+            case Listing() | Waiting():
+                return Block(request, found)
+            case None:
+                return replies.GONE if self.keys.is_gone(request.key) else replies.NOT_FOUND
+
+    def chunk(self, chunk: Chunk, request: Request) -> Reply | Compute:
+        """The plan for a chunk. If it has a revision, its tag is known before any work, and its body is cached."""
         revision = chunk.revision()
         if revision is None:
-            return self.with_body(request, None, self.encoded(chunk, None, may_block=may_block))
+            return self.begun(Compute(request, chunk, None, None))
         identity = chunk.identity(revision)
         etag = etags.of_text(identity)
         unmodified = replies.unmodified(request, etag, self.kept_octets)
@@ -134,70 +189,100 @@ class Endpoint:
             return unmodified
         body = self.cache.peek(identity)
         if body is None:
-            body = self.made(chunk, revision, identity, may_block=may_block)
-        else:
-            self.note(request.key, Known(chunk, revision, identity, (*self.kept_octets, (b"etag", etag))))
-        return self.with_body(request, etag, body)
-
-    def note(self, key: str, known: Known) -> None:
-        """Remember how a key is answered."""
-        if len(self._known) >= MOST_KNOWN:
-            self._known.clear()
-        self._known[key] = known
-
-    def with_body(self, request: Request, etag: bytes | None, body: bytes) -> Reply:
-        """The reply with a chunk's body; where its tag is not known, it is made of the body."""
-        if etag is None:
-            return replies.of_content(request, self.live_octets, body)
+            return self.begun(Compute(request, chunk, revision, identity))
+        self._known[request.key] = Known(chunk, revision, identity, (*self.kept_octets, (b"etag", etag)))
         return replies.whole_or_part(request, etag, self.kept_octets, body)
 
-    def made(self, chunk: Chunk, revision: str, identity: str, *, may_block: bool) -> bytes:
-        """The chunk's body, made by the first who asks for it."""
-        refuse_to_block(chunk, revision, may_block=may_block)
-        return self.cache.get(identity, partial(self.encoded, chunk, revision, may_block=may_block))
+    def begun(self, plan: Compute) -> Reply | Compute:
+        """The plan for a chunk whose body is not there: the event loop makes it itself if that takes less than handing it over."""
+        way = plan.chunk.recipe.way
+        if way == "loop" or (way == "index" and encode.is_index_built(plan.chunk, self.keys.resources)):
+            return self.made(plan, self.encoded)
+        return plan
 
-    def encoded(self, chunk: Chunk, revision: str | None, *, may_block: bool) -> bytes:
-        """The chunk's body, made now. Raises Changed where the revision is then not what it was before."""
-        refuse_to_block(chunk, revision, may_block=may_block)
-        if may_block:
-            weight = chunk.weight
-            self.work.take(weight)
+    async def computed(self, plan: Compute, receive: Receive) -> Reply:
+        """The reply with a chunk that is made natively, if it can be, else in a thread."""
+        request, chunk, revision, identity = plan
+        work, recipe = self.work, chunk.recipe
+        if recipe.way == "source":
+            return await work.threads.run(partial(self.answer, plan), receive, lambda: recipe.source)
+        start: Compute | Block = plan
+        encoding = work.encoders.submit(chunk, revision, identity)
+        if encoding is not None:
+            with suppress(Changed):
+                return self.with_body(request, identity, await unless_gone(encoding, receive))
+            start = Block(request, self.keys.start(request.key))
+        return await work.processors.run(partial(self.answer, start), receive, lambda: recipe.source)
+
+    def answer(self, plan: Compute | Block) -> Reply:
+        """The reply, from where the event loop has got to; from the root, once, if the data change meanwhile. Blocks."""
+        for _ in TRIES:
             try:
-                body = encode.encode(chunk)
-            finally:
-                self.work.budget.give_back(weight)
-        else:
-            body = encode.encode(chunk)
+                return self.done(plan)
+            except Changed:
+                plan = Block(plan.request, self.keys.start(plan.request.key))
+        return replies.CHANGING
+
+    def done(self, plan: Plan) -> Reply:
+        """The reply that comes of a plan. Blocks; raises Changed, and what the source raises."""
+        match plan:
+            case Reply():
+                return plan
+            case Compute():
+                return self.made(plan, self.weighed)
+            case Block(request, resume):
+                return self.resumed(request, resume)
+
+    def resumed(self, request: Request, resume: Reached | Waiting | Document | Listing) -> Reply:
+        """The reply, from where the plan had to stop. Blocks; raises Changed, and what the source raises."""
+        match resume:
+            case Document():
+                revision = resume.revision()
+                return self.described(request, resume, revision, resume.rendered())
+            case Listing():
+                return listing.reply(request, self.keys, resume.group)
+            case Reached() | Waiting():
+                return self.done(self.planned(self.keys.resumed(request.key, resume), request))
+
+    def made(self, plan: Compute, make: Callable[[Chunk, str | None], bytes]) -> Reply:
+        """The reply with a chunk's body, made by the first who asks for it."""
+        request, chunk, revision, identity = plan
+        body = make(chunk, None) if identity is None else self.cache.get(identity, partial(make, chunk, revision))
+        return self.with_body(request, identity, body)
+
+    def weighed(self, chunk: Chunk, revision: str | None) -> bytes:
+        """The chunk's body, made now, within the budget of decoded bytes. Raises Changed."""
+        budget, weight = self.work.budget, chunk.weight
+        threads.take(budget, weight)
+        try:
+            return self.encoded(chunk, revision)
+        finally:
+            budget.give_back(weight)
+
+    def encoded(self, chunk: Chunk, revision: str | None) -> bytes:
+        """The chunk's body, made now. Raises Changed if its revision is then not what it was before."""
+        body = encode.encode(chunk, self.keys.resources)
         if chunk.revision() != revision:
             raise Changed
         return body
 
-    def document(self, document: Document, request: Request, *, may_block: bool) -> Reply:
-        """The reply with a document; those of groups may open files."""
+    def with_body(self, request: Request, identity: str | None, body: bytes) -> Reply:
+        """The reply with a chunk's body; without an identity, its tag is made of the body."""
+        if identity is None:
+            return replies.of_content(request, self.live_octets, body)
+        return replies.whole_or_part(request, etags.of_text(identity), self.kept_octets, body)
+
+    def document(self, document: Document, request: Request) -> Reply | Block:
+        """The plan for a document: those of groups may open files."""
         revision = document.revision()
-        rendered = document.rendered(may_block=may_block)
+        rendered = document.at_hand()
+        return Block(request, document) if rendered is None else self.described(request, document, revision, rendered)
+
+    def described(self, request: Request, document: Document, revision: str | None, rendered: Rendered) -> Reply:
+        """The reply with a document that was rendered at a revision. Raises Changed if that is out of date."""
         if document.revision() != revision:
             raise Changed
         if rendered.body is None:
             return replies.NOT_FOUND
         headers = self.live_json if revision is None else self.kept_json
         return replies.tagged(request, etags.of_digest(rendered.digest), headers, rendered.body)
-
-    def group(self, request: Request, *, may_block: bool) -> Reply:
-        """The listing of a group, else 404, or 410 for a chunk of an array that clients may hold open."""
-        group = self.keys.group(request.key, may_block=may_block)
-        if group is None:
-            return replies.GONE if self.keys.is_gone(request.key) else replies.NOT_FOUND
-        if not may_block:
-            raise WouldBlock
-        return listing.reply(request, self.keys, group)
-
-
-def refuse_to_block(chunk: Chunk, revision: str | None, *, may_block: bool) -> None:
-    """Raises WouldBlock, or WouldCompute, for a chunk that may not be made in the event loop."""
-    if may_block:
-        return
-    if chunk.blocking:
-        raise WouldBlock
-    if chunk.work > (INLINE if chunk.codec.is_quick else SLOW_INLINE) or not encode.is_at_hand(chunk):
-        raise WouldCompute(chunk, revision)

@@ -6,6 +6,7 @@ https://ngff.openmicroscopy.org/0.4/, https://ngff.openmicroscopy.org/0.5/
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from .display import hints
@@ -16,7 +17,7 @@ from .pyramid.nodata import NOTHING, NoData
 
 Version: TypeAlias = Literal["0.4", "0.5"]
 
-TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
+TYPES = MappingProxyType({"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"})
 WHITE = "FFFFFF"
 PALETTE = ("FF00FF", "00FF00", "00FFFF", "FFFF00", "FF0000", "0000FF")
 COLOURS = (("red", "FF0000"), ("green", "00FF00"), ("blue", "0000FF"), ("opacity", WHITE))

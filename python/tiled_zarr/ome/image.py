@@ -7,7 +7,7 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
-from ..nodes import Array, Options, Sparse
+from ..nodes import Array, Options
 from . import documents
 from .display.display import Display, display
 from .documents import Channels, Version
@@ -23,7 +23,7 @@ TOO_MANY = Channels(None, None, f"more than {documents.MOST_CHANNELS:,} channels
 class Image:
     """An array that is an image. Made without looking at its pixels."""
 
-    def __init__(self, node: Array | Sparse, pyramid: Pyramid) -> None:
+    def __init__(self, node: Array, pyramid: Pyramid) -> None:
         self.node = node
         self.pyramid = pyramid
         self._levels = {number: self._level(number) for number in pyramid.shown}
@@ -31,9 +31,9 @@ class Image:
         self._lock = Lock()
 
     @classmethod
-    def of(cls, path: str, node: Array | Sparse, stores: Stores, budget: int | None = None) -> Image | None:
+    def of(cls, path: str, node: Array, stores: Stores, budget: int | None = None) -> Image | None:
         """The image that a node at a path is, or None. Raises TooLarge where no level of it may be decoded."""
-        shown = display(node)
+        shown = display(node, resources=stores.resources)
         if shown is None:
             return None
         return cls(node, Pyramid(path, shown, _stored(node, shown), stores, node.options.tile_budget or budget or stores.budget))
@@ -102,15 +102,14 @@ class Image:
             chunks=pyramid.tile_shape,
             dimension_names=tuple(pyramid.display.axes),
             revision=partial(pyramid.revision, number),
-            options=Options(codec=self.node.options.codec),
-            verbatim=True,
+            options=Options(codec=self.node.options.codec, verbatim=True),
         )
 
 
-def _stored(node: Array | Sparse, shown: Display) -> tuple[Display, ...]:
+def _stored(node: Array, shown: Display) -> tuple[Display, ...]:
     """The levels that the source has, with the image's axes and types, as far as each is half as large as the one before."""
     found: list[Display] = []
-    for level in getattr(node, "levels", ()):
+    for level in node.levels:
         above = (found[-1] if found else shown).array
         if len(level.shape) != len(node.shape):
             break

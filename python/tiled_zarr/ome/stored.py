@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from ..attributes import OURS
@@ -19,10 +20,20 @@ OME = "ome"
 LABELS = "labels"
 PASSED = ("plate", "well", "bioformats2raw.layout", "series")
 """What OME-NGFF says of groups that hold images, and which is true of the display view as well."""
-KINDS = {"time": "t", "channel": "c"}
+KINDS = MappingProxyType({"time": "t", "channel": "c"})
 """Letters of axes by their type, of which there is one each."""
 MOST_LEVELS = 64
 """Halving the longest axis that there can be leaves one pixel after as many levels."""
+
+
+def pixels(node: Node, *, is_label: bool = False) -> Array | None:
+    """The image that a node is, or holds as a multiscale group; None if it is neither."""
+    match node:
+        case Array():
+            return node
+        case Group(kind="table"):
+            return None
+    return pyramid(node, is_label=is_label)
 
 
 def pyramid(group: Group, *, is_label: bool = False) -> Array | None:
@@ -47,7 +58,7 @@ def _levels(group: Group, described: Mapping[str, Any]) -> Iterator[Array]:
             node = _below(group, dataset.get("path")) if isinstance(dataset, Mapping) else None
         except Exception:  # noqa: BLE001 - a level that cannot be opened must not take the group's other children along
             return
-        if not isinstance(node, Array):
+        if not isinstance(node, Array) or node.is_sparse:
             return
         yield node
 
@@ -58,21 +69,21 @@ def _described(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return listed[0] if listed and isinstance(listed[0], Mapping) else None
 
 
-def _below(group: Group, path: object) -> Node | None:
-    """The node at a path below a group."""
-    node: Node | None = group
+def _below(above: Node, path: object) -> Node | None:
+    """The node at a path below another."""
+    node: Node | None = above
     for name in path.split("/") if isinstance(path, str) else ():
         node = node.children.get(name) if isinstance(node, Group) else None
-    return None if node is group else node
+    return None if node is above else node
 
 
-def labels(group: Group) -> tuple[Group, list[str]] | None:
-    """The group of labels in a multiscale group, and the names of the labels; None where there is none, or it cannot be opened.
+def labels(image: Node) -> tuple[Group, list[str]] | None:
+    """The group of labels in a multiscale group, and the names of the labels; None if there is none, or it cannot be opened.
 
     https://ngff.openmicroscopy.org/0.4/#label-md
     """
     try:
-        below = group.children.get(LABELS)
+        below = _below(image, LABELS)
         if not isinstance(below, Group):
             return None
         listed = _ome(below.attributes).get(LABELS)

@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from . import files
@@ -14,7 +15,7 @@ from .values import DEMO, PARSERS, Mount, Settings, SettingsError, parsed
 PREFIX = "TILED_ZARR_"
 TREES = ("TREE", "DIRECTORY", "CONFIG")
 """The variables that say which tree is served; at most one of them may be set."""
-TILED_NAMES = {"allow_origins": "TILED_ALLOW_ORIGINS", "api_key": "TILED_SINGLE_USER_API_KEY"}
+TILED_NAMES = MappingProxyType({"allow_origins": "TILED_ALLOW_ORIGINS", "api_key": "TILED_SINGLE_USER_API_KEY"})
 """What a Tiled user may have set already; our own names win."""
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -25,22 +26,28 @@ from ..nodes import Options
 from . import parsers
 from .values import PARSERS, Mount, Settings, SettingsError, parsed
 
-OPTIONS: dict[str, Callable[[Any], Any]] = {
-    "codec": parsers.codec,
-    "chunk_shape": parsers.shape,
-    "tile_budget": parsers.size,
-}
-TABLES: dict[str, Callable[[Any], Any]] = {
-    "delimiter": parsers.character,
-    "header": parsers.boolean,
-    "decimal": parsers.decimal,
-    "encoding": parsers.encoding,
-    "comment": parsers.text,
-    "skip_rows": parsers.count,
-    "skip_long_rows": parsers.boolean,
-}
+OPTIONS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+    {
+        "codec": parsers.codec,
+        "chunk_shape": parsers.shape,
+        "tile_budget": parsers.size,
+    }
+)
+TABLES: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+    {
+        "delimiter": parsers.character,
+        "header": parsers.boolean,
+        "decimal": parsers.decimal,
+        "encoding": parsers.encoding,
+        "comment": parsers.text,
+        "skip_rows": parsers.count,
+        "skip_long_rows": parsers.boolean,
+    }
+)
 """What can be said of the text tables in a directory; what is not said is found out from each of them."""
-SOURCES: dict[str, Callable[[Any], Any]] = {"demo": parsers.boolean, "directory": parsers.text, "pyobject": parsers.text}
+SOURCES: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+    {"demo": parsers.boolean, "directory": parsers.text, "pyobject": parsers.text}
+)
 
 
 def read(path: Path) -> Settings:

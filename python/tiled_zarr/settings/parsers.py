@@ -7,13 +7,15 @@ import re
 from codecs import lookup
 from math import inf
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, get_args
 
 from .. import codecs, dtypes
+from .memory import LEAST
 
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off"})
-UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+UNITS = MappingProxyType({"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30})
 SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", re.IGNORECASE | re.ASCII)
 DECIMAL = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
 ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+", re.IGNORECASE | re.ASCII)
@@ -89,6 +91,18 @@ def size(value: Any) -> int:
     if match is None or unit not in UNITS:
         raise ValueError(f"expected a size like 256MB or 1GiB, got {value!r}")
     return int(float(match[1]) * UNITS[unit])
+
+
+def memory(value: Any) -> int:
+    """A number of bytes that a server can live with.
+
+    >>> memory("2GiB")
+    2147483648
+    """
+    nbytes = size(value)
+    if nbytes < LEAST:
+        raise ValueError(f"expected at least {LEAST >> 20}MiB, got {value!r}")
+    return nbytes
 
 
 def folder(value: Any) -> Path:

@@ -10,12 +10,14 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from ..dtypes import StructName
 from ..hierarchy.metadata import Config
 from ..nodes import Options
-from . import parsers
+from ..resources import Sizes
+from . import memory, parsers
 
 Source: TypeAlias = Literal["demo", "directory", "pyobject"]
 
@@ -41,36 +43,63 @@ class Mount:
 
 
 DEMO = (Mount(),)
-PARSERS: Mapping[str, Callable[[Any], Any]] = {
-    "api_key": parsers.key,
-    "public": parsers.boolean,
-    "allow_origins": parsers.origins,
-    "codec": parsers.codec,
-    "chunk_shape": parsers.shape,
-    "cache_size": parsers.size,
-    "in_flight": parsers.size,
-    "listing_bytes": parsers.size,
-    "max_age": parsers.count,
-    "threads": parsers.positive,
-    "read_timeout": parsers.seconds,
-    "queue_timeout": parsers.seconds,
-    "consolidated_nodes": parsers.count,
-    "consolidated_bytes": parsers.size,
-    "struct": parsers.struct,
-    "tile_budget": parsers.size,
-    "tile_cache_size": parsers.size,
-    "levels_size": parsers.size,
-    "levels_folder": parsers.folder,
-    "connections": parsers.positive,
-    "request_timeout": parsers.seconds,
-    "shutdown_timeout": parsers.seconds,
-}
+PARSERS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+    {
+        "api_key": parsers.key,
+        "public": parsers.boolean,
+        "allow_origins": parsers.origins,
+        "codec": parsers.codec,
+        "chunk_shape": parsers.shape,
+        "memory": parsers.memory,
+        "cache_size": parsers.size,
+        "documents_size": parsers.size,
+        "row_index_size": parsers.size,
+        "chunk_index_size": parsers.size,
+        "decoded_size": parsers.size,
+        "tables_size": parsers.size,
+        "mapped_size": parsers.size,
+        "in_flight": parsers.size,
+        "listing_bytes": parsers.size,
+        "max_age": parsers.count,
+        "threads": parsers.positive,
+        "read_timeout": parsers.seconds,
+        "queue_timeout": parsers.seconds,
+        "consolidated_nodes": parsers.count,
+        "consolidated_bytes": parsers.size,
+        "struct": parsers.struct,
+        "tile_budget": parsers.size,
+        "tile_cache_size": parsers.size,
+        "levels_size": parsers.size,
+        "levels_folder": parsers.folder,
+        "connections": parsers.positive,
+        "request_timeout": parsers.seconds,
+        "shutdown_timeout": parsers.seconds,
+    }
+)
 """How every setting that is a single value is read out of text or YAML."""
+POOLS = MappingProxyType(
+    {
+        "cache_size": "chunks",
+        "tile_cache_size": "tiles",
+        "levels_size": "levels",
+        "documents_size": "documents",
+        "row_index_size": "row_indexes",
+        "chunk_index_size": "chunk_indexes",
+        "decoded_size": "decoded",
+        "tables_size": "tables",
+        "mapped_size": "mapped",
+        "in_flight": "in_flight",
+    }
+)
+"""The settings of single pools, and what each is called in resources.Sizes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that can be set. Sizes are in bytes; `max_age` and the timeouts are in seconds.
+
+    `memory` is what all workers together may take for their pools, `cache_size` and the like what each worker may take for one of
+    them; None means a part of what there is (memory.py).
 
     `in_flight` is how much memory requests take at once for what they decode: one that alone would take more is refused, others wait.
     `read_timeout` is how long a source may take for one read, `queue_timeout` how long a request waits for a thread or for memory. One
@@ -89,8 +118,15 @@ class Settings:
     allow_origins: tuple[str, ...] = ()
     codec: str | None = None
     chunk_shape: tuple[int, ...] | None = None
-    cache_size: int = 256 * 1024**2
-    in_flight: int = 1024**3
+    memory: int | None = None
+    cache_size: int | None = None
+    documents_size: int | None = None
+    row_index_size: int | None = None
+    chunk_index_size: int | None = None
+    decoded_size: int | None = None
+    tables_size: int | None = None
+    mapped_size: int | None = None
+    in_flight: int | None = None
     max_age: int = 60
     threads: int = 2 * min(32, (os.cpu_count() or 1) + 4)
     read_timeout: float = 60.0
@@ -100,8 +136,8 @@ class Settings:
     listing_bytes: int = Config().listing_bytes
     struct: StructName = Config().struct
     tile_budget: int = 64 * 1024**2
-    tile_cache_size: int = 96 * 1024**2
-    levels_size: int = 128 * 1024**2
+    tile_cache_size: int | None = None
+    levels_size: int | None = None
     levels_folder: Path | None = None
     connections: int = 1000
     request_timeout: float = 10.0
@@ -121,6 +157,15 @@ class Settings:
                 "these data are private: set TILED_ZARR_API_KEY to a secret that reads them, or TILED_ZARR_PUBLIC=1 to let everyone read"
             )
         return self
+
+    def sizes(self, workers: int = 1) -> Sizes:
+        """What each of some workers may take for each of its pools. Raises SettingsError if `memory` is too little."""
+        given = {pool: size for name, pool in POOLS.items() if (size := getattr(self, name)) is not None}
+        on_disk = {name: given.pop(name) for name in (memory.LEVELS,) if self.levels_folder is not None and name in given}
+        try:
+            return dataclasses.replace(memory.sizes(self.memory, given, workers, memory.available()), **on_disk)
+        except ValueError as error:
+            raise SettingsError(f"memory: {error}; give it more, or them less") from error
 
     @property
     def keyspace(self) -> Config:

@@ -6,6 +6,7 @@ mod coo;
 mod decode;
 mod encode;
 mod error;
+mod faults;
 #[cfg(unix)]
 mod pool;
 mod pyramid;
@@ -30,13 +31,16 @@ mod _native {
     use super::encode::{encode, encode_strings};
     #[pymodule_export]
     use super::error::_panic;
+    #[pymodule_export]
+    use super::faults::Faults;
     #[cfg(unix)]
     #[pymodule_export]
     use super::pool::Pool;
     #[pymodule_export]
     use super::pyramid::halve;
+    #[cfg(unix)]
     #[pymodule_export]
-    use super::raw::mapping::{Faults, Mapping};
+    use super::raw::file::File;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -43,9 +43,9 @@ def costs(folder: Path, keys: Iterable[str], *, in_flight: int = 0, warm: Iterab
 
 def processes() -> list[Path]:
     """This process and its helpers in /proc."""
-    from tiled_zarr.adapters.hdf5.library import LIBRARY
+    from tiled_zarr.resources import default
 
-    return [Path("/proc/self"), *(Path(f"/proc/{pid}") for pid in LIBRARY.pool.pids)]
+    return [Path("/proc/self"), *(Path(f"/proc/{pid}") for pid in default().hdf5.pool.pids)]
 
 
 def memory(field: str) -> float:

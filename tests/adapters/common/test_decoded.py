@@ -4,8 +4,14 @@ from threading import Event
 import numpy as np
 import pytest
 
-from tiled_zarr.adapters.common.decoded import Decoded
+from tiled_zarr.adapters.common.decoded import piece
 from tiled_zarr.adapters.common.snapshot import Snapshot
+from tiled_zarr.caches.recent import Recent
+from tiled_zarr.resources import nbytes_of
+
+
+def pool(most=10**6):
+    return Recent(most, nbytes_of, keeps_large=True)
 
 
 @pytest.fixture
@@ -15,7 +21,7 @@ def snapshot(tmp_path):
 
 
 def test_many_askers_wait_for_one_decoding(snapshot):
-    decoded, started, go = Decoded(), Event(), Event()
+    decoded, started, go = pool(), Event(), Event()
     calls = []
 
     def decode():
@@ -24,8 +30,8 @@ def test_many_askers_wait_for_one_decoding(snapshot):
         go.wait(10)
         return np.arange(3)
 
-    with ThreadPoolExecutor(8) as pool:
-        jobs = [pool.submit(decoded.get, snapshot, 0, decode) for _ in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        jobs = [threads.submit(piece, decoded, snapshot, 0, decode) for _ in range(8)]
         started.wait(10)
         go.set()
         blocks = [job.result() for job in jobs]
@@ -34,33 +40,33 @@ def test_many_askers_wait_for_one_decoding(snapshot):
 
 
 def test_a_failure_is_not_kept(snapshot):
-    decoded = Decoded()
+    decoded = pool()
     with pytest.raises(ZeroDivisionError):
-        decoded.get(snapshot, 0, lambda: 1 / 0)
-    assert decoded.get(snapshot, 0, lambda: np.arange(3)).tolist() == [0, 1, 2]
+        piece(decoded, snapshot, 0, lambda: 1 / 0)
+    assert piece(decoded, snapshot, 0, lambda: np.arange(3)).tolist() == [0, 1, 2]
 
 
 def test_the_last_used_stay_within_the_bound(snapshot):
-    decoded = Decoded(max_bytes=100)
+    decoded = pool(100)
     made = []
 
     def get(part):
-        return decoded.get(snapshot, part, lambda: made.append(part) or np.zeros(40, "u1"))
+        return piece(decoded, snapshot, part, lambda: made.append(part) or np.zeros(40, "u1"))
 
     for part in (0, 1, 0, 2, 0, 1):
         get(part)
     assert made == [0, 1, 2, 1]
-    assert decoded.nbytes == 80
+    assert decoded.total == 80
 
 
 def test_blocks_are_read_only(snapshot):
     with pytest.raises(ValueError, match="read-only"):
-        Decoded().get(snapshot, 0, lambda: np.zeros(3))[0] = 1
+        piece(pool(), snapshot, 0, lambda: np.zeros(3))[0] = 1
 
 
 def test_another_file_by_now_raises(snapshot, tmp_path):
-    decoded = Decoded()
-    decoded.get(snapshot, 0, lambda: np.zeros(3))
+    decoded = pool()
+    piece(decoded, snapshot, 0, lambda: np.zeros(3))
     (tmp_path / "file").write_text("other content")
     with pytest.raises(OSError, match="changed"):
-        decoded.get(snapshot, 0, lambda: np.zeros(3))
+        piece(decoded, snapshot, 0, lambda: np.zeros(3))

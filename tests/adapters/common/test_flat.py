@@ -1,23 +1,27 @@
-"""Arrays that lie in one piece in a file: views of a mapping of it, or where there can be none, what is read of it."""
+"""Arrays that lie in one piece in a file: views of a mapping of it, or if there can be none, what is read of it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from adapters.contract import ARRAYS, assert_same
 from adapters.file_contract import FileContract, check_rewritten, check_truncated, reading, whole
-from tiled_zarr import _native
 from tiled_zarr.adapters.common import flat, mapped
+from tiled_zarr.adapters.common import snapshot as snapshots
 from tiled_zarr.adapters.common.flat import FlatArray
-from tiled_zarr.adapters.common.mapped import MAPPINGS, Mappings
 from tiled_zarr.adapters.common.snapshot import Snapshot
 from tiled_zarr.adapters.files.npy import open_npy
-from tiled_zarr.nodes import Array, Changed
+from tiled_zarr.caches.resident import Resident
+from tiled_zarr.nodes import Array, Changed, Dense
+from tiled_zarr.resources import MOST_MAPPED, Resources
+from unmapped import KEPT, REOPENED, Unmapped
 
 WIDE = np.arange(3000 * 4000, dtype="<u2").reshape(3000, 4000)
 PLAIN = {name: array for name, array in ARRAYS.items() if array.dtype.kind != "O"}
@@ -33,7 +37,7 @@ def written(path: Path, data: np.ndarray) -> Array:
 def node_of(path: Path, data: np.ndarray) -> Array:
     snapshot = Snapshot.of(path)
     flat = FlatArray(snapshot, HEAD, data.shape, data.dtype)
-    return Array(shape=data.shape, dtype=data.dtype, read=flat.read, read_stepped=flat.read_stepped, revision=snapshot.revision)
+    return Array(shape=data.shape, dtype=data.dtype, source=Dense(flat.read, flat.read_stepped), revision=snapshot.revision)
 
 
 def case_of(array: np.ndarray):
@@ -47,18 +51,33 @@ class TestMapped(FileContract, cases=CASES): ...
 
 
 class TestRead(FileContract, cases=CASES):
-    """The same where nothing can be mapped."""
+    """The same if the system maps nothing."""
 
     @pytest.fixture(autouse=True)
-    def no_mappings(self, unmapped: None) -> None: ...
+    def no_mappings(self, only_read: None) -> None: ...
+
+
+class TestReopened(FileContract, cases=CASES):
+    """The same if files do not stay open."""
+
+    @pytest.fixture(autouse=True)
+    def no_files(self, reopened: None) -> None: ...
 
 
 @pytest.fixture
-def unmapped(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(19, "No such device")
+def only_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mapped, "_native", KEPT)
 
-    monkeypatch.setattr(mapped, "Mapping", refuse)
+
+@pytest.fixture
+def reopened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows."""
+    monkeypatch.setattr(mapped, "_native", REOPENED)
+
+
+@pytest.fixture(params=["only_read", "reopened"])
+def unmapped(request: pytest.FixtureRequest) -> None:
+    request.getfixturevalue(request.param)
 
 
 @pytest.fixture
@@ -67,11 +86,11 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def own(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mappings]:
-    """Mappings of which only the test knows."""
-    mappings = Mappings(most=2, most_resident=1 << 20)
-    monkeypatch.setattr(flat, "MAPPINGS", mappings)
-    return mappings
+def own(monkeypatch: pytest.MonkeyPatch) -> Resources:
+    """Resources of which only the test knows, with room for two mapped files."""
+    resources = replace(Resources.of(), mapped=Resident(1 << 20, 2))
+    monkeypatch.setattr(snapshots, "default", lambda: resources)
+    return resources
 
 
 def resident(path: Path) -> int:
@@ -101,7 +120,7 @@ def test_many_small_pieces_are_read(path, own):
     node = written(path, wide)
     with reading() as nbytes:
         block = node.read((slice(0, 240), slice(100, 150)))
-        stepped = node.read_stepped((slice(0, 240), slice(0, 500)), (2, 100))
+        stepped = node.source.read_stepped((slice(0, 240), slice(0, 500)), (2, 100))
         assert nbytes() < 240 * 100 + 120 * 1000 + 1000
     assert_same(block, wide[:, 100:150], "tile")
     assert_same(stepped, wide[::2, :500:100], "stepped")
@@ -114,13 +133,34 @@ def test_many_small_pieces_are_read(path, own):
         node_of(path, wide).read((slice(0, 240), slice(100, 150)))
 
 
-def test_where_nothing_can_be_mapped_blocks_are_read(path, unmapped):
+@pytest.mark.usefixtures("unmapped")
+def test_if_nothing_can_be_mapped_blocks_are_read(path):
     node = written(path, WIDE)
     with reading() as nbytes:
         assert_same(node.read((slice(1000, 1064), slice(50, 114))), WIDE[1000:1064, 50:114], "tile")
         assert nbytes() < 100_000
-        assert_same(node.read_stepped((slice(0, 3000), slice(0, 2000)), (1000, 9)), WIDE[::1000, :2000:9], "stepped")
+        assert_same(node.source.read_stepped((slice(0, 3000), slice(0, 2000)), (1000, 9)), WIDE[::1000, :2000:9], "stepped")
         assert nbytes() < 100_000 + 3 * 4000
+
+
+@pytest.mark.usefixtures("only_read")
+def test_what_lies_between_the_items_is_read_in_small_parts(path, monkeypatch):
+    """A column of bytes 4000 bytes apart, and every fourth item of every second row."""
+    monkeypatch.setattr(flat, "AT_ONCE", 100_000)
+    parts: list[int] = []
+
+    class Counted(Unmapped):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            self.read = lambda *pieces: parts.append(len(self.file.read(*pieces))) or self.file.read(*pieces)
+
+    monkeypatch.setattr(mapped, "_native", SimpleNamespace(File=Counted))
+    items = WIDE.view("u1")[:, :4000]
+    node = written(path, items)
+    assert_same(node.read((slice(5, 3000), slice(7, 8))), items[5:, 7:8], "column")
+    assert node.source.read_stepped is not None
+    assert_same(node.source.read_stepped((slice(5, 3000), slice(7, 4000)), (2, 4)), items[5::2, 7::4], "stepped")
+    assert max(parts) <= 100_000
 
 
 @pytest.mark.usefixtures("unmapped")
@@ -188,9 +228,9 @@ def test_a_stepped_read_does_not_give_out_what_could_not_be_read(path, monkeypat
 
     monkeypatch.setattr(FlatArray, "_copy", copy_while_the_disk_fails)
     with pytest.raises(Changed, match="could not be read in part"):
-        node.read_stepped((slice(0, 3000), slice(0, 4000)), (2, 1000))
+        node.source.read_stepped((slice(0, 3000), slice(0, 4000)), (2, 1000))
     monkeypatch.undo()
-    assert_same(node.read_stepped((slice(0, 3000), slice(0, 4000)), (2, 1000)), WIDE[::2, ::1000], "again")
+    assert_same(node.source.read_stepped((slice(0, 3000), slice(0, 4000)), (2, 1000)), WIDE[::2, ::1000], "again")
 
 
 def test_few_files_stay_mapped(tmp_path, own):
@@ -216,6 +256,7 @@ def test_files_that_are_gone_are_given_up(tmp_path, own):
         assert not is_mapped(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stepped", [False, True], ids=["read", "read_stepped"])
 def test_a_pass_over_a_large_file_keeps_little_of_it_resident(path, own, monkeypatch, stepped):
     monkeypatch.setattr(flat, "AT_ONCE", 1 << 18)
@@ -224,7 +265,7 @@ def test_a_pass_over_a_large_file_keeps_little_of_it_resident(path, own, monkeyp
     for start in range(0, 3000, 500):
         region = (slice(start, start + 500), slice(0, 4000))
         if stepped:
-            node.read_stepped(region, (1, 100)).sum()
+            node.source.read_stepped(region, (1, 100)).sum()
             most = max(most, resident(path))
         else:
             for row in range(start, start + 500, 50):
@@ -234,8 +275,7 @@ def test_a_pass_over_a_large_file_keeps_little_of_it_resident(path, own, monkeyp
 
 
 def test_the_process_s_own_mappings_are_bounded():
-    assert MAPPINGS.most < 1024, "the native table"
-    assert _native.Mapping is mapped.Mapping
+    assert MOST_MAPPED < 1024, "the native table"
 
 
 def test_an_npy_file_is_mapped(tmp_path):

@@ -59,7 +59,7 @@ def test_an_entry_that_cannot_be_asked(tmp_path: Path, method: str, error: int) 
     fence = Fence.of(tmp_path)
     item = item_of(Entry(method, error), Place(str(tmp_path), fence.folder, frozenset(), fence))
     assert item.is_folder is None
-    assert item.refusal == f"it cannot be looked at: {os.strerror(error)}"
+    assert item.refusal == f"its kind cannot be determined: {os.strerror(error)}"
 
 
 def test_an_entry_of_no_known_kind(tmp_path: Path) -> None:
@@ -159,6 +159,7 @@ def deep(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["rm", "-r", tmp_path / "d"], check=True, timeout=60)
 
 
+@pytest.mark.slow
 def test_folders_in_each_other_deeper_than_python_calls(deep: Path) -> None:
     """Looking at each takes as long as at any other: with the real path of each, this took 75 seconds."""
     np.save(deep / "a.npy", VALUES)

@@ -13,10 +13,12 @@ import pytest
 import damagedhdf5
 from tiled_zarr.adapters.directory import lookahead, open_directory
 from tiled_zarr.adapters.directory.lookahead import NOT_YET, WORKERS, Lookahead
-from tiled_zarr.adapters.hdf5.library import LIBRARY
 from tiled_zarr.hierarchy import v3
 from tiled_zarr.hierarchy.keyspace import KeySpace
 from tiled_zarr.nodes import Busy, Group, TooSlow
+from tiled_zarr.resources import default
+
+pytestmark = pytest.mark.alone  # that hung files cost less than their sum is a matter of time
 
 WAIT = 30
 HANGING = 8
@@ -25,7 +27,7 @@ SECONDS = 3.0
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(LIBRARY, "open_timeout", SECONDS)
+    monkeypatch.setattr(default().hdf5, "open_timeout", SECONDS)
     monkeypatch.setattr(lookahead, "PATIENCE", WAIT)  # however slowly helper processes start
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from adapters.contract import ARRAYS, assert_same
 from adapters.file_contract import FileContract, check_rewritten, check_truncated, outcome, reading, whole
-from tiled_zarr.adapters.common import decoded
 from tiled_zarr.adapters.files import archives
 from tiled_zarr.adapters.files.npy import open_npy
 from tiled_zarr.nodes import Damaged, Unavailable
+from tiled_zarr.resources import Resources, Sizes
 
 BROKEN = {
     "empty_array": ("a.npy", b"", "is empty where an NPY array"),
@@ -144,7 +144,7 @@ def test_a_checksum_is_made_once_a_revision(tmp_path, monkeypatch):
         assert made in ([], [WIDE.nbytes + 128]), "opening reads no data"
         for node in nodes:
             assert (node.read((slice(7, 9), slice(0, 400))) == WIDE[7:9]).all()
-            assert (node.read_stepped((slice(0, 300), slice(0, 400)), (100, 100)) == WIDE[::100, ::100]).all()
+            assert (node.source.read_stepped((slice(0, 300), slice(0, 400)), (100, 100)) == WIDE[::100, ::100]).all()
     assert made == [WIDE.nbytes + 128]
 
 
@@ -208,10 +208,9 @@ def test_a_slice_reads_little_more_than_itself(tmp_path, order):
     assert (block == big[2000:2064, 500:564]).all()
 
 
-def test_a_compressed_array_is_decompressed_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(decoded.DECODED, "max_bytes", 10**9)
+def test_a_compressed_array_is_decompressed_once(tmp_path):
     np.savez_compressed(tmp_path / "a.npz", a=WIDE)
-    node = open_npy(tmp_path / "a.npz").children["a"]
+    node = open_npy(tmp_path / "a.npz", Resources.of(Sizes(decoded=10**9))).children["a"]
     node.read((slice(0, 1), slice(0, 1)))
     with reading() as nbytes:
         node.read((slice(5, 9), slice(0, 400)))

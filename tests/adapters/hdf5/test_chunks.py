@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from adapters.file_contract import whole
 from tiled_zarr.adapters.common.snapshot import Snapshot
 from tiled_zarr.adapters.hdf5 import index as chunks
-from tiled_zarr.adapters.hdf5 import indexing, open_hdf5
+from tiled_zarr.adapters.hdf5 import indexing, library, open_hdf5
 from tiled_zarr.adapters.hdf5.describing import filters
-from tiled_zarr.adapters.hdf5.library import LIBRARY
 from tiled_zarr.nodes import Changed
 
 DATA = np.arange(61 * 83, dtype="<u4").reshape(61, 83)
@@ -84,8 +83,8 @@ def test_another_file_by_now_raises(path):
 
 def test_many_askers_read_the_index_once(path, monkeypatch):
     calls = []
-    data = LIBRARY.data
-    monkeypatch.setattr(LIBRARY, "data", lambda name, *arguments: calls.append(name) or data(name, *arguments))
+    data = library.data
+    monkeypatch.setattr(library, "data", lambda snapshot, name, *arguments: calls.append(name) or data(snapshot, name, *arguments))
     snapshot = Snapshot.of(path)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: chunks.chunk_index(snapshot, "whole"), range(16)))
@@ -178,8 +177,8 @@ def test_a_file_that_is_written_while_it_is_read(tmp_path):
             assert node.shape == (step + 1, 10)
             assert (whole(node) == step).all()
             assert (whole(before) == step).all()
-            assert np.frombuffer(zlib.decompress(node.stored.read((step, 0))), "<u4").tolist() == [step] * 10
-            assert node.stored.read((step + 1, 0)) is None
+            assert np.frombuffer(zlib.decompress(node.source.stored.read((step, 0))), "<u4").tolist() == [step] * 10
+            assert node.source.stored.read((step + 1, 0)) is None
             assert root.children["x"] is node
     with pytest.raises(Changed):  # the writer has closed it: another revision
         whole(before)

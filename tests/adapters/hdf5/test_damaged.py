@@ -17,10 +17,12 @@ import pytest
 
 import damagedhdf5
 from adapters.file_contract import whole
-from tiled_zarr.adapters.hdf5 import indexing, items, open_hdf5
-from tiled_zarr.adapters.hdf5.library import LIBRARY
-from tiled_zarr.adapters.helpers.pool import NoAnswer
+from tiled_zarr.adapters.hdf5 import indexing, items, library, open_hdf5
+from tiled_zarr.helpers.pool import NoAnswer
 from tiled_zarr.nodes import Damaged, Group, TooLarge, Unavailable
+from tiled_zarr.resources import default
+
+pytestmark = pytest.mark.slow
 
 PROMPT = 30.0
 """Seconds that an answer may take on a busy machine which is to be at once."""
@@ -29,8 +31,8 @@ PROMPT = 30.0
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short deadlines."""
-    monkeypatch.setattr(LIBRARY, "open_timeout", 2.0)
-    monkeypatch.setattr(LIBRARY, "read_timeout", 2.0)
+    monkeypatch.setattr(default().hdf5, "open_timeout", 2.0)
+    monkeypatch.setattr(default().hdf5, "read_timeout", 2.0)
 
 
 def good(folder: Path) -> None:
@@ -63,10 +65,10 @@ def test_a_file_that_hangs_when_it_is_opened(tmp_path):
     path = damagedhdf5.hangs_when_opened(tmp_path / "bad.h5")
     with pytest.raises(NoAnswer, match=r"the HDF5 library did not answer within 2 seconds on 'bad\.h5'"):
         open_hdf5(path)
-    before = dict(LIBRARY.pool.ended)
+    before = dict(default().hdf5.pool.ended)
     with pytest.raises(NoAnswer):
         open_hdf5(path)
-    assert LIBRARY.pool.ended == before, "it was not tried again"
+    assert default().hdf5.pool.ended == before, "it was not tried again"
     good(tmp_path)
     with h5py.File(tmp_path / "new.h5", "w") as file:
         file["x"] = np.arange(2)
@@ -96,12 +98,12 @@ def test_the_flag_of_a_writer_that_died(tmp_path):
 def test_a_crash_in_the_middle_of_a_read(tmp_path):
     """We kill the helpers that read the file, the first one and the one that tries again."""
     child = open_hdf5(damagedhdf5.hangs_when_read(tmp_path / "bad.h5")).children["text"]
-    pool = LIBRARY.pool
+    pool = default().hdf5.pool
     with ThreadPoolExecutor(1) as threads:
         reading = threads.submit(whole, child)
         killed = set()
         while not reading.done():
-            busy = {helper.process.pid for helper in list(pool._helpers) if helper.path == child.revision.__self__.path}
+            busy = {helper.process.pid for helper in list(pool._helpers) if helper.path == child.revision.whole.__self__.path}
             for pid in busy - killed:
                 os.kill(pid, signal.SIGKILL)
                 killed.add(pid)
@@ -116,7 +118,7 @@ def test_a_crash_of_one_helper_goes_unnoticed(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["text"] = ["a", "b"]
     child = open_hdf5(tmp_path / "a.h5").children["text"]
-    for pid in LIBRARY.pool.pids:
+    for pid in default().hdf5.pool.pids:
         os.kill(pid, signal.SIGKILL)
     assert whole(child).tolist() == ["a", "b"]
 
@@ -124,7 +126,7 @@ def test_a_crash_of_one_helper_goes_unnoticed(tmp_path):
 def test_only_regular_files_are_opened(tmp_path):
     """A pipe that nobody writes to would be waited for; the helper that answers is the same all along."""
     node = open_hdf5(damagedhdf5.links_to_a_pipe(tmp_path / "a.h5"))
-    before = dict(LIBRARY.pool.ended)
+    before = dict(default().hdf5.pool.ended)
     with pytest.raises(Damaged, match="'pipe': a named pipe"):
         node.children["external"]
     with pytest.raises(Damaged, match="'pipe': a named pipe"):
@@ -136,7 +138,7 @@ def test_only_regular_files_are_opened(tmp_path):
     with pytest.raises(Damaged, match="a folder where a file is expected"):
         open_hdf5(tmp_path)
     assert whole(node.children["x"]).tolist() == [0, 1, 2]
-    assert LIBRARY.pool.ended == before
+    assert default().hdf5.pool.ended == before
 
 
 def test_soft_links_in_a_circle_end(tmp_path):
@@ -212,8 +214,8 @@ def many(path: Path) -> Group:
 
 def test_members_in_order_are_described_together(tmp_path, monkeypatch):
     asked = []
-    header = LIBRARY.header
-    monkeypatch.setattr(LIBRARY, "header", lambda name, snapshot, *rest: asked.append(rest) or header(name, snapshot, *rest))
+    header = library.header
+    monkeypatch.setattr(library, "header", lambda snapshot, name, *rest: asked.append(rest) or header(snapshot, name, *rest))
     node = many(tmp_path / "a.h5")
     for _ in range(2):
         for i, name in enumerate(node.children):
@@ -239,7 +241,7 @@ def test_a_node_stays_the_same_object(tmp_path):
 def test_an_index_is_read_in_a_helper(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("x", data=np.arange(100_000), chunks=(10,))
-    index = LIBRARY.data("chunk_index", open_hdf5(tmp_path / "a.h5").revision.__self__, "/x")
+    index = library.data(open_hdf5(tmp_path / "a.h5").revision.__self__, "chunk_index", "/x")
     assert (index.rows.size, index.rows.dtype) == (10_000, indexing.ROW)
 
 

@@ -14,10 +14,9 @@ import pytest
 
 from adapters.contract import ARRAYS, assert_same, regions
 from adapters.file_contract import check_any_box, check_rewritten, check_truncated, whole
-from tiled_zarr.adapters.common.decoded import Decoded
 from tiled_zarr.adapters.hdf5 import chunked, open_hdf5
 from tiled_zarr.adapters.hdf5.chunked import ChunkedArray
-from tiled_zarr.adapters.hdf5.library import Library
+from tiled_zarr.helpers.library import Library
 
 WAVES = np.add.outer(np.arange(61) * 7, np.arange(83) ** 2 % 97)
 NOISE = np.random.default_rng(1).integers(0, 1 << 16, WAVES.shape)
@@ -293,7 +292,6 @@ def test_a_chunk_that_many_want_a_part_of_is_decoded_once(tmp_path, monkeypatch)
     write(tmp_path / "a.h5", data, chunks=(512, 512), compression="gzip")
     node, barrier, reads = open_x(tmp_path / "a.h5"), Barrier(8), []
     read_pieces = chunked.read_pieces
-    monkeypatch.setattr(chunked, "DECODED", Decoded())
     monkeypatch.setattr(chunked, "read_pieces", lambda snapshot, pieces: reads.append(pieces) or read_pieces(snapshot, pieces))
 
     def read(row):

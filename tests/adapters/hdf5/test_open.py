@@ -311,6 +311,7 @@ def test_more_files_than_are_kept_open(tmp_path):
     assert all((block == WIDE[i % 40 : i % 40 + 2]).all() for i, block in enumerate(blocks))
 
 
+@pytest.mark.slow
 def test_a_writer_in_another_process_is_not_kept_out(tmp_path):
     write(tmp_path / "a.h5", WIDE)
     whole(open_x(tmp_path / "a.h5"))

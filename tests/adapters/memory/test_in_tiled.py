@@ -6,6 +6,8 @@ import pytest
 
 from clients.envs import interpreter
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 PACKAGE = HERE.parents[2] / "python"
 

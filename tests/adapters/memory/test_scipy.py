@@ -38,7 +38,7 @@ def test_nothing_is_made_dense(monkeypatch: pytest.MonkeyPatch):
     source = scipy.sparse.csr_array(DENSE)
     monkeypatch.setattr(type(source), "toarray", None)
     monkeypatch.setattr(type(source), "todense", None)
-    coords, data = adapt_sparse(source).entries()
+    coords, data = adapt_sparse(source).source.entries()
     assert coords.shape == (2, data.size)
 
 

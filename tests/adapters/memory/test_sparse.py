@@ -3,8 +3,9 @@ import pytest
 import sparse
 
 from adapters.contract import Contract
+from tiled_zarr import Array
 from tiled_zarr.adapters.memory.sparse import adapt_sparse
-from tiled_zarr.nodes import Sparse, Unavailable
+from tiled_zarr.nodes import Unavailable
 
 
 def scattered(shape, dtype):
@@ -33,8 +34,9 @@ class TestSparse(Contract, cases=CASES): ...
 
 def test_nothing_is_made_dense():
     node = adapt_sparse(sparse.COO(np.array([[2**29], [2**29]]), np.array([7]), shape=(2**30, 2**30)))
-    assert isinstance(node, Sparse)
-    coords, data = node.entries()
+    assert isinstance(node, Array)
+    assert node.is_sparse
+    coords, data = node.source.entries()
     assert (coords.tolist(), data.tolist()) == ([[2**29], [2**29]], [7])
 
 

@@ -11,10 +11,11 @@ from xarray.core.indexing import IndexingSupport, LazilyIndexedArray, explicit_i
 
 from adapters.contract import Contract
 from stores import KeySpaceStore
+from tiled_zarr import Array
 from tiled_zarr.adapters import adapt
 from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.keyspace import KeySpace
-from tiled_zarr.nodes import Sparse, Unavailable
+from tiled_zarr.nodes import Unavailable
 from tiled_zarr.revisions import launch_nonce
 
 GRID = np.arange(12, dtype="<f4").reshape(3, 4)
@@ -124,7 +125,8 @@ def test_chunks_are_those_of_dask():
 
 def test_a_sparse_variable_stays_sparse():
     node = adapt(xr.Dataset({"s": ("x", sparse.COO(np.eye(3)[0]))})).children["s"]
-    assert isinstance(node, Sparse)
+    assert isinstance(node, Array)
+    assert node.is_sparse
     assert node.dimension_names == ("x",)
 
 

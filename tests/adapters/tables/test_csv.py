@@ -66,8 +66,8 @@ def test_a_rewritten_file_is_another_table(tmp_path):
 
 
 NO_TABLES = {
-    "empty": (b"", "t.csv", "'t.csv' is empty where a table of text is expected"),
-    "long_row": (b"a,b\n1,2,3\n4\n", "t.csv", "has 3 values in line 2 where its header has 2; give every row as many values"),
+    "empty": (b"", "t.csv", "'t.csv' is empty, but a table of text is expected"),
+    "long_row": (b"a,b\n1,2,3\n4\n", "t.csv", "has 3 values in line 2, but its header has 2; give every row as many values"),
     "no_gzip": (b"", "t.csv.gz", "'t.csv.gz' "),
 }
 
@@ -127,6 +127,7 @@ def test_names_are_listed_once_however_many_columns(tmp_path):
     assert Schema.looks == 1
 
 
+@pytest.mark.slow
 def test_a_table_that_fits_its_first_block_takes_little_more_than_itself(tmp_path):
     """Text, parsed pieces and table together took four times the text."""
     code = (

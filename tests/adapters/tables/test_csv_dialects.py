@@ -15,7 +15,7 @@ from tiled_zarr.adapters.common import choices
 from tiled_zarr.adapters.common.choices import TextChoice
 from tiled_zarr.adapters.directory import open_directory
 from tiled_zarr.adapters.tables.csv import mended, open_csv, survey
-from tiled_zarr.nodes import Array, Damaged, Node, Table
+from tiled_zarr.nodes import Array, Damaged, Group, Node
 
 PLAIN = {"delimiter": ",", "header": True, "decimal": ".", "encoding": "utf-8"}
 
@@ -156,8 +156,8 @@ def test_a_byte_far_down_tells_the_encoding(tmp_path: Path, monkeypatch: pytest.
 
 
 NO_TABLES = {
-    "ragged": (b"a,b\n1,2\n3,4,5\n", "'t.csv' has 3 values in line 3 where its header has 2; give every row as many values"),
-    "binary": (b"\x00\xff\x13garbage\x00" * 40, "'t.csv' holds bytes that stand in no text"),
+    "ragged": (b"a,b\n1,2\n3,4,5\n", "'t.csv' has 3 values in line 3, but its header has 2; give every row as many values"),
+    "binary": (b"\x00\xff\x13garbage\x00" * 40, "'t.csv' holds bytes that no text contains"),
     "no_utf_16": (b"\xff\xfea\x00\x00\xd8b\x00", "'t.csv' is no text in utf-16"),
     "comments_alone": (b"# a\n# b\n", "'t.csv' has no row"),
     "open_quote": (b'a,b\n"1,2\n3,4\n', "'t.csv' holds a quote that does not end its value near line 3"),
@@ -198,7 +198,8 @@ def test_what_is_chosen_holds_for_all_tables_of_a_folder(
     (tmp_path / "below").mkdir()
     (tmp_path / "below" / "t.csv").write_bytes(content)
     table = open_directory(tmp_path, tables=TextChoice(**chosen)).children["below"].children["t"]  # type: ignore[union-attr] # groups
-    assert isinstance(table, Table)
+    assert isinstance(table, Group)
+    assert table.kind == "table"
     columns = {
         name: column.read((slice(0, column.shape[0]),)).tolist() for name, column in table.children.items() if isinstance(column, Array)
     }

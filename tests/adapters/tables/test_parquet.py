@@ -183,6 +183,7 @@ def test_a_missing_file_is_an_error(tmp_path):
         open_parquet(tmp_path / "t.parquet")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_dictionary", [True, False])
 def test_texts_count_before_they_are_made(tmp_path, monkeypatch, is_dictionary):
     """A file of a few kB: 100 texts of 1 MB, all the same one; the footer knows how long they are only without a dictionary."""

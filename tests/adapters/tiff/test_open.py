@@ -7,7 +7,7 @@ import skimage
 import tifffile
 
 from adapters.file_contract import FileContract, check_any_box, check_rewritten, check_truncated, reading, whole
-from tiled_zarr._native import Mapping
+from tiled_zarr._native import File
 from tiled_zarr.adapters.common import mapped
 from tiled_zarr.adapters.tiff import open_tiff, pages, segments
 from tiled_zarr.nodes import Damaged, Unavailable
@@ -257,7 +257,7 @@ def test_a_series_of_unknown_format_leaves_the_others(tmp_path):
     with_unknown_format(tmp_path / "a.tif", 1)
     group = open_tiff(tmp_path / "a.tif")
     assert list(group.children) == ["0"]
-    assert group.unavailable()["1"].startswith("an image of a sample format that tifffile does not know: it is damaged, or convert it")
+    assert group.unavailable()["1"].startswith("an image of a sample format that tifffile does not know: if it is not damaged, convert it")
     with pytest.raises(Damaged, match="sample format"):
         _ = group.children["1"]
 
@@ -319,7 +319,7 @@ def test_uncompressed_segments_are_views_of_the_file(tmp_path, monkeypatch, opti
     data = np.stack([GREY, GREY + 1, GREY + 2], 0 if options.get("planarconfig") == "separate" else 2) if "photometric" in options else GREY
     tifffile.imwrite(tmp_path / "a.tif", data, metadata=None, **options)
     if not is_mapped:
-        monkeypatch.setattr(mapped.MAPPINGS, "of", lambda _: None)
+        monkeypatch.setattr(mapped, "_opened", mapped.Reopened)
     node = open_tiff(tmp_path / "a.tif")
     axes = node.shape.index(100)
     rows, columns = (slice(32, 64), slice(48, 96) if "tile" in options else slice(0, 120))
@@ -328,7 +328,7 @@ def test_uncompressed_segments_are_views_of_the_file(tmp_path, monkeypatch, opti
     np.testing.assert_array_equal(block, data[region])
     is_view = is_mapped and options.get("byteorder") != ">"
     assert (str(tmp_path / "a.tif") in Path("/proc/self/maps").read_text()) is is_mapped
-    assert isinstance(base_of(block), Mapping) is is_view
+    assert isinstance(base_of(block), File) is is_view
     np.testing.assert_array_equal(whole(node), data)
 
 
@@ -352,8 +352,8 @@ def test_a_raw_tile_that_is_too_short_raises(tmp_path):
 def test_a_stack_in_one_piece_is_read_in_steps(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", STACK, photometric="minisblack")
     node = open_tiff(tmp_path / "a.tif")
-    assert node.read_stepped is not None
-    assert (node.read_stepped((slice(1, 2), slice(0, 50), slice(3, 60)), (1, 7, 5)) == STACK[1:2, ::7, 3::5]).all()
+    assert node.source.read_stepped is not None
+    assert (node.source.read_stepped((slice(1, 2), slice(0, 50), slice(3, 60)), (1, 7, 5)) == STACK[1:2, ::7, 3::5]).all()
 
 
 def test_a_whole_tile_is_handed_on_without_a_copy(tmp_path):

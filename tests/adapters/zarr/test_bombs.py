@@ -29,6 +29,8 @@ from tiled_zarr.adapters.common import bounds
 from tiled_zarr.adapters.zarr import open_zarr
 from tiled_zarr.nodes import Array, Damaged
 
+pytestmark = pytest.mark.slow
+
 CHUNK = 4 * 2**20
 MOST = 64
 """MiB: a few copies of a region, and what the libraries take when they are used first."""

@@ -88,7 +88,7 @@ def test_other_shards_are_read_by_zarr_python(tmp_path: Path, name: str) -> None
     serializer, *compressors = ODD_SHARDS[name]
     zarr.create_array(tmp_path / "a.zarr", data=DATA, chunks=SHARD, serializer=serializer, compressors=compressors)
     node = open_zarr(tmp_path / "a.zarr")
-    assert node.stored is None
+    assert node.source.stored is None
     keys = keyspace(node, v3)
     np.testing.assert_array_equal(opened(keys)[...], DATA)
 
@@ -196,9 +196,9 @@ def test_a_region_of_many_files_has_no_revision(tmp_path: Path) -> None:
     zarr.create_array(tmp_path / "a.zarr", data=DATA[:100, :100], chunks=(20, 20))
     settle(tmp_path)
     node = open_zarr(tmp_path / "a.zarr")
-    assert node.region_revision((slice(0, 100), slice(0, 100))) is None
-    assert node.region_revision((slice(0, 80), slice(0, 80)))
-    assert as_live(node, Kin()).region_revision is None
+    assert node.revision((slice(0, 100), slice(0, 100))) is None
+    assert node.revision((slice(0, 80), slice(0, 80)))
+    assert as_live(node, Kin()).revision((slice(0, 80), slice(0, 80))) is None
 
 
 def test_documents_that_change_while_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,8 +281,8 @@ def test_a_chunk_folder_outside_tells_nothing_of_what_it_holds(tmp_path: Path, o
         node = group.children["a"]
         assert isinstance(node, Array)
         asked: list[Callable[[], object]] = [lambda node=node: node.read((slice(0, 6),)), lambda node=node: node.read((slice(0, 3),))]
-        if node.stored is not None:
-            asked.append(lambda node=node: node.stored.read((0,)))
+        if node.source.stored is not None:
+            asked.append(lambda node=node: node.source.stored.read((0,)))
         for ask in asked:
             with pytest.raises(Damaged) as caught:
                 ask()

@@ -130,7 +130,7 @@ def test_a_tree_that_cannot_be_listed_is_a_failure(make: Callable[..., Any]) -> 
 
 def test_axes_are_named_as_in_the_documents(make: Callable[..., Any]) -> None:
     """Also those that give way and those that have no name of their own."""
-    below = Group(children={"b": named((7,), ("y",)), "c": named((5,), (None,))}, assembled=True)
+    below = Group(children={"b": named((7,), ("y",)), "c": named((5,), (None,))}, kind="folder")
     app = make(Group(children={"a": named((9,), ("y",)), "below": below}))
     for path, expected in {"a": "y_9", "below/b": "y", "below/c": "dim_5"}.items():
         assert json.loads(ask(app, f"/zarr/v3/{path}/zarr.json").body)["dimension_names"] == [expected]

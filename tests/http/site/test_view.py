@@ -93,6 +93,6 @@ def test_images_open_in_the_viewer(images: Any) -> None:
 
 
 def test_a_viewer_that_is_not_built_says_so(images: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view.View, "viewer", lambda *_: view.NOT_BUILT)
+    monkeypatch.setattr(view.ViewPage, "viewer", lambda *_: view.NOT_BUILT)
     answer = ask(images, "/view/colours")
     assert (answer.status, b"make viewer" in answer.body) == (501, True)

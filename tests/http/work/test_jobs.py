@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from tiled_zarr.http.work import jobs as module
-from tiled_zarr.http.work.delivery import Delivery
-from tiled_zarr.http.work.jobs import Job, Jobs, Worker
+from tiled_zarr.http.work.jobs import Delivery, Job, Jobs, Worker
 
 LOOP = asyncio.new_event_loop()
 LOOP.close()

@@ -104,7 +104,7 @@ def test_no_turn_of_the_event_loop_is_all_about_bodies(monkeypatch):
         await asyncio.gather(*bodies)
         assert there == [1, 2, 3]
 
-    monkeypatch.setattr(module, "TURN", source.chunk().work)
+    monkeypatch.setattr(module, "TURN", source.chunk().recipe.nbytes)
     run(test)
 
 
@@ -168,11 +168,11 @@ def test_one_processor_is_left_to_the_loop_while_chunks_are_quick(monkeypatch):
         encoders.processors = 4
         monkeypatch.setattr(module, "native_pool", Pool)
         body = submitted(encoders, source.chunk())
-        work = source.chunk().work
+        work = source.chunk().recipe.nbytes
         for seconds in (1.0, 1.0, *[0.0] * 50):
             encoders._note(seconds / work)
         assert allowed == [3, 4, 3]
-        encoders._pool.made.append((encoders._flights[source.chunk().identity("r1")], b"", 0.0))
+        encoders._pool.made.append((encoders._encodings[source.chunk().identity("r1")], b"", 0.0))
         encoders._deliver()
         assert await body == b""
 
@@ -187,7 +187,7 @@ def test_decoded_bytes_are_bounded():
         bodies = [submitted(encoders, source.chunk(row)) for row in range(8)]
         for body in bodies:
             body.add_done_callback(lambda _: held.append(encoders.held))
-        assert encoders.held == 2 * source.chunk().work
+        assert encoders.held == 2 * source.chunk().recipe.nbytes
         await asyncio.gather(*bodies)
         assert max(held) <= encoders.nbytes
 

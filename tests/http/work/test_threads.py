@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tiled_zarr.http.work import threads as module
 from tiled_zarr.http.work.threads import Threads
+from tiled_zarr.resources import Resources
 
 WAIT = 20
 
@@ -27,7 +28,7 @@ def names() -> set[str]:
 
 
 def run(test: Callable[[Threads], Awaitable[None]], count: int = 2, usual: int | None = None) -> None:
-    threads = Threads(count, "test", usual)
+    threads = Threads(count, "test", usual, resources=Resources.of())
     try:
         asyncio.run(asyncio.wait_for(test(threads), 2 * WAIT))
     finally:
@@ -89,7 +90,7 @@ def test_more_threads_than_usual_where_those_at_work_wait() -> None:
 
 
 def test_threads_are_relieved_in_the_next_loop_too() -> None:
-    threads, release = Threads(2, "test", usual=1), threading.Event()
+    threads, release = Threads(2, "test", usual=1, resources=Resources.of()), threading.Event()
 
     async def leave() -> None:
         put(threads, lambda: release.wait(WAIT), "a")
@@ -129,7 +130,7 @@ def test_threads_end() -> None:
 
     run(test, 3)
     assert gone()
-    threads = Threads(3, "test")
+    threads = Threads(3, "test", resources=Resources.of())
     asyncio.run(test(threads))  # type: ignore[arg-type] # a coroutine
     assert names()
     del threads
@@ -172,7 +173,7 @@ def test_what_a_future_cannot_raise(error: BaseException) -> None:
 
 
 def test_one_loop_after_another() -> None:
-    threads = Threads(1, "test")
+    threads = Threads(1, "test", resources=Resources.of())
 
     async def test() -> int:
         return await put(threads, lambda: 1)
@@ -182,7 +183,7 @@ def test_one_loop_after_another() -> None:
 
 
 def test_a_result_for_a_loop_that_has_ended_is_dropped() -> None:
-    threads, begun, release = Threads(1, "test"), threading.Event(), threading.Event()
+    threads, begun, release = Threads(1, "test", resources=Resources.of()), threading.Event(), threading.Event()
 
     async def leave() -> None:
         put(threads, lambda: (begun.set(), release.wait(WAIT)))

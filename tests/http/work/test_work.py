@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tiled_zarr.caches.cost import Cache
-from tiled_zarr.http.work.work import Gone, Work
+from tiled_zarr.http.work.threads import Gone
+from tiled_zarr.http.work.work import Work
+from tiled_zarr.resources import Resources, Sizes
 
 WAIT = 20
 
@@ -46,7 +47,7 @@ class Gate:
 
 
 def run(test: Callable[[Work], Any], threads: int = 1) -> None:
-    work = Work(threads, 1000, Cache(0))
+    work = Work(threads, Resources.of(Sizes(chunks=0, in_flight=1000)))
     try:
         asyncio.run(test(work))
     finally:
@@ -58,9 +59,9 @@ def test_results_and_errors_come_back() -> None:
         raise OSError("no")
 
     async def test(work: Work) -> None:
-        assert await work.run(lambda: threading.current_thread().name, stays, str) == "tiled-zarr-1"
+        assert await work.threads.run(lambda: threading.current_thread().name, stays, str) == "tiled-zarr-1"
         with pytest.raises(OSError, match="no"):
-            await work.run(fail, stays, str)
+            await work.threads.run(fail, stays, str)
         assert work.threads.pending == 0
 
     run(test)
@@ -69,10 +70,10 @@ def test_results_and_errors_come_back() -> None:
 def test_queued_work_of_a_client_that_has_gone_is_dropped() -> None:
     async def test(work: Work) -> None:
         gate, client, begun = Gate(), Client(), []
-        first = asyncio.ensure_future(work.run(gate, stays, str))
+        first = asyncio.ensure_future(work.threads.run(gate, stays, str))
         await asyncio.to_thread(gate.begun.wait, WAIT)
-        second = asyncio.ensure_future(work.run(lambda: begun.append(2), client, str))
-        third = asyncio.ensure_future(work.run(lambda: begun.append(3), stays, str))
+        second = asyncio.ensure_future(work.threads.run(lambda: begun.append(2), client, str))
+        third = asyncio.ensure_future(work.threads.run(lambda: begun.append(3), stays, str))
         await asyncio.sleep(0)
         assert work.threads.pending == 3
         client.leaves.set()
@@ -93,9 +94,9 @@ def test_queued_work_of_a_client_that_stays_is_done() -> None:
 
     async def test(work: Work) -> None:
         gate, client = Gate(), Client()
-        first = asyncio.ensure_future(work.run(gate, stays, str))
-        second = asyncio.ensure_future(work.run(lambda: 2, client, str))
-        third = asyncio.ensure_future(work.run(fail, Client(), str))
+        first = asyncio.ensure_future(work.threads.run(gate, stays, str))
+        second = asyncio.ensure_future(work.threads.run(lambda: 2, client, str))
+        third = asyncio.ensure_future(work.threads.run(fail, Client(), str))
         await asyncio.to_thread(gate.begun.wait, WAIT)
         gate.open.set()
         assert await asyncio.gather(first, second) == ["done", 2]
@@ -108,16 +109,16 @@ def test_queued_work_of_a_client_that_stays_is_done() -> None:
 def test_a_cancelled_request_leaves_the_queue() -> None:
     async def test(work: Work) -> None:
         gate, begun = Gate(), []
-        first = asyncio.ensure_future(work.run(gate, stays, str))
+        first = asyncio.ensure_future(work.threads.run(gate, stays, str))
         await asyncio.to_thread(gate.begun.wait, WAIT)
-        second = asyncio.ensure_future(work.run(lambda: begun.append(2), stays, str))
+        second = asyncio.ensure_future(work.threads.run(lambda: begun.append(2), stays, str))
         await asyncio.sleep(0)
         second.cancel()
         with pytest.raises(asyncio.CancelledError):
             await second
         gate.open.set()
         await first
-        assert await work.run(lambda: 3, stays, str) == 3
+        assert await work.threads.run(lambda: 3, stays, str) == 3
         assert begun == []
 
     run(test)

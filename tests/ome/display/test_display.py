@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ome.twins import node_of, whole
-from tiled_zarr.nodes import Sparse
+from tiled_zarr.nodes import Coordinates, Sparse
 from tiled_zarr.ome.display.display import Display, display
 
 RANGED = {"tiled_zarr": {"range": [0, 4_000_000_000]}}
@@ -72,17 +72,17 @@ def test_complex_numbers_become_magnitudes_and_phases(names: str, blocking: bool
     assert (made.axes, made.array.dtype) == ("cyx", np.dtype("f4"))
     np.testing.assert_array_equal(whole(made.array), expected)
     np.testing.assert_array_equal(made.array.read((slice(1, 2), slice(1, 3), slice(2, 5))), expected[1:2, 1:3, 2:5])
-    if made.array.read_stepped is not None:
+    if made.array.source.read_stepped is not None:
         everything = tuple(slice(0, size) for size in expected.shape)
-        np.testing.assert_array_equal(made.array.read_stepped(everything, (1, 2, 3)), expected[:, ::2, ::3])
+        np.testing.assert_array_equal(made.array.source.read_stepped(everything, (1, 2, 3)), expected[:, ::2, ::3])
 
 
 def test_views_in_memory_can_be_stepped_over_for_free() -> None:
     values = np.arange(100).reshape(10, 10)
     made = shown(values, blocking=False, dimension_names=("x", "y"))
-    assert made.array.read_stepped is not None
-    np.testing.assert_array_equal(made.array.read_stepped((slice(0, 10), slice(1, 9)), (2, 3)), values.T[::2, 1:9:3])
-    assert shown(values).array.read_stepped is None
+    assert made.array.source.read_stepped is not None
+    np.testing.assert_array_equal(made.array.source.read_stepped((slice(0, 10), slice(1, 9)), (2, 3)), values.T[::2, 1:9:3])
+    assert shown(values).array.source.read_stepped is None
 
 
 def test_sparse_images_are_dense() -> None:
@@ -93,6 +93,6 @@ def test_sparse_images_are_dense() -> None:
     expected = np.zeros((3, 4), "f4")
     expected[coords[0], coords[1]] = data
     np.testing.assert_array_equal(whole(made.array), expected)
-    filled = display(replace(node, fill=1, dtype=np.dtype("c16"), entries=lambda: (coords, data.astype("c16"))))
+    filled = display(replace(node, dtype=np.dtype("c16"), source=Coordinates(lambda: (coords, data.astype("c16")), fill=1)))
     assert filled is not None
     assert whole(filled.array)[0, 1, 1] == 1

@@ -86,10 +86,10 @@ def test_a_picture_is_seen_as_pillow_shows_it(tmp_path: Path, case: Callable[[Pa
     np.testing.assert_array_equal(pixels, truth)
     part = (*[slice(1, 2)] * (truth.ndim - 2), slice(7, 41), slice(3, 29))
     np.testing.assert_array_equal(shown.array.read(part), whole(shown.array)[part])
-    if shown.array.read_stepped is not None:
+    if shown.array.source.read_stepped is not None:
         steps = (*[1] * (truth.ndim - 2), 3, 4)
         expected = whole(shown.array)[part][(*[slice(None)] * (truth.ndim - 2), slice(None, None, 3), slice(None, None, 4))]
-        np.testing.assert_array_equal(shown.array.read_stepped(part, steps), expected)
+        np.testing.assert_array_equal(shown.array.source.read_stepped(part, steps), expected)
 
 
 def test_deep_inks_and_negatives() -> None:

@@ -123,6 +123,7 @@ def settle(get: Callable[[str], bytes]) -> None:
     raise AssertionError("levels are still sampled")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", ["hypercorn", "uvicorn", "granian"])
 def test_a_server_outlives_a_full_disk(tmp_path: Path, server: str) -> None:
     """Levels of 6 MB on a disk of 1: they are kept in memory, with one line in the log."""

@@ -11,12 +11,14 @@ import h5py
 import pytest
 
 from live import live
-from tiled_zarr.adapters.common.decoded import MOST_BYTES
+from tiled_zarr.resources import Sizes
+
+pytestmark = pytest.mark.slow
 
 MIB = 2**20
 CHUNK = (8192, 4096)
 """64 MiB decoded."""
-IN_FLIGHT, CACHES, BESIDES = 256 * MIB, 3 * 16 * MIB + MOST_BYTES, 100 * MIB
+IN_FLIGHT, CACHES, BESIDES = 256 * MIB, 3 * 16 * MIB + Sizes().decoded, 100 * MIB
 """What may be decoded, what is kept (chunks of files among it), and what a process takes for all else."""
 CLIENTS = 12
 SECONDS = 120

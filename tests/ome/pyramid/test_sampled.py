@@ -10,6 +10,8 @@ import pytest
 from ome.twins import image, levels, node_of, stores, whole
 from tiled_zarr.nodes import Array, Region
 
+pytestmark = pytest.mark.slow
+
 SIZE, TILE = 1024, 64
 
 

@@ -1,10 +1,11 @@
-"""How many bytes may be decoded: a small file may decode to any number of them, or be sparse and have any number itself."""
+"""Bounds for decoded bytes: a small file may decode to any number, or be sparse and large."""
 
 from __future__ import annotations
 
 import bz2
 import lzma
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -16,19 +17,26 @@ Bytes: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
 Native: TypeAlias = Literal["gzip", "zlib", "blosc", "lz4", "zstd"]
 
 LARGEST_DOCUMENT = 16 * 1024 * 1024
-"""Bytes of a metadata document: parsed, empty lists take 50 times as much memory (measured 2026-11-26: 60 MiB took 3 GB).
+"""Bytes of a metadata document at most.
 
-Consolidated metadata takes about 1 kB an array, so this is enough for 16,000 arrays."""
+Parsing empty lists takes 50 times as much memory (measured 2026-11-26: 60 MiB took 3 GB).
+Consolidated metadata takes about 1 kB per array, so this is enough for 16,000 arrays.
+"""
 LARGEST_INDEX = 64 * 1024 * 1024
-"""Bytes of the index of a shard, 16 a chunk: 4 million chunks."""
+"""Bytes of the index of a shard at most, 16 per chunk: 4 million chunks."""
 LARGEST_TEXT = 256 * 1024 * 1024
-"""Bytes of memory for reading the strings of one region; what takes more is refused as TooLarge. As much as a text table may take."""
+"""Bytes of memory for the strings of one region, as much as a text table may take.
+
+A region that takes more is refused as TooLarge.
+"""
 HEADERS = 1024
-"""Bytes for the headers, trailers and block tables of compressors."""
+"""Bytes that we allow for the headers, trailers and block tables of compressors."""
 
 
 def grown(nbytes: int) -> int:
-    """The most bytes to which a compressor or a checksum makes `nbytes`: base64, the worst one, adds a third.
+    """The most bytes to which a compressor or checksum can expand `nbytes`.
+
+    The worst one is base64, which adds a third.
 
     >>> grown(1000)
     2524
@@ -45,17 +53,20 @@ class Stream(Protocol):
 
     @property
     def unused_data(self) -> bytes:
-        """What was given that lies behind the end."""
+        """Input bytes after the end of the stream."""
 
     def decompress(self, data: bytes, max_length: int, /) -> bytes:
-        """Decode a piece, to so many bytes at most."""
+        """Decode a piece, to at most `max_length` bytes."""
 
 
 STEP = 1024
-"""Stored bytes that a stream is given at once: 1 MiB of gzip at most, so that no large pieces are left in the allocator's arenas."""
+"""Stored bytes per call of a decompressor.
+
+They decode to 1 MiB of gzip at most, so that no large pieces stay in the allocator's arenas.
+"""
 LZMA_MEMORY = 128 * 1024 * 1024
 """Bytes that an LZMA decoder may take. The strongest preset, 9, takes 65 MiB."""
-NATIVE: dict[str, Native] = {"gzip": "gzip", "zlib": "zlib", "blosc": "blosc", "lz4": "lz4", "zstd": "zstd"}
+NATIVE: Mapping[str, Native] = MappingProxyType({"gzip": "gzip", "zlib": "zlib", "blosc": "blosc", "lz4": "lz4", "zstd": "zstd"})
 """Compressors that are decoded natively."""
 COMPRESSORS = frozenset({*NATIVE, "bz2", "lzma"})
 """What `decode` knows."""
@@ -76,7 +87,7 @@ def decode(config: Mapping[str, Any], body: bytes, limit: int) -> Bytes:
             return _streamed(name, body, limit, bz2.BZ2Decompressor, repeats=True)
         case "lzma":
             return _streamed(name, body, limit, lambda: _lzma(config), repeats=config.get("format", 1) != lzma.FORMAT_RAW)
-    raise ValueError(f"{name!r} is no compressor that is known here")
+    raise ValueError(f"{name!r} is not a known compressor")
 
 
 def _native_decode(name: Native, body: bytes, limit: int) -> Bytes:

@@ -1,11 +1,11 @@
-"""Children of a group, opened when they are asked for."""
+"""Children of a group, each opened when it is first asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import TypeVar
 
+from ...caches.recent import Recent
 from ...nodes import Damaged, Node
 
 MOST_KEPT = 1024
@@ -14,9 +14,10 @@ Opened = TypeVar("Opened")
 
 
 def opened(open_node: Callable[[T], Opened], source: T) -> Opened:
-    """The node, or what holds it.
+    """The result of `open_node`.
 
-    A KeyError from inside a broken file is Damaged: to who asks for a child, it would mean that there is none.
+    A KeyError from inside a broken file becomes Damaged: a caller that looks up a child would take
+    it for the child's absence.
     """
     try:
         return open_node(source)
@@ -25,16 +26,21 @@ def opened(open_node: Callable[[T], Opened], source: T) -> Opened:
 
 
 class Children(Mapping[str, Node]):
-    """Names that are known, and nodes that `open_child(name)` makes; the last ones used are kept."""
+    """Children by name; `open_child(name)` makes their nodes, and those used last are kept."""
 
     def __init__(self, names: Iterable[str], open_child: Callable[[str], Node]) -> None:
         self._names = dict.fromkeys(names)
-        self._open = lru_cache(MOST_KEPT)(open_child)
+        self._open = open_child
+        self._kept: Recent[str, Node] = Recent(MOST_KEPT)
 
     def __getitem__(self, name: str) -> Node:
         if name not in self._names:
             raise KeyError(name)
-        return opened(self._open, name)
+        kept = self._kept.peek(name)
+        if kept is None:
+            kept = opened(self._open, name)  # a race opens it twice; who hangs there holds nobody else up
+            self._kept.keep(name, kept)
+        return kept
 
     def __contains__(self, name: object) -> bool:
         return name in self._names

@@ -1,4 +1,4 @@
-"""What operators say of the files in a tree, where adapters would otherwise have to guess."""
+"""Operators' choices about the files in a tree, which adapters would otherwise have to infer."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextChoice:
-    """How text tables are written; a None is found out from each file.
+    """How text tables are written; we infer from each file what is None.
 
-    `delimiter` is one character, a blank for runs of blanks; `header` says whether the first row has names; `decimal` is a point or a
-    comma; `comment` begins the lines that are no rows; `skip_rows` lines come before the table. `skip_long_rows` leaves out rows with
-    more values than there are columns, which otherwise make a table Damaged.
+    `delimiter` is one character, a blank for runs of blanks. `header` says whether the first row
+    has names. `decimal` is a point or a comma. `comment` begins the lines that are no rows.
+    `skip_rows` lines come before the table. `skip_long_rows` leaves out rows with more values than
+    there are columns; without it, such a row makes a table Damaged.
     """
 
     delimiter: str | None = None
@@ -31,13 +32,13 @@ _STANDING: ContextVar[TextChoice] = ContextVar("text tables", default=NO_CHOICE)
 
 
 def text_choice() -> TextChoice:
-    """The choice in force for what is opened now."""
+    """The choice in force in this thread."""
     return _STANDING.get()
 
 
 @contextmanager
 def standing(choice: TextChoice) -> Iterator[None]:
-    """Inside the block this is the choice for all that this thread opens anew."""
+    """Inside the block, this choice is in force for everything that this thread opens."""
     token = _STANDING.set(choice)
     try:
         yield

@@ -9,15 +9,21 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from ...nodes import Array, MaxShape, Node, Sparse
+from ...nodes import Array, MaxShape, Node
 
 LARGEST_UNIT = 256 * 1024 * 1024
-"""Decoded bytes of a chunk that a library is believed to make whole. Larger ones stand over data of which it can read a part: an array in
-memory, a file without chunks."""
+"""Decoded bytes of a chunk up to which we assume that a library makes it as a whole.
+
+Larger chunks usually stand for data that the library can read in parts: an array in memory, or a
+file without chunks.
+"""
 
 
 def regular(sizes: Sequence[Sequence[int]]) -> tuple[int, ...] | None:
-    """The chunk shape, or None where an axis is empty or has chunks of more than one size before its last, or the last is larger.
+    """The chunk shape if the chunks are regular, else None.
+
+    They are not if an axis is empty, has chunks of different sizes before its last one, or has a
+    larger one there.
 
     >>> regular(((4, 4, 2), (3,)))
     (4, 3)
@@ -31,7 +37,7 @@ def regular(sizes: Sequence[Sequence[int]]) -> tuple[int, ...] | None:
 
 
 def unit(chunks: Sequence[int] | None, itemsize: int) -> tuple[int, ...] | None:
-    """The boxes that a library which computes chunks makes whole, as `Array.unit` has it.
+    """The boxes that a library which computes chunks makes whole, as `Dense.unit` has it.
 
     >>> unit((1000, 1000), 8) is None, unit((10**6, 1000), 8)
     (True, (1, 1))
@@ -42,7 +48,10 @@ def unit(chunks: Sequence[int] | None, itemsize: int) -> tuple[int, ...] | None:
 
 
 def lasting(chunks: tuple[int, ...] | None, sizes: Sequence[Sequence[int]] | None) -> tuple[int, ...] | None:
-    """The chunk shape of an array that may grow along its first axis: a single chunk there says how long the array is now, no more.
+    """The chunk shape of an array that may grow along its first axis.
+
+    A single chunk on that axis tells only how long the array is now, so the chunk size there
+    becomes 1.
 
     >>> lasting((10, 64), ((10,), (64,))), lasting((4, 64), ((4, 4, 2), (64,)))
     ((1, 64), (4, 64))
@@ -51,7 +60,7 @@ def lasting(chunks: tuple[int, ...] | None, sizes: Sequence[Sequence[int]] | Non
 
 
 class Chunking(NamedTuple):
-    """How an array that may grow is cut, and what makes it the same array when it has grown."""
+    """How an array that may grow is cut, and how we recognize it after it has grown."""
 
     dtype: np.dtype[Any]
     maxshape: MaxShape
@@ -59,8 +68,8 @@ class Chunking(NamedTuple):
 
     @classmethod
     def of(cls, node: Node) -> Chunking | None:
-        """That of a node; None if it is no array that may grow."""
-        if not isinstance(node, Array | Sparse) or node.maxshape is None:
+        """The chunking of a node; None if it is no array that may grow."""
+        if not isinstance(node, Array) or node.maxshape is None:
             return None
         return cls(node.dtype, node.maxshape, node.chunks)
 
@@ -69,10 +78,12 @@ N = TypeVar("N", bound=Node)
 
 
 def regrown(node: N, former: Chunking | None) -> N:
-    """A node made again of what has changed: it keeps the chunks of the former one if it is the same array, grown.
+    """A node made again from a changed source.
 
-    A source may have told little of its chunks when a client got its document, and tell more now.
+    It keeps the former chunks if it is the same array, grown.
+
+    The source may have known less about its chunks when a client got the former document.
     """
-    if former is None or not isinstance(node, Array | Sparse) or (node.dtype, node.maxshape) != former[:2]:
+    if former is None or not isinstance(node, Array) or (node.dtype, node.maxshape) != former[:2]:
         return node
     return replace(node, chunks=former.chunks)

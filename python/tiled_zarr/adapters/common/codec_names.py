@@ -1,26 +1,25 @@
-"""Compressors of stored chunks, spelled as `tiled_zarr.codecs` reads them."""
+"""Compressors of stored chunks, as the `tiled_zarr.codecs` that would decode them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ... import codecs
+from ...codecs import Codec
 
 
-def spelled(name: str, *parts: Any) -> str | None:
-    """The spelling of a compressor with its parameters, or None where it is none that could be sent.
+def spelled(name: str, *parts: Any) -> Codec | None:
+    """The codec of a compressor with its parameters, or None if it is none that could be sent.
 
-    >>> spelled("zstd", 3), spelled("zlib", -1), spelled("blosc", "lz4", 5, "shuffle"), spelled("blosc", "snappy", 5, "shuffle")
+    >>> str(spelled("zstd", 3)), spelled("zlib", -1), str(spelled("blosc", "lz4", 5, "shuffle")), spelled("blosc", "snappy", 5, "shuffle")
     ('zstd:3', None, 'blosc:lz4:5:shuffle', None)
     """
-    spelling = ":".join([name, *map(str, parts)])
     try:
-        codecs.parse(spelling, stored=True)
+        return codecs.parse(":".join([name, *map(str, parts)]), stored=True)
     except ValueError:
         return None
-    return spelling
 
 
-def blosc(cname: Any, level: Any, shuffle: str | None) -> str | None:
-    """The spelling of Blosc; its shuffle must be known."""
+def blosc(cname: Any, level: Any, shuffle: str | None) -> Codec | None:
+    """The codec of Blosc; its shuffle must be known."""
     return None if shuffle is None else spelled("blosc", cname, level, shuffle)

@@ -1,7 +1,8 @@
-"""Arrow columns -> numpy arrays of types that Zarr has.
+"""Arrow columns as numpy arrays of types that Zarr has.
 
-Integers and booleans with nulls become floats with NaN and bytes with 255, categories their values, times of a zone UTC, decimals
-floats, null text the empty text; whatever the numpy type does not tell is named in the column's attributes.
+Integers with nulls become floats with NaN, booleans with nulls bytes with 255, categories their
+values, times with a zone UTC, decimals floats, null text the empty text. The column's attributes
+name whatever the numpy type does not say.
 """
 
 from __future__ import annotations
@@ -22,14 +23,17 @@ from ... import budgets
 from ...nodes import Array, Region, Unavailable
 
 PANDAS = "PANDAS_ATTRS"
-"""Where pandas keeps the `attrs` of a data frame, as JSON."""
+"""The metadata key under which pandas keeps the `attrs` of a data frame, as JSON."""
 COPIES = 2
-"""Of texts: Arrow's, and Python's."""
+"""Copies of texts in memory: Arrow's and Python's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a type does not tell: whether there are nulls, and the nbytes of the longest item (None: unknown, nobody looked)."""
+    """What a type does not say: whether there are nulls, and the nbytes of the longest item.
+
+    `longest` is None if nobody has looked.
+    """
 
     nulls: bool
     longest: int | None = None
@@ -37,9 +41,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The way of a column to numpy: the Arrow types that it is cast to in turn, then the item that stands for null.
+    """How a column becomes numpy: the Arrow types to cast it to, in order, then the item for null.
 
-    `fill` None means that numpy has its own (NaN, NaT) for this dtype. `attributes` name what the dtype does not tell.
+    If `fill` is None, numpy has a null of its own for this dtype (NaN, NaT). `attributes` name what
+    the dtype does not say.
     """
 
     dtype: np.dtype[Any]
@@ -48,7 +53,10 @@ class Plan:
     attributes: Mapping[str, Any] | None = None
 
     def convert(self, column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
-        """The items of a column (or of a slice of it); a view where Arrow holds them as numpy does. Raises TooLarge and Busy."""
+        """The items of a column, or of a slice of it; a view if Arrow holds them as numpy does.
+
+        Raises TooLarge or Busy if texts need more memory than is free.
+        """
         if self.dtype.kind == "O":
             with budgets.hold(COPIES * text_bytes(column)):
                 return self._converted(column)
@@ -63,7 +71,10 @@ class Plan:
 
 
 def text_bytes(column: pa.ChunkedArray) -> int:
-    """Bytes of all texts of a column; of a dictionary, as often as they are items: a few kB may stand for gigabytes."""
+    """Bytes of all texts of a column.
+
+    A dictionary's texts count once for each item: a few kB may expand to gigabytes.
+    """
     if not types.is_dictionary(column.type):
         return int(column.nbytes)
     lengths = ((pc.binary_length(part.dictionary.cast(pa.large_string())), part.indices) for part in column.chunks)
@@ -71,12 +82,15 @@ def text_bytes(column: pa.ChunkedArray) -> int:
 
 
 def plan(kind: pa.DataType, facts: Facts) -> Plan:
-    """How a column of this type becomes numpy. Raises Unavailable for nested types and the like, with the reason."""
+    """How a column of this type becomes numpy.
+
+    Raises Unavailable, with the reason, for nested types and others that Zarr lacks.
+    """
     for is_kind, rule in _RULES:
         if is_kind(kind):
             made = rule(kind, facts)
             return replace(made, attributes=_named(kind, made, facts))
-    raise Unavailable(f"a column of {kind}; Zarr has no such type, flatten it into columns of numbers or text")
+    raise Unavailable(f"a column of {kind}; Zarr has no such type: flatten it into columns of numbers or text")
 
 
 def facts(column: pa.ChunkedArray) -> Facts:
@@ -104,7 +118,7 @@ def column_node(column: pa.ChunkedArray, revision: Callable[[], str | None]) -> 
 
 
 def unavailable(schema: pa.Schema, longest: int | None) -> dict[int, str]:
-    """The places in a schema of the columns that no data could make available, with the reason."""
+    """The indices of a schema's columns that no data could make available, with the reason."""
     reasons = {}
     for i, kind in enumerate(schema.types):
         try:
@@ -115,8 +129,8 @@ def unavailable(schema: pa.Schema, longest: int | None) -> dict[int, str]:
 
 
 def schema_names(schema: pa.Schema) -> list[str]:
-    """The names of a schema's columns, made unique; pandas' nameless index levels are called `index`."""
-    columns = schema.names  # a new list at each look
+    """The names of a schema's columns, made unique; pandas' unnamed index levels become `index`."""
+    columns = schema.names  # each access makes a new list
     levels = {i for i, name in enumerate(columns) if name.startswith("__index_level_") and name.endswith("__")}
     order = sorted(range(len(columns)), key=levels.__contains__)
     names = unique("index" if i in levels else columns[i] for i in order)
@@ -124,7 +138,7 @@ def schema_names(schema: pa.Schema) -> list[str]:
 
 
 def unique(names: Iterable[str]) -> list[str]:
-    """Names with a suffix where they clash; the first of a kind has none.
+    """The names, with a number added to each repetition; the first of equal names stays as it is.
 
     >>> unique(["a", "index", "a", "a_1", "index"])
     ['a', 'index', 'a_2', 'a_1', 'index_1']
@@ -141,7 +155,10 @@ def unique(names: Iterable[str]) -> list[str]:
 
 
 def schema_attributes(metadata: Mapping[bytes, bytes] | None) -> dict[str, Any]:
-    """The metadata of a schema or a field that their author wrote, `attrs` of pandas among them; not what libraries note for themselves."""
+    """The metadata of a schema or field that its author wrote, including the `attrs` of pandas.
+
+    Entries that libraries write for themselves are left out.
+    """
     texts = {key.decode(errors="replace"): value.decode(errors="replace") for key, value in (metadata or {}).items()}
     attributes = _object(texts.get(PANDAS, ""))
     texts.pop(PANDAS if attributes is not None else "", None)
@@ -150,7 +167,10 @@ def schema_attributes(metadata: Mapping[bytes, bytes] | None) -> dict[str, Any]:
 
 
 def _object(text: str) -> dict[str, Any] | None:
-    """The object that a text is in JSON, or None: such attributes stay the text that they are."""
+    """The JSON object that a text holds, or None if it holds none.
+
+    Such metadata stay a text.
+    """
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
@@ -164,7 +184,10 @@ def _read(column: pa.ChunkedArray, planned: Plan, region: Region) -> np.ndarray[
 
 
 def _named(kind: pa.DataType, made: Plan, facts: Facts) -> dict[str, Any]:
-    """Under our own key: the source's type where it was changed, its time zone, and what stands for null."""
+    """The attributes under our key.
+
+    They are the source's type if it was changed, its time zone, and the item that means null.
+    """
     named: dict[str, Any] = {}
     zone = getattr(kind, "tz", None)
     if zone is not None:
@@ -186,7 +209,7 @@ def _is_bytes(kind: pa.DataType) -> bool:
 
 
 def _through(step: Callable[[pa.DataType], pa.DataType]) -> Rule:
-    """The rule of the type that this one stands on."""
+    """The rule for a type that is defined by another type: cast to that, then follow its rule."""
 
     def rule(kind: pa.DataType, facts: Facts) -> Plan:
         inner = plan(step(kind), facts)
@@ -218,7 +241,7 @@ def _text(_: pa.DataType, __: Facts) -> Plan:
 def _bytes(kind: pa.DataType, facts: Facts) -> Plan:
     longest = kind.byte_width if types.is_fixed_size_binary(kind) else facts.longest
     if longest is None:
-        raise Unavailable(f"a column of {kind}, whose longest item only reading all of it would tell; store it as binary of a fixed size")
+        raise Unavailable(f"a column of {kind}, whose longest item is unknown until all of it is read; store it as binary of a fixed size")
     return Plan(np.dtype(f"S{max(longest, 1)}"), (pa.large_binary(),), b"")
 
 

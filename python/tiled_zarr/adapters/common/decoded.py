@@ -1,92 +1,38 @@
-"""Decoded pieces of files that can only be decoded whole, kept for the next who asks for a part of them."""
+"""Pieces of files that are made once for all who ask, and kept in a pool of the file's resources.
+
+A chunk or a picture that can only be decoded whole is kept for the next who asks for a part of
+it; so are indexes, parsed tables and what else takes reading a file to know.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from threading import Lock
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
 from ... import budgets
+from ...caches.recent import Recent
 from .snapshot import Snapshot
 
-Block: TypeAlias = "np.ndarray[Any, Any]"
-
-MOST_BYTES = 256 * 1024 * 1024
-"""Kept in a process, in decoded bytes; a larger piece is kept alone until the next one comes."""
+Piece = TypeVar("Piece")
 
 
-class _Sized(Protocol):
-    @property
-    def nbytes(self) -> int: ...
+def piece(pool: Recent[Hashable, Piece], snapshot: Snapshot, part: Hashable, make: Callable[[], Piece], nbytes: int = 0) -> Piece:
+    """The piece (read-only if it is an array) of a part of a file; `make` makes it if it is not there.
+
+    `nbytes` is what making it takes of the memory for requests, if that is not the source's chunk.
+    Raises Changed if the file has changed, and TooLarge or Busy if there is no such memory.
+    """
+    snapshot.check()
+    return pool.get((snapshot, part), partial(_made, pool, make, nbytes))
 
 
-Piece = TypeVar("Piece", bound=_Sized)
-
-
-class Decoded(Generic[Piece]):
-    """Pieces by file and part of it, the last used ones, up to a number of bytes; many askers wait for one decoding."""
-
-    def __init__(self, max_bytes: int = MOST_BYTES) -> None:
-        self.max_bytes = max_bytes
-        self.nbytes = 0
-        self._blocks: OrderedDict[Hashable, Piece] = OrderedDict()
-        self._lock = Lock()
-        self._making: dict[Hashable, Lock] = {}
-
-    def get(self, snapshot: Snapshot, part: Hashable, decode: Callable[[], Piece], nbytes: int = 0) -> Piece:
-        """The piece, if it is a block read-only, of a part of a file; `decode` makes it, outside of any common lock, where it is not there.
-
-        `nbytes` is what decoding takes of the memory for requests, where that is not the source's chunk. Raises Changed where the file is
-        another one by now, and TooLarge or Busy where there is no such memory.
-        """
-        snapshot.check()
-        key = (snapshot, part)
-        block = self._peek(key)
-        if block is not None:
-            return block
-        with self._lock:
-            making = self._making.setdefault(key, Lock())
-        with making:
-            block = self._peek(key)
-            if block is None:
-                block = self._make(key, decode, nbytes)
-        return block
-
-    def _make(self, key: Hashable, decode: Callable[[], Piece], nbytes: int) -> Piece:
-        try:
-            with budgets.hold(nbytes):
-                self._make_room(nbytes)
-                block = decode()
-            if isinstance(block, np.ndarray):
-                block.flags.writeable = False
-            self._keep(key, block)
-        finally:
-            with self._lock:
-                self._making.pop(key, None)
-        return block
-
-    def _peek(self, key: Hashable) -> Piece | None:
-        with self._lock:
-            if key in self._blocks:
-                self._blocks.move_to_end(key)
-            return self._blocks.get(key)
-
-    def _make_room(self, nbytes: int) -> None:
-        """Let go what would have to go for a piece of so many bytes, before it is made."""
-        with self._lock:
-            while self._blocks and self.nbytes + nbytes > self.max_bytes:
-                self.nbytes -= self._blocks.popitem(last=False)[1].nbytes
-
-    def _keep(self, key: Hashable, block: Piece) -> None:
-        with self._lock:
-            self._blocks[key] = block
-            self.nbytes += block.nbytes
-            while self.nbytes > self.max_bytes and len(self._blocks) > 1:
-                self.nbytes -= self._blocks.popitem(last=False)[1].nbytes
-
-
-DECODED: Decoded[Block] = Decoded()
-"""The pieces of all files."""
+def _made(pool: Recent[Hashable, Piece], make: Callable[[], Piece], nbytes: int) -> Piece:
+    with budgets.hold(nbytes):
+        pool.make_room(nbytes)  # before it is made, so that both are never in memory
+        made = make()
+    if isinstance(made, np.ndarray):
+        made.flags.writeable = False
+    return made

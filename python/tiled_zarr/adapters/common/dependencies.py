@@ -1,6 +1,7 @@
-"""Files on which a node depends besides the one that it was opened from: a node is opened again when one of them has changed.
+"""Other files on which a node depends; the node is opened again when one of them has changed.
 
-An opener notes them while it opens; whoever keeps its node asks whether they still stand.
+An adapter notes them while it opens the node. The cache that keeps the node asks whether they are
+unchanged.
 """
 
 from __future__ import annotations
@@ -14,13 +15,19 @@ from contextvars import ContextVar
 from ...revisions import file_revision
 
 SHARE = 20
-"""Looking at the files may take one part in so many of the time: 10,000 files take 15 ms, and so are looked at 3 times a second."""
+"""Checking the files may take at most one part in this many of the time.
+
+Checking 10,000 files takes 15 ms, so we do it 3 times a second.
+"""
 
 _NOTED: ContextVar[dict[str, str] | None] = ContextVar("dependencies", default=None)
 
 
 def note(path: str, revision: str) -> None:
-    """Tell who keeps the node that is being opened of another file, whose revision is "" where there is none."""
+    """Note another file on which the node that is being opened depends.
+
+    Its revision is "" if it does not exist.
+    """
     noted = _NOTED.get()
     if noted is not None:
         noted[path] = revision
@@ -38,7 +45,7 @@ def noted() -> Iterator[dict[str, str]]:
 
 
 def revision_of(path: str | os.PathLike[str]) -> str:
-    """The revision of a file; "" where there is none, or it cannot be looked at."""
+    """The revision of a file; "" if it does not exist or cannot be examined."""
     try:
         return file_revision(path)
     except OSError:
@@ -46,7 +53,7 @@ def revision_of(path: str | os.PathLike[str]) -> str:
 
 
 class Dependencies:
-    """Files with their revisions at one moment."""
+    """Files, each with its revision at one moment."""
 
     def __init__(self, files: Mapping[str, str]) -> None:
         self._files = files
@@ -54,7 +61,10 @@ class Dependencies:
         """Until when, in monotonic seconds, the last look counts."""
 
     def stand(self) -> bool:
-        """Whether all files are as they were. Looks at them again only if that takes a small part of the time."""
+        """Whether no file has changed.
+
+        Checks the files again only if that takes a small part of the time (SHARE).
+        """
         if not self._files:
             return True
         start = time.monotonic()

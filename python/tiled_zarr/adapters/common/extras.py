@@ -10,13 +10,16 @@ from ...nodes import Damaged
 
 
 def check_installed(module: str, extra: str) -> None:
-    """Raises Damaged, naming what to install, if a module is not there; does not import it."""
+    """Raise Damaged, saying what to install, if a module is missing. Does not import it."""
     if find_spec(module) is None:
         raise Damaged(f"the package {module!r} is not installed; pip install 'tiled-zarr[{extra}]'")
 
 
 def require(module: str, extra: str) -> Any:
-    """The module, imported now. Raises Damaged, naming what to install, where its package is missing."""
+    """The module, imported now.
+
+    Raises Damaged, saying what to install, if its package is missing.
+    """
     try:
         return import_module(module)
     except ModuleNotFoundError as error:

@@ -1,12 +1,14 @@
-"""Fences: whatever an adapter opens is a regular file, and really lies in the folder that is served.
+"""Fences: an adapter opens only regular files that really are in the folder that is served.
 
-A fence checks what it has opened, not a path: it opens the file, without waiting for a FIFO's writer, and asks the system where the open
-file lies (`/proc/self/fd`). So it makes no difference when somebody swaps a link meanwhile. Where the system cannot tell, the real path
-of the name is compared with the open file. Links inside the folder are followed.
+A fence checks the file that it has opened, and not a path. It opens the file, without waiting for
+the writer of a FIFO, and asks the system where the open file is (`/proc/self/fd`). So it makes no
+difference if somebody swaps a link meanwhile. If the system cannot tell, the fence compares the
+file at the path's real path with the open file. Links inside the folder are followed.
 
-What remains: a hard link to a file outside (whoever makes one needs write access to the folder, and Linux's protected_hardlinks asks
-for rights on the file), a mount inside the folder, and libraries that open a path again by themselves: HDF5 and tifffile, whose users
-here compare what was opened with what was checked, and Blosc2 for the chunk files of a sparse frame.
+These ways out remain: a hard link to a file outside (making one needs write access to the folder,
+and Linux's protected_hardlinks requires rights on the file), a mount inside the folder, and
+libraries that open a path again by themselves. Of these, users of HDF5 and tifffile here compare
+the opened file with the checked one; Blosc2 opens the chunk files of a sparse frame.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from io import FileIO
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from ...nodes import Damaged
@@ -25,26 +28,31 @@ from ...nodes import Damaged
 Name: TypeAlias = "str | os.PathLike[str]"
 
 READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-"""Opening a FIFO for reading so returns at once, also where it took the place of a file after the first look."""
+"""Opening a FIFO for reading with these flags returns at once.
+
+A FIFO may take the place of a file after we have looked at it.
+"""
 LIST = READ | getattr(os, "O_DIRECTORY", 0)
 OUTSIDE = "a link out of the folder that is served, which is not followed"
 NOWHERE = "a link that leads nowhere"
 CIRCLE = "links that lead in a circle"
-KINDS = {
-    stat.S_IFIFO: "a named pipe (FIFO), which is never opened",
-    stat.S_IFSOCK: "a socket, which is never opened",
-    stat.S_IFCHR: "a device, which is never opened",
-    stat.S_IFBLK: "a device, which is never opened",
-    stat.S_IFDIR: "a folder where a file is expected",
-}
-"""Reasons by the kind of what is no regular file."""
+KINDS = MappingProxyType(
+    {
+        stat.S_IFIFO: "a named pipe (FIFO), which is never opened",
+        stat.S_IFSOCK: "a socket, which is never opened",
+        stat.S_IFCHR: "a device, which is never opened",
+        stat.S_IFBLK: "a device, which is never opened",
+        stat.S_IFDIR: "a folder where a file is expected",
+    }
+)
+"""Reasons for refusing what is no regular file, by its kind."""
 
 
 class Fence(NamedTuple):
     """The folder that is served, by its real path; `prefix` is the same with a slash at its end.
 
-    Whatever is refused raises Damaged, with the reason as its text: it is there, so it is a failure and no absence. What is not there
-    raises FileNotFoundError.
+    A refusal raises Damaged with the reason as its text: the file exists, so this is a failure and
+    no absence. A file that does not exist raises FileNotFoundError.
     """
 
     folder: str
@@ -52,30 +60,34 @@ class Fence(NamedTuple):
 
     @classmethod
     def of(cls, folder: Name) -> Fence:
-        """The fence around a folder, links to it followed."""
+        """The fence around a folder; links to it are followed."""
         real = os.path.realpath(folder)
-        return cls(real, os.path.join(real, ""))  # noqa: PTH118 - texts all the way, on every request
+        return cls(real, os.path.join(real, ""))  # noqa: PTH118 - strings throughout, on every request
 
     def holds(self, real: str) -> bool:
         """Whether a real path is that of the folder, or of something in it."""
         return real.startswith(self.prefix) or real == self.folder
 
     def descriptor(self, path: Name, _flags: int = READ) -> int:
-        """A file descriptor of a regular file, to be closed by the caller; it is an `opener`, whose flags are always the same."""
+        """A file descriptor of a regular file; the caller closes it.
+
+        This is an `opener` for `open`; it ignores the flags, which are always the same.
+        """
         return self._checked(path, READ, stat.S_IFREG)
 
     def opened(self, path: Name) -> FileIO:
-        """A regular file, unbuffered."""
+        """A regular file, opened without a buffer."""
         return FileIO(os.fspath(path), opener=self.descriptor)
 
     def check(self, path: Name) -> None:
-        """Raises Damaged for what is no regular file in the folder, and OSError for one that cannot be opened."""
+        """Raise Damaged if this is no regular file in the folder, OSError if opening it fails."""
         os.close(self.descriptor(path))
 
     def read(self, path: Name, largest: int | None = None) -> bytes:
-        """The content of a regular file; without a file object, which takes 2 microseconds of 9.
+        """The content of a regular file. Without a file object, which takes 2 microseconds of 9.
 
-        Raises Damaged if it has more than `largest` bytes: a sparse file of any size takes no room on the disk.
+        Raises Damaged if the file has more than `largest` bytes: a sparse file of any size needs no
+        room on the disk.
         """
         descriptor = self.descriptor(path)
         try:
@@ -91,9 +103,10 @@ class Fence(NamedTuple):
 
     @contextmanager
     def pinned(self, path: Name) -> Iterator[str]:
-        """A path for libraries that open files by themselves: inside the block it leads to the very file that was checked.
+        """A path for libraries that open files by themselves.
 
-        Where the system has no such paths, it is the path that was given.
+        Inside the block it leads to the very file that was checked. If the system has no such
+        paths, it is the given path.
         """
         descriptor = self.descriptor(path)
         pinned = pin(descriptor) or os.fspath(path)
@@ -107,8 +120,8 @@ class Fence(NamedTuple):
 
     @contextmanager
     def listed(self, path: Name) -> Iterator[int]:
-        """A file descriptor of a folder that may be read and searched."""
-        descriptor = self._checked(os.path.join(path, "."), LIST, stat.S_IFDIR)  # noqa: PTH118 - a Path would drop the dot, which asks for the right to search
+        """A file descriptor of a folder that may be read and searched, open inside the block."""
+        descriptor = self._checked(os.path.join(path, "."), LIST, stat.S_IFDIR)  # noqa: PTH118 - a Path would drop the dot, which requires the right to search
         try:
             yield descriptor
         finally:
@@ -116,7 +129,7 @@ class Fence(NamedTuple):
 
     @contextmanager
     def standing(self) -> Iterator[None]:
-        """Inside the block this is the fence of all that this thread opens anew."""
+        """Inside the block, this fence is in force for everything that this thread opens."""
         token = _STANDING.set(self)
         try:
             yield
@@ -124,7 +137,12 @@ class Fence(NamedTuple):
             _STANDING.reset(token)
 
     def _checked(self, path: Name, flags: int, kind: int) -> int:
-        """A descriptor of what is of this kind and lies in the folder; devices, which an opening may set going, are not opened."""
+        """A descriptor of a file or folder of this kind inside the fence.
+
+        Devices are never opened, since opening one may start it.
+        """
+        # We check the kind before opening, since opening a device may start it, and again after
+        # opening, since the name may have got another target in between.
         try:
             _check_kind(path, _status(path), kind)
             descriptor = os.open(path, flags)
@@ -140,7 +158,10 @@ class Fence(NamedTuple):
         return descriptor
 
     def check_inside(self, path: Name) -> None:
-        """Raises Damaged for a path that leads out of the folder, whether there is anything or not: nobody learns what lies there."""
+        """Raise Damaged if a path leads out of the folder, whether it exists or not.
+
+        So nobody learns what exists outside.
+        """
         if not self.holds(os.path.realpath(path)):
             raise _refused(path, OUTSIDE)
 
@@ -149,7 +170,10 @@ class Fence(NamedTuple):
             raise _refused(path, OUTSIDE)
 
     def _holds_by_name(self, path: Name, descriptor: int) -> bool:
-        """Whether an open file is the one to which the path leads, and that lies in the folder; ten times as slow."""
+        """Whether an open file is the one at the path's real path, and that is in the folder.
+
+        This takes ten times as long as asking /proc.
+        """
         real = os.path.realpath(path)
         try:
             return self.holds(real) and os.path.samestat(os.lstat(real), os.fstat(descriptor))
@@ -161,28 +185,32 @@ _STANDING: ContextVar[Fence | None] = ContextVar("fence", default=None)
 
 
 def in_force() -> Fence | None:
-    """The fence that a folder has put around what this thread opens, or None."""
+    """The fence in force in this thread, or None."""
     return _STANDING.get()
 
 
 def around(path: Name) -> Fence:
-    """The fence in force; without one, for a file or store that is served by itself, the folder that it is or really lies in."""
+    """The fence in force; without one, the fence around the folder of a file or store.
+
+    A file or store that is served by itself has no fence in force. A folder is fenced itself; for a
+    file it is the folder in which it really is.
+    """
     standing = _STANDING.get()
     if standing is not None:
         return standing
-    return Fence.of(path if os.path.isdir(path) else os.path.dirname(os.path.realpath(path)))  # noqa: PTH112, PTH120 - texts
+    return Fence.of(path if os.path.isdir(path) else os.path.dirname(os.path.realpath(path)))  # noqa: PTH112, PTH120 - strings
 
 
 def pin(descriptor: int) -> str | None:
-    """A path to an open file, whatever becomes of its name; None where the system has none."""
+    """A path to an open file that stays valid if its name changes; None if the system has none."""
     path = f"/proc/self/fd/{descriptor}"
-    return path if os.path.exists(path) else None  # noqa: PTH110 - a text
+    return path if os.path.exists(path) else None  # noqa: PTH110 - a string
 
 
 def dangles(path: Name) -> bool:
-    """Whether a path that leads to nothing does so by a link on its way: then something is missing which is meant to be there.
+    """Whether a path that does not exist passes through a link: then something expected is missing.
 
-    Costs a look at each missing folder of the path.
+    Calls lstat for each missing folder of the path.
     """
     name = os.fspath(path)
     while True:
@@ -215,7 +243,7 @@ def _check_kind(path: Name, status: os.stat_result, expected: int) -> None:
 
 
 def _real_path(descriptor: int) -> str:
-    """Where an open file lies; "" where the system does not tell."""
+    """The path of an open file; "" if the system cannot tell."""
     try:
         return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115
     except OSError:
@@ -223,7 +251,7 @@ def _real_path(descriptor: int) -> str:
 
 
 def _name(error: Exception, pinned: str, name: str) -> None:
-    """Let an error of a library say the file's name where it says the path that it was given."""
+    """Replace the pinned path in a library's error by the file's name."""
     error.args = tuple(part.replace(pinned, name) if isinstance(part, str) else part for part in error.args)
     if isinstance(error, OSError) and error.strerror:
         error.strerror = str(error.strerror).replace(pinned, name)

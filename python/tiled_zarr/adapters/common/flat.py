@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from io import FileIO
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..._native import Mapping
 from ...nodes import Region
-from .mapped import MAPPINGS
-from .snapshot import Snapshot, check_end, read_exactly
+from .mapped import File, Reopened, file_of, touch
+from .snapshot import Snapshot, check_end
 
 Block: TypeAlias = "np.ndarray[Any, Any]"
 
 GAP = 64 * 1024
-"""Reading this many bytes that nobody asked for costs about as much as another seek and read, or as another page fault."""
+"""Bytes of a mapping between two pieces that cost no more to look at than another page fault, which brings as many along."""
+READ_GAP = 4096
+"""Bytes that cost as much to copy as another `pread`, about half a microsecond."""
 AT_ONCE = 16 * 1024 * 1024
-"""A stepped read looks at about so many bytes before those of before may be released."""
+"""About as many bytes are looked at, or read with those between them, before those of before are released."""
 
 
 class Box(NamedTuple):
@@ -30,28 +30,33 @@ class Box(NamedTuple):
     strides: tuple[int, ...]
     itemsize: int
 
-    def inner(self, outer: int) -> Box:
-        """The first of the boxes along some outer axes."""
-        return Box(self.first, self.sizes[outer:], self.strides[outer:], self.itemsize)
-
     @property
     def span(self) -> int:
         """Bytes from the first item to the end of the last one."""
         return self.itemsize + sum((size - 1) * stride for size, stride in zip(self.sizes, self.strides, strict=True))
 
     @property
-    def pieces(self) -> Pieces:
-        """The pieces to be looked at in order to see all items."""
+    def nbytes(self) -> int:
+        """Bytes of the items alone."""
+        return self.itemsize * math.prod(self.sizes)
+
+    def part(self, axis: int, start: int, stop: int) -> Box:
+        """The items from one place on an axis up to another."""
+        sizes = (*self.sizes[:axis], stop - start, *self.sizes[axis + 1 :])
+        return Box(self.first + start * self.strides[axis], sizes, self.strides, self.itemsize)
+
+    def pieces(self, gap: int) -> Pieces:
+        """The pieces that hold all items, with no more than `gap` bytes between neighbours in one piece."""
         extent = self.itemsize
         axes = len(self.sizes)
-        while axes and self.strides[axes - 1] <= extent + GAP:
+        while axes and self.strides[axes - 1] <= extent + gap:
             axes -= 1
             extent += (self.sizes[axes] - 1) * self.strides[axes]
         return Pieces(self.first, extent, self.sizes[:axes], self.strides[:axes])
 
 
 class Pieces(NamedTuple):
-    """Pieces of a file of `nbytes` bytes at equal distances along some axes, all further apart than a GAP."""
+    """Pieces of a file of `nbytes` bytes at equal distances along some axes."""
 
     first: int
     nbytes: int
@@ -64,8 +69,13 @@ class Pieces(NamedTuple):
         return bool(self.counts) and self.nbytes <= GAP
 
     @property
+    def total(self) -> int:
+        """Bytes of all of them."""
+        return math.prod(self.counts) * self.nbytes
+
+    @property
     def touched(self) -> int:
-        """About how many bytes become resident where they are looked at in a mapping: a page brings its neighbours along."""
+        """About how many bytes become resident if they are looked at in a mapping: a page brings its neighbours along."""
         return math.prod(self.counts) * (self.nbytes + GAP)
 
 
@@ -81,28 +91,28 @@ class FlatArray:
     def read(self, region: Region) -> Block:
         """A region: a view of the mapped file, whose items are the array's if the revision is still the same after they were used.
 
-        It is read instead where it lies in many small pieces, since faults of their pages cost more, and where the file cannot be mapped;
-        what is read then besides the region is at most as much again, or small.
+        It is read instead if it lies in many small pieces, since faults of their pages cost more, or if the file is not mapped. Raises
+        Changed if the file is another one by now.
         """
+        with self.snapshot.unchanged():
+            return self.look(region)
+
+    def look(self, region: Region) -> Block:
+        """The same for callers that see to it that the file stays the same."""
         box = self._box(region)
         if 0 in box.sizes:
             return np.empty(box.sizes, self.dtype)
-        self.snapshot.check()
-        mapping = MAPPINGS.of(self.snapshot)
-        if mapping is None:
-            with self.snapshot.opened() as file:
-                return self._read_from(file, box)
-        pieces = box.pieces
-        mapping.prefetch(*pieces)
-        if pieces.are_small:
-            with self.snapshot.unchanged():
-                return self._gathered(mapping, box, pieces)
-        view = self._view(mapping, box)
-        MAPPINGS.touch(pieces.touched)
-        return view
+        file = file_of(self.snapshot)
+        pieces = box.pieces(GAP if file.is_mapped else READ_GAP)
+        self._prepare(file, box, pieces)
+        if file.is_mapped or pieces.total <= 2 * box.nbytes:
+            return self._block(file, box, pieces)
+        block = np.empty(box.sizes, self.dtype)
+        self._copy(block, file, box)
+        return block
 
     def read_stepped(self, region: Region, steps: tuple[int, ...]) -> Block:
-        """Every so many items of a region, copied; the pages that hold them are read, which are all where steps are short."""
+        """Every so many items of a region, copied; the pages that hold them are read, which are all if steps are short."""
         box = self._box(region)
         stepped = Box(
             box.first,
@@ -111,80 +121,44 @@ class FlatArray:
             box.itemsize,
         )
         block = np.empty(stepped.sizes, self.dtype)
-        if block.size == 0:
-            return block
-        with self.snapshot.unchanged():
-            mapping = MAPPINGS.of(self.snapshot)
-            if mapping is None:
-                self._step_through(block, stepped)
-            else:
-                pieces = stepped.pieces
-                mapping.prefetch(*pieces)
-                if pieces.are_small:
-                    block[...] = self._gathered(mapping, stepped, pieces)
-                else:
-                    self._copy(block, self._view(mapping, stepped), pieces.touched)
+        if block.size:
+            with self.snapshot.unchanged():
+                file = file_of(self.snapshot)
+                self._prepare(file, stepped, stepped.pieces(GAP if file.is_mapped else READ_GAP))
+                self._copy(block, file, stepped)
         return block
 
     def _box(self, region: Region) -> Box:
-        itemsize = self.dtype.itemsize
-        strides = tuple(itemsize * math.prod(self.shape[axis + 1 :]) for axis in range(len(self.shape)))
-        first = self.offset + sum(part.start * stride for part, stride in zip(region, strides, strict=True))
-        return Box(first, tuple(part.stop - part.start for part in region), strides, itemsize)
+        first, stride, strides = self.offset, self.dtype.itemsize, []
+        for part, size in zip(reversed(region), reversed(self.shape), strict=True):
+            first += part.start * stride
+            strides.append(stride)
+            stride *= size
+        return Box(first, tuple(part.stop - part.start for part in region), tuple(reversed(strides)), self.dtype.itemsize)
 
-    def _view(self, mapping: Mapping, box: Box) -> Block:
-        check_end(self.snapshot.path, len(mapping), box.first + box.span)
-        return np.ndarray(box.sizes, self.dtype, memoryview(mapping), box.first, box.strides)
+    def _prepare(self, file: File | Reopened, box: Box, pieces: Pieces) -> None:
+        """Have the pieces of a box read ahead. Raises Damaged if the file ends before them."""
+        check_end(self.snapshot.path, len(file), box.first + box.span)
+        file.prefetch(*pieces)
 
-    def _gathered(self, mapping: Mapping, box: Box, pieces: Pieces) -> Block:
-        """A box whose pieces are read one after the other."""
-        check_end(self.snapshot.path, len(mapping), box.first + box.span)
+    def _block(self, file: File | Reopened, box: Box, pieces: Pieces) -> Block:
+        """A box: a view of the mapped file, or its pieces read into one buffer, with what lies between their items."""
+        if not isinstance(file, Reopened) and file.is_mapped and not pieces.are_small:
+            touch(self.snapshot, pieces.touched)
+            return np.ndarray(box.sizes, self.dtype, memoryview(file), box.first, box.strides)
         outer = len(pieces.counts)
         strides = tuple(pieces.nbytes * math.prod(pieces.counts[axis + 1 :]) for axis in range(outer))
-        return np.ndarray(box.sizes, self.dtype, mapping.read(*pieces), strides=(*strides, *box.strides[outer:]))
+        return np.ndarray(box.sizes, self.dtype, file.read(*pieces), strides=(*strides, *box.strides[outer:]))
 
-    def _copy(self, block: Block, view: Block, touched: int) -> None:
-        """Copy a view in parts, so that a bounded number of its bytes is resident at once."""
-        axis = next((axis for axis, size in enumerate(view.shape) if size > 1), None)
-        if axis is None:
-            block[...] = view
+    def _copy(self, block: Block, file: File | Reopened, box: Box) -> None:
+        """Copy a box part by part, so that a bounded number of its bytes is resident at once."""
+        touched = box.pieces(GAP).touched
+        axis = next((axis for axis, size in enumerate(box.sizes) if size > 1), None)
+        if axis is None or touched <= AT_ONCE:
+            block[...] = self._block(file, box, box.pieces(GAP if file.is_mapped else READ_GAP))
             return
-        size = view.shape[axis]
-        step = max(1, min(size, AT_ONCE * size // touched))
+        size = box.sizes[axis]
+        step = max(1, AT_ONCE * size // touched)
         for start in range(0, size, step):
-            part = (slice(None),) * axis + (slice(start, start + step),)
-            MAPPINGS.touch(touched * step // size)
-            block[part] = view[part]
-
-    def _read_from(self, file: FileIO, box: Box) -> Block:
-        outer = _outer_axes(box)
-        if outer == 0:
-            return self._read_piece(file, box)
-        block = np.empty(box.sizes, self.dtype)
-        for place in np.ndindex(box.sizes[:outer]):
-            block[place] = self._read_piece(file, box.inner(outer)._replace(first=_at(box, place)))
-        return block
-
-    def _step_through(self, block: Block, box: Box) -> None:
-        """Read row after row of a stepped box, of each the span."""
-        outer = max(0, len(box.sizes) - 1)
-        with self.snapshot.opened() as file:
-            for place in np.ndindex(box.sizes[:outer]):
-                block[place] = self._read_piece(file, box.inner(outer)._replace(first=_at(box, place)))
-
-    def _read_piece(self, file: FileIO, box: Box) -> Block:
-        return np.ndarray(box.sizes, self.dtype, read_exactly(file, box.first, box.span), strides=box.strides)
-
-
-def _at(box: Box, place: tuple[int, ...]) -> int:
-    """Where the item at a place on the outer axes begins."""
-    return box.first + sum(i * stride for i, stride in zip(place, box.strides, strict=False))
-
-
-def _outer_axes(box: Box) -> int:
-    """How many leading axes are stepped through, so that the rest is read in one piece with little waste."""
-    for outer in range(len(box.sizes)):
-        inner = box.inner(outer)
-        if inner.span <= 2 * inner.itemsize * math.prod(inner.sizes) + GAP:
-            return outer
-    return 0
+            stop = min(start + step, size)
+            self._copy(block[(slice(None),) * axis + (slice(start, stop),)], file, box.part(axis, start, stop))

@@ -1,9 +1,14 @@
-"""What a file is that an adapter expects to be something else, by its first bytes, and what to do with it."""
+"""What a file really is if it is not what its adapter expects, and what to do about it.
+
+We tell it by the first bytes.
+"""
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 HEAD = 256
-"""Bytes that tell the kind."""
+"""Bytes that are enough to recognize a kind."""
 HDF5 = b"\x89HDF\r\n\x1a\n"
 NETCDF_3 = "a NetCDF-3 file, which is not read; convert it to NetCDF-4 with: nccopy -k nc4 OLD NEW"
 WEB_PAGE = "a web page, perhaps of a failed download; fetch the data again"
@@ -11,10 +16,10 @@ STARTS = (
     (b"CDF\x01", NETCDF_3),
     (b"CDF\x02", NETCDF_3),
     (b"CDF\x05", NETCDF_3),
-    (b"\xcd\xf3\x00\x01\x00\x00\xff\xff", "a CDF file of NASA's, which is not read; convert it to NetCDF-4 with: cdf-to-netcdf OLD"),
+    (b"\xcd\xf3\x00\x01\x00\x00\xff\xff", "a NASA CDF file, which is not read; convert it to NetCDF-4 with: cdf-to-netcdf OLD"),
     (
         b"\xcd\xf3\x00\x01\xcc\xcc\x00\x01",
-        "a compressed CDF file of NASA's, which is not read; convert it to NetCDF-4 with: cdf-to-netcdf OLD",
+        "a compressed NASA CDF file, which is not read; convert it to NetCDF-4 with: cdf-to-netcdf OLD",
     ),
     (b"\x0e\x03\x13\x01", "an HDF4 file, which is not read; convert it to HDF5 with: h4toh5 OLD NEW"),
     (b"MATLAB 5.0 MAT-file", "a MATLAB file of before version 7.3; save it with -v7.3, or as HDF5"),
@@ -32,21 +37,23 @@ STARTS = (
     (b"\xff\xd8\xff", "a JPEG picture; give it the suffix .jpg"),
     (b"%PDF-", "a PDF document, which holds no arrays"),
 )
-"""The first bytes of kinds of files."""
-OWN = {
-    "an HDF5 file": (HDF5,),
-    "a Parquet file": (b"PAR1",),
-    "an NPY array": (b"\x93NUMPY",),
-    "an NPZ archive": (b"PK\x03\x04",),
-    "a TIFF file": (b"II*\x00", b"MM\x00*"),
-    "a picture": (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"),
-    "a table of text": (b"\x1f\x8b",),
-}
-"""How files begin that are what their adapter expects: then they are damaged."""
+"""The first bytes of files, with the kind that they mean."""
+OWN = MappingProxyType(
+    {
+        "an HDF5 file": (HDF5,),
+        "a Parquet file": (b"PAR1",),
+        "an NPY array": (b"\x93NUMPY",),
+        "an NPZ archive": (b"PK\x03\x04",),
+        "a TIFF file": (b"II*\x00", b"MM\x00*"),
+        "a picture": (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"),
+        "a table of text": (b"\x1f\x8b",),
+    }
+)
+"""The first bytes of files that adapters expect. A file that begins so is damaged."""
 
 
 def other_kind(head: bytes, expected: str) -> str | None:
-    r"""What a file is, if it is none of the `expected` kind, with what to do.
+    r"""What a file is, with what to do; None if it is of the `expected` kind, or unknown.
 
     >>> other_kind(b"CDF\x01...", "an HDF5 file")
     'a NetCDF-3 file, which is not read; convert it to NetCDF-4 with: nccopy -k nc4 OLD NEW'

@@ -18,7 +18,10 @@ Values: TypeAlias = "pd.Series[Any] | pd.Index[Any]"
 
 
 def columns(frame: pd.DataFrame) -> dict[str, Values]:
-    """The index levels, then the columns, by the names that they are served under: a clash is settled for the columns."""
+    """The index levels, then the columns, by the names under which they are served.
+
+    If names clash, the columns keep theirs.
+    """
     levels = [frame.index.get_level_values(i) for i in range(frame.index.nlevels)]
     data = [frame.iloc[:, i] for i in range(frame.shape[1])]
     index_names = ["index" if name is None else _spell(name) for name in frame.index.names]
@@ -28,24 +31,30 @@ def columns(frame: pd.DataFrame) -> dict[str, Values]:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a column that comes in pieces becomes numpy; `kind` is its type in Arrow, None where numpy holds it."""
+    """How a column that comes in pieces becomes numpy.
+
+    `kind` is its Arrow type, None if numpy holds it.
+    """
 
     dtype: np.dtype[Any]
     attributes: Mapping[str, Any]
     kind: pa.DataType | None = None
 
     def convert(self, piece: Values) -> np.ndarray[Any, Any]:
-        """A piece, of the dtype that its own items need: that of the whole, or one that fits into it without loss."""
+        """A piece as numpy, of the column's dtype or of one that casts to it without loss.
+
+        Its own items decide the dtype.
+        """
         if self.kind is None:
             return np.asarray(piece.to_numpy())
         column = to_arrow(piece)
-        if column.null_count == len(column):  # whose type says nothing
+        if column.null_count == len(column):  # then its own type means nothing
             column = pa.chunked_array([pa.nulls(len(column), self.kind)])
         return plan(column.type, facts(column)).convert(column)
 
 
 def recipe(values: Values) -> Recipe:
-    """The recipe of a column, from the whole of it. Raises Unavailable for mixed objects."""
+    """The recipe of a column, from all of it. Raises Unavailable for mixed objects."""
     if is_numpy(values):
         return Recipe(values.to_numpy().dtype, {})
     whole = to_arrow(values)
@@ -54,7 +63,10 @@ def recipe(values: Values) -> Recipe:
 
 
 def column(values: Values, revision: Callable[[], str | None]) -> Array:
-    """The node of a column or an index level: views where it is held by numpy, else through Arrow. Raises Unavailable for mixed objects."""
+    """The node of a column or index level: views if numpy holds it, else through Arrow.
+
+    Raises Unavailable for mixed objects.
+    """
     if is_numpy(values):
         array = values.to_numpy()
         return Array(shape=array.shape, dtype=array.dtype, read=partial(_view, array), revision=revision, blocking=False)
@@ -62,7 +74,10 @@ def column(values: Values, revision: Callable[[], str | None]) -> Array:
 
 
 def to_arrow(values: Values) -> pa.ChunkedArray:
-    """A column as Arrow; what pandas calls missing is null. Raises Unavailable for mixed objects."""
+    """A column as Arrow; what pandas calls missing becomes null.
+
+    Raises Unavailable for mixed objects.
+    """
     if isinstance(values.dtype, pd.SparseDtype):
         values = pd.Series(values).sparse.to_dense()
     try:
@@ -73,7 +88,7 @@ def to_arrow(values: Values) -> pa.ChunkedArray:
 
 
 def is_numpy(values: Values) -> bool:
-    """Whether a column is held by numpy, and not as objects."""
+    """Whether numpy holds a column, and not as objects."""
     return isinstance(values.dtype, np.dtype) and values.dtype.kind != "O"
 
 

@@ -1,7 +1,9 @@
 """Files as they were when they were opened: as long as they stay so they can be read, afterwards they raise.
 
-A file may be rewritten or cut short at any moment. Every access opens it anew and reads explicitly, so no handle goes stale, or looks at
-a mapping of it, whose faults are counted: where there have been some, what was made of the mapping is no longer what the file holds.
+A file may be rewritten or cut short at any moment. A reader opens it anew, or uses the descriptor or
+the mapping that `mapped.py` keeps of the very file whose revision was taken; it compares the revision
+of what lies at the path before and after. A mapping also counts its faults: if there were any, what
+was made of it is no longer what the file holds.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from pathlib import Path
 
 from ..._native import Faults
 from ...nodes import Changed, Damaged, TooLarge, Unavailable
+from ...resources import Resources, default
 from ...revisions import file_revision, steady_revision
 from . import fences
 from .fences import Fence
@@ -23,27 +26,34 @@ from .kinds import HEAD, other_kind
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A path, the revision of what lay there, and the fence around all that is opened for it, now or later."""
+    """A path, the revision of what lay there, the fence around all that is opened for it, and the resources of its readers."""
 
     path: str
     taken: str
     fence: Fence
     faults: Faults = field(default_factory=Faults, compare=False, repr=False)
     """Of all mappings of the file as it was then."""
+    given: Resources | None = field(default=None, compare=False, repr=False)
+    """What reading the file shares with other readers; None stands for that of the process."""
 
     @classmethod
-    def of(cls, path: Path) -> Snapshot:
+    def of(cls, path: Path, resources: Resources | None = None) -> Snapshot:
         """The file as it is now, behind the fence in force. Raises OSError if there is none, Damaged if it is refused."""
-        return cls._taken(path, fences.around(path))
+        return cls._taken(path, fences.around(path), resources)
+
+    @property
+    def resources(self) -> Resources:
+        """The pools in which whoever reads the file keeps what it has made of it."""
+        return self.given or default()
 
     def beside(self, path: str | os.PathLike[str]) -> Snapshot:
         """Another file, behind the same fence: one to which this one leads, at any time later."""
-        return self._taken(path, self.fence)
+        return self._taken(path, self.fence, self.given)
 
     @classmethod
-    def _taken(cls, path: str | os.PathLike[str], fence: Fence) -> Snapshot:
+    def _taken(cls, path: str | os.PathLike[str], fence: Fence, resources: Resources | None) -> Snapshot:
         with fence.opened(path) as file:
-            return cls(os.fspath(path), file_revision(file.fileno()), fence)
+            return cls(os.fspath(path), file_revision(file.fileno()), fence, given=resources)
 
     @property
     def revision(self) -> Callable[[], str | None]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 
 def as_text(name: str) -> str:
-    r"""A file's name, with its bytes that are not UTF-8 written as `\xff`; for people, since two names can look alike.
+    r"""A file's name, with each byte that is not UTF-8 written as `\xff`.
+
+    This is for people only, since two names can look alike.
 
     >>> print(as_text("bad\udcff.npy"))
     bad\xff.npy

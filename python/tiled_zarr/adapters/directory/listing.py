@@ -1,4 +1,4 @@
-"""What a folder holds: which files and sub-folders are data, and by which names."""
+"""The contents of a folder: which files and sub-folders are data, and their names as children."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import stat
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ..common.fences import CIRCLE, KINDS, NOWHERE, OUTSIDE, Fence
@@ -18,15 +19,21 @@ from ..common.texts import as_text
 
 STORE_FILES = frozenset({*DOCUMENTS, FRAME})
 MOST_SUFFIXES = 100
+"""Suffixes of unknown files that are counted by themselves; the others are counted together."""
 LONGEST_SUFFIX = 30
+"""Characters of a suffix that are kept."""
 CYCLE = "a cycle: a link back to a folder above it"
-BROKEN = {errno.ENOENT: NOWHERE, errno.ENOTDIR: NOWHERE, errno.ELOOP: CIRCLE}
-"""Reasons by what the system says of a link."""
+BROKEN = MappingProxyType({errno.ENOENT: NOWHERE, errno.ENOTDIR: NOWHERE, errno.ELOOP: CIRCLE})
+"""Reasons by the error of looking at a link's target."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A folder: its path as it was reached, its real path, those of the folders above it, and the fence around what is served."""
+    """A folder in the tree.
+
+    It has the path by which we reached the folder, its real path, the real paths of the folders
+    above it, and the fence around what is served.
+    """
 
     path: str
     real: str
@@ -35,12 +42,12 @@ class Place:
 
     def below(self, name: str) -> Place:
         """The place of a sub-folder."""
-        path = os.path.join(self.path, name)  # noqa: PTH118 - texts all the way, for ten thousand files
+        path = os.path.join(self.path, name)  # noqa: PTH118 - strings throughout, for ten thousand files
         real = os.path.realpath(path) if os.path.islink(path) else os.path.join(self.real, name)  # noqa: PTH114, PTH118
         return Place(path, real, self.above | {self.real}, self.fence)
 
     def refusal(self, path: str) -> str | None:
-        """Why a link in this folder is not followed, or None."""
+        """The reason why a link in this folder is not followed, or None if it is."""
         real = os.path.realpath(path)
         if not self.fence.holds(real):
             return OUTSIDE
@@ -52,7 +59,11 @@ class Place:
 
 
 class Item(NamedTuple):
-    """What an entry of a folder is: `is_folder` None means that nobody can tell; `refusal` is why it is no child, or None."""
+    """What a folder's entry is.
+
+    `is_folder` is None if that is unknown; `refusal` is the reason why the entry is no child, or
+    None.
+    """
 
     is_folder: bool | None
     refusal: str | None
@@ -64,11 +75,14 @@ FILE = Item(is_folder=False, refusal=None)
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A folder at one moment: file names by the children's names, stems that several files share, and what is no child and why.
+    """The contents of a folder at one moment.
 
-    `revision` is that of the folder; it can be trusted later only if `is_settled`: another file written right after the listing may
-    not have changed it. `refused` has the reasons why something is no child, by the name that it would have as one. `is_plain` says
-    that no document makes a store of the folder. `unknown` counts the files that no adapter knows, by their suffixes.
+    `files` and `folders` have file names by the names of children. `ambiguous` has, by stem, the
+    files that share it. `refused` has the reason why an entry is no child, by the name that it
+    would have as one. `unknown` counts the files without an adapter by suffix. `is_plain` is true
+    if no document makes the folder a store. `revision` is that of the folder; it is proof that
+    nothing has changed only if `is_settled`, since a file that is written right after the listing
+    may leave the folder's modification time as it is.
     """
 
     revision: str
@@ -82,9 +96,10 @@ class Listing:
 
 
 def list_folder(place: Place, suffixes: frozenset[str]) -> Listing:
-    """The children of a folder: sub-folders, and files of these suffixes. Opens no file.
+    """The children of a folder: its sub-folders, and its files with these suffixes. Opens no file.
 
-    Raises OSError if it may not be read and searched, Damaged if it no longer lies behind the fence.
+    Raises OSError if the folder may not be read and searched, Damaged if it is no longer inside the
+    fence.
     """
     with place.fence.listed(place.path) as descriptor:
         status = os.fstat(descriptor)
@@ -108,7 +123,11 @@ def list_folder(place: Place, suffixes: frozenset[str]) -> Listing:
 
 
 def _unknown(names: Iterable[str]) -> dict[str, int]:
-    """How many files there are of each suffix, in lower case; of MOST_SUFFIXES, the others under "*". Hidden ones are not counted."""
+    """How many files there are of each suffix, in lower case.
+
+    Suffixes after the MOST_SUFFIXES most frequent are counted together under "*". Hidden files are
+    not counted.
+    """
     counts = Counter(as_text(name.rpartition(".")[2].lower() if "." in name else "")[:LONGEST_SUFFIX] for name in names if name[0] != ".")
     told = counts.most_common(MOST_SUFFIXES)
     rest = counts.total() - sum(count for _, count in told)
@@ -116,7 +135,7 @@ def _unknown(names: Iterable[str]) -> dict[str, int]:
 
 
 def item_of(entry: os.DirEntry[str], place: Place) -> Item:
-    """What an entry of a folder is; opens nothing and raises no OSError."""
+    """What an entry of a folder is. Opens nothing, and raises no OSError."""
     try:
         if entry.is_symlink():
             return _linked(os.path.join(place.path, entry.name), place)  # noqa: PTH118
@@ -124,11 +143,11 @@ def item_of(entry: os.DirEntry[str], place: Place) -> Item:
             return FOLDER
         return FILE if entry.is_file() else Item(False, _kind(entry.stat(follow_symlinks=False)))
     except OSError as error:
-        return Item(None, f"it cannot be looked at: {error.strerror}")
+        return Item(None, f"its kind cannot be determined: {error.strerror}")
 
 
 def _linked(path: str, place: Place) -> Item:
-    """What a link leads to."""
+    """What the target of a link is."""
     refusal = place.refusal(path)
     try:
         status = os.stat(path)  # noqa: PTH116
@@ -144,7 +163,11 @@ def _kind(status: os.stat_result) -> str:
 
 
 def _stem(name: str, item: Item, suffixes: frozenset[str]) -> str | None:
-    """A file's name without the longest known suffix, a folder's without that of a store; None for what is no data."""
+    """The name of a child for an entry, or None if it is no data.
+
+    It is a file's name without its longest known suffix, or a folder's without the suffix of a
+    store.
+    """
     if name.startswith("."):
         return None
     known = STORE_SUFFIXES if item.is_folder else suffixes
@@ -156,7 +179,10 @@ def _stem(name: str, item: Item, suffixes: frozenset[str]) -> str | None:
 
 
 def _names(stems: Mapping[str, str]) -> dict[str, str]:
-    """File names by children's names, in their order: the stem, or the file name where the stem would not be the only one of its kind."""
+    """File names by the names of children, in order of these.
+
+    A child is named by its stem, or by its file name if another entry has the same stem or name.
+    """
     counts = Counter(stems.values())
     is_short = {file: counts[stem] == 1 and (stem == file or stem not in stems) for file, stem in stems.items()}
     return dict(sorted((stem if is_short[file] else file, file) for file, stem in stems.items()))

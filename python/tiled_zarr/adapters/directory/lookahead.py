@@ -1,9 +1,12 @@
-"""Looking at several files of a folder at once after one of them has hung, so that more of them do not hang one after the other.
+"""Opens the other files of a folder in parallel after one of them has hung.
 
-A listing opens the files of a folder in turn, and a library has 5 s for each. After the first that takes all of it, WORKERS threads
-open the others: eight files that hang cost 15 s and not 40 (on two processors, where helper processes start two a second). Each file has
-its own verdict; who asks for one waits for that. After PATIENCE times the time that the first one took nobody waits any longer: what
-has not been looked at then is named so, and asked for anew later. So a listing takes 20 s at most, however many files hang.
+A listing opens the files of a folder in turn, and a library has 5 s for each. After the first file
+that uses up its time, WORKERS threads open the others: eight files that hang cost 15 s instead of
+40 (on two processors, on which two helper processes start in a second). Each file has its own
+verdict, and a request for a file waits for that file only. Nobody waits any longer once PATIENCE
+times the time of the first file is over: the files that have not been opened by then are named as
+such, and the next request tries them again. So a listing takes at most 20 s, however many files
+hang.
 """
 
 from __future__ import annotations
@@ -16,15 +19,19 @@ from time import monotonic
 from ...nodes import Busy, TooSlow
 
 WORKERS = 7
-"""One less than there are helper processes at most, so that one is left for files that are good."""
+"""One thread fewer than the pool's largest number of helpers, which leaves one for good files."""
 PATIENCE = 3
+"""How long requests wait, in multiples of the time that the first file took."""
 SLOW = 0.5
-"""Seconds that a file takes which hangs; less than the shortest deadline that we met, more than any refusal that is known already."""
-NOT_YET = "it has not been looked at yet, since other files of its folder do not answer; ask again later"
+"""Seconds of a call from which on we say that a file hangs.
+
+It is less than the shortest deadline we met, and more than any verdict takes that is known already.
+"""
+NOT_YET = "it has not been opened yet, since other files of its folder do not answer; ask again later"
 
 
 class Lookahead:
-    """Files that are looked at by other threads just now, by name. Thread-safe."""
+    """Files that other threads are opening just now, by name. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -33,11 +40,14 @@ class Lookahead:
 
     @property
     def is_on(self) -> bool:
-        """Whether any file may have to be waited for."""
+        """Whether a request may have to wait for some file."""
         return bool(self._looked)
 
     def begin(self, names: Iterable[str], look: Callable[[str], object], took: float) -> None:
-        """Have other threads look at these files, unless they do so already; `took` is for how many seconds the first one hung."""
+        """Let other threads open these files, unless an earlier call still does so.
+
+        `took` is how many seconds the first file hung.
+        """
         with self._lock:
             if monotonic() < self._end:
                 return
@@ -56,7 +66,7 @@ class Lookahead:
                 except Busy:
                     waiting.append((name, is_looked_at))
                     continue
-                except Exception:  # noqa: BLE001, S110 - whoever asks for the file gets it
+                except Exception:  # noqa: BLE001, S110 - a request for the file raises it again
                     pass
                 is_looked_at.set()
 
@@ -64,7 +74,10 @@ class Lookahead:
             Thread(target=work, name="tiled-zarr-lookahead", daemon=True).start()
 
     def wait(self, name: str) -> None:
-        """Wait until a file has been looked at. Raises TooSlow when that is not so in time, and for a while after."""
+        """Wait until a file has been opened.
+
+        Raises TooSlow if that takes too long, and for a while after the time is over.
+        """
         is_looked_at = self._looked.get(name)
         if is_looked_at is None:
             return

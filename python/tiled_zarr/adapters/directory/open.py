@@ -1,8 +1,9 @@
-"""Folders of files: sub-folders are groups, files of a known suffix are what their adapters make of them.
+"""Folders of files: sub-folders are groups, and files with a known suffix are opened by an adapter.
 
-A child is named by its file name without the suffix, or with it where another one has the same stem. Other files, and hidden ones, are
-not data. Links are followed inside the folder that is served, never out of it. What is there and cannot be a child (a link that leads
-nowhere, a FIFO) is named with the reason. What is new on disk appears at the next look.
+A child's name is its file name without the suffix, or with the suffix if another file has the same
+stem. Other files and hidden files are not data. We follow links inside the served folder, and never
+out of it. An entry that cannot be a child (a broken link, a FIFO) is listed with the reason. New
+files appear at the next request.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 from ...attributes import OURS, Late, Ours
 from ...nodes import Damaged, Group, Node, TooSlow, Unavailable
+from ...resources import Resources
 from ...revisions import file_revision
 from ..common import choices
 from ..common.choices import NO_CHOICE, TextChoice
@@ -24,24 +26,29 @@ from ..common.folders import folder_revision
 from ..common.reopened import Nodes
 from ..common.stores import store_revision, store_suffix
 from ..common.texts import as_text
-from ..registry import file_adapter, suffixes
+from ..registry import Adapter, file_adapter, suffixes
 from .listing import Listing, Place, list_folder
 from .lookahead import SLOW, Lookahead
 
 MOST_FILES = 2048
+"""Opened files that are kept for a served folder and everything below it."""
 MOST_FOLDERS = 16384
-"""Opened nodes that are kept for a folder that is served and all below it."""
+"""Opened folders that are kept for a served folder and everything below it."""
 
 
 class Folder(Mapping[str, Node]):
-    """The children of a folder, as they are on disk now; files are opened when they are asked for, and again when they have changed.
+    """The children of a folder, as they are on disk now.
 
-    What is there and is no child (a link out of the folder, a FIFO) raises Damaged under its name, as what cannot be read raises OSError:
-    both are failures, not absences.
+    A file is opened when it is asked for, and again after it has changed. An entry that is no child
+    (a link out of the folder, a FIFO) raises Damaged under its name, and one that cannot be read
+    raises OSError: both are failures, and not absences.
     """
 
-    def __init__(self, place: Place, files: Nodes, folders: Nodes, tables: TextChoice = NO_CHOICE) -> None:
+    def __init__(
+        self, place: Place, files: Nodes, folders: Nodes, tables: TextChoice = NO_CHOICE, resources: Resources | None = None
+    ) -> None:
         self.place = place
+        self._resources = resources
         self._tables = tables
         self._files = files
         self._folders = folders
@@ -73,37 +80,46 @@ class Folder(Mapping[str, Node]):
         return name in listing.files or name in listing.folders
 
     def listing(self) -> Listing:
-        """What the folder holds, listed anew when it has changed. Raises OSError if it is gone or cannot be read."""
+        """The contents of the folder, listed again if it has changed.
+
+        Raises OSError if the folder has gone or cannot be read.
+        """
         if not self.is_current():
             self.listed = list_folder(self.place, suffixes())
         return self.listed
 
     def files(self) -> Iterator[Path]:
-        """The files and stores in the folder, as it was listed last."""
+        """The files and stores in the folder, as of its latest listing."""
         yield from (Path(self.place.path, file) for file in self.listed.files.values())
         below = (Path(self.place.path, file) for file in self.listed.folders.values())
         yield from (path for path in below if store_suffix(path))
 
     def is_current(self) -> bool:
-        """Whether the folder is as it was listed last, and still may be read."""
+        """Whether the latest listing is still valid, and the folder can still be read."""
         return self.listed.is_settled and self.listed.revision == folder_revision(self.place.path)
 
     def unavailable(self) -> Mapping[str, str]:
-        """What is there and is no child, with the reason."""
+        """The entries that are no children, with the reason."""
         return {as_text(name): why for name, why in self.listing().refused.items()}
 
     def attributes(self) -> dict[str, Any]:
-        """How many files there are that no adapter knows, by their suffixes."""
+        """How many files have no adapter, by suffix, under our key; empty if there is none."""
         unknown = self.listing().unknown
         return {OURS: Ours({"unknown": {"files": sum(unknown.values()), "suffixes": dict(unknown)}})} if unknown else {}
 
     def group(self) -> Group:
-        """The node of the folder. It has no revision: a file that is rewritten leaves no mark on its folder."""
-        return Group(children=self, attributes=Late(self.attributes), unavailable=self.unavailable, blocking=True, assembled=True)
+        """The node of the folder.
+
+        It has no revision: rewriting a file does not change its folder.
+        """
+        return Group(children=self, attributes=Late(self.attributes), unavailable=self.unavailable, blocking=True, kind="folder")
 
     def _file(self, listing: Listing, name: str) -> Node:
-        """The node of a file; where its library hangs, other threads begin to look at the other files of its kind."""
-        path = os.path.join(self.place.path, listing.files[name])  # noqa: PTH118 - asked with every request
+        """The node of a file.
+
+        If its library hangs, other threads start to open the other files of its kind.
+        """
+        path = os.path.join(self.place.path, listing.files[name])  # noqa: PTH118 - called on every request
         if self._ahead.is_on and not self._files.has(path, file_revision(path)):
             self._ahead.wait(name)
         began = monotonic()
@@ -117,7 +133,10 @@ class Folder(Mapping[str, Node]):
         return self._files.get(path, file_revision(path), self._open_file)
 
     def _look_ahead(self, listing: Listing, name: str, took: float) -> None:
-        """Begin to look at the other files of the kind of one that hung, first at those that are listed after it."""
+        """Start to open the other files of the kind of one that hung.
+
+        Those listed after it come first.
+        """
         if took > SLOW:
             adapter = _adapter(listing.files[name])
             files = sorted(listing.files.items(), key=lambda item: (item[0] < name, item[0]))
@@ -125,7 +144,7 @@ class Folder(Mapping[str, Node]):
             self._ahead.begin(paths, lambda other: self._looked(paths[other]), took)
 
     def _folder(self, path: str) -> Node:
-        """The node of a sub-folder, which raises here what its listing raises: one that cannot be read is no child to those above."""
+        """The node of a sub-folder. Raises here what its listing raises: then it is no child."""
         known = self._folders.known(path)
         below = _folder_of(known)
         if known is not None and below is not None and below.listed.is_plain and below.is_current():
@@ -144,36 +163,39 @@ class Folder(Mapping[str, Node]):
         suffix = store_suffix(path)
         if suffix:
             return self._opened(_adapter(f"store{suffix}"), path)
-        return Folder(self.place.below(path.name), self._files, self._folders, self._tables).group()
+        return Folder(self.place.below(path.name), self._files, self._folders, self._tables, self._resources).group()
 
-    def _opened(self, adapter: Callable[[Path], Node], path: Path) -> Node:
+    def _opened(self, adapter: Adapter, path: Path) -> Node:
         with self.place.fence.standing(), choices.standing(self._tables):
-            return adapter(path)
+            return adapter(path, self._resources)
 
 
 def _folder_of(node: Node | None) -> Folder | None:
-    """The folder behind a group, or None behind anything else."""
+    """The Folder behind a group; None for any other node."""
     return node.children if isinstance(node, Group) and isinstance(node.children, Folder) else None
 
 
 def open_directory(
     path: Path,
+    resources: Resources | None = None,
     *,
     on_file: Callable[[Path], None] | None = None,
     on_unknown: Callable[[str, int], None] = lambda *_: None,
     tables: TextChoice = NO_CHOICE,
 ) -> Node:
-    """The group of a folder, or what it is a store of. Opens no file; with `on_file`, which is told of each, all folders are listed now.
+    """The group of a folder, or the node of the store that it is. Opens no file.
 
-    `on_unknown` is then told how many files of a suffix no adapter knows, for each folder; `tables` says how text tables are written.
-
-    Raises OSError if the folder itself cannot be read.
+    With `on_file`, all folders are listed now. `on_file` is called with each file, and `on_unknown`
+    for each folder and suffix with the number of files that have no adapter. `tables` says how text
+    tables are written. Raises OSError if the folder itself cannot be read.
     """
     suffix = store_suffix(path)
     if suffix:
-        return _adapter(f"store{suffix}")(path)
+        return _adapter(f"store{suffix}")(path, resources)
     fence = Fence.of(path)
-    folder = Folder(Place(str(path.absolute()), fence.folder, frozenset(), fence), Nodes(MOST_FILES), Nodes(MOST_FOLDERS), tables)
+    abandoned = resources.abandoned if resources else ()
+    files, folders = Nodes(MOST_FILES, abandoned), Nodes(MOST_FOLDERS, abandoned)
+    folder = Folder(Place(str(path.absolute()), fence.folder, frozenset(), fence), files, folders, tables, resources)
     if on_file:
         for below in _walk(folder):
             for file in below.files():
@@ -184,9 +206,10 @@ def open_directory(
 
 
 def _walk(folder: Folder) -> Iterator[Folder]:
-    """A folder and all below it; those that cannot be read are passed over.
+    """Yield a folder and all folders below it, except those that cannot be read.
 
-    A folder to which several links lead is looked at once: links to and fro could lead to it in more ways than can be counted.
+    A folder to which several links lead is visited once: links in both directions can lead to it in
+    more ways than can be counted.
     """
     waiting, seen = deque([folder]), set[str]()
     while waiting:
@@ -201,14 +224,14 @@ def _walk(folder: Folder) -> Iterator[Folder]:
 
 
 def _below(folder: Folder, name: str) -> Folder | None:
-    """A sub-folder, or None if it cannot be read, is gone, or has become a store."""
+    """A sub-folder; None if it cannot be read, has gone, or has become a store."""
     try:
         return _folder_of(folder[name])
     except Exception:  # noqa: BLE001 - whatever is wrong with it, it must not keep the server from starting
         return None
 
 
-def _adapter(name: str) -> Callable[[Path], Node]:
+def _adapter(name: str) -> Adapter:
     adapter = file_adapter(Path(name))
     if adapter is None:
         raise Unavailable(f"no adapter is installed for {name!r}")

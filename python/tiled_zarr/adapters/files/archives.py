@@ -10,27 +10,12 @@ from dataclasses import dataclass
 from zipfile import ZipInfo
 
 from ...nodes import Damaged
-from ..common.decoded import Decoded
+from ..common.decoded import piece
 from ..common.snapshot import Snapshot
 
 AT_ONCE = 1024 * 1024
 """Bytes that are read in one step: with zlib's 1 to 2 GB a second, larger steps gain nothing (measured 2026-11-26)."""
 LOCAL_HEADER = 30
-NBYTES = 256
-MOST_BYTES = 4 * 1024 * 1024
-"""About what the checksums kept in a process take: those of 16,384 members."""
-
-
-@dataclass(frozen=True, slots=True)
-class Checksum:
-    """The CRC-32 that the bytes of a member have."""
-
-    crc: int
-    nbytes: int = NBYTES
-
-
-CHECKSUMS: Decoded[Checksum] = Decoded(MOST_BYTES)
-"""Of the members read last, by archive, revision and member."""
 
 
 @dataclass(slots=True)
@@ -60,13 +45,14 @@ class Member:
         """
         if self.is_right:
             return
-        got = CHECKSUMS.get(self.snapshot, self.offset, self._made).crc
+        got: int = piece(self.snapshot.resources.facts, self.snapshot, ("checksum", self.offset), self._made)
         if got != self.crc:
             what = f"its bytes have the checksum {got:08x}, the archive says {self.crc:08x}"
             raise Damaged(f"{self.name!r} is damaged: {what}; restore it from a copy")
         self.is_right = True
 
-    def _made(self) -> Checksum:
+    def _made(self) -> int:
+        """The CRC-32 that the bytes have."""
         crc, left, buffer = 0, self.nbytes, bytearray(min(AT_ONCE, self.nbytes))
         view = memoryview(buffer)
         with self.snapshot.opened() as file:
@@ -76,4 +62,4 @@ class Member:
                 left -= count
         if left:
             raise Damaged(f"{self.name!r} ends {left} bytes early: the archive is truncated; restore it from a copy")
-        return Checksum(crc)
+        return crc

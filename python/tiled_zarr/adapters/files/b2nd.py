@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from ...nodes import Array, Changed, Damaged, Region, Unavailable
-from ..common.fences import Fence, pin
+from ...resources import Resources
+from ..common.fences import pin
 from ..common.folders import described, is_settled
 from ..common.snapshot import Snapshot
 from ..common.stores import FRAME
@@ -25,15 +26,12 @@ from ..common.stores import FRAME
 KIND = "a Blosc2 array"
 CODE = ("LazyArray", "b2o", "proxy-source")
 """Metalayers of files that are not data but tell what to compute or where to fetch it."""
-MOST_PLAIN = 1024
-PLAIN: set[tuple[str, str, Fence]] = set()
-"""Folders without links, with the revision at which they were looked through; all are forgotten when they are more than MOST_PLAIN."""
 
 
-def open_b2nd(path: Path) -> Array:
+def open_b2nd(path: Path, resources: Resources | None = None) -> Array:
     """The array in a `.b2nd` file or folder. Raises Damaged if a chunk file of a folder may not be opened."""
     is_folder = path.is_dir()
-    snapshot = Snapshot.of(path / FRAME if is_folder else path)
+    snapshot = Snapshot.of(path / FRAME if is_folder else path, resources)
     frame = Frame(snapshot, os.fspath(path) if is_folder else None)
     with snapshot.failures_as(KIND), frame.pinned() as pinned:
         source = _open(pinned)
@@ -67,13 +65,13 @@ class Frame:
                 yield path
             return
         with self.snapshot.fence.listed(self.folder) as descriptor, self.snapshot.unchanged():
-            before = check_frame(self.folder, descriptor, self.snapshot.fence)
+            before = check_frame(self.folder, descriptor, self.snapshot)
             yield pin(descriptor) or self.folder
             if described(os.fstat(descriptor)) != before:
                 raise Changed(f"{Path(self.folder).name!r} changed while it was being read; ask again")
 
 
-def check_frame(folder: str, descriptor: int, fence: Fence) -> str:
+def check_frame(folder: str, descriptor: int, snapshot: Snapshot) -> str:
     """The revision of an open folder whose every file may be opened. Raises Damaged if one may not.
 
     A folder without links is looked through once a revision, which takes 0.5 microseconds a chunk; one with links each time, since
@@ -81,17 +79,16 @@ def check_frame(folder: str, descriptor: int, fence: Fence) -> str:
     """
     status = os.fstat(descriptor)
     revision = described(status)
-    if (folder, revision, fence) in PLAIN:
+    facts, key = snapshot.resources.facts, ("a frame without links", folder, revision, snapshot.fence)
+    if facts.peek(key):
         return revision
     with os.scandir(descriptor) as entries:
         others = [entry for entry in entries if not entry.is_file(follow_symlinks=False)]
     for entry in others:
         if not entry.is_dir(follow_symlinks=False):
-            fence.check(os.path.join(folder, entry.name))  # noqa: PTH118
+            snapshot.fence.check(os.path.join(folder, entry.name))  # noqa: PTH118
     if not others and is_settled(status):
-        if len(PLAIN) >= MOST_PLAIN:
-            PLAIN.clear()
-        PLAIN.add((folder, revision, fence))
+        facts.keep(key, True)
     return revision
 
 

@@ -9,13 +9,15 @@ import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...attributes import OURS
 from ...nodes import Array, Region, Unavailable
-from ..common.decoded import DECODED
+from ...resources import Resources
+from ..common.decoded import piece
 from ..common.extras import require
 from ..common.snapshot import Snapshot
 from . import pillow
@@ -33,34 +35,39 @@ class Layout(NamedTuple):
     mode: str
 
 
-LAYOUTS = {
-    "1": Layout("?", 0, "1"),
-    "L": Layout("u1", 0, "L"),
-    "LA": Layout("u1", 2, "LA"),
-    "I;16": Layout("<u2", 0, "I;16"),
-    "I;16B": Layout(">u2", 0, "I;16B"),
-    "I": Layout("<i4", 0, "I"),
-    "F": Layout("<f4", 0, "F"),
-    "RGB": Layout("u1", 3, "RGB"),
-    "RGBA": Layout("u1", 4, "RGBA"),
-    "CMYK": Layout("u1", 4, "CMYK"),
-    "YCbCr": Layout("u1", 3, "YCbCr"),
-    "P": Layout("u1", 0, "P"),
-    "PA": Layout("u1", 4, "RGBA"),
-}
+LAYOUTS = MappingProxyType(
+    {
+        "1": Layout("?", 0, "1"),
+        "L": Layout("u1", 0, "L"),
+        "LA": Layout("u1", 2, "LA"),
+        "I;16": Layout("<u2", 0, "I;16"),
+        "I;16B": Layout(">u2", 0, "I;16B"),
+        "I": Layout("<i4", 0, "I"),
+        "F": Layout("<f4", 0, "F"),
+        "RGB": Layout("u1", 3, "RGB"),
+        "RGBA": Layout("u1", 4, "RGBA"),
+        "CMYK": Layout("u1", 4, "CMYK"),
+        "YCbCr": Layout("u1", 3, "YCbCr"),
+        "P": Layout("u1", 0, "P"),
+        "PA": Layout("u1", 4, "RGBA"),
+    }
+)
 """By the mode of the file."""
-DEEP_COLOUR = {2: 3, 4: 2, 6: 4}
+DEEP_COLOUR = MappingProxyType({2: 3, 4: 2, 6: 4})
 """Channels by the colour type of a PNG with several."""
 COPIES = 2
 """The decoder's pixels, and ours."""
 AT_ONCE = 16 * 1024 * 1024
 """So many bytes of the decoder's pixels are copied at a time: Pillow makes two more copies of what it hands out."""
-GREY_AND_OPACITY = [{"label": "grey", "color": "FFFFFF"}, {"label": "opacity", "color": "FFFFFF", "active": False}]
+GREY_AND_OPACITY = (
+    MappingProxyType({"label": "grey", "color": "FFFFFF"}),
+    MappingProxyType({"label": "opacity", "color": "FFFFFF", "active": False}),
+)
 
 
-def open_image(path: Path) -> Array:
+def open_image(path: Path, resources: Resources | None = None) -> Array:
     """The pixels of a picture, decoded whole when first read."""
-    snapshot = Snapshot.of(path)
+    snapshot = Snapshot.of(path, resources)
     with snapshot.read_as(KIND) as readable, pillow.opened(readable) as image:
         attributes = {name: value for name, value in image.info.items() if isinstance(name, str) and name not in BULKY}
         attributes |= _meaning(image)
@@ -103,7 +110,8 @@ def _meaning(image: Any) -> dict[str, Any]:
 
 
 def _read(snapshot: Snapshot, decode: Callable[[], np.ndarray[Any, Any]], nbytes: int, region: Region) -> np.ndarray[Any, Any]:
-    return DECODED.get(snapshot, "pixels", decode, nbytes)[region]
+    pixels: np.ndarray[Any, Any] = piece(snapshot.resources.decoded, snapshot, "pixels", decode, nbytes)
+    return pixels[region]
 
 
 def _decode(snapshot: Snapshot, layout: Layout) -> np.ndarray[Any, Any]:

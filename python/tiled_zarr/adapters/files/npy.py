@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from io import BytesIO, FileIO
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 from typing import IO, Any, TypeAlias
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
 from numpy.lib import format as npy
 
-from ...nodes import Array, Damaged, Group, Node, Region, Unavailable
+from ...nodes import Array, Damaged, Dense, Group, Node, Region, Unavailable
+from ...resources import Resources
 from ..common.children import Children
-from ..common.decoded import DECODED
+from ..common.decoded import piece
 from ..common.flat import FlatArray
 from ..common.snapshot import Snapshot
 from .archives import AT_ONCE, Member
@@ -38,9 +40,9 @@ PARSING = Lock()
 (https://github.com/python/cpython/issues/106905)."""
 
 
-def open_npy(path: Path) -> Node:
+def open_npy(path: Path, resources: Resources | None = None) -> Node:
     """The array of an `.npy` file, or the group of arrays of an `.npz` archive."""
-    snapshot = Snapshot.of(path)
+    snapshot = Snapshot.of(path, resources)
     with snapshot.failures_as(ARCHIVE if path.suffix.lower() == ".npz" else ARRAY), snapshot.opened() as file:
         if file.read(2) != b"PK":
             file.seek(0)
@@ -92,10 +94,12 @@ def _header_text(stored_size: bytes, file: IO[bytes] | FileIO) -> bytes:
     return file.read(size)
 
 
-HEADERS: dict[tuple[int, int], ParseHeader] = {
-    (1, 0): npy.read_array_header_1_0,
-    (2, 0): _header_2_0,
-}
+HEADERS: Mapping[tuple[int, int], ParseHeader] = MappingProxyType(
+    {
+        (1, 0): npy.read_array_header_1_0,
+        (2, 0): _header_2_0,
+    }
+)
 
 
 def _member(snapshot: Snapshot, info: ZipInfo) -> Array:
@@ -109,8 +113,8 @@ def _member(snapshot: Snapshot, info: ZipInfo) -> Array:
         return _node(snapshot, shape, dtype, partial(_read_compressed, snapshot, info, math.prod(shape) * dtype.itemsize))
     member = Member.of(snapshot, info)
     flat = _flat_node(snapshot, shape, is_fortran, dtype, offset=member.offset + header)
-    assert flat.read_stepped is not None
-    return _node(snapshot, shape, dtype, _checked(member, flat.read), _checked(member, flat.read_stepped))
+    assert flat.source.read_stepped is not None
+    return _node(snapshot, shape, dtype, _checked(member, flat.read), _checked(member, flat.source.read_stepped))
 
 
 def _checked(member: Member, read: Callable[..., np.ndarray[Any, Any]]) -> Callable[..., np.ndarray[Any, Any]]:
@@ -132,7 +136,7 @@ def _read_compressed(snapshot: Snapshot, info: ZipInfo, nbytes: int, region: Reg
             return items.T if is_fortran else items
 
     index: Any = (*region, ...)
-    block: np.ndarray[Any, Any] = DECODED.get(snapshot, info.filename, decompress, nbytes)[index]
+    block: np.ndarray[Any, Any] = piece(snapshot.resources.decoded, snapshot, info.filename, decompress, nbytes)[index]
     return block
 
 
@@ -164,4 +168,4 @@ def _flat_node(snapshot: Snapshot, shape: tuple[int, ...], is_fortran: bool, dty
 
 
 def _node(snapshot: Snapshot, shape: tuple[int, ...], dtype: np.dtype[Any], read: Read, read_stepped: ReadStepped | None = None) -> Array:
-    return Array(shape=shape, dtype=dtype, read=read, revision=snapshot.revision, read_stepped=read_stepped)
+    return Array(shape=shape, dtype=dtype, source=Dense(read, read_stepped), revision=snapshot.revision)

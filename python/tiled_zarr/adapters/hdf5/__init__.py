@@ -9,10 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...nodes import Node
+from ...resources import Resources
 
 
-def open_hdf5(path: Path) -> Node:
+def open_hdf5(path: Path, resources: Resources | None = None) -> Node:
     """The root group of a file. Raises OSError if it is no HDF5 file, or truncated."""
     from .open import open_hdf5 as opened  # here, so that helpers, which import this package too, start without the server's side
 
-    return opened(path)
+    return opened(path, resources)

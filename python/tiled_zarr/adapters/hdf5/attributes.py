@@ -18,8 +18,8 @@ from ..common.extras import require
 from .items import as_text
 
 LIST, LABELS = "DIMENSION_LIST", "DIMENSION_LABELS"
-OF_AXES = {b"DIMENSION_LIST", b"DIMENSION_LABELS", b"REFERENCE_LIST", b"_Netcdf4Dimid", b"_Netcdf4Coordinates"}
-OF_SCALES = {b"CLASS", b"NAME"}
+OF_AXES = frozenset({b"DIMENSION_LIST", b"DIMENSION_LABELS", b"REFERENCE_LIST", b"_Netcdf4Dimid", b"_Netcdf4Coordinates"})
+OF_SCALES = frozenset({b"CLASS", b"NAME"})
 """Attributes by which files hold datasets and their dimension scales together; dimension names say the same."""
 UNNAMED = "This is a netCDF dimension but not a netCDF variable"
 MOST_BYTES = 16 * 1024 * 1024

@@ -12,7 +12,7 @@ import numpy as np
 
 from ... import _native
 from ...nodes import Damaged, Region
-from ..common.decoded import DECODED
+from ..common.decoded import piece as kept
 from ..common.flat import FlatArray
 from ..common.snapshot import Snapshot
 from .descriptions import ArrayDescription, Filters
@@ -25,7 +25,7 @@ SMALL = 4096
 SMALL_PLAIN = 65536
 """Bytes of an unfiltered chunk that is sooner read whole, together with its neighbours, than by itself."""
 SHUFFLE, BITSHUFFLE = 2, 32008
-COMPRESSORS = {2, 3}
+COMPRESSORS = frozenset({2, 3})
 """What bitshuffle can have behind it, by its fifth parameter: LZ4 and Zstandard."""
 
 
@@ -143,7 +143,7 @@ class ChunkedArray:
             self._decode([piece], tuple(slice(corner, corner + size) for corner, size, _ in every), chunk)
             return chunk
 
-        return target, DECODED.get(self.snapshot, (self.where, piece.place), decode)[source]
+        return target, kept(self.snapshot.resources.decoded, self.snapshot, (self.where, piece.place), decode)[source]
 
     def _is_within(self, piece: Piece, region: Region) -> bool:
         """Whether a region has all of the chunk that lies in the array."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ...nodes import MaxShape, Region
+from ...resources import Resources
 from ..common.fences import Fence
 from ..common.snapshot import Snapshot
 from .growing import Growing, restored
@@ -32,6 +33,10 @@ class Source(NamedTuple):
     def snapshot(self) -> Snapshot:
         """Its snapshot in this process."""
         return restored(self.path, self.taken, self.fence)
+
+    def read_with(self, resources: Resources | None) -> Snapshot:
+        """Its snapshot in the server, with the resources of its readers."""
+        return restored(self.path, self.taken, self.fence, resources)
 
     @property
     def is_growing(self) -> bool:

@@ -6,13 +6,13 @@ it is opened again. It runs one call at a time anyway, so the one lock costs not
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from threading import RLock
 from typing import Any, NamedTuple
 
+from ...caches.recent import Recent
 from ..common.extras import require
 from ..common.snapshot import Snapshot
 from .growing import Growing
@@ -42,8 +42,8 @@ class Files:
 
     def __init__(self) -> None:
         self._lock = RLock()
-        self._handles: OrderedDict[str, Handle] = OrderedDict()
-        self._datasets: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        self._handles: Recent[str, Handle] = Recent(MOST_FILES)
+        self._datasets: Recent[tuple[str, str], Any] = Recent(MOST_DATASETS)
 
     @contextmanager
     def opened(self, snapshot: Snapshot) -> Iterator[Any]:
@@ -56,14 +56,10 @@ class Files:
         """A `h5py.Dataset` by its path inside the file, for this thread alone."""
         with self.opened(snapshot) as file:
             key = (snapshot.path, where)
-            if key not in self._datasets:
-                self._datasets[key] = locate(file, where)
-                if len(self._datasets) > MOST_DATASETS:
-                    self._datasets.popitem(last=False)
-            self._datasets.move_to_end(key)
+            dataset = self._datasets.get(key, lambda: locate(file, where))
             if isinstance(snapshot, Growing):
-                self._datasets[key].refresh()
-            yield self._datasets[key]
+                dataset.refresh()
+            yield dataset
 
     @contextmanager
     def as_reader(self, snapshot: Snapshot) -> Iterator[Any]:
@@ -81,27 +77,32 @@ class Files:
     def close(self, path: str) -> None:
         """Close a file and all that was opened of it."""
         with self._lock:
-            handle = self._handles.pop(path, None)
+            handle = self._handles.peek(path)
             if handle is not None:
-                for key in [key for key in self._datasets if key[0] == path]:
-                    del self._datasets[key]
-                handle.file.close()
+                self._handles.drop(path)
+                self._closed(path, handle)
 
     def close_all(self) -> None:
         """Close all files."""
         with self._lock:
-            for path in list(self._handles):
+            for path in self._handles:
                 self.close(path)
 
     def _file(self, snapshot: Snapshot) -> Any:
-        handle = self._handles.get(snapshot.path)
+        handle = self._handles.peek(snapshot.path)
         if handle is None or handle.taken != snapshot.taken:
             self.close(snapshot.path)
-            handle = self._handles[snapshot.path] = Handle(snapshot.taken, _open(snapshot))
-            if len(self._handles) > MOST_FILES:
-                self.close(next(iter(self._handles)))
-        self._handles.move_to_end(snapshot.path)
+            handle = Handle(snapshot.taken, _open(snapshot))
+            for path, gone in self._handles.keep(snapshot.path, handle):
+                self._closed(path, gone)
         return handle.file
+
+    def _closed(self, path: str, handle: Handle) -> None:
+        """Close a file that is kept no longer, and forget the datasets of it."""
+        for key in self._datasets:
+            if key[0] == path:
+                self._datasets.drop(key)
+        handle.file.close()
 
 
 def _open(snapshot: Snapshot) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import TypeAlias
 
+from ...codecs import Codec
 from ..common.codec_names import blosc, spelled
 
 
@@ -29,16 +30,16 @@ Filter: TypeAlias = tuple[int, tuple[int, ...]]
 """The number of a filter and its parameters."""
 
 
-def spelling(filters: Sequence[Filter], itemsize: int) -> str | None:
+def codec_of(filters: Sequence[Filter], itemsize: int) -> Codec | None:
     """The codec of chunks that went through these filters, for items of so many bytes, or None where no codec says the same.
 
     Zlib's stream, which is what deflate means here, has no codec in Zarr v3; that is for the format to know.
 
-    >>> spelling([(1, (6,))], 4), spelling([(2, (4,)), (1, (6,))], 4), spelling([], 4)
+    >>> str(codec_of([(1, (6,))], 4)), codec_of([(2, (4,)), (1, (6,))], 4), str(codec_of([], 4))
     ('zlib:6', None, 'none')
     """
     if not filters:
-        return "none"
+        return spelled("none")
     (code, parameters), *others = filters
     if others:
         return None
@@ -52,7 +53,7 @@ def spelling(filters: Sequence[Filter], itemsize: int) -> str | None:
     return None
 
 
-def _blosc(parameters: tuple[int, ...], itemsize: int) -> str | None:
+def _blosc(parameters: tuple[int, ...], itemsize: int) -> Codec | None:
     """Its parameters are two versions, the typesize, the chunk's bytes, and of those that may be left out: level, shuffle, compressor."""
     if len(parameters) < 4:
         return None

@@ -6,12 +6,13 @@ import posixpath
 import time
 from collections.abc import Callable, Sequence
 from functools import wraps
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from ...helpers.messages import portable
 from ...nodes import Changed
-from ..helpers.messages import portable
 from . import virtual
 from .describing import describe, refusal
 from .descriptions import Description, Source, Wanted
@@ -109,7 +110,10 @@ def _patient(function: Callable[..., Any]) -> Callable[..., Any]:
     return ask
 
 
-FUNCTIONS = {
-    function.__name__: _patient(function) for function in (describe_object, describe_members, chunk_index, read, read_stored, read_virtual)
-}
+FUNCTIONS = MappingProxyType(
+    {
+        function.__name__: _patient(function)
+        for function in (describe_object, describe_members, chunk_index, read, read_stored, read_virtual)
+    }
+)
 """What the server may call."""

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ...nodes import Changed, live
+from ...resources import Resources
 from ...revisions import file_revision
 from ..common import fences
 from ..common.fences import Fence
@@ -59,19 +60,19 @@ class Growing(Snapshot):
             return growing_revision(file.fileno())
 
 
-def snapshot_of(path: str | os.PathLike[str], fence: Fence | None = None) -> Snapshot:
+def snapshot_of(path: str | os.PathLike[str], fence: Fence | None = None, resources: Resources | None = None) -> Snapshot:
     """A file, behind a fence or the one in force, as it is or as it grows. Raises OSError if there is none, Damaged if it is refused."""
     fence = fence or fences.around(path)
     with fence.opened(path) as file:
         growing = growing_revision(file.fileno())
         if growing is not None:
-            return Growing(os.fspath(path), growing, fence)
-        return Snapshot(os.fspath(path), file_revision(file.fileno()), fence)
+            return Growing(os.fspath(path), growing, fence, given=resources)
+        return Snapshot(os.fspath(path), file_revision(file.fileno()), fence, given=resources)
 
 
-def restored(path: str, taken: str, fence: Fence) -> Snapshot:
+def restored(path: str, taken: str, fence: Fence, resources: Resources | None = None) -> Snapshot:
     """The snapshot of which these are the parts."""
-    return (Growing if taken.startswith(PREFIX) else Snapshot)(path, taken, fence)
+    return (Growing if taken.startswith(PREFIX) else Snapshot)(path, taken, fence, given=resources)
 
 
 def growing_revision(descriptor: int) -> str | None:

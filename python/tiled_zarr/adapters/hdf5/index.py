@@ -8,14 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..common.decoded import Decoded
+from ..common.decoded import piece
 from ..common.mapped import read_bytes
 from ..common.snapshot import Snapshot
-from .library import LIBRARY
+from . import library
 
 Rows: TypeAlias = "np.ndarray[Any, Any]"
 
@@ -25,8 +26,6 @@ NOWHERE = -1
 """The offset of a chunk that is not stored, and what an undefined address of HDF5 is as a signed number."""
 MISSING = np.array((NOWHERE, 0, 0), ROW)
 LARGEST = np.iinfo("<u4").max
-MOST_BYTES = 128 * 1024 * 1024
-"""Of indexes kept in a process, which take 16 bytes a chunk, or 24 where chunks are missing."""
 GAP = 4096
 """So many bytes between two chunks cost no more to read than another call."""
 RUN = 4 * 1024 * 1024
@@ -85,18 +84,10 @@ class ChunkIndex:
         return found
 
 
-INDEXES: Decoded[ChunkIndex] = Decoded(MOST_BYTES)
-"""The indexes of all files."""
-
-
 def chunk_index(snapshot: Snapshot, where: str) -> ChunkIndex:
     """The index of a chunked dataset. Raises Changed where the file is another one by now."""
-
-    def read_index() -> ChunkIndex:
-        index: ChunkIndex = LIBRARY.data("chunk_index", snapshot, where)
-        return index
-
-    return INDEXES.get(snapshot, where, read_index)
+    index: ChunkIndex = piece(snapshot.resources.chunk_indexes, snapshot, where, partial(library.data, snapshot, "chunk_index", where))
+    return index
 
 
 def stored_chunk(snapshot: Snapshot, where: str, index: Sequence[int]) -> bytes | None:

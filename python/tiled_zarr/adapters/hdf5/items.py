@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from ...helpers.memory import at_most
 from ...nodes import Region, TooLarge, Unavailable
 from ..common.extras import require
-from ..helpers.memory import at_most
 
 Block = np.ndarray[Any, Any]
 
@@ -19,7 +20,7 @@ MOST_BYTES = 256 * 1024 * 1024
 """Of a block that the library reads."""
 MOST_TEXT = 64 * 1024 * 1024
 """The same for texts in UTF-8, which take several times as much on their way."""
-WIDE = {"g": "f8", "G": "c16"}
+WIDE = MappingProxyType({"g": "f8", "G": "c16"})
 """What numbers of more than 64 bits become, which Zarr has no types for."""
 FIRST_TEXTS, MOST_TEXTS = 16, 65536
 """Texts that are read at first, and at most, before we count how long they were."""

@@ -6,11 +6,11 @@ file, which may have changed.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
+from ...caches.recent import Recent
 from ...nodes import Node
 from ..common.children import opened
 from ..common.reopened import Following
@@ -59,7 +59,7 @@ class Members(Following, Generic[M]):
         self._make = make
         self._renew = renew
         self._file_stands = file_stands
-        self._kept: OrderedDict[str, M] = OrderedDict()
+        self._kept: Recent[str, M] = Recent(MOST_KEPT)
         self._ahead: dict[str, Found] = {}
         self._next = 0
         self._batch = FIRST_BATCH
@@ -69,17 +69,13 @@ class Members(Following, Generic[M]):
         if name not in self._names:
             raise KeyError(name)
         with self._lock:
-            kept = self._kept.get(name)
-            if kept is not None:
-                self._kept.move_to_end(name)
+            kept = self._kept.peek(name)
             found = self._ahead.pop(name, None)
         member = opened(lambda name: self._made(name, found) if kept is None else self._renew(name, kept), name)
         with self._lock:
-            other = self._kept.get(name)
+            other = self._kept.peek(name)
             if other is None or kept is not None:
-                self._kept[name] = member
-                if len(self._kept) > MOST_KEPT:
-                    self._kept.popitem(last=False)
+                self._kept.keep(name, member)
                 return member.node
         return opened(lambda name: self._renew(name, other), name).node  # it was made first, and is perhaps older
 

@@ -13,17 +13,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ... import records
-from ...nodes import Array, Damaged, Group, Node, Region, Stored, Unavailable
+from ...nodes import Array, Damaged, Dense, Group, Node, Region, Stored, Unavailable
+from ...resources import Resources
 from ..common.extras import check_installed
 from ..common.flat import FlatArray
 from ..common.snapshot import Snapshot
-from . import virtual
+from . import library, virtual
 from .chunked import ChunkedArray
 from .descriptions import ArrayDescription, Description, ExternalLink, GroupDescription, Wanted
-from .filters import spelling
+from .filters import codec_of
 from .growing import Growing, snapshot_of
 from .index import stored_chunk
-from .library import LIBRARY
 from .links import MOST_LINKS
 from .members import Found, Members
 from .rawfiles import RawArray
@@ -61,10 +61,10 @@ class Member(NamedTuple):
         return isinstance(self.place.snapshot, Growing) or any(source.is_growing for source in self.found.files)
 
 
-def open_hdf5(path: Path) -> Node:
+def open_hdf5(path: Path, resources: Resources | None = None) -> Node:
     """The root group of a file. Raises OSError where it is no HDF5 file, or truncated."""
     check_installed("h5py", "hdf5")
-    return _open(Place(snapshot_of(path.absolute()), "/")).node
+    return _open(Place(snapshot_of(path.absolute(), resources=resources), "/")).node
 
 
 def _open(place: Place) -> Member:
@@ -72,7 +72,7 @@ def _open(place: Place) -> Member:
 
 
 def _described(place: Place) -> Description:
-    found: Description = LIBRARY.header("describe_object", place.snapshot, place.where)
+    found: Description = library.header(place.snapshot, "describe_object", place.where)
     return found
 
 
@@ -113,7 +113,7 @@ def _group(place: Place, found: GroupDescription) -> Group:
     def describe(names: Sequence[str]) -> list[Found]:
         if isinstance(place.snapshot, Growing):  # what is described ahead may have grown when it is asked for
             return [_described(inside(names[0]))]
-        described: list[Found] = LIBRARY.header("describe_members", place.snapshot, place.where, names)
+        described: list[Found] = library.header(place.snapshot, "describe_members", place.where, names)
         return described
 
     def make(name: str, description: Description) -> Member:
@@ -134,19 +134,21 @@ def _group(place: Place, found: GroupDescription) -> Group:
 
 
 def _array(place: Place, found: ArrayDescription) -> Array:
-    raw = [part.file.snapshot for part in found.raw]
+    raw = [part.file.read_with(place.snapshot.given) for part in found.raw]
     flat = _flat(place, found, raw)
-    sources = [*(source.snapshot for source in found.sources.files), *raw]
+    sources = [*(source.read_with(place.snapshot.given) for source in found.sources.files), *raw]
     return Array(
         shape=found.shape,
         dtype=found.dtype,
-        read=flat.read if flat else _reader(place, found),
-        read_stepped=flat.read_stepped if isinstance(flat, FlatArray) else None,
+        source=Dense(
+            flat.read if flat else _reader(place, found),
+            flat.read_stepped if isinstance(flat, FlatArray) else None,
+            _stored(place, found),
+        ),
         chunks=found.chunks,
         dimension_names=found.dimension_names,
         attributes=found.attributes,
         revision=virtual.revision(place.snapshot, sources, found.sources.awaited),
-        stored=_stored(place, found),
         maxshape=found.maxshape,
     )
 
@@ -165,7 +167,7 @@ def _flat(place: Place, found: ArrayDescription, raw: Sequence[Snapshot]) -> Fla
 
 def _stored(place: Place, found: ArrayDescription) -> Stored | None:
     """The chunks of a dataset whose filters are a codec, and whose items are in the file as in memory."""
-    codec = None if found.chunked is None else spelling(found.chunked.filters, found.dtype.itemsize)
+    codec = None if found.chunked is None else codec_of(found.chunked.filters, found.dtype.itemsize)
     if codec is None:
         return None
     by_library = partial(_read_stored, place) if isinstance(place.snapshot, Growing) else None
@@ -196,7 +198,7 @@ def _check_filters(found: ArrayDescription) -> None:
 def _read(place: Place, found: ArrayDescription, region: Region) -> np.ndarray[Any, Any]:
     """A region that the library reads. Raises Damaged if that takes a filter which it lacks."""
     try:
-        block: np.ndarray[Any, Any] = LIBRARY.data("read", place.snapshot, Wanted(place.where, found.is_text, region))
+        block: np.ndarray[Any, Any] = library.data(place.snapshot, "read", Wanted(place.where, found.is_text, region))
     except Damaged:
         if found.lacking:
             raise Damaged(found.lacking.reason) from None
@@ -206,13 +208,13 @@ def _read(place: Place, found: ArrayDescription, region: Region) -> np.ndarray[A
 
 def _read_stored(place: Place, index: tuple[int, ...]) -> bytes | None:
     """The stored bytes of a chunk that the library finds."""
-    stored: bytes | None = LIBRARY.data("read_stored", place.snapshot, place.where, index)
+    stored: bytes | None = library.data(place.snapshot, "read_stored", place.where, index)
     return stored
 
 
 def _read_virtual(place: Place, found: ArrayDescription, region: Region) -> np.ndarray[Any, Any]:
     """A region that the library puts together from other files."""
-    block: np.ndarray[Any, Any] = LIBRARY.data(
-        "read_virtual", place.snapshot, Wanted(place.where, found.is_text, region), found.sources.files
+    block: np.ndarray[Any, Any] = library.data(
+        place.snapshot, "read_virtual", Wanted(place.where, found.is_text, region), found.sources.files
     )
     return block

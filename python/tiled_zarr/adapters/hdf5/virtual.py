@@ -43,7 +43,7 @@ def beside(snapshot: Snapshot, name: str, what: str) -> Snapshot:
     if not snapshot.fence.holds(os.path.realpath(target)):  # before anybody learns whether it exists
         raise Damaged(f"{what} to the file {shown!r} outside of the folder that is served, which is not followed; copy the file into it")
     try:
-        return snapshot_of(target, snapshot.fence)
+        return snapshot_of(target, snapshot.fence, snapshot.given)
     except FileNotFoundError as error:
         raise Damaged(f"{what} to the file {shown!r}, which is missing; put it back where the link leads") from error
 

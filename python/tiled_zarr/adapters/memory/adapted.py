@@ -9,7 +9,8 @@ from itertools import islice
 from operator import is_
 from typing import Any
 
-from ...nodes import Array, Damaged, Group, Node, Table, live
+from ...nodes import LIVE, Damaged, Group, Node, live
+from ...resources import Resources
 from ...revisions import launch_nonce
 from ..common.children import opened
 from ..common.chunk_sizes import Chunking, regrown
@@ -28,8 +29,9 @@ class Adapted(Mapping[str, Node]):
     A value that was replaced while it was served may be replaced again: from then on its node has no revision.
     """
 
-    def __init__(self, source: Mapping[Any, Any]) -> None:
+    def __init__(self, source: Mapping[Any, Any], resources: Resources | None = None) -> None:
         self._source = source
+        self._adapt = partial(adapt, resources=resources)
         self._kept: dict[str, tuple[object, Node]] = {}
         self._replaced: dict[str, Chunking | None] = {}
         self._seen: tuple[list[Any], list[Any]] = ([], [])
@@ -42,7 +44,7 @@ class Adapted(Mapping[str, Node]):
         value = self._look_up(name)
         if name in self._replaced:
             return self._anew(name, value)
-        former, node = self._kept.get(name) or self._kept.setdefault(name, (value, opened(adapt, value)))
+        former, node = self._kept.get(name) or self._kept.setdefault(name, (value, opened(self._adapt, value)))
         if former is not value:
             self._replaced[name] = Chunking.of(node)
             self._kept.pop(name, None)
@@ -54,7 +56,7 @@ class Adapted(Mapping[str, Node]):
 
     def _anew(self, name: str, value: object) -> Node:
         """The node of a value that is not kept, since it will be replaced again; how it is cut is, if it may grow."""
-        node = regrown(opened(adapt, value), self._replaced[name])
+        node = regrown(opened(self._adapt, value), self._replaced[name])
         self._replaced[name] = Chunking.of(node)
         return as_live(node, self._kin.of(name))
 
@@ -110,9 +112,9 @@ class Kin:
 
 def as_live(node: Node, kin: Kin) -> Node:
     """The same node without a revision, and so everything below it; `kin` stands for it and its successors."""
-    if isinstance(node, Group | Table):
+    if isinstance(node, Group):
         return replace(node, children=_Live(node.children, kin), revision=live, kin=kin)
-    return replace(node, revision=live, region_revision=None) if isinstance(node, Array) else replace(node, revision=live)
+    return replace(node, revision=LIVE)
 
 
 class _Live(Mapping[str, Node]):

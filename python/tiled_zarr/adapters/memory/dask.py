@@ -10,7 +10,7 @@ import dask
 import numpy as np
 from dask.array import Array as DaskArray
 
-from ...nodes import Array, Region, Unavailable
+from ...nodes import Array, Dense, Region, Unavailable
 from ...revisions import launch_nonce
 from ..common.blocks import fill_of, settle
 from ..common.chunk_sizes import regular, unit
@@ -32,9 +32,8 @@ def adapt_array(source: DaskArray) -> Array:
     return Array(
         shape=tuple(int(n) for n in source.shape),
         dtype=source.dtype,
-        read=partial(_read, source, fill),
+        source=Dense(partial(_read, source, fill), unit=unit(chunks, source.dtype.itemsize)),
         chunks=chunks,
-        unit=unit(chunks, source.dtype.itemsize),
         attributes={} if fill is None else {"tiled_zarr": {"masked": fill}},
         revision=launch_nonce,
     )

@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...nodes import Group
+from ...resources import Resources
 from .adapted import Adapted
 
 
-def adapt_mapping(source: Mapping[Any, Any]) -> Group:
+def adapt_mapping(source: Mapping[Any, Any], resources: Resources | None = None) -> Group:
     """A group of whatever the values turn into; names may come and go, and values may be replaced, while it is served."""
-    children = Adapted(source)
+    children = Adapted(source, resources)
     return Group(
         children=children,
         unavailable=children.nameless,
         revision=children.revision,
         blocking=not _is_at_hand(source),
-        assembled=True,
+        kind="folder",
     )
 
 

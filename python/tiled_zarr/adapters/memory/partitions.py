@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from ...nodes import Array, Changed, Node, Region, Unavailable
+from ...nodes import Array, Changed, Dense, Node, Region, Unavailable
 from ..common.blocks import settle
 from ..common.chunk_sizes import Chunking, lasting, regrown, regular
 from ..common.recipes import Recipe, Values, columns, recipe
@@ -92,9 +92,8 @@ class Partitions(Mapping[str, Array]):
         return Array(
             shape=(column.starts[-1],),
             dtype=column.recipe.dtype,
-            read=partial(self._read, column),
+            source=Dense(partial(self._read, column), unit=chunks),
             chunks=lasting(chunks, (sizes,)),
-            unit=chunks,
             attributes=column.recipe.attributes,
             maxshape=(None,),
         )

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from scipy.sparse import sparray, spmatrix
 
-from ...nodes import Sparse, Unavailable
+from ...nodes import Array, Sparse, Unavailable
 from ...revisions import launch_nonce
 
 
-def adapt_sparse(source: sparray | spmatrix) -> Sparse:
+def adapt_sparse(source: sparray | spmatrix) -> Array:
     """Matrices and arrays of every format. It is taken not to change while it is served."""
     if source.dtype.hasobject:
         raise Unavailable(f"a sparse array of {source.dtype}; convert it to numbers")

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from sparse import SparseArray
 
-from ...nodes import Sparse, Unavailable
+from ...nodes import Array, Sparse, Unavailable
 from ...revisions import launch_nonce
 
 
-def adapt_sparse(source: SparseArray) -> Sparse:
+def adapt_sparse(source: SparseArray) -> Array:
     """COO, GCXS and DOK arrays. It is taken not to change while it is served."""
     if source.dtype.hasobject:
         raise Unavailable(f"a sparse array of {source.dtype}; convert it to numbers")

@@ -11,36 +11,38 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from ...attributes import Late
-from ...nodes import Array, Changed, Group, MaxShape, Node, Region, Sparse, Table, Unavailable
+from ...nodes import Array, Changed, Dense, Group, MaxShape, Node, Region, Sparse, Table, Unavailable
+from ...resources import Resources
 from ..common.blocks import settle
 from ..common.chunk_sizes import Chunking, lasting, regrown, regular, unit
 from .adapted import Adapted
 
 
-def adapt_tiled(adapter: Any) -> Node:
+def adapt_tiled(adapter: Any, resources: Resources | None = None) -> Node:
     """The node of an adapter, by its structure family. Raises Unavailable for families that Zarr has no place for."""
     family = _family(adapter)
     if family not in _FAMILIES:
         raise Unavailable(f"Zarr has no {family} arrays; known are {', '.join(_FAMILIES)}")
-    return _FAMILIES[family](adapter)
+    return _container(adapter, resources) if family == "container" else _FAMILIES[family](adapter)
 
 
 def followed(adapter: Any, node: Node) -> Node:
     """The node of an adapter as it is now: the one that was made of it, unless its structure has changed since."""
     family = _family(adapter)
-    if family == "container" and isinstance(node, Group):
-        return node
-    structure = adapter.structure()
-    if family == "table" and isinstance(node, Table):
-        count = getattr(node.children, "count", None)
-        return node if count == int(structure.npartitions) else _table(adapter, node.children)
-    if isinstance(node, Array | Sparse) and family in {"array", "sparse"} and _says(structure, node):
-        return node
+    match family, node:
+        case "container", Group(kind="folder"):
+            return node
+        case "table", Group(kind="table"):
+            count = getattr(node.children, "count", None)
+            return node if count == int(adapter.structure().npartitions) else _table(adapter, node.children)
+        case "array" | "sparse", Array() if _says(adapter.structure(), node):
+            return node
     return regrown(adapt_tiled(adapter), Chunking.of(node))
 
 
@@ -48,17 +50,17 @@ def _family(adapter: Any) -> str:
     return str(getattr(adapter.structure_family, "value", adapter.structure_family))
 
 
-def _says(structure: Any, node: Array | Sparse) -> bool:
+def _says(structure: Any, node: Array) -> bool:
     """Whether a structure is the one that a node was made of; its chunks, which follow its length, are not compared."""
     is_same = _shape(structure) == node.shape and _dtype(structure) == node.dtype
     return is_same and _dimension_names(structure) == node.dimension_names
 
 
-def _container(adapter: Any) -> Group:
+def _container(adapter: Any, resources: Resources | None = None) -> Group:
     if not isinstance(adapter, Mapping):
         raise Unavailable(f"{type(adapter).__name__} is no mapping of names to adapters; serve the files or the tree behind it")
-    children = Adapted(adapter)
-    return Group(children=children, attributes=_attributes(adapter), unavailable=children.nameless, blocking=True, assembled=True)
+    children = Adapted(adapter, resources)
+    return Group(children=children, attributes=_attributes(adapter), unavailable=children.nameless, blocking=True, kind="folder")
 
 
 def _array(adapter: Any) -> Array:
@@ -69,16 +71,18 @@ def _array(adapter: Any) -> Array:
     return Array(
         shape=_shape(structure),
         dtype=dtype,
-        read=partial(_read, adapter, _shape(structure), dtype),
+        source=Dense(
+            partial(_read, adapter, _shape(structure), dtype),
+            unit=unit(chunks, dtype.itemsize) or (None if own == chunks else chunks),
+        ),
         chunks=own,
-        unit=unit(chunks, dtype.itemsize) or (None if own == chunks else chunks),
         dimension_names=_dimension_names(structure),
         attributes=_attributes(adapter),
         maxshape=_maxshape(structure),
     )
 
 
-def _sparse(adapter: Any) -> Sparse:
+def _sparse(adapter: Any) -> Array:
     structure = adapter.structure()
     dtype = _dtype(structure)
     return Sparse(
@@ -92,7 +96,7 @@ def _sparse(adapter: Any) -> Sparse:
     )
 
 
-def _table(adapter: Any, former: Mapping[str, Node] | None = None) -> Table:
+def _table(adapter: Any, former: Mapping[str, Node] | None = None) -> Group:
     from .partitions import Partitions  # pandas and Arrow are asked for where there is a table
 
     columns = Partitions(partial(_partition, adapter), int(adapter.structure().npartitions), former)
@@ -175,4 +179,6 @@ def _metadata(adapter: Any) -> dict[str, Any]:
     return {str(name): value for name, value in (adapter.metadata() or {}).items()}
 
 
-_FAMILIES: Mapping[str, Callable[[Any], Node]] = {"container": _container, "array": _array, "sparse": _sparse, "table": _table}
+_FAMILIES: Mapping[str, Callable[[Any], Node]] = MappingProxyType(
+    {"container": _container, "array": _array, "sparse": _sparse, "table": _table}
+)

@@ -17,7 +17,7 @@ import pandas as pd
 import xarray as xr
 
 from ...attributes import merged
-from ...nodes import Array, Group, Node, Region, Sparse, Unavailable, live
+from ...nodes import Array, Group, Node, Region, Unavailable, live
 from ...revisions import launch_nonce, of_file
 from ..common.blocks import settle
 from ..common.children import Children
@@ -59,14 +59,14 @@ def _group(source: xr.Dataset, groups: Mapping[str, Maker]) -> Group:
         attributes=attributes,
         revision=launch_nonce,
         blocking=any(map(_is_converted, source.variables.values())),
-        assembled=False,
+        kind="source",
     )
 
 
-def _variable(source: xr.Variable) -> Array | Sparse:
+def _variable(source: xr.Variable) -> Array:
     variable = source if _is_pandas(source) or not source.dtype.hasobject or _is_text(source) else _encoded(source)
     node = _node(variable)
-    if not isinstance(node, Array | Sparse):
+    if not isinstance(node, Array):
         raise Unavailable(f"a variable of {type(variable.data).__name__}, which is no array; turn it into one of numpy's")
     attributes = {str(name): value for name, value in variable.attrs.items()}
     return replace(node, dimension_names=tuple(map(str, variable.dims)), attributes=merged(node.attributes, attributes))

@@ -6,23 +6,26 @@ from typing import Any
 
 import pandas as pd
 
-from ...nodes import Table
+from ...nodes import Group, Table
 from ...revisions import launch_nonce
 from ..common.children import Children
 from ..common.recipes import column, columns, is_numpy
 
 
-def adapt_frame(source: pd.DataFrame) -> Table:
-    """The index and the columns of a frame. It is taken not to change while it is served."""
+def adapt_frame(source: pd.DataFrame) -> Group:
+    """The index and the columns of a frame.
+
+    We assume that it does not change while it is served.
+    """
     values = columns(source)
     return Table(
         children=Children(values, lambda name: column(values[name], launch_nonce)),
         attributes={str(name): value for name, value in source.attrs.items()},
         revision=launch_nonce,
-        blocking=not all(map(is_numpy, values.values())),  # others are converted when they are looked up
+        blocking=not all(map(is_numpy, values.values())),  # others are converted at their first lookup
     )
 
 
-def adapt_series(source: pd.Series[Any]) -> Table:
-    """The index and the values of a series, which are called `values` where it has no name."""
+def adapt_series(source: pd.Series[Any]) -> Group:
+    """The index and the values of a series; the values are called `values` if it has no name."""
     return adapt_frame(source.to_frame("values" if source.name is None else source.name))

@@ -1,4 +1,4 @@
-"""Parquet files: of a column, only the row groups behind a region are read."""
+"""Parquet files: reading a region of a column reads only the row groups behind it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ... import budgets
-from ...nodes import Array, Region, Table, TooLarge
+from ...nodes import Array, Group, Region, Table, TooLarge
+from ...resources import Resources
 from ..common.bounds import LARGEST_TEXT
 from ..common.children import Children
 from ..common.chunk_sizes import regular
@@ -26,19 +27,25 @@ from ..common.snapshot import Snapshot
 KIND = "a Parquet file"
 DICTIONARIES = frozenset({"RLE_DICTIONARY", "PLAIN_DICTIONARY"})
 COPIES = 2
-"""A page, and the column that it becomes."""
+"""Copies of the stored bytes in memory: a decoded page, and the column made of it."""
 MOST_FREE = 4 * 1024 * 1024
-"""Bytes that nobody counts, nor returns to the system at once; most row groups of a column have less."""
+"""Bytes up to which a read is not counted, nor its memory returned to the system at once.
+
+The row groups of most columns have less.
+"""
 
 ENDING = 8
-"""Bytes behind a footer: its length, and what marks the kind of file."""
+"""Bytes after the footer: its length, and the magic number of the file format."""
 LARGEST_FOOTER = 256 * 1024 * 1024
-"""Bytes; 1,000 columns in 1,000 row groups take 100 MB."""
+"""Bytes of a footer at most; 1,000 columns in 1,000 row groups take 100 MB."""
 
 
-def open_parquet(path: Path) -> Table:
-    """The columns of a Parquet file, opened by its footer alone. Raises Damaged where it is no Parquet file, TooLarge for the footer."""
-    snapshot = Snapshot.of(path)
+def open_parquet(path: Path, resources: Resources | None = None) -> Group:
+    """The columns of a Parquet file. Opening it reads its footer alone.
+
+    Raises Damaged if it is no Parquet file, TooLarge if its footer is larger than LARGEST_FOOTER.
+    """
+    snapshot = Snapshot.of(path, resources)
     with snapshot.read_as(KIND) as readable, budgets.hold(_footer_bytes(readable)), pq.ParquetFile(readable) as file:
         opened = _File.of(snapshot, file.metadata, file.schema_arrow)
         names, reasons = schema_names(opened.schema), unavailable(opened.schema, longest=None)
@@ -53,7 +60,11 @@ def open_parquet(path: Path) -> Table:
 
 
 def _footer_bytes(path: str) -> int:
-    """Bytes of a footer that have to be counted: Arrow reads as many as the file says, whatever is in them. Raises TooLarge."""
+    """The bytes of a footer if they must be counted, else 0.
+
+    Arrow reads as many bytes as the file says, whatever is in them. Raises TooLarge for more than
+    LARGEST_FOOTER.
+    """
     with open(path, "rb") as file:  # noqa: PTH123 - it was checked and pinned
         end = file.seek(0, os.SEEK_END)
         file.seek(max(end - ENDING, 0))
@@ -72,8 +83,9 @@ def _footer_bytes(path: str) -> int:
 class _File:
     """A file and its footer.
 
-    `starts` has the first row of each row group, and the number of rows at its end; `names` are the columns' own, in their order;
-    `pieces` has the places of a column's pieces in each row group by its path.
+    `starts` has the first row of each row group, then the total number of rows. `names` are the
+    columns' own names, in order. `pieces` has, by the path of a column, the indices of its column
+    chunks inside each row group.
     """
 
     snapshot: Snapshot
@@ -85,17 +97,20 @@ class _File:
 
     @classmethod
     def of(cls, snapshot: Snapshot, metadata: pq.FileMetaData, schema: pa.Schema) -> _File:
-        """The file of a footer."""
+        """The file with this footer.
+
+        Raises ValueError if a row group has a negative number of rows.
+        """
         sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
         if min(sizes, default=0) < 0:
-            raise ValueError(f"row groups of {sizes} rows")
+            raise ValueError(f"row groups of {sizes} rows, and none can have fewer than 0")
         pieces: dict[str, list[int]] = {}
         for i in range(metadata.num_columns):
             pieces.setdefault(metadata.schema.column(i).path, []).append(i)
         return cls(snapshot, metadata, schema, tuple(accumulate(sizes, initial=0)), tuple(schema.names), pieces)
 
     def column(self, i: int) -> Array:
-        """The node of the column at place `i` of the schema."""
+        """The node of the column at index `i` of the schema."""
         field = self.schema.field(i)
         planned = plan(field.type, Facts(nulls=field.nullable and self._may_hold_nulls(field.name)))
         sizes = [stop - start for start, stop in zip(self.starts, self.starts[1:], strict=False)]
@@ -109,12 +124,12 @@ class _File:
         )
 
     def _may_hold_nulls(self, name: str) -> bool:
-        """Whether the footer leaves it open that a column holds nulls."""
+        """Whether the footer does not exclude that a column holds nulls."""
         groups = map(self.metadata.row_group, range(self.metadata.num_row_groups))
         return not all(_is_free_of_nulls(group.column(i)) for group in groups for i in self.pieces.get(name, ()))
 
     def _read(self, i: int, planned: Plan, region: Region) -> np.ndarray[Any, Any]:
-        """Rows of a column; where the file has checksums of its pages they are looked at."""
+        """Rows of a column. The checksums of its pages are checked, if the file has them."""
         (rows,) = region
         if rows.start == rows.stop:
             return np.empty(0, planned.dtype)
@@ -130,7 +145,7 @@ class _File:
                     pa.default_memory_pool().release_unused()
 
     def _pieces(self, i: int, groups: range) -> list[pq.ColumnChunkMetaData]:
-        """What the footer says of a column's pieces in some row groups."""
+        """The footer's entries for a column in some row groups."""
         return [self.metadata.row_group(group).column(place) for group in groups for place in self.pieces.get(self.names[i], ())]
 
     def _read_groups(self, i: int, planned: Plan, rows: slice, found: range) -> np.ndarray[Any, Any]:
@@ -143,13 +158,13 @@ class _File:
             same = [place for place, found in enumerate(groups.column_names) if found == name]
             column = groups.column(same[self.names[:i].count(name)])
             if len(column) != self.starts[after] - self.starts[first]:
-                raise ValueError(f"{len(column)} rows where the footer has {self.starts[after] - self.starts[first]}")
+                raise ValueError(f"{len(column)} rows, but the footer has {self.starts[after] - self.starts[first]}")
             wanted = column.slice(rows.start - self.starts[first], rows.stop - rows.start)
             return _converted(wanted, planned) if texts else planned.convert(wanted)
 
 
 def _converted(texts: pa.ChunkedArray, planned: Plan) -> np.ndarray[Any, Any]:
-    """Texts that are read as they are stored: each of them once, however often it stands in the column. Raises TooLarge."""
+    """Convert texts that are stored as a dictionary, each distinct text once. Raises TooLarge."""
     nbytes = text_bytes(texts)
     if nbytes > LARGEST_TEXT:
         raise TooLarge(

@@ -1,4 +1,4 @@
-"""TIFF files and sets of them as arrays."""
+"""TIFF files, and sets of them, as arrays."""
 
 from .open import open_tiff
 

@@ -1,7 +1,8 @@
-"""What TIFF files say about their images, in the dialects of OME, ImageJ, tifffile and Aperio, and in tags: as attributes.
+"""Attributes of TIFF images, from tags and from the metadata of OME, ImageJ, tifffile and Aperio.
 
-`physical_size` is the size of a pixel by axis, in micrometres; `time_step` the time from one image to the next, in seconds;
-`channel_names` are in the order of the channels. What the numbers mean is `photometric` and what goes with it, under our key.
+`physical_size` is the size of a pixel by axis, in micrometres; `time_step` is the time between two
+images, in seconds; `channel_names` are in the order of the channels. Under our key, `photometric`
+and other items say what the numbers mean.
 https://docs.openmicroscopy.org/ome-model/latest/ome-tiff/specification.html
 """
 
@@ -9,44 +10,55 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any
 
 from ...attributes import OURS
 from ..common.extras import require
 from . import photometrics
 
-MICROMETRES = {
-    "pm": 1e-6,
-    "Å": 1e-4,
-    "nm": 1e-3,
-    "µm": 1.0,
-    "μm": 1.0,
-    "um": 1.0,
-    "micron": 1.0,
-    "microns": 1.0,
-    "micrometer": 1.0,
-    "mm": 1e3,
-    "cm": 1e4,
-    "inch": 25400.0,
-    "in": 25400.0,
-    "m": 1e6,
-}
-SECONDS = {"": 1.0, "s": 1.0, "sec": 1.0, "second": 1.0, "ms": 1e-3, "msec": 1e-3, "µs": 1e-6, "us": 1e-6, "min": 60.0, "h": 3600.0}
-LAYOUT = {"shape", "axes", "truncated"}
-"""What tifffile's own metadata repeat of the array."""
-BULKY = {"Overlays", "ROI", "LUTs", "Info"}
+MICROMETRES = MappingProxyType(
+    {
+        "pm": 1e-6,
+        "Å": 1e-4,
+        "nm": 1e-3,
+        "µm": 1.0,
+        "μm": 1.0,
+        "um": 1.0,
+        "micron": 1.0,
+        "microns": 1.0,
+        "micrometer": 1.0,
+        "mm": 1e3,
+        "cm": 1e4,
+        "inch": 25400.0,
+        "in": 25400.0,
+        "m": 1e6,
+    }
+)
+SECONDS = MappingProxyType(
+    {"": 1.0, "s": 1.0, "sec": 1.0, "second": 1.0, "ms": 1e-3, "msec": 1e-3, "µs": 1e-6, "us": 1e-6, "min": 60.0, "h": 3600.0}
+)
+LAYOUT = frozenset({"shape", "axes", "truncated"})
+"""Keys of tifffile's own metadata that repeat properties of the array."""
+BULKY = frozenset({"Overlays", "ROI", "LUTs", "Info"})
 X_RESOLUTION, Y_RESOLUTION, UNIT, NO_DATA = 282, 283, 296, 42113
-UNITS = {2: "inch", 3: "cm"}
-"""Of the tags of resolution; without one of these they tell but how high a pixel is, if it is one unit wide."""
-STACKS = {"IYX", "QYX"}
-"""Pages one after the other of which nothing says what they are: a stack, however few they are, since colours are samples of a page."""
+UNITS = MappingProxyType({2: "inch", 3: "cm"})
+"""Units of the resolution tags.
+
+Without one of these, the resolution only gives the ratio of a pixel's height to its width.
+"""
+STACKS = frozenset({"IYX", "QYX"})
+"""Axes of successive pages whose meaning nothing describes.
+
+They are a stack, however few they are, since colours are samples of one page.
+"""
 FEW = 4
-"""So many planes would be taken for channels."""
-COLOURS = {"rgb", "minisblack"}
+"""Viewers would take this many planes, or fewer, for channels."""
+COLOURS = frozenset({"rgb", "minisblack"})
 
 
 def attributes(file: Any, number: int) -> dict[str, Any]:
-    """The attributes of a series by its number; of each dialect what it can say."""
+    """The attributes of a series by its number, from all metadata that the file has."""
     found: dict[str, Any] = {}
     if file.is_ome:
         found |= _ome(file.ome_metadata, number)
@@ -61,10 +73,10 @@ def attributes(file: Any, number: int) -> dict[str, Any]:
 
 
 def _tagged(series: Any, file: Any) -> dict[str, Any]:
-    """What tags say of a series, and what they mean for viewers under our key."""
+    """The attributes that tags give, and under our key what they mean for viewers."""
     page = series.keyframe
     ours = photometrics.of_page(page, is_ome=file.is_ome)
-    if "S" not in series.axes and ours.get("photometric") in COLOURS:  # metadata say that these are channels, or something else
+    if "S" not in series.axes and ours.get("photometric") in COLOURS:  # by the metadata these are channels, or something else
         del ours["photometric"]
     if series.axes in STACKS and series.shape[0] <= FEW:
         ours["axes"] = "zyx"
@@ -77,7 +89,7 @@ def _tagged(series: Any, file: Any) -> dict[str, Any]:
 
 
 def _aperio(page: Any) -> dict[str, float | None]:
-    """The size of a pixel of a slide that an Aperio scanner has written: MPP, micrometres per pixel."""
+    """The size of a pixel of a slide from an Aperio scanner: MPP, in micrometres per pixel."""
     if not page.description.startswith("Aperio "):
         return {}
     dialects = require("tifffile.tifffile", "tiff")
@@ -86,14 +98,17 @@ def _aperio(page: Any) -> dict[str, float | None]:
 
 
 def _resolution(page: Any, unit: str | None = None) -> dict[str, float | None]:
-    """The size of a pixel, of which tags tell how many make a unit: that which is given, else an inch or a centimetre."""
+    """The size of a pixel from the resolution tags, which hold pixels per unit.
+
+    The unit is the given one, else that of the tags: an inch or a centimetre.
+    """
     unit = UNITS.get(page.tags.valueof(UNIT, 2), "") if unit is None else unit
     per_unit = {axis: page.tags.valueof(tag) for axis, tag in (("y", Y_RESOLUTION), ("x", X_RESOLUTION))}
     return {axis: _micrometres(_inverse(value), unit) for axis, value in per_unit.items()}
 
 
 def _inverse(fraction: Any) -> float | None:
-    """One over a fraction of two integers; None where there is none."""
+    """The inverse of a fraction of two integers; None if it is no fraction or one of them is 0."""
     match fraction:
         case (int(numerator), int(denominator)) if numerator and denominator:
             return denominator / numerator
@@ -101,7 +116,7 @@ def _inverse(fraction: Any) -> float | None:
 
 
 def _ome(xml: str, number: int) -> dict[str, Any]:
-    """Of the image of that number in OME-XML."""
+    """The attributes of an image in OME-XML by its number."""
     tifffile = require("tifffile", "tiff")
     images = _listed(tifffile.xml2dict(xml).get("OME", {}).get("Image"))
     image = images[number] if number < len(images) else {}
@@ -117,7 +132,7 @@ def _ome(xml: str, number: int) -> dict[str, Any]:
 
 
 def _imagej(file: Any) -> dict[str, Any]:
-    """ImageJ's own values, and the size of a pixel, of which the tags tell how many make a unit."""
+    """ImageJ's own values, and the size of a pixel from the resolution tags in ImageJ's unit."""
     metadata = {key: value for key, value in (file.imagej_metadata or {}).items() if key not in BULKY}
     unit = str(metadata["unit"]).replace("\\u00B5", "µ") if "unit" in metadata else None
     sizes = _resolution(file.pages.first, unit)
@@ -139,7 +154,7 @@ def _time_step(value: Any, unit: str) -> dict[str, Any]:
 
 
 def _micrometres(value: Any, unit: str) -> float | None:
-    """A length, or None where it is missing or its unit is no length (pixels)."""
+    """A length in micrometres; None if it is missing, or its unit is no length (pixels)."""
     try:
         return float(value) * MICROMETRES[unit]
     except (TypeError, ValueError, KeyError):
@@ -147,7 +162,7 @@ def _micrometres(value: Any, unit: str) -> float | None:
 
 
 def _listed(value: Any) -> list[Any]:
-    """An XML element that may be there not at all, once or often, as tifffile gives it."""
+    """The XML elements of one name as a list; tifffile gives None, one element, or several."""
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]

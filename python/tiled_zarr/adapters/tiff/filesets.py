@@ -1,4 +1,4 @@
-"""Files that are one image together: OME-TIFF sets, each file behind the fence, and all of them in one revision."""
+"""OME-TIFF sets: several files that are one image, each inside the fence, with one revision."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from ..common.snapshot import Snapshot
 from . import omexml
 
 MOST_FILES = 10_000
-"""Files of a set; reading the headers of so many takes about ten seconds."""
+"""Files of a set at most; reading the headers of this many takes about ten seconds."""
 NO_FILE = f"{os.devnull}/none"
-"""No file can have this path: it stands for what must not be opened."""
+"""A path that no file can have, in place of a file that must not be opened."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileSet:
-    """The file that was opened, all files of its image by their real paths, and the names of those that are missing, by theirs.
+    """The file that was opened, and the other files of its image.
 
-    `xml` is the OME-XML with paths in place of names; it is empty where the file is an image by itself.
+    `members` has the files by their real paths; `missing` has, by path, the names of files that are
+    not there. `xml` is the OME-XML with paths instead of names; it is empty if the file is an image
+    by itself.
     """
 
     snapshot: Snapshot
@@ -33,17 +35,21 @@ class FileSet:
 
     @classmethod
     def alone(cls, snapshot: Snapshot) -> FileSet:
-        """A file that is an image by itself."""
+        """The set of a file that is an image by itself."""
         return cls(snapshot, {}, {})
 
     @classmethod
     def described(cls, snapshot: Snapshot, xml: str) -> FileSet:
-        """The set of files that the OME-XML of a file names. Opens each behind the fence, and reads none. Raises Damaged if it is too many.
+        """The set of files that the OME-XML of a file names.
 
-        Only plain names count, which are looked for beside the file itself. What is refused there is missing.
+        Opens each inside the fence, and reads none.
+
+        Only names without a path count, and we look for them beside the file itself. A file that
+        the fence refuses is missing. Raises Damaged if there are more than MOST_FILES, or two of
+        the same name.
         """
         own = os.path.realpath(snapshot.path)
-        names = omexml.other_files(xml, os.path.basename(own))  # noqa: PTH119 - texts all the way
+        names = omexml.other_files(xml, os.path.basename(own))  # noqa: PTH119 - strings throughout
         if not names:
             return cls.alone(snapshot)
         if len(names) > MOST_FILES:
@@ -52,27 +58,27 @@ class FileSet:
         missing = {_path(own, name): name for name, member in found.items() if member is None}
         paths = {name: NO_FILE if member is None else os.path.realpath(member.path) for name, member in found.items()}
         members = {own: snapshot, **{paths[name]: member for name, member in found.items() if member is not None}}
-        if len({os.path.basename(path) for path in members}) < len(members):  # noqa: PTH119 - tifffile tells them apart by these names
+        if len({os.path.basename(path) for path in members}) < len(members):  # noqa: PTH119 - tifffile distinguishes them by these names
             raise Damaged("links in its set of files lead to files of the same name in other folders; copy them into one folder")
         return cls(snapshot, members, missing, omexml.with_paths(xml, paths))
 
     @property
     def revision(self) -> Callable[[], str | None]:
-        """The revision function of what is read from all files; it changes too where a missing one appears."""
+        """The revision function of all files; it changes too when a missing file appears."""
         return self._revision if self.xml else self.snapshot.revision
 
     @property
     def taken(self) -> str:
-        """The revisions of all files as they were when they were opened."""
+        """The revisions that the files had when they were opened."""
         return "+".join(member.taken for member in self.members.values()) or self.snapshot.taken
 
     def check(self) -> None:
-        """Raises Changed where one of the files is another by now, OSError where it is gone."""
+        """Raise Changed if one of the files has changed, OSError if it has gone."""
         for member in self.members.values():
             member.check()
 
     def snapshot_of(self, path: str) -> Snapshot:
-        """The snapshot of the member with a real path."""
+        """The snapshot of the member with this real path."""
         return self.members[path] if self.xml else self.snapshot
 
     def _revision(self) -> str | None:
@@ -80,7 +86,7 @@ class FileSet:
 
 
 def combined(snapshots: Iterable[Snapshot], missing: Iterable[str] = ()) -> str | None:
-    """One revision of several files, of which some may be missing; None if one of them has none."""
+    """One revision for several files, some of which may be missing; None if one has no revision."""
     texts: list[str] = []
     for revision in [*(snapshot.revision() for snapshot in snapshots), *map(dependencies.revision_of, missing)]:
         if revision is None:
@@ -91,7 +97,7 @@ def combined(snapshots: Iterable[Snapshot], missing: Iterable[str] = ()) -> str 
 
 @contextmanager
 def unchanged(snapshots: Iterable[Snapshot]) -> Iterator[None]:
-    """What is read inside is given out only if all of these files stayed the same."""
+    """Raise at the end of the block if one of the files has changed inside it."""
     with ExitStack() as stack:
         for snapshot in snapshots:
             stack.enter_context(snapshot.unchanged())
@@ -99,7 +105,10 @@ def unchanged(snapshots: Iterable[Snapshot]) -> Iterator[None]:
 
 
 def beside(snapshot: Snapshot, path: str) -> Snapshot | None:
-    """A file to which another one leads, or None where there is none that may be opened. Whoever keeps the node is told of it."""
+    """Another file to which this one refers; None if there is none that may be opened.
+
+    The file is noted as a dependency of the node that is being opened.
+    """
     try:
         found = snapshot.beside(path)
     except OSError:
@@ -109,9 +118,10 @@ def beside(snapshot: Snapshot, path: str) -> Snapshot | None:
 
 
 def first_file(snapshot: Snapshot, xml: str, names_in: Callable[[Snapshot], tuple[str, ...]]) -> str | None:
-    """The name of another file in the same folder that comes before this one in their set, and names it too; None if there is none.
+    """The name of another file that comes before this one in their common set; None if none does.
 
-    `names_in` returns the names of files in the OME-XML of a file.
+    It is a file of the same folder, and it must name this one too. `names_in` returns the names of
+    files in the OME-XML of a file.
     """
     own = os.path.basename(snapshot.path)  # noqa: PTH119
     for name in omexml.files(xml):
@@ -128,5 +138,5 @@ def _path(own: str, name: str) -> str:
 
 
 def _is_plain(name: str) -> bool:
-    """Whether a name is no path."""
+    """Whether a name has no folder."""
     return os.path.basename(name) == name  # noqa: PTH119

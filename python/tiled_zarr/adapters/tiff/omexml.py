@@ -1,6 +1,7 @@
-"""What OME-XML says of the files in which the planes of its images lie.
+"""The files that OME-XML names as those of its planes.
 
-Each file of a set may hold the OME-XML of the whole set: every `TiffData` names the file of its planes by UUID and FileName.
+Each file of a set may hold the OME-XML of the whole set: every `TiffData` names the file of its
+planes by UUID and FileName.
 https://docs.openmicroscopy.org/ome-model/latest/ome-tiff/specification.html
 """
 
@@ -13,14 +14,16 @@ from xml.etree import ElementTree
 from ...nodes import Damaged
 
 LONGEST_NUMBER = 20
+"""Digits from which on a size is ignored."""
 MOST_PLANES = 4_000_000
-"""Planes that OME-XML may promise: tifffile takes 16 bytes for each when it opens the file."""
+"""Planes that OME-XML may promise; tifffile takes 16 bytes for each when it opens the file."""
 
 
 def other_files(xml: str, own: str) -> tuple[str, ...]:
-    """The names of files other than the one that holds the XML and has the name `own`, each once and in their order.
+    """The names of other files than the one that holds the XML and is called `own`, in order.
 
-    That file is known by the UUID at the root, or by its name where there is none.
+    Each name appears once. The file itself is recognized by the UUID at the root, or by its name if
+    there is no UUID.
     """
     if "FileName" not in xml:
         return ()
@@ -31,14 +34,17 @@ def other_files(xml: str, own: str) -> tuple[str, ...]:
 
 
 def files(xml: str) -> tuple[str, ...]:
-    """All names of files, in their order; first that of the file which holds the OME-XML, where it is said to lie elsewhere."""
+    """The names of all files, in order, each once.
+
+    The first is that of the file which holds the OME-XML, if this file says that it is elsewhere.
+    """
     root = _parsed(xml)
     elsewhere = (element.get("MetadataFile") for element in ([] if root is None else root) if element.tag.endswith("BinaryOnly"))
     return tuple(name for name in dict.fromkeys([*elsewhere, *(element.get("FileName") for element in _uuids(root))]) if name)
 
 
 def with_paths(xml: str, paths: Mapping[str, str]) -> str:
-    """The XML with paths in place of some names."""
+    """The XML with some names replaced by paths."""
     root = ElementTree.fromstring(xml)  # noqa: S314 - as below
     for element in _uuids(root):
         name = element.get("FileName", "")
@@ -47,7 +53,10 @@ def with_paths(xml: str, paths: Mapping[str, str]) -> str:
 
 
 def check_planes(xml: str) -> None:
-    """Raises Damaged if the images have more than MOST_PLANES together, as far as that can be told."""
+    """Raise Damaged if the images together promise more than MOST_PLANES planes.
+
+    Images without readable sizes are not counted.
+    """
     root = _parsed(xml)
     pixels = (element for element in ([] if root is None else root.iter()) if element.tag.endswith("}Pixels"))
     counts = ([element.get(name, "") for name in ("SizeZ", "SizeC", "SizeT")] for element in pixels)

@@ -1,15 +1,18 @@
-"""Regions of TIFF series, read page by page, and of each page only the tiles or strips that they touch."""
+"""Regions of TIFF series, read page by page.
+
+Of each page only the tiles or strips that they touch.
+"""
 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from itertools import product
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
+from ...caches.recent import Recent
 from ...nodes import Damaged, Region
 from ..common.flat import FlatArray
 from ..common.snapshot import Snapshot
@@ -19,18 +22,25 @@ from .segments import Block, Segments
 MOST_PAGES = 1024
 """Pages of a series whose offsets are kept."""
 AXES = "SZYXS"
-"""tifffile's letters for the five axes of a page: planes of samples, depth, length, width, samples of a pixel."""
+"""tifffile's letters for the five axes of a page.
+
+They are planes of samples, depth, length, width, samples of a pixel.
+"""
 
 
 MOST_PLANES = 64
-"""A region of more pages has the revision of the whole set of files, which takes no longer."""
+"""Pages of a region at most for a revision of its own.
+
+A larger region has the revision of the whole set of files, which takes no longer.
+"""
 
 
 class Pages:
-    """The pages of a series whose file was open when this was made; the leading axes of the series count them.
+    """The pages of a series whose file is open now; the leading axes of the series count them.
 
-    `is_short` says that the file is known to hold fewer pages than it promises: those that it has are the first ones.
-    In a set of files the pages of each file are cut and compressed in their own way.
+    `is_short` is true if the file is known to hold fewer pages than it promises; those that it has
+    are the first ones. In a set of files, the pages of each file are cut and compressed in their
+    own way.
     """
 
     def __init__(self, files: FileSet, series: Any, *, is_short: bool = False) -> None:
@@ -46,11 +56,11 @@ class Pages:
         self._is_short = is_short
         self._axes = _page_axes(keyframe)
         self._loading = Lock()
-        self._page = lru_cache(MOST_PAGES)(self._load)
+        self._kept: Recent[int, Any] = Recent(MOST_PAGES)
 
     @property
     def are_plain(self) -> bool:
-        """Whether the series is no more than its pages one after the other, each as its keyframe describes it."""
+        """Whether the series is just its pages in order, each as its keyframe describes it."""
         is_page = tuple(self.segments.shape[axis] for axis in self._axes) == self.page_shape
         pages, listed = math.prod(self.leading), len(self._series)
         is_stack = (*self.leading, *self.page_shape) == self.shape and (pages == listed or (self._is_short and pages > listed))
@@ -58,11 +68,14 @@ class Pages:
 
     @property
     def chunks(self) -> tuple[int, ...]:
-        """The shape of a tile, or of a strip that does not reach beyond the image, in one page."""
+        """The shape of a tile in one page, or of a strip, cut at the edge of the image."""
         return (*[1] * len(self.leading), *[self.segments.segment[axis] for axis in self._axes])
 
     def read(self, region: Region) -> Block:
-        """A region of the series: a view of the mapped file where it lies in one piece of an uncompressed page."""
+        """A region of the series.
+
+        A view of the mapped file if it is one piece of an uncompressed page.
+        """
         outer, inner = region[: len(self.leading)], region[len(self.leading) :]
         sizes = [part.stop - part.start for part in region]
         if 0 in sizes:
@@ -78,18 +91,18 @@ class Pages:
         return block
 
     def region_revision(self, region: Region) -> str | None:
-        """The revision of the files in which a region lies, and of that which was opened."""
+        """The revision of the files that hold a region, and of the file that was opened."""
         outer = region[: len(self.leading)]
         if math.prod(part.stop - part.start for part in outer) > MOST_PLANES:
             return self.files.revision()
         places = list(product(*(range(part.start, part.stop) for part in outer)))
         try:
             return combined(self._snapshots(places))
-        except Damaged:  # a page is missing: reading it says so
+        except Damaged:  # a page is missing: reading it raises the error that says so
             return self.files.revision()
 
     def _snapshots(self, places: list[tuple[int, ...]]) -> dict[Snapshot, None]:
-        """The files of the pages at some places, after that which was opened."""
+        """The file that was opened, then the files of the pages at some places."""
         found = [self._snapshot_of(self._page_at(place)) for place in places] if self.files.xml else []
         return dict.fromkeys([self.files.snapshot, *found])
 
@@ -106,7 +119,12 @@ class Pages:
         return self._segments[path]
 
     def _page_at(self, place: tuple[int, ...]) -> Any:
-        return self._page(int(np.ravel_multi_index(place, self.leading)) if place else 0)
+        index = int(np.ravel_multi_index(place, self.leading)) if place else 0
+        page = self._kept.peek(index)
+        if page is None:
+            page = self._load(index)
+            self._kept.keep(index, page)
+        return page
 
     def _read_page(self, place: tuple[int, ...], region: Region) -> Block:
         page = self._page_at(place)
@@ -120,11 +138,14 @@ class Pages:
         return segments.read(page, tuple(box)).reshape([part.stop - part.start for part in region])
 
     def _load(self, index: int) -> Any:
-        """A page with the offsets of its segments, for which tifffile may have to open its file again."""
+        """A page with the offsets of its segments.
+
+        Tifffile may have to open its file again for that.
+        """
         page = self._loaded(index) if index < len(self._series) else None
         if page is None and self.files.missing:
             names = ", ".join(map(repr, self.files.missing.values()))
-            raise Damaged(f"page {index} of the series lies in a file that is missing beside this one: {names}; put it there")
+            raise Damaged(f"page {index} of the series is in a file that is missing beside this one: {names}; put it there")
         if page is None:
             raise Damaged(f"page {index} of the series is missing in the file; restore it from a copy")
         return page
@@ -143,12 +164,12 @@ class Pages:
 
 
 def _path(page: Any) -> str:
-    """The real path of the file in which a page lies."""
+    """The real path of the file that holds a page."""
     return str(page.parent.filehandle.path)
 
 
 def _page_axes(keyframe: Any) -> tuple[int, ...]:
-    """Which of the five axes each axis of a page is."""
+    """For each axis of a page, which of the five axes it is."""
     first = 0 if keyframe.planarconfig == 2 else 1
     return tuple(AXES.index(letter, first) for letter in keyframe.axes)
 

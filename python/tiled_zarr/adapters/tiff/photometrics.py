@@ -1,4 +1,4 @@
-"""What the numbers of a picture mean, as viewers have to know it; the names are those of TIFF's PhotometricInterpretation.
+"""The meaning of a picture's numbers, for viewers; the names are TIFF's PhotometricInterpretation.
 
 https://www.awaresystems.be/imaging/tiff/specification/TIFF6.pdf, page 37
 """
@@ -8,16 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE, SEPARATED, YCBCR = 0, 1, 2, 3, 5, 6
-JPEG = {6, 7}
+JPEG = frozenset({6, 7})
 INK_SET, CMYK = 332, 1
 ORIENTATION = 274
 MOST_COLOURS = 4096
-"""Of a palette, which stands in the attributes: 48 KB as JSON."""
+"""Colours of a palette that attributes hold at most: 48 KB as JSON."""
 BYTE = 256
 
 
 def of_page(page: Any, *, is_ome: bool) -> dict[str, Any]:
-    """Of a page of a TIFF file, where the numbers are no brightness as they stand."""
+    """The meaning of a page's numbers, unless they are plain brightness."""
     found = _meaning(page)
     turned = page.tags.valueof(ORIENTATION, 1)
     return found | ({"orientation": turned} if turned in range(2, 9) and not is_ome else {})
@@ -43,6 +43,9 @@ def _meaning(page: Any) -> dict[str, Any]:
 
 
 def colours(colormap: Any) -> list[list[int]]:
-    """Red, green and blue in bytes, of a map in 16 bits; some writers put bytes there, as libtiff knows too."""
+    """Red, green and blue, one byte each, of a colour map of 16 bits.
+
+    Some writers store bytes in it, which libtiff accepts too.
+    """
     rows = colormap.T
     return (rows if rows.max(initial=0) < BYTE else rows // BYTE).tolist()  # type: ignore[no-any-return]

@@ -1,25 +1,26 @@
-"""The sizes that compressed pictures say in their headers, which is all that tells what they decode to.
+"""The sizes in the headers of compressed pictures: nothing else says how large they decode to.
 
-JPEG: ITU T.81 B.2.2. JPEG 2000: ITU T.800 A.5.1. PNG: https://www.w3.org/TR/png/#11IHDR. WebP: RFC 9649. JPEG XL: ISO 18181-1 D.2.
+JPEG: ITU T.81 B.2.2. JPEG 2000: ITU T.800 A.5.1. PNG: https://www.w3.org/TR/png/#11IHDR. WebP: RFC
+9649. JPEG XL: ISO 18181-1 D.2.
 """
 
 from __future__ import annotations
 
 PNG = b"\x89PNG\r\n\x1a\n"
 CODESTREAM = b"\xff\x4f\xff\x51"
-"""The marker that begins a JPEG 2000 codestream, and the one of its size."""
+"""The markers that begin a JPEG 2000 codestream and its size."""
 NO_FRAME = frozenset({0xC4, 0xC8, 0xCC})
-"""JPEG markers between 0xC0 and 0xCF that begin no frame."""
+"""JPEG markers between 0xC0 and 0xCF that do not begin a frame."""
 ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 """JPEG markers without a length."""
 LARGE_SIZES = (9, 13, 18, 30)
-"""Bits of a JPEG XL size, by its first two."""
+"""Bits of a JPEG XL size, by its two selector bits."""
 RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
-"""Of JPEG XL widths to heights, where no width is said."""
+"""Ratios of JPEG XL widths to heights, for pictures that state no width."""
 
 
 def pixels(data: bytes) -> int | None:
-    """Width times height of a picture, or None if it is none of those known here, or damaged.
+    """Width times height of a picture; None if its format is not known here, or it is damaged.
 
     >>> pixels(b"RIFF....WEBPVP8X" + bytes(8) + bytes([9, 0, 0, 4, 0, 0]))
     50

@@ -1,6 +1,7 @@
-"""What a TIFF file promises and does not hold: pages that its metadata count, that its chain leads to, or whose data end too late.
+"""What a TIFF file promises and does not hold.
 
-A file that was cut short often still opens, as fewer pages than were written: a reader has to be told.
+It may lack pages that its metadata or its chain of pages promise, or end before its data do. A file
+that was cut short often still opens, as fewer pages than were written, so we have to say it.
 https://www.awaresystems.be/imaging/tiff/specification/TIFF6.pdf, page 13
 """
 
@@ -15,20 +16,22 @@ from .filesets import FileSet
 
 
 def missing_pages(files: FileSet, series: Any) -> dict[str, Any]:
-    """The same of a set of files, whose XML says where each page lies."""
+    """The same as `shortfall` for a set of files, whose XML says which file holds each page."""
     pages = [page for one in series for page in one]
     held = sum(page is not None for page in pages)
     if held == len(pages):
         return {}
     names = ", ".join(map(repr, files.missing.values()))
-    where = f", which lie in files that are not beside this one: {names}" if names else ": a file is truncated or damaged"
+    where = f", which are in files that are not beside this one: {names}" if names else ": a file is truncated or damaged"
     return {"pages": held, "pages_promised": len(pages), "missing": f"{len(pages) - held} of {len(pages)} pages{where}"}
 
 
 def check_segments(series: Any) -> None:
-    """Raises Damaged if a series needs more strips or tiles than its first page lists, or more bytes than they and the file have.
+    """Raise Damaged if a series needs more strips, tiles or bytes than the file can have.
 
-    A file that was cut short lists all of them: what is there of it can be read.
+    It is damaged if it needs more strips or tiles than its first page lists, or more bytes than
+    they and the file have. A file that was cut short still lists all of them, so what it has can be
+    read.
     """
     page = series.keyframe
     needed, listed = math.prod(page.chunked), len(page.dataoffsets)
@@ -37,7 +40,7 @@ def check_segments(series: Any) -> None:
         promised = f"{needed:,} {kind}" if needed < 2**32 else f"more {kind} than any file has"
         raise Damaged(f"its header promises {promised} and lists {listed:,}; write it again, or restore it from a copy")
     if not all(isinstance(number, int) for number in (*page.dataoffsets, *page.databytecounts)):
-        raise Damaged("its header has places of data that are no whole numbers; write it again, or restore it from a copy")
+        raise Damaged("its header has offsets of data that are no integers; write it again, or restore it from a copy")
     held, size = sum(page.databytecounts), int(page.parent.filehandle.size)
     is_plain = page.compression == 1 and not page.is_subsampled and page.bitspersample == 8 * page.dtype.itemsize
     if is_plain and all(page.dataoffsets) and held < page.nbytes and page.dataoffsets[0] + page.nbytes > size:
@@ -45,9 +48,10 @@ def check_segments(series: Any) -> None:
 
 
 def shortfall(file: Any) -> dict[str, Any]:
-    """Under our key, of an open file: how many pages there are and are promised, and what is missing; empty if nothing is.
+    """How many pages an open file has and promises, and what is missing; empty if nothing is.
 
-    Reads the header of the last page, and of the last one of each series.
+    The items go under our key. Reads the header of the last page, and that of the last page of each
+    series.
     """
     size, chained = int(file.filehandle.size), len(file.pages)
     promised = max(_counted(file), sum(map(_planes, file.series)))
@@ -71,12 +75,15 @@ def shortfall(file: Any) -> dict[str, Any]:
 
 
 def _planes(series: Any) -> int:
-    """Pages that an array of the series' shape takes."""
+    """Pages that an array with the series' shape takes."""
     return int(series.size // max(series.keyframe.size, 1))
 
 
 def _planes_held(series: Any, size: int, chained: int) -> int:
-    """Those whose data, where they lie in one run, end before a file of this size does; else as many as are in its chain."""
+    """Pages of a series whose data end inside a file of this size.
+
+    If the data are not one run, as many as the chain of pages has.
+    """
     planes = _planes(series)
     if series.dataoffset is None:
         return min(planes, chained)
@@ -84,7 +91,10 @@ def _planes_held(series: Any, size: int, chained: int) -> int:
 
 
 def _counted(file: Any) -> int:
-    """Pages that the metadata of ImageJ or tifffile count; 0 if they count none. OME's are the planes of its series."""
+    """Pages by the metadata of ImageJ or tifffile; 0 if they do not say.
+
+    OME's are the planes of its series.
+    """
     if file.is_imagej:
         found = file.imagej_metadata or {}
         counts = [found.get(name, 1) for name in ("channels", "slices", "frames")]
@@ -96,7 +106,10 @@ def _counted(file: Any) -> int:
 
 
 def _next_offset(file: Any) -> int:
-    """Where the last page says that another one follows; 0 if it says that it is the last, or is not one of a chain."""
+    """The offset of the page after the last one.
+
+    0 if the last page ends the chain or is in none.
+    """
     tiff, handle = file.tiff, file.filehandle
     try:
         last = file.pages[len(file.pages) - 1].offset
@@ -104,13 +117,16 @@ def _next_offset(file: Any) -> int:
         (tags,) = struct.unpack(tiff.tagnoformat, handle.read(tiff.tagnosize))
         handle.seek(last + tiff.tagnosize + tags * tiff.tagsize)
         (following,) = struct.unpack(tiff.offsetformat, handle.read(tiff.offsetsize))
-    except (ValueError, struct.error):  # tifffile refuses the page, or the file ends inside of it
+    except (ValueError, struct.error):  # tifffile refuses the page, or the file ends inside it
         return int(handle.size)
     return int(following) if last else 0
 
 
 def _data_end(series: Any) -> int:
-    """Where the data of a series end, as far as its last page tells; 0 where it tells nothing, and reading it will fail."""
+    """Where the data of a series end, by its last page; 0 if that page says nothing.
+
+    Reading that page fails then.
+    """
     if series.dataoffset is not None:
         return int(series.dataoffset + series.nbytes)
     try:

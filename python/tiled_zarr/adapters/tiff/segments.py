@@ -1,4 +1,4 @@
-"""Tiles and strips of TIFF pages: which ones a region touches, reading and decoding them."""
+"""Tiles and strips of TIFF pages: which of them a region touches, reading and decoding them."""
 
 from __future__ import annotations
 
@@ -11,27 +11,32 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ...nodes import Damaged, Region
-from ..common.decoded import DECODED
-from ..common.mapped import MAPPINGS, read_bytes
-from ..common.snapshot import Snapshot, check_end
+from ..common.decoded import piece
+from ..common.flat import FlatArray
+from ..common.mapped import read_bytes
+from ..common.snapshot import Snapshot
 from .pictures import pixels
 
 Block: TypeAlias = "np.ndarray[Any, Any]"
 
 JPEG = frozenset({6, 7, 34892, 33007})
-"""Compressions whose tables may lie outside of the segments; the same as in tifffile."""
+"""Compressions whose tables may be outside the segments; the same as in tifffile."""
 
 PICTURES = frozenset({33003, 33004, 33005, 34712, 34933, 50001, 50002, 52546})
-"""JPEG 2000, PNG, WebP and JPEG XL: segments that say their own sizes, and that tifffile decodes to those."""
+"""JPEG 2000, PNG, WebP and JPEG XL.
+
+Their segments state their own sizes, and tifffile decodes to those.
+"""
 SURPLUS = 2**20
-"""Pixels that such a segment may have too many: tifffile cuts rows that stand beyond a strip."""
+"""Pixels that such a segment may have too many; tifffile cuts off rows beyond a strip."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """How the pages of a series are cut, in tifffile's five axes: planes of samples, depth, length, width, samples of a pixel.
+    """How the pages of a series are cut, in tifffile's five axes.
 
-    `raw` is the type of the items where they lie uncompressed in the file.
+    These are planes of samples, depth, length, width, samples of a pixel. `raw` is the type of the
+    items if they are uncompressed in the file, else None.
     """
 
     snapshot: Snapshot
@@ -67,7 +72,7 @@ class Segments:
         )
 
     def touching(self, box: Region) -> Iterator[tuple[int, Region]]:
-        """Index and box, within the page, of the segments that a box touches."""
+        """Yield the index of each segment that a box touches, and the segment's box in the page."""
         counts = [-(-size // part) for size, part in zip(self.shape, self.segment, strict=True)]
         ranges = [range(part.start // size, -(-part.stop // size)) for part, size in zip(box, self.segment, strict=True)]
         for place in product(*ranges):
@@ -78,7 +83,11 @@ class Segments:
             yield index, tuple(extent)
 
     def read(self, page: Any, box: Region) -> Block:
-        """A box of a page: of one segment a view of the mapped file or of what was decoded, of several a new block."""
+        """A box of a page.
+
+        If it touches one segment, the result is a view of the mapped file or of the decoded
+        segment, else a new block.
+        """
         touched = list(self.touching(box))
         if len(touched) == 1:
             return self._part(page, *touched[0], box)
@@ -89,44 +98,37 @@ class Segments:
         return block
 
     def _part(self, page: Any, index: int, extent: Region, box: Region) -> Block:
-        """What a box holds of a segment."""
-        if extent == box:
-            return self._segment(page, index, extent, is_whole=True).astype(self.dtype, copy=False)
-        common = [slice(max(a.start, b.start) - a.start, min(a.stop, b.stop) - a.start) for a, b in zip(extent, box, strict=True)]
-        is_whole = all(part.stop - part.start == whole.stop - whole.start for part, whole in zip(common, extent, strict=True))
-        segment = self._segment(page, index, extent, is_whole=is_whole)
-        return segment[tuple(common)].astype(self.dtype, copy=False)
+        """What a box holds of a segment.
 
-    def _segment(self, page: Any, index: int, extent: Region, *, is_whole: bool) -> Block:
-        """A segment as it lies in the file, or decoded; one of which only a part is wanted is kept for who asks for the rest."""
+        If only a part of it is wanted, we keep the decoded segment for requests for the rest.
+        """
+        common = tuple(slice(max(a.start, b.start) - a.start, min(a.stop, b.stop) - a.start) for a, b in zip(extent, box, strict=True))
         offset, nbytes = page.dataoffsets[index], page.databytecounts[index]
-        if not (offset and nbytes):  # a sparse file leaves it out
-            return np.full([part.stop - part.start for part in extent], self.nodata, self.dtype)
-        if self.raw is not None:
-            view = self._view(self.raw, offset, nbytes, extent)
-            if view is not None:
-                return view
+        if not (offset and nbytes):  # a sparse file has no such segment
+            return np.full([part.stop - part.start for part in common], self.nodata, self.dtype)
+        flat = self._flat(extent, offset, nbytes)
+        if flat is not None:
+            return flat.look(common).astype(self.dtype, copy=False)
 
         def decoded() -> Block:
             return self._decode(read_bytes(self.snapshot, offset, nbytes), page, index, extent)
 
-        return decoded() if is_whole else DECODED.get(self.snapshot, offset, decoded)
+        is_whole = all(part.stop - part.start == whole.stop - whole.start for part, whole in zip(common, extent, strict=True))
+        segment = decoded() if is_whole else piece(self.snapshot.resources.decoded, self.snapshot, offset, decoded)
+        return segment[common].astype(self.dtype, copy=False)
 
-    def _view(self, dtype: np.dtype[Any], offset: int, nbytes: int, extent: Region) -> Block | None:
-        """An uncompressed segment in the mapped file, or None where the file is not mapped or the segment too short."""
-        sizes = tuple(part.stop - part.start for part in extent)
-        stored = self.segment if self.is_tiled else sizes
-        mapping = MAPPINGS.of(self.snapshot)
-        if mapping is None or math.prod(stored) * dtype.itemsize > nbytes:
+    def _flat(self, extent: Region, offset: int, nbytes: int) -> FlatArray | None:
+        """A segment whose items lie uncompressed in the file, or None if it is compressed or too short."""
+        stored = self.segment if self.is_tiled else tuple(part.stop - part.start for part in extent)
+        if self.raw is None or math.prod(stored) * self.raw.itemsize > nbytes:
             return None
-        check_end(self.snapshot.path, len(mapping), offset + nbytes)
-        MAPPINGS.touch(nbytes)
-        mapping.prefetch(offset, nbytes, (), ())
-        view = np.ndarray(stored, dtype, memoryview(mapping), offset)
-        return view if stored == sizes else view[tuple(map(slice, sizes))]
+        return FlatArray(self.snapshot, offset, stored, self.raw)
 
     def _decode(self, data: bytes, page: Any, index: int, extent: Region) -> Block:
-        """Items of a segment as far as they lie in the image. Raises Damaged where the data are corrupt."""
+        """The items of a segment that are inside the image.
+
+        Raises Damaged if the data are corrupt.
+        """
         said, most = pixels(data) if self.is_picture else None, math.prod(self.segment[1:4])
         if said is not None and said > most + SURPLUS:
             where = f"segment {index} at byte {page.dataoffsets[index]}"
@@ -145,7 +147,7 @@ class Segments:
 
 
 def _is_raw(keyframe: Any) -> bool:
-    """Whether items lie in the file as numpy has them, but for the order of their bytes."""
+    """Whether the items are in the file as numpy has them, apart from their byte order."""
     formats = keyframe.tags.valueof("SampleFormat", 1)
     return (
         keyframe.compression == keyframe.predictor == keyframe.fillorder == 1

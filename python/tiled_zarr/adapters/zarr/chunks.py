@@ -7,21 +7,26 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from io import FileIO
 from itertools import product
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from ... import _native, codecs
+from ...codecs import Codec
 from ...nodes import Changed, Damaged, Region
+from ...resources import Resources
 from ...revisions import file_revision, settled_revision, steady_revision
 from ..common.bounds import LARGEST_INDEX, LARGEST_TEXT, grown
-from ..common.decoded import DECODED
+from ..common.decoded import piece
 from ..common.fences import Fence
 from ..common.flat import FlatArray
 from ..common.folders import COARSEST_CLOCK
 from ..common.snapshot import Snapshot, read_exactly
+from .folder import Folder
 from .layout import Layout, Shards
 
 MOST_FILES = 16
@@ -29,9 +34,10 @@ MOST_FILES = 16
 TRIES = 5
 """Readings of a region until its shards stay the same meanwhile: each append writes one anew, twenty times a second."""
 ABSENT = "absent"
+UNCOMPRESSED = codecs.parse("none")
 CHECKSUM = 4
 BLOSC, ZSTD, ZLIB, GZIP, LZ4, CRC32C = 32001, 32015, 1, 65536, 65537, 65538
-FILTERS = {"blosc": BLOSC, "zstd": ZSTD, "zlib": ZLIB, "gzip": GZIP, "lz4": LZ4}
+FILTERS = MappingProxyType({"blosc": BLOSC, "zstd": ZSTD, "zlib": ZLIB, "gzip": GZIP, "lz4": LZ4})
 """The native decoder's numbers of codecs."""
 NOT_STORED = 2**64 - 1
 
@@ -64,12 +70,13 @@ class Chunks:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     decoder: _native.Decoder | None
+    resources: Resources | None
 
     @classmethod
-    def of(cls, layout: Layout, fence: Fence, opened: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Chunks:
+    def of(cls, layout: Layout, folder: Folder, opened: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Chunks:
         """The chunks of an array of a layout."""
         decoder = None if layout.codec is None or dtype.hasobject else _decoder(layout.codec, shape, dtype.itemsize)
-        return cls(layout, fence, opened, shape, dtype, decoder)
+        return cls(layout, folder.fence, opened, shape, dtype, decoder, folder.resources)
 
     @property
     def largest(self) -> int:
@@ -170,27 +177,29 @@ class Chunks:
             with snapshot.opened() as file:
                 return _shard_index(file, shards)
 
-        at = _find(DECODED.get(snapshot, "shard index", read_index), shards, index)
+        at = _find(piece(snapshot.resources.decoded, snapshot, "shard index", read_index), shards, index)
         return None if at is None else Part(snapshot, *at)
 
     def _file(self, index: tuple[int, ...]) -> Snapshot:
         """The file of a chunk as it is now, which is not opened yet. Raises FileNotFoundError where it was never written."""
         path = self._path(index)
         try:
-            return Snapshot(path, file_revision(path), self.fence)
+            return Snapshot(path, file_revision(path), self.fence, given=self.resources)
         except OSError:
             self.fence.check_inside(path)
             raise
 
     def _read_part(self, part: Part, index: tuple[int, ...], inner: Region) -> np.ndarray[Any, Any]:
-        if self.layout.codec == "none":
+        if self.layout.codec == UNCOMPRESSED:
             if part.nbytes != self._nbytes:
                 self.fence.check(part.snapshot.path)  # before anybody learns the size of a file that is not served
                 raise Damaged(f"the chunk {index} has {part.nbytes} bytes, expected {self._nbytes}; restore it from a copy")
             return FlatArray(part.snapshot, part.offset, self.shape, self.dtype).read(inner)
         is_most = all((axis.stop - axis.start) * 2 > size for axis, size in zip(inner, self.shape, strict=True))
-        block = self._decoded(part, index) if is_most else DECODED.get(part.snapshot, index, lambda: self._decoded(part, index))
-        return _cut(block, inner)
+        if is_most:
+            return _cut(self._decoded(part, index), inner)
+        pool = part.snapshot.resources.decoded
+        return _cut(piece(pool, part.snapshot, index, partial(self._decoded, part, index)), inner)
 
     def _stored(self, part: Part, index: tuple[int, ...]) -> bytes:
         """The bytes of a chunk. Raises Damaged if they are more than any of its size can have."""
@@ -279,8 +288,7 @@ class Chunks:
         return [range(part.start // size, -(-part.stop // size)) for part, size in zip(region, self.layout.file_shape, strict=True)]
 
 
-def _decoder(spelling: str, shape: tuple[int, ...], itemsize: int) -> _native.Decoder | None:
-    codec = codecs.parse(spelling, stored=True)
+def _decoder(codec: Codec, shape: tuple[int, ...], itemsize: int) -> _native.Decoder | None:
     compressor = [] if codec.name == "none" else [FILTERS[codec.name]]
     filters: list[tuple[int, list[int]]] = [(number, []) for number in [*compressor, *[CRC32C] * codec.crc32c]]
     try:

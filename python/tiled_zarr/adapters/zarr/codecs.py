@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import RLock
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -30,13 +31,15 @@ from .store import FencedStore
 PREFIX = "numcodecs."
 SAME_SIZE = frozenset({"shuffle", "bitround", "crc32", "crc32c", "adler32", "fletcher32", "jenkins_lookup3", "base64"})
 """Codecs that make no more bytes than they are given when they decode."""
-RESIZING = {
-    "astype": ("encode_dtype", "decode_dtype"),
-    "delta": ("astype", "dtype"),
-    "fixedscaleoffset": ("astype", "dtype"),
-    "quantize": ("astype", "dtype"),
-    "categorize": ("astype", "dtype"),
-}
+RESIZING = MappingProxyType(
+    {
+        "astype": ("encode_dtype", "decode_dtype"),
+        "delta": ("astype", "dtype"),
+        "fixedscaleoffset": ("astype", "dtype"),
+        "quantize": ("astype", "dtype"),
+        "categorize": ("astype", "dtype"),
+    }
+)
 """Filters with the fields of their configuration that name the types of encoded and of decoded items."""
 STRINGS = require("numcodecs", "zarr").VLenUTF8()
 PACKED, TEXT = "packbits", "vlen-utf8"

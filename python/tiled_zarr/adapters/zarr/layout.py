@@ -10,22 +10,26 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...codecs import Codec
 from ..common.bounds import LARGEST_DOCUMENT
 from ..common.codec_names import blosc, spelled
 from ..common.fences import Fence
 
 V2, V3 = ".zarray", "zarr.json"
-SEPARATORS = {".", "/"}
+SEPARATORS = frozenset({".", "/"})
 AUTOMATIC_SHUFFLE = -1
 SHUFFLES: tuple[str, ...] = ("noshuffle", "shuffle", "bitshuffle")
 STRINGS = "vlen-utf8"
-PLAIN_INDEX = ["bytes", "crc32c"]
+PLAIN_INDEX = (
+    "bytes",
+    "crc32c",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class Shards:
 class Layout:
     """An array's files: one for every `file_shape` elements, named after its place.
 
-    `codec` is how chunks are compressed, as `tiled_zarr.codecs` spells it, where there is no other step between them and an array of
+    `codec` is how chunks are compressed if there is no other step between them and an array of
     the node's type in C order, and otherwise None. `shards` None means that a file is a chunk.
     """
 
@@ -61,7 +65,7 @@ class Layout:
     prefix: str
     separator: str
     file_shape: tuple[int, ...]
-    codec: str | None
+    codec: Codec | None
     shards: Shards | None
 
     def path(self, place: tuple[int, ...]) -> str:
@@ -94,9 +98,9 @@ def _v2(document: str, metadata: Mapping[str, Any], dtype: np.dtype[Any]) -> Lay
     )
 
 
-def _v2_codec(compressor: Mapping[str, Any] | None, typesize: int) -> str | None:
+def _v2_codec(compressor: Mapping[str, Any] | None, typesize: int) -> Codec | None:
     if compressor is None:
-        return "none"
+        return spelled("none")
     match compressor.get("id"):
         case "blosc":
             automatic = SHUFFLES[2 if typesize == 1 else 1]
@@ -127,14 +131,14 @@ def _v3(document: str, metadata: Mapping[str, Any], dtype: np.dtype[Any]) -> Lay
     )
 
 
-def _v3_codecs(codecs: list[Any], file_shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[str | None, Shards | None]:
+def _v3_codecs(codecs: list[Any], file_shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[Codec | None, Shards | None]:
     """The compressor of chunks and the shards around them, both None where there is something else."""
     names = [_name(codec) for codec in codecs]
     if names != ["sharding_indexed"]:
         return _v3_codec(names, codecs, dtype), None
     sharding = codecs[0]["configuration"]
     index = sharding.get("index_codecs", [])
-    if [_name(codec) for codec in index] != PLAIN_INDEX or _configuration(index[0]).get("endian") != "little":
+    if tuple(_name(codec) for codec in index) != PLAIN_INDEX or _configuration(index[0]).get("endian") != "little":
         return None, None
     inner = sharding["codecs"]
     codec = _v3_codec([_name(codec) for codec in inner], inner, dtype)
@@ -142,15 +146,15 @@ def _v3_codecs(codecs: list[Any], file_shape: tuple[int, ...], dtype: np.dtype[A
     return codec, Shards(counts, sharding.get("index_location", "end") == "start")
 
 
-def _v3_codec(names: list[str], codecs: list[Any], dtype: np.dtype[Any]) -> str | None:
+def _v3_codec(names: list[str], codecs: list[Any], dtype: np.dtype[Any]) -> Codec | None:
     if not names or not _is_plain(names[0], _configuration(codecs[0]), dtype):
         return None
     has_checksum = names[-1] == "crc32c"
     compressors = codecs[1 : -1 if has_checksum else None]
     if len(compressors) > 1:
         return None
-    spelling = _v3_compressor(_name(compressors[0]), _configuration(compressors[0]), _typesize(dtype)) if compressors else "none"
-    return f"{spelling}+crc32c" if spelling and has_checksum else spelling
+    codec = _v3_compressor(_name(compressors[0]), _configuration(compressors[0]), _typesize(dtype)) if compressors else spelled("none")
+    return codec and replace(codec, crc32c=has_checksum)
 
 
 def _is_plain(name: str, configuration: Mapping[str, Any], dtype: np.dtype[Any]) -> bool:
@@ -164,7 +168,7 @@ def _is_plain(name: str, configuration: Mapping[str, Any], dtype: np.dtype[Any])
     return name == "bytes" and (endian == "little" or dtype.itemsize == 1 or dtype.kind == "S")
 
 
-def _v3_compressor(name: str, configuration: Mapping[str, Any], typesize: int) -> str | None:
+def _v3_compressor(name: str, configuration: Mapping[str, Any], typesize: int) -> Codec | None:
     match name:
         case "blosc":
             shuffle = configuration.get("shuffle")

@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ... import budgets, marks
-from ...nodes import Array, Changed, Damaged, Group, Node, Region, Stored, TooLarge, Unavailable
+from ...nodes import Array, Changed, Damaged, Dense, Group, Node, Region, Revision, Stored, TooLarge, Unavailable, live
+from ...resources import Resources
 from ..common import fences
 from ..common.bounds import LARGEST_DOCUMENT, LARGEST_TEXT
 from ..common.extras import require
@@ -24,6 +25,7 @@ from ..common.stores import DOCUMENTS, is_zarr, store_revision
 from ..common.texts import as_text
 from . import records
 from .chunks import Chunks
+from .folder import Folder
 from .layout import V2, V3, layout
 
 Item: TypeAlias = "tuple[np.dtype[Any], Callable[[Any], np.ndarray[Any, Any]]]"
@@ -44,10 +46,11 @@ LINK = "a link inside a Zarr group, which is not followed; store the array itsel
 class Members(Mapping[str, Node]):
     """Sub-folders that are Zarr nodes, as they are now. Links are no members: they could lead back up."""
 
-    def __init__(self, folder: Path, fence: Fence) -> None:
-        self._folder = folder
-        self._fence = fence
-        self._nodes = Nodes()
+    def __init__(self, folder: Folder) -> None:
+        self._opened_with = folder
+        self._folder = folder.path
+        self._fence = folder.fence
+        self._nodes = Nodes(abandoned=folder.resources.abandoned if folder.resources else ())
 
     def __getitem__(self, name: str) -> Node:
         if name not in self:
@@ -77,7 +80,7 @@ class Members(Mapping[str, Node]):
         return is_zarr(path) and not path.is_symlink()
 
     def _open(self, path: Path) -> Node:
-        return _opened(path, self._fence)
+        return _opened(self._opened_with._replace(path=path))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -97,32 +100,36 @@ def _reason(link: str, fence: Fence) -> str | None:
     return None if os.path.exists(link) else BROKEN  # noqa: PTH110
 
 
-def open_zarr(path: Path) -> Node:
+def open_zarr(path: Path, resources: Resources | None = None) -> Node:
     """The array or group in a folder. Raises Changed where its documents are written meanwhile, Damaged where one may not be opened."""
-    return _opened(path, fences.around(path))
+    return _opened(Folder(path, fences.around(path), resources))
 
 
-def _opened(path: Path, fence: Fence) -> Node:
+def _opened(folder: Folder) -> Node:
+    path = folder.path
     if not is_zarr(path):
         raise FileNotFoundError(f"{path.name!r} is no Zarr node: it holds none of {', '.join(DOCUMENTS)}")
     for _ in range(TRIES):
         before = store_revision(path)
-        node = _node(path, fence, before)
+        node = _node(folder, before)
         if store_revision(path) == before:
             return node
     raise Changed(f"{path.name!r} changed while it was being opened; ask again")
 
 
-def _node(path: Path, fence: Fence, revision: str) -> Node:
+def _node(folder: Folder, revision: str) -> Node:
     """The node that the documents of a revision describe."""
     zarr = require("zarr", "zarr")
     from .store import FencedStore
 
+    path, fence, _ = folder
     try:
         record = records.refused(path, fence)
         source = zarr.open(store=FencedStore(path, fence, record and record[1]), mode="r")
         item = None if record is None else (record[0], partial(records.as_records, record[0]))
-        return _group(path, fence, source) if isinstance(source, zarr.Group) else _array(path, fence, revision, source, item)
+        if isinstance(source, zarr.Group):
+            return _group(folder, source)
+        return _array(folder, revision, source, item)
     except Exception as error:
         if is_told(error):
             raise
@@ -138,15 +145,15 @@ def _document(path: Path, fence: Fence) -> Any:
     return None
 
 
-def _group(path: Path, fence: Fence, source: Any) -> Group:
+def _group(folder: Folder, source: Any) -> Group:
     """A group, without a revision: a document that is written below leaves no mark on the folder."""
-    members = Members(path, fence)
-    with os.scandir(path):  # or who may not list it would find that out in every document above it
+    members = Members(folder)
+    with os.scandir(folder.path):  # or who may not list it would find that out in every document above it
         pass
     return Group(children=members, attributes=source.attrs.asdict(), unavailable=members.links, blocking=True)
 
 
-def _array(path: Path, fence: Fence, revision: str, source: Any, item: Item | None) -> Array:
+def _array(folder: Folder, revision: str, source: Any, item: Item | None) -> Array:
     """An array; only its regions have revisions, since nobody can tell cheaply when one of its many chunk files was written.
 
     Any axis may grow: an array of Zarr is made longer by its document alone, and keeps its chunks.
@@ -155,22 +162,22 @@ def _array(path: Path, fence: Fence, revision: str, source: Any, item: Item | No
     dtype, convert = item or _item(source)
     attributes = source.attrs.asdict()
     noted = attributes.pop(DIMENSIONS, None)  # an empty list for a scalar
-    names = noted or getattr(source.metadata, "dimension_names", None) or _nczarr_names(path, fence)
+    names = noted or getattr(source.metadata, "dimension_names", None) or _nczarr_names(folder.path, folder.fence)
     attributes |= _mark(source, dtype, attributes, is_xarrays=noted is not None or names is not None)
     _check_grid(source)
-    shape, found = _chunks(source), layout(path, fence, dtype)
-    chunks = None if found is None or shape is None else Chunks.of(found, fence, revision, shape, dtype)
+    shape, found = _chunks(source), layout(folder.path, folder.fence, dtype)
+    chunks = None if found is None or shape is None else Chunks.of(found, folder, revision, shape, dtype)
     known = _bounded(source)
     read = partial(_read_text, source) if dtype.hasobject else known.__getitem__
+    codec = None if chunks is None else chunks.layout.codec
     return Array(
         shape=source.shape,
         dtype=dtype,
-        read=partial(_read, read, convert, chunks),
+        source=Dense(partial(_read, read, convert, chunks), stored=None if chunks is None or codec is None else Stored(codec, chunks.read)),
         chunks=shape,
         dimension_names=tuple(names) if names and len(names) == source.ndim else None,
         attributes=attributes,
-        stored=None if chunks is None or chunks.layout.codec is None else Stored(chunks.layout.codec, chunks.read),
-        region_revision=None if chunks is None else chunks.revision,
+        revision=Revision(live, None if chunks is None else chunks.revision),
         maxshape=(None,) * source.ndim,
     )
 

@@ -1,7 +1,7 @@
-"""The HTTP servers that a worker can run, each in one process over a listening socket that it is given.
+"""The HTTP servers that a worker can run, each in one process over a socket that listens already.
 
-A server here is a class with the methods of `Server`. All of them run in the event loop of the worker, which starts and stops the
-application by itself, so that the three say the same when it fails.
+A server here is a class with the methods of `Server`. It runs in the event loop of the worker. The
+worker itself starts and stops the application, so that all three servers report its failures alike.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 BACKLOG = 1024
-"""Connections that the kernel keeps for workers that are busy or being restarted; more are refused."""
+"""Connections that the kernel queues while workers are busy or restarting; it refuses more."""
 
 Application: TypeAlias = Any
 """An ASGI application."""
@@ -25,7 +25,7 @@ class CannotServe(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How many connections a worker has at once, and within how many seconds a request has to arrive."""
+    """How many connections a worker has at once, and in how many seconds a request must arrive."""
 
     connections: int
     request_timeout: float
@@ -35,20 +35,20 @@ class Server(Protocol):
     """An HTTP server in the running event loop."""
 
     async def start(self) -> None:
-        """Accept connections from now on."""
+        """Start to accept connections."""
 
     def stop_accepting(self) -> None:
-        """Leave new connections to the other processes that hold the listening socket."""
+        """Leave new connections to the other processes that share the listening socket."""
 
     def is_idle(self) -> bool:
-        """Whether there is no connection; False if the server cannot tell."""
+        """Whether no connection is open; False if the server does not know."""
 
     async def finish(self) -> None:
-        """Close the connections that wait for a request, and return when the others have been answered."""
+        """Close idle connections, and return when the requests under way have been answered."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 becomes a free one. Raises CannotServe."""
+    """A listening socket; port 0 means a free one. Raises CannotServe if it cannot listen there."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -63,14 +63,17 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def require(name: str) -> None:
-    """Raise CannotServe if a server is not installed. It is imported in the workers only: the supervisor stays small."""
+    """Raise CannotServe if a server is not installed.
+
+    Only workers import it, which keeps the supervisor small.
+    """
     if importlib.util.find_spec(name) is None:
         extra = "'tiled-zarr[fast]'" if name == "uvicorn" else name
         raise CannotServe(f"{name} is not installed: pip install {extra}, or serve with --server hypercorn")
 
 
 def server(name: str, application: Application, listener: socket.socket, limits: Limits) -> Server:
-    """The server of that name, one of NAMES. Its package is imported here, in the worker."""
+    """The server with that name, one of NAMES. Its package is imported here, in the worker."""
     made: Server = importlib.import_module(f"{__name__}.{name}").made(application, listener, limits)
     return made
 

@@ -1,8 +1,9 @@
-"""Granian, whose HTTP is Rust in threads of its own (https://github.com/emmett-framework/granian).
+"""Granian, whose HTTP is Rust in its own threads (https://github.com/emmett-framework/granian).
 
-We run its embedded server: one worker, in our event loop, over the socket that all workers share. Its own workers each listen for
-themselves (SO_REUSEPORT), and the kernel resets the connections that wait for one that dies. HTTP/1.1 alone: where it also speaks
-HTTP/2, nothing limits how long it waits for the first bytes that say which (granian 2.8.7).
+We run its embedded server: one worker, in our event loop, over the socket that all workers share.
+Granian's own workers each open a listening socket (SO_REUSEPORT), and when one dies, the kernel
+resets the connections in its queue. It speaks HTTP/1.1 only: with HTTP/2, nothing limits how long
+granian 2.8.7 waits for the first bytes, which tell the version.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Granian:
         self.limits = limits
 
     async def start(self) -> None:
-        """Accept connections from now on."""
+        """Start to accept connections."""
         self.server = Shared(
             self.app,
             interface=Interfaces.ASGINL,
@@ -60,15 +61,17 @@ class Granian:
         )
         self.server.listener = self.listener
         self.serving = asyncio.ensure_future(self.server.serve())
+        # `serve` returns only at the end: if it is done this early, it has failed.
         await asyncio.wait([self.serving], timeout=0.01)
         if self.serving.done():
             self.serving.result()
 
     def stop_accepting(self) -> None:
-        """Leave new connections to the other processes that hold the listening socket.
+        """Leave new connections to the other processes that share the listening socket.
 
-        Granian stops accepting only when it also closes connections, under requests that are on their way. So a socket that nobody
-        connects to takes the place of the listening one, whatever its descriptor is.
+        Granian stops accepting only when it also closes connections, even those with requests under
+        way. So we replace every descriptor of the listening socket by a socket to which nobody
+        connects.
         """
         inode = os.fstat(self.listener.fileno()).st_ino
         with socket.create_server(("127.0.0.1", 0)) as lonely:
@@ -79,10 +82,10 @@ class Granian:
                         os.dup2(lonely.fileno(), descriptor, inheritable=False)
 
     def is_idle(self) -> bool:
-        """Granian does not say how many connections it has."""
+        """Always False: granian does not say how many connections it has."""
         return False
 
     async def finish(self) -> None:
-        """Close the connections that wait for a request, and return when the others have been answered."""
+        """Close idle connections, and return when the requests under way have been answered."""
         self.server.signal_handler_interrupt()  # type: ignore[no-untyped-call]
         await self.serving

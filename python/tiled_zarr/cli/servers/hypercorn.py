@@ -1,7 +1,8 @@
 """Hypercorn, which speaks HTTP/1.1 and HTTP/2 (https://hypercorn.readthedocs.io).
 
-We accept connections ourselves and give them to hypercorn's `TCPServer`: its own `serve` cannot stop accepting before it closes
-connections, has no limit to their number, and leaves each as garbage in cycles.
+We accept connections ourselves and give them to hypercorn's `TCPServer`. Its own `serve` cannot
+stop accepting without closing connections, does not limit their number, and leaves each of them as
+garbage in reference cycles.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ def made(application: Application, listener: socket.socket, limits: Limits) -> H
 
 
 def configuration() -> Config:
-    """A configuration that leaves connections open.
+    """A configuration that keeps connections open.
 
-    Its default ends them after 1000 requests, HTTP/2 streams under way included.
+    Hypercorn's default closes them after 1000 requests, even with HTTP/2 streams under way.
     """
     made = Config()
     made.keep_alive_max_requests = MANY
@@ -41,15 +42,18 @@ def configuration() -> Config:
 
 
 class Connection(TCPServer):
-    """One connection, which can say whether it has made progress and let go of what it holds."""
+    """One connection that reports its progress, and that releases what it holds at the end."""
 
     async def _read_data(self) -> None:
-        """Read until the client has closed the connection, and end then, not when the time for idle ones is over."""
+        """Read until the client closes the connection, and end then.
+
+        Hypercorn would end only when the timeout of idle connections is over.
+        """
         await super()._read_data()
         await self.idle_task.stop()
 
     def progress(self) -> object:
-        """None while a request is being answered, or the answer is on its way, else how many there have been."""
+        """The number of requests so far; None while one is answered or its answer is sent."""
         protocol = self.protocol.protocol
         is_answering = (
             getattr(protocol, "stream", None) or getattr(protocol, "streams", None) or self.writer.transport.get_write_buffer_size()
@@ -61,7 +65,11 @@ class Connection(TCPServer):
         self.writer.transport.abort()
 
     async def forget(self) -> None:
-        """Cut the cycles that the connection's objects are in: the garbage collector seldom looks at what was alive for seconds."""
+        """Break the reference cycles among the connection's objects.
+
+        The garbage collector would free them late: it seldom visits objects that have lived for
+        seconds.
+        """
         writer = self.writer
         for holder in (getattr(self, "protocol", None), self):
             if holder is not None:
@@ -70,11 +78,11 @@ class Connection(TCPServer):
         try:
             await writer.wait_closed()
         except OSError as error:
-            error.__traceback__ = None  # which holds the writer, which holds the error
+            error.__traceback__ = None  # it refers to the writer, which refers to the error
 
 
 class Hypercorn:
-    """hypercorn in the running event loop."""
+    """Hypercorn in the running event loop."""
 
     def __init__(self, application: Application, listener: socket.socket, limits: Limits) -> None:
         self.app = ASGIWrapper(application)
@@ -85,13 +93,13 @@ class Hypercorn:
         self.connections: dict[Connection, asyncio.Task[None] | None] = {}
 
     async def start(self) -> None:
-        """Accept connections from now on."""
+        """Start to accept connections."""
         self.loop = asyncio.get_running_loop()
         self.server = await asyncio.start_server(self.accept, sock=self.listener, backlog=BACKLOG)
         self.sweeping = asyncio.ensure_future(swept(lambda: self.connections, Stalled(self.limits.request_timeout)))
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection to its end."""
+        """Serve one connection until it ends."""
         if len(self.connections) >= self.limits.connections:
             await refuse(reader, writer)
             return
@@ -104,22 +112,26 @@ class Hypercorn:
             await connection.forget()
 
     def stop_accepting(self) -> None:
-        """Leave new connections to the other processes that hold the listening socket."""
+        """Leave new connections to the other processes that share the listening socket."""
         self.server.close()
 
     def is_idle(self) -> bool:
-        """Whether there is no connection."""
+        """Whether no connection is open."""
         return not self.connections
 
     async def finish(self) -> None:
-        """Close the connections that wait for a request, and return when the others have been answered."""
+        """Close idle connections, and return when the requests under way have been answered."""
         await self.context.terminated.set()
         await asyncio.gather(*filter(None, self.connections.values()), return_exceptions=True)
         self.sweeping.cancel()
 
 
 async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer 503, after the request's head: closing earlier would reset the connection under the answer."""
+    """Answer 503 after the head of a request, and close.
+
+    If we closed earlier, the kernel would reset the connection, and the client might lose the
+    answer.
+    """
     with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
         async with asyncio.timeout(HEAD_SECONDS):
             await reader.readuntil(b"\r\n\r\n")

@@ -1,7 +1,8 @@
-"""Connections whose request does not arrive.
+"""Closes connections whose request does not arrive.
 
-A timer for each request would be set and cancelled on the hot path. Instead we look at all connections a few times within the limit
-and note how many requests each has had: one that has had no other since the limit, and answers none, is closed. That covers
+A timer for each request would cost two calls on the hot path. Instead we visit all connections a
+few times within the limit, and note how many requests each has had. We close a connection if it has
+begun no further request for as long as the limit, and none is being answered. That covers
 connections that send nothing, half a head, or a body that never ends.
 """
 
@@ -13,21 +14,21 @@ from time import monotonic
 from typing import Protocol
 
 LOOKS = 4
-"""Looks within the limit: a connection is closed a quarter of the limit late at most."""
+"""Visits within the limit, so a connection is closed at most a quarter of the limit late."""
 
 
 class Watched(Protocol):
     """A connection."""
 
     def progress(self) -> object:
-        """None while a request is being answered, else something that changes with each request."""
+        """A value that changes with each request; None while a request is being answered."""
 
     def abort(self) -> None:
         """Close the connection at once."""
 
 
 class Stalled:
-    """Remembers when each connection was last seen to have changed."""
+    """Remembers when the progress of each connection last changed."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -46,7 +47,7 @@ class Stalled:
 
 
 async def swept(connections: Callable[[], Iterable[Watched]], stalled: Stalled) -> None:
-    """Close connections that stall, until this is cancelled."""
+    """Close stalled connections, until this coroutine is cancelled."""
     while True:
         await asyncio.sleep(stalled.seconds / LOOKS)
         for connection in stalled.among(connections()):

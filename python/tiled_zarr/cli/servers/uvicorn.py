@@ -20,7 +20,7 @@ def made(application: Application, listener: socket.socket, limits: Limits) -> U
 
 
 def watched(protocol: type[Any], limit: int) -> type[Any]:
-    """Uvicorn's HTTP protocol with a limited number of connections, each of which can say whether it has made progress."""
+    """Uvicorn's HTTP protocol with a limit of connections, each of which reports its progress."""
 
     class Connection(protocol):  # type: ignore[misc] # a class that uvicorn chooses
         def connection_made(self, transport: asyncio.Transport) -> None:
@@ -31,7 +31,7 @@ def watched(protocol: type[Any], limit: int) -> type[Any]:
                 self.app = busy
 
         def progress(self) -> object:
-            """None while a request is being answered, or the answer is on its way, else the last one."""
+            """The last request; None while it is being answered or its answer is being sent."""
             cycle = self.cycle
             if cycle is None:
                 return self
@@ -63,7 +63,7 @@ class Uvicorn:
         self.server = Uvicorns(self.config)
 
     async def start(self) -> None:
-        """Accept connections from now on."""
+        """Start to accept connections."""
         self.config.load()
         self.config.http_protocol_class = watched(self.config.http_protocol_class, self.limits.connections)
         self.server.lifespan = self.config.lifespan_class(self.config)
@@ -72,20 +72,20 @@ class Uvicorn:
         self.sweeping = asyncio.ensure_future(swept(self.connections, Stalled(self.limits.request_timeout)))
 
     def connections(self) -> list[Any]:
-        """Those that speak HTTP; the application closes websockets at once."""
+        """The HTTP connections; the application closes websockets at once."""
         return [connection for connection in self.server.server_state.connections if hasattr(connection, "progress")]
 
     def stop_accepting(self) -> None:
-        """Leave new connections to the other processes that hold the listening socket."""
+        """Leave new connections to the other processes that share the listening socket."""
         for server in self.server.servers:
             server.close()
 
     def is_idle(self) -> bool:
-        """Whether there is no connection."""
+        """Whether no connection is open."""
         return not self.server.server_state.connections
 
     async def finish(self) -> None:
-        """Close the connections that wait for a request, and return when the others have been answered."""
+        """Close idle connections, and return when the requests under way have been answered."""
         self.server.should_exit = True
         await self.ticking
         await self.server.shutdown()

@@ -6,12 +6,12 @@ https://prometheus.io/docs/instrumenting/exposition_formats/
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ...caches.cost import Cache
+from ...resources import Gauge, Resources
 from ..work.threads import Threads
 from ..work.work import Work
 
@@ -19,10 +19,12 @@ KNOWN_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Metrics:
-    """Counts requests by method and status, and reads the counters of cache, threads and budget."""
+    """Counts requests by method and status, and reads the counters of pools, threads and budget; `levels` tells those of levels."""
 
-    def __init__(self, cache: Cache[bytes], work: Work) -> None:
-        self.cache = cache
+    def __init__(self, resources: Resources, work: Work, levels: Callable[[], Gauge]) -> None:
+        self.resources = resources
+        self.cache = resources.chunks
+        self.levels = levels
         self.work = work
         self.requests: Counter[tuple[str, int]] = Counter()
         self.seconds = 0.0
@@ -51,6 +53,11 @@ class Metrics:
         yield from single("cache_bytes", "gauge", "Encoded bytes in the cache.", self.cache.nbytes)
         yield from single("work_pending", "gauge", "Requests that wait for a thread or are in one, answered or not.", self.work.pending)
         yield from single("work_bytes", "gauge", "Decoded bytes of the chunks being encoded.", self.work.held)
+        gauges = [*self.resources.gauges(), self.levels()]
+        yield from heading("pool_bytes", "gauge", "Bytes that each pool of memory holds.")
+        yield from (f'tiled_zarr_pool_bytes{{pool="{gauge.pool}"}} {gauge.nbytes}' for gauge in gauges)
+        yield from heading("pool_bytes_max", "gauge", "Bytes that each pool may hold.")
+        yield from (f'tiled_zarr_pool_bytes_max{{pool="{gauge.pool}"}} {gauge.most}' for gauge in gauges)
         yield from heading("threads", "gauge", "Threads: all, at work, and given up because their job does not end.")
         work = self.work
         native = {"alive": work.encoders.alive, "busy": work.encoders.at_work}

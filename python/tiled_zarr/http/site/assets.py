@@ -6,6 +6,7 @@ import gzip
 import hashlib
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 from ..protocol import etags, replies
 from ..protocol.replies import NO_SNIFFING, NOT_FOUND, Headers, Reply
@@ -14,11 +15,13 @@ from .addresses import Addresses
 
 FOLDER = Path(__file__).parents[1] / "static" / "viewer"
 PREFIX = "static/viewer/"
-TYPES = {
-    "viewer.js": b"text/javascript; charset=utf-8",
-    "viewer.css": b"text/css; charset=utf-8",
-    "THIRD-PARTY.txt": b"text/plain; charset=utf-8",
-}
+TYPES = MappingProxyType(
+    {
+        "viewer.js": b"text/javascript; charset=utf-8",
+        "viewer.css": b"text/css; charset=utf-8",
+        "THIRD-PARTY.txt": b"text/plain; charset=utf-8",
+    }
+)
 FOREVER = b"max-age=31536000, immutable"
 
 

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping
 from ... import attributes
 from ...hierarchy.keyspace import KeySpace
 from ...hierarchy.openings import reason
-from ...hierarchy.places import Container
-from ...nodes import Node
+from ...nodes import Group, Node
 from ..protocol import replies, requests
 from ..protocol.replies import Reply
 from ..protocol.requests import Request
@@ -36,7 +35,7 @@ class Browser:
         if not requests.prefers_json(request.headers.get(b"accept", b"")):
             return self.page(request, "", self.keys.root)
         root = self.keys.root
-        assert isinstance(root, Container)
+        assert isinstance(root, Group)
         children = [child._asdict() for child in listing.children(self.keys, root)]
         document = {
             "formats": [f"/{prefix}/" for prefix in self.formats],
@@ -63,7 +62,7 @@ class Browser:
 
     def children(self, path: str, node: Node, here: Addresses) -> Iterator[Description]:
         """The children of a group that can be opened."""
-        if not isinstance(node, Container):
+        if not isinstance(node, Group):
             return
         for number, entry in enumerate(self.keys.listing(node)):
             below = f"{path}/{entry.name}".lstrip("/")

@@ -14,8 +14,7 @@ from ...attributes import OURS, unknown
 from ...grid import Grid
 from ...hierarchy import names
 from ...hierarchy.keyspace import Document, KeySpace
-from ...hierarchy.places import Container
-from ...nodes import Array, Group, Node, Sparse, Table
+from ...nodes import Array, Group, Node
 from . import snippets
 from .addresses import Addresses
 from .snippets import Link, Snippet
@@ -66,11 +65,11 @@ class Describer:
         image = self.image(path)
         is_image = image is not None
         viewers = tuple(snippets.viewers(path, addresses, max(image.shape[-2:]))) if image else ()
-        if isinstance(node, Container):
+        if isinstance(node, Group):
             return Description(
                 name=name,
                 path=path,
-                kind="table" if isinstance(node, Table) else "group",
+                kind="table" if node.kind == "table" else "group",
                 is_group=True,
                 is_image=is_image,
                 facts=(("children", _number(len(node.children))),),
@@ -83,7 +82,7 @@ class Describer:
         return Description(
             name=name,
             path=path,
-            kind="sparse array" if isinstance(node, Sparse) else "array",
+            kind="sparse array" if node.is_sparse else "array",
             is_image=is_image,
             facts=_facts(node, self._document(path, ".zarray"), attributes.get(DIMENSIONS, [])),
             attributes=_shown(attributes),
@@ -106,14 +105,12 @@ class Describer:
 
 
 def finest_level(node: Node) -> Array | None:
-    """The finest level of an image, None for other nodes. Of OME-Zarr's groups the images alone are consolidated."""
-    if not isinstance(node, Group) or not node.consolidated:
-        return None
-    level = next(iter(node.children.values()), None)
+    """The finest level of an image, None for other nodes."""
+    level = next(iter(node.children.values()), None) if isinstance(node, Group) and node.kind == "image" else None
     return level if isinstance(level, Array) else None
 
 
-def _facts(node: Array | Sparse, document: Mapping[str, Any], axes: list[str]) -> tuple[tuple[str, str], ...]:
+def _facts(node: Array, document: Mapping[str, Any], axes: list[str]) -> tuple[tuple[str, str], ...]:
     dtype = dtypes.wire(node.dtype)
     grid = Grid(node.shape, tuple(document.get("chunks") or node.shape))
     facts = {

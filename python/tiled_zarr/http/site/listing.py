@@ -11,8 +11,7 @@ from urllib.parse import quote
 
 from ... import attributes, texts
 from ...hierarchy.keyspace import KeySpace
-from ...hierarchy.places import Container
-from ...nodes import Array, Node, Sparse
+from ...nodes import Array, Group, Node
 from ..protocol import replies, requests
 from ..protocol.replies import NO_CACHE, NO_SNIFFING, Headers, Reply
 from ..protocol.requests import Request
@@ -24,14 +23,14 @@ MEANINGFUL = re.compile(r"""[%?#:"'<>&\\]|^[ ]""")
 JSON: Headers = ((b"content-type", b"application/json"), (b"vary", b"accept"), NO_CACHE, NO_SNIFFING)
 
 
-class Child(NamedTuple):
+class Listed(NamedTuple):
     """A child of a group as listings show it; `kind` is None where the group is too large to open every child."""
 
     name: str
     kind: str | None
 
 
-def reply(request: Request, keys: KeySpace, group: Container) -> Reply:
+def reply(request: Request, keys: KeySpace, group: Group) -> Reply:
     """The listing of `group`, in the form that the request prefers."""
     found = children(keys, group)
     unavailable, files = keys.unavailable(group), attributes.unknown(group.attributes)
@@ -40,19 +39,19 @@ def reply(request: Request, keys: KeySpace, group: Container) -> Reply:
     return replies.of_content(request, html.HEADERS, as_html(request, found, unavailable, files))
 
 
-def children(keys: KeySpace, group: Container) -> list[Child]:
+def children(keys: KeySpace, group: Group) -> list[Listed]:
     """The children of a group that can be opened."""
-    return [Child(entry.name, kind(entry.node)) for entry in keys.listing(group)]
+    return [Listed(child.name, kind(child.node)) for child in keys.listing(group)]
 
 
 def kind(node: Node | None) -> str | None:
     """What a node is in Zarr's words."""
     if node is None:
         return None
-    return "array" if isinstance(node, Array | Sparse) else "group"
+    return "array" if isinstance(node, Array) else "group"
 
 
-def as_json(key: str, found: Iterable[Child], unavailable: Mapping[str, str], unknown: Mapping[str, int]) -> bytes:
+def as_json(key: str, found: Iterable[Listed], unavailable: Mapping[str, str], unknown: Mapping[str, int]) -> bytes:
     """Path, children, what is left out with the reasons, and how many files of each suffix no adapter knows."""
     document = {
         "path": key.rstrip("/"),
@@ -63,7 +62,7 @@ def as_json(key: str, found: Iterable[Child], unavailable: Mapping[str, str], un
     return json.dumps(document, ensure_ascii=False).encode()
 
 
-def as_html(request: Request, found: Iterable[Child], unavailable: Mapping[str, str], unknown: Mapping[str, int]) -> bytes:
+def as_html(request: Request, found: Iterable[Listed], unavailable: Mapping[str, str], unknown: Mapping[str, int]) -> bytes:
     """A page with one relative link a child, and what is left out; a key is passed on only to those who gave it in the query."""
     path = request.key.rstrip("/")
     query = key_query(request)

@@ -12,7 +12,7 @@ import numpy as np
 from ... import budgets
 from ...caches.cost import Cache
 from ...hierarchy.keyspace import Chunk, Document, KeySpace
-from ...nodes import Array, Changed, Region, Sparse
+from ...nodes import Array, Changed, Region
 from ..protocol import etags, replies, requests
 from ..protocol.replies import NO_CACHE, NO_SNIFFING, NOT_FOUND, Headers, Reply
 from ..protocol.requests import Request
@@ -89,9 +89,8 @@ def unchanged(chunk: Chunk, revision: str | None, metadata: Mapping[str, Any]) -
     return body
 
 
-def picture(level: Array | Sparse, metadata: Mapping[str, Any]) -> bytes:
+def picture(level: Array, metadata: Mapping[str, Any]) -> bytes:
     """A level as PNG. Blocks; raises what the source raises."""
-    assert isinstance(level, Array)
     axes = [axis["name"] for axis in metadata["multiscales"][0]["axes"]]
     if "image-label" in metadata:
         return png.encode(labels(sampled(plane(level, axes, 0))))

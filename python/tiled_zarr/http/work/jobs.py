@@ -1,15 +1,29 @@
 """Jobs that wait for a thread, which of them is next, and how many threads may do them at once.
 
-Threads that each hold Python's lock for moments get in each other's way: on two processors six of them send a tenth to a third less of a
-cached file than two. So there are few, and more only where those that are at work wait for something else.
+A job is what one request needs a thread for: a function, the future that gets its result, and the
+source that it asks (a file, a folder, a store: what fails, or hangs, as one).
 
-Every job names its source: what fails, or hangs, as one. A source may have as many threads as the others leave idle, its own not counted,
-so that one alone gets half of all, a second one half of the rest, and a source that hangs leaves threads for all others. This is the rule
-of dynamic thresholds (Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet switches", 1998), with factor 1.
+A queue in order of asking, served by as many threads as may wait for disks at once, is too slow in
+three ways. Threads that hold Python's lock in turns hold each other up: on two processors, six threads
+send 10 to 33 % less of a cached file than two. One source that hangs takes every thread, and the server
+answers nobody. And viewers pan: the oldest request is the one whose client has gone.
 
-A thread whose job does not end in time is given up: its place goes to another, and it ends when its job does. No more than MOST_STUCK
-are replaced. Jobs given up count for their source as long as they last; a source to which half of all threads, or all that may be
-replaced, have been lost is closed until one returns.
+So:
+
+- Few threads are `allowed` at once, as a rule one a processor. `Threads` allows one more whenever
+  those at work have taken no job for 5 ms, which means that they wait for something else.
+- A source may have as many threads as the other sources leave idle, its own not counted: one alone
+  gets half of all, a second one half of the rest. This is the rule of dynamic thresholds with factor 1
+  (Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet switches", 1998).
+- The newest job goes first, and a job whose future was cancelled is dropped when its turn comes.
+- A thread whose job does not end in time is given up: another takes its place, and it ends when its
+  job does. At most MOST_STUCK are replaced. A job that was given up counts for its source as long as it
+  lasts. A source that has lost half of all threads, or all that may be replaced, is closed until one
+  of them returns.
+
+Invariants, under the lock: `busy` is the number of threads that are at work or on their way and were
+not replaced, and at most `allowed`. A job is in one queue, or one worker has it, or it is done. `_running`
+and `_stuck` count the workers of each source and have no zeros.
 """
 
 from __future__ import annotations
@@ -17,23 +31,50 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Lock
 from time import monotonic
 from typing import Any
 
-from .delivery import Delivery
-
 MOST_STUCK = 64
 """Threads of a pool that are replaced at once. A thread that waits costs little: some 100 kB of memory."""
 
 
+class Delivery:
+    """Results on their way from threads into one event loop, which is woken once for all that are ready."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._ready: deque[tuple[asyncio.Future[Any], Any, Exception | None]] = deque()
+        self._is_woken = False
+
+    def put(self, future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
+        """Hand over a result, from any thread; a loop that is closed has nobody who waits for it."""
+        self._ready.append((future, result, error))
+        if not self._is_woken:
+            self._is_woken = True
+            with suppress(RuntimeError):
+                self.loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        self._is_woken = False
+        while self._ready:
+            future, result, error = self._ready.popleft()
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+
 @dataclass(slots=True, eq=False)
 class Job:
-    """What to do, since when it waits and since when it is being done (`monotonic`); the `future` gets what comes of it.
+    """What to do, since when it waits and since when it is being done, in seconds of `monotonic`.
 
-    `find` tells its source, as far as that is known by now.
+    The `future` gets the result. `find()` tells the source that it asks, as far as it is known by now.
     """
 
     make: Callable[[], Any]

@@ -1,8 +1,22 @@
-"""Chunks of arrays in memory, encoded by native threads, which never wait for the GIL or keep the event loop waiting for it.
+"""Chunks of arrays in memory, encoded by native threads that never hold the GIL.
 
-Everything here happens in the event loop. It hands the native pool a few chunks more than there are processors, so that none of them waits,
-and keeps the others itself, where clients that have gone can still take theirs back. While chunks are made quickly, sending them is as much
-work as making them, and one processor is left to the event loop; where compressing takes its time, all of them compress.
+A Python thread is the wrong place to encode such a chunk. It has the GIL for the few lines before and
+after the native call, and each time it wants it back the event loop waits up to 5 ms (the interpreter's
+switch interval): with several threads the loop falls behind and the processors idle.
+
+So the event loop does the Python part itself, 4 us of looking at a view of the data, and hands the
+rest to a pool in Rust. The pool writes to a descriptor when chunks are made, and the loop takes them.
+Everything in this module happens in the event loop; it needs no locks.
+
+- The pool gets one chunk a thread and AHEAD more, so that it never idles; all others wait here, where
+  a client that has gone can take its chunk back. The newest goes first: its viewer shows it now.
+- While chunks are made quickly, sending them is as much work as making them: one processor is left
+  to the loop. If compressing takes more than SLOW a byte, all processors compress.
+- One turn of the loop gives out at most TURN decoded bytes: sending them holds up everybody else.
+- A chunk that several requests ask for is one `Encoding`, found by its identity.
+
+Invariant: `held` is the sum of the decoded bytes of the `_begun` chunks that the pool has or that lie in
+`_made`, and at most `nbytes`.
 """
 
 from __future__ import annotations
@@ -14,13 +28,13 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ...caches.cost import Cache
-from ...encoding.encode import Pool, is_native, native_arguments, native_pool
+from ...encoding.encode import Pool, native_arguments, native_pool
 from ...hierarchy.keyspace import Chunk
 from ...nodes import Changed
 
 Body: TypeAlias = "asyncio.Future[bytes]"
-Outcome: TypeAlias = "tuple[Flight, bytes | Exception, float]"
-"""A chunk or the exception in its place, and the seconds that it took."""
+Outcome: TypeAlias = "tuple[Encoding, bytes | Exception, float]"
+"""An encoding, the body or the exception in its place, and the seconds that it took."""
 
 AHEAD = 8
 """So many chunks wait in the pool while chunks are made quickly, where one turn of the event loop takes as long as several of them."""
@@ -35,8 +49,8 @@ WEIGHT = 0.1
 
 
 @dataclass(slots=True, eq=False)
-class Flight:
-    """A chunk that is being encoded, or is going to be, and who waits for it."""
+class Encoding:
+    """A chunk that is being encoded, or is going to be, and who waits for it in the event loop (no thread waits, as for a Flight)."""
 
     chunk: Chunk
     revision: str | None
@@ -74,8 +88,8 @@ class Encoders:
         self._pace = 0.0
         """Mean seconds a decoded byte."""
         self._is_slow = False
-        self._waiting: deque[Flight] = deque()
-        self._flights: dict[str, Flight] = {}
+        self._waiting: deque[Encoding] = deque()
+        self._encodings: dict[str, Encoding] = {}
         self._made: deque[Outcome] = deque()
         self._next_turn: asyncio.Handle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -102,23 +116,23 @@ class Encoders:
         The future raises what the source raises, and Changed where the revision is another one in the end. Where all futures of a chunk are
         cancelled it is not begun.
         """
-        if chunk.work > self.nbytes or not is_native(chunk):
+        if chunk.recipe.nbytes > self.nbytes or not chunk.recipe.is_native:
             return None
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._attach(loop)
         if self._pool is None:
             return None
-        flight = None if identity is None else self._flights.get(identity)
-        if flight is None:
-            flight = Flight(chunk, revision, identity)
+        encoding = None if identity is None else self._encodings.get(identity)
+        if encoding is None:
+            encoding = Encoding(chunk, revision, identity)
             if identity is not None:
-                self._flights[identity] = flight
-            self._waiting.append(flight)
+                self._encodings[identity] = encoding
+            self._waiting.append(encoding)
         else:
             self.cache.counters.joined += 1
         body: Body = loop.create_future()
-        flight.waiting.append(body)
+        encoding.waiting.append(body)
         self._feed()
         return body
 
@@ -137,7 +151,7 @@ class Encoders:
         self._begun = self.held = 0
         self._pace, self._is_slow = 0.0, False
         self._waiting.clear()
-        self._flights.clear()
+        self._encodings.clear()
 
     def _attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Work for this loop from now on; there is no pool where there can be none, or the loop cannot listen to it."""
@@ -157,25 +171,25 @@ class Encoders:
         """Hand the pool what it has room for, the newest first, since that is what its viewer looks at now."""
         room = self._threads + (SLOW_AHEAD if self._is_slow else AHEAD)
         while self._waiting and self._begun < room:
-            flight = self._waiting[-1]
-            if flight.is_wanted and self.held + flight.chunk.work > self.nbytes:
+            encoding = self._waiting[-1]
+            if encoding.is_wanted and self.held + encoding.chunk.recipe.nbytes > self.nbytes:
                 return
             self._waiting.pop()
-            if flight.is_wanted:
-                self._begin(flight)
+            if encoding.is_wanted:
+                self._begin(encoding)
             else:
-                self._forget(flight)
+                self._forget(encoding)
 
-    def _begin(self, flight: Flight) -> None:
+    def _begin(self, encoding: Encoding) -> None:
         assert self._pool is not None
         try:
-            self._pool.submit(flight, *native_arguments(flight.chunk))
+            self._pool.submit(encoding, *native_arguments(encoding.chunk))
         except Exception as error:  # noqa: BLE001 - raised again where it is awaited
-            self._forget(flight)
-            flight.fail(error)
+            self._forget(encoding)
+            encoding.fail(error)
         else:
             self._begun += 1
-            self.held += flight.chunk.work
+            self.held += encoding.chunk.recipe.nbytes
 
     def _deliver(self) -> None:
         """Take what the pool has made."""
@@ -189,16 +203,16 @@ class Encoders:
         assert self._loop is not None
         nbytes = 0
         while self._made and nbytes < TURN:
-            flight, made, seconds = self._made.popleft()
-            nbytes += flight.chunk.work
+            encoding, made, seconds = self._made.popleft()
+            nbytes += encoding.chunk.recipe.nbytes
             self._begun -= 1
-            self.held -= flight.chunk.work
-            self._forget(flight)
-            self._note(seconds / max(flight.chunk.work, 1))
+            self.held -= encoding.chunk.recipe.nbytes
+            self._forget(encoding)
+            self._note(seconds / max(encoding.chunk.recipe.nbytes, 1))
             if isinstance(made, bytes):
-                self._land(flight, made, seconds)
+                self._land(encoding, made, seconds)
             else:
-                flight.fail(made)
+                encoding.fail(made)
         self._next_turn = self._loop.call_soon(self._give_out) if self._made else None
         self._feed()
 
@@ -215,19 +229,19 @@ class Encoders:
             assert self._pool is not None
             self._pool.allow(self._threads)
 
-    def _land(self, flight: Flight, body: bytes, seconds: float) -> None:
+    def _land(self, encoding: Encoding, body: bytes, seconds: float) -> None:
         try:
-            stands = flight.chunk.revision() == flight.revision
+            stands = encoding.chunk.revision() == encoding.revision
         except Exception as error:  # noqa: BLE001 - raised again where it is awaited
-            flight.fail(error)
+            encoding.fail(error)
             return
         if not stands:
-            flight.fail(Changed())
+            encoding.fail(Changed())
             return
-        if flight.identity is not None:
-            self.cache.put(flight.identity, body, seconds)
-        flight.land(body)
+        if encoding.identity is not None:
+            self.cache.put(encoding.identity, body, seconds)
+        encoding.land(body)
 
-    def _forget(self, flight: Flight) -> None:
-        if flight.identity is not None:
-            self._flights.pop(flight.identity, None)
+    def _forget(self, encoding: Encoding) -> None:
+        if encoding.identity is not None:
+            self._encodings.pop(encoding.identity, None)

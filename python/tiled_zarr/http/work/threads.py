@@ -1,29 +1,44 @@
-"""A few threads that work for an event loop, with a third of the hand-over time of `run_in_executor`.
+"""Threads that work for an event loop, and the looks at what takes too long.
 
-There is one future a job instead of two, without locks of its own, and the loop is woken once for all results that are ready. As long as
-there is work the loop looks at it about once a second: who has waited too long is refused, and a thread that has worked too long is given
-up (jobs.py).
+`loop.run_in_executor` takes three times as long to hand a result over: it makes two futures a job, each
+with a lock, and wakes the loop for each result. Here a job has one future, which only the loop's thread
+touches, and the loop is woken once for all results that are ready (`Delivery`).
+
+Nobody can stop a thread that waits for a disk or a network share that does not answer. So deadlines
+are looked at from outside. As long as there is work, the loop looks about once a second:
+
+- A job that has waited longer than `Limits.queue` is refused (Busy, 503).
+- A thread that has had one job for longer than `Limits.read` is given up: its client gets TooSlow
+  (503), another thread takes its place, the budget gets back the memory that it held, and caches know
+  that nobody should wait for what it makes.
+- A thread that makes a document and waits for one child of a group is given up after a quarter of that.
+  The child is declared to hang (hangs.py) and the document is begun again without it.
+
+The clock of a job stands still while its thread waits for memory, which is not the source's fault.
+
+What that costs against `concurrent.futures.ThreadPoolExecutor`, which has none of it, is measured by
+bench/threads.py and told in docs/design.md.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Thread, get_ident
 from time import monotonic
 from typing import Any, TypeVar
 
+from starlette.types import Receive
+
 from ... import budgets
 from ...budgets import Budget
-from ...caches import cost
-from ...hierarchy import hangs
 from ...nodes import Busy, TooSlow
-from .delivery import Delivery
-from .jobs import Job, Jobs, Worker
+from ...resources import Resources
+from .jobs import Delivery, Job, Jobs, Worker
 
 T = TypeVar("T")
 
@@ -31,6 +46,13 @@ STALL = 0.005
 """Seconds after which a thread that has done nothing is taken to wait for something."""
 LOOK = 1.0
 """Seconds between two looks at what takes too long, at most; a tenth of the shortest limit, if that is less."""
+
+PATIENCE = 0.02
+"""Seconds after which a client is watched that waits for its answer; watching costs more than handing a result over."""
+
+
+class Gone(Exception):
+    """The client went away before its work began."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,18 +77,18 @@ class Threads:
     """At most `count` threads, started when there is work for them; they end with this object.
 
     With `usual`, which is for jobs that wait for something, no more than so many are at work at once, unless a job waits while theirs take
-    longer than STALL; and no source gets more than its share of them. The threads take memory out of `budget`.
+    longer than STALL; and no source gets more than its share of them. Their memory, what hangs and which of them were given up are noted in
+    `resources`.
     """
 
-    def __init__(
-        self, count: int, name: str, usual: int | None = None, *, limits: Limits | None = None, budget: Budget | None = None
-    ) -> None:
+    def __init__(self, count: int, name: str, usual: int | None = None, *, resources: Resources, limits: Limits | None = None) -> None:
         self.count = count
         self.name = name
         self.usual = min(count, usual or count)
         self.limits = limits or Limits()
         self.jobs = Jobs(self.usual, count, is_shared=usual is not None)
-        self._budget = budget
+        self._resources = resources
+        self._hangs = resources.hangs
         self._started = 0
         self._replaced = 0
         self._delivery: Delivery | None = None
@@ -106,6 +128,13 @@ class Threads:
         self._start()
         return future
 
+    async def run(self, make: Callable[[], T], receive: Receive, find: Callable[[], str]) -> T:
+        """The result of `make()`. If the client disconnects first its job leaves the queue, and Gone is raised.
+
+        Raises TooSlow and Busy, and what the function raises.
+        """
+        return await unless_gone(self.submit(make, find), receive)
+
     def shut_down(self) -> None:
         """End the threads after the work that is queued. Waits for none."""
         self._end()
@@ -114,7 +143,7 @@ class Threads:
         """Start the threads that are called and do not exist yet."""
         while self._started - self._replaced < self.jobs.busy:
             self._started += 1
-            Thread(target=work, args=(self.jobs, self._budget), name=f"{self.name}-{self._started}", daemon=True).start()
+            Thread(target=work, args=(self.jobs, self._resources), name=f"{self.name}-{self._started}", daemon=True).start()
 
     def _relieve_later(self, loop: asyncio.AbstractEventLoop) -> None:
         self._relief = loop.call_later(STALL, self._relieve, loop, self.jobs.taken)
@@ -155,26 +184,25 @@ class Threads:
 
     def _look_at(self, worker: Worker, job: Job, now: float) -> None:
         """Give a thread up that has taken too long; where it waits for a child that a document is to tell of, begin again without that."""
-        asked = hangs.shared.asked(worker.thread)
+        asked = self._hangs.asked(worker.thread)
         is_slow = asked is not None and now - asked.since > self.limits.listed
         if asked is not None and is_slow and asked.is_listed:
             if self._give_up(worker, job, f"/{asked.name}"):  # not to be counted for the group: no source has such a name
-                hangs.shared.declare(asked)
+                self._hangs.declare(asked)
                 job.since = now
                 self.jobs.put(job)
-        elif now - max(job.begun, hangs.shared.answered(worker.thread)) > self.limits.read and self._give_up(worker, job):
+        elif now - max(job.begun, self._hangs.answered(worker.thread)) > self.limits.read and self._give_up(worker, job):
             if asked is not None and is_slow:
-                hangs.shared.declare(asked)
+                self._hangs.declare(asked)
             job.deliver(None, TooSlow(f"the source did not answer within {self.limits.read:g} s; ask again later"))
 
     def _give_up(self, worker: Worker, job: Job, source: str | None = None) -> bool:
-        cost.abandoned.add(worker.thread)
+        self._resources.abandoned.add(worker.thread)
         if not self.jobs.give_up(worker, job, source):
-            cost.abandoned.discard(worker.thread)
+            self._resources.abandoned.discard(worker.thread)
             return False
         self._replaced += worker.is_replaced
-        if self._budget is not None:
-            self._budget.forget(worker.thread)
+        self._resources.budget.forget(worker.thread)
         return True
 
     def _closed(self) -> TooSlow:
@@ -184,29 +212,31 @@ class Threads:
         return Busy(f"no thread was free for {self.limits.queue:g} s; ask again later")
 
 
-_here = threading.local()
+_WORKER: ContextVar[Worker | None] = ContextVar("worker", default=None)
+"""The worker that this thread is: each thread has a context of its own."""
 
 
-def work(jobs: Jobs, budget: Budget | None) -> None:
+def work(jobs: Jobs, resources: Resources) -> None:
     """Do jobs whenever there are some, until the end, with memory out of a budget."""
-    worker = _here.worker = Worker(get_ident())
+    worker = Worker(get_ident())
+    _WORKER.set(worker)
     jobs.workers.add(worker)
-    budgets.lend(budget)
+    budgets.lend(resources.budget)
     try:
         while not worker.is_replaced and jobs.is_called():
-            do(jobs, worker)
+            do(jobs, worker, resources.abandoned)
     finally:
         jobs.workers.discard(worker)
 
 
-def do(jobs: Jobs, worker: Worker) -> None:
+def do(jobs: Jobs, worker: Worker, abandoned: set[int]) -> None:
     """Do jobs as long as there are some."""
     job = jobs.take(worker)
     while job is not None:
         result, error = (None, None) if job.future.cancelled() else outcome(job.make)
         done, job = job, jobs.take(worker)  # before anybody hears of the result, and asks for more
-        if cost.abandoned:
-            cost.abandoned.discard(worker.thread)
+        if abandoned:
+            abandoned.discard(worker.thread)
         done.deliver(result, error)
         del done, result, error
 
@@ -214,7 +244,7 @@ def do(jobs: Jobs, worker: Worker) -> None:
 @contextmanager
 def waiting() -> Iterator[None]:
     """Wait for something that is not the source's fault: the clock of this thread's job stands still meanwhile."""
-    worker: Worker | None = getattr(_here, "worker", None)
+    worker = _WORKER.get()
     if worker is None or worker.job is None:
         yield
         return
@@ -224,6 +254,16 @@ def waiting() -> Iterator[None]:
     finally:
         worker.job.begun += monotonic() - since
         worker.is_waiting = False
+
+
+def take(budget: Budget, nbytes: int) -> None:
+    """Take bytes out of a budget for this thread, to be given back; waiting for them is not the source's fault.
+
+    Blocks. Raises TooLarge and Busy.
+    """
+    if not budget.take_free(nbytes):
+        with waiting():
+            budget.take(nbytes)
 
 
 def outcome(make: Callable[[], Any]) -> tuple[Any, Exception | None]:
@@ -243,3 +283,48 @@ def wrapped(cause: BaseException) -> RuntimeError:
     error = RuntimeError(f"{type(cause).__name__}: {cause}")
     error.__cause__ = cause
     return error
+
+
+async def unless_gone(result: asyncio.Future[T], receive: Receive) -> T:
+    """The result, unless it takes a while and the client disconnects first: then its work leaves the queue, and Gone is raised."""
+    watcher = Watcher(result, receive)
+    try:
+        return await result
+    except asyncio.CancelledError:
+        if watcher.has_seen_it_go:
+            raise Gone from None
+        raise
+    finally:
+        watcher.stop()
+
+
+class Watcher:
+    """Cancels a result once its client has gone; looks only after a while, because most results are there before."""
+
+    def __init__(self, result: asyncio.Future[Any], receive: Receive) -> None:
+        self.has_seen_it_go = False
+        self._result = result
+        self._receive = receive
+        self._looking: asyncio.Future[None] | None = None
+        self._later = asyncio.get_running_loop().call_later(PATIENCE, self._look)
+
+    def stop(self) -> None:
+        """Look no longer."""
+        self._later.cancel()
+        if self._looking is not None:
+            self._looking.cancel()
+
+    def _look(self) -> None:
+        self._looking = asyncio.ensure_future(disconnected(self._receive))
+        self._looking.add_done_callback(self._seen)
+
+    def _seen(self, looking: asyncio.Future[None]) -> None:
+        if not looking.cancelled():
+            self.has_seen_it_go = not self._result.done()
+            self._result.cancel()
+
+
+async def disconnected(receive: Receive) -> None:
+    """Return when the client has gone; what it still sends is thrown away."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -6,17 +6,20 @@ https://ngff.openmicroscopy.org/0.4/#axes-md
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 ORDER = "tczyx"
 """The order in which OME-NGFF wants axes."""
-SPELLINGS = {
-    "t": ("t", "time", "frame", "frames", "timepoint"),
-    "c": ("c", "s", "channel", "channels", "sample", "samples", "band", "bands", "rgb", "rgba", "colour", "color", "wavelength"),
-    "z": ("z", "depth", "plane", "slice", "layer"),
-    "y": ("y", "row", "rows", "height", "lat", "latitude"),
-    "x": ("x", "col", "column", "columns", "width", "lon", "longitude"),
-}
-LETTERS = {spelling: letter for letter, spellings in SPELLINGS.items() for spelling in spellings}
+SPELLINGS = MappingProxyType(
+    {
+        "t": ("t", "time", "frame", "frames", "timepoint"),
+        "c": ("c", "s", "channel", "channels", "sample", "samples", "band", "bands", "rgb", "rgba", "colour", "color", "wavelength"),
+        "z": ("z", "depth", "plane", "slice", "layer"),
+        "y": ("y", "row", "rows", "height", "lat", "latitude"),
+        "x": ("x", "col", "column", "columns", "width", "lon", "longitude"),
+    }
+)
+LETTERS = MappingProxyType({spelling: letter for letter, spellings in SPELLINGS.items() for spelling in spellings})
 COLOURS = (3, 4)
 """Items of a pixel: red, green and blue, perhaps with opacity."""
 FEW = 4

@@ -10,16 +10,17 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ...encoding import row_index
-from ...nodes import Array, Region, Sparse
+from ...nodes import Array, Dense, Region
+from ...resources import Resources
 
 Block: TypeAlias = np.ndarray[Any, Any]
 Cut: TypeAlias = tuple[Any, ...]
 PARTS = (np.abs, np.angle)
 
 
-def channels(node: Array | Sparse, letters: str) -> tuple[Array, str]:
+def channels(node: Array, letters: str, resources: Resources | None = None) -> tuple[Array, str]:
     """The node as real numbers, and the letters of its axes: the channels twice over, or two channels in front where it had none."""
-    dense = node if isinstance(node, Array) else _dense(node)
+    dense = _dense(node, resources) if node.is_sparse else node
     if "c" not in letters:
         dense, letters = _in_front(dense), f"c{letters}"
     axis = letters.index("c")
@@ -35,35 +36,38 @@ def channels(node: Array | Sparse, letters: str) -> tuple[Array, str]:
             blocks.append(PARTS[index // count](part(single, *steps)))
         return np.concatenate(blocks, axis=axis)
 
-    stepped = dense.read_stepped
+    source, stepped = dense.dense, dense.dense.read_stepped
     real = replace(
         dense,
         shape=(*dense.shape[:axis], len(PARTS) * count, *dense.shape[axis + 1 :]),
         dtype=np.dtype(f"f{dense.dtype.itemsize // 2}"),
-        read=partial(read, dense.read),
-        read_stepped=None if stepped is None else partial(read, stepped),
-        blocking=True,
+        source=replace(
+            source, read=partial(read, source.read), read_stepped=None if stepped is None else partial(read, stepped), blocking=True
+        ),
     )
     return real, letters
 
 
 def _in_front(node: Array) -> Array:
     """The node with an axis of length one before its own."""
-    stepped = node.read_stepped
+    source, stepped = node.dense, node.dense.read_stepped
     return replace(
         node,
         shape=(1, *node.shape),
         chunks=None if node.chunks is None else (1, *node.chunks),
-        read=lambda region: np.asarray(node.read(region[1:]))[None],
-        read_stepped=None if stepped is None else lambda region, steps: np.asarray(stepped(region[1:], steps[1:]))[None],
+        source=replace(
+            source,
+            read=lambda region: np.asarray(source.read(region[1:]))[None],
+            read_stepped=None if stepped is None else lambda region, steps: np.asarray(stepped(region[1:], steps[1:]))[None],
+        ),
     )
 
 
-def _dense(node: Sparse) -> Array:
+def _dense(node: Array, resources: Resources | None) -> Array:
     return Array(
         shape=node.shape,
         dtype=node.dtype,
-        read=partial(row_index.dense, node),
+        source=Dense(partial(row_index.dense, node, resources=resources)),
         chunks=node.chunks,
         attributes=node.attributes,
         revision=node.revision,

@@ -17,7 +17,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from ...encoding import row_index
-from ...nodes import Array, Region, Sparse
+from ...nodes import Array, Dense, Region
+from ...resources import Resources
 from . import axes, complexes, hints, pictures
 from .hints import Hint
 from .packing import SHOWN, Packing, packing, valid_range
@@ -72,10 +73,13 @@ class Display:
         return self.array.shape[-2], self.array.shape[-1]
 
 
-def display(node: Array | Sparse, letters: str | None = None) -> Display | None:
-    """The display view of an array, or None where it is no image; `letters`, one for each of its axes, are found out if not given."""
+def display(node: Array, letters: str | None = None, resources: Resources | None = None) -> Display | None:
+    """The display view of an array, or None where it is no image; `letters`, one for each of its axes, are found out if not given.
+
+    Row indexes lie in `resources`.
+    """
     hint = hints.hint(node.attributes)
-    stored, node = node, pictures.as_seen(node, hint, letters) if isinstance(node, Array) else node
+    stored, node = node, pictures.as_seen(node, hint, letters)
     found = letters or axes.given(hint.axes, len(node.shape)) or axes.letters(node.shape, node.dimension_names)
     if found is None or node.dtype.kind not in "biufc":
         return None
@@ -85,9 +89,9 @@ def display(node: Array | Sparse, letters: str | None = None) -> Display | None:
     dtype, convert = _conversion(node.dtype, hint) if packed is None else (SHOWN, packed.unpacked)
     is_complex = node.dtype.kind == "c"
     is_open = is_measured and hint.no_data is None and not (packed and packed.marks)
-    shown, all_letters = complexes.channels(node, found) if is_complex else (node, found)
+    shown, all_letters = complexes.channels(node, found, resources) if is_complex else (node, found)
     return Display(
-        array=_array(_Source(shown, all_letters, convert), dtype),
+        array=_array(_Source(shown, all_letters, convert, resources), dtype),
         axes=axes.sorted_letters(all_letters),
         letters=found,
         hint=hint,
@@ -103,7 +107,7 @@ def display(node: Array | Sparse, letters: str | None = None) -> Display | None:
     )
 
 
-def _is_colour(node: Array | Sparse, found: str, hint: Hint) -> bool:
+def _is_colour(node: Array, found: str, hint: Hint) -> bool:
     """Whether channels are red, green and blue: as the picture says, or else where they are the items of a pixel."""
     if "c" not in found or node.shape[found.index("c")] not in axes.COLOURS:
         return False
@@ -113,8 +117,9 @@ def _is_colour(node: Array | Sparse, found: str, hint: Hint) -> bool:
 class _Source:
     """A node read with its axes (of letters `found`) in order and its items converted."""
 
-    def __init__(self, node: Array | Sparse, found: str, convert: Convert) -> None:
+    def __init__(self, node: Array, found: str, convert: Convert, resources: Resources | None) -> None:
         self.node = node
+        self.resources = resources
         self.axes = axes.sorted_letters(found)
         self.convert = convert
         self.order = tuple(found.index(letter) for letter in self.axes)
@@ -132,7 +137,7 @@ class _Source:
         return self.convert(self.stepped(self._own(region), self._own(steps)).transpose(self.order))
 
     def _read(self, region: Region) -> Block:
-        return np.asarray(self.node.read(region)) if isinstance(self.node, Array) else row_index.dense(self.node, region)
+        return row_index.dense(self.node, region, self.resources) if self.node.is_sparse else np.asarray(self.node.read(region))
 
     def _own(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         """Values for the display's axes, put in the order of the source's."""
@@ -147,18 +152,20 @@ def _array(source: _Source, dtype: np.dtype[Any]) -> Array:
     return Array(
         shape=source.shape,
         dtype=dtype,
-        read=source.read,
-        read_stepped=source.read_stepped if source.stepped else None,
+        source=Dense(
+            source.read,
+            source.read_stepped if source.stepped else None,
+            blocking=node.blocking or node.is_sparse or source.convert not in VIEWS,
+        ),
         chunks=source.chunks,
         dimension_names=tuple(source.axes),
         attributes=node.attributes,
         revision=node.revision,
-        blocking=node.blocking or isinstance(node, Sparse) or source.convert not in VIEWS,
         options=node.options,
     )
 
 
-def _weight(node: Array | Sparse, found: str) -> int:
+def _weight(node: Array, found: str) -> int:
     """Bytes of the source behind a pixel: its chunks are decoded whole, also along the other axes."""
     chunks = node.chunks or (1,) * len(node.shape)
     weight = node.dtype.itemsize
@@ -167,21 +174,19 @@ def _weight(node: Array | Sparse, found: str) -> int:
     return weight
 
 
-def _chunk_nbytes(node: Array | Sparse) -> int:
+def _chunk_nbytes(node: Array) -> int:
     """Bytes that reading any pixel decodes; a source that reads every so many pixels cheaply decodes no chunks, nor does memory."""
-    if isinstance(node, Sparse) or not node.blocking or node.read_stepped is not None:
+    if node.is_sparse or not node.blocking or node.source.read_stepped is not None:
         return 0
-    unit = node.unit or node.chunks
+    unit = node.source.unit or node.chunks
     return 0 if unit is None else math.prod(min(sizes) for sizes in zip(unit, node.shape, strict=True)) * node.dtype.itemsize
 
 
-def _stepped(node: Array | Sparse) -> Callable[[Region, tuple[int, ...]], Block] | None:
+def _stepped(node: Array) -> Callable[[Region, tuple[int, ...]], Block] | None:
     """The node's stepped read; blocks in memory are views, of which any part is free."""
-    if isinstance(node, Sparse):
-        return None
-    if node.read_stepped is None and not node.blocking:
-        return lambda region, steps: np.asarray(node.read(region))[tuple(slice(None, None, step) for step in steps)]
-    return node.read_stepped
+    if node.is_sparse or node.blocking or node.source.read_stepped is not None:
+        return node.source.read_stepped
+    return lambda region, steps: np.asarray(node.read(region))[tuple(slice(None, None, step) for step in steps)]
 
 
 def _conversion(dtype: np.dtype[Any], hint: Hint) -> tuple[np.dtype[Any], Convert]:

@@ -14,6 +14,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ...attributes import OURS
@@ -25,7 +26,7 @@ LARGEST = 2**1023
 LARGEST_BYTE = 255
 LONGEST_UNIT = 64
 MOST_LABELS = 1000
-UNITS = {"µm": "micrometer", "nm": "nanometer", "mm": "millimeter"}
+UNITS = MappingProxyType({"µm": "micrometer", "nm": "nanometer", "mm": "millimeter"})
 """Units as OME-NGFF writes them."""
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from ...nodes import Array, Sparse
+from ...nodes import Array
 from .hints import Hint, is_number, numbers
 
 Block: TypeAlias = np.ndarray[Any, Any]
@@ -25,7 +26,7 @@ MARKS = ("_FillValue", "missing_value")
 MOST_MARKS = 16
 SLAB = 256 * 1024
 """Pixels that are unpacked at once: they take 8 bytes each meanwhile (2 MiB, about what a core's cache holds)."""
-SIGNS = {"true": ("i", "u"), "false": ("u", "i")}
+SIGNS = MappingProxyType({"true": ("i", "u"), "false": ("u", "i")})
 """What `_Unsigned` turns into what."""
 
 
@@ -62,7 +63,7 @@ class Packing:
             out[block == mark] = np.nan
 
 
-def packing(node: Array | Sparse, hint: Hint) -> Packing | None:
+def packing(node: Array, hint: Hint) -> Packing | None:
     """How an array of integers or floats is packed; None if its items are its numbers, and none of them is a mark."""
     attributes = node.attributes
     made = Packing(
@@ -74,9 +75,9 @@ def packing(node: Array | Sparse, hint: Hint) -> Packing | None:
     return made if made.marks or made.is_scaled or made.kind != node.dtype.kind else None
 
 
-def declared_marks(node: Array | Sparse, hint: Hint) -> tuple[np.generic, ...]:
+def declared_marks(node: Array, hint: Hint) -> tuple[np.generic, ...]:
     """The items of an array that stand for "no value here": those of a hint if it has any, else those of CF; never zero, nor NaN."""
-    mark = node.mark if isinstance(node, Array) else None
+    mark = node.mark
     declared = (mark.item(),) if isinstance(mark, np.integer | np.floating) else ()
     values = hint.no_data if hint.no_data is not None else (*declared, *_said(node.attributes))
     items = (_item(value, node.dtype) for value in values[:MOST_MARKS])

@@ -6,8 +6,9 @@ https://www.awaresystems.be/imaging/tiff/specification/TIFF6.pdf, pages 36 to 37
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,9 +21,18 @@ Block: TypeAlias = np.ndarray[Any, Any]
 Steps: TypeAlias = tuple[int, ...]
 
 INKS = 4
-TURNS = {2: (False, False, True), 3: (False, True, True), 4: (False, True, False), 5: (True, False, False), 6: (True, False, True)}
+TURNS: Mapping[int | None, tuple[bool, bool, bool]] = MappingProxyType(
+    {
+        2: (False, False, True),
+        3: (False, True, True),
+        4: (False, True, False),
+        5: (True, False, False),
+        6: (True, False, True),
+        7: (True, True, True),
+        8: (True, True, False),
+    }
+)
 """By orientation: whether rows become columns, and which axes of what comes of it, y and x, are then reversed."""
-TURNS |= {7: (True, True, True), 8: (True, True, False)}
 
 
 def as_seen(node: Array, hint: Hint, letters: str | None = None) -> Array:
@@ -30,7 +40,7 @@ def as_seen(node: Array, hint: Hint, letters: str | None = None) -> Array:
 
     Labels keep their numbers, which are names.
     """
-    if hint.is_label or not (hint.photometric or hint.orientation in TURNS):
+    if node.is_sparse or hint.is_label or not (hint.photometric or hint.orientation in TURNS):
         return node
     found = letters or axes.given(hint.axes, len(node.shape)) or axes.letters(node.shape, node.dimension_names)
     if found is None:
@@ -50,15 +60,17 @@ def _lit(node: Array, hint: Hint, letters: str) -> Array:
     return node
 
 
-def _computed(node: Array, convert: Callable[[Block], Block], **fields: Any) -> Array:
+def _computed(node: Array, convert: Callable[[Block], Block]) -> Array:
     """The node with each block converted."""
-    stepped = node.read_stepped
+    source, stepped = node.dense, node.dense.read_stepped
     return replace(
         node,
-        read=lambda region: convert(np.asarray(node.read(region))),
-        read_stepped=None if stepped is None else lambda region, steps: convert(np.asarray(stepped(region, steps))),
-        blocking=True,
-        **fields,
+        source=replace(
+            source,
+            read=lambda region: convert(np.asarray(source.read(region))),
+            read_stepped=None if stepped is None else lambda region, steps: convert(np.asarray(stepped(region, steps))),
+            blocking=True,
+        ),
     )
 
 
@@ -73,7 +85,7 @@ def _negative(dtype: np.dtype[Any], bits: int | None) -> Callable[[Block], Block
 def _looked_up(node: Array, palette: Block) -> Array:
     """Colours in place of numbers, along an axis after the others; a number beyond the palette is black."""
     colours = np.concatenate([palette, np.zeros((1, palette.shape[1]), "u1")])
-    stepped = node.read_stepped
+    source, stepped = node.dense, node.dense.read_stepped
 
     def looked_up(block: Block, region: Region, step: int = 1) -> Block:
         last = region[-1]
@@ -83,21 +95,24 @@ def _looked_up(node: Array, palette: Block) -> Array:
         node,
         shape=(*node.shape, palette.shape[1]),
         dtype=colours.dtype,
-        read=lambda region: looked_up(np.asarray(node.read(region[:-1])), region),
-        read_stepped=None
-        if stepped is None
-        else lambda region, steps: looked_up(np.asarray(stepped(region[:-1], steps[:-1])), region, steps[-1]),
+        source=replace(
+            source,
+            read=lambda region: looked_up(np.asarray(source.read(region[:-1])), region),
+            read_stepped=None
+            if stepped is None
+            else lambda region, steps: looked_up(np.asarray(stepped(region[:-1], steps[:-1])), region, steps[-1]),
+            stored=None,
+            blocking=True,
+            unit=None if source.unit is None else (*source.unit, palette.shape[1]),
+        ),
         chunks=None if node.chunks is None else (*node.chunks, palette.shape[1]),
-        unit=None if node.unit is None else (*node.unit, palette.shape[1]),
         dimension_names=(*(node.dimension_names or (None,) * len(node.shape)), "c"),
-        blocking=True,
-        stored=None,
     )
 
 
 def _printed(node: Array, axis: int) -> Array:
     """Light in place of cyan, magenta, yellow and black, of which more is darker."""
-    stepped = node.read_stepped
+    source, stepped = node.dense, node.dense.read_stepped
 
     def inks(region: Region) -> Region:
         return (*region[:axis], slice(0, INKS), *region[axis + 1 :])
@@ -112,10 +127,13 @@ def _printed(node: Array, axis: int) -> Array:
     return replace(
         node,
         shape=(*node.shape[:axis], INKS - 1, *node.shape[axis + 1 :]),
-        read=lambda region: light(np.asarray(node.read(inks(region))), region[axis]),
-        read_stepped=None if stepped is None else read_stepped,
-        blocking=True,
-        stored=None,
+        source=replace(
+            source,
+            read=lambda region: light(np.asarray(source.read(inks(region))), region[axis]),
+            read_stepped=None if stepped is None else read_stepped,
+            stored=None,
+            blocking=True,
+        ),
     )
 
 
@@ -140,7 +158,7 @@ def _turned(node: Array, orientation: int | None, letters: str) -> Array:
         return node
     is_crossed, *reversals = TURNS[orientation]
     y, x = letters.index("y"), letters.index("x")
-    stepped = node.read_stepped
+    source, stepped = node.dense, node.dense.read_stepped
     shape = _crossed(node.shape, y, x) if is_crossed else node.shape
     reversed_axes = [axis for axis, is_reversed in zip((y, x), reversals, strict=True) if is_reversed]
 
@@ -165,11 +183,14 @@ def _turned(node: Array, orientation: int | None, letters: str) -> Array:
     return replace(
         node,
         shape=shape,
-        read=lambda region: upright(np.asarray(node.read(own(region, (1,) * len(region))[0]))),
-        read_stepped=None if stepped is None else read_stepped,
+        source=replace(
+            source,
+            read=lambda region: upright(np.asarray(source.read(own(region, (1,) * len(region))[0]))),
+            read_stepped=None if stepped is None else read_stepped,
+            stored=None,
+            unit=None if source.unit is None else _crossed(source.unit, y, x) if is_crossed else source.unit,
+        ),
         chunks=None if node.chunks is None else _crossed(node.chunks, y, x) if is_crossed else node.chunks,
-        unit=None if node.unit is None else _crossed(node.unit, y, x) if is_crossed else node.unit,
-        stored=None,
     )
 
 

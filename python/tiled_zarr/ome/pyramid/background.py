@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Condition, Thread, current_thread, get_native_id
 
+from ...caches.forgetful import Forgetful
+
 log = logging.getLogger(__name__)
 
 NICENESS = 10
@@ -38,7 +40,7 @@ class Background:
     def __init__(self, forget: Callable[[int], None] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._changed = Condition()
         self._waiting: dict[str, Iterator[None]] = {}
-        self._failed: dict[str, float] = {}
+        self._failed: Forgetful[str, float] = Forgetful(MOST_FAILED)
         """When which job failed."""
         self._forget_thread = forget
         self._clock = clock
@@ -131,13 +133,8 @@ class Background:
                 return
             self._waiting.pop(name, None)
             if has_failed:
-                self._fail(name)
+                self._failed[name] = self._clock()
             self._changed.notify_all()
-
-    def _fail(self, name: str) -> None:
-        if len(self._failed) >= MOST_FAILED:
-            self._failed.clear()
-        self._failed[name] = self._clock()
 
     def _has_failed(self, name: str) -> bool:
         """Whether a job failed a short while ago."""
@@ -152,7 +149,7 @@ class Background:
         self._stuck += 1
         self._begun = None
         self._waiting.pop(name, None)
-        self._fail(name)
+        self._failed[name] = self._clock()
         if self._forget_thread is not None and self._thread is not None and self._thread.ident is not None:
             self._forget_thread(self._thread.ident)
         self._start()

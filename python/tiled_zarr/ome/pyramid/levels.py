@@ -7,6 +7,7 @@ until a pass over the whole source, in the background, has made its plane exact.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import islice, product, takewhile
@@ -17,6 +18,7 @@ import numpy as np
 from ...budgets import Budget
 from ...caches.cost import Cache
 from ...nodes import Region
+from ...resources import Resources
 from ..display.display import Display
 from . import exact, sampled, shapes
 from .background import Background
@@ -40,8 +42,9 @@ MARKS = "no data 1"
 """In the revisions of images that may have marks; counts up with changes of how marks are found or shown."""
 
 
-def _looks() -> Cache[Look]:
-    return Cache(LOOKS, lambda look: LOOK + WINDOW * len(look.windows))
+def looks_of(abandoned: Collection[int] = ()) -> Cache[Look]:
+    """What samples of images have shown; `abandoned` as in Flights."""
+    return Cache(LOOKS, lambda look: LOOK + WINDOW * len(look.windows), abandoned=abandoned)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,8 @@ class Stores:
     """What the pyramids of a server share. Sizes are in bytes.
 
     `memory` is what may be decoded of all sources at once, `budget` how much of one is read for a tile where nothing else is said.
-    Images in memory of up to `eager` get all their levels without being asked. `looks` has what samples of images have shown.
+    Images in memory of up to `eager` get all their levels without being asked. `looks` has what samples of images have shown. Row
+    indexes lie in `resources`, or those of the process.
     """
 
     tiles: Cache[Block]
@@ -58,7 +62,8 @@ class Stores:
     memory: Budget
     budget: int = 64 * 1024 * 1024
     eager: int = 1024**3
-    looks: Cache[Look] = field(default_factory=_looks)
+    looks: Cache[Look] = field(default_factory=looks_of)
+    resources: Resources | None = None
 
 
 class Pyramid:

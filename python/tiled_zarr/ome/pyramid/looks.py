@@ -137,7 +137,7 @@ def _spread(count: int, most: int) -> list[int]:
 def _samples(reader: Reader, place: tuple[slice, ...], shares: int) -> Block:
     """Finite values of a plane."""
     array, (rows, columns) = reader.array, reader.display.plane_shape
-    if array.read_stepped is not None:
+    if array.source.read_stepped is not None:
         steps = tuple(max(1, size // PIXELS) for size in (rows, columns))
         block = reader.read_stepped((*place, slice(0, rows), slice(0, columns)), (1,) * len(place) + steps)
         return _finite(block)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Lock
 from typing import TypeAlias
 
+from ...caches.forgetful import Forgetful
+from ...caches.recent import Recent
+from ...resources import Gauge, nbytes_of
 from .drafts import Block, Draft, FileDraft, MemoryPlane, Plane, Spoiled, Unkept, load
 from .folders import Folder
 from .layouts import Layout, Tile
@@ -30,44 +32,6 @@ MOST_MISSING = 10_000
 Clock: TypeAlias = Callable[[], float]
 
 
-class Shelf:
-    """Planes by name, at most `max_bytes` of them: those used longest ago go first."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self.max_bytes = max_bytes
-        self.nbytes = 0
-        self._planes: OrderedDict[str, Plane] = OrderedDict()
-
-    def get(self, name: str) -> Plane | None:
-        """A plane, which is now the one used last."""
-        plane = self._planes.get(name)
-        if plane is not None:
-            self._planes.move_to_end(name)
-        return plane
-
-    def add(self, name: str, plane: Plane) -> list[str]:
-        """Add a plane; the names of those that had to go."""
-        self.pop(name)
-        gone = self.make_room(plane.nbytes)
-        self._planes[name] = plane
-        self.nbytes += plane.nbytes
-        return gone
-
-    def make_room(self, nbytes: int) -> list[str]:
-        """Let planes go until there is room for so many bytes, or nothing is left; their names."""
-        gone = []
-        while self._planes and self.nbytes + nbytes > self.max_bytes:
-            gone.append(next(iter(self._planes)))
-            self.pop(gone[-1])
-        return gone
-
-    def pop(self, name: str) -> None:
-        """Let a plane go, if it is there."""
-        plane = self._planes.pop(name, None)
-        if plane is not None:
-            self.nbytes -= plane.nbytes
-
-
 class Planes:
     """Finished planes by name, at most `max_bytes` of them, drafts included. Thread-safe.
 
@@ -79,9 +43,9 @@ class Planes:
     def __init__(self, max_bytes: int, folder: Path | None = None, clock: Clock = time.monotonic) -> None:
         self.max_bytes = max_bytes
         self.folder = None if folder is None else Folder(folder)
-        self._files = Shelf(max_bytes)
-        self._memory = Shelf(max_bytes if folder is None else min(max_bytes, BESIDE_A_FOLDER))
-        self._missing: set[str] = set()
+        self._files: Recent[str, Plane] = Recent(max_bytes, nbytes_of)
+        self._memory: Recent[str, Plane] = Recent(max_bytes if folder is None else min(max_bytes, BESIDE_A_FOLDER), nbytes_of)
+        self._missing: Forgetful[str, None] = Forgetful(MOST_MISSING)
         self._clock = clock
         self._paused_until = float("-inf")
         self._told: dict[object, float] = {}
@@ -90,7 +54,11 @@ class Planes:
     @property
     def nbytes(self) -> int:
         """Bytes of all planes, in memory and in files."""
-        return self._files.nbytes + self._memory.nbytes
+        return self._files.total + self._memory.total
+
+    def gauge(self) -> Gauge:
+        """Bytes of planes in memory, and how many there may be."""
+        return Gauge("levels", self._memory.total, self._memory.most)
 
     def has(self, name: str, layout: Layout) -> bool:
         """Whether a finished plane is kept."""
@@ -119,8 +87,8 @@ class Planes:
         plane = draft.finished(None if self.folder is None else self.folder.file(name))
         is_file = isinstance(draft, FileDraft)
         with self._lock:
-            self._missing.discard(name)
-            gone = (self._files if is_file else self._memory).add(name, plane)
+            self._missing.pop(name, None)
+            gone = (self._files if is_file else self._memory).keep(name, plane)
         if is_file:
             self._unlink(gone)
 
@@ -128,7 +96,7 @@ class Planes:
         """Whether so many bytes can be kept without giving up others."""
         shelf = self._memory if self.folder is None or self._is_paused else self._files
         with self._lock:
-            return shelf.nbytes + nbytes <= shelf.max_bytes
+            return shelf.total + nbytes <= shelf.most
 
     def pause(self, error: Unkept | OSError) -> None:
         """Leave the folder alone for a while: an error of the disk has shown that it cannot be used. Logged once."""
@@ -141,7 +109,7 @@ class Planes:
                 "levels_folder cannot be used now: %s; meanwhile up to %d MiB of levels are kept in memory, and the folder is tried "
                 "again every %d seconds",
                 cause,
-                self._memory.max_bytes >> 20,
+                self._memory.most >> 20,
                 PAUSE,
             )
 
@@ -152,14 +120,14 @@ class Planes:
     def _find(self, name: str, layout: Layout) -> Plane | None:
         """A finished plane, or None."""
         with self._lock:
-            plane = self._memory.get(name) or self._files.get(name)
+            plane = self._memory.peek(name) or self._files.peek(name)
             if plane is not None or self.folder is None or name in self._missing:
                 return plane
             plane = load(self.folder.file(name), layout)
             if plane is None:
-                self._miss(name)
+                self._missing[name] = None
             else:
-                self._unlink(self._files.add(name, plane))
+                self._unlink(self._files.keep(name, plane))
             return plane
 
     def _file_draft(self, layout: Layout) -> FileDraft | None:
@@ -178,7 +146,7 @@ class Planes:
             return None
 
     def _memory_draft(self, layout: Layout) -> MemoryPlane | None:
-        if layout.nbytes > self._memory.max_bytes:
+        if layout.nbytes > self._memory.most:
             return None
         with self._lock:
             self._memory.make_room(layout.nbytes)
@@ -186,17 +154,11 @@ class Planes:
 
     def _forget(self, name: str) -> None:
         with self._lock:
-            self._files.pop(name)
-            self._miss(name)
-        self._unlink([name])
+            self._files.drop(name)
+            self._missing[name] = None
+        self._unlink([(name, None)])
 
-    def _miss(self, name: str) -> None:
-        """Take down that a name has no file worth reading."""
-        if len(self._missing) >= MOST_MISSING:
-            self._missing.clear()
-        self._missing.add(name)
-
-    def _unlink(self, names: list[str]) -> None:
+    def _unlink(self, gone: Iterable[tuple[str, object]]) -> None:
         assert self.folder is not None
-        for name in names:
+        for name, _ in gone:
             self.folder.remove(name)

@@ -49,12 +49,13 @@ class Reader:
 
     def read_stepped(self, region: Region, steps: tuple[int, ...]) -> Block:
         """Every so many pixels of a region, where the source has them cheaply."""
-        assert self.array.read_stepped is not None
+        stepped = self.array.source.read_stepped
+        assert stepped is not None
         if self.display.in_memory:
-            return self.array.read_stepped(region, steps)
+            return stepped(region, steps)
         pixels = math.prod(-(-(part.stop - part.start) // step) for part, step in zip(region, steps, strict=True))
         with self._hold(pixels * self.display.itemsize):
-            return self.array.read_stepped(region, steps)
+            return stepped(region, steps)
 
     def cost(self, region: Region) -> int:
         """Bytes in memory while a region is read: its own, and some of the chunks that it touches."""

@@ -34,7 +34,7 @@ def tile(base: Base, level: int, index: Index, no_data: NoData) -> Block:
         slice(part.start << halvings, min(part.stop << halvings, size)) for part, size in zip(inside[-2:], array.shape[-2:], strict=True)
     )
     region = (*inside[:-2], rows, columns)
-    if array.read_stepped is not None:
+    if array.source.read_stepped is not None:
         return _stepped(region, halvings, base, no_data)
     shape = tuple(part.stop - part.start for part in inside[-2:])
     rng = np.random.default_rng([SEED, level, *index])

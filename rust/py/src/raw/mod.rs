@@ -3,8 +3,11 @@
 
 pub mod buffer;
 pub mod bytes;
+#[cfg(unix)]
+pub mod file;
 pub mod malloc;
-pub mod mapping;
+#[cfg(target_os = "linux")]
+mod map;
 pub mod priority;
 #[cfg(target_os = "linux")]
 mod sigbus;

@@ -1,4 +1,4 @@
-"""Text tables (CSV, TSV), plain or compressed by gzip, of any dialect that instruments and spreadsheets write."""
+"""Text tables (CSV, TSV), plain or gzipped, in the dialects of instruments and spreadsheets."""
 
 from __future__ import annotations
 

@@ -1,7 +1,23 @@
-"""How a text table is written: told by its first lines, as far as nobody has chosen it.
+"""How a text table is written. We infer it from the first lines, unless the operator has chosen it.
 
-The answers are those that people give `pandas.read_csv`: delimiter, header, decimal, comment and skiprows. What comes before the table
-and what stands in comments is kept as text.
+The answers are parameters of `pandas.read_csv`: delimiter, header, decimal, comment and skiprows.
+Lines before the table and comments are kept as text.
+
+No single rule finds a table in the files of instruments, so we decide one thing after the other,
+each on what the earlier decisions have left:
+
+1. Comments: if the first line begins with # or %, all lines that begin so are comments.
+2. Delimiter: we split the lines with each candidate and take the one for which the largest
+   share of rows has the same number of fields; among equals, the one with more fields. A comma
+   that is only ever the decimal comma of numbers is no delimiter. If no candidate splits the
+   lines, blanks do, provided that all rows have equally many fields, and that at least half of
+   the fields below the first row are numbers.
+3. Start: the table begins at the first row with the most frequent number of fields, or after an
+   empty line if a name there has only numbers below it, and none above the line. The rows
+   above it are the preamble.
+4. Names: the first row has names unless it looks like data (`has_names`). Then the names are
+   those in the last comment, if it has as many and all are text; else columns are numbered.
+5. Decimal: a comma if some numbers have one that cannot separate thousands, and none a point.
 """
 
 from __future__ import annotations
@@ -20,19 +36,21 @@ from ...common.choices import TextChoice
 from .survey import Survey
 
 BLANKS = " "
-"""The delimiter of columns with any number of blanks between them."""
+"""The delimiter of columns that are separated by any number of blanks."""
 DELIMITERS = ",;\t|"
-"""Those that are tried, the first one if several cut the lines as evenly."""
+"""The delimiters that we try; if several split the lines equally evenly, the first one wins."""
 COMMENTS = ("#", "%")
-"""What begins the lines of a comment if it begins the first one."""
+"""Characters that begin comments, if the first line begins with one of them."""
 ONE_BYTE = frozenset({"utf-8", "latin-1", "cp1252"})
-"""Encodings in which the bytes of lines tell whether they begin with one of these."""
+"""Encodings in which the bytes of a line show whether it begins with one of COMMENTS."""
 LINES = 200
+"""Lines whose fields we examine at most; see MOST_CHARACTERS."""
 MOST_CHARACTERS = 256 * 1024
-"""Lines whose fields are looked at, and their characters, though always those of a FEW lines."""
+"""Characters of the lines that we examine; the first FEW lines are examined in any case."""
 MOST_COMMENTS = 100
+"""Lines before the table that attributes hold at most."""
 LONGEST_COMMENT = 1000
-"""Lines before the table, and characters of each, that are kept in attributes."""
+"""Characters of such a line that attributes hold at most."""
 
 NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 WHOLE = re.compile(r"\d+", re.ASCII)
@@ -42,9 +60,10 @@ COMMA = re.compile(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*", re.ASCII)
 POINT = re.compile(r"\s*[+-]?\d*\.\d+([eE][+-]?\d+)?\s*", re.ASCII)
 THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}(,\d{3})+\s*", re.ASCII)
 HINT = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
-"""The first line of what Excel writes for itself."""
+"""The first line of files that Excel writes for itself."""
 
 FEW = 3
+"""Lines that are always examined, and columns that growing names need."""
 
 Fields = Sequence[str]
 
@@ -59,9 +78,11 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How to read a table. `skipped` lines come before its first row of data; `is_plain` says that none after them is a comment.
+    """How to read a table.
 
-    `header` says where the names come from: a row, the last comment, or from nowhere.
+    `skipped` lines come before its first row of data; `is_plain` is true if no line after them is a
+    comment. `header` says whether the names come from a row (True), from the last comment
+    ("comment"), or from nowhere (False).
     """
 
     delimiter: str
@@ -76,11 +97,14 @@ class Dialect:
     is_plain: bool = True
 
     def reader(self, lines: Iterable[str]) -> Iterator[list[str]]:
-        """The rows in all lines. Raises csv.Error where a quote is never closed, which takes the rows after it for one value."""
+        """An iterator over the rows in all lines.
+
+        Raises csv.Error if a quote is never closed, since the rows after it would become one value.
+        """
         return csv.reader(lines, delimiter=self.delimiter, skipinitialspace=self.delimiter == BLANKS, strict=True)
 
     def told(self) -> dict[str, Any]:
-        """What attributes say of it."""
+        """The dialect as attributes."""
         said = {
             "delimiter": "blanks" if self.delimiter == BLANKS else self.delimiter,
             "header": self.header,
@@ -92,7 +116,7 @@ class Dialect:
 
 
 class Row(NamedTuple):
-    """The fields of a row, and the number of the line with which it ends; no fields for an empty line."""
+    """The fields of a row, and the number of the line that ends it; an empty line has no fields."""
 
     end: int
     fields: list[str]
@@ -106,7 +130,7 @@ class Line(NamedTuple):
 
 
 def dialect_of(seen: Survey, choice: TextChoice, *, is_tabs: bool) -> Dialect:
-    """The dialect of a text of which all was seen that `marks(choice)` asks for; no names if it has no row."""
+    """The dialect of a text that was surveyed with `marks(choice)`; no names if it has no row."""
     lines = _lines(seen)
     preamble, lines = lines[: choice.skip_rows or 0], lines[choice.skip_rows or 0 :]
     hint = HINT.fullmatch(lines[0].text) if lines and choice.skip_rows is None else None
@@ -139,18 +163,18 @@ def dialect_of(seen: Survey, choice: TextChoice, *, is_tabs: bool) -> Dialect:
 
 
 def marks(choice: TextChoice) -> tuple[str, ...]:
-    """What the lines of comments may begin with."""
+    """What comment lines may begin with."""
     return (choice.comment,) if choice.comment else COMMENTS
 
 
 def _comment(lines: Sequence[Line]) -> str | None:
-    """What the first line begins with, if that begins comments."""
+    """The character that begins comments: that of the first line, if it is one of COMMENTS."""
     first = next((line.text for line in lines if line.text.strip()), "")
     return first[0] if first.startswith(COMMENTS) else None
 
 
 def _lines(seen: Survey) -> list[Line]:
-    """The first lines; the last one of a text that goes on may be cut off."""
+    """The first lines, without the last one if the text goes on, since it may be cut off."""
     text = seen.head.decode(seen.encoding, "replace").removeprefix("\ufeff")
     lines: list[Line] = []
     length = 0
@@ -189,13 +213,16 @@ def _rows(lines: Sequence[Line], delimiter: str) -> list[Row]:
 
     try:
         rows.extend(Row(number, fields) for fields in _reader(counted(), delimiter))
-    except csv.Error:  # a field that is too long: reading it all will say so
+    except csv.Error:  # a field is too long: reading the whole table raises an error that says so
         return rows
     return rows
 
 
 def _delimiter(lines: Sequence[Line]) -> str:
-    """The one that cuts most lines into as many fields; blanks only between numbers."""
+    """The delimiter that splits most lines into equally many fields.
+
+    Blanks only between numbers.
+    """
     evenness = {delimiter: _evenness(_rows(lines, delimiter)) for delimiter in DELIMITERS}
     best = max(DELIMITERS, key=evenness.__getitem__)
     if evenness[best] > (0, 0):
@@ -207,27 +234,34 @@ def _delimiter(lines: Sequence[Line]) -> str:
 
 
 def _is_one_column(lines: Sequence[Line]) -> bool:
-    """Whether below a name there are nothing but numbers with a decimal comma."""
+    """Whether all lines below a name are numbers with a decimal comma."""
     name, *data = [line.text for line in lines if line.text.strip()]
     return "," not in name and all(COMMA.fullmatch(text) for text in data)
 
 
 def _are_decimals(lines: Sequence[Line]) -> bool:
-    """Whether semicolons cut all lines alike, and every comma below the first line is the decimal one of a number."""
+    """Whether `;` splits all lines equally, and all commas below the first line are decimal."""
     _, *data = rows = [row.fields for row in _rows(lines, ";") if row.fields]
     commas = [field for fields in data or rows for field in fields if "," in field]
     return len(set(map(len, rows))) == 1 < len(rows[0]) and bool(commas) and all(map(COMMA.fullmatch, commas))
 
 
 def _evenness(rows: Sequence[Row]) -> tuple[float, int]:
-    """The share of rows that have as many fields as most, and how many those are; nothing for one field."""
+    """The share of rows with the most frequent number of fields, and that number.
+
+    (0, 0) if it is 1.
+    """
     counts = Counter(len(row.fields) for row in rows if row.fields)
     (width, rows_of_it), *_ = counts.most_common(1) or [(1, 0)]
     return (rows_of_it / counts.total(), width) if width > 1 else (0, 0)
 
 
 def _start(rows: Sequence[Row]) -> int:
-    """The place of the first row of the table: what comes before has fewer fields, or an empty line after it and other types."""
+    """The index of the first row of the table.
+
+    The rows before it have fewer fields, or there is an empty line after them and other types below
+    it.
+    """
     widths = Counter(len(row.fields) for row in rows if row.fields)
     if not widths:
         return 0
@@ -235,7 +269,7 @@ def _start(rows: Sequence[Row]) -> int:
     start = next(place for place, row in enumerate(rows) if len(row.fields) >= width)
     above = rows[start - 1].fields if start else []
     if start and len(above) == width - 1 > 1 and not any(map(_is_number, above)) and any(map(_is_number, rows[start].fields)):
-        return start - 1  # the names of all columns but the first, as R writes them
+        return start - 1  # R writes no name for the first column
     empty = [place for place, row in enumerate(rows) if not row.fields and start < place < len(rows) - 1]
     for place in empty:
         before = [row.fields for row in rows[start:place] if row.fields]
@@ -246,7 +280,11 @@ def _start(rows: Sequence[Row]) -> int:
 
 
 def _starts_anew(before: Sequence[Fields], after: Sequence[Fields]) -> bool:
-    """Whether rows begin with a header of a column of numbers, which has none above the empty line."""
+    """Whether the rows after an empty line begin with a header.
+
+    We say so if some column has a name and only numbers below it, and no number above the empty
+    line.
+    """
     if len(after) < 2:
         return False
     header, *data = after
@@ -260,7 +298,7 @@ def _starts_anew(before: Sequence[Fields], after: Sequence[Fields]) -> bool:
 
 
 def _names(table: Sequence[Row], comments: Sequence[str], delimiter: str, choice: TextChoice) -> tuple[tuple[str, ...], bool | str]:
-    """The names of the columns, and where they come from."""
+    """The names of the columns, and where they come from (see Dialect)."""
     if not table:
         return (), False
     first, data = table[0].fields, [row.fields for row in table[1:]]
@@ -277,10 +315,12 @@ def _names(table: Sequence[Row], comments: Sequence[str], delimiter: str, choice
 
 
 def has_names(first: Fields, data: Sequence[Fields]) -> bool:
-    """Whether the first row has names: as pandas takes it, unless all or some of it are values like those below.
+    """Whether the first row has names: yes, as in pandas, unless its fields look like data.
 
-    Whole numbers beside text stay names, since they may be years, and so do numbers that grow, which may be wavelengths; but not
-    numbers of which two are the same, nor fields that are the same in every row.
+    They look like data if all or some of them are values like those below. Whole numbers beside
+    text are still names, since they may be years, and so are growing numbers, which may be
+    wavelengths. Numbers of which two are equal are no names, nor are fields that are equal in every
+    row.
 
     >>> has_names(["x", "y"], [["1", "2"]]), has_names(["0", "1.5"], [["1", "2.5"]]), has_names(["a", "0.5"], [["b", "0.7"]])
     (True, False, False)
@@ -304,7 +344,7 @@ def has_names(first: Fields, data: Sequence[Fields]) -> bool:
 
 
 def _are_twins(first: Fields, data: Sequence[Fields]) -> bool:
-    """Whether two fields of the first row are the same, and the same two of every other row as well."""
+    """Whether two fields of the first row are equal, and the same two in every other row."""
     places: dict[str, int] = {}
     twins = [(places[name], place) for place, name in enumerate(first) if name.strip() and places.setdefault(name, place) < place]
     return len(data) > 1 and any(all(len(fields) > b and fields[a] == fields[b] for fields in data) for a, b in twins)
@@ -319,7 +359,7 @@ def _grow(names: Sequence[str]) -> bool:
 
 
 def _decimal(table: Sequence[Row], delimiter: str) -> str:
-    """A comma if numbers are written with it, and none with a point."""
+    """A comma if numbers are written with a decimal comma and none with a point, else a point."""
     if delimiter == ",":
         return "."
     fields = [field for row in table for field in row.fields]
@@ -329,14 +369,14 @@ def _decimal(table: Sequence[Row], delimiter: str) -> str:
 
 
 def kind(field: str) -> Kind:
-    """What a field is, an empty one text."""
+    """The kind of a field; an empty field is text."""
     if NUMBER.fullmatch(field) or NO_NUMBER.fullmatch(field):
         return Kind.NUMBER
     return Kind.TIME if TIME.fullmatch(field) else Kind.TEXT
 
 
 def _column_kind(data: Sequence[Fields], place: int) -> Kind:
-    """What all fields of a column are that are not empty; text if there is none."""
+    """The kind of all non-empty fields of a column; text if they differ, or if there is none."""
     kinds = {kind(fields[place]) for fields in data if place < len(fields) and fields[place].strip()}
     return kinds.pop() if len(kinds) == 1 else Kind.TEXT
 

@@ -1,4 +1,7 @@
-"""A text whose rows are mended where Arrow reads none that are too short, or begin with a comment."""
+"""A text with mended rows, for tables that Arrow's reader refuses.
+
+Arrow reads no rows that are too short, and no comments between rows.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +18,17 @@ from .dialects import BLANKS, Dialect
 from .survey import stream
 
 LONGEST_LINE = 4 * 1024 * 1024
-"""Characters of a line."""
+"""Characters of a line at most."""
 ROWS = 4096
 """Rows that are mended in one step."""
 
 
 class Mended(io.RawIOBase):
-    """A text as rows of equally many values, with commas between them, in UTF-8: without what comes before the table, and comments.
+    """A readable stream of the table's rows as CSV in UTF-8, all of equal length.
 
-    Rows that are too short get empty values, those with more than empty ones too many raise Damaged, or are left out if that was chosen;
-    `short` and `long` count them.
+    Comments and the lines before the table are left out. Short rows are padded with empty values. A
+    row with too many values loses the surplus if all of it is empty; else it raises Damaged, or is
+    left out if `skip_long`. `short` and `long` count the rows that were padded and left out.
     """
 
     def __init__(self, snapshot: Snapshot, path: str, dialect: Dialect, *, skip_long: bool) -> None:
@@ -38,11 +42,11 @@ class Mended(io.RawIOBase):
         self.line = self.short = self.long = 0
 
     def readable(self) -> bool:
-        """It is read alone."""
+        """Always True."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Some bytes; 0 at the end."""
+        """Copy the next bytes into a buffer; return their number, 0 at the end."""
         while not self._rest:
             piece = next(self._pieces, None)
             if piece is None:
@@ -54,13 +58,13 @@ class Mended(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        """Close the file too."""
+        """Close this stream and the file."""
         if not self.closed:
             self._text.close()
         super().close()
 
     def _encoded(self) -> Iterator[bytes]:
-        """The rows as bytes, ROWS of them at a time."""
+        """Yield the rows as bytes, ROWS rows at a time."""
         rows = self._rows()
         while some := list(islice(rows, ROWS)):
             out = io.StringIO(newline="")
@@ -81,7 +85,7 @@ class Mended(io.RawIOBase):
             raise Damaged(f"{self._name!r} holds {what} near line {self.line:,}; write it again") from error
 
     def _fitted(self, row: list[str], width: int) -> list[str] | None:
-        """A row with as many values as there are columns, or None if it is left out."""
+        """The row with as many values as there are columns, or None if it is left out."""
         if len(row) < width:
             self.short += 1
             return row + [""] * (width - len(row))
@@ -89,14 +93,14 @@ class Mended(io.RawIOBase):
             return row[:width]
         if not self._skip_long:
             raise Damaged(
-                f"{self._name!r} has {len(row)} values in line {self.line:,} where its header has {width}; "
+                f"{self._name!r} has {len(row)} values in line {self.line:,}, but its header has {width}; "
                 "give every row as many values as the header, or set csv: {skip_long_rows: true}"
             )
         self.long += 1
         return None
 
     def _lines(self) -> Iterator[str]:
-        """Physical lines after those before the table, without comments."""
+        """Yield the lines of the table, without comments."""
         comment = self._dialect.comment
         while line := self._text.readline(LONGEST_LINE):
             if len(line) == LONGEST_LINE and not line.endswith(("\n", "\r")):

@@ -1,4 +1,4 @@
-"""One look at all of a text: its length, its encoding, and how many of its lines are comments."""
+"""One pass over a whole text: its length, its encoding, and how many lines are comments."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ....nodes import Damaged, TooLarge
 from ...common.snapshot import Snapshot
 
 LARGEST = 256 * 1024 * 1024
-"""Bytes of text, decompressed, that are read: a table is held whole."""
+"""Bytes of decompressed text at most, since a table is held in memory as a whole."""
 AT_ONCE = 4 * 1024 * 1024
-"""Bytes that are looked at in one step; the first of them tell the dialect."""
+"""Bytes that are examined in one step; the dialect is found in the first of these steps."""
 CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
-"""Bytes that stand in no text, unless it is in UTF-8 or UTF-16."""
+"""Bytes that no text contains, unless it is in UTF-8 or UTF-16."""
 C1 = re.compile(rb"[\x80-\x9f]")
 MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -27,13 +27,17 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-"""Byte order marks, and the encodings that they tell."""
-NO_TEXT = "holds bytes that stand in no text; is it really a table?"
+"""Byte order marks, each with its encoding."""
+NO_TEXT = "holds bytes that no text contains; is it really a table?"
 
 
 @dataclass(slots=True)
 class Survey:
-    """What all of a text tells: its first bytes, its encoding, and how many lines after the first begin with a character."""
+    """What we learn from a whole text.
+
+    `head` has its first bytes, `is_cut` is true if there are more. `begins` counts, by character,
+    the lines after the first that begin with it.
+    """
 
     head: bytes = b""
     is_cut: bool = False
@@ -42,14 +46,18 @@ class Survey:
 
 
 def stream(snapshot: Snapshot, path: str) -> Any:
-    """The text, decompressed by Arrow itself, whose reader in the background then never waits for Python's lock."""
+    """The text, decompressed by Arrow itself.
+
+    Arrow's background reader then never waits for Python's global lock.
+    """
     return pa.input_stream(path, compression="gzip" if snapshot.path.lower().endswith(".gz") else None)
 
 
 def survey(snapshot: Snapshot, path: str, encoding: str | None, marks: tuple[str, ...]) -> Survey:
-    """Look at all of a text once, AT_ONCE bytes at a time: 1 GB a second if it is ASCII.
+    """Examine a whole text once, AT_ONCE bytes at a time: 1 GB per second if it is ASCII.
 
-    Raises TooLarge for more than LARGEST bytes, counted while they are decompressed, and Damaged for what is no text.
+    Raises TooLarge for more than LARGEST bytes, which are counted while they are decompressed, and
+    Damaged if it is no text.
     """
     found, left, last = Survey(begins=dict.fromkeys(marks, 0)), LARGEST, b""
     with stream(snapshot, path) as text:
@@ -71,7 +79,7 @@ def survey(snapshot: Snapshot, path: str, encoding: str | None, marks: tuple[str
 
 
 class _Encoding:
-    """The encoding of a text of which one piece after the other is looked at."""
+    """Finds the encoding of a text from one piece after the other."""
 
     def __init__(self, head: bytes, chosen: str | None) -> None:
         told = chosen or next((name for mark, name in MARKS if head.startswith(mark)), None) or _wide(head)
@@ -81,7 +89,10 @@ class _Encoding:
         self._has_controls = self._has_c1 = False
 
     def look(self, snapshot: Snapshot, piece: bytes) -> None:
-        """Take a piece into account. Raises Damaged if it is not in the encoding that was told."""
+        """Examine a piece.
+
+        Raises Damaged if it is not in the encoding that was chosen or marked.
+        """
         self._has_controls = self._has_controls or CONTROL.search(piece) is not None
         if self._is_ascii and piece.isascii():
             return
@@ -90,7 +101,7 @@ class _Encoding:
         self._decode(snapshot, piece, final=False)
 
     def name(self, snapshot: Snapshot) -> str:
-        """The encoding. Raises Damaged where there is none."""
+        """The encoding. Raises Damaged if the text fits none."""
         if not self._is_ascii:
             self._decode(snapshot, b"", final=True)
         if self._decoder is not None:
@@ -111,7 +122,7 @@ class _Encoding:
 
 
 def _wide(head: bytes) -> str | None:
-    """UTF-16 without a mark, as far as the zero bytes in Latin text tell it."""
+    """UTF-16 without a byte order mark, if the zero bytes of Latin text show it; else None."""
     start = head[:1000]
     even, odd = start[::2].count(0), start[1::2].count(0)
     few, many = len(start) // 50, len(start) // 4
@@ -125,5 +136,5 @@ def _count(text: bytes, mark: bytes) -> int:
 
 
 def too_large(snapshot: Snapshot, what: str) -> str:
-    """Why a table is refused, and what to do."""
-    return f"{Path(snapshot.path).name!r} {what}, which has to be held whole; save it as Parquet, of which parts are read"
+    """The reason why a table is refused, with what to do."""
+    return f"{Path(snapshot.path).name!r} {what}, and a text table is held in memory as a whole; save it as Parquet, which is read in parts"

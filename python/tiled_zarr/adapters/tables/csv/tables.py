@@ -1,4 +1,4 @@
-"""Text tables parsed whole, and kept parsed for the files that were read last."""
+"""Text tables, parsed as a whole; the tables that were read last are kept."""
 
 from __future__ import annotations
 
@@ -14,39 +14,44 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from .... import budgets
-from ....nodes import Array, Damaged, Region, Table, TooLarge
+from ....nodes import Array, Damaged, Group, Region, Table, TooLarge
+from ....resources import Resources
 from ...common.children import Children
 from ...common.choices import TextChoice, text_choice
 from ...common.columns import Plan, facts, plan, schema_names
-from ...common.decoded import Decoded
+from ...common.decoded import piece
 from ...common.snapshot import Snapshot
 from .dialects import Dialect, dialect_of, marks
 from .mended import Mended
 from .survey import stream, survey, too_large
 
 LARGEST_TABLE = 512 * 1024 * 1024
-"""Bytes of a table in memory: it is held whole."""
+"""Bytes of a parsed table at most, since it is held in memory as a whole."""
 BLOCK = 16 * 1024 * 1024
-"""Bytes of text that are parsed in one step; no row may be longer."""
+"""Bytes of text that Arrow parses in one step; no row may be longer."""
 LONG_ROW = "straddling object"
-"""How Arrow's error begins for such a row."""
+"""Part of Arrow's error message for a row that is longer than a block."""
 MOST_COLUMNS = 65_536
 COLUMN_BYTES = 10 * 1024
-"""What Arrow takes for each column while it reads, and 40 microseconds: 200,000 columns took 1.8 GB and 7 s (measured 2026-11-26)."""
-MOST_BYTES = 256 * 1024 * 1024
-"""Bytes of parsed tables that are kept in a process; a larger one is kept alone until the next one comes."""
+"""Bytes that Arrow takes for each column while it reads.
+
+Each column takes 40 microseconds too: 200,000 columns took 1.8 GB and 7 s (measured 2026-11-26).
+"""
 SMALL = 256
-"""What an outcome costs at least, so that their number is bounded too."""
+"""Bytes that an outcome counts at least, which bounds the number of outcomes too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a text: its table, or why there is none. A refusal is kept as well: finding it took reading all of the text."""
+    """The table of a text, or the reason why there is none.
+
+    We keep refusals as well, since it took reading all of the text to find out.
+    """
 
     table: pa.Table | None
     refusal: Damaged | TooLarge | None = None
     told: Mapping[str, Any] = field(default_factory=dict)
-    """How the text was read, for attributes."""
+    """How the text was read, for the attributes."""
 
     @property
     def nbytes(self) -> int:
@@ -54,26 +59,23 @@ class Outcome:
         return SMALL + (0 if self.table is None else self.table.nbytes)
 
     def found(self) -> Outcome:
-        """The same. Raises Damaged or TooLarge where there is no table."""
+        """This outcome. Raises Damaged or TooLarge if it has no table."""
         if self.refusal is not None:
             raise type(self.refusal)(str(self.refusal))
         return self
 
 
-OUTCOMES: Decoded[Outcome] = Decoded(MOST_BYTES)
-"""Of all text tables of this process."""
-
-
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A file, and what was chosen of how it is read."""
+    """A file, and the operator's choice of how to read it."""
 
     snapshot: Snapshot
     choice: TextChoice
 
     def outcome(self) -> Outcome:
-        """Its table, and how it was read. Raises Damaged or TooLarge where there is none."""
-        return OUTCOMES.get(self.snapshot, self.choice, partial(_outcome, self)).found()
+        """The table, and how it was read. Raises Damaged or TooLarge if there is none."""
+        outcome: Outcome = piece(self.snapshot.resources.tables, self.snapshot, self.choice, partial(_outcome, self))
+        return outcome.found()
 
     def column(self, i: int) -> pa.ChunkedArray:
         """A column of the table."""
@@ -82,12 +84,13 @@ class Text:
         return table.column(i)
 
 
-def open_csv(path: Path) -> Table:
+def open_csv(path: Path, resources: Resources | None = None) -> Group:
     """The columns of a text table; how it is written is found out, as far as it was not chosen, types are inferred from all rows.
 
-    Raises Damaged where it is no table, TooLarge where its text is longer than survey.LARGEST.
+    The types are inferred from all rows. Raises Damaged if it is no table, TooLarge if its text is
+    longer than survey.LARGEST or has too many columns.
     """
-    text = Text(Snapshot.of(path), text_choice())
+    text = Text(Snapshot.of(path, resources), text_choice())
     outcome = text.outcome()
     assert outcome.table is not None
     places = {name: i for i, name in enumerate(schema_names(outcome.table.schema))}
@@ -121,17 +124,17 @@ def _outcome(text: Text) -> Outcome:
         with text.snapshot.read_as("a table of text") as path:
             return _parsed(text, path)
     except (Damaged, TooLarge) as refusal:
-        return Outcome(None, type(refusal)(str(refusal)))  # a traceback would keep the text
+        return Outcome(None, type(refusal)(str(refusal)))  # a traceback would keep the text in memory
 
 
 def _parsed(text: Text, path: str) -> Outcome:
-    """All rows: by Arrow from the file itself, else with rows that are mended."""
+    """Read all rows: Arrow reads the file itself if it can, else a stream of mended rows."""
     snapshot, choice = text.snapshot, text.choice
     seen = survey(snapshot, path, choice.encoding, marks(choice))
     dialect = dialect_of(seen, choice, is_tabs=".tsv" in snapshot.path.lower())
     if not dialect.names:
         what = "is empty" if not seen.head else "has no row" + (" in its first 4 MiB" if seen.is_cut else "")
-        raise Damaged(f"{Path(snapshot.path).name!r} {what} where a table of text is expected; write it again")
+        raise Damaged(f"{Path(snapshot.path).name!r} {what}, but a table of text is expected; write it again")
     if len(dialect.names) > MOST_COLUMNS:
         what = f"has {len(dialect.names):,} columns, at most {MOST_COLUMNS:,} are read"
         raise TooLarge(f"{Path(snapshot.path).name!r} {what}; save it as an array (NPY, HDF5, Zarr), or with its rows as columns")
@@ -140,11 +143,13 @@ def _parsed(text: Text, path: str) -> Outcome:
 
 
 def _read_as(text: Text, path: str, dialect: Dialect) -> Outcome:
-    """All rows of a text of a known dialect."""
+    """Read all rows of a text with a known dialect."""
     snapshot = text.snapshot
     if dialect.is_plain:
         uneven: list[object] = []
 
+        # Arrow calls this for a row with too few or too many values; reading then fails, and we
+        # read the text again through Mended.
         def note(row: object) -> str:
             uneven.append(row)
             return "error"
@@ -159,7 +164,10 @@ def _read_as(text: Text, path: str, dialect: Dialect) -> Outcome:
 
 
 def _mended(text: Text, path: str, dialect: Dialect) -> Outcome:
-    """All rows, each with as many values as there are columns; how many were not as they should be is told."""
+    """Read all rows from a stream in which each has as many values as there are columns.
+
+    The outcome says how many rows were mended.
+    """
     made: list[Mended] = []
 
     def opened() -> Any:
@@ -189,7 +197,11 @@ def _options(dialect: Dialect, on_uneven: Callable[[Any], str] | None) -> Option
 
 
 def _table(snapshot: Snapshot, opened: Callable[[], Any], options: Options) -> pa.Table:
-    """All rows. Arrow takes integers from 2**63 on for floats, so columns that may hold some are then read as unsigned ones."""
+    """Read all rows.
+
+    Arrow reads integers from 2**63 on as floats, so we read columns that may hold some again, as
+    unsigned integers.
+    """
     table = _rows(snapshot, opened, options)
     large = {name: pa.uint64() for name, column in zip(table.column_names, table.columns, strict=True) if _is_beyond_int64(column)}
     if not large:
@@ -197,7 +209,7 @@ def _table(snapshot: Snapshot, opened: Callable[[], Any], options: Options) -> p
     read, parse, convert = options
     try:
         return _rows(snapshot, opened, (read, parse, csv.ConvertOptions(decimal_point=convert.decimal_point, column_types=large)))
-    except pa.ArrowInvalid:  # they are floats
+    except pa.ArrowInvalid:  # some are floats
         return table
 
 
@@ -209,9 +221,11 @@ def _is_beyond_int64(column: pa.ChunkedArray) -> bool:
 
 
 def _rows(snapshot: Snapshot, opened: Callable[[], Any], options: Options) -> pa.Table:
-    """All rows. The types of the first block mostly hold for the rest, which then takes no more memory than its table.
+    """Read all rows.
 
-    Else types fit each row, which takes about three times as much as the text is in memory meanwhile.
+    Usually the types of the first block fit the rest too; reading then takes no more memory than
+    the table. Otherwise we read again with types that fit all rows, which takes about three times
+    the memory of the text.
     """
     try:
         with opened() as text, csv.open_csv(text, *options) as reader:
@@ -227,7 +241,7 @@ def _rows(snapshot: Snapshot, opened: Callable[[], Any], options: Options) -> pa
 
 
 def _check_rows(snapshot: Snapshot, error: pa.ArrowInvalid) -> None:
-    """Raises Damaged if it was a row that is longer than a BLOCK."""
+    """Raise Damaged if the error is about a row that is longer than BLOCK."""
     if LONG_ROW in str(error):
         raise Damaged(f"{Path(snapshot.path).name!r} has a row of more than {BLOCK >> 20} MiB; is it really a table of text?") from error
 

@@ -1,0 +1,31 @@
+"""What goes wrong with a source or a request, told apart by what the client gets and should do.
+
+The text of each is one sentence for users. Every other exception that a source raises is a 500 with
+its kind and text.
+"""
+
+from __future__ import annotations
+
+
+class Unavailable(Exception):
+    """A child has no form in Zarr, and its group's attributes give the reason. It is a 404."""
+
+
+class Damaged(OSError):
+    """A source is there and cannot be read. It is a 5xx, never a 404."""
+
+
+class TooLarge(Exception):
+    """One request would take more memory than the server may use. It is a 413."""
+
+
+class TooSlow(TimeoutError):
+    """A source did not answer within its time. It is a 503: asking again later may help."""
+
+
+class Busy(TimeoutError):
+    """The server had no thread or memory to spare. It is a 503: asking again later helps."""
+
+
+class Changed(OSError):
+    """A source changed under its reader: its node is out of date. Resolving the key again helps."""

@@ -1,0 +1,81 @@
+"""Everything beside the data: pages, which may take a thread, and small replies, which do not: liveness, readiness, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from .middleware.metrics import Metrics
+from .protocol import failures, replies, requests
+from .protocol.replies import NO_SNIFFING, NO_STORE, Reply
+from .protocol.requests import Request
+from .work.threads import Gone
+from .work.work import Work
+
+PROMETHEUS = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+
+
+class Page:
+    """ASGI application of one page: a function from request to reply, run in a thread. `source` tells whom the page of a path asks."""
+
+    def __init__(self, answer: Callable[[Request], Reply], work: Work, source: Callable[[str], str]) -> None:
+        self.answer = answer
+        self.work = work
+        self.source = source
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = requests.request_for("", scope)
+        try:
+            find = partial(self.source, scope.get("path_params", {}).get("path", ""))
+            reply = await self.work.threads.run(partial(self.answer, request), receive, find)
+        except Gone:
+            return
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong in a source is a 5xx
+            reply = failures.reply_to(error, scope["path"])
+        await reply.send(request.method, send)
+
+
+class Ready:
+    """ASGI application that asks all threads whether they work."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self._asking: asyncio.Future[str | None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an ASGI application
+        """Answer one request, together with all that come until then."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.ensure_future(self.work.ready())
+        trouble = await asyncio.shield(self._asking)
+        await replies.text(*((200, "ready") if trouble is None else (503, trouble))).send(scope["method"], send)
+
+
+class Fixed:
+    """ASGI application of one small reply that cannot block."""
+
+    def __init__(self, answer: Callable[[], Reply]) -> None:
+        self.answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an ASGI application
+        """Answer one request."""
+        await self.answer().send(scope["method"], send)
+
+
+def pages(answers: Mapping[str, Callable[[Request], Reply]], metrics: Metrics, work: Work, source: Callable[[str], str]) -> ASGIApp:
+    """The application of all that, with the pages made by `answers`; 404 for the rest."""
+    routes = [
+        *(Route(path, Page(answer, work, source)) for path, answer in answers.items()),
+        Route("/healthz", Fixed(lambda: replies.text(200, "ok"))),
+        Route("/readyz", Ready(work)),
+        Route("/metrics", Fixed(lambda: Reply(200, (PROMETHEUS, NO_STORE, NO_SNIFFING), metrics.text().encode()))),
+    ]
+    application = Starlette(routes=routes)
+    application.router.redirect_slashes = False
+    application.router.default = Fixed(lambda: replies.NOT_FOUND)
+    return application

@@ -1,0 +1,218 @@
+"""Run the suites of tests side by side, each in a pytest of its own.
+
+python tests/suites.py                  all of them
+python tests/suites.py --quick          what starts no server, no browser and no client
+python tests/suites.py http ome         two of them
+
+As many suites run at a time as there are processors, those that take longest first. Tests that are
+marked `alone`, and suites that want to be alone, run last, by themselves: they measure memory or time. Each suite writes `<suite>.log`
+and `<suite>.xml` below `--logs`, and there what coverage needs unless the run is quick.
+
+The run fails if a suite fails, ends without a report or runs no test; if the variable CI is set, also
+if a test is skipped for lack of what could be installed. A run of all suites fails if it has run more or fewer tests than pytest finds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).resolve().parents[1]
+LOGS = ROOT / "build" / "tests"
+MOST_SECONDS = 3600
+"""A suite that takes longer has hung, and is killed."""
+ALONE, COUNT = "alone", "count"
+DENIED = (
+    "this user reads what is closed to it",
+    "a full disk is NOT TESTED",
+    "process namespaces are not allowed",
+    "NOT TESTED: no Python",
+)
+"""Reasons to skip that count in CI too: rights that a machine denies, and a Python that Debian lacks."""
+TAIL = 200
+"""Lines of a log that are shown if pytest did not come to its list of failures."""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The tests below a folder, without those of the suites of folders below it.
+
+    A quick run has the suites that are quick, without their tests that are marked `slow`. A suite
+    that is alone has deadlines that pass on a busy machine, and runs when no other does.
+    """
+
+    folder: str
+    is_quick: bool = True
+    is_alone: bool = False
+
+
+SUITES = {
+    "clients": Suite("tests/clients", is_quick=False),
+    "browser": Suite("tests/browser", is_quick=False),
+    "hostile": Suite("tests/hostile", is_quick=False, is_alone=True),
+    "adapters": Suite("tests/adapters"),
+    "hdf5": Suite("tests/adapters/hdf5"),
+    "http": Suite("tests/http"),
+    "ome": Suite("tests/ome"),
+    "cli": Suite("tests/cli"),
+    "top": Suite("tests"),
+    "native": Suite("tests/native"),
+    "demo": Suite("tests/demo"),
+    "doctests": Suite("python/tiled_zarr"),
+}
+"""By name, in the order in which they start: the longest first."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the run of a suite ended."""
+
+    name: str
+    code: int
+    seconds: float
+    tests: int
+    skipped: tuple[str, ...]
+    """The tests that were skipped, each with its reason."""
+    log: Path
+
+    def fault(self, *, may_skip: bool) -> str:
+        """Why it counts as failed, empty if it does not."""
+        if self.code != 0:
+            return f"FAILED, exit code {self.code}"
+        if self.tests == 0:
+            return "FAILED, no test ran"
+        if missed := [] if may_skip else [skip for skip in self.skipped if not any(reason in skip for reason in DENIED)]:
+            return f"FAILED, {len(missed)} skipped"
+        return ""
+
+    def failures(self) -> str:
+        """What pytest says of its failures, or the end of the log."""
+        text = self.log.read_text(errors="replace")
+        found = re.search(r"^=+ (FAILURES|ERRORS) =+$", text, re.MULTILINE)
+        return text[found.start() :] if found else "".join(text.splitlines(keepends=True)[-TAIL:])
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs suites, and puts their logs into a folder."""
+
+    logs: Path
+    is_quick: bool
+
+    def run(self, name: str) -> Outcome:
+        """Run a suite to its end."""
+        log, report = self.logs / f"{name}.log", self.logs / f"{name}.xml"
+        environment = {"HYPOTHESIS_PROFILE": "fast", **os.environ} if self.is_quick else dict(os.environ)
+        began = time.monotonic()
+        with log.open("w") as output:
+            code = ended([*self.pytest(), f"--junit-xml={report}", *self.selection(name)], output.fileno(), environment)
+        return Outcome(name, code, time.monotonic() - began, *reported(report), log)
+
+    def pytest(self) -> list[str]:
+        covered = [] if self.is_quick else ["coverage", "run", f"--data-file={self.logs / '.coverage'}", "-m"]
+        return [sys.executable, "-m", *covered, "pytest", "-p", "no:cacheprovider"]
+
+    def selection(self, name: str) -> list[str]:
+        """The arguments that make pytest run the tests of a suite."""
+        if name == ALONE:
+            return ["-m", ALONE, *files_with_tests_alone()]
+        folder = SUITES[name].folder
+        others = [suite.folder for suite in SUITES.values() if suite.folder.startswith(f"{folder}/")]
+        return [folder, *(f"--ignore={other}" for other in others), "-m", f"not {ALONE}{' and not slow' if self.is_quick else ''}"]
+
+    def count(self) -> int:
+        """How many tests pytest finds by itself; 0 if it fails."""
+        log = self.logs / f"{COUNT}.log"
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--collect-only", "-q"]
+        with log.open("w") as output:
+            code = ended(command, output.fileno(), dict(os.environ))
+        found = re.search(r"^(\d+) tests collected", log.read_text(errors="replace"), re.MULTILINE)
+        return int(found[1]) if found and code == 0 else 0
+
+
+def ended(command: list[str], output: int, environment: dict[str, str]) -> int:
+    """The exit code of a command; -1 if it takes longer than `MOST_SECONDS`."""
+    streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
+    try:
+        return subprocess.run(command, cwd=ROOT, env=environment, timeout=MOST_SECONDS, check=False, **streams).returncode
+    except subprocess.TimeoutExpired:
+        return -1
+
+
+def files_with_tests_alone() -> list[str]:
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    return [str(file.relative_to(ROOT)) for file in files if f"mark.{ALONE}" in file.read_text(encoding="utf-8")]
+
+
+def reported(report: Path) -> tuple[int, tuple[str, ...]]:
+    """The number of tests in a report and those that were skipped; nothing if there is no report."""
+    if not report.exists():
+        return 0, ()
+    cases = list(ElementTree.parse(report).iter("testcase"))
+    skips = [(case, skip) for case in cases for skip in case.iter("skipped") if skip.get("type") == "pytest.skip"]
+    return len(cases), tuple(f"{case.get('classname')}.{case.get('name')}: {skip.get('message')}" for case, skip in skips)
+
+
+def run_all(runner: Runner, names: list[str], jobs: int, *, may_skip: bool) -> list[str]:
+    """Run suites and print a line for each as it ends, then what failed; one line for each fault comes back."""
+    outcomes: list[Outcome] = []
+
+    def show(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        verdict = outcome.fault(may_skip=may_skip) or "passed"
+        print(f"{outcome.name:10} {outcome.tests:6} tests {outcome.seconds:7.1f} s  {verdict}", flush=True)
+
+    is_whole = set(names) == {*SUITES, ALONE}
+    at_last = [name for name in names if name == ALONE or SUITES[name].is_alone]
+    with ThreadPoolExecutor(jobs) as pool:
+        counting = pool.submit(runner.count) if is_whole else None
+        for ending in as_completed([pool.submit(runner.run, name) for name in names if name not in at_last]):
+            show(ending.result())
+    for name in at_last:
+        show(runner.run(name))
+    faults = {outcome: fault for outcome in outcomes if (fault := outcome.fault(may_skip=may_skip))}
+    for outcome in faults:
+        print(f"\n===== {outcome.name}: {outcome.log}\n{outcome.failures()}")
+    for skip in sorted(skip for outcome in outcomes for skip in outcome.skipped):
+        print(f"skipped: {skip}")
+    total = sum(outcome.tests for outcome in outcomes)
+    told = [f"{outcome.name}: {fault}" for outcome, fault in faults.items()]
+    if counting and counting.result() != total:
+        told.append(f"the suites ran {total} tests and pytest finds {counting.result()}: see {runner.logs / COUNT}.log")
+    return told
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Run the suites of tests side by side.")
+    parser.add_argument("suites", nargs="*", metavar="suite", help=f"{', '.join(SUITES)} or {ALONE}; all if none is named")
+    parser.add_argument("--quick", action="store_true", help="no server, no browser, no client, and no coverage")
+    parser.add_argument("--jobs", type=int, default=max(2, len(os.sched_getaffinity(0))), help="how many run at a time")
+    parser.add_argument("--logs", type=Path, default=LOGS, help="the folder for logs and reports")
+    given = parser.parse_args()
+    if unknown := set(given.suites) - {*SUITES, ALONE}:
+        parser.error(f"there is no suite {', '.join(sorted(unknown))}")
+    names = given.suites or ([name for name, suite in SUITES.items() if suite.is_quick] if given.quick else [*SUITES, ALONE])
+    logs = given.logs.resolve()
+    logs.mkdir(parents=True, exist_ok=True)
+    for old in (file for pattern in ("*.log", "*.xml", ".coverage*") for file in logs.glob(pattern)):
+        old.unlink()
+    began = time.monotonic()
+    faults = run_all(Runner(logs, given.quick), names, given.jobs, may_skip=not os.environ.get("CI"))
+    print(
+        f"{'FAILED' if faults else 'passed'} in {time.monotonic() - began:.0f} s, {len(names)} suites, logs in {given.logs}",
+        *faults,
+        sep="\n  ",
+    )
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
