@@ -6,7 +6,7 @@ use crate::memcpy::copy;
 use crate::scratch::Scratch;
 use crate::workspace::Workspace;
 
-/// Memory in which a chunk is encoded and then given away, to be used again when it comes back.
+/// Memory that one encoded chunk is written to; the owner reuses it for the next chunk.
 #[derive(Debug, Default)]
 pub struct Body {
     memory: Scratch,
@@ -14,7 +14,7 @@ pub struct Body {
 }
 
 impl Body {
-    /// Encode a chunk into this memory, or where it lies in several pieces, copy it there.
+    /// Encode a chunk into this memory; if the encoder leaves it in several pieces, copy them here.
     pub fn fill(&mut self, workspace: &mut Workspace, encode: impl FnOnce(&mut Workspace) -> Result<Encoded<'_>>) -> Result<()> {
         workspace.swap(&mut self.memory);
         let encoded = encode(workspace)?;
@@ -39,7 +39,7 @@ impl Body {
         self.memory.taken(self.len)
     }
 
-    /// Give back what an unusually large chunk has left behind.
+    /// Release the memory if it is larger than a workspace keeps.
     pub fn trim(&mut self) {
         self.len = 0;
         self.memory.trim(Workspace::KEEP);

@@ -1,15 +1,15 @@
-//! Types of items in numpy's spelling, as far as summing and byte order need them.
+//! Item types in numpy's spelling: their size, byte order and sum.
 
 use crate::error::{Error, Result};
 
-/// What the sum of two items is.
+/// How two items are added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Bool,
     Integer,
     Float,
     Complex,
-    /// Neither numbers nor booleans: there is no sum.
+    /// Neither numbers nor booleans, so they cannot be added.
     Opaque,
 }
 
@@ -18,7 +18,7 @@ enum Kind {
 pub struct Dtype {
     kind: Kind,
     itemsize: usize,
-    /// Width in bytes of the units that are byte-swapped to become little endian; 1 for none.
+    /// Width in bytes of the units whose bytes are reversed to get little endian; 1 for none.
     swap: usize,
 }
 
@@ -62,7 +62,7 @@ impl Dtype {
         self.itemsize
     }
 
-    /// Width in bytes of the units to be byte-swapped, 1 for none.
+    /// Width in bytes of the units whose bytes are reversed; 1 for none.
     pub(crate) fn swap(&self) -> usize {
         self.swap
     }
@@ -72,7 +72,8 @@ impl Dtype {
         self.kind != Kind::Opaque
     }
 
-    /// Add a little-endian `item` to the `sum` so far, as numpy does: integers wrap, half floats round each time, booleans are or-ed.
+    /// Add a little-endian `item` to `sum` as numpy does: integers wrap, half floats round each
+    /// time, booleans are or-ed.
     pub(crate) fn add(&self, sum: &mut [u8], item: &[u8]) {
         match (self.kind, self.itemsize) {
             (Kind::Bool, _) => sum[0] |= item[0],
@@ -88,7 +89,7 @@ impl Dtype {
     }
 }
 
-/// Replace every `N` bytes of `sum` by what `add` makes of them and their counterpart.
+/// Replace every `N` bytes of `sum` by their sum with the same bytes of `item`.
 fn each<const N: usize>(sum: &mut [u8], item: &[u8], add: impl Fn([u8; N], [u8; N]) -> [u8; N]) {
     for (sum, &item) in sum.as_chunks_mut().0.iter_mut().zip(item.as_chunks().0) {
         *sum = add(*sum, item);

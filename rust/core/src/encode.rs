@@ -1,4 +1,4 @@
-//! From a source to an encoded chunk in one call.
+//! A source encoded as a chunk in one call.
 
 use crate::codec::{Codec, Tools};
 use crate::coo::Cut;
@@ -48,13 +48,13 @@ pub fn encode_cut<'a>(cut: &Cut, codec: &Codec, workspace: &'a mut Workspace) ->
     codec.encode(chunk, tools)
 }
 
-/// Compress bytes as they are.
+/// Compress contiguous bytes.
 pub fn encode_bytes<'a>(data: &'a [u8], codec: &Codec, workspace: &'a mut Workspace) -> Result<Encoded<'a>> {
     nbytes(&[data.len()], 1)?;
     codec.encode(data, &mut workspace.tools)
 }
 
-/// The item that the whole chunk consists of, if there is one.
+/// The item that the whole chunk repeats, padding included. None if items differ.
 fn constant_chunk(block: &View, chunk_shape: &[usize], layout: &Layout) -> Result<Option<Vec<u8>>> {
     let Some(source) = constant(block) else { return Ok(None) };
     let mut item = vec![0; layout.itemsize()];
@@ -63,7 +63,8 @@ fn constant_chunk(block: &View, chunk_shape: &[usize], layout: &Layout) -> Resul
     Ok((is_zero || block.shape() == chunk_shape).then_some(item))
 }
 
-/// Write a chunk of `nbytes` that repeats an item, where there is one and a short way to do it, and say how long it is.
+/// Write a chunk of `nbytes` that repeats `item`. Returns its length; None without an item, or if
+/// the codec has no short way.
 fn write_repeated(item: Option<Vec<u8>>, nbytes: usize, codec: &Codec, tools: &mut Tools) -> Result<Option<usize>> {
     item.map_or(Ok(None), |item| codec.write_repeated(&item, nbytes, tools))
 }

@@ -1,11 +1,11 @@
-//! What an encoder has made.
+//! An encoded chunk before it is put together.
 
 use std::mem::MaybeUninit;
 
 use crate::memcpy::copy_to_new;
 
-/// An encoded chunk in the pieces in which it lies in memory: what the codec wrote, the data where they are stored as they are,
-/// and the checksum.
+/// An encoded chunk in three pieces: what the codec wrote, the data if they are stored
+/// uncompressed, and the checksum.
 #[derive(Debug, Clone, Copy)]
 pub struct Encoded<'a> {
     head: &'a [u8],
@@ -23,14 +23,14 @@ impl<'a> Encoded<'a> {
         [self.head, self.stored, self.checksum.as_ref().map_or(&[], |checksum| checksum)]
     }
 
-    /// How many bytes there are.
+    /// Bytes of the chunk.
     #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "no one asks")]
+    #[expect(clippy::len_without_is_empty, reason = "nobody needs it")]
     pub fn len(&self) -> usize {
         self.pieces().iter().map(|piece| piece.len()).sum()
     }
 
-    /// Write all bytes to `out`, which has room for exactly them and need not hold anything yet.
+    /// Write the chunk to `out`, which has exactly its length and may be uninitialized.
     pub fn write_to(&self, out: &mut [MaybeUninit<u8>]) {
         assert_eq!(out.len(), self.len(), "the encoded chunk's size");
         let mut rest = out;

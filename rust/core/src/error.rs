@@ -1,4 +1,4 @@
-//! What can go wrong, in words for the caller.
+//! Errors, with text for the caller.
 
 use std::fmt;
 

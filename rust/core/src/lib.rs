@@ -1,6 +1,7 @@
-//! Chunks of Zarr arrays, made from strided, sparse or compressed memory: bytes in, bytes out.
+//! Chunks of Zarr arrays from strided, sparse or compressed memory: bytes in, bytes out.
 //!
-//! No Python, no HTTP, no I/O, no clock. Memory is the caller's: a [`Workspace`] is lent to every call and holds what is reused.
+//! No Python, no HTTP, no I/O, no clock. The caller owns all memory: it lends a [`Workspace`] to
+//! every call, which holds buffers and contexts for reuse.
 
 mod body;
 pub mod codec;

@@ -1,4 +1,4 @@
-//! How large things may be.
+//! The largest chunk.
 
-/// Bytes that are encoded or decoded at once, at most: LZ4, and with it Blosc, counts no further (`LZ4_MAX_INPUT_SIZE`).
+/// Bytes of a chunk, at most: the limit of LZ4, and with it of Blosc (`LZ4_MAX_INPUT_SIZE`).
 pub const MAX_NBYTES: usize = 0x7E00_0000;

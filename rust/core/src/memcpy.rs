@@ -1,14 +1,15 @@
-//! Copies of long runs of bytes, in steps.
+//! Copies of long runs of bytes, 2 KiB at a time.
 //!
-//! Above a few KiB the C library's copy is one `rep movsb`, which is five times slower on Zen 3 where the two places differ in
-//! alignment; and the items of a Python bytes object begin at an odd multiple of 16.
+//! Above a few KiB the C library copies with one `rep movsb`. On Zen 3 that is five times slower if
+//! source and target are aligned differently, as they are here: the data of a Python bytes object
+//! begin at an odd multiple of 16.
 
 use std::mem::MaybeUninit;
 
-/// Bytes copied at once.
+/// Bytes per copy.
 const STEP: usize = 2048;
 
-/// Copy `from` to `to`, which is as long.
+/// Copy `from` to `to`, which has the same length.
 pub fn copy(from: &[u8], to: &mut [u8]) {
     assert_eq!(from.len(), to.len(), "a copy is as long as its source");
     for (from, to) in from.chunks(STEP).zip(to.chunks_mut(STEP)) {
@@ -16,7 +17,7 @@ pub fn copy(from: &[u8], to: &mut [u8]) {
     }
 }
 
-/// The same to memory that need not hold anything yet.
+/// The same to memory that may be uninitialized.
 pub fn copy_to_new(from: &[u8], to: &mut [MaybeUninit<u8>]) {
     assert_eq!(from.len(), to.len(), "a copy is as long as its source");
     for (from, to) in from.chunks(STEP).zip(to.chunks_mut(STEP)) {
@@ -26,7 +27,7 @@ pub fn copy_to_new(from: &[u8], to: &mut [MaybeUninit<u8>]) {
     }
 }
 
-/// Fill `to` with repetitions of `item`, which it holds a whole number of times.
+/// Fill `to` with repetitions of `item`; its length is a multiple of the item's.
 pub fn repeat(item: &[u8], to: &mut [u8]) {
     to[..item.len()].copy_from_slice(item);
     let mut done = item.len();

@@ -1,4 +1,4 @@
-//! Memory that is reused: a fresh page costs 2 to 3 microseconds, a used one nothing.
+//! Memory that is reused, because a fresh page costs 2 to 3 microseconds.
 
 use crate::error::{Error, Result};
 
@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 pub struct Scratch(Vec<u8>);
 
 impl Scratch {
-    /// `len` bytes that hold whatever an earlier call left in them: the caller overwrites all that it uses.
+    /// `len` bytes with the contents of earlier calls: the caller overwrites what it uses.
     pub fn take(&mut self, len: usize) -> Result<&mut [u8]> {
         if let Some(missing) = len.checked_sub(self.0.len()) {
             self.0.try_reserve_exact(missing).map_err(|_| Error::OutOfMemory(len))?;
@@ -16,12 +16,12 @@ impl Scratch {
         Ok(&mut self.0[..len])
     }
 
-    /// The first `len` bytes of what was taken last.
+    /// The first `len` bytes that were taken last.
     pub fn taken(&self, len: usize) -> &[u8] {
         &self.0[..len]
     }
 
-    /// Give the memory back if it is more than `limit` bytes.
+    /// Release the memory if it is more than `limit` bytes.
     pub fn trim(&mut self, limit: usize) {
         if self.0.capacity() > limit {
             self.0 = Vec::new();

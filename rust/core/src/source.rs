@@ -7,18 +7,19 @@ use crate::scratch::Scratch;
 use crate::shape;
 use crate::view::View;
 
-/// A chunk in C order that can be read piece by piece, so that what is worked on stays in the cache.
+/// A chunk in C order that is read block by block, so that each block stays in the cache while it
+/// is compressed.
 pub trait Source {
     /// Bytes of the chunk.
     fn nbytes(&self) -> usize;
 
-    /// Bytes that are only read together, a divisor of the chunk's.
+    /// Bytes of a granule, the unit of reading; they divide the chunk.
     fn granule(&self) -> usize;
 
-    /// `nbytes` bytes from `start` on, both whole granules; `scratch` is memory to put them together in.
+    /// `nbytes` bytes from `start` on, both whole granules. They may lie in `scratch`.
     fn read<'a>(&'a self, start: usize, nbytes: usize, scratch: &'a mut Scratch) -> Result<&'a [u8]>;
 
-    /// The same bytes where they lie, if they are whole rows there.
+    /// The same bytes as rows of the source's memory. None if they are no whole rows there.
     fn rows(&self, _start: usize, _nbytes: usize) -> Option<Rows<'_>> {
         None
     }
@@ -38,7 +39,7 @@ impl Source for &[u8] {
     }
 }
 
-/// A chunk that is gathered from a block, whole rows of its first axis at a time.
+/// A chunk that is gathered from a block, in granules of one step along its first axis.
 pub struct Gathered<'a> {
     block: &'a View<'a>,
     chunk_shape: &'a [usize],

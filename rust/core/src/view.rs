@@ -13,7 +13,8 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// A window whose first item lies at `data[origin..]`. Refused where an item would lie outside `data`.
+    /// A window whose first item lies at `data[origin..]`. Refused if an item would lie outside
+    /// `data`.
     pub fn new(data: &'a [u8], origin: usize, shape: &'a [usize], strides: &'a [isize], itemsize: usize) -> Result<Self> {
         let fits = extent(shape, strides, itemsize)
             .is_some_and(|(below, above)| below <= origin && origin.checked_add(above).is_some_and(|end| end <= data.len()));
@@ -31,7 +32,7 @@ impl<'a> View<'a> {
         self.data
     }
 
-    /// Where in the memory the first item starts.
+    /// The offset of the first item in `data`.
     pub(crate) fn origin(&self) -> usize {
         self.origin
     }
@@ -55,7 +56,8 @@ impl<'a> View<'a> {
     }
 }
 
-/// How far items reach below and above the start of the first item, in bytes; `None` where that cannot be counted.
+/// How far items reach below and above the start of the first item, in bytes. None if that
+/// overflows.
 ///
 /// ```
 /// # use tiled_zarr_core::view::extent;

@@ -1,28 +1,29 @@
-//! Zarr's `vlen-utf8`: the number of strings, then every string's length in bytes and its bytes; numbers are u32, little endian.
+//! Zarr's `vlen-utf8`: the number of strings, then the length in bytes and the bytes of each.
+//! Numbers are u32, little endian.
 //! <https://github.com/zarr-developers/zarr-extensions/tree/main/codecs/vlen-utf8>
 
 use crate::error::{Error, Result};
 use crate::limits::MAX_NBYTES;
 
-/// Strings, written one after the other.
+/// Encoded strings.
 #[derive(Debug)]
 pub struct VlenUtf8(Vec<u8>);
 
 impl VlenUtf8 {
-    /// Nothing but the number of the strings that are to follow.
+    /// The number of strings that will be pushed.
     pub fn new(count: usize) -> Result<Self> {
         let mut items = Self(Vec::new());
         items.push_word(count)?;
         Ok(items)
     }
 
-    /// Add the next string.
+    /// Append a string.
     pub fn push(&mut self, item: &str) -> Result<()> {
         self.push_word(item.len())?;
         self.push_bytes(item.as_bytes())
     }
 
-    /// What was written.
+    /// The encoded bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

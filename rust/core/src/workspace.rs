@@ -3,7 +3,7 @@
 use crate::codec::Tools;
 use crate::scratch::Scratch;
 
-/// What a thread keeps from chunk to chunk: scratch memory and compression contexts.
+/// What a thread reuses from chunk to chunk: scratch memory and compression contexts.
 #[derive(Default)]
 pub struct Workspace {
     /// A chunk before it is compressed.
@@ -12,15 +12,16 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Most bytes of one piece of memory that are kept, enough for a chunk of 8 MiB; a larger one is given back.
+    /// Bytes of one buffer that a thread keeps, at most: enough for a chunk of 8 MiB.
+    /// [`Self::trim`] releases larger ones.
     pub(crate) const KEEP: usize = 9 << 20;
 
-    /// Exchange the memory that chunks are encoded into.
+    /// Swap the memory that chunks are encoded into with `body`.
     pub(crate) fn swap(&mut self, body: &mut Scratch) {
         std::mem::swap(self.tools.body(), body);
     }
 
-    /// Give back what an unusually large chunk has left behind.
+    /// Release every buffer of more than `KEEP` bytes.
     pub fn trim(&mut self) {
         self.chunk.trim(Self::KEEP);
         self.tools.trim(Self::KEEP);

@@ -9,7 +9,8 @@ use crate::rivals;
 
 pub fn lzf(input: &[u8]) {
     let Some((nbytes, stream)) = sized(input) else { return };
-    // The whole stream is empty for no bytes; a decoder that stops when its memory is full takes what follows for left over.
+    // The whole stream is empty for no bytes; a decoder that stops when its memory is full takes
+    // what follows for left over.
     if nbytes > 0 {
         assert_eq!(undone(Filter::Lzf, stream, nbytes), rivals::lzf(stream, nbytes));
     }

@@ -40,8 +40,9 @@ pub fn lz4(data: &[u8], nbytes: usize) -> Option<Vec<u8>> {
 #[expect(unsafe_code, reason = "a C function")]
 pub fn blosc(data: &[u8], nbytes: usize) -> Option<Vec<u8>> {
     let mut out = vec![0; nbytes];
-    // SAFETY: the header says no more bytes than there are, since our decoder has accepted it, and no more decoded bytes than
-    // `nbytes`, which the function is told too; the two pieces of memory are as long as that.
+    // SAFETY: the header says no more bytes than there are, since our decoder has accepted it, and
+    // no more decoded bytes than `nbytes`, which the function is told too; the two pieces of memory
+    // are as long as that.
     let n = unsafe { blosc_src::blosc_decompress_ctx(data.as_ptr().cast(), out.as_mut_ptr().cast(), nbytes, 1) };
     (usize::try_from(n) == Ok(nbytes)).then_some(out)
 }

@@ -32,7 +32,7 @@ impl Codec {
         Ok(Self(codec.map_err(exception)?.with_crc32c(crc32c)))
     }
 
-    /// Compress C-contiguous `data` as it is.
+    /// Compress C-contiguous `data`.
     fn encode<'py>(&self, py: Python<'py>, data: Buffer) -> PyResult<Bound<'py, PyBytes>> {
         let data = data.bytes()?;
         Lease::take().bytes(py, |workspace| encode_bytes(data, &self.0, workspace))

@@ -13,10 +13,10 @@ use crate::raw::buffer::Buffer;
 use crate::raw::malloc;
 use crate::work::Lease;
 
-/// The body of a box without entries, with the size and the codec that it was made for.
+/// The body of an empty box, with its size and codec.
 type Empty = (usize, tiled_zarr_core::Codec, Py<PyBytes>);
 
-/// A row index over the entries of a sparse array, built once; boxes of it are densified in time that follows their own entries.
+/// A row index of a sparse array, built once. Encoding a box takes time for its own entries alone.
 #[pyclass(frozen, module = "tiled_zarr._native")]
 pub struct Coo {
     index: tiled_zarr_core::Coo,
@@ -40,7 +40,8 @@ impl Coo {
         self.index.nbytes()
     }
 
-    /// Densify the box of `chunk_shape` at `start` (elements), zero bytes beyond the array's edge, and compress it.
+    /// Densify the box of `chunk_shape` at `start` (elements), zero bytes beyond the array's edge,
+    /// and compress it.
     fn encode<'py>(&self, py: Python<'py>, start: Vec<usize>, chunk_shape: Vec<usize>, codec: &Codec) -> PyResult<Bound<'py, PyBytes>> {
         let cut = detached(py, || self.index.cut(&start, &chunk_shape))?;
         if cut.constant().is_none() {
@@ -56,7 +57,8 @@ impl Coo {
 }
 
 impl Coo {
-    /// The body of a box without entries, if the last one was alike: all of them are one object.
+    /// The body of an empty box, if the last one had this size and codec: all empty boxes share one
+    /// object.
     fn known_empty<'py>(&self, py: Python<'py>, nbytes: usize, codec: &tiled_zarr_core::Codec) -> Option<Bound<'py, PyBytes>> {
         let empty = self.empty.lock().unwrap_or_else(PoisonError::into_inner);
         empty.as_ref().filter(|(n, other, _)| *n == nbytes && other == codec).map(|(_, _, body)| body.bind(py).clone())

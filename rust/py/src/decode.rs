@@ -14,7 +14,7 @@ thread_local! {
     static WORKSPACE: Cell<Option<Box<Workspace>>> = const { Cell::new(None) };
 }
 
-/// Undoes the filters of a chunked HDF5 dataset or the codecs of a Zarr array and puts what a region wants of its chunks into their places.
+/// Decodes chunks of an HDF5 dataset or a Zarr array into a region.
 #[pyclass(frozen, module = "tiled_zarr._native")]
 pub struct Decoder(tiled_zarr_core::decode::Decoder);
 
@@ -29,7 +29,7 @@ impl Decoder {
         decoder.map(Self).map_err(exception)
     }
 
-    /// Write what the region of the shape of `out` at `start` (elements) has of stored chunks to `out`.
+    /// Decode stored chunks into `out`, the region of its shape at `start` (elements).
     fn read(&self, py: Python<'_>, mut out: Buffer, start: Vec<usize>, chunks: Vec<(Vec<usize>, Buffer, u32)>) -> PyResult<()> {
         let shape = out.view()?.shape().to_vec();
         let out = out.bytes_mut()?;
@@ -48,7 +48,7 @@ pub fn decompress(py: Python<'_>, name: &str, data: Buffer, mut out: Buffer) -> 
     with_workspace(|workspace| detached(py, || decode::decompress(format, data, out, workspace)))
 }
 
-/// The decoded size that compressed bytes say at their start; None if they say none.
+/// The decoded size that compressed bytes name at their start; None if they name none.
 #[pyfunction]
 pub fn decoded_size(name: &str, data: Buffer) -> PyResult<Option<u64>> {
     Ok(decode::decoded_size(format(name)?, data.bytes()?))

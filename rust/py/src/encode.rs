@@ -9,10 +9,11 @@ use crate::error::exception;
 use crate::raw::buffer::Buffer;
 use crate::work::Lease;
 
-/// How an item is put together: source offset, bytes and the width of what is swapped, of each run.
+/// An item's layout: source offset, bytes, and width of the units to be reversed, of each run.
 pub type Runs = Vec<(usize, usize, usize)>;
 
-/// Gather a block into a C-order chunk, padded at its end on every axis with zero bytes, and compress it.
+/// Gather a block into a C-order chunk, padded at its end on every axis with zero bytes, and
+/// compress it.
 #[pyfunction]
 #[pyo3(signature = (block, chunk_shape, codec, layout=None))]
 pub fn encode<'py>(
@@ -27,7 +28,7 @@ pub fn encode<'py>(
     Lease::take().bytes(py, |workspace| encode_block(&view, &chunk_shape, &layout, &codec.0, workspace))
 }
 
-/// The layout of items of so many bytes; as they are where nothing is said.
+/// The layout of items of `itemsize` bytes; None copies them.
 pub fn layout_of(itemsize: usize, runs: Option<Runs>) -> PyResult<Layout> {
     let Some(runs) = runs else { return Ok(Layout::Whole(itemsize)) };
     let runs: Vec<Run> = runs.into_iter().map(|(offset, nbytes, swap)| Run { offset, nbytes, swap }).collect();

@@ -1,4 +1,4 @@
-//! The border: what the core reports, as Python exceptions.
+//! Errors of the core as Python exceptions.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,22 +22,24 @@ pub fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> tiled_zarr_core:
     py.detach(|| guarded(|| work().map_err(exception)))
 }
 
-/// Run `work`; a panic becomes a `RuntimeError`, because pyo3's own `PanicException` passes every `except Exception`.
+/// Run `work`; a panic becomes a `RuntimeError`, since `except Exception` does not catch pyo3's own
+/// `PanicException`.
 ///
-/// What `work` borrows mutably may be half written after a panic, so lend it only what the next call overwrites.
+/// After a panic, what `work` borrows mutably may be half written: lend it only what the next call
+/// overwrites.
 pub fn guarded<T>(work: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         Err(PyRuntimeError::new_err(format!("tiled_zarr._native panicked, please report it: {}", message(&*panic))))
     })
 }
 
-/// What was said in a panic.
+/// The message of a panic.
 fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
-/// Panic, so that a test can see what becomes of it.
+/// Panic, for the test of what becomes of panics.
 #[pyfunction]
 pub fn _panic(py: Python<'_>) -> PyResult<()> {
     detached(py, || panic!("on purpose"))

@@ -1,4 +1,35 @@
-//! Threads that encode chunks and never hold the GIL: jobs are handed over, results are picked up by the batch.
+//! The native pool: threads that encode chunks of arrays in memory and never hold the GIL.
+//!
+//! A thread of Python's own pool takes the GIL to pick up a job, to drop it and to deliver the
+//! result. Each time it may wait up to 5 ms for another thread to release it, and the event loop
+//! waits for it in turn. These threads touch no Python object, so nobody waits for them:
+//!
+//! ```text
+//!   event loop (holds the GIL)                      thread (never holds it)
+//!   submit: buffer, shape, codec  --> jobs -->      encode_block into a Body
+//!   take: bytes objects           <-- done <--      the job with its Body or error
+//!                                 --> bodies -->    the Body's memory, reused
+//! ```
+//!
+//! A job's life: waiting in `jobs`; encoding in one thread; in `done` with its outcome; taken.
+//! `close` drops jobs that wait and lets those that are being encoded finish.
+//!
+//! * `submit` borrows the array's buffer while it has the GIL. Releasing a buffer takes the GIL
+//!   again, so a job goes back to the event loop whole and is dropped by `take`.
+//! * A thread writes into a `Body`, memory that `take` returns to the pool after copying it into a
+//!   bytes object: the copy costs less than fresh pages would.
+//! * The event loop watches one end of a socket pair. A thread writes a byte only when `done` was
+//!   empty, so that many results wake the loop once. The socket never blocks: if it is full, the
+//!   loop has a byte to read already.
+//! * `allow` limits how many threads begin jobs, by their number, so that the event loop can have a
+//!   processor to itself (http/work/native.py decides). Threads beyond the limit wait for `rests`,
+//!   the others for `waits`; one that was notified of a job but may not take it passes the notice
+//!   on.
+//! * A panic in the encoder becomes the job's exception, and the thread gets a new workspace.
+//!
+//! Invariants: no code in `Shared::work` attaches to the interpreter; every submitted job appears
+//! in `take` exactly once, unless the pool is closed; the lock is never held while encoding or
+//! while Python code runs.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -18,14 +49,14 @@ use crate::error::{exception, guarded};
 use crate::raw::buffer::Buffer;
 use crate::raw::{bytes, malloc, priority};
 
-/// A job's ticket, its chunk or the exception in its place, and the seconds that it took.
+/// A job's ticket, its chunk or exception, and the seconds that it took.
 type Outcome = (Py<PyAny>, Py<PyAny>, f64);
 
 /// Threads that encode chunks, for one event loop.
 #[pyclass(frozen, module = "tiled_zarr._native")]
 pub struct Pool {
     shared: Arc<Shared>,
-    /// Readable as soon as there is a result.
+    /// The event loop's end of the socket pair: readable when there are results.
     ear: UnixStream,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -49,12 +80,12 @@ impl Pool {
         Ok(pool)
     }
 
-    /// The descriptor that is readable as soon as there is something to take.
+    /// The descriptor that becomes readable when there are results to take.
     fn fileno(&self) -> RawFd {
         self.ear.as_raw_fd()
     }
 
-    /// Have a chunk encoded as by `encode`; what comes of it is taken with its ticket.
+    /// Encode a chunk as `encode` does; `take` returns the outcome with its ticket.
     #[pyo3(signature = (ticket, block, chunk_shape, codec, layout=None))]
     fn submit(&self, ticket: Py<PyAny>, block: Buffer, chunk_shape: Vec<usize>, codec: &Codec, layout: Option<Runs>) -> PyResult<()> {
         let layout = layout_of(block.view()?.itemsize(), layout)?;
@@ -68,13 +99,13 @@ impl Pool {
         Ok(())
     }
 
-    /// Let only so many of the threads begin chunks from now on.
+    /// Let only this many threads begin chunks from now on.
     fn allow(&self, threads: usize) {
         self.shared.lock().allowed = threads;
         self.shared.rests.notify_all();
     }
 
-    /// What has been made since the last time, in the order in which it was: ticket, chunk or exception, seconds.
+    /// The outcomes since the last call, in the order of completion.
     fn take(&self, py: Python<'_>) -> Vec<Outcome> {
         let mut heard = [0; 16];
         while matches!((&self.ear).read(&mut heard), Ok(n) if n == heard.len()) {}
@@ -85,7 +116,7 @@ impl Pool {
         outcomes
     }
 
-    /// End the threads after the jobs that have begun; the others are dropped.
+    /// Stop the threads after their current jobs; drop the others. Blocks until they have finished.
     fn close(&self, py: Python<'_>) {
         let dropped = {
             let mut state = self.shared.lock();
@@ -112,12 +143,12 @@ impl Drop for Pool {
     }
 }
 
-/// What the threads and the event loop share.
+/// The state that threads and event loop share.
 struct Shared {
     state: Mutex<State>,
-    /// Told of jobs.
+    /// Notified of jobs.
     waits: Condvar,
-    /// Told when more threads are allowed.
+    /// Notified when more threads are allowed.
     rests: Condvar,
     mouth: UnixStream,
 }
@@ -126,9 +157,9 @@ struct Shared {
 struct State {
     jobs: VecDeque<Job>,
     done: Vec<Done>,
-    /// Memory that was written to before and is free again.
+    /// Free memory for encoded chunks.
     bodies: Vec<Body>,
-    /// The threads of lower numbers may begin jobs.
+    /// Threads with lower numbers may begin jobs.
     allowed: usize,
     is_closed: bool,
 }
@@ -141,7 +172,8 @@ struct Job {
     layout: Layout,
 }
 
-/// A job and what came of it. It goes back to the event loop whole, because dropping a block takes the GIL.
+/// A job with its outcome. The whole job goes back to the event loop, since dropping its buffer
+/// takes the GIL.
 struct Done {
     job: Job,
     body: Body,
@@ -154,7 +186,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Do one job after the other until the pool is closed.
+    /// Encode jobs until the pool is closed.
     fn work(&self, number: usize) {
         priority::give_way();
         let mut workspace = Workspace::default();
@@ -169,7 +201,7 @@ impl Shared {
         }
     }
 
-    /// A job for the thread of a number; `None` where the pool is closed.
+    /// The next job for a thread. None if the pool is closed.
     fn next(&self, number: usize) -> Option<(Job, Body)> {
         let mut state = self.lock();
         loop {
@@ -177,7 +209,7 @@ impl Shared {
                 return None;
             }
             if number >= state.allowed {
-                self.waits.notify_one(); // what it has been told may have been meant for another
+                self.waits.notify_one(); // the notice may have been for a job that another thread may take
                 state = self.rests.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
@@ -188,14 +220,15 @@ impl Shared {
         }
     }
 
-    /// Put a result down, and wake the event loop unless others lie there, for which it has been woken.
+    /// Add an outcome, and wake the event loop if it is the first: it has been woken for later
+    /// ones.
     fn give(&self, done: Done) {
         let mut state = self.lock();
         let is_first = state.done.is_empty();
         state.done.push(done);
         drop(state);
         if is_first {
-            // Where there is no room, there is a byte that has not been read.
+            // If the socket is full, the loop has a byte to read already.
             let _ = (&self.mouth).write(&[0]);
         }
     }
@@ -210,7 +243,7 @@ impl Job {
 }
 
 impl Done {
-    /// What came of the job, as Python objects; its memory goes to `spare`.
+    /// The outcome as Python objects; the memory goes to `spare`.
     fn outcome(self, py: Python<'_>, spare: &mut Vec<Body>) -> Outcome {
         let Self { job, mut body, result, seconds } = self;
         let chunk = result.and_then(|()| bytes::copied(py, body.as_bytes()));

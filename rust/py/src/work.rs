@@ -13,7 +13,8 @@ thread_local! {
     static WORKSPACE: Cell<Option<Box<Workspace>>> = const { Cell::new(None) };
 }
 
-/// The thread's workspace, taken out of its place until this value is dropped: a call within a call gets one of its own.
+/// The thread's workspace, borrowed until this value is dropped. A call within a call gets a fresh
+/// one.
 pub struct Lease(Box<Workspace>);
 
 impl Lease {
@@ -23,7 +24,7 @@ impl Lease {
         Self(WORKSPACE.take().unwrap_or_default())
     }
 
-    /// The bytes that `encode` makes in the workspace without the GIL, as one object of exactly their size.
+    /// Run `encode` in the workspace without the GIL. Returns what it makes as one bytes object.
     pub fn bytes<'a, 'py>(
         &'a mut self,
         py: Python<'py>,

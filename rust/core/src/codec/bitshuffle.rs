@@ -1,16 +1,37 @@
-//! Bit shuffle as c-blosc 1 does it: all lowest bits of the items' first bytes, then all second bits, and so on.
+//! Bit shuffle as c-blosc 1 does it, <https://github.com/kiyo-masui/bitshuffle>.
 //!
-//! A block whose number of items is no multiple of 8 stays as it is, and so do bytes beyond the last item.
+//! A block of `n` items of `t` bytes becomes `8 * t` planes of `n` bits: plane `8 * j + b` holds
+//! bit `b` of byte `j` of every item. The upper bits of noisy numbers are nearly constant, so their
+//! planes are runs of zeros or ones, while the lower planes are random and are stored as they are.
+//! In byte planes (shuffle.rs) constant and random bits share bytes, and a compressor finds many
+//! short matches that cost more time than they save.
+//!
+//! Bit by bit, this takes `8 * t * n` steps of several instructions. So eight items are transposed
+//! at once: byte `j` of eight items is a matrix of 8 by 8 bits, and its transpose has one byte for
+//! each of eight planes. Three ways to transpose, each checked against the loop over bits:
+//!
+//! * by GFNI (`cpu/x86_64/matrices.rs`), which multiplies four such matrices at once;
+//! * by AVX2 (`cpu/x86_64/bits.rs`), which collects the highest bit of 32 bytes at once;
+//! * in a 64-bit word (`transpose`, Hacker's Delight, section 7-3): three rounds swap blocks of
+//!   1, 2 and 4 bits on either side of the diagonal.
+//!
+//! The vector code takes whole groups of 32 to 256 items; `portable` does the rest. The planes
+//! are `pitch` bytes apart, so that rows of a picture are shuffled into the same planes one after
+//! the other, without being gathered first.
+//!
+//! Invariant: a block whose number of items is no multiple of 8 is copied unchanged, and so are
+//! bytes behind the last whole item. Decoders of c-blosc expect that.
 
 use crate::cpu;
 use crate::rows::Rows;
 
-/// Items whose bits of one place fill a byte.
+/// Items whose bits at one position fill a byte.
 const GROUP: usize = 8;
-/// Rows of so many items, or a multiple of them, take no longer than the same items in one piece.
+/// Rows of a multiple of this many items cost no more than one contiguous piece: what GFNI takes at
+/// once.
 pub const ROW: usize = 256;
 
-/// Write the bit-shuffled items of `source` to `target`, which is as long.
+/// Bit-shuffle the items of `source` into `target`, which has the same length.
 pub fn bitshuffle(typesize: usize, source: &[u8], target: &mut [u8]) {
     let n = source.len() / typesize;
     let whole = n * typesize;
@@ -22,7 +43,7 @@ pub fn bitshuffle(typesize: usize, source: &[u8], target: &mut [u8]) {
     part(typesize, &source[..whole], n / GROUP, &mut target[..whole]);
 }
 
-/// Write the bit-shuffled items of rows, each a multiple of 8 items, to `target`, which is as long as all of them.
+/// Bit-shuffle rows, each a multiple of 8 items, into `target`, which has their total length.
 pub fn bitshuffle_rows(typesize: usize, rows: Rows, target: &mut [u8]) {
     let pitch = target.len() / typesize / GROUP;
     let mut at = 0;
@@ -32,13 +53,14 @@ pub fn bitshuffle_rows(typesize: usize, rows: Rows, target: &mut [u8]) {
     }
 }
 
-/// Shuffle whole items by the eight to the start of each plane of `pitch` bytes, the first of which starts where `target` does.
+/// Shuffle whole groups of 8 items to the start of each plane; planes are `pitch` bytes apart from
+/// the start of `target`.
 fn part(typesize: usize, source: &[u8], pitch: usize, target: &mut [u8]) {
     let done = cpu::bitshuffle(typesize, source, pitch, target);
     portable(typesize, source, pitch, target, done);
 }
 
-/// Shuffle the items from the `from`th on, a multiple of 8: eight bytes of one place at a time.
+/// Shuffle the items from number `from` on, a multiple of 8, with words of 64 bits.
 fn portable(typesize: usize, source: &[u8], pitch: usize, target: &mut [u8], from: usize) {
     for (i, items) in source.chunks_exact(GROUP * typesize).enumerate().skip(from / GROUP) {
         for j in 0..typesize {
@@ -68,7 +90,7 @@ mod tests {
 
     type Some = fn(usize, &[u8], usize, &mut [u8]) -> usize;
 
-    /// What shuffles some of the items, on this processor and on lesser ones.
+    /// The kernels of this processor, and none.
     #[cfg(target_arch = "x86_64")]
     const SOME: [Some; 3] = [cpu::tests::bitshuffle_by_gfni, cpu::tests::bitshuffle_by_avx2, |_, _, _, _| 0];
     #[cfg(not(target_arch = "x86_64"))]

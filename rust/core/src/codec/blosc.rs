@@ -1,7 +1,9 @@
-//! Blosc 1 chunks, <https://github.com/Blosc/c-blosc/blob/main/README_CHUNK_FORMAT.rst>: what the Zarr codec `blosc` means.
+//! Blosc 1 chunks, <https://github.com/Blosc/c-blosc/blob/main/README_CHUNK_FORMAT.rst>: what the
+//! Zarr codec `blosc` means.
 //!
-//! Written here and not by c-blosc: a chunk is a header, offsets and one stream a block, and so the scratch memory, the
-//! contexts and the choice per chunk are ours; c-blosc 2 writes chunks that browsers decode to wrong bytes.
+//! c-blosc could write them, but a chunk is only a header, offsets and one stream per block.
+//! Written here, its scratch memory and contexts are reused, and filter and search are chosen per
+//! chunk (blosc/probe.rs). c-blosc 2 writes chunks that decoders in browsers read as wrong values.
 
 mod block;
 mod noise;
@@ -19,27 +21,30 @@ use crate::memcpy::repeat;
 use crate::source::Source;
 use writer::Writer;
 
-/// Inputs below this are stored, as c-blosc does: the overhead eats the gain.
+/// Bytes below which a chunk is stored, as in c-blosc: the header would outweigh the gain.
 const MIN_NBYTES: usize = 128;
-/// Bytes of a block: larger ones compress better, and this one and its shuffled twin still fit into the second-level cache.
+/// Bytes of a block. Larger ones compress better; a block of this size and its shuffled copy still
+/// fit into a second-level cache of 512 KiB.
 const BLOCKSIZE: usize = 256 << 10;
-/// Bytes of a plane of a block of Zstandard, which looks at so many at once: each piece holds bytes of one kind.
+/// Bytes of a plane in a block for Zstandard: its own block size, so that each of its blocks holds
+/// bytes of one plane.
 const ZSTD_PLANE: usize = 128 << 10;
-/// Bytes of a block of Zstandard, at most.
+/// Bytes of a block for Zstandard, at most.
 const ZSTD_BLOCKSIZE: usize = 2 << 20;
-/// Bytes of a block of equal items that has to be compressed, to be repeated.
+/// Bytes of a block of equal items that is compressed once and then repeated.
 const REPEATED_BLOCKSIZE: usize = 16 << 10;
 
-/// Most bytes that a chunk of `nbytes` takes.
+/// Bytes that a chunk of `nbytes` takes, at most.
 #[must_use]
 pub fn bound(nbytes: usize) -> usize {
     writer::HEADER + nbytes
 }
 
 impl Blosc {
-    /// Write one chunk to the start of `out`, which has `bound(data.len())` bytes or more, and say how much was written.
+    /// Write one chunk to the start of `out`, which has at least `bound(data.len())` bytes.
     ///
-    /// Bytes that are no whole number of items are not shuffled: decoders disagree about the last, broken item.
+    /// Data that are no whole number of items are not shuffled: decoders disagree about the
+    /// incomplete last item.
     pub(crate) fn encode(self, data: &[u8], out: &mut [u8], engines: &mut Engines) -> Result<Written> {
         if !data.len().is_multiple_of(usize::from(self.typesize)) {
             return Self { typesize: 1, ..self.without_shuffle() }.encode(data, out, engines);
@@ -51,7 +56,8 @@ impl Blosc {
         })
     }
 
-    /// The same for `nbytes` that repeat the bytes `item`; `None` where the chunk would be no shorter than they are.
+    /// Write a chunk of `nbytes` bytes that repeat `item`. None if it would not be shorter than
+    /// they are.
     pub(crate) fn encode_repeated(self, item: &[u8], nbytes: usize, out: &mut [u8], engines: &mut Engines) -> Result<Option<usize>> {
         if !self.compresses(nbytes) {
             return Ok(None);
@@ -67,7 +73,7 @@ impl Blosc {
         if written.is_some() { Ok(written) } else { self.without_shuffle().compress_repeated(item, nbytes, out, engines) }
     }
 
-    /// Write blocks that are known in closed form: `stream` writes one of so many bytes.
+    /// Write blocks that are known in closed form; `stream` writes one block of a given size.
     fn repeat(self, item: &[u8], nbytes: usize, out: &mut [u8], stream: impl Fn(usize, &mut [u8]) -> Option<usize>) -> Option<usize> {
         let blocksize = blocksize(BLOCKSIZE, item.len(), nbytes);
         let mut writer = Writer::new(self.header(), nbytes, blocksize, out);
@@ -78,7 +84,7 @@ impl Blosc {
         if fits { writer.finish() } else { None }
     }
 
-    /// The same where there is no closed form.
+    /// Write a chunk that repeats `item` by compressing one block and repeating it.
     fn compress_repeated(self, item: &[u8], nbytes: usize, out: &mut [u8], engines: &mut Engines) -> Result<Option<usize>> {
         let blocksize = blocksize(REPEATED_BLOCKSIZE, item.len(), nbytes);
         let mut writer = Writer::new(self.header(), nbytes, blocksize, out);
@@ -92,23 +98,24 @@ impl Blosc {
         Ok(if fits { writer.finish() } else { None })
     }
 
-    /// Write what precedes `nbytes` that are stored, and say how long it is.
+    /// Write the header of `nbytes` stored bytes. Returns its length.
     pub(crate) fn store(self, nbytes: usize, out: &mut [u8]) -> usize {
         writer::store(self.header(), nbytes, out)
     }
 
-    /// Whether there is anything to gain.
+    /// Whether a chunk of `nbytes` is compressed at all.
     pub(crate) fn compresses(self, nbytes: usize) -> bool {
         nbytes >= MIN_NBYTES && self.level > 0
     }
 
-    /// Whether a chunk may be read block by block: rows are whole items by the eight, and not so long that a block of one is too large.
+    /// Whether a chunk is read block by block: its granules are whole groups of 8 items, and one
+    /// fits into a block.
     pub(crate) fn takes_blocks(self, source: &dyn Source) -> bool {
         let group = 8 * usize::from(self.typesize);
         self.compresses(source.nbytes()) && source.granule().is_multiple_of(group) && source.granule() <= BLOCKSIZE
     }
 
-    /// Write a chunk of compressed blocks; `None` where it would be no shorter than the data.
+    /// Write a chunk of compressed blocks. None if it would not be shorter than the data.
     pub(crate) fn compress(self, source: &dyn Source, out: &mut [u8], engines: &mut Engines) -> Result<Option<usize>> {
         let fitted = self.fitted(source, engines)?;
         let (nbytes, blocksize) = (source.nbytes(), fitted.blocksize(source));
@@ -123,7 +130,8 @@ impl Blosc {
         Ok(writer.finish())
     }
 
-    /// The same with the filter and the search that suit the data: a chunk says itself how its bytes were shuffled.
+    /// These parameters with the filter and search that suit the data; each chunk's header names
+    /// its own filter.
     fn fitted(self, source: &dyn Source, engines: &mut Engines) -> Result<Self> {
         match (self.cname, self.shuffle) {
             (Cname::Lz4, Shuffle::Byte) => probe::fitted(self, source, engines),
@@ -131,10 +139,11 @@ impl Blosc {
         }
     }
 
-    /// Bytes of a block: whole groups of 8 items, so that only the last block can escape the bit shuffle, and whole granules.
+    /// Bytes of a block: whole granules and whole groups of 8 items, so that only the last block
+    /// can escape the bit shuffle.
     ///
-    /// A plane of a block is an odd number of pages' eighths where that can be had, so that neither planes of bytes nor those of bits
-    /// compete for the same lines of the cache while they are written side by side.
+    /// If possible, a plane is an odd multiple of 512 bytes. Planes are written side by side, and
+    /// at a power of two apart they would compete for the same cache lines.
     fn blocksize(self, source: &dyn Source) -> usize {
         const STEP: usize = 512;
         let (nbytes, typesize) = (source.nbytes(), usize::from(self.typesize));
@@ -148,7 +157,7 @@ impl Blosc {
     }
 }
 
-/// Bytes of a block of about `target` that holds whole groups of so many bytes, and no more than the data.
+/// Bytes of a block of about `target` bytes: whole groups of `group` bytes, at most `nbytes`.
 fn blocksize(target: usize, group: usize, nbytes: usize) -> usize {
     (target / group).max(1).saturating_mul(group).min(nbytes)
 }

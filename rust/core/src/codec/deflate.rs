@@ -1,4 +1,5 @@
-//! gzip, <https://www.rfc-editor.org/rfc/rfc1952>, and zlib, <https://www.rfc-editor.org/rfc/rfc1950>, by libdeflate.
+//! gzip, <https://www.rfc-editor.org/rfc/rfc1952>, and zlib,
+//! <https://www.rfc-editor.org/rfc/rfc1950>, by libdeflate.
 
 use std::ops::RangeInclusive;
 
@@ -6,19 +7,20 @@ use libdeflater::{CompressionError, CompressionLvl, Compressor};
 
 use crate::error::{Error, Result};
 
-/// Levels of zlib; libdeflate's own three above them are none of the formats'.
+/// Levels of zlib; libdeflate has three more (10 to 12), which no configuration of Zarr allows.
 pub const LEVELS: RangeInclusive<i32> = 0..=9;
 
 /// The wrapper around the deflate stream.
 #[derive(Debug, Clone, Copy)]
 pub enum Format {
-    /// With a header that has no time, and a CRC-32.
+    /// gzip: a header without a time, and a CRC-32.
     Gzip,
-    /// With an Adler-32.
+    /// zlib: an Adler-32.
     Zlib,
 }
 
-/// Most bytes that a stream of `nbytes` takes: stored blocks, each with 5 bytes, and the larger wrapper.
+/// Bytes that a stream of `nbytes` takes, at most: stored blocks of 5 bytes more each, and the
+/// larger wrapper.
 pub fn bound(nbytes: usize) -> usize {
     /// The shortest block that libdeflate makes.
     const MIN_BLOCK: usize = 5000;
@@ -27,12 +29,12 @@ pub fn bound(nbytes: usize) -> usize {
     nbytes + 5 * nbytes.div_ceil(MIN_BLOCK).max(1) + WRAPPER
 }
 
-/// A compressor of the level that was last asked for.
+/// A compressor of the level that was used last.
 #[derive(Default)]
 pub struct Encoder(Option<(Compressor, i32)>);
 
 impl Encoder {
-    /// Write one stream to the start of `out` and say how long it is. Fails where it does not fit.
+    /// Write one stream to the start of `out`. Returns its length; fails if it does not fit.
     pub fn encode(&mut self, format: Format, level: i32, data: &[u8], out: &mut [u8]) -> Result<usize> {
         let compressor = self.at(level)?;
         let written = match format {

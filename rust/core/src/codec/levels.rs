@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use crate::error::{Error, Result};
 
-/// Refuse a level that the compressor does not have.
+/// The level, refused if the compressor does not have it.
 pub fn check_level(name: &str, level: i32, range: RangeInclusive<i32>) -> Result<i32> {
     if range.contains(&level) {
         return Ok(level);

@@ -14,18 +14,18 @@ use ::lz4::block::{CompressionMode, compress_to_buffer};
 
 use crate::error::{Error, Result};
 
-/// Accelerations that the library tells apart.
+/// Accelerations that the library distinguishes.
 pub const ACCELERATIONS: RangeInclusive<i32> = 1..=65537;
 
 /// Bytes of the size in front of the block.
 const PREFIX: usize = 4;
 
-/// Most bytes that a size and a block of `nbytes` take.
+/// Bytes that a size and a block of `nbytes` take, at most.
 pub fn bound(nbytes: usize) -> usize {
     PREFIX + nbytes + nbytes / 255 + 16
 }
 
-/// Write the size of `data` and its block to the start of `out` and say how long they are.
+/// Write the size of `data` and its block to the start of `out`. Returns their length.
 pub fn encode(acceleration: i32, data: &[u8], out: &mut [u8]) -> Result<usize> {
     let n = u32::try_from(data.len()).map_err(|_| Error::TooLarge(Some(data.len())))?;
     out[..PREFIX].copy_from_slice(&n.to_le_bytes());
@@ -34,7 +34,8 @@ pub fn encode(acceleration: i32, data: &[u8], out: &mut [u8]) -> Result<usize> {
         .ok_or_else(|| Error::Codec(format!("lz4: {} bytes are too few", out.len())))
 }
 
-/// Write one block to the start of `out` and say how long it is; `None` where it does not fit.
+/// Write one block to the start of `out` by the C library. Returns its length, None if it does not
+/// fit.
 pub fn block(mode: CompressionMode, data: &[u8], out: &mut [u8]) -> Option<usize> {
     compress_to_buffer(data, Some(mode), false, out).ok()
 }

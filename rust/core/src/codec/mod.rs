@@ -20,7 +20,7 @@ use deflate::Format;
 use levels::check_level;
 use written::Written;
 
-/// A codec's choice of compressor, its level checked.
+/// A compressor with a valid level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Compressor {
     Blosc(Blosc),
@@ -71,7 +71,7 @@ impl Codec {
         Self::of(Compressor::None)
     }
 
-    /// Whether what it makes of bytes are the same bytes.
+    /// Whether it leaves bytes as they are.
     #[must_use]
     pub fn is_none(&self) -> bool {
         *self == Self::none()
@@ -87,7 +87,7 @@ impl Codec {
         Self { crc32c, ..self }
     }
 
-    /// Compress `data`; what is written lies in memory of `tools`.
+    /// Compress `data` into memory of `tools`.
     pub(crate) fn encode<'a>(&self, data: &'a [u8], tools: &'a mut Tools) -> Result<Encoded<'a>> {
         let Tools { body, engines } = tools;
         let body = body.take(self.bound(data.len()))?;
@@ -103,31 +103,33 @@ impl Codec {
         Ok(Encoded::new(&body[..written.head], stored, self.crc32c))
     }
 
-    /// Whether there is a shorter way to compress `nbytes` of equal items than to write them down.
+    /// Whether a chunk of `nbytes` that repeats one item can be compressed without writing it out
+    /// first.
     pub(crate) fn knows_repeats(&self, nbytes: usize) -> bool {
         matches!(self.compressor, Compressor::Blosc(blosc) if blosc.compresses(nbytes))
     }
 
-    /// Go that way for repetitions of the bytes `item` and say how much was written; `None` where it leads nowhere.
+    /// Compress `nbytes` that repeat `item` without writing them out. Returns the length, None if
+    /// that is not possible.
     pub(crate) fn write_repeated(&self, item: &[u8], nbytes: usize, tools: &mut Tools) -> Result<Option<usize>> {
         let Compressor::Blosc(blosc) = self.compressor else { return Ok(None) };
         let body = tools.body.take(self.bound(nbytes))?;
         blosc.encode_repeated(item, nbytes, body, &mut tools.engines)
     }
 
-    /// Whether this chunk is better read block by block.
+    /// Whether this chunk is read and compressed block by block.
     pub(crate) fn takes_blocks(&self, source: &dyn Source) -> bool {
         matches!(self.compressor, Compressor::Blosc(blosc) if blosc.takes_blocks(source))
     }
 
-    /// Compress it so and say how much was written; `None` where it is to be stored.
+    /// Compress a chunk block by block. Returns the length, None if the chunk is to be stored.
     pub(crate) fn write_blocks(&self, source: &dyn Source, tools: &mut Tools) -> Result<Option<usize>> {
         let Compressor::Blosc(blosc) = self.compressor else { return Ok(None) };
         let body = tools.body.take(self.bound(source.nbytes()))?;
         blosc.compress(source, body, &mut tools.engines)
     }
 
-    /// Store what was tried in vain.
+    /// Store a chunk that did not get shorter.
     pub(crate) fn store<'a>(&self, data: &'a [u8], tools: &'a mut Tools) -> Result<Encoded<'a>> {
         let Compressor::Blosc(blosc) = self.compressor else { return self.encode(data, tools) };
         let body = tools.body.take(self.bound(0))?;
@@ -135,12 +137,12 @@ impl Codec {
         Ok(Encoded::new(&body[..head], data, self.crc32c))
     }
 
-    /// What [`Self::write_repeated`] or [`Self::write_blocks`] has written: `n` bytes.
+    /// The `n` bytes that [`Self::write_repeated`] or [`Self::write_blocks`] has written.
     pub(crate) fn encoded<'a>(&self, tools: &'a Tools, n: usize) -> Encoded<'a> {
         Encoded::new(tools.body.taken(n), &[], self.crc32c)
     }
 
-    /// Most bytes that the compressor makes of `nbytes`.
+    /// Bytes that the compressor makes of `nbytes`, at most.
     fn bound(&self, nbytes: usize) -> usize {
         match &self.compressor {
             Compressor::Blosc(_) => blosc::bound(nbytes),

@@ -1,8 +1,9 @@
-//! Byte shuffle: all first bytes of the items, then all second bytes, and so on; bytes beyond the last item stay as they are.
+//! Byte shuffle: the first byte of every item, then the second byte of every item, and so on. Bytes
+//! behind the last whole item are copied unchanged.
 
 use crate::cpu;
 
-/// Write the shuffled items of `source` to `target`, which is as long.
+/// Shuffle the items of `source` into `target`, which has the same length.
 pub fn shuffle(typesize: usize, source: &[u8], target: &mut [u8]) {
     assert_eq!(source.len(), target.len(), "a shuffle changes no length");
     let whole = source.len() / typesize * typesize;
@@ -12,7 +13,7 @@ pub fn shuffle(typesize: usize, source: &[u8], target: &mut [u8]) {
     naive(typesize, source, target, done);
 }
 
-/// Shuffle the items from the `from`th on, one plane after the other.
+/// Shuffle the items from number `from` on, one plane after the other.
 fn naive(typesize: usize, source: &[u8], target: &mut [u8], from: usize) {
     let n = source.len() / typesize;
     if from < n {

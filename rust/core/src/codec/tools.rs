@@ -3,26 +3,26 @@
 use super::{deflate, lz4, zstd};
 use crate::scratch::Scratch;
 
-/// What compressors keep from call to call.
+/// The output buffer and the compressors' state.
 #[derive(Default)]
 pub struct Tools {
     pub(super) body: Scratch,
     pub(super) engines: Engines,
 }
 
-/// What compressors work with, besides input and output.
+/// Scratch memory and state of the compressors.
 #[derive(Default)]
 pub struct Engines {
-    /// A block on its way to the filter.
+    /// A block before the filter.
     pub(super) block: Scratch,
-    /// And from there to the compressor.
+    /// The same block behind the filter.
     pub(super) filtered: Scratch,
-    /// The stream of a piece that is only looked at.
+    /// Streams of samples, which the probe throws away.
     pub(super) sample: Scratch,
     pub(super) streams: Streams,
 }
 
-/// What makes streams.
+/// The compressors with their contexts.
 #[derive(Default)]
 pub struct Streams {
     pub(super) lz4: lz4::fast::Encoder,
@@ -31,12 +31,12 @@ pub struct Streams {
 }
 
 impl Tools {
-    /// The memory that is written to.
+    /// The output buffer.
     pub fn body(&mut self) -> &mut Scratch {
         &mut self.body
     }
 
-    /// Give back every piece of memory above `limit` bytes.
+    /// Release every buffer of more than `limit` bytes.
     pub fn trim(&mut self, limit: usize) {
         self.body.trim(limit);
         self.engines.block.trim(limit);

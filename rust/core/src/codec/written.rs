@@ -1,16 +1,16 @@
 //! What a compressor says when it is done.
 
-/// How much a compressor has written, and whether the data are to follow as they are.
+/// How much a compressor has written, and whether the data follow uncompressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
     /// Bytes written.
     pub head: usize,
-    /// Whether the data follow as they are.
+    /// Whether the data follow, uncompressed.
     pub is_stored: bool,
 }
 
 impl Written {
-    /// Everything there is to it.
+    /// The whole chunk.
     pub fn all(head: usize) -> Self {
         Self { head, is_stored: false }
     }

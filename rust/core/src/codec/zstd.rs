@@ -11,7 +11,7 @@ pub fn levels() -> RangeInclusive<i32> {
     zstd_safe::min_c_level()..=zstd_safe::max_c_level()
 }
 
-/// Most bytes that a frame of `nbytes` takes.
+/// Bytes that a frame of `nbytes` takes, at most.
 pub fn bound(nbytes: usize) -> usize {
     zstd_safe::compress_bound(nbytes)
 }
@@ -19,18 +19,20 @@ pub fn bound(nbytes: usize) -> usize {
 /// How to search for matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Search {
-    /// As the library does on this level.
+    /// The library's search at this level.
     Level(i32),
-    /// As on level 1, for long matches alone and in little memory: what pays in planes of bytes.
+    /// Level 1, but only matches of 7 bytes or more and a hash table of 16 KiB: faster in planes of
+    /// bytes.
     Planes,
 }
 
-/// A compression context, made when it is first needed: building one costs more than compressing a small chunk.
+/// A compression context, made at first use: making one takes longer than compressing a small
+/// chunk.
 #[derive(Default)]
 pub struct Encoder(Option<(CCtx<'static>, Option<Search>)>);
 
 impl Encoder {
-    /// Write one frame to the start of `out` and say how long it is. Fails where it does not fit.
+    /// Write one frame to the start of `out`. Returns its length; fails if it does not fit.
     pub fn encode(&mut self, search: Search, data: &[u8], out: &mut [u8]) -> Result<usize> {
         let (context, current) = match &mut self.0 {
             Some(context) => context,
@@ -38,7 +40,7 @@ impl Encoder {
         };
         let failed = |code| Error::Codec(format!("zstd: {}", get_error_name(code)));
         if *current != Some(search) {
-            // Zero leaves a parameter to the level.
+            // Zero means what the level has.
             let (level, hash_log, min_match) = match search {
                 Search::Level(level) => (level, 0, 0),
                 Search::Planes => (1, 12, 7),
@@ -51,21 +53,22 @@ impl Encoder {
         context.compress2(out, data).map_err(failed)
     }
 
-    /// Give the context back if it holds more than `limit` bytes.
+    /// Drop the context if it holds more than `limit` bytes.
     pub fn trim(&mut self, limit: usize) {
         self.0.take_if(|(context, _)| context.sizeof() > limit);
     }
 }
 
-/// Write the frame of planes of `n` bytes each, every plane repeating one byte; `None` where it does not fit.
+/// Write the frame of planes of `n` bytes each, plane `i` repeating `bytes[i]`. None if it does not
+/// fit.
 ///
-/// In closed form: a header of magic number, descriptor and content size, and blocks of one repeated byte.
+/// The frame is a header (magic number, descriptor, content size) and blocks of one repeated byte.
 pub fn planes(bytes: &[u8], n: usize, out: &mut [u8]) -> Option<usize> {
     const MAGIC: u32 = 0xFD2F_B528;
-    /// The content size has four bytes, and is the window.
+    /// Four bytes of content size, which is also the window.
     const DESCRIPTOR: u8 = 0b1010_0000;
     const HEADER: usize = 9;
-    /// Three bytes of size, type and whether it is the last, and the byte.
+    /// Three bytes with the size, the type and the mark of the last block; then the byte.
     const BLOCK: usize = 4;
     const MAX_BLOCK: usize = 128 << 10;
     const REPEATED: u32 = 1;

@@ -1,4 +1,4 @@
-//! Sorting entries and adding up those at one place.
+//! The row index of a sparse array, built from entries in any order.
 
 use super::entries::Coo;
 use super::numbers::Numbers;
@@ -36,7 +36,7 @@ pub fn coo(coords: &[i64], data: &[u8], shape: &[usize], dtype: &Dtype, fill: Op
     Ok(Coo { shape: shape.to_vec(), itemsize: dtype.itemsize(), fill, rows, starts, columns, data: items })
 }
 
-/// The number of entries. Refused where coordinates, items, shape and fill do not go together.
+/// The number of entries. Refused if coordinates, items, shape and fill contradict each other.
 fn check_sizes(coords: &[i64], data: &[u8], shape: &[usize], dtype: &Dtype, fill: Option<&[u8]>) -> Result<usize> {
     let itemsize = dtype.itemsize();
     if itemsize == 0 || !data.len().is_multiple_of(itemsize) {
@@ -56,11 +56,12 @@ fn check_sizes(coords: &[i64], data: &[u8], shape: &[usize], dtype: &Dtype, fill
     Ok(nnz)
 }
 
-/// Call `each` with every entry's place in C order, as long as it says true, and say whether it always did.
+/// Call `each` with the place of every entry in C order until it returns false. Returns whether it
+/// never did.
 ///
-/// Refused where a coordinate lies outside the shape.
+/// Refused if a coordinate lies outside the shape.
 fn each_place(coords: &[i64], nnz: usize, shape: &[usize], mut each: impl FnMut(usize) -> bool) -> Result<bool> {
-    /// Entries whose places are computed at once, axis by axis.
+    /// Entries whose places are computed together, axis by axis.
     const STEP: usize = 1024;
     let mut places = [0; STEP];
     for first in (0..nnz).step_by(STEP) {
@@ -84,7 +85,8 @@ fn each_place(coords: &[i64], nnz: usize, shape: &[usize], mut each: impl FnMut(
     Ok(true)
 }
 
-/// Entries in the order of their places, at most one at each: items at one place are added up in the order in which they came.
+/// Entries in the order of their places, at most one per place. Items at one place are added in the
+/// order of their arrival.
 fn add_up(places: &[usize], items: &[u8], shape: &[usize], dtype: &Dtype) -> Result<(Vec<usize>, Vec<u8>)> {
     let itemsize = dtype.itemsize();
     let mut order: Vec<(usize, usize)> = reserve(places.len())?;
@@ -116,12 +118,12 @@ fn coordinate(place: usize, shape: &[usize]) -> Vec<usize> {
     coordinate
 }
 
-/// Rows, where each starts, and columns of ascending places.
+/// A row index under construction, from ascending places.
 struct Index {
     width: usize,
-    /// The first place of the last row and of the row after it: dividing once a row is enough.
+    /// The places of the last row, so that only the first entry of a row takes a division.
     row: std::ops::Range<usize>,
-    /// The first place that may come next.
+    /// The smallest place that may come next.
     next: usize,
     rows: Numbers,
     starts: Numbers,
@@ -137,7 +139,7 @@ impl Index {
         Ok(Self { width, row: 0..0, next: 0, rows: Numbers::new(0, rows)?, starts: Numbers::new(0, nnz)?, columns })
     }
 
-    /// Add an entry, and say whether its place lies behind the last one's: else it is not added.
+    /// Add an entry if its place lies behind the last one's. Returns whether it does.
     #[inline]
     fn push(&mut self, place: usize) -> bool {
         if place < self.next {
@@ -154,7 +156,7 @@ impl Index {
         true
     }
 
-    /// Close the last row.
+    /// End the last row.
     fn finish(mut self) -> Self {
         self.starts.push(self.columns.len());
         self

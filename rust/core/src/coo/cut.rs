@@ -9,14 +9,15 @@ use crate::gather::{Axis, Layout, gather, walk};
 use crate::shape::nbytes;
 use crate::view::View;
 
-/// Entries of one row: which they are, and the byte of the chunk that the row's first column would go to.
+/// The entries of one row, and the byte of the chunk that belongs to the box's first column in that
+/// row.
 #[derive(Debug)]
 struct Segment {
     entries: Range<usize>,
     target: usize,
 }
 
-/// A box of a sparse array, its entries found.
+/// A box of a sparse array with its entries.
 #[derive(Debug)]
 pub struct Cut<'a> {
     coo: &'a Coo,
@@ -53,7 +54,8 @@ impl<'a> Cut<'a> {
         self.chunk_shape.iter().product::<usize>() * self.coo.itemsize
     }
 
-    /// The bytes of the item that the whole box consists of, where the array has no entries there.
+    /// The item that the box repeats. None if the box has entries, or reaches beyond the array with
+    /// a fill other than zero.
     #[must_use]
     pub fn constant(&self) -> Option<Vec<u8>> {
         let item = self.coo.fill.clone().unwrap_or_else(|| vec![0; self.coo.itemsize]);
@@ -61,7 +63,7 @@ impl<'a> Cut<'a> {
         (self.segments.is_empty() && is_whole).then_some(item)
     }
 
-    /// Fill `out`, which has exactly the box's size; what lies beyond the array's edge becomes zero bytes.
+    /// Write the box to `out`, which has exactly its size; zero bytes beyond the array's edge.
     pub fn densify(&self, out: &mut [u8]) -> Result<()> {
         if self.coo.fill.is_none() {
             out.fill(0);
@@ -69,7 +71,7 @@ impl<'a> Cut<'a> {
         self.densify_zeros(out)
     }
 
-    /// The same where `out` already holds zero bytes.
+    /// The same if `out` holds zero bytes already.
     pub fn densify_zeros(&self, out: &mut [u8]) -> Result<()> {
         if let Some(fill) = &self.coo.fill {
             let strides = vec![0; self.inside.len()];
@@ -87,7 +89,8 @@ impl<'a> Cut<'a> {
         Ok(())
     }
 
-    /// Put the entries into `out`. `N` is the size of an item where it is common, so that copying one is one move, or else 0.
+    /// Write the entries to `out`. `N` is the size of an item if it is 1, 2, 4, 8 or 16, which
+    /// makes a copy one move; else 0.
     fn scatter<const N: usize>(&self, out: &mut [u8]) {
         match &self.coo.columns {
             Numbers::Narrow(columns) => self.scatter_from::<N, _>(columns, out),
@@ -106,7 +109,7 @@ impl<'a> Cut<'a> {
         }
     }
 
-    /// The entries of every row of the box that has any.
+    /// The entries of the box, row by row.
     fn find(&self, start: &[usize]) -> Vec<Segment> {
         let (planes, first_row, rows_a_plane, row_nbytes) = self.planes(start);
         let rows = &self.coo.rows;
@@ -124,8 +127,8 @@ impl<'a> Cut<'a> {
         segments
     }
 
-    /// The box as planes of consecutive rows: the axes over the planes (their strides count rows), the first row, the rows of a
-    /// plane, and the bytes of a row of the chunk.
+    /// The box as planes of consecutive rows: the axes over the planes (strides in rows), the first
+    /// row, the rows of a plane, and the bytes of a row of the chunk.
     fn planes(&self, start: &[usize]) -> (Vec<Axis>, usize, usize, usize) {
         let row_nbytes = self.chunk_shape.last().map_or(self.coo.itemsize, |n| n * self.coo.itemsize);
         let (mut rows, mut pitch, mut first_row) = (1, row_nbytes, 0);

@@ -1,10 +1,11 @@
-//! The entries of a sparse array, by rows.
+//! The entries of a sparse array, indexed by rows.
 
 use super::numbers::Numbers;
 
 /// Entries sorted in C order, at most one at a place.
 ///
-/// A *row* runs along the last axis; its number counts over the other axes. Only rows that have entries are kept.
+/// A *row* runs along the last axis; rows are numbered in C order over the other axes. Only rows
+/// with entries are kept.
 #[derive(Debug)]
 pub struct Coo {
     pub(super) shape: Vec<usize>,
@@ -15,7 +16,7 @@ pub struct Coo {
     pub(super) rows: Numbers,
     /// `starts[i]..starts[i + 1]` are the entries of `rows[i]`.
     pub(super) starts: Numbers,
-    /// Places along the last axis, ascending within a row.
+    /// The entries' indices along the last axis, ascending within a row.
     pub(super) columns: Numbers,
     /// The entries' items, little endian.
     pub(super) data: Vec<u8>,

@@ -1,4 +1,5 @@
-//! A sparse array in coordinate form, with an index over its rows, so that a box is found without looking at other entries.
+//! A sparse array in coordinate form with an index of its rows, so that reading a box takes time
+//! for its own entries alone.
 
 mod build;
 mod cut;
@@ -12,12 +13,13 @@ use crate::dtype::Dtype;
 use crate::error::Result;
 
 impl Coo {
-    /// Index entries: `coords` has, axis by axis, the coordinate of every item in `data`, in any order; items at one place are added up.
+    /// Index entries in any order: `coords` has the coordinates of all items of `data`, axis by
+    /// axis. Items at one place are added up.
     pub fn new(coords: &[i64], data: &[u8], shape: &[usize], dtype: &Dtype, fill: Option<&[u8]>) -> Result<Self> {
         build::coo(coords, data, shape, dtype, fill)
     }
 
-    /// Find the entries of the box of `chunk_shape` that begins at `start`.
+    /// The box of `chunk_shape` that begins at `start`, with its entries.
     pub fn cut<'a>(&'a self, start: &[usize], chunk_shape: &'a [usize]) -> Result<Cut<'a>> {
         Cut::new(self, start, chunk_shape)
     }

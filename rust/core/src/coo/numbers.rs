@@ -1,11 +1,11 @@
-//! Ascending numbers in as little memory as they need.
+//! Ascending numbers, in 4 bytes each if they fit.
 
 use std::ops::Range;
 
 use crate::error::Result;
 use crate::scratch::reserve;
 
-/// Numbers of four bytes each as long as all fit, else of eight.
+/// Numbers of 4 bytes each if all fit, else of 8.
 #[derive(Debug)]
 pub enum Numbers {
     /// Below 2^32.
@@ -15,12 +15,12 @@ pub enum Numbers {
 }
 
 impl Numbers {
-    /// None as yet, with room for `len` that are at most `max`.
+    /// No numbers, with room for `len` that are at most `max`.
     pub fn new(len: usize, max: usize) -> Result<Self> {
         Ok(if u32::try_from(max).is_ok() { Self::Narrow(reserve(len)?) } else { Self::Wide(reserve(len)?) })
     }
 
-    /// Add one, at most the largest that was said to come.
+    /// Add a number, at most the `max` of [`Self::new`].
     #[inline]
     pub fn push(&mut self, number: usize) {
         match self {
@@ -29,7 +29,7 @@ impl Numbers {
         }
     }
 
-    /// The `i`th.
+    /// Number `i`.
     #[inline]
     pub fn get(&self, i: usize) -> usize {
         match self {
@@ -38,7 +38,7 @@ impl Numbers {
         }
     }
 
-    /// How many there are.
+    /// How many numbers there are.
     pub fn len(&self) -> usize {
         match self {
             Self::Narrow(numbers) => numbers.len(),
@@ -46,7 +46,7 @@ impl Numbers {
         }
     }
 
-    /// Bytes that they take.
+    /// Bytes of memory.
     pub fn nbytes(&self) -> usize {
         match self {
             Self::Narrow(numbers) => size_of_val(&numbers[..]),
@@ -54,7 +54,7 @@ impl Numbers {
         }
     }
 
-    /// Which of those in `range` lie in `bounds`.
+    /// The indices in `range` whose numbers lie in `bounds`.
     pub fn within(&self, range: Range<usize>, bounds: &Range<usize>) -> Range<usize> {
         match self {
             Self::Narrow(numbers) => within(&numbers[range.clone()], range.start, bounds),
@@ -65,7 +65,7 @@ impl Numbers {
 
 /// A number of either width.
 pub trait Number: Copy {
-    /// As an index.
+    /// The number as an index.
     fn at(self) -> usize;
 }
 
@@ -90,7 +90,7 @@ fn within<N: Number>(numbers: &[N], start: usize, bounds: &Range<usize>) -> Rang
     start + first..start + first + n
 }
 
-/// Where a number would be if they were evenly spread.
+/// The index of a number if the numbers were evenly spread.
 fn guess<N: Number>(numbers: &[N], number: usize) -> usize {
     let (Some(low), Some(high)) = (numbers.first(), numbers.last()) else { return 0 };
     let (low, high) = (low.at() as u128, high.at() as u128 + 1);
@@ -98,8 +98,8 @@ fn guess<N: Number>(numbers: &[N], number: usize) -> usize {
     usize::try_from(share * numbers.len() as u128 / (high - low)).expect("a share of them")
 }
 
-/// How many lie below `number`, looked for in growing steps from a guess on: a row has more entries than the box wants, and every look
-/// at memory far from the last costs.
+/// How many numbers lie below `number`, by steps of growing length from a guess. A bisection of the
+/// whole row would touch memory far apart, and each such read misses the cache.
 fn find<N: Number>(numbers: &[N], guess: usize, number: usize) -> usize {
     let is_below = |i: usize| numbers[i].at() < number;
     let (mut low, mut high) = (guess, guess);

@@ -15,7 +15,8 @@ pub trait Compare {
     /// What comes of the work.
     type Made;
 
-    /// Do the work. Bit `i` of what `equal` returns says whether byte `i` is the same in both spans.
+    /// Do the work. Bit `i` of what `equal` returns says whether byte `i` is the same in both
+    /// spans.
     fn run(self, equal: impl Fn(&[u8; SPAN], &[u8; SPAN]) -> u64) -> Self::Made;
 }
 

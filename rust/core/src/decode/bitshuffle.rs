@@ -1,4 +1,5 @@
-//! The bit shuffle undone, and the HDF5 filter 32008 made of it: <https://github.com/kiyo-masui/bitshuffle>.
+//! The bit shuffle undone, and the HDF5 filter 32008, which compresses shuffled blocks:
+//! <https://github.com/kiyo-masui/bitshuffle>.
 
 use super::lz4;
 use super::reader::Reader;
@@ -9,17 +10,17 @@ use crate::codec::bitshuffle::transpose;
 use crate::error::{Error, Result};
 use crate::memcpy::copy;
 
-/// Items whose bits of one place fill a byte.
+/// Items whose bits at one position fill a byte.
 const GROUP: usize = 8;
-/// Bytes of a block where nobody chose.
+/// Bytes of a block, by default.
 const BLOCK: usize = 8192;
-/// Items that such a block has at least.
+/// Items of a default block, at least.
 const MIN_ITEMS: usize = 128;
 
-/// What the blocks are compressed with, behind the shuffle.
+/// The compressor behind the shuffle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inner {
-    /// Nothing: the filter changes no size, and there is no header.
+    /// None: the filter changes no size and writes no header.
     None,
     /// An LZ4 block each.
     Lz4,
@@ -36,7 +37,7 @@ pub struct Bitshuffle {
 }
 
 impl Bitshuffle {
-    /// Items of `itemsize` bytes in blocks of so many of them; 0 leaves the choice to the filter.
+    /// Items of `itemsize` bytes in blocks of `items`; 0 is the default block.
     pub fn new(itemsize: usize, items: usize, inner: Inner) -> Result<Self> {
         if itemsize == 0 || !items.is_multiple_of(GROUP) {
             return Err(Error::invalid(format!("bitshuffle: blocks of {items} items of {itemsize} bytes, no multiple of {GROUP}")));
@@ -45,14 +46,16 @@ impl Bitshuffle {
         Ok(Self { itemsize, items: chosen, inner })
     }
 
-    /// Whether what is stored says what it is.
+    /// Whether the stored bytes begin with a header.
     pub fn is_framed(self) -> bool {
         self.inner != Inner::None
     }
 
-    /// Decode what the filter has stored: with a compressor the sizes of all and of a block, big endian, then each block with its length.
+    /// Decode stored bytes: with a compressor the size of the chunk and of a block, big endian,
+    /// then each block behind its length.
     ///
-    /// The last block has what is left of whole groups of 8 items; the items beyond them follow as they are.
+    /// The last block has the remaining whole groups of 8 items; items beyond them follow
+    /// uncompressed.
     pub fn decode(self, data: &[u8], out: &mut [u8], engines: &mut Engines) -> Result<()> {
         let mut reader = Reader::new("bitshuffle", data);
         let mut blocksize = self.items.saturating_mul(self.itemsize);
@@ -92,9 +95,11 @@ impl Bitshuffle {
     }
 }
 
-/// Write the items whose shuffled bits are `source` to `target`; `planes` is dirty memory, all three equally long.
+/// Undo the bit shuffle of `source` into `target`; `planes` is scratch memory. All three have the
+/// same length.
 ///
-/// What is no multiple of 8 items was not shuffled, and neither were bytes beyond the last item.
+/// A number of items that is no multiple of 8 was not shuffled, nor were bytes behind the last
+/// whole item.
 pub fn bitunshuffle(typesize: usize, source: &[u8], target: &mut [u8], planes: &mut [u8]) {
     let n = source.len() / typesize;
     let whole = n * typesize;

@@ -1,4 +1,5 @@
-//! Blosc 1 chunks, <https://github.com/Blosc/c-blosc/blob/main/README_CHUNK_FORMAT.rst>, the HDF5 filter 32001.
+//! Blosc 1 chunks, the HDF5 filter 32001:
+//! <https://github.com/Blosc/c-blosc/blob/main/README_CHUNK_FORMAT.rst>.
 
 use super::bitshuffle::bitunshuffle;
 use super::reader::Reader;
@@ -16,11 +17,12 @@ const SHUFFLE: u8 = 0x01;
 const STORED: u8 = 0x02;
 const BITSHUFFLE: u8 = 0x04;
 const DONT_SPLIT: u8 = 0x10;
-/// Items up to this size have one stream a byte plane in blocks that hold enough of them.
+/// Items up to this size have one stream per byte plane, in blocks of at least `MIN_ITEMS_SPLIT`
+/// items.
 const MAX_SPLITS: usize = 16;
 const MIN_ITEMS_SPLIT: usize = 128;
 
-/// What the header says, checked.
+/// A chunk with a checked header.
 struct Chunk<'a> {
     data: &'a [u8],
     flags: u8,
@@ -80,7 +82,8 @@ impl<'a> Chunk<'a> {
         Ok(())
     }
 
-    /// Decode the streams of a block, each behind its length; one that did not get shorter is stored as it is.
+    /// Decode the streams of a block, each behind its length. A stream as long as its data is
+    /// stored uncompressed.
     fn streams(&self, stored: &[u8], out: &mut [u8], zstd: &mut zstd::Decoder, deflate: &mut deflate::Decoder) -> Result<()> {
         let mut reader = Reader::new("blosc", stored);
         let count = self.splits(out.len());

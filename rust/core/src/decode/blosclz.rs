@@ -1,17 +1,18 @@
-//! `BloscLZ`, the own compressor of Blosc: <https://github.com/Blosc/c-blosc/blob/main/blosc/blosclz.c>.
+//! `BloscLZ`, Blosc's own compressor: <https://github.com/Blosc/c-blosc/blob/main/blosc/blosclz.c>.
 
 use super::matches::Output;
 use super::reader::Reader;
 use crate::error::Result;
 
-/// The greatest distance that a match says in the short way.
+/// The greatest distance in the short form of a match; it announces the long form.
 const MAX_DISTANCE: usize = 8191;
 
 /// Decode a stream that fills `out`.
 ///
-/// Like LZF, but matches are one byte longer, a length goes on as long as its bytes are 255, and the greatest distance announces a longer
-/// one in two more bytes. The first control byte is a literal whatever its upper bits say, and a stream ends with literals: a match at its
-/// very end is none.
+/// Like LZF with three differences: a match is one byte longer, a length goes on while its bytes
+/// are 255, and the greatest short distance announces a longer one in two more bytes. The first
+/// control byte always announces literals, and so does the last: the C decoder ignores a match at
+/// the very end, so this one does too.
 pub fn decode(data: &[u8], out: &mut [u8]) -> Result<()> {
     let mut reader = Reader::new("blosclz", data);
     let mut output = Output::new("blosclz", out);

@@ -1,4 +1,5 @@
-//! CRC-32C behind the data, little endian: <https://zarr-specs.readthedocs.io/en/latest/v3/codecs/crc32c/index.html>.
+//! CRC-32C behind the data, little endian:
+//! <https://zarr-specs.readthedocs.io/en/latest/v3/codecs/crc32c/index.html>.
 
 use crate::error::{Error, Result};
 
@@ -8,7 +9,7 @@ pub fn crc32c(data: &[u8]) -> u32 {
     ::crc32c::crc32c(data)
 }
 
-/// The bytes in front of their checksum. Refused if it is another one.
+/// The bytes in front of their checksum. Refused if the checksum differs.
 pub fn check(data: &[u8]) -> Result<&[u8]> {
     let Some((bytes, stored)) = data.split_last_chunk::<4>() else {
         return Err(Error::invalid(format!("crc32c: {} bytes hold no checksum", data.len())));

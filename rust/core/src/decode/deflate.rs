@@ -1,4 +1,5 @@
-//! zlib, <https://www.rfc-editor.org/rfc/rfc1950>, and gzip, <https://www.rfc-editor.org/rfc/rfc1952>, by libdeflate.
+//! zlib, <https://www.rfc-editor.org/rfc/rfc1950>, and gzip,
+//! <https://www.rfc-editor.org/rfc/rfc1952>, by libdeflate.
 
 use libdeflater::{DecompressionError, Decompressor};
 
@@ -6,7 +7,7 @@ use super::members;
 use super::size::check_decoded;
 use crate::error::{Error, Result};
 
-/// A decompressor, made when it is first needed.
+/// A decompressor, made at first use.
 #[derive(Default)]
 pub struct Decoder(Option<Decompressor>);
 

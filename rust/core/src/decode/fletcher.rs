@@ -1,17 +1,19 @@
-//! The Fletcher-32 checksum as HDF5 writes it behind the data: sums of big-endian words, stored little endian.
+//! The Fletcher-32 checksum as HDF5 writes it behind the data: sums of big-endian words, stored
+//! little endian.
 //!
-//! <https://support.hdfgroup.org/documentation/hdf5/latest/group___h5_z.html>; the sums are those of `H5checksum.c`.
+//! <https://support.hdfgroup.org/documentation/hdf5/latest/group___h5_z.html>; the sums are those
+//! of `H5checksum.c`.
 
 use crate::error::{Error, Result};
 
 /// Bytes of a checksum.
 pub const NBYTES: usize = 4;
-/// Words that can be added before the sums of 32 bits could overflow.
+/// Words that can be added before the 32-bit sums may overflow.
 const STEP: usize = 360;
 
-/// The bytes in front of their checksum. Refused where it is another one.
+/// The bytes in front of their checksum. Refused if the checksum differs.
 ///
-/// Files made before HDF5 1.6.3 hold it with the bytes of each half swapped, and the library takes both.
+/// HDF5 before 1.6.3 wrote it with the bytes of each half swapped, and the library accepts both.
 pub fn check(data: &[u8]) -> Result<&[u8]> {
     let Some((bytes, stored)) = data.split_last_chunk::<NBYTES>() else {
         return Err(Error::invalid(format!("fletcher32: {} bytes hold no checksum", data.len())));

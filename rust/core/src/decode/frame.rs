@@ -25,8 +25,8 @@ const CHECKSUM: usize = 4;
 
 /// Whether `data` may be one whole frame of `nbytes` decoded bytes (None: nobody knows how many).
 ///
-/// Bytes that were cut short or belong to something else are not, as far as their format tells:
-/// Blosc and Zstandard say where they end. Readers can decode what is whole.
+/// Blosc and Zstandard frames say where they end, so that one cut short is not whole; of the other
+/// formats only headers and sizes are compared.
 #[must_use]
 pub fn is_whole(format: Format, data: &[u8], nbytes: Option<u64>) -> bool {
     let agrees = |said: Option<u64>| nbytes.is_none() || said == nbytes;
@@ -94,7 +94,8 @@ impl Zstd {
         Some(Self { nbytes, blocks, has_checksum: descriptor & 0x04 != 0 })
     }
 
-    /// Where the frame ends, after its last block and its checksum. None if a block's header is cut off.
+    /// Where the frame ends, after its last block and its checksum. None if a block's header is cut
+    /// off.
     fn end(&self, data: &[u8]) -> Option<usize> {
         let mut at = self.blocks;
         loop {
@@ -108,7 +109,8 @@ impl Zstd {
     }
 }
 
-/// The number in `width` bytes, at most 8, from `at` on, little endian. None if there are not as many.
+/// The number in `width` bytes, at most 8, from `at` on, little endian. None if there are not as
+/// many.
 fn number(data: &[u8], at: usize, width: usize) -> Option<u64> {
     let bytes = data.get(at..)?.get(..width)?;
     Some(bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte)))

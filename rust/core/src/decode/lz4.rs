@@ -1,4 +1,5 @@
-//! LZ4 blocks, numcodecs' form of one, and the HDF5 filter 32004 made of them: <https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md>.
+//! LZ4 blocks, numcodecs' form of one, and the HDF5 filter 32004:
+//! <https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md>.
 
 use ::lz4::block::decompress_to_buffer;
 
@@ -21,15 +22,16 @@ pub fn block(data: &[u8], out: &mut [u8]) -> Result<()> {
     }
 }
 
-/// Decode one block behind the number of bytes that it decodes to: 4 bytes, little endian, <https://numcodecs.readthedocs.io/en/stable/compression/lz4.html>.
+/// Decode one block behind its decoded size (4 bytes, little endian):
+/// <https://numcodecs.readthedocs.io/en/stable/compression/lz4.html>.
 pub fn sized(data: &[u8], out: &mut [u8]) -> Result<()> {
     let mut reader = Reader::new("lz4", data);
     check_size("lz4", reader.u32_le()? as u64, out.len())?;
     block(&data[4..], out)
 }
 
-/// Decode what the filter has stored: the sizes of all and of a block, then each block with its length; a block that did not get
-/// shorter is stored as it is. Numbers are big endian.
+/// Decode what the filter has stored: the size of the chunk and of a block, then each block behind
+/// its length. Numbers are big endian; a block as long as its data is stored uncompressed.
 pub fn framed(data: &[u8], out: &mut [u8]) -> Result<()> {
     let mut reader = Reader::new("lz4", data);
     check_size("lz4", reader.u64_be()?, out.len())?;

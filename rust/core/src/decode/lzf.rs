@@ -6,8 +6,9 @@ use crate::error::Result;
 
 /// Decode a stream that fills `out`.
 ///
-/// A control byte below 32 announces as many literal bytes and one more; any other holds the upper bits of the distance, and the length
-/// of a match in its upper three bits, 7 meaning that another byte adds to it.
+/// A control byte below 32 announces that many literal bytes plus one. Any other is a match: the
+/// upper three bits are its length minus 2, with 7 meaning that another byte is added, and the rest
+/// are the upper bits of the distance.
 pub fn decode(data: &[u8], out: &mut [u8]) -> Result<()> {
     let mut reader = Reader::new("lzf", data);
     let mut output = Output::new("lzf", out);

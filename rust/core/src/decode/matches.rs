@@ -1,12 +1,13 @@
-//! What decoders of the Lempel-Ziv family write: literal bytes, and repetitions of what was written before.
+//! The output of Lempel-Ziv decoders: literal bytes, and repetitions of earlier output.
 
 use super::reader::Reader;
 use super::size::wrong_size;
 use crate::error::{Error, Result};
 
-/// Bytes that are copied at once, whatever is wanted of them, where there is room: what follows them is written later.
+/// Bytes copied in one move, if there is room, even for shorter literals: later output overwrites
+/// the rest.
 const LITERAL: usize = 32;
-/// The same for repetitions from at least so far away.
+/// The same for repetitions of at least this distance.
 const MATCH: usize = 16;
 
 /// Memory that is filled from its front; `what` names the format in errors.
@@ -17,12 +18,12 @@ pub struct Output<'a> {
 }
 
 impl<'a> Output<'a> {
-    /// Nothing as yet.
+    /// No output.
     pub fn new(what: &'static str, out: &'a mut [u8]) -> Self {
         Self { what, out, done: 0 }
     }
 
-    /// Whether all is written.
+    /// Whether the memory is full.
     pub fn is_full(&self) -> bool {
         self.done == self.out.len()
     }
@@ -40,7 +41,8 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
-    /// Write `length` bytes that repeat what was written `distance` bytes before, each after the other.
+    /// Repeat `length` bytes from `distance` bytes back, one after the other: they may repeat
+    /// themselves.
     pub fn repeat(&mut self, distance: usize, length: usize) -> Result<()> {
         self.room(length)?;
         let Some(start) = self.done.checked_sub(distance) else {
@@ -66,7 +68,7 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
-    /// Refuse to have written less than all.
+    /// Refuse output that does not fill the memory.
     pub fn end(&self) -> Result<()> {
         if self.is_full() { Ok(()) } else { Err(wrong_size(self.what, self.done, self.out.len())) }
     }

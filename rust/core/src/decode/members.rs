@@ -1,4 +1,5 @@
-//! gzip as it may be written: several members, <https://www.rfc-editor.org/rfc/rfc1952#section-2.2>.
+//! gzip as it may be written: several members,
+//! <https://www.rfc-editor.org/rfc/rfc1952#section-2.2>.
 //!
 //! The binding of libdeflate, which decodes one member of a known size (deflate.rs), does not say
 //! where the member ends. `flate2` does, at a third to two thirds of its speed.

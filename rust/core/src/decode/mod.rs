@@ -1,6 +1,7 @@
-//! Stored chunks of HDF5 datasets and Zarr arrays, decoded, and what a region wants of them put into its place.
+//! Decoders of stored chunks of HDF5 datasets and Zarr arrays, and regions put together from them.
 //!
-//! Nothing here trusts the bytes: every size is known before they are looked at, and whatever contradicts it is refused.
+//! Nothing here trusts stored bytes: the caller knows every decoded size beforehand, and bytes that
+//! say or make another one are refused.
 
 mod bitshuffle;
 mod blosc;

@@ -1,6 +1,8 @@
-//! The filters of a dataset, undone from the last to the first: <https://support.hdfgroup.org/documentation/hdf5/latest/group___h5_z.html>.
+//! The filters of a dataset, undone from the last to the first:
+//! <https://support.hdfgroup.org/documentation/hdf5/latest/group___h5_z.html>.
 //!
-//! HDF5 stores a filter's number in 16 bits. Numbers from 65536 on are ours, for Zarr's codecs that are no filters of HDF5.
+//! HDF5 numbers filters with 16 bits. Numbers from 65536 on are ours, for Zarr codecs that are no
+//! filters of HDF5.
 
 use super::bitshuffle::{Bitshuffle, Inner};
 use super::size::check_size;
@@ -22,7 +24,7 @@ pub enum Filter {
     Shuffle(usize),
     /// 3: checksum.
     Fletcher32,
-    /// 32000: what h5py brings.
+    /// 32000: LZF, which h5py brings.
     Lzf,
     /// 32001: chunks of Blosc 1.
     Blosc,
@@ -41,7 +43,8 @@ pub enum Filter {
 }
 
 impl Filter {
-    /// A filter by its registered number and the parameters stored with it. Refused where either is not known here.
+    /// A filter by its registered number and its stored parameters. Refused if either is not
+    /// supported.
     pub fn parse(code: u32, parameters: &[u32]) -> Result<Self> {
         let parameter = |i: usize| parameters.get(i).map(|&value| value as usize);
         let unknown = || Error::invalid(format!("filter {code} with the parameters {parameters:?} is not known"));
@@ -69,7 +72,7 @@ impl Filter {
         })
     }
 
-    /// Whether what it makes has another size, which only the data tell.
+    /// Whether the encoded size depends on the data.
     fn compresses(self) -> bool {
         match self {
             Self::Shuffle(_) | Self::Fletcher32 | Self::Crc32c => false,
@@ -78,7 +81,7 @@ impl Filter {
         }
     }
 
-    /// The bytes in front of the checksum that this filter wrote behind them; None if it writes none.
+    /// The bytes in front of this filter's checksum. None if the filter is no checksum.
     fn checked(self, data: &[u8]) -> Option<Result<&[u8]>> {
         match self {
             Self::Fletcher32 => Some(fletcher::check(data)),
@@ -91,7 +94,7 @@ impl Filter {
         matches!(self, Self::Fletcher32 | Self::Crc32c)
     }
 
-    /// Write what the filter was given to `out`, which has exactly the size of that; a checksum is not undone like this.
+    /// Decode `data` into `out`, which has exactly the decoded size. Not for checksums.
     fn undo(self, data: &[u8], out: &mut [u8], engines: &mut Engines) -> Result<()> {
         if !self.compresses() {
             check_size("a filter that changes no size", data.len() as u64, out.len())?;
@@ -119,7 +122,8 @@ impl Filter {
 pub struct Pipeline(Vec<Filter>);
 
 impl Pipeline {
-    /// At most 32 filters, as many as a mask has bits, one of them a compressor: so all sizes between them are known from the chunk's.
+    /// At most 32 filters, the bits of a mask, with at most one compressor: so the chunk's size
+    /// gives all sizes between filters.
     pub fn new(filters: Vec<Filter>) -> Result<Self> {
         let compressors = filters.iter().filter(|filter| filter.compresses()).count();
         if filters.len() > 32 || compressors > 1 {
@@ -128,12 +132,13 @@ impl Pipeline {
         Ok(Self(filters))
     }
 
-    /// Whether a chunk is stored as it is, given the mask of filters that were left out.
+    /// Whether no filter was applied to a chunk, by its mask of skipped filters.
     pub(super) fn is_idle(&self, mask: u32) -> bool {
         self.active(mask).next().is_none()
     }
 
-    /// Write the chunk that was stored as `stored` to `out`, which has exactly its size; the bits of `mask` are filters that were left out.
+    /// Decode the stored bytes of a chunk into `out`, which has exactly its size. A bit of `mask`
+    /// says that a filter was skipped.
     pub fn decode(&self, stored: &[u8], mask: u32, out: &mut [u8], tools: &mut Tools) -> Result<()> {
         let Tools { steps: [a, b], engines } = tools;
         let (mut from, mut to) = (a, b);

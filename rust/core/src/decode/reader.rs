@@ -1,8 +1,8 @@
-//! Numbers and pieces taken from the front of bytes that nobody has checked.
+//! Numbers and pieces read from the front of unchecked bytes.
 
 use crate::error::{Error, Result};
 
-/// What is left of some bytes; `what` names them in errors.
+/// The unread rest of some bytes; `what` names them in errors.
 pub struct Reader<'a> {
     what: &'static str,
     rest: &'a [u8],
@@ -23,7 +23,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    /// The next `N` bytes, if there are so many, which stay the next.
+    /// The next `N` bytes without reading them. None if there are fewer.
     pub fn peek<const N: usize>(&self) -> Option<&'a [u8; N]> {
         self.rest.first_chunk()
     }
@@ -33,7 +33,7 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
-    /// Refuse that something is left.
+    /// Refuse unread bytes.
     pub fn end(&self) -> Result<()> {
         if self.is_empty() { Ok(()) } else { Err(Error::invalid(format!("{}: {} bytes are left over", self.what, self.rest.len()))) }
     }

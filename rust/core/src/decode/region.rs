@@ -1,4 +1,4 @@
-//! A region of a chunked array, put together from the chunks that it touches.
+//! A region of a chunked array, copied from the chunks that it overlaps.
 
 use super::pipeline::Pipeline;
 use super::size::check_size;
@@ -24,17 +24,17 @@ pub struct Stored<'a> {
     pub index: Vec<usize>,
     /// Its bytes.
     pub bytes: &'a [u8],
-    /// A bit for every filter that was left out.
+    /// A bit for every filter that was skipped.
     pub mask: u32,
 }
 
-/// What a region has of a chunk.
+/// The overlap of a region and a chunk.
 struct Part {
-    /// Where the chunk's elements lie and where they go.
+    /// The overlap's axes, from the chunk to the region.
     axes: Vec<Axis>,
-    /// Bytes from the chunk's begin to the first wanted item.
+    /// Bytes from the start of the chunk to the overlap's first item.
     source: usize,
-    /// Bytes from the region's begin to where that goes.
+    /// Bytes from the start of the region to that item.
     target: usize,
 }
 
@@ -54,9 +54,10 @@ impl Decoder {
         self.itemsize
     }
 
-    /// Write what the region of `shape` at `start` (elements) has of these chunks to `out`, which is the region in C order.
+    /// Copy the overlaps of the region of `shape` at `start` (elements) with these chunks to `out`,
+    /// which is the region in C order.
     ///
-    /// What lies in other chunks stays as it is. After an error `out` may be half written.
+    /// The rest of `out` is unchanged. After an error `out` may be half written.
     pub fn read(&self, start: &[usize], shape: &[usize], chunks: &[Stored], out: &mut [u8], workspace: &mut Workspace) -> Result<()> {
         let size = nbytes(shape, self.itemsize)?;
         if start.len() != self.chunk_shape.len() || shape.len() != start.len() || out.len() != size {
@@ -74,7 +75,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Decode a chunk and copy a part of it to its place.
+    /// Decode a chunk and copy its overlap to `out`.
     fn place(&self, chunk: &Stored, part: &Part, out: &mut [u8], workspace: &mut Workspace) -> Result<()> {
         let Workspace { chunk: scratch, tools } = workspace;
         let out = &mut out[part.target..];
@@ -95,7 +96,8 @@ impl Decoder {
         Ok(())
     }
 
-    /// Whether the region has all of a chunk, and in one piece.
+    /// Whether the overlap is the whole chunk, and contiguous in the region: then it is decoded in
+    /// place.
     fn is_one_run(&self, part: &Part) -> bool {
         match part.axes[..] {
             [] => self.nbytes == self.itemsize,
@@ -104,7 +106,7 @@ impl Decoder {
         }
     }
 
-    /// Where the region and the chunk at `index` overlap. Refused where they do not.
+    /// The overlap of the region and the chunk at `index`. Refused if there is none.
     fn part(&self, index: &[usize], start: &[usize], shape: &[usize]) -> Result<Part> {
         let apart = || Error::invalid(format!("chunk {index:?} lies outside of the region at {start:?} of shape {shape:?}"));
         if index.len() != shape.len() {
@@ -127,7 +129,7 @@ impl Decoder {
     }
 }
 
-/// The same error, with the place of the chunk that it is about.
+/// The error with the index of its chunk.
 fn at(index: &[usize], error: Error) -> Error {
     match error {
         Error::Invalid(text) => Error::Invalid(format!("chunk {index:?}: {text}")),

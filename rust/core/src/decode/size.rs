@@ -1,13 +1,13 @@
-//! Sizes that are not what they should be.
+//! Errors about sizes.
 
 use crate::error::{Error, Result};
 
-/// Refuse data that say another size than the one expected.
+/// Refuse a size other than the one expected.
 pub fn check_size(what: &str, got: u64, expected: usize) -> Result<()> {
     if got == expected as u64 { Ok(()) } else { Err(Error::invalid(format!("{what}: {got} bytes, {expected} are expected"))) }
 }
 
-/// Refuse a decoded size other than the one expected; None is a larger one.
+/// Refuse a decoded size other than the one expected; None means larger.
 pub fn check_decoded(what: &str, got: Option<usize>, expected: usize) -> Result<()> {
     match got {
         Some(n) if n == expected => Ok(()),
@@ -16,7 +16,7 @@ pub fn check_decoded(what: &str, got: Option<usize>, expected: usize) -> Result<
     }
 }
 
-/// What a decoder says that has made another size than the one expected.
+/// The error for a decoded size other than the one expected.
 pub fn wrong_size(what: &str, got: usize, expected: usize) -> Error {
     Error::invalid(format!("{what}: decodes to {got} bytes, {expected} are expected"))
 }

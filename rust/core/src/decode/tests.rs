@@ -1,4 +1,5 @@
-//! Decoders against naive encoders, and against bytes that nobody wrote; tests/adapters asks the HDF5 library.
+//! Decoders against naive encoders, and against bytes that nobody wrote; tests/adapters asks the
+//! HDF5 library.
 
 use proptest::prelude::*;
 
@@ -45,7 +46,8 @@ fn chunk(seed: &[u8], nbytes: usize) -> Vec<u8> {
     seed.iter().copied().cycle().take(nbytes).collect()
 }
 
-/// Blocks behind a header of sizes, each compressed by `compress` behind its length, the last bytes as they are.
+/// Blocks behind a header of sizes, each compressed by `compress` behind its length, the last bytes
+/// as they are.
 fn framed(data: &[u8], blocksize: usize, whole: usize, compress: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
     let be = |n: usize| u32::try_from(n).unwrap().to_be_bytes();
     let mut stored = [&(data.len() as u64).to_be_bytes()[..], &be(blocksize)].concat();

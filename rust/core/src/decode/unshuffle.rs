@@ -1,8 +1,9 @@
-//! The byte shuffle undone: all first bytes of the items, then all second bytes, and so on, become items again.
+//! The byte shuffle (codec/shuffle.rs) undone.
 
 use crate::cpu;
 
-/// Write the items whose shuffled bytes are `source` to `target`, which is as long; bytes beyond the last item stay as they are.
+/// Undo the byte shuffle of `source` into `target`, which has the same length. Bytes behind the
+/// last whole item are copied.
 pub fn unshuffle(typesize: usize, source: &[u8], target: &mut [u8]) {
     assert_eq!(source.len(), target.len(), "a shuffle changes no length");
     let whole = source.len() / typesize * typesize;
@@ -12,7 +13,7 @@ pub fn unshuffle(typesize: usize, source: &[u8], target: &mut [u8]) {
     naive(typesize, source, target, done);
 }
 
-/// Put the items together from the `from`th on, one plane after the other.
+/// Unshuffle the items from number `from` on, one plane after the other.
 fn naive(typesize: usize, source: &[u8], target: &mut [u8], from: usize) {
     let n = source.len() / typesize;
     if from < n {

@@ -3,21 +3,21 @@
 use super::{deflate, zstd};
 use crate::scratch::Scratch;
 
-/// What a thread keeps from chunk to chunk.
+/// What a thread reuses from chunk to chunk.
 #[derive(Default)]
 pub struct Workspace {
     pub(super) chunk: Scratch,
     pub(super) tools: Tools,
 }
 
-/// Memory between filters, and what they work with.
+/// Memory between filters, and the state of decompressors.
 #[derive(Default)]
 pub struct Tools {
     pub(super) steps: [Scratch; 2],
     pub(super) engines: Engines,
 }
 
-/// What decompressors work with, besides input and output.
+/// Scratch memory and contexts of the decompressors.
 #[derive(Default)]
 pub struct Engines {
     pub(super) blocks: [Scratch; 2],
@@ -26,10 +26,10 @@ pub struct Engines {
 }
 
 impl Workspace {
-    /// Most bytes of one piece of memory that are kept; a larger one is given back.
+    /// Bytes of one buffer that a thread keeps, at most.
     const KEEP: usize = 9 << 20;
 
-    /// Give back what an unusually large chunk has left behind.
+    /// Release every buffer of more than `KEEP` bytes.
     pub fn trim(&mut self) {
         let Self { chunk, tools: Tools { steps, engines } } = self;
         for scratch in steps.iter_mut().chain(&mut engines.blocks).chain([chunk]) {

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 /// The library's code for output that does not fit: `ZSTD_error_dstSize_tooSmall`, negated.
 const NO_ROOM: usize = 70_usize.wrapping_neg();
 
-/// A decompression context, made when it is first needed.
+/// A decompression context, made at first use.
 #[derive(Default)]
 pub struct Decoder(Option<DCtx<'static>>);
 

@@ -3,7 +3,8 @@
 use crate::error::{Error, Result};
 use crate::view::View;
 
-/// `len` steps of `stride` bytes in the source and `pitch` bytes in the chunk, which has room for `full`.
+/// `len` steps of `stride` bytes in the source and `pitch` bytes in the chunk, which has room for
+/// `full`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Axis {
     /// Elements to copy.
@@ -34,14 +35,14 @@ impl Axis {
         Ok(axes)
     }
 
-    /// Whether this axis simply continues `inner`, so that the two are one.
+    /// Whether the two axes can be one, because this one continues `inner`.
     fn continues(&self, inner: &Self) -> bool {
         let reach = isize::try_from(inner.len).ok().and_then(|len| inner.stride.checked_mul(len));
         reach == Some(self.stride) && inner.len * inner.pitch == self.pitch
     }
 }
 
-/// Refuse a block that does not fit into its chunk.
+/// Refuse a block that does not fit into the chunk.
 pub fn check_fit(block: &View, chunk_shape: &[usize]) -> Result<()> {
     let shape = block.shape();
     if shape.len() != chunk_shape.len() {
@@ -66,7 +67,7 @@ pub fn pad(axes: &[Axis], out: &mut [u8]) {
     }
 }
 
-/// The same copy over as few axes as possible; none has one element.
+/// The same copy over as few axes as possible, none of length 1.
 pub fn merge(axes: &[Axis]) -> Vec<Axis> {
     let mut merged: Vec<Axis> = Vec::with_capacity(axes.len());
     for &axis in axes.iter().filter(|axis| axis.len != 1) {
@@ -78,7 +79,8 @@ pub fn merge(axes: &[Axis]) -> Vec<Axis> {
     merged
 }
 
-/// Call `each(source, target)` with the byte offsets of every element of `axes`, the last axis fastest.
+/// Call `each(source, target)` with the byte offsets of every element of `axes`, the last axis
+/// fastest.
 pub fn walk(axes: &[Axis], source: isize, target: usize, each: &mut impl FnMut(isize, usize)) {
     let Some((axis, inner)) = axes.split_first() else { return each(source, target) };
     let (mut source, mut target) = (source, target);

@@ -5,9 +5,9 @@ use crate::cpu::{self, LANES};
 use crate::rows::Rows;
 use crate::view::View;
 
-/// The bytes of the item that `block` repeats; `None` where two items differ or there are none.
+/// The item that `block` repeats. None if two items differ or there are none.
 ///
-/// Order does not matter here, so a row is whatever runs through memory without gaps, forwards or backwards.
+/// Order does not matter here, so a row is any gapless run in memory, forwards or backwards.
 pub fn constant<'a>(block: &View<'a>) -> Option<&'a [u8]> {
     if block.shape().contains(&0) || block.itemsize() == 0 {
         return None;
@@ -33,7 +33,7 @@ pub fn constant<'a>(block: &View<'a>) -> Option<&'a [u8]> {
     grid.repeats(lowest, item).then_some(item)
 }
 
-/// Where rows of `nbytes` bytes lie.
+/// The positions of rows of `nbytes` bytes.
 #[derive(Clone, Copy)]
 struct Grid<'a> {
     data: &'a [u8],
@@ -42,7 +42,7 @@ struct Grid<'a> {
 }
 
 impl<'a> Grid<'a> {
-    /// Whether all rows are nothing but the item, the first of them at `start`.
+    /// Whether all rows repeat `item`; the first row is at `start`.
     fn repeats(self, start: usize, item: &[u8]) -> bool {
         if !LANES.is_multiple_of(item.len()) {
             let repeats = |row: &[u8]| row.starts_with(item) && row[item.len()..] == row[..row.len() - item.len()];
@@ -52,7 +52,7 @@ impl<'a> Grid<'a> {
         self.every(start, &|rows: Rows| are_lanes(rows, &lanes))
     }
 
-    /// Whether `hold` is true of all rows, told of those along the last axis at once.
+    /// Whether `hold` is true of all rows; it gets those along the last axis in one call.
     fn every(self, start: usize, hold: &impl Fn(Rows<'a>) -> bool) -> bool {
         let rows = |stride: isize, count| hold(Rows::new(self.data, start, stride, self.nbytes, count));
         match self.axes {
@@ -63,12 +63,12 @@ impl<'a> Grid<'a> {
     }
 }
 
-/// Whether rows, whole numbers of items, are nothing but the item that fills the lanes.
+/// Whether rows of whole items repeat the item that fills the lanes.
 fn are_lanes(rows: Rows, lanes: &[u8; LANES]) -> bool {
     cpu::repeats(rows.iter(), lanes).unwrap_or_else(|| are_equal(rows, lanes))
 }
 
-/// The same, one piece after the other.
+/// The same without vector instructions.
 fn are_equal(rows: Rows, lanes: &[u8; LANES]) -> bool {
     rows.iter().flat_map(|row| row.chunks(LANES)).all(|piece| *piece == lanes[..piece.len()])
 }

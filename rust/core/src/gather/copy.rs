@@ -5,9 +5,10 @@ use crate::memcpy::copy;
 use crate::rows::Rows;
 use crate::view::View;
 
-/// Bytes of a line of the cache.
+/// Bytes of a cache line.
 const LINE: usize = 64;
-/// Lines of a tile of a transposing copy: so few stay in the first-level cache even where a power of two lies between them.
+/// Cache lines of a tile of a transposing copy: 16 lines stay in the first-level cache even if they
+/// are a power of two apart.
 const TILE: usize = 16;
 
 /// Copy every item of `block` to its place in the chunk `out`; `axes` are merged.
@@ -22,7 +23,7 @@ pub fn items(block: &View, axes: &[Axis], itemsize: usize, out: &mut [u8]) {
     }
 }
 
-/// Copies of items of one size; with a size known to the compiler, an item is one move.
+/// Copies of items of one size. If the compiler knows the size, an item is one move.
 trait Copier: Copy {
     /// Bytes of an item.
     fn itemsize(self) -> usize;
@@ -75,7 +76,8 @@ trait Copier: Copy {
         }
     }
 
-    /// Copy a plane tile by tile, so that lines of the source are read once though the chunk runs across them.
+    /// Copy a plane tile by tile, so that each cache line of the source is read once although the
+    /// chunk runs across it.
     fn plane(self, data: &[u8], source: isize, [across, along]: [Axis; 2], out: &mut [u8]) {
         let width = (LINE / self.itemsize()).max(1);
         for i in (0..across.len).step_by(width) {

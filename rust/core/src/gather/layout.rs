@@ -5,30 +5,30 @@ use super::swap;
 use crate::error::{Error, Result};
 use crate::view::View;
 
-/// Bytes that follow each other in the output item.
+/// Consecutive bytes of the output item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Run {
     /// Where they start in the source item.
     pub offset: usize,
-    /// How many they are.
+    /// Their number.
     pub nbytes: usize,
-    /// Width in bytes of the units to be byte-swapped; 1 swaps nothing.
+    /// Width in bytes of the units whose bytes are reversed; 1 for none.
     pub swap: usize,
 }
 
-/// What becomes of an item.
+/// How an output item is made of a source item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Layout {
-    /// It is copied as it is: so many bytes.
+    /// It is copied; its size in bytes.
     Whole(usize),
-    /// It is copied and its units of `unit` bytes are byte-swapped.
+    /// It is copied, and the bytes of each unit are reversed.
     Swapped {
         /// Bytes of the item.
         itemsize: usize,
         /// Bytes of a unit.
         unit: usize,
     },
-    /// It is put together from runs, in their order.
+    /// It is put together from runs in this order.
     Packed {
         /// Bytes of the output item.
         itemsize: usize,
@@ -38,7 +38,8 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// The simplest layout equal to `runs` over source items of `itemsize` bytes. Refused where a run leaves the item or breaks a unit.
+    /// The simplest layout equal to `runs` over source items of `itemsize` bytes. Refused if a run
+    /// leaves the item or breaks a unit.
     pub fn new(itemsize: usize, runs: &[Run]) -> Result<Self> {
         for run in runs {
             if run.offset.checked_add(run.nbytes).is_none_or(|end| end > itemsize) {
@@ -71,7 +72,7 @@ impl Layout {
     }
 }
 
-/// Neighbouring runs that are swapped alike, as one.
+/// The same runs with adjacent ones of equal swap merged.
 fn join(runs: &[Run]) -> Vec<Run> {
     let mut joined: Vec<Run> = Vec::with_capacity(runs.len());
     for &run in runs.iter().filter(|run| run.nbytes > 0) {
@@ -83,7 +84,7 @@ fn join(runs: &[Run]) -> Vec<Run> {
     joined
 }
 
-/// Put every item of the chunk together from its runs.
+/// Write every item of the chunk from its runs.
 pub fn pack(block: &View, axes: &[Axis], runs: &[Run], out: &mut [u8]) {
     let data = block.data();
     walk(axes, block.origin().cast_signed(), 0, &mut |source, target| {

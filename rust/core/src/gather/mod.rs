@@ -1,4 +1,4 @@
-//! Any strided block, copied into a chunk in C order, padded at the end of every axis with zero bytes.
+//! A strided block copied into a chunk in C order, padded with zero bytes at the end of every axis.
 
 mod axis;
 mod constant;
@@ -15,9 +15,11 @@ pub(crate) use swap::units as swap_units;
 use crate::error::Result;
 use crate::view::View;
 
-/// Fill `out` with the chunk of `chunk_shape` that starts with `block`; every byte of `out` is written.
+/// Fill `out` with the chunk of `chunk_shape` that starts with `block`; every byte of `out` is
+/// written.
 ///
-/// `out` has exactly the chunk's size. Refused where the axes differ in number or the block is larger than the chunk.
+/// `out` has exactly the chunk's size. Refused if the axes differ in number or the block is larger
+/// than the chunk.
 pub fn gather(block: &View, chunk_shape: &[usize], layout: &Layout, out: &mut [u8]) -> Result<()> {
     let axes = Axis::all(block, chunk_shape, layout.itemsize())?;
     assert_eq!(out.len(), crate::shape::nbytes(chunk_shape, layout.itemsize())?, "the chunk's size");

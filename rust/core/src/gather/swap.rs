@@ -10,7 +10,7 @@ pub fn units(bytes: &mut [u8], width: usize) {
     }
 }
 
-/// The same with a width known to the compiler, which makes it one vector instruction.
+/// The same with a width that the compiler knows, which lets it use vector instructions.
 fn fixed<const N: usize>(bytes: &mut [u8]) {
     bytes.as_chunks_mut::<N>().0.iter_mut().for_each(|unit| unit.reverse());
 }

@@ -1,8 +1,8 @@
-//! The mean of a square: of integers rounded half up, of floats over those that are numbers.
+//! The mean of a square of pixels: of integers rounded half up, of floats without NaN.
 
 use half::f16;
 
-/// A number that has means.
+/// A pixel type with a mean.
 pub trait Mean: Sized {
     /// The mean of four pixels.
     fn mean(a: Self, b: Self, c: Self, d: Self) -> Self;
@@ -22,7 +22,7 @@ macro_rules! integers {
 
 integers!(u8 => u16, u16 => u32, u32 => u64, u64 => u128, i8 => i16, i16 => i32, i32 => i64, i64 => i128);
 
-/// The mean of those that are numbers, NaN where none is; every sum but the last division is exact enough for 32 bits.
+/// The mean of those that are not NaN; NaN if all are. Sums in f64 are exact enough for f32.
 fn float(square: [f64; 4]) -> f64 {
     let [a, b, c, d] = square.map(|x| if x.is_nan() { 0.0 } else { x });
     let count = square.iter().map(|x| if x.is_nan() { 0.0 } else { 1.0 }).sum::<f64>();
@@ -45,7 +45,7 @@ impl Mean for f32 {
 impl Mean for f64 {
     fn mean(a: Self, b: Self, c: Self, d: Self) -> Self {
         let mean = float([a, b, c, d]);
-        // Four large numbers have a mean, but perhaps no sum.
+        // The sum of four large numbers may overflow although their mean does not.
         if mean.is_infinite() { 4.0 * float([a, b, c, d].map(|x| x / 4.0)) } else { mean }
     }
 }

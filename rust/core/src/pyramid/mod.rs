@@ -1,6 +1,6 @@
-//! Half the rows and half the columns of a block: one pixel out of each square of two by two.
+//! Halving of images: one pixel for each square of two by two.
 //!
-//! Where the last row or column has no partner it counts twice, so that a pixel is made of those that exist.
+//! A last row or column without a partner counts twice.
 
 mod mean;
 mod number;
@@ -28,9 +28,11 @@ pub fn halved(shape: &[usize]) -> Vec<usize> {
     shape.iter().enumerate().map(|(axis, &n)| if axis < leading { n } else { n.div_ceil(2) }).collect()
 }
 
-/// Halve the last two axes of a block of numbers into `out`, in C order and little endian; every byte of `out` is written.
+/// Halve the last two axes of a block of numbers into `out`, in C order and little endian; every
+/// byte of `out` is written.
 ///
-/// `out` has exactly the size of the halved block. Refused where there are fewer than two axes or the items have another size than numbers.
+/// `out` has exactly the size of the halved block. Refused if there are fewer than two axes, or
+/// items and numbers differ in size.
 pub fn halve(block: &View, number: Number, rule: Rule, out: &mut [u8]) -> Result<()> {
     if block.shape().len() < 2 {
         return Err(Error::invalid(format!("block has {} axes: the last two are halved, so there must be two", block.shape().len())));
@@ -52,7 +54,7 @@ pub fn halve(block: &View, number: Number, rule: Rule, out: &mut [u8]) -> Result
     Ok(())
 }
 
-/// How far plane number `i`, in C order, lies from the first, in bytes.
+/// Bytes from the first plane to plane `i` in C order.
 fn offset(leading: &[usize], strides: &[isize], mut i: usize) -> isize {
     let mut offset = 0;
     for (&n, &stride) in leading.iter().zip(strides).rev() {
@@ -62,12 +64,12 @@ fn offset(leading: &[usize], strides: &[isize], mut i: usize) -> isize {
     offset
 }
 
-/// The rows of the planes of a block, little endian and without gaps.
+/// The rows of a block's planes, little endian and contiguous.
 struct Rows<'a> {
     block: &'a View<'a>,
-    /// Width in bytes of the units to be byte-swapped; 1 swaps nothing.
+    /// Width in bytes of the units whose bytes are reversed; 1 for none.
     swap: usize,
-    /// Where two rows are copied to that do not lie as they should.
+    /// Copies of two rows that are not contiguous or not little endian.
     copies: [Vec<u8>; 2],
 }
 
@@ -90,7 +92,8 @@ impl<'a> Rows<'a> {
         self.copies = copies;
     }
 
-    /// Row `y` of a plane, in its own place if it lies there as it should, else in `copy`.
+    /// Row `y` of a plane: in the block's memory if it is contiguous and little endian, else in
+    /// `copy`.
     fn row<'b>(&'b self, offset: isize, y: usize, copy: &'b mut Vec<u8>) -> &'b [u8] {
         let [_, width] = *self.block.shape().last_chunk().expect("two axes");
         let [down, aside] = *self.block.strides().last_chunk().expect("two axes");

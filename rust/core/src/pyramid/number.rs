@@ -1,4 +1,4 @@
-//! Types of pixels.
+//! Pixel types.
 
 use half::f16;
 
@@ -20,7 +20,7 @@ macro_rules! kinds {
         enum Kind { $($kind),* }
 
         impl Kind {
-            /// The type of a letter and a size in bytes.
+            /// The type with this letter and size in bytes.
             fn of(letter: char, size: usize) -> Option<Self> {
                 match (letter, size) {
                     $(($letter, n) if n == size_of::<$type>() => Some(Self::$kind),)*
@@ -99,12 +99,12 @@ impl Number {
         self.kind.itemsize()
     }
 
-    /// Width in bytes of the units to be byte-swapped, 1 for none.
+    /// Width in bytes of the units whose bytes are reversed; 1 for none.
     pub(super) fn swap(self) -> usize {
         if self.is_big { self.itemsize() } else { 1 }
     }
 
-    /// How two rows of these numbers become one.
+    /// The function that makes one row of two.
     pub(super) fn squeeze(self, rule: Rule) -> Squeeze {
         self.kind.squeeze(rule)
     }

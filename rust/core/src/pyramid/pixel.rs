@@ -1,4 +1,4 @@
-//! Numbers in memory.
+//! Pixels in memory.
 
 use super::mean::Mean;
 

@@ -1,17 +1,17 @@
-//! What becomes of the four pixels of a square.
+//! How four pixels become one.
 
-/// How a square becomes a pixel.
+/// The rule for a square of four pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// The mean: of integers rounded half up, of floats over those that are numbers.
+    /// The mean: of integers rounded half up, of floats without NaN.
     Mean,
-    /// The commonest value, the smallest of equally common ones; NaN only where there is nothing else.
+    /// The most frequent value, the smallest among equals; NaN only if all are.
     Mode,
     /// The top left pixel.
     Nearest,
 }
 
-/// The commonest of four, the smallest of equally common ones.
+/// The most frequent of four values, the smallest among equals.
 pub fn mode<P: Copy + PartialOrd>(a: P, b: P, c: P, d: P) -> P {
     let (a, b) = sorted(a, b);
     let (c, d) = sorted(c, d);
@@ -29,7 +29,7 @@ pub fn mode<P: Copy + PartialOrd>(a: P, b: P, c: P, d: P) -> P {
     }
 }
 
-/// The smaller first; what is no number counts as largest.
+/// The two in ascending order; NaN is the largest.
 fn sorted<P: Copy + PartialOrd>(a: P, b: P) -> (P, P) {
     #[expect(clippy::eq_op, reason = "only NaN differs from itself")]
     let is_swapped = b < a || a != a;

@@ -1,11 +1,12 @@
-//! Two rows of pixels made one.
+//! One row of pixels made of two.
 
 use super::pixel::Pixel;
 
-/// One row of pixels out of two rows of equal length, all little endian.
+/// Makes one row of pixels of two rows of equal length, all little endian.
 pub type Squeeze = fn(top: &[u8], bottom: &[u8], out: &mut [u8]);
 
-/// One row out of two: `merge` makes a pixel of a square, given as top left, top right, bottom left, bottom right.
+/// Make one row of two; `merge` gets the pixels of a square as top left, top right, bottom left,
+/// bottom right.
 pub fn squeeze<P: Pixel>(top: &[u8], bottom: &[u8], out: &mut [u8], merge: impl Fn(P, P, P, P) -> P) {
     let size = size_of::<P>();
     let pairs = top.len() / (2 * size);

@@ -1,4 +1,4 @@
-//! Buffers of other objects.
+//! Memory of Python objects, by the buffer protocol.
 
 use std::ffi::CStr;
 
@@ -10,12 +10,14 @@ use tiled_zarr_core::view::extent;
 
 use crate::error::exception;
 
-/// A buffer of plain items, held as long as this value lives.
+/// A buffer of plain items, held until this value is dropped.
 ///
-/// Not pyo3's own, which refuses arrays without axes. It stays in its box because exporters may point into it.
+/// pyo3's own class refuses arrays without axes. The struct is boxed because exporters may keep
+/// pointers into it.
 pub struct Buffer(Box<ffi::Py_buffer>);
 
-// SAFETY: a buffer's memory may be read in any thread while it is held, and whoever drops it attaches to the interpreter first.
+// SAFETY: a buffer's memory may be read in any thread while it is held, and whoever drops it
+// attaches to the interpreter first.
 unsafe impl Send for Buffer {}
 
 impl Buffer {
@@ -28,9 +30,11 @@ impl Buffer {
             &[]
         } else {
             let first = self.0.buf.cast::<u8>().cast_const();
-            // SAFETY: by the buffer protocol every item that shape and strides address is readable while the buffer is held, which
-            // `self` does; they lie in one allocation, from `below` bytes before the first to `above` bytes after its start, and
-            // `extent` keeps that within isize. Another thread that writes to the array meanwhile tears items, as it does in numpy.
+            // SAFETY: by the buffer protocol every item that shape and strides address is readable
+            // while the buffer is held, which `self` does; they lie in one allocation, from `below`
+            // bytes before the first to `above` bytes after its start, and `extent` keeps that
+            // within isize. Another thread that writes to the array meanwhile tears items, as it
+            // does in numpy.
             unsafe { std::slice::from_raw_parts(first.sub(below), below + above) }
         };
         View::new(data, below, shape, strides, itemsize).map_err(exception)
@@ -47,11 +51,13 @@ impl Buffer {
             return Ok(&[]);
         }
         let first = self.0.buf.cast::<u8>().cast_const();
-        // SAFETY: a contiguous buffer is `len` readable bytes from `buf` on while it is held, which `self` does.
+        // SAFETY: a contiguous buffer is `len` readable bytes from `buf` on while it is held, which
+        // `self` does.
         Ok(unsafe { std::slice::from_raw_parts(first, self.0.len.cast_unsigned()) })
     }
 
-    /// The bytes of a C-contiguous buffer, to be written. Refused where its exporter does not allow that.
+    /// The bytes of a C-contiguous buffer, to be written. Refused if the exporter does not allow
+    /// that.
     pub fn bytes_mut(&mut self) -> PyResult<&mut [u8]> {
         let n = self.bytes()?.len();
         if self.0.readonly != 0 {
@@ -60,8 +66,9 @@ impl Buffer {
         if n == 0 {
             return Ok(&mut []);
         }
-        // SAFETY: a contiguous buffer is `n` bytes from `buf` on while it is held, which `self` does, and its exporter lets them be
-        // written. Another thread that uses the array meanwhile sees torn items, as it does in numpy.
+        // SAFETY: a contiguous buffer is `n` bytes from `buf` on while it is held, which `self`
+        // does, and its exporter lets them be written. Another thread that uses the array meanwhile
+        // sees torn items, as it does in numpy.
         Ok(unsafe { std::slice::from_raw_parts_mut(self.0.buf.cast::<u8>(), n) })
     }
 
@@ -81,7 +88,8 @@ impl Buffer {
     }
 
     fn strides(&self) -> &[isize] {
-        // SAFETY: there is a stride for every axis, because they were asked for, as long as the buffer is held.
+        // SAFETY: there is a stride for every axis, because they were asked for, as long as the
+        // buffer is held.
         unsafe { numbers(self.0.strides, self.ndim()) }
     }
 
@@ -89,7 +97,8 @@ impl Buffer {
         usize::try_from(self.0.ndim).unwrap_or(0)
     }
 
-    /// The type of an item in the style of the struct module; plain bytes where the exporter says nothing.
+    /// The type of an item in the style of the struct module; plain bytes if the exporter names
+    /// none.
     fn format(&self) -> &[u8] {
         if self.0.format.is_null() {
             return b"B";
@@ -98,14 +107,14 @@ impl Buffer {
         unsafe { CStr::from_ptr(self.0.format) }.to_bytes()
     }
 
-    /// Whether some axis is made of pointers to what lies on it.
+    /// Whether an axis consists of pointers (suboffsets).
     fn is_indirect(&self) -> bool {
-        // SAFETY: where there are suboffsets there is one for every axis.
+        // SAFETY: if there are suboffsets, there is one for every axis.
         !self.0.suboffsets.is_null() && unsafe { numbers(self.0.suboffsets, self.ndim()) }.iter().any(|&offset| offset >= 0)
     }
 }
 
-/// The `n` numbers at `first`, which may be null where there are none.
+/// The `n` numbers at `first`, which may be null if there are none.
 ///
 /// # Safety
 ///
@@ -123,7 +132,8 @@ impl FromPyObject<'_, '_> for Buffer {
 
     fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
         let mut raw = Box::new(ffi::Py_buffer::new());
-        // SAFETY: both pointers are good; on success the exporter has filled `raw`, and only then it is released.
+        // SAFETY: both pointers are good; on success the exporter has filled `raw`, and only then
+        // it is released.
         if unsafe { ffi::PyObject_GetBuffer(object.as_ptr(), &raw mut *raw, ffi::PyBUF_FULL_RO) } != 0 {
             return Err(PyErr::fetch(object.py()));
         }
@@ -140,7 +150,8 @@ impl FromPyObject<'_, '_> for Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        // SAFETY: the buffer was filled by its exporter, and is released once, attached to the interpreter.
+        // SAFETY: the buffer was filled by its exporter, and is released once, attached to the
+        // interpreter.
         Python::attach(|_| unsafe { ffi::PyBuffer_Release(&raw mut *self.0) });
     }
 }

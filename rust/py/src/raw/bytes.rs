@@ -7,10 +7,12 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use tiled_zarr_core::copy_to_new;
 
-/// A bytes object of `len` bytes, which `write` writes, every one of them; pyo3's own would zero them first.
+/// A bytes object of `len` bytes, all of which `write` has to write. pyo3's own would zero them
+/// first.
 pub fn new(py: Python<'_>, len: usize, write: impl FnOnce(&mut [MaybeUninit<u8>])) -> PyResult<Bound<'_, PyBytes>> {
-    // SAFETY: the call gives a new reference to a bytes object or null with an exception set, which is what `from_owned_ptr_or_err`
-    // takes. No one else has the object yet, so its `len` bytes may be written, and as `MaybeUninit` they need not hold anything before.
+    // SAFETY: the call gives a new reference to a bytes object or null with an exception set, which
+    // is what `from_owned_ptr_or_err` takes. No one else has the object yet, so its `len` bytes may
+    // be written, and as `MaybeUninit` they need not hold anything before.
     unsafe {
         let object = ffi::PyBytes_FromStringAndSize(std::ptr::null(), len.cast_signed());
         let object = Bound::from_owned_ptr_or_err(py, object)?;

@@ -1,8 +1,9 @@
-//! The allocator's thresholds, once a process.
+//! The allocator's thresholds, set once per process.
 
-/// Let glibc keep freed memory of blocks instead of unmapping it, because a fresh page costs 2 to 3 microseconds.
+/// Let glibc keep freed blocks of up to 32 MiB: a fresh page costs 2 to 3 microseconds.
 ///
-/// Blocks are read into fresh arrays, and by default glibc maps and unmaps each one above 128 KiB. What the user has set in the environment stays.
+/// Blocks are read into fresh arrays, and by default glibc maps and unmaps each one above 128 KiB.
+/// Thresholds from the environment have precedence.
 pub fn tune() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
@@ -13,7 +14,7 @@ pub fn tune() {
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod glibc {
-    /// The largest that glibc takes on 64 bits.
+    /// Bytes; the largest threshold that glibc accepts on 64 bits.
     const MMAP_THRESHOLD: libc::c_int = 32 << 20;
     const TRIM_THRESHOLD: libc::c_int = 64 << 20;
 
@@ -22,7 +23,8 @@ mod glibc {
         if ["MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"].into_iter().any(is_set) {
             return;
         }
-        // SAFETY: mallopt takes the allocator's own lock and only changes when memory goes back to the kernel.
+        // SAFETY: mallopt takes the allocator's own lock and only changes when memory goes back to
+        // the kernel.
         unsafe {
             libc::mallopt(libc::M_MMAP_THRESHOLD, MMAP_THRESHOLD);
             libc::mallopt(libc::M_TRIM_THRESHOLD, TRIM_THRESHOLD);

@@ -1,15 +1,17 @@
-//! Which threads the system prefers.
+//! Priorities of threads.
 
-/// So much more willing than others to wait, on the scale of `nice`: a third of their share where all want a processor.
+/// Steps of `nice`: an encoding thread gets a third of the share of the event loop when both want a
+/// processor.
 #[cfg(target_os = "linux")]
 const NICE: libc::c_int = 5;
 
-/// Have the calling thread give way to those that answer requests, which need a processor for moments, but at once.
+/// Lower the priority of the calling thread below that of the event loop, which needs a processor
+/// for short moments, but at once.
 ///
-/// Where priorities are those of whole processes it stays as it is.
+/// Does nothing on systems other than Linux, where `nice` is for whole processes.
 pub fn give_way() {
     #[cfg(target_os = "linux")]
-    // SAFETY: it takes a number, and changes no more than when the calling thread runs.
+    // SAFETY: it takes a number, and only changes when the calling thread runs.
     unsafe {
         libc::nice(NICE);
     }

@@ -13,7 +13,7 @@ use crate::scratch::Scratch;
 use crate::source::Source;
 
 impl Blosc {
-    /// Read and filter a block, from where it lies if that can be.
+    /// Read and filter a block, directly from the source's rows if possible.
     pub(super) fn filtered<'a>(
         self,
         source: &'a dyn Source,
@@ -43,22 +43,24 @@ impl Blosc {
         Ok(target)
     }
 
-    /// Compress a block into `out` and say how long it is; `None` where it does not fit. Levels mean what they mean in c-blosc.
+    /// Compress a block into `out`, with c-blosc's meaning of levels. Returns the length, None if
+    /// it does not fit.
     pub(super) fn stream(self, block: &[u8], out: &mut [u8], streams: &mut Streams) -> Option<usize> {
         let Streams { lz4: encoder, zstd, deflate } = streams;
         match (self.cname, self.shuffle) {
-            // Where every second byte is part of a match, the C library's loop is the faster one.
+            // Byte planes of 2-byte items have matches everywhere; there the C library's loop is
+            // faster.
             (Cname::Lz4, Shuffle::Byte) if self.typesize == 2 => lz4::block(CompressionMode::FAST(10 - self.level), block, out),
             (Cname::Lz4, _) => self.made(block, out, encoder).map(|made| made.nbytes),
             (Cname::Lz4hc, _) => lz4::block(CompressionMode::HIGHCOMPRESSION(self.level), block, out),
             (Cname::Zlib, _) => deflate.encode(deflate::Format::Zlib, self.level, block, out).ok(),
-            // The fastest level is for those in a hurry.
+            // Level 1 is chosen for speed, so noise is not tried.
             (Cname::Zstd, Shuffle::None) if self.level == 1 && is_noise(block, encoder) => None,
             (Cname::Zstd, _) => zstd.encode(self.search(), block, out).ok(),
         }
     }
 
-    /// An LZ4 block, by our own loops.
+    /// Write an LZ4 block by our own search.
     pub(super) fn made(self, block: &[u8], out: &mut [u8], encoder: &mut lz4::fast::Encoder) -> Option<lz4::Made> {
         match self.matches {
             Matches::Any => encoder.encode(self.pace(), block, out),
@@ -66,12 +68,13 @@ impl Blosc {
         }
     }
 
-    /// How quickly LZ4 gives up, in parts of a byte: every place is looked at on levels 7 to 9, at first every second on level 5.
+    /// Step of the LZ4 search in 1/16 byte: every byte on levels 7 to 9, at first every second byte
+    /// on level 5.
     fn pace(self) -> usize {
         lz4::fast::PARTS / 2 * usize::try_from(9 - self.level).unwrap_or(0)
     }
 
-    /// The search at the Zstandard level that c-blosc takes for a Blosc level.
+    /// The Zstandard level that c-blosc uses for a Blosc level.
     fn search(self) -> zstd::Search {
         let max = *zstd::levels().end();
         match (self.level, self.shuffle) {

@@ -2,16 +2,18 @@
 
 use super::super::lz4::{Made, fast};
 
-/// Bytes of a plane that are looked at, about.
+/// Bytes of a sample, about, per byte of an item.
 pub const PIECE: usize = 2048;
-/// Less than this is not worth a look.
+/// Bytes below which a chunk is not sampled: the sample would be a large part of it.
 pub const MIN_NBYTES: usize = 64 << 10;
-/// How many bytes shorter a stream must be to make up for a sequence more.
+/// Bytes that a sequence costs in time, if a byte of output costs 1.
 const SEQUENCE: usize = 2;
 
-/// Whether a compressor would save less than an eighth: the bytes do not repeat each other, and most values are about equally common.
+/// Whether a compressor would save less than an eighth: LZ4 finds nothing in two samples, and byte
+/// values are about equally frequent.
 ///
-/// A hit of two random bytes on one value in less than one of 128 cases means seven bits of entropy or more.
+/// If two random bytes are equal in less than one of 128 cases, a byte has 7 bits of entropy or
+/// more.
 pub fn is_noise(data: &[u8], encoder: &mut fast::Encoder) -> bool {
     const EVEN: u64 = 128;
     if data.len() < MIN_NBYTES {
@@ -31,13 +33,15 @@ pub fn is_noise(data: &[u8], encoder: &mut fast::Encoder) -> bool {
     EVEN * counts.iter().map(|count| count * count).sum::<u64>() < total * total
 }
 
-/// Start and length of two pieces of whole groups of so many bytes, of about `n` bytes each, a third from either end.
+/// Start and length of two samples of about `n` bytes, at 1/3 and 2/3 of the data, in whole groups
+/// of `group` bytes.
 pub fn pieces(group: usize, n: usize, nbytes: usize) -> [(usize, usize); 2] {
     let n = (n.min(nbytes / 3) / group).max(1) * group;
     [1, 2].map(|third| (nbytes * third / 3 / group * group, n))
 }
 
-/// The length of the stream that was made of `nbytes`, and the time that it takes.
+/// The length of a stream, plus the time for its sequences, in bytes; `nbytes` if nothing was
+/// saved.
 pub fn costs(nbytes: usize, made: Option<Made>) -> usize {
     made.map_or(nbytes, |made| made.nbytes + SEQUENCE * made.sequences)
 }

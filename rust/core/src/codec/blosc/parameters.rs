@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 pub enum Cname {
     /// Fast.
     Lz4,
-    /// LZ4 that searches longer.
+    /// LZ4 with a longer search; the same format.
     Lz4hc,
     /// Deflate.
     Zlib,
@@ -19,21 +19,21 @@ pub enum Cname {
     Zstd,
 }
 
-/// What is done to a block before it is compressed.
+/// The filter of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shuffle {
     /// Nothing.
     None,
-    /// Items are taken apart into bytes.
+    /// Byte planes.
     Byte,
-    /// Items are taken apart into bits.
+    /// Bit planes.
     Bit,
 }
 
 /// What LZ4 looks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Matches {
-    /// Whatever was there before.
+    /// Repetitions of anything in the last 64 KiB.
     Any,
     /// Runs of one byte.
     Runs,
@@ -42,7 +42,7 @@ pub enum Matches {
 /// Levels of Blosc; 0 stores.
 pub const LEVELS: RangeInclusive<i32> = 0..=9;
 
-/// The largest item that the header can tell.
+/// The largest item size that the header can hold.
 const MAX_TYPESIZE: usize = 255;
 /// The parameters of a Blosc chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub struct Blosc {
 }
 
 impl Blosc {
-    /// Items of `typesize` bytes; above 255 it counts as 1, without shuffle.
+    /// Parameters for items of `typesize` bytes; above 255 it counts as 1, without shuffle.
     pub fn new(cname: Cname, level: i32, shuffle: Shuffle, typesize: usize) -> Result<Self> {
         let level = check_level("blosc", level, LEVELS)?;
         let (typesize, shuffle) = match (typesize, shuffle) {
@@ -67,12 +67,12 @@ impl Blosc {
         Ok(Self { cname, level, shuffle, matches: Matches::Any, typesize })
     }
 
-    /// The same for bytes that are compressed in the order in which they lie.
+    /// The same without a filter.
     pub(super) fn without_shuffle(self) -> Self {
         Self { shuffle: Shuffle::None, ..self }
     }
 
-    /// What the header of a chunk says besides sizes.
+    /// The parts of a chunk's header that do not depend on its data.
     pub(super) fn header(self) -> Header {
         let shuffle = match self.shuffle {
             Shuffle::None => 0,

@@ -1,4 +1,27 @@
-//! What suits the bytes at hand, judged by two small pieces of them.
+//! The codec probe: which filter and search suit a chunk, judged by two samples of it.
+//!
+//! A Blosc chunk names its filter in its header, so each chunk may have its own, whatever the
+//! array's metadata say. Three ways are compared for LZ4 with byte shuffle:
+//!
+//! 1. byte planes, and any matches: numbers that repeat each other do so in planes of bytes;
+//! 2. bit planes, and any matches: noise fills the lower planes with random bits, which are given
+//!    up on quickly, and leaves the upper planes constant, where byte planes would be torn into
+//!    short matches;
+//! 3. bit planes, and runs of one byte alone (lz4/runs.rs): faster than a search for any match, but
+//!    blind to rows that repeat each other.
+//!
+//! Compressing the whole chunk in each way would take three times as long as the best one. So two
+//! samples are compressed, at 1/3 and 2/3 of the chunk: about 2 KiB per byte of an item, at most 32
+//! KiB, in whole groups of 8 items. If a row fits, a sample has two rows, since repeated rows show
+//! only in two; if it does not, runs are not tried.
+//!
+//! The cost of a way is the length of its streams plus `SEQUENCE` bytes for each sequence: a match
+//! costs a mispredicted branch in the encoder and in the decoder, whatever it saves. Bit planes pay
+//! a tax of 1/48 of the data, since shuffling bits takes longer than shuffling bytes. The cheapest
+//! way wins, the first one among equals.
+//!
+//! Invariants: the choice depends on the data alone, so equal chunks have equal bodies; a chunk
+//! below 64 KiB is not sampled; any choice decodes to the same values.
 
 use super::super::tools::Engines;
 use super::noise::{MIN_NBYTES, PIECE, costs, pieces};
@@ -6,15 +29,13 @@ use super::parameters::{Blosc, Matches, Shuffle};
 use crate::error::Result;
 use crate::source::Source;
 
-/// Bytes of all planes, at most.
+/// Bytes of a sample, at most.
 const MAX_PIECE: usize = 16 * PIECE;
-/// Which part of the data the stream must be shorter to make up for taking them apart into bits.
+/// The part of the data that bit planes have to save over byte planes, for the time of the shuffle:
+/// 1/48.
 const BITS: usize = 48;
 
-/// The best of what may be done to the bytes, and looked for in them.
-///
-/// Noise leaves whole planes of bits empty, or random, which take no time at all, where a plane of bytes would be torn
-/// into short matches; numbers that repeat do so in planes of bytes.
+/// The parameters with the filter and search that are cheapest for samples of `source`.
 pub fn fitted(blosc: Blosc, source: &dyn Source, engines: &mut Engines) -> Result<Blosc> {
     let typesize = usize::from(blosc.typesize);
     if typesize < 2 || source.nbytes() < MIN_NBYTES {
@@ -29,7 +50,7 @@ pub fn fitted(blosc: Blosc, source: &dyn Source, engines: &mut Engines) -> Resul
     let bits = Blosc { shuffle: Shuffle::Bit, ..blosc };
     let runs = Blosc { matches: Matches::Runs, ..bits };
     let mut choices = [blosc, bits, runs].map(|blosc| Choice { blosc, costs: 0 });
-    // Runs are no good where rows repeat each other, which takes two of them to see.
+    // Runs are blind to rows that repeat each other, which shows only in samples of two rows.
     let choices = &mut choices[..if shows_rows { 3 } else { 2 }];
     let mut total = 0;
     let Engines { block, filtered, sample: out, streams } = engines;
@@ -49,7 +70,7 @@ pub fn fitted(blosc: Blosc, source: &dyn Source, engines: &mut Engines) -> Resul
     Ok(choices.iter().min_by_key(taxed).map_or(blosc, |choice| choice.blosc))
 }
 
-/// A way to compress, and what it costs.
+/// A way to compress, and its cost in bytes.
 struct Choice {
     blosc: Blosc,
     costs: usize,

@@ -1,4 +1,5 @@
-//! The bytes of a Blosc 1 chunk: a header, the blocks' offsets, then each block's length and stream; numbers are u32, little endian.
+//! The layout of a Blosc 1 chunk: a header, the offset of each block, then each block's length and
+//! stream. Numbers are u32, little endian.
 
 use crate::memcpy::copy;
 
@@ -11,15 +12,16 @@ const WORD: usize = 4;
 pub mod flag {
     /// Blocks are byte-shuffled.
     pub const SHUFFLE: u8 = 0x01;
-    /// The data follow the header as they are.
+    /// The data follow the header uncompressed.
     pub const STORED: u8 = 0x02;
     /// Blocks are bit-shuffled.
     pub const BITSHUFFLE: u8 = 0x04;
-    /// One stream a block, never one a byte plane: the only reading on which all decoders agree.
+    /// One stream per block and not one per byte plane: the only layout that all decoders read
+    /// alike.
     pub const DONT_SPLIT: u8 = 0x10;
 }
 
-/// What the header says besides sizes.
+/// The header without its sizes.
 #[derive(Debug, Clone, Copy)]
 pub struct Header {
     /// Filter and format.
@@ -39,19 +41,20 @@ impl Header {
     }
 }
 
-/// Write what precedes `nbytes` that are stored as they are, and say how long it is.
+/// Write the header of `nbytes` bytes that are stored uncompressed. Returns its length.
 pub fn store(header: Header, nbytes: usize, out: &mut [u8]) -> usize {
     let header = Header { flags: header.flags | flag::STORED, ..header };
     header.write(nbytes, nbytes.max(1), HEADER + nbytes, out);
     HEADER
 }
 
-/// A chunk of compressed blocks, shorter than its data: what would not be is given up early.
+/// A chunk of compressed blocks, which has to be shorter than its data; a block that no longer fits
+/// ends it early.
 pub struct Writer<'a> {
     header: Header,
     nbytes: usize,
     blocksize: usize,
-    /// As long as the stored data would be.
+    /// As long as header and uncompressed data.
     out: &'a mut [u8],
     /// Where the offset of the next block goes.
     offset: usize,
@@ -60,17 +63,19 @@ pub struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// A chunk without blocks as yet.
+    /// A chunk without blocks.
     pub fn new(header: Header, nbytes: usize, blocksize: usize, out: &'a mut [u8]) -> Self {
         let end = HEADER + WORD * nbytes.div_ceil(blocksize);
         Self { header, nbytes, blocksize, out: &mut out[..HEADER + nbytes], offset: HEADER, end }
     }
 
-    /// Add a block, by `compress` if that makes it shorter, and say whether it fitted.
+    /// Add a block: what `compress` writes, or the block itself if that is not shorter. Returns
+    /// whether it fitted.
     pub fn push(&mut self, block: &[u8], compress: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
         self.push_stream(block.len(), compress) || {
             let start = self.end + WORD;
-            // A chunk of nothing but stored blocks is longer than its data, so that there may be room for all but the last.
+            // If all blocks are stored the chunk is longer than its data, so the last block may not
+            // fit.
             let Some(stream) = self.out.get_mut(start..).filter(|stream| stream.len() > block.len()) else { return false };
             copy(block, &mut stream[..block.len()]);
             self.note(start, block.len());
@@ -78,7 +83,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Add a block of `nbytes` if `compress` makes it shorter and it fits, and say whether that was so.
+    /// Add a block of `nbytes` if `compress` makes it shorter. Returns whether it did, and fitted.
     pub fn push_stream(&mut self, nbytes: usize, compress: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
         let start = self.end + WORD;
         let Some(stream) = self.out.get_mut(start..) else { return false };
@@ -88,7 +93,7 @@ impl<'a> Writer<'a> {
         true
     }
 
-    /// Add a block equal to the only one so far, or to those that repeat it, and say whether it fitted.
+    /// Add a copy of the first block. Returns whether it fitted.
     pub fn repeat(&mut self) -> bool {
         let first = HEADER + WORD * self.nbytes.div_ceil(self.blocksize);
         let length = WORD + read_word(self.out, first);
@@ -100,13 +105,13 @@ impl<'a> Writer<'a> {
         true
     }
 
-    /// Complete the header and say how long the chunk is; `None` where it is no shorter than its data.
+    /// Write the header. Returns the length of the chunk, None if it is not shorter than its data.
     pub fn finish(self) -> Option<usize> {
         self.header.write(self.nbytes, self.blocksize, self.end, self.out);
         (self.end < self.out.len()).then_some(self.end)
     }
 
-    /// Note the block whose stream of `length` bytes was just written at `start`.
+    /// Write the length and the offset of the block whose stream of `length` bytes lies at `start`.
     fn note(&mut self, start: usize, length: usize) {
         write_word(self.out, self.end, length);
         write_word(self.out, self.offset, self.end);

@@ -1,10 +1,10 @@
-//! How far two places agree.
-#![expect(clippy::inline_always, reason = "the compiler keeps the steps of the loop apart, which doubles its time")]
+//! How many bytes two places have in common.
+#![expect(clippy::inline_always, reason = "without it the compiler calls the steps of the loop, which doubles its time")]
 
 /// Bytes of a word.
 pub const WORD: usize = 8;
 
-/// How many bytes at the start of `b` are those of `a`, which is no shorter.
+/// The length of the common start of `a` and `b`; `a` is not shorter than `b`.
 #[inline(always)]
 pub fn agreement(a: &[u8], b: &[u8]) -> usize {
     const WIDE: usize = 4 * WORD;
@@ -28,7 +28,7 @@ pub fn agreement(a: &[u8], b: &[u8]) -> usize {
     n + a[n..].iter().zip(&b[n..]).take_while(|(a, b)| a == b).count()
 }
 
-/// The first byte of the first words that differs, if there are words and they do.
+/// The first byte that differs in the first words. None if they are equal, or too short.
 #[inline(always)]
 fn difference(a: &[u8], b: &[u8]) -> Option<usize> {
     let (a, b) = (u64::from_le_bytes(*a.first_chunk()?), u64::from_le_bytes(*b.first_chunk()?));

@@ -1,33 +1,35 @@
-//! What an LZ4 block is written of: literals, and matches behind them.
-#![expect(clippy::inline_always, reason = "the compiler keeps the steps of the loop apart, which doubles its time")]
+//! The layout of an LZ4 block: sequences of literals and a match,
+//! <https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md>.
+#![expect(clippy::inline_always, reason = "without it the compiler calls the steps of the loop, which doubles its time")]
 
 use std::ops::Range;
 
 use crate::memcpy::copy;
 
-/// The shortest match that the format can tell.
+/// The shortest match that the format can hold.
 const MIN_MATCH: usize = 4;
 /// Bytes at the end that are literals.
 pub const LAST_LITERALS: usize = 5;
-/// No match begins in this many bytes at the end: twelve by the format, and a word is read at every place.
+/// No match begins in the last 16 bytes: the format forbids the last 12, and our searches read a
+/// word at each place.
 pub const TAIL: usize = 16;
 /// How far back a match may lie.
 pub const MAX_DISTANCE: usize = 0xFFFF;
-/// Lengths up to this one less are told by the token.
+/// The token holds lengths below this; longer ones go on in further bytes.
 const TOKEN: usize = 15;
-/// So many literals are moved at once.
+/// Literals that are copied in one move.
 const FEW: usize = 32;
 
-/// A written block: how long it is, and of how many sequences it consists.
+/// The size of a written block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Made {
     /// Bytes.
     pub nbytes: usize,
-    /// Literals with a match behind them: what takes time, here and in the decoder.
+    /// Sequences: each costs a mispredicted branch here and in the decoder.
     pub sequences: usize,
 }
 
-/// A block that is being written.
+/// A block under construction.
 pub struct Block<'a> {
     out: &'a mut [u8],
     end: usize,
@@ -35,12 +37,12 @@ pub struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
-    /// An empty one, to be written to the start of `out`.
+    /// An empty block at the start of `out`.
     pub fn new(out: &'a mut [u8]) -> Self {
         Self { out, end: 0, sequences: 0 }
     }
 
-    /// Literals and a match of `len` bytes that lies `distance` back.
+    /// Add literals and a match of `len` bytes, `distance` bytes back. None if they do not fit.
     #[inline(always)]
     pub fn sequence(&mut self, data: &[u8], literals: Range<usize>, distance: usize, len: usize) -> Option<()> {
         let rest = len - MIN_MATCH;
@@ -52,13 +54,13 @@ impl<'a> Block<'a> {
         if rest < TOKEN { Some(()) } else { self.length(rest - TOKEN) }
     }
 
-    /// The literals from `from` on, which nothing follows.
+    /// Add the last literals, from `from` on. None if they do not fit.
     pub fn finish(mut self, data: &[u8], from: usize) -> Option<Made> {
         self.literals(data, from..data.len(), 0)?;
         Some(Made { nbytes: self.end, sequences: self.sequences })
     }
 
-    /// A token that tells literals and the length of a match, and the literals.
+    /// Write the token for the literals and a match, then the literals.
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "four bits each")]
     fn literals(&mut self, data: &[u8], literals: Range<usize>, rest: usize) -> Option<()> {
@@ -69,7 +71,8 @@ impl<'a> Block<'a> {
         }
         let out = self.out.get_mut(self.end..)?;
         match (data[literals.start..].first_chunk::<FEW>(), out.first_chunk_mut()) {
-            // One move, whatever the length: the next sequence overwrites what is too much.
+            // One move of 32 bytes, whatever the length: the next sequence overwrites what is too
+            // much.
             (Some(from), Some(to)) if n <= FEW => *to = *from,
             _ => copy(&data[literals], out.get_mut(..n)?),
         }
@@ -77,7 +80,7 @@ impl<'a> Block<'a> {
         Some(())
     }
 
-    /// What a token could not tell of a length.
+    /// Write the part of a length that does not fit into the token.
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "a remainder")]
     fn length(&mut self, rest: usize) -> Option<()> {

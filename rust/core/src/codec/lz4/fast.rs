@@ -1,26 +1,34 @@
-//! LZ4 blocks of numbers, faster than by the C library.
+//! LZ4 blocks of numbers, faster than by the C library on planes of measured values.
 //!
-//! A sequence costs a mispredicted branch whatever it saves, and numbers with noise are full of matches of four bytes that save next
-//! to nothing. So a match has six bytes; the pace grows quickly where none are found, and short ones among many misses do not
-//! slow it down again. What is long, like a plane of zeros, is compared 32 bytes at a time.
-#![expect(clippy::inline_always, reason = "the compiler keeps the steps of the loop apart, which doubles its time")]
+//! A sequence costs a mispredicted branch, whatever it saves. Noisy numbers are full of matches of
+//! four bytes, the shortest that LZ4 allows, which save one byte each. So this search
+//!
+//! * takes matches of six bytes or more;
+//! * steps faster the longer it finds nothing, and a short match between many misses hardly slows
+//!   it down again, so that it rushes through a random plane;
+//! * compares long matches, such as planes of zeros, 32 bytes at a time;
+//! * keeps a table of 16 KiB, which fits into the first-level cache, and reuses it for every block.
+//!
+//! Against the C library, f4 and f8 take 1.3 to 2.2 times less time and up to 9 % more bytes
+//! (bench/natives.py, 2026-11-26).
+#![expect(clippy::inline_always, reason = "without it the compiler calls the steps of the loop, which doubles its time")]
 
 use super::agreement::{WORD, agreement};
 use super::block::{Block, LAST_LITERALS, MAX_DISTANCE, Made, TAIL};
 
-/// Places that are remembered, by the hash of the bytes there: they fit into the first-level cache.
+/// Entries of the table: the last place with each hash of six bytes.
 const SLOTS: usize = 1 << SLOTS_LOG;
 const SLOTS_LOG: u32 = 12;
-/// The shortest match that is looked for.
+/// Bytes of the shortest match that is used.
 const MATCH: usize = 6;
-/// Bits of a word beyond it.
+/// Bits of a word that are not part of it.
 const UNUSED: usize = 8 * (WORD - MATCH);
-/// Parts of a byte in which the pace is counted; it grows by one part at each place without a match.
+/// The step is counted in 1/16 byte, and grows by one such part at each miss.
 pub const PARTS: usize = 16;
-/// Parts by which each byte of a match slows it down.
+/// Parts that each byte of a match takes off the step.
 const BRAKE: usize = 2;
 
-/// A compressor with its memory.
+/// A compressor with its table.
 pub struct Encoder(Box<[u32; SLOTS]>);
 
 impl Default for Encoder {
@@ -30,9 +38,9 @@ impl Default for Encoder {
 }
 
 impl Encoder {
-    /// Write one block to the start of `out`; `None` where it does not fit.
+    /// Write one block to the start of `out`. None if it does not fit.
     ///
-    /// The search begins, and where much is found goes on, at `pace` parts of a byte from place to place.
+    /// The step is never less than `pace` parts of a byte.
     pub fn encode(&mut self, pace: usize, data: &[u8], out: &mut [u8]) -> Option<Made> {
         let places = &mut *self.0;
         places.fill(0);
@@ -73,7 +81,7 @@ impl Encoder {
     }
 }
 
-/// Where a place is remembered, by the bytes of a match there.
+/// The table's entry for the six bytes at a place.
 #[inline(always)]
 fn slot(word: u64) -> usize {
     const PRIME: u64 = 0x9E37_79B1_85EB_CA87;

@@ -1,8 +1,9 @@
-//! LZ4 blocks of equal items.
+//! LZ4 blocks that repeat one item.
 
 use super::block::{Block, LAST_LITERALS, MAX_DISTANCE, TAIL};
 
-/// Write the block of `nbytes` that repeat the bytes `item`, in closed form; `None` where it does not fit or has no such form.
+/// Write the block of `nbytes` bytes that repeat `item`: one match of all but its first item. None
+/// if it does not fit, or is too short for a match.
 pub fn repeated(item: &[u8], nbytes: usize, out: &mut [u8]) -> Option<usize> {
     let len = nbytes.checked_sub(item.len() + LAST_LITERALS).filter(|&len| len + LAST_LITERALS >= TAIL)?;
     if item.is_empty() || item.len() > MAX_DISTANCE {

@@ -1,22 +1,37 @@
-//! LZ4 blocks whose matches are runs of one byte, found without any memory of what came before.
+//! LZ4 blocks whose matches are runs of one byte, found 64 bytes at a time without a table.
 //!
-//! The planes of bits of noisy numbers are random or hold long runs, and next to nothing in them repeats but these. All runs are found,
-//! 64 bytes at a time, where a search for matches of any kind has to leave places out to be as quick.
+//! The bit planes of noisy numbers are random or hold long runs of 0x00 and 0xFF, and hardly
+//! anything else in them repeats. A search for matches of any kind hashes and looks up every place;
+//! to be fast it has to skip places, and then misses the starts of runs.
+//!
+//! A run is where a byte equals the one before it. So the search compares 64 bytes at `at` with the
+//! 64 bytes at `at - 1`, and collects the results as bits of a word (AVX2: two comparisons and two
+//! movemasks; else words of eight bytes). Bit `i` says that byte `at + i` continues a run.
+//!
+//! * A run that saves anything has 7 such bits in a row. `bits & bits >> 1` marks places where 2
+//!   bits begin, the same with a shift by 2 marks 4, and by 3 marks 7: three steps for all 64
+//!   places.
+//! * No mark: the next 58 places hold no start of a run, and the search moves on by as many.
+//! * A mark: its place is the end of the literals; the run ends at the next clear bit. If there is
+//!   none, the run goes on behind the span, and `agreement` finds its end 32 bytes at a time.
+//!
+//! A match at distance 1 repeats the last byte, which is how LZ4 writes a run. Invariant: every run
+//! of more than 7 bytes that does not reach the last 80 bytes becomes a match (tested).
 #![expect(clippy::inline_always, reason = "the loop is made once for each kind of processor")]
 
 use super::agreement::agreement;
 use super::block::{Block, LAST_LITERALS, Made, TAIL};
 use crate::cpu::{self, Compare, SPAN};
 
-/// The shortest match: one of four bytes saves a byte, and costs as much time as a long one.
+/// Bytes of the shortest match: one of 4 saves a byte, and costs as much time as a long one.
 const MATCH: usize = 7;
 
-/// Write one block to the start of `out`; `None` where it does not fit.
+/// Write one block to the start of `out`. None if it does not fit.
 pub fn encode(data: &[u8], out: &mut [u8]) -> Option<Made> {
     cpu::by_compare(Search { data, out })
 }
 
-/// Runs looked for in `data`, the block written to `out`.
+/// A search for the runs of `data`, which writes its block to `out`.
 struct Search<'a> {
     data: &'a [u8],
     out: &'a mut [u8],
@@ -31,7 +46,7 @@ impl Compare for Search<'_> {
     }
 }
 
-/// The same, where `equal` has a bit for each place at which two bytes are equal.
+/// The search; bit `i` of what `equal` returns says whether byte `i` is the same in both spans.
 #[inline(always)]
 fn encode_by(equal: impl Fn(&[u8; SPAN], &[u8; SPAN]) -> u64, data: &[u8], out: &mut [u8]) -> Option<Made> {
     let matchable = &data[..data.len().saturating_sub(LAST_LITERALS)];
@@ -58,7 +73,7 @@ fn encode_by(equal: impl Fn(&[u8; SPAN], &[u8; SPAN]) -> u64, data: &[u8], out: 
     block.finish(data, literals)
 }
 
-/// The places where as many bits as a match has bytes begin that are all set.
+/// The places at which as many set bits begin as a match has bytes.
 #[inline(always)]
 fn starts(bits: u64) -> u64 {
     const _: () = assert!(MATCH == 7, "three steps: of 2, 4, and 7 bits");

@@ -4,12 +4,15 @@ use std::arch::x86_64::{__m256i, _mm256_add_epi8, _mm256_movemask_epi8, _mm256_s
 
 use super::vectors::{GROUP as ITEMS, halves, load, part, parted};
 
-/// Items whose bits of one place fill a byte.
+/// Items whose bits at one position fill a byte.
 const GROUP: usize = 8;
-/// Bytes that one bit of each item of a pair fills.
+/// Bytes of a plane that one pair of vectors fills.
 const WORD: usize = 2 * ITEMS / GROUP;
 
-/// Shuffle whole pairs of vectors of items of `N` bytes, a power of two, and say how many items that are.
+/// Bit-shuffle groups of 64 items of `N` bytes, a power of two. Returns how many items that are.
+///
+/// `movemask` collects the highest bit of 32 bytes; adding a vector to itself moves the next bit
+/// up.
 #[target_feature(enable = "avx2")]
 pub fn bits<const N: usize>(source: &[u8], pitch: usize, target: &mut [u8]) -> usize {
     let pairs = source.chunks_exact(2 * ITEMS * N);

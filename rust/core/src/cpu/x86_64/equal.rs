@@ -4,7 +4,7 @@ use std::arch::x86_64::{__m256i, _mm256_cmpeq_epi8, _mm256_movemask_epi8};
 
 use super::super::compare::SPAN;
 
-/// The places where two bytes are equal.
+/// Which bytes of two spans are equal.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub fn equal(a: &[u8; SPAN], b: &[u8; SPAN]) -> u64 {

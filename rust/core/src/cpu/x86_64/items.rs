@@ -4,13 +4,13 @@ use std::arch::x86_64::{__m256i, _mm256_unpackhi_epi8, _mm256_unpacklo_epi8};
 
 /// Bytes of half a vector.
 const HALF: usize = 16;
-/// Items that are put together at once: a vector of each plane.
+/// Items of a group: one vector per plane.
 const GROUP: usize = 2 * HALF;
 
-/// Put whole groups of items of `N` bytes, a power of two, together and say how many items that are.
+/// Unshuffle whole groups of items of `N` bytes, a power of two. Returns how many items that are.
 ///
-/// Each round lays the bytes of a vector between those of another one, within each half; after log2(N) rounds the lower halves of
-/// the vectors hold 16 items, the upper halves the next 16.
+/// Each round interleaves the bytes of two vectors, within each half. After log2(N) rounds the
+/// lower halves of the vectors hold 16 items, the upper halves the next 16.
 #[target_feature(enable = "avx2")]
 pub fn items<const N: usize>(source: &[u8], target: &mut [u8]) -> usize {
     let n = source.len() / N;
@@ -32,7 +32,7 @@ pub fn items<const N: usize>(source: &[u8], target: &mut [u8]) -> usize {
     done
 }
 
-/// Lay the bytes of each vector of the second half of them between those of its twin in the first half.
+/// Interleave each vector of the first half of them with its counterpart in the second half.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn join<const N: usize>(vectors: [__m256i; N]) -> [__m256i; N] {

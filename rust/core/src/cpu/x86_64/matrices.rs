@@ -6,14 +6,14 @@ use std::arch::x86_64::{
 
 use super::vectors::{GROUP as BYTES, HALF, load, part, parted};
 
-/// Items whose bits of one place fill a byte.
+/// Items whose bits at one position fill a byte.
 const GROUP: usize = 8;
-/// Items that are shuffled at once: a vector of each bit of them.
+/// Items of a piece: one vector per bit plane.
 const ITEMS: usize = GROUP * BYTES;
 
-/// Shuffle as many items of `N` bytes, a power of two, as there are by the 256, and say how many that are.
+/// Bit-shuffle whole pieces of items of `N` bytes, a power of two. Returns how many items that are.
 ///
-/// The bytes of one place of 8 items are a matrix of 8 by 8 bits; transposed, it has a byte for each of 8 planes.
+/// Byte `j` of 8 items is a matrix of 8 by 8 bits; its transpose has one byte for each of 8 planes.
 #[target_feature(enable = "avx2,gfni")]
 pub fn bits<const N: usize>(source: &[u8], pitch: usize, target: &mut [u8]) -> usize {
     let pieces = source.chunks_exact(ITEMS * N);
@@ -38,7 +38,7 @@ pub fn bits<const N: usize>(source: &[u8], pitch: usize, target: &mut [u8]) -> u
     done
 }
 
-/// Each eight bytes as a matrix of 8 by 8 bits, transposed.
+/// The transpose of each eight bytes, as a matrix of 8 by 8 bits.
 #[inline]
 #[target_feature(enable = "avx2,gfni")]
 fn transposed(matrices: __m256i) -> __m256i {
@@ -47,6 +47,7 @@ fn transposed(matrices: __m256i) -> __m256i {
     let backwards = _mm256_setr_epi8(
         7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8,
     );
-    // The instruction multiplies, and counts the rows of what it multiplies by from the last one on.
+    // Multiplying the unit matrix by a matrix transposes it; the instruction counts rows from the
+    // last one on.
     _mm256_gf2p8affine_epi64_epi8::<0>(_mm256_set1_epi64x(UNIT), _mm256_shuffle_epi8(matrices, backwards))
 }

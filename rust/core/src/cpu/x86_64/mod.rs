@@ -13,7 +13,7 @@ use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
 use super::compare::{self, Compare, LANES, SPAN};
 
-/// Bytes of a line of the cache.
+/// Bytes of a cache line.
 const LINE: usize = 64;
 
 /// Byte-shuffle as many items as vectors can, from the first on. Returns how many.
@@ -117,7 +117,8 @@ pub fn by_compare<W: Compare>(work: W) -> W::Made {
 /// Have bytes fetched into the first-level cache, without waiting for them.
 pub fn prefetch(bytes: &[u8]) {
     for line in bytes.chunks(LINE) {
-        // SAFETY: the pointer comes from a slice, and the instruction neither reads nor writes anything that a program can see.
+        // SAFETY: the pointer comes from a slice, and the instruction neither reads nor writes
+        // anything that a program can see.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
     }
 }

@@ -4,7 +4,8 @@ use std::arch::x86_64::{__m256i, _mm256_set_m128i};
 
 use super::vectors::{GROUP, halves, load, part, parted};
 
-/// Shuffle whole groups of items of `N` bytes, a power of two, and say how many items that are.
+/// Byte-shuffle whole groups of items of `N` bytes, a power of two. Returns how many items that
+/// are.
 #[target_feature(enable = "avx2")]
 pub fn planes<const N: usize>(source: &[u8], target: &mut [u8]) -> usize {
     let n = source.len() / N;

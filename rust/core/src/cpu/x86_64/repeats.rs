@@ -4,10 +4,10 @@ use std::arch::x86_64::{__m256i, _mm256_or_si256, _mm256_setzero_si256, _mm256_t
 
 use super::super::compare::LANES;
 
-/// Bytes compared between two looks at the result.
+/// Bytes between two tests of the result: a test costs a branch.
 const STEP: usize = 4096;
 
-/// Bits in which four vectors have differed from what they should be; they do not wait for each other.
+/// The bits in which items have differed, in four vectors that do not depend on each other.
 struct Difference([__m256i; 4]);
 
 impl Difference {
@@ -35,7 +35,7 @@ impl Difference {
     }
 }
 
-/// Whether rows are nothing but the lanes.
+/// Whether rows repeat the lanes.
 #[target_feature(enable = "avx2")]
 pub fn repeats<'a>(rows: impl Iterator<Item = &'a [u8]>, lanes: &[u8; LANES]) -> bool {
     let vectors: [__m256i; 4] = bytemuck::cast(*lanes);

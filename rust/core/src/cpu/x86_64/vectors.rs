@@ -1,16 +1,18 @@
-//! Items taken apart into vectors of bytes of one place.
+//! Items sorted into vectors by byte position, for both shuffles.
 
 use std::arch::x86_64::{__m128i, __m256i, _mm256_and_si256, _mm256_packus_epi16, _mm256_set1_epi16, _mm256_srli_epi16};
 
 /// Bytes of half a vector.
 pub const HALF: usize = 16;
-/// Items that are shuffled at once: a vector of each plane.
+/// Items of a group: one vector per plane.
 pub const GROUP: usize = 2 * HALF;
 
-/// Pieces of the planes of twice 16 items, in their order; a macro, because as a function it would hand them over through memory.
+/// The pieces of the planes of twice 16 items, in order. A macro, because a function would return
+/// them through memory.
 ///
-/// The lower halves of `N` vectors hold 16 items, the upper halves the other 16. Each round parts bytes at even places from
-/// those at odd places, within each half; after log2(N) rounds every vector is a piece of one plane.
+/// The lower halves of `N` vectors hold 16 items, the upper halves the other 16. Each round
+/// separates bytes at even positions from those at odd ones, within each half. After log2(N) rounds
+/// every vector is a piece of one plane.
 macro_rules! parted {
     ($n:ident, $lower:expr, $upper:expr) => {{
         let mut vectors: [__m256i; $n] = std::array::from_fn(|k| _mm256_set_m128i(load($upper, k), load($lower, k)));
@@ -29,13 +31,13 @@ pub fn halves<const N: usize>(group: &[u8]) -> [&[u8]; 2] {
     [lower, upper]
 }
 
-/// The `k`th half vector of `bytes`.
+/// Half vector `k` of `bytes`.
 #[inline]
 pub fn load(bytes: &[u8], k: usize) -> __m128i {
     bytemuck::cast(bytes.as_chunks::<HALF>().0[k])
 }
 
-/// The bytes at even places of each pair of neighbours, then those at odd places.
+/// The bytes at even positions of each pair of adjacent vectors, then those at odd positions.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub fn part<const N: usize>(vectors: [__m256i; N]) -> [__m256i; N] {

@@ -1,0 +1,15 @@
+"""Our application with constants of the native pool's client set by the environment: BENCH_POOL="AHEAD=4 TURN=1048576"."""
+
+from __future__ import annotations
+
+import os
+
+from tiled_zarr.app import app
+from tiled_zarr.http.work import native
+
+__all__ = ["app"]
+
+for setting in os.environ.get("BENCH_POOL", "").split():
+    name, _, value = setting.partition("=")
+    kind = type(getattr(native, name))
+    setattr(native, name, kind(float(value)))
