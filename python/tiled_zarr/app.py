@@ -58,7 +58,7 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None, reso
     pyramids = pyramids_of(settings, shared)
     metrics = Metrics(shared, work, pyramids.stores.planes.gauge)
     spaces = KeySpaces(root, settings.keyspace, shared)
-    formats = {prefix: spaces.of(prefix, how) for prefix, how in shown(settings.keyspace, pyramids).items()}
+    formats = {prefix: spaces.of(prefix, how) for prefix, how in prefixes(settings.keyspace, pyramids).items()}
     endpoints = {prefix: Endpoint(keys, cache, work, max_age=settings.max_age, public=public) for prefix, keys in formats.items()}
     made_pages = answers(formats, cache, max_age=settings.max_age, public=public)
     routes = Routes(endpoints, pages(made_pages, metrics, work, formats["zarr/v2"].source))
@@ -89,7 +89,7 @@ def pyramids_of(settings: Settings, resources: Resources) -> ome.Pyramids:
         ) from error
 
 
-def shown(config: Config, pyramids: ome.Pyramids) -> dict[str, Shown]:
+def prefixes(config: Config, pyramids: ome.Pyramids) -> dict[str, Shown]:
     """How the tree is shown below each path prefix: as Zarr v2 and v3, as OME-NGFF 0.4 and 0.5."""
     return {
         "zarr/v2": Shown(v2),

@@ -45,8 +45,8 @@ MOST_KNOWN = 8192
 """Keys whose replies we remember. When it is full we forget all: finding them again is cheap."""
 
 RANGES = (b"accept-ranges", b"bytes")
-OCTETS: Headers = ((b"content-type", b"application/octet-stream"), RANGES, NO_SNIFFING)
-JSON: Headers = ((b"content-type", b"application/json"), RANGES, NO_SNIFFING)
+CHUNK_HEADERS: Headers = ((b"content-type", b"application/octet-stream"), RANGES, NO_SNIFFING)
+DOCUMENT_HEADERS: Headers = ((b"content-type", b"application/json"), RANGES, NO_SNIFFING)
 
 KeyEndpoint: TypeAlias = Callable[[str, Scope, Receive, Send], Awaitable[None]]
 
@@ -138,8 +138,8 @@ class Endpoint:
         self.cache = cache
         self.work = work
         keep = (b"cache-control", b"%s, max-age=%d" % (b"public" if public else b"private", max_age))
-        self.kept_octets, self.kept_json = (keep, *OCTETS), (keep, *JSON)
-        self.live_octets, self.live_json = (NO_CACHE, *OCTETS), (NO_CACHE, *JSON)
+        self.kept_chunk, self.kept_document = (keep, *CHUNK_HEADERS), (keep, *DOCUMENT_HEADERS)
+        self.live_chunk, self.live_document = (NO_CACHE, *CHUNK_HEADERS), (NO_CACHE, *DOCUMENT_HEADERS)
         self._known: Forgetful[str, Known] = Forgetful(MOST_KNOWN)
 
     async def __call__(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -208,14 +208,14 @@ class Endpoint:
             return self.begun(Compute(request, chunk, None, None))
         identity = chunk.identity(revision)
         etag = etags.of_text(identity)
-        unmodified = replies.unmodified(request, etag, self.kept_octets)
+        unmodified = replies.unmodified(request, etag, self.kept_chunk)
         if unmodified is not None:
             return unmodified
         body = self.cache.peek(identity)
         if body is None:
             return self.begun(Compute(request, chunk, revision, identity))
-        self._known[request.key] = Known(chunk, revision, identity, (*self.kept_octets, (b"etag", etag)))
-        return replies.whole_or_part(request, etag, self.kept_octets, body)
+        self._known[request.key] = Known(chunk, revision, identity, (*self.kept_chunk, (b"etag", etag)))
+        return replies.whole_or_part(request, etag, self.kept_chunk, body)
 
     def begun(self, plan: Compute) -> Reply | Compute:
         """The plan for a chunk whose body is not in the cache.
@@ -313,8 +313,8 @@ class Endpoint:
     def with_body(self, request: Request, identity: str | None, body: bytes) -> Reply:
         """The reply with a chunk's body; without an identity, the tag is a digest of the body."""
         if identity is None:
-            return replies.of_content(request, self.live_octets, body)
-        return replies.whole_or_part(request, etags.of_text(identity), self.kept_octets, body)
+            return replies.of_content(request, self.live_chunk, body)
+        return replies.whole_or_part(request, etags.of_text(identity), self.kept_chunk, body)
 
     def document(self, document: Document, request: Request) -> Reply | Block:
         """The plan for a metadata document.
@@ -334,5 +334,5 @@ class Endpoint:
             raise Changed
         if rendered.body is None:
             return replies.NOT_FOUND
-        headers = self.live_json if revision is None else self.kept_json
+        headers = self.live_document if revision is None else self.kept_document
         return replies.tagged(request, etags.of_digest(rendered.digest), headers, rendered.body)

@@ -12,7 +12,7 @@ from ..protocol.requests import Request
 from .assets import PREFIX, Assets
 from .browse import Browser
 from .thumbnails import Thumbnails
-from .view import ViewPage
+from .viewer import ViewerPage
 
 
 def answers(formats: Mapping[str, KeySpace], cache: Cache[bytes], *, max_age: int, public: bool) -> dict[str, Callable[[Request], Reply]]:
@@ -25,7 +25,7 @@ def answers(formats: Mapping[str, KeySpace], cache: Cache[bytes], *, max_age: in
     thumbnails = Thumbnails(formats.get("ome-zarr/0.4"), cache, max_age=max_age, public=public)
     return {
         "/": browser.home,
-        "/view/{path:path}": ViewPage(formats, browser, assets).reply,
+        "/view/{path:path}": ViewerPage(formats, browser, assets).reply,
         "/thumbnail/{path:path}.png": thumbnails.reply,
         f"/{PREFIX}{{name}}": lambda request: assets.reply(request, requests.path_of(request.scope).rpartition("/")[2]),
     }

@@ -12,7 +12,7 @@ from PIL import Image
 
 from asgi import ask
 from tiled_zarr import Array, Group
-from tiled_zarr.http.site import view
+from tiled_zarr.http.site import viewer
 
 
 def held(values: np.ndarray[Any, Any], **hints: Any) -> Array:
@@ -93,6 +93,6 @@ def test_images_open_in_the_viewer(images: Any) -> None:
 
 
 def test_a_viewer_that_is_not_built_says_so(images: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view.ViewPage, "viewer", lambda *_: view.NOT_BUILT)
+    monkeypatch.setattr(viewer.ViewerPage, "viewer", lambda *_: viewer.NOT_BUILT)
     answer = ask(images, "/view/colours")
     assert (answer.status, b"make viewer" in answer.body) == (501, True)

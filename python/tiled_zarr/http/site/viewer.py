@@ -22,7 +22,7 @@ HEADERS = templates.headers("script-src 'self'; style-src 'self'; connect-src 's
 NOT_BUILT = replies.text(501, "the viewer page is not built: run `make viewer` in the source folder, or install a wheel, which brings it")
 
 
-class ViewPage:
+class ViewerPage:
     """Answers requests for the page of any node."""
 
     def __init__(self, formats: Mapping[str, KeySpace], browser: Browser, assets: Assets) -> None:
