@@ -29,7 +29,6 @@ test: test-rust test-python  ## Build and pass every test: Rust, Python, clients
 
 test-rust:  ## Pass the tests of the Rust core
 	cargo test --release --locked --quiet --package tiled-zarr-core
-	cargo test --release --locked --quiet --manifest-path rust/fuzz/Cargo.toml --target-dir target/fuzz
 
 test-python: .venv/dev node_modules/.package-lock.json $(VIZARR) $(VIEWER) envs  ## Pass the tests in Python, or some suites of them: SUITES="http ome"
 	$(BIN)/python tests/suites.py --logs $(LOGS) $(ARGS) $(SUITES)
@@ -47,7 +46,6 @@ lint: .venv/dev  ## Look for bad form in Python and Rust
 	cargo fmt --all --check
 	cargo fmt --manifest-path rust/fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked --quiet -- --deny warnings
-	cargo clippy --manifest-path rust/fuzz/Cargo.toml --target-dir target/fuzz --all-targets --locked --quiet -- --deny warnings
 
 format: .venv/dev  ## Put Python and Rust into form
 	$(BIN)/ruff format .
@@ -61,6 +59,8 @@ types: .venv/dev  ## Check the types, and the stub of the native module against 
 
 SECONDS ?= 60
 fuzz:  ## Run every fuzz target for some time each, without a nightly toolchain: make fuzz SECONDS=60 (ARGS="gzip blosc")
+	cargo clippy --manifest-path rust/fuzz/Cargo.toml --target-dir target/fuzz --all-targets --locked --quiet -- --deny warnings
+	cargo test --release --locked --quiet --manifest-path rust/fuzz/Cargo.toml --target-dir target/fuzz
 	rust/fuzz/fuzz.sh $(SECONDS) $(ARGS)
 
 bench: .venv/dev  ## Measure a little of everything, kept in bench/record; docs/servers.md says how to measure well
