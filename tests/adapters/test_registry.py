@@ -83,7 +83,7 @@ def test_what_is_installed_is_the_table():
     assert {found.name: found.value for found in entry_points(group="tiled_zarr.adapters")} == TABLE
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", [*TABLE, *registry.BY_NATURE])
 def test_every_adapter_loads(name):
     assert callable(registry._load(registry._table()[name]))
 

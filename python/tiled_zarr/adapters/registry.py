@@ -3,9 +3,11 @@
 The name of an entry point is the qualified name of a type (`pandas.core.frame.DataFrame`) or a file
 suffix (`.h5`, `.ome.tif`). It loads a function that takes the object or the path and returns a
 node. If the function has a second parameter `resources`, it gets the application's (resources.py).
-Three names are for objects recognised by what they can do: `folder`, `mapping`, and `tiled` for
-anything with a structure family. An adapter that nobody needs is never imported, nor are the
-packages that it uses. This module finds all adapters by name, so it imports none.
+An adapter that nobody needs is never imported, nor are the packages that it uses.
+
+Some sources have no type or suffix of their own: folders, mappings, and Tiled's adapters, which are
+anything with a structure family. `BY_NATURE` names what adapts these. So this module finds all
+adapters by name, and imports none.
 """
 
 from __future__ import annotations
@@ -25,9 +27,17 @@ from ..resources import Resources
 
 ENTRY_POINTS = "tiled_zarr.adapters"
 OURS = "tiled-zarr"
-FOLLOWED = "tiled.followed"
-"""The entry point that updates the node of a Tiled adapter, which may change in place."""
-
+BY_NATURE = MappingProxyType(
+    {
+        "folder": "tiled_zarr.adapters.directory:open_directory",
+        "mapping": "tiled_zarr.adapters.memory.mapping:adapt_mapping",
+        "tiled": "tiled_zarr.adapters.memory.tiled:adapt_tiled",
+        "tiled.followed": "tiled_zarr.adapters.memory.tiled:followed",
+    }
+)
+"""What adapts sources that are known by what they can do; `tiled.followed` updates the node of a
+Tiled adapter, which may change in place. Another distribution may have entry points of these names.
+"""
 RESOURCES = "resources"
 MOST_KNOWN = 1024
 """Adapters and types that are cached, at most."""
@@ -57,7 +67,7 @@ def followed(source: object, node: Node) -> Node:
     kind: Any = type(source)
     if not hasattr(source, "structure_family") or _entry_of(kind) is not None:
         return node
-    follow: Callable[[object, Node], Node] = _table()[FOLLOWED].load()
+    follow: Callable[[object, Node], Node] = _table()["tiled.followed"].load()
     return follow(source, node)
 
 
@@ -143,4 +153,5 @@ def _called_with_resources(adapter: Callable[..., Node]) -> Adapter:
 def _table() -> Mapping[str, EntryPoint]:
     """The entry points by name; the adapter of another distribution replaces ours."""
     found = sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.dist is None or entry.dist.name != OURS)
-    return MappingProxyType({entry.name: entry for entry in found})
+    ours = {name: EntryPoint(name=name, value=value, group=ENTRY_POINTS) for name, value in BY_NATURE.items()}
+    return MappingProxyType({**ours, **{entry.name: entry for entry in found}})
