@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -152,6 +153,12 @@ class Readers:
             if not is_kept:
                 connection.close()
         connection.close()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def hears_sighup() -> None:
+    """Under nohup SIGHUP is ignored, and a server that is started so goes on ignoring it, as it should."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture
