@@ -14,7 +14,7 @@ import tifffile
 from adapters.contract import Case
 from adapters.file_contract import FileContract, whole
 from asgi import ask
-from tiled_zarr.adapters.common import folders
+from tiled_zarr.adapters.common import dependencies, folders
 from tiled_zarr.adapters.directory import open_directory
 from tiled_zarr.adapters.tiff import open_tiff
 from tiled_zarr.app import create_app
@@ -33,6 +33,12 @@ PIXELS = (
     '<Channel ID="Channel:0:1" Name="GFP" SamplesPerPixel="1"/>{}</Pixels></Image></OME>'
 )
 ELSEWHERE = '<BinaryOnly MetadataFile="{}" UUID="urn:uuid:{}"/></OME>'
+
+
+@pytest.fixture(autouse=True)
+def looks_are_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change is seen at once, however long the last look at the files has taken."""
+    monkeypatch.setattr(dependencies, "SHARE", 1)
 
 
 def described(names: tuple[str, ...]) -> str:
