@@ -281,7 +281,7 @@ class Array:
         put(self, "mark", mark if mark is None else _mark(mark, kind))
         put(self, "revision", revision if type(revision) is Revision else Revision(_called("revision", revision)))
         put(self, "levels", levels and tuple(checks.of_type(Array, "levels", level) for level in levels))
-        put(self, "options", checks.of_type(Options, "options", options))
+        put(self, "options", options if options is NO_OPTIONS else checks.of_type(Options, "options", options))
         put(self, "attributes", said(attributes, mended))
 
     @property

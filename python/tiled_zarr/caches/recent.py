@@ -93,10 +93,11 @@ class Recent(Generic[K, V]):
         """Keep a value; return the keys and values that it replaced or evicted."""
         size = self._size(value)
         with self._lock:
-            gone = self._popped(key)
+            gone = self._popped(key) if key in self._entries else []
             if size > self.most and not self._keeps_large:
                 return gone
-            gone += self.make_room(size)
+            if self.total + size > self.most:
+                gone += self.make_room(size)
             self._entries[key] = Entry(value, size)
             self.total += size
         return gone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from .. import codecs, dtypes, grid, marks
@@ -13,6 +14,8 @@ STRING_BYTES = 16
 """Bytes that we assume for one item of a string array when choosing chunks."""
 WIDEST_TYPESIZE = 255
 """Bytes. Blosc stores the typesize in one byte; it treats wider items as single bytes."""
+MOST_SUITED = 1024
+"""Codecs with their shuffle decided that are remembered, at most: one per spelling and type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,12 @@ def chunk_grid(node: Array, options: Options) -> grid.Grid:
 
 def codec(node: Array, chosen: str) -> codecs.Codec:
     """The codec that `chosen` spells, with the shuffle that suits the array."""
-    return codecs.parse(chosen).suited(typesize(dtypes.wire(node.dtype)), sparse=node.is_sparse)
+    return _suited(chosen, node.dtype, node.is_sparse)
+
+
+@lru_cache(MOST_SUITED)
+def _suited(chosen: str, dtype: dtypes.Dtype, is_sparse: bool) -> codecs.Codec:
+    return codecs.parse(chosen).suited(typesize(dtypes.wire(dtype)), sparse=is_sparse)
 
 
 def stored_codec(node: Array, served: grid.Grid) -> codecs.Codec | None:

@@ -115,7 +115,8 @@ class Places:
         found = None if name is None or names.refusal(name) else self.openings.child(group, name)
         if name is None or found is None:
             return None
-        return self._keep(path, place.below(name, part, found))
+        below = self.kept[path] = place.below(name, part, found)
+        return below
 
     def source(self, key: str, documents: frozenset[str]) -> str:
         """The path of the source behind a key.
@@ -151,10 +152,6 @@ class Places:
         """Note that a node failed when a document was made. Does nothing for the root."""
         if place.parent is not None:
             self.openings.fail(place.parent, place.name, why)
-
-    def _keep(self, path: str, place: Place) -> Place:
-        self.kept[path] = place
-        return place
 
 
 def is_assembled(group: Group) -> bool:

@@ -47,9 +47,9 @@ Form: TypeAlias = Literal["dense", "strings", "sparse"]
 class Recipe:
     """How the chunks of an array are cut and encoded.
 
-    `wire` is the type of the items on the wire, and `typesize` its bytes as Blosc counts them.
-    `runs` says how a wire item is made from an item of the source. `nbytes` are the decoded bytes
-    of a chunk. `is_native` is True if a chunk takes only a view of data in memory and native code.
+    `wire` is the type of the items on the wire; `runs` says how one is made from an item of the
+    source. `nbytes` are the decoded bytes of a chunk. `is_native` is True if a chunk takes only a
+    view of data in memory and native code.
 
     `read(region)` reads a dense source. `stored` is the source's own chunks if they are, byte for
     byte, those that are served. `box` is the shape in elements that the source decodes at once,
@@ -65,7 +65,6 @@ class Recipe:
     codec: Codec
     native: _native.Codec
     wire: dtypes.Dtype
-    typesize: int
     runs: dtypes.Runs | None
     nbytes: int
     form: Form
@@ -96,14 +95,12 @@ def recipe(node: Array, grid: Grid, codec: Codec, source: str) -> Recipe:
     wire = dtypes.wire(node.dtype)
     form: Form = "sparse" if node.is_sparse else "strings" if dtypes.is_string(wire) else "dense"
     nbytes = math.prod(grid.chunk_shape) * headers.itemsize(node.dtype)
-    typesize = headers.typesize(wire)
     is_native = form == "dense" and not node.blocking and node.source.stored is None
     return Recipe(
         grid=grid,
         codec=codec,
-        native=native(codec, typesize),
+        native=native(codec, headers.typesize(wire)),
         wire=wire,
-        typesize=typesize,
         runs=None if form == "strings" else dtypes.layout(node.dtype),
         nbytes=nbytes,
         form=form,

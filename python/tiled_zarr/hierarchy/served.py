@@ -7,11 +7,10 @@ has sent. If such a key now names nothing, the server answers 410, which every r
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from threading import Lock
 from typing import TypeAlias
-
-from ..caches.recent import Recent
 
 Counts: TypeAlias = tuple[int, ...]
 """The number of chunks of an array along each axis."""
@@ -30,33 +29,36 @@ MOST_PARTS = 66
 class Served:
     """The arrays described last, each with its largest number of chunks so far along each axis.
 
+    A record of promises and no cache: nothing here could be made again. It is noted for each array
+    of a document, so it is a plain dict: `caches/recent` made a document of 100,000 nodes 4 % slower.
     Thread-safe.
     """
 
     def __init__(self, parse_index: Callable[[str, int], Counts | None], most: int = MOST_KEPT) -> None:
         """`parse_index(rest, ndim)` returns the chunk index that a key's rest spells, or None."""
         self._parse_index = parse_index
-        self._grids: Recent[str, dict[int, Counts]] = Recent(most)
+        self._most = most
+        self._grids: OrderedDict[str, dict[int, Counts]] = OrderedDict()
         self._lock = Lock()
 
     def note(self, path: str, counts: Counts) -> None:
         """Remember that the array at a path was described with `counts` chunks along its axes."""
         with self._lock:
-            grids = self._grids.peek(path)
-            if grids is None:
-                grids = {}
-                self._grids.keep(path, grids)
+            grids = self._grids.setdefault(path, {})
+            self._grids.move_to_end(path)
             former = grids.get(len(counts), counts)
             grids[len(counts)] = tuple(map(max, former, counts))
             if len(grids) > MOST_GRIDS:
                 del grids[next(iter(grids))]
+            if len(self._grids) > self._most:
+                self._grids.popitem(last=False)
 
     def promised(self, key: str) -> bool:
         """True if a key names a chunk of an array that was described at a path above the key."""
         return bool(self._grids) and any(self._has(path, rest) for path, rest in _splits(key))
 
     def _has(self, path: str, rest: str) -> bool:
-        grids = self._grids.peek(path)
+        grids = self._grids.get(path)
         return grids is not None and any(self._is_inside(rest, counts) for counts in list(grids.values()))
 
     def _is_inside(self, rest: str, counts: Counts) -> bool:

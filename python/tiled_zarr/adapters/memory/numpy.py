@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ...nodes import Array, Region, Unavailable
+from ...nodes import Array, Region, Revision, Unavailable
 from ...revisions import launch_nonce, of_file
 from ..common.blocks import fill_of, filled, is_masked
+
+LAUNCH = Revision(launch_nonce)
+"""The revision of all arrays in memory, shared: a large tree has 100,000 of them."""
 
 
 def adapt_array(source: np.ndarray[Any, Any]) -> Array:
@@ -24,7 +27,7 @@ def adapt_array(source: np.ndarray[Any, Any]) -> Array:
         raise Unavailable(f"an array of {array.dtype} that holds other objects than text; convert it to numbers or str")
     else:
         read, dtype = partial(read_view, array), array.dtype
-    return Array(shape=array.shape, dtype=dtype, read=read, revision=launch_nonce, blocking=False)
+    return Array(shape=array.shape, dtype=dtype, read=read, revision=LAUNCH, blocking=False)
 
 
 def adapt_memmap(source: np.memmap[Any, Any]) -> Array:
