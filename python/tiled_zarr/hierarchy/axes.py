@@ -39,6 +39,7 @@ from .. import texts
 from ..attributes import Said
 from ..caches.cost import Cache
 from ..nodes import Node
+from ..outlines import Outline
 from . import dimensions
 from .dimensions import Arrays, Named, Own, Shape, Uses
 from .documents import FEW
@@ -56,14 +57,15 @@ ENTRY = 200
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decision(Generic[T]):
-    """What was decided for a group, and what the decision depends on.
+    """What was decided for the group `node`, and what the decision depends on.
 
-    `over` are the groups that were looked at, the group itself first, each with its revision from
-    before. `changes` is how often children had turned bad or good by then.
+    `over` are the groups that were looked at, the group itself among them, or the outlines of those
+    of which only the names were, each with its revision from before. `changes` is how often children had turned bad or good by then.
     """
 
+    node: Node
     value: T
-    over: list[tuple[Node, str | None]]
+    over: list[tuple[Node | Outline, str | None]]
     changes: int
     nbytes: int
 
@@ -74,10 +76,10 @@ class Decision(Generic[T]):
 
     def is_valid(self, node: Node, changes: int) -> bool:
         """True if the same would be decided for the group `node` now; False if that is unknown."""
-        if node is not self.over[0][0] or changes != self.changes:
+        if node is not self.node or changes != self.changes:
             return False
         try:
-            return all(revision is not None and node.revision() == revision for node, revision in self.over)
+            return all(revision is not None and source.revision() == revision for source, revision in self.over)
         except texts.PASSED_ON:
             raise
         except BaseException:  # noqa: BLE001 - deciding again raises it where it belongs
@@ -199,7 +201,12 @@ class Axes:
         """The phony names of the loose arrays in a group; None if it is too large to be opened."""
 
         def decide(seen: Dependencies) -> set[str] | None:
-            seen.note(place.node)
+            group = place.group
+            assert group is not None
+            if self._walk.is_too_large(group):
+                seen.note_names(group)
+                return None
+            seen.note(group)
             return dimensions.nameless(_arrays(children)) if (children := self._walk.children(place)) else None
 
         return self._remembered(f"{place.path}/nameless", place.node, decide, seen)
@@ -214,7 +221,7 @@ class Axes:
         if known is None:
             start, changes, mine = perf_counter(), self._walk.places.openings.changes, Dependencies()
             value = decide(mine)
-            known = Decision(value, mine.over, changes, ENTRY * (len(mine.over) + len(value or ())))
+            known = Decision(node, value, mine.over, changes, ENTRY * (len(mine.over) + len(value or ())))
             if all(revision is not None for _, revision in mine.over):
                 self._pool.put((self._own, key), known, perf_counter() - start)
             elif getattr(self._look, "decided", None) is not None:
@@ -227,7 +234,7 @@ class Axes:
         """The remembered decision for a group, or None. Drops one that is no longer valid."""
         decided = getattr(self._look, "decided", None)
         known: Decision[Any] | None = decided.get(key) if decided else None
-        if known is not None and known.over[0][0] is node:
+        if known is not None and known.node is node:
             return known
         known = self._pool.peek((self._own, key))
         if known is None or known.is_valid(node, self._walk.places.openings.changes):

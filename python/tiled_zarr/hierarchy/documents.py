@@ -24,6 +24,7 @@ from typing import Any
 
 from ..caches.cost import Cache
 from ..nodes import Node
+from ..outlines import Outline
 from ..texts import PASSED_ON
 
 FEW = 64
@@ -35,20 +36,22 @@ class Rendered:
     """A rendered document, and what it was made from.
 
     `body` is None if a node of this kind, or a group of this size, has no such document. `digest`
-    is that of the body, in hexadecimal. `over` are the nodes that were looked at, the one described
-    first, with their `revisions`. `changes` is how often a child had turned bad or good by then.
+    is that of the body, in hexadecimal. `node` is the one described. `over` are the nodes that were
+    looked at, or the outlines of folders of which only the names were, with their `revisions`.
+    `changes` is how often a child had turned bad or good by then.
     """
 
+    node: Node
     body: bytes | None
     digest: str
-    over: tuple[Node, ...]
+    over: tuple[Node | Outline, ...]
     revisions: tuple[str | None, ...]
     changes: int
 
     @classmethod
-    def of(cls, body: bytes | None, over: list[tuple[Node, str | None]], changes: int) -> Rendered:
-        """A document with this body; `over` has the nodes with their revisions from before."""
-        return cls(body, digest(body or b""), tuple(node for node, _ in over), tuple(revision for _, revision in over), changes)
+    def of(cls, node: Node, body: bytes | None, over: list[tuple[Node | Outline, str | None]], changes: int) -> Rendered:
+        """A document of `node`; `over` is what it depends on, with the revisions from before."""
+        return cls(node, body, digest(body or b""), tuple(node for node, _ in over), tuple(revision for _, revision in over), changes)
 
     @property
     def is_quick(self) -> bool:
@@ -68,7 +71,7 @@ class Rendered:
     def stands(self, node: Node, changes: int) -> bool:
         """True if a document of `node` would be the same now; False if a source cannot say."""
         try:
-            return node is self.over[0] and changes == self.changes and tuple(node.revision() for node in self.over) == self.revisions
+            return node is self.node and changes == self.changes and tuple(source.revision() for source in self.over) == self.revisions
         except PASSED_ON:
             raise
         except BaseException:  # noqa: BLE001 - rendering raises it where it belongs

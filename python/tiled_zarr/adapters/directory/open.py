@@ -17,6 +17,7 @@ from typing import Any
 
 from ...attributes import OURS, Late, Ours
 from ...nodes import Damaged, Group, Node, TooSlow, Unavailable
+from ...outlines import Outline, looked
 from ...resources import Resources
 from ...revisions import file_revision
 from ..common import choices
@@ -30,9 +31,13 @@ from ..registry import Adapter, file_adapter, suffixes
 from .listing import Listing, Place, list_folder
 from .lookahead import SLOW, Lookahead
 
-MOST_FILES = 2048
-"""Opened files that are kept for a served folder and everything below it."""
-MOST_FOLDERS = 16384
+MOST_FILES = 10_240
+"""Opened files that are kept for a served folder and everything below it.
+
+A document or a listing opens at most `max_nodes` of them (10,000 unless the settings say more). If
+fewer were kept, each would push out the next one that is asked for, and all be opened every time.
+"""
+MOST_FOLDERS = 16_384
 """Opened folders that are kept for a served folder and everything below it."""
 
 
@@ -53,6 +58,7 @@ class Folder(Mapping[str, Node]):
         self._files = files
         self._folders = folders
         self._ahead = Lookahead()
+        self._look = object()
         self.listed = list_folder(place, suffixes())
 
     def __getitem__(self, name: str) -> Node:
@@ -68,8 +74,7 @@ class Folder(Mapping[str, Node]):
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
-        listing = self.listing()
-        return iter(sorted([*listing.files, *listing.folders]))
+        return iter(self.listing().names)
 
     def __len__(self) -> int:
         listing = self.listing()
@@ -82,15 +87,18 @@ class Folder(Mapping[str, Node]):
     def listing(self) -> Listing:
         """The contents of the folder, listed again if it has changed.
 
-        Raises OSError if the folder has gone or cannot be read.
+        Inside `one_look` the folder is asked once. Raises OSError if it has gone or cannot be read.
         """
+        return looked(self._look, self._listing)
+
+    def _listing(self) -> Listing:
         if not self.is_current():
             self.listed = list_folder(self.place, suffixes())
         return self.listed
 
     def files(self) -> Iterator[Path]:
         """The files and stores in the folder, as of its latest listing."""
-        yield from (Path(self.place.path, file) for file in self.listed.files.values())
+        yield from (Path(self.place.path, self.listed.files[name]) for name in sorted(self.listed.files))
         below = (Path(self.place.path, file) for file in self.listed.folders.values())
         yield from (path for path in below if store_suffix(path))
 
@@ -112,7 +120,22 @@ class Folder(Mapping[str, Node]):
 
         It has no revision: rewriting a file does not change its folder.
         """
-        return Group(children=self, attributes=Late(self.attributes), unavailable=self.unavailable, blocking=True, kind="folder")
+        return Group(
+            children=self,
+            attributes=Late(self.attributes),
+            unavailable=self.unavailable,
+            blocking=True,
+            kind="folder",
+            outline=Outline(self.revision, lambda: [*self.listing().folders]),
+        )
+
+    def revision(self) -> str | None:
+        """A text that changes with the folder's entries; None if they have just changed.
+
+        Another change could then leave the folder's modification time as it is.
+        """
+        listing = self.listing()
+        return listing.revision if listing.is_settled else None
 
     def _file(self, listing: Listing, name: str) -> Node:
         """The node of a file.
@@ -147,7 +170,7 @@ class Folder(Mapping[str, Node]):
         """The node of a sub-folder. Raises here what its listing raises: then it is no child."""
         known = self._folders.known(path)
         below = _folder_of(known)
-        if known is not None and below is not None and below.listed.is_plain and below.is_current():
+        if known is not None and below is not None and below.listing().is_plain:
             return known
         node = self._folders.get(path, store_revision(path), self._open_folder)
         below = _folder_of(node)

@@ -1,0 +1,60 @@
+"""Outlines: what a folder of sources tells of its children without opening one.
+
+A folder cannot tell when a file in it is rewritten, so as a group it has no revision. But it can
+tell when a name has come or gone. A document that depends on names alone (that a tree has too many
+nodes to be consolidated, say) is valid as long as the outlines of its folders are.
+
+Asking a folder costs a `stat`, which is a round trip on a network file system. `one_look` lets all
+that one request does with a folder share one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_LOOK: ContextVar[dict[object, Any] | None] = ContextVar("look", default=None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outline:
+    """The names of a folder's children.
+
+    `revision()` changes whenever the names or the folder's attributes may have changed, but not
+    always with the nodes behind the names; None if the folder cannot tell. `folders()` are the
+    names of those children that are folders themselves: opening one opens no source. `blocking`
+    says that both touch the disk.
+    """
+
+    revision: Callable[[], str | None]
+    folders: Callable[[], Iterable[str]]
+    blocking: bool = True
+
+
+@contextmanager
+def one_look() -> Iterator[None]:
+    """While it is entered, this thread looks at most once at each folder."""
+    if _LOOK.get() is not None:
+        yield
+        return
+    token = _LOOK.set({})
+    try:
+        yield
+    finally:
+        _LOOK.reset(token)
+
+
+def looked(folder: object, look: Callable[[], T]) -> T:
+    """What `look` returns for a folder; inside `one_look` the same as before."""
+    seen = _LOOK.get()
+    if seen is None:
+        return look()
+    if folder not in seen:
+        seen[folder] = look()
+    found: T = seen[folder]
+    return found
