@@ -108,19 +108,30 @@ class Entries(NamedTuple):
     others: dict[str, Item]
 
 
+class Data(NamedTuple):
+    """The entries that are data: their file names, and the `stems` that would name them, in order.
+
+    `unknown` are the names of the files without an adapter.
+    """
+
+    files: list[str]
+    stems: list[str]
+    unknown: list[str]
+
+
 def list_folder(place: Place, suffixes: frozenset[str]) -> Listing:
     """The children of a folder: its sub-folders, and its files with these suffixes. Opens no file.
 
     100,000 files cost at most about three times as much as `os.scandir`: what is done for each of
-    them is one loop in `_stems`, and set operations. Raises OSError if the folder may not be read
+    them is one loop in `_data`, and operations on whole sets. Raises OSError if the folder may not be read
     and searched, Damaged if it is no longer inside the fence.
     """
     with place.fence.listed(place.path) as descriptor:
         status = os.fstat(descriptor)
         with os.scandir(descriptor) as found:
             entries = _sorted_out(found, place)
-    stems = _stems(entries, suffixes)
-    names, ambiguous = _names(stems)
+    data = _data(entries, suffixes)
+    names, ambiguous = _names(data)
     folders, refused = {}, {}
     if entries.others:
         odd = {name: (file, item) for name, file in names.items() if (item := entries.others.get(file)) and item != FILE}
@@ -138,7 +149,7 @@ def list_folder(place: Place, suffixes: frozenset[str]) -> Listing:
         folders=folders,
         ambiguous=ambiguous,
         refused=refused,
-        unknown=_unknown(entries, stems),
+        unknown=_unknown(data.unknown),
     )
 
 
@@ -157,14 +168,11 @@ def _sorted_out(found: Iterable[os.DirEntry[str]], place: Place) -> Entries:
     return entries
 
 
-def _unknown(entries: Entries, stems: Mapping[str, str]) -> dict[str, int]:
-    """How many files there are of each suffix without an adapter, in lower case.
+def _unknown(names: Iterable[str]) -> dict[str, int]:
+    """How many files there are of each suffix, in lower case.
 
-    Suffixes after the MOST_SUFFIXES most frequent are counted together under "*". Hidden files are
-    not counted.
+    Suffixes after the MOST_SUFFIXES most frequent are counted together under "*".
     """
-    linked = [name for name, item in entries.others.items() if item == FILE]
-    names = [name for name in entries.files + linked if name not in stems and name[0] != "."]
     counts = Counter(as_text(name.rpartition(".")[2].lower() if "." in name else "")[:LONGEST_SUFFIX] for name in names)
     told = counts.most_common(MOST_SUFFIXES)
     rest = counts.total() - sum(count for _, count in told)
@@ -199,26 +207,37 @@ def _kind(status: os.stat_result) -> str:
     return KINDS.get(stat.S_IFMT(status.st_mode), "no regular file")
 
 
-def _stems(entries: Entries, suffixes: frozenset[str]) -> dict[str, str]:
-    """The names that entries would have as children, by their file names; without what is no data.
+def _data(entries: Entries, suffixes: frozenset[str]) -> Data:
+    """The entries that are data; hidden ones are not.
 
-    It is a file's name without its longest known suffix, or a folder's without the suffix of a
+    A stem is a file's name without its longest known suffix, or a folder's without the suffix of a
     store. What follows the first dot decides, and most files of a folder have the same there.
     """
-    stems: dict[str, str] = {}
+    data = Data([], [], [])
+    files, stems, unknown = data
     lengths: dict[str, int] = {}
     for name in entries.files:
         first, _, ending = name.partition(".")
         length = lengths.get(ending)
         if length is None:
             length = lengths[ending] = _suffix_length(ending, suffixes)
-        if length and first:
-            stems[name] = name[:-length]
+        if not first:
+            continue
+        if length:
+            files.append(name)
+            stems.append(first if length > len(ending) else name[:-length])
+        else:
+            unknown.append(name)
     for name, item in entries.others.items():
         length = _suffix_length(name.partition(".")[2], STORE_SUFFIXES if item.is_folder else suffixes)
-        if not name.startswith(".") and (length or item.is_folder is not False):
-            stems[name] = name[:-length] if length else name
-    return stems
+        if name.startswith("."):
+            continue
+        if length or item.is_folder is not False:
+            files.append(name)
+            stems.append(name[:-length] if length else name)
+        elif item == FILE:
+            unknown.append(name)
+    return data
 
 
 def _suffix_length(ending: str, known: frozenset[str]) -> int:
@@ -234,17 +253,20 @@ def _suffix_length(ending: str, known: frozenset[str]) -> int:
     return next((len(suffix) for suffix in endings if suffix.lower() in known), 0)
 
 
-def _names(stems: Mapping[str, str]) -> tuple[dict[str, str], dict[str, list[str]]]:
+def _names(data: Data) -> tuple[dict[str, str], dict[str, list[str]]]:
     """File names by the names of children, and files that share a stem, by stem.
 
     A child is named by its stem, or by its file name if another entry has the same stem or name.
     """
-    names = {stem: file for file, stem in stems.items()}
-    if len(names) == len(stems) and all(names[name] == name for name in names.keys() & stems.keys()):
+    files, stems, _ = data
+    names = dict(zip(stems, files, strict=True))
+    is_unique = len(names) == len(files)
+    if is_unique and (names.keys().isdisjoint(files) or all(names[name] == name for name in names.keys() & {*files})):
         return names, {}
     sharing: dict[str, list[str]] = {}
-    for file, stem in stems.items():
+    for file, stem in zip(files, stems, strict=True):
         sharing.setdefault(stem, []).append(file)
-    is_short = {file: len(sharing[stem]) == 1 and (stem == file or stem not in stems) for file, stem in stems.items()}
-    names = {stem if is_short[file] else file: file for file, stem in stems.items()}
+    taken = {*files}
+    short = [len(sharing[stem]) == 1 and (stem == file or stem not in taken) for file, stem in zip(files, stems, strict=True)]
+    names = {stem if is_short else file: file for file, stem, is_short in zip(files, stems, short, strict=True)}
     return names, {stem: sorted(files) for stem, files in sharing.items() if len(files) > 1 and stem not in names}
