@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,9 +27,10 @@ from tiled_zarr.app import pyramids_of, resources_of
 from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.keyspace import Chunk, Document, KeySpace
 from tiled_zarr.hierarchy.metadata import Config
-from tiled_zarr.nodes import Damaged
+from tiled_zarr.nodes import Damaged, Group
 from tiled_zarr.settings import Settings
 from tiled_zarr.tree import grafted
+from tiled_zarr.views.mirror import Mirror
 
 VALUES = np.arange(12)
 CONSOLIDATED = [(v2, ".zmetadata"), (v3, "zarr.json")]
@@ -200,6 +202,16 @@ def test_the_second_document_of_a_folder_opens_no_file_again(tmp_path: Path, fil
     again = cost(keys, "zarr.json")
     assert (again.opened, again.listed) == (0, 0)
     assert again.stats <= 5 * files
+
+
+def test_a_view_of_a_folder_shows_its_files_once(tmp_path: Path) -> None:
+    """They are the same nodes again, whose documents are kept."""
+    fill(tmp_path, 1500)
+    folder = open_directory(tmp_path)
+    assert isinstance(folder, Group)
+    shown = Mirror(folder.children, lambda _, node: replace(node))
+    first = [*shown.values()]
+    assert all(node is known for node, known in zip(shown.values(), first, strict=True))
 
 
 def chain(folder: Path, depth: int) -> str:
