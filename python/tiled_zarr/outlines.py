@@ -10,8 +10,7 @@ that one request does with a folder share one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -36,17 +35,19 @@ class Outline:
     blocking: bool = True
 
 
-@contextmanager
-def one_look() -> Iterator[None]:
+class one_look:  # noqa: N801 - it is entered as a function's result is
     """While it is entered, this thread looks at most once at each folder."""
-    if _LOOK.get() is not None:
-        yield
-        return
-    token = _LOOK.set({})
-    try:
-        yield
-    finally:
-        _LOOK.reset(token)
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> None:
+        """Begin to remember what folders say, unless an outer look does so already."""
+        self._token = None if _LOOK.get() is not None else _LOOK.set({})
+
+    def __exit__(self, *_: object) -> None:
+        """Forget it."""
+        if self._token is not None:
+            _LOOK.reset(self._token)
 
 
 def looked(folder: object, look: Callable[[], T]) -> T:
@@ -54,7 +55,7 @@ def looked(folder: object, look: Callable[[], T]) -> T:
     seen = _LOOK.get()
     if seen is None:
         return look()
-    if folder not in seen:
-        seen[folder] = look()
-    found: T = seen[folder]
+    found: T | None = seen.get(folder)
+    if found is None:
+        found = seen[folder] = look()
     return found
