@@ -63,19 +63,21 @@ def nbytes(node: Array) -> int:
 
 
 def regions(shape: tuple[int, ...], chunk_shape: tuple[int, ...], size: int) -> list[Box]:
-    """Where to look in an array of `size` bytes: everywhere, or along every edge of the grid and at seeded chunks inside it.
+    """Where to look in an array of `size` bytes: everywhere, or at all chunks at its edges and at seeded ones inside.
 
-    An axis of one chunk has no edges.
+    The boxes at the edges share no chunk: those of an axis leave out the chunks that axes before it have. An axis of
+    one chunk has no edges.
     """
     if size <= WHOLE:
         return [tuple((0, length) for length in shape)]
     counts = [-(-size // chunk) for size, chunk in zip(shape, chunk_shape, strict=True)]
-    whole = [range(count) for count in counts]
-    edges = [[*whole[:axis], range(i, i + 1), *whole[axis + 1 :]] for axis, n in enumerate(counts) if n > 1 for i in (0, n - 1)]
+    whole, inner = [range(n) for n in counts], [range(1, n - 1) if n > 1 else range(n) for n in counts]
+    faces = [[*inner[:axis], range(i, i + 1), *whole[axis + 1 :]] for axis, n in enumerate(counts) if n > 1 for i in (0, n - 1)]
+    edges = [face for face in faces if all(face)]
     draw = random.Random(SEED)
     places = [range(n) if n < 3 else range(1, n - 1) for n in counts]
     inside = [[range(i := draw.choice(place), i + 1) for place in places] for _ in range(INTERIOR)]
-    return [_box(chunks, chunk_shape, shape) for chunks in edges + inside]
+    return list(dict.fromkeys(_box(chunks, chunk_shape, shape) for chunks in edges + inside))
 
 
 def count_chunks(boxes: list[Box], chunk_shape: tuple[int, ...]) -> int:
