@@ -129,7 +129,7 @@ def _said(attributes: Any, mended: Mapping[str, str]) -> Said:
     conversion, found, given_up = Conversion(), Said(), dict(mended)
     try:
         if not isinstance(attributes, Mapping):
-            raise TypeError(f"a {type(attributes).__name__} is no mapping")  # noqa: TRY301 - one way to give them up
+            raise TypeError(f"expected a mapping, got {type(attributes).__name__}")  # noqa: TRY301 - one way to give them up
         conversion.mapping(attributes, None, found)
     except texts.PASSED_ON:
         raise

@@ -192,7 +192,7 @@ class Openings:
         except texts.PASSED_ON:
             raise
         except BaseException as error:  # noqa: BLE001 - keep what it returned so far, and what we know
-            told["*"] = texts.line(f"not all that is unavailable can be told: {reason(error)}")
+            told["*"] = texts.line(f"the group failed to list what is unavailable: {reason(error)}")
         known = [*self._nameless.get(group, {}).items(), *((name, known.reason) for name, known in [*bad.items()])]
         room = MOST_TOLD - len(told)
         for name, why in known[:room]:
