@@ -56,14 +56,14 @@ class Served:
             return (*folder, stem.removesuffix(Path(stem).suffix).removesuffix(".ome"))
         return (*folder, file.name)
 
-    def told(self, path: Way) -> dict[str, Any]:
+    def dialect(self, path: Way) -> dict[str, Any]:
         """How a text table is written, as its attributes say."""
         try:
             node = self.find(path)
         except KeyError:
             return {}
-        told: dict[str, Any] = {} if isinstance(node, str) else dict(node.attrs).get("tiled_zarr", {}).get("csv", {})
-        return told
+        dialect: dict[str, Any] = {} if isinstance(node, str) else dict(node.attrs).get("tiled_zarr", {}).get("csv", {})
+        return dialect
 
 
 def verdict(node: Any, truth: Found) -> tuple[str, str]:
@@ -86,7 +86,7 @@ def report(folder: Path, url: str, version: int) -> Iterator[tuple[str, str, str
     served = Served(url, version)
     for file in sorted(path for path in folder.rglob("*") if is_served(path)):
         above = served.of_file(file.relative_to(folder).parent.parts, file)
-        for inner, truth in found_in(file, served.told(above)):
+        for inner, truth in found_in(file, served.dialect(above)):
             path = (*above, *inner)
             try:
                 yield "/".join(path), *verdict(served.find(path), truth)
@@ -107,8 +107,8 @@ def main(folders: list[Path]) -> int:
                     print(f"  wrong v{version} {path}: {why}"[:400])
                 counts = Counter(what for _, what, _ in results)
                 totals += counts
-                told = ", ".join(f"{counts[what]} {what}" for what in ("equal", "named", "wrong"))
-                print(f"{folder.name} v{version}: {told}", flush=True)
+                line = ", ".join(f"{counts[what]} {what}" for what in ("equal", "named", "wrong"))
+                print(f"{folder.name} v{version}: {line}", flush=True)
     return 1 if totals["wrong"] else 0
 
 

@@ -184,10 +184,10 @@ def run_all(runner: Runner, names: list[str], jobs: int, *, may_skip: bool) -> l
     for skip in sorted(skip for outcome in outcomes for skip in outcome.skipped):
         print(f"skipped: {skip}")
     total = sum(outcome.tests for outcome in outcomes)
-    told = [f"{outcome.name}: {fault}" for outcome, fault in faults.items()]
+    lines = [f"{outcome.name}: {fault}" for outcome, fault in faults.items()]
     if counting and counting.result() != total:
-        told.append(f"the suites ran {total} tests and pytest finds {counting.result()}: see {runner.logs / COUNT}.log")
-    return told
+        lines.append(f"the suites ran {total} tests and pytest finds {counting.result()}: see {runner.logs / COUNT}.log")
+    return lines
 
 
 def main() -> int:

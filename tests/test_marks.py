@@ -73,7 +73,7 @@ def test_marks_that_xarray_refuses_in_v3_stand_under_our_key(mark):
 @pytest.mark.parametrize(
     ("value", "dtype"), [(300, "u1"), (0.5, "i4"), ([1, 2], "i4"), ("n/a", "f8"), (object(), "f8"), (None, "i4")], ids=repr
 )
-def test_what_marks_nothing_is_told_and_marks_nothing(value, dtype):
+def test_what_marks_nothing_is_shown_and_marks_nothing(value, dtype):
     node = Array(shape=(1,), dtype=np.dtype(dtype), read=lambda _: np.zeros(1, dtype), attributes={"_FillValue": value})
     assert node.mark is None
     assert "_FillValue" not in node.attributes

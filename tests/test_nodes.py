@@ -130,7 +130,7 @@ def test_a_mark_is_an_item_or_none(mark: Any, item: Any) -> None:
 
 
 @pytest.mark.parametrize(("value", "dtype"), [([[1], [1, 2]], I4), ("\udce9", np.dtype("S3"))], ids=["rows", "text"])
-def test_an_attribute_that_is_no_mark_is_told_as_it_is(value: Any, dtype: np.dtype[Any]) -> None:
+def test_an_attribute_that_is_no_mark_is_shown_as_it_is(value: Any, dtype: np.dtype[Any]) -> None:
     node = array(dtype=dtype, attributes={"_FillValue": value})
     assert (node.mark, set(node.attributes), set(node.attributes["tiled_zarr"])) == (None, {"tiled_zarr"}, {"_FillValue"})
     assert document(node)["attributes"]["tiled_zarr"] == node.attributes["tiled_zarr"]

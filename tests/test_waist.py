@@ -317,7 +317,7 @@ def test_so_many_bad_children_are_remembered(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_more_than_can_be_told_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tiled_zarr.hierarchy.openings, "MOST_TOLD", 3)
+    monkeypatch.setattr(tiled_zarr.hierarchy.openings, "MOST_REASONS", 3)
     found = unavailable(Group(children=Torn({f"b{number}": Damaged("torn") for number in range(8)})))
     assert found == {"b0": "torn", "b1": "torn", "b2": "torn", "*": "and 5 more"}
 

@@ -120,7 +120,7 @@ def test_a_file_that_is_not_opened(tmp_path: Path, file: str, kind: str) -> None
         group.children[name]
     adapter = file_adapter(path)
     assert adapter is not None
-    with Fence.of(served).standing(), pytest.raises(Damaged, match=reason):
+    with Fence.of(served).in_force(), pytest.raises(Damaged, match=reason):
         adapter(path)
 
 
@@ -130,7 +130,7 @@ def test_a_file_that_becomes_a_link_out_after_it_was_opened(tmp_path: Path, monk
     served, outside = folders(tmp_path)
     FILES[file](served / file, GOOD)
     FILES[file](outside / file, SECRET)
-    with Fence.of(served).standing():
+    with Fence.of(served).in_force():
         adapter = file_adapter(served / file)
         assert adapter is not None
         node = adapter(served / file)

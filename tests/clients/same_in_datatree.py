@@ -40,5 +40,5 @@ def compared(mine: xarray.DataTree, theirs: xarray.DataTree) -> list[tuple[str, 
 
 
 if __name__ == "__main__":
-    told = {key: why for version in sys.argv[3].split(",") for key, why in report(Path(sys.argv[1]), sys.argv[2], version).items()}
-    print(json.dumps(told))
+    reasons = {key: why for version in sys.argv[3].split(",") for key, why in report(Path(sys.argv[1]), sys.argv[2], version).items()}
+    print(json.dumps(reasons))

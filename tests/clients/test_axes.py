@@ -17,7 +17,7 @@ from PIL import Image
 
 from clients import running
 from clients.axes_tree import EXPECTED, NESTED, UNNAMED, WEATHER
-from clients.read_datatree import told
+from clients.read_datatree import named_axes
 from clients.test_every_node import skip_the_newest_where_its_python_is_missing
 from live import live
 
@@ -156,4 +156,4 @@ def found_in(path: Path) -> dict[str, dict[str, list[str]]]:
         warnings.simplefilter("ignore")
         options: dict[str, Any] = {"consolidated": False} if path.suffix == ".zarr" else {}
         with xarray.open_datatree(path, engine="zarr" if path.suffix == ".zarr" else "h5netcdf", **options) as tree:
-            return {f"/{path.stem}{below}".rstrip("/"): names for below, names in told(tree).items()}
+            return {f"/{path.stem}{below}".rstrip("/"): names for below, names in named_axes(tree).items()}

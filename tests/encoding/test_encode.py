@@ -44,7 +44,7 @@ def test_a_source_that_gives_something_else_fails(block: np.ndarray, reason: str
         value(KeySpace(Group(children={"a": node}), v2), "a/0.0")
 
 
-def test_a_row_index_is_built_once_while_the_revision_stands() -> None:
+def test_a_row_index_is_built_once_while_the_revision_is_the_same() -> None:
     built, revision = [], ["1"]
 
     def entries() -> tuple[np.ndarray, np.ndarray]:

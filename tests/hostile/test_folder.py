@@ -62,7 +62,7 @@ def problems(found: Iterable[tuple[str, Iterable[str]]]) -> dict[str, list[str]]
     return wrong
 
 
-def told(wrong: dict[str, list[str]]) -> str:
+def report(wrong: dict[str, list[str]]) -> str:
     """All that is wrong, a line each."""
     return f"{len(wrong)} are wrong:\n" + "\n".join(f"{path}: {text}" for path, texts in wrong.items() for text in texts[:4])
 
@@ -101,7 +101,7 @@ def test_documents_listings_and_pages_stay(some: tuple[Served, str, list[Claim]]
     server, at, claims = some
     groups = {joined(at, group) for group in checks.groups(claims) if group or not any("/" in claim.path for claim in claims)}
     wrong = problems((group, checks.group_problems(server, group)) for group in sorted(groups))
-    assert not wrong, told(wrong)
+    assert not wrong, report(wrong)
 
 
 def test_what_is_bad_is_named_with_its_reason(some: tuple[Served, str, list[Claim]], setting: Setting) -> None:
@@ -109,7 +109,7 @@ def test_what_is_bad_is_named_with_its_reason(some: tuple[Served, str, list[Clai
     bad = [claim for claim in claims if isinstance(claim, Bad) and claim.names]
     said = {parent: checks.said_by(server, joined(at, parent)) for parent in {claim.parent for claim in bad}}
     wrong = problems((claim.path, checks.naming_problems(said[claim.parent], claim, str(setting.out))) for claim in bad)
-    assert not wrong, told(wrong)
+    assert not wrong, report(wrong)
 
 
 def test_what_is_bad_fails_under_its_own_keys(some: tuple[Served, str, list[Claim]]) -> None:
@@ -118,13 +118,13 @@ def test_what_is_bad_fails_under_its_own_keys(some: tuple[Served, str, list[Clai
     with ThreadPoolExecutor(ASKERS) as pool, cancelling(pool):
         found = pool.map(lambda claim: problems([(claim.path, checks.key_problems(server, at, claim))]), bad)
         wrong = {path: texts for one in found for path, texts in one.items()}
-    assert not wrong, told(wrong)
+    assert not wrong, report(wrong)
 
 
 def test_nothing_is_left_out_silently(setting: Setting) -> None:
     wrong = problems((claim.path, checks.counted_problems(setting.server, at, claim)) for at, claim in everything(setting, Counted))
     wrong |= problems((claim.path, checks.short_problems(setting.server, at, claim)) for at, claim in everything(setting, Short))
-    assert not wrong, told(wrong)
+    assert not wrong, report(wrong)
 
 
 @pytest.mark.parametrize("version", checks.FORMATS, ids="v{}".format)
@@ -171,7 +171,7 @@ def test_what_is_good_stays_right_while_what_is_bad_is_asked_for(setting: Settin
         assert server.ask(f"/view/{FILES}").status == 200
         answers = [future.result() for future in hanging]
     wrong = {claim.path[:200]: texts for (_, claim), future in zip(bad, asked, strict=True) if (texts := future.result())}
-    assert not wrong, told(wrong)
+    assert not wrong, report(wrong)
     assert [answer.status for answer in answers] == [503] * len(answers)
     assert all("retry-after" in answer.headers for answer in answers)
     assert server.ask("/readyz").status == 200

@@ -215,9 +215,9 @@ def test_an_irregular_grid_has_no_chunk_shape():
 def test_chunks_that_hold_nothing_are_damage(tmp_path: Path, version: int, chunks: list[int]) -> None:
     zarr.create_array(tmp_path / "a.zarr", data=np.ones((4, 4), "i4"), chunks=(2, 2), zarr_format=version)
     document = tmp_path / "a.zarr" / (".zarray" if version == 2 else "zarr.json")
-    told = json.loads(document.read_text())
-    (told if version == 2 else told["chunk_grid"]["configuration"])["chunks" if version == 2 else "chunk_shape"] = chunks
-    document.write_text(json.dumps(told))
+    metadata = json.loads(document.read_text())
+    (metadata if version == 2 else metadata["chunk_grid"]["configuration"])["chunks" if version == 2 else "chunk_shape"] = chunks
+    document.write_text(json.dumps(metadata))
     with pytest.raises(Damaged, match="hold nothing of an array of the shape"):
         open_zarr(tmp_path / "a.zarr")
 

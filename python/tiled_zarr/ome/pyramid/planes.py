@@ -70,7 +70,7 @@ class Planes:
         self._missing: Forgetful[str, None] = Forgetful(MOST_MISSING)
         self._clock = clock
         self._paused_until = float("-inf")
-        self._told: dict[object, float] = {}
+        self._warned: dict[object, float] = {}
         self._lock = Lock()
 
     @property
@@ -131,8 +131,8 @@ class Planes:
         self._paused_until = self._clock() + PAUSE
         cause = error.__cause__ or error
         kind = getattr(cause, "errno", type(cause))
-        if self._clock() - self._told.get(kind, float("-inf")) >= SILENCE:
-            self._told[kind] = self._clock()
+        if self._clock() - self._warned.get(kind, float("-inf")) >= SILENCE:
+            self._warned[kind] = self._clock()
             log.warning(
                 "cannot use levels_folder: %s; meanwhile up to %d MiB of levels are kept in memory, and the folder is tried "
                 "again every %d seconds",
