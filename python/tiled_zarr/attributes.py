@@ -106,7 +106,7 @@ def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any
 
 
 def _made(value: Any) -> Ours:
-    """A value that stands under our key, real JSON: what is ours passes everywhere without another look."""
+    """A value under our key, converted to JSON; one of type `Ours` is JSON already."""
     ours: Ours = value if isinstance(value, Ours) else _said({OURS: value}, {}).get(OURS, Ours())
     return ours
 
