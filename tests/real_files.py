@@ -1,10 +1,10 @@
-"""Compares all data in folders of files, as they are served, with what each file's own library reads: `real_files.py FOLDER...`.
+"""Compares all data in folders of files, as we serve them, with what each file's own library reads.
 
     PYTHONPATH=python:tests python tests/real_files.py FOLDER...
 
-Counts for each folder and format how many datasets are equal, *named* (the group gives a reason in their place) or wrong; prints each
-reason, and each dataset that is wrong. Ends with 1 if one is. Of arrays of more than 8 MiB both ends and the middle are
-compared.
+For each folder and format it counts the datasets that are equal, *named* (the group gives a reason
+in their place) or wrong, and prints each reason and each wrong dataset. The exit code is 1 if any
+is wrong. Of arrays of more than 8 MiB, both ends and the middle are compared.
 """
 
 from __future__ import annotations

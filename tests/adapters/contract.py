@@ -1,10 +1,10 @@
 """What every adapter promises. A test module inherits it in two lines:
 
-    CASES = {name: lambda folder, array=array: (adapt_array(array), array) for name, array in ARRAYS.items()}
+    CASES = {name: lambda folder, array=array: (adapt_array(array), array) for name, array in ...}
     class TestNumpy(Contract, cases=CASES): ...
 
-A case is a function of an empty folder; it returns a node and the truth about it: a numpy array for an Array, a mapping of
-truths by name for a Group.
+A case is a function of an empty folder. It returns a node and its true content: a numpy array for
+an Array, a mapping from names to true contents for a Group.
 """
 
 from __future__ import annotations

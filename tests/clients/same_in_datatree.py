@@ -1,6 +1,8 @@
-"""Opens a served folder as one DataTree and each of its sources by itself: `same_in_datatree.py FOLDER URL FORMATS`.
+"""Opens a served folder as one DataTree, and each of its sources by itself.
 
-Prints as JSON {source/group v2: what differs}, an empty text where nothing does.
+    same_in_datatree.py FOLDER URL FORMATS
+
+It prints JSON, {source/group v2: what differs}, with an empty text if nothing does.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Opens every source of a folder in xarray, and again over the server: `same_in_xarray.py FOLDER URL FORMATS`.
+"""Opens every source of a folder in xarray, directly and over the server.
 
-Prints as JSON {source/group v2: what differs}, an empty text where nothing does. Attributes that are not finite have no JSON form and
-are left out, and so is what only our attribute says.
+    same_in_xarray.py FOLDER URL FORMATS
+
+It prints JSON, {source/group v2: what differs}, with an empty text if nothing does. Attributes that
+are not finite have no JSON form and are left out, and so is our own attribute.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""What a hostile folder claims: what must be read right, what must fail and how, and the registry of the functions that make it.
+"""What a hostile folder claims: what must be read right, and what must fail and how.
 
-Paths are those of the wire, below the group of the kind. Right values come from the library that wrote the file.
+It has the registry of the functions that make these things. Paths are those of the wire, below the
+group of the kind. Right values come from the library that wrote the file.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ ABSENT = frozenset({404})
 FAILED = frozenset(range(500, 600))
 REFUSED = ABSENT | FAILED
 TOO_LARGE = FAILED | {200, 413}
-"""The wire contract: what is there and cannot be read is 5xx. What is larger than the server's bound is 413 or 503, or is decoded in
-pieces, which the peak of memory tells; absent it is never."""
+"""The statuses for what exists and cannot be read: 5xx by the wire contract.
+
+What is larger than the server's bound gets 413 or 503, or is decoded in pieces, which the peak of
+the memory shows. It is never a 404.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +42,10 @@ class Good:
 class Bad:
     """Something that fails under its own keys, and what its parent says of it.
 
-    `names` are the spellings of which the parent's `unavailable` must hold one; empty where the parent need not name it, because the
-    node opens and only its chunks fail. `documents` are the allowed statuses of its metadata documents (None: any), `chunks` those of
-    its chunk at `index`. `unprivileged` says that it is bad only to a server that may not read everything.
+    The parent's `unavailable` must hold one of the spellings in `names`. These are empty if the
+    parent need not name it, because the node opens and only its chunks fail. `documents` are the
+    allowed statuses of its metadata documents (None: any), `chunks` those of its chunk at `index`.
+    `unprivileged` is true if it is bad only for a server that may not read everything.
     """
 
     path: str

@@ -1,8 +1,12 @@
-"""Ask for chunks of a folder in a process of its own, and print what each cost: `python -m adapters.bombs.asking FOLDER KEY ...` in tests/.
+"""Requests chunks of a folder in its own process, and prints what each costs.
 
-NODE!CHUNK asks for the document of a node and a chunk of it. One line of JSON a key: the chunk's status, body (if it is no 200), MiB
-above the resident memory before it at the peak (VmHWM), and still resident afterwards, with those of helper processes. Keys after
-`warm=` come first, unmeasured, and have to be 200: they are good neighbours, and no library is imported later on.
+    python -m adapters.bombs.asking FOLDER KEY ...       in the folder tests/
+
+NODE!CHUNK requests the document of a node and then a chunk of it. One line of JSON per key: the
+status of the chunk, its body if the status is not 200, the MiB above the resident memory before the
+request at the peak (VmHWM) and those that stay resident, helper processes included. Keys after
+`warm=` come first and are not measured. They must be 200: these are the good neighbours, after
+which no library has to be imported any more.
 """
 
 from __future__ import annotations
