@@ -1,4 +1,7 @@
-"""Every fault that took the documents of a whole tree down, one by one, as its source says it; the property is in test_hostile_nodes."""
+"""Each fault of a source that once broke the documents of a whole tree.
+
+test_hostile_nodes tests the property for all of them.
+"""
 
 from __future__ import annotations
 

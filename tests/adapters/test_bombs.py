@@ -1,4 +1,7 @@
-"""Small files of all formats but Zarr that decode to 128 MiB: refused or read right, with little memory, helpers' included."""
+"""Small files of all formats but Zarr that decode to 128 MiB: refused or read right.
+
+Both take little memory, helper processes included.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Every adapter opens its files behind the fence: files, chunk files and documents that are links inside, links out, or named pipes.
+"""Every adapter opens its files behind the fence.
 
-What a link outside leads to is a whole and good file of the same kind with other values, so that whoever follows it serves these.
+Files, chunk files and documents are tried as links to the inside, links to the outside, and named
+pipes. A link to the outside leads to a good file of the same kind with other values, so an adapter
+that follows the link serves these values.
 """
 
 from __future__ import annotations

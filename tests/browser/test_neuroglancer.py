@@ -50,7 +50,10 @@ def is_flawless(shown: Shown, source: str, version: str) -> bool:
 
 
 def halves(shown: Shown, expected: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Left and right half of a picture on the page, as it is and as it should be, without the lines around it and through its middle."""
+    """The left and the right half of a picture on the page, each as it is and as it should be.
+
+    The lines around the picture and through its middle are left out.
+    """
     scale = WINDOW / max(expected.shape)
     height, width = (int(size * scale / 2) - LINES for size in expected.shape)
     found = []

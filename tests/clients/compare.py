@@ -1,6 +1,6 @@
-"""What the client scripts share: which nodes there are, where to look in them, what counts as equal, and the report.
+"""What the client scripts share: the nodes, the regions to compare, the comparison and the report.
 
-It runs in the clients' own environments, beside the package's source, and needs numpy alone.
+It runs in the clients' own environments, beside the package's source, and needs only numpy.
 """
 
 from __future__ import annotations
@@ -63,9 +63,10 @@ def nbytes(node: Array) -> int:
 
 
 def regions(shape: tuple[int, ...], chunk_shape: tuple[int, ...], size: int) -> list[Box]:
-    """Where to look in an array of `size` bytes: everywhere, or along every edge of the grid and at seeded chunks inside it.
+    """The regions to compare in an array of `size` bytes.
 
-    An axis of one chunk has no edges.
+    A small array is compared whole. Of a larger one, we compare the chunks along every edge of the
+    grid and some chunks inside it, chosen by a fixed seed. An axis of one chunk has no edges.
     """
     if size <= WHOLE:
         return [tuple((0, length) for length in shape)]
@@ -191,14 +192,20 @@ def check_zarr(root: Any, path: str, node: Node, truth: Truth) -> int:
 
 
 def unlinked(name: str) -> str:
-    """A name out of a listing: a relative link cannot begin with `a:` (RFC 3986, 4.2), and fsspec takes links for names as they stand."""
+    """A name out of a listing, as the source has it.
+
+    A relative link cannot begin with `a:` (RFC 3986, 4.2), and fsspec reads links as names
+    unchanged.
+    """
     return name.replace("%3A", ":")
 
 
 def main(readers: Callable[[str, str | None], Mapping[str, Callable[[str, Node, Truth], int]]]) -> None:
-    """The command line of a client script: URL MODULE:TREE FOLDER READERS [KEY]; prints {reader: report} as its last line.
+    """The command line of a client script: URL MODULE:TREE FOLDER READERS [KEY].
 
-    FOLDER is for `Truth`; `readers(url, key)` makes the checks that `visit` takes, by name, of which READERS, with commas, are wanted.
+    It prints {reader: report} as its last line. FOLDER is for `Truth`. `readers(url, key)` makes
+    the checks that `visit` takes, by name; READERS names those that are wanted, separated by
+    commas.
     """
     url, spelling, folder, wanted, *keys = sys.argv[1:]
     tree = load(spelling)

@@ -1,7 +1,9 @@
-"""Environments of the client tests: `build/envs/<name>` is made from `requirements/<name>.txt`, and again when that file changes.
+"""Environments of the client tests.
 
-python tests/clients/envs.py          make all that are missing or stale
-python tests/clients/envs.py tiled    make one
+    python tests/clients/envs.py          make all that are missing or stale
+    python tests/clients/envs.py tiled    make one
+
+`build/envs/<name>` is made from `requirements/<name>.txt`, and again when that file changes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,9 @@
-"""Compares Tiled's demo tree, served by us, with what Tiled's own client reads of it: `read_tiled.py URL`.
+"""Compares Tiled's demo tree, served by us, with what Tiled's own client reads.
 
-Tiled draws two columns with `random`: both processes seed it alike. Prints {reader: {path: ...}} as its last line.
+    read_tiled.py URL
+
+Tiled makes two columns with `random`, so both processes use the same seed. It prints {reader:
+{path: ...}} as its last line.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Reads every node with zarr-python 3, over every store that it offers for http: `read_zarr.py URL MODULE:TREE FOLDER READERS [KEY]`."""
+"""Reads every node with zarr-python 3, over every store that it offers for HTTP.
+
+read_zarr.py URL MODULE:TREE FOLDER READERS [KEY]
+"""
 
 from __future__ import annotations
 

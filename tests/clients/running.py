@@ -106,9 +106,10 @@ def environment(name: str) -> dict[str, str]:
 
 
 def read_all(client: str, served: str, url: str, truth: Path) -> dict[str, Report]:
-    """Run a client's script over a served tree. Raises where its environment is missing or the script fails.
+    """Run a client's script over a served tree.
 
-    `truth` is a folder where the tree's larger blocks are kept.
+    `truth` is a folder that keeps the tree's larger blocks. Raises if the script's environment is
+    missing or the script fails.
     """
     what, tree = CLIENTS[client], SERVED[served]
     readers = ",".join(READERS[client, served])

@@ -206,7 +206,11 @@ leaves = st.lists(st.integers(0, 3), max_size=2).flatmap(
 
 
 def groups(inner: st.SearchStrategy[Node], *, kind: Kind) -> st.SearchStrategy[Group]:
-    """Groups whose children are called like axes. A scalar called like a phony name closes its group: the names around it do not yield."""
+    """Groups whose children have the names of axes.
+
+    A scalar gets no phony name here: xarray could not open its group, since the phony names of axes
+    around it do not give way.
+    """
     names = st.sampled_from(["x", "y", "a", "dim_2", "y_2"])
     return st.dictionaries(names, inner, max_size=4).map(
         lambda children: Group(

@@ -57,9 +57,10 @@ def _damaged(file: Path) -> list[Bad]:
 
 @hostile("pictures")
 def cut_chains(at: Path) -> Iterable[Claim]:
-    """Stacks of 27 pages, cut at a third, whose pages each point to the next one: nothing says any more how many there were.
+    """Stacks of 27 pages, cut at a third, so that nothing in the file says how many there were.
 
-    The last page whose header is there is cut, and fails. tifffile takes what is left of an ImageJ stack for its first page.
+    Each page points only to the next one. The last page whose header is there is cut, and fails.
+    tifffile reads what is left of an ImageJ stack as its first page.
     """
     writers = {"cut_chain.tif": write_chain, "cut_ome_chain.ome.tif": write_ome_chain, "cut_imagej.tif": write_imagej}
     for name, write in writers.items():
@@ -144,7 +145,10 @@ def _tiff(tags: list[tuple[int, int, int, int]], following: int) -> bytes:
 
 @hostile("pictures")
 def broken_ome_xml(at: Path) -> Iterable[Claim]:
-    """Descriptions that are no XML, name a file that is not there, or expand entities without end: the pixels are good, or refused."""
+    """Descriptions that are no XML, name a missing file, or expand entities without end.
+
+    The pixels are good, or refused.
+    """
     entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
     bomb = f'<?xml version="1.0"?><!DOCTYPE OME [<!ENTITY e0 "x">{entities}]><OME>&e11;</OME>'
     lost = (

@@ -1,6 +1,6 @@
-"""A server over the hostile folder: asked from many threads, watched, and ended in time.
+"""A server over the hostile folder, which is asked from many threads, watched, and ended in time.
 
-A server that has frozen is noticed once; whoever asks it afterwards fails at once, instead of waiting too.
+That a server froze is noticed once; every later request fails at once instead of waiting too.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
 SECRET = Path("/etc/passwd").read_bytes().partition(b"\n")[0]
 """What no answer may hold."""
 READ_TIMEOUT = 15
-"""Seconds. A fifth of it is what the HDF5 library has for a header; 2.4 were too few for a good file beside five other processes."""
+"""Seconds. The HDF5 library has a fifth of it for a header.
+
+2.4 were too few for a good file beside five other processes.
+"""
 SMALL = {
     "TILED_ZARR_IN_FLIGHT": "64MiB",
     "TILED_ZARR_CACHE_SIZE": "32MiB",
@@ -146,7 +149,10 @@ class Served:
 def served(
     *arguments: str | os.PathLike[str], server: str = "hypercorn", workers: int = 1, settings: Mapping[str, str] | None = None
 ) -> Iterator[Served]:
-    """Run `tiled-zarr serve` with these arguments as a user who may not read everything; whatever is left is killed at the end."""
+    """Run `tiled-zarr serve` with these arguments as a user who may not read everything.
+
+    What still runs at the end is killed.
+    """
     environment = {**SMALL, **(settings or {}), "PYTHONPATH": os.pathsep.join([str(Path(live.__file__).parent), *paths()])}
     port = live.free_port()
     can_drop = os.geteuid() == 0 and can_drop_rights()

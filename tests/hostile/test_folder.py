@@ -1,6 +1,6 @@
-"""Nothing in a hostile folder, or tree of objects, harms its neighbours, and none of it reads as zeros.
+"""Nothing in a hostile folder or tree of objects harms its neighbours or reads as zeros.
 
-The tests share one server, which the last of them ends.
+The tests share one server, which the last test ends.
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ from hostile.things import LATE, MAKERS, Bad, Claim, Counted, Good, Short, joine
 from tiled_zarr.adapters import suffixes
 
 MOST_MEMORY = 1024 * 2**20
-"""Peak of the server: 350 MB of libraries, 64 of chunks in flight, 64 of caches, and as much again for what is freed late."""
+"""Bytes of the server at its peak.
+
+350 MB for libraries, 64 for chunks in flight, 64 for caches, and as much again for what is freed
+late.
+"""
 P95_SECONDS = 10.0
 """Measured 2026-11 on an idle machine of two cores: 0.3 s; under a load of 15, ten times as much."""
 ASKERS = 6
@@ -50,7 +54,10 @@ def everything(setting: Setting, kind: type[T]) -> Iterator[tuple[str, T]]:
 
 
 def problems(found: Iterable[tuple[str, Iterable[str]]]) -> dict[str, list[str]]:
-    """By path what is wrong, of everything that was checked; a server that froze is wrong with whom it froze at and all after."""
+    """Everything that was wrong, by path.
+
+    If the server froze, everything from that request on is wrong.
+    """
     wrong: dict[str, list[str]] = {}
     for path, texts in found:
         try:
@@ -145,9 +152,10 @@ def test_what_is_good_is_read_by_zarr_python_2(setting: Setting, tmp_path: Path)
 
 
 def test_what_is_good_stays_right_while_what_is_bad_is_asked_for(setting: Setting) -> None:
-    """Twelve reads hang, and six threads ask for every bad thing; between, one chunk after the other of all that is good is right.
+    """While twelve reads hang and six threads request every bad thing, every good chunk is right.
 
-    Each read that hangs is a 503 at its deadline, and everything else that blocks is answered meanwhile.
+    Each read that hangs gets a 503 at its deadline, and all other requests that block are answered
+    meanwhile.
     """
     server = setting.server
     bad = [(at, claim) for at, claim in everything(setting, Bad) if server.is_unprivileged or not claim.unprivileged]
@@ -339,6 +347,9 @@ def test_every_claim_about_objects_is_about_one_of_them() -> None:
 
 
 def test_every_kind_of_file_is_there(hostile_folder: tuple[Path, list[Claim]]) -> None:
-    """The folder holds files of every suffix that the server knows; those of "suffixes" are all bad, those below other kinds good too."""
+    """The folder holds files of every suffix that the server knows.
+
+    The files of "suffixes" are all bad; other kinds also have good ones.
+    """
     names = [path.name for path in (hostile_folder[0] / "served" / "suffixes").iterdir()]
     assert {suffix for suffix in suffixes() if any(name.endswith(suffix) for name in names)} == suffixes() != set()

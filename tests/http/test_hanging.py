@@ -1,4 +1,7 @@
-"""Sources that hang take nobody along: not other sources, not the documents and listings that name them, not the server's end."""
+"""Sources that hang do not stop anything else.
+
+Other sources, the documents and listings that name them, and the end of the server go on.
+"""
 
 from __future__ import annotations
 
@@ -116,7 +119,11 @@ def test_several_sources_that_hang_leave_a_thread_as_well() -> None:
 
 
 def test_a_source_is_known_by_where_it_is(hung: Hanging) -> None:
-    """All arrays of a file are one source; what is deep in folders that nobody has opened yet is not taken for its folder for long."""
+    """All arrays of a file are one source.
+
+    A key deep in folders that nobody has opened yet counts for the folder above only until it is
+    opened.
+    """
     file = Group(children={str(number): hung.array() for number in range(20)}, blocking=True)
     root = folder({"deep": folder({"file": file, "good": plain(), "table": Table(children={"x": plain()})})})
 

@@ -77,9 +77,10 @@ def csv_gz(path: Path) -> None:
 
 
 def read_csv(path: Path, separator: str = ",") -> Arrays:
-    """Whole texts alone: pyarrow infers types from what it reads first; gzip is the standard library's.
+    """A text table, read whole, since pyarrow infers types from what it reads first.
 
-    What pyarrow refuses, pandas mostly reads: text that is no UTF-8, rows that are cut short.
+    gzip is decoded by the standard library. pandas mostly reads what pyarrow refuses: text that is
+    not UTF-8, and rows that are cut short.
     """
     data = path.read_bytes()
     text = gzip.decompress(data) if path.suffix == ".gz" else data

@@ -1,4 +1,7 @@
-"""Text tables as instruments and spreadsheets write them: what pandas reads with the right options, and how it was read is said."""
+"""Text tables as instruments and spreadsheets write them.
+
+We read what pandas reads with the right options, and the attributes say how it was read.
+"""
 
 from __future__ import annotations
 
