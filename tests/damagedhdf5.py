@@ -20,7 +20,10 @@ HEAP_OBJECT_SIZE = 24
 
 
 def small(path: Path) -> Path:
-    """A file of the latest format with a chunked and a flat dataset, a group, and texts in attributes and in a dataset."""
+    """A file of the latest format with one of everything.
+
+    It has a chunked and a flat dataset, a group, and texts in attributes and in a dataset.
+    """
     with h5py.File(path, "w", libver="latest") as file:
         x = file.create_dataset("x", data=np.arange(24, dtype="<i4").reshape(4, 6), chunks=(2, 3), compression="gzip")
         x.attrs["unit"] = "m"

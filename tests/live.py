@@ -32,7 +32,10 @@ STOP_SECONDS = 10
 
 @dataclass(frozen=True)
 class Live:
-    """A running server: its base URL without a trailing slash, its process id, and the file with all it has printed."""
+    """A running server.
+
+    It has the base URL without a trailing slash, the process id, and the file with all its output.
+    """
 
     url: str
     pid: int
@@ -131,7 +134,10 @@ def environment(extra: Mapping[str, str | os.PathLike[str]] | None) -> dict[str,
 
 
 def wait(process: subprocess.Popen[bytes], port: int, log: Path, seconds: float) -> str:
-    """The base URL, as soon as the server answers; RuntimeError with what it has printed where it exits or takes too long."""
+    """The base URL, as soon as the server answers.
+
+    Raises RuntimeError with the server's output if it ends or takes too long.
+    """
     url = f"http://{HOST}:{port}"
     end = time.monotonic() + seconds
     while time.monotonic() < end:

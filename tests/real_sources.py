@@ -32,7 +32,10 @@ def is_served(path: Path) -> bool:
 
 
 def found_in(path: Path, dialect: Mapping[str, Any]) -> Items:
-    """The datasets of a file; `dialect` is how a text table is written. What its library cannot open is to be named: (), None."""
+    """The datasets of a file; `dialect` says how a text table is written.
+
+    A dataset that its library cannot open must be named by us, and is given as (), None.
+    """
     try:
         yield from text(path, dialect) if path.name.lower().endswith(TEXTS) else READERS[path.suffix.lower()](path)
     except Exception:  # noqa: BLE001 - each library has its own

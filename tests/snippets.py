@@ -45,7 +45,10 @@ class Section:
 
 
 def sections(document: Path) -> list[Section]:
-    """The sections of a document that have blocks to run; what stands before the first heading is one without a title."""
+    """The sections of a document that have blocks to run.
+
+    The text before the first heading is a section without a title.
+    """
     parts = ["", *SECTION.split(document.read_text(encoding="utf-8"))]
     found = [Section(title, text) for title, text in zip(parts[::2], parts[1::2], strict=True)]
     return [section for section in found if section.blocks]

@@ -89,7 +89,10 @@ def test_without_a_mark_there_is_none():
 
 @pytest.mark.parametrize("dtype", ["u1", ">u2"])
 def test_xarray_reads_the_mark_of_unsigned_items_that_it_makes_signed(dtype):
-    """As xarray reads it in v3, where it refuses 255 in place of -1; the right value is what it makes of a netCDF variable."""
+    """The mark as xarray reads it in v3, where it refuses 255 in place of -1.
+
+    The right value is what xarray makes of a netCDF variable.
+    """
     values, mark = np.array([-1, 0, 5]).astype(dtype), np.array(-1).astype(dtype)[()]
     attributes = {"_FillValue": mark, "_Unsigned": "false"}
     expected = decode_cf_variable("x", Variable("x", values, attributes))

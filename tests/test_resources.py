@@ -62,7 +62,11 @@ def gauges(app: Any, name: str = "pool_bytes") -> dict[str, int]:
 
 
 class Case(NamedTuple):
-    """More than fits: `make(folder)` returns the root in memory, or None for what it wrote to the folder, and arrays by path."""
+    """A source with more data than fit into the pools.
+
+    `make(folder)` returns the root in memory, or None if it wrote to the folder, and arrays by
+    path.
+    """
 
     pool: str
     bound: int

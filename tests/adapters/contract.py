@@ -207,7 +207,10 @@ def densify(node: Array) -> np.ndarray[Any, Any]:
 
 
 def regions(shape: tuple[int, ...], count: int = 20) -> Iterator[Region]:
-    """The first and the last item, and `count` random boxes inside a shape, empty ones among them; always the same ones."""
+    """The first item, the last item, and `count` random boxes inside a shape, some of them empty.
+
+    They are the same at each call.
+    """
     yield tuple(slice(0, min(n, 1)) for n in shape)
     yield tuple(slice(max(n - 1, 0), n) for n in shape)
     random = np.random.default_rng(20261123)

@@ -295,7 +295,10 @@ def test_a_chunk_file_that_is_not_opened(served: Served, name: str, swap: Callab
 
 
 def check_keys(served: Served, group: Any, ndim: int) -> None:
-    """Over HTTP the chunk is 5xx in both formats and says nothing of the server's folders; what lies beside it is served."""
+    """Over HTTP the chunk is 5xx in both formats, and its neighbours are served.
+
+    The answer reveals nothing of the server's folders.
+    """
     app = create_app(group, Settings(public=True, codec="none"))
     index = ["0"] * ndim
     for key in (f"/zarr/v2/s/{'.'.join(index)}", f"/zarr/v3/s/c/{'/'.join(index)}"):
@@ -311,7 +314,10 @@ def check_keys(served: Served, group: Any, ndim: int) -> None:
 @pytest.mark.parametrize(("served", "name"), PAIRS, indirect=["served"], ids=STORES)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_document_that_is_not_opened(served: Served, name: str, swap: Callable[[Path, Path, Path], None], when: str) -> None:
-    """The store is no child, is named with a reason, and is 5xx under its own keys; never an empty group or zeros."""
+    """The store is no child, is named with a reason, and its own keys are 5xx.
+
+    It is never an empty group or zeros.
+    """
     for document in STORES[name].documents:
         shutil.rmtree(served.store)
         STORES[name].make(served.store, GOOD)

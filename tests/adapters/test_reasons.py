@@ -1,4 +1,7 @@
-"""What users are told of files that cannot be read: one sentence with what to do, never what a library says to programmers."""
+"""The reasons that users get for files that cannot be read.
+
+Each is one sentence that says what to do, never the message of a library to programmers.
+"""
 
 from __future__ import annotations
 

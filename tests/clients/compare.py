@@ -159,7 +159,10 @@ def same_attributes(node: Node, got: Mapping[str, Any]) -> None:
 
 
 def visit(tree: Group, truth: Truth, check: Callable[[str, Node, Truth], int]) -> Report:
-    """Ask `check(path, node, truth)`, which returns the number of chunks that it compared, about every node of a tree."""
+    """Call `check(path, node, truth)` for every node of a tree.
+
+    It returns the number of chunks that it compared.
+    """
     report: Report = {}
     for path, node in nodes(tree):
         try:

@@ -109,7 +109,10 @@ def _installed_pythons() -> list[str]:
 
 
 def _version(python: str) -> tuple[int, int]:
-    """Its version, (0, 0) where it does not start: pyenv's shims stand on PATH for versions that are not switched on."""
+    """The version of a Python; (0, 0) if it does not start.
+
+    pyenv puts shims on PATH also for versions that are not switched on.
+    """
     script = "import sys; print(*sys.version_info[:2])"
     done = subprocess.run([python, "-c", script], check=False, capture_output=True, text=True)
     if done.returncode != 0:

@@ -22,7 +22,10 @@ SOURCES = os.pathsep.join(str(envs.ROOT / folder) for folder in ("python", "test
 
 @dataclass(frozen=True)
 class Served:
-    """A tree as `module:function`, the key that guards it, and the tree that clients are to find if it is another one."""
+    """A tree as `module:function`, and the API key that guards it.
+
+    If clients should find another tree, that one is given too.
+    """
 
     tree: str
     key: str = ""
@@ -94,7 +97,10 @@ READERS = {
     ("tensorstore", "every_type"): both("tensorstore"),
     ("tensorstore", "every_codec"): both("tensorstore"),
 }
-"""By client and served tree, over which store and in which format it is read; a script reads as many as it is asked for."""
+"""By client and served tree: the stores and the formats in which it is read.
+
+A script reads only those that it is asked for.
+"""
 
 
 def environment(name: str) -> dict[str, str]:

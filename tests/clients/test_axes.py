@@ -1,4 +1,7 @@
-"""Any tree opens as a DataTree whose sources each open, with the names of axes that xarray finds in the sources themselves."""
+"""Any tree opens in xarray as a DataTree if each of its sources opens.
+
+The names of axes are those that xarray finds in the sources themselves.
+"""
 
 from __future__ import annotations
 

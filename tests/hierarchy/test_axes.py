@@ -1,4 +1,7 @@
-"""Names of axes in documents: those of sources as they are, and any tree opens in xarray as far as its sources do."""
+"""Names of axes in documents.
+
+Those of sources stay as they are, and any tree opens in xarray if its sources do.
+"""
 
 from __future__ import annotations
 

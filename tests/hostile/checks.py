@@ -33,7 +33,10 @@ def chunk_key(version: int, index: tuple[int, ...]) -> str:
 
 
 def group_problems(server: Served, group: str) -> Iterator[str]:
-    """Documents, listings and pages of a group that stands beside or above something bad are 200, and JSON is JSON."""
+    """A group that is beside or above something bad has documents, listings and pages that are 200.
+
+    JSON must be valid.
+    """
     for version in FORMATS:
         base = f"/zarr/v{version}/{group}".rstrip("/")
         for name in OF_GROUPS[version]:
@@ -79,7 +82,11 @@ def _no_constant(name: str) -> None:
 
 @dataclass(frozen=True)
 class Said:
-    """What a group says of its children: reasons by names, by where they stand; names listed, by format; its page."""
+    """What a group says of its children, and where.
+
+    It has the reasons by name, for each place that gives them; the names in listings, by format;
+    and the page.
+    """
 
     reasons: dict[str, dict[str, Any]]
     children: dict[int, set[str]]
@@ -146,7 +153,10 @@ def reason_problems(reasons: dict[str, Any], bad: Bad, secret: str) -> Iterator[
 
 
 def key_problems(server: Served, at: str, bad: Bad) -> Iterator[str]:
-    """Its own keys answer what the contract says, by GET and HEAD; under its other spellings they may be absent too."""
+    """The keys of a bad thing answer what the contract says, by GET and HEAD.
+
+    Under its other spellings they may be absent too.
+    """
     spellings = bad.names or (bad.path.rpartition("/")[2],)
     for spelling in spellings:
         maybe_absent = ABSENT if spelling != spellings[0] else frozenset()
@@ -205,7 +215,10 @@ def goods(claims: list[Claim], version: int) -> list[Good]:
 
 
 def groups(claims: list[Claim]) -> list[str]:
-    """The groups in which something bad or good lies directly, and those above them; deep ones by their first levels alone."""
+    """The groups that directly hold something bad or good, and those above them.
+
+    Of deep paths only the first levels count.
+    """
     bad = {claim.path for claim in claims if isinstance(claim, Bad)}
     parents = {claim.path.rpartition("/")[0] for claim in claims if not isinstance(claim, Counted)}
     shallow = {"/".join(parent.split("/")[:3]) for parent in parents}

@@ -189,7 +189,11 @@ def stale_writer(at: Path) -> Iterable[Claim]:
 
 @hostile("hdf5")
 def stale_writer_on_damaged_files(at: Path) -> Iterable[Claim]:
-    """The same with one bit flipped: to open as a SWMR reader is right here, and hangs: at open, at a look-up, in a read."""
+    """The same with one bit flipped.
+
+    It is right to open these files as a SWMR reader, and that hangs: at open, at a look-up, in a
+    read.
+    """
     raw = _latest(at / "stale_read.h5", "swmr")
     (at / "stale_open.h5").write_bytes(flipped(raw, 20))
     (at / "stale_root.h5").write_bytes(flipped(raw, raw.index(b"OHDR") + 20))

@@ -1,4 +1,7 @@
-"""Pictures: TIFF files that end early, point back at themselves or promise more than is there, and bombs in PNG."""
+"""Bad pictures: TIFF files that end early, point back at themselves or promise too much.
+
+There are bombs in PNG too.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,10 @@ def damaged(at: Path) -> Iterable[Claim]:
 
 
 def _damaged(file: Path) -> list[Bad]:
-    """The three damages under names that tell the suffix; of half a picture, at least its only chunk cannot be read."""
+    """The three damages, under names that have the suffix.
+
+    Of half a picture, at least its only chunk cannot be read.
+    """
     file = file.rename(
         file.with_name(f"{file.name.partition('.')[0]}_{file.name.partition('.')[2].replace('.', '_')}.{file.name.partition('.')[2]}")
     )
@@ -106,7 +112,10 @@ def cut_at_a_third(path: Path) -> None:
 
 @hostile("pictures")
 def cut_stacks(at: Path) -> Iterable[Claim]:
-    """The same where the file says first how many pages there are: the last one is promised and missing, and never zeros."""
+    """The same if the file begins with the number of pages.
+
+    The last page is promised and missing, and never reads as zeros.
+    """
     writers = {"cut_run.tif": write_run, "cut_ome.ome.tif": write_described_chain}
     claims: list[Claim] = []
     for name, write in writers.items():
@@ -138,7 +147,10 @@ def promising_tags(at: Path) -> Iterable[Claim]:
 
 
 def _tiff(tags: list[tuple[int, int, int, int]], following: int) -> bytes:
-    """A little-endian TIFF of one page with these tags (code, type, count, value) and the place of the page after it."""
+    """A little-endian TIFF of one page with these tags, and the offset of the page after it.
+
+    A tag is (code, type, count, value).
+    """
     body = b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + b"".join(TAG.pack(*tag) for tag in tags)
     return body + struct.pack("<I", following) + b"\0" * 200
 

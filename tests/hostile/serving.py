@@ -96,7 +96,10 @@ class Served:
         return False
 
     def memory(self) -> int:
-        """The largest resident size, in bytes, of the server and its children together; of those that ended, as last seen."""
+        """The largest resident size, in bytes, of the server and its children together.
+
+        Of children that have ended, the last size that we saw counts.
+        """
         self.peak = max(self.peak, sum(map(high_water, family(self.process.pid))))
         return self.peak
 
@@ -189,7 +192,10 @@ def limit() -> None:
 
 
 def drop_rights() -> None:
-    """The same, and give up root's right to read and search everything; takes effect in the program that is started next."""
+    """The same, and drop root's right to read and search everything.
+
+    It takes effect in the next program that this process starts.
+    """
     limit()
     libc = ctypes.CDLL(None, use_errno=True)
     for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):

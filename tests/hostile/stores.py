@@ -89,7 +89,10 @@ def damaged_chunks(at: Path) -> Iterable[Claim]:
 
 @hostile("stores")
 def documents(at: Path) -> Iterable[Claim]:
-    """Documents that are emptied, cut, no JSON, no object, of another version, a link out, a folder, or a named pipe."""
+    """Documents that are empty, cut, invalid JSON, no object or of another version.
+
+    Others are a link to the outside, a folder, or a named pipe.
+    """
     texts = {"emptied": "", "cut": '{"zarr_format": 3, "node_ty', "no_json": "no JSON", "list": "[1, 2]", "version": '{"zarr_format": 9}'}
     for name, text in texts.items():
         _bare(at / f"{name}.zarr").write_text(text)

@@ -119,7 +119,10 @@ def wide(at: Path) -> Iterable[Claim]:
 
 @hostile("tables")
 def bomb(at: Path) -> Iterable[Claim]:
-    """A gzipped CSV of 500 kB that unpacks to 500 MB, and to 2 GB of integers: members may follow each other in gzip."""
+    """A gzipped CSV of 500 kB that unpacks to 500 MB, and to 2 GB of integers.
+
+    A gzip file may have several members in a row.
+    """
     member = gzip.compress(b"1,2\n" * (5 * MEGABYTE // 2), mtime=0)
     (at / "bomb.csv.gz").write_bytes(gzip.compress(b"a,b\n", mtime=0) + member * 50)
     return [too_large("bomb/a"), Bad(path="bomb", documents=TOO_LARGE, chunks=REFUSED | TOO_LARGE)]

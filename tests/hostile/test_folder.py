@@ -89,7 +89,10 @@ def kind_id(param: tuple[str, str, bool]) -> str:
 
 @pytest.fixture(params=kinds(), ids=kind_id)
 def some(setting: Setting, request: pytest.FixtureRequest) -> tuple[Served, str, list[Claim]]:
-    """The claims of one kind. Those about rights hold for a server that is bound by them; else their tests are skipped."""
+    """The claims of one kind.
+
+    Those about rights hold only for a server that is bound by them; else their tests are skipped.
+    """
     at, kind, is_of_rights = request.param
     if is_of_rights and not setting.server.is_unprivileged:
         pytest.skip(UNTOUCHED)
@@ -326,7 +329,10 @@ def test_memory_has_a_bound(setting: Setting) -> None:
 
 
 def test_the_same_process_ends_in_time(setting: Setting) -> None:
-    """After all of it: the process that was started answers, its log holds no fault of ours, and SIGTERM ends it with 0."""
+    """After all other tests, the process that was started still answers.
+
+    Its log holds no fault of ours, and after SIGTERM its exit code is 0.
+    """
     server = setting.server
     assert server.is_alive()
     code, seconds = server.stop()

@@ -1,4 +1,7 @@
-"""The same under the other servers, and under two workers: the root is a folder of everything but what takes long."""
+"""The same under the other servers, and under two workers.
+
+The root is a folder with everything except what takes long.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +85,10 @@ def test_what_never_answers_holds_nobody_up(outcomes: Outcomes) -> None:
 
 
 def ask_what_never_answers() -> None:
-    """Groups that hang when they are listed or looked into: in time, what stands beside them is answered, and the server ends."""
+    """Groups that hang when they are listed or looked into.
+
+    Requests for their neighbours are answered in time, and the server ends.
+    """
     groups = ("listed", "looked_up", "opened", "revised")
     with served("pyobject", "hostile.objects:stuck", settings=SHORT) as running, ThreadPoolExecutor(len(groups) * 4) as pool:
         paths = [f"/zarr/v3/{group}/{key}" for group in groups for key in ("zarr.json", "x/c/0", "", "c/0")]

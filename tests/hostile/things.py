@@ -28,7 +28,10 @@ the memory shows. It is never a 404.
 
 @dataclass(frozen=True, kw_only=True)
 class Good:
-    """An array that is read back equal, whatever stands beside it. `formats` are the Zarr formats that can address it."""
+    """An array that is read back equal, whatever lies beside it.
+
+    `formats` are the Zarr formats that can address it.
+    """
 
     path: str
     values: Values
@@ -88,7 +91,10 @@ Claim: TypeAlias = Good | Bad | Short | Counted
 Maker: TypeAlias = Callable[[Path], Iterable[Claim]]
 
 MAKERS: dict[str, list[Maker]] = {}
-"""The functions that make things, by the kind that is the name of their folder; those of "" make them in the root."""
+"""The functions that make things, by kind, which is the name of their folder.
+
+Those of "" make them in the root.
+"""
 LATE: dict[str, list[Maker]] = {}
 """The same for what appears after the server has started."""
 
@@ -146,7 +152,10 @@ def flipped(raw: bytes, at: int, bit: int = 1) -> bytes:
 
 
 def damaged_kinds(file: Path, index: Sequence[int] = (0,)) -> list[Bad]:
-    """Beside a good file, the same one cut in half, emptied, and replaced by bytes of no format; all under its suffix."""
+    """Beside a good file, three bad ones with its suffix.
+
+    They are the file cut in half, an empty file, and bytes of no format.
+    """
     stem, _, suffix = file.name.partition(".")
     raw = file.read_bytes()
     bad = {"cut": raw[: len(raw) // 2], "emptied": b"", "garbage": b"\x00\xff\x13garbage\x00" * 40}

@@ -1,4 +1,7 @@
-"""Names that zarr-python 2.18 takes for patterns: an alias in Zarr v2, the source's name in the attributes, nothing in v3."""
+"""Names that zarr-python 2.18 reads as patterns.
+
+They have an alias in Zarr v2, with the source's name in the attributes, and none in v3.
+"""
 
 from __future__ import annotations
 

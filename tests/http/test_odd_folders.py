@@ -103,7 +103,10 @@ def check_good(app: Any) -> None:
 
 
 def check_named(app: Any, place: str, name: str, folder: Path) -> None:
-    """Its group names it with a reason that tells nothing of the server's folders; no listing has it; its own keys are 5xx."""
+    """A bad child is named by its group, is in no listing, and its own keys are 5xx.
+
+    The reason reveals nothing of the server's folders.
+    """
     at = f"{place}/" if place else ""
     for document in (f"/zarr/v3/{at}zarr.json", f"/zarr/v2/{at}.zattrs"):
         content = json.loads(ok(app, document).body)

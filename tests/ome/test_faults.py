@@ -1,4 +1,7 @@
-"""Images that cannot be read, pyramids that lie, labels that are missing: they harm nobody else, and say what is wrong."""
+"""Images that cannot be read, pyramids that lie, and labels that are missing.
+
+They harm nothing else, and say what is wrong.
+"""
 
 from __future__ import annotations
 

@@ -28,7 +28,10 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Cost:
-    """What a key was answered with, and MiB above the memory that was resident before: at the peak, and afterwards."""
+    """The answer for a key, and the MiB above the memory that was resident before.
+
+    They are taken at the peak, and afterwards.
+    """
 
     status: int
     body: str
@@ -37,7 +40,10 @@ class Cost:
 
 
 def costs(folder: Path, keys: Iterable[str], *, in_flight: int = 0, warm: Iterable[str] = ()) -> dict[str, Cost]:
-    """The cost of each key of a folder, all asked of one process, one after the other; the good ones at first and at last."""
+    """The cost of each key of a folder, all requested from one process, one after the other.
+
+    The good keys come first and last.
+    """
     asked = list(keys)
     command = [sys.executable, "-m", "adapters.bombs.asking", str(folder), str(in_flight), *(f"warm={key}" for key in warm), *asked]
     run = subprocess.run(command, cwd=TESTS, capture_output=True, text=True, timeout=SECONDS, check=False)
@@ -53,7 +59,10 @@ def processes() -> list[Path]:
 
 
 def memory(field: str) -> float:
-    """MiB of all processes: VmHWM is the peak of what was resident, VmRSS what is now; one that has ended has none."""
+    """MiB of all processes; a process that has ended counts as none.
+
+    VmHWM is the peak of the resident memory, VmRSS the memory that is resident now.
+    """
     lines = [line for process in processes() for line in (process / "status").read_text().splitlines() if line.startswith(field)]
     return sum(int(line.split()[1]) for line in lines) / 1024
 

@@ -1,4 +1,7 @@
-"""Files of every format, each with what its reference library makes of it now: arrays by their paths below the file."""
+"""Files of every format, each with what its reference library now reads from it.
+
+That is a mapping from paths below the file to arrays.
+"""
 
 from __future__ import annotations
 

@@ -237,7 +237,10 @@ def test_a_link_in_a_group_to_the_outside_tells_nothing(tmp_path: Path, is_there
     ("shape", "fill", "said"), [((), -999.0, {}), ((2,), -999.0, {}), ((2,), 0.0, {"_FillValue": -999.0})], ids=["scalar", "axis", "both"]
 )
 def test_the_mark_of_a_v2_array_is_the_one_that_xarray_takes(tmp_path, shape, fill, said):
-    """The right value is what xarray makes of the store: scalars have no dimensions, and `fill_value` comes before the attribute."""
+    """The right value is what xarray makes of the store.
+
+    Scalars have no dimensions, and `fill_value` comes before the attribute.
+    """
     values = np.array([-999, 0], "f4")[: np.zeros(shape).size].reshape(shape)
     group = zarr.create_group(tmp_path / "a.zarr", zarr_format=2)
     names = {"_ARRAY_DIMENSIONS": ["n"] * len(shape)}

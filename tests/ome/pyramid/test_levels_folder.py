@@ -1,4 +1,7 @@
-"""The setting `levels_folder`: a clear message where it cannot be honoured, and a server that outlives its disk."""
+"""The setting `levels_folder`.
+
+If it cannot be used, the message is clear. The server goes on if its disk fails.
+"""
 
 from __future__ import annotations
 

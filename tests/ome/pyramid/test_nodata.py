@@ -1,4 +1,7 @@
-"""Images with values that mean "no value here": their levels, what is served in place of marks, and what is said of it."""
+"""Images with values that mean "no value here".
+
+We test their levels, what is served in place of marks, and what the metadata say of it.
+"""
 
 from __future__ import annotations
 
