@@ -1,4 +1,4 @@
-"""The two kinds of node: how they are spelled, what they check, and that they can be made again with changes."""
+"""The two kinds of node: how they are made, what they check, and how they are copied with changes."""
 
 from __future__ import annotations
 

@@ -309,7 +309,10 @@ def test_names_that_nobody_lists_are_not_taken_down() -> None:
 
 
 def test_so_many_bad_children_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The oldest are forgotten; a document names all of those that were found while it was made, up to a bound."""
+    """The oldest are forgotten.
+
+    A document names all that were found while it was made, up to a bound.
+    """
     monkeypatch.setattr(tiled_zarr.hierarchy.openings, "MOST_BAD", 5)
     bad = {f"b{number}": Damaged("torn") for number in range(8)}
     keyspace = KeySpace(Group(children={"g": Group(children=Torn(bad)), "h": Group(children=Torn(bad))}), v3)

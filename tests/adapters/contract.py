@@ -182,7 +182,7 @@ def arrays(node: Node, truth: Truth) -> Iterator[tuple[str, Array, np.ndarray[An
 
 
 def read(node: Array, region: Region) -> np.ndarray[Any, Any]:
-    """A block of a node, by the slow and plain way where it is sparse."""
+    """A block of a node; if the node is sparse, made in the slow and plain way."""
     if node.is_sparse:
         return densify(node)[(*region, ...)]
     return node.read(region)

@@ -128,7 +128,7 @@ def test_a_file_that_is_not_opened(tmp_path: Path, file: str, kind: str) -> None
 
 @pytest.mark.parametrize("file", [file for file in FILES if not file.endswith(".h5")])
 def test_a_file_that_becomes_a_link_out_after_it_was_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str) -> None:
-    """Also where nothing shows that it has changed: its revision is held to be the same for the sake of the test."""
+    """It is refused even if nothing shows a change: the test keeps its revision the same."""
     served, outside = folders(tmp_path)
     FILES[file](served / file, GOOD)
     FILES[file](outside / file, SECRET)

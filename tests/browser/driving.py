@@ -106,7 +106,10 @@ def browser() -> Browser:
 
 
 def show(url: str, screenshot: Path, *, loads: int = 1, actions: Sequence[Action] = (), is_exact: bool = False) -> Shown:
-    """Open a page, wait until there is something to see (with `is_exact` not made of samples), act, look at it."""
+    """Open a page, wait until something is visible, do the actions, and look at it.
+
+    With `is_exact`, wait until it is not made from samples.
+    """
     wanted = {"url": url, "loads": loads, "actions": list(actions), "isExact": is_exact, "screenshot": str(screenshot)}
     if browser().process.poll() is not None:  # an earlier page has taken it down
         browser.cache_clear()

@@ -47,7 +47,7 @@ class Host:
         return f"{self.origin}/viewer"
 
     def neuroglancer(self, state: str) -> str:
-        """The address of a neuroglancer in a state that is given as it stands in an address, percent-encoded JSON."""
+        """The address of a neuroglancer in a state, which is JSON that is percent-encoded already."""
         self.pages.update(neuroglancer())
         return f"{self.origin}{NEUROGLANCER}#!{state}"
 

@@ -158,7 +158,7 @@ class Readers:
 
 @pytest.fixture(autouse=True, scope="session")
 def hears_sighup() -> None:
-    """Under nohup SIGHUP is ignored, and a server that is started so goes on ignoring it, as it should."""
+    """Under nohup, SIGHUP is ignored, and a server that is started so rightly goes on ignoring it."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 

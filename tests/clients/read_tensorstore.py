@@ -25,7 +25,7 @@ Spec = dict[str, Any]
 
 
 def check(base: str, driver: str, path: str, node: Node, truth: compare.Truth) -> int:
-    """Compare one array, or see that it is refused where tensorstore has no such type."""
+    """Compare one array, or check that tensorstore refuses it if it has no such type."""
     if not isinstance(node, Array):
         return 0
     spec = {"driver": driver, "kvstore": {"driver": "http", "base_url": f"{base}/{quote(path)}/"}}

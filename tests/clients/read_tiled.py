@@ -54,7 +54,7 @@ def counterpart(root: zarr.Group, path: str) -> Any:
 
 
 def check(path: str, client: Any, ours: Any) -> None:
-    """Raises Difference where the two are not equal."""
+    """Raises Difference unless the two are equal."""
     if path == DYNAMIC:
         check_background_task(ours)
         return

@@ -125,13 +125,13 @@ def read_all(client: str, served: str, url: str, truth: Path) -> dict[str, Repor
 
 
 def in_environment(name: str, script: Path, *arguments: str | Path) -> str:
-    """What a script prints in a client environment. Raises where that is missing or the script fails."""
+    """What a script prints in a client environment. Raises if that is missing or the script fails."""
     env = {**os.environ, "PYTHONPATH": SOURCES, "PYTHONWARNINGS": "ignore"}
     return run([envs.interpreter(name), script, *arguments], env=env)
 
 
 def run(command: list[str | Path], *, env: dict[str, str] | None = None, given: str = "") -> str:
-    """What a command prints; AssertionError with the end of what it complained of where it fails."""
+    """What a command prints. Raises AssertionError with the end of its error output if it fails."""
     done = subprocess.run(command, env=env, input=given, capture_output=True, text=True, timeout=CLIENT_SECONDS, check=False)
     assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stderr[-4000:]}"
     return done.stdout

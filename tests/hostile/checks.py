@@ -106,7 +106,7 @@ def said_by(server: Served, group: str) -> Said:
 
 
 def ours(server: Served, path: str, version: int) -> dict[str, Any]:
-    """The server's own attributes of a node, {} where it has no document."""
+    """The server's own attributes of a node; {} if it has no document."""
     found = document(server, f"{joined(f'/zarr/v{version}', path)}/{OF_GROUPS[version][-1]}")
     attributes = found.get("attributes", {}) if version == 3 else found
     return dict(attributes.get("tiled_zarr", {}))
@@ -131,7 +131,7 @@ def short_problems(server: Served, at: str, short: Short) -> Iterator[str]:
 
 
 def document(server: Served, path: str, headers: dict[str, str] | None = None) -> Any:
-    """A document as JSON, {} where it is not 200."""
+    """A document as JSON; {} if it is not 200."""
     answer = server.ask(path, headers=headers)
     return json.loads(answer.body) if answer.status == 200 else {}
 
@@ -170,7 +170,10 @@ def key_problems(server: Served, at: str, bad: Bad) -> Iterator[str]:
 def _document_problems(
     server: Served, base: str, version: int, allowed: frozenset[int] | None, maybe_absent: frozenset[int]
 ) -> Iterator[str]:
-    """Each document has an allowed status; where one may be 200, the others are absent: a group has no `.zarray`."""
+    """Each document has an allowed status.
+
+    If one of them may be 200, the others are absent: a group has no `.zarray`.
+    """
     answers = {name: server.ask(f"{base}/{name}") for name in DOCUMENTS[version]}
     others = ABSENT if allowed is None or 200 in allowed else maybe_absent
     if not maybe_absent and 404 not in (allowed or ()) and all(answer.status == 404 for answer in answers.values()):
@@ -181,7 +184,7 @@ def _document_problems(
 
 
 def counted_problems(server: Served, at: str, counted: Counted) -> Iterator[str]:
-    """Whatever lies in the group is listed or named; or the group itself is, since it cannot be read."""
+    """Everything in the group is listed or named; if the group cannot be read, it is named itself."""
     path = joined(at, counted.path)
     above, _, name = path.rpartition("/")
     for version in FORMATS:

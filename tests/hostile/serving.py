@@ -74,7 +74,10 @@ class Served:
     _idle: list[http.client.HTTPConnection] = field(default_factory=list)
 
     def ask(self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None, seconds: float = ANSWER_SECONDS) -> Answer:
-        """The answer for a path that is not percent-encoded yet. Raises Frozen where nothing else is answered either."""
+        """The answer for a path that is not percent-encoded yet.
+
+        Raises Frozen if the server answers nothing else either.
+        """
         if self.frozen:
             raise Frozen(self.frozen)
         target = quote(path, safe="/~")
@@ -104,7 +107,10 @@ class Served:
         return self.peak
 
     def stop(self) -> tuple[int | None, float]:
-        """Ask the server to end; its exit code, None where it has to be killed, and the seconds that it took."""
+        """Ask the server to end.
+
+        Returns its exit code, or None if we had to kill it, and the seconds that it took.
+        """
         self.memory()
         start = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
@@ -118,7 +124,7 @@ class Served:
             self._idle.pop().close()
 
     def _request(self, target: str, method: str, headers: Mapping[str, str], seconds: float) -> Answer:
-        """One request over an idle connection, or over a new one where it was closed meanwhile."""
+        """One request over an idle connection, or over a new one if it was closed meanwhile."""
         kept = self._idle.pop() if self._idle else None
         try:
             return self._over(kept or self._connection(), target, method, headers, seconds)

@@ -56,7 +56,7 @@ def damaged(at: Path) -> Iterable[Claim]:
 
 @hostile("tables")
 def damaged_text(at: Path) -> Iterable[Claim]:
-    """Text has no mark of its own: what tells is that it is empty, or that its rows differ in length."""
+    """Text has no magic number: it is damaged if it is empty or its rows differ in length."""
     for suffix, separator in (("csv", ","), ("tsv", "\t")):
         (at / f"emptied_{suffix}.{suffix}").write_bytes(b"")
         rows = [["a", "b"], ["1", "2"], ["3"], ["4", "5", "6"]]

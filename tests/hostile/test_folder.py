@@ -41,7 +41,7 @@ UNEXPECTED = re.compile(
     r"Exception in ASGI|Error in ASGI|never retrieved|never awaited|Exception ignored|Fatal Python error|panicked at|PanicException"
     r"|Segmentation|AssertionError|UnboundLocalError|NameError"
 )
-"""What a log holds of faults that nobody foresaw: those of sources are logged by `tiled_zarr.http`."""
+"""Texts in a log that show faults that nobody foresaw; `tiled_zarr.http` logs those of sources."""
 OF_RIGHTS = ("", "rights")
 """Kinds with things that another user has closed."""
 T = TypeVar("T")
@@ -309,7 +309,10 @@ def _unavailable(server: Served, path: str) -> Any:
 
 @pytest.mark.parametrize("prefix", ["zarr/v2", "zarr/v3", "ome-zarr/0.4", "ome-zarr/0.5", "view"])
 def test_a_long_address_is_refused_before_any_walk(setting: Setting, prefix: str) -> None:
-    """30 kB into a tree that never ends; where a server refuses the line itself, that is an answer too."""
+    """A path of 30 kB into a tree that never ends.
+
+    A server may also refuse the request line itself.
+    """
     answer = setting.server.ask(f"/{prefix}/{OBJECTS}/endless/tree/" + "again/" * 5000 + "c/0")
     assert answer.status in {400, 414, 431}
 

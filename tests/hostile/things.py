@@ -122,7 +122,10 @@ def broken(path: str, *names: str, index: tuple[int, ...] = (0,)) -> Bad:
 
 
 def refused(path: str, *names: str) -> Bad:
-    """A thing that is not followed or never opened, a link or a device: named; 404, for it is no node, or 5xx."""
+    """A link or a device that is not followed or never opened.
+
+    It is named, and its own keys are 404, since it is no node, or 5xx.
+    """
     return Bad(path=path, names=(path.rpartition("/")[2], *names), documents=REFUSED, chunks=REFUSED)
 
 

@@ -131,9 +131,9 @@ def is_same(got: Any, truth: Array) -> bool:
 
 
 def read_now(source: Source, path: Path) -> Arrays | None:
-    """What the reference library makes of a file, or None where it refuses.
+    """What the reference library reads from a file, or None if it refuses.
 
-    It reads a copy: HDF5 hands out what it holds of a file that the same process has open.
+    It reads a copy: HDF5 returns what it has cached of a file that the same process has open.
     """
     twin = path.parent.parent / f"twin{source.suffix}"
     try:

@@ -197,7 +197,7 @@ def remove(path: Path) -> None:
 
 
 def copy(path: Path, target: Path) -> None:
-    """A file or a folder; FileNotFoundError where there is none."""
+    """A file or a folder. Raises FileNotFoundError if there is none."""
     if path.is_dir():
         shutil.copytree(path, target)
     else:

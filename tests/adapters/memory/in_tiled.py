@@ -195,7 +195,7 @@ def read(node: Array, region: Region) -> np.ndarray[Any, Any]:
 
 
 def regions(node: Array) -> Iterator[Region]:
-    """The whole array, or corners and random boxes where it is large; then random boxes."""
+    """The whole array, or corners and random boxes if it is large; then random boxes."""
     nbytes = int(np.prod(node.shape)) * node.dtype.itemsize
     edge = max(1, int((MOST_BYTES / 64 / node.dtype.itemsize) ** (1 / max(len(node.shape), 1))))
     if nbytes <= MOST_BYTES:
