@@ -18,9 +18,7 @@ WAIT = 20
 
 
 class Hanging:
-    """A source that hangs at whatever it is asked, until `is_open` is set; `asked` counts the
-    calls.
-    """
+    """A source that hangs at any question until `is_open` is set; `asked` counts them."""
 
     def __init__(self) -> None:
         self.is_open = threading.Event()

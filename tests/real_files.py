@@ -37,7 +37,7 @@ class Served:
         self.nodes: dict[Way, Any] = {(): zarr.open_group(f"{url}/zarr/v{version}", mode="r", zarr_format=version, use_consolidated=False)}
 
     def find(self, path: Way) -> Any:
-        """The node at a path, or the reason why there is none. Raises KeyError if there is neither."""
+        """The node at a path, or why there is none. Raises KeyError if there is neither."""
         if path not in self.nodes:
             above = self.find(path[:-1])
             self.nodes[path] = above if isinstance(above, str) else self.child(above, path[-1])

@@ -106,9 +106,7 @@ class Anew(dict[str, object]):
 
 @pytest.mark.parametrize("path", [("outer",), ("outer", "inner")], ids=len)
 def test_what_hangs_in_a_group_that_is_made_anew_hangs_in_the_next_one(monkeypatch: pytest.MonkeyPatch, path: tuple[str, ...]) -> None:
-    """Otherwise each attempt at a document would lose another thread, and no document would be
-    made.
-    """
+    """Otherwise each attempt would lose another thread, and no document would be made."""
     clock, hangs, root = Clock(monkeypatch), Hangs(), adapt(MappingProxyType(Anew(outer=None)))
 
     def look() -> Group:

@@ -1,4 +1,4 @@
-"""The two kinds of node: how they are made, what they check, and how they are copied with changes."""
+"""The two kinds of node: how they are made, checked, and copied with changes."""
 
 from __future__ import annotations
 

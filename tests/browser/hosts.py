@@ -47,7 +47,7 @@ class Host:
         return f"{self.origin}/viewer"
 
     def neuroglancer(self, state: str) -> str:
-        """The address of a neuroglancer in a state, which is JSON that is percent-encoded already."""
+        """The address of a neuroglancer in a state, which is percent-encoded JSON."""
         self.pages.update(neuroglancer())
         return f"{self.origin}{NEUROGLANCER}#!{state}"
 

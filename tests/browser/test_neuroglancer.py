@@ -37,7 +37,7 @@ def state(server: Live, path: str, version: str) -> str:
 
 
 def is_flawless(shown: Shown, source: str, version: str) -> bool:
-    """True if chunks were read and nothing failed except the search for files that need not exist."""
+    """True if chunks were read, and nothing failed but the search for optional files."""
     asked = [request for request in shown.loads[0] if request.url.startswith(source)]
     assert [request for request in shown.loads[0] if not request.is_answered] == []
     assert {request.method for request in asked} == {"GET"}

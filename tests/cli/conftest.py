@@ -158,7 +158,7 @@ class Readers:
 
 @pytest.fixture(autouse=True, scope="session")
 def hears_sighup() -> None:
-    """Under nohup, SIGHUP is ignored, and a server that is started so rightly goes on ignoring it."""
+    """Under nohup SIGHUP is ignored, and a server started so is right to go on ignoring it."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 

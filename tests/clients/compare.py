@@ -118,7 +118,7 @@ class Truth:
         return np.asarray(np.load(file))
 
     def compare(self, node: Array, box: Box, read: Callable[[Region], Any]) -> None:
-        """Raises Difference unless `read` gives what the source holds, before or after it changes."""
+        """Raises Difference unless `read` gives the source's data, before or after a change."""
         for _ in range(ATTEMPTS):
             before = self.block(node, box)
             got = np.asarray(read(tuple(slice(*bounds) for bounds in box)))

@@ -48,18 +48,14 @@ class Environment:
         return self._stamp.exists() and self._stamp.read_text() == self._digest()
 
     def base_python(self) -> str | None:
-        """The Python to build on: the running one if it is new enough, else the newest installed,
-        or None.
-        """
+        """The Python to build on: this one if it is new enough, else the newest, or None."""
         if sys.version_info >= self.oldest:
             return sys.executable
         found = [(version, path) for path in _installed_pythons() if (version := _version(path)) >= self.oldest]
         return max(found)[1] if found else None
 
     def make(self) -> str:
-        """Make or renew it, and print in a line what was done. Raises CalledProcessError if pip
-        fails.
-        """
+        """Make or renew it, and print what was done. Raises CalledProcessError if pip fails."""
         if self.is_fresh:
             return f"{self.name}: up to date"
         base = self.base_python()

@@ -125,7 +125,7 @@ def read_all(client: str, served: str, url: str, truth: Path) -> dict[str, Repor
 
 
 def in_environment(name: str, script: Path, *arguments: str | Path) -> str:
-    """What a script prints in a client environment. Raises if that is missing or the script fails."""
+    """What a script prints in a client environment. Raises if either is missing or fails."""
     env = {**os.environ, "PYTHONPATH": SOURCES, "PYTHONWARNINGS": "ignore"}
     return run([envs.interpreter(name), script, *arguments], env=env)
 

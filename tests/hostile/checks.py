@@ -184,7 +184,7 @@ def _document_problems(
 
 
 def counted_problems(server: Served, at: str, counted: Counted) -> Iterator[str]:
-    """Everything in the group is listed or named; if the group cannot be read, it is named itself."""
+    """Everything in the group is listed or named, or the group is named as unreadable."""
     path = joined(at, counted.path)
     above, _, name = path.rpartition("/")
     for version in FORMATS:

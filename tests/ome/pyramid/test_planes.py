@@ -308,9 +308,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk(disk: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Planes of 2 MB on a disk with room for one. With a mapped sparse file, SIGBUS ends the
-    process.
-    """
+    """Planes of 2 MB on a disk with room for one; writing to a mapping would raise SIGBUS."""
     large = Layout(1, ((1000, 1000), (500, 500)), 512, np.dtype("u1"))
     planes = Planes(10**8, disk)
     (disk / "other").write_bytes(bytes(2**19))
