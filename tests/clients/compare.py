@@ -1,6 +1,6 @@
-"""What the client scripts share: which nodes there are, where to look in them, what counts as equal, and the report.
+"""What the client scripts share: the nodes, the regions to compare, the comparison and the report.
 
-It runs in the clients' own environments, beside the package's source, and needs numpy alone.
+It runs in the clients' own environments, beside the package's source, and needs only numpy.
 """
 
 from __future__ import annotations
@@ -63,10 +63,12 @@ def nbytes(node: Array) -> int:
 
 
 def regions(shape: tuple[int, ...], chunk_shape: tuple[int, ...], size: int) -> list[Box]:
-    """Where to look in an array of `size` bytes: everywhere, or at all chunks at its edges and at seeded ones inside.
+    """The regions to compare in an array of `size` bytes.
 
-    The boxes at the edges share no chunk: those of an axis leave out the chunks that axes before it have. An axis of
-    one chunk has no edges.
+    A small array is compared whole. Of a larger one, we compare the chunks along every edge of the
+    grid and some chunks inside it, chosen by a fixed seed. No two regions at the edges share a
+    chunk: those of an axis leave out the chunks that the axes before it have. An axis of one chunk
+    has no edges.
     """
     if size <= WHOLE:
         return [tuple((0, length) for length in shape)]
@@ -119,7 +121,7 @@ class Truth:
         return np.asarray(np.load(file))
 
     def compare(self, node: Array, box: Box, read: Callable[[Region], Any]) -> None:
-        """Raises Difference where what `read` gives is not what the source holds, before or after a change of it."""
+        """Raises Difference unless `read` gives the source's data, before or after a change."""
         for _ in range(ATTEMPTS):
             before = self.block(node, box)
             got = np.asarray(read(tuple(slice(*bounds) for bounds in box)))
@@ -160,7 +162,10 @@ def same_attributes(node: Node, got: Mapping[str, Any]) -> None:
 
 
 def visit(tree: Group, truth: Truth, check: Callable[[str, Node, Truth], int]) -> Report:
-    """Ask `check(path, node, truth)`, which returns the number of chunks that it compared, about every node of a tree."""
+    """Call `check(path, node, truth)` for every node of a tree.
+
+    It returns the number of chunks that it compared.
+    """
     report: Report = {}
     for path, node in nodes(tree):
         try:
@@ -193,14 +198,20 @@ def check_zarr(root: Any, path: str, node: Node, truth: Truth) -> int:
 
 
 def unlinked(name: str) -> str:
-    """A name out of a listing: a relative link cannot begin with `a:` (RFC 3986, 4.2), and fsspec takes links for names as they stand."""
+    """A name out of a listing, as the source has it.
+
+    A relative link cannot begin with `a:` (RFC 3986, 4.2), and fsspec reads links as names
+    unchanged.
+    """
     return name.replace("%3A", ":")
 
 
 def main(readers: Callable[[str, str | None], Mapping[str, Callable[[str, Node, Truth], int]]]) -> None:
-    """The command line of a client script: URL MODULE:TREE FOLDER READERS [KEY]; prints {reader: report} as its last line.
+    """The command line of a client script: URL MODULE:TREE FOLDER READERS [KEY].
 
-    FOLDER is for `Truth`; `readers(url, key)` makes the checks that `visit` takes, by name, of which READERS, with commas, are wanted.
+    It prints {reader: report} as its last line. FOLDER is for `Truth`. `readers(url, key)` makes
+    the checks that `visit` takes, by name; READERS names those that are wanted, separated by
+    commas.
     """
     url, spelling, folder, wanted, *keys = sys.argv[1:]
     tree = load(spelling)
