@@ -39,7 +39,7 @@ from .. import texts
 from ..attributes import Said
 from ..caches.cost import Cache
 from ..nodes import Node
-from ..outlines import Outline
+from ..outlines import Outline, Source
 from . import dimensions
 from .dimensions import Arrays, Named, Own, Shape, Uses
 from .documents import FEW
@@ -65,7 +65,7 @@ class Decision(Generic[T]):
 
     node: Node
     value: T
-    over: list[tuple[Node | Outline, str | None]]
+    over: list[tuple[Node | Outline | Source, str | None]]
     changes: int
     nbytes: int
 
@@ -206,7 +206,7 @@ class Axes:
             if self._walk.is_too_large(group):
                 seen.note_names(group)
                 return None
-            seen.note(group)
+            seen.note_children(group)
             return dimensions.nameless(_arrays(children)) if (children := self._walk.children(place)) else None
 
         return self._remembered(f"{place.path}/nameless", place.node, decide, seen)
@@ -221,6 +221,7 @@ class Axes:
         if known is None:
             start, changes, mine = perf_counter(), self._walk.places.openings.changes, Dependencies()
             value = decide(mine)
+            mine.close(self._walk.places.openings)
             known = Decision(node, value, mine.over, changes, ENTRY * (len(mine.over) + len(value or ())))
             if all(revision is not None for _, revision in mine.over):
                 self._pool.put((self._own, key), known, perf_counter() - start)

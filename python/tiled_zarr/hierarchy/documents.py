@@ -24,7 +24,7 @@ from typing import Any
 
 from ..caches.cost import Cache
 from ..nodes import Node
-from ..outlines import Outline
+from ..outlines import Outline, Source
 from ..texts import PASSED_ON
 
 FEW = 64
@@ -44,12 +44,12 @@ class Rendered:
     node: Node
     body: bytes | None
     digest: str
-    over: tuple[Node | Outline, ...]
+    over: tuple[Node | Outline | Source, ...]
     revisions: tuple[str | None, ...]
     changes: int
 
     @classmethod
-    def of(cls, node: Node, body: bytes | None, over: list[tuple[Node | Outline, str | None]], changes: int) -> Rendered:
+    def of(cls, node: Node, body: bytes | None, over: list[tuple[Node | Outline | Source, str | None]], changes: int) -> Rendered:
         """A document of `node`; `over` is what it depends on, with the revisions from before."""
         return cls(node, body, digest(body or b""), tuple(node for node, _ in over), tuple(revision for _, revision in over), changes)
 

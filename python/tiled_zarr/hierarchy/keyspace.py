@@ -304,6 +304,7 @@ class KeySpace:
         body = _json(self.format.document(name, header, members))
         if members is not None and body is not None and len(body) > self.config.max_bytes:
             body = _json(self.format.document(name, header, None))
+        seen.close(self.places.openings)
         return Rendered.of(place.node, body, seen.over, self.places.openings.changes)
 
 

@@ -10,11 +10,10 @@ from .. import codecs, dtypes, texts
 from ..caches.cost import Cache
 from ..codecs import Codec
 from ..grid import Grid
-from ..nodes import Array, Group, Node
+from ..nodes import Array, Node
 from . import dimensions, headers
 from .axes import Axes
 from .headers import ArrayHeader, GroupHeader, Header, Members
-from .openings import revision_of
 from .places import Place, Places
 from .served import Served
 from .walks import Dependencies, Opened, Walk
@@ -82,30 +81,15 @@ class Metadata:
             seen.note(place.node)
             return self._array(place, self.axes.of(place, seen))
         if is_opened:
-            seen.note(group)
-        else:
-            self._open(place, group, seen)
-        return self._group(place)
-
-    def _open(self, place: Place, group: Group, seen: Dependencies) -> None:
-        """Open the children of a group that is described alone, and note what it depends on.
-
-        Of a folder that holds only folders these are names; so it is if no child is opened.
-        """
-        if revision_of(group) is not None or group.outline is None:
-            seen.note(group)
-            self.walk.children(place)
-            return
+            return self._group(place)
         if self.walk.is_too_large(group):
             seen.note_names(group)
-            return
-        children = self.walk.children(place)
-        folders = [child.group for child in children.values() if child.group is not None and child.group.outline is not None]
-        if self.places.openings.bad(group) or len(folders) < len(children):
-            seen.note(group)
-            return
-        for folder in (group, *folders):
-            seen.note_names(folder)
+        else:
+            seen.note_children(group)
+            for child in self.walk.children(place).values():
+                if child.group is not None and child.group.outline is not None:
+                    seen.note_names(child.group)
+        return self._group(place)
 
     def look(self, node: Node) -> None:
         """Make all that documents of the groups above say of a node. Raises what fails."""

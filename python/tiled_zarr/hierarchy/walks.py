@@ -9,20 +9,22 @@ from dataclasses import dataclass, field
 
 from .. import texts
 from ..nodes import Group, Node
-from ..outlines import Outline
+from ..outlines import Outline, Source
 from . import headers
-from .openings import revision_of
+from .openings import Openings, revision_of
 from .places import Place, Places, is_assembled, is_loose
 
 
 @dataclass(slots=True)
 class Dependencies:
-    """What a document depends on: nodes, and names of folders, each with its revision.
+    """What a document depends on: nodes, names of folders and their sources, each with a revision.
 
-    The revision is from before the node or the names were read.
+    The revision is from before the node or the names were read. `folders` are those whose sources
+    are among them.
     """
 
-    over: list[tuple[Node | Outline, str | None]] = field(default_factory=list)
+    over: list[tuple[Node | Outline | Source, str | None]] = field(default_factory=list)
+    folders: list[Group] = field(default_factory=list)
 
     def note(self, node: Node) -> None:
         """Add a node with its current revision."""
@@ -32,6 +34,31 @@ class Dependencies:
         """Add the names of a group's children alone: of a folder its outline, else the group."""
         source = group.outline or group
         self.over.append((source, revision_of(source)))
+
+    def note_children(self, group: Group) -> None:
+        """Add a group with the nodes behind its names, before these are opened.
+
+        Folders in a folder have to be added by themselves.
+        """
+        sources = None if group.outline is None or revision_of(group) is not None else group.outline.sources()
+        if sources is None:
+            self.note(group)
+        else:
+            self.note_names(group)
+            self.over.extend(sources)
+            self.folders.append(group)
+
+    def add(self, others: Dependencies) -> None:
+        """Add those of another document."""
+        self.over.extend(others.over)
+        self.folders.extend(others.folders)
+
+    def close(self, openings: Openings) -> None:
+        """Add what was found out only while the nodes were read: folders with bad children.
+
+        When such a child recovers is known only when it is opened.
+        """
+        self.over.extend((group, None) for group in self.folders if openings.bad(group))
 
     def note_live(self, node: Node) -> None:
         """Add a node only if it has no revision; the revision of its group covers any other."""
@@ -78,7 +105,7 @@ class Walk:
         """
         read, counted = Dependencies(), Dependencies()
         found = None if self._has_too_many(place, counted) else self._below(place, read, counted)
-        seen.over.extend(counted.over if found is None else read.over)
+        seen.add(counted if found is None else read)
         return found
 
     def _has_too_many(self, place: Place, counted: Dependencies) -> bool:
@@ -164,7 +191,7 @@ class Walk:
         """
         group = place.group
         assert group is not None
-        read.note(group)
+        read.note_children(group)
         if group.outline is None:
             counted.over.append(read.over[-1])
         else:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -202,6 +204,97 @@ def test_the_second_document_of_a_folder_opens_no_file_again(tmp_path: Path, fil
     again = cost(keys, "zarr.json")
     assert (again.opened, again.listed) == (0, 0)
     assert again.stats <= 5 * files
+
+
+def test_a_document_that_has_not_changed_costs_one_look_at_each_file(tmp_path: Path) -> None:
+    fill(tmp_path, 100)
+    fill(tmp_path / "below", 100)
+    keys = KeySpace(open_directory(tmp_path), v3)
+    for _ in range(2):
+        document(keys, "zarr.json")  # the first opens the files, the second knows what it depends on
+    again = cost(keys, "zarr.json")
+    assert (again.opened, again.listed) == (0, 0)
+    assert again.stats <= 200 + 10
+
+
+def tick(path: Path) -> None:
+    """Wait until the clock of the file system has moved on, so that a change shows."""
+    probe = path.with_name("probe")
+    probe.write_bytes(b"")
+    before = probe.stat().st_mtime_ns
+    while probe.stat().st_mtime_ns == before:
+        probe.write_bytes(b"")
+
+
+def write_h5(path: Path, **attributes: int) -> None:
+    with h5py.File(path, "w") as file:
+        file.attrs.update(attributes)
+        file["data"] = VALUES
+
+
+def write_tiff(path: Path, size: int) -> None:
+    tifffile.imwrite(path, np.zeros((size, 16), "u1"), metadata={"axes": "YX"})
+
+
+REWRITES: dict[str, Callable[[Path], object]] = {
+    "a file has another shape": lambda path: np.save(path / "a.npy", np.zeros(5)),
+    "a file in a folder has another shape": lambda path: np.save(path / "below" / "b.npy", np.zeros(5)),
+    "a file is replaced": lambda path: (np.save(path / "new.npy", np.zeros((2, 6))), (path / "new.npy").rename(path / "a.npy")),
+    "a file is damaged": lambda path: (path / "a.npy").write_bytes(b"\x93NUMPY"),
+    "a file goes": lambda path: (path / "a.npy").unlink(),
+    "a file comes": lambda path: np.save(path / "below" / "c.npy", VALUES),
+    "a folder comes": lambda path: (path / "empty").mkdir(),
+    "a folder goes": lambda path: shutil.rmtree(path / "below"),
+    "a folder becomes a store": lambda path: zarr.create_array(path / "below", data=VALUES, overwrite=True),
+    "an attribute": lambda path: write_h5(path / "h.h5", x=2),
+    "the size of a sibling's axis": lambda path: write_tiff(path / "u.tif", 32),
+    "a name is shared": lambda path: (path / "a.npz").touch(),
+    "a file without an adapter": lambda path: (path / "notes.txt").touch(),
+    "a link that leads out": lambda path: (path / "out").symlink_to("/"),
+}
+
+
+@pytest.mark.parametrize("rewrite", REWRITES.values(), ids=REWRITES)
+@pytest.mark.parametrize(
+    ("format_", "names"), [(v2, [".zmetadata", ".zattrs", "t/.zattrs"]), (v3, ["zarr.json", "below/zarr.json", "t/zarr.json"])]
+)
+def test_every_change_is_in_the_next_document(
+    tmp_path: Path, format_: ModuleType, names: list[str], rewrite: Callable[[Path], object]
+) -> None:
+    """Whatever was kept before, each document says what a new server says."""
+    data = tmp_path / "data"
+    (data / "below").mkdir(parents=True)
+    for path in (data / "a.npy", data / "below" / "b.npy"):
+        np.save(path, VALUES)
+    write_h5(data / "h.h5", x=1)
+    for name in ("t", "u"):
+        write_tiff(data / f"{name}.tif", 16)
+    keys = KeySpace(open_directory(data), format_)
+    for _ in range(3):
+        for name in names:
+            assert document(keys, name) is not None
+    tick(data)
+    rewrite(data)
+    for _ in range(3):
+        new = KeySpace(open_directory(data), format_)
+        assert [told(keys, name) for name in names] == [told(new, name) for name in names]
+
+
+def told(keys: KeySpace, key: str) -> Any:
+    """A document as JSON, or what stands in its place."""
+    found = keys.resolve(key)
+    return json.loads(found.body() or b"null") if isinstance(found, Document) else type(found)
+
+
+def test_a_damaged_file_is_told_of_until_it_is_written_again(tmp_path: Path) -> None:
+    fill(tmp_path, 3)
+    (tmp_path / "bad.npy").write_bytes(b"\x93NUMPY")
+    keys = KeySpace(open_directory(tmp_path), v3)
+    for _ in range(3):
+        assert list(document(keys, "zarr.json")["attributes"]["tiled_zarr"]["unavailable"]) == ["bad"]
+    np.save(tmp_path / "bad.npy", VALUES)
+    assert members(keys, "zarr.json") == 4
+    assert document(keys, "zarr.json")["attributes"] == {}
 
 
 def test_a_view_of_a_folder_shows_its_files_once(tmp_path: Path) -> None:

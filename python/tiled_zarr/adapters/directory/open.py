@@ -17,7 +17,7 @@ from typing import Any
 
 from ...attributes import OURS, Late, Ours
 from ...nodes import Damaged, Group, Node, TooSlow, Unavailable
-from ...outlines import Outline, looked
+from ...outlines import Outline, Source, looked
 from ...resources import Resources
 from ...revisions import file_revision
 from ..common import choices
@@ -66,7 +66,7 @@ class Folder(Mapping[str, Node]):
         if name in listing.files:
             return self._file(listing, name)
         if name in listing.folders:
-            return self._folder(os.path.join(self.place.path, listing.folders[name]))  # noqa: PTH118
+            return self._folder(self._path(listing.folders[name]))
         if name in listing.ambiguous:
             raise LookupError(f"{name!r} is the stem of several files; ask for one of {', '.join(listing.ambiguous[name])}")
         if name in listing.refused:
@@ -126,7 +126,7 @@ class Folder(Mapping[str, Node]):
             unavailable=self.unavailable,
             blocking=True,
             kind="folder",
-            outline=Outline(self.revision, lambda: [*self.listing().folders]),
+            outline=Outline(self.revision, lambda: [*self.listing().folders], self.sources),
         )
 
     def revision(self) -> str | None:
@@ -137,12 +137,27 @@ class Folder(Mapping[str, Node]):
         listing = self.listing()
         return listing.revision if listing.is_settled else None
 
+    def sources(self) -> list[tuple[Source, str]] | None:
+        """The files as sources, each with the revision at which it was opened.
+
+        None if one of them has not been opened, or a sub-folder is a store.
+        """
+        listing = self.listing()
+        if any(_folder_of(self._folders.known(self._path(folder))) is None for folder in listing.folders.values()):
+            return None
+        found = [source for file in listing.files.values() if (source := self._files.source(self._path(file)))]
+        return found if len(found) == len(listing.files) else None
+
+    def _path(self, file: str) -> str:
+        """The path of an entry."""
+        return os.path.join(self.place.path, file)  # noqa: PTH118 - called on every request
+
     def _file(self, listing: Listing, name: str) -> Node:
         """The node of a file.
 
         If its library hangs, other threads start to open the other files of its kind.
         """
-        path = os.path.join(self.place.path, listing.files[name])  # noqa: PTH118 - called on every request
+        path = self._path(listing.files[name])
         if self._ahead.is_on and not self._files.has(path, file_revision(path)):
             self._ahead.wait(name)
         began = monotonic()
@@ -163,7 +178,7 @@ class Folder(Mapping[str, Node]):
         if took > SLOW:
             adapter = _adapter(listing.files[name])
             files = sorted(listing.files.items(), key=lambda item: (item[0] < name, item[0]))
-            paths = {other: os.path.join(self.place.path, file) for other, file in files if other != name and _adapter(file) is adapter}  # noqa: PTH118
+            paths = {other: self._path(file) for other, file in files if other != name and _adapter(file) is adapter}
             self._ahead.begin(paths, lambda other: self._looked(paths[other]), took)
 
     def _folder(self, path: str) -> Node:
