@@ -8,7 +8,8 @@ many children had turned bad or good by then. It is valid if all of that is stil
 
 The event loop uses a kept document only if that check is quick: at most FEW nodes, none of which
 touches disk or network to return its revision. Everything else goes to a thread. A document is
-never kept if one of its nodes has no revision.
+never kept if one of its nodes has no revision. A folder has none: in its place stand its outline
+and its files (outlines.py), each with the revision that it had before it was opened.
 
 Invariant: a kept document is returned only after `is_valid`. One that fails is dropped, and all
 who ask for it meanwhile wait for one rendering.
