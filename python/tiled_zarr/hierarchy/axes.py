@@ -42,7 +42,7 @@ from ..nodes import Node
 from ..outlines import Outline, Source
 from . import dimensions
 from .dimensions import Arrays, Named, Own, Shape, Uses
-from .documents import FEW
+from .documents import ENTRY, FEW
 from .places import Place, is_loose
 from .walks import Dependencies, Opened, Walk
 
@@ -50,9 +50,6 @@ T = TypeVar("T")
 S = TypeVar("S", bound=Sized)
 Names: TypeAlias = Mapping[str, Named]
 """The dimension names of the arrays of a group, by the arrays' names on the wire."""
-
-ENTRY = 200
-"""Bytes, estimated, that a decision takes for the names of one array or for one group it read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

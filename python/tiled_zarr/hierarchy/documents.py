@@ -28,6 +28,8 @@ from ..nodes import Node
 from ..outlines import Outline, Source
 from ..texts import PASSED_ON
 
+ENTRY = 400
+"""Bytes, estimated, that a document takes for what it depends on: a file's path and revision."""
 FEW = 64
 """Nodes whose revisions the event loop compares, at most: 0.4 us each in memory."""
 
@@ -67,7 +69,7 @@ class Rendered:
     @property
     def nbytes(self) -> int:
         """Bytes in memory, estimated; for a live document more than any pool has."""
-        return sys.maxsize if self.is_live else len(self.body or b"") + 100 * len(self.over)
+        return sys.maxsize if self.is_live else len(self.body or b"") + ENTRY * len(self.over)
 
     def is_valid(self, node: Node, changes: int) -> bool:
         """True if a document of `node` would be the same now; False if a source cannot say."""

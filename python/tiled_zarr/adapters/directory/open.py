@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...attributes import OURS, Late, Ours
 from ...nodes import Damaged, Group, Node, TooSlow, Unavailable
@@ -25,7 +25,7 @@ from ..common.choices import NO_CHOICE, TextChoice
 from ..common.fences import Fence
 from ..common.folders import folder_revision
 from ..common.reopened import Nodes
-from ..common.stores import store_revision, store_suffix
+from ..common.stores import StoreRevisions, store_suffix
 from ..common.texts import as_text
 from ..registry import Adapter, file_adapter, suffixes
 from .listing import Listing, Place, list_folder
@@ -41,6 +41,20 @@ MOST_FOLDERS = 16_384
 """Opened folders that are kept for a served folder and everything below it."""
 
 
+class Shared(NamedTuple):
+    """What a served folder and all folders below it share.
+
+    `files` and `folders` keep the opened nodes, `stores` the revisions of folders that are stores.
+    `tables` says how text tables are written.
+    """
+
+    files: Nodes
+    folders: Nodes
+    stores: StoreRevisions
+    tables: TextChoice
+    resources: Resources | None
+
+
 class Folder(Mapping[str, Node]):
     """The children of a folder, as they are on disk now.
 
@@ -49,14 +63,9 @@ class Folder(Mapping[str, Node]):
     raises OSError: both are failures, and not absences.
     """
 
-    def __init__(
-        self, place: Place, files: Nodes, folders: Nodes, tables: TextChoice = NO_CHOICE, resources: Resources | None = None
-    ) -> None:
+    def __init__(self, place: Place, shared: Shared) -> None:
         self.place = place
-        self._resources = resources
-        self._tables = tables
-        self._files = files
-        self._folders = folders
+        self._shared = shared
         self._ahead = Lookahead()
         self._look = object()
         self.listed = list_folder(place, suffixes())
@@ -143,9 +152,9 @@ class Folder(Mapping[str, Node]):
         None if one of them has not been opened, or a sub-folder is a store.
         """
         listing = self.listing()
-        if any(_folder_of(self._folders.known(self._path(folder))) is None for folder in listing.folders.values()):
+        if any(_folder_of(self._shared.folders.known(self._path(folder))) is None for folder in listing.folders.values()):
             return None
-        found = [source for file in listing.files.values() if (source := self._files.source(self._path(file)))]
+        found = [source for file in listing.files.values() if (source := self._shared.files.source(self._path(file)))]
         return found if len(found) == len(listing.files) else None
 
     def _path(self, file: str) -> str:
@@ -158,7 +167,7 @@ class Folder(Mapping[str, Node]):
         If its library hangs, other threads start to open the other files of its kind.
         """
         path = self._path(listing.files[name])
-        if self._ahead.is_on and not self._files.has(path, file_revision(path)):
+        if self._ahead.is_on and not self._shared.files.has(path, file_revision(path)):
             self._ahead.wait(name)
         began = monotonic()
         try:
@@ -168,7 +177,7 @@ class Folder(Mapping[str, Node]):
             raise
 
     def _looked(self, path: str) -> Node:
-        return self._files.get(path, file_revision(path), self._open_file)
+        return self._shared.files.get(path, file_revision(path), self._open_file)
 
     def _look_ahead(self, listing: Listing, name: str, took: float) -> None:
         """Start to open the other files of the kind of one that hung.
@@ -183,11 +192,11 @@ class Folder(Mapping[str, Node]):
 
     def _folder(self, path: str) -> Node:
         """The node of a sub-folder. Raises here what its listing raises: then it is no child."""
-        known = self._folders.known(path)
+        known = self._shared.folders.known(path)
         below = _folder_of(known)
         if known is not None and below is not None and below.listing().is_plain:
             return known
-        node = self._folders.get(path, store_revision(path), self._open_folder)
+        node = self._shared.folders.get(path, self._shared.stores.of(path), self._open_folder)
         below = _folder_of(node)
         if below is not None:
             below.listing()
@@ -201,11 +210,11 @@ class Folder(Mapping[str, Node]):
         suffix = store_suffix(path)
         if suffix:
             return self._opened(_adapter(f"store{suffix}"), path)
-        return Folder(self.place.below(path.name), self._files, self._folders, self._tables, self._resources).group()
+        return Folder(self.place.below(path.name), self._shared).group()
 
     def _opened(self, adapter: Adapter, path: Path) -> Node:
-        with self.place.fence.in_force(), choices.in_force(self._tables):
-            return adapter(path, self._resources)
+        with self.place.fence.in_force(), choices.in_force(self._shared.tables):
+            return adapter(path, self._shared.resources)
 
 
 def _folder_of(node: Node | None) -> Folder | None:
@@ -233,7 +242,8 @@ def open_directory(
     fence = Fence.of(path)
     abandoned = resources.abandoned if resources else ()
     files, folders = Nodes(MOST_FILES, abandoned), Nodes(MOST_FOLDERS, abandoned)
-    folder = Folder(Place(str(path.absolute()), fence.folder, frozenset(), fence), files, folders, tables, resources)
+    shared = Shared(files, folders, StoreRevisions(MOST_FOLDERS), tables, resources)
+    folder = Folder(Place(str(path.absolute()), fence.folder, frozenset(), fence), shared)
     if on_file:
         for below in _walk(folder):
             for file in below.files():
