@@ -1,4 +1,4 @@
-"""Counts how often a test's code asks the system: files opened, folders listed, calls of `stat`."""
+"""Counts how often a test asks the system: files opened, folders listed, calls of `stat`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,3 +57,12 @@ def looking() -> Iterator[Looks]:
             yield looks
         finally:
             _COUNTING.remove(looks)
+
+
+def tick(path: Path) -> None:
+    """Wait until the clock of the file system has moved on, so that a change shows."""
+    probe = path.with_name("probe")
+    probe.write_bytes(b"")
+    before = probe.stat().st_mtime_ns
+    while probe.stat().st_mtime_ns == before:
+        probe.write_bytes(b"")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tiled_zarr.adapters.common import folders
 from tiled_zarr.adapters.hdf5.functions import FUNCTIONS
 from tiled_zarr.helpers.library import Library
 
@@ -28,3 +29,9 @@ def quiet() -> Iterator[None]:
         warnings.simplefilter("ignore")
         yield
     logging.disable(logging.NOTSET)
+
+
+@pytest.fixture
+def trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The times of folders are trusted at once, as those that are two seconds old."""
+    monkeypatch.setattr(folders, "COARSEST_CLOCK", -1)

@@ -16,33 +16,24 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from hypothesis import given
-from hypothesis import strategies as st
 
-from looking import Looks, looking
+from looking import Looks, looking, tick
 from tiled_zarr import ome
 from tiled_zarr.adapters.common import folders
-from tiled_zarr.adapters.common.stores import SUFFIXES as STORE_SUFFIXES
-from tiled_zarr.adapters.directory import listing, open_directory
-from tiled_zarr.adapters.directory.listing import FILE, FOLDER, Entries
+from tiled_zarr.adapters.directory import open_directory
 from tiled_zarr.app import pyramids_of, resources_of
 from tiled_zarr.hierarchy import v2, v3
-from tiled_zarr.hierarchy.keyspace import Chunk, Document, KeySpace
+from tiled_zarr.hierarchy.keyspace import Document, KeySpace
 from tiled_zarr.hierarchy.metadata import Config
-from tiled_zarr.nodes import Damaged, Group
+from tiled_zarr.nodes import Group
 from tiled_zarr.settings import Settings
 from tiled_zarr.tree import grafted
 from tiled_zarr.views.mirror import Mirror
 
+pytestmark = pytest.mark.usefixtures("trusted")
 VALUES = np.arange(12)
 CONSOLIDATED = [(v2, ".zmetadata"), (v3, "zarr.json")]
 BOUND = Config(max_nodes=20)
-
-
-@pytest.fixture(autouse=True)
-def trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every listing is trusted at once, as one that is two seconds old."""
-    monkeypatch.setattr(folders, "COARSEST_CLOCK", -1)
 
 
 def fill(folder: Path, count: int) -> None:
@@ -217,15 +208,6 @@ def test_a_document_that_has_not_changed_costs_one_look_at_each_file(tmp_path: P
     assert again.stats <= 200 + 10
 
 
-def tick(path: Path) -> None:
-    """Wait until the clock of the file system has moved on, so that a change shows."""
-    probe = path.with_name("probe")
-    probe.write_bytes(b"")
-    before = probe.stat().st_mtime_ns
-    while probe.stat().st_mtime_ns == before:
-        probe.write_bytes(b"")
-
-
 def write_h5(path: Path, **attributes: int) -> None:
     with h5py.File(path, "w") as file:
         file.attrs.update(attributes)
@@ -305,115 +287,3 @@ def test_a_view_of_a_folder_shows_its_files_once(tmp_path: Path) -> None:
     shown = Mirror(folder.children, lambda _, node: replace(node))
     first = [*shown.values()]
     assert all(node is known for node, known in zip(shown.values(), first, strict=True))
-
-
-def chain(folder: Path, depth: int) -> str:
-    """Make an array so many folders deep; its path on the wire."""
-    path = "/".join(f"f{i}" for i in range(depth))
-    (folder / path).mkdir(parents=True)
-    np.save(folder / path / "x.npy", VALUES)
-    return f"{path}/x"
-
-
-def warm(keys: KeySpace, key: str) -> Looks:
-    """What a chunk costs whose body is in the cache."""
-    keys.resolve(key)
-    with looking() as looks:
-        found = keys.resolve(key)
-        assert isinstance(found, Chunk)
-        assert found.revision()
-    return looks
-
-
-def test_a_chunk_costs_one_look_at_each_folder_above_it(tmp_path: Path) -> None:
-    costs = []
-    for depth in (1, 10, 40):
-        array = chain(tmp_path / str(depth), depth)
-        costs.append(warm(KeySpace(open_directory(tmp_path / str(depth)), v3), f"{array}/c/0"))
-    assert [looks.stats - costs[0].stats for looks in costs] == [0, 9, 39]
-    assert costs[0].stats <= 5
-    assert {(looks.opened, looks.listed) for looks in costs} == {(0, 0)}
-
-
-def test_folders_just_written_to_are_listed_once_for_a_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folders, "COARSEST_CLOCK", 3600 * 10**9)
-    array = chain(tmp_path, 10)
-    looks = warm(KeySpace(open_directory(tmp_path), v3), f"{array}/c/0")
-    assert looks.listed == 11
-
-
-def renamed(folder: Path) -> None:
-    folder.rename(folder.with_name("other"))
-
-
-def replaced(folder: Path) -> None:
-    folder.rename(folder.parents[2] / "other")
-    (folder / "f2").mkdir(parents=True)
-
-
-def linked_outside(folder: Path) -> None:
-    outside = folder.parents[2] / "outside"
-    folder.rename(outside)
-    folder.symlink_to(outside)
-
-
-def made_a_store(folder: Path) -> None:
-    (folder / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group", "attributes": {}}')
-
-
-CHANGES = {"renamed": (renamed, None), "replaced": (replaced, None), "linked": (linked_outside, Damaged), "store": (made_a_store, None)}
-
-
-@pytest.mark.parametrize(("change", "error"), CHANGES.values(), ids=CHANGES)
-def test_a_change_of_a_folder_far_above_a_known_chunk_is_seen_at_once(tmp_path: Path, change: Any, error: type[Exception] | None) -> None:
-    array = chain(tmp_path / "served", 4)
-    keys = KeySpace(open_directory(tmp_path / "served"), v3)
-    warm(keys, f"{array}/c/0")
-    change(tmp_path / "served" / "f0" / "f1")
-    if error is None:
-        assert keys.resolve(f"{array}/c/0") is None
-    else:
-        with pytest.raises(error, match="out of the folder"):
-            keys.resolve(f"{array}/c/0")
-
-
-def test_a_store_beside_a_file_takes_over_its_name(tmp_path: Path) -> None:
-    array = chain(tmp_path, 3)
-    keys = KeySpace(open_directory(tmp_path), v3)
-    warm(keys, f"{array}/c/0")
-    zarr.create_array(tmp_path / array, data=np.zeros((3, 3)))
-    found = keys.resolve(f"{array}/c/0/0")
-    assert isinstance(found, Chunk)
-    assert found.node.shape == (3, 3)
-
-
-def test_files_that_share_their_stems_take_no_longer_than_others() -> None:
-    """In pairs, one look at all files for each pair took hours."""
-    files = [f"{i}.{suffix}" for i in range(50_000) for suffix in ("npy", "npz")]
-    names, ambiguous = listing._names(listing._data(Entries(files, {}), frozenset({".npy", ".npz"})))
-    assert names == {name: name for name in files}
-    assert len(ambiguous) == 50_000
-
-
-def slow_names(entries: Entries, suffixes: frozenset[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """File names by the names of children, and those that share a stem: the obvious way."""
-    items = {**dict.fromkeys(entries.files, FILE), **entries.others}
-    stems = {}
-    for name, item in items.items():
-        known, parts = STORE_SUFFIXES if item.is_folder else suffixes, name.split(".")
-        ends = [i for i in range(1, len(parts)) if "." + ".".join(parts[i:]).lower() in known]
-        if not name.startswith(".") and (ends or item.is_folder):
-            stems[name] = ".".join(parts[: ends[0]]) if ends else name
-    sharing = {stem: sorted(name for name in stems if stems[name] == stem) for stem in stems.values()}
-    names = {stem if len(sharing[stem]) == 1 and (stem == name or stem not in stems) else name: name for name, stem in stems.items()}
-    return names, {stem: files for stem, files in sharing.items() if len(files) > 1 and stem not in names}
-
-
-PARTS = st.lists(st.sampled_from(["a", "b", "npy", "NPY", "ome", "tif", "zarr", ""]), min_size=1, max_size=4).map(".".join).filter(bool)
-
-
-@given(st.sets(PARTS), st.sets(PARTS))
-def test_names_are_those_of_the_obvious_way(files: set[str], below: set[str]) -> None:
-    entries = Entries([*files], dict.fromkeys(below - files, FOLDER))
-    suffixes = frozenset({".npy", ".tif", ".ome.tif"})
-    assert listing._names(listing._data(entries, suffixes)) == slow_names(entries, suffixes)

@@ -13,11 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asgi import ask
-from tiled_zarr.adapters.common import folders
 from tiled_zarr.adapters.common.fences import Fence
-from tiled_zarr.adapters.directory.listing import Place, item_of
+from tiled_zarr.adapters.common.stores import SUFFIXES as STORE_SUFFIXES
+from tiled_zarr.adapters.directory import listing
+from tiled_zarr.adapters.directory.listing import FILE, FOLDER, Entries, Place, item_of
 from tiled_zarr.adapters.directory.open import Folder, open_directory
 from tiled_zarr.app import create_app
 from tiled_zarr.nodes import Array, Damaged, Group
@@ -81,12 +84,6 @@ def test_a_name_that_is_not_utf8_beside_a_reason(tmp_path: Path) -> None:
     assert ask(app, "/zarr/v3/pipe_~e9/c/0").status == 500
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every listing is trusted at once, as one that is two seconds old."""
-    monkeypatch.setattr(folders, "COARSEST_CLOCK", -1)
-
-
 def changed(folder: Path, change: Callable[[], object]) -> None:
     """Make a change until the folder's clock has moved on."""
     before = folder.stat().st_ctime_ns
@@ -94,7 +91,7 @@ def changed(folder: Path, change: Callable[[], object]) -> None:
         change()
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("trusted")
 def test_a_listing_holds_until_entries_or_rights_change(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", VALUES)
     group = open_directory(tmp_path)
@@ -108,7 +105,7 @@ def test_a_listing_holds_until_entries_or_rights_change(tmp_path: Path) -> None:
     assert set(group.children.listing().files) == {"a", "b"}
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("trusted")
 def test_a_folder_that_becomes_a_store_while_its_listing_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     group = open_directory(tmp_path)
@@ -177,3 +174,35 @@ def test_a_document_that_is_read_behind_the_fence(tmp_path: Path) -> None:
     assert layout(tmp_path / "a", Fence.of(tmp_path), VALUES.dtype)
     with pytest.raises(Damaged, match="out of the folder"):
         layout(tmp_path / "a", Fence.of(tmp_path / "a"), VALUES.dtype)
+
+
+def test_files_that_share_their_stems_take_no_longer_than_others() -> None:
+    """In pairs, one look at all files for each pair took hours."""
+    files = [f"{i}.{suffix}" for i in range(50_000) for suffix in ("npy", "npz")]
+    names, ambiguous = listing._names(listing._data(Entries(files, {}), frozenset({".npy", ".npz"})))
+    assert names == {name: name for name in files}
+    assert len(ambiguous) == 50_000
+
+
+def slow_names(entries: Entries, suffixes: frozenset[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """File names by the names of children, and those that share a stem: the obvious way."""
+    items = {**dict.fromkeys(entries.files, FILE), **entries.others}
+    stems = {}
+    for name, item in items.items():
+        known, parts = STORE_SUFFIXES if item.is_folder else suffixes, name.split(".")
+        ends = [i for i in range(1, len(parts)) if "." + ".".join(parts[i:]).lower() in known]
+        if not name.startswith(".") and (ends or item.is_folder):
+            stems[name] = ".".join(parts[: ends[0]]) if ends else name
+    sharing = {stem: sorted(name for name in stems if stems[name] == stem) for stem in stems.values()}
+    names = {stem if len(sharing[stem]) == 1 and (stem == name or stem not in stems) else name: name for name, stem in stems.items()}
+    return names, {stem: files for stem, files in sharing.items() if len(files) > 1 and stem not in names}
+
+
+PARTS = st.lists(st.sampled_from(["a", "b", "npy", "NPY", "ome", "tif", "zarr", ""]), min_size=1, max_size=4).map(".".join).filter(bool)
+
+
+@given(st.sets(PARTS), st.sets(PARTS))
+def test_names_are_those_of_the_obvious_way(files: set[str], below: set[str]) -> None:
+    entries = Entries([*files], dict.fromkeys(below - files, FOLDER))
+    suffixes = frozenset({".npy", ".tif", ".ome.tif"})
+    assert listing._names(listing._data(entries, suffixes)) == slow_names(entries, suffixes)

@@ -11,30 +11,15 @@ import numpy as np
 import pytest
 import zarr
 
-from looking import looking
-from tiled_zarr.adapters.common import folders
+from looking import looking, tick
 from tiled_zarr.adapters.directory import open_directory
 from tiled_zarr.adapters.zarr import open_zarr
 from tiled_zarr.hierarchy import v3
 from tiled_zarr.hierarchy.keyspace import Chunk, KeySpace
 from tiled_zarr.nodes import Array, Group, Node
 
+pytestmark = pytest.mark.usefixtures("trusted")
 FORMATS = pytest.mark.parametrize("format_", [2, 3])
-
-
-@pytest.fixture(autouse=True)
-def trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The times of folders are trusted at once, as those that are two seconds old."""
-    monkeypatch.setattr(folders, "COARSEST_CLOCK", -1)
-
-
-def tick(path: Path) -> None:
-    """Wait until the clock of the file system has moved on, so that a change shows."""
-    probe = path.with_name("probe")
-    probe.write_bytes(b"")
-    before = probe.stat().st_mtime_ns
-    while probe.stat().st_mtime_ns == before:
-        probe.write_bytes(b"")
 
 
 def chain(folder: Path, depth: int, format_: int) -> str:
