@@ -42,8 +42,8 @@ ROADS = {
     "file": START | THREAD,
 }
 WALK = {"hierarchy/places", "hierarchy/openings", "records"}
-FOLDER = ROADS["file"] | WALK | {"hangs"}
-"""A folder may hang, so a thread walks through it each time, and is watched."""
+FOLDER = ROADS["file"] | WALK | {"hangs", "outlines"}
+"""A folder may hang, so a thread walks through it each time, and is watched; it looks once at each."""
 KEY = WALK | {"hierarchy/v2", "hierarchy/v3", "grid", "hierarchy/recipes", "http/protocol/etags", "hierarchy/documents", "caches/forgetful"}
 """The rooms that only the first request of a key enters.
 
