@@ -5,17 +5,21 @@ The native encoder does everything after the read in one pass.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
 from .. import _native, budgets, dtypes
+from ..clocks import CURRENT
 from ..hierarchy.keyspace import Chunk
 from ..nodes import Region, Stored
 from ..resources import Resources
 from . import row_index
 
 Block: TypeAlias = np.ndarray[Any, Any]
+T = TypeVar("T")
+S = TypeVar("S")
 Pool: TypeAlias = "_native.Pool"
 Arguments: TypeAlias = "tuple[Block, tuple[int, ...], _native.Codec, dtypes.Runs | None]"
 
@@ -37,6 +41,11 @@ def encode(chunk: Chunk, resources: Resources | None = None) -> bytes:
     `resources` keep the row indexes of sparse arrays. Reads the source and blocks. Raises what the
     source raises, and SourceError if it returns another shape or type than it should.
     """
+    clock = CURRENT.get()
+    return _encode(chunk, resources) if clock is None else clock.encoding(_encode, chunk, resources)
+
+
+def _encode(chunk: Chunk, resources: Resources | None) -> bytes:
     stored = chunk.recipe.stored
     body = None if stored is None else _stored(chunk, stored)
     if body is not None:
@@ -81,9 +90,15 @@ def _stored(chunk: Chunk, stored: Stored) -> bytes | None:
     bytes are not one whole frame: then the source decodes them, and raises what is wrong with them.
     """
     recipe = chunk.recipe
-    body = stored.read(chunk.index) if chunk.is_whole else None
+    body = _timed(stored.read, chunk.index) if chunk.is_whole else None
     nbytes = None if recipe.form == "strings" else recipe.nbytes
     return body if body is not None and _native.is_whole(recipe.codec.name, body, nbytes, crc32c=recipe.codec.crc32c) else None
+
+
+def _timed(read: Callable[[S], T], what: S) -> T:
+    """What `read(what)` returns; the clock of this thread, if it has one, counts it as reading."""
+    clock = CURRENT.get()
+    return read(what) if clock is None else clock.reading(read, what)
 
 
 def _encode_sparse(chunk: Chunk, resources: Resources | None) -> bytes:
@@ -104,7 +119,7 @@ def _read(chunk: Chunk) -> Block:
     """
     node = chunk.node
     assert chunk.recipe.read is not None
-    read = chunk.recipe.read(chunk.region)
+    read = _timed(chunk.recipe.read, chunk.region)
     block = np.asarray(read) if isinstance(read, np.ndarray) else np.array(read, dtype=node.dtype)  # numpy's a[()] is a scalar
     expected = _shape(chunk.region)
     if block.shape != expected:

@@ -17,12 +17,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from time import perf_counter
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..caches.cost import Cache
 from ..caches.forgetful import Forgetful
+from ..clocks import CURRENT, Clock
 from ..encoding import encode
 from ..hierarchy.documents import Rendered
 from ..hierarchy.keyspace import Chunk, Document, KeySpace, Listing, Named, Reached, Waiting
@@ -48,6 +50,7 @@ RANGES = (b"accept-ranges", b"bytes")
 CHUNK_HEADERS: Headers = ((b"content-type", b"application/octet-stream"), RANGES, NO_SNIFFING)
 DOCUMENT_HEADERS: Headers = ((b"content-type", b"application/json"), RANGES, NO_SNIFFING)
 
+T = TypeVar("T")
 KeyEndpoint: TypeAlias = Callable[[str, Scope, Receive, Send], Awaitable[None]]
 
 
@@ -126,6 +129,12 @@ def split(path: str) -> tuple[str, str, str]:
     return first, second, key
 
 
+def timed(make: Callable[[], T]) -> T:
+    """What `make` returns; as it opens files, the clock of this thread counts it as reading."""
+    clock = CURRENT.get()
+    return make() if clock is None else clock.reading(make)
+
+
 class Endpoint:
     """Answers GET and HEAD of the keys and groups of one key space.
 
@@ -151,7 +160,7 @@ class Endpoint:
                 case Compute() as plan:
                     reply = await self.computed(plan, receive)
                 case Block() as plan:
-                    reply = await self.work.threads.run(partial(self.answer, plan), receive, partial(self.keys.source, key))
+                    reply = await self.continued(plan, receive, partial(self.keys.source, key))
         except Gone:
             return
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in a source is a 5xx
@@ -224,7 +233,8 @@ class Endpoint:
         """
         way = plan.chunk.recipe.way
         if way == "loop" or (way == "index" and encode.is_index_built(plan.chunk, self.keys.resources)):
-            return self.made(plan, self.encoded)
+            clock = plan.request.scope.get(requests.CLOCK)
+            return self.made(plan, self.encoded) if clock is None else clock.measuring(self.made, plan, self.encoded)
         return plan
 
     async def computed(self, plan: Compute, receive: Receive) -> Reply:
@@ -236,14 +246,29 @@ class Endpoint:
         request, chunk, revision, identity = plan
         work, recipe = self.work, chunk.recipe
         if recipe.way == "source":
-            return await work.threads.run(partial(self.answer, plan), receive, lambda: recipe.source)
+            return await self.continued(plan, receive, lambda: recipe.source)
         start: Compute | Block = plan
-        encoding = work.encoders.submit(chunk, revision, identity)
+        clock, since = request.scope.get(requests.CLOCK) or Clock(), perf_counter()
+        encoding = work.encoders.submit(chunk, revision, identity, clock)
         if encoding is not None:
             with suppress(Changed):
-                return self.with_body(request, identity, await unless_gone(encoding, receive))
+                body = await unless_gone(encoding, receive)
+                clock.queue = perf_counter() - since - clock.encode
+                work.times.note(clock)
+                return self.with_body(request, identity, body)
             start = Block(request, self.keys.start(request.key))
-        return await work.processors.run(partial(self.answer, start), receive, lambda: recipe.source)
+        return await work.processors.run(partial(self.answer, start), receive, lambda: recipe.source, clock)
+
+    async def continued(self, plan: Compute | Block, receive: Receive, find: Callable[[], str]) -> Reply:
+        """The reply, continued by a thread that reads sources; its times go into the metrics.
+
+        Raises Gone if the client disconnects first.
+        """
+        clock = plan.request.scope.get(requests.CLOCK) or Clock()
+        try:
+            return await self.work.threads.run(partial(self.answer, plan), receive, find, clock)
+        finally:
+            self.work.times.note(clock)
 
     def answer(self, plan: Compute | Block) -> Reply:
         """The reply, continued from where the event loop stopped. Blocks.
@@ -276,9 +301,9 @@ class Endpoint:
         match resume:
             case Document():
                 revision = resume.revision()
-                return self.described(request, resume, revision, resume.rendered())
+                return self.described(request, resume, revision, timed(resume.rendered))
             case Listing():
-                return listing.reply(request, self.keys, resume.group)
+                return timed(partial(listing.reply, request, self.keys, resume.group))
             case Reached() | Waiting():
                 return self.done(self.planned(self.keys.resumed(request.key, resume), request))
 

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...resources import Gauge, Resources
 from ..work.threads import Threads
+from ..work.times import Histogram
 from ..work.work import Work
 
 KNOWN_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -30,7 +31,7 @@ class Metrics:
         self.levels = levels
         self.work = work
         self.requests: Counter[tuple[str, int]] = Counter()
-        self.seconds = 0.0
+        self.seconds = Histogram()
 
     def count(self, method: str, status: int, seconds: float) -> None:
         """Count one request, which took `seconds`.
@@ -38,7 +39,7 @@ class Metrics:
         Its status is 0 if the client went away before the answer.
         """
         self.requests[method if method in KNOWN_METHODS else "other", status] += 1
-        self.seconds += seconds
+        self.seconds.observe(seconds)
 
     def text(self) -> str:
         """All metrics in the exposition format."""
@@ -51,7 +52,14 @@ class Metrics:
         for (method, status), number in sorted(self.requests.items()):
             yield f'tiled_zarr_requests_total{{method="{method}",status="{status}"}} {number}'
         counters = self.cache.counters
-        yield from single("request_seconds_total", "counter", "Seconds between request and reply, summed up.", self.seconds)
+        yield from single("request_seconds_total", "counter", "Seconds between request and reply, summed up.", self.seconds.total)
+        yield from heading("request_duration_seconds", "histogram", "Seconds between request and reply.")
+        yield from histogram("request_duration_seconds", self.seconds)
+        yield from heading(
+            "work_seconds", "histogram", "Seconds that requests waited for a thread or memory, read the source, and encoded."
+        )
+        for part, seconds in self.work.times.parts():
+            yield from histogram("work_seconds", seconds, f'part="{part}"')
         yield from single("cache_hits_total", "counter", "Chunks found in the cache.", counters.hits)
         yield from single("cache_misses_total", "counter", "Chunks encoded.", counters.misses)
         yield from single("cache_joined_total", "counter", "Requests that waited for an encoding already under way.", counters.joined)
@@ -82,6 +90,15 @@ def single(name: str, kind: str, description: str, value: float) -> Iterator[str
     """A metric without labels."""
     yield from heading(name, kind, description)
     yield f"tiled_zarr_{name} {value}"
+
+
+def histogram(name: str, values: Histogram, label: str = "") -> Iterator[str]:
+    """A histogram, without its heading; `label` is one that all of its lines have."""
+    for bound, number in values.buckets():
+        yield f'tiled_zarr_{name}_bucket{{{label}{"," if label else ""}le="{bound}"}} {number}'
+    labels = f"{{{label}}}" if label else ""
+    yield f"tiled_zarr_{name}_sum{labels} {values.total}"
+    yield f"tiled_zarr_{name}_count{labels} {sum(values.counts)}"
 
 
 def heading(name: str, kind: str, description: str) -> Iterator[str]:

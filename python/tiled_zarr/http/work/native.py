@@ -31,6 +31,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ...caches.cost import Cache
+from ...clocks import Clock
 from ...encoding.encode import Pool, native_arguments, native_pool
 from ...hierarchy.keyspace import Chunk
 from ...nodes import Changed
@@ -69,6 +70,7 @@ class Encoding:
     revision: str | None
     identity: str | None
     waiting: list[Body] = field(default_factory=list)
+    clocks: list[Clock] = field(default_factory=list)
 
     @property
     def is_wanted(self) -> bool:
@@ -125,12 +127,12 @@ class Encoders:
         """The number of native threads that have a chunk to encode."""
         return min(self._begun, self.alive)
 
-    def submit(self, chunk: Chunk, revision: str | None, identity: str | None) -> Body | None:
+    def submit(self, chunk: Chunk, revision: str | None, identity: str | None, clock: Clock | None = None) -> Body | None:
         """A future of the chunk's body at a revision; None if native threads cannot encode it.
 
         The future raises what the source raises, and Changed if the chunk then has another
         revision. If all futures of a chunk are cancelled before the pool gets it, it is not
-        encoded.
+        encoded. `clock` gets the seconds that encoding took, before the future has its result.
         """
         if chunk.recipe.nbytes > self.nbytes or not chunk.recipe.is_native:
             return None
@@ -149,6 +151,8 @@ class Encoders:
             self.cache.counters.joined += 1
         body: Body = loop.create_future()
         encoding.waiting.append(body)
+        if clock is not None:
+            encoding.clocks.append(clock)
         self._feed()
         return body
 
@@ -230,6 +234,8 @@ class Encoders:
             self._begun -= 1
             self.held -= encoding.chunk.recipe.nbytes
             self._forget(encoding)
+            for clock in encoding.clocks:
+                clock.encode = seconds
             self._note(seconds / max(encoding.chunk.recipe.nbytes, 1))
             if isinstance(made, bytes):
                 self._land(encoding, made, seconds)

@@ -15,6 +15,7 @@ from ...resources import Resources
 from .jobs import MOST_STUCK
 from .native import Encoders
 from .threads import Limits, Threads
+from .times import Times
 
 READY = 5.0
 """Seconds within which each pool of threads must do a job that takes no time."""
@@ -33,6 +34,7 @@ class Work:
         limits = limits or Limits()
         self.encoders = Encoders(resources.chunks, resources.sizes.in_flight - resources.budget.nbytes)
         self.budget = resources.budget
+        self.times = Times()
         self._probe = probe(resources)
         processors = os.cpu_count() or 1
         self.threads = Threads(threads, "tiled-zarr", processors, limits=limits, resources=resources)
