@@ -78,7 +78,7 @@ def test_bad_values_name_their_option(name: str, text: str) -> None:
 
 def test_what_is_wrong_only_together_names_where_it_was_given() -> None:
     given = {"TILED_ZARR_CACHE_SIZE": "1GiB"}
-    with pytest.raises(SettingsError, match=r"^--memory: .* less than the pools take that have sizes of their own: chunks"):
+    with pytest.raises(SettingsError, match=r"^--memory: .* less than the sizes that are set for single pools: chunks"):
         environment.from_environment(given, {"memory": "64MiB"}).sizes()
     with pytest.raises(SettingsError, match=r"^TILED_ZARR_MEMORY: "):
         from_environment(**given, TILED_ZARR_MEMORY="64MiB").sizes()

@@ -40,6 +40,11 @@ def setting(parse: Callable[[Any], Any], default: Any, text: str, *, shown: str 
     return dataclasses.field(default=default, metadata={KEY: declared}, **field)
 
 
+def described(parse: Callable[[Any], Any], text: str) -> Setting:
+    """The declaration of an option of a file that is found out from the data if it is left out."""
+    return Setting(parse=parse, text=text, shown="", is_common=False)
+
+
 def in_words(default: Any) -> str:
     """The default of a setting, as one would write it.
 

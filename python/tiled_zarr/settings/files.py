@@ -24,35 +24,34 @@ import yaml
 
 from ..nodes import Options
 from . import parsers
-from .declarations import SettingsError, nearest, parsed
+from .declarations import SettingsError, described, nearest, parsed
 from .mounts import Mount
 from .spots import Spot
 from .values import SETTINGS, Settings
 
-OPTIONS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+OPTIONS = MappingProxyType(
     {
-        "codec": parsers.codec,
-        "chunk_shape": parsers.shape,
-        "tile_budget": parsers.size,
+        "codec": SETTINGS["codec"],
+        "chunk_shape": SETTINGS["chunk_shape"],
+        "tile_budget": SETTINGS["tile_budget"],
     }
 )
-TABLES: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+"""The options of a tree and of a node; a node's own win over those of its tree."""
+TABLES = MappingProxyType(
     {
-        "delimiter": parsers.character,
-        "header": parsers.boolean,
-        "decimal": parsers.decimal,
-        "encoding": parsers.encoding,
-        "comment": parsers.text,
-        "skip_rows": parsers.count,
-        "skip_long_rows": parsers.boolean,
+        "delimiter": described(parsers.character, "The character between two fields; a blank stands for runs of blanks."),
+        "header": described(parsers.boolean, "Whether the first line names the columns."),
+        "decimal": described(parsers.decimal, "The decimal separator of numbers: `.` or `,`."),
+        "encoding": described(parsers.encoding, "The encoding of the text, such as utf-8 or latin-1."),
+        "comment": described(parsers.text, "How a line begins that is not read."),
+        "skip_rows": described(parsers.count, "Lines at the beginning that are not read."),
+        "skip_long_rows": described(parsers.boolean, "Leave out rows with more fields than columns."),
     }
 )
 """The options for text tables in a directory; an option that is left out is detected per file."""
 SOURCES: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
     {"demo": parsers.boolean, "directory": parsers.text, "pyobject": parsers.text}
 )
-
-
 TREE = "trees: [{directory: measurements}], or [{demo: true}], or [{pyobject: 'module:name'}]"
 """What to write into a file that names no tree."""
 
@@ -70,7 +69,7 @@ def read(path: Path) -> Settings:
     except OSError as error:
         raise SettingsError(f"cannot read the settings in {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is no YAML: {error}") from error
+        raise SettingsError(f"{path} is not valid YAML: {error}") from error
     return settings({} if document is None else document, Spot(path.name, node), path.parent)
 
 
@@ -114,13 +113,13 @@ def mount(document: Any, where: Spot, folder: Path) -> Mount:
 def options(document: Any, where: Spot) -> Options:
     """The options in a mapping that say how arrays are served. Raises SettingsError."""
     checked = mapping(document, where, list(OPTIONS))
-    return Options(**{name: parsed(where.at(name), OPTIONS[name], value) for name, value in checked.items()})
+    return Options(**{name: parsed(where.at(name), OPTIONS[name].parse, value) for name, value in checked.items()})
 
 
 def tables(document: Any, where: Spot) -> Mapping[str, Any]:
     """The options in a mapping that say how text tables are written. Raises SettingsError."""
     checked = mapping(document, where, list(TABLES))
-    return {name: parsed(where.at(name), TABLES[name], value) for name, value in checked.items()}
+    return {name: parsed(where.at(name), TABLES[name].parse, value) for name, value in checked.items()}
 
 
 def mapping(document: Any, where: Spot, known: list[str] | None) -> Mapping[str, Any]:
