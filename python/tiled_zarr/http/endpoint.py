@@ -305,7 +305,7 @@ class Endpoint:
             case Listing():
                 return timed(partial(listing.reply, request, self.keys, resume.group))
             case Reached() | Waiting():
-                return self.done(self.planned(self.keys.resumed(request.key, resume), request))
+                return self.done(self.planned(timed(partial(self.keys.resumed, request.key, resume)), request))
 
     def made(self, plan: Compute, make: Callable[[Chunk, str | None], bytes]) -> Reply:
         """The reply with a chunk's body.

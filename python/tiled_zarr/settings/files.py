@@ -45,7 +45,7 @@ TABLES = MappingProxyType(
         "encoding": described(parsers.encoding, "The encoding of the text, such as utf-8 or latin-1."),
         "comment": described(parsers.text, "How a line begins that is not read."),
         "skip_rows": described(parsers.count, "Lines at the beginning that are not read."),
-        "skip_long_rows": described(parsers.boolean, "Leave out rows with more fields than columns."),
+        "skip_long_rows": described(parsers.boolean, "Leave out rows with more fields than columns, which make a table damaged otherwise."),
     }
 )
 """The options for text tables in a directory; an option that is left out is detected per file."""

@@ -92,7 +92,11 @@ class Settings:
         "Shape of the chunks in elements, like 512,512, for all arrays; by default chosen for each array.",
         shown="of each array",
     )
-    struct: StructName = setting(parsers.among("structured", "struct"), Config().struct, "How Zarr v3 spells structured types.")
+    struct: StructName = setting(
+        parsers.among("structured", "struct"),
+        Config().struct,
+        "How Zarr v3 spells structured types: structured, which zarr 3.1 reads too, or struct.",
+    )
     max_age: int = setting(parsers.count, 60, "Seconds for which a browser need not ask again.")
     consolidated_nodes: int = setting(
         parsers.count, Config().max_nodes, "Nodes of a group up to which its metadata are consolidated in one document."
