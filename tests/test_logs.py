@@ -53,7 +53,7 @@ def test_a_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
     failed()
     first, second = map(json.loads, capsys.readouterr().err.splitlines())
     assert datetime.fromisoformat(first.pop("time")).tzinfo == UTC
-    assert first == {"level": "info", "pid": os.getpid(), "message": "two\nlines", "status": 200}
+    assert first == {"level": "info", "pid": os.getpid(), "logger": "tiled_zarr.tests", "message": "two\nlines", "status": 200}
     assert second["traceback"].startswith("Traceback (most recent call last):\n")
     assert second["traceback"].endswith("\nValueError: boom")
 

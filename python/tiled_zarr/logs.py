@@ -1,7 +1,7 @@
 """The log: one line for each record, with the time, on standard error; as text or as JSON.
 
     2026-11-26T20:41:03.123Z WARNING tiled-zarr[4242]: '/zarr/v3/x/c/0': 'x.tif' is empty ...
-    {"time": "2026-11-26T20:41:03.123Z", "level": "warning", "pid": 4242, "message": "..."}
+    {"time": "2026-11-26T20:41:03.123Z", "level": "warning", "pid": 4242, "logger": "...", ...}
 
 A record may have `fields`, a mapping that JSON adds to the line. A traceback follows its line, or
 is a field of it. A place in the code that fails again and again would fill the disk with the same
@@ -98,7 +98,7 @@ def as_text(record: logging.LogRecord, trace: str) -> str:
 def as_json(record: logging.LogRecord, trace: str) -> str:
     """A record as a line of JSON."""
     said: dict[str, Any] = {"time": time_of(record), "level": record.levelname.lower(), "pid": record.process}
-    said |= {"message": record.getMessage(), **getattr(record, "fields", {})}
+    said |= {"logger": record.name, "message": record.getMessage(), **getattr(record, "fields", {})}
     return json.dumps({**said, "traceback": trace} if trace else said)
 
 
