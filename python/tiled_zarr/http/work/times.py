@@ -6,7 +6,7 @@ https://prometheus.io/docs/concepts/metric_types/#histogram
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
 from ...clocks import PARTS, Clock
@@ -29,9 +29,23 @@ class Histogram:
         self.counts[bisect_left(BOUNDS, seconds)] += 1
         self.total += seconds
 
+    @property
+    def count(self) -> int:
+        """How many durations were observed."""
+        return sum(self.counts)
+
     def buckets(self) -> Iterator[tuple[str, int]]:
         """The upper bound of each bucket, as text, and how many were at most that long."""
         return zip([*map(repr, BOUNDS), "+Inf"], accumulate(self.counts), strict=True)
+
+
+def merged(histograms: Iterable[Histogram]) -> Histogram:
+    """A histogram of all that others have observed."""
+    made = Histogram()
+    for histogram in histograms:
+        made.counts = [mine + other for mine, other in zip(made.counts, histogram.counts, strict=True)]
+        made.total += histogram.total
+    return made
 
 
 class Times:
