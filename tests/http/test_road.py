@@ -38,7 +38,7 @@ THREAD = {"http/work/threads", "http/work/jobs", "http/work/times", "budgets", "
 ROADS = {
     "cached": START | {"http/protocol/requests"},
     "loop": START | {"caches/flight", "encoding/encode"},
-    "native": START | {"http/work/native", "http/work/threads", "http/work/times", "clocks", "encoding/encode"},
+    "native": START | {"http/work/native", "http/work/threads", "http/work/times", "encoding/encode"},
     "file": START | THREAD,
 }
 WALK = {"hierarchy/places", "hierarchy/openings", "records"}

@@ -5,8 +5,7 @@ The native encoder does everything after the read in one pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -18,8 +17,6 @@ from ..resources import Resources
 from . import row_index
 
 Block: TypeAlias = np.ndarray[Any, Any]
-T = TypeVar("T")
-S = TypeVar("S")
 Pool: TypeAlias = "_native.Pool"
 Arguments: TypeAlias = "tuple[Block, tuple[int, ...], _native.Codec, dtypes.Runs | None]"
 
@@ -90,15 +87,12 @@ def _stored(chunk: Chunk, stored: Stored) -> bytes | None:
     bytes are not one whole frame: then the source decodes them, and raises what is wrong with them.
     """
     recipe = chunk.recipe
-    body = _timed(stored.read, chunk.index) if chunk.is_whole else None
+    clock = CURRENT.get()
+    body = None
+    if chunk.is_whole:
+        body = stored.read(chunk.index) if clock is None else clock.reading(stored.read, chunk.index)
     nbytes = None if recipe.form == "strings" else recipe.nbytes
     return body if body is not None and _native.is_whole(recipe.codec.name, body, nbytes, crc32c=recipe.codec.crc32c) else None
-
-
-def _timed(read: Callable[[S], T], what: S) -> T:
-    """What `read(what)` returns; the clock of this thread, if it has one, counts it as reading."""
-    clock = CURRENT.get()
-    return read(what) if clock is None else clock.reading(read, what)
 
 
 def _encode_sparse(chunk: Chunk, resources: Resources | None) -> bytes:
@@ -119,7 +113,8 @@ def _read(chunk: Chunk) -> Block:
     """
     node = chunk.node
     assert chunk.recipe.read is not None
-    read = _timed(chunk.recipe.read, chunk.region)
+    clock = CURRENT.get()
+    read = chunk.recipe.read(chunk.region) if clock is None else clock.reading(chunk.recipe.read, chunk.region)
     block = np.asarray(read) if isinstance(read, np.ndarray) else np.array(read, dtype=node.dtype)  # numpy's a[()] is a scalar
     expected = _shape(chunk.region)
     if block.shape != expected:

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from time import perf_counter
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -34,7 +33,7 @@ from .protocol.replies import NO_CACHE, NO_SNIFFING, Headers, Reply
 from .protocol.requests import Request
 from .site import listing
 from .work import threads
-from .work.threads import Gone, unless_gone
+from .work.threads import Gone, Threads, unless_gone
 from .work.work import Work
 
 MOST_CHARACTERS = 8192
@@ -160,7 +159,7 @@ class Endpoint:
                 case Compute() as plan:
                     reply = await self.computed(plan, receive)
                 case Block() as plan:
-                    reply = await self.continued(plan, receive, partial(self.keys.source, key))
+                    reply = await self.continued(plan, self.work.threads, receive, partial(self.keys.source, key))
         except Gone:
             return
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in a source is a 5xx
@@ -246,27 +245,23 @@ class Endpoint:
         request, chunk, revision, identity = plan
         work, recipe = self.work, chunk.recipe
         if recipe.way == "source":
-            return await self.continued(plan, receive, lambda: recipe.source)
+            return await self.continued(plan, work.threads, receive, lambda: recipe.source)
         start: Compute | Block = plan
-        clock, since = request.scope.get(requests.CLOCK) or Clock(), perf_counter()
-        encoding = work.encoders.submit(chunk, revision, identity, clock)
+        encoding = work.encoders.submit(chunk, revision, identity, request.scope.get(requests.CLOCK))
         if encoding is not None:
             with suppress(Changed):
-                body = await unless_gone(encoding, receive)
-                clock.queue = perf_counter() - since - clock.encode
-                work.times.note(clock)
-                return self.with_body(request, identity, body)
+                return self.with_body(request, identity, await unless_gone(encoding, receive))
             start = Block(request, self.keys.start(request.key))
-        return await work.processors.run(partial(self.answer, start), receive, lambda: recipe.source, clock)
+        return await self.continued(start, work.processors, receive, lambda: recipe.source)
 
-    async def continued(self, plan: Compute | Block, receive: Receive, find: Callable[[], str]) -> Reply:
-        """The reply, continued by a thread that reads sources; its times go into the metrics.
+    async def continued(self, plan: Compute | Block, pool: Threads, receive: Receive, find: Callable[[], str]) -> Reply:
+        """The reply, continued by a thread of `pool`; its times go into the metrics.
 
         Raises Gone if the client disconnects first.
         """
         clock = plan.request.scope.get(requests.CLOCK) or Clock()
         try:
-            return await self.work.threads.run(partial(self.answer, plan), receive, find, clock)
+            return await pool.run(partial(self.answer, plan), receive, find, clock)
         finally:
             self.work.times.note(clock)
 

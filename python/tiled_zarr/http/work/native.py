@@ -28,6 +28,7 @@ import asyncio
 import os
 from collections import deque
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import TypeAlias
 
 from ...caches.cost import Cache
@@ -35,6 +36,7 @@ from ...clocks import Clock
 from ...encoding.encode import Pool, native_arguments, native_pool
 from ...hierarchy.keyspace import Chunk
 from ...nodes import Changed
+from .times import Times
 
 Body: TypeAlias = "asyncio.Future[bytes]"
 Outcome: TypeAlias = "tuple[Encoding, bytes | Exception, float]"
@@ -63,14 +65,16 @@ times as long (bench/pool.py)."""
 class Encoding:
     """A chunk that is queued or being encoded, and the futures that wait for its body.
 
-    They wait in the event loop; no thread waits, unlike for a Flight.
+    They wait in the event loop; no thread waits, unlike for a Flight. `clocks` are those of the
+    requests that want to know their times, and `since` is when the chunk was queued.
     """
 
     chunk: Chunk
     revision: str | None
     identity: str | None
     waiting: list[Body] = field(default_factory=list)
-    clocks: list[Clock] = field(default_factory=list)
+    clocks: tuple[Clock, ...] = ()
+    since: float = field(default_factory=perf_counter)
 
     @property
     def is_wanted(self) -> bool:
@@ -93,11 +97,12 @@ class Encoding:
 class Encoders:
     """Encodes chunks within a budget of `nbytes` decoded bytes, each once for all its requests.
 
-    `cache` gets the bodies of chunks with an identity.
+    `cache` gets the bodies of chunks with an identity, and `times` how long each chunk took.
     """
 
-    def __init__(self, cache: Cache[bytes], nbytes: int, processors: int = os.cpu_count() or 1) -> None:
+    def __init__(self, cache: Cache[bytes], nbytes: int, processors: int = os.cpu_count() or 1, times: Times | None = None) -> None:
         self.cache = cache
+        self.times = times or Times()
         self.nbytes = nbytes
         self.processors = processors
         self.held = 0
@@ -132,7 +137,7 @@ class Encoders:
 
         The future raises what the source raises, and Changed if the chunk then has another
         revision. If all futures of a chunk are cancelled before the pool gets it, it is not
-        encoded. `clock` gets the seconds that encoding took, before the future has its result.
+        encoded. `clock` gets the times to wait and to encode, before the future has its result.
         """
         if chunk.recipe.nbytes > self.nbytes or not chunk.recipe.is_native:
             return None
@@ -152,7 +157,7 @@ class Encoders:
         body: Body = loop.create_future()
         encoding.waiting.append(body)
         if clock is not None:
-            encoding.clocks.append(clock)
+            encoding.clocks += (clock,)
         self._feed()
         return body
 
@@ -234,8 +239,7 @@ class Encoders:
             self._begun -= 1
             self.held -= encoding.chunk.recipe.nbytes
             self._forget(encoding)
-            for clock in encoding.clocks:
-                clock.encode = seconds
+            self._measure(encoding, seconds)
             self._note(seconds / max(encoding.chunk.recipe.nbytes, 1))
             if isinstance(made, bytes):
                 self._land(encoding, made, seconds)
@@ -243,6 +247,14 @@ class Encoders:
                 encoding.fail(made)
         self._next_turn = self._loop.call_soon(self._give_out) if self._made else None
         self._feed()
+
+    def _measure(self, encoding: Encoding, seconds: float) -> None:
+        """Count how long a chunk has waited and was encoded, and tell the requests that want it."""
+        waited = max(perf_counter() - encoding.since - seconds, 0.0)
+        self.times.queue.observe(waited)
+        self.times.encode.observe(seconds)
+        for clock in encoding.clocks:
+            clock.queue, clock.encode = waited, seconds
 
     @property
     def _threads(self) -> int:

@@ -32,9 +32,9 @@ class Work:
 
     def __init__(self, threads: int, resources: Resources, limits: Limits | None = None) -> None:
         limits = limits or Limits()
-        self.encoders = Encoders(resources.chunks, resources.sizes.in_flight - resources.budget.nbytes)
-        self.budget = resources.budget
         self.times = Times()
+        self.encoders = Encoders(resources.chunks, resources.sizes.in_flight - resources.budget.nbytes, times=self.times)
+        self.budget = resources.budget
         self._probe = probe(resources)
         processors = os.cpu_count() or 1
         self.threads = Threads(threads, "tiled-zarr", processors, limits=limits, resources=resources)
