@@ -23,6 +23,7 @@ VALUES = frozenset(
         "attributes",
         "budgets",
         "checks",
+        "clocks",
         "codecs",
         "dtypes",
         "faults",

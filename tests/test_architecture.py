@@ -26,6 +26,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "attributes": {"texts", "tojson"},
     "marks": {"attributes"},
     "nodes": {"attributes", "checks", "codecs", "faults", "marks", "outlines"},
+    "clocks": set(),
+    "logs": set(),
     "budgets": {"nodes"},
     "hangs": {"nodes"},
     "helpers": {"caches", "nodes"},
@@ -46,17 +48,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(["adapters/files", "adapters/tables", "adapters/tables/csv", "adapters/tiff"], VALUES | SHARED | {"adapters/common"}),
     **dict.fromkeys(["adapters/directory", "adapters/memory"], VALUES | SHARED | {"adapters/common", "adapters"}),
     "demo": {"demo", "nodes", "__init__"},
-    "settings": {"codecs", "dtypes", "hierarchy", "nodes", "resources"},
+    "settings": {"codecs", "dtypes", "hierarchy", "nodes", "resources", "revisions"},
     "tree": VALUES
     | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings", "views"},
-    "http/protocol": {"hierarchy", "nodes"},
+    "http/protocol": {"hierarchy", "nodes", "texts"},
     "http/work": VALUES | SHARED | {"encoding", "hierarchy"},
-    "http/middleware": {"resources", "http/protocol", "http/work"},
+    "http/middleware": {"clocks", "resources", "http/protocol", "http/work"},
     "http/site": VALUES | {"caches", "hierarchy", "http/protocol"},
     "http": VALUES | {"caches", "encoding", "hierarchy", "http/middleware", "http/protocol", "http/site", "http/work"},
-    "app": VALUES | {"hierarchy", "http", "http/middleware", "http/site", "http/work", "ome", "resources", "settings", "tree", "views"},
+    "app": VALUES
+    | {"hierarchy", "http", "http/middleware", "http/site", "http/work", "logs", "ome", "resources", "settings", "tree", "views"},
     "cli/servers": set(),
-    "cli": {"app", "cli/servers", "revisions", "settings", "texts", "tree"},
+    "cli": {"app", "cli/servers", "logs", "revisions", "settings", "texts", "tree"},
     "__init__": {"nodes"},
 }
 """What the modules of each room may import from other rooms; a room is a folder, or a module at the top."""

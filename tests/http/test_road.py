@@ -34,11 +34,11 @@ SOURCES = "revisions"
 IMAGE = np.random.default_rng(5).normal(1000, 30, (1024, 1024)).astype("<u2")
 
 START = {"http/endpoint", "hierarchy/keyspace", "caches/cost", "http/protocol/replies"}
-THREAD = {"http/work/threads", "http/work/jobs", "budgets", "caches/flight", "encoding/encode"}
+THREAD = {"http/work/threads", "http/work/jobs", "http/work/times", "budgets", "clocks", "caches/flight", "encoding/encode"}
 ROADS = {
     "cached": START | {"http/protocol/requests"},
     "loop": START | {"caches/flight", "encoding/encode"},
-    "native": START | {"http/work/native", "http/work/threads", "encoding/encode"},
+    "native": START | {"http/work/native", "http/work/threads", "http/work/times", "encoding/encode"},
     "file": START | THREAD,
 }
 WALK = {"hierarchy/places", "hierarchy/openings", "records"}
