@@ -18,11 +18,15 @@ from __future__ import annotations
 import ast
 import dataclasses
 import importlib
+import io
+import queue
 import threading
 import weakref
 from collections import deque
 from collections.abc import Iterator, MutableMapping, MutableSequence, MutableSet
-from types import FunctionType, ModuleType
+from concurrent.futures import Executor
+from functools import cache, lru_cache
+from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -55,7 +59,18 @@ MUTABLE = (
     weakref.ref,
     type(threading.Lock()),
     type(threading.RLock()),
+    threading.Condition,
+    threading.Event,
+    threading.Semaphore,
+    queue.Queue,
+    queue.SimpleQueue,
+    io.IOBase,
+    SimpleNamespace,
+    Iterator,
+    Executor,
 )
+
+CACHED = type(lru_cache(1)(len))
 
 
 def name_of(node: ast.expr) -> str:
@@ -98,6 +113,8 @@ def is_mutable(value: object) -> bool:
     kind = type(value)
     if isinstance(value, MUTABLE):
         return True
+    if isinstance(value, CACHED):  # also one that is made by a call: `kept = cache(f)`
+        return value.cache_parameters()["maxsize"] is None
     if (
         kind is _native.Codec
         or not kind.__module__.startswith("tiled_zarr.")
@@ -190,5 +207,6 @@ def test_a_planted_object_is_seen() -> None:
 
     planted = ModuleType("planted")
     made: dict[str, Any] = {"a": Hangs(), "b": Recent(1), "c": ({},), "d": Options(), "e": (1, "x"), "f": threading.RLock()}
+    made |= {"g": threading.Event(), "h": queue.Queue(), "i": SimpleNamespace(), "j": iter([1]), "k": cache(len), "l": lru_cache(9)(len)}
     vars(planted).update(made)
-    assert list(held(planted)) == ["a", "b", "c", "f"]
+    assert list(held(planted)) == ["a", "b", "c", "f", "g", "h", "i", "j", "k"]

@@ -181,7 +181,7 @@ def test_comments_strings_and_tests_are_no_arrows(tmp_path: Path, text: str) -> 
 
 UNSAFE_ROOMS = {"core": "cpu", "py": "raw"}
 """The folder of each crate outside of which no code is unsafe or asks what the processor can do."""
-UNSAFE = re.compile(r"\bunsafe\b|\bunsafe_code\b|\btarget_feature\b|is_\w+_feature_detected|\bextern \"")
+UNSAFE = re.compile(r"\bunsafe\b|\bunsafe_code\b|\btarget_feature\b|is_\w+_feature_detected|\bextern\s+_|\barch::")
 
 
 def unsafe_modules(source: Path) -> set[str]:
@@ -196,7 +196,14 @@ def test_unsafe_code_has_one_room(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["fn f() { unsafe { g() } }", '#[target_feature(enable = "avx2")] fn f() {}', '#[expect(unsafe_code, reason = "")] fn f() {}']
+    "text",
+    [
+        "fn f() { unsafe { g() } }",
+        '#[target_feature(enable = "avx2")] fn f() {}',
+        '#[expect(unsafe_code, reason = "")] fn f() {}',
+        'extern "C" fn f() {}',
+        "use std::arch::x86_64::__cpuid;",
+    ],
 )
 def test_unsafe_code_elsewhere_is_found(tmp_path: Path, text: str) -> None:
     (tmp_path / "lib.rs").write_text("// unsafe is a word here\nmod a;")
