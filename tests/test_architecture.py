@@ -57,6 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli/servers": set(),
     "cli": {"app", "cli/servers", "revisions", "settings", "texts", "tree"},
     "__init__": {"nodes"},
+    "__main__": {"cli"},
 }
 """What the modules of each room may import from other rooms; a room is a folder, or a module at the top."""
 OUTSIDE = {
