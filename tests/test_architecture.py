@@ -10,7 +10,10 @@ from house import VALUES, Module, imports, inside, modules, room
 
 LONGEST = 400
 SOURCES = [
-    path for folder in ("python", "tests", "bench", "rust") for kind in ("py", "rs") for path in (house.ROOT / folder).rglob(f"*.{kind}")
+    path
+    for folder in ("python", "tests", "bench", "build_backend", "rust")
+    for kind in ("py", "rs")
+    for path in (house.ROOT / folder).rglob(f"*.{kind}")
 ]
 
 SHARED = {"caches", "resources"}
