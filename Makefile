@@ -1,10 +1,10 @@
-# Whatever is made here lands in .venv, build, target and node_modules, which git ignores.
+# Whatever is made here lands in .venv, build, target, third-party and node_modules, which git ignores.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-fast test-rust test-python coverage check lint format types fuzz bench docs wheel viewer envs hook clean
+.PHONY: help demo serve test test-fast test-rust test-python coverage check lint format types fuzz bench docs sdist wheel viewer envs hook clean
 
 PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -15,6 +15,9 @@ DIRECTORY ?= .
 ARGS ?=
 SUITES ?=
 LOGS ?= build/tests
+GLIBC ?= 2_17
+# Without it maturin warns that pip does not come to it directly; it does through build_backend.
+export MATURIN_NO_MISSING_BUILD_BACKEND_WARNING := 1
 COVERAGE ?=
 
 help:  ## Show this list
@@ -83,8 +86,13 @@ docs: .venv/dev  ## Run every snippet of the docs, and build the Rust core's ref
 	$(BIN)/pytest tests/test_readme.py tests/test_quickstart.py
 	cargo doc --package tiled-zarr-core --no-deps --quiet
 
-wheel: .venv/package $(VIEWER)  ## Build the wheel into build/wheels
-	$(BIN)/maturin build --release --locked --out build/wheels
+sdist: .venv/bin/maturin $(VIEWER)  ## Build the source archive into build/wheels
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -c 'import build_backend; build_backend.build_sdist("build/wheels")'
+
+wheel: .venv/bin/maturin $(VIEWER)  ## Build a wheel into build/wheels that runs on any Linux with glibc 2.17 or newer (zig links it)
+	rm -f build/wheels/*.whl
+	$(BIN)/pip wheel . --no-deps --wheel-dir build/wheels --config-settings build-args='--locked --zig --compatibility manylinux_$(GLIBC)'
+	$(BIN)/python tests/installing/glibc.py build/wheels/*.whl
 
 hook:  ## Have git run `make lint` before each commit and `make test-fast` before each push
 	git config core.hooksPath .githooks
@@ -95,7 +103,7 @@ envs: .venv/dev  ## Make the environments of the client tests in build/envs
 	$(BIN)/python tests/clients/envs.py
 
 clean:  ## Remove all that was made, downloads of the package managers excepted
-	rm -rf .venv build target node_modules viewer/node_modules $(dir $(VIEWER))
+	rm -rf .venv build target third-party node_modules viewer/node_modules $(dir $(VIEWER))
 	find python -name '*.so' -delete
 
 RUST := Cargo.toml Cargo.lock $(shell find rust -path rust/fuzz -prune -o -name '*.rs' -print -o -name Cargo.toml -print)
@@ -122,10 +130,5 @@ node_modules/.package-lock.json: package.json package-lock.json
 $(VIZARR): tests/browser/unpack_vizarr.sh
 	bash $< $(@D)
 
-viewer/node_modules/.package-lock.json: viewer/package.json viewer/package-lock.json
-	@command -v npm >/dev/null || { echo "npm is needed, with Node 18 or newer: apt-get install nodejs npm" >&2; exit 1; }
-	npm --prefix viewer ci --no-audit --no-fund
-	@touch $@
-
-$(VIEWER): viewer/node_modules/.package-lock.json $(shell find viewer -path viewer/node_modules -prune -o -name '*.ts' -print -o -name '*.css' -print)
-	npm --prefix viewer run build
+$(VIEWER): $(shell find viewer -path viewer/node_modules -prune -o -name '*.ts' -print -o -name '*.css' -print -o -name '*.json' -print)
+	$(or $(PYTHON),python3) build_backend/viewer.py

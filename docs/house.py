@@ -45,7 +45,7 @@ KINDS = "adapters/kinds"
 """The room in the picture for the folders of adapters, one folder per kind of source."""
 SHARED = frozenset({"adapters", "adapters/common", "adapters/helpers"})
 """Folders of adapters that are drawn as rooms of their own."""
-LEFT_OUT = frozenset({"__init__", "_native"})
+LEFT_OUT = frozenset({"__init__", "__main__", "_native"})
 """Modules that the picture leaves out."""
 MARGIN, GAP, FLOOR = 16, 16, 92
 """Pixels at the edge of the picture, between two boxes, and from one floor to the next."""

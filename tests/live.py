@@ -124,7 +124,7 @@ def app_command(app: str, server: str, workers: int, port: int) -> list[str]:
 
 
 def cli_command(arguments: tuple[str | os.PathLike[str], ...], server: str, workers: int, port: int) -> list[str]:
-    cli = [sys.executable, "-m", "tiled_zarr.cli", "serve", *(os.fspath(argument) for argument in arguments)]
+    cli = [sys.executable, "-m", "tiled_zarr", "serve", *(os.fspath(argument) for argument in arguments)]
     return [*cli, "--host", HOST, "--port", str(port), "--server", server, "--workers", str(workers)]
 
 

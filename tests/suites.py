@@ -60,6 +60,7 @@ class Suite:
 SUITES = {
     "clients": Suite("tests/clients", is_quick=False),
     "browser": Suite("tests/browser", is_quick=False),
+    "installing": Suite("tests/installing"),
     "hostile": Suite("tests/hostile", is_quick=False, is_alone=True),
     "adapters": Suite("tests/adapters"),
     "hdf5": Suite("tests/adapters/hdf5"),

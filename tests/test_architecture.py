@@ -10,7 +10,10 @@ from house import VALUES, Module, imports, inside, modules, room
 
 LONGEST = 400
 SOURCES = [
-    path for folder in ("python", "tests", "bench", "rust") for kind in ("py", "rs") for path in (house.ROOT / folder).rglob(f"*.{kind}")
+    path
+    for folder in ("python", "tests", "bench", "build_backend", "rust")
+    for kind in ("py", "rs")
+    for path in (house.ROOT / folder).rglob(f"*.{kind}")
 ]
 
 SHARED = {"caches", "resources"}
@@ -61,6 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli/servers": set(),
     "cli": {"app", "cli/servers", "logs", "revisions", "settings", "texts", "tree"},
     "__init__": {"nodes"},
+    "__main__": {"cli"},
 }
 """What the modules of each room may import from other rooms; a room is a folder, or a module at the top."""
 OUTSIDE = {

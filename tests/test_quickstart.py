@@ -30,7 +30,7 @@ def test_section(title: str, folder: Path):
 def test_section_with_tiled(tmp_path: Path):
     """Tiled has an environment of its own, in which this package stands as source."""
     command = tmp_path / "tiled-zarr"
-    command.write_text(f'#!/bin/sh\nPYTHONPATH={snippets.ROOT / "python"} exec {envs.interpreter("tiled")} -m tiled_zarr.cli "$@"\n')
+    command.write_text(f'#!/bin/sh\nPYTHONPATH={snippets.ROOT / "python"} exec {envs.interpreter("tiled")} -m tiled_zarr "$@"\n')
     command.chmod(0o755)
     snippets.run(SECTIONS[TILED], tmp_path, snippets.environment(tmp_path))
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -277,10 +279,24 @@ def test_what_is_served_is_said(run: Run) -> None:
     assert run("demo").stdout.startswith("tiled-zarr serves demo\n")
 
 
+def test_the_package_runs_as_a_module() -> None:
+    """Where the script `tiled-zarr` is not on PATH, as after `pip install --user`."""
+    command = [sys.executable, "-m", "tiled_zarr", "serve", "--help"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert printed.startswith("Usage: python -m tiled_zarr serve ")
+
+
 def test_a_server_that_is_not_installed() -> None:
     with pytest.raises(servers.CannotServe, match=r"^no_such_server is not installed: pip install no_such_server, or serve with"):
         servers.require("no_such_server")
     servers.require("click")
+
+
+def test_the_line_for_uvicorn_names_its_own_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An extra of tiled-zarr installs nothing as long as tiled-zarr is on no index."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(servers.CannotServe, match=r"^uvicorn is not installed: pip install 'uvicorn\[standard\]', or serve with"):
+        servers.require("uvicorn")
 
 
 def test_hypercorn_leaves_connections_open() -> None:

@@ -266,7 +266,7 @@ def test_serve_prints_an_address_that_works(folder: Path, server: str) -> None:
 
 
 def test_port_0_is_a_free_one_and_is_printed() -> None:
-    command = [sys.executable, "-m", "tiled_zarr.cli", "serve", "demo", "--port", "0"]
+    command = [sys.executable, "-m", "tiled_zarr", "serve", "demo", "--port", "0"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:

@@ -90,7 +90,7 @@ def test_a_folder_that_is_not_there_yet_is_made(tmp_path: Path) -> None:
 
 def test_the_command_says_so_in_one_line(tmp_path: Path) -> None:
     environment = {**os.environ, "TILED_ZARR_LEVELS_FOLDER": str(a_file(tmp_path / "levels"))}
-    command = [sys.executable, "-m", "tiled_zarr.cli", "serve", "demo", "--port", "0"]
+    command = [sys.executable, "-m", "tiled_zarr", "serve", "demo", "--port", "0"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=SECONDS)
     assert done.returncode != 0
     assert "Error: levels_folder: cannot keep files in" in done.stderr

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...nodes import Damaged, Unavailable
-from ..common.extras import require
+from ..common.extras import command, require
 from ..common.snapshot import Snapshot, check_end, is_for_users
 from . import items as types
 from . import virtual
@@ -144,7 +144,7 @@ def _lacking(dataset: Any) -> Lacking | None:
 def _cure() -> str:
     if "hdf5plugin" in sys.modules:
         return "it is none of hdf5plugin's: put its plugin where HDF5_PLUGIN_PATH says, or write the file with another filter"
-    return "pip install 'tiled-zarr[hdf5]'"
+    return command("hdf5")
 
 
 def _went_through(dataset: Any, place: int) -> bool:

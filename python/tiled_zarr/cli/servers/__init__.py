@@ -73,8 +73,8 @@ def require(name: str) -> None:
     Only workers import it, which keeps the supervisor small.
     """
     if importlib.util.find_spec(name) is None:
-        extra = "'tiled-zarr[fast]'" if name == "uvicorn" else name
-        raise CannotServe(f"{name} is not installed: pip install {extra}, or serve with --server hypercorn")
+        requirement = "'uvicorn[standard]'" if name == "uvicorn" else name
+        raise CannotServe(f"{name} is not installed: pip install {requirement}, or serve with --server hypercorn")
 
 
 def server(name: str, application: Application, listener: socket.socket, limits: Limits) -> Server:

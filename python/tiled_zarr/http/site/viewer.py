@@ -19,7 +19,12 @@ SOURCES = ("ome-zarr/0.5", "ome-zarr/0.4")
 """The prefixes under which the viewer looks for an image, in this order."""
 
 HEADERS = templates.headers("script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:")
-NOT_BUILT = replies.text(501, "the viewer page is not built: run `make viewer` in the source folder, or install a wheel, which brings it")
+NOT_BUILT = replies.text(
+    501,
+    "The viewer page is not part of this installation: it was made from source without Node. Install Node 18 or newer with npm "
+    "(Debian: apt-get install nodejs npm), install tiled-zarr again in its source folder (pip install --force-reinstall --no-deps .; "
+    "in a checkout that make has built: make viewer) and start the server again. A released wheel or source archive brings the viewer.",
+)
 
 
 class ViewerPage:

@@ -1,6 +1,0 @@
-"""`python -m tiled_zarr.cli`."""
-
-from .commands import main
-
-if __name__ == "__main__":
-    main()
