@@ -37,9 +37,11 @@ Examples:
 OPTIONS = (
     click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is all addresses of this machine."),
     click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on; 0 finds a free one."),
-    click.option("--api-key", help="Key for reading the data; private data without one get a random key."),
+    click.option("--api-key", help="Key for reading the data; private data without one get a random key. Others see it in `ps`."),
+    click.option("--api-key-file", type=click.Path(exists=True, dir_okay=False), help="File with the key, which `ps` does not show."),
     click.option("--public", is_flag=True, help="Let anyone read, without a key."),
     click.option("--allow-origins", help="Web pages that may read: comma-separated origins, or *."),
+    click.option("--allowed-hosts", help="Names, besides this machine's, that a proxy in front may send: comma-separated hosts, or *."),
     click.option("--codec", help="Codec of the chunks: blosc:lz4:5, zstd:3, none, ...; by default the one they are stored in."),
     click.option(
         "--memory", help="Memory for all pools of all workers, like 4GiB; left out, two thirds of what there is, at most 2.5 GiB each."
@@ -48,6 +50,10 @@ OPTIONS = (
     click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Number of worker processes."),
     click.option("--server", default="hypercorn", show_default=True, type=click.Choice([*servers.NAMES]), help="HTTP server to use."),
 )
+
+
+KEYS = frozenset({"API_KEY", "API_KEY_FILE"})
+"""The variables, without prefix, that say which key to use: an option for one replaces both."""
 
 
 def common(command: Callable[..., None]) -> Callable[..., None]:
@@ -106,13 +112,13 @@ def start(tree: Mapping[str, str], *, host: str, port: int, workers: int, server
     Raises ClickException if the server cannot start, and SystemExit with the exit code otherwise.
     """
     chosen = {name.upper(): "1" if value is True else value for name, value in options.items() if value}
-    for name in TREES:
+    for name in (*TREES, *(KEYS if KEYS & chosen.keys() else ())):
         os.environ.pop(PREFIX + name, None)
     os.environ.update({PREFIX + name: value for name, value in {**tree, **chosen}.items()})
     try:
         servers.require(server)
         with servers.listen(host, port) as listener:
-            launch = Launch(server, listener, workers)
+            launch = Launch(server, listener, workers, host)
             address = listener.getsockname()[1]
             code = supervise(launch.crew, workers, listener, lambda: announce(launch.settings, host, address))
     except (servers.CannotServe, CannotStart) as error:
@@ -137,8 +143,9 @@ class Launch:
     The server's name, the listening socket and the random key are the same for all reloads.
     """
 
-    def __init__(self, server: str, listener: socket.socket, workers: int) -> None:
+    def __init__(self, server: str, listener: socket.socket, workers: int, host: str) -> None:
         self.workers = workers
+        self.host = host
         self.server = server
         self.listener = listener
         self.settings = Settings()
@@ -151,7 +158,7 @@ class Launch:
         Raises CannotStart if they are wrong.
         """
         try:
-            settings = with_key(from_environment().decided(), self.key)
+            settings = with_host(with_key(from_environment().decided(), self.key), self.host)
         except SettingsError as error:
             raise CannotStart(str(error)) from error
         self.settings = settings
@@ -183,14 +190,23 @@ def with_key(settings: Settings, key: str) -> Settings:
     return settings if settings.public or settings.api_key else dataclasses.replace(settings, api_key=key)
 
 
+def with_host(settings: Settings, host: str) -> Settings:
+    """The settings, with the host that we listen on among the names that we answer to."""
+    return dataclasses.replace(settings, allowed_hosts=(*settings.allowed_hosts, in_address(host)))
+
+
+def in_address(host: str) -> str:
+    """A host as it stands in an address."""
+    return f"[{host}]" if ":" in host else host
+
+
 def announce(settings: Settings, host: str, port: int) -> None:
-    """Print the addresses. The API key is in each of them, as in Jupyter's."""
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared, not listened on
-    query = f"?api_key={quote(settings.api_key, safe='')}" if settings.api_key else ""
-    base = f"http://{name}:{port}"
+    """Print the addresses. The API key is in each of them, in the path, where every client keeps it."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, in_address(host))  # noqa: S104 - compared, not listened on
+    base = f"http://{name}:{port}" + (f"/k/{quote(settings.api_key)}" if settings.api_key else "")
     click.echo(f"tiled-zarr serves {' and '.join(described(settings))}\n")
     for label, path in (("browse", "/"), ("Zarr v2", "/zarr/v2/"), ("Zarr v3", "/zarr/v3/")):
-        click.echo(f"    {label:8} {base}{path}{query}")
+        click.echo(f"    {label:8} {base}{path}")
     click.echo("\nAnyone can read the data." if settings.public else "\nAnyone with one of these links can read the data.")
 
 

@@ -15,7 +15,13 @@ from .values import DEMO, PARSERS, Mount, Settings, SettingsError, parsed
 PREFIX = "TILED_ZARR_"
 TREES = ("TREE", "DIRECTORY", "CONFIG")
 """The variables, without prefix, that say which tree is served; at most one may be set."""
-TILED_NAMES = MappingProxyType({"allow_origins": "TILED_ALLOW_ORIGINS", "api_key": "TILED_SINGLE_USER_API_KEY"})
+TILED_NAMES = MappingProxyType(
+    {
+        "allow_origins": "TILED_ALLOW_ORIGINS",
+        "api_key": "TILED_SINGLE_USER_API_KEY",
+        "public": "TILED_ALLOW_ANONYMOUS_ACCESS",
+    }
+)
 """Variables of Tiled that we also read; our own names win."""
 
 
@@ -28,7 +34,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
     if len(given) > 1:
         raise SettingsError(f"set only one of {', '.join(PREFIX + name for name in given)}: each says which tree is served")
     settings = files.read(Path(given["CONFIG"])) if "CONFIG" in given else Settings(trees=(mount_of(given),))
-    return dataclasses.replace(settings, **dict(overrides(environ)))
+    return dataclasses.replace(settings, **with_one_key(dict(overrides(environ)), environ))
 
 
 def mount_of(given: Mapping[str, str]) -> Mount:
@@ -38,6 +44,19 @@ def mount_of(given: Mapping[str, str]) -> Mount:
     if "DIRECTORY" in given:
         return Mount(source="directory", target=given["DIRECTORY"])
     return DEMO[0]
+
+
+def with_one_key(found: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """Settings of which `api_key` and `api_key_file` replace each other in a file of settings.
+
+    Raises SettingsError if the environment gives both by our names.
+    """
+    both = [PREFIX + name for name in ("API_KEY", "API_KEY_FILE")]
+    if all(map(environ.get, both)):
+        raise SettingsError(f"set only one of {', '.join(both)}")
+    if "api_key_file" in found:
+        return {**found, "api_key": None}
+    return {**found, "api_key_file": None} if "api_key" in found else found
 
 
 def overrides(environ: Mapping[str, str]) -> list[tuple[str, Any]]:

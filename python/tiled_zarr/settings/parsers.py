@@ -20,6 +20,7 @@ SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", re.IGNORECASE | re.ASCII)
 DECIMAL = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
 ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+", re.IGNORECASE | re.ASCII)
 KEY = re.compile(r"[!-~]+")
+HOST = re.compile(r"\*|[a-z0-9_.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE | re.ASCII)
 
 
 def boolean(value: Any) -> bool:
@@ -105,8 +106,8 @@ def memory(value: Any) -> int:
     return nbytes
 
 
-def folder(value: Any) -> Path:
-    """The path of a folder, `~` expanded; it need not exist."""
+def path(value: Any) -> Path:
+    """The path of a file or folder, `~` expanded; it need not exist."""
     return Path(text(value)).expanduser()
 
 
@@ -170,6 +171,19 @@ def origins(value: Any) -> tuple[str, ...]:
     for origin in found:
         if not isinstance(origin, str) or not ORIGIN.fullmatch(origin):
             raise ValueError(f"expected origins like https://example.org:8080, without a path or final slash, or *, got {origin!r}")
+    return found
+
+
+def hosts(value: Any) -> tuple[str, ...]:
+    """Names of hosts as in a Host header, without ports, or `*`; a list, or text.
+
+    >>> hosts("data.example.org, [::1]"), hosts(["*"])
+    (('data.example.org', '[::1]'), ('*',))
+    """
+    found = items(value)
+    for host in found:
+        if not isinstance(host, str) or not HOST.fullmatch(host):
+            raise ValueError(f"expected names of hosts like data.example.org, without http:// and port, or *, got {host!r}")
     return found
 
 

@@ -49,7 +49,9 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
     {
         "api_key": parsers.key,
         "public": parsers.boolean,
+        "api_key_file": parsers.path,
         "allow_origins": parsers.origins,
+        "allowed_hosts": parsers.hosts,
         "codec": parsers.codec,
         "chunk_shape": parsers.shape,
         "memory": parsers.memory,
@@ -72,7 +74,7 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "tile_budget": parsers.size,
         "tile_cache_size": parsers.size,
         "levels_size": parsers.size,
-        "levels_folder": parsers.folder,
+        "levels_folder": parsers.path,
         "connections": parsers.positive,
         "request_timeout": parsers.seconds,
         "shutdown_timeout": parsers.seconds,
@@ -108,6 +110,9 @@ class Settings:
     read, `queue_timeout` how long a request waits for a thread or for memory. One source gets at
     most half of `threads`.
 
+    `api_key_file` is a file with the API key, which `decided` reads. `allowed_hosts` are the names
+    that a Host header may have besides those of this machine, if a request arrives on loopback.
+
     `public` None means private, unless `decided` finds that all trees are the demo. `codec` None
     means the codec of a source's stored chunks if these can be sent unchanged. `tile_budget` is how
     much of a source may be read for one tile of an OME-NGFF level, and `tile_cache_size` how much
@@ -119,8 +124,10 @@ class Settings:
 
     trees: tuple[Mount, ...] = DEMO
     api_key: str | None = dataclasses.field(default=None, repr=False)
+    api_key_file: Path | None = None
     public: bool | None = None
     allow_origins: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
     codec: str | None = None
     chunk_shape: tuple[int, ...] | None = None
     memory: int | None = None
@@ -149,11 +156,26 @@ class Settings:
     shutdown_timeout: float = 10.0
 
     def decided(self) -> Settings:
-        """The settings with `public` decided: True only for the demo without a key, if not set."""
-        if self.public is not None:
-            return self
+        """The settings with the key out of its file, and with `public` decided.
+
+        `public` is True only for the demo without a key, if it is not set. Raises SettingsError if
+        the file cannot be read, or if there is a key besides it.
+        """
+        key = self.api_key if self.api_key_file is None else self.key_in_file(self.api_key_file)
         is_demo = all(mount.source == "demo" for mount in self.trees)
-        return dataclasses.replace(self, public=is_demo and not self.api_key)
+        is_public = is_demo and not key if self.public is None else self.public
+        return dataclasses.replace(self, api_key=key, api_key_file=None, public=is_public)
+
+    def key_in_file(self, path: Path) -> str:
+        """The key in a file, without white space around it. Raises SettingsError."""
+        if self.api_key:
+            raise SettingsError("api_key, api_key_file: give only one of them")
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace").strip()
+        except OSError as error:
+            raise SettingsError(f"api_key_file: cannot read {path}: {error.strerror}") from error
+        key: str = parsed(f"api_key_file: {path}", parsers.key, text)
+        return key
 
     def require_access(self) -> Settings:
         """The same settings. Raises SettingsError if they are private and have no API key.

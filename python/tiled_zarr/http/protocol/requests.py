@@ -28,10 +28,21 @@ class Request(NamedTuple):
 def path_of(scope: Scope) -> str:
     """The decoded path below the server's root path, with runs of slashes made one."""
     path: str = scope["path"]
-    root: str = scope.get("root_path", "")
-    if root and f"{path}/".startswith(f"{root}/"):
+    root = root_of(scope)
+    if root:
         path = path[len(root) :] or "/"
+    return collapsed(path)
+
+
+def collapsed(path: str) -> str:
+    """A path with runs of slashes made one."""
     return SLASHES.sub("/", path) if "//" in path else path
+
+
+def root_of(scope: Scope) -> str:
+    """The server's root path, if the path of a request begins with it; else empty."""
+    root: str = scope.get("root_path", "")
+    return root if root and f"{scope['path']}/".startswith(f"{root}/") else ""
 
 
 def is_plain(scope: Scope) -> bool:

@@ -19,7 +19,9 @@ from .describe import Describer, Description
 MOST_DESCRIBED = 100
 """Children that the page of a group describes; of all further ones it shows name and kind only."""
 
-HEADERS = templates.headers(f"style-src 'sha256-{templates.STYLE_HASH}'; img-src 'self' data:")
+HEADERS = templates.headers(
+    f"script-src {templates.source_of(templates.COPY)}; style-src {templates.source_of(templates.STYLE)}; img-src 'self' data:"
+)
 
 
 class Browser:
@@ -57,6 +59,7 @@ class Browser:
             trail=trail(path),
             formats=[prefix for prefix in self.formats if prefix.startswith("zarr/")],
             addresses=here,
+            script=templates.COPY,
         )
         return replies.of_content(request, (*HEADERS, (b"vary", b"accept")), body)
 
