@@ -23,7 +23,8 @@ SECONDS = 170
 NOT_FOUND = "Failed to load resource: the server responded with a status of 404"
 
 Action = tuple[str | int, ...]
-"""What is done on a page, as `drive.mjs` has it: ("press", "+"), ("click", "Fit"), ("drag", -300, 0), ("turn", -100), ("pause", 200)."""
+"""What is done on a page, as `drive.mjs` has it: ("press", "+"), ("click", "Fit"), ("drag", -300, 0), ("turn", -100), ("pause", 200),
+("copy", "Copy")."""
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 
