@@ -48,9 +48,10 @@ class Auth:
     def without_key(self, scope: Scope) -> Scope:
         """A copy of a scope with the key taken off its path; the path is empty if nothing follows.
 
-        We hide all keys in the scope itself, since the server writes its access log from it.
+        `raw_path` is the whole path as it was asked for. We hide all keys in the scope itself, since the server writes its access log from it.
         """
-        inner, path, rest = {**scope}, requests.path_of(scope), None
+        path, rest = requests.path_of(scope), None
+        inner = {**scope, "raw_path": scope.get("raw_path") or quote(scope["path"]).encode()}
         if path.startswith(keys.MARK):
             rest = self.after_key(path)
             inner[keys.PREFIX] = None if rest is None else quote(path[: len(path) - len(rest)])
