@@ -12,7 +12,6 @@ from urllib.parse import quote
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..protocol import keys, replies, requests
-from ..protocol.keys import Given
 from ..protocol.replies import NO_STORE, Reply
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
@@ -36,28 +35,32 @@ class Auth:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""
-        given, inner = keys.given(scope), scope
-        if given.is_shown or keys.MARK in scope["path"]:
-            inner = self.without_key(scope)
-        if not (self.allows(given, inner) or requests.path_of(inner) in OPEN_PATHS):
+        chosen, added, is_shown = keys.given(scope)
+        inner = scope
+        if is_shown or keys.MARK in scope["path"]:
+            inner, in_path = self.without_key(scope)
+            chosen += in_path
+        if not (self.allows(chosen, added) or requests.path_of(inner) in OPEN_PATHS):
             return replies.UNAUTHORIZED.send(scope["method"], send)
         if not inner["path"]:
             return to_slash(inner[keys.PREFIX]).send(scope["method"], send)
         return self.app(inner, receive, send)
 
-    def without_key(self, scope: Scope) -> Scope:
-        """A copy of a scope with the key taken off its path; the path is empty if nothing follows.
+    def without_key(self, scope: Scope) -> tuple[Scope, list[bytes]]:
+        """A copy of a scope with the key taken off its path, and that key; an empty one is wrong.
 
-        `raw_path` is the whole path as it was asked for. We hide all keys in the scope itself, since the server writes its access log from it.
+        The copy's path is empty if nothing follows the key, its `raw_path` is as the client asked.
+        We hide all keys in the scope itself, since the server writes its access log from it.
         """
-        path, rest = requests.path_of(scope), None
         inner = {**scope, "raw_path": scope.get("raw_path") or quote(scope["path"]).encode()}
+        path, rest, found = requests.path_of(scope), None, list[bytes]()
         if path.startswith(keys.MARK):
             rest = self.after_key(path)
-            inner[keys.PREFIX] = None if rest is None else quote(path[: len(path) - len(rest)])
+            found = [b"" if rest is None or self.key is None else self.key]
             inner["path"] = f"{requests.root_of(scope)}{rest}" if rest else ""
+            inner[keys.PREFIX] = quote(path.removesuffix(rest or ""))
         keys.hide(scope, rest or "")
-        return inner
+        return inner, found
 
     def after_key(self, path: str) -> str | None:
         """What follows the right key in a decoded path that begins with `/k/`; None if it is wrong."""
@@ -67,17 +70,15 @@ class Auth:
         is_right = hmac.compare_digest(path[:length].encode(errors="replace"), self.path_prefix.encode())
         return path[length:] if is_right and path[length : length + 1] in {"", "/"} else None
 
-    def allows(self, given: Given, scope: Scope) -> bool:
+    def allows(self, chosen: list[bytes], added: list[bytes]) -> bool:
         """Whether every key that was chosen for a request is right.
 
         Without any, one of those that were added to it has to be; without these, the tree must be
         public.
         """
-        if (prefix := scope.get(keys.PREFIX, "")) is None:
-            return False
-        if prefix or given.chosen:
-            return all(map(self.is_right, given.chosen))
-        return any(map(self.is_right, given.added)) if given.added else self.public
+        if chosen:
+            return all(map(self.is_right, chosen))
+        return any(map(self.is_right, added)) if added else self.public
 
     def is_right(self, key: bytes) -> bool:
         """Whether this is the key, in a time that does not depend on how much of it is right."""

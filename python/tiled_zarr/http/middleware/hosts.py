@@ -20,7 +20,7 @@ from ..protocol.replies import Reply
 
 ALWAYS = ("localhost", "127.0.0.1", "[::1]")
 MOST_KEPT = 1024
-"""Hosts and addresses whose answer is remembered; when it is full, the one used longest ago goes."""
+"""Hosts and addresses that we remember what they are; the one used longest ago goes first."""
 
 
 class Hosts:
@@ -35,21 +35,23 @@ class Hosts:
         self.names = frozenset(map(str.lower, (*ALWAYS, socket.gethostname(), *allowed)))
         self.is_known = lru_cache(MOST_KEPT)(self.knows)
         self.is_loopback = lru_cache(MOST_KEPT)(is_loopback)
-        self.all = "*" in self.names
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""
-        server = scope.get("server")
-        if server is not None and not self.all and self.is_loopback(server[0]):
-            for name, value in scope["headers"]:
-                if name == b"host" and not self.is_known(value):
-                    return misdirected(value).send(scope["method"], send)
+        for name, value in scope["headers"]:
+            if name == b"host" and not self.is_known(value) and self.is_local(scope):
+                return misdirected(value).send(scope["method"], send)
         return self.app(scope, receive, send)
+
+    def is_local(self, scope: Scope) -> bool:
+        """Whether a request has arrived at a loopback address."""
+        server = scope.get("server")
+        return server is not None and self.is_loopback(server[0])
 
     def knows(self, host: bytes) -> bool:
         """Whether a Host header, with any port, is one of the known names."""
         name = name_of(host)
-        return name in self.names or is_loopback(name.strip("[]"))
+        return name in self.names or "*" in self.names or is_loopback(name.strip("[]"))
 
 
 def name_of(host: bytes) -> str:

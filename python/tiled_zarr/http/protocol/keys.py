@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from binascii import Error, a2b_base64
-from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
 from starlette.requests import cookie_parser
@@ -30,24 +29,14 @@ REVEALING = re.compile(rb"/k/|%2fk%2f|api(?:_|%5f)key", re.IGNORECASE)
 """What is in a Referer that holds a key."""
 
 
-class Given(NamedTuple):
-    """The keys in the query and the headers of a request.
+def given(scope: Scope) -> tuple[list[bytes], list[bytes], bool]:
+    """The keys in the query and headers of a request: those chosen for it, those added to it.
 
-    `chosen` were sent for this request, `added` to every request. `is_shown` says whether a log
-    would show a key: it is in the query or the Referer.
+    Also whether a log would show a key, since it is in the query or the Referer. We ignore other
+    schemes, and Basic credentials that cannot be decoded.
     """
-
-    chosen: list[bytes]
-    added: list[bytes]
-    is_shown: bool
-
-
-def given(scope: Scope) -> Given:
-    """The keys in the query and the headers of a request.
-
-    We ignore other schemes, and Basic credentials that cannot be decoded.
-    """
-    chosen, added = requests.query_keys(scope), list[bytes]()
+    chosen: list[bytes] = requests.query_keys(scope) if scope["query_string"] else []
+    added: list[bytes] = []
     is_shown = bool(chosen)
     for name, value in scope["headers"]:
         if name in WATCHED:
@@ -61,7 +50,7 @@ def given(scope: Scope) -> Given:
                 added += in_cookie(value)
             else:
                 is_shown = is_shown or REVEALING.search(value) is not None
-    return Given(chosen, added, is_shown)
+    return chosen, added, is_shown
 
 
 def password(credentials: bytes) -> list[bytes]:
