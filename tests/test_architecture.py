@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"codecs", "dtypes", "hierarchy", "nodes", "resources"},
     "tree": VALUES
     | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings", "views"},
-    "http/protocol": {"hierarchy", "nodes"},
+    "http/protocol": {"caches", "encoding", "hierarchy", "nodes"},  # it compresses documents and keeps them
     "http/work": VALUES | SHARED | {"encoding", "hierarchy"},
     "http/middleware": {"resources", "http/protocol", "http/work"},
     "http/site": VALUES | {"caches", "hierarchy", "http/protocol"},

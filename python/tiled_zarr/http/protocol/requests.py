@@ -74,17 +74,27 @@ def prefers_json(accept: bytes) -> bool:
     >>> [prefers_json(accept) for accept in (b"application/json", b"*/*", b"text/html, application/json;q=0.9", b"application/json, */*")]
     [True, False, False, True]
     """
-    ranks = dict(_rank(part) for part in accept.decode("latin-1").lower().split(","))
-    json = ranks.get("application/json", 0.0)
-    html = max(ranks.get("text/html", 0.0), ranks.get("application/xhtml+xml", 0.0))
+    ranked = ranks(accept)
+    json = ranked.get("application/json", 0.0)
+    html = max(ranked.get("text/html", 0.0), ranked.get("application/xhtml+xml", 0.0))
     return json > html
 
 
+def ranks(header: bytes) -> dict[str, float]:
+    """What an Accept or Accept-Encoding header names, in lower case, each with its weight.
+
+    >>> ranks(b"gzip;q=0.5, BR, zstd;q=nan")
+    {'gzip': 0.5, 'br': 1.0, 'zstd': 0.0}
+    """
+    return dict(_rank(part) for part in header.decode("latin-1").lower().split(","))
+
+
 def _rank(part: str) -> tuple[str, float]:
-    """A media type and its weight; a weight that cannot be parsed is 0."""
+    """A media type or coding and its weight; a weight that is none from 0 to 1 counts as 0."""
     kind, *parameters = (piece.strip() for piece in part.split(";"))
     weights = [value for name, _, value in (parameter.partition("=") for parameter in parameters) if name.strip() == "q"]
     try:
-        return kind, float(weights[0]) if weights else 1.0
+        weight = float(weights[0]) if weights else 1.0
     except ValueError:
         return kind, 0.0
+    return kind, weight if 0 <= weight <= 1 else 0.0
