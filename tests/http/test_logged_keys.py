@@ -51,6 +51,10 @@ def test_no_server_prints_a_key(server: str, tmp_path: Path) -> None:
     with live(env=env, server=server, access_log=True) as running, httpx.Client(base_url=running.url) as client:
         found = {name: client.get(target, headers=headers).status_code for name, (target, headers, _) in REQUESTS.items()}
         assert found == {name: status for name, (_, _, status) in REQUESTS.items()}
+        for headers in ({"host": "evil.example"}, {"host": "evil.example", "authorization": f"Basic {KEY}"}):
+            assert client.get(f"/k/{KEY}/zarr/v3?api_key={KEY}", headers=headers).status_code == 421
+        assert client.options(f"/k/{KEY}/zarr/v3/zarr.json?api_key={KEY}").status_code == 204
+        assert client.post(f"/k/{KEY}/zarr/v3/zarr.json").status_code == 405
         client.get("/last?version=2")
         printed = printed_until(running, "/last?version=2")
     assert KEY not in printed

@@ -217,6 +217,13 @@ def test_what_servers_log_has_no_key(private: Any, target: str, path: str, query
     assert scope["headers"] == [(b"referer", b"hidden"), (b"accept", b"*/*")]
 
 
+@pytest.mark.parametrize("request_", [{"method": "OPTIONS"}, {"headers": {"host": "evil.example"}, "server": ("127.0.0.1", 80)}], ids=str)
+def test_replies_that_need_no_key_hide_it_too(private: Any, request_: dict[str, Any]) -> None:
+    scope = scope_of(f"/k/{QUERY}/zarr/v3/zarr.json?api_key={QUERY}", **request_)
+    asyncio.run(private(scope, never, ignore))
+    assert (scope["path"], scope["query_string"]) == ("/k/hidden", b"api_key=hidden")
+
+
 def test_other_referers_stay(private: Any) -> None:
     headers = {"referer": "https://a.example/k?page=2", "authorization": f"Apikey {KEY}"}
     scope = scope_of("/zarr/v3/zarr.json", headers=headers)

@@ -15,7 +15,7 @@ from ipaddress import IPv6Address, ip_address
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..protocol import replies
+from ..protocol import keys, replies
 from ..protocol.replies import Reply
 
 ALWAYS = ("localhost", "127.0.0.1", "[::1]")
@@ -40,6 +40,7 @@ class Hosts:
         """Answer one request."""
         for name, value in scope["headers"]:
             if name == b"host" and not self.is_known(value) and self.is_local(scope):
+                keys.hide(scope)
                 return misdirected(value).send(scope["method"], send)
         return self.app(scope, receive, send)
 
