@@ -26,6 +26,9 @@ HOST = "127.0.0.1"
 FIRST_PORT, FEWEST_PORTS = 10_000, 10_000
 PORTS_GIVEN_OUT = Path("/proc/sys/net/ipv4/ip_local_port_range")
 """https://docs.kernel.org/networking/ip-sysctl.html#ip-variables"""
+HYPERCORN_LOG = ["--access-logfile", "-", "--access-logformat", '%(h)s "%(R)s" %(s)s "%(f)s" "%(a)s"']
+GRANIAN_LOG = ["--access-log", "--access-log-fmt", '%(addr)s "%(method)s %(path)s?%(query_string)s" %(status)d']
+"""Formats with the query, and hypercorn's with the Referer, which is in its default."""
 START_SECONDS = 60
 STOP_SECONDS = 10
 
@@ -63,6 +66,7 @@ def live(
     workers: int = 1,
     env: Mapping[str, str | os.PathLike[str]] | None = None,
     cwd: str | os.PathLike[str] | None = None,
+    access_log: bool = False,
     seconds: float = START_SECONDS,
     preexec: Callable[[], None] | None = None,
 ) -> Iterator[Live]:
@@ -70,10 +74,11 @@ def live(
 
     `arguments` are those of `tiled-zarr serve`; without any, `app` runs directly under `server`
     (hypercorn, uvicorn or granian). `env` adds to the environment, without the TILED_* variables of
-    the caller. `preexec` runs in the new process.
+    the caller. `preexec` runs in the new process; `access_log` makes the server of an application
+    log each request.
     """
     port = free_port()
-    command = cli_command(arguments, server, workers, port) if arguments else app_command(app, server, workers, port)
+    command = cli_command(arguments, server, workers, port) if arguments else app_command(app, server, workers, port, access_log=access_log)
     with tempfile.TemporaryDirectory(prefix="live-") as folder:
         log = Path(folder) / "server.log"
         with log.open("wb") as output:
@@ -110,15 +115,35 @@ def free_port() -> int:
             return port
 
 
-def app_command(app: str, server: str, workers: int, port: int) -> list[str]:
+def app_command(app: str, server: str, workers: int, port: int, *, access_log: bool = False) -> list[str]:
     python = [sys.executable, "-m", server]
     match server:
         case "hypercorn":
-            return [*python, app, "--bind", f"{HOST}:{port}", "--workers", str(0 if workers == 1 else workers)]
+            return [
+                *python,
+                app,
+                "--bind",
+                f"{HOST}:{port}",
+                "--workers",
+                str(0 if workers == 1 else workers),
+                *(HYPERCORN_LOG if access_log else []),
+            ]
         case "uvicorn":
-            return [*python, app, "--host", HOST, "--port", str(port), "--workers", str(workers), "--no-access-log"]
+            return [*python, app, "--host", HOST, "--port", str(port), "--workers", str(workers), *(["--no-access-log"] * (not access_log))]
         case "granian":
-            return [*python, app, "--interface", "asgi", "--host", HOST, "--port", str(port), "--workers", str(workers)]
+            return [
+                *python,
+                app,
+                "--interface",
+                "asgi",
+                "--host",
+                HOST,
+                "--port",
+                str(port),
+                "--workers",
+                str(workers),
+                *(GRANIAN_LOG if access_log else []),
+            ]
         case _:
             raise ValueError(f"server {server!r}: use hypercorn, uvicorn or granian")
 

@@ -54,7 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"codecs", "dtypes", "hierarchy", "nodes", "resources", "revisions"},
     "tree": VALUES
     | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings", "views"},
-    "http/protocol": {"hierarchy", "nodes", "texts"},
+    "http/protocol": {"caches", "encoding", "hierarchy", "nodes", "texts"},  # it compresses documents and keeps them
     "http/work": VALUES | SHARED | {"encoding", "hierarchy"},
     "http/middleware": {"clocks", "resources", "http/protocol", "http/work"},
     "http/site": VALUES | {"caches", "hierarchy", "http/protocol"},

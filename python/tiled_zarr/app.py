@@ -24,6 +24,7 @@ from .http.middleware import lifespan
 from .http.middleware.access import Access
 from .http.middleware.auth import Auth
 from .http.middleware.cors import Cors
+from .http.middleware.hosts import Hosts
 from .http.middleware.metrics import Counted, Metrics
 from .http.pages import pages
 from .http.site.answers import answers
@@ -64,7 +65,8 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None, reso
     endpoints = {prefix: Endpoint(keys, cache, work, max_age=settings.max_age, public=public) for prefix, keys in formats.items()}
     made_pages = answers(formats, cache, max_age=settings.max_age, public=public)
     routes = Routes(endpoints, pages(made_pages, metrics, work, formats["zarr/v2"].source))
-    guarded = Cors(Auth(routes, settings.api_key, public=public), settings.allow_origins)
+    named = Hosts(Auth(routes, settings.api_key, public=public), settings.allowed_hosts)
+    guarded = Cors(named, settings.allow_origins)
     wanted = tasks or Tasks()
 
     @asynccontextmanager

@@ -10,7 +10,7 @@ Two applications in one process have two `Resources`, and share nothing.
 |---|---|---|
 | chunks | http/endpoint, http/work: encoded bodies; site: thumbnails | a chunk's identity |
 | tiles | ome/pyramid: tiles of levels and units of the source | image, revision, level, index |
-| documents | hierarchy: metadata documents, names of axes | key space, path |
+| documents | hierarchy: metadata documents, names of axes; http: compressed ones | key space, path; digest, coding |
 | row_indexes | encoding: indexes over the entries of sparse arrays | the node, weakly |
 | chunk_indexes | adapters/hdf5: offsets of the chunks of a dataset | file at a revision, dataset |
 | decoded | adapters: data that can only be decoded whole | file at a revision, part |

@@ -36,6 +36,14 @@ const ACTIONS = {
         await page.mouse.move(...MIDDLE);
         await page.mouse.wheel(0, down);
     },
+    /** Click the first button of a name, and put what it has copied at the end of the page's text. */
+    copy: async (page, name) => {
+        await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
+        await page.getByRole("button", { name }).first().click();
+        await page.locator("[data-state=copied]").waitFor();
+        await page.context().grantPermissions(["clipboard-read"]);
+        await page.evaluate(async () => document.body.append(await navigator.clipboard.readText()));
+    },
     leave: (page) => page.goto("about:blank"),
     pause: (page, milliseconds) => page.waitForTimeout(milliseconds),
 };

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import quote
 from urllib.request import urlopen
 
 import numpy as np
@@ -11,13 +12,14 @@ import pytest
 
 from browser import gallery as images
 from browser import pictures
+from browser.conftest import KEY
 from browser.driving import Shown, show
 from browser.hosts import Host
 from browser.pictures import coarse, likeness
 from live import Live
 from ome import detectors
 
-LINK = re.compile(r'href="https://neuroglancer-demo\.appspot\.com/#!([^"]+)"')
+LINK = re.compile(r'(?:href|data-copy)="https://neuroglancer-demo\.appspot\.com/#!([^"]+)"')
 PROBES = {"0.4": (".zarray", "zarr.json"), "0.5": (".zarray", ".zattrs")}
 """What neuroglancer looks for in vain below an image: arrays, and the documents of the other format."""
 MIDDLE = (384, 793)
@@ -27,9 +29,9 @@ LINES = 12
 """Pixels next to the lines that neuroglancer draws over a picture: they are left out."""
 
 
-def state(server: Live, path: str, version: str) -> str:
+def state(server: Live, path: str, version: str, prefix: str = "") -> str:
     """The state in the link that a page offers; the link is to version 0.4."""
-    with urlopen(f"{server.url}/view/{path.rpartition('/')[0]}") as page:
+    with urlopen(f"{server.url}{prefix}/view/{path.rpartition('/')[0]}") as page:
         found = LINK.findall(page.read().decode())
     (wanted,) = (state for state in found if f"{path.replace('/', '%2F')}%22" in state)
     assert "%2F0.4%2F" in wanted
@@ -91,3 +93,12 @@ def test_gaps_and_seas_are_dark(gallery: Live, elsewhere: Host, tmp_path: Path, 
     assert is_flawless(shown, f"{gallery.url}/ome-zarr/0.5/{name}", "0.5")
     for got, expected in halves(shown, detectors.DRAWN[name]()):
         assert likeness(coarse(got), expected) > 0.95
+
+
+def test_a_key_in_the_path(locked: Live, elsewhere: Host, tmp_path: Path) -> None:
+    """neuroglancer drops the query of a source, cannot set headers, and decodes the path before it asks."""
+    prefix = f"/k/{quote(KEY, safe='')}"
+    shown = show(elsewhere.neuroglancer(state(locked, "heights", "0.4", prefix)), tmp_path / "page.png")
+    assert is_flawless(shown, f"{locked.url}/k/{KEY}/ome-zarr/0.4/heights", "0.4")
+    for got, expected in halves(shown, images.heights()):
+        assert likeness(got, expected) > 0.95

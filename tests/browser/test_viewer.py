@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ from ome import detectors
 
 EDGE = pictures.VIEWER_EDGE
 KEY_QUERY = f"?api_key={quote(KEY, safe='')}"
+KEY_PATH = f"/k/{quote(KEY, safe='')}"
 
 
 def is_flawless(shown: Shown) -> bool:
@@ -144,6 +145,25 @@ def test_a_key_in_the_address_goes_along(locked: Live, tmp_path: Path) -> None:
     shown = show(f"{locked.url}/view/photograph{KEY_QUERY}", tmp_path / "page.png")
     assert is_flawless(shown)
     assert likeness(cut(shown.pixels, EDGE, EDGE), images.PHOTOGRAPH.astype(np.float32)) > 0.9
+
+
+def test_a_key_in_the_path_goes_along(locked: Live, tmp_path: Path) -> None:
+    prefix = f"{locked.url}{KEY_PATH}"
+    shown = show(f"{prefix}/view/photograph", tmp_path / "page.png")
+    assert is_flawless(shown)
+    assert likeness(cut(shown.pixels, EDGE, EDGE), images.PHOTOGRAPH.astype(np.float32)) > 0.9
+    assert all(request.url.startswith(prefix) for request in shown.loads[0])
+
+
+@pytest.mark.parametrize("page", [f"/{KEY_QUERY}", f"{KEY_PATH}/", KEY_PATH], ids=["query", "path", "path without its slash"])
+def test_a_button_copies_the_address_for_a_viewer(locked: Live, elsewhere: Host, tmp_path: Path, page: str) -> None:
+    """The address on another site holds the key, so no link leads there; what is copied works in vizarr."""
+    shown = show(f"{locked.url}{page}", tmp_path / "page.png", actions=[("copy", "Copy the vizarr address: it holds your key")])
+    assert is_flawless(shown)
+    assert {urlsplit(request.url).netloc for request in shown.loads[0]} == {urlsplit(locked.url).netloc}
+    source = unquote(shown.text.rpartition("https://hms-dbmi.github.io/vizarr/?source=")[2].strip())
+    assert source.startswith(f"{locked.url}{KEY_PATH}/ome-zarr/0.4/")
+    assert show(elsewhere.vizarr(source), tmp_path / "vizarr.png").console == []
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])

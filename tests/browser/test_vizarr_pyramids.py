@@ -133,3 +133,13 @@ def test_a_key_in_the_address(locked: Live, elsewhere: Host, tmp_path: Path) -> 
     assert {request.status for request in shown.asked(locked.url)} <= {200, 404}
     assert all(request.url.endswith(query) for request in shown.asked(locked.url))
     assert likeness(cut(shown.pixels, PHOTOGRAPH_EDGE, PHOTOGRAPH_EDGE), images.PHOTOGRAPH.astype(np.float32)) > 0.9
+
+
+def test_a_key_in_the_path(locked: Live, elsewhere: Host, tmp_path: Path) -> None:
+    """The second load too: of a query vizarr would keep its first field alone."""
+    source = f"{locked.url}/k/{quote(KEY, safe='')}/ome-zarr/0.5/photograph"
+    shown = show(elsewhere.vizarr(source), tmp_path / "page.png", loads=2)
+    assert is_flawless(shown, source, "0.5")
+    assert {request.status for request in shown.asked(locked.url)} <= {200, 404}
+    assert all(request.url.startswith(source) for request in shown.asked(locked.url))
+    assert likeness(cut(shown.pixels, PHOTOGRAPH_EDGE, PHOTOGRAPH_EDGE), images.PHOTOGRAPH.astype(np.float32)) > 0.9

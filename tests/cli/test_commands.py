@@ -24,7 +24,7 @@ from tiled_zarr.revisions import launch_nonce
 from tiled_zarr.settings import Settings, SettingsError, from_environment
 from tiled_zarr.settings.values import SETTINGS
 
-KEY = re.compile(r"\?api_key=([0-9a-f]{64})$", re.MULTILINE)
+KEY = re.compile(r"/k/([0-9a-f]{64})/")
 
 
 class Run:
@@ -101,7 +101,7 @@ def test_version() -> None:
 def test_demo_is_public(run: Run) -> None:
     result = run("demo")
     assert f"http://127.0.0.1:{run.port}/zarr/v3/\n" in result.output
-    assert "api_key" not in result.output
+    assert "/k/" not in result.output
     assert "Anyone can read the data." in result.output
     assert run.status("/zarr/v3/scalars/pi/c") == 200
 
@@ -112,7 +112,7 @@ def test_private_data_get_a_random_key(run: Run, folder: Path) -> None:
         found = set(KEY.findall(run("directory", str(folder)).output))
         assert len(found) == 1
         keys |= found
-        assert [run.status("/zarr/v3/x/c/0" + query) for query in ("", f"?api_key={found.pop()}", "?api_key=x")] == [401, 200, 401]
+        assert [run.status(prefix + "/zarr/v3/x/c/0") for prefix in ("", f"/k/{found.pop()}", "/k/x")] == [401, 200, 401]
     assert len(keys) == 2
 
 
@@ -129,7 +129,7 @@ def test_private_data_get_a_random_key(run: Run, folder: Path) -> None:
 )
 def test_every_source_with_a_key_or_public(run: Run, arguments: list[str], path: str) -> None:
     output = run(*arguments, "--api-key", "a+b").output
-    assert "/zarr/v2/?api_key=a%2Bb\n" in output
+    assert "/k/a%2Bb/zarr/v2/\n" in output
     assert [run.status(path + query) for query in ("", "?api_key=a%2Bb")] == [401, 200]
     run(*arguments, "--public")
     assert run.status(path) == 200
@@ -220,6 +220,26 @@ def test_the_command_names_the_tree_and_the_environment_the_rest(run: Run, folde
     os.environ |= {"TILED_ZARR_TREE": "nothing:nothing", "TILED_ZARR_API_KEY": "fromenv", "TILED_ZARR_MAX_AGE": "5"}
     run("directory", str(folder))
     assert ask(run.served, "/zarr/v3/x/c/0?api_key=fromenv").headers["cache-control"] == "private, max-age=5"
+
+
+def test_a_key_from_a_file_is_not_on_the_command_line(run: Run, folder: Path) -> None:
+    (folder / "key").write_text("fromfile+\n")
+    os.environ["TILED_ZARR_API_KEY"] = "fromenv"
+    assert "/k/fromfile%2B/zarr/v3/\n" in run("directory", str(folder), "--api-key-file", "key").output
+    assert [run.status(f"/k/{key}/zarr/v3/x/c/0") for key in ("fromfile+", "fromenv")] == [200, 401]
+    run("config", "server.yml", "--api-key-file", "key")
+    assert [run.status(f"/k/{key}/") for key in ("fromfile+", "fromenv", "fromfile")] == [200, 401, 401]
+    run("config", "server.yml", "--api-key", "typed")
+    assert [run.status(f"/k/{key}/") for key in ("typed", "fromfile+")] == [200, 401]
+    both = run("demo", "--api-key-file", "key", "--api-key", "typed", code=1).output
+    assert both == "Error: set only one of --api-key, --api-key-file\n"
+    assert "does not exist" in run("demo", "--api-key-file", "none", code=2).output
+
+
+def test_on_loopback_known_names_alone_are_answered(run: Run) -> None:
+    run("demo", "--host", "localhost", "--allowed-hosts", "data.example.org,b.example")
+    for host, status in {"localhost": 200, "data.example.org": 200, "b.example:80": 200, "evil.example": 421}.items():
+        assert ask(run.served, "/zarr/v3", headers={"host": host}, server=("127.0.0.1", 8000)).status == status, host
 
 
 @pytest.mark.parametrize(

@@ -220,6 +220,11 @@ def main(readers: Callable[[str, str | None], Mapping[str, Callable[[str, Node, 
     print(json.dumps({name: visit(tree, truth, checks[name]) for name in wanted.split(",")}))
 
 
+def keyed(url: str, key: str | None) -> str:
+    """The address of a server with the key in its path, if there is one."""
+    return f"{url}/k/{key}" if key else url
+
+
 def _box(chunks: list[range], chunk_shape: tuple[int, ...], shape: tuple[int, ...]) -> Box:
     return tuple((c.start * n, min(c.stop * n, size)) for c, n, size in zip(chunks, chunk_shape, shape, strict=True))
 

@@ -24,7 +24,7 @@ def check(base: str, version: int, path: str, node: Node, truth: compare.Truth) 
 
 def readers(url: str, key: str | None) -> Mapping[str, Callable[[str, Node, compare.Truth], int]]:
     dask.config.set({"array.chunk-size": "1MiB"})
-    return {f"v{version} dask": partial(check, f"{url}/zarr/v{version}", version) for version in (2, 3)}
+    return {f"v{version} dask": partial(check, f"{compare.keyed(url, key)}/zarr/v{version}", version) for version in (2, 3)}
 
 
 if __name__ == "__main__":

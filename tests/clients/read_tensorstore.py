@@ -92,8 +92,8 @@ def refused(spec: Spec) -> int:
 
 def readers(url: str, key: str | None) -> Mapping[str, Callable[[str, Node, compare.Truth], int]]:
     return {
-        "v2 tensorstore": partial(check, f"{url}/zarr/v2", "zarr"),
-        "v3 tensorstore": partial(check, f"{url}/zarr/v3", "zarr3"),
+        "v2 tensorstore": partial(check, f"{compare.keyed(url, key)}/zarr/v2", "zarr"),
+        "v3 tensorstore": partial(check, f"{compare.keyed(url, key)}/zarr/v3", "zarr3"),
     }
 
 

@@ -43,7 +43,7 @@ def compare_variable(raw: xarray.DataArray, decoded: xarray.DataArray, node: Arr
 
 
 def readers(url: str, key: str | None) -> Mapping[str, Callable[[str, Node, compare.Truth], int]]:
-    return {f"v{version} xarray": partial(check, f"{url}/zarr/v{version}", version) for version in (2, 3)}
+    return {f"v{version} xarray": partial(check, f"{compare.keyed(url, key)}/zarr/v{version}", version) for version in (2, 3)}
 
 
 if __name__ == "__main__":

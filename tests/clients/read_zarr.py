@@ -53,6 +53,11 @@ def open_all(url: str, key: str | None) -> dict[str, zarr.Group]:
         base, group = f"{url}/zarr/v{version}", partial(zarr.open_group, mode="r", zarr_format=version)
         if key:
             roots[f"v{version} header"] = group(FsspecStore(filesystem(key), path=base, read_only=True))
+            printed = f"{compare.keyed(url, key)}/zarr/v{version}"
+            roots[f"v{version} path"] = zarr.open(printed, mode="r")
+            roots[f"v{version} path listing"] = group(FsspecStore.from_url(printed, read_only=True), use_consolidated=False)
+            if find_spec("obstore"):
+                roots[f"v{version} path obstore"] = group(object_store(printed))
             continue
         roots[f"v{version} mapper"] = group(fsspec.get_mapper(base))
         roots[f"v{version} fsspec"] = group(FsspecStore.from_url(base, read_only=True))

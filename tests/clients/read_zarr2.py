@@ -25,7 +25,11 @@ def readers(url: str, key: str | None) -> Mapping[str, Callable[[str, Node, comp
     if key:
         headers = {"Authorization": f"Apikey {key}"}
         store = HTTPFileSystem(client_kwargs={"headers": headers}, skip_instance_cache=True).get_mapper(base)
-        return {"v2 header": partial(compare.check_zarr, zarr.open_group(store, mode="r"))}
+        printed = fsspec.get_mapper(f"{compare.keyed(url, key)}/zarr/v2")
+        return {
+            "v2 header": partial(compare.check_zarr, zarr.open_group(store, mode="r")),
+            "v2 path": partial(compare.check_zarr, zarr.open_group(printed, mode="r")),
+        }
     mapper = fsspec.get_mapper(base)
     listed, consolidated = zarr.open_group(mapper, mode="r"), zarr.open_consolidated(mapper, mode="r")
     return {

@@ -20,13 +20,13 @@ READABLE = {"v2": "biufSUO", "v3": "biufO"}
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("served", ["demo", "every_type", "every_codec"])
+@pytest.mark.parametrize("served", ["demo", "every_type", "every_codec", "locked types"])
 @pytest.mark.parametrize("format_name", ["v2", "v3"])
 def test_every_array_is_equal(format_name: str, served: str, servers: dict[str, Live], truth_folders: dict[str, Path]) -> None:
     tree = compare.load(running.SERVED[served].truth)
     arrays = {path: node for path, node in compare.nodes(tree) if isinstance(node, Array)}
     jobs = {path: boxes(node) for path, node in arrays.items()}
-    answers = ask(f"{servers[served].url}/zarr/{format_name}", format_name, jobs)
+    answers = ask(f"{compare.keyed(servers[served].url, running.SERVED[served].key)}/zarr/{format_name}", format_name, jobs)
     assert set(answers) == set(arrays)
     refused = {path for path, answer in answers.items() if "error" in answer}
     assert refused == {path for path, node in arrays.items() if not is_readable(path, node, format_name)}, answers

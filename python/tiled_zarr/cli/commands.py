@@ -137,7 +137,7 @@ class Launch:
         Raises CannotStart if they are wrong.
         """
         try:
-            settings = with_key(self.read().decided(), self.key)
+            settings = with_host(with_key(self.read().decided(), self.key), self.first.host)
         except SettingsError as error:
             raise CannotStart(str(error)) from error
         for name in FIXED:
@@ -175,14 +175,23 @@ def with_key(settings: Settings, key: str) -> Settings:
     return settings if settings.public or settings.api_key else dataclasses.replace(settings, api_key=key)
 
 
+def with_host(settings: Settings, host: str) -> Settings:
+    """The settings, with the host that we listen on among the names that we answer to."""
+    return dataclasses.replace(settings, allowed_hosts=(*settings.allowed_hosts, in_address(host)))
+
+
+def in_address(host: str) -> str:
+    """A host as it stands in an address."""
+    return f"[{host}]" if ":" in host else host
+
+
 def announce(settings: Settings, host: str, port: int) -> None:
-    """Print the addresses. The API key is in each of them, as in Jupyter's."""
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared, not listened on
-    query = f"?api_key={quote(settings.api_key, safe='')}" if settings.api_key else ""
-    base = f"http://{name}:{port}"
+    """Print the addresses. The API key is in each of them, in the path, where every client keeps it."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, in_address(host))  # noqa: S104 - compared, not listened on
+    base = f"http://{name}:{port}" + (f"/k/{quote(settings.api_key)}" if settings.api_key else "")
     click.echo(f"tiled-zarr serves {' and '.join(described(settings))}\n")
     for label, path in (("browse", "/"), ("Zarr v2", "/zarr/v2/"), ("Zarr v3", "/zarr/v3/")):
-        click.echo(f"    {label:8} {base}{path}{query}")
+        click.echo(f"    {label:8} {base}{path}")
     click.echo("\nAnyone can read the data." if settings.public else "\nAnyone with one of these links can read the data.")
 
 

@@ -14,9 +14,16 @@ from ..settings.declarations import Setting
 from ..settings.values import SERVERS, SETTINGS
 
 TYPES: Mapping[str, click.ParamType[Any]] = MappingProxyType(
-    {"port": click.IntRange(0, parsers.LAST_PORT), "workers": click.IntRange(1), "server": click.Choice(SERVERS)}
+    {
+        "port": click.IntRange(0, parsers.LAST_PORT),
+        "workers": click.IntRange(1),
+        "server": click.Choice(SERVERS),
+        "api_key_file": click.Path(exists=True, dir_okay=False),
+    }
 )
-"""The settings that click checks, and shows the values of; our parsers check all others."""
+"""The settings that click checks; our parsers check all others."""
+SHOWN = frozenset({"host", "port", "workers", "server"})
+"""The settings whose help has the default; the texts of all others say it."""
 
 
 def common(command: Callable[..., None]) -> Callable[..., None]:
@@ -32,7 +39,7 @@ def made(name: str, setting: Setting) -> Callable[[Callable[..., None]], Callabl
         type=TYPES.get(name),
         help=setting.text,
         hidden=not setting.is_common,
-        show_default=setting.shown if name in TYPES or name == "host" else False,
+        show_default=setting.shown if name in SHOWN else False,
     )
 
 

@@ -28,7 +28,7 @@ from ..encoding import encode
 from ..hierarchy.documents import Rendered
 from ..hierarchy.keyspace import Chunk, Document, KeySpace, Listing, Named, Reached, Waiting
 from ..nodes import Changed
-from .protocol import etags, failures, replies, requests
+from .protocol import codings, etags, failures, replies, requests
 from .protocol.replies import NO_CACHE, NO_SNIFFING, Headers, Reply
 from .protocol.requests import Request
 from .site import listing
@@ -339,11 +339,18 @@ class Endpoint:
     def document(self, document: Document, request: Request) -> Reply | Block:
         """The plan for a metadata document.
 
-        Rendering one may open files; then a thread does it. Raises Changed.
+        Rendering one may open files, and compressing a large one takes long; then a thread does it.
+        Raises Changed.
         """
         revision = document.revision()
         rendered = document.at_hand()
-        return Block(request, document) if rendered is None else self.described(request, document, revision, rendered)
+        if rendered is None or not self.is_quick(request, rendered):
+            return Block(request, document)
+        return self.described(request, document, revision, rendered)
+
+    def is_quick(self, request: Request, rendered: Rendered) -> bool:
+        """Whether the event loop may compress a document for a request."""
+        return rendered.body is None or codings.is_quick(request, rendered.digest, rendered.body, self.keys.resources.documents)
 
     def described(self, request: Request, document: Document, revision: str | None, rendered: Rendered) -> Reply:
         """The reply with a document that was rendered at `revision`; 404 if the document is absent.
@@ -355,4 +362,4 @@ class Endpoint:
         if rendered.body is None:
             return replies.NOT_FOUND
         headers = self.live_document if revision is None else self.kept_document
-        return replies.tagged(request, etags.of_digest(rendered.digest), headers, rendered.body)
+        return codings.tagged(request, rendered.digest, headers, rendered.body, self.keys.resources.documents)

@@ -22,8 +22,16 @@ from .values import SETTINGS, Settings
 PREFIX = "TILED_ZARR_"
 TREES = ("TREE", "DIRECTORY", "CONFIG")
 """The variables, without prefix, that say which tree is served; at most one may be set."""
-TILED_NAMES = MappingProxyType({"allow_origins": "TILED_ALLOW_ORIGINS", "api_key": "TILED_SINGLE_USER_API_KEY"})
+TILED_NAMES = MappingProxyType(
+    {
+        "allow_origins": "TILED_ALLOW_ORIGINS",
+        "api_key": "TILED_SINGLE_USER_API_KEY",
+        "public": "TILED_ALLOW_ANONYMOUS_ACCESS",
+    }
+)
 """Variables of Tiled that we also read; our own names win."""
+KEYS = ("api_key", "api_key_file")
+"""The settings that say which key to use."""
 NOTHING: Mapping[str, str] = MappingProxyType({})
 LIST = "docs/settings.md lists all of them"
 KUBERNETES = re.compile(r"TILED_ZARR_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
@@ -55,9 +63,20 @@ def from_environment(
 
 def over(settings: Settings, layer: Mapping[str, tuple[str, str]]) -> Settings:
     """The settings with those in a layer, each as its spelling and its text. Raises SettingsError."""
-    values = {name: parsed(spelling, SETTINGS[name].parse, text) for name, (spelling, text) in layer.items()}
+    values = {name: parsed(spelling, SETTINGS[name].parse, text) for name, (spelling, text) in layer.items()} | other_key(layer)
     spellings = {name: spelling for name, (spelling, _) in layer.items()}
     return dataclasses.replace(settings, spellings={**settings.spellings, **spellings}, **values)
+
+
+def other_key(layer: Mapping[str, tuple[str, str]]) -> dict[str, None]:
+    """What a layer unsets: a key replaces the file with one of a layer below, and the other way round.
+
+    Raises SettingsError if the layer gives both.
+    """
+    given = [name for name in KEYS if name in layer]
+    if len(given) > 1:
+        raise SettingsError(f"set only one of {', '.join(layer[name][0] for name in given)}")
+    return {name: None for name in KEYS if given and name not in given}
 
 
 def of_options(options: Mapping[str, str]) -> dict[str, tuple[str, str]]:

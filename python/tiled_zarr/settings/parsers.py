@@ -22,6 +22,7 @@ DECIMAL = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
 ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+", re.IGNORECASE | re.ASCII)
 LAST_PORT = 65535
 KEY = re.compile(r"[!-~]+")
+HOST = re.compile(r"\*|[a-z0-9_.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE | re.ASCII)
 
 
 def boolean(value: Any) -> bool:
@@ -107,8 +108,8 @@ def memory(value: Any) -> int:
     return nbytes
 
 
-def folder(value: Any) -> Path:
-    """The path of a folder, `~` expanded; it need not exist."""
+def path(value: Any) -> Path:
+    """The path of a file or folder, `~` expanded; it need not exist."""
     return Path(text(value)).expanduser()
 
 
@@ -192,6 +193,19 @@ def port(value: Any) -> int:
     if number > LAST_PORT:
         raise ValueError(f"expected a port from 0 to {LAST_PORT}, got {number}")
     return number
+
+
+def hosts(value: Any) -> tuple[str, ...]:
+    """Names of hosts as in a Host header, without ports, or `*`; a list, or text.
+
+    >>> hosts("data.example.org, [::1]"), hosts(["*"])
+    (('data.example.org', '[::1]'), ('*',))
+    """
+    found = items(value)
+    for host in found:
+        if not isinstance(host, str) or not HOST.fullmatch(host):
+            raise ValueError(f"expected names of hosts like data.example.org, without http:// and port, or *, got {host!r}")
+    return found
 
 
 def items(value: Any) -> tuple[Any, ...]:

@@ -18,7 +18,7 @@ from ..dtypes import StructName
 from ..hierarchy.metadata import Config
 from ..resources import Sizes
 from . import memory, parsers
-from .declarations import SettingsError, declared, setting
+from .declarations import SettingsError, declared, parsed, setting
 from .mounts import DEMO, Mount
 
 MIB = 1024**2
@@ -73,11 +73,23 @@ class Settings:
     workers: int = setting(parsers.positive, 1, "Number of worker processes.", common=True)
     server: str = setting(parsers.among(*SERVERS), SERVERS[0], "HTTP server to use: hypercorn, uvicorn or granian.", common=True)
     api_key: str | None = setting(
-        parsers.key, None, "Key for reading the data; private data without one get a random key.", common=True, repr=False
+        parsers.key,
+        None,
+        "Key for reading the data; private data without one get a random key. Others see it in `ps`.",
+        common=True,
+        repr=False,
     )
+    api_key_file: Path | None = setting(parsers.path, None, "File with the key, which `ps` does not show.", common=True)
     public: bool | None = setting(parsers.boolean, None, "Let anyone read, without a key.", shown="false; the demo: true", common=True)
     allow_origins: tuple[str, ...] = setting(
         parsers.origins, (), "Web pages that may read: comma-separated origins, or *.", shown="", common=True
+    )
+    allowed_hosts: tuple[str, ...] = setting(
+        parsers.hosts,
+        (),
+        "Names, besides this machine's, that a proxy in front may send: comma-separated hosts, or *.",
+        shown="",
+        common=True,
     )
     codec: str | None = setting(
         parsers.codec,
@@ -126,7 +138,7 @@ class Settings:
     mapped_size: int | None = pool("mapped_size", "Memory for resident pages of mapped files.")
     levels_size: int | None = pool("levels_size", "Memory for levels of images; on disk, and no memory, with `levels_folder`.")
     levels_folder: Path | None = setting(
-        parsers.folder, None, "Folder for levels of images, which then survive a restart.", shown="none: in memory"
+        parsers.path, None, "Folder for levels of images, which then survive a restart.", shown="none: in memory"
     )
     tile_budget: int = setting(
         parsers.size, 64 * MIB, "Bytes of a source that may be read for one tile of an OME-NGFF level.", shown=shown(64 * MIB)
@@ -156,11 +168,27 @@ class Settings:
     )
 
     def decided(self) -> Settings:
-        """The settings with `public` decided: True only for the demo without a key, if not set."""
-        if self.public is not None:
-            return self
+        """The settings with the key out of its file, and with `public` decided.
+
+        `public` is True only for the demo without a key, if it is not set. Raises SettingsError if
+        the file cannot be read, or if there is a key besides it.
+        """
+        key = self.api_key if self.api_key_file is None else self.key_in_file(self.api_key_file)
         is_demo = all(mount.source == "demo" for mount in self.trees)
-        return dataclasses.replace(self, public=is_demo and not self.api_key)
+        is_public = is_demo and not key if self.public is None else self.public
+        return dataclasses.replace(self, api_key=key, api_key_file=None, public=is_public)
+
+    def key_in_file(self, path: Path) -> str:
+        """The key in a file, without white space around it. Raises SettingsError."""
+        name = self.spelling("api_key_file")
+        if self.api_key:
+            raise SettingsError(f"{self.spelling('api_key')}, {name}: give only one of them")
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace").strip()
+        except OSError as error:
+            raise SettingsError(f"{name}: cannot read {path}: {error.strerror}") from error
+        key: str = parsed(f"{name}: {path}", parsers.key, text)
+        return key
 
     def require_access(self) -> Settings:
         """The same settings. Raises SettingsError if they are private and have no API key.

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from asgi import scope_of
 from tiled_zarr.http.middleware import lifespan
 from tiled_zarr.http.middleware.lifespan import Lifespan
 
@@ -115,5 +116,7 @@ def test_websockets_are_refused() -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(Lifespan(no_app, nothing)({"type": "websocket"}, no_app, send))
+    scope = scope_of("/k/secret/zarr?api_key=secret", type="websocket")
+    asyncio.run(Lifespan(no_app, nothing)(scope, no_app, send))
     assert sent == [{"type": "websocket.close", "code": 1000}]
+    assert "secret" not in str(scope), "servers log the scope of a websocket too"

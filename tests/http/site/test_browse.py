@@ -3,10 +3,12 @@ from __future__ import annotations
 import html
 import json
 import re
+from base64 import b64encode
 from collections.abc import Callable
+from hashlib import sha256
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin
 
 import numpy as np
 import pytest
@@ -42,6 +44,44 @@ def test_every_link_leads_somewhere(make: Callable[..., Any], path: str, below: 
     for link in found:
         target = urljoin(f"http://host{below}{path}", link).removeprefix("http://host").removeprefix(below)
         assert ask(app, target, root_path=below).status == 200, link
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("below", ["", "/below"])
+def test_every_link_keeps_the_key_of_the_path(make: Callable[..., Any], path: str, below: str) -> None:
+    app = make(public=False, api_key="a+b&c/d")
+    page = f"{below}/k/a%2Bb%26c/d{path}"
+    found = Page(ask(app, page, root_path=below).body.decode()).addresses
+    assert found
+    for link in found:
+        assert "api_key" not in link
+        target = urljoin(f"http://host{page}", link).removeprefix("http://host")
+        assert ask(app, target, root_path=below).status == 200, link
+
+
+@pytest.mark.parametrize("prefix", ["/k/secret", ""])
+def test_links_to_other_sites_do_not_carry_the_key(make: Callable[..., Any], prefix: str) -> None:
+    """A button copies the address instead, and says what it holds; a script of the page does so."""
+    app = make(public=False, api_key="secret")
+    answer = ask(app, f"{prefix}/{'' if prefix else '?api_key=secret'}", headers={"host": "here:8000"})
+    page = answer.body.decode()
+    assert re.findall(r"""(?:href|src|action)=["']?https?:""", page) == []
+    buttons = dict(re.findall(r'<button type="button" data-copy="([^"]+)">([^<]+)</button>', page))
+    sources = {re.sub("/@[^/]+", "", unquote(address).partition("http://here:8000")[2].partition('"')[0]) for address in buttons}
+    assert sources == {f"/k/secret/ome-zarr/0.4/{name}" for name in ("large", "small", "live", "computed", "sparse")}
+    assert set(buttons.values()) == {
+        "Copy the vizarr address: it holds your key",
+        "Copy the neuroglancer address: it holds your key",
+    }
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in answer.headers["content-security-policy"]
+
+
+def test_links_to_other_sites_without_a_key_stay_links(app: Any) -> None:
+    page = ask(app, "/").body.decode()
+    assert len(re.findall(r'<a href="https://[^"]+" rel="noreferrer">', page)) == 10
+    assert "<button" not in page
 
 
 @pytest.mark.parametrize("path", PAGES)

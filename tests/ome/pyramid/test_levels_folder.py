@@ -93,7 +93,7 @@ def test_the_command_says_so_in_one_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tiled_zarr", "serve", "demo", "--port", "0"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=SECONDS)
     assert done.returncode != 0
-    assert "Error: levels_folder: cannot keep files in" in done.stderr
+    assert "Error: TILED_ZARR_LEVELS_FOLDER: cannot keep files in" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable
+from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..protocol import replies, requests
+from ..protocol import keys, replies, requests
+from ..protocol.replies import NO_STORE, Reply
 
-SCHEMES = frozenset({b"apikey", b"bearer"})
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 
 
 class Auth:
     """ASGI middleware: 401 unless the tree is public or the request has the right key.
 
-    A wrong key gets 401 even if the tree is public. `/healthz` and `/readyz` are open to all.
+    A wrong key gets 401 even if the tree is public. `/healthz` and `/readyz` are open to all. What
+    it wraps sees a path without `/k/KEY`, which is in the item keys.PREFIX of the scope instead.
     """
 
     def __init__(self, app: ASGIApp, key: str | None, *, public: bool) -> None:
@@ -28,31 +30,61 @@ class Auth:
         self.app = app
         self.key = key.encode() if key else None
         self.public = public
+        self.path_prefix = requests.collapsed(keys.MARK + key).rstrip("/") if key else None
+        """What a decoded path with the right key begins with."""
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""
-        if self.allows(given_keys(scope)) or requests.path_of(scope) in OPEN_PATHS:
-            return self.app(scope, receive, send)
-        return replies.UNAUTHORIZED.send(scope["method"], send)
+        chosen, added, is_shown = keys.given(scope)
+        inner = scope
+        if is_shown or keys.MARK in scope["path"]:
+            inner, in_path = self.without_key(scope)
+            chosen += in_path
+        if not (self.allows(chosen, added) or requests.path_of(inner) in OPEN_PATHS):
+            return replies.UNAUTHORIZED.send(scope["method"], send)
+        if not inner["path"]:
+            return to_slash(inner[keys.PREFIX]).send(scope["method"], send)
+        return self.app(inner, receive, send)
 
-    def allows(self, given: list[bytes]) -> bool:
-        """Whether every given key is right; without any, whether the tree is public."""
-        return all(map(self.is_right, given)) if given else self.public
+    def without_key(self, scope: Scope) -> tuple[Scope, list[bytes]]:
+        """A copy of a scope with the key taken off its path, and that key; an empty one is wrong.
+
+        The copy's path is empty if nothing follows the key, its `raw_path` is as the client asked.
+        We hide all keys in the scope itself, since the server writes its access log from it.
+        """
+        inner = {**scope, "raw_path": scope.get("raw_path") or quote(scope["path"]).encode()}
+        path, rest, found = requests.path_of(scope), None, list[bytes]()
+        if path.startswith(keys.MARK):
+            rest = self.after_key(path)
+            found = [b"" if rest is None or self.key is None else self.key]
+            inner["path"] = f"{requests.root_of(scope)}{rest}" if rest else ""
+            inner[keys.PREFIX] = quote(path.removesuffix(rest or ""))
+        keys.hide(scope, rest or "")
+        return inner, found
+
+    def after_key(self, path: str) -> str | None:
+        """What follows the right key in a decoded path that begins with `/k/`; None if it is wrong."""
+        if self.path_prefix is None:
+            return None
+        length = len(self.path_prefix)
+        is_right = hmac.compare_digest(path[:length].encode(errors="replace"), self.path_prefix.encode())
+        return path[length:] if is_right and path[length : length + 1] in {"", "/"} else None
+
+    def allows(self, chosen: list[bytes], added: list[bytes]) -> bool:
+        """Whether every key that was chosen for a request is right.
+
+        Without any, one of those that were added to it has to be; without these, the tree must be
+        public.
+        """
+        if chosen:
+            return all(map(self.is_right, chosen))
+        return any(map(self.is_right, added)) if added else self.public
 
     def is_right(self, key: bytes) -> bool:
         """Whether this is the key, in a time that does not depend on how much of it is right."""
         return self.key is not None and hmac.compare_digest(key, self.key)
 
 
-def given_keys(scope: Scope) -> list[bytes]:
-    """The keys in the query and in every Authorization header of the schemes Apikey and Bearer.
-
-    Other schemes carry none of our keys, so we ignore them.
-    """
-    keys = requests.query_keys(scope)
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            scheme, _, key = value.strip().partition(b" ")
-            if scheme.lower() in SCHEMES:
-                keys.append(key.strip())
-    return keys
+def to_slash(prefix: str) -> Reply:
+    """The reply to `/k/KEY`: links on the page of the root are relative to `/k/KEY/`."""
+    return Reply(307, ((b"location", f"./{prefix.rpartition('/')[2]}/".encode()), NO_STORE))

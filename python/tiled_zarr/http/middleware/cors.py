@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..protocol import keys
 from ..protocol.replies import METHODS, Headers, Reply
 
 EXPOSED = (b"access-control-expose-headers", b"content-length, content-range, etag, accept-ranges, content-encoding, server-timing")
@@ -35,6 +36,7 @@ class Cors:
         """Answer one request."""
         headers = self.headers(scope)
         if scope["method"] == "OPTIONS":
+            keys.hide(scope)
             return options(scope, headers).send("OPTIONS", send)
         return self.app(scope, receive, adding(headers, send) if headers else send)
 

@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..protocol import keys
+
 log = logging.getLogger(__name__)
 
 Task: TypeAlias = Callable[[], Awaitable[Any]]
@@ -33,6 +35,7 @@ class Lifespan:
             case "lifespan":
                 await self.live(receive, send)
             case "websocket":
+                keys.hide(scope)  # servers log its path too
                 await send({"type": "websocket.close", "code": 1000})
 
     async def live(self, receive: Receive, send: Send) -> None:

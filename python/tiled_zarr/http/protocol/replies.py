@@ -82,7 +82,8 @@ GONE = text(410, "the array that this chunk belonged to has gone or has become s
 NOT_ALLOWED = text(405, "only GET, HEAD and OPTIONS are answered", (b"allow", METHODS))
 UNAUTHORIZED = text(
     401,
-    "a valid API key is needed: send the header 'Authorization: Apikey KEY', or ?api_key=KEY",
+    "a valid API key is needed: send the header 'Authorization: Apikey KEY', or begin the path with /k/KEY/, "
+    "or end the address with ?api_key=KEY",
     (b"www-authenticate", b'Apikey realm="tiled-zarr", Bearer realm="tiled-zarr"'),
 )
 CHANGING = text(503, "the data changed twice while they were read; ask again", (b"retry-after", b"1"))

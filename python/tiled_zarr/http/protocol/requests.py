@@ -30,10 +30,21 @@ class Request(NamedTuple):
 def path_of(scope: Scope) -> str:
     """The decoded path below the server's root path, with runs of slashes made one."""
     path: str = scope["path"]
-    root: str = scope.get("root_path", "")
-    if root and f"{path}/".startswith(f"{root}/"):
+    root = root_of(scope)
+    if root:
         path = path[len(root) :] or "/"
+    return collapsed(path)
+
+
+def collapsed(path: str) -> str:
+    """A path with runs of slashes made one."""
     return SLASHES.sub("/", path) if "//" in path else path
+
+
+def root_of(scope: Scope) -> str:
+    """The server's root path, if the path of a request begins with it; else empty."""
+    root: str = scope.get("root_path", "")
+    return root if root and f"{scope['path']}/".startswith(f"{root}/") else ""
 
 
 def is_plain(scope: Scope) -> bool:
@@ -65,17 +76,27 @@ def prefers_json(accept: bytes) -> bool:
     >>> [prefers_json(accept) for accept in (b"application/json", b"*/*", b"text/html, application/json;q=0.9", b"application/json, */*")]
     [True, False, False, True]
     """
-    ranks = dict(_rank(part) for part in accept.decode("latin-1").lower().split(","))
-    json = ranks.get("application/json", 0.0)
-    html = max(ranks.get("text/html", 0.0), ranks.get("application/xhtml+xml", 0.0))
+    ranked = ranks(accept)
+    json = ranked.get("application/json", 0.0)
+    html = max(ranked.get("text/html", 0.0), ranked.get("application/xhtml+xml", 0.0))
     return json > html
 
 
+def ranks(header: bytes) -> dict[str, float]:
+    """What an Accept or Accept-Encoding header names, in lower case, each with its weight.
+
+    >>> ranks(b"gzip;q=0.5, BR, zstd;q=nan")
+    {'gzip': 0.5, 'br': 1.0, 'zstd': 0.0}
+    """
+    return dict(_rank(part) for part in header.decode("latin-1").lower().split(","))
+
+
 def _rank(part: str) -> tuple[str, float]:
-    """A media type and its weight; a weight that cannot be parsed is 0."""
+    """A media type or coding and its weight; a weight that is none from 0 to 1 counts as 0."""
     kind, *parameters = (piece.strip() for piece in part.split(";"))
     weights = [value for name, _, value in (parameter.partition("=") for parameter in parameters) if name.strip() == "q"]
     try:
-        return kind, float(weights[0]) if weights else 1.0
+        weight = float(weights[0]) if weights else 1.0
     except ValueError:
         return kind, 0.0
+    return kind, weight if 0 <= weight <= 1 else 0.0

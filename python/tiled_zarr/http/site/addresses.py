@@ -7,31 +7,37 @@ from urllib.parse import quote
 
 from starlette.types import Scope
 
-from ..protocol import requests
+from ..protocol import keys, requests
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
     """The places that links on a page start from.
 
-    `root` is the server's own URL without a slash at its end; `up` is the relative path from the
-    page to it; `key` is the API key that the request had in its query, or None.
+    `root` is the server's own URL without a slash at its end, with `/k/KEY` if the address of the
+    page holds a key; `up` is the relative path from the page to it. `key` is the API key that the
+    request had in its query, or None.
     """
 
     root: str
     up: str
     key: str | None
+    has_key: bool = False
+    """Whether the address of the page holds a key, and so `root` does."""
 
     def link(self, path: str = "") -> str:
-        """A relative link for this page, with the API key if the request had it in its query."""
+        """A relative link for this page, with the API key if the request had it in its query.
+
+        A key in the path of the page is in that of each relative link too.
+        """
         return self.bare_link(path) + self.query
 
     def bare_link(self, path: str) -> str:
-        """A relative link for this page, without the API key."""
+        """A relative link for this page, without the API key of the query."""
         return f"{self.up}{quote(path)}"
 
     def address(self, path: str = "") -> str:
-        """An absolute URL, without the API key."""
+        """An absolute URL for other programs, with the API key in its path if the page has one."""
         return f"{self.root}/{quote(path)}"
 
     @property
@@ -43,11 +49,14 @@ class Addresses:
 def of(scope: Scope) -> Addresses:
     """The addresses for the page that a request asks for."""
     path = requests.path_of(scope)
-    keys = requests.query_keys(scope)
+    in_query = requests.query_keys(scope)
+    key = in_query[0].decode("utf-8", "replace") if in_query else None
+    prefix = scope.get(keys.PREFIX) or (keys.prefix(key) if key else "")
     return Addresses(
-        root=f"{scope.get('scheme', 'http')}://{_host(scope)}{quote(scope.get('app_root_path', ''))}",
+        root=f"{scope.get('scheme', 'http')}://{_host(scope)}{quote(scope.get('app_root_path', ''))}{prefix}",
         up="../" * (path.count("/") - 1) or "./",
-        key=keys[0].decode("utf-8", "replace") if keys else None,
+        key=key,
+        has_key=bool(prefix),
     )
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
-from ..protocol import etags, replies
+from ..protocol import codings, etags, replies
 from ..protocol.replies import NO_SNIFFING, NOT_FOUND, Headers, Reply
 from ..protocol.requests import Request
 from .addresses import Addresses
@@ -61,7 +61,7 @@ class Assets:
         if asset is None:
             return NOT_FOUND
         headers: Headers = ((b"content-type", asset.kind), (b"vary", b"accept-encoding"), self.cache_control, NO_SNIFFING)
-        if b"gzip" not in request.headers.get(b"accept-encoding", b""):
+        if codings.chosen(request, asset.content, ("gzip",)) is None:
             return replies.of_content(request, headers, asset.content)
         etag = etags.of_text(f"gzip|{asset.version}")
         encoded = (*headers, (b"content-encoding", b"gzip"))

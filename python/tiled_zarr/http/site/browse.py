@@ -9,7 +9,7 @@ from ... import attributes
 from ...hierarchy.keyspace import KeySpace
 from ...hierarchy.openings import reason
 from ...nodes import Group, Node
-from ..protocol import replies, requests
+from ..protocol import codings, requests
 from ..protocol.replies import Reply
 from ..protocol.requests import Request
 from . import addresses, listing, templates
@@ -19,7 +19,9 @@ from .describe import Describer, Description
 MOST_DESCRIBED = 100
 """Children that the page of a group describes; of all further ones it shows name and kind only."""
 
-HEADERS = templates.headers(f"style-src 'sha256-{templates.STYLE_HASH}'; img-src 'self' data:")
+HEADERS = templates.headers(
+    f"script-src {templates.source_of(templates.COPY)}; style-src {templates.source_of(templates.STYLE)}; img-src 'self' data:"
+)
 
 
 class Browser:
@@ -43,7 +45,8 @@ class Browser:
             "unavailable": self.keys.unavailable(root),
             "unknown": attributes.unknown(root.attributes),
         }
-        return replies.of_content(request, listing.JSON, json.dumps(document, ensure_ascii=False).encode())
+        body = json.dumps(document, ensure_ascii=False).encode()
+        return codings.of_content(request, listing.JSON, body, self.keys.resources.documents)
 
     def page(self, request: Request, path: str, node: Node) -> Reply:
         """The page of the node at `path`, spelled as in its URL."""
@@ -57,8 +60,9 @@ class Browser:
             trail=trail(path),
             formats=[prefix for prefix in self.formats if prefix.startswith("zarr/")],
             addresses=here,
+            script=templates.COPY,
         )
-        return replies.of_content(request, (*HEADERS, (b"vary", b"accept")), body)
+        return codings.of_content(request, (*HEADERS, (b"vary", b"accept")), body, self.keys.resources.documents)
 
     def children(self, path: str, node: Node, here: Addresses) -> Iterator[Description]:
         """The children of a group that can be opened; none for an array."""

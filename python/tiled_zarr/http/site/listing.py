@@ -12,7 +12,7 @@ from urllib.parse import quote
 from ... import attributes, texts
 from ...hierarchy.keyspace import KeySpace
 from ...nodes import Array, Group, Node
-from ..protocol import replies, requests
+from ..protocol import codings, requests
 from ..protocol.replies import NO_CACHE, NO_SNIFFING, Headers, Reply
 from ..protocol.requests import Request
 from . import html
@@ -41,8 +41,8 @@ def reply(request: Request, keys: KeySpace, group: Group) -> Reply:
     found = children(keys, group)
     unavailable, files = keys.unavailable(group), attributes.unknown(group.attributes)
     if requests.prefers_json(request.headers.get(b"accept", b"")):
-        return replies.of_content(request, JSON, as_json(request.key, found, unavailable, files))
-    return replies.of_content(request, html.HEADERS, as_html(request, found, unavailable, files))
+        return codings.of_content(request, JSON, as_json(request.key, found, unavailable, files), keys.resources.documents)
+    return codings.of_content(request, html.HEADERS, as_html(request, found, unavailable, files), keys.resources.documents)
 
 
 def children(keys: KeySpace, group: Group) -> list[Listed]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -32,24 +31,22 @@ class Link(NamedTuple):
 def of_array(path: str, addresses: Addresses, *, is_image: bool) -> list[Snippet]:
     """Code that reads an array."""
     group, _, name = path.rpartition("/")
-    target = addresses.address(f"zarr/v3/{path}")
-    dataset = addresses.address(f"zarr/v3/{group}").rstrip("/")
+    target = _text(addresses.address(f"zarr/v3/{path}"))
+    dataset = _text(addresses.address(f"zarr/v3/{group}").rstrip("/"))
     snippets = [
-        _snippet("zarr-python", addresses, "import zarr", lambda key: f'array = zarr.open_array({_text(target)}, mode="r"{key})'),
-        _snippet("dask", addresses, "import dask.array", lambda key: f"array = dask.array.from_zarr({_text(target)}{key})"),
-        _snippet(
-            "xarray", addresses, "import xarray", lambda key: f"array = xarray.open_zarr({_text(dataset)}, chunks={{}}{key})[{_text(name)}]"
-        ),
+        Snippet("zarr-python", f'import zarr\n\narray = zarr.open_array({target}, mode="r")'),
+        Snippet("dask", f"import dask.array\n\narray = dask.array.from_zarr({target})"),
+        Snippet("xarray", f"import xarray\n\narray = xarray.open_zarr({dataset}, chunks={{}})[{_text(name)}]"),
     ]
     return [*snippets, _napari(path, addresses)] if is_image else snippets
 
 
 def of_group(path: str, addresses: Addresses) -> list[Snippet]:
     """Code that reads a group."""
-    target = addresses.address(f"zarr/v3/{path}").rstrip("/")
+    target = _text(addresses.address(f"zarr/v3/{path}").rstrip("/"))
     return [
-        _snippet("zarr-python", addresses, "import zarr", lambda key: f'group = zarr.open_group({_text(target)}, mode="r"{key})'),
-        _snippet("xarray", addresses, "import xarray", lambda key: f"dataset = xarray.open_zarr({_text(target)}, chunks={{}}{key})"),
+        Snippet("zarr-python", f'import zarr\n\ngroup = zarr.open_group({target}, mode="r")'),
+        Snippet("xarray", f"import xarray\n\ndataset = xarray.open_zarr({target}, chunks={{}})"),
     ]
 
 
@@ -57,44 +54,30 @@ def viewers(path: str, addresses: Addresses, longest: int) -> list[Link]:
     """Links to hosted viewers that show an image of this server.
 
     `longest` is the image's longer edge in pixels. The server's allowed origins must include the
-    viewers. neuroglancer sends no API key, so it is left out if the request had one in its query.
+    viewers. If the address of the page holds an API key, so do the links.
     """
     source = addresses.address(f"ome-zarr/0.4/{path}")
-    links = [Link("vizarr", f"{VIZARR}?source={quote(source + addresses.query, safe='')}")]
-    if addresses.key is None:
-        # With "auto" neuroglancer reads channels and axes from the OME-NGFF metadata;
-        # with "image" it would show the image transposed.
-        layer = {"type": "auto", "source": f"zarr://{source}", "name": path.rpartition("/")[2]}
-        state = {"layers": [layer], "crossSectionScale": longest / WINDOW, "layout": "xy"}
-        links.append(Link("neuroglancer", f"{NEUROGLANCER}#!{quote(json.dumps(state, separators=(',', ':')), safe='')}"))
-    return links
+    # With "auto" neuroglancer reads channels and axes from the OME-NGFF metadata;
+    # with "image" it would show the image transposed.
+    layer = {"type": "auto", "source": f"zarr://{source}", "name": path.rpartition("/")[2]}
+    state = {"layers": [layer], "crossSectionScale": longest / WINDOW, "layout": "xy"}
+    return [
+        Link("vizarr", f"{VIZARR}?source={quote(source, safe='')}"),
+        Link("neuroglancer", f"{NEUROGLANCER}#!{quote(json.dumps(state, separators=(',', ':')), safe='')}"),
+    ]
 
 
 def _napari(path: str, addresses: Addresses) -> Snippet:
-    target = addresses.address(f"ome-zarr/0.5/{path}")
-    return _snippet(
+    target = _text(addresses.address(f"ome-zarr/0.5/{path}"))
+    return Snippet(
         "napari",
-        addresses,
-        "import dask.array, napari, zarr",
-        lambda key: (
-            f'image = zarr.open_group({_text(target)}, mode="r"{key})\n'
-            'datasets = image.attrs["ome"]["multiscales"][0]["datasets"]\n'
-            'levels = [dask.array.from_zarr(image[dataset["path"]]) for dataset in datasets]\n'
-            "napari.imshow(levels, multiscale=True)\n"
-            "napari.run()"
-        ),
+        "import dask.array, napari, zarr\n\n"
+        f'image = zarr.open_group({target}, mode="r")\n'
+        'datasets = image.attrs["ome"]["multiscales"][0]["datasets"]\n'
+        'levels = [dask.array.from_zarr(image[dataset["path"]]) for dataset in datasets]\n'
+        "napari.imshow(levels, multiscale=True)\n"
+        "napari.run()",
     )
-
-
-def _snippet(title: str, addresses: Addresses, imports: str, code: Callable[[str], str]) -> Snippet:
-    """Code: the imports, the API key if the request had one in its query, and `code(arguments)`.
-
-    `arguments` passes the key on to the call.
-    """
-    if addresses.key is None:
-        return Snippet(title, f"{imports}\n\n{code('')}")
-    options = {"client_kwargs": {"headers": {"Authorization": f"Apikey {addresses.key}"}}}
-    return Snippet(title, f"{imports}\n\noptions = {_text(options)}\n{code(', storage_options=options')}")
 
 
 def _text(value: object) -> str:

@@ -13,11 +13,16 @@ from ..protocol.replies import NO_CACHE, NO_SNIFFING, Headers
 
 FOLDER = Path(__file__).parent / "templates"
 STYLE = (FOLDER / "style.css").read_text(encoding="utf-8")
-STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+COPY = (FOLDER / "copy.js").read_text(encoding="utf-8")
 
 environment = Environment(
     loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False
 )
+
+
+def source_of(text: str) -> str:
+    """The source that a content security policy names to allow this inline style or script."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def html(template: str, /, **values: Any) -> bytes:

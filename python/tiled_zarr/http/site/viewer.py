@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ...hierarchy import names
 from ...hierarchy.keyspace import Document, KeySpace
 from ...nodes import Node
-from ..protocol import replies, requests
+from ..protocol import codings, replies, requests
 from ..protocol.replies import NOT_FOUND, Reply
 from ..protocol.requests import Request
 from . import addresses, templates
@@ -69,4 +69,4 @@ class ViewerPage:
             licences=self.assets.link("THIRD-PARTY.txt", here),
             addresses=here,
         )
-        return replies.of_content(request, HEADERS, body)
+        return codings.of_content(request, HEADERS, body, self.keys.resources.documents)

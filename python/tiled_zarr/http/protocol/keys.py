@@ -1,0 +1,115 @@
+"""Where requests carry API keys, and how they are hidden from logs.
+
+A client chooses to send a key in the path (`/k/KEY/...`), in the query (`?api_key=KEY`) or in an
+Authorization header of the scheme Apikey or Bearer. A browser or a proxy also adds credentials to
+every request: Basic, whose password may be a key, and the cookie that Tiled sets. We never set it.
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import Error, a2b_base64
+from urllib.parse import quote, unquote_to_bytes
+
+from starlette.requests import cookie_parser
+from starlette.types import Scope
+
+from . import requests
+
+MARK = "/k/"
+PREFIX = "tiled_zarr.key_prefix"
+"""The item of a scope with the `/k/KEY`, percent-encoded, that was taken off its path."""
+COOKIE = "tiled_api_key"
+QUERY = b"api_key"
+CHOSEN_SCHEMES = frozenset({b"apikey", b"bearer"})
+WATCHED = frozenset({b"authorization", b"cookie", b"referer"})
+HIDDEN = "hidden"
+"""What logs show in place of a key."""
+REVEALING = re.compile(rb"/k/|%2fk%2f|api(?:_|%5f)key", re.IGNORECASE)
+"""What is in a Referer that holds a key."""
+
+
+def given(scope: Scope) -> tuple[list[bytes], list[bytes], bool]:
+    """The keys in the query and headers of a request: those chosen for it, those added to it.
+
+    Also whether a log would show a key, since it is in the query or the Referer. We ignore other
+    schemes, and Basic credentials that cannot be decoded.
+    """
+    chosen: list[bytes] = requests.query_keys(scope) if scope["query_string"] else []
+    added: list[bytes] = []
+    is_shown = bool(chosen)
+    for name, value in scope["headers"]:
+        if name in WATCHED:
+            if name == b"authorization":
+                scheme, _, credentials = value.strip().partition(b" ")
+                if scheme.lower() in CHOSEN_SCHEMES:
+                    chosen.append(credentials.strip())
+                elif scheme.lower() == b"basic":
+                    added += password(credentials)
+            elif name == b"cookie":
+                added += in_cookie(value)
+            else:
+                is_shown = is_shown or REVEALING.search(value) is not None
+    return chosen, added, is_shown
+
+
+def password(credentials: bytes) -> list[bytes]:
+    """The password in Basic credentials, if they can be decoded.
+
+    https://www.rfc-editor.org/rfc/rfc7617#section-2
+
+    >>> password(b"dTpw"), password(b"no:base64")
+    ([b'p'], [])
+    """
+    try:
+        _, colon, found = a2b_base64(credentials.strip(), strict_mode=True).partition(b":")
+    except Error:
+        return []
+    return [found] if colon else []
+
+
+def in_cookie(header: bytes) -> list[bytes]:
+    """The key in a Cookie header, if it has Tiled's.
+
+    >>> in_cookie(b'a=b; tiled_api_key="k"'), in_cookie(b"api_key=k")
+    ([b'k'], [])
+    """
+    value = cookie_parser(header.decode("latin-1")).get(COOKIE)
+    return [] if value is None else [value.encode("latin-1")]
+
+
+def prefix(key: str) -> str:
+    """The beginning of a path that carries a key, percent-encoded.
+
+    >>> prefix("a+b/c")
+    '/k/a%2Bb/c'
+    """
+    return MARK + quote(key)
+
+
+def hide(scope: Scope, rest: str = "") -> None:
+    """Hide the keys in the path, the query and the Referer of the server's own scope.
+
+    hypercorn, uvicorn and granian write their access logs from it once the reply is sent. `rest` is
+    what follows the key in the path; without it we hide all that comes after `/k/`.
+    """
+    if requests.path_of(scope).startswith(MARK):
+        scope["path"] = f"{requests.root_of(scope)}{MARK}{HIDDEN}{rest}"
+        scope["raw_path"] = quote(scope["path"]).encode()
+    scope["query_string"] = b"&".join(map(field_hidden, scope["query_string"].split(b"&")))
+    scope["headers"] = [(name, header_hidden(name, value)) for name, value in scope["headers"]]
+
+
+def field_hidden(field: bytes) -> bytes:
+    """A field of a query, without its key if it is one.
+
+    >>> field_hidden(b"api%5Fkey=secret"), field_hidden(b"version=1")
+    (b'api_key=hidden', b'version=1')
+    """
+    name, equals, _ = field.partition(b"=")
+    return QUERY + b"=" + HIDDEN.encode() if equals and unquote_to_bytes(name) == QUERY else field
+
+
+def header_hidden(name: bytes, value: bytes) -> bytes:
+    """The value of a header, unless it is a Referer that holds a key."""
+    return HIDDEN.encode() if name == b"referer" and REVEALING.search(value) else value
