@@ -193,9 +193,10 @@ trees:
     directory: data
     codec: none
     chunk_shape: 64
+    frozen: true
     nodes:
       /x/y/: {codec: "gzip:1"}
-      z: {chunk_shape: [1, 2]}
+      z: {chunk_shape: [1, 2], frozen: false}
   - path: /c
     pyobject: module:name
 """
@@ -225,6 +226,7 @@ def test_file(config: Path) -> None:
     described = {path: (options.codec, options.chunk_shape) for path, options in settings.trees[1].nodes.items()}
     assert described == {"x/y": ("gzip:1", None), "z": (None, (1, 2))}
     assert (settings.trees[1].options.codec, settings.trees[1].options.chunk_shape) == ("none", (64,))
+    assert [settings.trees[1].options.frozen, *(options.frozen for options in settings.trees[1].nodes.values())] == [True, None, False]
 
 
 def test_how_text_tables_are_written(config: Path) -> None:

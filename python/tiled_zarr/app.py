@@ -24,6 +24,7 @@ from .http.middleware.auth import Auth
 from .http.middleware.cors import Cors
 from .http.middleware.metrics import Counted, Metrics
 from .http.pages import pages
+from .http.protocol import caching
 from .http.site.answers import answers
 from .http.work.threads import Limits
 from .http.work.work import Work
@@ -59,8 +60,9 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None, reso
     metrics = Metrics(shared, work, pyramids.stores.planes.gauge)
     spaces = KeySpaces(root, settings.keyspace, shared)
     formats = {prefix: spaces.of(prefix, how) for prefix, how in prefixes(settings.keyspace, pyramids).items()}
-    endpoints = {prefix: Endpoint(keys, cache, work, max_age=settings.max_age, public=public) for prefix, keys in formats.items()}
-    made_pages = answers(formats, cache, max_age=settings.max_age, public=public)
+    plain = caching.plain(settings.max_age, public=public)
+    endpoints = {prefix: Endpoint(keys, cache, work, plain) for prefix, keys in formats.items()}
+    made_pages = answers(formats, cache, plain, public=public)
     routes = Routes(endpoints, pages(made_pages, metrics, work, formats["zarr/v2"].source))
     guarded = Cors(Auth(routes, settings.api_key, public=public), settings.allow_origins)
     wanted = tasks or Tasks()

@@ -126,13 +126,15 @@ class Options:
     `codec` is spelled as in `tiled_zarr.codecs.parse`. `chunk_shape` is in elements and applies to
     arrays with as many axes. `tile_budget` is how many bytes of an image may be read for one tile
     of a smaller level. `verbatim` serves an array's own chunks and dimension names unchanged, even
-    if they do not suit clients or clash with siblings.
+    if they do not suit clients or clash with siblings. `frozen` promises that the data and metadata
+    never change: clients keep them for a year without asking again.
     """
 
     codec: str | None = None
     chunk_shape: tuple[int, ...] | None = None
     tile_budget: int | None = None
     verbatim: bool | None = None
+    frozen: bool | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError or TypeError if the codec or a size is not valid."""
@@ -152,6 +154,7 @@ class Options:
             chunk_shape=self.chunk_shape or others.chunk_shape,
             tile_budget=self.tile_budget or others.tile_budget,
             verbatim=others.verbatim if self.verbatim is None else self.verbatim,
+            frozen=others.frozen if self.frozen is None else self.frozen,
         )
 
 

@@ -74,6 +74,16 @@ class Document:
         """The revision of an array; None for a group, whose documents depend on its children."""
         return self.place.array.revision() if self.place.group is None else None
 
+    @property
+    def is_frozen(self) -> bool:
+        """True if the document will never change.
+
+        The document of a group names the children that cannot be opened. These may recover, so it
+        counts as frozen only while none is known.
+        """
+        is_frozen = self.place.options.frozen is True
+        return is_frozen and (self.place.group is None or self.keyspace.places.openings.are_all_good)
+
     def body(self) -> bytes | None:
         """The document as JSON; None if a node of this kind or size has none. May open files."""
         return self.rendered().body
@@ -275,7 +285,8 @@ class KeySpace:
     def _recipe(self, place: Place, node: Array) -> Recipe:
         grid = headers.chunk_grid(node, place.options)
         self.served.note(place.path, grid.counts)
-        return recipes.recipe(node, grid, self.metadata.codec(place, grid), source_of(place))
+        is_frozen = place.options.frozen is True
+        return recipes.recipe(node, grid, self.metadata.codec(place, grid), source_of(place), is_frozen=is_frozen)
 
     def _check(self, node: Node) -> None:
         """Raises Unavailable if this format cannot show a node."""

@@ -28,7 +28,8 @@ from ..hierarchy.documents import Rendered
 from ..hierarchy.keyspace import Chunk, Document, KeySpace, Listing, Named, Reached, Waiting
 from ..nodes import Changed
 from .protocol import etags, failures, replies, requests
-from .protocol.replies import NO_CACHE, NO_SNIFFING, Headers, Reply
+from .protocol.caching import Caching
+from .protocol.replies import NO_SNIFFING, Headers, Reply
 from .protocol.requests import Request
 from .site import listing
 from .work import threads
@@ -129,17 +130,17 @@ def split(path: str) -> tuple[str, str, str]:
 class Endpoint:
     """Answers GET and HEAD of the keys and groups of one key space.
 
-    Clients keep a reply whose data have a revision for `max_age` seconds; if `public`, so do shared
-    caches.
+    `caching` says how long clients and shared caches may keep the replies.
     """
 
-    def __init__(self, keys: KeySpace, cache: Cache[bytes], work: Work, *, max_age: int, public: bool) -> None:
+    def __init__(self, keys: KeySpace, cache: Cache[bytes], work: Work, caching: Caching) -> None:
         self.keys = keys
         self.cache = cache
         self.work = work
-        keep = (b"cache-control", b"%s, max-age=%d" % (b"public" if public else b"private", max_age))
-        self.kept_chunk, self.kept_document = (keep, *CHUNK_HEADERS), (keep, *DOCUMENT_HEADERS)
-        self.live_chunk, self.live_document = (NO_CACHE, *CHUNK_HEADERS), (NO_CACHE, *DOCUMENT_HEADERS)
+        live, kept, frozen = ((b"cache-control", value) for value in caching)
+        self.live_chunk, self.kept_chunk, self.frozen_chunk = (live, *CHUNK_HEADERS), (kept, *CHUNK_HEADERS), (frozen, *CHUNK_HEADERS)
+        self.live_document, self.kept_document = (live, *DOCUMENT_HEADERS), (kept, *DOCUMENT_HEADERS)
+        self.frozen_document = (frozen, *DOCUMENT_HEADERS)
         self._known: Forgetful[str, Known] = Forgetful(MOST_KNOWN)
 
     async def __call__(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -207,15 +208,15 @@ class Endpoint:
         if revision is None:
             return self.begun(Compute(request, chunk, None, None))
         identity = chunk.identity(revision)
-        etag = etags.of_text(identity)
-        unmodified = replies.unmodified(request, etag, self.kept_chunk)
+        etag, headers = etags.of_text(identity), self.frozen_chunk if chunk.recipe.is_frozen else self.kept_chunk
+        unmodified = replies.unmodified(request, etag, headers)
         if unmodified is not None:
             return unmodified
         body = self.cache.peek(identity)
         if body is None:
             return self.begun(Compute(request, chunk, revision, identity))
-        self._known[request.key] = Known(chunk, revision, identity, (*self.kept_chunk, (b"etag", etag)))
-        return replies.whole_or_part(request, etag, self.kept_chunk, body)
+        self._known[request.key] = Known(chunk, revision, identity, (*headers, (b"etag", etag)))
+        return replies.whole_or_part(request, etag, headers, body)
 
     def begun(self, plan: Compute) -> Reply | Compute:
         """The plan for a chunk whose body is not in the cache.
@@ -241,7 +242,7 @@ class Endpoint:
         encoding = work.encoders.submit(chunk, revision, identity)
         if encoding is not None:
             with suppress(Changed):
-                return self.with_body(request, identity, await unless_gone(encoding, receive))
+                return self.with_body(plan, await unless_gone(encoding, receive))
             start = Block(request, self.keys.start(request.key))
         return await work.processors.run(partial(self.answer, start), receive, lambda: recipe.source)
 
@@ -287,9 +288,9 @@ class Endpoint:
 
         If the chunk has an identity, the first request makes the body, and others wait for it.
         """
-        request, chunk, revision, identity = plan
+        _, chunk, revision, identity = plan
         body = make(chunk, None) if identity is None else self.cache.get(identity, partial(make, chunk, revision))
-        return self.with_body(request, identity, body)
+        return self.with_body(plan, body)
 
     def weighed(self, chunk: Chunk, revision: str | None) -> bytes:
         """The chunk's body, encoded now, after taking its decoded bytes out of the budget.
@@ -310,11 +311,13 @@ class Endpoint:
             raise Changed
         return body
 
-    def with_body(self, request: Request, identity: str | None, body: bytes) -> Reply:
+    def with_body(self, plan: Compute, body: bytes) -> Reply:
         """The reply with a chunk's body; without an identity, the tag is a digest of the body."""
+        request, chunk, _, identity = plan
+        is_frozen = chunk.recipe.is_frozen
         if identity is None:
-            return replies.of_content(request, self.live_chunk, body)
-        return replies.whole_or_part(request, etags.of_text(identity), self.kept_chunk, body)
+            return replies.of_content(request, self.frozen_chunk if is_frozen else self.live_chunk, body)
+        return replies.whole_or_part(request, etags.of_text(identity), self.frozen_chunk if is_frozen else self.kept_chunk, body)
 
     def document(self, document: Document, request: Request) -> Reply | Block:
         """The plan for a metadata document.
@@ -334,5 +337,5 @@ class Endpoint:
             raise Changed
         if rendered.body is None:
             return replies.NOT_FOUND
-        headers = self.live_document if revision is None else self.kept_document
+        headers = self.frozen_document if document.is_frozen else self.live_document if revision is None else self.kept_document
         return replies.tagged(request, etags.of_digest(rendered.digest), headers, rendered.body)

@@ -132,7 +132,7 @@ class Settings:
     tables_size: int | None = None
     mapped_size: int | None = None
     in_flight: int | None = None
-    max_age: int = 60
+    max_age: int = 0
     threads: int = 2 * min(32, (os.cpu_count() or 1) + 4)
     read_timeout: float = 60.0
     queue_timeout: float = 60.0

@@ -14,7 +14,8 @@ from ...caches.cost import Cache
 from ...hierarchy.keyspace import Chunk, Document, KeySpace
 from ...nodes import Array, Changed, Region
 from ..protocol import etags, replies, requests
-from ..protocol.replies import NO_CACHE, NO_SNIFFING, NOT_FOUND, Headers, Reply
+from ..protocol.caching import Caching
+from ..protocol.replies import NO_SNIFFING, NOT_FOUND, Headers, Reply
 from ..protocol.requests import Request
 from . import png
 from .describe import finest_level
@@ -33,10 +34,13 @@ HEADERS: Headers = ((b"content-type", b"image/png"), NO_SNIFFING)
 class Thumbnails:
     """Answers requests for thumbnails. `images` is the tree as OME-Zarr 0.4, or None."""
 
-    def __init__(self, images: KeySpace | None, cache: Cache[bytes], *, max_age: int, public: bool) -> None:
+    def __init__(self, images: KeySpace | None, cache: Cache[bytes], caching: Caching) -> None:
         self.images = images
         self.cache = cache
-        self.kept: Headers = ((b"cache-control", b"%s, max-age=%d" % (b"public" if public else b"private", max_age)), *HEADERS)
+        live, kept, frozen = ((b"cache-control", value) for value in caching)
+        self.live: Headers = (live, *HEADERS)
+        self.kept: Headers = (kept, *HEADERS)
+        self.frozen: Headers = (frozen, *HEADERS)
 
     def reply(self, request: Request) -> Reply:
         """The thumbnail as PNG, or 404 if there is no such image. Blocks.
@@ -60,12 +64,11 @@ class Thumbnails:
         revision = chunk.revision()
         make = partial(unchanged, chunk, revision, metadata)
         if revision is None:
-            return replies.of_content(request, (NO_CACHE, *HEADERS), make())
+            return replies.of_content(request, self.live, make())
+        headers = self.frozen if chunk.recipe.is_frozen else self.kept
         identity = f"thumbnail|{path}|{chunk.identity(revision)}"
         etag = etags.of_text(identity)
-        return replies.unmodified(request, etag, self.kept) or replies.whole_or_part(
-            request, etag, self.kept, self.cache.get(identity, make)
-        )
+        return replies.unmodified(request, etag, headers) or replies.whole_or_part(request, etag, headers, self.cache.get(identity, make))
 
     def metadata(self, path: str) -> dict[str, Any]:
         """The attributes of an image; empty for any other group, whatever its attributes say."""
