@@ -30,6 +30,7 @@ from .http.work.threads import Limits
 from .http.work.work import Work
 from .nodes import Group
 from .resources import Resources
+from .revisions import relaunch
 from .settings import Settings, SettingsError, environment
 from .tree import Tasks, plant, resources_of
 from .views.keyspaces import KeySpaces, Shown
@@ -53,6 +54,8 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None, reso
     unless it is public or has a key, and if the folder for levels cannot be used.
     """
     public = settings.require_access().public is True
+    if settings.instance is not None:
+        relaunch(settings.instance)
     shared = resources or resources_of(settings)
     cache = shared.chunks
     work = Work(settings.threads, shared, Limits(read=settings.read_timeout, queue=settings.queue_timeout))

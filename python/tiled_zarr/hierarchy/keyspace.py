@@ -32,6 +32,7 @@ from ..codecs import Codec
 from ..grid import Grid
 from ..nodes import Array, Group, Node, Options, Region
 from ..resources import Resources, default
+from ..revisions import shared
 from . import headers, recipes
 from .documents import Documents, Rendered
 from .listings import Child, Listings
@@ -131,8 +132,12 @@ class Chunk:
         return self.recipe.revision() if of is None else of(self.region)
 
     def identity(self, revision: str) -> str:
-        """A text that changes whenever the encoded bytes may: for entity tags and cache keys."""
+        """A text that changes whenever the encoded bytes may: for cache keys and entity tags."""
         return f"{self.key}|{revision}|{self.recipe.signature}"
+
+    def shared_identity(self, revision: str) -> str:
+        """The same for entity tags of replicas: copies of a file have the same."""
+        return self.identity(shared(revision))
 
 
 @dataclass(frozen=True, slots=True)

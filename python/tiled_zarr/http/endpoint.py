@@ -137,6 +137,7 @@ class Endpoint:
         self.keys = keys
         self.cache = cache
         self.work = work
+        self.is_replica = keys.config.is_replica
         live, kept, frozen = ((b"cache-control", value) for value in caching)
         self.live_chunk, self.kept_chunk, self.frozen_chunk = (live, *CHUNK_HEADERS), (kept, *CHUNK_HEADERS), (frozen, *CHUNK_HEADERS)
         self.live_document, self.kept_document = (live, *DOCUMENT_HEADERS), (kept, *DOCUMENT_HEADERS)
@@ -208,7 +209,7 @@ class Endpoint:
         if revision is None:
             return self.begun(Compute(request, chunk, None, None))
         identity = chunk.identity(revision)
-        etag, headers = etags.of_text(identity), self.frozen_chunk if chunk.recipe.is_frozen else self.kept_chunk
+        etag, headers = self.tag(chunk, revision, identity), self.frozen_chunk if chunk.recipe.is_frozen else self.kept_chunk
         unmodified = replies.unmodified(request, etag, headers)
         if unmodified is not None:
             return unmodified
@@ -313,11 +314,16 @@ class Endpoint:
 
     def with_body(self, plan: Compute, body: bytes) -> Reply:
         """The reply with a chunk's body; without an identity, the tag is a digest of the body."""
-        request, chunk, _, identity = plan
+        request, chunk, revision, identity = plan
         is_frozen = chunk.recipe.is_frozen
-        if identity is None:
+        if revision is None or identity is None:
             return replies.of_content(request, self.frozen_chunk if is_frozen else self.live_chunk, body)
-        return replies.whole_or_part(request, etags.of_text(identity), self.frozen_chunk if is_frozen else self.kept_chunk, body)
+        headers = self.frozen_chunk if is_frozen else self.kept_chunk
+        return replies.whole_or_part(request, self.tag(chunk, revision, identity), headers, body)
+
+    def tag(self, chunk: Chunk, revision: str, identity: str) -> bytes:
+        """The entity tag of a chunk with a revision, whose body is in the cache under `identity`."""
+        return etags.of_text(chunk.shared_identity(revision) if self.is_replica else identity)
 
     def document(self, document: Document, request: Request) -> Reply | Block:
         """The plan for a metadata document.

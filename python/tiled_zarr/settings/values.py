@@ -63,6 +63,7 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "in_flight": parsers.size,
         "listing_bytes": parsers.size,
         "max_age": parsers.count,
+        "instance": parsers.text,
         "threads": parsers.positive,
         "read_timeout": parsers.seconds,
         "queue_timeout": parsers.seconds,
@@ -108,6 +109,9 @@ class Settings:
     read, `queue_timeout` how long a request waits for a thread or for memory. One source gets at
     most half of `threads`.
 
+    `instance` declares that all servers with the same text have copies of the same data: their tags
+    are equal. Of a file the tags then contain only size and time of modification.
+
     `public` None means private, unless `decided` finds that all trees are the demo. `codec` None
     means the codec of a source's stored chunks if these can be sent unchanged. `tile_budget` is how
     much of a source may be read for one tile of an OME-NGFF level, and `tile_cache_size` how much
@@ -133,6 +137,7 @@ class Settings:
     mapped_size: int | None = None
     in_flight: int | None = None
     max_age: int = 0
+    instance: str | None = None
     threads: int = 2 * min(32, (os.cpu_count() or 1) + 4)
     read_timeout: float = 60.0
     queue_timeout: float = 60.0
@@ -185,6 +190,7 @@ class Settings:
             max_bytes=self.consolidated_bytes,
             struct=self.struct,
             listing_bytes=self.listing_bytes,
+            is_replica=self.instance is not None,
         )
 
 

@@ -67,7 +67,8 @@ class Thumbnails:
             return replies.of_content(request, self.live, make())
         headers = self.frozen if chunk.recipe.is_frozen else self.kept
         identity = f"thumbnail|{path}|{chunk.identity(revision)}"
-        etag = etags.of_text(identity)
+        is_replica = self.images is not None and self.images.config.is_replica
+        etag = etags.of_text(f"thumbnail|{path}|{chunk.shared_identity(revision)}" if is_replica else identity)
         return replies.unmodified(request, etag, headers) or replies.whole_or_part(request, etag, headers, self.cache.get(identity, make))
 
     def metadata(self, path: str) -> dict[str, Any]:
