@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "grid": {"nodes"},
     "dtypes": {"nodes", "texts"},
     "records": {"attributes", "dtypes", "nodes"},
-    "hierarchy": VALUES | SHARED | {"hangs", "_native"},  # a recipe holds the codec as the encoder takes it
+    "hierarchy": VALUES | SHARED | {"hangs", "_native", "__init__"},  # a recipe holds the encoder's codec, a token our version
     "encoding": VALUES | SHARED | {"hierarchy", "_native"},
     "ome/display": VALUES | {"encoding", "resources"},
     "ome/pyramid": VALUES | SHARED | {"hierarchy", "ome/display", "_native"},
@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "http/work": VALUES | SHARED | {"encoding", "hierarchy"},
     "http/middleware": {"resources", "http/protocol", "http/work"},
     "http/site": VALUES | {"caches", "hierarchy", "http/protocol"},
-    "http": VALUES | {"caches", "encoding", "hierarchy", "http/middleware", "http/protocol", "http/site", "http/work"},
+    "http": VALUES | {"caches", "encoding", "hierarchy", "http/middleware", "http/protocol", "http/site", "http/work", "views"},
     "app": VALUES
     | {"hierarchy", "http", "http/middleware", "http/protocol", "http/site", "http/work", "ome", "resources", "settings", "tree", "views"},
     "cli/servers": set(),

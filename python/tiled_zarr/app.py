@@ -24,7 +24,7 @@ from .http.middleware.auth import Auth
 from .http.middleware.cors import Cors
 from .http.middleware.metrics import Counted, Metrics
 from .http.pages import pages
-from .http.protocol import caching
+from .http.protocol import caching, replies
 from .http.site.answers import answers
 from .http.work.threads import Limits
 from .http.work.work import Work
@@ -33,6 +33,7 @@ from .resources import Resources
 from .revisions import relaunch
 from .settings import Settings, SettingsError, environment
 from .tree import Tasks, plant, resources_of
+from .views.frozen import Frozen
 from .views.keyspaces import KeySpaces, Shown
 
 log = logging.getLogger(__name__)
@@ -65,8 +66,10 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None, reso
     formats = {prefix: spaces.of(prefix, how) for prefix, how in prefixes(settings.keyspace, pyramids).items()}
     plain = caching.plain(settings.max_age, public=public)
     endpoints = {prefix: Endpoint(keys, cache, work, plain) for prefix, keys in formats.items()}
+    pinned = caching.pinned(public=public)
+    frozen = {prefix: Endpoint(Frozen(keys), cache, work, pinned, replies.SUPERSEDED) for prefix, keys in formats.items()}
     made_pages = answers(formats, cache, plain, public=public)
-    routes = Routes(endpoints, pages(made_pages, metrics, work, formats["zarr/v2"].source))
+    routes = Routes(endpoints, frozen, pages(made_pages, metrics, work, formats["zarr/v2"].source))
     guarded = Cors(Auth(routes, settings.api_key, public=public), settings.allow_origins)
     wanted = tasks or Tasks()
 

@@ -25,10 +25,13 @@ from ..caches.cost import Cache
 from ..caches.forgetful import Forgetful
 from ..encoding import encode
 from ..hierarchy.documents import Rendered
-from ..hierarchy.keyspace import Chunk, Document, KeySpace, Listing, Named, Reached, Waiting
+from ..hierarchy.keyspace import Chunk, Document, KeySpace, Listing, Named, Seen
+from ..hierarchy.steps import Reached, Waiting
 from ..nodes import Changed
-from .protocol import etags, failures, replies, requests
+from ..views.frozen import Frozen
+from .protocol import etags, failures, locations, replies, requests
 from .protocol.caching import Caching
+from .protocol.locations import TOKEN
 from .protocol.replies import NO_SNIFFING, Headers, Reply
 from .protocol.requests import Request
 from .site import listing
@@ -49,6 +52,7 @@ RANGES = (b"accept-ranges", b"bytes")
 CHUNK_HEADERS: Headers = ((b"content-type", b"application/octet-stream"), RANGES, NO_SNIFFING)
 DOCUMENT_HEADERS: Headers = ((b"content-type", b"application/json"), RANGES, NO_SNIFFING)
 
+Keys: TypeAlias = KeySpace | Frozen
 KeyEndpoint: TypeAlias = Callable[[str, Scope, Receive, Send], Awaitable[None]]
 
 
@@ -92,11 +96,14 @@ class Known(NamedTuple):
 class Routes:
     """ASGI application that calls the endpoint of the first two parts of a path (`zarr/v3`).
 
-    The endpoint gets the rest of the path as the key. Requests for other paths go to `rest`.
+    The endpoint gets the rest of the path as the key. If a part like `@TOKEN` comes before these
+    two, the endpoint is one of `frozen`, and the key begins with the token. Requests for other paths
+    go to `rest`.
     """
 
-    def __init__(self, endpoints: Mapping[str, KeyEndpoint], rest: ASGIApp) -> None:
+    def __init__(self, endpoints: Mapping[str, KeyEndpoint], frozen: Mapping[str, KeyEndpoint], rest: ASGIApp) -> None:
         self.endpoints = endpoints
+        self.frozen = frozen
         self.rest = rest
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -113,6 +120,11 @@ class Routes:
         endpoint = self.endpoints.get(f"{first}/{second}")
         if endpoint is not None:
             return endpoint(key, scope, receive, send)
+        if first.startswith(TOKEN):
+            third, _, rest = key.partition("/")
+            endpoint = self.frozen.get(f"{second}/{third}")
+            if endpoint is not None:
+                return endpoint(f"{first.removeprefix(TOKEN)}/{rest}", scope, receive, send)
         return self.rest({**scope, "path": path, "root_path": "", "app_root_path": scope.get("root_path", "")}, receive, send)
 
 
@@ -130,11 +142,13 @@ def split(path: str) -> tuple[str, str, str]:
 class Endpoint:
     """Answers GET and HEAD of the keys and groups of one key space.
 
-    `caching` says how long clients and shared caches may keep the replies.
+    `caching` says how long clients and shared caches may keep the replies. `changing` is the reply
+    if the data change during both attempts at a request.
     """
 
-    def __init__(self, keys: KeySpace, cache: Cache[bytes], work: Work, caching: Caching) -> None:
+    def __init__(self, keys: Keys, cache: Cache[bytes], work: Work, caching: Caching, changing: Reply = replies.CHANGING) -> None:
         self.keys = keys
+        self.changing = changing
         self.cache = cache
         self.work = work
         self.is_replica = keys.config.is_replica
@@ -163,7 +177,7 @@ class Endpoint:
     def plan(self, key: str, scope: Scope) -> Plan:
         """What is left to do for a request. Never blocks; raises what opening a node raises.
 
-        If the data change during both attempts, the plan is a 503.
+        If the data change during both attempts, the plan is the reply `changing`.
         """
         for _ in TRIES:
             try:
@@ -171,7 +185,7 @@ class Endpoint:
                 return self.repeated(found, key, scope) or self.planned(found, Request(key, scope["method"], dict(scope["headers"]), scope))
             except Changed:
                 continue
-        return replies.CHANGING
+        return self.changing
 
     def repeated(self, found: Named | Waiting, key: str, scope: Scope) -> Reply | None:
         """The same reply as to an earlier plain GET of this chunk, if it is still valid.
@@ -250,15 +264,15 @@ class Endpoint:
     def answer(self, plan: Compute | Block) -> Reply:
         """The reply, continued from where the event loop stopped. Blocks.
 
-        If the data change meanwhile, we start again at the root, once; if they change again, we
-        reply 503.
+        If the data change meanwhile, we start again at the root, once; if they change again, the
+        reply is `changing`.
         """
         for _ in TRIES:
             try:
                 return self.done(plan)
             except Changed:
                 plan = Block(plan.request, self.keys.start(plan.request.key))
-        return replies.CHANGING
+        return self.changing
 
     def done(self, plan: Plan) -> Reply:
         """The reply that a plan leads to. Blocks; raises Changed, and what the source raises."""
@@ -277,10 +291,10 @@ class Endpoint:
         """
         match resume:
             case Document():
-                revision = resume.revision()
-                return self.described(request, resume, revision, resume.rendered())
+                seen = resume.seen()
+                return self.described(request, resume, seen, resume.rendered())
             case Listing():
-                return listing.reply(request, self.keys, resume.group)
+                return listing.reply(request._replace(key=self.keys.path(request.key)), resume.keyspace, resume.group)
             case Reached() | Waiting():
                 return self.done(self.planned(self.keys.resumed(request.key, resume), request))
 
@@ -317,7 +331,8 @@ class Endpoint:
         request, chunk, revision, identity = plan
         is_frozen = chunk.recipe.is_frozen
         if revision is None or identity is None:
-            return replies.of_content(request, self.frozen_chunk if is_frozen else self.live_chunk, body)
+            is_sampled = chunk.place.is_level
+            return replies.of_content(request, self.frozen_chunk if is_frozen and not is_sampled else self.live_chunk, body)
         headers = self.frozen_chunk if is_frozen else self.kept_chunk
         return replies.whole_or_part(request, self.tag(chunk, revision, identity), headers, body)
 
@@ -330,18 +345,23 @@ class Endpoint:
 
         Rendering one may open files; then a thread does it. Raises Changed.
         """
-        revision = document.revision()
+        if document.place.group is not None and document.place.group.blocking:
+            return Block(request, document)
+        seen = document.seen()
         rendered = document.at_hand()
-        return Block(request, document) if rendered is None else self.described(request, document, revision, rendered)
+        return Block(request, document) if rendered is None else self.described(request, document, seen, rendered)
 
-    def described(self, request: Request, document: Document, revision: str | None, rendered: Rendered) -> Reply:
-        """The reply with a document that was rendered at `revision`; 404 if the document is absent.
+    def described(self, request: Request, document: Document, seen: Seen, rendered: Rendered) -> Reply:
+        """The reply with a document that was rendered after `seen`; 404 if the document is absent.
 
-        Raises Changed if that is no longer the revision.
+        It names the path under the node's token, where the same document never changes. Raises
+        Changed if the node has changed since.
         """
-        if document.revision() != revision:
+        if document.seen() != seen:
             raise Changed
         if rendered.body is None:
             return replies.NOT_FOUND
-        headers = self.frozen_document if document.is_frozen else self.live_document if revision is None else self.kept_document
+        headers = self.frozen_document if document.is_frozen else self.live_document if seen.revision is None else self.kept_document
+        location = None if seen.token is None else locations.under(request.scope, seen.token)
+        headers = headers if location is None else (*headers, (b"content-location", location))
         return replies.tagged(request, etags.of_digest(rendered.digest), headers, rendered.body)

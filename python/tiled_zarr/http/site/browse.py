@@ -36,7 +36,7 @@ class Browser:
             return self.page(request, "", self.keys.root)
         root = self.keys.root
         assert isinstance(root, Group)
-        children = [child._asdict() for child in listing.children(self.keys, root)]
+        children = [{"name": child.name, "kind": child.kind} for child in listing.children(self.keys, root)]
         document = {
             "formats": [f"/{prefix}/" for prefix in self.formats],
             "children": children,
