@@ -82,7 +82,7 @@ def test_a_test_that_no_suite_runs(house: Path) -> None:
     assert fault.startswith("the suites ran 3 tests and pytest finds 4")
 
 
-def test_what_is_skipped_is_told(house: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_is_skipped_is_reported(house: Path, capfd: pytest.CaptureFixture[str]) -> None:
     write(house, "inner/test_more.py", SKIPPED)
     assert faults(house, "inner") == []
     assert "test_skipped: no time" in capfd.readouterr().out
