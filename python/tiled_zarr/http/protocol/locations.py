@@ -13,6 +13,15 @@ UNESCAPED = "/@"
 """Characters of a path that need not be percent-encoded, besides letters and the like."""
 
 
+def before(token: str | None) -> str:
+    """What a path begins with to name a revision, before `zarr/v3`; empty without a token.
+
+    >>> before("a1b2"), before(None)
+    ('@a1b2/', '')
+    """
+    return "" if token is None else f"{TOKEN}{token}/"
+
+
 def under(scope: Scope, token: str) -> bytes | None:
     """The address of what a request asks for, under a token.
 
@@ -24,4 +33,4 @@ def under(scope: Scope, token: str) -> bytes | None:
     if b"//" in raw:
         return None
     asked = requests.path_of(scope)
-    return f"{'../' * (asked.count('/') - 1)}{TOKEN}{token}{quote(asked, safe=UNESCAPED)}".encode()
+    return f"{'../' * (asked.count('/') - 1)}{before(token)}{quote(asked[1:], safe=UNESCAPED)}".encode()

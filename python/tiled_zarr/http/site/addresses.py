@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from starlette.types import Scope
 
-from ..protocol import requests
+from ..protocol import locations, requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +22,20 @@ class Addresses:
     up: str
     key: str | None
 
-    def link(self, path: str = "") -> str:
-        """A relative link for this page, with the API key if the request had it in its query."""
-        return self.bare_link(path) + self.query
+    def link(self, path: str = "", token: str | None = None) -> str:
+        """A relative link for this page, with the API key if the request had it in its query.
 
-    def bare_link(self, path: str) -> str:
+        With a token, to the revision that it names.
+        """
+        return self.bare_link(path, token) + self.query
+
+    def bare_link(self, path: str, token: str | None = None) -> str:
         """A relative link for this page, without the API key."""
-        return f"{self.up}{quote(path)}"
+        return f"{self.up}{locations.before(token)}{quote(path)}"
 
-    def address(self, path: str = "") -> str:
+    def address(self, path: str = "", token: str | None = None) -> str:
         """An absolute URL, without the API key."""
-        return f"{self.root}/{quote(path)}"
+        return f"{self.root}/{locations.before(token)}{quote(path)}"
 
     @property
     def query(self) -> str:

@@ -30,5 +30,6 @@ def answers(
         "/": browser.home,
         "/view/{path:path}": ViewerPage(formats, browser, assets).reply,
         "/thumbnail/{path:path}.png": thumbnails.reply,
+        "/@{token}/thumbnail/{path:path}.png": thumbnails.reply,
         f"/{PREFIX}{{name}}": lambda request: assets.reply(request, requests.path_of(request.scope).rpartition("/")[2]),
     }

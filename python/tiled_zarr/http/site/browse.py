@@ -28,7 +28,7 @@ class Browser:
     def __init__(self, formats: Mapping[str, KeySpace]) -> None:
         self.formats = formats
         self.keys = formats["zarr/v2"]
-        self.describer = Describer(self.keys, formats.get("ome-zarr/0.4"))
+        self.describer = Describer(formats)
 
     def home(self, request: Request) -> Reply:
         """The page of the root, or the same facts as JSON if the client prefers that."""

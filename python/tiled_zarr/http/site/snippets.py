@@ -22,6 +22,17 @@ class Snippet(NamedTuple):
     code: str
 
 
+class Tokens(NamedTuple):
+    """The tokens of an array, of its group, and of the image that it is; None if there is none."""
+
+    node: str | None = None
+    group: str | None = None
+    image: str | None = None
+
+
+NO_TOKENS = Tokens()
+
+
 class Link(NamedTuple):
     """A page on another server."""
 
@@ -29,38 +40,55 @@ class Link(NamedTuple):
     address: str
 
 
-def of_array(path: str, addresses: Addresses, *, is_image: bool) -> list[Snippet]:
+def of_array(path: str, addresses: Addresses, *, is_image: bool, tokens: Tokens = NO_TOKENS) -> list[Snippet]:
     """Code that reads an array."""
     group, _, name = path.rpartition("/")
-    target = addresses.address(f"zarr/v3/{path}")
-    dataset = addresses.address(f"zarr/v3/{group}").rstrip("/")
+    target = addresses.address(f"zarr/v3/{path}", tokens.node)
+    dataset = addresses.address(f"zarr/v3/{group}", tokens.group).rstrip("/")
     snippets = [
-        _snippet("zarr-python", addresses, "import zarr", lambda key: f'array = zarr.open_array({_text(target)}, mode="r"{key})'),
-        _snippet("dask", addresses, "import dask.array", lambda key: f"array = dask.array.from_zarr({_text(target)}{key})"),
         _snippet(
-            "xarray", addresses, "import xarray", lambda key: f"array = xarray.open_zarr({_text(dataset)}, chunks={{}}{key})[{_text(name)}]"
+            "zarr-python",
+            addresses,
+            "import zarr",
+            lambda key: f'{noted(tokens.node)}array = zarr.open_array({_text(target)}, mode="r"{key})',
+        ),
+        _snippet(
+            "dask", addresses, "import dask.array", lambda key: f"{noted(tokens.node)}array = dask.array.from_zarr({_text(target)}{key})"
+        ),
+        _snippet(
+            "xarray",
+            addresses,
+            "import xarray",
+            lambda key: f"{noted(tokens.group)}array = xarray.open_zarr({_text(dataset)}, chunks={{}}{key})[{_text(name)}]",
         ),
     ]
-    return [*snippets, _napari(path, addresses)] if is_image else snippets
+    return [*snippets, _napari(path, addresses, tokens.image)] if is_image else snippets
 
 
-def of_group(path: str, addresses: Addresses) -> list[Snippet]:
+def of_group(path: str, addresses: Addresses, token: str | None = None) -> list[Snippet]:
     """Code that reads a group."""
-    target = addresses.address(f"zarr/v3/{path}").rstrip("/")
+    target = addresses.address(f"zarr/v3/{path}", token).rstrip("/")
     return [
-        _snippet("zarr-python", addresses, "import zarr", lambda key: f'group = zarr.open_group({_text(target)}, mode="r"{key})'),
-        _snippet("xarray", addresses, "import xarray", lambda key: f"dataset = xarray.open_zarr({_text(target)}, chunks={{}}{key})"),
+        _snippet(
+            "zarr-python", addresses, "import zarr", lambda key: f'{noted(token)}group = zarr.open_group({_text(target)}, mode="r"{key})'
+        ),
+        _snippet(
+            "xarray", addresses, "import xarray", lambda key: f"{noted(token)}dataset = xarray.open_zarr({_text(target)}, chunks={{}}{key})"
+        ),
     ]
 
 
-def viewers(path: str, addresses: Addresses, longest: int) -> list[Link]:
+def viewers(path: str, addresses: Addresses, longest: int, token: str | None = None) -> list[Link]:
     """Links to hosted viewers that show an image of this server.
+
+    vizarr reads the revision that `token` names, so that it asks for no tile twice. neuroglancer's
+    address is one to keep and to pass on, so it leads to what is newest.
 
     `longest` is the image's longer edge in pixels. The server's allowed origins must include the
     viewers. neuroglancer sends no API key, so it is left out if the request had one in its query.
     """
-    source = addresses.address(f"ome-zarr/0.4/{path}")
-    links = [Link("vizarr", f"{VIZARR}?source={quote(source + addresses.query, safe='')}")]
+    source, frozen = addresses.address(f"ome-zarr/0.4/{path}"), addresses.address(f"ome-zarr/0.4/{path}", token)
+    links = [Link("vizarr", f"{VIZARR}?source={quote(frozen + addresses.query, safe='')}")]
     if addresses.key is None:
         # With "auto" neuroglancer reads channels and axes from the OME-NGFF metadata;
         # with "image" it would show the image transposed.
@@ -70,20 +98,25 @@ def viewers(path: str, addresses: Addresses, longest: int) -> list[Link]:
     return links
 
 
-def _napari(path: str, addresses: Addresses) -> Snippet:
-    target = addresses.address(f"ome-zarr/0.5/{path}")
+def _napari(path: str, addresses: Addresses, token: str | None) -> Snippet:
+    target = addresses.address(f"ome-zarr/0.5/{path}", token)
     return _snippet(
         "napari",
         addresses,
         "import dask.array, napari, zarr",
         lambda key: (
-            f'image = zarr.open_group({_text(target)}, mode="r"{key})\n'
+            f'{noted(token)}image = zarr.open_group({_text(target)}, mode="r"{key})\n'
             'datasets = image.attrs["ome"]["multiscales"][0]["datasets"]\n'
             'levels = [dask.array.from_zarr(image[dataset["path"]]) for dataset in datasets]\n'
             "napari.imshow(levels, multiscale=True)\n"
             "napari.run()"
         ),
     )
+
+
+def noted(token: str | None) -> str:
+    """A comment for code that reads a revision; empty without a token."""
+    return "" if token is None else f"# /@{token} is this revision; leave it out to read the newest\n"
 
 
 def _snippet(title: str, addresses: Addresses, imports: str, code: Callable[[str], str]) -> Snippet:
