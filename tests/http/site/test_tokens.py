@@ -30,8 +30,8 @@ def app(make: Callable[..., Any]) -> Any:
 
 
 def addresses(page: str) -> list[str]:
-    """The paths of the server in links and code of a page."""
-    found = re.findall(r"http://localhost[^\s\"']*", unquote(unescape(page)))
+    """The paths of the server in links and code of a page; one inside another address is encoded twice."""
+    found = re.findall(r"http://localhost[^\s\"']*", unquote(unquote(unescape(page))))
     return [urlsplit(address).path for address in found]
 
 
