@@ -121,7 +121,7 @@ class Image:
             chunks=pyramid.tile_shape,
             dimension_names=tuple(pyramid.display.axes),
             revision=partial(pyramid.revision, number),
-            options=Options(codec=self.node.options.codec, verbatim=True),
+            options=Options(codec=self.node.options.codec, verbatim=True, frozen=self.node.options.frozen),
         )
 
 

@@ -31,6 +31,7 @@ OPTIONS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "codec": parsers.codec,
         "chunk_shape": parsers.shape,
         "tile_budget": parsers.size,
+        "frozen": parsers.boolean,
     }
 )
 TABLES: Mapping[str, Callable[[Any], Any]] = MappingProxyType(

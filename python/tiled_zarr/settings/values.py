@@ -65,6 +65,7 @@ PARSERS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "in_flight": parsers.size,
         "listing_bytes": parsers.size,
         "max_age": parsers.count,
+        "instance": parsers.text,
         "threads": parsers.positive,
         "read_timeout": parsers.seconds,
         "queue_timeout": parsers.seconds,
@@ -112,6 +113,8 @@ class Settings:
 
     `api_key_file` is a file with the API key, which `decided` reads. `allowed_hosts` are the names
     that a Host header may have besides those of this machine, if a request arrives on loopback.
+    `instance` declares that all servers with the same text have copies of the same data: their tags
+    are equal. Of a file the tags then contain only size and time of modification.
 
     `public` None means private, unless `decided` finds that all trees are the demo. `codec` None
     means the codec of a source's stored chunks if these can be sent unchanged. `tile_budget` is how
@@ -139,7 +142,8 @@ class Settings:
     tables_size: int | None = None
     mapped_size: int | None = None
     in_flight: int | None = None
-    max_age: int = 60
+    max_age: int = 0
+    instance: str | None = None
     threads: int = 2 * min(32, (os.cpu_count() or 1) + 4)
     read_timeout: float = 60.0
     queue_timeout: float = 60.0
@@ -207,6 +211,7 @@ class Settings:
             max_bytes=self.consolidated_bytes,
             struct=self.struct,
             listing_bytes=self.listing_bytes,
+            is_replica=self.instance is not None,
         )
 
 

@@ -157,7 +157,10 @@ def test_refusal_says_how_to_sign_in(private: Any) -> None:
 
 
 def test_keyed_answers_are_private(private: Any, make: Callable[..., Any]) -> None:
-    assert ask(private, f"/zarr/v3/small/c/0/0?api_key={QUERY}").headers["cache-control"] == "private, max-age=60"
+    assert ask(private, f"/zarr/v3/small/c/0/0?api_key={QUERY}").headers["cache-control"] == "private, no-cache"
+    assert (
+        ask(make(public=False, api_key="k", max_age=5), "/zarr/v3/small/c/0/0?api_key=k").headers["cache-control"] == "private, max-age=5"
+    )
     assert ask(make(max_age=5), "/zarr/v3/small/c/0/0").headers["cache-control"] == "public, max-age=5"
 
 
