@@ -15,23 +15,43 @@ import httpx
 import numpy as np
 import pytest
 
-from clients import running
+from clients import envs, running
 from live import Live, live
 
 EDGE = 512
 SECONDS = 60
-ZARR = """
-import json, sys, numpy, zarr
-array = zarr.open_array(sys.argv[1], mode="r")
+HOLDING = """
+import json, sys, numpy
+{opening}
 print("opened", flush=True)
 for _ in sys.stdin:
     try:
-        print(json.dumps({"values": numpy.unique(array[:]).tolist()}), flush=True)
+        print(json.dumps({{"values": numpy.unique({reading}).tolist()}}), flush=True)
     except Exception as error:
-        print(json.dumps({"error": repr(error)}), flush=True)
+        print(json.dumps({{"error": repr(error)}}), flush=True)
 """
+ZARR = HOLDING.format(opening='import zarr; array = zarr.open_array(sys.argv[1], mode="r")', reading="array[:]")
+OBSTORE = HOLDING.format(
+    opening="""
+import zarr
+from obstore.store import HTTPStore
+store = zarr.storage.ObjectStore(HTTPStore.from_url(sys.argv[1], client_options={"allow_http": True}), read_only=True)
+array = zarr.open_array(store, mode="r")
+""",
+    reading="array[:]",
+)
+TENSORSTORE = HOLDING.format(
+    opening="""
+import tensorstore
+driver = "zarr" if "/v2/" in sys.argv[1] else "zarr3"
+array = tensorstore.open({"driver": driver, "kvstore": {"driver": "http", "base_url": sys.argv[1] + "/"}}).result()
+""",
+    reading="array.read().result()",
+)
 READERS: dict[str, Callable[[], list[str]]] = {
     "zarr-python": lambda: [sys.executable, "-c", ZARR],
+    "obstore": lambda: [str(envs.interpreter("zarr3")), "-c", OBSTORE],
+    "tensorstore": lambda: [str(envs.interpreter("zarr3")), "-c", TENSORSTORE],
     "zarrita": lambda: [str(running.node()), str(running.HERE / "hold_zarrita.mjs")],
 }
 
@@ -63,10 +83,11 @@ def held(reader: str, url: str) -> Iterator[Callable[[], dict[str, Any]]]:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stdout.readline() == "opened\n"
+        given, answers = process.stdin, process.stdout
 
         def read() -> dict[str, Any]:
-            print(file=process.stdin, flush=True)
-            answer: dict[str, Any] = json.loads(process.stdout.readline())  # type: ignore[union-attr]
+            print(file=given, flush=True)
+            answer: dict[str, Any] = json.loads(answers.readline())
             return answer
 
         yield read
