@@ -37,6 +37,9 @@ const ACTIONS = {
         await page.mouse.wheel(0, down);
     },
     leave: (page) => page.goto("about:blank"),
+    reload: (page) => page.reload(),
+    /** Let the test do something: it listens at this address. */
+    call: (_, url) => fetch(url),
     pause: (page, milliseconds) => page.waitForTimeout(milliseconds),
 };
 
