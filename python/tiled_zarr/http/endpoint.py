@@ -294,7 +294,7 @@ class Endpoint:
                 seen = resume.seen()
                 return self.described(request, resume, seen, resume.rendered())
             case Listing():
-                return listing.reply(request._replace(key=self.keys.path(request.key)), resume.keyspace, resume.group)
+                return listing.reply(request._replace(key=self.keys.path(request.key)), self.keys.plain, resume.group)
             case Reached() | Waiting():
                 return self.done(self.planned(self.keys.resumed(request.key, resume), request))
 
