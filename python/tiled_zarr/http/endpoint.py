@@ -362,9 +362,9 @@ class Endpoint:
         if rendered.body is None:
             return replies.NOT_FOUND
         headers = self.frozen_document if document.is_frozen else self.live_document if seen.revision is None else self.kept_document
-        if seen.token is None:
-            return replies.tagged(request, etags.of_digest(rendered.digest), headers, rendered.body)
-        location = locations.under(request.scope, seen.token)
-        headers = headers if location is None else (*headers, (b"content-location", location))
-        # nginx keeps the Content-Location of old when a 304 brings another one, so the tag depends on it too.
-        return replies.tagged(request, etags.of_text(f"{rendered.digest}|{seen.token}"), headers, rendered.body)
+        digest = rendered.digest
+        if seen.token is not None:
+            digest = f"{digest}-{seen.token}"  # nginx keeps the old Content-Location when a 304 brings another one
+            location = locations.under(request.scope, seen.token)
+            headers = headers if location is None else (*headers, (b"content-location", location))
+        return replies.tagged(request, etags.of_digest(digest), headers, rendered.body)
