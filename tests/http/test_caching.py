@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
 from asgi import ask
 from tiled_zarr import Array, Group
+from tiled_zarr.adapters.directory.open import open_directory
 from tiled_zarr.nodes import Options
 from tiled_zarr.views.options import with_options
 
@@ -91,3 +94,25 @@ def test_private_replies_are_private(make: Callable[..., Any], root: Group) -> N
     assert {ask(app, path, headers=key).headers["cache-control"] for path in [*ARRAY, *GROUP]} == {"private, no-cache"}
     frozen = make(replace(root, options=Options(frozen=True)), public=False, api_key="k")
     assert {ask(frozen, path, headers=key).headers["cache-control"] for path in ARRAY} == {"private, max-age=31536000, immutable"}
+
+
+@pytest.mark.parametrize("compression", ["gzip", "lzf"])
+def test_an_image_whose_file_was_replaced_is_read_anew(make: Callable[..., Any], tmp_path: Path, compression: str) -> None:
+    """By one of the same shape: the node of before tells the revision of now, and reads nothing any more."""
+
+    def write(value: int) -> None:
+        with h5py.File(tmp_path / "new", "w") as file:
+            data = np.full((600, 600), value, "u1")
+            file.create_dataset("x", data=data, chunks=(256, 256), compression=compression).attrs["number"] = value
+        (tmp_path / "new").replace(tmp_path / "folder" / "a.h5")
+
+    (tmp_path / "folder").mkdir()
+    write(1)
+    app = make(open_directory(tmp_path / "folder"), codec="none")
+    for value in (1, 2, 3):
+        write(value)
+        for key in ("0.4/a/x/.zattrs", "0.5/a/x/zarr.json", "0.4/a/x/1/.zattrs", "0.5/a/x/1/zarr.json"):
+            assert ask(app, f"/ome-zarr/{key}").status == 200, (value, key)
+        for key in ("0.4/a/x/0/0/0", "0.5/a/x/1/c/0/0"):
+            answer = ask(app, f"/ome-zarr/{key}")
+            assert (answer.status, set(answer.body) - {0}) == (200, {value}), key

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import h5py
 import numpy as np
@@ -105,6 +106,12 @@ def tags(server: Live) -> dict[str, list[str]]:
     return {kind: [tag(f"{server.url}/{key}") for key in keys] for kind, keys in KEYS.items()}
 
 
+def location(server: Live, path: str) -> str:
+    """Where a document never changes, relative to itself."""
+    with urllib.request.urlopen(f"{server.url}/{path}", timeout=60) as answer:
+        return str(answer.headers["content-location"])
+
+
 def tag(url: str) -> str:
     with urllib.request.urlopen(url, timeout=60) as answer:
         assert answer.status == 200
@@ -112,9 +119,14 @@ def tag(url: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def of_replicas(folders: list[Path]) -> list[dict[str, list[str]]]:
+def replicas(folders: list[Path]) -> Iterator[list[Live]]:
     with serving(folders[0], "one") as first, serving(folders[1], "one") as second:
-        return [tags(first), tags(second)]
+        yield [first, second]
+
+
+@pytest.fixture(scope="module")
+def of_replicas(replicas: list[Live]) -> list[dict[str, list[str]]]:
+    return [tags(server) for server in replicas]
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +140,15 @@ def test_replicas_of_one_instance_have_equal_tags(of_replicas: list[dict[str, li
     first, second = of_replicas
     assert first[kind] == second[kind]
     assert len(set(first[kind])) == len(KEYS[kind])
+
+
+@pytest.mark.parametrize("path", ["zarr/v3/memory/numbers/zarr.json", "zarr/v2/files/a/flat/.zarray", "ome-zarr/0.5/files/b/zarr.json"])
+def test_replicas_take_each_others_tokens(replicas: list[Live], path: str) -> None:
+    first, second = replicas
+    found = location(first, path)
+    assert location(second, path) == found
+    assert tag(f"{first.url}/{path}") == tag(f"{second.url}/{path}")
+    assert tag(urljoin(f"{first.url}/{path}", found)) == tag(urljoin(f"{second.url}/{path}", found))
 
 
 @pytest.mark.parametrize("kind", KEYS)

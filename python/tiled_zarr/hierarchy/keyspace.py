@@ -72,8 +72,9 @@ class Document:
 
     def seen(self) -> Seen:
         """The node's revision and token now. Raises what the source raises."""
-        revision = self.place.array.revision() if self.place.group is None else None
-        return Seen(revision, self.keyspace.tokens.of(self.place))
+        place, tokens = self.place, self.keyspace.tokens
+        revision = place.array.revision() if place.group is None else None
+        return Seen(revision, tokens.of(place) if revision is None else tokens.spelled(place, revision))
 
     @property
     def is_frozen(self) -> bool:
@@ -243,8 +244,13 @@ class KeySpace:
         index = self.format.parse_index(rest, len(node.shape), self.metadata.separator)
         return None if index is None else self._chunk(key, place, node, index)
 
+    @property
+    def plain(self) -> KeySpace:
+        """The key space itself; a view of it returns what it is a view of."""
+        return self
+
     def path(self, key: str) -> str:
-        """The key itself; views may put something before it."""
+        """The key itself; a view of the key space may put something before it."""
         return key
 
     def source(self, key: str) -> str:

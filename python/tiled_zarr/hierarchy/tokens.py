@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from types import ModuleType
+from weakref import WeakKeyDictionary
 
 from .. import __version__
 from ..nodes import Array, Changed, Group, Node
@@ -37,6 +38,7 @@ class Tokens:
 
     def __init__(self, format: ModuleType, config: Config) -> None:  # noqa: A002 - the spec's word
         self._is_replica = config.is_replica
+        self._last: WeakKeyDictionary[Place, tuple[str, str]] = WeakKeyDictionary()
         self._beginning = f"{__version__}|{ENCODER}|{format.NAME}|{config}"
 
     def of(self, place: Place) -> str | None:
@@ -69,7 +71,13 @@ class Tokens:
         return None
 
     def spelled(self, place: Place, revision: str) -> str:
-        """The token of a node at a revision."""
+        """The token of a node at a revision. The last one of each place is remembered."""
+        last = self._last.get(place)
+        if last is None or last[0] != revision:
+            last = self._last[place] = revision, self._digest(place, revision)
+        return last[1]
+
+    def _digest(self, place: Place, revision: str) -> str:
         told = shared(revision) if self._is_replica else revision
         text = f"{self._beginning}|{place.options}|{place.path}|{told}"
         return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).hexdigest()

@@ -294,7 +294,7 @@ class Endpoint:
                 seen = resume.seen()
                 return self.described(request, resume, seen, resume.rendered())
             case Listing():
-                return listing.reply(request._replace(key=self.keys.path(request.key)), resume.keyspace, resume.group)
+                return listing.reply(request._replace(key=self.keys.path(request.key)), self.keys.plain, resume.group)
             case Reached() | Waiting():
                 return self.done(self.planned(self.keys.resumed(request.key, resume), request))
 
@@ -350,13 +350,13 @@ class Endpoint:
             return Block(request, document)
         seen = document.seen()
         rendered = document.at_hand()
-        if rendered is None or not self.is_quick(request, rendered):
+        if rendered is None or not self.is_quick(request, seen, rendered):
             return Block(request, document)
         return self.described(request, document, seen, rendered)
 
-    def is_quick(self, request: Request, rendered: Rendered) -> bool:
+    def is_quick(self, request: Request, seen: Seen, rendered: Rendered) -> bool:
         """Whether the event loop may compress a document for a request."""
-        return rendered.body is None or codings.is_quick(request, rendered.digest, rendered.body, self.keys.resources.documents)
+        return rendered.body is None or codings.is_quick(request, digest_of(rendered, seen), rendered.body, self.keys.resources.documents)
 
     def described(self, request: Request, document: Document, seen: Seen, rendered: Rendered) -> Reply:
         """The reply with a document that was rendered after `seen`; 404 if the document is absent.
@@ -369,6 +369,16 @@ class Endpoint:
         if rendered.body is None:
             return replies.NOT_FOUND
         headers = self.frozen_document if document.is_frozen else self.live_document if seen.revision is None else self.kept_document
-        location = None if seen.token is None else locations.under(request.scope, seen.token)
-        headers = headers if location is None else (*headers, (b"content-location", location))
-        return codings.tagged(request, rendered.digest, headers, rendered.body, self.keys.resources.documents)
+        if seen.token is not None:
+            location = locations.under(request.scope, seen.token)
+            headers = headers if location is None else (*headers, (b"content-location", location))
+        return codings.tagged(request, digest_of(rendered, seen), headers, rendered.body, self.keys.resources.documents)
+
+
+def digest_of(rendered: Rendered, seen: Seen) -> str:
+    """What the tag of a document is made from: its digest and its token.
+
+    nginx keeps the old Content-Location when a 304 brings another one, so another token has to be
+    another document to it.
+    """
+    return rendered.digest if seen.token is None else f"{rendered.digest}-{seen.token}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import quote
 
 from starlette.types import Scope
@@ -9,6 +10,8 @@ from starlette.types import Scope
 from . import requests
 
 TOKEN = "@"  # noqa: S105 - what a token begins with in a path
+MOST_KEPT = 8192
+"""Addresses that are remembered; when it is full, the one used longest ago goes."""
 UNESCAPED = "/@"
 """Characters of a path that need not be percent-encoded, besides letters and the like."""
 
@@ -29,8 +32,10 @@ def under(scope: Scope, token: str) -> bytes | None:
     the path, and below a key in the path, which it does not contain. None if the path has a run of
     slashes, since clients do not agree on how to resolve an address relative to that.
     """
-    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
-    if b"//" in raw:
-        return None
-    asked = requests.path_of(scope)
-    return f"{'../' * (asked.count('/') - 1)}{before(token)}{quote(asked[1:], safe=UNESCAPED)}".encode()
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return None if b"//" in raw else _under(requests.path_of(scope), token)
+
+
+@lru_cache(MOST_KEPT)
+def _under(path: str, token: str) -> bytes:
+    return f"{'../' * (path.count('/') - 1)}{before(token)}{quote(path[1:], safe=UNESCAPED)}".encode()
