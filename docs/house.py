@@ -31,6 +31,7 @@ VALUES = frozenset(
         "marks",
         "nodes",
         "outlines",
+        "options",
         "records",
         "revisions",
         "texts",

@@ -154,7 +154,7 @@ def cli_command(arguments: tuple[str | os.PathLike[str], ...], server: str, work
 
 
 def environment(extra: Mapping[str, str | os.PathLike[str]] | None) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TILED_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("TILED_", "_TILED_"))}
     return {**inherited, "PYTHONUNBUFFERED": "1", **{name: os.fspath(value) for name, value in (extra or {}).items()}}
 
 

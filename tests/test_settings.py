@@ -32,6 +32,7 @@ GOOD = {
     "mapped_size": ("16MiB", 2**24),
     "in_flight": ("64 mb", 64_000_000),
     "max_age": ("0", 0),
+    "instance": ("run 7", "run 7"),
     "threads": ("3", 3),
     "read_timeout": ("2.5", 2.5),
     "queue_timeout": ("30", 30.0),
@@ -73,6 +74,7 @@ BAD = {
     "mapped_size": ["x"],
     "in_flight": ["x"],
     "max_age": ["-1", "1.5", "soon", "٣"],
+    "instance": [" "],
     "threads": ["0", "many"],
     "read_timeout": ["0", "-1", "inf", "nan", "a minute", "1e3", "٣"],
     "queue_timeout": ["0"],
@@ -246,9 +248,10 @@ trees:
     directory: data
     codec: none
     chunk_shape: 64
+    frozen: true
     nodes:
       /x/y/: {codec: "gzip:1"}
-      z: {chunk_shape: [1, 2]}
+      z: {chunk_shape: [1, 2], frozen: false}
   - path: /c
     pyobject: module:name
 """
@@ -278,6 +281,7 @@ def test_file(config: Path) -> None:
     described = {path: (options.codec, options.chunk_shape) for path, options in settings.trees[1].nodes.items()}
     assert described == {"x/y": ("gzip:1", None), "z": (None, (1, 2))}
     assert (settings.trees[1].options.codec, settings.trees[1].options.chunk_shape) == ("none", (64,))
+    assert [settings.trees[1].options.frozen, *(options.frozen for options in settings.trees[1].nodes.values())] == [True, None, False]
 
 
 def test_how_text_tables_are_written(config: Path) -> None:

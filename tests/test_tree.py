@@ -13,7 +13,8 @@ import zarr
 from tiled_zarr import Array, Group
 from tiled_zarr.adapters import adapt, registry
 from tiled_zarr.hierarchy import v3
-from tiled_zarr.hierarchy.keyspace import KeySpace, walk
+from tiled_zarr.hierarchy.keyspace import KeySpace
+from tiled_zarr.hierarchy.steps import walk
 from tiled_zarr.nodes import Damaged, Options
 from tiled_zarr.settings import Mount, Settings, SettingsError
 from tiled_zarr.tree import configured, plant

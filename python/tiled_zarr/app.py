@@ -27,13 +27,16 @@ from .http.middleware.cors import Cors
 from .http.middleware.hosts import Hosts
 from .http.middleware.metrics import Counted, Metrics
 from .http.pages import pages
+from .http.protocol import caching, replies
 from .http.site.answers import answers
 from .http.work.threads import Limits
 from .http.work.work import Work
 from .nodes import Group
 from .resources import Resources
+from .revisions import relaunch
 from .settings import Settings, SettingsError, environment
 from .tree import Tasks, plant, resources_of
+from .views.frozen import Frozen
 from .views.keyspaces import KeySpaces, Shown
 
 log = logging.getLogger(__name__)
@@ -55,6 +58,8 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None, reso
     unless it is public or has a key, and if the folder for levels cannot be used.
     """
     public = settings.require_access().public is True
+    if settings.instance is not None:
+        relaunch(settings.instance)
     shared = resources or resources_of(settings)
     cache = shared.chunks
     work = Work(settings.threads, shared, Limits(read=settings.read_timeout, queue=settings.queue_timeout))
@@ -62,9 +67,12 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None, reso
     metrics = Metrics(shared, work, pyramids.stores.planes.gauge)
     spaces = KeySpaces(root, settings.keyspace, shared)
     formats = {prefix: spaces.of(prefix, how) for prefix, how in prefixes(settings.keyspace, pyramids).items()}
-    endpoints = {prefix: Endpoint(keys, cache, work, max_age=settings.max_age, public=public) for prefix, keys in formats.items()}
-    made_pages = answers(formats, cache, max_age=settings.max_age, public=public)
-    routes = Routes(endpoints, pages(made_pages, metrics, work, formats["zarr/v2"].source))
+    plain = caching.plain(settings.max_age, public=public)
+    endpoints = {prefix: Endpoint(keys, cache, work, plain) for prefix, keys in formats.items()}
+    pinned = caching.pinned(public=public)
+    frozen = {prefix: Endpoint(Frozen(keys), cache, work, pinned, replies.SUPERSEDED) for prefix, keys in formats.items()}
+    made_pages = answers(formats, cache, plain, public=public)
+    routes = Routes(endpoints, frozen, pages(made_pages, metrics, work, formats["zarr/v2"].source))
     named = Hosts(Auth(routes, settings.api_key, public=public), settings.allowed_hosts)
     guarded = Cors(named, settings.allow_origins)
     wanted = tasks or Tasks()

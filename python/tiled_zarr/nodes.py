@@ -50,6 +50,7 @@ from .attributes import NOTHING, nothing, said
 from .codecs import Codec
 from .faults import Busy, Changed, Damaged, TooLarge, TooSlow, Unavailable
 from .marks import Mark
+from .options import NO_OPTIONS, Options
 from .outlines import Outline
 
 __all__ = [
@@ -116,46 +117,6 @@ class Revision:
 
 
 LIVE = Revision(live)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Options:
-    """How arrays are served. None means: inherit from the group above, finally from the settings.
-
-    `codec` is spelled as in `tiled_zarr.codecs.parse`. `chunk_shape` is in elements and applies to
-    arrays with as many axes. `tile_budget` is how many bytes of an image may be read for one tile
-    of a smaller level. `verbatim` serves an array's own chunks and dimension names unchanged, even
-    if they do not suit clients or clash with siblings.
-    """
-
-    codec: str | None = None
-    chunk_shape: tuple[int, ...] | None = None
-    tile_budget: int | None = None
-    verbatim: bool | None = None
-
-    def __post_init__(self) -> None:
-        """Raises ValueError or TypeError if the codec or a size is not valid."""
-        if self.codec is not None:
-            codecs.parse(self.codec)
-        if self.chunk_shape is not None:
-            _put(self, chunk_shape=checks.shape(self.chunk_shape))
-        if self.tile_budget is not None:
-            _put(self, tile_budget=checks.size(self.tile_budget))
-
-    def over(self, others: Options) -> Options:
-        """These options, with each None replaced by the value in `others`."""
-        if self is NO_OPTIONS:
-            return others
-        return Options(
-            codec=self.codec or others.codec,
-            chunk_shape=self.chunk_shape or others.chunk_shape,
-            tile_budget=self.tile_budget or others.tile_budget,
-            verbatim=others.verbatim if self.verbatim is None else self.verbatim,
-        )
-
-
-NO_OPTIONS = Options()
-"""The options of a node that inherits everything from the group above."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

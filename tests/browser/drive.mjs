@@ -45,6 +45,9 @@ const ACTIONS = {
         await page.evaluate(async () => document.body.append(await navigator.clipboard.readText()));
     },
     leave: (page) => page.goto("about:blank"),
+    reload: (page) => page.reload(),
+    /** Let the test do something: it listens at this address. */
+    call: (_, url) => fetch(url),
     pause: (page, milliseconds) => page.waitForTimeout(milliseconds),
 };
 

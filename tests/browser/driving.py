@@ -25,7 +25,7 @@ NOT_FOUND = "Failed to load resource: the server responded with a status of 404"
 Action = tuple[str | int, ...]
 """An action on a page, as `drive.mjs` reads it.
 
-Examples: ("press", "+"), ("click", "Fit"), ("drag", -300, 0), ("turn", -100), ("pause", 200),
+Examples: ("press", "+"), ("click", "Fit"), ("drag", -300, 0), ("turn", -100), ("pause", 200), ("call", url), ("reload",),
 ("copy", "Copy").
 """
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]

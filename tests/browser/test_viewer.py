@@ -50,6 +50,13 @@ def test_the_second_look_at_a_large_image_asks_for_little(demo: Live, tmp_path: 
     assert len(shown.asked(demo.url, load=1)) <= 5
 
 
+def test_the_second_look_at_a_page_of_thumbnails_asks_for_little(demo: Live, tmp_path: Path) -> None:
+    shown = show(f"{demo.url}/view/nested/images", tmp_path / "page.png", loads=2)
+    assert is_flawless(shown)
+    assert len(shown.asked(demo.url, load=0)) > 5
+    assert len(shown.asked(demo.url, load=1)) <= 5
+
+
 def test_keys_zoom_and_pan(demo: Live, tmp_path: Path) -> None:
     """Zoom in four times and pan up by half a page.
 

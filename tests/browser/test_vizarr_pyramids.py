@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections import Counter
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 from urllib.request import urlopen
 
 import numpy as np
@@ -62,13 +64,45 @@ def test_a_pyramid(demo: Live, elsewhere: Host, tmp_path: Path, name: str, versi
 def test_the_second_look_at_a_large_image_asks_for_little(
     demo: Live, elsewhere: Host, tmp_path: Path, version: str, attributes: str
 ) -> None:
-    """As soon as no level is made of samples, which no browser keeps."""
-    source = f"{demo.url}/ome-zarr/{version}/nested/images/big_image"
-    urlopen(f"{demo.url}/thumbnail/nested/images/big_image.png").close()
-    until_exact(f"{source}/{attributes}")
-    shown = show(elsewhere.vizarr(source), tmp_path / "page.png", loads=2)
-    assert is_flawless(shown, source, version)
+    """As soon as no level is made of samples, and under the address that names the revision."""
+    source = exact(demo, version, attributes)
+    with urlopen(f"{source}/{attributes}") as answer:
+        frozen = urljoin(answer.url, answer.headers["content-location"]).removesuffix(f"/{attributes}")
+    assert "/@" in frozen
+    shown = show(elsewhere.vizarr(frozen), tmp_path / "page.png", loads=2)
+    assert is_flawless(shown, frozen, version)
     assert len(shown.asked(demo.url, load=1)) <= 5
+
+
+@pytest.mark.parametrize(("version", "attributes"), [("0.4", ".zattrs"), ("0.5", "zarr.json")])
+def test_the_second_look_at_the_plain_path_gets_no_body(demo: Live, elsewhere: Host, tmp_path: Path, version: str, attributes: str) -> None:
+    source = exact(demo, version, attributes)
+    before = statuses(demo)
+    shown = show(elsewhere.vizarr(source), tmp_path / "page.png", loads=2)
+    after = statuses(demo)
+    assert is_flawless(shown, source, version)
+    whole, unmodified = (after[status] - before[status] for status in ("200", "304"))
+    assert unmodified > 5
+    assert whole - ONE_LOOK == unmodified, "the first load gets every body, the second none"
+
+
+def exact(server: Live, version: str, attributes: str) -> str:
+    """The address of a large image none of whose levels is made of samples any more."""
+    source = f"{server.url}/ome-zarr/{version}/nested/images/big_image"
+    urlopen(f"{server.url}/thumbnail/nested/images/big_image.png").close()
+    until_exact(f"{source}/{attributes}")
+    return source
+
+
+ONE_LOOK = 1
+"""Requests that a look at the numbers of requests adds to them."""
+
+
+def statuses(server: Live) -> Counter[str]:
+    """How many GETs a server has answered with each status."""
+    with urlopen(f"{server.url}/metrics") as answer:
+        lines = re.findall(r'tiled_zarr_requests_total\{method="GET",status="(\d+)"\} (\d+)', answer.read().decode())
+    return Counter({status: int(number) for status, number in lines})
 
 
 def until_exact(address: str) -> None:

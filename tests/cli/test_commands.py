@@ -20,7 +20,7 @@ from asgi import ask
 from tiled_zarr.cli import commands, main, servers
 from tiled_zarr.cli.servers import hypercorn
 from tiled_zarr.cli.supervisor import CannotStart, Crew
-from tiled_zarr.revisions import launch_nonce
+from tiled_zarr.revisions import LAUNCH, launch_nonce
 from tiled_zarr.settings import Settings, SettingsError, from_environment
 from tiled_zarr.settings.values import SETTINGS
 
@@ -150,7 +150,7 @@ def test_options_become_the_settings_of_workers(run: Run) -> None:
     ]
     run("demo", *options)
     assert (run.server, run.workers) == ("uvicorn", 3)
-    assert os.environ["TILED_ZARR_LAUNCH"]
+    assert os.environ[LAUNCH]
     settings = run.settings
     assert (settings.codec, settings.cache_size, settings.allow_origins) == ("zstd:3", 10**6, ("https://a.example", "*"))
 

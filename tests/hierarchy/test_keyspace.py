@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from strategies import array_node, arrays, trees
 from tiled_zarr import Array, Group, Node, Sparse, Table, Unavailable
 from tiled_zarr.hierarchy import names, v2, v3
-from tiled_zarr.hierarchy.keyspace import Chunk, Document, KeySpace, Waiting
+from tiled_zarr.hierarchy.keyspace import Chunk, Document, KeySpace
 from tiled_zarr.hierarchy.metadata import Config
+from tiled_zarr.hierarchy.steps import Waiting
 from tiled_zarr.nodes import Options
 
 IMAGE = array_node(np.zeros((100, 30), "u2"), (40, 30), dimension_names=("y", "x"), attributes={"unit": "counts", "limit": float("nan")})

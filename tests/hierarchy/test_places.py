@@ -10,10 +10,10 @@ import numpy as np
 from strategies import array_node
 from tiled_zarr import Group, Node, Table, Unavailable
 from tiled_zarr.hangs import Hangs
-from tiled_zarr.hierarchy import keyspace
-from tiled_zarr.hierarchy.keyspace import Reached, Waiting
+from tiled_zarr.hierarchy import steps
 from tiled_zarr.hierarchy.openings import Openings
 from tiled_zarr.hierarchy.places import MOST_KEPT, Place, Places, source_of
+from tiled_zarr.hierarchy.steps import Reached, Waiting
 from tiled_zarr.nodes import Options
 
 ONE, OTHER = array_node(np.zeros(3)), array_node(np.ones(3))
@@ -24,7 +24,7 @@ def show_all(_: Node) -> None:
 
 
 def walk(places: Places, key: str) -> tuple[Place, str]:
-    return keyspace.walk(places, Reached(places.root, key))
+    return steps.walk(places, Reached(places.root, key))
 
 
 def test_a_place_is_remembered_while_its_node_stands_there() -> None:
@@ -75,11 +75,11 @@ def test_a_group_that_blocks_is_not_walked_into_unasked() -> None:
     places = Places(Group(children={"g": Group(children={"a": ONE}, blocking=True)}), Options(), Openings(show_all, show_all, Hangs()))
     for _ in range(2):
         assert walk(places, "g/a")[0].node is ONE
-        step = keyspace.glance(places, Reached(places.root, "g/a"))
+        step = steps.glance(places, Reached(places.root, "g/a"))
         assert isinstance(step, Waiting)
         assert (step.place.path, step.rest) == ("g", "a")
-        assert keyspace.walk(places, step)[0].node is ONE, "it goes on from there"
-        reached = keyspace.glance(places, Reached(places.root, "g"))
+        assert steps.walk(places, step)[0].node is ONE, "it goes on from there"
+        reached = steps.glance(places, Reached(places.root, "g"))
         assert isinstance(reached, Reached)
         assert reached.place.path == "g"
 

@@ -140,7 +140,8 @@ def test_ranges_that_do_not_apply(app: Any) -> None:
     assert ask(app, CHUNK, headers={"range": "bytes=0-1", "if-none-match": got.headers["etag"]}).status == 304
 
 
-def test_only_what_has_a_revision_is_kept_by_clients(app: Any) -> None:
+def test_only_what_has_a_revision_is_kept_by_clients(make: Callable[..., Any]) -> None:
+    app = make(max_age=60)
     kept = {path: ask(app, path).headers["cache-control"] for path in FOUND}
     groups = {path for path in FOUND if not path.endswith(("small/.zarray", "small/zarr.json")) and "json" in FOUND[path]}
     live_paths = groups | {path for path in FOUND if "html" in FOUND[path]} | {"/zarr/v3/live/c/0/0"}

@@ -41,7 +41,7 @@ ROADS = {
     "native": START | {"http/work/native", "http/work/threads", "http/work/times", "encoding/encode"},
     "file": START | THREAD,
 }
-WALK = {"hierarchy/places", "hierarchy/openings", "records"}
+WALK = {"hierarchy/steps", "hierarchy/places", "hierarchy/openings", "records"}
 FOLDER = ROADS["file"] | WALK | {"hangs", "outlines"}
 """A folder may hang, so a thread walks through it each time, and is watched; it looks once at each."""
 KEY = WALK | {"hierarchy/v2", "hierarchy/v3", "grid", "hierarchy/recipes", "http/protocol/etags", "hierarchy/documents", "caches/forgetful"}

@@ -33,7 +33,7 @@ def settle(folder: Path) -> None:
 
 
 def test_a_tag_lasts_until_the_chunk_is_written(folder: Path, make: Callable[..., Any]) -> None:
-    app = make(open_file(folder))
+    app = make(open_file(folder), max_age=60)
     missing = ask(app, CHUNK)
     assert missing.headers["cache-control"].endswith("max-age=60")
     array = zarr.open_array(folder / "a.zarr")

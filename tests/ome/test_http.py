@@ -22,7 +22,7 @@ SECONDS = 60
 @pytest.fixture
 def app() -> Any:
     """An image whose smaller levels need more of it than may be read for a tile."""
-    return create_app(Group(children={"image": node_of(VALUES)}), Settings(public=True, tile_budget=1))
+    return create_app(Group(children={"image": node_of(VALUES)}), Settings(public=True, tile_budget=1, max_age=60))
 
 
 def sampled(app: Any) -> list[int]:

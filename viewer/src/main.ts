@@ -15,9 +15,12 @@ import { type Channel, type Multiscale, open } from "./multiscale";
 import { buildPanel, type Panel } from "./panel";
 import { Refinement } from "./refinement";
 import { scaleBar } from "./scalebar";
+import { HttpError } from "./store";
 import { type Plane, Tiles } from "./tiles";
 
 const CLOSE_ZOOM = 1;
+/** The status of paths that name a revision of the image that has gone. */
+const GONE = 410;
 const EMPTY = { start: 0, end: 1, min: 0, max: 1 };
 
 /** A channel that is shown, and its plane in the image. */
@@ -209,12 +212,22 @@ function notice(isSampled: boolean): void {
   page.notice.hidden = !isSampled;
 }
 
-function fail(error: Error, again: () => void = () => location.reload()): void {
+/** Show an error, with a button that calls `again`; if the revision of the image has gone, it loads the page. */
+function fail(error: Error, again: () => void = reload): void {
   console.error(error, error.cause);
   page.root.dataset.state = "failed";
-  const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Try again", onclick: again });
+  const isGone = error instanceof HttpError && error.status === GONE;
+  const button = Object.assign(document.createElement("button"), {
+    type: "button",
+    textContent: "Try again",
+    onclick: isGone ? reload : again,
+  });
   page.failure.replaceChildren(error.message, " ", button);
   page.failure.hidden = false;
+}
+
+function reload(): void {
+  location.reload();
 }
 
 async function main(): Promise<void> {

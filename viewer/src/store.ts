@@ -103,6 +103,8 @@ function advice(status: number, path: string): string {
       return "These data need an API key, or a different one. Open this page again with ?api_key=YOUR_KEY at the end of its address.";
     case 403:
       return `Your API key does not open ${path}. Ask the person who gave it to you for a key that does.`;
+    case 410:
+      return "The image has changed since this page was opened. Try again to see it as it is now.";
     case 429:
     case 503:
       return "The server is busy. Wait a little, then try again.";

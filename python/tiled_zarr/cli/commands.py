@@ -152,13 +152,13 @@ class Launch:
 
         Its argument says whether other workers of the crew are alive. Workers that are alive at the
         same time share the revision of data in memory; a worker that starts after all others have
-        ended gets a new revision.
+        ended gets a new revision. The setting `instance`, if it is given, is that revision.
         """
         nonce: str | None = None
 
         def start(has_fellows: bool) -> Run:
             nonlocal nonce
-            nonce = launch_nonce() if self.is_first else relaunch(nonce if has_fellows else None)
+            nonce = settings.instance or (launch_nonce() if self.is_first else relaunch(nonce if has_fellows else None))
             make = functools.partial(application, settings, self.first.workers, is_shown=self.is_first)
             self.is_first = False
             limits = Limits(connections=settings.connections, request_timeout=settings.request_timeout)

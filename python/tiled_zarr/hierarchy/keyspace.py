@@ -19,6 +19,7 @@ a child on disk is watched (hangs.py).
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +34,7 @@ from ..grid import Grid
 from ..nodes import Array, Group, Node, Options, Region
 from ..outlines import one_look
 from ..resources import Resources, default
+from ..revisions import shared
 from . import headers, recipes
 from .documents import Documents, Rendered
 from .listings import Child, Listings
@@ -41,6 +43,8 @@ from .openings import Openings
 from .places import Place, Places, source_of
 from .recipes import Recipe
 from .served import Served
+from .steps import Reached, Waiting, glance, walk
+from .tokens import Tokens
 from .walks import Dependencies
 
 MOST_FOUND = 8192
@@ -49,18 +53,14 @@ MOST_FOUND = 8192
 Beyond that all are forgotten, which costs no more than resolving them again."""
 
 
-class Reached(NamedTuple):
-    """The deepest place that a key's first parts name, and the rest of the key."""
+class Seen(NamedTuple):
+    """What a document depends on besides its children: the node's revision, and its token.
 
-    place: Place
-    rest: str
+    The revision of a group is None, since its documents depend on its children.
+    """
 
-
-class Waiting(NamedTuple):
-    """A group on the way that touches disk or network to open a child, and the rest of the key."""
-
-    place: Place
-    rest: str
+    revision: str | None
+    token: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,25 @@ class Document:
     place: Place
     name: str
 
-    def revision(self) -> str | None:
-        """The revision of an array; None for a group, whose documents depend on its children."""
-        return self.place.array.revision() if self.place.group is None else None
+    def seen(self) -> Seen:
+        """The node's revision and token now. Raises what the source raises."""
+        place, tokens = self.place, self.keyspace.tokens
+        revision = place.array.revision() if place.group is None else None
+        return Seen(revision, tokens.of(place) if revision is None else tokens.spelled(place, revision))
+
+    @property
+    def is_frozen(self) -> bool:
+        """True if the document will never change.
+
+        The document of a group names the children that cannot be opened, and that of an image the
+        levels that show samples. Both may change, so these count as frozen only while there are
+        none.
+        """
+        place = self.place
+        if not place.options.frozen or place.group is None:
+            return place.options.frozen is True
+        is_passing = place.group.kind == "image" and place.group.revision() is None
+        return not is_passing and self.keyspace.places.openings.are_all_good
 
     def body(self) -> bytes | None:
         """The document as JSON; None if a node of this kind or size has none. May open files."""
@@ -122,8 +138,12 @@ class Chunk:
         return self.recipe.revision() if of is None else of(self.region)
 
     def identity(self, revision: str) -> str:
-        """A text that changes whenever the encoded bytes may: for entity tags and cache keys."""
+        """A text that changes whenever the encoded bytes may: for cache keys and entity tags."""
         return f"{self.key}|{revision}|{self.recipe.signature}"
+
+    def shared_identity(self, revision: str) -> str:
+        """The same for entity tags of replicas: copies of a file have the same."""
+        return self.identity(shared(revision))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +174,7 @@ class KeySpace:
         self.metadata = Metadata(self.places, format, self.config, self.served, self.resources.documents)
         self._listings = Listings(self.places, self.config)
         self._documents = Documents(self.resources.documents)
+        self.tokens = Tokens(format, self.config)
         self._recipes: WeakKeyDictionary[Place, Recipe] = WeakKeyDictionary()
         self._found: Forgetful[str, Document | Chunk] = Forgetful(MOST_FOUND)
 
@@ -197,6 +218,14 @@ class KeySpace:
         self._listings.note(place)
         return place.group
 
+    def token(self, path: str) -> str | None:
+        """The token of the node at a path on the wire; None if there is none.
+
+        Blocks. Raises what opening a node and its revision raise.
+        """
+        place, rest = walk(self.places, self.start(path))
+        return None if rest else self.tokens.of(place)
+
     def named(self, key: str, reached: Reached) -> Named:
         """What a key names whose walk ended at `reached`."""
         place, rest = reached
@@ -215,6 +244,15 @@ class KeySpace:
         node = place.array
         index = self.format.parse_index(rest, len(node.shape), self.metadata.separator)
         return None if index is None else self._chunk(key, place, node, index)
+
+    @property
+    def plain(self) -> KeySpace:
+        """The key space itself; a view of it returns what it is a view of."""
+        return self
+
+    def path(self, key: str) -> str:
+        """The key itself; a view of the key space may put something before it."""
+        return key
 
     def source(self, key: str) -> str:
         """The path of the source that a key reads, as far as known without opening anything.
@@ -236,6 +274,14 @@ class KeySpace:
         Raises TooLarge, and what listing the group raises.
         """
         return self._listings.children(group)
+
+    def tokens_below(self, path: str, children: Iterable[Child]) -> list[str | None]:
+        """The tokens of children of the group at a path; None for those without one, or not open.
+
+        Blocks.
+        """
+        place, _ = walk(self.places, self.start(path))
+        return [None if child.node is None else self.tokens.of_child(place, child.name, child.node) for child in children]
 
     def unavailable(self, group: Group) -> dict[str, str]:
         """The reason, by name, for what a listing of the group left out. Call `listing` first."""
@@ -277,7 +323,8 @@ class KeySpace:
     def _recipe(self, place: Place, node: Array) -> Recipe:
         grid = headers.chunk_grid(node, place.options)
         self.served.note(place.path, grid.counts)
-        return recipes.recipe(node, grid, self.metadata.codec(place, grid), source_of(place))
+        is_frozen = place.options.frozen is True
+        return recipes.recipe(node, grid, self.metadata.codec(place, grid), source_of(place), is_frozen=is_frozen)
 
     def _check(self, node: Node) -> None:
         """Raises Unavailable if this format cannot show a node."""
@@ -306,33 +353,6 @@ class KeySpace:
             body = _json(self.format.document(name, header, None))
         seen.close(self.places.openings)
         return Rendered.of(place.node, body, seen.over, self.places.openings.changes)
-
-
-def walk(places: Places, start: Reached | Waiting) -> Reached:
-    """Walk to the end of the key. Blocks; raises what opening a node raises."""
-    with one_look():
-        step = glance(places, start)
-        while isinstance(step, Waiting):
-            part, _, rest = step.rest.partition("/")
-            below = places.below(step.place, part)
-            if below is None:
-                return Reached(*step)
-            step = glance(places, Reached(below, rest))
-        return step
-
-
-def glance(places: Places, start: Reached | Waiting) -> Reached | Waiting:
-    """Walk up to the first group that blocks. Never blocks; raises what opening a node raises."""
-    place, rest = start
-    while rest and (group := place.group) is not None:
-        if group.blocking:
-            return Waiting(place, rest)
-        part, _, remainder = rest.partition("/")
-        below = places.below(place, part)
-        if below is None:
-            break
-        place, rest = below, remainder
-    return Reached(place, rest)
 
 
 def is_unchanged(place: Place) -> bool:

@@ -29,7 +29,8 @@ class Config:
     `codec` None means the codec of the source's stored chunks if these can be sent unchanged, else
     the default. `max_nodes` and `max_bytes` limit consolidated metadata. `struct` is how v3 spells
     structured types. `separator` is between the parts of a chunk key; None means the format's own.
-    A listing takes at most about `listing_bytes`.
+    A listing takes at most about `listing_bytes`. `is_replica` says that other servers have copies
+    of the same files, and give the same tags.
     """
 
     codec: str | None = None
@@ -39,6 +40,7 @@ class Config:
     struct: dtypes.StructName = "structured"
     separator: str | None = None
     listing_bytes: int = 16 * 1024 * 1024
+    is_replica: bool = False
 
 
 class Metadata:

@@ -92,6 +92,11 @@ class Openings:
         """How many times a child has turned bad or good, or begun or ceased to hang anywhere."""
         return self.turned + self.hangs.look()
 
+    @property
+    def are_all_good(self) -> bool:
+        """True if no child is known to be bad."""
+        return not any(list(self._bad.values()))
+
     def child(self, group: Group, name: str, checked: Node | None = None, *, is_listed: bool = False) -> Node | None:
         """One child, or None if there is none or it cannot be shown as Zarr.
 

@@ -64,6 +64,11 @@ class Place:
         return None if self.above is None else self.above.group
 
     @property
+    def is_level(self) -> bool:
+        """True for a level of an image, which may show samples while it has no revision."""
+        return self.parent is not None and self.parent.kind == "image"
+
+    @property
     def wire_name(self) -> str:
         """The node's name on the wire."""
         return self.path.rpartition("/")[2]

@@ -57,6 +57,8 @@ class Recipe:
     one item. `revision()` is that of the whole array. `revision_of(region)`, if the source has it,
     is used instead of it.
 
+    `is_frozen` says that the operator has declared the data never to change.
+
     `source` is the path of the source that the chunks are read from (`Places.source`). `signature`
     contains everything besides the data that the bytes of a chunk depend on.
     """
@@ -74,6 +76,7 @@ class Recipe:
     stored: Stored | None
     box: tuple[int, ...] | None
     read_itemsize: int
+    is_frozen: bool
     source: str
     signature: str
     revision: Callable[[], str | None]
@@ -90,7 +93,7 @@ class Recipe:
         return self.nbytes + nbytes
 
 
-def recipe(node: Array, grid: Grid, codec: Codec, source: str) -> Recipe:
+def recipe(node: Array, grid: Grid, codec: Codec, source: str, *, is_frozen: bool = False) -> Recipe:
     """The recipe for the chunks of an array, served in a grid with a codec, read from `source`."""
     wire = dtypes.wire(node.dtype)
     form: Form = "sparse" if node.is_sparse else "strings" if dtypes.is_string(wire) else "dense"
@@ -110,6 +113,7 @@ def recipe(node: Array, grid: Grid, codec: Codec, source: str) -> Recipe:
         stored=node.source.stored if headers.stored_codec(node, grid) == codec else None,
         box=box(node),
         read_itemsize=headers.read_itemsize(node),
+        is_frozen=is_frozen,
         source=source,
         signature=f"{node.dtype.str}|{grid}|{codec}|{ENCODER}",
         revision=node.revision.whole,

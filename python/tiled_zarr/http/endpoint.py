@@ -26,10 +26,14 @@ from ..caches.forgetful import Forgetful
 from ..clocks import CURRENT, Clock
 from ..encoding import encode
 from ..hierarchy.documents import Rendered
-from ..hierarchy.keyspace import Chunk, Document, KeySpace, Listing, Named, Reached, Waiting
+from ..hierarchy.keyspace import Chunk, Document, KeySpace, Listing, Named, Seen
+from ..hierarchy.steps import Reached, Waiting
 from ..nodes import Changed
-from .protocol import codings, etags, failures, replies, requests
-from .protocol.replies import NO_CACHE, NO_SNIFFING, Headers, Reply
+from ..views.frozen import Frozen
+from .protocol import codings, etags, failures, locations, replies, requests
+from .protocol.caching import Caching
+from .protocol.locations import TOKEN
+from .protocol.replies import NO_SNIFFING, Headers, Reply
 from .protocol.requests import Request
 from .site import listing
 from .work import threads
@@ -50,6 +54,7 @@ CHUNK_HEADERS: Headers = ((b"content-type", b"application/octet-stream"), RANGES
 DOCUMENT_HEADERS: Headers = ((b"content-type", b"application/json"), RANGES, NO_SNIFFING)
 
 T = TypeVar("T")
+Keys: TypeAlias = KeySpace | Frozen
 KeyEndpoint: TypeAlias = Callable[[str, Scope, Receive, Send], Awaitable[None]]
 
 
@@ -93,11 +98,14 @@ class Known(NamedTuple):
 class Routes:
     """ASGI application that calls the endpoint of the first two parts of a path (`zarr/v3`).
 
-    The endpoint gets the rest of the path as the key. Requests for other paths go to `rest`.
+    The endpoint gets the rest of the path as the key. If a part like `@TOKEN` comes before these
+    two, the endpoint is one of `frozen`, and the key begins with the token. Requests for other paths
+    go to `rest`.
     """
 
-    def __init__(self, endpoints: Mapping[str, KeyEndpoint], rest: ASGIApp) -> None:
+    def __init__(self, endpoints: Mapping[str, KeyEndpoint], frozen: Mapping[str, KeyEndpoint], rest: ASGIApp) -> None:
         self.endpoints = endpoints
+        self.frozen = frozen
         self.rest = rest
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -114,6 +122,11 @@ class Routes:
         endpoint = self.endpoints.get(f"{first}/{second}")
         if endpoint is not None:
             return endpoint(key, scope, receive, send)
+        if first.startswith(TOKEN):
+            third, _, rest = key.partition("/")
+            endpoint = self.frozen.get(f"{second}/{third}")
+            if endpoint is not None:
+                return endpoint(f"{first.removeprefix(TOKEN)}/{rest}", scope, receive, send)
         return self.rest({**scope, "path": path, "root_path": "", "app_root_path": scope.get("root_path", "")}, receive, send)
 
 
@@ -137,17 +150,20 @@ def timed(make: Callable[[], T]) -> T:
 class Endpoint:
     """Answers GET and HEAD of the keys and groups of one key space.
 
-    Clients keep a reply whose data have a revision for `max_age` seconds; if `public`, so do shared
-    caches.
+    `caching` says how long clients and shared caches may keep the replies. `changing` is the reply
+    if the data change during both attempts at a request.
     """
 
-    def __init__(self, keys: KeySpace, cache: Cache[bytes], work: Work, *, max_age: int, public: bool) -> None:
+    def __init__(self, keys: Keys, cache: Cache[bytes], work: Work, caching: Caching, changing: Reply = replies.CHANGING) -> None:
         self.keys = keys
+        self.changing = changing
         self.cache = cache
         self.work = work
-        keep = (b"cache-control", b"%s, max-age=%d" % (b"public" if public else b"private", max_age))
-        self.kept_chunk, self.kept_document = (keep, *CHUNK_HEADERS), (keep, *DOCUMENT_HEADERS)
-        self.live_chunk, self.live_document = (NO_CACHE, *CHUNK_HEADERS), (NO_CACHE, *DOCUMENT_HEADERS)
+        self.is_replica = keys.config.is_replica
+        live, kept, frozen = ((b"cache-control", value) for value in caching)
+        self.live_chunk, self.kept_chunk, self.frozen_chunk = (live, *CHUNK_HEADERS), (kept, *CHUNK_HEADERS), (frozen, *CHUNK_HEADERS)
+        self.live_document, self.kept_document = (live, *DOCUMENT_HEADERS), (kept, *DOCUMENT_HEADERS)
+        self.frozen_document = (frozen, *DOCUMENT_HEADERS)
         self._known: Forgetful[str, Known] = Forgetful(MOST_KNOWN)
 
     async def __call__(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -169,7 +185,7 @@ class Endpoint:
     def plan(self, key: str, scope: Scope) -> Plan:
         """What is left to do for a request. Never blocks; raises what opening a node raises.
 
-        If the data change during both attempts, the plan is a 503.
+        If the data change during both attempts, the plan is the reply `changing`.
         """
         for _ in TRIES:
             try:
@@ -177,7 +193,7 @@ class Endpoint:
                 return self.repeated(found, key, scope) or self.planned(found, Request(key, scope["method"], dict(scope["headers"]), scope))
             except Changed:
                 continue
-        return replies.CHANGING
+        return self.changing
 
     def repeated(self, found: Named | Waiting, key: str, scope: Scope) -> Reply | None:
         """The same reply as to an earlier plain GET of this chunk, if it is still valid.
@@ -215,15 +231,15 @@ class Endpoint:
         if revision is None:
             return self.begun(Compute(request, chunk, None, None))
         identity = chunk.identity(revision)
-        etag = etags.of_text(identity)
-        unmodified = replies.unmodified(request, etag, self.kept_chunk)
+        etag, headers = self.tag(chunk, revision, identity), self.frozen_chunk if chunk.recipe.is_frozen else self.kept_chunk
+        unmodified = replies.unmodified(request, etag, headers)
         if unmodified is not None:
             return unmodified
         body = self.cache.peek(identity)
         if body is None:
             return self.begun(Compute(request, chunk, revision, identity))
-        self._known[request.key] = Known(chunk, revision, identity, (*self.kept_chunk, (b"etag", etag)))
-        return replies.whole_or_part(request, etag, self.kept_chunk, body)
+        self._known[request.key] = Known(chunk, revision, identity, (*headers, (b"etag", etag)))
+        return replies.whole_or_part(request, etag, headers, body)
 
     def begun(self, plan: Compute) -> Reply | Compute:
         """The plan for a chunk whose body is not in the cache.
@@ -250,7 +266,7 @@ class Endpoint:
         encoding = work.encoders.submit(chunk, revision, identity, request.scope.get(requests.CLOCK))
         if encoding is not None:
             with suppress(Changed):
-                return self.with_body(request, identity, await unless_gone(encoding, receive))
+                return self.with_body(plan, await unless_gone(encoding, receive))
             start = Block(request, self.keys.start(request.key))
         return await self.continued(start, work.processors, receive, lambda: recipe.source)
 
@@ -268,15 +284,15 @@ class Endpoint:
     def answer(self, plan: Compute | Block) -> Reply:
         """The reply, continued from where the event loop stopped. Blocks.
 
-        If the data change meanwhile, we start again at the root, once; if they change again, we
-        reply 503.
+        If the data change meanwhile, we start again at the root, once; if they change again, the
+        reply is `changing`.
         """
         for _ in TRIES:
             try:
                 return self.done(plan)
             except Changed:
                 plan = Block(plan.request, self.keys.start(plan.request.key))
-        return replies.CHANGING
+        return self.changing
 
     def done(self, plan: Plan) -> Reply:
         """The reply that a plan leads to. Blocks; raises Changed, and what the source raises."""
@@ -295,10 +311,10 @@ class Endpoint:
         """
         match resume:
             case Document():
-                revision = resume.revision()
-                return self.described(request, resume, revision, timed(resume.rendered))
+                seen = resume.seen()
+                return self.described(request, resume, seen, timed(resume.rendered))
             case Listing():
-                return timed(partial(listing.reply, request, self.keys, resume.group))
+                return timed(partial(listing.reply, request._replace(key=self.keys.path(request.key)), self.keys.plain, resume.group))
             case Reached() | Waiting():
                 return self.done(self.planned(timed(partial(self.keys.resumed, request.key, resume)), request))
 
@@ -307,9 +323,9 @@ class Endpoint:
 
         If the chunk has an identity, the first request makes the body, and others wait for it.
         """
-        request, chunk, revision, identity = plan
+        _, chunk, revision, identity = plan
         body = make(chunk, None) if identity is None else self.cache.get(identity, partial(make, chunk, revision))
-        return self.with_body(request, identity, body)
+        return self.with_body(plan, body)
 
     def weighed(self, chunk: Chunk, revision: str | None) -> bytes:
         """The chunk's body, encoded now, after taking its decoded bytes out of the budget.
@@ -330,11 +346,19 @@ class Endpoint:
             raise Changed
         return body
 
-    def with_body(self, request: Request, identity: str | None, body: bytes) -> Reply:
+    def with_body(self, plan: Compute, body: bytes) -> Reply:
         """The reply with a chunk's body; without an identity, the tag is a digest of the body."""
-        if identity is None:
-            return replies.of_content(request, self.live_chunk, body)
-        return replies.whole_or_part(request, etags.of_text(identity), self.kept_chunk, body)
+        request, chunk, revision, identity = plan
+        is_frozen = chunk.recipe.is_frozen
+        if revision is None or identity is None:
+            is_sampled = chunk.place.is_level
+            return replies.of_content(request, self.frozen_chunk if is_frozen and not is_sampled else self.live_chunk, body)
+        headers = self.frozen_chunk if is_frozen else self.kept_chunk
+        return replies.whole_or_part(request, self.tag(chunk, revision, identity), headers, body)
+
+    def tag(self, chunk: Chunk, revision: str, identity: str) -> bytes:
+        """The entity tag of a chunk with a revision, whose body is in the cache under `identity`."""
+        return etags.of_text(chunk.shared_identity(revision) if self.is_replica else identity)
 
     def document(self, document: Document, request: Request) -> Reply | Block:
         """The plan for a metadata document.
@@ -342,24 +366,39 @@ class Endpoint:
         Rendering one may open files, and compressing a large one takes long; then a thread does it.
         Raises Changed.
         """
-        revision = document.revision()
-        rendered = document.at_hand()
-        if rendered is None or not self.is_quick(request, rendered):
+        if document.place.group is not None and document.place.group.blocking:
             return Block(request, document)
-        return self.described(request, document, revision, rendered)
+        seen = document.seen()
+        rendered = document.at_hand()
+        if rendered is None or not self.is_quick(request, seen, rendered):
+            return Block(request, document)
+        return self.described(request, document, seen, rendered)
 
-    def is_quick(self, request: Request, rendered: Rendered) -> bool:
+    def is_quick(self, request: Request, seen: Seen, rendered: Rendered) -> bool:
         """Whether the event loop may compress a document for a request."""
-        return rendered.body is None or codings.is_quick(request, rendered.digest, rendered.body, self.keys.resources.documents)
+        return rendered.body is None or codings.is_quick(request, digest_of(rendered, seen), rendered.body, self.keys.resources.documents)
 
-    def described(self, request: Request, document: Document, revision: str | None, rendered: Rendered) -> Reply:
-        """The reply with a document that was rendered at `revision`; 404 if the document is absent.
+    def described(self, request: Request, document: Document, seen: Seen, rendered: Rendered) -> Reply:
+        """The reply with a document that was rendered after `seen`; 404 if the document is absent.
 
-        Raises Changed if that is no longer the revision.
+        It names the path under the node's token, where the same document never changes. Raises
+        Changed if the node has changed since.
         """
-        if document.revision() != revision:
+        if document.seen() != seen:
             raise Changed
         if rendered.body is None:
             return replies.NOT_FOUND
-        headers = self.live_document if revision is None else self.kept_document
-        return codings.tagged(request, rendered.digest, headers, rendered.body, self.keys.resources.documents)
+        headers = self.frozen_document if document.is_frozen else self.live_document if seen.revision is None else self.kept_document
+        if seen.token is not None:
+            location = locations.under(request.scope, seen.token)
+            headers = headers if location is None else (*headers, (b"content-location", location))
+        return codings.tagged(request, digest_of(rendered, seen), headers, rendered.body, self.keys.resources.documents)
+
+
+def digest_of(rendered: Rendered, seen: Seen) -> str:
+    """What the tag of a document is made from: its digest and its token.
+
+    nginx keeps the old Content-Location when a 304 brings another one, so another token has to be
+    another document to it.
+    """
+    return rendered.digest if seen.token is None else f"{rendered.digest}-{seen.token}"

@@ -7,7 +7,7 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
-from ..nodes import Array, Options
+from ..nodes import Array, Block, Changed, Options, Region
 from . import documents
 from .display.display import Display, display
 from .documents import Channels, Version
@@ -21,11 +21,17 @@ TOO_MANY = Channels(None, None, f"more than {documents.MOST_CHANNELS:,} channels
 
 
 class Image:
-    """An array that is an image. Making one reads no pixels."""
+    """An array that is an image. Making one reads no pixels.
+
+    `opened` is the revision of the pixels when it was made. The node of a file says the revision of
+    what lies at the path now, but it only reads what lay there when it was opened.
+    """
 
     def __init__(self, node: Array, pyramid: Pyramid) -> None:
         self.node = node
         self.pyramid = pyramid
+        self.opened = pyramid.source_revision()
+        self._has_changed = False
         self._levels = {number: self._level(number) for number in pyramid.shown}
         self._channels: Channels | None = None
         self._lock = Lock()
@@ -46,13 +52,14 @@ class Image:
     def is_like(self, other: Image) -> bool:
         """True if `other` is the same image, whose node was only opened again.
 
-        Both have the same revision (not None), the same shapes of levels and the same type.
+        Both were opened at the same revision (not None) and have the same shapes of levels and the
+        same type, and no read has found that this image has changed.
         """
         mine, others = self.pyramid, other.pyramid
-        revision = mine.source_revision()
         return (
-            revision is not None
-            and revision == others.source_revision()
+            not self._has_changed
+            and self.opened is not None
+            and self.opened == other.opened
             and mine.shapes == others.shapes
             and mine.display.array.dtype == others.display.array.dtype
         )
@@ -107,9 +114,20 @@ class Image:
         shown = looks.reader.display
         try:
             look = looks.at(revision) if revision is not None else looks.again()
+        except Changed:
+            self._has_changed = True
+            raise
         except Unseen as error:
             return Channels(revision, None, str(error))
         return Channels(revision, documents.omero(name, shown, look.windows, default_place(shown)), no_data=look.no_data)
+
+    def _read(self, number: int, region: Region) -> Block:
+        """The pixels of a region of a level. Blocks; raises what the source raises."""
+        try:
+            return self.pyramid.read(number, region)
+        except Changed:
+            self._has_changed = True
+            raise
 
     def _level(self, number: int) -> Array:
         """The node of a level, whose chunks are the tiles of the pyramid."""
@@ -117,11 +135,11 @@ class Image:
         return Array(
             shape=pyramid.shapes[number],
             dtype=pyramid.display.array.dtype,
-            read=partial(pyramid.read, number),
+            read=partial(self._read, number),
             chunks=pyramid.tile_shape,
             dimension_names=tuple(pyramid.display.axes),
             revision=partial(pyramid.revision, number),
-            options=Options(codec=self.node.options.codec, verbatim=True),
+            options=Options(codec=self.node.options.codec, verbatim=True, frozen=self.node.options.frozen),
         )
 
 

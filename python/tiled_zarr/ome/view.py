@@ -12,7 +12,7 @@ from typing import Any
 
 from ..attributes import Late
 from ..caches.recent import Recent
-from ..nodes import Array, Group, Node
+from ..nodes import Array, Group, Node, Options
 from ..resources import Resources
 from ..views.mirror import Mirror
 from . import documents, stored
@@ -131,7 +131,7 @@ class Shower:
         image = self._image(name, source, is_label=is_stored)
         if image is None:
             raise KeyError(name)
-        return self._levels(name, image)
+        return self._levels(name, source, image)
 
     def shown(self, name: str, source: Node) -> Node:
         """A child as OME-NGFF shows it. Reads no pixels.
@@ -140,7 +140,7 @@ class Shower:
         """
         image = self._image(name, source)
         if image is not None:
-            return self._levels(name, image, self._stored_labels(name, source) or self._labels(image))
+            return self._levels(name, source, image, self._stored_labels(name, source) or self._labels(image))
         match source:
             case Array() | Group(kind="table"):
                 raise KeyError(name)
@@ -151,12 +151,13 @@ class Shower:
         pixels = stored.pixels(source, is_label=is_label)
         return None if pixels is None else self._pyramids.image(f"{self._path}/{name}", pixels, self._budget)
 
-    def _levels(self, name: str, image: Image, labels: Mapping[str, Node] = NO_LABELS) -> Group:
-        """The multiscale group of an image: its levels and, if there are any, its labels."""
+    def _levels(self, name: str, source: Node, image: Image, labels: Mapping[str, Node] = NO_LABELS) -> Group:
+        """The multiscale group of a source's image: its levels and, if there are any, its labels."""
         return Group(
             children={**image.levels, **labels},
             attributes=Late(partial(image.attributes, self._version, name)),
             revision=image.revision,
+            options=Options(frozen=source.options.frozen),
             kind="image",
         )
 

@@ -34,6 +34,7 @@ OPTIONS = MappingProxyType(
         "codec": SETTINGS["codec"],
         "chunk_shape": SETTINGS["chunk_shape"],
         "tile_budget": SETTINGS["tile_budget"],
+        "frozen": described(parsers.boolean, "Whether the data never change: then caches keep them for a year without asking."),
     }
 )
 """The options of a tree and of a node; a node's own win over those of its tree."""

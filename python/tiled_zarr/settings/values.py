@@ -109,7 +109,13 @@ class Settings:
         Config().struct,
         "How Zarr v3 spells structured types: structured, which zarr 3.1 reads too, or struct.",
     )
-    max_age: int = setting(parsers.count, 60, "Seconds for which a browser need not ask again.")
+    max_age: int = setting(parsers.count, 0, "Seconds for which caches need not ask again; meanwhile they may mix old data and new.")
+    instance: str | None = setting(
+        parsers.text,
+        None,
+        "Name that servers with copies of the same data share: their tags are equal, by size and time of modification of files alone.",
+        shown="none",
+    )
     consolidated_nodes: int = setting(
         parsers.count, Config().max_nodes, "Nodes of a group up to which its metadata are consolidated in one document."
     )
@@ -224,6 +230,7 @@ class Settings:
             max_bytes=self.consolidated_bytes,
             struct=self.struct,
             listing_bytes=self.listing_bytes,
+            is_replica=self.instance is not None,
         )
 
 

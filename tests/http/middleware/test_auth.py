@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
@@ -157,7 +159,10 @@ def test_refusal_says_how_to_sign_in(private: Any) -> None:
 
 
 def test_keyed_answers_are_private(private: Any, make: Callable[..., Any]) -> None:
-    assert ask(private, f"/zarr/v3/small/c/0/0?api_key={QUERY}").headers["cache-control"] == "private, max-age=60"
+    assert ask(private, f"/zarr/v3/small/c/0/0?api_key={QUERY}").headers["cache-control"] == "private, no-cache"
+    assert (
+        ask(make(public=False, api_key="k", max_age=5), "/zarr/v3/small/c/0/0?api_key=k").headers["cache-control"] == "private, max-age=5"
+    )
     assert ask(make(max_age=5), "/zarr/v3/small/c/0/0").headers["cache-control"] == "public, max-age=5"
 
 
@@ -237,3 +242,19 @@ async def never() -> Any:
 
 async def ignore(message: Any) -> None:
     pass
+
+
+@pytest.mark.parametrize("below", ["", "/below"])
+@pytest.mark.parametrize("key", ["zarr/v3/small/zarr.json", "zarr/v2/small/.zarray", "ome-zarr/0.5/large/zarr.json"])
+def test_a_document_behind_a_key_names_its_revision_behind_the_same_key(private: Any, key: str, below: str) -> None:
+    """The key comes first, then the token."""
+    asked_for = f"{below}/k/{QUERY}/{key}"
+    document = ask(private, asked_for, root_path=below)
+    named = urljoin(f"http://here{asked_for}", document.headers["content-location"]).removeprefix("http://here")
+    assert re.fullmatch(f"{below}/k/{re.escape(QUERY)}/@[^/]+/{key}", named)
+    answer = ask(private, named, root_path=below)
+    assert (answer.status, answer.body) == (200, document.body)
+    assert "immutable" in answer.headers["cache-control"]
+    assert answer.headers["cache-control"].startswith("private")
+    assert status(private, named.replace(QUERY, "wrong"), root_path=below) == 401
+    assert status(private, named.replace(f"/k/{QUERY}", ""), root_path=below) == 401

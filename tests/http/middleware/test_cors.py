@@ -8,7 +8,7 @@ import pytest
 from asgi import Answer, ask
 
 LISTED = "https://viewer.example:8080"
-EXPOSED = "content-length, content-range, etag, accept-ranges, content-encoding, server-timing"
+EXPOSED = "content-length, content-location, content-range, etag, accept-ranges, content-encoding, server-timing"
 STATUSES: dict[int, dict[str, Any]] = {
     200: {"path": "/zarr/v3/small/c/0/0"},
     206: {"path": "/zarr/v3/small/c/0/0", "headers": {"range": "bytes=0-1"}},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -106,3 +107,25 @@ def test_a_child_that_cannot_be_opened_leaves_the_page_of_its_group(make: Callab
     assert b"image" in page.body
     assert ask(app, "/view/image").status == 200
     assert ask(app, PATH).status == 413
+
+
+def test_a_thumbnail_under_a_token_never_changes(make: Callable[..., Any]) -> None:
+    source = Source()
+    app = make(Group(children={"image": source.node}))
+    page = ask(app, "/").body.decode()
+    found = re.search(r'src="\./(@[0-9a-f]+/thumbnail/image\.png)"', page)
+    assert found is not None
+    frozen, plain = ask(app, f"/{found[1]}"), ask(app, PATH)
+    assert (frozen.status, frozen.body, frozen.headers["etag"]) == (200, plain.body, plain.headers["etag"])
+    assert frozen.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert ask(app, f"/{found[1].replace('image', 'other')}").status == 410
+    source.change()
+    assert (ask(app, f"/{found[1]}").status, ask(app, PATH).status) == (410, 200)
+
+
+def test_a_thumbnail_whose_image_changes_meanwhile_is_410_under_its_token(make: Callable[..., Any]) -> None:
+    source = Source()
+    app = make(Group(children={"image": source.node}))
+    token = ask(app, "/ome-zarr/0.4/image/.zattrs").headers["content-location"].lstrip("./").partition("/")[0]
+    source.actions.append(source.change)
+    assert ask(app, f"/{token}{PATH}").status == 410

@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from hashlib import blake2b
 
 from ...nodes import Damaged
+from ...revisions import joined
 from ..common import dependencies
 from ..common.snapshot import Snapshot
 from . import omexml
@@ -92,7 +92,7 @@ def combined(snapshots: Iterable[Snapshot], missing: Iterable[str] = ()) -> str 
         if revision is None:
             return None
         texts.append(revision)
-    return texts[0] if len(texts) == 1 else blake2b("+".join(texts).encode(), digest_size=12).hexdigest()
+    return joined(texts)
 
 
 @contextmanager

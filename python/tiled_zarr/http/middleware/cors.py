@@ -9,7 +9,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..protocol import keys
 from ..protocol.replies import METHODS, Headers, Reply
 
-EXPOSED = (b"access-control-expose-headers", b"content-length, content-range, etag, accept-ranges, content-encoding, server-timing")
+EXPOSED = (
+    b"access-control-expose-headers",
+    b"content-length, content-location, content-range, etag, accept-ranges, content-encoding, server-timing",
+)
 VARY = (b"vary", b"origin")
 PREFLIGHT: Headers = (
     (b"access-control-allow-methods", METHODS),

@@ -79,6 +79,7 @@ def tagged(request: Request, etag: bytes, headers: Headers, content: bytes) -> R
 
 NOT_FOUND = text(404, "not found")
 GONE = text(410, "the array that this chunk belonged to has gone or has become smaller; open it again")
+SUPERSEDED = text(410, "this revision of the data has gone; open the address without /@.../ again")
 NOT_ALLOWED = text(405, "only GET, HEAD and OPTIONS are answered", (b"allow", METHODS))
 UNAUTHORIZED = text(
     401,

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from starlette.types import Scope
 
-from ..protocol import keys, requests
+from ..protocol import keys, locations, requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +25,21 @@ class Addresses:
     has_key: bool = False
     """Whether the address of the page holds a key, and so `root` does."""
 
-    def link(self, path: str = "") -> str:
+    def link(self, path: str = "", token: str | None = None) -> str:
         """A relative link for this page, with the API key if the request had it in its query.
 
-        A key in the path of the page is in that of each relative link too.
+        A key in the path of the page is in that of each relative link too. With a token, it leads
+        to the revision that the token names.
         """
-        return self.bare_link(path) + self.query
+        return self.bare_link(path, token) + self.query
 
-    def bare_link(self, path: str) -> str:
+    def bare_link(self, path: str, token: str | None = None) -> str:
         """A relative link for this page, without the API key of the query."""
-        return f"{self.up}{quote(path)}"
+        return f"{self.up}{locations.before(token)}{quote(path)}"
 
-    def address(self, path: str = "") -> str:
+    def address(self, path: str = "", token: str | None = None) -> str:
         """An absolute URL for other programs, with the API key in its path if the page has one."""
-        return f"{self.root}/{quote(path)}"
+        return f"{self.root}/{locations.before(token)}{quote(path)}"
 
     @property
     def query(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from ...caches.cost import Cache
 from ...hierarchy.keyspace import KeySpace
 from ..protocol import requests
+from ..protocol.caching import Caching
 from ..protocol.replies import Reply
 from ..protocol.requests import Request
 from .assets import PREFIX, Assets
@@ -15,17 +16,20 @@ from .thumbnails import Thumbnails
 from .viewer import ViewerPage
 
 
-def answers(formats: Mapping[str, KeySpace], cache: Cache[bytes], *, max_age: int, public: bool) -> dict[str, Callable[[Request], Reply]]:
+def answers(
+    formats: Mapping[str, KeySpace], cache: Cache[bytes], caching: Caching, *, public: bool
+) -> dict[str, Callable[[Request], Reply]]:
     """Functions from request to reply, which may block, by Starlette's path patterns.
 
-    `formats` has the key space of each prefix.
+    `formats` has the key space of each prefix; `caching` says how long thumbnails may be kept.
     """
     browser = Browser(formats)
     assets = Assets(public=public)
-    thumbnails = Thumbnails(formats.get("ome-zarr/0.4"), cache, max_age=max_age, public=public)
+    thumbnails = Thumbnails(formats.get("ome-zarr/0.4"), cache, caching)
     return {
         "/": browser.home,
         "/view/{path:path}": ViewerPage(formats, browser, assets).reply,
         "/thumbnail/{path:path}.png": thumbnails.reply,
+        "/@{token}/thumbnail/{path:path}.png": thumbnails.reply,
         f"/{PREFIX}{{name}}": lambda request: assets.reply(request, requests.path_of(request.scope).rpartition("/")[2]),
     }

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
-from ..protocol import codings, etags, replies
+from ..protocol import caching, codings, etags, replies
 from ..protocol.replies import NO_SNIFFING, NOT_FOUND, Headers, Reply
 from ..protocol.requests import Request
 from .addresses import Addresses
@@ -25,7 +25,6 @@ TYPES = MappingProxyType(
         "THIRD-PARTY.txt": b"text/plain; charset=utf-8",
     }
 )
-FOREVER = b"max-age=31536000, immutable"
 
 
 class Asset:
@@ -48,7 +47,7 @@ class Assets:
     def __init__(self, folder: Path = FOLDER, *, public: bool) -> None:
         paths = [(folder / name, kind) for name, kind in TYPES.items()]
         self.files = {path.name: Asset(path, kind) for path, kind in paths if path.is_file()}
-        self.cache_control = (b"cache-control", (b"public, " if public else b"private, ") + FOREVER)
+        self.cache_control = (b"cache-control", caching.immutable(public=public))
 
     def link(self, name: str, addresses: Addresses) -> str:
         """A link to the current version of a file: its URL changes with its content."""

@@ -30,7 +30,7 @@ class Browser:
     def __init__(self, formats: Mapping[str, KeySpace]) -> None:
         self.formats = formats
         self.keys = formats["zarr/v2"]
-        self.describer = Describer(self.keys, formats.get("ome-zarr/0.4"))
+        self.describer = Describer(formats)
 
     def home(self, request: Request) -> Reply:
         """The page of the root, or the same facts as JSON if the client prefers that."""
@@ -38,7 +38,7 @@ class Browser:
             return self.page(request, "", self.keys.root)
         root = self.keys.root
         assert isinstance(root, Group)
-        children = [child._asdict() for child in listing.children(self.keys, root)]
+        children = [{"name": child.name, "kind": child.kind} for child in listing.children(self.keys, root)]
         document = {
             "formats": [f"/{prefix}/" for prefix in self.formats],
             "children": children,

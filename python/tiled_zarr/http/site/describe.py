@@ -44,6 +44,8 @@ class Description:
     failure: str = ""
     snippets: tuple[Snippet, ...] = ()
     viewers: tuple[Link, ...] = ()
+    image_token: str | None = None
+    """The token of the image in OME-Zarr 0.4, if it has one."""
 
     @property
     def path_in_v3(self) -> str:
@@ -54,12 +56,13 @@ class Description:
 class Describer:
     """Describes the nodes of a tree from its Zarr v2 documents.
 
-    `images` is the same tree as OME-Zarr 0.4, or None if that is not served.
+    `formats` has the key space of each prefix (`zarr/v2`).
     """
 
-    def __init__(self, keys: KeySpace, images: KeySpace | None) -> None:
-        self.keys = keys
-        self.images = images
+    def __init__(self, formats: Mapping[str, KeySpace]) -> None:
+        self.formats = formats
+        self.keys = formats["zarr/v2"]
+        self.images = formats.get("ome-zarr/0.4")
 
     def node(self, path: str, node: Node, addresses: Addresses) -> Description:
         """The whole description of a node. May open files. Blocks."""
@@ -68,7 +71,10 @@ class Describer:
         unavailable = attributes.get(OURS, {}).get("unavailable", {})
         image = self.image(path)
         is_image = image is not None
-        viewers = tuple(snippets.viewers(path, addresses, max(image.shape[-2:]))) if image else ()
+        image_token = self.token("ome-zarr/0.4", path) if image else None
+        viewers = tuple(snippets.viewers(path, addresses, max(image.shape[-2:]), image_token)) if image else ()
+        in_v3 = names.path_in_v3(path)
+        token = self.token("zarr/v3", in_v3)
         if isinstance(node, Group):
             return Description(
                 name=name,
@@ -80,9 +86,12 @@ class Describer:
                 attributes=_shown(attributes),
                 unavailable=unavailable,
                 unknown=texts.unknown_files(files) if (files := unknown(node.attributes)) else "",
-                snippets=tuple(snippets.of_group(names.path_in_v3(path), addresses)),
+                snippets=tuple(snippets.of_group(in_v3, addresses, token)),
                 viewers=viewers,
+                image_token=image_token,
             )
+        of_image = self.token("ome-zarr/0.5", in_v3) if is_image else None
+        tokens = snippets.Tokens(token, self.token("zarr/v3", in_v3.rpartition("/")[0]), of_image)
         return Description(
             name=name,
             path=path,
@@ -91,9 +100,16 @@ class Describer:
             facts=_facts(node, self._document(path, ".zarray"), attributes.get(DIMENSIONS, [])),
             attributes=_shown(attributes),
             unavailable=unavailable,
-            snippets=tuple(snippets.of_array(names.path_in_v3(path), addresses, is_image=is_image)),
+            snippets=tuple(snippets.of_array(in_v3, addresses, is_image=is_image, tokens=tokens)),
             viewers=viewers,
+            image_token=image_token,
         )
+
+    def token(self, prefix: str, path: str) -> str | None:
+        """The token of a node under a prefix; None if it has none, or cannot be read now."""
+        with suppress(Exception):  # a page links to the plain path instead, and that says what failed
+            return self.formats[prefix].token(path)
+        return None
 
     def image(self, path: str) -> Array | None:
         """The finest level of a node that OME-Zarr also serves as a multiscale image.

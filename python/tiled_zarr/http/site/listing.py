@@ -29,18 +29,21 @@ JSON: Headers = ((b"content-type", b"application/json"), (b"vary", b"accept"), N
 class Listed(NamedTuple):
     """A child of a group in a listing.
 
-    `kind` is None if the group has too many children to open each.
+    `kind` is None if the group has too many children to open each. `token` names the child's
+    revision: what is below `/@TOKEN/` never changes. It is None if the child bears none.
     """
 
     name: str
     kind: str | None
+    token: str | None = None
 
 
 def reply(request: Request, keys: KeySpace, group: Group) -> Reply:
     """The listing of `group`, as JSON or HTML, whichever the request prefers."""
-    found = children(keys, group)
+    is_json = requests.prefers_json(request.headers.get(b"accept", b""))
+    found = with_tokens(keys, request.key, group) if is_json else children(keys, group)
     unavailable, files = keys.unavailable(group), attributes.unknown(group.attributes)
-    if requests.prefers_json(request.headers.get(b"accept", b"")):
+    if is_json:
         return codings.of_content(request, JSON, as_json(request.key, found, unavailable, files), keys.resources.documents)
     return codings.of_content(request, html.HEADERS, as_html(request, found, unavailable, files), keys.resources.documents)
 
@@ -48,6 +51,13 @@ def reply(request: Request, keys: KeySpace, group: Group) -> Reply:
 def children(keys: KeySpace, group: Group) -> list[Listed]:
     """The children of a group that can be opened."""
     return [Listed(child.name, kind(child.node)) for child in keys.listing(group)]
+
+
+def with_tokens(keys: KeySpace, path: str, group: Group) -> list[Listed]:
+    """The same children of the group at a path, with their tokens."""
+    found = keys.listing(group)
+    tokens = keys.tokens_below(path.rstrip("/"), found)
+    return [Listed(child.name, kind(child.node), token) for child, token in zip(found, tokens, strict=True)]
 
 
 def kind(node: Node | None) -> str | None:

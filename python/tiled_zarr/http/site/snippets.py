@@ -21,6 +21,17 @@ class Snippet(NamedTuple):
     code: str
 
 
+class Tokens(NamedTuple):
+    """The tokens of an array, of its group, and of the image that it is; None if there is none."""
+
+    node: str | None = None
+    group: str | None = None
+    image: str | None = None
+
+
+NO_TOKENS = Tokens()
+
+
 class Link(NamedTuple):
     """A page on another server."""
 
@@ -28,56 +39,65 @@ class Link(NamedTuple):
     address: str
 
 
-def of_array(path: str, addresses: Addresses, *, is_image: bool) -> list[Snippet]:
+def of_array(path: str, addresses: Addresses, *, is_image: bool, tokens: Tokens = NO_TOKENS) -> list[Snippet]:
     """Code that reads an array."""
     group, _, name = path.rpartition("/")
-    target = _text(addresses.address(f"zarr/v3/{path}"))
-    dataset = _text(addresses.address(f"zarr/v3/{group}").rstrip("/"))
+    target = _text(addresses.address(f"zarr/v3/{path}", tokens.node))
+    dataset = _text(addresses.address(f"zarr/v3/{group}", tokens.group).rstrip("/"))
+    of_node, of_dataset = noted(tokens.node), noted(tokens.group)
     snippets = [
-        Snippet("zarr-python", f'import zarr\n\narray = zarr.open_array({target}, mode="r")'),
-        Snippet("dask", f"import dask.array\n\narray = dask.array.from_zarr({target})"),
-        Snippet("xarray", f"import xarray\n\narray = xarray.open_zarr({dataset}, chunks={{}})[{_text(name)}]"),
+        Snippet("zarr-python", f'import zarr\n\n{of_node}array = zarr.open_array({target}, mode="r")'),
+        Snippet("dask", f"import dask.array\n\n{of_node}array = dask.array.from_zarr({target})"),
+        Snippet("xarray", f"import xarray\n\n{of_dataset}array = xarray.open_zarr({dataset}, chunks={{}})[{_text(name)}]"),
     ]
-    return [*snippets, _napari(path, addresses)] if is_image else snippets
+    return [*snippets, _napari(path, addresses, tokens.image)] if is_image else snippets
 
 
-def of_group(path: str, addresses: Addresses) -> list[Snippet]:
+def of_group(path: str, addresses: Addresses, token: str | None = None) -> list[Snippet]:
     """Code that reads a group."""
-    target = _text(addresses.address(f"zarr/v3/{path}").rstrip("/"))
+    target = _text(addresses.address(f"zarr/v3/{path}", token).rstrip("/"))
     return [
-        Snippet("zarr-python", f'import zarr\n\ngroup = zarr.open_group({target}, mode="r")'),
-        Snippet("xarray", f"import xarray\n\ndataset = xarray.open_zarr({target}, chunks={{}})"),
+        Snippet("zarr-python", f'import zarr\n\n{noted(token)}group = zarr.open_group({target}, mode="r")'),
+        Snippet("xarray", f"import xarray\n\n{noted(token)}dataset = xarray.open_zarr({target}, chunks={{}})"),
     ]
 
 
-def viewers(path: str, addresses: Addresses, longest: int) -> list[Link]:
+def viewers(path: str, addresses: Addresses, longest: int, token: str | None = None) -> list[Link]:
     """Links to hosted viewers that show an image of this server.
+
+    vizarr reads the revision that `token` names, so that it asks for no tile twice. neuroglancer's
+    address is one to keep and to pass on, so it leads to what is newest.
 
     `longest` is the image's longer edge in pixels. The server's allowed origins must include the
     viewers. If the address of the page holds an API key, so do the links.
     """
-    source = addresses.address(f"ome-zarr/0.4/{path}")
+    source, frozen = addresses.address(f"ome-zarr/0.4/{path}"), addresses.address(f"ome-zarr/0.4/{path}", token)
     # With "auto" neuroglancer reads channels and axes from the OME-NGFF metadata;
     # with "image" it would show the image transposed.
     layer = {"type": "auto", "source": f"zarr://{source}", "name": path.rpartition("/")[2]}
     state = {"layers": [layer], "crossSectionScale": longest / WINDOW, "layout": "xy"}
     return [
-        Link("vizarr", f"{VIZARR}?source={quote(source, safe='')}"),
+        Link("vizarr", f"{VIZARR}?source={quote(frozen, safe='')}"),
         Link("neuroglancer", f"{NEUROGLANCER}#!{quote(json.dumps(state, separators=(',', ':')), safe='')}"),
     ]
 
 
-def _napari(path: str, addresses: Addresses) -> Snippet:
-    target = _text(addresses.address(f"ome-zarr/0.5/{path}"))
+def _napari(path: str, addresses: Addresses, token: str | None) -> Snippet:
+    target = _text(addresses.address(f"ome-zarr/0.5/{path}", token))
     return Snippet(
         "napari",
         "import dask.array, napari, zarr\n\n"
-        f'image = zarr.open_group({target}, mode="r")\n'
+        f'{noted(token)}image = zarr.open_group({target}, mode="r")\n'
         'datasets = image.attrs["ome"]["multiscales"][0]["datasets"]\n'
         'levels = [dask.array.from_zarr(image[dataset["path"]]) for dataset in datasets]\n'
         "napari.imshow(levels, multiscale=True)\n"
         "napari.run()",
     )
+
+
+def noted(token: str | None) -> str:
+    """A comment for code that reads a revision; empty without a token."""
+    return "" if token is None else f"# /@{token} is this revision; leave it out to read the newest\n"
 
 
 def _text(value: object) -> str:

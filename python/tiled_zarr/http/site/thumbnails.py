@@ -14,7 +14,9 @@ from ...caches.cost import Cache
 from ...hierarchy.keyspace import Chunk, Document, KeySpace
 from ...nodes import Array, Changed, Region
 from ..protocol import etags, replies, requests
-from ..protocol.replies import NO_CACHE, NO_SNIFFING, NOT_FOUND, Headers, Reply
+from ..protocol.caching import Caching
+from ..protocol.locations import TOKEN
+from ..protocol.replies import NO_SNIFFING, NOT_FOUND, Headers, Reply
 from ..protocol.requests import Request
 from . import png
 from .describe import finest_level
@@ -33,26 +35,37 @@ HEADERS: Headers = ((b"content-type", b"image/png"), NO_SNIFFING)
 class Thumbnails:
     """Answers requests for thumbnails. `images` is the tree as OME-Zarr 0.4, or None."""
 
-    def __init__(self, images: KeySpace | None, cache: Cache[bytes], *, max_age: int, public: bool) -> None:
+    def __init__(self, images: KeySpace | None, cache: Cache[bytes], caching: Caching) -> None:
         self.images = images
         self.cache = cache
-        self.kept: Headers = ((b"cache-control", b"%s, max-age=%d" % (b"public" if public else b"private", max_age)), *HEADERS)
+        live, kept, frozen = ((b"cache-control", value) for value in caching)
+        self.live: Headers = (live, *HEADERS)
+        self.kept: Headers = (kept, *HEADERS)
+        self.frozen: Headers = (frozen, *HEADERS)
 
     def reply(self, request: Request) -> Reply:
         """The thumbnail as PNG, or 404 if there is no such image. Blocks.
 
         If the image changes meanwhile, we make it again, once; the second time it is a 503.
         """
+        path, token = parsed(requests.path_of(request.scope))
         for _ in range(2):
             try:
-                return self.reply_once(request)
+                self.check(path, token)
+                reply = self.reply_once(request, path, is_pinned=token is not None)
+                self.check(path, token)
             except Changed:
                 continue
-        return replies.CHANGING
+            return reply
+        return replies.CHANGING if token is None else replies.SUPERSEDED
 
-    def reply_once(self, request: Request) -> Reply:
-        """The reply. Blocks; raises Changed, and what the source raises."""
-        path = requests.path_of(request.scope).removeprefix(PREFIX).removesuffix(SUFFIX)
+    def check(self, path: str, token: str | None) -> None:
+        """Raise Changed if there is a token, and the image at `path` has another one."""
+        if token is not None and (self.images is None or self.images.token(path) != token):
+            raise Changed
+
+    def reply_once(self, request: Request, path: str, *, is_pinned: bool) -> Reply:
+        """The reply, which is immutable if `is_pinned`. Blocks; raises Changed, and what the source raises."""
         metadata = self.metadata(path)
         chunk = self.coarsest(path, metadata)
         if chunk is None:
@@ -60,12 +73,12 @@ class Thumbnails:
         revision = chunk.revision()
         make = partial(unchanged, chunk, revision, metadata)
         if revision is None:
-            return replies.of_content(request, (NO_CACHE, *HEADERS), make())
+            return replies.of_content(request, self.live, make())
+        headers = self.frozen if is_pinned or chunk.recipe.is_frozen else self.kept
         identity = f"thumbnail|{path}|{chunk.identity(revision)}"
-        etag = etags.of_text(identity)
-        return replies.unmodified(request, etag, self.kept) or replies.whole_or_part(
-            request, etag, self.kept, self.cache.get(identity, make)
-        )
+        is_replica = self.images is not None and self.images.config.is_replica
+        etag = etags.of_text(f"thumbnail|{path}|{chunk.shared_identity(revision)}" if is_replica else identity)
+        return replies.unmodified(request, etag, headers) or replies.whole_or_part(request, etag, headers, self.cache.get(identity, make))
 
     def metadata(self, path: str) -> dict[str, Any]:
         """The attributes of an image; empty for any other group, whatever its attributes say."""
@@ -81,6 +94,17 @@ class Thumbnails:
         zeros = "/".join("0" for _ in multiscale["axes"])
         found = self.images.resolve(f"{path}/{multiscale['datasets'][-1]['path']}/{zeros}")
         return found if isinstance(found, Chunk) else None
+
+
+def parsed(path: str) -> tuple[str, str | None]:
+    """The image's path and the token, if any, in the path of a request.
+
+    >>> parsed("/thumbnail/a/b.png"), parsed("/@a1b2/thumbnail/a.png")
+    (('a/b', None), ('a', 'a1b2'))
+    """
+    first, _, rest = path[1:].partition("/")
+    token = first.removeprefix(TOKEN) if first.startswith(TOKEN) else None
+    return (path if token is None else f"/{rest}").removeprefix(PREFIX).removesuffix(SUFFIX), token
 
 
 def unchanged(chunk: Chunk, revision: str | None, metadata: Mapping[str, Any]) -> bytes:

@@ -57,13 +57,13 @@ class ViewerPage:
         """The page that shows an image; 501 if the viewer is not built."""
         if "viewer.js" not in self.assets.files:
             return NOT_BUILT
-        here = addresses.of(request.scope)
+        here, token = addresses.of(request.scope), self.browser.describer.token
         spelled = dict(zip(SOURCES, (names.path_in_v3(path), path), strict=True))
         body = templates.html(
             "viewer.html",
             name=path.rpartition("/")[2],
             trail=trail(path)[:-1],
-            sources=" ".join(here.bare_link(f"{prefix}/{spelled[prefix]}") for prefix in self.sources),
+            sources=" ".join(here.bare_link(f"{prefix}/{spelled[prefix]}", token(prefix, spelled[prefix])) for prefix in self.sources),
             script=self.assets.link("viewer.js", here),
             sheet=self.assets.link("viewer.css", here),
             licences=self.assets.link("THIRD-PARTY.txt", here),
