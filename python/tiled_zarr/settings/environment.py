@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from ..revisions import LAUNCH
 from . import files
 from .declarations import SettingsError, nearest, parsed
 from .mounts import DEMO, Mount
@@ -114,7 +113,7 @@ def check_names(environ: Mapping[str, str]) -> None:
     """Raise SettingsError if a variable begins like ours and is none; an empty one is ignored."""
     known = [*map(str.upper, SETTINGS), *TREES]
     for name, text in environ.items():
-        if text and name.startswith(PREFIX) and name != LAUNCH and (rest := name.removeprefix(PREFIX)) not in known:
+        if text and name.startswith(PREFIX) and (rest := name.removeprefix(PREFIX)) not in known:
             raise SettingsError(f"{name}: there is no such setting{nearest(rest, known, PREFIX)}; {LIST}")
 
 
