@@ -15,7 +15,7 @@ from ...nodes import Array, Group, Node
 from ..protocol import replies, requests
 from ..protocol.replies import NO_CACHE, NO_SNIFFING, Headers, Reply
 from ..protocol.requests import Request
-from . import html
+from . import links
 
 MEANINGFUL = re.compile(r"""[%?#:"'<>&\\]|^[ ]""")
 """Characters that would end a link, or that have a meaning in it; we escape only these.
@@ -42,7 +42,7 @@ def reply(request: Request, keys: KeySpace, group: Group) -> Reply:
     unavailable, files = keys.unavailable(group), attributes.unknown(group.attributes)
     if requests.prefers_json(request.headers.get(b"accept", b"")):
         return replies.of_content(request, JSON, as_json(request.key, found, unavailable, files))
-    return replies.of_content(request, html.HEADERS, as_html(request, found, unavailable, files))
+    return replies.of_content(request, links.HEADERS, as_html(request, found, unavailable, files))
 
 
 def children(keys: KeySpace, group: Group) -> list[Listed]:
@@ -79,10 +79,10 @@ def as_html(request: Request, found: Iterable[Listed], unavailable: Mapping[str,
     """
     path = request.key.rstrip("/")
     query = key_query(request)
-    links = [(f"{address(child.name)}/{query}", f"{child.name}/") for child in found]
-    body = html.links(links) + (f"\n<h2>Not shown</h2>\n{html.facts(unavailable)}" if unavailable else "")
+    targets = [(f"{address(child.name)}/{query}", f"{child.name}/") for child in found]
+    body = links.links(targets) + (f"\n<h2>Not shown</h2>\n{links.facts(unavailable)}" if unavailable else "")
     body += f"\n<p>{escape(texts.unknown_files(unknown))}</p>" if unknown else ""
-    return html.page(f"/{path}", body, base=base(requests.path_of(request.scope)))
+    return links.page(f"/{path}", body, base=base(requests.path_of(request.scope)))
 
 
 def address(name: str) -> str:

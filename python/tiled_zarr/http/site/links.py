@@ -1,4 +1,4 @@
-"""Plain HTML pages, for listings."""
+"""Pages of links: how listings look as HTML."""
 
 from __future__ import annotations
 
