@@ -25,10 +25,11 @@ from ..caches.cost import Cache
 from ..caches.forgetful import Forgetful
 from ..encoding import encode
 from ..hierarchy.documents import Rendered
-from ..hierarchy.keyspace import Chunk, Document, KeySpace, Listing, Named, Reached, Waiting
+from ..hierarchy.keyspace import Chunk, Document, KeySpace, Named, Reached, Waiting
+from ..hierarchy.listings import Listing
 from ..nodes import Changed
 from .protocol import etags, failures, replies, requests
-from .protocol.replies import NO_CACHE, NO_SNIFFING, Headers, Reply
+from .protocol.replies import NO_CACHE, NO_SNIFFING, Answer, Headers, Reply
 from .protocol.requests import Request
 from .site import listing
 from .work import threads
@@ -145,6 +146,7 @@ class Endpoint:
     async def __call__(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request for a key."""
         try:
+            reply: Answer
             match self.plan(key, scope):
                 case Reply() as reply:
                     pass
@@ -227,7 +229,7 @@ class Endpoint:
             return self.made(plan, self.encoded)
         return plan
 
-    async def computed(self, plan: Compute, receive: Receive) -> Reply:
+    async def computed(self, plan: Compute, receive: Receive) -> Answer:
         """The reply with a chunk encoded by a thread: a native one if possible, else a Python one.
 
         If the data change while a native thread encodes the chunk, a Python thread starts again at
@@ -245,7 +247,7 @@ class Endpoint:
             start = Block(request, self.keys.start(request.key))
         return await work.processors.run(partial(self.answer, start), receive, lambda: recipe.source)
 
-    def answer(self, plan: Compute | Block) -> Reply:
+    def answer(self, plan: Compute | Block) -> Answer:
         """The reply, continued from where the event loop stopped. Blocks.
 
         If the data change meanwhile, we start again at the root, once; if they change again, we
@@ -258,7 +260,7 @@ class Endpoint:
                 plan = Block(plan.request, self.keys.start(plan.request.key))
         return replies.CHANGING
 
-    def done(self, plan: Plan) -> Reply:
+    def done(self, plan: Plan) -> Answer:
         """The reply that a plan leads to. Blocks; raises Changed, and what the source raises."""
         match plan:
             case Reply():
@@ -268,7 +270,7 @@ class Endpoint:
             case Block(request, resume):
                 return self.resumed(request, resume)
 
-    def resumed(self, request: Request, resume: Reached | Waiting | Document | Listing) -> Reply:
+    def resumed(self, request: Request, resume: Reached | Waiting | Document | Listing) -> Answer:
         """The reply, continued from the step at which the plan stopped.
 
         Blocks; raises Changed, and what the source raises.
@@ -278,7 +280,7 @@ class Endpoint:
                 revision = resume.revision()
                 return self.described(request, resume, revision, resume.rendered())
             case Listing():
-                return listing.reply(request, self.keys, resume.group)
+                return listing.reply(request, self.keys, resume)
             case Reached() | Waiting():
                 return self.done(self.planned(self.keys.resumed(request.key, resume), request))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from starlette.types import Scope
 
@@ -32,6 +32,12 @@ def path_of(scope: Scope) -> str:
     if root and f"{path}/".startswith(f"{root}/"):
         path = path[len(root) :] or "/"
     return SLASHES.sub("/", path) if "//" in path else path
+
+
+def asked_path(scope: Scope) -> str:
+    """The path as the client asked for it, with its escapes and slashes; bytes as UTF-8."""
+    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    return raw.partition(b"?")[0].decode("utf-8", "replace")
 
 
 def is_plain(scope: Scope) -> bool:
