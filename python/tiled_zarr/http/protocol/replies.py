@@ -22,7 +22,8 @@ Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 NO_STORE = (b"cache-control", b"no-store")
 NO_CACHE = (b"cache-control", b"no-cache")
-METHODS = b"GET, HEAD, OPTIONS"
+METHODS = b"GET, HEAD, OPTIONS, PROPFIND"
+"""Methods of data; pages have no PROPFIND."""
 WITHOUT_BODY = frozenset({204, 304})
 PIECE = 16 * 1024
 """Bytes of a piece at least: the event loop makes one of links in 0.2 ms, and then does others' work."""
@@ -130,6 +131,16 @@ def of_pieces(request: Request, headers: Headers, make: Callable[[], Iterable[st
     return unmodified(request, etag, headers) or Streamed(200, (*headers, (b"etag", etag)), length, pieces)
 
 
+def in_pieces(status: int, headers: Headers, make: Callable[[], Iterable[str]]) -> Answer:
+    """The reply with a body that `make` makes in pieces, as in `of_pieces`, without a tag."""
+
+    def pieces() -> Iterator[bytes]:
+        return gathered(make())
+
+    length = sum(map(len, pieces()))
+    return Streamed(status, headers, length, pieces) if length > 2 * PIECE else Reply(status, headers, b"".join(pieces()))
+
+
 def gathered(texts: Iterable[str]) -> Iterator[bytes]:
     """Texts in UTF-8, put together into pieces of at least PIECE characters."""
     found: list[str] = []
@@ -146,7 +157,8 @@ def gathered(texts: Iterable[str]) -> Iterator[bytes]:
 
 NOT_FOUND = text(404, "not found")
 GONE = text(410, "the array that this chunk belonged to has gone or has become smaller; open it again")
-NOT_ALLOWED = text(405, "only GET, HEAD and OPTIONS are answered", (b"allow", METHODS))
+NOT_ALLOWED = text(405, "only GET, HEAD, OPTIONS and PROPFIND are answered", (b"allow", METHODS))
+PAGE_NOT_ALLOWED = text(405, "only GET, HEAD and OPTIONS are answered", (b"allow", b"GET, HEAD, OPTIONS"))
 UNAUTHORIZED = text(
     401,
     "a valid API key is needed: send the header 'Authorization: Apikey KEY', or ?api_key=KEY",

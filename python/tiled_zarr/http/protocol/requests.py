@@ -31,6 +31,11 @@ def path_of(scope: Scope) -> str:
     root: str = scope.get("root_path", "")
     if root and f"{path}/".startswith(f"{root}/"):
         path = path[len(root) :] or "/"
+    return collapsed(path)
+
+
+def collapsed(path: str) -> str:
+    """A path with runs of slashes made one."""
     return SLASHES.sub("/", path) if "//" in path else path
 
 
