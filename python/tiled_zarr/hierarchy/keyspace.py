@@ -276,11 +276,11 @@ class KeySpace:
     def _folder(self, place: Place, node: Array, rest: str) -> Listing | None:
         """The listing of an array, or of the folder of its chunks that the key's rest spells.
 
-        Such a folder ends in a slash: without it, the key is a chunk's with too few numbers.
+        With or without a slash at its end: fsspec asks for folders without.
         """
         if not rest:
             return Listing(place)
-        start = self.format.parse_folder(rest[:-1], len(node.shape), self.metadata.separator) if rest.endswith("/") else None
+        start = self.format.parse_folder(rest.removesuffix("/"), len(node.shape), self.metadata.separator)
         counts = () if start is None else self.recipe(place).grid.counts
         is_there = start is not None and 0 not in counts and all(part < count for part, count in zip(start, counts, strict=False))
         return Listing(place, start) if is_there else None

@@ -53,15 +53,11 @@ class Propfind:
 
     def attempt(self, request: Request, depth: Depth) -> Answer:
         """The same, once. Raises Changed."""
-        key = request.key
-        found = self.located(key)
-        if found is None and not key.endswith("/"):
-            key = f"{key}/"  # only a folder of chunks needs the slash
-            found = self.located(key)
+        found = self.located(request.key)
         if found is None:
             return replies.GONE if self.keys.is_gone(request.key) else replies.NOT_FOUND
         try:
-            paths = self.bounded(found, key, depth)
+            paths = self.bounded(found, request.key, depth)
             self.check(paths)
             return multistatus.reply(prefix(request), [self.resource(path) for path in paths])
         except TooLarge as why:

@@ -40,13 +40,13 @@ def page(path: str, body: Iterable[str]) -> Iterator[str]:
     with `a%20b` if the user gave it so. So the title is there in both spellings, once as a comment.
     """
     plain = path.rstrip("/")
-    title, read = f"Index of {text(plain)}", f"Index of {text(unquote(plain))}"
+    title, decoded = f"Index of {text(plain)}", f"Index of {unquote(plain)}"
     yield f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n<title>{title}</title>\n'
-    if read != title:
-        yield f"<!-- <title>{read}</title> -->\n"
+    if decoded != title:
+        yield f"<!-- <title>{decoded.replace('<', '&lt;').replace('>', '&gt;')}</title> -->\n"
     if not path.endswith("/"):
-        yield f'<base href="{escape(plain.rpartition("/")[2])}/">\n'
-    yield f"<style>{STYLE}</style></head>\n<body><h1>{read}</h1>\n"
+        yield f'<base href="{quote(unquote(plain.rpartition("/")[2]), safe="")}/">\n'
+    yield f"<style>{STYLE}</style></head>\n<body><h1>{escape(decoded)}</h1>\n"
     yield from body
     yield "\n</body></html>\n"
 
