@@ -45,7 +45,7 @@ class Members(Following, Generic[M]):
 
     `describe(names)` describes the objects of these names, or only the first few. `make(name,
     description)` makes a member, and `renew(name, member)` returns the member as it is now.
-    `file_stands()` is true if the group is still valid although its file has been written. If a
+    `is_current()` is true if the group is still valid although its file has been written. If a
     caller asks for the first name and then for the next ones in order, the batches grow from
     FIRST_BATCH to LARGEST_BATCH; otherwise each call describes one object. Thread-safe: in a race,
     a member is at worst described twice.
@@ -57,14 +57,14 @@ class Members(Following, Generic[M]):
         describe: Callable[[Sequence[str]], list[Found]],
         make: Callable[[str, Description], M],
         renew: Callable[[str, M], M],
-        file_stands: Callable[[], bool],
+        is_current: Callable[[], bool],
     ) -> None:
         self._names = {name: place for place, name in enumerate(names)}
         self._order = tuple(self._names)
         self._describe = describe
         self._make = make
         self._renew = renew
-        self._file_stands = file_stands
+        self._is_current = is_current
         self._kept: Recent[str, M] = Recent(MOST_KEPT)
         self._ahead: dict[str, Found] = {}
         self._next = 0
@@ -95,12 +95,12 @@ class Members(Following, Generic[M]):
     def __len__(self) -> int:
         return len(self._names)
 
-    def stands(self) -> bool:
+    def is_current(self) -> bool:
         """True if the group is still valid after its file has been written.
 
         Its datasets may have grown.
         """
-        return self._file_stands()
+        return self._is_current()
 
     def _made(self, name: str, found: Found | None) -> M:
         found = self._asked(name) if found is None else found

@@ -96,7 +96,7 @@ def _member(place: Place, found: Description) -> Member:
 
 def _renewed(place: Place, member: Member) -> Member:
     """A group's member as it is now; `place` is its location in the group's own file."""
-    if not all(snapshot.stands() for snapshot in member.others(place.snapshot)):
+    if not all(snapshot.is_current() for snapshot in member.others(place.snapshot)):
         return _open(place)
     if not member.may_grow():
         return member
@@ -126,11 +126,11 @@ def _group(place: Place, found: GroupDescription) -> Group:
     def renew(name: str, member: Member) -> Member:
         return _renewed(inside(name), member)
 
-    def stands() -> bool:
-        return isinstance(place.snapshot, Growing) and place.snapshot.stands()
+    def is_current() -> bool:
+        return isinstance(place.snapshot, Growing) and place.snapshot.is_current()
 
     return Group(
-        children=Members(found.names, describe, make, renew, stands),
+        children=Members(found.names, describe, make, renew, is_current),
         attributes=found.attributes,
         revision=place.snapshot.revision,
         blocking=True,
