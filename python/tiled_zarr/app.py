@@ -24,7 +24,7 @@ from .http.middleware.auth import Auth
 from .http.middleware.cors import Cors
 from .http.middleware.hosts import Hosts
 from .http.middleware.metrics import Counted, Metrics
-from .http.pages import pages
+from .http.others import others
 from .http.site.answers import answers
 from .http.work.threads import Limits
 from .http.work.work import Work
@@ -62,7 +62,7 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None, reso
     formats = {prefix: spaces.of(prefix, how) for prefix, how in prefixes(settings.keyspace, pyramids).items()}
     endpoints = {prefix: Endpoint(keys, cache, work, max_age=settings.max_age, public=public) for prefix, keys in formats.items()}
     made_pages = answers(formats, cache, max_age=settings.max_age, public=public)
-    routes = Routes(endpoints, pages(made_pages, metrics, work, formats["zarr/v2"].source))
+    routes = Routes(endpoints, others(made_pages, metrics, work, formats["zarr/v2"].source))
     named = Hosts(Auth(routes, settings.api_key, public=public), settings.allowed_hosts)
     guarded = Cors(named, settings.allow_origins)
     wanted = tasks or Tasks()

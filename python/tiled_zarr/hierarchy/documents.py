@@ -26,6 +26,7 @@ from ..caches.cost import Cache
 from ..nodes import Node
 from ..texts import PASSED_ON
 
+DIGEST_BYTES = 16
 FEW = 64
 """Nodes whose revisions the event loop compares, at most: 0.4 us each in memory."""
 
@@ -76,8 +77,8 @@ class Rendered:
 
 
 def digest(body: bytes) -> str:
-    """The BLAKE2b hash of a body, 16 bytes in hexadecimal, for entity tags."""
-    return blake2b(body, digest_size=16).hexdigest()
+    """The BLAKE2b hash of a body, DIGEST_BYTES in hexadecimal, for entity tags."""
+    return blake2b(body, digest_size=DIGEST_BYTES).hexdigest()
 
 
 class Documents:

@@ -19,6 +19,7 @@ a child on disk is watched (hangs.py).
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -34,7 +35,7 @@ from ..nodes import Array, Group, Node, Options, Region
 from ..resources import Resources, default
 from . import headers, recipes
 from .documents import Documents, Rendered
-from .listings import Child, Listings
+from .listings import Child, Entry, Listing, Listings
 from .metadata import Config, Metadata
 from .openings import Openings
 from .places import Place, Places, source_of
@@ -125,14 +126,6 @@ class Chunk:
         return f"{self.key}|{revision}|{self.recipe.signature}"
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The listing of a group, which `KeySpace.listing` makes."""
-
-    keyspace: KeySpace
-    group: Group
-
-
 Named: TypeAlias = Document | Chunk | Listing | None
 """What a key can name; None if it names nothing."""
 
@@ -151,7 +144,7 @@ class KeySpace:
         separator: str = self.config.separator or format.SEPARATOR
         self.served = Served(lambda rest, ndim: format.parse_index(rest, ndim, separator))
         self.metadata = Metadata(self.places, format, self.config, self.served, self.resources.documents)
-        self._listings = Listings(self.places, self.config)
+        self._listings = Listings(self.places, format, self.config, separator, self._has)
         self._documents = Documents(self.resources.documents)
         self._recipes: WeakKeyDictionary[Place, Recipe] = WeakKeyDictionary()
         self._found: Forgetful[str, Document | Chunk] = Forgetful(MOST_FOUND)
@@ -210,10 +203,10 @@ class KeySpace:
             if rest:
                 return None
             self._listings.note(place)
-            return Listing(self, group)
+            return Listing(place)
         node = place.array
         index = self.format.parse_index(rest, len(node.shape), self.metadata.separator)
-        return None if index is None else self._chunk(key, place, node, index)
+        return self._folder(place, node, rest) if index is None else self._chunk(key, place, node, index)
 
     def source(self, key: str) -> str:
         """The path of the source that a key reads, as far as known without opening anything.
@@ -235,6 +228,18 @@ class KeySpace:
         Raises TooLarge, and what listing the group raises.
         """
         return self._listings.children(group)
+
+    def documents(self, place: Place) -> tuple[str, ...]:
+        """The names of a node's documents. Blocks: it may open what lies below a group."""
+        return self._listings.documents(place)
+
+    def keys(self, listing: Listing) -> Iterable[Entry]:
+        """What lies right below an array, or below a folder of its chunks.
+
+        Raises TooLarge.
+        """
+        place = listing.place
+        return self._listings.keys(place, self.recipe(place).grid, listing.start)
 
     def unavailable(self, group: Group) -> dict[str, str]:
         """The reason, by name, for what a listing of the group left out. Call `listing` first."""
@@ -262,10 +267,34 @@ class KeySpace:
         key, changes = f"{place.path}/{name}", self.places.openings.changes
         return self._documents.get(key, place.node, changes, partial(self._render, place, name))
 
-    def _chunk(self, key: str, place: Place, node: Array, index: tuple[int, ...]) -> Chunk | None:
+    def recipe(self, place: Place) -> Recipe:
+        """The recipe for the chunks of the array at a place."""
         recipe = self._recipes.get(place)
         if recipe is None:
-            recipe = self._recipes[place] = self._recipe(place, node)
+            recipe = self._recipes[place] = self._recipe(place, place.array)
+        return recipe
+
+    def _folder(self, place: Place, node: Array, rest: str) -> Listing | None:
+        """The listing of an array, or of the folder of its chunks that the key's rest spells.
+
+        With or without a slash at its end: fsspec asks for folders without.
+        """
+        if not rest:
+            return Listing(place)
+        start = self.format.parse_folder(rest.removesuffix("/"), len(node.shape), self.metadata.separator)
+        counts = () if start is None else self.recipe(place).grid.counts
+        is_there = start is not None and 0 not in counts and all(part < count for part, count in zip(start, counts, strict=False))
+        return Listing(place, start) if is_there else None
+
+    def _has(self, place: Place, name: str) -> bool:
+        """True if a node has a document, also if it cannot be made now."""
+        try:
+            return self.rendered(place, name).body is not None
+        except Exception:  # noqa: BLE001 - the document's own key says what is wrong with it
+            return True
+
+    def _chunk(self, key: str, place: Place, node: Array, index: tuple[int, ...]) -> Chunk | None:
+        recipe = self.recipe(place)
         grid = recipe.grid
         if index not in grid:
             return None

@@ -5,7 +5,8 @@ The event loop makes a plan, a value that says which work is left:
 - a `Reply`: no work. An earlier request made it, or making it takes microseconds.
 - `Compute(chunk, revision, identity)`: encode the chunk. Its recipe says which thread does so.
 - `Block(resume)`: a step that reads disk or network. A thread continues from `resume`: the group
-  at which the walk stopped with the rest of the key, or the document or listing that it names.
+  at which the walk stopped with the rest of the key, the document or listing that it names, or the
+  depth of a PROPFIND.
 
 So each request is decided once, and the thread repeats no step of the event loop. Only if the data
 change while they are read (`Changed`) does a request start again at the root, once; after that it
@@ -25,16 +26,20 @@ from ..caches.cost import Cache
 from ..caches.forgetful import Forgetful
 from ..encoding import encode
 from ..hierarchy.documents import Rendered
-from ..hierarchy.keyspace import Chunk, Document, KeySpace, Listing, Named, Reached, Waiting
+from ..hierarchy.keyspace import Chunk, Document, KeySpace, Named, Reached, Waiting
+from ..hierarchy.listings import Listing
 from ..nodes import Changed
-from .protocol import codings, etags, failures, replies, requests
-from .protocol.replies import NO_CACHE, NO_SNIFFING, Headers, Reply
+from .propfind import Propfind
+from .protocol import codings, etags, failures, multistatus, replies, requests
+from .protocol.multistatus import Depth
+from .protocol.replies import NO_CACHE, NO_SNIFFING, Answer, Headers, Reply
 from .protocol.requests import Request
 from .site import listing
 from .work import threads
 from .work.threads import Gone, unless_gone
 from .work.work import Work
 
+METHODS = frozenset({"GET", "HEAD", "PROPFIND"})
 MOST_CHARACTERS = 8192
 """Characters in a path with its query, at most; nginx allows as many in a request line."""
 MOST_PARTS = 512
@@ -67,7 +72,7 @@ class Block(NamedTuple):
     """A thread has to continue from `resume`, since the next step reads disk or network."""
 
     request: Request
-    resume: Reached | Waiting | Document | Listing
+    resume: Reached | Waiting | Document | Listing | Depth
 
 
 Plan: TypeAlias = Reply | Compute | Block
@@ -100,8 +105,8 @@ class Routes:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""
-        if scope["method"] not in {"GET", "HEAD"}:
-            return replies.NOT_ALLOWED.send(scope["method"], send)
+        if scope["method"] not in METHODS:
+            return self.refusal(scope).send(scope["method"], send)
         path: str = scope["path"]
         if "//" in path or scope.get("root_path"):
             path = requests.path_of(scope)
@@ -112,7 +117,14 @@ class Routes:
         endpoint = self.endpoints.get(f"{first}/{second}")
         if endpoint is not None:
             return endpoint(key, scope, receive, send)
+        if scope["method"] == "PROPFIND":
+            return self.refusal(scope).send("PROPFIND", send)
         return self.rest({**scope, "path": path, "root_path": "", "app_root_path": scope.get("root_path", "")}, receive, send)
+
+    def refusal(self, scope: Scope) -> Reply:
+        """405, with the methods of the path."""
+        first, second, _ = split(requests.path_of(scope))
+        return replies.NOT_ALLOWED if f"{first}/{second}" in self.endpoints else replies.PAGE_NOT_ALLOWED
 
 
 def split(path: str) -> tuple[str, str, str]:
@@ -127,7 +139,7 @@ def split(path: str) -> tuple[str, str, str]:
 
 
 class Endpoint:
-    """Answers GET and HEAD of the keys and groups of one key space.
+    """Answers GET, HEAD and PROPFIND of the keys and listings of one key space.
 
     Clients keep a reply whose data have a revision for `max_age` seconds; if `public`, so do shared
     caches.
@@ -140,11 +152,13 @@ class Endpoint:
         keep = (b"cache-control", b"%s, max-age=%d" % (b"public" if public else b"private", max_age))
         self.kept_chunk, self.kept_document = (keep, *CHUNK_HEADERS), (keep, *DOCUMENT_HEADERS)
         self.live_chunk, self.live_document = (NO_CACHE, *CHUNK_HEADERS), (NO_CACHE, *DOCUMENT_HEADERS)
+        self.propfind = Propfind(keys, cache, self.weighed, work.budget.nbytes)
         self._known: Forgetful[str, Known] = Forgetful(MOST_KNOWN)
 
     async def __call__(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request for a key."""
         try:
+            reply: Answer
             match self.plan(key, scope):
                 case Reply() as reply:
                     pass
@@ -163,6 +177,8 @@ class Endpoint:
 
         If the data change during both attempts, the plan is a 503.
         """
+        if scope["method"] == "PROPFIND":
+            return self.listed(requests.request_for(key, scope))
         for _ in TRIES:
             try:
                 found = self.keys.find(key)
@@ -170,6 +186,11 @@ class Endpoint:
             except Changed:
                 continue
         return replies.CHANGING
+
+    def listed(self, request: Request) -> Reply | Block:
+        """The plan for a PROPFIND."""
+        depth = multistatus.depth(request.headers.get(b"depth"))
+        return multistatus.NO_DEPTH if depth is None else Block(request, depth)
 
     def repeated(self, found: Named | Waiting, key: str, scope: Scope) -> Reply | None:
         """The same reply as to an earlier plain GET of this chunk, if it is still valid.
@@ -227,7 +248,7 @@ class Endpoint:
             return self.made(plan, self.encoded)
         return plan
 
-    async def computed(self, plan: Compute, receive: Receive) -> Reply:
+    async def computed(self, plan: Compute, receive: Receive) -> Answer:
         """The reply with a chunk encoded by a thread: a native one if possible, else a Python one.
 
         If the data change while a native thread encodes the chunk, a Python thread starts again at
@@ -245,7 +266,7 @@ class Endpoint:
             start = Block(request, self.keys.start(request.key))
         return await work.processors.run(partial(self.answer, start), receive, lambda: recipe.source)
 
-    def answer(self, plan: Compute | Block) -> Reply:
+    def answer(self, plan: Compute | Block) -> Answer:
         """The reply, continued from where the event loop stopped. Blocks.
 
         If the data change meanwhile, we start again at the root, once; if they change again, we
@@ -258,7 +279,7 @@ class Endpoint:
                 plan = Block(plan.request, self.keys.start(plan.request.key))
         return replies.CHANGING
 
-    def done(self, plan: Plan) -> Reply:
+    def done(self, plan: Plan) -> Answer:
         """The reply that a plan leads to. Blocks; raises Changed, and what the source raises."""
         match plan:
             case Reply():
@@ -268,7 +289,7 @@ class Endpoint:
             case Block(request, resume):
                 return self.resumed(request, resume)
 
-    def resumed(self, request: Request, resume: Reached | Waiting | Document | Listing) -> Reply:
+    def resumed(self, request: Request, resume: Reached | Waiting | Document | Listing | Depth) -> Answer:
         """The reply, continued from the step at which the plan stopped.
 
         Blocks; raises Changed, and what the source raises.
@@ -277,8 +298,10 @@ class Endpoint:
             case Document():
                 revision = resume.revision()
                 return self.described(request, resume, revision, resume.rendered())
+            case "0" | "1" | "infinity":
+                return self.propfind.reply(request, resume)
             case Listing():
-                return listing.reply(request, self.keys, resume.group)
+                return listing.reply(request, self.keys, resume)
             case Reached() | Waiting():
                 return self.done(self.planned(self.keys.resumed(request.key, resume), request))
 

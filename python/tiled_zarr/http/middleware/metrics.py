@@ -15,7 +15,7 @@ from ...resources import Gauge, Resources
 from ..work.threads import Threads
 from ..work.work import Work
 
-KNOWN_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+KNOWN_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND"})
 
 
 class Metrics:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from starlette.types import Scope
 
@@ -43,6 +43,12 @@ def root_of(scope: Scope) -> str:
     """The server's root path, if the path of a request begins with it; else empty."""
     root: str = scope.get("root_path", "")
     return root if root and f"{scope['path']}/".startswith(f"{root}/") else ""
+
+
+def asked_path(scope: Scope) -> str:
+    """The path as the client asked for it, with its escapes and slashes; bytes as UTF-8."""
+    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    return raw.partition(b"?")[0].decode("utf-8", "replace")
 
 
 def is_plain(scope: Scope) -> bool:

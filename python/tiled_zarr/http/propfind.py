@@ -1,0 +1,164 @@
+"""PROPFIND, the listing of WebDAV: names and exact sizes of the keys below a node.
+
+obstore lists by it, with Depth 1 or infinity; VirtualiZarr takes the sizes for the lengths of
+chunks. Readers take what is missing for zeros, so an answer is whole or an error.
+
+The size of a chunk is that of its encoded bytes. Those in the cache are known; all others have to
+be encoded, which keeps them in the cache for whoever reads them next. To refuse costs little: we
+first list all keys, up to `listing_bytes`, and add up what encoding would decode, up to `most`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from urllib.parse import unquote
+
+from ..caches.cost import Cache
+from ..hierarchy.keyspace import Chunk, Document, KeySpace, Named, Waiting
+from ..hierarchy.listings import Listing
+from ..nodes import Changed, TooLarge
+from .protocol import etags, multistatus, replies, requests
+from .protocol.multistatus import ENTRY_BYTES, Depth, Resource
+from .protocol.replies import Answer
+from .protocol.requests import Request
+
+MIB = 2**20
+
+
+class Propfind:
+    """Answers PROPFIND in one key space.
+
+    `make(chunk, revision)` encodes a chunk. One answer decodes at most `most` bytes. Everything here
+    blocks, and raises what opening and reading raise.
+    """
+
+    def __init__(self, keys: KeySpace, cache: Cache[bytes], make: Callable[[Chunk, str | None], bytes], most: int) -> None:
+        self.keys = keys
+        self.cache = cache
+        self.make = make
+        self.most = most
+
+    def reply(self, request: Request, depth: Depth) -> Answer:
+        """What a key names, and what lies below it down to a depth; 404 or 410 if it names nothing.
+
+        503 if the data change twice meanwhile.
+        """
+        with suppress(Changed):
+            return self.attempt(request, depth)
+        with suppress(Changed):
+            return self.attempt(request, depth)
+        return replies.CHANGING
+
+    def attempt(self, request: Request, depth: Depth) -> Answer:
+        """The same, once. Raises Changed."""
+        found = self.located(request.key)
+        if found is None:
+            return replies.GONE if self.keys.is_gone(request.key) else replies.NOT_FOUND
+        try:
+            paths = self.bounded(found, request.key, depth)
+            self.check(paths)
+            return multistatus.reply(prefix(request), [self.resource(path) for path in paths])
+        except TooLarge as why:
+            return multistatus.too_much(str(why), depth)
+
+    def located(self, key: str) -> Named:
+        """What a key names."""
+        found = self.keys.find(key)
+        return self.keys.resumed(key, found) if isinstance(found, Waiting) else found
+
+    def bounded(self, found: Named, key: str, depth: Depth) -> list[str]:
+        """The paths of all resources; those of collections end in a slash.
+
+        Raises TooLarge if the answer would exceed `listing_bytes`.
+        """
+        most, nbytes, paths = self.keys.config.listing_bytes, 0, []
+        for path in self.paths(found, key, depth):
+            paths.append(path)
+            nbytes += ENTRY_BYTES + len(path)
+            if nbytes > most:
+                raise TooLarge(
+                    f"the answer would take more than {most:,} bytes; ask for a part of the tree, or raise the setting listing_bytes"
+                )
+        return paths
+
+    def paths(self, found: Named, key: str, depth: Depth) -> Iterator[str]:
+        """The path of what was found, and those below it down to a depth."""
+        if not isinstance(found, Listing):
+            yield key
+            return
+        start = f"{key.rstrip('/')}/" if key.strip("/") else ""
+        yield start
+        waiting = [] if depth == "0" else [start]
+        while waiting:
+            path = waiting.pop()
+            for below in self.below(path, depth):
+                yield below
+                if depth == "infinity" and below.endswith("/"):
+                    waiting.append(below)
+
+    def below(self, path: str, depth: Depth) -> Iterator[str]:
+        """The paths right below a collection.
+
+        Raises TooLarge if a group has too many children to open each, and the depth is infinity.
+        """
+        listing = self.located(path)
+        if not isinstance(listing, Listing):
+            raise Changed
+        group = listing.place.group
+        if group is None:
+            yield from (f"{path}{name}/" if is_folder else f"{path}{name}" for name, is_folder in self.keys.keys(listing))
+            return
+        children = self.keys.listing(group)
+        if depth == "infinity" and any(child.node is None for child in children):
+            raise TooLarge(f"{path or '/'} has {len(children):,} children, too many to open each; ask with Depth: 1")
+        yield from (f"{path}{name}" for name in self.keys.documents(listing.place))
+        yield from (f"{path}{child.name}/" for child in children)
+
+    def check(self, paths: list[str]) -> None:
+        """Raises TooLarge if the sizes of all chunks take more decoding than one answer may cost."""
+        weight = 0
+        for path in paths:
+            chunk = None if path.endswith("/") or not path else self.located(path)
+            if isinstance(chunk, Chunk) and not self.is_cached(chunk):
+                weight += chunk.weight
+                if weight > self.most:
+                    raise TooLarge(
+                        f"to tell the sizes of all chunks, more than {self.most // MIB:,} MiB would have to be decoded; "
+                        "ask for a part of the tree, or raise the setting in_flight"
+                    )
+
+    def is_cached(self, chunk: Chunk) -> bool:
+        """True if the cache has the body of a chunk."""
+        revision = chunk.revision()
+        return revision is not None and self.cache.peek(chunk.identity(revision)) is not None
+
+    def resource(self, path: str) -> Resource:
+        """What a path names, with its size and tag."""
+        if path.endswith("/") or not path:
+            return Resource(path)
+        match self.located(path):
+            case Chunk() as chunk:
+                return self.of_chunk(path, chunk)
+            case Document() as document:
+                rendered = document.rendered()
+                if rendered.body is not None:
+                    return Resource(path, len(rendered.body), etags.of_digest(rendered.digest))
+        raise Changed
+
+    def of_chunk(self, path: str, chunk: Chunk) -> Resource:
+        """A chunk with its size and tag; encodes it unless the cache has it."""
+        revision = chunk.revision()
+        if revision is None:
+            body = self.make(chunk, None)
+            return Resource(path, len(body), etags.of_body(body))
+        identity = chunk.identity(revision)
+        body = self.cache.get(identity, partial(self.make, chunk, revision))
+        return Resource(path, len(body), etags.of_text(identity))
+
+
+def prefix(request: Request) -> str:
+    """The decoded path to the root of the key space, as the client asked for it."""
+    path = requests.collapsed(unquote(requests.asked_path(request.scope)))
+    return path.removesuffix(request.key) if request.key else f"{path.rstrip('/')}/"
