@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
@@ -237,3 +238,18 @@ async def never() -> Any:
 
 async def ignore(message: Any) -> None:
     pass
+
+
+@pytest.mark.parametrize("below", ["", "/below"])
+def test_listings_behind_a_key_lead_below_it(private: Any, below: str) -> None:
+    """GDAL looks for the path that it asked for in the title, obstore takes its own beginning off each href."""
+    asked_for = f"{below}/k/{QUERY}/zarr/v3/names"
+    page = ask(private, asked_for, root_path=below).body.decode()
+    assert f"<title>Index of {asked_for}</title>" in page
+    for method, depth in (("PROPFIND", "0"), ("PROPFIND", "1")):
+        answer = ask(private, asked_for, method, {"depth": depth}, root_path=below)
+        hrefs = re.findall(r"<[^>]*href>([^<]+)<", answer.body.decode())
+        assert answer.status == 207
+        assert hrefs
+        assert all(href.startswith(asked_for) for href in hrefs)
+    assert status(private, f"{below}/k/wrong/zarr/v3/names", "PROPFIND", headers={"depth": "1"}, root_path=below) == 401
