@@ -71,7 +71,7 @@ class Clients:
     def leave(self, path: str) -> None:
         """Send a request, and reset the connection without waiting for the answer."""
         connection = socket.create_connection((self.host, self.port), timeout=60)
-        connection.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+        connection.sendall(f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         connection.close()
 

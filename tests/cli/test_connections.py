@@ -19,7 +19,7 @@ from .conftest import PATIENCE, SERVERS, Workers, until
 pytestmark = pytest.mark.slow
 
 LIMIT = 4
-HEAD = b"GET /healthz HTTP/1.1\r\nhost: x\r\n"
+HEAD = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n"
 HALVES = {
     "nothing": b"",
     "half a line": b"GET /heal",
@@ -89,7 +89,7 @@ def test_a_slow_answer_is_waited_for(running: Live) -> None:
 
 def test_a_slow_reader_gets_all_of_it(running: Live) -> None:
     with connected(running) as connection:
-        connection.sendall(b"GET /zarr/v3/tree/big/c/0 HTTP/1.1\r\nhost: x\r\n\r\n")
+        connection.sendall(b"GET /zarr/v3/tree/big/c/0 HTTP/1.1\r\nhost: localhost\r\n\r\n")
         head, _, body = connection.recv(65536).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200")
         time.sleep(3)
@@ -102,7 +102,7 @@ def test_connections_are_limited(running: Live) -> None:
     with ExitStack() as stack:
         many = [stack.enter_context(connected(running)) for _ in range(LIMIT + 3)]
         for i, connection in enumerate(many):
-            connection.sendall(f"GET /zarr/v3/tree/slow/c/{i % 8} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+            connection.sendall(f"GET /zarr/v3/tree/slow/c/{i % 8} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
         statuses = sorted(answer.partition(b"\r\n")[0].split()[1] for answer in map(read_to_the_end, many))
     assert statuses.count(b"200") >= LIMIT
     assert set(statuses) <= {b"200", b"503"}

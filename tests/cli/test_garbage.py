@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 COUNT = 25
 RESET = struct.pack("ii", 1, 0)
-REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+REQUEST = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

@@ -240,7 +240,7 @@ def test_work_of_clients_that_have_gone_is_not_begun(folder: Path, server: str) 
         gone = []
         for i in range(10):
             connection = socket.create_connection((host, int(port)))
-            connection.sendall(f"GET /zarr/v3/slow/c/{i} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+            connection.sendall(f"GET /zarr/v3/slow/c/{i} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
             gone.append(connection)
         wait_for_work(running, len(gone))
         for connection in gone:
