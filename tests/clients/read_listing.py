@@ -28,12 +28,11 @@ FORMATS = (2, 3)
 Check = Callable[[str], None]
 
 
-def same(group: Any, *, among: str = "names") -> None:
+def same(group: Any) -> None:
     """Every array that the tree has is in a group, with the same items."""
     for name in listed.NAMES:
-        wire = name.replace("'", "~27").replace('"', "~22")
-        np.testing.assert_array_equal(group[f"{among}/{wire}/x"][...], listed.IMAGE, name)
-        np.testing.assert_array_equal(group[f"{among}/{wire}/{wire}"][...], listed.STACK, name)
+        np.testing.assert_array_equal(group[f"names/{name}/x"][...], listed.IMAGE, name)
+        np.testing.assert_array_equal(group[f"names/{name}/{name}"][...], listed.STACK, name)
 
 
 def find_names_every_key(url: str) -> None:

@@ -35,7 +35,7 @@ from ..nodes import Array, Group, Node, Options, Region
 from ..resources import Resources, default
 from . import headers, recipes
 from .documents import Documents, Rendered
-from .listings import Child, Entry, Listing, Listings
+from .listings import Child, Entry, Listings
 from .metadata import Config, Metadata
 from .openings import Openings
 from .places import Place, Places, source_of
@@ -126,6 +126,31 @@ class Chunk:
         return f"{self.key}|{revision}|{self.recipe.signature}"
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The listing of a node, or of a folder of an array's chunks.
+
+    `start` is the beginning of the chunk indices in the folder; None for the node itself.
+    """
+
+    keyspace: KeySpace
+    place: Place
+    start: tuple[int, ...] | None = None
+
+    def children(self) -> list[Child]:
+        """The children of a group, as `KeySpace.listing`."""
+        assert self.place.group is not None
+        return self.keyspace.listing(self.place.group)
+
+    def documents(self) -> tuple[str, ...]:
+        """The names of a node's documents. Blocks: it may open what lies below a group."""
+        return self.keyspace.listings.documents(self.place)
+
+    def entries(self) -> Iterable[Entry]:
+        """What lies right below an array, or below a folder of its chunks. Raises TooLarge."""
+        return self.keyspace.listings.keys(self.place, self.keyspace.recipe(self.place).grid, self.start)
+
+
 Named: TypeAlias = Document | Chunk | Listing | None
 """What a key can name; None if it names nothing."""
 
@@ -144,7 +169,7 @@ class KeySpace:
         separator: str = self.config.separator or format.SEPARATOR
         self.served = Served(lambda rest, ndim: format.parse_index(rest, ndim, separator))
         self.metadata = Metadata(self.places, format, self.config, self.served, self.resources.documents)
-        self._listings = Listings(self.places, format, self.config, separator, self._has)
+        self.listings = Listings(self.places, format, self.config, separator, self._has)
         self._documents = Documents(self.resources.documents)
         self._recipes: WeakKeyDictionary[Place, Recipe] = WeakKeyDictionary()
         self._found: Forgetful[str, Document | Chunk] = Forgetful(MOST_FOUND)
@@ -186,7 +211,7 @@ class KeySpace:
         place, rest = walk(self.places, self.start(path))
         if rest or place.group is None:
             return None
-        self._listings.note(place)
+        self.listings.note(place)
         return place.group
 
     def named(self, key: str, reached: Reached) -> Named:
@@ -202,8 +227,8 @@ class KeySpace:
         if group is not None:
             if rest:
                 return None
-            self._listings.note(place)
-            return Listing(place)
+            self.listings.note(place)
+            return Listing(self, place)
         node = place.array
         index = self.format.parse_index(rest, len(node.shape), self.metadata.separator)
         return self._folder(place, node, rest) if index is None else self._chunk(key, place, node, index)
@@ -227,19 +252,7 @@ class KeySpace:
 
         Raises TooLarge, and what listing the group raises.
         """
-        return self._listings.children(group)
-
-    def documents(self, place: Place) -> tuple[str, ...]:
-        """The names of a node's documents. Blocks: it may open what lies below a group."""
-        return self._listings.documents(place)
-
-    def keys(self, listing: Listing) -> Iterable[Entry]:
-        """What lies right below an array, or below a folder of its chunks.
-
-        Raises TooLarge.
-        """
-        place = listing.place
-        return self._listings.keys(place, self.recipe(place).grid, listing.start)
+        return self.listings.children(group)
 
     def unavailable(self, group: Group) -> dict[str, str]:
         """The reason, by name, for what a listing of the group left out. Call `listing` first."""
@@ -280,11 +293,11 @@ class KeySpace:
         With or without a slash at its end: fsspec asks for folders without.
         """
         if not rest:
-            return Listing(place)
+            return Listing(self, place)
         start = self.format.parse_folder(rest.removesuffix("/"), len(node.shape), self.metadata.separator)
         counts = () if start is None else self.recipe(place).grid.counts
         is_there = start is not None and 0 not in counts and all(part < count for part, count in zip(start, counts, strict=False))
-        return Listing(place, start) if is_there else None
+        return Listing(self, place, start) if is_there else None
 
     def _has(self, place: Place, name: str) -> bool:
         """True if a node has a document, also if it cannot be made now."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain, product
 from types import ModuleType
 from typing import NamedTuple
@@ -40,17 +39,6 @@ class Entry(NamedTuple):
 
     name: str
     is_folder: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The listing of a node, or of a folder of an array's chunks.
-
-    `start` is the beginning of the chunk indices in the folder; None for the node itself.
-    """
-
-    place: Place
-    start: tuple[int, ...] | None = None
 
 
 class Listings:

@@ -13,13 +13,12 @@ from functools import lru_cache
 
 RESERVED = frozenset({"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"})
 ESCAPE = re.compile(r"~([0-9a-f]{2})")
-FORBIDDEN = re.compile(r"""[/\\~%?#"'\x00-\x1f\x7f\ud800-\udfff]""")
+FORBIDDEN = re.compile(r"[/\\~%?#\x00-\x1f\x7f\ud800-\udfff]")
 """Characters that an alias replaces.
 
 Besides `/` and `~`: zarr-python turns a backslash in a path into a slash. fsspec leaves `%`, `?`
-and `#` unescaped in URLs, and a chunk requested under such a name would read as zeros; it ends the
-links of a listing at any quote, and takes `%27` for part of the name, which is none in consolidated
-metadata then. URLs cannot contain control characters and lone surrogates."""
+and `#` unescaped in URLs, and a chunk requested under such a name would read as zeros. URLs cannot
+contain control characters and lone surrogates."""
 FORBIDDEN_V2 = re.compile(rf"{FORBIDDEN.pattern}|[\[\]*]")
 """In Zarr v2 also brackets and stars: zarr-python 2.18 finds names with `glob`, as patterns."""
 MOST_KEPT = 4096

@@ -26,8 +26,7 @@ from ..caches.cost import Cache
 from ..caches.forgetful import Forgetful
 from ..encoding import encode
 from ..hierarchy.documents import Rendered
-from ..hierarchy.keyspace import Chunk, Document, KeySpace, Named, Reached, Waiting
-from ..hierarchy.listings import Listing
+from ..hierarchy.keyspace import Chunk, Document, KeySpace, Listing, Named, Reached, Waiting
 from ..nodes import Changed
 from .propfind import Propfind
 from .protocol import codings, etags, failures, multistatus, replies, requests
@@ -301,7 +300,7 @@ class Endpoint:
             case "0" | "1" | "infinity":
                 return self.propfind.reply(request, resume)
             case Listing():
-                return listing.reply(request, self.keys, resume)
+                return listing.reply(request, resume)
             case Reached() | Waiting():
                 return self.done(self.planned(self.keys.resumed(request.key, resume), request))
 

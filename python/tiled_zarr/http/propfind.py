@@ -16,12 +16,11 @@ from functools import partial
 from urllib.parse import unquote
 
 from ..caches.cost import Cache
-from ..hierarchy.keyspace import Chunk, Document, KeySpace, Named, Waiting
-from ..hierarchy.listings import Listing
+from ..hierarchy.keyspace import Chunk, Document, KeySpace, Listing, Named, Waiting
 from ..nodes import Changed, TooLarge
 from .protocol import etags, multistatus, replies, requests
 from .protocol.multistatus import ENTRY_BYTES, Depth, Resource
-from .protocol.replies import Answer
+from .protocol.replies import Answer, Reply
 from .protocol.requests import Request
 
 MIB = 2**20
@@ -30,36 +29,44 @@ MIB = 2**20
 class Propfind:
     """Answers PROPFIND in one key space.
 
-    `make(chunk, revision)` encodes a chunk. One answer decodes at most `most` bytes. Everything here
-    blocks, and raises what opening and reading raise.
+    `make(chunk, revision)` encodes a chunk. One answer decodes at most `most` bytes. `changing`
+    is the reply if the data change during both attempts. Everything here blocks, and raises what
+    opening and reading raise.
     """
 
-    def __init__(self, keys: KeySpace, cache: Cache[bytes], make: Callable[[Chunk, str | None], bytes], most: int) -> None:
+    def __init__(
+        self, keys: KeySpace, cache: Cache[bytes], make: Callable[[Chunk, str | None], bytes], most: int, changing: Reply = replies.CHANGING
+    ) -> None:
         self.keys = keys
         self.cache = cache
         self.make = make
         self.most = most
+        self.changing = changing
 
     def reply(self, request: Request, depth: Depth) -> Answer:
         """What a key names, and what lies below it down to a depth; 404 or 410 if it names nothing.
 
-        503 if the data change twice meanwhile.
+        `changing` if the data change twice meanwhile.
         """
         with suppress(Changed):
             return self.attempt(request, depth)
         with suppress(Changed):
             return self.attempt(request, depth)
-        return replies.CHANGING
+        return self.changing
 
     def attempt(self, request: Request, depth: Depth) -> Answer:
         """The same, once. Raises Changed."""
         found = self.located(request.key)
         if found is None:
             return replies.GONE if self.keys.is_gone(request.key) else replies.NOT_FOUND
+        asked = requests.collapsed(unquote(requests.asked_path(request.scope)))
+        key = request.key
+        if isinstance(found, Listing):
+            asked, key = f"{asked.rstrip('/')}/", f"{key.rstrip('/')}/" if key.strip("/") else ""
         try:
-            paths = self.bounded(found, request.key, depth)
+            paths = self.bounded(found, key, depth)
             self.check(paths)
-            return multistatus.reply(prefix(request), [self.resource(path) for path in paths])
+            return multistatus.reply(asked, [self.resource(path)._replace(path=path[len(key) :]) for path in paths])
         except TooLarge as why:
             return multistatus.too_much(str(why), depth)
 
@@ -85,12 +92,8 @@ class Propfind:
 
     def paths(self, found: Named, key: str, depth: Depth) -> Iterator[str]:
         """The path of what was found, and those below it down to a depth."""
-        if not isinstance(found, Listing):
-            yield key
-            return
-        start = f"{key.rstrip('/')}/" if key.strip("/") else ""
-        yield start
-        waiting = [] if depth == "0" else [start]
+        yield key
+        waiting = [key] if isinstance(found, Listing) and depth != "0" else []
         while waiting:
             path = waiting.pop()
             for below in self.below(path, depth):
@@ -108,12 +111,12 @@ class Propfind:
             raise Changed
         group = listing.place.group
         if group is None:
-            yield from (f"{path}{name}/" if is_folder else f"{path}{name}" for name, is_folder in self.keys.keys(listing))
+            yield from (f"{path}{name}/" if is_folder else f"{path}{name}" for name, is_folder in listing.entries())
             return
-        children = self.keys.listing(group)
+        children = listing.children()
         if depth == "infinity" and any(child.node is None for child in children):
             raise TooLarge(f"{path or '/'} has {len(children):,} children, too many to open each; ask with Depth: 1")
-        yield from (f"{path}{name}" for name in self.keys.documents(listing.place))
+        yield from (f"{path}{name}" for name in listing.documents())
         yield from (f"{path}{child.name}/" for child in children)
 
     def check(self, paths: list[str]) -> None:
@@ -156,9 +159,3 @@ class Propfind:
         identity = chunk.identity(revision)
         body = self.cache.get(identity, partial(self.make, chunk, revision))
         return Resource(path, len(body), etags.of_text(identity))
-
-
-def prefix(request: Request) -> str:
-    """The decoded path to the root of the key space, as the client asked for it."""
-    path = requests.collapsed(unquote(requests.asked_path(request.scope)))
-    return path.removesuffix(request.key) if request.key else f"{path.rstrip('/')}/"

@@ -258,6 +258,9 @@ def test_listings_stay_out_of_other_sites(app: Any) -> None:
 
 ODD = ["R&D", "a:b", "12:30", "it's", 'say "hi"', "x&copy", "a&lt;b", "https", "mailto:a@b", " led", "größe", "a--:b", "b:-->"]
 
+IN_FSSPEC = {"it's": "it%27s", 'say "hi"': "say %22hi%22", "b:-->": "b%3A--%3E"}
+"""Names that fsspec cannot have: it ends a link at any quote, and `>` could end a comment."""
+
 
 @pytest.mark.parametrize("prefix", ["zarr/v2", "zarr/v3"])
 @pytest.mark.parametrize("folder", ["", "größe & co/"])
@@ -278,8 +281,8 @@ def test_links_are_the_names_of_consolidated_metadata(make: Callable[..., Any], 
     in_browsers = {unquote(urljoin(address, link)) for link in Anchors(page).found if link.endswith("/")}
     assert in_browsers == {f"{unquote(address)}{name}/" for name in names}
     assert {name for name in as_fsspec_does(page.decode(), unquote(address)) if name.endswith("/")} == {
-        f"{unquote(address)}{name}/" for name in names if ">" not in name
-    } | {f"{unquote(address)}b%3A--%3E/"}
+        f"{unquote(address)}{IN_FSSPEC.get(name, name)}/" for name in names
+    }
 
 
 def as_fsspec_does(page: str, url: str) -> set[str]:

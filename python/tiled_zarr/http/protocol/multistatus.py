@@ -22,7 +22,7 @@ ENTRY_BYTES = 360
 
 
 class Resource(NamedTuple):
-    """A key, or a collection of keys; `path` is below the prefix, and ends in a slash if it is one.
+    """A key, or a collection of keys; `path` is below what was asked for, and empty for that itself.
 
     `size` in bytes and the entity tag are those of a GET; None for a collection.
     """
@@ -48,13 +48,13 @@ def depth(header: bytes | None) -> Depth | None:
     return None
 
 
-def reply(prefix: str, resources: list[Resource]) -> Reply | Streamed:
-    """207 with all resources; their paths are below the decoded path `prefix`.
+def reply(asked: str, resources: list[Resource]) -> Reply | Streamed:
+    """207 with all resources; their paths are below the decoded path `asked`.
 
     All are said to have been modified just now, since a node does not tell when that was.
     """
     now = formatdate(usegmt=True)
-    return replies.in_pieces(207, HEADERS, lambda: document(prefix, resources, now))
+    return replies.in_pieces(207, HEADERS, lambda: document(asked, resources, now))
 
 
 def too_much(why: str, asked: Depth) -> Reply:
@@ -70,12 +70,12 @@ def too_much(why: str, asked: Depth) -> Reply:
     return Reply(403, HEADERS, body.encode())
 
 
-def document(prefix: str, resources: Iterable[Resource], modified: str) -> Iterator[str]:
+def document(asked: str, resources: Iterable[Resource], modified: str) -> Iterator[str]:
     """The answer as XML, in pieces."""
     yield f'{XML}<D:multistatus xmlns:D="DAV:">\n'
     for resource in resources:
         yield (
-            f"<D:response><D:href>{quote(prefix + resource.path)}</D:href><D:propstat><D:prop>{properties(resource)}"
+            f"<D:response><D:href>{quote(asked + resource.path)}</D:href><D:propstat><D:prop>{properties(resource)}"
             f"<D:getlastmodified>{modified}</D:getlastmodified></D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>\n"
         )
     yield "</D:multistatus>\n"

@@ -74,6 +74,12 @@ def query_keys(scope: Scope) -> list[bytes]:
     return [value.encode("latin-1") for name, value in fields if name == "api_key"]
 
 
+def query_value(scope: Scope, name: str) -> str | None:
+    """The first value of a name in the query, or None."""
+    query: bytes = scope["query_string"]
+    return next((value for key, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True) if key == name), None)
+
+
 def prefers_json(accept: bytes) -> bool:
     """Whether an Accept header ranks JSON, named as such, above HTML.
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from starlette.types import Scope
 
 from ..protocol import keys, requests
+from . import pager
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,10 @@ class Addresses:
         A key in the path of the page is in that of each relative link too.
         """
         return self.bare_link(path) + self.query
+
+    def page_link(self, number: int) -> str:
+        """A link to another page of the list on this page, with the API key as `link` has it."""
+        return f"?{pager.PARAMETER}={number}{self.query.replace('?', '&')}"
 
     def bare_link(self, path: str) -> str:
         """A relative link for this page, without the API key of the query."""

@@ -24,9 +24,11 @@ HEADERS: Headers = (
 )
 STYLE = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
 MEANINGFUL = re.compile(r"""[%?#"'<>\\]""")
-"""Characters that end a link or have a meaning in it. Of these a name may have only `<` and `>`.
+"""Characters that end a link or have a meaning in it. Names have no others than quotes, `<` and `>`.
 
-Names with quotes have aliases, since fsspec ends a link at them."""
+fsspec ends a link at any quote and decodes nothing, so it calls `it's` `it%27s`."""
+PLAIN = re.compile(r"""(?!http)[^ %?#"'<>\\&:][^%?#"'<>\\&:]*""")
+"""Most names: as a link and as text they are what they are. Half of the time of a long listing."""
 MISREAD = re.compile(r" |[A-Za-z][A-Za-z0-9+.-]*:|http")
 """Beginnings of names: browsers drop a space, and take what ends in a colon for a scheme (`mailto:`).
 
@@ -60,7 +62,10 @@ def links(entries: Iterable[tuple[str, bool]], path: str, query: str = "") -> It
     yield "<ul>\n"
     for name, is_folder in entries:
         end = "/" if is_folder else ""
-        yield f"<li>{link(name, end + query, folder)}{escape(name)}{end}</a></li>\n"
+        if PLAIN.fullmatch(name):
+            yield f'<li><a href="{name}{end}{query}">{name}{end}</a></li>\n'
+        else:
+            yield f"<li>{link(name, end + query, folder)}{escape(name)}{end}</a></li>\n"
     yield "</ul>"
 
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 from ... import attributes, texts
-from ...hierarchy.keyspace import KeySpace
-from ...hierarchy.listings import Entry, Listing
+from ...hierarchy.keyspace import KeySpace, Listing
+from ...hierarchy.listings import Entry
 from ...nodes import Array, Group, Node
 from ..protocol import codings, requests
 from ..protocol.replies import NO_CACHE, NO_SNIFFING, Answer, Headers
@@ -37,15 +37,15 @@ Entries: TypeAlias = Callable[[], Iterable[Entry]]
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
-def reply(request: Request, keys: KeySpace, listing: Listing) -> Answer:
+def reply(request: Request, listing: Listing) -> Answer:
     """A listing as JSON or HTML, whichever the request prefers.
 
     Blocks. Raises TooLarge if it is not within bounds, and what listing a group raises.
     """
     wants_json = requests.prefers_json(request.headers.get(b"accept", b""))
-    group = listing.place.group
+    keys, group = listing.keyspace, listing.place.group
     if group is None:
-        below = list(keys.keys(listing))
+        below = list(listing.entries())
         make = partial(keys_as_json, request.key, below) if wants_json else partial(as_html, request, lambda: below)
         return codings.of_pieces(request, JSON if wants_json else links.HEADERS, make, keys.resources.documents)
     found = children(keys, group)
@@ -53,7 +53,7 @@ def reply(request: Request, keys: KeySpace, listing: Listing) -> Answer:
     if wants_json:
         make = partial(as_json, request.key, found, unavailable, files)
         return codings.of_pieces(request, JSON, make, keys.resources.documents)
-    entries = partial(of_group, keys.documents(listing.place), found)
+    entries = partial(of_group, listing.documents(), found)
     make = partial(as_html, request, entries, unavailable, files)
     return codings.of_pieces(request, links.HEADERS, make, keys.resources.documents)
 
