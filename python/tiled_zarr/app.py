@@ -19,15 +19,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from . import logs, ome
 from .hierarchy import v2, v3
 from .hierarchy.metadata import Config
-from .http.endpoint import Endpoint, Routes
+from .http.endpoint import Endpoint
 from .http.middleware import lifespan
 from .http.middleware.access import Access
 from .http.middleware.auth import Auth
 from .http.middleware.cors import Cors
 from .http.middleware.hosts import Hosts
 from .http.middleware.metrics import Counted, Metrics
-from .http.pages import pages
+from .http.others import others
 from .http.protocol import caching, replies
+from .http.routes import Routes
 from .http.site.answers import answers
 from .http.work.threads import Limits
 from .http.work.work import Work
@@ -72,7 +73,7 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None, reso
     pinned = caching.pinned(public=public)
     frozen = {prefix: Endpoint(Frozen(keys), cache, work, pinned, replies.SUPERSEDED) for prefix, keys in formats.items()}
     made_pages = answers(formats, cache, plain, public=public)
-    routes = Routes(endpoints, frozen, pages(made_pages, metrics, work, formats["zarr/v2"].source))
+    routes = Routes(endpoints, frozen, others(made_pages, metrics, work, formats["zarr/v2"].source))
     named = Hosts(Auth(routes, settings.api_key, public=public), settings.allowed_hosts)
     guarded = Cors(named, settings.allow_origins)
     wanted = tasks or Tasks()

@@ -19,8 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = Path(__file__).parent / "requirements"
 NAMES = tuple(sorted(file.stem for file in REQUIREMENTS.glob("*.txt")))
-OLDEST_PYTHON = {"zarr-new": (3, 12)}
-"""The newest zarr needs a newer Python than the package does: the one environment that a machine may lack."""
+OLDEST_PYTHON = {"zarr-new": (3, 12), "listing": (3, 12)}
+"""The newest zarr, rasterio with GDAL 3.12 and VirtualiZarr need a newer Python than the package does: a machine may lack it."""
 
 
 class Missing(Exception):

@@ -129,8 +129,12 @@ def read_all(client: str, served: str, url: str, truth: Path) -> dict[str, Repor
 
 def in_environment(name: str, script: Path, *arguments: str | Path) -> str:
     """What a script prints in a client environment. Raises if either is missing or fails."""
-    env = {**os.environ, "PYTHONPATH": SOURCES, "PYTHONWARNINGS": "ignore"}
-    return run([envs.interpreter(name), script, *arguments], env=env)
+    return run([envs.interpreter(name), script, *arguments], env=sources())
+
+
+def sources() -> dict[str, str]:
+    """The environment in which a script finds the package and the tests."""
+    return {**os.environ, "PYTHONPATH": SOURCES, "PYTHONWARNINGS": "ignore"}
 
 
 def run(command: list[str | Path], *, env: dict[str, str] | None = None, given: str = "") -> str:

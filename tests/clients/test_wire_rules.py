@@ -153,10 +153,10 @@ ABSENT = {
         "/zarr/v3/numbers/int8/c/1_0/0",
         "/zarr/v3/numbers/int8/c/٣/0",
     ),
-    "wrong number of axes": ("/zarr/v2/numbers/int8/0", "/zarr/v3/numbers/int8/c/0"),
+    "wrong number of axes": ("/zarr/v2/numbers/int8/0", "/zarr/v3/numbers/int8/c/0/0/0"),
     "no chunk": ("/zarr/v2/empty/none/0", "/zarr/v3/empty/none/c/0"),
     "no node": ("/zarr/v2/nothing/.zarray", "/zarr/v3/nothing/zarr.json", "/zarr/v3/nothing/"),
-    "a scalar's other key": ("/zarr/v2/scalars/int8/", "/zarr/v3/scalars/int8/c/0"),
+    "a scalar's other key": ("/zarr/v2/scalars/int8/c", "/zarr/v3/scalars/int8/c/0"),
     "no document of a group": ("/zarr/v2/numbers/.zarray", "/zarr/v2/numbers/int8/.zgroup"),
 }
 

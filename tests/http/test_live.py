@@ -135,9 +135,14 @@ def test_conditions_and_ranges(client: httpx.Client) -> None:
 def test_options_and_other_methods(client: httpx.Client) -> None:
     answer = client.options("/zarr/v3/nested", headers={"origin": "https://a.example", "access-control-request-method": "GET"})
     assert (answer.status_code, answer.content) == (204, b"")
-    for method in ("POST", "PUT", "DELETE", "PROPFIND"):
+    for method in ("POST", "PUT", "DELETE"):
         refused = client.request(method, "/zarr/v3/zarr.json", content=b"x" * 100)
-        assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
+        assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD, OPTIONS, PROPFIND")
+    for depth in ("0", "1"):
+        found = client.request(
+            "PROPFIND", "/zarr/v3/nested", headers={"depth": depth}, content=b"<propfind xmlns='DAV:'><allprop/></propfind>"
+        )
+        assert (found.status_code, found.headers["dav"], len(found.content)) == (207, "1", int(found.headers["content-length"]))
 
 
 NAMES = st.sampled_from(

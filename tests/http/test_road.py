@@ -25,7 +25,7 @@ from tiled_zarr import Array, Group, Node
 from tiled_zarr.adapters.directory.open import open_directory
 from tiled_zarr.adapters.registry import open_file
 from tiled_zarr.app import create_app
-from tiled_zarr.http.endpoint import Routes
+from tiled_zarr.http.routes import Routes
 from tiled_zarr.settings import Settings
 
 MOST = 8

@@ -28,6 +28,7 @@ from ..nodes import Node
 from ..outlines import Outline, Source
 from ..texts import PASSED_ON
 
+DIGEST_BYTES = 16
 ENTRY = 400
 """Bytes, estimated, that a document takes for what it depends on: a file's path and revision."""
 FEW = 64
@@ -82,8 +83,8 @@ class Rendered:
 
 
 def digest(body: bytes) -> str:
-    """The BLAKE2b hash of a body, 16 bytes in hexadecimal, for entity tags."""
-    return blake2b(body, digest_size=16).hexdigest()
+    """The BLAKE2b hash of a body, DIGEST_BYTES in hexadecimal, for entity tags."""
+    return blake2b(body, digest_size=DIGEST_BYTES).hexdigest()
 
 
 class Documents:

@@ -37,7 +37,7 @@ from ..resources import Resources, default
 from ..revisions import shared
 from . import headers, recipes
 from .documents import Documents, Rendered
-from .listings import Child, Listings
+from .listings import Child, Entry, Listings
 from .metadata import Config, Metadata
 from .openings import Openings
 from .places import Place, Places, source_of
@@ -148,10 +148,27 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The listing of a group, which `KeySpace.listing` makes."""
+    """The listing of a node, or of a folder of an array's chunks.
+
+    `start` is the beginning of the chunk indices in the folder; None for the node itself.
+    """
 
     keyspace: KeySpace
-    group: Group
+    place: Place
+    start: tuple[int, ...] | None = None
+
+    def children(self) -> list[Child]:
+        """The children of a group, as `KeySpace.listing`."""
+        assert self.place.group is not None
+        return self.keyspace.listing(self.place.group)
+
+    def documents(self) -> tuple[str, ...]:
+        """The names of a node's documents. Blocks: it may open what lies below a group."""
+        return self.keyspace.listings.documents(self.place)
+
+    def entries(self) -> Iterable[Entry]:
+        """What lies right below an array, or below a folder of its chunks. Raises TooLarge."""
+        return self.keyspace.listings.keys(self.place, self.keyspace.recipe(self.place).grid, self.start)
 
 
 Named: TypeAlias = Document | Chunk | Listing | None
@@ -172,7 +189,7 @@ class KeySpace:
         separator: str = self.config.separator or format.SEPARATOR
         self.served = Served(lambda rest, ndim: format.parse_index(rest, ndim, separator))
         self.metadata = Metadata(self.places, format, self.config, self.served, self.resources.documents)
-        self._listings = Listings(self.places, self.config)
+        self.listings = Listings(self.places, format, self.config, separator, self._has)
         self._documents = Documents(self.resources.documents)
         self.tokens = Tokens(format, self.config)
         self._recipes: WeakKeyDictionary[Place, Recipe] = WeakKeyDictionary()
@@ -215,7 +232,7 @@ class KeySpace:
         place, rest = walk(self.places, self.start(path))
         if rest or place.group is None:
             return None
-        self._listings.note(place)
+        self.listings.note(place)
         return place.group
 
     def token(self, path: str) -> str | None:
@@ -239,11 +256,11 @@ class KeySpace:
         if group is not None:
             if rest:
                 return None
-            self._listings.note(place)
-            return Listing(self, group)
+            self.listings.note(place)
+            return Listing(self, place)
         node = place.array
         index = self.format.parse_index(rest, len(node.shape), self.metadata.separator)
-        return None if index is None else self._chunk(key, place, node, index)
+        return self._folder(place, node, rest) if index is None else self._chunk(key, place, node, index)
 
     @property
     def plain(self) -> KeySpace:
@@ -273,7 +290,7 @@ class KeySpace:
 
         Raises TooLarge, and what listing the group raises.
         """
-        return self._listings.children(group)
+        return self.listings.children(group)
 
     def tokens_below(self, path: str, children: Iterable[Child]) -> list[str | None]:
         """The tokens of children of the group at a path; None for those without one, or not open.
@@ -309,10 +326,34 @@ class KeySpace:
         key, changes = f"{place.path}/{name}", self.places.openings.changes
         return self._documents.get(key, place.node, changes, partial(self._render, place, name))
 
-    def _chunk(self, key: str, place: Place, node: Array, index: tuple[int, ...]) -> Chunk | None:
+    def recipe(self, place: Place) -> Recipe:
+        """The recipe for the chunks of the array at a place."""
         recipe = self._recipes.get(place)
         if recipe is None:
-            recipe = self._recipes[place] = self._recipe(place, node)
+            recipe = self._recipes[place] = self._recipe(place, place.array)
+        return recipe
+
+    def _folder(self, place: Place, node: Array, rest: str) -> Listing | None:
+        """The listing of an array, or of the folder of its chunks that the key's rest spells.
+
+        With or without a slash at its end: fsspec asks for folders without.
+        """
+        if not rest:
+            return Listing(self, place)
+        start = self.format.parse_folder(rest.removesuffix("/"), len(node.shape), self.metadata.separator)
+        counts = () if start is None else self.recipe(place).grid.counts
+        is_there = start is not None and 0 not in counts and all(part < count for part, count in zip(start, counts, strict=False))
+        return Listing(self, place, start) if is_there else None
+
+    def _has(self, place: Place, name: str) -> bool:
+        """True if a node has a document, also if it cannot be made now."""
+        try:
+            return self.rendered(place, name).body is not None
+        except Exception:  # noqa: BLE001 - the document's own key says what is wrong with it
+            return True
+
+    def _chunk(self, key: str, place: Place, node: Array, index: tuple[int, ...]) -> Chunk | None:
+        recipe = self.recipe(place)
         grid = recipe.grid
         if index not in grid:
             return None

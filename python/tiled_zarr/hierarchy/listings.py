@@ -1,10 +1,20 @@
-"""Lists the children of groups by their names on the wire, up to a number of bytes."""
+"""Lists the keys right below a node by their names on the wire, up to a number of bytes.
+
+A listing is whole or it is an error: a reader that copies what is listed would read what is left
+out as zeros. Below a group are its documents and its children, below an array its documents and
+its chunks. If "/" separates the parts of a chunk key, chunks lie in folders, one for each number.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, product
+from types import ModuleType
 from typing import NamedTuple
 from weakref import WeakKeyDictionary, ref
 
+from ..grid import Grid
 from ..nodes import Group, Node, TooLarge
 from ..outlines import one_look
 from . import names
@@ -12,7 +22,7 @@ from .metadata import Config
 from .places import Place, Places
 
 CHILD_BYTES = 40
-"""Bytes that a child takes in a listing, besides its name, which appears twice."""
+"""Bytes that a key takes in a listing, besides its name, which appears twice."""
 
 
 class Child(NamedTuple):
@@ -25,12 +35,26 @@ class Child(NamedTuple):
     node: Node | None
 
 
-class Listings:
-    """Lists the groups of a tree, within the limits in the `config` of a key space."""
+class Entry(NamedTuple):
+    """A name in a listing: a key, or the first part of several keys if `is_folder`."""
 
-    def __init__(self, places: Places, config: Config) -> None:
+    name: str
+    is_folder: bool
+
+
+class Listings:
+    """Lists nodes of a tree in one format, within the limits in the `config` of a key space.
+
+    `exists(place, name)` tells if a group has a document that not every group has. `separator` is
+    between the parts of a chunk key.
+    """
+
+    def __init__(self, places: Places, format: ModuleType, config: Config, separator: str, exists: Callable[[Place, str], bool]) -> None:  # noqa: A002 - the spec's word
         self.places = places
+        self.format = format
         self.config = config
+        self.separator = separator
+        self.exists = exists
         self._above: WeakKeyDictionary[Group, tuple[ref[Group], str]] = WeakKeyDictionary()
 
     def note(self, place: Place) -> None:
@@ -61,6 +85,37 @@ class Listings:
             self._fail(group, why)
             raise
 
+    def documents(self, place: Place) -> tuple[str, ...]:
+        """The documents of a node. Blocks: to know if it has a consolidated one may open files."""
+        found: tuple[str, ...] = self.format.documents(is_group=place.group is not None)
+        consolidated = self.format.CONSOLIDATED
+        if place.group is None or consolidated in found or not self.exists(place, consolidated):
+            return found
+        return (*found, consolidated)
+
+    def keys(self, place: Place, grid: Grid, start: tuple[int, ...] | None) -> Iterable[Entry]:
+        """What lies right below an array with this chunk grid, or below a folder of its chunks.
+
+        Raises TooLarge if a listing of all its chunks would exceed `listing_bytes`.
+        """
+        chunks = self._chunks(grid.counts, start)
+        if start is not None:
+            return chunks
+        return chain((Entry(name, is_folder=False) for name in self.documents(place)), chunks)
+
+    def _chunks(self, counts: tuple[int, ...], start: tuple[int, ...] | None) -> Iterator[Entry]:
+        """The chunks or folders below an array, or below the folder `start`."""
+        if 0 in counts:
+            return iter(())
+        if start is None and self.format.CHUNKS and self.separator == "/" and counts:
+            return iter((Entry(self.format.CHUNKS, is_folder=True),))
+        self._check_chunks(counts)
+        if self.separator != "/" or not counts:
+            indices = product(*map(range, counts))
+            return (Entry(self.format.chunk_key(index, self.separator), is_folder=False) for index in indices)
+        axis = len(start or ())
+        return (Entry(str(number), is_folder=axis + 1 < len(counts)) for number in range(counts[axis]))
+
     def _fail(self, group: Group, why: Exception) -> None:
         """Note that listing a group failed, if its parent is known."""
         parent, name = self._above.get(group, (None, ""))
@@ -75,4 +130,15 @@ class Listings:
             raise TooLarge(
                 f"a listing of {count:,} children would take more than {most:,} bytes; "
                 "ask for children by their names, or raise the setting listing_bytes"
+            )
+
+    def _check_chunks(self, counts: tuple[int, ...]) -> None:
+        """Raises TooLarge if the keys of all chunks of an array do not fit into one listing."""
+        count = math.prod(counts)
+        longest = len(self.format.chunk_key(counts, self.separator))
+        most = self.config.listing_bytes
+        if (CHILD_BYTES + 2 * longest) * count > most:
+            raise TooLarge(
+                f"a listing of {count:,} chunks would take more than {most:,} bytes; "
+                "ask for chunks by their keys, or raise the setting listing_bytes"
             )

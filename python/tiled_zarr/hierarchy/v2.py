@@ -17,6 +17,8 @@ SEPARATOR = "."
 FORBIDDEN = names.FORBIDDEN_V2
 DOCUMENTS = frozenset({".zgroup", ".zarray", ".zattrs", ".zmetadata"})
 CONSOLIDATED = ".zmetadata"
+CHUNKS = ""
+"""The folder of an array's chunks; they lie beside the array's documents."""
 
 
 def parse_index(key: str, ndim: int, separator: str = SEPARATOR) -> tuple[int, ...] | None:
@@ -30,6 +32,30 @@ def parse_index(key: str, ndim: int, separator: str = SEPARATOR) -> tuple[int, .
     parts = key.split(separator)
     is_canonical = len(parts) == ndim and all(part.isascii() and part.isdigit() and (part[0] != "0" or part == "0") for part in parts)
     return tuple(map(int, parts)) if is_canonical and len(key) < 20 * ndim else None
+
+
+def parse_folder(key: str, ndim: int, separator: str = SEPARATOR) -> tuple[int, ...] | None:
+    """The beginning of a chunk index that a folder of chunks spells, or None if it is no folder.
+
+    >>> parse_folder("1", 2, "/"), parse_folder("1", 2), parse_folder("1/2", 2, "/")
+    ((1,), None, None)
+    """
+    length = key.count("/") + 1
+    return parse_index(key, length, separator) if separator == "/" and length < ndim else None
+
+
+def chunk_key(index: tuple[int, ...], separator: str = SEPARATOR) -> str:
+    """The key of a chunk below its array.
+
+    >>> chunk_key((1, 2)), chunk_key(())
+    ('1.2', '0')
+    """
+    return separator.join(map(str, index)) or "0"
+
+
+def documents(*, is_group: bool) -> tuple[str, ...]:
+    """The documents that every group, or every array, has."""
+    return (".zattrs", ".zgroup") if is_group else (".zarray", ".zattrs")
 
 
 def check(dtype: dtypes.Dtype) -> None:

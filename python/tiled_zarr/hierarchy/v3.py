@@ -19,6 +19,8 @@ SEPARATOR = "/"
 FORBIDDEN = names.FORBIDDEN
 DOCUMENTS = frozenset({"zarr.json"})
 CONSOLIDATED = "zarr.json"
+CHUNKS = "c"
+"""The folder of an array's chunks."""
 
 
 def parse_index(key: str, ndim: int, separator: str = SEPARATOR) -> tuple[int, ...] | None:
@@ -31,6 +33,32 @@ def parse_index(key: str, ndim: int, separator: str = SEPARATOR) -> tuple[int, .
         return () if key == "c" else None
     prefix, _, rest = key.partition(separator)
     return v2.parse_index(rest, ndim, separator) if prefix == "c" else None
+
+
+def parse_folder(key: str, ndim: int, separator: str = SEPARATOR) -> tuple[int, ...] | None:
+    """The beginning of a chunk index that a folder of chunks spells, or None if it is no folder.
+
+    >>> parse_folder("c", 2), parse_folder("c/1", 2), parse_folder("c/1/2", 2), parse_folder("c", 0)
+    ((), (1,), None, None)
+    """
+    prefix, _, rest = key.partition("/")
+    if prefix != "c" or ndim == 0 or separator != "/":
+        return None
+    return v2.parse_folder(rest, ndim, separator) if rest else () if key == "c" else None
+
+
+def chunk_key(index: tuple[int, ...], separator: str = SEPARATOR) -> str:
+    """The key of a chunk below its array.
+
+    >>> chunk_key((1, 2)), chunk_key(())
+    ('c/1/2', 'c')
+    """
+    return separator.join(("c", *map(str, index)))
+
+
+def documents(*, is_group: bool) -> tuple[str, ...]:  # noqa: ARG001 - the twin of v2.documents
+    """The documents that every node has."""
+    return ("zarr.json",)
 
 
 def check(dtype: dtypes.Dtype) -> None:

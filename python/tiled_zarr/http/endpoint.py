@@ -5,7 +5,8 @@ The event loop makes a plan, a value that says which work is left:
 - a `Reply`: no work. An earlier request made it, or making it takes microseconds.
 - `Compute(chunk, revision, identity)`: encode the chunk. Its recipe says which thread does so.
 - `Block(resume)`: a step that reads disk or network. A thread continues from `resume`: the group
-  at which the walk stopped with the rest of the key, or the document or listing that it names.
+  at which the walk stopped with the rest of the key, the document or listing that it names, or the
+  depth of a PROPFIND.
 
 So each request is decided once, and the thread repeats no step of the event loop. Only if the data
 change while they are read (`Changed`) does a request start again at the root, once; after that it
@@ -14,12 +15,12 @@ is a 503.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from ..caches.cost import Cache
 from ..caches.forgetful import Forgetful
@@ -30,21 +31,16 @@ from ..hierarchy.keyspace import Chunk, Document, KeySpace, Listing, Named, Seen
 from ..hierarchy.steps import Reached, Waiting
 from ..nodes import Changed
 from ..views.frozen import Frozen
-from .protocol import codings, etags, failures, locations, replies, requests
+from .propfind import Made, Propfind
+from .protocol import codings, etags, failures, locations, multistatus, replies, requests
 from .protocol.caching import Caching
-from .protocol.locations import TOKEN
-from .protocol.replies import NO_SNIFFING, Headers, Reply
+from .protocol.multistatus import Depth
+from .protocol.replies import NO_SNIFFING, Answer, Headers, Reply
 from .protocol.requests import Request
 from .site import listing
 from .work import threads
 from .work.threads import Gone, Threads, unless_gone
 from .work.work import Work
-
-MOST_CHARACTERS = 8192
-"""Characters in a path with its query, at most; nginx allows as many in a request line."""
-MOST_PARTS = 512
-"""Parts of a path, at most: this limits the walk down a tree that has no end."""
-TOO_LONG = replies.text(414, f"a path may have {MOST_PARTS} parts and, with its query, {MOST_CHARACTERS} characters")
 
 MOST_KNOWN = 8192
 """Keys whose replies we remember. When it is full we forget all: finding them again is cheap."""
@@ -55,7 +51,6 @@ DOCUMENT_HEADERS: Headers = ((b"content-type", b"application/json"), RANGES, NO_
 
 T = TypeVar("T")
 Keys: TypeAlias = KeySpace | Frozen
-KeyEndpoint: TypeAlias = Callable[[str, Scope, Receive, Send], Awaitable[None]]
 
 
 class Compute(NamedTuple):
@@ -74,7 +69,7 @@ class Block(NamedTuple):
     """A thread has to continue from `resume`, since the next step reads disk or network."""
 
     request: Request
-    resume: Reached | Waiting | Document | Listing
+    resume: Reached | Waiting | Document | Listing | Depth
 
 
 Plan: TypeAlias = Reply | Compute | Block
@@ -95,52 +90,6 @@ class Known(NamedTuple):
     headers: Headers
 
 
-class Routes:
-    """ASGI application that calls the endpoint of the first two parts of a path (`zarr/v3`).
-
-    The endpoint gets the rest of the path as the key. If a part like `@TOKEN` comes before these
-    two, the endpoint is one of `frozen`, and the key begins with the token. Requests for other paths
-    go to `rest`.
-    """
-
-    def __init__(self, endpoints: Mapping[str, KeyEndpoint], frozen: Mapping[str, KeyEndpoint], rest: ASGIApp) -> None:
-        self.endpoints = endpoints
-        self.frozen = frozen
-        self.rest = rest
-
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Answer one request."""
-        if scope["method"] not in {"GET", "HEAD"}:
-            return replies.NOT_ALLOWED.send(scope["method"], send)
-        path: str = scope["path"]
-        if "//" in path or scope.get("root_path"):
-            path = requests.path_of(scope)
-        length = len(path) + len(scope["query_string"])
-        if length > MOST_PARTS and (length > MOST_CHARACTERS or path.count("/") > MOST_PARTS):
-            return TOO_LONG.send(scope["method"], send)
-        first, second, key = split(path)
-        endpoint = self.endpoints.get(f"{first}/{second}")
-        if endpoint is not None:
-            return endpoint(key, scope, receive, send)
-        if first.startswith(TOKEN):
-            third, _, rest = key.partition("/")
-            endpoint = self.frozen.get(f"{second}/{third}")
-            if endpoint is not None:
-                return endpoint(f"{first.removeprefix(TOKEN)}/{rest}", scope, receive, send)
-        return self.rest({**scope, "path": path, "root_path": "", "app_root_path": scope.get("root_path", "")}, receive, send)
-
-
-def split(path: str) -> tuple[str, str, str]:
-    """The first two parts of a path, and the rest.
-
-    >>> split("/zarr/v3/a/b/zarr.json"), split("/zarr/v3"), split("/")
-    (('zarr', 'v3', 'a/b/zarr.json'), ('zarr', 'v3', ''), ('', '', ''))
-    """
-    first, _, rest = path.removeprefix("/").partition("/")
-    second, _, key = rest.partition("/")
-    return first, second, key
-
-
 def timed(make: Callable[[], T]) -> T:
     """What `make` returns; as it opens files, the clock of this thread counts it as reading."""
     clock = CURRENT.get()
@@ -148,7 +97,7 @@ def timed(make: Callable[[], T]) -> T:
 
 
 class Endpoint:
-    """Answers GET and HEAD of the keys and groups of one key space.
+    """Answers GET, HEAD and PROPFIND of the keys and listings of one key space.
 
     `caching` says how long clients and shared caches may keep the replies. `changing` is the reply
     if the data change during both attempts at a request.
@@ -164,11 +113,13 @@ class Endpoint:
         self.live_chunk, self.kept_chunk, self.frozen_chunk = (live, *CHUNK_HEADERS), (kept, *CHUNK_HEADERS), (frozen, *CHUNK_HEADERS)
         self.live_document, self.kept_document = (live, *DOCUMENT_HEADERS), (kept, *DOCUMENT_HEADERS)
         self.frozen_document = (frozen, *DOCUMENT_HEADERS)
+        self.propfind = Propfind(keys, cache, Made(self.weighed, self.tag, digest_of), work.budget.nbytes, changing)
         self._known: Forgetful[str, Known] = Forgetful(MOST_KNOWN)
 
     async def __call__(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request for a key."""
         try:
+            reply: Answer
             match self.plan(key, scope):
                 case Reply() as reply:
                     pass
@@ -187,6 +138,8 @@ class Endpoint:
 
         If the data change during both attempts, the plan is the reply `changing`.
         """
+        if scope["method"] == "PROPFIND":
+            return self.listed(requests.request_for(key, scope))
         for _ in TRIES:
             try:
                 found = self.keys.find(key)
@@ -194,6 +147,11 @@ class Endpoint:
             except Changed:
                 continue
         return self.changing
+
+    def listed(self, request: Request) -> Reply | Block:
+        """The plan for a PROPFIND."""
+        depth = multistatus.depth(request.headers.get(b"depth"))
+        return multistatus.NO_DEPTH if depth is None else Block(request, depth)
 
     def repeated(self, found: Named | Waiting, key: str, scope: Scope) -> Reply | None:
         """The same reply as to an earlier plain GET of this chunk, if it is still valid.
@@ -252,7 +210,7 @@ class Endpoint:
             return self.made(plan, self.encoded) if clock is None else clock.measuring(self.made, plan, self.encoded)
         return plan
 
-    async def computed(self, plan: Compute, receive: Receive) -> Reply:
+    async def computed(self, plan: Compute, receive: Receive) -> Answer:
         """The reply with a chunk encoded by a thread: a native one if possible, else a Python one.
 
         If the data change while a native thread encodes the chunk, a Python thread starts again at
@@ -270,7 +228,7 @@ class Endpoint:
             start = Block(request, self.keys.start(request.key))
         return await self.continued(start, work.processors, receive, lambda: recipe.source)
 
-    async def continued(self, plan: Compute | Block, pool: Threads, receive: Receive, find: Callable[[], str]) -> Reply:
+    async def continued(self, plan: Compute | Block, pool: Threads, receive: Receive, find: Callable[[], str]) -> Answer:
         """The reply, continued by a thread of `pool`; its times go into the metrics.
 
         Raises Gone if the client disconnects first.
@@ -281,7 +239,7 @@ class Endpoint:
         finally:
             self.work.times.note(clock)
 
-    def answer(self, plan: Compute | Block) -> Reply:
+    def answer(self, plan: Compute | Block) -> Answer:
         """The reply, continued from where the event loop stopped. Blocks.
 
         If the data change meanwhile, we start again at the root, once; if they change again, the
@@ -294,7 +252,7 @@ class Endpoint:
                 plan = Block(plan.request, self.keys.start(plan.request.key))
         return self.changing
 
-    def done(self, plan: Plan) -> Reply:
+    def done(self, plan: Plan) -> Answer:
         """The reply that a plan leads to. Blocks; raises Changed, and what the source raises."""
         match plan:
             case Reply():
@@ -304,7 +262,7 @@ class Endpoint:
             case Block(request, resume):
                 return self.resumed(request, resume)
 
-    def resumed(self, request: Request, resume: Reached | Waiting | Document | Listing) -> Reply:
+    def resumed(self, request: Request, resume: Reached | Waiting | Document | Listing | Depth) -> Answer:
         """The reply, continued from the step at which the plan stopped.
 
         Blocks; raises Changed, and what the source raises.
@@ -313,8 +271,10 @@ class Endpoint:
             case Document():
                 seen = resume.seen()
                 return self.described(request, resume, seen, timed(resume.rendered))
+            case "0" | "1" | "infinity":
+                return timed(partial(self.propfind.reply, request, resume))
             case Listing():
-                return timed(partial(listing.reply, request._replace(key=self.keys.path(request.key)), self.keys.plain, resume.group))
+                return timed(partial(listing.reply, request._replace(key=self.keys.path(request.key)), resume))
             case Reached() | Waiting():
                 return self.done(self.planned(timed(partial(self.keys.resumed, request.key, resume)), request))
 
@@ -376,7 +336,7 @@ class Endpoint:
 
     def is_quick(self, request: Request, seen: Seen, rendered: Rendered) -> bool:
         """Whether the event loop may compress a document for a request."""
-        return rendered.body is None or codings.is_quick(request, digest_of(rendered, seen), rendered.body, self.keys.resources.documents)
+        return rendered.body is None or codings.is_quick(request, digest_of(seen, rendered), rendered.body, self.keys.resources.documents)
 
     def described(self, request: Request, document: Document, seen: Seen, rendered: Rendered) -> Reply:
         """The reply with a document that was rendered after `seen`; 404 if the document is absent.
@@ -392,10 +352,10 @@ class Endpoint:
         if seen.token is not None:
             location = locations.under(request.scope, seen.token)
             headers = headers if location is None else (*headers, (b"content-location", location))
-        return codings.tagged(request, digest_of(rendered, seen), headers, rendered.body, self.keys.resources.documents)
+        return codings.tagged(request, digest_of(seen, rendered), headers, rendered.body, self.keys.resources.documents)
 
 
-def digest_of(rendered: Rendered, seen: Seen) -> str:
+def digest_of(seen: Seen, rendered: Rendered) -> str:
     """What the tag of a document is made from: its digest and its token.
 
     nginx keeps the old Content-Location when a 304 brings another one, so another token has to be

@@ -106,7 +106,10 @@ class Frozen:
                 return known
             case Document(keyspace, place, name):
                 return FrozenDocument(keyspace, place, name, self._pin(key, place))
-            case Listing() | None:
+            case Listing(_, place):
+                self._pin(key, place)
+                return found
+            case None:
                 start = self.start(key)
                 step = glance(self.keys.places, start) if is_quick else walk(self.keys.places, start)
                 self._pin(key, step.place)

@@ -77,8 +77,8 @@ def preflight(app: Any, origin: str, **headers: str) -> Answer:
 def test_preflight(make: Callable[..., Any]) -> None:
     answer = preflight(make(allow_origins=(LISTED,)), LISTED)
     assert (answer.status, answer.body, answer.headers["access-control-allow-origin"]) == (204, b"", LISTED)
-    assert answer.headers["access-control-allow-headers"] == "authorization, range, if-none-match"
-    assert answer.headers["access-control-allow-methods"] == answer.headers["allow"] == "GET, HEAD, OPTIONS"
+    assert answer.headers["access-control-allow-headers"] == "authorization, range, if-none-match, depth"
+    assert answer.headers["access-control-allow-methods"] == answer.headers["allow"] == "GET, HEAD, OPTIONS, PROPFIND"
     assert int(answer.headers["access-control-max-age"]) > 0
     assert "content-length" not in answer.headers
     assert "access-control-allow-private-network" not in answer.headers

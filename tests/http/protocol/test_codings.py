@@ -187,3 +187,18 @@ def test_a_changed_document_has_another_tag_in_each_coding(make: Callable[..., A
     after = {coding: got(make(Group(children={}, attributes={"text": "y" * 2000})), "/zarr/v3/zarr.json", coding) for coding in DECODERS}
     for coding in DECODERS:
         assert before[coding].headers["etag"] != after[coding].headers["etag"]
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+@pytest.mark.parametrize("coding", DECODERS)
+def test_a_listing_that_is_streamed(make: Callable[..., Any], root: Group, accept: str, coding: str) -> None:
+    app = make(Group(children={f"a child with a long name {number}": root.children["small"] for number in range(2000)}))
+    plain = ask(app, "/zarr/v3/", headers={"accept": accept})
+    assert len([message for message in plain.messages if message["type"] == "http.response.body"]) > 2
+    answer = got(app, "/zarr/v3/", coding, accept=accept)
+    assert DECODERS[coding](answer.body) == plain.body
+    assert answer.headers["content-length"] == str(len(answer.body))
+    assert answer.headers["vary"] == plain.headers["vary"] == "accept, accept-encoding"
+    assert got(app, "/zarr/v3/", coding, "HEAD", accept=accept).headers == plain.headers
+    assert got(app, "/zarr/v3/", coding, accept=accept, if_none_match=answer.headers["etag"]).status == 304
+    assert got(app, "/zarr/v3/", coding, accept=accept, if_none_match=plain.headers["etag"]).status == 200

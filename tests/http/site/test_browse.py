@@ -197,3 +197,79 @@ def test_a_page_looks_once_at_what_its_axes_depend_on(make: Callable[..., Any]) 
 
 def named(shape: tuple[int, ...], names: tuple[str | None, ...]) -> Array:
     return array_node(np.zeros(shape), dimension_names=names)
+
+
+class Numbered(dict[str, Any]):
+    """So many empty groups, made when they are looked up."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+    def __getitem__(self, name: str) -> Any:
+        return Group(children={})
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __iter__(self) -> Any:
+        return (f"n{number:06}" for number in range(self.number))
+
+    def __len__(self) -> int:
+        return self.number
+
+
+def linked(page: str, rel: str) -> str | None:
+    """The address of the only link of a kind, which stands above and below the list."""
+    found = set(re.findall(rf'<a rel="{rel}" href="([^"]*)"', page))
+    assert len(found) <= 1
+    return html.unescape(found.pop()) if found else None
+
+
+def names_on(page: str) -> list[str]:
+    return re.findall(r'<a class="name" href="[^"]*">([^<]*)</a>', page)
+
+
+@pytest.mark.parametrize("number", [1, 500, 501, 1201])
+@pytest.mark.parametrize("below", ["/", "/view/many", "/view/many/"])
+def test_a_long_list_has_pages(make: Callable[..., Any], number: int, below: str) -> None:
+    """Following the links shows each child once, in their order, and says of how many."""
+    many = Group(children=Numbered(number))
+    app = make(many if below == "/" else Group(children={"many": many}), consolidated_nodes=400, public=False, api_key="a+b&c")
+    address, found, counts = f"{below}?api_key=a%2Bb%26c", [], []
+    visited = [address]
+    while address:
+        page = ask(app, address).body.decode()
+        found += names_on(page)
+        counts += re.findall(r"<span>Children ([^<]*)</span>", page)[:1]
+        assert len(names_on(page)) <= 500
+        before = linked(page, "prev")
+        assert (before is None) is (len(visited) == 1)
+        if before:
+            assert (
+                names_on(ask(app, urljoin(f"http://h{below}", before).removeprefix("http://h")).body.decode())
+                == found[-len(names_on(page)) - 500 :][:500]
+            )
+        after = linked(page, "next")
+        address = urljoin(f"http://h{below}", after).removeprefix("http://h") if after else ""
+        visited.append(address)
+    assert found == [f"n{position:06}" for position in range(number)]
+    last = -(-number // 500)
+    expected = [f"{500 * page + 1:,} to {min(500 * page + 500, number):,} of {number:,}, page {page + 1} of {last}" for page in range(last)]
+    assert counts == (expected if last > 1 else [])
+
+
+@pytest.mark.parametrize("page", ["0", "01", "-1", "4", "x", "", "1.0", "%D9%A3", "9" * 30])
+def test_a_page_that_a_list_does_not_have_is_404(make: Callable[..., Any], page: str) -> None:
+    app = make(Group(children=Numbered(1201)), consolidated_nodes=400)
+    assert [ask(app, f"/?page={number}").status for number in (1, 2, 3)] == [200, 200, 200]
+    assert ask(app, f"/?page={page}").status == 404
+
+
+def test_the_page_of_many_children_is_short(make: Callable[..., Any]) -> None:
+    """It was 18 MB for 100,000 children. Children that are open are described on each page."""
+    app = make(Group(children=Numbered(100_000)), consolidated_nodes=400)
+    assert len(ask(app, "/").body) < 300_000
+    assert "of 100,000, page 200 of 200" in ask(app, "/?page=200").body.decode()
+    page = ask(make(Group(children=Numbered(700))), "/?page=2").body.decode()
+    assert page.count("<dt>children</dt>") == 1 + browse.MOST_DESCRIBED

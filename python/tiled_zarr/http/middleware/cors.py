@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Iterable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..protocol import keys
+from ..protocol.multistatus import DAV
 from ..protocol.replies import METHODS, Headers, Reply
 
 EXPOSED = (
@@ -16,7 +17,7 @@ EXPOSED = (
 VARY = (b"vary", b"origin")
 PREFLIGHT: Headers = (
     (b"access-control-allow-methods", METHODS),
-    (b"access-control-allow-headers", b"authorization, range, if-none-match"),
+    (b"access-control-allow-headers", b"authorization, range, if-none-match, depth"),
     (b"access-control-max-age", b"7200"),
 )
 PRIVATE_NETWORK = (b"access-control-allow-private-network", b"true")
@@ -77,4 +78,4 @@ def options(scope: Scope, headers: Headers) -> Reply:
     asks_private_network = any(name == b"access-control-request-private-network" for name, _ in scope["headers"])
     is_granted = any(name == b"access-control-allow-origin" for name, _ in headers)
     private = (PRIVATE_NETWORK,) if asks_private_network and is_granted else ()
-    return Reply(204, ((b"allow", METHODS), *PREFLIGHT, *headers, *private))
+    return Reply(204, ((b"allow", METHODS), DAV, *PREFLIGHT, *headers, *private))

@@ -16,7 +16,7 @@ from ..work.threads import Threads
 from ..work.times import Histogram, merged
 from ..work.work import Work
 
-KNOWN_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+KNOWN_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND"})
 
 
 class Metrics:

@@ -8,6 +8,7 @@ here: their codec has compressed them.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from ...encoding import content as contents
 from ...encoding.content import CODINGS, Coding
 from ...hierarchy.documents import digest as digest_of
 from . import etags, replies, requests
-from .replies import Headers, Reply
+from .replies import Answer, Headers, Reply
 from .requests import Request
 
 LEAST = 1024
@@ -61,6 +62,13 @@ def of_content(request: Request, headers: Headers, content: bytes, pool: Cache[A
     return tagged(request, digest_of(content), headers, content, pool)
 
 
+def of_pieces(request: Request, headers: Headers, make: Callable[[], Iterable[str]], pool: Cache[Any]) -> Answer:
+    """The same for a text that `make` makes in pieces; it is put together only to be compressed."""
+    if is_plain(request):
+        return replies.of_pieces(request, varied(headers), make)
+    return of_content(request, headers, "".join(make()).encode(), pool)
+
+
 def is_quick(request: Request, digest: str, content: bytes, pool: Cache[Any]) -> bool:
     """Whether the event loop may call `tagged`."""
     coding = chosen(request, content)
@@ -74,11 +82,16 @@ def tag(digest: str, coding: Coding) -> bytes:
 
 def chosen(request: Request, content: bytes, known: tuple[Coding, ...] = CODINGS) -> Coding | None:
     """The coding for a reply with this content, one of those `known`; None for none."""
-    accepted = request.headers.get(b"accept-encoding")
-    if accepted is None or request.method != "GET" or b"range" in request.headers:
+    if is_plain(request):
         return None
-    choice = preferred(accepted, known)
+    choice = preferred(request.headers[b"accept-encoding"], known)
     return choice.coding if choice.is_needed or len(content) >= LEAST else None
+
+
+def is_plain(request: Request) -> bool:
+    """Whether a request gets the body without a coding: HEAD, ranges, and if it asks for none."""
+    accepted = request.headers.get(b"accept-encoding")
+    return accepted is None or request.method != "GET" or b"range" in request.headers or preferred(accepted).coding is None
 
 
 @lru_cache(MOST_KEPT)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
+from hashlib import blake2b
 
-from ...hierarchy.documents import digest
+from ...hierarchy.documents import DIGEST_BYTES, digest
 
 MOST_KEPT = 8192
 """Tags in the memory of `of_text`; when it is full, the one used longest ago goes."""
@@ -14,6 +16,15 @@ MOST_KEPT = 8192
 def of_text(identity: str) -> bytes:
     """The tag of a body whose identity is known before the body is made."""
     return of_body(identity.encode())
+
+
+def of_pieces(pieces: Iterable[bytes]) -> tuple[bytes, int]:
+    """The tag of a body in pieces, and the number of its bytes."""
+    hashed, length = blake2b(digest_size=DIGEST_BYTES), 0
+    for piece in pieces:
+        hashed.update(piece)
+        length += len(piece)
+    return of_digest(hashed.hexdigest()), length
 
 
 def of_body(body: bytes) -> bytes:

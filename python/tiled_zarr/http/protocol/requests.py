@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from starlette.types import Scope
 
@@ -47,6 +47,12 @@ def root_of(scope: Scope) -> str:
     return root if root and f"{scope['path']}/".startswith(f"{root}/") else ""
 
 
+def asked_path(scope: Scope) -> str:
+    """The path as the client asked for it, with its escapes and slashes; bytes as UTF-8."""
+    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    return raw.partition(b"?")[0].decode("utf-8", "replace")
+
+
 def is_plain(scope: Scope) -> bool:
     """Whether a request is a GET of the whole body, without conditions."""
     for name, _ in scope["headers"]:  # a generator would cost as much time as a repeated reply saves
@@ -68,6 +74,12 @@ def query_keys(scope: Scope) -> list[bytes]:
         return []
     fields = parse_qsl(query.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
     return [value.encode("latin-1") for name, value in fields if name == "api_key"]
+
+
+def query_value(scope: Scope, name: str) -> str | None:
+    """The first value of a name in the query, or None."""
+    query: bytes = scope["query_string"]
+    return next((value for key, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True) if key == name), None)
 
 
 def prefers_json(accept: bytes) -> bool:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from starlette.types import Scope
 
 from ..protocol import keys, locations, requests
+from . import pager
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,10 @@ class Addresses:
         to the revision that the token names.
         """
         return self.bare_link(path, token) + self.query
+
+    def page_link(self, number: int) -> str:
+        """A link to another page of the list on this page, with the API key as `link` has it."""
+        return f"?{pager.PARAMETER}={number}{self.query.replace('?', '&')}"
 
     def bare_link(self, path: str, token: str | None = None) -> str:
         """A relative link for this page, without the API key of the query."""

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ... import attributes
 from ...hierarchy.keyspace import KeySpace
+from ...hierarchy.listings import Child
 from ...hierarchy.openings import reason
 from ...nodes import Group, Node
-from ..protocol import codings, requests
+from ..protocol import codings, replies, requests
 from ..protocol.replies import Reply
 from ..protocol.requests import Request
-from . import addresses, listing, templates
+from . import addresses, listing, pager, templates
 from .addresses import Addresses
 from .describe import Describer, Description
 
 MOST_DESCRIBED = 100
-"""Children that the page of a group describes; of all further ones it shows name and kind only."""
+"""Children that one page of a group describes; of all further ones it shows name and kind only."""
 
 HEADERS = templates.headers(
     f"script-src {templates.source_of(templates.COPY)}; style-src {templates.source_of(templates.STYLE)}; img-src 'self' data:"
@@ -49,14 +50,20 @@ class Browser:
         return codings.of_content(request, listing.JSON, body, self.keys.resources.documents)
 
     def page(self, request: Request, path: str, node: Node) -> Reply:
-        """The page of the node at `path`, spelled as in its URL."""
+        """The page of the node at `path`, spelled as in its URL; 404 if its list is not so long."""
         here = addresses.of(request.scope)
         with self.keys.one_look():
-            described, children = self.describer.node(path, node, here), list(self.children(path, node, here))
+            described = self.describer.node(path, node, here)
+            listed = self.keys.listing(node) if isinstance(node, Group) else []
+            shown = pager.of(request.scope, len(listed))
+            if shown is None:
+                return replies.NOT_FOUND
+            children = list(self.children(path, [listed[number] for number in shown.shown], here))
         body = templates.html(
             "node.html",
             node=described,
             children=children,
+            pager=shown,
             trail=trail(path),
             formats=[prefix for prefix in self.formats if prefix.startswith("zarr/")],
             addresses=here,
@@ -64,11 +71,9 @@ class Browser:
         )
         return codings.of_content(request, (*HEADERS, (b"vary", b"accept")), body, self.keys.resources.documents)
 
-    def children(self, path: str, node: Node, here: Addresses) -> Iterator[Description]:
-        """The children of a group that can be opened; none for an array."""
-        if not isinstance(node, Group):
-            return
-        for number, entry in enumerate(self.keys.listing(node)):
+    def children(self, path: str, listed: Iterable[Child], here: Addresses) -> Iterator[Description]:
+        """Children of the group at `path`."""
+        for number, entry in enumerate(listed):
             below = f"{path}/{entry.name}".lstrip("/")
             if entry.node is not None and number < MOST_DESCRIBED:
                 yield self.child(below, entry.node, here)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from asgi import ask, scope_of
-from tiled_zarr.http.pages import Page
+from tiled_zarr.http.others import Page
 from tiled_zarr.http.protocol.replies import Reply
 from tiled_zarr.http.work.threads import Gone
 

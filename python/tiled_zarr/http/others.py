@@ -73,7 +73,7 @@ class Fixed:
         await self.answer().send(scope["method"], send)
 
 
-def pages(answers: Mapping[str, Callable[[Request], Reply]], metrics: Metrics, work: Work, source: Callable[[str], str]) -> ASGIApp:
+def others(answers: Mapping[str, Callable[[Request], Reply]], metrics: Metrics, work: Work, source: Callable[[str], str]) -> ASGIApp:
     """The application of all these paths; `answers` makes the pages; other paths get 404."""
     routes = [
         *(Route(path, Page(answer, work, source)) for path, answer in answers.items()),
