@@ -113,7 +113,7 @@ class Propfind:
         if group is None:
             yield from (f"{path}{name}/" if is_folder else f"{path}{name}" for name, is_folder in listing.entries())
             return
-        children = listing.children()
+        children = listing.keyspace.listing(group)
         if depth == "infinity" and any(child.node is None for child in children):
             raise TooLarge(f"{path or '/'} has {len(children):,} children, too many to open each; ask with Depth: 1")
         yield from (f"{path}{name}" for name in listing.documents())
