@@ -137,10 +137,6 @@ class Listing:
     place: Place
     start: tuple[int, ...] | None = None
 
-    def documents(self) -> tuple[str, ...]:
-        """The names of a node's documents. Blocks: it may open what lies below a group."""
-        return self.keyspace.listings.documents(self.place)
-
     def entries(self) -> Iterable[Entry]:
         """What lies right below an array, or below a folder of its chunks. Raises TooLarge."""
         return self.keyspace.listings.keys(self.place, self.keyspace.recipe(self.place).grid, self.start)

@@ -50,8 +50,13 @@ class Listings:
     """
 
     def __init__(
-        self, places: Places, format: ModuleType, config: Config, separator: str, render: Callable[[Place, str], Rendered]
-    ) -> None:  # noqa: A002 - the spec's word
+        self,
+        places: Places,
+        format: ModuleType,  # noqa: A002 - the spec's word
+        config: Config,
+        separator: str,
+        render: Callable[[Place, str], Rendered],
+    ) -> None:
         self.places = places
         self.format = format
         self.config = config

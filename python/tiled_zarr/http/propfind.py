@@ -116,7 +116,7 @@ class Propfind:
         children = listing.keyspace.listing(group)
         if depth == "infinity" and any(child.node is None for child in children):
             raise TooLarge(f"{path or '/'} has {len(children):,} children, too many to open each; ask with Depth: 1")
-        yield from (f"{path}{name}" for name in listing.documents())
+        yield from (f"{path}{name}" for name in listing.keyspace.listings.documents(listing.place))
         yield from (f"{path}{child.name}/" for child in children)
 
     def check(self, paths: list[str]) -> None:

@@ -52,7 +52,7 @@ def reply(request: Request, listing: Listing) -> Answer:
     unavailable, files = keys.unavailable(group), attributes.unknown(group.attributes)
     if wants_json:
         return replies.of_pieces(request, JSON, partial(as_json, request.key, found, unavailable, files))
-    entries = partial(of_group, listing.documents(), found)
+    entries = partial(of_group, listing.keyspace.listings.documents(listing.place), found)
     return replies.of_pieces(request, links.HEADERS, partial(as_html, request, entries, unavailable, files))
 
 
