@@ -17,7 +17,7 @@ Adapters are functions that make nodes. Nobody subclasses a node, and callers us
             attributes, revision        as for arrays; the revision covers names and nodes
             options                     what the arrays below inherit
             blocking, consolidated      what opening a child costs
-            kin                         identifies it when children hang
+            kin, outline                identifies it when children hang; what a folder tells
 
 Who calls what, in which thread:
 - The event loop reads fields and calls `revision`, which takes microseconds and never waits. It
@@ -27,10 +27,8 @@ Who calls what, in which thread:
   values that it made up, and raises KeyError only for a child that does not exist.
 
 The constructor checks a node once, so for every node:
-- Sizes are integers that numpy can represent. `chunks`, `maxshape` and names have one item per
-  axis.
-- Attributes are JSON of limited size. `Late` attributes are made JSON each time a document needs
-  them.
+- Sizes are integers that numpy can represent. `chunks`, `maxshape`, names have one item per axis.
+- Attributes are JSON of limited size; `Late` ones are made JSON each time a document needs them.
 - If a name, a chunk shape or an attribute is not valid, the constructor drops it and records the
   reason in the attributes, under `tiled_zarr.mended` or `tiled_zarr.left_out`. If anything else is
   not valid, it raises ValueError or TypeError: then there is no node. So no document fails because
@@ -52,6 +50,7 @@ from .attributes import NOTHING, nothing, said
 from .codecs import Codec
 from .faults import Busy, Changed, Damaged, TooLarge, TooSlow, Unavailable
 from .marks import Mark
+from .outlines import Outline
 
 __all__ = [
     "LIVE",
@@ -331,11 +330,11 @@ class Group:
 
     `revision()` changes whenever names, attributes or the nodes behind the names may have changed;
     the data below have revisions of their own. It is None if the source cannot say: then documents
-    are rendered for each request. `blocking` says that looking up or listing children touches disk
+    are rendered for each request, unless `outline` says it. `blocking` says that looking up or listing children touches disk
     or network. `consolidated` says that one document may contain the metadata of everything below,
-    because that costs no more than opening it. `kin` is for a source that makes a new group at each
-    lookup of the same thing: all those groups have the same object here, so that a child that hung
-    in one counts as hanging in the next.
+    because that costs no more than opening it. Groups that a source makes anew at each lookup of
+    the same thing share their `kin`: what hung in one hangs in the next. `outline` is that of a
+    folder; a view that leaves out children gives none.
     """
 
     children: Mapping[str, Node] = field(kw_only=False)
@@ -347,6 +346,7 @@ class Group:
     kind: Kind = "group"
     consolidated: bool = True
     kin: object = None
+    outline: Outline | None = None
 
     def __post_init__(self) -> None:
         """Check the fields. Raises ValueError or TypeError if one is not valid."""

@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary, ref
 
 from ..grid import Grid
 from ..nodes import Group, Node, TooLarge
+from ..outlines import one_look
 from . import names
 from .documents import Rendered
 from .metadata import Config
@@ -82,7 +83,8 @@ class Listings:
             listed = openings.names(group)
             self._check_size(len(listed), sum(map(len, listed)))
             if len(listed) <= self.config.max_nodes:
-                return [Child(names.wire(name, forbidden), node) for name, node in openings.all(group, listed)]
+                with one_look():
+                    return [Child(names.wire(name, forbidden), node) for name, node in openings.all(group, listed)]
             bad = openings.bad(group)
             return [Child(names.wire(name, forbidden), None) for name in listed if name not in bad]
         except TooLarge:
