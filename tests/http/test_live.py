@@ -138,7 +138,7 @@ def test_options_and_other_methods(client: httpx.Client) -> None:
     for method in ("POST", "PUT", "DELETE"):
         refused = client.request(method, "/zarr/v3/zarr.json", content=b"x" * 100)
         assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD, OPTIONS, PROPFIND")
-    for depth in ("0", "1"):
+    for depth in 20 * ("0", "1"):  # hypercorn closes the connection if the reply comes before the body
         found = client.request(
             "PROPFIND", "/zarr/v3/nested", headers={"depth": depth}, content=b"<propfind xmlns='DAV:'><allprop/></propfind>"
         )

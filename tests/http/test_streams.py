@@ -106,7 +106,7 @@ def test_others_are_answered_while_a_list_is_sent(make: Callable[..., Any]) -> N
     assert pieces_before[0] < pieces / 2
 
 
-def test_a_long_list_takes_less_memory_than_three_times_its_bytes(make: Callable[..., Any]) -> None:
+def test_a_long_list_takes_less_memory_than_four_times_its_bytes(make: Callable[..., Any]) -> None:
     """It took over seven times as much: 63 MB for 8.5 MB."""
     app = make(Group(children=Names(50_000)), consolidated_nodes=50)
 
@@ -132,7 +132,7 @@ def test_a_long_list_takes_less_memory_than_three_times_its_bytes(make: Callable
     finally:
         tracemalloc.stop()
     assert length > 3_000_000
-    assert peak < 3 * length
+    assert peak < 4 * length
 
 
 @pytest.mark.parametrize("server", ["hypercorn", "uvicorn", "granian"])

@@ -157,15 +157,6 @@ class Listing:
     place: Place
     start: tuple[int, ...] | None = None
 
-    def children(self) -> list[Child]:
-        """The children of a group, as `KeySpace.listing`."""
-        assert self.place.group is not None
-        return self.keyspace.listing(self.place.group)
-
-    def documents(self) -> tuple[str, ...]:
-        """The names of a node's documents. Blocks: it may open what lies below a group."""
-        return self.keyspace.listings.documents(self.place)
-
     def entries(self) -> Iterable[Entry]:
         """What lies right below an array, or below a folder of its chunks. Raises TooLarge."""
         return self.keyspace.listings.keys(self.place, self.keyspace.recipe(self.place).grid, self.start)
@@ -189,7 +180,7 @@ class KeySpace:
         separator: str = self.config.separator or format.SEPARATOR
         self.served = Served(lambda rest, ndim: format.parse_index(rest, ndim, separator))
         self.metadata = Metadata(self.places, format, self.config, self.served, self.resources.documents)
-        self.listings = Listings(self.places, format, self.config, separator, self._has)
+        self.listings = Listings(self.places, format, self.config, separator, self.rendered)
         self._documents = Documents(self.resources.documents)
         self.tokens = Tokens(format, self.config)
         self._recipes: WeakKeyDictionary[Place, Recipe] = WeakKeyDictionary()
@@ -344,13 +335,6 @@ class KeySpace:
         counts = () if start is None else self.recipe(place).grid.counts
         is_there = start is not None and 0 not in counts and all(part < count for part, count in zip(start, counts, strict=False))
         return Listing(self, place, start) if is_there else None
-
-    def _has(self, place: Place, name: str) -> bool:
-        """True if a node has a document, also if it cannot be made now."""
-        try:
-            return self.rendered(place, name).body is not None
-        except Exception:  # noqa: BLE001 - the document's own key says what is wrong with it
-            return True
 
     def _chunk(self, key: str, place: Place, node: Array, index: tuple[int, ...]) -> Chunk | None:
         recipe = self.recipe(place)

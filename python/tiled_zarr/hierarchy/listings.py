@@ -18,6 +18,7 @@ from ..grid import Grid
 from ..nodes import Group, Node, TooLarge
 from ..outlines import one_look
 from . import names
+from .documents import Rendered
 from .metadata import Config
 from .places import Place, Places
 
@@ -45,16 +46,23 @@ class Entry(NamedTuple):
 class Listings:
     """Lists nodes of a tree in one format, within the limits in the `config` of a key space.
 
-    `exists(place, name)` tells if a group has a document that not every group has. `separator` is
+    `render(place, name)` makes a document. `separator` is
     between the parts of a chunk key.
     """
 
-    def __init__(self, places: Places, format: ModuleType, config: Config, separator: str, exists: Callable[[Place, str], bool]) -> None:  # noqa: A002 - the spec's word
+    def __init__(
+        self,
+        places: Places,
+        format: ModuleType,  # noqa: A002 - the spec's word
+        config: Config,
+        separator: str,
+        render: Callable[[Place, str], Rendered],
+    ) -> None:
         self.places = places
         self.format = format
         self.config = config
         self.separator = separator
-        self.exists = exists
+        self.render = render
         self._above: WeakKeyDictionary[Group, tuple[ref[Group], str]] = WeakKeyDictionary()
 
     def note(self, place: Place) -> None:
@@ -89,7 +97,7 @@ class Listings:
         """The documents of a node. Blocks: to know if it has a consolidated one may open files."""
         found: tuple[str, ...] = self.format.documents(is_group=place.group is not None)
         consolidated = self.format.CONSOLIDATED
-        if place.group is None or consolidated in found or not self.exists(place, consolidated):
+        if place.group is None or consolidated in found or not self._has(place, consolidated):
             return found
         return (*found, consolidated)
 
@@ -102,6 +110,13 @@ class Listings:
         if start is not None:
             return chunks
         return chain((Entry(name, is_folder=False) for name in self.documents(place)), chunks)
+
+    def _has(self, place: Place, name: str) -> bool:
+        """True if a node has a document, also if it cannot be made now."""
+        try:
+            return self.render(place, name).body is not None
+        except Exception:  # noqa: BLE001 - the document's own key says what is wrong with it
+            return True
 
     def _chunks(self, counts: tuple[int, ...], start: tuple[int, ...] | None) -> Iterator[Entry]:
         """The chunks or folders below an array, or below the folder `start`."""

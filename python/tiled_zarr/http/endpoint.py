@@ -126,6 +126,8 @@ class Endpoint:
                 case Compute() as plan:
                     reply = await self.computed(plan, receive)
                 case Block() as plan:
+                    if scope["method"] == "PROPFIND":
+                        await requests.skip_body(receive)
                     reply = await self.continued(plan, self.work.threads, receive, partial(self.keys.source, key))
         except Gone:
             return

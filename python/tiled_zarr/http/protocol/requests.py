@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote
 
-from starlette.types import Scope
+from starlette.types import Receive, Scope
 
 CONDITIONS = frozenset({b"if-none-match", b"range"})
 """Headers that may change a reply from 200 with the whole body.
@@ -74,6 +74,15 @@ def query_keys(scope: Scope) -> list[bytes]:
         return []
     fields = parse_qsl(query.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
     return [value.encode("latin-1") for name, value in fields if name == "api_key"]
+
+
+async def skip_body(receive: Receive) -> None:
+    """Wait for the end of a request's body, or for the client to disconnect; nothing is kept.
+
+    If hypercorn has replied before the body has come, it closes the connection.
+    """
+    while (await receive()).get("more_body", False):
+        pass
 
 
 def query_value(scope: Scope, name: str) -> str | None:
