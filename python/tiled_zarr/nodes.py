@@ -27,10 +27,8 @@ Who calls what, in which thread:
   values that it made up, and raises KeyError only for a child that does not exist.
 
 The constructor checks a node once, so for every node:
-- Sizes are integers that numpy can represent. `chunks`, `maxshape` and names have one item per
-  axis.
-- Attributes are JSON of limited size. `Late` attributes are made JSON each time a document needs
-  them.
+- Sizes are integers that numpy can represent. `chunks`, `maxshape`, names have one item per axis.
+- Attributes are JSON of limited size; `Late` ones are made JSON each time a document needs them.
 - If a name, a chunk shape or an attribute is not valid, the constructor drops it and records the
   reason in the attributes, under `tiled_zarr.mended` or `tiled_zarr.left_out`. If anything else is
   not valid, it raises ValueError or TypeError: then there is no node. So no document fails because
@@ -187,10 +185,10 @@ class Dense:
     as much as reading that number of elements in one piece. `stored`, if given, has the chunks that
     are sent unchanged instead of being read.
 
-    `blocking` says that reading touches disk or network, or computes. `unit` is the shape in
-    elements of the boxes that the source decodes whole, if other than `Array.chunks`. `itemsize` is
-    how many bytes it reads for one item, if more than the item has, as for a field of a record.
-    Both are used to estimate memory.
+    `blocking` says that reading touches disk or network, or computes. `recomputes` says that each
+    read of a part of a chunk (`Array.chunks`) makes the whole chunk anew. To estimate memory, `unit`
+    is the shape in elements of the boxes that the source decodes whole, if other than the chunks,
+    and `itemsize` the bytes that it reads for one item, if more than the item has.
     """
 
     read: Callable[[Region], Block]
@@ -199,6 +197,7 @@ class Dense:
     blocking: bool = True
     unit: tuple[int, ...] | None = None
     itemsize: int | None = None
+    recomputes: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -217,6 +216,7 @@ class Coordinates:
     stored: ClassVar[None] = None
     unit: ClassVar[None] = None
     itemsize: ClassVar[None] = None
+    recomputes: ClassVar[bool] = False
 
 
 Source: TypeAlias = Dense | Coordinates
