@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-fast test-rust test-python check lint format types fuzz bench docs wheel viewer envs hook clean
+.PHONY: help demo serve test test-fast test-rust test-python coverage check lint format types fuzz bench docs wheel viewer envs hook clean
 
 PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -15,6 +15,7 @@ DIRECTORY ?= .
 ARGS ?=
 SUITES ?=
 LOGS ?= build/tests
+COVERAGE ?=
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -31,14 +32,17 @@ test-rust:  ## Pass the tests of the Rust core
 	cargo test --release --locked --quiet --package tiled-zarr-core
 
 test-python: .venv/dev node_modules/.package-lock.json $(VIZARR) $(VIEWER) envs  ## Pass the tests in Python, or some suites of them: SUITES="http ome"
-	$(BIN)/python tests/suites.py --logs $(LOGS) $(ARGS) $(SUITES)
-	$(if $(SUITES),,$(BIN)/coverage combine --quiet --data-file=$(LOGS)/.coverage)
-	$(if $(SUITES),,$(BIN)/coverage report --data-file=$(LOGS)/.coverage --skip-covered --fail-under=95)
+	$(BIN)/python tests/suites.py --logs $(LOGS) $(if $(COVERAGE),--coverage) $(ARGS) $(SUITES)
+
+coverage: COVERAGE := 1
+coverage: test  ## Pass every test, and measure how many lines of the package run: at least 95 %
+	$(BIN)/coverage combine --quiet --data-file=$(LOGS)/.coverage
+	$(BIN)/coverage report --data-file=$(LOGS)/.coverage --skip-covered --fail-under=95
 
 test-fast: .venv/dev  ## Pass the tests that start no server, browser or client, in two minutes
 	$(BIN)/python tests/suites.py --quick --logs $(LOGS) $(ARGS) $(SUITES)
 
-check: lint types test  ## Everything that a change must pass: lint, types, test
+check: lint types coverage  ## Everything that a change must pass: lint, types, tests, coverage
 
 lint: .venv/dev  ## Look for bad form in Python and Rust
 	$(BIN)/ruff format --check .

@@ -1,4 +1,7 @@
-"""Our application with constants of the native pool's client set by the environment: BENCH_POOL="AHEAD=4 TURN=1048576"."""
+"""Our application with other constants in http/work/native.py, set by the environment.
+
+For example, BENCH_POOL="AHEAD=4 TURN=1048576" sets two of them.
+"""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ def parser(description: str | None, *, connections: int = 16) -> argparse.Argume
     """The options of every benchmark. `--quick` measures too little for figures to quote."""
     options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--quick", action="store_true", help="a minute in all: fewer cases, shorter rounds")
-    options.add_argument("--rounds", type=int, help="7, or 3 where it is quick")
-    options.add_argument("--seconds", type=float, help="length of one measurement: 2, or 0.5 where it is quick")
+    options.add_argument("--rounds", type=int, help="7, or 3 with --quick")
+    options.add_argument("--seconds", type=float, help="length of one measurement: 2, or 0.5 with --quick")
     options.add_argument("--connections", type=int, default=connections)
     return options
 

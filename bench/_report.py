@@ -21,7 +21,7 @@ class Comparison(NamedTuple):
     theirs: str
     goal: float | None = None
 
-    def told(self, ratio: Spread) -> str:
+    def described(self, ratio: Spread) -> str:
         """A ratio and its goal, as in `goal 0.85: 0.91 (0.88 to 0.93)`."""
         return str(ratio) if self.goal is None else f"goal {self.goal:g}: {ratio}"
 
@@ -37,7 +37,7 @@ def report(name: str, case: str, tiles: Tiles, results: Mapping[str, Result], co
     for comparison in comparisons:
         ratio = ratios(results[comparison.ours], results[comparison.theirs])
         costs = results[comparison.theirs].median.cost / results[comparison.ours].median.cost
-        print(f"    {comparison.ours} / {comparison.theirs}: {comparison.told(ratio)}; by processor time {costs:.2f}", flush=True)
+        print(f"    {comparison.ours} / {comparison.theirs}: {comparison.described(ratio)}; by processor time {costs:.2f}", flush=True)
         _record.append(name, {"case": case, **figures(results, comparison, ratio)}, packages)
 
 

@@ -1,12 +1,14 @@
-"""The native module of this checkout against another build of it: what a change to the Rust code costs or gains.
+"""Compares the native module of this checkout with another build of it.
 
-    python bench/natives.py CHECKOUT [--rounds 21] [--seconds 1] [--connections 16] [--server uvicorn] [PART OF A CASE'S NAME ...]
+    python bench/natives.py CHECKOUT [--rounds 21] [--seconds 1] [--connections 16]
+        [--server uvicorn] [PART OF A CASE'S NAME ...]
 
-CHECKOUT is a folder whose python/ holds the package with the other module, for example a copy of this
-one. First both modules are loaded into one process and encode (`encode`, Blosc with LZ4) and decode
-(`decode`) tiles of 512 x 512 of every item type in turns.
-Then both serve an image of 4096 x 4096 f4 without a cache (`serve`). A ratio above 1 says that
-this checkout is faster; the spread is that of the middle half of the rounds. One line a case, kept in bench/record/natives.csv.
+CHECKOUT is a folder whose python/ holds the package with the other module, for example a copy of
+this one. First, one process loads both modules, and they encode (`encode`, Blosc with LZ4) and
+decode (`decode`) tiles of 512 x 512 of every item type in turns. Then both serve an image of
+4096 x 4096 f4 without a cache (`serve`). A ratio above 1 means that this checkout is faster; the
+spread is that of the middle half of the rounds. It prints one line per case and appends it to
+bench/record/natives.csv.
 """
 
 from __future__ import annotations
@@ -33,12 +35,12 @@ SHAPE = (512, 512)
 DTYPES = ("|b1", "|u1", "<u2", "<i4", "<i8", "<f2", "<f4", "<f8", "<c16")
 BLOSC = 32001
 CALLS = 4
-"""In one measurement, of 50 microseconds to some milliseconds each."""
+"""Calls in one measurement; each takes 50 microseconds to some milliseconds."""
 Block = np.ndarray[Any, Any]
 
 
 class Case(NamedTuple):
-    """The same call for either module, and the KiB that it makes."""
+    """The same call for each module, and the KiB that it returns."""
 
     name: str
     calls: tuple[Callable[[], object], Callable[[], object]]
@@ -46,7 +48,7 @@ class Case(NamedTuple):
 
 
 def loaded(path: Path, name: str) -> Any:
-    """A native module under a name of its own, beside others."""
+    """A native module, imported under another name so that several can be loaded."""
     loader = ExtensionFileLoader(f"{name}._native", str(path))
     spec = importlib.util.spec_from_file_location(f"{name}._native", path, loader=loader)
     assert spec is not None
@@ -56,7 +58,7 @@ def loaded(path: Path, name: str) -> Any:
 
 
 def contents(dtype: np.dtype[Any]) -> Iterator[tuple[str, Block]]:
-    """A noisy picture, a smooth one, few labels, and rare counts, as far as the type can hold them."""
+    """A noisy picture, a smooth one, a few labels and rare counts, if the type can hold them."""
     random = np.random.default_rng(1)
     y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
     waves, noise = np.sin(x / 90) * np.cos(y / 70), random.normal(0, 1, SHAPE)
@@ -105,7 +107,7 @@ def microseconds(call: Callable[[], object]) -> float:
 
 
 def in_turns(measures: tuple[Callable[[], float], Callable[[], float]], rounds: int) -> list[tuple[float, float]]:
-    """What both measure, the first one first in every second round."""
+    """The measurements of both modules, which take turns at going first."""
     pairs = []
     for number in range(rounds):
         first, second = (measure() for measure in measures[:: 1 if number % 2 else -1])
@@ -114,7 +116,7 @@ def in_turns(measures: tuple[Callable[[], float], Callable[[], float]], rounds: 
 
 
 def report(name: str, pairs: list[tuple[float, float]], kib: tuple[float, float]) -> None:
-    """A line and a row, of times in microseconds."""
+    """Print a line and append a row; times are in microseconds."""
     this, other = (statistics.median(values) for values in zip(*pairs, strict=True))
     low, ratio, high = statistics.quantiles([other / this for this, other in pairs], n=4)
     made = [f"{who} {us:8.1f} us {size:7.1f} KiB" for who, us, size in zip(("this", "other"), (this, other), kib, strict=True)]
@@ -133,7 +135,7 @@ def kernels(checkout: Path, wanted: list[str], rounds: int) -> None:
 
 
 def serve(checkout: Path, server: str, effort: _effort.Effort) -> None:
-    """Processor time of a chunk, that of the whole server."""
+    """Processor time of the whole server per chunk."""
     tiles = Tiles(512)
     program = ours(
         "this", server, tiles.paths("/zarr/v3/image/c/"), source=("pyobject", "_images:floats"), chunk_shape="512,512", cache_size=0

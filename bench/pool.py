@@ -1,11 +1,13 @@
-"""The constants of the native pool, one at a time, each next to the value that the code has.
+"""Measures the constants of the native pool, one at a time, next to the values in the code.
 
-    python bench/pool.py [--rounds 7] [--seconds 1] [--connections 16] [--server uvicorn] [CONSTANT ...]
+    python bench/pool.py [--rounds 7] [--seconds 1] [--connections 16] [--server uvicorn]
+        [CONSTANT ...]
 
-All values of a constant serve at once, each in a process, and are asked in turns: chunks of 512 x 512 u2 without a
-cache, quick ones (Blosc with LZ4) and slow ones (Zstandard of level 9). A row of bench/record/pool.csv
-has the chunks a second, the processor time of one and the latency of each; a ratio above 1 says that the value in the row
-is better than the code's. Where other programs run too, the processor time is what to compare.
+Each value of a constant has its own server. All run at once, and the client requests from them in
+turns: chunks of 512 x 512 u2 without a cache, quick ones (Blosc with LZ4) and slow ones (Zstandard
+at level 9). A row of bench/record/pool.csv has the chunks a second, the processor time of a chunk
+and its latency. A ratio above 1 means that the value in the row is better than the code's. If other
+programs use the machine, compare the processor time.
 """
 
 from __future__ import annotations
@@ -26,15 +28,18 @@ VALUES = {
     "TURN": (2 * MEBIBYTE, MEBIBYTE // 2, MEBIBYTE, 8 * MEBIBYTE, 64 * MEBIBYTE),
     "SLOW": (2e-3 / MEBIBYTE, 0, 1e-3 / MEBIBYTE, 4e-3 / MEBIBYTE, 1),
 }
-"""The code's value first."""
+"""The values to measure; the first is the one in the code."""
 CODECS = {"quick": "blosc:lz4:5", "slow": "zstd:9"}
 TILES = Tiles(512)
-"""Half a MiB each."""
+"""Tiles of 512 x 512 u2, half a MiB each."""
 Round = tuple[float, float, float]
 
 
 def measured(server: Server, effort: _effort.Effort) -> Round:
-    """Chunks a second, milliseconds of processor time for one, and the 99th percentile of the latency in milliseconds."""
+    """Chunks a second, processor time per chunk, and the 99th percentile of the latency.
+
+    Both times are in milliseconds.
+    """
     before = server.processor_seconds()
     answer = _client.ask(server.port, server.program.paths, effort.connections, effort.seconds)
     return answer.rate, 1000 * (server.processor_seconds() - before) / answer.replies, answer.p99

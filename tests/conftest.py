@@ -19,7 +19,7 @@ SUITES = {"adapters", "browser", "clients", "demo", "hostile", "http", "native",
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A run of everything fails where a suite has no test."""
+    """A run of everything fails if a suite has no test."""
     if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
         return
     here = Path(__file__).parent

@@ -11,13 +11,19 @@ import h5py
 import numpy as np
 
 FLAGS = 11
-"""The byte of a version 3 superblock that holds its consistency flags; the superblock of 48 bytes ends with a checksum of it all."""
+"""The offset of the consistency flags in a version 3 superblock.
+
+The superblock has 48 bytes and ends with a checksum of all of them.
+"""
 HEAP_OBJECT_SIZE = 24
 """Where a global heap says how long its first object is, in bytes from its signature; it has no checksum."""
 
 
 def small(path: Path) -> Path:
-    """A file of the latest format with a chunked and a flat dataset, a group, and texts in attributes and in a dataset."""
+    """A file of the latest format with one of everything.
+
+    It has a chunked and a flat dataset, a group, and texts in attributes and in a dataset.
+    """
     with h5py.File(path, "w", libver="latest") as file:
         x = file.create_dataset("x", data=np.arange(24, dtype="<i4").reshape(4, 6), chunks=(2, 3), compression="gzip")
         x.attrs["unit"] = "m"
@@ -36,9 +42,10 @@ def flipped(path: Path, bit: int) -> Path:
 
 
 def looping_heap(path: Path) -> Path:
-    """Invert the lowest bit of the size of the only text in a file, which makes it 0: the library looks for it for ever.
+    """Invert the lowest bit of the size of the only text in a file, so that the size becomes 0.
 
-    Found by flipping every bit of `small`: 41 of its 50,368 bits hang HDF5 2.0.0 in this way, with or without SWMR.
+    The library then searches for the text for ever. Found by flipping every bit of `small`: 41 of
+    its 50,368 bits hang HDF5 2.0.0 in this way, with or without SWMR.
     """
     return flipped(path, 8 * (path.read_bytes().index(b"GCOL") + HEAP_OBJECT_SIZE))
 
@@ -76,12 +83,19 @@ def left_by_its_writer(path: Path) -> Path:
 
 
 def left_and_damaged(path: Path) -> Path:
-    """The same with one bit inverted in the root group: SWMR readers take that for a block being written, and try again for hours."""
+    """The same with one bit inverted in the root group.
+
+    A SWMR reader takes it for a block that is being written, and tries again for hours.
+    """
     return flipped(left_by_its_writer(path), 8 * (path.read_bytes().index(b"OHDR") + 20))
 
 
 def links_to_a_pipe(path: Path) -> Path:
-    """A file with links to a pipe beside it, which nobody writes to: external, soft through that, and as source of a virtual dataset."""
+    """A file with links to a pipe beside it, to which nobody writes.
+
+    One link is external, one is soft and goes through the external one, and one is the source of a
+    virtual dataset.
+    """
     os.mkfifo(path.with_name("pipe"))
     layout = h5py.VirtualLayout((4,), "i4")
     layout[:] = h5py.VirtualSource("pipe", "x", (4,))

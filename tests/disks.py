@@ -13,7 +13,10 @@ import pytest
 
 @contextmanager
 def small_disk(path: Path, nbytes: int) -> Iterator[Path]:
-    """A file system of so many bytes at a folder. Without the right to mount the test is skipped aloud; in CI, for root, it fails."""
+    """Mount a file system of this many bytes at a folder.
+
+    If we may not mount, the test is skipped with a message; in CI, as root, it fails.
+    """
     path.mkdir(exist_ok=True)
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={nbytes}", "none", str(path)], capture_output=True, text=True, check=False, timeout=30

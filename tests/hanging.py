@@ -18,7 +18,7 @@ WAIT = 20
 
 
 class Hanging:
-    """A source that hangs in whatever it is asked, as long as `is_open` is not set; `asked` counts how often."""
+    """A source that hangs at any question until `is_open` is set; `asked` counts them."""
 
     def __init__(self) -> None:
         self.is_open = threading.Event()

@@ -282,4 +282,7 @@ hostile = st.recursive(
     lambda inner: st.one_of(groups(inner), arrays()),
     max_leaves=4,
 )
-"""What a mapping of children may hold under one name: a function that makes a node, an error to raise, or something that is no node."""
+"""What a mapping of children may hold under one name.
+
+It is a function that makes a node, an error to raise, or something that is no node.
+"""

@@ -1,7 +1,7 @@
-"""A real server in a process of its own, for tests that need the wire.
+"""A real server in its own process, for tests that need the wire.
 
 with live() as server: ...                                    the demo under hypercorn
-with live(env={"TILED_ZARR_DIRECTORY": path, "TILED_ZARR_API_KEY": "k"}, server="uvicorn") as server: ...
+with live(env={"TILED_ZARR_DIRECTORY": path, "TILED_ZARR_API_KEY": "k"}, server="uvicorn") ...
 with live("directory", path, "--public") as server: ...       through `tiled-zarr serve`
 """
 
@@ -32,7 +32,10 @@ STOP_SECONDS = 10
 
 @dataclass(frozen=True)
 class Live:
-    """A running server: its base URL without a trailing slash, its process id, and the file with all it has printed."""
+    """A running server.
+
+    It has the base URL without a trailing slash, the process id, and the file with all its output.
+    """
 
     url: str
     pid: int
@@ -63,10 +66,11 @@ def live(
     seconds: float = START_SECONDS,
     preexec: Callable[[], None] | None = None,
 ) -> Iterator[Live]:
-    """Start a server on a free port of 127.0.0.1, wait until /healthz answers, stop it at the end.
+    """A server on a free port of 127.0.0.1 that answers /healthz; it is stopped at the end.
 
-    `arguments` are those of `tiled-zarr serve`; without any, `app` is run under `server` (hypercorn, uvicorn or granian) directly.
-    `env` adds to the environment, from which every TILED_* variable of the caller is left out; `preexec` runs in the new process.
+    `arguments` are those of `tiled-zarr serve`; without any, `app` runs directly under `server`
+    (hypercorn, uvicorn or granian). `env` adds to the environment, without the TILED_* variables of
+    the caller. `preexec` runs in the new process.
     """
     port = free_port()
     command = cli_command(arguments, server, workers, port) if arguments else app_command(app, server, workers, port)
@@ -93,9 +97,10 @@ def live(
 
 
 def free_port() -> int:
-    """A port below those that the system hands out, so that no client and no other suite takes it before the server does.
+    """A free port below those that the system assigns.
 
-    It comes from `secrets`, since hypothesis gives `random` the same seed in every process.
+    So no client and no other suite takes it before the server does. It comes from `secrets`, since
+    hypothesis gives `random` the same seed in every process.
     """
     given_out = int(PORTS_GIVEN_OUT.read_text().split()[0])
     while True:
@@ -129,7 +134,10 @@ def environment(extra: Mapping[str, str | os.PathLike[str]] | None) -> dict[str,
 
 
 def wait(process: subprocess.Popen[bytes], port: int, log: Path, seconds: float) -> str:
-    """The base URL, as soon as the server answers; RuntimeError with what it has printed where it exits or takes too long."""
+    """The base URL, as soon as the server answers.
+
+    Raises RuntimeError with the server's output if it ends or takes too long.
+    """
     url = f"http://{HOST}:{port}"
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -1,10 +1,10 @@
-"""Compares all data in folders of files, as they are served, with what each file's own library reads: `real_files.py FOLDER...`.
+"""Compares all data in folders of files, as we serve them, with what each file's own library reads.
 
     PYTHONPATH=python:tests python tests/real_files.py FOLDER...
 
-Counts for each folder and format how many datasets are equal, *named* (the group gives a reason in their place) or wrong; prints each
-reason, and each dataset that is wrong. Ends with 1 if one is. Of arrays of more than 8 MiB both ends and the middle are
-compared.
+For each folder and format it counts the datasets that are equal, *named* (the group gives a reason
+in their place) or wrong, and prints each reason and each wrong dataset. The exit code is 1 if any
+is wrong. Of arrays of more than 8 MiB, both ends and the middle are compared.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Served:
         self.nodes: dict[Way, Any] = {(): zarr.open_group(f"{url}/zarr/v{version}", mode="r", zarr_format=version, use_consolidated=False)}
 
     def find(self, path: Way) -> Any:
-        """The node at a path, or the reason why there is none. Raises KeyError if neither is told."""
+        """The node at a path, or why there is none. Raises KeyError if there is neither."""
         if path not in self.nodes:
             above = self.find(path[:-1])
             self.nodes[path] = above if isinstance(above, str) else self.child(above, path[-1])
@@ -56,14 +56,14 @@ class Served:
             return (*folder, stem.removesuffix(Path(stem).suffix).removesuffix(".ome"))
         return (*folder, file.name)
 
-    def told(self, path: Way) -> dict[str, Any]:
+    def dialect(self, path: Way) -> dict[str, Any]:
         """How a text table is written, as its attributes say."""
         try:
             node = self.find(path)
         except KeyError:
             return {}
-        told: dict[str, Any] = {} if isinstance(node, str) else dict(node.attrs).get("tiled_zarr", {}).get("csv", {})
-        return told
+        dialect: dict[str, Any] = {} if isinstance(node, str) else dict(node.attrs).get("tiled_zarr", {}).get("csv", {})
+        return dialect
 
 
 def verdict(node: Any, truth: Found) -> tuple[str, str]:
@@ -86,7 +86,7 @@ def report(folder: Path, url: str, version: int) -> Iterator[tuple[str, str, str
     served = Served(url, version)
     for file in sorted(path for path in folder.rglob("*") if is_served(path)):
         above = served.of_file(file.relative_to(folder).parent.parts, file)
-        for inner, truth in found_in(file, served.told(above)):
+        for inner, truth in found_in(file, served.dialect(above)):
             path = (*above, *inner)
             try:
                 yield "/".join(path), *verdict(served.find(path), truth)
@@ -107,8 +107,8 @@ def main(folders: list[Path]) -> int:
                     print(f"  wrong v{version} {path}: {why}"[:400])
                 counts = Counter(what for _, what, _ in results)
                 totals += counts
-                told = ", ".join(f"{counts[what]} {what}" for what in ("equal", "named", "wrong"))
-                print(f"{folder.name} v{version}: {told}", flush=True)
+                line = ", ".join(f"{counts[what]} {what}" for what in ("equal", "named", "wrong"))
+                print(f"{folder.name} v{version}: {line}", flush=True)
     return 1 if totals["wrong"] else 0
 
 

@@ -31,10 +31,13 @@ def is_served(path: Path) -> bool:
     return is_known and path.is_dir() == (path.suffix == ".zarr") and not is_inside and path.name[0] != "."
 
 
-def found_in(path: Path, told: Mapping[str, Any]) -> Items:
-    """The datasets of a file; `told` is how a text table is written. What its library cannot open is to be named: (), None."""
+def found_in(path: Path, dialect: Mapping[str, Any]) -> Items:
+    """The datasets of a file; `dialect` says how a text table is written.
+
+    A dataset that its library cannot open must be named by us, and is given as (), None.
+    """
     try:
-        yield from text(path, told) if path.name.lower().endswith(TEXTS) else READERS[path.suffix.lower()](path)
+        yield from text(path, dialect) if path.name.lower().endswith(TEXTS) else READERS[path.suffix.lower()](path)
     except Exception:  # noqa: BLE001 - each library has its own
         yield (), None
 
@@ -106,18 +109,18 @@ def parquet(path: Path) -> Items:
     yield from (((str(name),), frame[name]) for name in frame.columns)
 
 
-def text(path: Path, told: Mapping[str, Any]) -> Items:
+def text(path: Path, dialect: Mapping[str, Any]) -> Items:
     """The columns of a text table, read by pandas as the attributes say that it is written."""
-    delimiter = told.get("delimiter", ",")
-    content = (gzip.decompress if path.suffix.lower() == ".gz" else bytes)(path.read_bytes()).decode(told.get("encoding", "utf-8"))
-    for line in told.get("preamble", ()):
+    delimiter = dialect.get("delimiter", ",")
+    content = (gzip.decompress if path.suffix.lower() == ".gz" else bytes)(path.read_bytes()).decode(dialect.get("encoding", "utf-8"))
+    for line in dialect.get("preamble", ()):
         content = content[content.index(line) + len(line) :]
     frame = pandas.read_csv(
         io.StringIO(content),
         sep=r"\s+" if delimiter == "blanks" else delimiter,
-        header=0 if told.get("header", True) is True else None,
-        decimal=told.get("decimal", "."),
-        comment=told.get("comment"),
+        header=0 if dialect.get("header", True) is True else None,
+        decimal=dialect.get("decimal", "."),
+        comment=dialect.get("comment"),
     )
     names = ["" if str(name).startswith("Unnamed: ") and str(name) not in content else str(name) for name in frame.columns]
     yield from (((name,), frame.iloc[:, place]) for place, name in enumerate(numbered(names)))

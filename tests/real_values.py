@@ -52,7 +52,10 @@ def decoded(text: Any) -> str:
 
 
 def difference(expected: Any, got: Any) -> str:
-    """What differs between two blocks. Of records only the fields that are served are compared, padded and packed ones alike."""
+    """What differs between two blocks.
+
+    Of records we compare only the fields that are served, whether packed or padded.
+    """
     fields = np.asarray(expected).dtype.names
     if fields:
         served = got.dtype.names if isinstance(got, np.ndarray | np.generic) else tuple(got)

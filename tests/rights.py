@@ -1,7 +1,8 @@
-"""Being a user who may not read everything, also where the tests run as root.
+"""Run as a user who may not read everything, even if the tests run as root.
 
-What root may do beyond others are capabilities: without two of them it is bound by rights like anybody else. A thread can lay them down
-and take them up again, and threads that it starts have what it has; a process that is started without them can never get them.
+The rights that root has beyond others are capabilities: without two of them, root is bound by
+permissions like anybody else. A thread can drop them and take them up again, and threads that it
+starts inherit its state. A process that is started without them can never get them back.
 https://man7.org/linux/man-pages/man7/capabilities.7.html
 """
 
@@ -31,9 +32,10 @@ class _Sets(ctypes.Structure):
 
 @contextmanager
 def unprivileged(probe: Path) -> Iterator[None]:
-    """Inside the block this thread, and those that it starts, are bound by rights. Skips the test where that cannot be had.
+    """A block in which this thread, and those that it starts, are bound by permissions.
 
-    `probe` is a folder of this test, in which a closed one is made to see whether it works.
+    Skips the test if that is impossible. `probe` is a folder of this test: we make a closed folder
+    in it to see whether it works.
     """
     closed = probe / "closed to this test"
     closed.mkdir(mode=0)
@@ -49,7 +51,7 @@ def unprivileged(probe: Path) -> Iterator[None]:
 
 
 def for_good() -> Callable[[], None]:
-    """What a new process calls before it becomes a program (`preexec_fn`), to be bound by rights for ever."""
+    """For `preexec_fn`: binds a new process to permissions for ever, before its program starts."""
     library = ctypes.CDLL(None)
 
     def give_up() -> None:
@@ -60,7 +62,10 @@ def for_good() -> Callable[[], None]:
 
 
 def close(path: Path, mode: int = 0) -> None:
-    """Take rights away from a path; as root it is given to another user, since what is one's own can be opened again."""
+    """Take away permissions of a path.
+
+    If we are root, we give the path to another user, since an owner can open it again.
+    """
     path.chmod(mode)
     if os.geteuid() == 0:
         os.chown(path, OTHER_USER, OTHER_USER)

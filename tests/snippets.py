@@ -1,9 +1,9 @@
-"""The fenced blocks of a Markdown document, run as a reader would run them, from top to bottom, section by section.
+"""Runs the fenced blocks of a Markdown document as a reader would: in order, section by section.
 
-A ```bash block whose last command serves is left running on a port of its own until the next one, or the section ends; port 8000
-stands for that port everywhere. Other ```bash, ```python and ```js blocks must succeed, and what they print must be what the comments
-after `print(...)`, `console.log(...)` and `curl ...` say. A block whose first line is a comment with the name of a file is written to
-that file.
+A ```bash block whose last command starts a server runs on its own port until the next such block or
+the end of the section; port 8000 is replaced by that port everywhere. Other ```bash, ```python and
+```js blocks must succeed, and must print what the comments after `print(...)`, `console.log(...)`
+and `curl ...` say. A block whose first line is a comment with a file name is written to that file.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ class Section:
 
 
 def sections(document: Path) -> list[Section]:
-    """The sections of a document that have blocks to run; what stands before the first heading is one without a title."""
+    """The sections of a document that have blocks to run.
+
+    The text before the first heading is a section without a title.
+    """
     parts = ["", *SECTION.split(document.read_text(encoding="utf-8"))]
     found = [Section(title, text) for title, text in zip(parts[::2], parts[1::2], strict=True)]
     return [section for section in found if section.blocks]

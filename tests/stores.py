@@ -68,7 +68,7 @@ class KeySpaceStore(Store):
 
 
 class BlockingStore(KeySpaceStore):
-    """The same for sources that are read by zarr-python, which cannot be asked in its own event loop."""
+    """The same for sources that zarr-python reads, which cannot be called in its own event loop."""
 
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
         body = await asyncio.to_thread(value, self.keyspace, key)

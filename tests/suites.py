@@ -1,15 +1,18 @@
-"""Run the suites of tests side by side, each in a pytest of its own.
+"""Runs the suites of tests side by side, each in its own pytest.
 
-python tests/suites.py                  all of them
-python tests/suites.py --quick          what starts no server, no browser and no client
-python tests/suites.py http ome         two of them
+    python tests/suites.py                  all of them
+    python tests/suites.py --quick          those that start no server, browser or client
+    python tests/suites.py --coverage       all of them, and measure which lines run
+    python tests/suites.py http ome         two of them
 
-As many suites run at a time as there are processors, those that take longest first. Tests that are
-marked `alone`, and suites that want to be alone, run last, by themselves: they measure memory or time. Each suite writes `<suite>.log`
-and `<suite>.xml` below `--logs`, and there what coverage needs unless the run is quick.
+It runs as many suites at a time as there are processors, the slowest first. Tests marked `alone`,
+and suites that are alone, run last and one at a time: they measure memory or time. Each suite
+writes `<suite>.log` and `<suite>.xml` into the folder `--logs`; the data of coverage go there too.
+Measuring it makes tests inside the process take 1.6 times as long.
 
-The run fails if a suite fails, ends without a report or runs no test; if the variable CI is set, also
-if a test is skipped for lack of what could be installed. A run of all suites fails if it has run more or fewer tests than pytest finds.
+The run fails if a suite fails, ends without a report or runs no test. If the variable CI is set, it
+also fails if a test is skipped because something that could be installed is missing. A run of all
+suites also fails if the number of tests that ran differs from the number that pytest finds.
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ DENIED = (
     "process namespaces are not allowed",
     "NOT TESTED: no Python",
 )
-"""Reasons to skip that count in CI too: rights that a machine denies, and a Python that Debian lacks."""
+"""Reasons to skip that are allowed in CI too: denied rights, and a Python that Debian lacks."""
 TAIL = 200
 """Lines of a log that are shown if pytest did not come to its list of failures."""
 
@@ -46,7 +49,7 @@ class Suite:
     """The tests below a folder, without those of the suites of folders below it.
 
     A quick run has the suites that are quick, without their tests that are marked `slow`. A suite
-    that is alone has deadlines that pass on a busy machine, and runs when no other does.
+    that is alone has deadlines that could pass on a busy machine, so it runs while no other does.
     """
 
     folder: str
@@ -105,7 +108,8 @@ class Runner:
     """Runs suites, and puts their logs into a folder."""
 
     logs: Path
-    is_quick: bool
+    is_quick: bool = False
+    measures_coverage: bool = False
 
     def run(self, name: str) -> Outcome:
         """Run a suite to its end."""
@@ -117,7 +121,7 @@ class Runner:
         return Outcome(name, code, time.monotonic() - began, *reported(report), log)
 
     def pytest(self) -> list[str]:
-        covered = [] if self.is_quick else ["coverage", "run", f"--data-file={self.logs / '.coverage'}", "-m"]
+        covered = ["coverage", "run", f"--data-file={self.logs / '.coverage'}", "-m"] if self.measures_coverage else []
         return [sys.executable, "-m", *covered, "pytest", "-p", "no:cacheprovider"]
 
     def selection(self, name: str) -> list[str]:
@@ -184,16 +188,17 @@ def run_all(runner: Runner, names: list[str], jobs: int, *, may_skip: bool) -> l
     for skip in sorted(skip for outcome in outcomes for skip in outcome.skipped):
         print(f"skipped: {skip}")
     total = sum(outcome.tests for outcome in outcomes)
-    told = [f"{outcome.name}: {fault}" for outcome, fault in faults.items()]
+    lines = [f"{outcome.name}: {fault}" for outcome, fault in faults.items()]
     if counting and counting.result() != total:
-        told.append(f"the suites ran {total} tests and pytest finds {counting.result()}: see {runner.logs / COUNT}.log")
-    return told
+        lines.append(f"the suites ran {total} tests and pytest finds {counting.result()}: see {runner.logs / COUNT}.log")
+    return lines
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Run the suites of tests side by side.")
     parser.add_argument("suites", nargs="*", metavar="suite", help=f"{', '.join(SUITES)} or {ALONE}; all if none is named")
-    parser.add_argument("--quick", action="store_true", help="no server, no browser, no client, and no coverage")
+    parser.add_argument("--quick", action="store_true", help="no server, no browser and no client")
+    parser.add_argument("--coverage", action="store_true", help="measure which lines of the package run")
     parser.add_argument("--jobs", type=int, default=max(2, len(os.sched_getaffinity(0))), help="how many run at a time")
     parser.add_argument("--logs", type=Path, default=LOGS, help="the folder for logs and reports")
     given = parser.parse_args()
@@ -205,7 +210,7 @@ def main() -> int:
     for old in (file for pattern in ("*.log", "*.xml", ".coverage*") for file in logs.glob(pattern)):
         old.unlink()
     began = time.monotonic()
-    faults = run_all(Runner(logs, given.quick), names, given.jobs, may_skip=not os.environ.get("CI"))
+    faults = run_all(Runner(logs, given.quick, given.coverage), names, given.jobs, may_skip=not os.environ.get("CI"))
     print(
         f"{'FAILED' if faults else 'passed'} in {time.monotonic() - began:.0f} s, {len(names)} suites, logs in {given.logs}",
         *faults,

@@ -106,7 +106,11 @@ def test_what_cannot_be_served_is_refused(late: Callable[..., Late], variables: 
 
 
 def test_a_tree_that_fails_stops_the_start(late: Callable[..., Late], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever it raises: hypercorn takes an exception at start for a server without lifespan, and would go on without the tree."""
+    """A tree that raises any exception stops the start.
+
+    If the application raises at start, hypercorn takes it for one without lifespan, and would go on
+    without the tree.
+    """
     (tmp_path / "broken_tree.py").write_text("def tree():\n    raise NameError('nothing has this name')\n")
     monkeypatch.syspath_prepend(tmp_path)
     [answer] = asyncio.run(started(late(TILED_ZARR_TREE="broken_tree:tree", TILED_ZARR_PUBLIC="1")))

@@ -1,4 +1,7 @@
-"""Children that hang are left alone for a while, longer each time, and known again as soon as they answer."""
+"""Children that hang are refused for a while, longer each time.
+
+They are good again as soon as they answer.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,10 @@ def here(hangs: Hangs) -> Asked:
 
 
 def hang(hangs: Hangs, group: object, seconds: float, clock: Clock) -> None:
-    """Have a child asked for, and declared to hang after so many seconds; the thread that asks never returns."""
+    """Ask for a child, and declare after so many seconds that it hangs.
+
+    The thread that asks never returns.
+    """
     asking = hangs.asking(group, "a")  # type: ignore[arg-type] # a group
     with suppress(InterruptedError), asking:
         clock.now += seconds
@@ -44,7 +50,7 @@ def test_a_child_that_hangs_is_left_alone_longer_each_time(monkeypatch: pytest.M
         hang(hangs, group, 15, clock)
         for wait in (0, pause - 1):
             clock.now += wait
-            with pytest.raises(TooSlow, match="it did not answer within 15 s, and is left alone for a while"):
+            with pytest.raises(TooSlow, match="it did not answer within 15 s; it is asked again after a pause"):
                 hangs.child(group, "a", is_listed=True)
         assert hangs.child(group, "b", is_listed=True) is group.children["b"]
         clock.now += 1
@@ -100,7 +106,7 @@ class Anew(dict[str, object]):
 
 @pytest.mark.parametrize("path", [("outer",), ("outer", "inner")], ids=len)
 def test_what_hangs_in_a_group_that_is_made_anew_hangs_in_the_next_one(monkeypatch: pytest.MonkeyPatch, path: tuple[str, ...]) -> None:
-    """Else each attempt of a document would lose one more thread, and the document would never come."""
+    """Otherwise each attempt would lose another thread, and no document would be made."""
     clock, hangs, root = Clock(monkeypatch), Hangs(), adapt(MappingProxyType(Anew(outer=None)))
 
     def look() -> Group:

@@ -1,4 +1,7 @@
-"""Nothing that a node or a mapping says of itself reaches its neighbours: the documents above stay real, and name it."""
+"""Nothing bad in a node or a mapping reaches its neighbours.
+
+The documents above stay valid JSON, and name it.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,10 @@ LISTINGS = [f"/{prefix}/{path}" for prefix in ("zarr/v2", "zarr/v3", "ome-zarr/0
 PAGES = ["/", "/view/", "/view/group"]
 BESIDE = [f"/zarr/{key}" for key in ("v2/good/.zarray", "v2/good/.zattrs", "v3/group/good/zarr.json", "v2/good/0.0", "v3/group/good/c/0/0")]
 BOUNDS = {"MOST_VALUES": 2000, "MOST_TRIED": 4000, "MOST_TEXT": 100_000}
-"""Of attributes, so that what has no end is soon found to have none; those of the program have tests of their own."""
+"""Bounds of attributes, lowered so that endless ones are found soon.
+
+The program's own bounds have their own tests.
+"""
 LONGEST_REASON = 300
 
 

@@ -73,7 +73,7 @@ def test_marks_that_xarray_refuses_in_v3_stand_under_our_key(mark):
 @pytest.mark.parametrize(
     ("value", "dtype"), [(300, "u1"), (0.5, "i4"), ([1, 2], "i4"), ("n/a", "f8"), (object(), "f8"), (None, "i4")], ids=repr
 )
-def test_what_marks_nothing_is_told_and_marks_nothing(value, dtype):
+def test_what_marks_nothing_is_shown_and_marks_nothing(value, dtype):
     node = Array(shape=(1,), dtype=np.dtype(dtype), read=lambda _: np.zeros(1, dtype), attributes={"_FillValue": value})
     assert node.mark is None
     assert "_FillValue" not in node.attributes
@@ -89,7 +89,10 @@ def test_without_a_mark_there_is_none():
 
 @pytest.mark.parametrize("dtype", ["u1", ">u2"])
 def test_xarray_reads_the_mark_of_unsigned_items_that_it_makes_signed(dtype):
-    """As xarray reads it in v3, where it refuses 255 in place of -1; the right value is what it makes of a netCDF variable."""
+    """The mark as xarray reads it in v3, where it refuses 255 in place of -1.
+
+    The right value is what xarray makes of a netCDF variable.
+    """
     values, mark = np.array([-1, 0, 5]).astype(dtype), np.array(-1).astype(dtype)[()]
     attributes = {"_FillValue": mark, "_Unsigned": "false"}
     expected = decode_cf_variable("x", Variable("x", values, attributes))

@@ -114,7 +114,7 @@ def test_every_pool_has_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_too_little_memory_is_said_with_both_numbers() -> None:
     settings = Settings(memory=GIB, cache_size=GIB, tile_cache_size=1)
-    with pytest.raises(SettingsError, match=r"^memory: 1,073,741,824 bytes are less than .*: chunks 1,073,741,824, tiles 1; give it more"):
+    with pytest.raises(SettingsError, match=r"^memory: 1,073,741,824 bytes are less than .*: chunks 1,073,741,824, tiles 1; raise memory"):
         settings.sizes()
     with pytest.raises(SettingsError, match=r"^memory: 536,870,912 bytes for each of 2 workers are less"):
         settings.sizes(2)

@@ -1,14 +1,16 @@
-"""No mutable object at module level: what applications share is handed down in `Resources`.
+"""No mutable object at module level: what applications share is passed on in `Resources`.
 
-What counts as mutable, of a value that a module or a class body binds to a name: a list, dict or
-set (displays, comprehensions and calls), also inside a tuple; an object of a class of ours that
-is no frozen dataclass, named tuple, enum or exception; anything else that another one could
-change, such as a lock, a deque or a weak map. A table is a `MappingProxyType`, a `frozenset` or a
-tuple. A function that remembers what it returned counts too, unless it is bounded. `ContextVar`
-holds nothing by itself: it is what a caller set for what it calls.
+These values count as mutable if a module or a class body binds them to a name:
+- a list, dict or set (displays, comprehensions and calls), also inside a tuple;
+- an object of one of our classes, except frozen dataclasses, named tuples, enums and exceptions;
+- anything else that other code could change, such as a lock, a deque or a weak map;
+- a function that caches its results, unless the cache is bounded.
 
-The source is parsed for what a module writes down, and the imported modules are looked at for
-what their own functions made.
+A table is a `MappingProxyType`, a `frozenset` or a tuple. A `ContextVar` is allowed: it holds only
+what a caller has set for the calls below it.
+
+We parse the source for what a module writes down, and look at the imported modules for what their
+own functions have made.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The two kinds of node: how they are spelled, what they check, and that they can be made again with changes."""
+"""The two kinds of node: how they are made, checked, and copied with changes."""
 
 from __future__ import annotations
 
@@ -91,9 +91,9 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "a text as revision": (lambda: array(revision="1"), "revision is a str, which cannot be called"),
     "a text as revision of a group": (lambda: Group({}, revision="1"), "revision is a str, which cannot be called"),  # type: ignore[arg-type]
     "reasons that are no function": (lambda: Group({}, unavailable={}), "unavailable is a dict, which cannot be called"),  # type: ignore[arg-type]
-    "levels that are no arrays": (lambda: array(levels=[VALUES]), "levels: a ndarray is no Array"),
-    "options that are none": (lambda: array(options={"codec": "zstd"}), "options: a dict is no Options"),
-    "options of a group that are none": (lambda: Group({}, options="zstd"), "options: a str is no Options"),  # type: ignore[arg-type]
+    "levels that are no arrays": (lambda: array(levels=[VALUES]), "levels: expected Array, got ndarray"),
+    "options that are none": (lambda: array(options={"codec": "zstd"}), "options: expected Options, got dict"),
+    "options of a group that are none": (lambda: Group({}, options="zstd"), "options: expected Options, got str"),  # type: ignore[arg-type]
     "a kind that there is not": (lambda: Group({}, kind="file"), "a group of the kind 'file'; use one of group, folder"),  # type: ignore[arg-type]
     "a budget that is no size": (lambda: Options(tile_budget=0.5), "float"),  # type: ignore[arg-type]
     "a codec that there is not": (lambda: Stored("best", len), "'best' is not a compressor"),  # type: ignore[arg-type]
@@ -119,7 +119,8 @@ def test_a_stored_codec_may_be_spelled() -> None:
 
 def test_a_unit_of_other_axes_is_given_up_and_named() -> None:
     node = array(source=Dense(read, unit=(1,)))
-    assert (node.source.unit, node.attributes) == (None, {"tiled_zarr": {"mended": {"unit": "ValueError: 1 sizes for 2 axes"}}})
+    why = "ValueError: expected one size for each of 2 axes, got 1"
+    assert (node.source.unit, node.attributes) == (None, {"tiled_zarr": {"mended": {"unit": why}}})
 
 
 @pytest.mark.parametrize(("mark", "item"), [(7, np.int32(7)), ([7.0], np.int32(7)), (0.5, None), (object(), None)], ids=repr)
@@ -129,7 +130,7 @@ def test_a_mark_is_an_item_or_none(mark: Any, item: Any) -> None:
 
 
 @pytest.mark.parametrize(("value", "dtype"), [([[1], [1, 2]], I4), ("\udce9", np.dtype("S3"))], ids=["rows", "text"])
-def test_an_attribute_that_is_no_mark_is_told_as_it_is(value: Any, dtype: np.dtype[Any]) -> None:
+def test_an_attribute_that_is_no_mark_is_shown_as_it_is(value: Any, dtype: np.dtype[Any]) -> None:
     node = array(dtype=dtype, attributes={"_FillValue": value})
     assert (node.mark, set(node.attributes), set(node.attributes["tiled_zarr"])) == (None, {"tiled_zarr"}, {"_FillValue"})
     assert document(node)["attributes"]["tiled_zarr"] == node.attributes["tiled_zarr"]

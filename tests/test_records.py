@@ -1,4 +1,7 @@
-"""Records that are no array in Zarr are groups of their fields, as zarr-python reads them and numpy has them."""
+"""Records that are no array in Zarr are groups of their fields.
+
+zarr-python reads these fields as numpy has them.
+"""
 
 from __future__ import annotations
 

@@ -31,9 +31,9 @@ SECONDS = 60
 
 def served(folder: Path, **settings: Any) -> Any:
     """An application of a folder, with resources of its own."""
-    told = Settings(trees=(Mount(source="directory", target=str(folder)),), public=True, codec="none", **settings)
-    tree = plant(told)
-    return create_app(tree.root, told, tree.tasks, tree.resources)
+    chosen = Settings(trees=(Mount(source="directory", target=str(folder)),), public=True, codec="none", **settings)
+    tree = plant(chosen)
+    return create_app(tree.root, chosen, tree.tasks, tree.resources)
 
 
 def in_memory(root: Group, **settings: Any) -> Any:
@@ -62,7 +62,11 @@ def gauges(app: Any, name: str = "pool_bytes") -> dict[str, int]:
 
 
 class Case(NamedTuple):
-    """More than fits: `make(folder)` returns the root in memory, or None for what it wrote to the folder, and arrays by path."""
+    """A source with more data than fit into the pools.
+
+    `make(folder)` returns the root in memory, or None if it wrote to the folder, and arrays by
+    path.
+    """
 
     pool: str
     bound: int
@@ -245,8 +249,8 @@ def test_two_applications_share_nothing_by_accident(folder: Path) -> None:
 
 
 def test_helpers_of_one_application_end_with_it_alone(folder: Path) -> None:
-    told = Settings(trees=(Mount(source="directory", target=str(folder)),), public=True)
-    trees = [plant(told) for _ in range(2)]
+    chosen = Settings(trees=(Mount(source="directory", target=str(folder)),), public=True)
+    trees = [plant(chosen) for _ in range(2)]
     for tree in trees:
         assert list(tree.root.children["hdf5_chunks"].children["f"].children)  # type: ignore[union-attr] # groups
     first, second = (tree.resources.hdf5.pool for tree in trees)

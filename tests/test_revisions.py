@@ -10,7 +10,10 @@ from tiled_zarr.revisions import TICK, file_revision, steady_revision
 
 
 def write(path: Path, data: bytes) -> None:
-    """As a file system does whose clock stands still for a hundredth of a second; that of newer kernels does not."""
+    """Like a file system whose clock advances each hundredth of a second.
+
+    The clock of newer kernels is finer.
+    """
     path.write_bytes(data)
     moment = time.time_ns() // 10_000_000 * 10_000_000
     os.utime(path, ns=(moment, moment))

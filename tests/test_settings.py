@@ -279,8 +279,8 @@ WRONG = {
     "odd decimal": ("trees: [{directory: x, csv: {decimal: 1}}]", r"csv.decimal: expected . or , between quotes"),
     "unknown encoding": ("trees: [{directory: x, csv: {encoding: x}}]", r"csv.encoding: expected an encoding that Python knows"),
     "no encoding of text": ("trees: [{directory: x, csv: {encoding: hex}}]", r"csv.encoding: expected an encoding that Python knows"),
-    "broken": ("a: [", r"is no YAML"),
-    "python": ("a: !!python/object/apply:os.getcwd []", r"is no YAML"),
+    "broken": ("a: [", r"is not valid YAML"),
+    "python": ("a: !!python/object/apply:os.getcwd []", r"is not valid YAML"),
 }
 
 

@@ -39,12 +39,12 @@ def write(house: Path, name: str, text: str) -> None:
     file.write_text(text)
 
 
-def faults(house: Path, *names: str, is_quick: bool = True, may_skip: bool = True) -> list[str]:
+def faults(house: Path, *names: str, may_skip: bool = True, **how: bool) -> list[str]:
     """What is wrong with a run of these suites, or of all."""
     logs = house / "logs"
     logs.mkdir()
     everything = [*suites.SUITES, ALONE]
-    return suites.run_all(Runner(logs, is_quick), list(names) or everything, 2, may_skip=may_skip)
+    return suites.run_all(Runner(logs, **how), list(names) or everything, 2, may_skip=may_skip)
 
 
 def test_what_passes_has_a_line_for_each_suite(house: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -82,7 +82,7 @@ def test_a_test_that_no_suite_runs(house: Path) -> None:
     assert fault.startswith("the suites ran 3 tests and pytest finds 4")
 
 
-def test_what_is_skipped_is_told(house: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_is_skipped_is_reported(house: Path, capfd: pytest.CaptureFixture[str]) -> None:
     write(house, "inner/test_more.py", SKIPPED)
     assert faults(house, "inner") == []
     assert "test_skipped: no time" in capfd.readouterr().out
@@ -96,15 +96,16 @@ def test_what_is_skipped_in_ci_fails_unless_a_machine_may_deny_it(house: Path, r
 
 def test_a_quick_run_leaves_out_what_is_slow(house: Path, capfd: pytest.CaptureFixture[str]) -> None:
     write(house, "test_slow.py", SLOW)
-    assert faults(house, "outer") == []
+    assert faults(house, "outer", is_quick=True) == []
     assert capfd.readouterr().out.split()[:2] == ["outer", "1"]
 
 
-def test_another_run_measures_coverage_and_has_what_is_slow(house: Path, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("measures_coverage", [True, False])
+def test_another_run_has_what_is_slow(house: Path, capfd: pytest.CaptureFixture[str], *, measures_coverage: bool) -> None:
     write(house, "test_slow.py", SLOW)
-    assert faults(house, "outer", is_quick=False) == []
+    assert faults(house, "outer", measures_coverage=measures_coverage) == []
     assert capfd.readouterr().out.split()[:2] == ["outer", "2"]
-    assert list((house / "logs").glob(".coverage*"))
+    assert bool(list((house / "logs").glob(".coverage*"))) == measures_coverage
 
 
 def test_who_is_alone_runs_last(house: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:

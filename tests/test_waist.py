@@ -1,4 +1,7 @@
-"""Every fault that took the documents of a whole tree down, one by one, as its source says it; the property is in test_hostile_nodes."""
+"""Each fault of a source that once broke the documents of a whole tree.
+
+test_hostile_nodes tests the property for all of them.
+"""
 
 from __future__ import annotations
 
@@ -139,15 +142,15 @@ def test_a_node_that_is_made_again_says_the_same() -> None:
 
 
 MENDED = {
-    "too many names": ({"dimension_names": ("x", "y")}, {"dimension_names": "ValueError: 2 names for 1 axes"}),
-    "a number": ({"dimension_names": (1,)}, {"dimension_names": "TypeError: a int is no name"}),
+    "too many names": ({"dimension_names": ("x", "y")}, {"dimension_names": "ValueError: expected one name for each of 1 axes, got 2"}),
+    "a number": ({"dimension_names": (1,)}, {"dimension_names": "TypeError: expected text for a name, got int"}),
     "a long name": (
         {"dimension_names": ("x" * 256,)},
         {"dimension_names": "ValueError: a name of 256 characters; at most 255 are allowed"},
     ),
-    "other chunks": ({"chunks": (1, 2)}, {"chunks": "ValueError: 2 sizes for 1 axes"}),
+    "other chunks": ({"chunks": (1, 2)}, {"chunks": "ValueError: expected one size for each of 1 axes, got 2"}),
     "no chunks": ({"chunks": (-1,)}, {"chunks": "ValueError: no array has the shape (-1,)"}),
-    "no mapping": ({"attributes": ["a"]}, {"attributes": "TypeError: a list is no mapping"}),
+    "no mapping": ({"attributes": ["a"]}, {"attributes": "TypeError: expected a mapping, got list"}),
 }
 
 
@@ -249,7 +252,7 @@ def test_what_cannot_tell_what_is_unavailable_serves_the_rest(error: Exception) 
     root = Group(children={"a": GOOD}, unavailable=raising(error))
     [document] = documents(root, "zarr.json")
     assert set(document["consolidated_metadata"]["metadata"]) == {"a"}
-    assert document["attributes"]["tiled_zarr"]["unavailable"] == {"*": f"not all that is unavailable can be told: {reason(error)}"}
+    assert document["attributes"]["tiled_zarr"]["unavailable"] == {"*": f"the group failed to list what is unavailable: {reason(error)}"}
 
 
 def test_names_that_cannot_stand_in_a_key() -> None:
@@ -306,7 +309,10 @@ def test_names_that_nobody_lists_are_not_taken_down() -> None:
 
 
 def test_so_many_bad_children_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The oldest are forgotten; a document names all of those that were found while it was made, up to a bound."""
+    """The oldest are forgotten.
+
+    A document names all that were found while it was made, up to a bound.
+    """
     monkeypatch.setattr(tiled_zarr.hierarchy.openings, "MOST_BAD", 5)
     bad = {f"b{number}": Damaged("torn") for number in range(8)}
     keyspace = KeySpace(Group(children={"g": Group(children=Torn(bad)), "h": Group(children=Torn(bad))}), v3)
@@ -317,7 +323,7 @@ def test_so_many_bad_children_are_remembered(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_more_than_can_be_told_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tiled_zarr.hierarchy.openings, "MOST_TOLD", 3)
+    monkeypatch.setattr(tiled_zarr.hierarchy.openings, "MOST_REASONS", 3)
     found = unavailable(Group(children=Torn({f"b{number}": Damaged("torn") for number in range(8)})))
     assert found == {"b0": "torn", "b1": "torn", "b2": "torn", "*": "and 5 more"}
 

@@ -95,7 +95,7 @@ def test_sparse(format_: ModuleType, shape: tuple, chunk_shape: tuple, entries: 
 
 @FORMATS
 def test_any_group_opens_in_xarray_with_its_zeros(format_: ModuleType) -> None:
-    """xarray takes a v2 fill value for a missing one, so none may be declared, for strings as little as for numbers."""
+    """xarray reads a v2 fill value as missing, so documents declare none, not even for strings."""
     values = {
         "ints": np.array([[0, 1], [2, 0]], "i2"),
         "floats": np.array([0.0, 1.5, np.nan]),

@@ -106,7 +106,7 @@ def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any
 
 
 def _made(value: Any) -> Ours:
-    """A value that stands under our key, real JSON: what is ours passes everywhere without another look."""
+    """A value under our key, converted to JSON; one of type `Ours` is JSON already."""
     ours: Ours = value if isinstance(value, Ours) else _said({OURS: value}, {}).get(OURS, Ours())
     return ours
 
@@ -129,7 +129,7 @@ def _said(attributes: Any, mended: Mapping[str, str]) -> Said:
     conversion, found, given_up = Conversion(), Said(), dict(mended)
     try:
         if not isinstance(attributes, Mapping):
-            raise TypeError(f"a {type(attributes).__name__} is no mapping")  # noqa: TRY301 - one way to give them up
+            raise TypeError(f"expected a mapping, got {type(attributes).__name__}")  # noqa: TRY301 - one way to give them up
         conversion.mapping(attributes, None, found)
     except texts.PASSED_ON:
         raise

@@ -47,7 +47,7 @@ def of_type(kind: type[T], field: str, given: Any) -> T:
     """A value of a type, in a field. Raises TypeError for any other."""
     if isinstance(given, kind):
         return given
-    raise TypeError(f"{field}: a {type(given).__name__} is no {kind.__name__}")
+    raise TypeError(f"{field}: expected {kind.__name__}, got {type(given).__name__}")
 
 
 def chunks(field: str, given: Any, ndim: int, mended: dict[str, str]) -> Sizes | None:
@@ -60,7 +60,7 @@ def chunks(field: str, given: Any, ndim: int, mended: dict[str, str]) -> Sizes |
     try:
         sizes = shape(given)
         if len(sizes) != ndim:
-            raise ValueError(f"{len(sizes)} sizes for {ndim} axes")  # noqa: TRY301 - one way to give it up
+            raise ValueError(f"expected one size for each of {ndim} axes, got {len(sizes)}")  # noqa: TRY301 - one way to give it up
     except Exception as why:  # noqa: BLE001 - whatever a source's own object raises
         mended[field] = texts.of_error(why)
         return None
@@ -75,7 +75,8 @@ def maxshape(given: Any, current: Sizes, mended: dict[str, str]) -> tuple[int | 
     try:
         ends = tuple(None if end is None else operator.index(end) for end in islice(given, MOST_AXES + 1))
         if len(ends) != len(current) or any(end is not None and end < size for end, size in zip(ends, current, strict=True)):
-            raise ValueError(f"{texts.line(texts.said_by(ends))} for an array of shape {current}")  # noqa: TRY301 - one way to give it up
+            got = texts.line(texts.said_by(ends))
+            raise ValueError(f"expected sizes no smaller than the shape {current}, got {got}")  # noqa: TRY301 - one way to give it up
     except Exception as why:  # noqa: BLE001 - as above
         mended["maxshape"] = texts.of_error(why)
         return None
@@ -92,7 +93,7 @@ def dimension_names(given: Any, ndim: int, mended: dict[str, str]) -> Names | No
         names = tuple(islice((given,) if isinstance(given, str) else given, MOST_AXES + 1))
         if len(names) != ndim:
             count = f"more than {MOST_AXES}" if len(names) > MOST_AXES else len(names)
-            raise ValueError(f"{count} names for {ndim} axes")  # noqa: TRY301 - one way to give them up
+            raise ValueError(f"expected one name for each of {ndim} axes, got {count}")  # noqa: TRY301 - one way to give them up
         return tuple(None if name is None else _name(name) for name in names)
     except Exception as why:  # noqa: BLE001 - as above
         mended["dimension_names"] = texts.of_error(why)
@@ -109,7 +110,7 @@ def _name(given: Any) -> str:
     if isinstance(given, bytes):
         given = given.decode("utf-8", "surrogateescape")
     if not isinstance(given, str):
-        raise TypeError(f"a {type(given).__name__} is no name")
+        raise TypeError(f"expected text for a name, got {type(given).__name__}")
     text = texts.plain(given)
     if len(text) > LONGEST_NAME:
         raise ValueError(f"a name of {len(text):,} characters; at most {LONGEST_NAME} are allowed")

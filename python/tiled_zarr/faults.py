@@ -1,4 +1,4 @@
-"""What goes wrong with a source or a request, told apart by what the client gets and should do.
+"""What goes wrong with a source or a request, by what the client gets and should do.
 
 The text of each is one sentence for users. Every other exception that a source raises is a 500 with
 its kind and text.

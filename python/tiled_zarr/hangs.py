@@ -134,7 +134,7 @@ class Hangs:
         """Raises TooSlow if a child hangs and its pause is not over."""
         hang = self._hung.get(key(group), {}).get(name)
         if hang is not None and monotonic() < hang.until:
-            raise TooSlow(f"it did not answer within {hang.seconds:.3g} s, and is left alone for a while")
+            raise TooSlow(f"it did not answer within {hang.seconds:.3g} s; it is asked again after a pause")
 
     def leaves_alone(self, group: Group, name: str) -> bool:
         """True if a child hangs and its pause is not over."""

@@ -1,10 +1,10 @@
 """What every adapter promises. A test module inherits it in two lines:
 
-    CASES = {name: lambda folder, array=array: (adapt_array(array), array) for name, array in ARRAYS.items()}
+    CASES = {name: lambda folder, array=array: (adapt_array(array), array) for name, array in ...}
     class TestNumpy(Contract, cases=CASES): ...
 
-A case is a function of an empty folder; it returns a node and the truth about it: a numpy array for an Array, a mapping of
-truths by name for a Group.
+A case is a function of an empty folder. It returns a node and its true content: a numpy array for
+an Array, a mapping from names to true contents for a Group.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ def arrays(node: Node, truth: Truth) -> Iterator[tuple[str, Array, np.ndarray[An
 
 
 def read(node: Array, region: Region) -> np.ndarray[Any, Any]:
-    """A block of a node, by the slow and plain way where it is sparse."""
+    """A block of a node; if the node is sparse, made in the slow and plain way."""
     if node.is_sparse:
         return densify(node)[(*region, ...)]
     return node.read(region)
@@ -207,7 +207,10 @@ def densify(node: Array) -> np.ndarray[Any, Any]:
 
 
 def regions(shape: tuple[int, ...], count: int = 20) -> Iterator[Region]:
-    """The first and the last item, and `count` random boxes inside a shape, empty ones among them; always the same ones."""
+    """The first item, the last item, and `count` random boxes inside a shape, some of them empty.
+
+    They are the same at each call.
+    """
     yield tuple(slice(0, min(n, 1)) for n in shape)
     yield tuple(slice(max(n - 1, 0), n) for n in shape)
     random = np.random.default_rng(20261123)

@@ -62,7 +62,10 @@ def rewrite(path: Path, write: Callable[[Path, Truth], None], data: Truth) -> No
 
 
 def check_rewritten(path: Path, open_node: Callable[[Path], Node], write: Callable[[Path, Truth], None]) -> None:
-    """A node of a file that is rewritten in place changes its revision and raises, and the file opens as what it is now."""
+    """The node of a file that is rewritten in place changes its revision and raises.
+
+    The file then opens as what it is now.
+    """
     write(path, FEW)
     node = open_node(path)
     before = node.revision()
@@ -80,7 +83,10 @@ def check_rewritten(path: Path, open_node: Callable[[Path], Node], write: Callab
 
 
 def check_truncated(path: Path, open_node: Callable[[Path], Node], truth: Truth) -> None:
-    """Wherever a file is cut, what it gives is the truth or an error that is no KeyError, which would mean absence."""
+    """Wherever a file is cut, the node gives right data or raises.
+
+    It raises no KeyError, which would mean absence.
+    """
     content = path.read_bytes()
     cuts = sorted({0, 1, 7, 40, *(len(content) * part // 16 for part in range(16)), len(content) - 1})
     failures = 0

@@ -1,4 +1,7 @@
-"""Small files of all formats but Zarr that decode to 128 MiB: refused or read right, with little memory, helpers' included."""
+"""Small files of all formats but Zarr that decode to 128 MiB: refused or read right.
+
+Both take little memory, helper processes included.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ pytestmark = pytest.mark.slow
 MOST = 80
 """MiB: half of what the bombs decode to, and what a library takes at once."""
 MOST_OF_LIBRARY = 340
-"""MiB where the HDF5 library decodes texts: a helper's slack (64), four copies of 64 MiB of text, and our own."""
+"""MiB that a read of texts by the HDF5 library may take.
+
+It is a helper's slack (64), four copies of 64 MiB of text, and our own memory.
+"""
 IN_FLIGHT = 100 * 2**20
 
 KINDS: dict[str, tuple[dict[str, int], str]] = {
@@ -27,7 +33,10 @@ KINDS: dict[str, tuple[dict[str, int], str]] = {
     "hdf5": ({"a/long": 413}, r"decodes to more|cannot be decoded|truncated, damaged|takes more memory"),
     "parquet": (dict.fromkeys(["dictionary/a", "repeated/a", "text_gzip/a", "text_snappy/a", "text_zstd/a", "numbers/a"], 413), "MiB"),
 }
-"""By the kind: the nodes that are no 500 (200 where what lies beyond the array is not looked at), and the reasons of refusals."""
+"""By kind: the nodes whose status is not 500, and the reasons of refusals.
+
+The status is 200 if what lies beyond the array is never decoded.
+"""
 
 
 @pytest.mark.parametrize("kind", KINDS)

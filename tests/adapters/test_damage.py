@@ -1,7 +1,9 @@
-"""Arrays that zarr-python holds open while their file is cut, emptied, replaced, deleted or loses a bit, for every format.
+"""For every format: arrays that zarr-python holds open while their file is damaged.
 
-Each chunk read afterwards raises, or equals what was there, or what the format's own library reads now. The files to damage, and how,
-are drawn anew where the seed is another; `python -m adapters.damage.sweep 100` in tests/ does all of it, with 100 bits a file.
+A file is cut, emptied, replaced, deleted or loses a bit. Each chunk that is read afterwards raises,
+or equals what was there before, or what the format's own library reads now. The seed decides which
+files are damaged and how. `python -m adapters.damage.sweep 100` in the folder tests/ does every
+damage, with 100 bits per file.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""Every adapter opens its files behind the fence: files, chunk files and documents that are links inside, links out, or named pipes.
+"""Every adapter opens its files behind the fence.
 
-What a link outside leads to is a whole and good file of the same kind with other values, so that whoever follows it serves these.
+Files, chunk files and documents are tried as links to the inside, links to the outside, and named
+pipes. A link to the outside leads to a good file of the same kind with other values, so an adapter
+that follows the link serves these values.
 """
 
 from __future__ import annotations
@@ -120,17 +122,17 @@ def test_a_file_that_is_not_opened(tmp_path: Path, file: str, kind: str) -> None
         group.children[name]
     adapter = file_adapter(path)
     assert adapter is not None
-    with Fence.of(served).standing(), pytest.raises(Damaged, match=reason):
+    with Fence.of(served).in_force(), pytest.raises(Damaged, match=reason):
         adapter(path)
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if not file.endswith(".h5")])
 def test_a_file_that_becomes_a_link_out_after_it_was_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str) -> None:
-    """Also where nothing shows that it has changed: its revision is held to be the same for the sake of the test."""
+    """It is refused even if nothing shows a change: the test keeps its revision the same."""
     served, outside = folders(tmp_path)
     FILES[file](served / file, GOOD)
     FILES[file](outside / file, SECRET)
-    with Fence.of(served).standing():
+    with Fence.of(served).in_force():
         adapter = file_adapter(served / file)
         assert adapter is not None
         node = adapter(served / file)
@@ -293,7 +295,10 @@ def test_a_chunk_file_that_is_not_opened(served: Served, name: str, swap: Callab
 
 
 def check_keys(served: Served, group: Any, ndim: int) -> None:
-    """Over HTTP the chunk is 5xx in both formats and says nothing of the server's folders; what lies beside it is served."""
+    """Over HTTP the chunk is 5xx in both formats, and its neighbours are served.
+
+    The answer reveals nothing of the server's folders.
+    """
     app = create_app(group, Settings(public=True, codec="none"))
     index = ["0"] * ndim
     for key in (f"/zarr/v2/s/{'.'.join(index)}", f"/zarr/v3/s/c/{'/'.join(index)}"):
@@ -309,7 +314,10 @@ def check_keys(served: Served, group: Any, ndim: int) -> None:
 @pytest.mark.parametrize(("served", "name"), PAIRS, indirect=["served"], ids=STORES)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_document_that_is_not_opened(served: Served, name: str, swap: Callable[[Path, Path, Path], None], when: str) -> None:
-    """The store is no child, is named with a reason, and is 5xx under its own keys; never an empty group or zeros."""
+    """The store is no child, is named with a reason, and its own keys are 5xx.
+
+    It is never an empty group or zeros.
+    """
     for document in STORES[name].documents:
         shutil.rmtree(served.store)
         STORES[name].make(served.store, GOOD)

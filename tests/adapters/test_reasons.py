@@ -1,4 +1,7 @@
-"""What users are told of files that cannot be read: one sentence with what to do, never what a library says to programmers."""
+"""The reasons that users get for files that cannot be read.
+
+Each is one sentence that says what to do, never the message of a library to programmers.
+"""
 
 from __future__ import annotations
 
@@ -60,13 +63,13 @@ def spread(good: Path) -> None:
             (store / file.relative_to(good)).write_bytes(content)
 
 
-def told(keys: KeySpace, path: str, node: Node) -> Iterator[tuple[str, str]]:
+def reasons_of(keys: KeySpace, path: str, node: Node) -> Iterator[tuple[str, str]]:
     """Every reason that a listing below a node or reading all of an array gives."""
     if isinstance(node, Group):
         try:
             for entry in keys.listing(node):
                 assert entry.node is not None
-                yield from told(keys, f"{path}/{entry.name}", entry.node)
+                yield from reasons_of(keys, f"{path}/{entry.name}", entry.node)
         except Exception as error:  # noqa: BLE001 - as users are told
             yield path, reason(error)
         yield from ((f"{path}/{name}", why) for name, why in keys.unavailable(node).items())
@@ -78,12 +81,12 @@ def told(keys: KeySpace, path: str, node: Node) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_damaged_file_is_told_of_in_one_sentence(tmp_path: Path, name: str) -> None:
+def test_a_damaged_file_is_described_in_one_sentence(tmp_path: Path, name: str) -> None:
     good = tmp_path / f"good{SOURCES[name].suffix}"
     SOURCES[name].write(good)
     spread(good)
     keys = KeySpace(open_directory(tmp_path), v3)
-    reasons = dict(told(keys, "", keys.root))
+    reasons = dict(reasons_of(keys, "", keys.root))
     assert reasons
     assert not {path: why for path, why in reasons.items() if JARGON.search(why)}
     assert not {path: why for path, why in reasons.items() if not ADVICE.search(why)}
@@ -111,7 +114,7 @@ def test_what_a_file_is_instead_is_said(tmp_path: Path, name: str) -> None:
     content, expected = KINDS[name]
     (tmp_path / name).write_bytes(content)
     keys = KeySpace(open_directory(tmp_path), v3)
-    ((_, why),) = told(keys, "", keys.root)
+    ((_, why),) = reasons_of(keys, "", keys.root)
     assert why.startswith(f"{name!r} is {expected}")
 
 
@@ -122,6 +125,6 @@ def test_what_the_system_refuses(tmp_path: Path) -> None:
     (tmp_path / "s.zarr" / "zarr.json").chmod(0)
     keys = KeySpace(open_directory(tmp_path), v3)
     with unprivileged(tmp_path):
-        reasons = dict(told(keys, "", keys.root))
+        reasons = dict(reasons_of(keys, "", keys.root))
     right = "the server has no right to read {}; let the user that runs it read the file (chmod u+r)"
     assert reasons == {"/a": right.format("'a.npy'"), "/s": right.format("'zarr.json'")}

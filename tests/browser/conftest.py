@@ -1,6 +1,7 @@
-"""Servers, and pages on other origins that are allowed to read them.
+"""Servers, and pages on other origins that may read them.
 
-Each server ends with its module: one that was asked for a large image makes its overviews exact in the background for a long time.
+Each server ends with its test module: after a request for a large image, it computes exact
+overviews in the background for a long time.
 """
 
 from __future__ import annotations

@@ -23,7 +23,10 @@ SECONDS = 170
 NOT_FOUND = "Failed to load resource: the server responded with a status of 404"
 
 Action = tuple[str | int, ...]
-"""What is done on a page, as `drive.mjs` has it: ("press", "+"), ("click", "Fit"), ("drag", -300, 0), ("turn", -100), ("pause", 200)."""
+"""An action on a page, as `drive.mjs` reads it.
+
+Examples: ("press", "+"), ("click", "Fit"), ("drag", -300, 0), ("turn", -100), ("pause", 200).
+"""
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 
@@ -103,7 +106,10 @@ def browser() -> Browser:
 
 
 def show(url: str, screenshot: Path, *, loads: int = 1, actions: Sequence[Action] = (), is_exact: bool = False) -> Shown:
-    """Open a page, wait until there is something to see (with `is_exact` not made of samples), act, look at it."""
+    """Open a page, wait until something is visible, do the actions, and look at it.
+
+    With `is_exact`, wait until it is not made from samples.
+    """
     wanted = {"url": url, "loads": loads, "actions": list(actions), "isExact": is_exact, "screenshot": str(screenshot)}
     if browser().process.poll() is not None:  # an earlier page has taken it down
         browser.cache_clear()

@@ -47,7 +47,7 @@ class Host:
         return f"{self.origin}/viewer"
 
     def neuroglancer(self, state: str) -> str:
-        """The address of a neuroglancer in a state that is given as it stands in an address, percent-encoded JSON."""
+        """The address of a neuroglancer in a state, which is percent-encoded JSON."""
         self.pages.update(neuroglancer())
         return f"{self.origin}{NEUROGLANCER}#!{state}"
 
@@ -98,7 +98,10 @@ def files() -> Pages:
 
 
 def neuroglancer() -> Pages:
-    """The files of the released build in neuroglancer's wheel; the program that steers this build by events is not needed."""
+    """The files of the released build in neuroglancer's wheel.
+
+    We leave out the program that controls this build by events.
+    """
     (folder,) = envs.interpreter("neuroglancer").parents[1].glob("lib/python*/site-packages/neuroglancer/static/client")
     pages = {NEUROGLANCER + file.name: (TYPES[file.suffix], file.read_bytes()) for file in folder.iterdir() if file.suffix in TYPES}
     kind, index = pages.pop(f"{NEUROGLANCER}index.html")

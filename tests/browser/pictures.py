@@ -42,13 +42,16 @@ def grey(pixels: Picture) -> Picture:
 
 
 def likeness(shown: Picture, expected: Picture) -> float:
-    """How far the brightness of two pictures goes together, from -1 to 1, whatever their contrast."""
+    """How similar the brightness of two pictures is, from -1 to 1, whatever their contrast."""
     height, width = shown.shape[:2]
     small = Image.fromarray(grey(expected).astype(np.float32)).resize((width, height), Image.Resampling.BOX)
     return float(np.corrcoef(grey(shown).ravel(), np.asarray(small).ravel())[0, 1])
 
 
 def coarse(pixels: Picture, edge: int = 8) -> Picture:
-    """Brightness of squares of pixels: single counts, a fraction of a pixel aside, are then alike."""
+    """The brightness of squares of pixels.
+
+    Pictures of single counts that lie a fraction of a pixel apart are then alike.
+    """
     rows, columns = (size // edge for size in pixels.shape[:2])
     return grey(pixels)[: rows * edge, : columns * edge].reshape(rows, edge, columns, edge).mean(axis=(1, 3))

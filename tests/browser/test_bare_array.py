@@ -1,4 +1,7 @@
-"""vizarr, in headless Chromium, shows the demo's medium image through Zarr v2 and v3, grey level by grey level."""
+"""vizarr shows the demo's medium image right, through Zarr v2 and v3, in headless Chromium.
+
+We compare every grey level.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,17 @@ ROOT = HERE.parents[1]
 VIZARR = ROOT / "build" / "vizarr" / "index.js"
 IMAGE = ("nested", "images", "medium_image")
 CORNER, SIZE = (50, 150), 700
-"""Where vizarr draws a square image in a window of 1000 x 800: row and column of its first pixel, and its size."""
+"""Where vizarr draws a square image in a window of 1000 x 800.
+
+The values are the row and the column of its first pixel, and its size.
+"""
 BESIDE_THE_PANEL = 110
 """Rows of the picture that vizarr's controls may hide."""
 ALIKE = 0.98
-"""The part of the pixels that are the nearest element's grey, rounded; at the others two elements are about as near."""
+"""The share of pixels that must have the rounded grey of the nearest element.
+
+At the others, two elements are about equally near.
+"""
 
 
 @pytest.fixture(scope="module")

@@ -35,8 +35,8 @@ def cases() -> Iterator[Case]:
 
 
 def decode(chunks: list[tuple[str, bytes]]) -> list[bytes | str]:
-    told = json.dumps([{"codec": codec, "body": base64.b64encode(body).decode()} for codec, body in chunks])
-    done = subprocess.run(["node", HERE / "decode.mjs"], input=told, capture_output=True, text=True, timeout=120, check=True)
+    sent = json.dumps([{"codec": codec, "body": base64.b64encode(body).decode()} for codec, body in chunks])
+    done = subprocess.run(["node", HERE / "decode.mjs"], input=sent, capture_output=True, text=True, timeout=120, check=True)
     return [text if text.startswith("error") else base64.b64decode(text) for text in json.loads(done.stdout)]
 
 

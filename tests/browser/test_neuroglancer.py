@@ -37,7 +37,7 @@ def state(server: Live, path: str, version: str) -> str:
 
 
 def is_flawless(shown: Shown, source: str, version: str) -> bool:
-    """Whether nothing went wrong but the search for what need not be there, and chunks were read."""
+    """True if chunks were read, and nothing failed but the search for optional files."""
     asked = [request for request in shown.loads[0] if request.url.startswith(source)]
     assert [request for request in shown.loads[0] if not request.is_answered] == []
     assert {request.method for request in asked} == {"GET"}
@@ -50,7 +50,10 @@ def is_flawless(shown: Shown, source: str, version: str) -> bool:
 
 
 def halves(shown: Shown, expected: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Left and right half of a picture on the page, as it is and as it should be, without the lines around it and through its middle."""
+    """The left and the right half of a picture on the page, each as it is and as it should be.
+
+    The lines around the picture and through its middle are left out.
+    """
     scale = WINDOW / max(expected.shape)
     height, width = (int(size * scale / 2) - LINES for size in expected.shape)
     found = []

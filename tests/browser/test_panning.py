@@ -1,7 +1,8 @@
-"""Who pans on, or leaves the page, leaves tiles behind: the browser gives them up, and the server does not begin with them.
+"""Tiles that a user leaves behind by panning on, or by leaving the page.
 
-The only vizarr that npm has tells zarrita which tiles to give up, but where zarrita does not look; so what it has asked for comes,
-unless the page is left.
+The browser aborts their requests, and the server does not start to compute them. The only vizarr on
+npm passes zarrita the signal to abort tiles, but that zarrita ignores it; so the tiles that vizarr
+has requested arrive, unless the page is left.
 """
 
 from __future__ import annotations

@@ -50,7 +50,10 @@ def test_the_second_look_at_a_large_image_asks_for_little(demo: Live, tmp_path: 
 
 
 def test_keys_zoom_and_pan(demo: Live, tmp_path: Path) -> None:
-    """Four times closer, and up by the half of a page: at the middle of the page is then a point 90 of its pixels above the image's."""
+    """Zoom in four times and pan up by half a page.
+
+    The middle of the page then shows a point 90 of its pixels above the middle of the image.
+    """
     actions = press(*"++++", *["ArrowUp"] * 5)
     shown = show(f"{demo.url}/view/nested/images/gigapixel", tmp_path / "page.png", actions=actions)
     assert is_flawless(shown)

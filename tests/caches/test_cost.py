@@ -96,13 +96,13 @@ def test_the_bound_holds_and_what_is_worth_least_goes_first(asked: list[tuple[in
 def test_what_costs_much_outlives_what_is_cheap_but_not_forever() -> None:
     clock = Clock()
     cache: Cache[bytes] = Cache(3 * (100 + OVERHEAD), clock=clock)
-    cache.get("dear", lambda: clock.spend(10, b"d" * 100))
+    cache.get("costly", lambda: clock.spend(10, b"d" * 100))
     for number in range(12):
         cache.get(f"cheap {number}", lambda: clock.spend(1, b"c" * 100))
-    assert cache.peek("dear") == b"d" * 100
+    assert cache.peek("costly") == b"d" * 100
     for number in range(40):
         cache.get(f"other {number}", lambda: clock.spend(1, b"o" * 100))
-    assert cache.peek("dear") is None
+    assert cache.peek("costly") is None
     assert cache.counters.evictions == 50
 
 

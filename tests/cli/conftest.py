@@ -110,9 +110,10 @@ def gone(pid: int) -> bool:
 
 
 class Readers:
-    """Threads that ask one path all along, half of them over connections that they keep, half over new ones.
+    """Threads that request one path all the time, half over kept connections, half over new ones.
 
-    A failure is noted with the moment at which its connection began: one that is kept ends with the worker at its other end.
+    Each failure is noted with the time at which its connection began, since a kept connection ends
+    with the worker at its other end.
     """
 
     def __init__(self, address: str, path: str, count: int = 4) -> None:
@@ -157,7 +158,7 @@ class Readers:
 
 @pytest.fixture(autouse=True, scope="session")
 def hears_sighup() -> None:
-    """Under nohup SIGHUP is ignored, and a server that is started so goes on ignoring it, as it should."""
+    """Under nohup SIGHUP is ignored, and a server started so is right to go on ignoring it."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 

@@ -1,4 +1,7 @@
-"""Connections that have ended are gone at once: what is left in cycles is looked for so seldom that the process grows."""
+"""Connections that have ended are freed at once.
+
+The garbage collector visits reference cycles so seldom that the process would grow.
+"""
 
 from __future__ import annotations
 

@@ -25,20 +25,20 @@ def live(application: Callable[..., Awaitable[None]]) -> list[str]:
 
 
 def test_it_starts_and_stops() -> None:
-    told = []
+    received = []
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         assert scope["type"] == "lifespan"
         for step in ("startup", "shutdown"):
-            told.append((await receive())["type"])
+            received.append((await receive())["type"])
             await send({"type": f"lifespan.{step}.complete"})
 
     assert live(application) == ["served"]
-    assert told == ["lifespan.startup", "lifespan.shutdown"]
+    assert received == ["lifespan.startup", "lifespan.shutdown"]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_failure_to_start_is_told() -> None:
+def test_a_failure_to_start_is_reported() -> None:
     async def application(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await send({"type": "lifespan.startup.failed", "message": "no such sample"})

@@ -1,4 +1,7 @@
-"""Trees in memory whose names of axes clash, and those that do not: `tree()` for a server, `EXPECTED` for what xarray is to find."""
+"""Trees in memory, some of whose axis names clash.
+
+`tree()` is for a server, and `EXPECTED` is what xarray must find.
+"""
 
 from __future__ import annotations
 
@@ -58,4 +61,4 @@ EXPECTED: dict[str, dict[str, dict[str, list[str]]]] = {
     "called like axes": {"/": {"y": [], "a": ["y_5"], "dim_5": ["dim__5"]}, "/below": {"dim_5": ["dim__5"]}},
     "an index and a group": {"/": {"time": ["time_2"]}, "/below/time": {"a": ["dim_3"]}},
 }
-"""By path the names of axes; an index that stands above with the same values is told of there alone."""
+"""The names of axes, by path. An index with equal values in a group above is listed only there."""

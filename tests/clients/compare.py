@@ -1,6 +1,6 @@
-"""What the client scripts share: which nodes there are, where to look in them, what counts as equal, and the report.
+"""What the client scripts share: the nodes, the regions to compare, the comparison and the report.
 
-It runs in the clients' own environments, beside the package's source, and needs numpy alone.
+It runs in the clients' own environments, beside the package's source, and needs only numpy.
 """
 
 from __future__ import annotations
@@ -63,19 +63,23 @@ def nbytes(node: Array) -> int:
 
 
 def regions(shape: tuple[int, ...], chunk_shape: tuple[int, ...], size: int) -> list[Box]:
-    """Where to look in an array of `size` bytes: everywhere, or along every edge of the grid and at seeded chunks inside it.
+    """The regions to compare in an array of `size` bytes.
 
-    An axis of one chunk has no edges.
+    A small array is compared whole. Of a larger one, we compare the chunks along every edge of the
+    grid and some chunks inside it, chosen by a fixed seed. No two regions at the edges share a
+    chunk: those of an axis leave out the chunks that the axes before it have. An axis of one chunk
+    has no edges.
     """
     if size <= WHOLE:
         return [tuple((0, length) for length in shape)]
     counts = [-(-size // chunk) for size, chunk in zip(shape, chunk_shape, strict=True)]
-    whole = [range(count) for count in counts]
-    edges = [[*whole[:axis], range(i, i + 1), *whole[axis + 1 :]] for axis, n in enumerate(counts) if n > 1 for i in (0, n - 1)]
+    whole, inner = [range(n) for n in counts], [range(1, n - 1) if n > 1 else range(n) for n in counts]
+    faces = [[*inner[:axis], range(i, i + 1), *whole[axis + 1 :]] for axis, n in enumerate(counts) if n > 1 for i in (0, n - 1)]
+    edges = [face for face in faces if all(face)]
     draw = random.Random(SEED)
     places = [range(n) if n < 3 else range(1, n - 1) for n in counts]
     inside = [[range(i := draw.choice(place), i + 1) for place in places] for _ in range(INTERIOR)]
-    return [_box(chunks, chunk_shape, shape) for chunks in edges + inside]
+    return list(dict.fromkeys(_box(chunks, chunk_shape, shape) for chunks in edges + inside))
 
 
 def count_chunks(boxes: list[Box], chunk_shape: tuple[int, ...]) -> int:
@@ -117,7 +121,7 @@ class Truth:
         return np.asarray(np.load(file))
 
     def compare(self, node: Array, box: Box, read: Callable[[Region], Any]) -> None:
-        """Raises Difference where what `read` gives is not what the source holds, before or after a change of it."""
+        """Raises Difference unless `read` gives the source's data, before or after a change."""
         for _ in range(ATTEMPTS):
             before = self.block(node, box)
             got = np.asarray(read(tuple(slice(*bounds) for bounds in box)))
@@ -158,7 +162,10 @@ def same_attributes(node: Node, got: Mapping[str, Any]) -> None:
 
 
 def visit(tree: Group, truth: Truth, check: Callable[[str, Node, Truth], int]) -> Report:
-    """Ask `check(path, node, truth)`, which returns the number of chunks that it compared, about every node of a tree."""
+    """Call `check(path, node, truth)` for every node of a tree.
+
+    It returns the number of chunks that it compared.
+    """
     report: Report = {}
     for path, node in nodes(tree):
         try:
@@ -191,14 +198,20 @@ def check_zarr(root: Any, path: str, node: Node, truth: Truth) -> int:
 
 
 def unlinked(name: str) -> str:
-    """A name out of a listing: a relative link cannot begin with `a:` (RFC 3986, 4.2), and fsspec takes links for names as they stand."""
+    """A name out of a listing, as the source has it.
+
+    A relative link cannot begin with `a:` (RFC 3986, 4.2), and fsspec reads links as names
+    unchanged.
+    """
     return name.replace("%3A", ":")
 
 
 def main(readers: Callable[[str, str | None], Mapping[str, Callable[[str, Node, Truth], int]]]) -> None:
-    """The command line of a client script: URL MODULE:TREE FOLDER READERS [KEY]; prints {reader: report} as its last line.
+    """The command line of a client script: URL MODULE:TREE FOLDER READERS [KEY].
 
-    FOLDER is for `Truth`; `readers(url, key)` makes the checks that `visit` takes, by name, of which READERS, with commas, are wanted.
+    It prints {reader: report} as its last line. FOLDER is for `Truth`. `readers(url, key)` makes
+    the checks that `visit` takes, by name; READERS names those that are wanted, separated by
+    commas.
     """
     url, spelling, folder, wanted, *keys = sys.argv[1:]
     tree = load(spelling)

@@ -35,9 +35,10 @@ def truth_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def reports(request: pytest.FixtureRequest, servers: dict[str, Live], truth_folders: dict[str, Path]) -> Iterator[Reports]:
-    """What a client script says about a served tree: {reader: {path: ...}}.
+    """The report of a client script about a served tree: {reader: {path: ...}}.
 
-    Those that tests will ask for are made two at a time from the start, each once; one that fails raises whenever it is asked for.
+    The reports that tests will need are made from the start, two at a time, each once. A report
+    that fails raises whenever it is requested.
     """
     with ThreadPoolExecutor(max_workers=2) as pool:
 

@@ -1,7 +1,9 @@
-"""Environments of the client tests: `build/envs/<name>` is made from `requirements/<name>.txt`, and again when that file changes.
+"""Environments of the client tests.
 
-python tests/clients/envs.py          make all that are missing or stale
-python tests/clients/envs.py tiled    make one
+    python tests/clients/envs.py          make all that are missing or stale
+    python tests/clients/envs.py tiled    make one
+
+`build/envs/<name>` is made from `requirements/<name>.txt`, and again when that file changes.
 """
 
 from __future__ import annotations
@@ -46,14 +48,14 @@ class Environment:
         return self._stamp.exists() and self._stamp.read_text() == self._digest()
 
     def base_python(self) -> str | None:
-        """The interpreter to build on: the running one where it will do, else the newest that is installed, else None."""
+        """The Python to build on: this one if it is new enough, else the newest, or None."""
         if sys.version_info >= self.oldest:
             return sys.executable
         found = [(version, path) for path in _installed_pythons() if (version := _version(path)) >= self.oldest]
         return max(found)[1] if found else None
 
     def make(self) -> str:
-        """Make or renew it and say in a line what was done. Raises CalledProcessError where pip fails."""
+        """Make or renew it, and print what was done. Raises CalledProcessError if pip fails."""
         if self.is_fresh:
             return f"{self.name}: up to date"
         base = self.base_python()
@@ -107,7 +109,10 @@ def _installed_pythons() -> list[str]:
 
 
 def _version(python: str) -> tuple[int, int]:
-    """Its version, (0, 0) where it does not start: pyenv's shims stand on PATH for versions that are not switched on."""
+    """The version of a Python; (0, 0) if it does not start.
+
+    pyenv puts shims on PATH also for versions that are not switched on.
+    """
     script = "import sys; print(*sys.version_info[:2])"
     done = subprocess.run([python, "-c", script], check=False, capture_output=True, text=True)
     if done.returncode != 0:

@@ -1,4 +1,7 @@
-"""A tree with one group a codec, named after its spelling, and in each the kinds of items that take different roads to the encoder."""
+"""A tree with one group per codec, named after its spelling.
+
+Each group has arrays of all kinds of items that take different ways through the encoder.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A tree with every type that Zarr can carry, in awkward shapes, layouts and names: what a client can read it must read alike."""
+"""A tree with every type that Zarr can carry, in awkward shapes, layouts and names.
+
+What a client can read, it must read right.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,10 @@
-"""Data that grow while they are served: writers, run as `python growing.py KIND FOLDER`, and a tree of adapters that follow one.
+"""Data that grow while they are served: writers, and a tree of adapters that follow one.
 
-A writer makes RATE appends a second, or as many as the machine can, and says after each how many items there are; item i is `truth(i)`
-all over. It ends when its input does. A reader may see a part of the append that is being made; it must see all of those that were said.
+    python growing.py KIND FOLDER
+
+A writer makes RATE appends a second, or as many as the machine can, and prints after each how many
+items there are; every value of item i is `truth(i)`. It ends when its input ends. A reader may see
+a part of the append that is being made, but must see every append that was printed.
 """
 
 from __future__ import annotations

@@ -65,7 +65,11 @@ def shown(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def halved(values: np.ndarray, *, is_label: bool) -> np.ndarray:
-    """Half the rows and columns: means of those that exist, rounded half up, or the commonest, the smallest of equally common ones."""
+    """An image with half the rows and columns.
+
+    Each pixel is the mean of those that exist, rounded half up, or the most frequent value; of
+    equally frequent values the smallest.
+    """
     pad = [(0, 0)] * (values.ndim - 2) + [(0, size % 2) for size in values.shape[-2:]]
     padded = np.pad(values, pad, mode="edge")  # a pixel that counts twice among two changes neither
     four = np.stack([padded[..., down::2, aside::2] for down in (0, 1) for aside in (0, 1)])

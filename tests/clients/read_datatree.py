@@ -1,4 +1,7 @@
-"""Opens groups as trees in xarray: `read_datatree.py URL GROUP...` prints, by `v2 group` and `v3 group`, what `told` tells or the error."""
+"""Opens groups as trees in xarray: `read_datatree.py URL GROUP...`.
+
+Prints JSON by `v2 group` and `v3 group`: what `named_axes` returns, or the error.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 import xarray
 
 
-def told(tree: xarray.DataTree) -> dict[str, dict[str, list[str]]]:
+def named_axes(tree: xarray.DataTree) -> dict[str, dict[str, list[str]]]:
     """Of each group with variables of its own the names of their axes."""
     datasets = {node.path: node.to_dataset(inherit=False) for node in tree.subtree}
     names = {path: {str(name): list(map(str, one.dims)) for name, one in found.variables.items()} for path, found in datasets.items()}
@@ -20,7 +23,7 @@ def told(tree: xarray.DataTree) -> dict[str, dict[str, list[str]]]:
 def opened(url: str, version: int) -> Any:
     try:
         with xarray.open_datatree(url, engine="zarr", zarr_format=version) as tree:
-            return told(tree)
+            return named_axes(tree)
     except (ValueError, KeyError) as error:
         return str(error)
 

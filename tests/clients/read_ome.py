@@ -1,4 +1,7 @@
-"""Reads every image with the libraries of OME-NGFF: `python read_ome.py URL FOLDER` writes each level into the folder, and reports."""
+"""Reads every image with the libraries of OME-NGFF: `python read_ome.py URL FOLDER`.
+
+It writes each level into the folder, and prints a report.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Reads every array that it can with tensorstore and must refuse others: `read_tensorstore.py URL MODULE:TREE FOLDER READERS [KEY]`."""
+"""Reads every array that tensorstore can read, and checks that it refuses the others.
+
+read_tensorstore.py URL MODULE:TREE FOLDER READERS [KEY]
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ Spec = dict[str, Any]
 
 
 def check(base: str, driver: str, path: str, node: Node, truth: compare.Truth) -> int:
-    """Compare one array, or see that it is refused where tensorstore has no such type."""
+    """Compare one array, or check that tensorstore refuses it if it has no such type."""
     if not isinstance(node, Array):
         return 0
     spec = {"driver": driver, "kvstore": {"driver": "http", "base_url": f"{base}/{quote(path)}/"}}
@@ -47,9 +50,10 @@ def check_open(spec: Spec, node: Array, truth: compare.Truth) -> int:
 
 
 def characters(block: tensorstore.TensorStore, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-    """Bytes, which tensorstore has as characters along one more axis.
+    """Bytes, which tensorstore gives as characters along one more axis.
 
-    Its numpy arrays of characters have items of no size: so it writes them into an uncompressed chunk, which is read.
+    The items of its numpy arrays of characters have no size, so we let it write them into an
+    uncompressed chunk, and read that.
     """
     shape = block.shape[:-1]
     metadata = {"shape": shape, "chunks": shape, "dtype": dtype.str, "compressor": None}

@@ -1,6 +1,9 @@
-"""Compares Tiled's demo tree, served by us, with what Tiled's own client reads of it: `read_tiled.py URL`.
+"""Compares Tiled's demo tree, served by us, with what Tiled's own client reads.
 
-Tiled draws two columns with `random`: both processes seed it alike. Prints {reader: {path: ...}} as its last line.
+    read_tiled.py URL
+
+Tiled makes two columns with `random`, so both processes use the same seed. It prints {reader:
+{path: ...}} as its last line.
 """
 
 from __future__ import annotations
@@ -51,7 +54,7 @@ def counterpart(root: zarr.Group, path: str) -> Any:
 
 
 def check(path: str, client: Any, ours: Any) -> None:
-    """Raises Difference where the two are not equal."""
+    """Raises Difference unless the two are equal."""
     if path == DYNAMIC:
         check_background_task(ours)
         return

@@ -1,6 +1,7 @@
 """Opens every group in xarray: `read_xarray.py URL MODULE:TREE FOLDER READERS [KEY]`.
 
-Undecoded, variables hold the source's bits. Decoded, booleans, integers and floats keep type and value, zeros too.
+Undecoded variables hold the source's bits. In decoded ones, booleans, integers and floats keep
+their type and value, also zeros.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Reads every node with zarr-python 3, over every store that it offers for http: `read_zarr.py URL MODULE:TREE FOLDER READERS [KEY]`."""
+"""Reads every node with zarr-python 3, over every store that it offers for HTTP.
+
+read_zarr.py URL MODULE:TREE FOLDER READERS [KEY]
+"""
 
 from __future__ import annotations
 
@@ -23,13 +26,16 @@ warnings.filterwarnings("ignore", category=UserWarning)
 
 
 def with_zarrs(root: zarr.Group, path: str, node: Node, truth: compare.Truth) -> int:
-    """The same, decoded by the Rust crate zarrs, which does the reading of chunks too where it can."""
+    """The same, decoded by the Rust crate zarrs, which also reads the chunks if it can."""
     with zarr.config.set({"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}):
         return compare.check_zarr(root, path, node, truth)
 
 
 def with_zarrs_over_obstore(root: zarr.Group, path: str, node: Node, truth: compare.Truth) -> int:
-    """The same; zarrs 0.2 escapes these characters twice in what it asks obstore for, and takes the 404 for zeros."""
+    """The same over obstore, without the names that zarrs cannot request.
+
+    zarrs 0.2 escapes these characters twice in its requests to obstore, and reads the 404 as zeros.
+    """
     if TWICE_ESCAPED.search(path) and isinstance(node, Array):
         return 0
     return with_zarrs(root, path, node, truth)

@@ -1,4 +1,7 @@
-"""A tree of records that are no arrays in Zarr, beside ones that are, and the same tree as numpy has their fields."""
+"""A tree of records that are no arrays in Zarr, beside records that are.
+
+There is also the same tree with their fields as numpy has them.
+"""
 
 from __future__ import annotations
 

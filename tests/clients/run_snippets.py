@@ -1,6 +1,7 @@
-"""Runs the code that a page offers: `run_snippets.py PAGE ADDRESS FOLDER` saves what each snippet about an address gives, and names them.
+"""Runs the code that a page offers: `run_snippets.py PAGE ADDRESS FOLDER`.
 
-napari is replaced by something that takes note of what it is to show.
+It saves the result of each snippet about an address, and prints their names. A stand-in for napari
+records what it should show.
 """
 
 from __future__ import annotations

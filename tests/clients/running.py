@@ -22,7 +22,10 @@ SOURCES = os.pathsep.join(str(envs.ROOT / folder) for folder in ("python", "test
 
 @dataclass(frozen=True)
 class Served:
-    """A tree as `module:function`, the key that guards it, and the tree that clients are to find if it is another one."""
+    """A tree as `module:function`, and the API key that guards it.
+
+    If clients should find another tree, that one is given too.
+    """
 
     tree: str
     key: str = ""
@@ -94,7 +97,10 @@ READERS = {
     ("tensorstore", "every_type"): both("tensorstore"),
     ("tensorstore", "every_codec"): both("tensorstore"),
 }
-"""By client and served tree, over which store and in which format it is read; a script reads as many as it is asked for."""
+"""By client and served tree: the stores and the formats in which it is read.
+
+A script reads only those that it is asked for.
+"""
 
 
 def environment(name: str) -> dict[str, str]:
@@ -106,9 +112,10 @@ def environment(name: str) -> dict[str, str]:
 
 
 def read_all(client: str, served: str, url: str, truth: Path) -> dict[str, Report]:
-    """Run a client's script over a served tree. Raises where its environment is missing or the script fails.
+    """Run a client's script over a served tree.
 
-    `truth` is a folder where the tree's larger blocks are kept.
+    `truth` is a folder that keeps the tree's larger blocks. Raises if the script's environment is
+    missing or the script fails.
     """
     what, tree = CLIENTS[client], SERVED[served]
     readers = ",".join(READERS[client, served])
@@ -118,13 +125,13 @@ def read_all(client: str, served: str, url: str, truth: Path) -> dict[str, Repor
 
 
 def in_environment(name: str, script: Path, *arguments: str | Path) -> str:
-    """What a script prints in a client environment. Raises where that is missing or the script fails."""
+    """What a script prints in a client environment. Raises if either is missing or fails."""
     env = {**os.environ, "PYTHONPATH": SOURCES, "PYTHONWARNINGS": "ignore"}
     return run([envs.interpreter(name), script, *arguments], env=env)
 
 
 def run(command: list[str | Path], *, env: dict[str, str] | None = None, given: str = "") -> str:
-    """What a command prints; AssertionError with the end of what it complained of where it fails."""
+    """What a command prints. Raises AssertionError with the end of its error output if it fails."""
     done = subprocess.run(command, env=env, input=given, capture_output=True, text=True, timeout=CLIENT_SECONDS, check=False)
     assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stderr[-4000:]}"
     return done.stdout

@@ -1,6 +1,8 @@
-"""Opens a served folder as one DataTree and each of its sources by itself: `same_in_datatree.py FOLDER URL FORMATS`.
+"""Opens a served folder as one DataTree, and each of its sources by itself.
 
-Prints as JSON {source/group v2: what differs}, an empty text where nothing does.
+    same_in_datatree.py FOLDER URL FORMATS
+
+It prints JSON, {source/group v2: what differs}, with an empty text if nothing does.
 """
 
 from __future__ import annotations
@@ -40,5 +42,5 @@ def compared(mine: xarray.DataTree, theirs: xarray.DataTree) -> list[tuple[str, 
 
 
 if __name__ == "__main__":
-    told = {key: why for version in sys.argv[3].split(",") for key, why in report(Path(sys.argv[1]), sys.argv[2], version).items()}
-    print(json.dumps(told))
+    reasons = {key: why for version in sys.argv[3].split(",") for key, why in report(Path(sys.argv[1]), sys.argv[2], version).items()}
+    print(json.dumps(reasons))

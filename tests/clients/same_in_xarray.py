@@ -1,7 +1,9 @@
-"""Opens every source of a folder in xarray, and again over the server: `same_in_xarray.py FOLDER URL FORMATS`.
+"""Opens every source of a folder in xarray, directly and over the server.
 
-Prints as JSON {source/group v2: what differs}, an empty text where nothing does. Attributes that are not finite have no JSON form and
-are left out, and so is what only our attribute says.
+    same_in_xarray.py FOLDER URL FORMATS
+
+It prints JSON, {source/group v2: what differs}, with an empty text if nothing does. Attributes that
+are not finite have no JSON form and are left out, and so is our own attribute.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ def difference(mine: xarray.Dataset, theirs: xarray.Dataset) -> str:
         return f"coordinates: expected {sorted(map(str, mine.coords))}, got {sorted(map(str, theirs.coords))}"
     if dict(mine.sizes) != dict(theirs.sizes):
         return f"sizes: expected {dict(mine.sizes)}, got {dict(theirs.sizes)}"
-    found = [f"attributes: {told}"] if (told := told_apart(mine.attrs, theirs.attrs)) else []
+    found = [f"attributes: {differs}"] if (differs := differing(mine.attrs, theirs.attrs)) else []
     return "; ".join([*found, *(f"{name}: {why}" for name in mine.variables if (why := variable(mine[name], theirs[name])))])
 
 
@@ -63,7 +65,7 @@ def variable(mine: xarray.DataArray, theirs: xarray.DataArray) -> str:
     is_same = np.array_equal(expected, got) if expected.dtype.kind in "OSUT" else np.array_equal(expected, got, equal_nan=True)
     if not is_same and not mine.equals(theirs):
         return f"values: expected {expected.tolist()}, got {got.tolist()}"
-    return told_apart(mine.attrs, theirs.attrs)
+    return differing(mine.attrs, theirs.attrs)
 
 
 def kind(dtype: np.dtype[Any]) -> str:
@@ -71,7 +73,7 @@ def kind(dtype: np.dtype[Any]) -> str:
     return "text" if dtype.kind in "OUT" else dtype.newbyteorder("=").str
 
 
-def told_apart(mine: dict[str, Any], theirs: dict[str, Any]) -> str:
+def differing(mine: dict[str, Any], theirs: dict[str, Any]) -> str:
     expected = {name: plain(value) for name, value in mine.items() if is_finite(value)}
     got = {name: plain(value) for name, value in theirs.items() if name != OURS and (name in expected or value is not None)}
     return "" if expected == got else f"expected {expected}, got {got}"
@@ -101,7 +103,7 @@ def report(folder: Path, url: str, formats: list[str]) -> dict[str, str]:
                         f"{url}/zarr/v{version}/{path.stem}/{group}".rstrip("/"), zarr_format=int(version), chunks=None
                     )
                     found[key] = difference(local(path, group).load(), theirs.load())
-                except Exception as error:  # noqa: BLE001 - told in the report
+                except Exception as error:  # noqa: BLE001 - named in the report
                     found[key] = f"{type(error).__name__}: {error}"
     return found
 

@@ -1,4 +1,7 @@
-"""Any tree opens as a DataTree whose sources each open, with the names of axes that xarray finds in the sources themselves."""
+"""Any tree opens in xarray as a DataTree if each of its sources opens.
+
+The names of axes are those that xarray finds in the sources themselves.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from PIL import Image
 
 from clients import running
 from clients.axes_tree import EXPECTED, NESTED, UNNAMED, WEATHER
-from clients.read_datatree import told
+from clients.read_datatree import named_axes
 from clients.test_every_node import skip_the_newest_where_its_python_is_missing
 from live import live
 
@@ -156,4 +159,4 @@ def found_in(path: Path) -> dict[str, dict[str, list[str]]]:
         warnings.simplefilter("ignore")
         options: dict[str, Any] = {"consolidated": False} if path.suffix == ".zarr" else {}
         with xarray.open_datatree(path, engine="zarr" if path.suffix == ".zarr" else "h5netcdf", **options) as tree:
-            return {f"/{path.stem}{below}".rstrip("/"): names for below, names in told(tree).items()}
+            return {f"/{path.stem}{below}".rstrip("/"): names for below, names in named_axes(tree).items()}

@@ -1,4 +1,7 @@
-"""Data that change between two conditional requests are never answered with 304, and the second body holds the new data."""
+"""Data that change between two conditional requests never get a 304.
+
+The second body holds the new data.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The codec that a server, a tree or a node is told to use is the one that clients find, and decode.
+"""Clients find and decode the codec that is configured for a server, a tree or a node.
 
-That every codec of each format is read back equal is in test_every_node, for the tree of every_codec.
+test_every_node checks, with the tree of every_codec, that every codec is read back equal.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A directory of real files, served by `tiled-zarr serve directory`, is read back equal to what each format's own reader gives."""
+"""A folder of real files, served by `tiled-zarr serve directory`, is read back right.
+
+The right values are those of each format's own reader.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Every node of the demo tree, every type and every codec there is, equals the source in every client, through a running server."""
+"""Every node of the demo tree, every type and every codec equals the source in every client.
+
+All are read through a running server.
+"""
 
 from __future__ import annotations
 

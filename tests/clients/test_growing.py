@@ -1,6 +1,7 @@
-"""Arrays that grow twenty times a second: a client reads right values by a document of any moment, and no request fails.
+"""Arrays that grow twenty times a second, and no request for them fails.
 
-zarr-python raises for each answer that is neither 200 nor 404, so a test that ends has seen no error.
+A client reads right values with a document of any moment. zarr-python raises for each answer that
+is neither 200 nor 404, so a test that ends has seen no error.
 """
 
 from __future__ import annotations

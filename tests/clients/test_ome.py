@@ -1,4 +1,7 @@
-"""Every image, in both versions of OME-NGFF, through the libraries that read it: each level equals the naive twin."""
+"""Every image, in both versions of OME-NGFF, as the libraries that support it read it.
+
+Each level equals that of a simple implementation in the tests.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Random trees, and random arrays of zarr-python's own making, through a running server whose tree is exchanged."""
+"""Random trees, and random arrays that zarr-python makes.
+
+They are read through a running server whose tree is exchanged.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ from tiled_zarr.settings import Settings
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning", "ignore:Consolidated metadata is currently")
 FEW = settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_. +=~äß日"
-"""Of names that zarr-python can ask for: fsspec escapes no %, ? or #, and takes a backslash or brackets for its own."""
+"""Characters of names that zarr-python can request.
+
+fsspec escapes no %, ? or #, and gives a backslash or brackets a meaning of its own.
+"""
 names = st.text(st.sampled_from(LETTERS), min_size=1, max_size=5)
 
 

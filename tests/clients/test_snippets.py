@@ -1,4 +1,7 @@
-"""The code that pages offer, copied out of them and run against the server that they are from, gives what the source holds."""
+"""The code that pages offer reads what the source holds.
+
+We copy it out of the pages, and run it against the server that made them.
+"""
 
 from __future__ import annotations
 

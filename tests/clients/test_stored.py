@@ -1,4 +1,7 @@
-"""What other programs have stored is read in JavaScript as it was sent: untouched, and next to chunks of ours under the same codec."""
+"""JavaScript reads the chunks that other programs have stored as we send them, untouched.
+
+Chunks that we encode under the same codec lie beside them.
+"""
 
 from __future__ import annotations
 

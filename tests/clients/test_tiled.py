@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clients import envs, running, tiled_serving
+from clients import running, tiled_serving
 
 PATHS = {
     *("", "scalars", "scalars/pi", "scalars/e_arr", "scalars/fsc", "scalars/fortytwo", "nested", "nested/images", "nested/cubes"),
@@ -28,8 +28,3 @@ def test_the_demo_tree_through_the_command_line(tmp_path: Path) -> None:
     for version in ("v2", "v3"):
         assert {path: entry["error"] for path, entry in report[version].items() if not entry["ok"]} == {}
         assert set(report[version]) == PATHS
-
-
-@pytest.mark.timeout(400)
-def test_every_adapter_in_process() -> None:
-    assert "all equal" in running.in_environment("tiled", envs.ROOT / "tests" / "adapters" / "memory" / "in_tiled.py")

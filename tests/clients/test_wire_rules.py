@@ -1,4 +1,7 @@
-"""The ten rules that real clients taught, each asked of a running server: what breaks which client stands beside the rule."""
+"""The ten rules that real clients have taught us, each tested on a running server.
+
+Each rule says what breaks which client.
+"""
 
 from __future__ import annotations
 
@@ -240,7 +243,10 @@ def authorization() -> dict[str, str]:
 
 
 def test_9_fill_values_mask_nothing(http: httpx.Client) -> None:
-    """xarray takes v2's fill value for missing data; vizarr throws on null where a chunk is missing, which none is."""
+    """xarray reads v2's fill value as missing data; vizarr throws on null if a chunk is missing.
+
+    No chunk ever is.
+    """
     for path, document in array_documents(http, "v2").items():
         assert document["fill_value"] is None, path
     for path, document in array_documents(http, "v3").items():

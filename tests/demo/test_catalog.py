@@ -118,7 +118,7 @@ def run(script: str) -> str:
 
 
 def test_numpy_alone_is_enough():
-    """Every node's corner can be read where none of the optional packages can be imported."""
+    """A corner of every node can be read if none of the optional packages can be imported."""
     script = f"""
 sys.modules.update(dict.fromkeys({OPTIONAL!r}))
 from demo.test_catalog import corner, leaves

@@ -180,7 +180,7 @@ def test_a_box_of_another_shape_is_refused() -> None:
     resources = Resources.of()
     node = a_source(lambda _: np.zeros((64, 1), "<u2"), Revision(lambda: "a"))
     chunk = next(chunks_of(node, (16, 16), resources))
-    with pytest.raises(SourceError, match=r"asked for a block of shape \(64, 64\) and gave \(64, 1\)"):
+    with pytest.raises(SourceError, match=r"expected a block of shape \(64, 64\) from the source, got \(64, 1\)"):
         encode(chunk, resources)
 
 

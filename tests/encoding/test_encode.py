@@ -34,8 +34,8 @@ def test_a_block_goes_from_the_sources_view_to_bytes_without_a_copy() -> None:
 @pytest.mark.parametrize(
     ("block", "reason"),
     [
-        (np.zeros((4, 5)), r"asked for a block of shape \(5, 5\) and gave \(4, 5\)"),
-        (np.zeros((5, 5), "f4"), "to give items of type float64 and gave float32"),
+        (np.zeros((4, 5)), r"expected a block of shape \(5, 5\) from the source, got \(4, 5\)"),
+        (np.zeros((5, 5), "f4"), "expected items of type float64 from the source, got float32"),
     ],
 )
 def test_a_source_that_gives_something_else_fails(block: np.ndarray, reason: str) -> None:
@@ -44,7 +44,7 @@ def test_a_source_that_gives_something_else_fails(block: np.ndarray, reason: str
         value(KeySpace(Group(children={"a": node}), v2), "a/0.0")
 
 
-def test_a_row_index_is_built_once_while_the_revision_stands() -> None:
+def test_a_row_index_is_built_once_while_the_revision_is_the_same() -> None:
     built, revision = [], ["1"]
 
     def entries() -> tuple[np.ndarray, np.ndarray]:

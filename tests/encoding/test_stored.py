@@ -1,4 +1,7 @@
-"""What sources have stored in a codec that can be served is sent untouched, and everything still reads as it should."""
+"""Chunks that a source has stored in a codec that can be served are sent untouched.
+
+Everything still reads right.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Names of axes in documents: those of sources as they are, and any tree opens in xarray as far as its sources do."""
+"""Names of axes in documents.
+
+Those of sources stay as they are, and any tree opens in xarray if its sources do.
+"""
 
 from __future__ import annotations
 
@@ -206,7 +209,11 @@ leaves = st.lists(st.integers(0, 3), max_size=2).flatmap(
 
 
 def groups(inner: st.SearchStrategy[Node], *, kind: Kind) -> st.SearchStrategy[Group]:
-    """Groups whose children are called like axes. A scalar called like a phony name closes its group: the names around it do not yield."""
+    """Groups whose children have the names of axes.
+
+    A scalar gets no phony name here: xarray could not open its group, since the phony names of axes
+    around it do not give way.
+    """
     names = st.sampled_from(["x", "y", "a", "dim_2", "y_2"])
     return st.dictionaries(names, inner, max_size=4).map(
         lambda children: Group(

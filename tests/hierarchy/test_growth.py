@@ -1,4 +1,7 @@
-"""The documents of an array at different lengths name the same chunks; what cannot grow is cut as it always was."""
+"""The documents of an array at different lengths name the same chunks.
+
+The chunks of an array that cannot grow are chosen from its length.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Walking a tree: the same place as long as the same node stands there, another one at once where it does not."""
+"""Walking a tree gives the same place as long as the group holds the same node.
+
+If it holds another node, the next walk gives a new place.
+"""
 
 from __future__ import annotations
 

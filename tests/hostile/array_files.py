@@ -1,4 +1,7 @@
-"""NPY, NPZ and Blosc2 files: headers that promise too much, archives whose checksums do not hold, members of odd names."""
+"""NPY, NPZ and Blosc2 files that are bad.
+
+Their headers promise too much, their archives have wrong checksums, or members have odd names.
+"""
 
 from __future__ import annotations
 

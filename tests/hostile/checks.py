@@ -33,7 +33,10 @@ def chunk_key(version: int, index: tuple[int, ...]) -> str:
 
 
 def group_problems(server: Served, group: str) -> Iterator[str]:
-    """Documents, listings and pages of a group that stands beside or above something bad are 200, and JSON is JSON."""
+    """A group that is beside or above something bad has documents, listings and pages that are 200.
+
+    JSON must be valid.
+    """
     for version in FORMATS:
         base = f"/zarr/v{version}/{group}".rstrip("/")
         for name in OF_GROUPS[version]:
@@ -79,7 +82,11 @@ def _no_constant(name: str) -> None:
 
 @dataclass(frozen=True)
 class Said:
-    """What a group says of its children: reasons by names, by where they stand; names listed, by format; its page."""
+    """What a group says of its children, and where.
+
+    It has the reasons by name, for each place that gives them; the names in listings, by format;
+    and the page.
+    """
 
     reasons: dict[str, dict[str, Any]]
     children: dict[int, set[str]]
@@ -99,7 +106,7 @@ def said_by(server: Served, group: str) -> Said:
 
 
 def ours(server: Served, path: str, version: int) -> dict[str, Any]:
-    """The server's own attributes of a node, {} where it has no document."""
+    """The server's own attributes of a node; {} if it has no document."""
     found = document(server, f"{joined(f'/zarr/v{version}', path)}/{OF_GROUPS[version][-1]}")
     attributes = found.get("attributes", {}) if version == 3 else found
     return dict(attributes.get("tiled_zarr", {}))
@@ -124,7 +131,7 @@ def short_problems(server: Served, at: str, short: Short) -> Iterator[str]:
 
 
 def document(server: Served, path: str, headers: dict[str, str] | None = None) -> Any:
-    """A document as JSON, {} where it is not 200."""
+    """A document as JSON; {} if it is not 200."""
     answer = server.ask(path, headers=headers)
     return json.loads(answer.body) if answer.status == 200 else {}
 
@@ -146,7 +153,10 @@ def reason_problems(reasons: dict[str, Any], bad: Bad, secret: str) -> Iterator[
 
 
 def key_problems(server: Served, at: str, bad: Bad) -> Iterator[str]:
-    """Its own keys answer what the contract says, by GET and HEAD; under its other spellings they may be absent too."""
+    """The keys of a bad thing answer what the contract says, by GET and HEAD.
+
+    Under its other spellings they may be absent too.
+    """
     spellings = bad.names or (bad.path.rpartition("/")[2],)
     for spelling in spellings:
         maybe_absent = ABSENT if spelling != spellings[0] else frozenset()
@@ -160,7 +170,10 @@ def key_problems(server: Served, at: str, bad: Bad) -> Iterator[str]:
 def _document_problems(
     server: Served, base: str, version: int, allowed: frozenset[int] | None, maybe_absent: frozenset[int]
 ) -> Iterator[str]:
-    """Each document has an allowed status; where one may be 200, the others are absent: a group has no `.zarray`."""
+    """Each document has an allowed status.
+
+    If one of them may be 200, the others are absent: a group has no `.zarray`.
+    """
     answers = {name: server.ask(f"{base}/{name}") for name in DOCUMENTS[version]}
     others = ABSENT if allowed is None or 200 in allowed else maybe_absent
     if not maybe_absent and 404 not in (allowed or ()) and all(answer.status == 404 for answer in answers.values()):
@@ -171,7 +184,7 @@ def _document_problems(
 
 
 def counted_problems(server: Served, at: str, counted: Counted) -> Iterator[str]:
-    """Whatever lies in the group is listed or named; or the group itself is, since it cannot be read."""
+    """Everything in the group is listed or named, or the group is named as unreadable."""
     path = joined(at, counted.path)
     above, _, name = path.rpartition("/")
     for version in FORMATS:
@@ -205,7 +218,10 @@ def goods(claims: list[Claim], version: int) -> list[Good]:
 
 
 def groups(claims: list[Claim]) -> list[str]:
-    """The groups in which something bad or good lies directly, and those above them; deep ones by their first levels alone."""
+    """The groups that directly hold something bad or good, and those above them.
+
+    Of deep paths only the first levels count.
+    """
     bad = {claim.path for claim in claims if isinstance(claim, Bad)}
     parents = {claim.path.rpartition("/")[0] for claim in claims if not isinstance(claim, Counted)}
     shallow = {"/".join(parent.split("/")[:3]) for parent in parents}

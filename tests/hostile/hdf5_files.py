@@ -35,7 +35,10 @@ def _raw_attribute(item: h5py.Dataset | h5py.Group, name: bytes, value: bytes) -
 
 
 def _latest(path: Path, writer: str = "") -> bytes:
-    """A file of the newest format, each piece of whose metadata has a checksum; as a dead writer left it (`swmr` or `alone`), if wanted."""
+    """A file of the newest format, in which each piece of metadata has a checksum.
+
+    With `swmr` or `alone`, it is as a dead writer of that kind left it.
+    """
     with h5py.File(path, "w", libver="latest") as file:
         file["x"] = TEN
         file.create_dataset("c", data=MANY, chunks=(10,), maxshape=(None,))
@@ -152,7 +155,10 @@ def labels_and_scales_not_utf8(at: Path) -> Iterable[Claim]:
 
 @hostile("hdf5")
 def flipped_superblock(at: Path) -> Iterable[Claim]:
-    """One bit of the superblock: HDF5 refuses the file; opened again as a SWMR reader it waits 2^100 ns for the checksum, with the GIL."""
+    """One flipped bit in the superblock, for which HDF5 refuses the file.
+
+    If it is then opened as a SWMR reader, HDF5 waits 2^100 ns for the checksum, and holds the GIL.
+    """
     raw = _latest(at / "flipped_superblock.h5")
     (at / "flipped_superblock.h5").write_bytes(flipped(raw, 20))
     return [broken("flipped_superblock", "flipped_superblock.h5")]
@@ -183,7 +189,11 @@ def stale_writer(at: Path) -> Iterable[Claim]:
 
 @hostile("hdf5")
 def stale_writer_on_damaged_files(at: Path) -> Iterable[Claim]:
-    """The same with one bit flipped: to open as a SWMR reader is right here, and hangs: at open, at a look-up, in a read."""
+    """The same with one bit flipped.
+
+    It is right to open these files as a SWMR reader, and that hangs: at open, at a look-up, in a
+    read.
+    """
     raw = _latest(at / "stale_read.h5", "swmr")
     (at / "stale_open.h5").write_bytes(flipped(raw, 20))
     (at / "stale_root.h5").write_bytes(flipped(raw, raw.index(b"OHDR") + 20))

@@ -263,7 +263,11 @@ def tree() -> Mapping[str, Any]:
 
 
 HANGING = 12
-"""More than the ten after which, at commit 8bcae71, nobody else was answered. No claim is about them: a test asks for all at once."""
+"""The number of arrays whose reads hang.
+
+At commit 8bcae71, nobody else got an answer after ten of them. Nothing is claimed of them: a test
+requests all at once.
+"""
 
 
 def _reads(read: Callable[[Region], Any]) -> Callable[[], Array]:
@@ -311,9 +315,10 @@ def claims() -> list[Claim]:
 
 
 def stuck() -> Mapping[str, Any]:
-    """A tree in which to list, to look up, and to ask for a revision waits for ever, each in a group of its own.
+    """Three groups: one hangs when it is listed, one at a look-up, one for a revision.
 
-    The array whose revision hangs stays the same: one that is made anew at each look is served without a revision.
+    The array whose revision hangs is always the same object: an array that is made anew at each
+    look is served without a revision.
     """
     revised = numbers(revision=NEVER.wait)
     return Lazy(

@@ -1,4 +1,7 @@
-"""Pictures: TIFF files that end early, point back at themselves or promise more than is there, and bombs in PNG."""
+"""Bad pictures: TIFF files that end early, point back at themselves or promise too much.
+
+There are bombs in PNG too.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,10 @@ def damaged(at: Path) -> Iterable[Claim]:
 
 
 def _damaged(file: Path) -> list[Bad]:
-    """The three damages under names that tell the suffix; of half a picture, at least its only chunk cannot be read."""
+    """The three damages, under names that have the suffix.
+
+    Of half a picture, at least its only chunk cannot be read.
+    """
     file = file.rename(
         file.with_name(f"{file.name.partition('.')[0]}_{file.name.partition('.')[2].replace('.', '_')}.{file.name.partition('.')[2]}")
     )
@@ -57,9 +63,10 @@ def _damaged(file: Path) -> list[Bad]:
 
 @hostile("pictures")
 def cut_chains(at: Path) -> Iterable[Claim]:
-    """Stacks of 27 pages, cut at a third, whose pages each point to the next one: nothing says any more how many there were.
+    """Stacks of 27 pages, cut at a third, so that nothing in the file says how many there were.
 
-    The last page whose header is there is cut, and fails. tifffile takes what is left of an ImageJ stack for its first page.
+    Each page points only to the next one. The last page whose header is there is cut, and fails.
+    tifffile reads what is left of an ImageJ stack as its first page.
     """
     writers = {"cut_chain.tif": write_chain, "cut_ome_chain.ome.tif": write_ome_chain, "cut_imagej.tif": write_imagej}
     for name, write in writers.items():
@@ -105,7 +112,10 @@ def cut_at_a_third(path: Path) -> None:
 
 @hostile("pictures")
 def cut_stacks(at: Path) -> Iterable[Claim]:
-    """The same where the file says first how many pages there are: the last one is promised and missing, and never zeros."""
+    """The same if the file begins with the number of pages.
+
+    The last page is promised and missing, and never reads as zeros.
+    """
     writers = {"cut_run.tif": write_run, "cut_ome.ome.tif": write_described_chain}
     claims: list[Claim] = []
     for name, write in writers.items():
@@ -137,14 +147,20 @@ def promising_tags(at: Path) -> Iterable[Claim]:
 
 
 def _tiff(tags: list[tuple[int, int, int, int]], following: int) -> bytes:
-    """A little-endian TIFF of one page with these tags (code, type, count, value) and the place of the page after it."""
+    """A little-endian TIFF of one page with these tags, and the offset of the page after it.
+
+    A tag is (code, type, count, value).
+    """
     body = b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + b"".join(TAG.pack(*tag) for tag in tags)
     return body + struct.pack("<I", following) + b"\0" * 200
 
 
 @hostile("pictures")
 def broken_ome_xml(at: Path) -> Iterable[Claim]:
-    """Descriptions that are no XML, name a file that is not there, or expand entities without end: the pixels are good, or refused."""
+    """Descriptions that are no XML, name a missing file, or expand entities without end.
+
+    The pixels are good, or refused.
+    """
     entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
     bomb = f'<?xml version="1.0"?><!DOCTYPE OME [<!ENTITY e0 "x">{entities}]><OME>&e11;</OME>'
     lost = (

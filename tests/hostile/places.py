@@ -26,7 +26,10 @@ def _save(path: Path, values: Values = VALUES) -> None:
 
 
 def _forbid(path: Path, mode: int) -> None:
-    """Take rights away; as root, by giving the path to another user, since a server of root's owns what root owns."""
+    """Take away permissions of a path.
+
+    If we are root, we give the path to another user, since a server of root owns what root owns.
+    """
     path.chmod(mode)
     if os.geteuid() == 0:
         os.chown(path, OTHER_USER, OTHER_USER)
@@ -67,7 +70,10 @@ def _links(at: Path, tag: str) -> Iterable[Claim]:
 
 
 def _rights(at: Path, tag: str) -> Iterable[Claim]:
-    """What another user has closed: a file, a folder, a folder that may be listed but not searched, and links into both."""
+    """What another user has closed.
+
+    That is a file, a folder, a folder that may be listed but not searched, and links into both.
+    """
     closed, listed = at / f"{tag}lost+found", at / f"{tag}listed"
     for folder in (closed, listed):
         folder.mkdir()
@@ -156,7 +162,10 @@ def swapped_kinds(at: Path) -> Iterable[Claim]:
 
 @hostile("suffixes")
 def every_suffix(at: Path) -> Iterable[Claim]:
-    """An empty file of every suffix that the server knows, and bytes of no format; garbage may be a table of text."""
+    """For every suffix that the server knows, an empty file and one with bytes of no format.
+
+    Garbage may be a valid text table.
+    """
     claims: list[Claim] = []
     for suffix in sorted(suffixes()):
         contents = {"emptied": b"", "garbage": b"\x00\xff\x13garbage\x00" * 40}
@@ -223,7 +232,10 @@ def globbed_names(at: Path) -> Iterable[Claim]:
 
 @hostile("bytes", "")
 def names_not_utf8(at: Path) -> Iterable[Claim]:
-    """File names in Latin-1, and with half of a surrogate pair; a folder, a good file, and a bad one that gets a reason."""
+    """File names in Latin-1, and with half of a surrogate pair.
+
+    They belong to a folder, a good file, and a bad one that gets a reason.
+    """
     _save(at / "plain.npy")
     (at / os.fsdecode(b"Gr\xfcn")).mkdir()
     for name in (b"H\xf6he.npy", b"Gr\xfcn/x.npy", b"\xed\xa0\x80.npy"):

@@ -1,6 +1,7 @@
-"""Reads arrays with zarr-python 2 and prints what is wrong by path: `read_zarr2.py URL FOLDER`, which holds the truth.
+"""Reads arrays with zarr-python 2, and prints what is wrong by path: `read_zarr2.py URL FOLDER`.
 
-It runs in an environment of its own, which has numpy, fsspec and zarr alone.
+FOLDER holds the right values. It runs in its own environment, which has only numpy, fsspec and
+zarr.
 """
 
 from __future__ import annotations

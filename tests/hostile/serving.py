@@ -1,6 +1,6 @@
-"""A server over the hostile folder: asked from many threads, watched, and ended in time.
+"""A server over the hostile folder, which is asked from many threads, watched, and ended in time.
 
-A server that has frozen is noticed once; whoever asks it afterwards fails at once, instead of waiting too.
+That a server froze is noticed once; every later request fails at once instead of waiting too.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
 SECRET = Path("/etc/passwd").read_bytes().partition(b"\n")[0]
 """What no answer may hold."""
 READ_TIMEOUT = 15
-"""Seconds. A fifth of it is what the HDF5 library has for a header; 2.4 were too few for a good file beside five other processes."""
+"""Seconds. The HDF5 library has a fifth of it for a header.
+
+2.4 were too few for a good file beside five other processes.
+"""
 SMALL = {
     "TILED_ZARR_IN_FLIGHT": "64MiB",
     "TILED_ZARR_CACHE_SIZE": "32MiB",
@@ -71,7 +74,10 @@ class Served:
     _idle: list[http.client.HTTPConnection] = field(default_factory=list)
 
     def ask(self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None, seconds: float = ANSWER_SECONDS) -> Answer:
-        """The answer for a path that is not percent-encoded yet. Raises Frozen where nothing else is answered either."""
+        """The answer for a path that is not percent-encoded yet.
+
+        Raises Frozen if the server answers nothing else either.
+        """
         if self.frozen:
             raise Frozen(self.frozen)
         target = quote(path, safe="/~")
@@ -93,12 +99,18 @@ class Served:
         return False
 
     def memory(self) -> int:
-        """The largest resident size, in bytes, of the server and its children together; of those that ended, as last seen."""
+        """The largest resident size, in bytes, of the server and its children together.
+
+        Of children that have ended, the last size that we saw counts.
+        """
         self.peak = max(self.peak, sum(map(high_water, family(self.process.pid))))
         return self.peak
 
     def stop(self) -> tuple[int | None, float]:
-        """Ask the server to end; its exit code, None where it has to be killed, and the seconds that it took."""
+        """Ask the server to end.
+
+        Returns its exit code, or None if we had to kill it, and the seconds that it took.
+        """
         self.memory()
         start = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
@@ -112,7 +124,7 @@ class Served:
             self._idle.pop().close()
 
     def _request(self, target: str, method: str, headers: Mapping[str, str], seconds: float) -> Answer:
-        """One request over an idle connection, or over a new one where it was closed meanwhile."""
+        """One request over an idle connection, or over a new one if it was closed meanwhile."""
         kept = self._idle.pop() if self._idle else None
         try:
             return self._over(kept or self._connection(), target, method, headers, seconds)
@@ -146,7 +158,10 @@ class Served:
 def served(
     *arguments: str | os.PathLike[str], server: str = "hypercorn", workers: int = 1, settings: Mapping[str, str] | None = None
 ) -> Iterator[Served]:
-    """Run `tiled-zarr serve` with these arguments as a user who may not read everything; whatever is left is killed at the end."""
+    """Run `tiled-zarr serve` with these arguments as a user who may not read everything.
+
+    What still runs at the end is killed.
+    """
     environment = {**SMALL, **(settings or {}), "PYTHONPATH": os.pathsep.join([str(Path(live.__file__).parent), *paths()])}
     port = live.free_port()
     can_drop = os.geteuid() == 0 and can_drop_rights()
@@ -183,7 +198,10 @@ def limit() -> None:
 
 
 def drop_rights() -> None:
-    """The same, and give up root's right to read and search everything; takes effect in the program that is started next."""
+    """The same, and drop root's right to read and search everything.
+
+    It takes effect in the next program that this process starts.
+    """
     limit()
     libc = ctypes.CDLL(None, use_errno=True)
     for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):

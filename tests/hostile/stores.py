@@ -46,7 +46,10 @@ def good(at: Path) -> Iterable[Claim]:
 
 @hostile("stores")
 def chunks_that_lead_out(at: Path) -> Iterable[Claim]:
-    """A chunk that is a link to /etc/passwd, and one to a good chunk outside of the folder; stored raw, every byte would be served."""
+    """Two chunks that are links: to /etc/passwd, and to a good chunk outside the folder.
+
+    Both are stored raw, so every byte would be served.
+    """
     claims: list[Claim] = []
     for version in (2, 3):
         for name, options in {"raw": {"compressors": None}, "packed": {}}.items():
@@ -86,7 +89,10 @@ def damaged_chunks(at: Path) -> Iterable[Claim]:
 
 @hostile("stores")
 def documents(at: Path) -> Iterable[Claim]:
-    """Documents that are emptied, cut, no JSON, no object, of another version, a link out, a folder, or a named pipe."""
+    """Documents that are empty, cut, invalid JSON, no object or of another version.
+
+    Others are a link to the outside, a folder, or a named pipe.
+    """
     texts = {"emptied": "", "cut": '{"zarr_format": 3, "node_ty', "no_json": "no JSON", "list": "[1, 2]", "version": '{"zarr_format": 9}'}
     for name, text in texts.items():
         _bare(at / f"{name}.zarr").write_text(text)
@@ -190,7 +196,10 @@ def links_inside(at: Path) -> Iterable[Claim]:
 
 @hostile("stores")
 def bombs(at: Path) -> Iterable[Claim]:
-    """Small files of chunks of 4 MiB that decode to 96 MiB, more than requests may take, by each codec, nested, and in shards."""
+    """Small files of chunks of 4 MiB that decode to 96 MiB, more than a request may take.
+
+    There is one for each codec, for nested codecs, and for shards.
+    """
     data = bytes(96 * 2**20)
     packed = {name: bomb.PACKS[name] for name in ("gzip", "zstd", "lz4", "blosc")}
     for name, (pack, configuration) in packed.items():

@@ -56,7 +56,7 @@ def damaged(at: Path) -> Iterable[Claim]:
 
 @hostile("tables")
 def damaged_text(at: Path) -> Iterable[Claim]:
-    """Text has no mark of its own: what tells is that it is empty, or that its rows differ in length."""
+    """Text has no magic number: it is damaged if it is empty or its rows differ in length."""
     for suffix, separator in (("csv", ","), ("tsv", "\t")):
         (at / f"emptied_{suffix}.{suffix}").write_bytes(b"")
         rows = [["a", "b"], ["1", "2"], ["3"], ["4", "5", "6"]]
@@ -119,7 +119,10 @@ def wide(at: Path) -> Iterable[Claim]:
 
 @hostile("tables")
 def bomb(at: Path) -> Iterable[Claim]:
-    """A gzipped CSV of 500 kB that unpacks to 500 MB, and to 2 GB of integers: members may follow each other in gzip."""
+    """A gzipped CSV of 500 kB that unpacks to 500 MB, and to 2 GB of integers.
+
+    A gzip file may have several members in a row.
+    """
     member = gzip.compress(b"1,2\n" * (5 * MEGABYTE // 2), mtime=0)
     (at / "bomb.csv.gz").write_bytes(gzip.compress(b"a,b\n", mtime=0) + member * 50)
     return [too_large("bomb/a"), Bad(path="bomb", documents=TOO_LARGE, chunks=REFUSED | TOO_LARGE)]

@@ -1,6 +1,6 @@
-"""Nothing in a hostile folder, or tree of objects, harms its neighbours, and none of it reads as zeros.
+"""Nothing in a hostile folder or tree of objects harms its neighbours or reads as zeros.
 
-The tests share one server, which the last of them ends.
+The tests share one server, which the last test ends.
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ from hostile.things import LATE, MAKERS, Bad, Claim, Counted, Good, Short, joine
 from tiled_zarr.adapters import suffixes
 
 MOST_MEMORY = 1024 * 2**20
-"""Peak of the server: 350 MB of libraries, 64 of chunks in flight, 64 of caches, and as much again for what is freed late."""
+"""Bytes of the server at its peak.
+
+350 MB for libraries, 64 for chunks in flight, 64 for caches, and as much again for what is freed
+late.
+"""
 P95_SECONDS = 10.0
 """Measured 2026-11 on an idle machine of two cores: 0.3 s; under a load of 15, ten times as much."""
 ASKERS = 6
@@ -37,7 +41,7 @@ UNEXPECTED = re.compile(
     r"Exception in ASGI|Error in ASGI|never retrieved|never awaited|Exception ignored|Fatal Python error|panicked at|PanicException"
     r"|Segmentation|AssertionError|UnboundLocalError|NameError"
 )
-"""What a log holds of faults that nobody foresaw: those of sources are logged by `tiled_zarr.http`."""
+"""Texts in a log that show faults that nobody foresaw; `tiled_zarr.http` logs those of sources."""
 OF_RIGHTS = ("", "rights")
 """Kinds with things that another user has closed."""
 T = TypeVar("T")
@@ -50,7 +54,10 @@ def everything(setting: Setting, kind: type[T]) -> Iterator[tuple[str, T]]:
 
 
 def problems(found: Iterable[tuple[str, Iterable[str]]]) -> dict[str, list[str]]:
-    """By path what is wrong, of everything that was checked; a server that froze is wrong with whom it froze at and all after."""
+    """Everything that was wrong, by path.
+
+    If the server froze, everything from that request on is wrong.
+    """
     wrong: dict[str, list[str]] = {}
     for path, texts in found:
         try:
@@ -62,7 +69,7 @@ def problems(found: Iterable[tuple[str, Iterable[str]]]) -> dict[str, list[str]]
     return wrong
 
 
-def told(wrong: dict[str, list[str]]) -> str:
+def report(wrong: dict[str, list[str]]) -> str:
     """All that is wrong, a line each."""
     return f"{len(wrong)} are wrong:\n" + "\n".join(f"{path}: {text}" for path, texts in wrong.items() for text in texts[:4])
 
@@ -82,7 +89,10 @@ def kind_id(param: tuple[str, str, bool]) -> str:
 
 @pytest.fixture(params=kinds(), ids=kind_id)
 def some(setting: Setting, request: pytest.FixtureRequest) -> tuple[Served, str, list[Claim]]:
-    """The claims of one kind. Those about rights hold for a server that is bound by them; else their tests are skipped."""
+    """The claims of one kind.
+
+    Those about rights hold only for a server that is bound by them; else their tests are skipped.
+    """
     at, kind, is_of_rights = request.param
     if is_of_rights and not setting.server.is_unprivileged:
         pytest.skip(UNTOUCHED)
@@ -101,7 +111,7 @@ def test_documents_listings_and_pages_stay(some: tuple[Served, str, list[Claim]]
     server, at, claims = some
     groups = {joined(at, group) for group in checks.groups(claims) if group or not any("/" in claim.path for claim in claims)}
     wrong = problems((group, checks.group_problems(server, group)) for group in sorted(groups))
-    assert not wrong, told(wrong)
+    assert not wrong, report(wrong)
 
 
 def test_what_is_bad_is_named_with_its_reason(some: tuple[Served, str, list[Claim]], setting: Setting) -> None:
@@ -109,7 +119,7 @@ def test_what_is_bad_is_named_with_its_reason(some: tuple[Served, str, list[Clai
     bad = [claim for claim in claims if isinstance(claim, Bad) and claim.names]
     said = {parent: checks.said_by(server, joined(at, parent)) for parent in {claim.parent for claim in bad}}
     wrong = problems((claim.path, checks.naming_problems(said[claim.parent], claim, str(setting.out))) for claim in bad)
-    assert not wrong, told(wrong)
+    assert not wrong, report(wrong)
 
 
 def test_what_is_bad_fails_under_its_own_keys(some: tuple[Served, str, list[Claim]]) -> None:
@@ -118,13 +128,13 @@ def test_what_is_bad_fails_under_its_own_keys(some: tuple[Served, str, list[Clai
     with ThreadPoolExecutor(ASKERS) as pool, cancelling(pool):
         found = pool.map(lambda claim: problems([(claim.path, checks.key_problems(server, at, claim))]), bad)
         wrong = {path: texts for one in found for path, texts in one.items()}
-    assert not wrong, told(wrong)
+    assert not wrong, report(wrong)
 
 
 def test_nothing_is_left_out_silently(setting: Setting) -> None:
     wrong = problems((claim.path, checks.counted_problems(setting.server, at, claim)) for at, claim in everything(setting, Counted))
     wrong |= problems((claim.path, checks.short_problems(setting.server, at, claim)) for at, claim in everything(setting, Short))
-    assert not wrong, told(wrong)
+    assert not wrong, report(wrong)
 
 
 @pytest.mark.parametrize("version", checks.FORMATS, ids="v{}".format)
@@ -145,9 +155,10 @@ def test_what_is_good_is_read_by_zarr_python_2(setting: Setting, tmp_path: Path)
 
 
 def test_what_is_good_stays_right_while_what_is_bad_is_asked_for(setting: Setting) -> None:
-    """Twelve reads hang, and six threads ask for every bad thing; between, one chunk after the other of all that is good is right.
+    """While twelve reads hang and six threads request every bad thing, every good chunk is right.
 
-    Each read that hangs is a 503 at its deadline, and everything else that blocks is answered meanwhile.
+    Each read that hangs gets a 503 at its deadline, and all other requests that block are answered
+    meanwhile.
     """
     server = setting.server
     bad = [(at, claim) for at, claim in everything(setting, Bad) if server.is_unprivileged or not claim.unprivileged]
@@ -171,7 +182,7 @@ def test_what_is_good_stays_right_while_what_is_bad_is_asked_for(setting: Settin
         assert server.ask(f"/view/{FILES}").status == 200
         answers = [future.result() for future in hanging]
     wrong = {claim.path[:200]: texts for (_, claim), future in zip(bad, asked, strict=True) if (texts := future.result())}
-    assert not wrong, told(wrong)
+    assert not wrong, report(wrong)
     assert [answer.status for answer in answers] == [503] * len(answers)
     assert all("retry-after" in answer.headers for answer in answers)
     assert server.ask("/readyz").status == 200
@@ -298,7 +309,10 @@ def _unavailable(server: Served, path: str) -> Any:
 
 @pytest.mark.parametrize("prefix", ["zarr/v2", "zarr/v3", "ome-zarr/0.4", "ome-zarr/0.5", "view"])
 def test_a_long_address_is_refused_before_any_walk(setting: Setting, prefix: str) -> None:
-    """30 kB into a tree that never ends; where a server refuses the line itself, that is an answer too."""
+    """A path of 30 kB into a tree that never ends.
+
+    A server may also refuse the request line itself.
+    """
     answer = setting.server.ask(f"/{prefix}/{OBJECTS}/endless/tree/" + "again/" * 5000 + "c/0")
     assert answer.status in {400, 414, 431}
 
@@ -318,7 +332,10 @@ def test_memory_has_a_bound(setting: Setting) -> None:
 
 
 def test_the_same_process_ends_in_time(setting: Setting) -> None:
-    """After all of it: the process that was started answers, its log holds no fault of ours, and SIGTERM ends it with 0."""
+    """After all other tests, the process that was started still answers.
+
+    Its log holds no fault of ours, and after SIGTERM its exit code is 0.
+    """
     server = setting.server
     assert server.is_alive()
     code, seconds = server.stop()
@@ -339,6 +356,9 @@ def test_every_claim_about_objects_is_about_one_of_them() -> None:
 
 
 def test_every_kind_of_file_is_there(hostile_folder: tuple[Path, list[Claim]]) -> None:
-    """The folder holds files of every suffix that the server knows; those of "suffixes" are all bad, those below other kinds good too."""
+    """The folder holds files of every suffix that the server knows.
+
+    The files of "suffixes" are all bad; other kinds also have good ones.
+    """
     names = [path.name for path in (hostile_folder[0] / "served" / "suffixes").iterdir()]
     assert {suffix for suffix in suffixes() if any(name.endswith(suffix) for name in names)} == suffixes() != set()

@@ -1,4 +1,7 @@
-"""The same under the other servers, and under two workers: the root is a folder of everything but what takes long."""
+"""The same under the other servers, and under two workers.
+
+The root is a folder with everything except what takes long.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import pytest
 from hostile import checks, folder
 from hostile.conftest import UNTOUCHED
 from hostile.serving import Served, served
-from hostile.test_folder import is_about_rights, problems, told
+from hostile.test_folder import is_about_rights, problems, report
 from hostile.things import FAILED, Bad, Claim
 
 KINDS = frozenset({"", "arrays", "bytes", "hdf5", "links", "rights", "special", "stores"})
@@ -68,9 +71,9 @@ def ask_for_everything(server: Served, everything: list[Claim]) -> None:
     with ThreadPoolExecutor(4) as pool:
         found = pool.map(lambda claim: problems([(claim.path, checks.key_problems(server, "", claim))]), bad)
         wrong = {path: texts for one in found for path, texts in one.items()}
-    assert not wrong, told(wrong)
+    assert not wrong, report(wrong)
     documents = problems((group, checks.group_problems(server, group)) for group in ("", *sorted(KINDS)))
-    assert not documents, told(documents)
+    assert not documents, report(documents)
     good = checks.good_problems(server.url, "", claims, 3)
     assert not good, good
     code, seconds = server.stop()
@@ -82,13 +85,16 @@ def test_what_never_answers_holds_nobody_up(outcomes: Outcomes) -> None:
 
 
 def ask_what_never_answers() -> None:
-    """Groups that hang when they are listed or looked into: in time, what stands beside them is answered, and the server ends."""
+    """Groups that hang when they are listed or looked into.
+
+    Requests for their neighbours are answered in time, and the server ends.
+    """
     groups = ("listed", "looked_up", "opened", "revised")
     with served("pyobject", "hostile.objects:stuck", settings=SHORT) as running, ThreadPoolExecutor(len(groups) * 4) as pool:
         paths = [f"/zarr/v3/{group}/{key}" for group in groups for key in ("zarr.json", "x/c/0", "", "c/0")]
         asked = [pool.submit(running.ask, path) for path in paths]
         documents = problems([("", checks.group_problems(running, ""))])
-        assert not documents, told(documents)
+        assert not documents, report(documents)
         assert running.ask("/zarr/v3/good/c/0").status == 200
         answers = {path: future.result() for path, future in zip(paths, asked, strict=True)}
         stuck = {path: answer.status for path, answer in answers.items() if answer.status not in FAILED}

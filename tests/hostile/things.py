@@ -1,6 +1,7 @@
-"""What a hostile folder claims: what must be read right, what must fail and how, and the registry of the functions that make it.
+"""What a hostile folder claims: what must be read right, and what must fail and how.
 
-Paths are those of the wire, below the group of the kind. Right values come from the library that wrote the file.
+It has the registry of the functions that make these things. Paths are those of the wire, below the
+group of the kind. Right values come from the library that wrote the file.
 """
 
 from __future__ import annotations
@@ -18,13 +19,19 @@ ABSENT = frozenset({404})
 FAILED = frozenset(range(500, 600))
 REFUSED = ABSENT | FAILED
 TOO_LARGE = FAILED | {200, 413}
-"""The wire contract: what is there and cannot be read is 5xx. What is larger than the server's bound is 413 or 503, or is decoded in
-pieces, which the peak of memory tells; absent it is never."""
+"""The statuses for what exists and cannot be read: 5xx by the wire contract.
+
+What is larger than the server's bound gets 413 or 503, or is decoded in pieces, which the peak of
+the memory shows. It is never a 404.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Good:
-    """An array that is read back equal, whatever stands beside it. `formats` are the Zarr formats that can address it."""
+    """An array that is read back equal, whatever lies beside it.
+
+    `formats` are the Zarr formats that can address it.
+    """
 
     path: str
     values: Values
@@ -38,9 +45,10 @@ class Good:
 class Bad:
     """Something that fails under its own keys, and what its parent says of it.
 
-    `names` are the spellings of which the parent's `unavailable` must hold one; empty where the parent need not name it, because the
-    node opens and only its chunks fail. `documents` are the allowed statuses of its metadata documents (None: any), `chunks` those of
-    its chunk at `index`. `unprivileged` says that it is bad only to a server that may not read everything.
+    The parent's `unavailable` must hold one of the spellings in `names`. These are empty if the
+    parent need not name it, because the node opens and only its chunks fail. `documents` are the
+    allowed statuses of its metadata documents (None: any), `chunks` those of its chunk at `index`.
+    `unprivileged` is true if it is bad only for a server that may not read everything.
     """
 
     path: str
@@ -83,7 +91,10 @@ Claim: TypeAlias = Good | Bad | Short | Counted
 Maker: TypeAlias = Callable[[Path], Iterable[Claim]]
 
 MAKERS: dict[str, list[Maker]] = {}
-"""The functions that make things, by the kind that is the name of their folder; those of "" make them in the root."""
+"""The functions that make things, by kind, which is the name of their folder.
+
+Those of "" make them in the root.
+"""
 LATE: dict[str, list[Maker]] = {}
 """The same for what appears after the server has started."""
 
@@ -111,7 +122,10 @@ def broken(path: str, *names: str, index: tuple[int, ...] = (0,)) -> Bad:
 
 
 def refused(path: str, *names: str) -> Bad:
-    """A thing that is not followed or never opened, a link or a device: named; 404, for it is no node, or 5xx."""
+    """A link or a device that is not followed or never opened.
+
+    It is named, and its own keys are 404, since it is no node, or 5xx.
+    """
     return Bad(path=path, names=(path.rpartition("/")[2], *names), documents=REFUSED, chunks=REFUSED)
 
 
@@ -141,7 +155,10 @@ def flipped(raw: bytes, at: int, bit: int = 1) -> bytes:
 
 
 def damaged_kinds(file: Path, index: Sequence[int] = (0,)) -> list[Bad]:
-    """Beside a good file, the same one cut in half, emptied, and replaced by bytes of no format; all under its suffix."""
+    """Beside a good file, three bad ones with its suffix.
+
+    They are the file cut in half, an empty file, and bytes of no format.
+    """
     stem, _, suffix = file.name.partition(".")
     raw = file.read_bytes()
     bad = {"cut": raw[: len(raw) // 2], "emptied": b"", "garbage": b"\x00\xff\x13garbage\x00" * 40}

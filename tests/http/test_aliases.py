@@ -1,4 +1,7 @@
-"""Names that zarr-python 2.18 takes for patterns: an alias in Zarr v2, the source's name in the attributes, nothing in v3."""
+"""Names that zarr-python 2.18 reads as patterns.
+
+They have an alias in Zarr v2, with the source's name in the attributes, and none in v3.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +77,7 @@ def test_links_of_pages_lead_to_all_formats(app: Any, path: str) -> None:
         assert ask(app, target).status == 200, target
 
 
-def test_the_viewer_is_told_both(app: Any) -> None:
+def test_the_viewer_gets_both(app: Any) -> None:
     page = ask(app, "/view/image~5b0~5d").body
     assert b'data-sources="../ome-zarr/0.5/image%5B0%5D ../ome-zarr/0.4/image~5b0~5d"' in page
     assert ask(app, "/ome-zarr/0.5/image[0]/zarr.json").status == 200

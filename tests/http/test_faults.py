@@ -1,4 +1,7 @@
-"""Faults under real servers: sources that hang, clients that leave, and what would take more memory than there is."""
+"""Faults under real servers.
+
+Sources hang, clients leave, and requests want more memory than there is.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Sources that hang take nobody along: not other sources, not the documents and listings that name them, not the server's end."""
+"""Sources that hang do not stop anything else.
+
+Other sources, the documents and listings that name them, and the end of the server go on.
+"""
 
 from __future__ import annotations
 
@@ -61,8 +64,9 @@ def test_a_read_that_takes_too_long_is_503_and_its_thread_is_replaced(hung: Hang
         lost = await asyncio.gather(*(ask.get(f"/zarr/v3/hung/c/{number}") for number in range(10)))
         assert {(answer.status, answer.headers["retry-after"]) for answer in lost} == {(503, "5")}
         texts = {answer.body.decode() for answer in lost}
-        late, closed = "did not answer within 0.6 s", "has let several reads wait for more than 0.6 s; it is asked again when one returns"
-        assert texts == {f"the source {late}; ask again later\n", f"the source {closed}\n"}
+        late = "the source did not answer within 0.6 s"
+        closed = "several reads of the source have taken more than 0.6 s; it is read again when one of them ends"
+        assert texts == {f"{late}; ask again later\n", f"{closed}\n"}
         assert (await ask.threads("stuck"), await ask.threads("busy"), await ask.metric("work_pending")) == (6, 0, 6)
         assert hung.asked == 6, "half of the threads have been lost to it, and it gets no more"
         again = await ask.get("/zarr/v3/hung/c/50")
@@ -115,7 +119,11 @@ def test_several_sources_that_hang_leave_a_thread_as_well() -> None:
 
 
 def test_a_source_is_known_by_where_it_is(hung: Hanging) -> None:
-    """All arrays of a file are one source; what is deep in folders that nobody has opened yet is not taken for its folder for long."""
+    """All arrays of a file are one source.
+
+    A key deep in folders that nobody has opened yet counts for the folder above only until it is
+    opened.
+    """
     file = Group(children={str(number): hung.array() for number in range(20)}, blocking=True)
     root = folder({"deep": folder({"file": file, "good": plain(), "table": Table(children={"x": plain()})})})
 
@@ -278,7 +286,7 @@ def test_no_more_threads_are_replaced_than_is_said(monkeypatch: pytest.MonkeyPat
         assert (await ask.threads("stuck"), await ask.threads("alive")) == (3, 3)
         ready = await ask.get("/readyz")
         assert (ready.status, ready.body) == (503, b"2 threads are stuck in sources that do not answer\n")
-        assert b"it is asked again when one returns" in (await ask.get("/zarr/v3/0/c/1")).body
+        assert b"it is read again when one of them ends" in (await ask.get("/zarr/v3/0/c/1")).body
         assert (await ask.get("/zarr/v3/good/c/0")).status == 200
         for source in sources:
             source.is_open.set()

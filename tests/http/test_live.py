@@ -290,7 +290,7 @@ def test_hypercorn_keeps_connections_open() -> None:
         connection.close()
 
 
-def test_a_server_that_is_told_to_end_ends() -> None:
+def test_a_server_that_is_asked_to_end_ends() -> None:
     with live() as server:
         os.kill(server.pid, 15)
         end = time.monotonic() + 20

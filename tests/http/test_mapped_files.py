@@ -1,4 +1,7 @@
-"""Files that are rewritten or cut short while they are served, mapped or not: what is answered was in the file, or is a 5xx."""
+"""Files, mapped or not, that are rewritten or cut short while they are served.
+
+Each answer was in the file at some time, or is a 5xx.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +88,7 @@ def test_a_file_that_is_always_being_rewritten_is_busy(make, monkeypatch, path):
 
 
 def test_pages_that_cannot_be_read_are_never_zeros(make, monkeypatch, path):
-    """An error of the disk leaves no trace in the file's revision; here the file is put back as it was."""
+    """A disk error does not change the file's revision, so here the file is put back as it was."""
     app = app_of(make, path)
     content, status = path.read_bytes(), path.stat()
 

@@ -1,4 +1,7 @@
-"""What would take more memory than requests may have is refused with words, whatever it is; nothing of it is made before."""
+"""What would take more memory than a request may have is refused with a reason.
+
+Nothing of it is made before.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +101,7 @@ def large_and_hanging(hung: Hanging) -> Array:
 
 
 def test_text_is_counted_once_it_is_known(make: Callable[..., Any]) -> None:
-    """Nobody knows how long strings are before they are read: they are never encoded in the event loop."""
+    """The length of strings is unknown until they are read: the event loop never encodes them."""
     threads: list[int] = []
     texts = np.array(["x" * MIB] * 4, object)
 
@@ -250,7 +253,10 @@ def test_files_that_are_decoded_whole_are_counted_while_they_are(tmp_path: Path)
 
 
 def test_what_a_failed_read_had_in_memory_is_let_go(make: Callable[..., Any]) -> None:
-    """The error refers to itself through the frames that it passed, so that only the garbage collector would find its blocks."""
+    """The error refers to itself through the frames that it passed.
+
+    So only the garbage collector would free its blocks.
+    """
     blocks: list[weakref.ref[np.ndarray[Any, Any]]] = []
 
     def read(_: Any) -> np.ndarray[Any, Any]:

@@ -1,4 +1,7 @@
-"""What a folder can hold that is no good file: left out, named with a reason, and nobody else's fault."""
+"""What a folder can hold that is no good file.
+
+It is left out and named with a reason, and harms nothing else.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,10 @@ KINDS: dict[str, Callable[[Path], None]] = {
     "into.npy": into_a_closed_folder,
     "dangling.npy": dangling,
 }
-"""By file name, links with a suffix of data and without; the child is called by what stands before the dot."""
+"""By file name, links with and without a suffix of data.
+
+The child has the part before the dot as its name.
+"""
 PLACES = ("", "sub")
 TIMES = ("before", "after")
 
@@ -103,7 +109,10 @@ def check_good(app: Any) -> None:
 
 
 def check_named(app: Any, place: str, name: str, folder: Path) -> None:
-    """Its group names it with a reason that tells nothing of the server's folders; no listing has it; its own keys are 5xx."""
+    """A bad child is named by its group, is in no listing, and its own keys are 5xx.
+
+    The reason reveals nothing of the server's folders.
+    """
     at = f"{place}/" if place else ""
     for document in (f"/zarr/v3/{at}zarr.json", f"/zarr/v2/{at}.zattrs"):
         content = json.loads(ok(app, document).body)

@@ -1,4 +1,7 @@
-"""Chunks that are asked for again: the reply is repeated for as long as all that it depends on is what it was."""
+"""Chunks that are requested again.
+
+The reply is repeated while everything that it depends on is the same.
+"""
 
 from __future__ import annotations
 

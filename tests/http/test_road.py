@@ -1,8 +1,8 @@
 """The road of a request: which modules of the package it enters, from the endpoint's routes on.
 
-They lie in at most MOST rooms, whoever makes the chunk. What the source enters (its adapter, all
-that this calls, and what its revision is made of) is beyond the road's end. The first request of a
-key enters a few more, once, which the last tests name.
+They lie in at most MOST rooms, whichever threads make the chunk. The road ends at the source: we do
+not count its adapter, what that calls, or what its revision is made of. The first request of a key
+also enters a few other rooms, which the last tests name.
 """
 
 from __future__ import annotations
@@ -45,14 +45,17 @@ WALK = {"hierarchy/places", "hierarchy/openings", "records"}
 FOLDER = ROADS["file"] | WALK | {"hangs"}
 """A folder may hang, so a thread walks through it each time, and is watched."""
 KEY = WALK | {"hierarchy/v2", "hierarchy/v3", "grid", "hierarchy/recipes", "http/protocol/etags", "hierarchy/documents", "caches/forgetful"}
-"""What a key asked for the first time enters besides: it is walked to, its index is parsed, its region cut, its tag made."""
+"""The rooms that only the first request of a key enters.
+
+It walks to the node, parses the index, cuts the region and makes the tag.
+"""
 
 
 NATIVE = pytest.mark.skipif(sys.platform == "win32", reason="there is no native pool on Windows")
 
 
 class Recorder:
-    """Takes down which rooms are entered while `is_on`, by whichever thread was started after it."""
+    """Records which rooms are entered while `is_on`, by any thread that was started after it."""
 
     def __init__(self) -> None:
         self.is_on = False
@@ -94,7 +97,7 @@ def root(tmp_path: Path) -> Group:
 
 
 def road(recorder: Recorder, root: Group, path: str, *, before: list[str], cache_size: int = 0) -> list[str]:
-    """The rooms that a request enters after those `before`, in the order in which it first does, without those of the source."""
+    """The rooms that a request enters after those `before`, in order, without the source's."""
     app: Any = create_app(root, Settings(public=True, cache_size=cache_size))
     while not isinstance(app, Routes):
         app = app.app
@@ -150,7 +153,7 @@ class Counting(dict[str, Node]):
 
 @pytest.mark.parametrize("key", ["c/0", "zarr.json"])
 def test_nothing_is_resolved_twice(key: str) -> None:
-    """A document of an array is rendered from its siblings too, so only those on the way are counted."""
+    """An array's document depends on its siblings too, so only the groups above it count."""
     node = Array(shape=(9,), dtype=np.dtype("u1"), read=lambda _: np.zeros(9, "u1"), revision=lambda: "r")
     below = Counting({"a": node})
     above = Counting({"disk": Group(children=below, blocking=True, kind="source", revision=lambda: "r")})

@@ -1,4 +1,7 @@
-"""Files that no adapter knows: counted and named by their suffixes, at start, in attributes, listings and pages."""
+"""Files that no adapter knows are counted by suffix, and named.
+
+That is done at the start, in attributes, in listings and on pages.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,10 @@ from collections.abc import Callable
 
 
 def others_advance(call: Callable[[], object]) -> bool:
-    """Whether another thread gets to run during a call: the switch interval is far longer than that, so only if the GIL is released."""
+    """True if another thread runs during a call, which means that the call releases the GIL.
+
+    The switch interval is set far longer than the call, so no other thread runs otherwise.
+    """
     started, done = threading.Event(), threading.Event()
     count = 0
 

@@ -1,4 +1,7 @@
-"""Stored chunks become regions; tests/adapters/hdf5/test_decoding.py asks for every filter with the files of the HDF5 library."""
+"""Stored chunks become regions.
+
+tests/adapters/hdf5/test_decoding.py tests every filter with files of the HDF5 library.
+"""
 
 from __future__ import annotations
 

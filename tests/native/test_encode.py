@@ -36,7 +36,10 @@ def layout(dtype):
 
 @st.composite
 def blocks(draw, dtypes):
-    """Arrays in any order, reversed, stepped, repeated, with axes of no or one element, and a chunk they fit into."""
+    """Arrays, each with a chunk shape into which it fits.
+
+    They are in any order, reversed, stepped or repeated, and some have axes of no or one element.
+    """
     dtype = np.dtype(draw(st.sampled_from(dtypes)))
     shape = draw(npst.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=6))
     count = int(np.prod(shape))

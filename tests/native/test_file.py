@@ -85,7 +85,10 @@ def test_pages_that_are_released_come_back(path):
 
 
 def cached(path: Path, at: int) -> bool:
-    """Whether a byte can be read without waiting for a disk; where the file system does not tell, it is taken to be so."""
+    """True if a byte can be read without waiting for a disk.
+
+    If the file system cannot say, we assume that it can.
+    """
     with path.open("rb") as file:
         try:
             return os.preadv(file.fileno(), [bytearray(1)], at, os.RWF_NOWAIT) == 1

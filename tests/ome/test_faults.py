@@ -1,4 +1,7 @@
-"""Images that cannot be read, pyramids that lie, labels that are missing: they harm nobody else, and say what is wrong."""
+"""Images that cannot be read, pyramids that lie, and labels that are missing.
+
+They harm nothing else, and say what is wrong.
+"""
 
 from __future__ import annotations
 
@@ -135,8 +138,8 @@ LYING: dict[str, tuple[dict[str, Any], Children]] = {
 @pytest.mark.parametrize("name", LYING)
 def test_stored_pyramids_that_lie(name: str) -> None:
     """The group is an image as far as its levels can be opened, else a group like others."""
-    told, children = LYING[name]
-    get = served({"liar": Group(children=children, attributes=told)})
+    own, children = LYING[name]
+    get = served({"liar": Group(children=children, attributes=own)})
     for version, document in DOCUMENTS.items():
         answer = get(f"/ome-zarr/{version}/liar/{document}")
         assert answer.status == 200
@@ -151,16 +154,16 @@ def test_stored_pyramids_that_lie(name: str) -> None:
     [("level 1 is missing", ["0", "1"]), ("level 1 cannot be opened", ["0", "1"]), ("level 1 has another shape", ["0", "1"])],
 )
 def test_levels_that_cannot_be_opened_are_made(name: str, levels: list[str]) -> None:
-    told, children = LYING[name]
-    get = served({"liar": Group(children=children, attributes=told)})
+    own, children = LYING[name]
+    get = served({"liar": Group(children=children, attributes=own)})
     [multiscale] = attributes(get("/ome-zarr/0.4/liar/.zattrs"))["multiscales"]
     assert [dataset["path"] for dataset in multiscale["datasets"]] == levels
     assert get("/ome-zarr/0.4/liar/1/0/0").status == 200
 
 
 def test_what_is_wrong_with_the_first_level_is_said() -> None:
-    told, children = LYING["level 0 cannot be opened"]
-    get = served({"liar": Group(children=children, attributes=told)})
+    own, children = LYING["level 0 cannot be opened"]
+    get = served({"liar": Group(children=children, attributes=own)})
     found = attributes(get("/ome-zarr/0.4/liar/.zattrs"))
     assert "bad header" in found["tiled_zarr"]["unavailable"]["0"]
     assert get("/ome-zarr/0.4/liar/0/.zattrs").status == 500

@@ -1,4 +1,7 @@
-"""What images take in memory: decoded chunks, samples, passes and documents are bounded, whatever the source is like."""
+"""The memory that images take is bounded, whatever the source is like.
+
+That holds for decoded chunks, samples, passes and documents.
+"""
 
 from __future__ import annotations
 

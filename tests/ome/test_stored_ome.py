@@ -1,4 +1,7 @@
-"""What a stored OME-Zarr says besides its levels: labels, places of pixels, plates and wells, in both versions of the view."""
+"""What a stored OME-Zarr contains besides its levels, in both versions of the view.
+
+That is labels, positions of pixels, plates and wells.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Views on views: what is shown is the same node as long as the source's is, and nothing is opened unasked."""
+"""Views on views.
+
+They show the same node as long as the source's node is the same, and open nothing unasked.
+"""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ export function within(camera: Camera, image: Size): Camera {
   };
 }
 
-/** The pan, in pages, and the change of zoom that a key stands for; null for other keys. */
+/** The pan, in pages, and the change of zoom that a key requests; null for other keys. */
 export function motionOf(event: KeyboardEvent): { pan: [number, number]; zoom: number } | null {
   const step = event.shiftKey ? 5 * STEP : STEP;
   switch (event.key) {

@@ -102,11 +102,11 @@ function advice(status: number, path: string): string {
     case 401:
       return "These data need an API key, or a different one. Open this page again with ?api_key=YOUR_KEY at the end of its address.";
     case 403:
-      return `Your API key does not open ${path}. Ask whoever gave it to you for one that does.`;
+      return `Your API key does not open ${path}. Ask the person who gave it to you for a key that does.`;
     case 429:
     case 503:
       return "The server is busy. Wait a little, then try again.";
     default:
-      return `The server could not read ${path} (status ${status}). Its log says why; try again when that is mended.`;
+      return `The server could not read ${path} (status ${status}). Its log says why. Try again when the cause is fixed.`;
   }
 }

@@ -24,9 +24,9 @@ class Lifespan:
     """One run of the lifespan protocol: messages to the application, and its answers."""
 
     def __init__(self, application: Application) -> None:
-        self.told: asyncio.Queue[Any] = asyncio.Queue()
+        self.events: asyncio.Queue[Any] = asyncio.Queue()
         self.answers: asyncio.Queue[Any] = asyncio.Queue()
-        self.task = asyncio.ensure_future(application({**SCOPE, "state": {}}, self.told.get, self.answers.put))
+        self.task = asyncio.ensure_future(application({**SCOPE, "state": {}}, self.events.get, self.answers.put))
 
     async def tell(self, step: str) -> None:
         """Send `startup` or `shutdown`, and wait for the answer.
@@ -34,7 +34,7 @@ class Lifespan:
         Raises CannotStart if the answer is a failure. An application that returns without an answer
         does not support the protocol, which the specification allows.
         """
-        await self.told.put({"type": f"lifespan.{step}"})
+        await self.events.put({"type": f"lifespan.{step}"})
         answer = asyncio.ensure_future(self.answers.get())
         await asyncio.wait([answer, self.task], return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():

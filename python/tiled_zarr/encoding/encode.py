@@ -119,9 +119,9 @@ def _asked(chunk: Chunk, region: Region) -> Block:
     block = np.asarray(read) if isinstance(read, np.ndarray) else np.array(read, dtype=node.dtype)  # numpy's a[()] is a scalar
     expected = _shape(region)
     if block.shape != expected:
-        raise SourceError(f"{chunk.key}: the source was asked for a block of shape {expected} and gave {block.shape}")
+        raise SourceError(f"{chunk.key}: expected a block of shape {expected} from the source, got {block.shape}")
     if block.dtype is not node.dtype and dtypes.wire(block.dtype) != chunk.recipe.wire:
-        raise SourceError(f"{chunk.key}: the source was to give items of type {node.dtype} and gave {block.dtype}")
+        raise SourceError(f"{chunk.key}: expected items of type {node.dtype} from the source, got {block.dtype}")
     return block
 
 

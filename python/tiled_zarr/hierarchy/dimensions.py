@@ -43,7 +43,7 @@ Own: TypeAlias = tuple[str | None, ...] | None
 Named: TypeAlias = tuple[str, ...]
 Arrays: TypeAlias = Mapping[str, tuple[Shape, Own]]
 """The arrays of a group by name, each with its shape and its source's own dimension names."""
-Standing: TypeAlias = dict[str, int | None]
+Kept: TypeAlias = dict[str, int | None]
 """The own names in a group, each with the size of the axes that keep it; None if none does."""
 
 MOST_KEPT = 4096
@@ -120,8 +120,8 @@ def in_source(arrays: Arrays, above: Collection[str] = ()) -> dict[str, Named]:
     """
     sizes = _sizes(arrays)
     taken = _phonies_beside(arrays, sizes).union(above)
-    standing = {name: _size_in_source(name, seen, arrays, taken) for name, seen in sizes.items()}
-    return {array: _named(array, arrays, standing, Uses()) for array in arrays}
+    kept = {name: _size_in_source(name, seen, arrays, taken) for name, seen in sizes.items()}
+    return {array: _named(array, arrays, kept, Uses()) for array in arrays}
 
 
 def loose(arrays: Arrays, below: Uses) -> dict[str, Named]:
@@ -130,8 +130,8 @@ def loose(arrays: Arrays, below: Uses) -> dict[str, Named]:
     >>> loose({"a": ((4, 2), ("y", "x")), "b": ((3, 2), ("y", "x"))}, Uses(sizes={"x": {2}}))
     {'a': ('y_4', 'x'), 'b': ('y_3', 'x')}
     """
-    standing = {name: _loose_size(name, seen, arrays, below) for name, seen in _sizes(arrays).items()}
-    return {array: _named(array, arrays, standing, below) for array in arrays}
+    kept = {name: _loose_size(name, seen, arrays, below) for name, seen in _sizes(arrays).items()}
+    return {array: _named(array, arrays, kept, below) for array in arrays}
 
 
 def alone(array: str, shape: Shape, own: Own) -> Named:
@@ -206,33 +206,33 @@ def _misleads(name: str, size: int) -> bool:
     return match is not None and int(match[1]) != size
 
 
-def _named(array: str, arrays: Arrays, standing: Standing, below: Uses) -> Named:
+def _named(array: str, arrays: Arrays, kept: Kept, below: Uses) -> Named:
     """The names for one array of a group, all different.
 
-    An own name stays on an axis of the size that `standing` gives it; other axes get another name.
+    An own name stays on an axis of the size that `kept` gives it; other axes get another name.
     """
     shape, own = arrays[array]
     phonies = unnamed(array, shape)
     if not own:
         return phonies
-    if len(set(own)) == len(own) and all(name and standing.get(name) == size for name, size in zip(own, shape, strict=True)):
+    if len(set(own)) == len(own) and all(name and kept.get(name) == size for name, size in zip(own, shape, strict=True)):
         return own  # type: ignore[return-value] # none is None
     named = {axis: name for axis, name in enumerate(phonies) if not own[axis]}
     for axis, (name, size) in enumerate(zip(own, shape, strict=True)):
         if not name:
             continue
         taken = named.values()
-        if standing.get(name) == size and name not in taken:
+        if kept.get(name) == size and name not in taken:
             named[axis] = name
             continue
         others = (other for other in _others(name, size, phonies[axis]) if other not in taken and other not in own)
-        named[axis] = next(other for other in others if _is_free(other, size, arrays, standing, below))
+        named[axis] = next(other for other in others if _is_free(other, size, arrays, kept, below))
     return tuple(named[axis] for axis in range(len(shape)))
 
 
-def _is_free(name: str, size: int, arrays: Arrays, standing: Standing, below: Uses) -> bool:
+def _is_free(name: str, size: int, arrays: Arrays, kept: Kept, below: Uses) -> bool:
     """True if an axis of this size may get a name that the source did not give it."""
-    return name not in arrays and name not in standing and below.sizes.get(name, {size}) == {size} and not _misleads(name, size)
+    return name not in arrays and name not in kept and below.sizes.get(name, {size}) == {size} and not _misleads(name, size)
 
 
 def _others(name: str, size: int, phony: str) -> Iterator[str]:

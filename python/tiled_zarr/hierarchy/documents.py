@@ -4,13 +4,13 @@ The consolidated document of 10,000 nodes takes 0.3 s to make, and each client a
 starts. Time limits would serve outdated documents. So each document remembers what it was made
 from: the nodes that were looked at, each with its revision from *before* it was looked at, and how
 many children had turned bad or good by then. It is valid if all of that is still the same
-(`stands`). The check takes 0.4 us a node in memory.
+(`is_valid`). The check takes 0.4 us a node in memory.
 
 The event loop uses a kept document only if that check is quick: at most FEW nodes, none of which
 touches disk or network to return its revision. Everything else goes to a thread. A document is
 never kept if one of its nodes has no revision.
 
-Invariant: a kept document is returned only after `stands`. One that fails is dropped, and all
+Invariant: a kept document is returned only after `is_valid`. One that fails is dropped, and all
 who ask for it meanwhile wait for one rendering.
 """
 
@@ -52,7 +52,7 @@ class Rendered:
 
     @property
     def is_quick(self) -> bool:
-        """True if the event loop may call `stands`: at most FEW nodes, none of which blocks."""
+        """True if the event loop may call `is_valid`: at most FEW nodes, none of which blocks."""
         return len(self.over) <= FEW and not any(node.blocking for node in self.over)
 
     @property
@@ -65,7 +65,7 @@ class Rendered:
         """Bytes in memory, estimated; for a live document more than any pool has."""
         return sys.maxsize if self.is_live else len(self.body or b"") + 100 * len(self.over)
 
-    def stands(self, node: Node, changes: int) -> bool:
+    def is_valid(self, node: Node, changes: int) -> bool:
         """True if a document of `node` would be the same now; False if a source cannot say."""
         try:
             return node is self.over[0] and changes == self.changes and tuple(node.revision() for node in self.over) == self.revisions
@@ -107,7 +107,7 @@ class Documents:
 
     def _valid(self, key: str, found: Rendered, node: Node, changes: int) -> Rendered | None:
         """The kept document if it is still valid; else drops it and returns None."""
-        if found.stands(node, changes):
+        if found.is_valid(node, changes):
             return found
         self._pool.drop((self._own, key), found)
         return None

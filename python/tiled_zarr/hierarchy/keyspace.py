@@ -9,9 +9,9 @@ or at a group that touches disk or network (`Waiting`), so the event loop may ca
 the same, but also opens the child of a group that blocks. A caller that may not block keeps the
 `Waiting` and calls `resumed` with it in a thread, which goes on from there: no step is repeated.
 
-A chunk that was found before is found again without a walk. It is still the right one if every
-group above it holds the same node under the same name (`is_standing`), which takes 0.2 us a group
-instead of 3. Two limits: no child in the tree may ever have been bad (`openings.turned` is 0),
+A chunk or document that was found before is found again without a walk. It is still the right one
+if every group above it holds the same node under the same name (`is_unchanged`), which takes 0.2 us
+a group instead of 3. Two limits: no child in the tree may ever have been bad (`openings.turned` is 0),
 since the walk has to notice when a child recovers; and all groups must be in memory, since opening
 a child on disk is watched (hangs.py).
 """
@@ -42,8 +42,8 @@ from .recipes import Recipe
 from .served import Served
 from .walks import Dependencies
 
-MOST_CHUNKS = 8192
-"""Resolved chunks that are remembered, at most.
+MOST_FOUND = 8192
+"""Keys of which we remember what they name, at most.
 
 Beyond that all are forgotten, which costs no more than resolving them again."""
 
@@ -154,7 +154,7 @@ class KeySpace:
         self._listings = Listings(self.places, self.config)
         self._documents = Documents(self.resources.documents)
         self._recipes: WeakKeyDictionary[Place, Recipe] = WeakKeyDictionary()
-        self._chunks: Forgetful[str, Chunk] = Forgetful(MOST_CHUNKS)
+        self._found: Forgetful[str, Document | Chunk] = Forgetful(MOST_FOUND)
 
     def resolve(self, key: str) -> Document | Chunk | None:
         """The document or chunk that a key names, or None.
@@ -175,8 +175,8 @@ class KeySpace:
 
         Raises what opening a node raises.
         """
-        known = self._chunks.get(key)
-        if known is not None and not self.places.openings.turned and is_standing(known.place):
+        known = self._found.get(key)
+        if known is not None and not self.places.openings.turned and is_unchanged(known.place):
             return known
         step = glance(self.places, self.start(key))
         return step if isinstance(step, Waiting) else self.named(key, step)
@@ -199,11 +199,12 @@ class KeySpace:
     def named(self, key: str, reached: Reached) -> Named:
         """What a key names whose walk ended at `reached`."""
         place, rest = reached
-        known = self._chunks.get(key)
+        known = self._found.get(key)
         if known is not None and known.place is place:
             return known
         if rest in self.format.DOCUMENTS:
-            return Document(self, place, rest)
+            document = self._found[key] = Document(self, place, rest)
+            return document
         group = place.group
         if group is not None:
             if rest:
@@ -269,7 +270,7 @@ class KeySpace:
         if index not in grid:
             return None
         region, name = grid.region(index), f"{self.format.NAME}/{key}"
-        chunk = self._chunks[key] = Chunk(place, node, recipe, index, region, name, grid.is_whole(index), recipe.weight(region))
+        chunk = self._found[key] = Chunk(place, node, recipe, index, region, name, grid.is_whole(index), recipe.weight(region))
         return chunk
 
     def _recipe(self, place: Place, node: Array) -> Recipe:
@@ -327,7 +328,7 @@ def glance(places: Places, start: Reached | Waiting) -> Reached | Waiting:
     return Reached(place, rest)
 
 
-def is_standing(place: Place) -> bool:
+def is_unchanged(place: Place) -> bool:
     """True if every group above a place still holds the same node, and none of them blocks.
 
     Also False below a record that is shown as a group (records.py), and if a group raises: the walk

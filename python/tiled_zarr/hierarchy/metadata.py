@@ -128,7 +128,7 @@ class Metadata:
         group = place.group
         assert group is not None
         unavailable = self.places.openings.unavailable(group)
-        return GroupHeader(headers.own_attributes(group, name=place.told_name, unavailable=unavailable))
+        return GroupHeader(headers.own_attributes(group, name=place.source_name, unavailable=unavailable))
 
     def _array(self, place: Place, dimension_names: tuple[str, ...]) -> ArrayHeader:
         node = place.array
@@ -140,7 +140,7 @@ class Metadata:
             dtype=dtypes.wire(node.dtype),
             codec=self.codec(place, grid),
             dimension_names=dimension_names,
-            attributes=headers.own_attributes(node, name=place.told_name),
+            attributes=headers.own_attributes(node, name=place.source_name),
             separator=self.separator,
             mark=node.mark,
             struct=self.config.struct,

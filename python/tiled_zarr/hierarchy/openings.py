@@ -46,7 +46,7 @@ MOST_BAD = 20_000
 
 Twice as many as the nodes that are consolidated: 6 MB with names and reasons of usual length, 60 MB
 at worst. The oldest are forgotten first, and found again when their group is opened."""
-MOST_TOLD = 10_000
+MOST_REASONS = 10_000
 """Bad children that a document names in one group, at most; the others are counted."""
 MOST_NAMES = 1_000_000
 """Names that are listed of one group, at most, whatever its `len` is."""
@@ -137,7 +137,7 @@ class Openings:
             why = names.refusal(name)
             if why is None:
                 found[name] = None
-            elif len(nameless) < MOST_TOLD:
+            elif len(nameless) < MOST_REASONS:
                 nameless[_free(nameless, texts.name(name))] = why
         if nameless or group in self._nameless:
             self._nameless[group] = nameless
@@ -179,27 +179,27 @@ class Openings:
 
         It covers what the group itself calls unavailable, names that cannot be part of a key, and
         each child known to be bad that is still there. Under "*" is either why the group could not
-        answer, or how many there are beyond MOST_TOLD.
+        answer, or how many there are beyond MOST_REASONS.
         """
         for name in [name for name in list(self._bad.get(group, ())) if not self._lists(group, name)]:
             self._note(group, name, None)
         bad = self._bad.get(group, {})
-        told: dict[str, str] = {}
+        reasons: dict[str, str] = {}
         try:
-            for name, why in islice(group.unavailable().items(), MOST_TOLD):
+            for name, why in islice(group.unavailable().items(), MOST_REASONS):
                 if name not in bad:
-                    told[_free(told, texts.name(name))] = texts.line(why if isinstance(why, str) else texts.said_by(why))
+                    reasons[_free(reasons, texts.name(name))] = texts.line(why if isinstance(why, str) else texts.said_by(why))
         except texts.PASSED_ON:
             raise
         except BaseException as error:  # noqa: BLE001 - keep what it returned so far, and what we know
-            told["*"] = texts.line(f"not all that is unavailable can be told: {reason(error)}")
+            reasons["*"] = texts.line(f"the group failed to list what is unavailable: {reason(error)}")
         known = [*self._nameless.get(group, {}).items(), *((name, known.reason) for name, known in [*bad.items()])]
-        room = MOST_TOLD - len(told)
+        room = MOST_REASONS - len(reasons)
         for name, why in known[:room]:
-            told[_free(told, texts.name(name))] = why
+            reasons[_free(reasons, texts.name(name))] = why
         if len(known) > room:
-            told["*"] = f"and {len(known) - room:,} more"
-        return told
+            reasons["*"] = f"and {len(known) - room:,} more"
+        return reasons
 
     def _opened(self, group: Group, name: str, checked: Node | None, *, is_listed: bool) -> Node | None:
         """The child, or None if there is none. Raises Unavailable if it cannot be shown."""

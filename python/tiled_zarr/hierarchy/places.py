@@ -68,7 +68,7 @@ class Place:
         return self.path.rpartition("/")[2]
 
     @property
-    def told_name(self) -> str | None:
+    def source_name(self) -> str | None:
         """The source's name as text, if the name on the wire is an alias; else None."""
         return None if self.wire_name == self.name else texts.name(self.name)
 

@@ -60,7 +60,7 @@ def read(path: Path) -> Settings:
     except OSError as error:
         raise SettingsError(f"cannot read the settings in {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is no YAML: {error}") from error
+        raise SettingsError(f"{path} is not valid YAML: {error}") from error
     return settings(document or {}, path.name, path.parent)
 
 

@@ -43,7 +43,7 @@ def sizes(memory: int | None, given: Mapping[str, int], workers: int = 1, availa
     rest = memory // workers - sum(given.values())
     if rest < 0:
         each = f" for each of {workers} workers" if workers > 1 else ""
-        raise ValueError(f"{memory // workers:,} bytes{each} are less than the pools take that have sizes of their own: {named(given)}")
+        raise ValueError(f"{memory // workers:,} bytes{each} are less than the sizes that are set for single pools: {named(given)}")
     free = sum(part for name, part in parts.items() if name not in given)
     return Sizes(**{name: given.get(name, rest * part // max(free, 1)) for name, part in parts.items()})
 

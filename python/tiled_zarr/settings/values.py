@@ -162,7 +162,7 @@ class Settings:
         """
         if not self.public and not self.api_key:
             raise SettingsError(
-                "these data are private: set TILED_ZARR_API_KEY to a secret that reads them, or TILED_ZARR_PUBLIC=1 to let everyone read"
+                "these data are private: set TILED_ZARR_API_KEY to a secret that clients send, or TILED_ZARR_PUBLIC=1 to let everyone read"
             )
         return self
 
@@ -173,7 +173,7 @@ class Settings:
         try:
             return dataclasses.replace(memory.sizes(self.memory, given, workers, memory.available()), **on_disk)
         except ValueError as error:
-            raise SettingsError(f"memory: {error}; give it more, or them less") from error
+            raise SettingsError(f"memory: {error}; raise memory, or lower these sizes") from error
 
     @property
     def keyspace(self) -> Config:

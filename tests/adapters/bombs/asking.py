@@ -1,8 +1,12 @@
-"""Ask for chunks of a folder in a process of its own, and print what each cost: `python -m adapters.bombs.asking FOLDER KEY ...` in tests/.
+"""Requests chunks of a folder in its own process, and prints what each costs.
 
-NODE!CHUNK asks for the document of a node and a chunk of it. One line of JSON a key: the chunk's status, body (if it is no 200), MiB
-above the resident memory before it at the peak (VmHWM), and still resident afterwards, with those of helper processes. Keys after
-`warm=` come first, unmeasured, and have to be 200: they are good neighbours, and no library is imported later on.
+    python -m adapters.bombs.asking FOLDER KEY ...       in the folder tests/
+
+NODE!CHUNK requests the document of a node and then a chunk of it. One line of JSON per key: the
+status of the chunk, its body if the status is not 200, the MiB above the resident memory before the
+request at the peak (VmHWM) and those that stay resident, helper processes included. Keys after
+`warm=` come first and are not measured. They must be 200: these are the good neighbours, after
+which no library has to be imported any more.
 """
 
 from __future__ import annotations
@@ -24,7 +28,10 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Cost:
-    """What a key was answered with, and MiB above the memory that was resident before: at the peak, and afterwards."""
+    """The answer for a key, and the MiB above the memory that was resident before.
+
+    They are taken at the peak, and afterwards.
+    """
 
     status: int
     body: str
@@ -33,7 +40,10 @@ class Cost:
 
 
 def costs(folder: Path, keys: Iterable[str], *, in_flight: int = 0, warm: Iterable[str] = ()) -> dict[str, Cost]:
-    """The cost of each key of a folder, all asked of one process, one after the other; the good ones at first and at last."""
+    """The cost of each key of a folder, all requested from one process, one after the other.
+
+    The good keys come first and last.
+    """
     asked = list(keys)
     command = [sys.executable, "-m", "adapters.bombs.asking", str(folder), str(in_flight), *(f"warm={key}" for key in warm), *asked]
     run = subprocess.run(command, cwd=TESTS, capture_output=True, text=True, timeout=SECONDS, check=False)
@@ -49,7 +59,10 @@ def processes() -> list[Path]:
 
 
 def memory(field: str) -> float:
-    """MiB of all processes: VmHWM is the peak of what was resident, VmRSS what is now; one that has ended has none."""
+    """MiB of all processes; a process that has ended counts as none.
+
+    VmHWM is the peak of the resident memory, VmRSS the memory that is resident now.
+    """
     lines = [line for process in processes() for line in (process / "status").read_text().splitlines() if line.startswith(field)]
     return sum(int(line.split()[1]) for line in lines) / 1024
 

@@ -83,7 +83,10 @@ def png_chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def write_png(root: Path) -> list[str]:
-    """Text, profiles and pixels that decode to more than they say; and 16 bits a sample, which imagecodecs decodes."""
+    """Text, profiles and pixels that decode to more than they declare.
+
+    One has 16 bits per sample, which imagecodecs decodes.
+    """
     packed = deflated()
     extra = {
         "ztxt": png_chunk(b"zTXt", b"a\0\0" + packed),
@@ -103,7 +106,10 @@ def write_png(root: Path) -> list[str]:
 
 
 def npy_header(version: int, length: int) -> bytes:
-    """The header of 64 items, padded to a length: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html."""
+    """The header of 64 items, padded to a length.
+
+    https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+    """
     text = b"{'descr': '|u1', 'fortran_order': False, 'shape': (64,), }"
     return b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<I", length) + text + b" " * (length - len(text) - 1) + b"\n"
 

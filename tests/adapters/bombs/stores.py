@@ -136,7 +136,10 @@ def write_plain(root: Path) -> list[str]:
 
 
 def write_odd(root: Path) -> list[str]:
-    """What zarr-python decodes: filters, two compressors, transposes, odd shards, other names of the same codecs, text."""
+    """What zarr-python decodes and our decoders do not.
+
+    That is filters, two compressors, transposes, odd shards, other names of the same codecs, text.
+    """
     delta = {"id": "delta", "dtype": "|u1", "astype": "|u1"}
     for name, (_, configuration) in PACKS.items():
         v2(root / f"v2_delta_{name}.zarr", packed(name), {"id": name, **configuration}, filters=[delta])

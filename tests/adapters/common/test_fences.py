@@ -199,7 +199,7 @@ def test_the_fence_in_force_is_that_of_the_thread(tmp_path: Path) -> None:
     (tmp_path / "sub" / "file").touch()
     (tmp_path / "link").symlink_to("sub/file")
     seen: list[Fence] = []
-    with Fence.of(tmp_path).standing():
+    with Fence.of(tmp_path).in_force():
         assert around(tmp_path / "sub" / "file").folder == os.path.realpath(tmp_path)
         thread = Thread(target=lambda: seen.append(around(tmp_path / "sub" / "file")))
         thread.start()
@@ -221,14 +221,14 @@ UNSEEN = {
 
 
 @pytest.mark.parametrize("make", UNSEEN.values(), ids=UNSEEN.keys())
-def test_whether_anything_lies_outside_is_not_told(fence: Fence, make: Callable[[Path], object]) -> None:
+def test_whether_anything_lies_outside_is_not_revealed(fence: Fence, make: Callable[[Path], object]) -> None:
     path = Path(fence.folder, "x")
     make(path)
     with pytest.raises(Damaged, match=rf"^'x': {fences.OUTSIDE}$"):
         fence.check(path)
 
 
-def test_whether_a_folder_outside_has_a_file_is_not_told(fence: Fence) -> None:
+def test_whether_a_folder_outside_has_a_file_is_not_revealed(fence: Fence) -> None:
     Path(fence.folder, "x").symlink_to("../outside")
     for name in ("secret", "nothing"):
         with pytest.raises(Damaged, match=rf"^'{name}': {fences.OUTSIDE}$"):

@@ -73,7 +73,10 @@ def files_of(path: Path) -> list[Path]:
 
 
 def damages(path: Path, bits: int, seed: int) -> list[tuple[str, Damage]]:
-    """Every damage to a source, each to be done once to a fresh one: to a folder, one file of it is damaged at a time."""
+    """Every damage to a source, each to be done once to a fresh one.
+
+    In a folder, one file is damaged at a time.
+    """
     if not path.is_dir():
         return [*WHOLE.items(), *flips(bits, seed)]
     names = [file.relative_to(path) for file in files_of(path)]

@@ -20,7 +20,11 @@ REGION = tuple[slice, ...]
 
 
 class HttpStore(Store):
-    """An application as a store, with the rule of zarr-python's FsspecStore and fsspec: 404 is absence, any other failure raises."""
+    """An application as a store for zarr-python.
+
+    It follows the rule of zarr-python's FsspecStore and fsspec: 404 is absence, any other failure
+    raises.
+    """
 
     supports_writes = supports_deletes = supports_partial_writes = supports_listing = False
 
@@ -127,9 +131,9 @@ def is_same(got: Any, truth: Array) -> bool:
 
 
 def read_now(source: Source, path: Path) -> Arrays | None:
-    """What the reference library makes of a file, or None where it refuses.
+    """What the reference library reads from a file, or None if it refuses.
 
-    It reads a copy: HDF5 hands out what it holds of a file that the same process has open.
+    It reads a copy: HDF5 returns what it has cached of a file that the same process has open.
     """
     twin = path.parent.parent / f"twin{source.suffix}"
     try:
@@ -142,9 +146,10 @@ def read_now(source: Source, path: Path) -> Arrays | None:
 
 
 def check(held: Iterable[Held], now: Arrays | None, tally: Tally) -> list[str]:
-    """Read every chunk of arrays whose file was damaged, and say of each that is wrong what it is.
+    """Read every chunk of arrays whose file was damaged, and say of each wrong one what it is.
 
-    An array that the library reads as another type now is left alone: its chunks are right, and mean something else to the client.
+    An array that the library now reads as another type is skipped: its chunks are right, but mean
+    something else to the client.
     """
     wrong = []
     for one in held:

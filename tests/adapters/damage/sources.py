@@ -1,4 +1,7 @@
-"""Files of every format, each with what its reference library makes of it now: arrays by their paths below the file."""
+"""Files of every format, each with what its reference library now reads from it.
+
+That is a mapping from paths below the file to arrays.
+"""
 
 from __future__ import annotations
 
@@ -77,9 +80,10 @@ def csv_gz(path: Path) -> None:
 
 
 def read_csv(path: Path, separator: str = ",") -> Arrays:
-    """Whole texts alone: pyarrow infers types from what it reads first; gzip is the standard library's.
+    """A text table, read whole, since pyarrow infers types from what it reads first.
 
-    What pyarrow refuses, pandas mostly reads: text that is no UTF-8, rows that are cut short.
+    gzip is decoded by the standard library. pandas mostly reads what pyarrow refuses: text that is
+    not UTF-8, and rows that are cut short.
     """
     data = path.read_bytes()
     text = gzip.decompress(data) if path.suffix == ".gz" else data
@@ -193,7 +197,7 @@ def remove(path: Path) -> None:
 
 
 def copy(path: Path, target: Path) -> None:
-    """A file or a folder; FileNotFoundError where there is none."""
+    """A file or a folder. Raises FileNotFoundError if there is none."""
     if path.is_dir():
         shutil.copytree(path, target)
     else:

@@ -1,4 +1,7 @@
-"""The whole sweep: `python -m adapters.damage.sweep [BITS] [SOURCE...]` with tests/ on the path; prints a line a source."""
+"""Does every damage to every source, and prints a line per source.
+
+python -m adapters.damage.sweep [BITS] [SOURCE...]       in the folder tests/
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ FEW, ALL = 12, 10**6
 
 
 MODES = {"cold": 2, "cached": 3, "restarted": 3}
-"""Without a cache; with all chunks in it; asked of a server that was started after the damage: each with a Zarr format."""
+"""Three ways to ask, each with a Zarr format.
+
+The cache is off; or all chunks are in it; or the server was started after the damage.
+"""
 
 
 def application(folder: Path, source: Source, mode: str) -> Any:

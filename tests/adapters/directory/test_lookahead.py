@@ -1,4 +1,7 @@
-"""Folders with several files on which a library hangs: they are looked at together, each by itself, and good ones are listed right."""
+"""Folders with several files on which a library hangs.
+
+They are opened at the same time, each by itself, and good files are listed right.
+"""
 
 from __future__ import annotations
 

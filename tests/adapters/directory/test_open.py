@@ -238,7 +238,7 @@ def test_a_file_that_becomes_a_broken_link_keeps_the_names_of_the_others(tmp_pat
     assert group.unavailable() == {"a.npz": "a link that leads nowhere"}
 
 
-def test_on_file_is_told_of_all(tmp_path):
+def test_on_file_is_called_for_each_file(tmp_path):
     mixed(tmp_path)
     seen = []
     open_directory(tmp_path, on_file=seen.append)

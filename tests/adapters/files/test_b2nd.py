@@ -88,7 +88,7 @@ DENIED = {
     "chunks": (b"\xd2" + (100).to_bytes(4, "big"), 180, "an array of 10 chunks in a file of 15"),
     "chunk_size": (b"\xd2" + (100).to_bytes(4, "big"), 120, "chunks of 43,200 bytes in a file whose chunks have 36,000"),
 }
-"""Numbers of an array's description as msgpack stores them, what they become, and what users are told."""
+"""Numbers in msgpack in an array's description, what they become, and the reasons for users."""
 
 
 @pytest.mark.parametrize(("stored", "damaged", "message"), DENIED.values(), ids=DENIED)

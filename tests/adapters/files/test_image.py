@@ -151,7 +151,10 @@ def test_bad_exif_data_leave_the_picture(tmp_path):
 
 
 def test_the_limit_of_pixels_is_ours(tmp_path, monkeypatch):
-    """Pillow warns above its own, and refuses what is twice as large; we refuse what takes more memory than a request may."""
+    """Pillow warns above its own limit, and refuses pictures twice as large.
+
+    We refuse those that take more memory than a request may.
+    """
     Image.fromarray(RGB).save(tmp_path / "a.png")
     for limit in (RGB.shape[0] * RGB.shape[1] - 1, 10):
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)

@@ -124,7 +124,7 @@ def test_a_crash_of_one_helper_goes_unnoticed(tmp_path):
 
 
 def test_only_regular_files_are_opened(tmp_path):
-    """A pipe that nobody writes to would be waited for; the helper that answers is the same all along."""
+    """Opening a pipe to which nobody writes would hang; the same helper answers all the time."""
     node = open_hdf5(damagedhdf5.links_to_a_pipe(tmp_path / "a.h5"))
     before = dict(default().hdf5.pool.ended)
     with pytest.raises(Damaged, match="'pipe': a named pipe"):

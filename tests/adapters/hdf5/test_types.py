@@ -72,8 +72,8 @@ class TestTypes(FileContract, cases={"types": types}): ...
 
 def test_what_stands_for_another_type_says_so(tmp_path: Path) -> None:
     found = written(tmp_path)
-    told = {name: found.children[name].attributes.get("tiled_zarr") for name in ("complex", "long", "opaque", "bits")}
-    assert told == {
+    shown = {name: found.children[name].attributes.get("tiled_zarr") for name in ("complex", "long", "opaque", "bits")}
+    assert shown == {
         "complex": {"source_type": "complex256"},
         "long": {"source_type": "float128"},
         "opaque": {"source_type": "opaque"},
@@ -86,5 +86,5 @@ def test_what_stands_for_another_type_says_so(tmp_path: Path) -> None:
 def test_attributes_that_are_no_utf_8_are_latin_1(tmp_path: Path) -> None:
     array = written(tmp_path).children["long"]
     assert isinstance(array, Array)
-    told = {name: value for name, value in array.attributes.items() if name != "tiled_zarr"}
-    assert told == {"unit": "µm", "fixed": "°C", "list": UNITS, "fixed_list": UNITS, "utf_8": "°C", "binary": "Af8="}
+    shown = {name: value for name, value in array.attributes.items() if name != "tiled_zarr"}
+    assert shown == {"unit": "µm", "fixed": "°C", "list": UNITS, "fixed_list": UNITS, "utf_8": "°C", "binary": "Af8="}

@@ -1,8 +1,8 @@
-"""Every node of Tiled's demo tree, and of its adapters for files, equals what Tiled's own client reads.
+"""Compares every node of Tiled's demo tree, and of its adapters for files, with Tiled's own client.
 
-Runs without pytest in an environment that has Tiled:
-`PYTHONPATH=python .../bin/python tests/adapters/memory/in_tiled.py`. Prints a line a node, and
-exits with 1 if a node differs or one that can be shown is missing.
+It runs without pytest in an environment that has Tiled: `PYTHONPATH=python .../bin/python
+tests/adapters/memory/in_tiled.py`. It prints a line per node. The exit code is 1 if a node differs,
+or if one that can be shown is missing.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ def read(node: Array, region: Region) -> np.ndarray[Any, Any]:
 
 
 def regions(node: Array) -> Iterator[Region]:
-    """The whole array, or corners and random boxes where it is large; then random boxes."""
+    """The whole array, or corners and random boxes if it is large; then random boxes."""
     nbytes = int(np.prod(node.shape)) * node.dtype.itemsize
     edge = max(1, int((MOST_BYTES / 64 / node.dtype.itemsize) ** (1 / max(len(node.shape), 1))))
     if nbytes <= MOST_BYTES:

@@ -74,7 +74,10 @@ MASKED = {
 
 @pytest.mark.parametrize(("masked", "named"), MASKED.values(), ids=MASKED.keys())
 def test_masked_items_are_filled_as_numpys_are(masked, named):
-    """NaN or NaT where the type has one, else the fill value of the array, as `np.ma.filled` has it, named in the attributes."""
+    """Masked items get NaN or NaT if the type has one, else the array's fill value.
+
+    That is the value of `np.ma.filled`, and the attributes name it.
+    """
     node = adapt_array(dask.array.from_array(masked, chunks=(7, 11)[: masked.ndim]))
     expected = adapt_masked(masked)
     whole = tuple(slice(0, size) for size in masked.shape)

@@ -1,4 +1,7 @@
-"""Text tables as instruments and spreadsheets write them: what pandas reads with the right options, and how it was read is said."""
+"""Text tables as instruments and spreadsheets write them.
+
+We read what pandas reads with the right options, and the attributes say how it was read.
+"""
 
 from __future__ import annotations
 
@@ -211,7 +214,7 @@ def test_what_is_chosen_holds_for_all_tables_of_a_folder(
 def test_another_choice_is_another_table(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(b"a,b\n1,2\n")
     assert list(open_csv(tmp_path / "t.csv").children) == ["a", "b"]
-    with choices.standing(TextChoice(header=False)):
+    with choices.in_force(TextChoice(header=False)):
         assert list(open_csv(tmp_path / "t.csv").children) == ["0", "1"]
 
 

@@ -186,7 +186,10 @@ def test_a_missing_file_is_an_error(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("is_dictionary", [True, False])
 def test_texts_count_before_they_are_made(tmp_path, monkeypatch, is_dictionary):
-    """A file of a few kB: 100 texts of 1 MB, all the same one; the footer knows how long they are only without a dictionary."""
+    """A file of a few kB that holds 100 equal texts of 1 MB.
+
+    The footer has their length only if there is no dictionary.
+    """
     words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(100, "i4")), pa.array(["x" * 2**20]))
     column = words if is_dictionary else words.cast(pa.large_string())
     pq.write_table(pa.table({"words": column}), tmp_path / "a.parquet", use_dictionary=is_dictionary, compression="zstd")
@@ -200,7 +203,10 @@ def test_texts_count_before_they_are_made(tmp_path, monkeypatch, is_dictionary):
 
 
 def test_a_footer_counts_before_it_is_read(tmp_path, monkeypatch):
-    """A damaged length in a file of 3 GB, here a sparse one: Arrow took 2 GB of memory to find that it is no footer."""
+    """A damaged length in a sparse file of 3 GB.
+
+    Arrow took 2 GB of memory to find that it is no footer.
+    """
     path = tmp_path / "a.parquet"
 
     def write(nbytes):

@@ -1,4 +1,7 @@
-"""Small files of Zarr arrays that decode to 128 MiB or more, or are sparse: answered with the reason, and no memory is taken for them."""
+"""Small files of Zarr arrays that decode to 128 MiB or more, or are sparse.
+
+The answer gives the reason, and no memory is taken for them.
+"""
 
 from __future__ import annotations
 

@@ -215,9 +215,9 @@ def test_an_irregular_grid_has_no_chunk_shape():
 def test_chunks_that_hold_nothing_are_damage(tmp_path: Path, version: int, chunks: list[int]) -> None:
     zarr.create_array(tmp_path / "a.zarr", data=np.ones((4, 4), "i4"), chunks=(2, 2), zarr_format=version)
     document = tmp_path / "a.zarr" / (".zarray" if version == 2 else "zarr.json")
-    told = json.loads(document.read_text())
-    (told if version == 2 else told["chunk_grid"]["configuration"])["chunks" if version == 2 else "chunk_shape"] = chunks
-    document.write_text(json.dumps(told))
+    metadata = json.loads(document.read_text())
+    (metadata if version == 2 else metadata["chunk_grid"]["configuration"])["chunks" if version == 2 else "chunk_shape"] = chunks
+    document.write_text(json.dumps(metadata))
     with pytest.raises(Damaged, match="hold nothing of an array of the shape"):
         open_zarr(tmp_path / "a.zarr")
 
@@ -237,7 +237,10 @@ def test_a_link_in_a_group_to_the_outside_tells_nothing(tmp_path: Path, is_there
     ("shape", "fill", "said"), [((), -999.0, {}), ((2,), -999.0, {}), ((2,), 0.0, {"_FillValue": -999.0})], ids=["scalar", "axis", "both"]
 )
 def test_the_mark_of_a_v2_array_is_the_one_that_xarray_takes(tmp_path, shape, fill, said):
-    """The right value is what xarray makes of the store: scalars have no dimensions, and `fill_value` comes before the attribute."""
+    """The right value is what xarray makes of the store.
+
+    Scalars have no dimensions, and `fill_value` comes before the attribute.
+    """
     values = np.array([-999, 0], "f4")[: np.zeros(shape).size].reshape(shape)
     group = zarr.create_group(tmp_path / "a.zarr", zarr_format=2)
     names = {"_ARRAY_DIMENSIONS": ["n"] * len(shape)}

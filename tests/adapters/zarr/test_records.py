@@ -1,4 +1,7 @@
-"""Zarr v2 stores with records that zarr-python 3 refuses to read and to write: written here as their spec has it."""
+"""Zarr v2 stores with records that zarr-python 3 can neither read nor write.
+
+The tests write them as the specification says.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Chunks in memory are encoded natively, each once for all who ask, and given up where nobody waits any more."""
+"""Chunks in memory are encoded natively, each once for all requests.
+
+An encoding is dropped when nobody waits for it any more.
+"""
 
 from __future__ import annotations
 

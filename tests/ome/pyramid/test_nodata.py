@@ -1,4 +1,7 @@
-"""Images with values that mean "no value here": their levels, what is served in place of marks, and what is said of it."""
+"""Images with values that mean "no value here".
+
+We test their levels, what is served in place of marks, and what the metadata say of it.
+"""
 
 from __future__ import annotations
 
@@ -183,7 +186,10 @@ def test_a_tile_is_the_same_before_and_after_the_attributes_were_asked_for() -> 
 
 
 def test_tiles_of_an_image_that_cannot_be_looked_at_are_served_for_now(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One bad chunk does not take the others along; what was made without knowing the marks is never kept."""
+    """One bad chunk does not spoil the others.
+
+    A tile that was made without knowing the marks is never kept.
+    """
     values = detectors.eiger("u4")
     is_broken = [True]
 

@@ -1,4 +1,7 @@
-"""Kept planes: in memory and in files, bounded, never half, and never other bytes than were written."""
+"""Kept planes, in memory and in files.
+
+They are bounded, never half written, and never give other bytes than were written.
+"""
 
 from __future__ import annotations
 
@@ -171,7 +174,10 @@ def test_the_checksum_is_crc_32c() -> None:
 
 
 def test_every_flipped_bit_is_noticed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A tile whose bytes have changed is never given out; its plane is thrown away and can be made again."""
+    """A tile whose bytes have changed is never returned.
+
+    Its plane is deleted and can be made again.
+    """
     keep(Planes(ROOM, tmp_path), "a")
     [path] = files(tmp_path)
     content = path.read_bytes()
@@ -302,7 +308,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk(disk: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Planes of 2 MB where there is room for one: a mapped sparse file ends the process by SIGBUS here."""
+    """Planes of 2 MB on a disk with room for one; writing to a mapping would raise SIGBUS."""
     large = Layout(1, ((1000, 1000), (500, 500)), 512, np.dtype("u1"))
     planes = Planes(10**8, disk)
     (disk / "other").write_bytes(bytes(2**19))

@@ -1,7 +1,9 @@
 /**
- * The Zarr codec `blosc`, reading: https://github.com/Blosc/c-blosc/blob/main/README_CHUNK_FORMAT.rst
+ * Decodes the Zarr codec `blosc`:
+ * https://github.com/Blosc/c-blosc/blob/main/README_CHUNK_FORMAT.rst
  *
- * It takes the place of numcodecs' WebAssembly, which makes code from text at run time: the page's content security policy forbids that.
+ * It replaces the WebAssembly of numcodecs, which makes code from text at run time: the page's
+ * content security policy forbids that.
  */
 
 import { decompress } from "fzstd";
@@ -29,7 +31,7 @@ export default class Blosc {
     return new Blosc();
   }
 
-  /** A chunk says itself how it is compressed; the array's metadata do not matter. */
+  /** Decode a chunk. Its header says how it is compressed, so we need no metadata of the array. */
   decode(body: Uint8Array): Uint8Array {
     const header = new DataView(body.buffer, body.byteOffset, body.byteLength);
     const flags = header.getUint8(2);
@@ -55,11 +57,11 @@ export default class Blosc {
   }
 
   encode(): never {
-    throw new Error("the viewer only reads");
+    throw new Error("the viewer cannot encode");
   }
 }
 
-/** Fill a block from its streams, each after its length; one that did not get smaller is stored. */
+/** Fill a block from its streams. Each follows its length, and is stored if it did not shrink. */
 function decodeStreams(body: Uint8Array, header: DataView, from: number, block: Uint8Array, streams: number, decode: Decode): void {
   const size = block.length / streams;
   for (let stream = 0; stream < streams; stream++) {
@@ -80,6 +82,6 @@ function compressor(code: number): Decode {
     case ZSTD:
       return (source, target) => void decompress(source, target);
     default:
-      throw new Error(`Blosc compressor ${code} is not read here: set the server's codec to blosc:lz4 or blosc:zstd`);
+      throw new Error(`Blosc compressor ${code} is not supported by this viewer: set the server's codec to blosc:lz4 or blosc:zstd`);
   }
 }

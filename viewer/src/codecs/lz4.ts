@@ -1,9 +1,13 @@
-/** The LZ4 block format: https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md; and the Zarr v2 codec `lz4`, a block after its size. */
+/**
+ * The LZ4 block format: https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md
+ *
+ * The Zarr v2 codec `lz4` stores the decoded size in 4 bytes, then one block.
+ */
 
 const LEAST_MATCH = 4;
 const SIZE_BYTES = 4;
 
-/** Decode one block into the whole of `target`. Throws where the block holds more, less or nonsense. */
+/** Decode one block, which must fill `target` exactly. Throws if it does not or is invalid. */
 export function decodeBlock(source: Uint8Array, target: Uint8Array): void {
   let from = 0;
   let to = 0;
@@ -29,7 +33,7 @@ export function decodeBlock(source: Uint8Array, target: Uint8Array): void {
   if (to !== target.length) throw corrupt();
 }
 
-/** A length of 15 goes on in further bytes, up to the first that is not 255. */
+/** Add the bytes that continue a length of 15, up to and including the first that is not 255. */
 function longer(source: Uint8Array, from: number, length: number): [length: number, from: number] {
   for (;;) {
     const more = source[from++];
@@ -39,7 +43,11 @@ function longer(source: Uint8Array, from: number, length: number): [length: numb
   }
 }
 
-/** Copy byte by byte, so that a match may overlap what it makes; long runs between two arrays at once. */
+/**
+ * Copy byte by byte, since a match may overlap the bytes that it produces.
+ *
+ * More than 32 bytes between two different arrays are copied in one call.
+ */
 function copyForward(source: Uint8Array, from: number, target: Uint8Array, to: number, length: number): void {
   if (length > 32 && source !== target) {
     target.set(source.subarray(from, from + length), to);
@@ -49,7 +57,7 @@ function copyForward(source: Uint8Array, from: number, target: Uint8Array, to: n
 }
 
 function corrupt(): Error {
-  return new Error("LZ4 block: what is decoded does not fill the chunk; it was cut off or damaged on its way");
+  return new Error("the LZ4 data do not decode to the size of the chunk: they were cut short or damaged; load the page again");
 }
 
 export default class LZ4 {
@@ -66,6 +74,6 @@ export default class LZ4 {
   }
 
   encode(): never {
-    throw new Error("the viewer only reads");
+    throw new Error("the viewer cannot encode");
   }
 }

@@ -1,6 +1,10 @@
-/** Undoing Blosc's filters within one block; bytes beyond the last whole item (or eight of them) were left as they are. */
+/**
+ * Undoes Blosc's shuffle filters in one block.
+ *
+ * The filters do not move the bytes after the last whole item.
+ */
 
-/** The first bytes of all items came first, then all second bytes, and so on. */
+/** Undo a byte shuffle: `source` has the first bytes of all items, then all second bytes, ... */
 export function unshuffle(source: Uint8Array, target: Uint8Array, itemsize: number): void {
   const count = Math.floor(source.length / itemsize);
   for (let byte = 0; byte < itemsize; byte++) {
@@ -10,7 +14,11 @@ export function unshuffle(source: Uint8Array, target: Uint8Array, itemsize: numb
   target.set(source.subarray(count * itemsize), count * itemsize);
 }
 
-/** The first bits of all items came first, then all second bits; blocks of a number of items that is not divisible by 8 are as they were. */
+/**
+ * Undo a bit shuffle: `source` has the first bits of all items, then all second bits, ...
+ *
+ * A block whose number of items is not divisible by 8 was not shuffled.
+ */
 export function unshuffleBits(source: Uint8Array, target: Uint8Array, itemsize: number): void {
   const count = Math.floor(source.length / itemsize);
   if (count % 8 !== 0) {

@@ -1,4 +1,4 @@
-/** The Zarr codec `zstd`, reading, without WebAssembly. */
+/** Decodes the Zarr codec `zstd`, without WebAssembly. */
 
 import { decompress } from "fzstd";
 
@@ -14,6 +14,6 @@ export default class Zstd {
   }
 
   encode(): never {
-    throw new Error("the viewer only reads");
+    throw new Error("the viewer cannot encode");
   }
 }

@@ -28,19 +28,19 @@ class TextChoice:
 
 
 NO_CHOICE = TextChoice()
-_STANDING: ContextVar[TextChoice] = ContextVar("text tables", default=NO_CHOICE)
+_IN_FORCE: ContextVar[TextChoice] = ContextVar("text tables", default=NO_CHOICE)
 
 
 def text_choice() -> TextChoice:
     """The choice in force in this thread."""
-    return _STANDING.get()
+    return _IN_FORCE.get()
 
 
 @contextmanager
-def standing(choice: TextChoice) -> Iterator[None]:
+def in_force(choice: TextChoice) -> Iterator[None]:
     """Inside the block, this choice is in force for everything that this thread opens."""
-    token = _STANDING.set(choice)
+    token = _IN_FORCE.set(choice)
     try:
         yield
     finally:
-        _STANDING.reset(token)
+        _IN_FORCE.reset(token)

@@ -60,7 +60,7 @@ class Dependencies:
         self._trusted = float("-inf")
         """Until when, in monotonic seconds, the last look counts."""
 
-    def stand(self) -> bool:
+    def are_current(self) -> bool:
         """Whether no file has changed.
 
         Checks the files again only if that takes a small part of the time (SHARE).

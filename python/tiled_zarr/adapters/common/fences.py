@@ -128,13 +128,13 @@ class Fence(NamedTuple):
             os.close(descriptor)
 
     @contextmanager
-    def standing(self) -> Iterator[None]:
+    def in_force(self) -> Iterator[None]:
         """Inside the block, this fence is in force for everything that this thread opens."""
-        token = _STANDING.set(self)
+        token = _IN_FORCE.set(self)
         try:
             yield
         finally:
-            _STANDING.reset(token)
+            _IN_FORCE.reset(token)
 
     def _checked(self, path: Name, flags: int, kind: int) -> int:
         """A descriptor of a file or folder of this kind inside the fence.
@@ -181,12 +181,12 @@ class Fence(NamedTuple):
             return False
 
 
-_STANDING: ContextVar[Fence | None] = ContextVar("fence", default=None)
+_IN_FORCE: ContextVar[Fence | None] = ContextVar("fence", default=None)
 
 
 def in_force() -> Fence | None:
     """The fence in force in this thread, or None."""
-    return _STANDING.get()
+    return _IN_FORCE.get()
 
 
 def around(path: Name) -> Fence:
@@ -195,9 +195,9 @@ def around(path: Name) -> Fence:
     A file or store that is served by itself has no fence in force. A folder is fenced itself; for a
     file it is the folder in which it really is.
     """
-    standing = _STANDING.get()
-    if standing is not None:
-        return standing
+    fence = _IN_FORCE.get()
+    if fence is not None:
+        return fence
     return Fence.of(path if os.path.isdir(path) else os.path.dirname(os.path.realpath(path)))  # noqa: PTH112, PTH120 - strings
 
 

@@ -66,7 +66,7 @@ def file_of(snapshot: Snapshot) -> File | Reopened:
         return found.file
     made = Map(_opened(snapshot), snapshot.faults.count, snapshot)
     for faults, other in kept.items():  # deleted files hold disk space until they are closed
-        if not other.snapshot.stands():
+        if not other.snapshot.is_current():
             kept.drop(faults)
     kept.keep(snapshot.faults, made)
     return made.file

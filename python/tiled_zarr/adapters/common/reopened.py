@@ -31,7 +31,7 @@ class Kept(NamedTuple, Generic[T]):
 
     def holds(self, revision: str) -> bool:
         """Whether opening the file, which now has this revision, would give the same result."""
-        return self.revision == revision and self.dependencies.stand()
+        return self.revision == revision and self.dependencies.are_current()
 
 
 Keeps: TypeAlias = "Recent[str, Kept[T]] | Share[str, Kept[T]]"
@@ -44,7 +44,7 @@ class Following(Mapping[str, Node]):
     """
 
     @abstractmethod
-    def stands(self) -> bool:
+    def is_current(self) -> bool:
         """Whether the group is still that of its file, which was written since it was opened."""
 
 
@@ -128,4 +128,4 @@ def is_settled_file(path: str) -> bool:
 
 
 def _follows(node: Node) -> bool:
-    return isinstance(node, Group) and isinstance(node.children, Following) and node.children.stands()
+    return isinstance(node, Group) and isinstance(node.children, Following) and node.children.is_current()

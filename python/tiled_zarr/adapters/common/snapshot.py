@@ -100,7 +100,7 @@ class Snapshot:
         if steady_revision(self.path if opened is None else opened) != self.taken:
             raise Changed(f"{Path(self.path).name!r} changed while it was being read; ask again")
 
-    def stands(self) -> bool:
+    def is_current(self) -> bool:
         """True if the file is still there and has the same revision."""
         try:
             return file_revision(self.path) == self.taken
@@ -143,7 +143,7 @@ class Snapshot:
             if is_of_the_system(error):
                 raise
             self.check()
-            if is_told(error):
+            if is_for_users(error):
                 raise
             raise Damaged(f"{Path(self.path).name!r} {self._fault(kind)}") from error
 
@@ -182,7 +182,7 @@ def is_of_the_system(error: Exception) -> bool:
     return has_passed or (isinstance(error, OSError) and error.errno is not None)
 
 
-def is_told(error: Exception) -> bool:
+def is_for_users(error: Exception) -> bool:
     """True if an error may be raised unchanged.
 
     Its text is written for users already, or it is the system's error.

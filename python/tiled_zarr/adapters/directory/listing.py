@@ -129,9 +129,9 @@ def _unknown(names: Iterable[str]) -> dict[str, int]:
     not counted.
     """
     counts = Counter(as_text(name.rpartition(".")[2].lower() if "." in name else "")[:LONGEST_SUFFIX] for name in names if name[0] != ".")
-    told = counts.most_common(MOST_SUFFIXES)
-    rest = counts.total() - sum(count for _, count in told)
-    return dict(sorted(told)) | ({"*": rest} if rest else {})
+    common = counts.most_common(MOST_SUFFIXES)
+    rest = counts.total() - sum(count for _, count in common)
+    return dict(sorted(common)) | ({"*": rest} if rest else {})
 
 
 def item_of(entry: os.DirEntry[str], place: Place) -> Item:

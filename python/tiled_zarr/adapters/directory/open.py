@@ -166,7 +166,7 @@ class Folder(Mapping[str, Node]):
         return Folder(self.place.below(path.name), self._files, self._folders, self._tables, self._resources).group()
 
     def _opened(self, adapter: Adapter, path: Path) -> Node:
-        with self.place.fence.standing(), choices.standing(self._tables):
+        with self.place.fence.in_force(), choices.in_force(self._tables):
             return adapter(path, self._resources)
 
 

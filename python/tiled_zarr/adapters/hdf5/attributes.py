@@ -30,7 +30,7 @@ LONGEST_REASON = 200
 CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
-class Untold(Exception):
+class Unsayable(Exception):
     """An attribute that cannot be represented in JSON; its text is the reason."""
 
 
@@ -84,18 +84,18 @@ def text(name: bytes | str | None) -> str:
 def _value(attrs: Any, name: bytes, room: int) -> Any:
     """The value of an attribute.
 
-    Raises Untold for references, for items of no fixed size inside records and if the value has
+    Raises Unsayable for references, for items of no fixed size inside records and if the value has
     more than `room` bytes, and whatever the library raises.
     """
     h5py = require("h5py", "hdf5")
     attribute = attrs.get_id(name)
     if _has_references(attribute.dtype):
-        raise Untold("references to other objects, which JSON has no form for")
+        raise Unsayable("references to other objects, which JSON has no form for")
     if math.prod(attribute.shape or ()) * attribute.dtype.itemsize > room:
-        raise Untold(f"too large: {MOST_BYTES} bytes of attributes are told of one object")
+        raise Unsayable(f"too large: {MOST_BYTES} bytes of attributes are shown of one object")
     value = attrs[name]
     if attribute.dtype.hasobject and not all(isinstance(part, str | bytes | np.ndarray) for part in np.ravel(value)):
-        raise Untold("items of no fixed size in a record, which JSON has no form for")
+        raise Unsayable("items of no fixed size in a record, which JSON has no form for")
     if isinstance(value, h5py.Empty):
         return None
     # netCDF writes scalar attributes as lists of one, and its readers expect scalars
@@ -153,7 +153,7 @@ def _has_references(dtype: np.dtype[Any]) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    return f"{error}"[:LONGEST_REASON] if isinstance(error, Untold) else "it is damaged, or of a type that h5py does not read"
+    return f"{error}"[:LONGEST_REASON] if isinstance(error, Unsayable) else "it is damaged, or of a type that h5py does not read"
 
 
 def is_bare_dimension(dataset: Any) -> bool:

@@ -100,7 +100,7 @@ class ChunkedArray:
         if found.chunked is None or found.chunks is None:
             return None
         pipeline = found.chunked.filters
-        if not (_are_telling(pipeline) or _is_even(found.shape, found.chunks)):
+        if not (_detects_damage(pipeline) or _is_even(found.shape, found.chunks)):
             return None
         try:
             decoder = _native.Decoder(pipeline, found.chunks, found.dtype.itemsize)
@@ -196,13 +196,13 @@ def _is_even(shape: Sequence[int], chunk_shape: Sequence[int]) -> bool:
     return all(size % chunk == 0 for size, chunk in zip(shape, chunk_shape, strict=True))
 
 
-def _are_telling(pipeline: Filters) -> bool:
+def _detects_damage(pipeline: Filters) -> bool:
     """True if decoding garbage fails loudly (deflate, zstd) or if there are no filters.
 
     A bare byte shuffle accepts any input of the right length.
     """
 
-    def is_telling(code: int, parameters: Sequence[int]) -> bool:
+    def detects(code: int, parameters: Sequence[int]) -> bool:
         return code != SHUFFLE and (code != BITSHUFFLE or (len(parameters) > 4 and parameters[4] in COMPRESSORS))
 
-    return not pipeline or any(is_telling(*one) for one in pipeline)
+    return not pipeline or any(detects(*one) for one in pipeline)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...nodes import Damaged, Unavailable
 from ..common.extras import require
-from ..common.snapshot import Snapshot, check_end, is_told
+from ..common.snapshot import Snapshot, check_end, is_for_users
 from . import items as types
 from . import virtual
 from .attributes import Names, attributes, dimension_names, is_bare_dimension, names_of, text
@@ -79,7 +79,7 @@ def refusal(snapshot: Snapshot, name: str, error: Exception) -> Exception:
 
     The library's own messages about damaged objects do not help users, so we replace them.
     """
-    if is_told(error):
+    if is_for_users(error):
         return error
     return Damaged(f"{text(name)!r} in {Path(snapshot.path).name!r} {DAMAGED}")
 

@@ -60,7 +60,7 @@ class Growing(Snapshot):
         if self._now(opened) != self.taken:
             raise Changed(f"{os.path.basename(self.path)!r} is no longer being written; ask again")  # noqa: PTH119 - a text
 
-    def stands(self) -> bool:
+    def is_current(self) -> bool:
         """True if the writer still has the file open."""
         try:
             return self._now(None) == self.taken

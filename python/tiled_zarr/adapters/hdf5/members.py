@@ -51,7 +51,7 @@ class Inside(Protocol[M]):
     def renew(self, name: str, member: M) -> M:
         """A member as it is now."""
 
-    def stands(self) -> bool:
+    def is_current(self) -> bool:
         """True if the group is still valid although its file has been written."""
 
 
@@ -94,12 +94,12 @@ class Members(Following, Generic[M]):
     def __len__(self) -> int:
         return len(self._names)
 
-    def stands(self) -> bool:
+    def is_current(self) -> bool:
         """True if the group is still valid after its file has been written.
 
         Its datasets may have grown.
         """
-        return self._inside.stands()
+        return self._inside.is_current()
 
     def _opened(self, name: str) -> M:
         """A member that is not kept. Keeps it, or that it has no form in Zarr."""
@@ -109,7 +109,7 @@ class Members(Following, Generic[M]):
             found = self._ahead.pop(name, None)
         found = self._asked(name) if found is None else found
         if isinstance(found, Exception):
-            if type(found) is Unavailable and not self._inside.stands():
+            if type(found) is Unavailable and not self._inside.is_current():
                 self._kept[name] = Unavailable(str(found))  # a traceback would keep what was read
             raise found
         made = opened(lambda name: self._inside.make(name, found), name)

@@ -96,7 +96,7 @@ def _member(place: Place, found: Description) -> Member:
 
 def _renewed(place: Place, member: Member) -> Member:
     """A group's member as it is now; `place` is its location in the group's own file."""
-    if not all(snapshot.stands() for snapshot in member.others(place.snapshot)):
+    if not all(snapshot.is_current() for snapshot in member.others(place.snapshot)):
         return _open(place)
     if not member.may_grow():
         return member
@@ -135,9 +135,9 @@ class Inside:
         """The member as it is now."""
         return _renewed(self.at(name), member)
 
-    def stands(self) -> bool:
+    def is_current(self) -> bool:
         """True if the file is being written: then its groups stay."""
-        return isinstance(self.place.snapshot, Growing) and self.place.snapshot.stands()
+        return isinstance(self.place.snapshot, Growing) and self.place.snapshot.is_current()
 
 
 def _group(place: Place, found: GroupDescription) -> Group:

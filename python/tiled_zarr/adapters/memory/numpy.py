@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ...nodes import Array, Region, Revision, Unavailable
+from ...nodes import Array, Block, Region, Revision, Unavailable
 from ...revisions import launch_nonce, of_file
 from ..common.blocks import fill_of, filled, is_masked
 
@@ -21,12 +22,14 @@ def adapt_array(source: np.ndarray[Any, Any]) -> Array:
     Raises Unavailable for objects other than `str`.
     """
     array = np.asarray(source)
+    read: Callable[[Region], Block]
     if array.dtype.kind == "T":
         read, dtype = partial(_read_variable_strings, array), np.dtype(object)
     elif array.dtype.hasobject and not (array.dtype.kind == "O" and _all_str(array)):
         raise Unavailable(f"an array of {array.dtype} that holds other objects than text; convert it to numbers or str")
     else:
-        read, dtype = partial(read_view, array), array.dtype
+        # a method of the array: a partial is two objects more for the garbage collector
+        read, dtype = array.__getitem__ if array.ndim else partial(read_view, array), array.dtype
     return Array(shape=array.shape, dtype=dtype, read=read, revision=LAUNCH, blocking=False)
 
 

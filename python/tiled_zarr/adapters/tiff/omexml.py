@@ -60,8 +60,8 @@ def check_planes(xml: str) -> None:
     root = _parsed(xml)
     pixels = (element for element in ([] if root is None else root.iter()) if element.tag.endswith("}Pixels"))
     counts = ([element.get(name, "") for name in ("SizeZ", "SizeC", "SizeT")] for element in pixels)
-    told = [sizes for sizes in counts if all(size.isdecimal() and len(size) < LONGEST_NUMBER for size in sizes)]
-    if sum(math.prod(map(int, sizes)) for sizes in told) > MOST_PLANES:
+    valid = [sizes for sizes in counts if all(size.isdecimal() and len(size) < LONGEST_NUMBER for size in sizes)]
+    if sum(math.prod(map(int, sizes)) for sizes in valid) > MOST_PLANES:
         raise Damaged(f"OME-XML that promises more than {MOST_PLANES:,} planes; write it again")
 
 

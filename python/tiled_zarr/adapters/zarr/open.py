@@ -23,7 +23,7 @@ from ..common.bounds import LARGEST_DOCUMENT, LARGEST_TEXT
 from ..common.extras import require
 from ..common.fences import Fence
 from ..common.reopened import Nodes
-from ..common.snapshot import is_told
+from ..common.snapshot import is_for_users
 from ..common.stores import DOCUMENTS, is_zarr, store_revision
 from ..common.texts import as_text
 from . import records
@@ -150,7 +150,7 @@ def _node(folder: Folder, revision: str) -> Node:
             return _group(folder, source)
         return _array(folder, revision, source, item)
     except Exception as error:
-        if is_told(error):
+        if is_for_users(error):
             raise
         _check_codecs(_document(path, fence))
         raise Damaged(f"the metadata of {path.name!r} cannot be read as Zarr: {DAMAGED}") from error
@@ -288,7 +288,7 @@ def _read(
         try:
             return convert(read(region))
         except Exception as error:
-            if is_told(error):
+            if is_for_users(error):
                 raise
             raise Damaged(
                 "a chunk cannot be decoded: it is truncated, damaged or of a kind that zarr-python does not read; restore it from a copy"

@@ -252,11 +252,11 @@ class Encoders:
 
     def _land(self, encoding: Encoding, body: bytes, seconds: float) -> None:
         try:
-            stands = encoding.chunk.revision() == encoding.revision
+            is_current = encoding.chunk.revision() == encoding.revision
         except Exception as error:  # noqa: BLE001 - raised again where it is awaited
             encoding.fail(error)
             return
-        if not stands:
+        if not is_current:
             encoding.fail(Changed())
             return
         if encoding.identity is not None:

@@ -228,7 +228,7 @@ class Threads:
         return True
 
     def _closed(self) -> TooSlow:
-        return TooSlow(f"the source has let several reads wait for more than {self.limits.read:g} s; it is asked again when one returns")
+        return TooSlow(f"several reads of the source have taken more than {self.limits.read:g} s; it is read again when one of them ends")
 
     def _busy(self) -> Busy:
         return Busy(f"no thread was free for {self.limits.queue:g} s; ask again later")

@@ -142,9 +142,7 @@ class Background:
         except StopIteration:
             self._forget(name)
         except Exception:
-            log.exception(
-                "levels of %s stay as they are: the source cannot be read; they are tried again in %d s at the soonest", name, RETRY
-            )
+            log.exception("cannot read the source of the levels of %s, so they stay as they are for at least %d s", name, RETRY)
             self._forget(name, has_failed=True)
 
     def _forget(self, name: str, *, has_failed: bool = False) -> None:
@@ -165,7 +163,7 @@ class Background:
         if self._begun is None or self._clock() - self._begun[1] < STUCK or self._stuck >= MOST_STUCK:
             return
         name, _ = self._begun
-        log.error("levels of %s stay as they are: a step has taken more than %d s, and its thread is given up", name, STUCK)
+        log.error("levels of %s stay as they are: one step has taken more than %d s, so its thread was replaced", name, STUCK)
         self._stuck += 1
         self._begun = None
         self._waiting.pop(name, None)

@@ -70,7 +70,7 @@ class Planes:
         self._missing: Forgetful[str, None] = Forgetful(MOST_MISSING)
         self._clock = clock
         self._paused_until = float("-inf")
-        self._told: dict[object, float] = {}
+        self._warned: dict[object, float] = {}
         self._lock = Lock()
 
     @property
@@ -99,7 +99,7 @@ class Planes:
         except FileNotFoundError:  # another worker has removed it to make room
             self._forget(name)
         except (OSError, Spoiled) as error:
-            log.warning("kept levels of %s are thrown away, to be made again: %s", name, error)
+            log.warning("the levels of %s on disk are deleted and will be made again: %s", name, error)
             self._forget(name)
         return None
 
@@ -131,10 +131,10 @@ class Planes:
         self._paused_until = self._clock() + PAUSE
         cause = error.__cause__ or error
         kind = getattr(cause, "errno", type(cause))
-        if self._clock() - self._told.get(kind, float("-inf")) >= SILENCE:
-            self._told[kind] = self._clock()
+        if self._clock() - self._warned.get(kind, float("-inf")) >= SILENCE:
+            self._warned[kind] = self._clock()
             log.warning(
-                "levels_folder cannot be used now: %s; meanwhile up to %d MiB of levels are kept in memory, and the folder is tried "
+                "cannot use levels_folder: %s; meanwhile up to %d MiB of levels are kept in memory, and the folder is tried "
                 "again every %d seconds",
                 cause,
                 self._memory.most >> 20,

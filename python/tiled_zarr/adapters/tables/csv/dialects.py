@@ -103,7 +103,7 @@ class Dialect:
         """
         return csv.reader(lines, delimiter=self.delimiter, skipinitialspace=self.delimiter == BLANKS, strict=True)
 
-    def told(self) -> dict[str, Any]:
+    def described(self) -> dict[str, Any]:
         """The dialect as attributes."""
         said = {
             "delimiter": "blanks" if self.delimiter == BLANKS else self.delimiter,
@@ -307,8 +307,8 @@ def _names(table: Sequence[Row], comments: Sequence[str], delimiter: str, choice
         extra = [fields for fields in data if len(fields) == len(first) + 1]
         is_indexed = bool(data) and len(extra) == len(data) and any(fields[-1] for fields in extra)
         return (("index", *first) if is_indexed else tuple(first)), True
-    told = next(_reader([comments[-1].strip()], delimiter), []) if comments and choice.header is None else []
-    named = [name.strip() for name in told]
+    fields = next(_reader([comments[-1].strip()], delimiter), []) if comments and choice.header is None else []
+    named = [name.strip() for name in fields]
     if len(named) == len(first) and all(named) and all(kind(name) is Kind.TEXT for name in named):
         return tuple(named), "comment"
     return tuple(map(str, range(len(first)))), False

@@ -82,10 +82,10 @@ class _Encoding:
     """Finds the encoding of a text from one piece after the other."""
 
     def __init__(self, head: bytes, chosen: str | None) -> None:
-        told = chosen or next((name for mark, name in MARKS if head.startswith(mark)), None) or _wide(head)
-        self._told = told
-        self._decoder: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder(told or "utf-8")()
-        self._is_ascii = told in (None, "utf-8")
+        known = chosen or next((name for mark, name in MARKS if head.startswith(mark)), None) or _wide(head)
+        self._known = known
+        self._decoder: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder(known or "utf-8")()
+        self._is_ascii = known in (None, "utf-8")
         self._has_controls = self._has_c1 = False
 
     def look(self, snapshot: Snapshot, piece: bytes) -> None:
@@ -105,7 +105,7 @@ class _Encoding:
         if not self._is_ascii:
             self._decode(snapshot, b"", final=True)
         if self._decoder is not None:
-            return self._told or "utf-8"
+            return self._known or "utf-8"
         if self._has_controls:
             raise Damaged(f"{Path(snapshot.path).name!r} {NO_TEXT}")
         return "cp1252" if self._has_c1 else "latin-1"
@@ -116,8 +116,8 @@ class _Encoding:
         try:
             self._decoder.decode(piece, final)
         except UnicodeError:
-            if self._told is not None:
-                raise Damaged(f"{Path(snapshot.path).name!r} is no text in {self._told}; write it again, or set its encoding") from None
+            if self._known is not None:
+                raise Damaged(f"{Path(snapshot.path).name!r} is no text in {self._known}; write it again, or set its encoding") from None
             self._decoder = None
 
 

@@ -50,7 +50,7 @@ class Outcome:
 
     table: pa.Table | None
     refusal: Damaged | TooLarge | None = None
-    told: Mapping[str, Any] = field(default_factory=dict)
+    description: Mapping[str, Any] = field(default_factory=dict)
     """How the text was read, for the attributes."""
 
     @property
@@ -96,7 +96,7 @@ def open_csv(path: Path, resources: Resources | None = None) -> Group:
     places = {name: i for i, name in enumerate(schema_names(outcome.table.schema))}
     return Table(
         children=Children(places, lambda name: _column(text, places[name]), resources),
-        attributes={"tiled_zarr": {"csv": outcome.told}},
+        attributes={"tiled_zarr": {"csv": outcome.description}},
         revision=text.snapshot.revision,
         blocking=True,
     )
@@ -156,7 +156,7 @@ def _read_as(text: Text, path: str, dialect: Dialect) -> Outcome:
 
         options = _options(dialect, note)
         try:
-            return Outcome(_table(snapshot, lambda: stream(snapshot, path), options), told=dialect.told())
+            return Outcome(_table(snapshot, lambda: stream(snapshot, path), options), description=dialect.described())
         except pa.ArrowInvalid:
             if not uneven:
                 raise
@@ -177,7 +177,7 @@ def _mended(text: Text, path: str, dialect: Dialect) -> Outcome:
     plain = Dialect(",", "utf-8", dialect.decimal, None, dialect.names, header=False, skipped=0)
     table = _table(text.snapshot, opened, _options(plain, None))
     counts = {"short_rows": made[-1].short, "long_rows_skipped": made[-1].long}
-    return Outcome(table, told=dialect.told() | {name: count for name, count in counts.items() if count})
+    return Outcome(table, description=dialect.described() | {name: count for name, count in counts.items() if count})
 
 
 Options = tuple[csv.ReadOptions, csv.ParseOptions, csv.ConvertOptions]
