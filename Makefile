@@ -77,6 +77,7 @@ bench: .venv/dev  ## Measure a little of everything, kept in bench/record; docs/
 	$(BIN)/python bench/hdf5.py --quick
 	$(BIN)/python bench/latency.py --quick
 	$(BIN)/python bench/viewer.py --quick
+	$(BIN)/python bench/growth.py --quick
 
 docs: .venv/dev  ## Run every snippet of the docs, and build the Rust core's reference in target/doc
 	$(BIN)/pytest tests/test_readme.py tests/test_quickstart.py

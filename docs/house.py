@@ -19,7 +19,23 @@ PACKAGE = ROOT / "python" / "tiled_zarr"
 PICTURE = ROOT / "docs" / "images" / "house.svg"
 
 VALUES = frozenset(
-    ["attributes", "budgets", "checks", "codecs", "dtypes", "faults", "grid", "marks", "nodes", "records", "revisions", "texts", "tojson"],
+    [
+        "attributes",
+        "budgets",
+        "checks",
+        "clocks",
+        "codecs",
+        "dtypes",
+        "faults",
+        "grid",
+        "marks",
+        "nodes",
+        "outlines",
+        "records",
+        "revisions",
+        "texts",
+        "tojson",
+    ],
 )
 """Modules at the top of the package that every room may import.
 

@@ -8,9 +8,13 @@ import pytest
 
 from tiled_zarr.nodes import Options
 from tiled_zarr.settings import Mount, Settings, SettingsError, environment, parsers
-from tiled_zarr.settings.values import PARSERS
+from tiled_zarr.settings.values import SETTINGS
 
 GOOD = {
+    "host": ("::1", "::1"),
+    "port": ("0", 0),
+    "workers": ("4", 4),
+    "server": ("granian", "granian"),
     "api_key": ("s3cret+/=", "s3cret+/="),
     "public": ("Yes", True),
     "allow_origins": ("https://a.example, http://localhost:3000 *", ("https://a.example", "http://localhost:3000", "*")),
@@ -40,8 +44,16 @@ GOOD = {
     "connections": ("50", 50),
     "request_timeout": ("2.5", 2.5),
     "shutdown_timeout": ("60", 60.0),
+    "log_level": ("info", "info"),
+    "log_format": ("json", "json"),
+    "slow_request": ("0.5", 0.5),
+    "server_timing": ("1", True),
 }
 BAD = {
+    "host": [" "],
+    "port": ["65536", "-1", "http", "٣"],
+    "workers": ["0", "two"],
+    "server": ["gunicorn"],
     "api_key": ["two words", "tab\t", "ключ", "new\nline"],
     "public": ["maybe", "2"],
     "allow_origins": ["example.org", "https://a.example/", "https://a.example/path", "https://user@a.example", '["*", 3]', "[", "null"],
@@ -71,6 +83,10 @@ BAD = {
     "connections": ["0", "many"],
     "request_timeout": ["0", "soon", "nan"],
     "shutdown_timeout": ["-1", "inf"],
+    "log_level": ["loud", "INFO"],
+    "log_format": ["yaml"],
+    "slow_request": ["0", "soon"],
+    "server_timing": ["maybe"],
 }
 
 
@@ -79,8 +95,8 @@ def from_environment(**variables: str) -> Settings:
 
 
 def test_every_setting_can_be_given() -> None:
-    names = {field.name for field in dataclasses.fields(Settings)} - {"trees"}
-    assert names == set(PARSERS) == set(GOOD) == set(BAD)
+    names = {field.name for field in dataclasses.fields(Settings)} - {"trees", "spellings"}
+    assert names == set(SETTINGS) == set(GOOD) == set(BAD)
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -106,7 +122,7 @@ def test_the_key_is_not_printed() -> None:
 
 
 def test_nothing_given_is_the_public_demo() -> None:
-    settings = from_environment(TILED_ZARR_CODEC="", TILED_ZARR_TREE="")
+    settings = from_environment(TILED_ZARR_CODEC="")
     assert settings == Settings()
     assert settings.decided().require_access().public is True
 
@@ -242,23 +258,44 @@ def test_how_text_tables_are_written(config: Path) -> None:
 
 
 def test_the_environment_wins_over_the_file(config: Path) -> None:
-    settings = read(config, "max_age: 5\ncodec: none\n", TILED_ZARR_MAX_AGE="7")
+    settings = read(config, "max_age: 5\ncodec: none\ntrees: [{demo: true}]\n", TILED_ZARR_MAX_AGE="7")
     assert (settings.max_age, settings.codec) == (7, "none")
 
 
-def test_an_empty_file_is_the_demo(config: Path) -> None:
-    assert read(config, "") == Settings()
+@pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "{}", "max_age: 5\n"])
+def test_a_file_without_a_tree_is_not_the_demo(config: Path, text: str) -> None:
+    with pytest.raises(SettingsError, match=r"^server.yml names no tree to serve: add a line such as trees: \[{directory: measurements}\]"):
+        read(config, text)
+
+
+def test_a_file_may_ask_for_the_demo(config: Path) -> None:
+    [mount] = read(config, "trees: [{demo: true}]").trees
+    assert (mount.source, mount.path) == ("demo", "")
+
+
+def test_lines_are_those_of_the_file(config: Path) -> None:
+    text = "trees:\n- demo: true\n- directory: a\n  nodes:\n    a/b:\n      codec: none\n      chunk_shape: 0\n"
+    with pytest.raises(SettingsError, match=r"^server.yml, line 7: trees\[1\].nodes\['a/b'\].chunk_shape: expected a chunk shape"):
+        read(config, text)
+
+
+def test_a_file_that_refers_to_itself_is_refused_quickly(config: Path) -> None:
+    with pytest.raises(SettingsError, match="trees"):
+        read(config, "trees: &a [*a, *a]")
 
 
 WRONG = {
-    "unknown": ("max_ages: 5", r"^server.yml: unknown 'max_ages'; known are api_key, public, .*trees$"),
-    "unknown in a tree": ("trees: [{demo: true, chunk: 5}]", r"^server.yml: trees\[0\]: unknown 'chunk'; known are path, demo, directory"),
+    "unknown": ("max_ages: 5", r"^server.yml, line 1: max_ages: unknown \(did you mean max_age\?\); known are host, port, .*trees$"),
+    "unknown in a tree": (
+        "trees: [{demo: true, chunk: 5}]",
+        r"^server.yml, line 1: trees\[0\].chunk: unknown \(did you mean chunk_shape\?\); known are path, demo, directory",
+    ),
     "unknown in a node": (
         "trees: [{demo: true, nodes: {a: {x: 5}}}]",
-        r"trees\[0\].nodes\['a'\]: unknown 'x'; known are codec, chunk_shape",
+        r"trees\[0\].nodes\['a'\].x: unknown; known are codec, chunk_shape",
     ),
-    "wrong type": ("max_age: soon", r"^server.yml: max_age: expected a whole number"),
-    "key without quotes": ("api_key: 1234", r"^server.yml: api_key: expected a key .*quotes"),
+    "wrong type": ("max_age: soon", r"^server.yml, line 1: max_age: expected a whole number"),
+    "key without quotes": ("api_key: 1234", r"^server.yml, line 1: api_key: expected a key .*quotes"),
     "truth value as number": ("max_age: true", r"max_age: expected a whole number"),
     "number as truth value": ("public: 1", r"public: expected true or false"),
     "text where a list was due": ("allow_origins: 5", r"allow_origins: expected a list"),
@@ -274,7 +311,7 @@ WRONG = {
     "bad nodes": ("trees: [{demo: true, nodes: [a]}]", r"trees\[0\].nodes: expected a mapping"),
     "bad node": ("trees: [{demo: true, nodes: {a: 5}}]", r"nodes\['a'\]: expected a mapping"),
     "csv of what has none": ("trees: [{demo: true, csv: {}}]", r"trees\[0\].csv: only a directory has text tables"),
-    "unknown in csv": ("trees: [{directory: x, csv: {sep: a}}]", r"trees\[0\].csv: unknown 'sep'; known are delimiter, header, decimal"),
+    "unknown in csv": ("trees: [{directory: x, csv: {sep: a}}]", r"trees\[0\].csv.sep: unknown; known are delimiter, header, decimal"),
     "long delimiter": ("trees: [{directory: x, csv: {delimiter: ab}}]", r"csv.delimiter: expected one character, got 'ab'"),
     "odd decimal": ("trees: [{directory: x, csv: {decimal: 1}}]", r"csv.decimal: expected . or , between quotes"),
     "unknown encoding": ("trees: [{directory: x, csv: {encoding: x}}]", r"csv.encoding: expected an encoding that Python knows"),
@@ -295,7 +332,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         from_environment(TILED_ZARR_CONFIG=str(tmp_path / "nothing.yml"))
 
 
-@pytest.mark.parametrize("parse", [*PARSERS.values(), parsers.text], ids=[*PARSERS, "text"])
+@pytest.mark.parametrize("parse", [*(setting.parse for setting in SETTINGS.values()), parsers.text], ids=[*SETTINGS, "text"])
 @pytest.mark.parametrize("value", [None, {}, object(), b"x", float("nan"), [None]], ids=str)
 def test_parsers_refuse_what_they_do_not_know(parse: Any, value: Any) -> None:
     with pytest.raises(ValueError, match="expected"):

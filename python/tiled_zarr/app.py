@@ -12,14 +12,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from math import inf
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import ome
+from . import logs, ome
 from .hierarchy import v2, v3
 from .hierarchy.metadata import Config
 from .http.endpoint import Endpoint, Routes
 from .http.middleware import lifespan
+from .http.middleware.access import Access
 from .http.middleware.auth import Auth
 from .http.middleware.cors import Cors
 from .http.middleware.metrics import Counted, Metrics
@@ -75,7 +77,15 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None, reso
             work.shut_down()
             shared.close()
 
-    return lifespan.Lifespan(Counted(guarded, metrics), running)
+    return lifespan.Lifespan(Counted(noted(guarded, settings), metrics), running)
+
+
+def noted(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """The application with an access log and Server-Timing, if the settings ask for any of them."""
+    is_logged = settings.log_level in {"info", "debug"}
+    if not (is_logged or settings.slow_request or settings.server_timing):
+        return app
+    return Access(app, slow=settings.slow_request or inf, is_told=settings.server_timing)
 
 
 def pyramids_of(settings: Settings, resources: Resources) -> ome.Pyramids:
@@ -83,9 +93,10 @@ def pyramids_of(settings: Settings, resources: Resources) -> ome.Pyramids:
     try:
         return ome.Pyramids.of(resources, folder=settings.levels_folder, budget=settings.tile_budget)
     except OSError as error:
+        name, folder = settings.spelling("levels_folder"), settings.levels_folder
         raise SettingsError(
-            f"levels_folder: cannot keep files in {settings.levels_folder}: {error.strerror or error}; give a folder in which the server "
-            "may write, or leave levels_folder out to keep levels in memory"
+            f"{name}: cannot keep files in {folder}: {error.strerror or error}; give a folder in which the server may write, "
+            "or leave levels_folder out to keep levels in memory"
         ) from error
 
 
@@ -137,6 +148,8 @@ class Late:
 def from_environment() -> ASGIApp:
     """The application that the environment describes. Raises SettingsError if it is not valid."""
     settings = environment.from_environment().decided().require_access()
+    if not logs.is_begun():
+        logs.begin(settings.log_level, settings.log_format)
     tree = plant(settings)
     application = create_app(tree.root, settings, tree.tasks, tree.resources)
     settle()

@@ -17,7 +17,7 @@ Adapters are functions that make nodes. Nobody subclasses a node, and callers us
             attributes, revision        as for arrays; the revision covers names and nodes
             options                     what the arrays below inherit
             blocking, consolidated      what opening a child costs
-            kin                         identifies it when children hang
+            kin, outline                identifies it when children hang; what a folder tells
 
 Who calls what, in which thread:
 - The event loop reads fields and calls `revision`, which takes microseconds and never waits. It
@@ -50,6 +50,7 @@ from .attributes import NOTHING, nothing, said
 from .codecs import Codec
 from .faults import Busy, Changed, Damaged, TooLarge, TooSlow, Unavailable
 from .marks import Mark
+from .outlines import Outline
 
 __all__ = [
     "LIVE",
@@ -185,10 +186,9 @@ class Dense:
     as much as reading that number of elements in one piece. `stored`, if given, has the chunks that
     are sent unchanged instead of being read.
 
-    `blocking` says that reading touches disk or network, or computes. `recomputes` says that each
-    read of a part of a chunk (`Array.chunks`) makes the whole chunk anew. To estimate memory, `unit`
-    is the shape in elements of the boxes that the source decodes whole, if other than the chunks,
-    and `itemsize` the bytes that it reads for one item, if more than the item has.
+    `blocking` says that reading touches disk or network, or computes; `recomputes`, that each read
+    of a part of a chunk makes the whole chunk anew. To estimate memory, `unit` is the shape of the
+    boxes decoded whole, if other than `Array.chunks`, and `itemsize` the bytes read for one item.
     """
 
     read: Callable[[Region], Block]
@@ -216,7 +216,6 @@ class Coordinates:
     stored: ClassVar[None] = None
     unit: ClassVar[None] = None
     itemsize: ClassVar[None] = None
-    recomputes: ClassVar[bool] = False
 
 
 Source: TypeAlias = Dense | Coordinates
@@ -331,11 +330,11 @@ class Group:
 
     `revision()` changes whenever names, attributes or the nodes behind the names may have changed;
     the data below have revisions of their own. It is None if the source cannot say: then documents
-    are rendered for each request. `blocking` says that looking up or listing children touches disk
+    are rendered for each request, unless `outline` says it. `blocking` says that looking up or listing children touches disk
     or network. `consolidated` says that one document may contain the metadata of everything below,
-    because that costs no more than opening it. `kin` is for a source that makes a new group at each
-    lookup of the same thing: all those groups have the same object here, so that a child that hung
-    in one counts as hanging in the next.
+    because that costs no more than opening it. Groups that a source makes anew at each lookup of
+    the same thing share their `kin`: what hung in one hangs in the next. `outline` is that of a
+    folder; a view that leaves out children gives none.
     """
 
     children: Mapping[str, Node] = field(kw_only=False)
@@ -347,6 +346,7 @@ class Group:
     kind: Kind = "group"
     consolidated: bool = True
     kin: object = None
+    outline: Outline | None = None
 
     def __post_init__(self) -> None:
         """Check the fields. Raises ValueError or TypeError if one is not valid."""

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias, TypeGuard
 
 from .hierarchy.openings import reason
 from .nodes import Group, Node, Unavailable
+from .outlines import Outline
 from .resources import Resources
 from .revisions import launch_nonce
 from .settings import Mount, Settings, SettingsError
@@ -212,7 +213,7 @@ def grafted(nodes: Mapping[str, Node]) -> Group:
         name, _, rest = path.partition("/")
         children.setdefault(name, {})[rest] = node
     grown = {name: below[""] if "" in below else grafted(below) for name, below in children.items()}
-    return Group(children=grown, revision=launch_nonce)
+    return Group(children=grown, revision=launch_nonce, outline=Outline(launch_nonce, grown.keys, blocking=False))
 
 
 def configured(node: Node, mount: Mount) -> Node:

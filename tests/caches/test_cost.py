@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import tracemalloc
+from collections import UserString
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event, get_ident
+from weakref import ref
 
 import pytest
 from hypothesis import given
@@ -114,6 +117,50 @@ def test_what_is_out_of_date_is_dropped_unless_it_was_replaced() -> None:
     new = cache.get("a", lambda: bytes([2]))
     cache.drop("a", old)
     assert cache.peek("a") is new
+
+
+class Body(UserString):
+    """A body that says when it is freed: `bytes` has no weak references."""
+
+
+@pytest.mark.parametrize("way", ["dropped", "replaced"])
+def test_a_value_that_has_left_is_freed(way: str) -> None:
+    """Nothing is evicted here, so nothing else takes its rank off the heap."""
+    cache: Cache[Body] = Cache(10_000)
+    body = Body("old")
+    freed = ref(body)
+    cache.put("a", body, 1.0)
+    if way == "dropped":
+        cache.drop("a", body)
+    else:
+        cache.put("a", Body("new"), 1.0)
+    del body
+    assert freed() is None
+
+
+def test_values_that_have_left_take_no_memory() -> None:
+    """As the document of a group that changes at each request: it is dropped, and made again."""
+    cache: Cache[bytes] = Cache(10_000)
+    for number in range(500):
+        cache.put(str(number), b"kept" if number < 5 else b"x", 1.0)
+        if number >= 5:
+            cache.drop(str(number), b"x")
+
+    def run() -> None:
+        for _ in range(20_000):
+            body = cache.get("changing", lambda: b"x" * 100)
+            cache.drop("changing", body)
+
+    run()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        run()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 200_000
+    assert [cache.peek(str(number)) for number in range(5)] == [b"kept"] * 5
 
 
 @pytest.mark.parametrize("joins_before", [True, False])

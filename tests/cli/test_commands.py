@@ -5,6 +5,7 @@ import re
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+import live
 from asgi import ask
 from tiled_zarr.cli import commands, main, servers
 from tiled_zarr.cli.servers import hypercorn
 from tiled_zarr.cli.supervisor import CannotStart, Crew
 from tiled_zarr.revisions import launch_nonce
-from tiled_zarr.settings import SettingsError, from_environment
+from tiled_zarr.settings import Settings, SettingsError, from_environment
+from tiled_zarr.settings.values import SETTINGS
 
 KEY = re.compile(r"\?api_key=([0-9a-f]{64})$", re.MULTILINE)
 
@@ -29,11 +32,12 @@ class Run:
         self.served: Any = None
         self.workers = self.port = 0
         self.server = ""
+        self.settings = Settings()
 
     def supervise(self, make: Callable[[], Crew], workers: int, listener: socket.socket, on_start: Callable[[], None]) -> int:
         self.workers, self.port = workers, listener.getsockname()[1]
         work = make().run(False).__self__
-        self.server = work.server
+        self.server, self.settings = work.server, work.make.args[0]
         try:
             self.served = work.make()
         except SettingsError as error:
@@ -70,6 +74,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with a module, an array and a configuration in it."""
     np.save(tmp_path / "x.npy", np.arange(3))
     (tmp_path / "served_by_cli.py").write_text("import numpy\ntree = {'x': numpy.arange(3)}\n")
+    (tmp_path / "empty.yml").write_text("# nothing\n")
     (tmp_path / "server.yml").write_text("api_key: fromfile\ntrees:\n  - {path: /here, directory: .}\n  - {path: /demo, demo: true}\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
@@ -102,7 +107,6 @@ def test_demo_is_public(run: Run) -> None:
 def test_private_data_get_a_random_key(run: Run, folder: Path) -> None:
     keys = set()
     for _ in range(2):
-        os.environ.pop("TILED_ZARR_API_KEY", None)
         found = set(KEY.findall(run("directory", str(folder)).output))
         assert len(found) == 1
         keys |= found
@@ -125,12 +129,11 @@ def test_every_source_with_a_key_or_public(run: Run, arguments: list[str], path:
     output = run(*arguments, "--api-key", "a+b").output
     assert "/zarr/v2/?api_key=a%2Bb\n" in output
     assert [run.status(path + query) for query in ("", "?api_key=a%2Bb")] == [401, 200]
-    del os.environ["TILED_ZARR_API_KEY"]
     run(*arguments, "--public")
     assert run.status(path) == 200
 
 
-def test_options_become_settings_that_workers_inherit(run: Run) -> None:
+def test_options_become_the_settings_of_workers(run: Run) -> None:
     options = [
         "--codec",
         "zstd:3",
@@ -146,15 +149,75 @@ def test_options_become_settings_that_workers_inherit(run: Run) -> None:
     run("demo", *options)
     assert (run.server, run.workers) == ("uvicorn", 3)
     assert os.environ["TILED_ZARR_LAUNCH"]
-    settings = from_environment()
+    settings = run.settings
     assert (settings.codec, settings.cache_size, settings.allow_origins) == ("zstd:3", 10**6, ("https://a.example", "*"))
+
+
+def test_a_key_that_was_typed_is_not_in_the_environment(run: Run) -> None:
+    """Programs that a tree starts inherit the environment."""
+    run("demo", "--api-key", "s3cret")
+    assert run.settings.api_key == "s3cret"
+    assert "s3cret" not in os.environ.values()
+
+
+def test_every_setting_is_an_option(run: Run, folder: Path) -> None:
+    typed = {
+        "max_age": "7",
+        "chunk_shape": "5,6",
+        "in_flight": "1GB",
+        "struct": "struct",
+        "levels_folder": str(folder),
+        "slow_request": "2",
+    }
+    run("demo", *(text for name, value in typed.items() for text in (f"--{name.replace('_', '-')}", value)), "--server-timing")
+    found = run.settings
+    assert (found.max_age, found.chunk_shape, found.in_flight, found.struct) == (7, (5, 6), 10**9, "struct")
+    assert (found.levels_folder, found.slow_request, found.server_timing) == (folder, 2.0, True)
+    options = {parameter.name for command in main.commands["serve"].commands.values() for parameter in command.params}
+    assert options >= set(SETTINGS)
+
+
+def test_help_shows_the_common_options_alone() -> None:
+    output = CliRunner().invoke(main, ["serve", "demo", "--help"]).output
+    assert "--codec" in output
+    assert "default: (8000)" in " ".join(output.split())
+    assert "--struct" not in output
+
+
+def test_host_port_workers_and_server_are_settings(run: Run, folder: Path) -> None:
+    os.environ |= {"TILED_ZARR_HOST": "localhost", "TILED_ZARR_WORKERS": "2"}
+    port = live.free_port()
+    (folder / "server.yml").write_text(f"port: {port}\nserver: uvicorn\nworkers: 5\ntrees: [{{demo: true}}]\n")
+    result = CliRunner().invoke(main, ["serve", "config", "server.yml", "--workers", "3"])
+    assert result.exit_code == 0, result.output
+    assert (run.server, run.workers, run.port) == ("uvicorn", 3, port)
+    assert f"http://localhost:{port}/\n" in result.output
+
+
+def test_a_port_in_use_names_where_it_was_given(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        os.environ["TILED_ZARR_PORT"] = str(other.getsockname()[1])
+        output = CliRunner().invoke(main, ["serve", "demo"]).output
+    assert output.endswith("choose another TILED_ZARR_PORT, or 0 for a free one\n")
+    assert run.served is None
+
+
+def test_a_reload_says_what_it_leaves(run: Run, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (folder / "server.yml").write_text("trees: [{demo: true}]\n")
+    read = partial(from_environment, os.environ, {}, {"CONFIG": "server.yml"})
+    with servers.listen("127.0.0.1", 0) as listener:
+        launch = commands.Launch(read, read(), listener)
+        launch.crew()
+        assert caplog.messages == []
+        (folder / "server.yml").write_text("workers: 3\ntrees: [{demo: true}]\n")
+        launch.crew()
+    assert caplog.messages == ["server.yml, line 1: workers: the server keeps workers 1 until it is started again"]
 
 
 def test_the_command_names_the_tree_and_the_environment_the_rest(run: Run, folder: Path) -> None:
     os.environ |= {"TILED_ZARR_TREE": "nothing:nothing", "TILED_ZARR_API_KEY": "fromenv", "TILED_ZARR_MAX_AGE": "5"}
     run("directory", str(folder))
     assert ask(run.served, "/zarr/v3/x/c/0?api_key=fromenv").headers["cache-control"] == "private, max-age=5"
-    assert "TILED_ZARR_TREE" not in os.environ
 
 
 @pytest.mark.parametrize(
@@ -184,9 +247,12 @@ def test_a_port_in_use(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["demo", "--codec", "rar"], "Error: TILED_ZARR_CODEC: codec 'rar'"),
-        (["demo", "--allow-origins", "a.example"], "Error: TILED_ZARR_ALLOW_ORIGINS: expected origins like"),
-        (["demo", "--cache-size", "much"], "Error: TILED_ZARR_CACHE_SIZE: expected a size"),
+        (["demo", "--codec", "rar"], "Error: --codec: codec 'rar'"),
+        (["demo", "--allow-origins", "a.example"], "Error: --allow-origins: expected origins like"),
+        (["demo", "--cache-size", "much"], "Error: --cache-size: expected a size"),
+        (["demo", "--chunk-shape", "a"], "Error: --chunk-shape: expected a chunk shape"),
+        (["demo", "--memory", "64MiB", "--cache-size", "1GB"], "Error: --memory: "),
+        (["config", "empty.yml"], "Error: empty.yml names no tree to serve: add a line such as trees: "),
         (["pyobject", "nothing:tree"], "Error: nothing:tree: there is no module 'nothing'"),
         (["pyobject", "served_by_cli"], "Error: 'served_by_cli': expected MODULE:NAME"),
     ],
@@ -222,10 +288,10 @@ def test_hypercorn_leaves_connections_open() -> None:
 
 
 def test_settings_are_read_anew_but_a_key_that_was_made_stays(run: Run, folder: Path) -> None:
-    launch = commands.Launch("hypercorn", servers.listen("127.0.0.1", 0), 1)
+    (folder / "private.yml").write_text("trees: [{directory: .}]\n")
+    read = partial(from_environment, os.environ, {}, {"CONFIG": str(folder / "private.yml")})
+    launch = commands.Launch(read, read(), servers.listen("127.0.0.1", 0))
     with launch.listener:
-        os.environ["TILED_ZARR_CONFIG"] = str(folder / "private.yml")
-        (folder / "private.yml").write_text("trees: [{directory: .}]\n")
         keys = [launch.crew() and launch.settings.api_key for _ in range(2)]
         assert keys[0] == keys[1] == launch.key
         (folder / "private.yml").write_text("api_key: mine\ntrees: [{directory: .}]\n")
@@ -237,7 +303,7 @@ def test_settings_are_read_anew_but_a_key_that_was_made_stays(run: Run, folder: 
 
 
 def test_workers_that_live_together_share_the_revision_of_what_is_in_memory(run: Run) -> None:
-    launch = commands.Launch("hypercorn", servers.listen("127.0.0.1", 0), 1)
+    launch = commands.Launch(from_environment, Settings(), servers.listen("127.0.0.1", 0))
     with launch.listener:
         first, second = launch.crew(), launch.crew()
         seen = []

@@ -82,7 +82,7 @@ def test_what_is_in_flight_is_finished(workers: Workers, server: str, how: signa
         assert [client.getresponse().status for client in clients] == [200] * 4
         assert running.exit_code(PATIENCE) == 0
         assert "Traceback" not in running.printed()
-        assert "tiled-zarr: " not in running.printed()
+        assert "tiled-zarr[" not in running.printed()
         with pytest.raises(httpx.ConnectError):
             httpx.get(running.url)
 

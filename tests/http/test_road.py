@@ -34,16 +34,16 @@ SOURCES = "revisions"
 IMAGE = np.random.default_rng(5).normal(1000, 30, (1024, 1024)).astype("<u2")
 
 START = {"http/endpoint", "hierarchy/keyspace", "caches/cost", "http/protocol/replies"}
-THREAD = {"http/work/threads", "http/work/jobs", "budgets", "caches/flight", "encoding/encode"}
+THREAD = {"http/work/threads", "http/work/jobs", "http/work/times", "budgets", "clocks", "caches/flight", "encoding/encode"}
 ROADS = {
     "cached": START | {"http/protocol/requests"},
     "loop": START | {"caches/flight", "encoding/encode"},
-    "native": START | {"http/work/native", "http/work/threads", "encoding/encode"},
+    "native": START | {"http/work/native", "http/work/threads", "http/work/times", "encoding/encode"},
     "file": START | THREAD,
 }
 WALK = {"hierarchy/places", "hierarchy/openings", "records"}
-FOLDER = ROADS["file"] | WALK | {"hangs"}
-"""A folder may hang, so a thread walks through it each time, and is watched."""
+FOLDER = ROADS["file"] | WALK | {"hangs", "outlines"}
+"""A folder may hang, so a thread walks through it each time, and is watched; it looks once at each."""
 KEY = WALK | {"hierarchy/v2", "hierarchy/v3", "grid", "hierarchy/recipes", "http/protocol/etags", "hierarchy/documents", "caches/forgetful"}
 """The rooms that only the first request of a key enters.
 

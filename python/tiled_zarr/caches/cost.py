@@ -15,6 +15,10 @@ The ranks are in a heap that we update late: a hit raises the rank in the entry 
 entry comes to the top of the heap, we push it again with its new rank. So a hit costs a dictionary
 look-up and an addition under the lock. The invariant: an entry's rank in the heap is at most its
 true rank, so the top of the heap with an unchanged rank is the lowest of all.
+
+A value that is dropped or replaced leaves its rank in the heap, where eviction would find it late
+or never. So the heap has only ranks and keys, no values, and is made anew when more than half of it
+is left over.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 from functools import partial
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from threading import Lock
 from time import perf_counter
 from typing import Generic, TypeVar
@@ -33,6 +37,8 @@ T = TypeVar("T")
 
 OVERHEAD = 300
 """Bytes that we count for an entry besides its value."""
+LEFT_OVER = 64
+"""Ranks that the heap may have beyond two per entry: a small heap is not worth making anew."""
 
 
 @dataclass(slots=True)
@@ -47,12 +53,16 @@ class Counters:
 
 @dataclass(slots=True)
 class Entry(Generic[T]):
-    """A value, its bytes, its worth and its rank; the entry with the lowest rank goes first."""
+    """A value, its bytes, its worth and its rank; the entry with the lowest rank goes first.
+
+    `number` is that of the entry's rank in the heap.
+    """
 
     value: T
     size: int
     worth: float
     rank: float
+    number: int = 0
 
 
 class Cache(Generic[T]):
@@ -75,7 +85,7 @@ class Cache(Generic[T]):
         self._size = size
         self._clock = clock
         self._entries: dict[Hashable, Entry[T]] = {}
-        self._ranks: list[tuple[float, int, Hashable, Entry[T]]] = []
+        self._ranks: list[tuple[float, int, Hashable]] = []
         self._count = 0
         self._level = 0.0
         self._flights: Flights[Hashable, T] = Flights(abandoned, self._join)
@@ -146,14 +156,19 @@ class Cache(Generic[T]):
             self._evict()
 
     def _file(self, key: Hashable, entry: Entry[T]) -> None:
-        """Push an entry and its rank on the heap."""
+        """Push an entry's rank on the heap, which is made anew if too much of it is left over."""
         self._count += 1
-        heappush(self._ranks, (entry.rank, self._count, key, entry))
+        entry.number = self._count
+        heappush(self._ranks, (entry.rank, entry.number, key))
+        if len(self._ranks) > 2 * len(self._entries) + LEFT_OVER:
+            self._ranks = [(kept.rank, kept.number, name) for name, kept in self._entries.items()]
+            heapify(self._ranks)
 
     def _evict(self) -> None:
         """Evict the entry at the top of the heap, or push it again if its rank has risen."""
-        rank, _, key, entry = heappop(self._ranks)
-        if self._entries.get(key) is not entry:
+        rank, number, key = heappop(self._ranks)
+        entry = self._entries.get(key)
+        if entry is None or entry.number != number:
             return
         if entry.rank > rank:
             self._file(key, entry)

@@ -1,12 +1,10 @@
-"""The commands and their options.
-
-Each option becomes a setting in the environment, which worker processes inherit.
-"""
+"""The commands of `tiled-zarr`, and the start of the server."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import logging
 import os
 import secrets
 import socket
@@ -18,41 +16,29 @@ from urllib.parse import quote
 
 import click
 
+from .. import logs
 from ..revisions import launch_nonce, relaunch
-from ..settings import PREFIX, TREES, Settings, SettingsError, from_environment
+from ..settings import Settings, SettingsError, from_environment
 from . import servers
+from .options import common, given
 from .processes import Run
 from .servers import Limits
 from .supervisor import CannotStart, Crew, Supervisor
 from .worker import Work, application
 
+log = logging.getLogger("tiled_zarr")
+
+FIXED = ("host", "port", "workers", "server")
+"""Settings that a reload leaves as they were at the start."""
 EXAMPLES = """\b
 Examples:
   tiled-zarr serve demo
   tiled-zarr serve directory measurements --public
   tiled-zarr serve pyobject tiled.examples.generated:tree --api-key secret
   tiled-zarr serve config server.yml --workers 4 --host 0.0.0.0
+
+Every setting in docs/settings.md is also an option: max_age is --max-age.
 """
-
-OPTIONS = (
-    click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is all addresses of this machine."),
-    click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on; 0 finds a free one."),
-    click.option("--api-key", help="Key for reading the data; private data without one get a random key."),
-    click.option("--public", is_flag=True, help="Let anyone read, without a key."),
-    click.option("--allow-origins", help="Web pages that may read: comma-separated origins, or *."),
-    click.option("--codec", help="Codec of the chunks: blosc:lz4:5, zstd:3, none, ...; by default the one they are stored in."),
-    click.option(
-        "--memory", help="Memory for all pools of all workers, like 4GiB; left out, two thirds of what there is, at most 2.5 GiB each."
-    ),
-    click.option("--cache-size", help="Memory for encoded chunks, such as 512MB; 0 keeps none."),
-    click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Number of worker processes."),
-    click.option("--server", default="hypercorn", show_default=True, type=click.Choice([*servers.NAMES]), help="HTTP server to use."),
-)
-
-
-def common(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that all ways of serving share to a command."""
-    return functools.reduce(lambda decorated, option: option(decorated), reversed(OPTIONS), command)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -100,22 +86,21 @@ def config(path: str, **options: Any) -> None:
     start({"CONFIG": path}, **options)
 
 
-def start(tree: Mapping[str, str], *, host: str, port: int, workers: int, server: str, **options: Any) -> None:
-    """Put the options into the environment, print the addresses, and serve until the server ends.
+def start(tree: Mapping[str, str], **typed: Any) -> None:
+    """Serve a tree with the options that were typed, until the server ends; print the addresses.
 
     Raises ClickException if the server cannot start, and SystemExit with the exit code otherwise.
     """
-    chosen = {name.upper(): "1" if value is True else value for name, value in options.items() if value}
-    for name in TREES:
-        os.environ.pop(PREFIX + name, None)
-    os.environ.update({PREFIX + name: value for name, value in {**tree, **chosen}.items()})
+    read = functools.partial(from_environment, os.environ, given(typed), tree)
     try:
-        servers.require(server)
-        with servers.listen(host, port) as listener:
-            launch = Launch(server, listener, workers)
+        settings = read()
+        logs.begin(settings.log_level, settings.log_format)
+        servers.require(settings.server)
+        with servers.listen(settings.host, settings.port, settings.spellings.get("port", "--port")) as listener:
+            launch = Launch(read, settings, listener)
             address = listener.getsockname()[1]
-            code = supervise(launch.crew, workers, listener, lambda: announce(launch.settings, host, address))
-    except (servers.CannotServe, CannotStart) as error:
+            code = supervise(launch.crew, settings.workers, listener, lambda: announce(launch.settings, settings.host, address))
+    except (servers.CannotServe, SettingsError, CannotStart) as error:
         raise click.ClickException(str(error)) from error
     sys.exit(code)
 
@@ -126,22 +111,23 @@ def supervise(make: Callable[[], Crew], workers: int, listener: socket.socket, o
 
 
 def say(text: str) -> None:
-    """Write one line to standard error; ignore an error if it is closed."""
+    """Log what happens to workers; ignore an error if standard error is closed."""
     with suppress(OSError):
-        click.echo(f"tiled-zarr: {text}", err=True)
+        log.warning("%s", text)
 
 
 class Launch:
     """Reads the settings at the start and at each reload.
 
-    The server's name, the listening socket and the random key are the same for all reloads.
+    The server's name, the listening socket, the number of workers and the random key are the same
+    for all reloads.
     """
 
-    def __init__(self, server: str, listener: socket.socket, workers: int) -> None:
-        self.workers = workers
-        self.server = server
+    def __init__(self, read: Callable[[], Settings], settings: Settings, listener: socket.socket) -> None:
+        self.read = read
+        self.first = settings
+        self.settings = settings
         self.listener = listener
-        self.settings = Settings()
         self.key = secrets.token_hex(32)
         self.is_first = True
 
@@ -151,10 +137,14 @@ class Launch:
         Raises CannotStart if they are wrong.
         """
         try:
-            settings = with_key(from_environment().decided(), self.key)
+            settings = with_key(self.read().decided(), self.key)
         except SettingsError as error:
             raise CannotStart(str(error)) from error
+        for name in FIXED:
+            if getattr(settings, name) != getattr(self.first, name):
+                say(f"{settings.spelling(name)}: the server keeps {name} {getattr(self.first, name)} until it is started again")
         self.settings = settings
+        logs.begin(settings.log_level, settings.log_format)
         return Crew(self.worker(settings), seconds=settings.shutdown_timeout, handover=settings.request_timeout)
 
     def worker(self, settings: Settings) -> Callable[[bool], Run]:
@@ -169,10 +159,12 @@ class Launch:
         def start(has_fellows: bool) -> Run:
             nonlocal nonce
             nonce = launch_nonce() if self.is_first else relaunch(nonce if has_fellows else None)
-            make = functools.partial(application, settings, self.workers, is_shown=self.is_first)
+            make = functools.partial(application, settings, self.first.workers, is_shown=self.is_first)
             self.is_first = False
             limits = Limits(connections=settings.connections, request_timeout=settings.request_timeout)
-            work = Work(make=make, server=self.server, listener=self.listener, limits=limits, shutdown_timeout=settings.shutdown_timeout)
+            work = Work(
+                make=make, server=self.first.server, listener=self.listener, limits=limits, shutdown_timeout=settings.shutdown_timeout
+            )
             return work.run
 
         return start

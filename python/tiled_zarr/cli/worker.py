@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import resource
 import signal
@@ -11,7 +12,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ from ..texts import unknown_files
 from . import servers
 from .lifespans import CannotStart, lived
 from .servers import Application, Limits
+
+log = logging.getLogger(__name__)
 
 FINISHED, CANNOT_START, UNFINISHED = 0, 1, 4
 """Exit codes of a worker, which are also those of the server (docs/deploy.md)."""
@@ -41,27 +44,41 @@ OTHER_FILES = 1000
 def application(settings: Settings, workers: int, *, is_shown: bool) -> Application:
     """The application that one of `workers` processes serves with these settings.
 
-    If `is_shown`, a progress bar shows how many files of a directory have been indexed.
+    If `is_shown`, directories are indexed now: a progress bar shows how many files, if somebody can
+    see it, and the log how many are of unknown kind.
     """
     from ..app import create_app, settle
     from ..tree import plant, resources_of
 
     unknown, resources = Counter[str](), resources_of(settings, workers)
     if is_shown and any(mount.source == "directory" for mount in settings.trees):
-        with click.progressbar(unknown_length(), label="Indexing files", show_pos=True, update_min_steps=100, file=sys.stderr) as bar:
+        with progress() as count:
             tree = plant(
                 settings,
-                on_file=lambda _: bar.update(1),
+                on_file=lambda _: count(),
                 on_unknown=lambda suffix, count: unknown.update({suffix: count}),
                 resources=resources,
             )
         if unknown:
-            click.echo(f"tiled-zarr: {unknown_files(unknown)}", err=True)
+            log.warning("%s", unknown_files(unknown))
     else:
         tree = plant(settings, resources=resources)
     made = create_app(tree.root, settings, tree.tasks, resources)
     settle()
     return made
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[], None]]:
+    """A function that counts one file in a progress bar; without a terminal it does nothing.
+
+    The log would have the bar among its lines.
+    """
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    with click.progressbar(unknown_length(), label="Indexing files", show_pos=True, update_min_steps=100, file=sys.stderr) as bar:
+        yield lambda: bar.update(1)
 
 
 def unknown_length() -> Iterator[None]:

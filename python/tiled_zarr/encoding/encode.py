@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import _native, budgets, dtypes
+from ..clocks import CURRENT
 from ..hierarchy.keyspace import Chunk
 from ..nodes import Region, Stored
 from ..resources import Resources
@@ -38,6 +39,11 @@ def encode(chunk: Chunk, resources: Resources | None = None) -> bytes:
     `resources` keep the row indexes of sparse arrays. Reads the source and blocks. Raises what the
     source raises, and SourceError if it returns another shape or type than it should.
     """
+    clock = CURRENT.get()
+    return _encode(chunk, resources) if clock is None else clock.encoding(_encode, chunk, resources)
+
+
+def _encode(chunk: Chunk, resources: Resources | None) -> bytes:
     stored = chunk.recipe.stored
     body = None if stored is None else _stored(chunk, stored)
     if body is not None:
@@ -84,7 +90,10 @@ def _stored(chunk: Chunk, stored: Stored) -> bytes | None:
     bytes are not one whole frame: then the source decodes them, and raises what is wrong with them.
     """
     recipe = chunk.recipe
-    body = stored.read(chunk.index) if chunk.is_whole else None
+    clock = CURRENT.get()
+    body = None
+    if chunk.is_whole:
+        body = stored.read(chunk.index) if clock is None else clock.reading(stored.read, chunk.index)
     nbytes = None if recipe.form == "strings" else recipe.nbytes
     return body if body is not None and _native.is_whole(recipe.codec.name, body, nbytes, crc32c=recipe.codec.crc32c) else None
 
@@ -115,7 +124,8 @@ def _asked(chunk: Chunk, region: Region) -> Block:
     """The block that the source of a chunk gives for a region. Raises as `_read` does."""
     node = chunk.node
     assert chunk.recipe.read is not None
-    read = chunk.recipe.read(region)
+    clock = CURRENT.get()
+    read = chunk.recipe.read(region) if clock is None else clock.reading(chunk.recipe.read, region)
     block = np.asarray(read) if isinstance(read, np.ndarray) else np.array(read, dtype=node.dtype)  # numpy's a[()] is a scalar
     expected = _shape(region)
     if block.shape != expected:

@@ -39,9 +39,10 @@ from .. import texts
 from ..attributes import Said
 from ..caches.cost import Cache
 from ..nodes import Node
+from ..outlines import Outline, Source
 from . import dimensions
 from .dimensions import Arrays, Named, Own, Shape, Uses
-from .documents import FEW
+from .documents import ENTRY, FEW
 from .places import Place, is_loose
 from .walks import Dependencies, Opened, Walk
 
@@ -50,20 +51,18 @@ S = TypeVar("S", bound=Sized)
 Names: TypeAlias = Mapping[str, Named]
 """The dimension names of the arrays of a group, by the arrays' names on the wire."""
 
-ENTRY = 200
-"""Bytes, estimated, that a decision takes for the names of one array or for one group it read."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decision(Generic[T]):
-    """What was decided for a group, and what the decision depends on.
+    """What was decided for the group `node`, and what the decision depends on.
 
-    `over` are the groups that were looked at, the group itself first, each with its revision from
-    before. `changes` is how often children had turned bad or good by then.
+    `over` are the groups that were looked at, the group itself among them, or the outlines of those
+    of which only the names were, each with its revision from before. `changes` is how often children had turned bad or good by then.
     """
 
+    node: Node
     value: T
-    over: list[tuple[Node, str | None]]
+    over: list[tuple[Node | Outline | Source, str | None]]
     changes: int
     nbytes: int
 
@@ -74,10 +73,10 @@ class Decision(Generic[T]):
 
     def is_valid(self, node: Node, changes: int) -> bool:
         """True if the same would be decided for the group `node` now; False if that is unknown."""
-        if node is not self.over[0][0] or changes != self.changes:
+        if node is not self.node or changes != self.changes:
             return False
         try:
-            return all(revision is not None and node.revision() == revision for node, revision in self.over)
+            return all(revision is not None and source.revision() == revision for source, revision in self.over)
         except texts.PASSED_ON:
             raise
         except BaseException:  # noqa: BLE001 - deciding again raises it where it belongs
@@ -199,7 +198,12 @@ class Axes:
         """The phony names of the loose arrays in a group; None if it is too large to be opened."""
 
         def decide(seen: Dependencies) -> set[str] | None:
-            seen.note(place.node)
+            group = place.group
+            assert group is not None
+            if self._walk.is_too_large(group):
+                seen.note_names(group)
+                return None
+            seen.note_children(group)
             return dimensions.nameless(_arrays(children)) if (children := self._walk.children(place)) else None
 
         return self._remembered(f"{place.path}/nameless", place.node, decide, seen)
@@ -214,7 +218,8 @@ class Axes:
         if known is None:
             start, changes, mine = perf_counter(), self._walk.places.openings.changes, Dependencies()
             value = decide(mine)
-            known = Decision(value, mine.over, changes, ENTRY * (len(mine.over) + len(value or ())))
+            mine.close(self._walk.places.openings)
+            known = Decision(node, value, mine.over, changes, ENTRY * (len(mine.over) + len(value or ())))
             if all(revision is not None for _, revision in mine.over):
                 self._pool.put((self._own, key), known, perf_counter() - start)
             elif getattr(self._look, "decided", None) is not None:
@@ -227,7 +232,7 @@ class Axes:
         """The remembered decision for a group, or None. Drops one that is no longer valid."""
         decided = getattr(self._look, "decided", None)
         known: Decision[Any] | None = decided.get(key) if decided else None
-        if known is not None and known.over[0][0] is node:
+        if known is not None and known.node is node:
             return known
         known = self._pool.peek((self._own, key))
         if known is None or known.is_valid(node, self._walk.places.openings.changes):

@@ -8,7 +8,8 @@ many children had turned bad or good by then. It is valid if all of that is stil
 
 The event loop uses a kept document only if that check is quick: at most FEW nodes, none of which
 touches disk or network to return its revision. Everything else goes to a thread. A document is
-never kept if one of its nodes has no revision.
+never kept if one of its nodes has no revision. A folder has none: in its place stand its outline
+and its files (outlines.py), each with the revision that it had before it was opened.
 
 Invariant: a kept document is returned only after `is_valid`. One that fails is dropped, and all
 who ask for it meanwhile wait for one rendering.
@@ -24,8 +25,11 @@ from typing import Any
 
 from ..caches.cost import Cache
 from ..nodes import Node
+from ..outlines import Outline, Source
 from ..texts import PASSED_ON
 
+ENTRY = 400
+"""Bytes, estimated, that a document takes for what it depends on: a file's path and revision."""
 FEW = 64
 """Nodes whose revisions the event loop compares, at most: 0.4 us each in memory."""
 
@@ -35,20 +39,22 @@ class Rendered:
     """A rendered document, and what it was made from.
 
     `body` is None if a node of this kind, or a group of this size, has no such document. `digest`
-    is that of the body, in hexadecimal. `over` are the nodes that were looked at, the one described
-    first, with their `revisions`. `changes` is how often a child had turned bad or good by then.
+    is that of the body, in hexadecimal. `node` is the one described. `over` are the nodes that were
+    looked at, or the outlines of folders of which only the names were, with their `revisions`.
+    `changes` is how often a child had turned bad or good by then.
     """
 
+    node: Node
     body: bytes | None
     digest: str
-    over: tuple[Node, ...]
+    over: tuple[Node | Outline | Source, ...]
     revisions: tuple[str | None, ...]
     changes: int
 
     @classmethod
-    def of(cls, body: bytes | None, over: list[tuple[Node, str | None]], changes: int) -> Rendered:
-        """A document with this body; `over` has the nodes with their revisions from before."""
-        return cls(body, digest(body or b""), tuple(node for node, _ in over), tuple(revision for _, revision in over), changes)
+    def of(cls, node: Node, body: bytes | None, over: list[tuple[Node | Outline | Source, str | None]], changes: int) -> Rendered:
+        """A document of `node`; `over` is what it depends on, with the revisions from before."""
+        return cls(node, body, digest(body or b""), tuple(node for node, _ in over), tuple(revision for _, revision in over), changes)
 
     @property
     def is_quick(self) -> bool:
@@ -63,12 +69,12 @@ class Rendered:
     @property
     def nbytes(self) -> int:
         """Bytes in memory, estimated; for a live document more than any pool has."""
-        return sys.maxsize if self.is_live else len(self.body or b"") + 100 * len(self.over)
+        return sys.maxsize if self.is_live else len(self.body or b"") + ENTRY * len(self.over)
 
     def is_valid(self, node: Node, changes: int) -> bool:
         """True if a document of `node` would be the same now; False if a source cannot say."""
         try:
-            return node is self.over[0] and changes == self.changes and tuple(node.revision() for node in self.over) == self.revisions
+            return node is self.node and changes == self.changes and tuple(source.revision() for source in self.over) == self.revisions
         except PASSED_ON:
             raise
         except BaseException:  # noqa: BLE001 - rendering raises it where it belongs

@@ -31,6 +31,7 @@ from ..caches.forgetful import Forgetful
 from ..codecs import Codec
 from ..grid import Grid
 from ..nodes import Array, Group, Node, Options, Region
+from ..outlines import one_look
 from ..resources import Resources, default
 from . import headers, recipes
 from .documents import Documents, Rendered
@@ -287,6 +288,10 @@ class KeySpace:
         self.metadata.look(node)
 
     def _render(self, place: Place, name: str) -> Rendered:
+        with one_look():
+            return self._made(place, name)
+
+    def _made(self, place: Place, name: str) -> Rendered:
         seen = Dependencies()
         is_consolidated = place.group is not None and name == self.format.CONSOLIDATED
         try:
@@ -299,19 +304,21 @@ class KeySpace:
         body = _json(self.format.document(name, header, members))
         if members is not None and body is not None and len(body) > self.config.max_bytes:
             body = _json(self.format.document(name, header, None))
-        return Rendered.of(body, seen.over, self.places.openings.changes)
+        seen.close(self.places.openings)
+        return Rendered.of(place.node, body, seen.over, self.places.openings.changes)
 
 
 def walk(places: Places, start: Reached | Waiting) -> Reached:
     """Walk to the end of the key. Blocks; raises what opening a node raises."""
-    step = glance(places, start)
-    while isinstance(step, Waiting):
-        part, _, rest = step.rest.partition("/")
-        below = places.below(step.place, part)
-        if below is None:
-            return Reached(*step)
-        step = glance(places, Reached(below, rest))
-    return step
+    with one_look():
+        step = glance(places, start)
+        while isinstance(step, Waiting):
+            part, _, rest = step.rest.partition("/")
+            below = places.below(step.place, part)
+            if below is None:
+                return Reached(*step)
+            step = glance(places, Reached(below, rest))
+        return step
 
 
 def glance(places: Places, start: Reached | Waiting) -> Reached | Waiting:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary, ref
 
 from ..nodes import Group, Node, TooLarge
+from ..outlines import one_look
 from . import names
 from .metadata import Config
 from .places import Place, Places
@@ -50,7 +51,8 @@ class Listings:
             listed = openings.names(group)
             self._check_size(len(listed), sum(map(len, listed)))
             if len(listed) <= self.config.max_nodes:
-                return [Child(names.wire(name, forbidden), node) for name, node in openings.all(group, listed)]
+                with one_look():
+                    return [Child(names.wire(name, forbidden), node) for name, node in openings.all(group, listed)]
             bad = openings.bad(group)
             return [Child(names.wire(name, forbidden), None) for name in listed if name not in bad]
         except TooLarge:

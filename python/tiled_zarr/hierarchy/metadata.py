@@ -76,12 +76,20 @@ class Metadata:
         Opens the children of a group first, since the header names those that fail; `is_opened`
         says that this has just been done.
         """
-        seen.note(place.node)
-        if place.group is not None:
-            if not is_opened:
-                self.walk.children(place)
+        group = place.group
+        if group is None:
+            seen.note(place.node)
+            return self._array(place, self.axes.of(place, seen))
+        if is_opened:
             return self._group(place)
-        return self._array(place, self.axes.of(place, seen))
+        if self.walk.is_too_large(group):
+            seen.note_names(group)
+        else:
+            seen.note_children(group)
+            for child in self.walk.children(place).values():
+                if child.group is not None and child.group.outline is not None:
+                    seen.note_names(child.group)
+        return self._group(place)
 
     def look(self, node: Node) -> None:
         """Make all that documents of the groups above say of a node. Raises what fails."""

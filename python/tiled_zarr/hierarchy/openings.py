@@ -36,6 +36,7 @@ from weakref import WeakKeyDictionary, WeakSet, ref
 from .. import records, texts
 from ..hangs import Hangs
 from ..nodes import Array, Busy, Changed, Damaged, Group, Node, TooLarge, TooSlow, Unavailable
+from ..outlines import Outline
 from . import names
 
 NODES = (Array, Group)
@@ -146,10 +147,11 @@ class Openings:
     def count(self, group: Group, most: int) -> int:
         """How many children a group has, by its `len`.
 
-        If that is more than `most`, the names are counted instead, up to `most` + 1.
+        If that is more than `most`, the names are counted instead, up to `most` + 1; not those of a
+        folder, which is known to count right.
         """
         said = len(group.children)
-        return said if said <= most else sum(1 for _ in islice(group.children, most + 1))
+        return said if said <= most or group.outline is not None else sum(1 for _ in islice(group.children, most + 1))
 
     def all(self, group: Group, listed: Iterable[str]) -> list[tuple[str, Node]]:
         """The children in `listed` that can be opened, by name; the others are noted as bad."""
@@ -232,7 +234,7 @@ class Openings:
 
     def _answer(self, node: Node, *, wholly: bool) -> None:
         revision_of(node)
-        if isinstance(node, Group) and node not in self._listed:
+        if isinstance(node, Group) and node.outline is None and node not in self._listed:
             next(iter(node.children), None)
             self._listed.add(node)
         if wholly:
@@ -287,8 +289,8 @@ def _free(taken: Mapping[str, str], name: str) -> str:
     return spelling
 
 
-def revision_of(node: Node) -> str | None:
-    """The revision of a node. Raises what the node raises, and Damaged if it is not a text."""
+def revision_of(node: Node | Outline) -> str | None:
+    """The revision of a node or of an outline. Raises what the node raises, and Damaged if it is not a text."""
     revision = node.revision()
     if not (revision is None or isinstance(revision, str)):
         raise Damaged(f"its revision is a {type(revision).__name__}, not a text")

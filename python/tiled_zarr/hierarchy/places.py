@@ -18,6 +18,7 @@ one too.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from .. import texts
@@ -145,8 +146,14 @@ class Places:
         assert group is not None
         if self.openings.count(group, most) > most or len(listed := self.openings.names(group)) > most:
             return {}
-        wired = ((names.wire(name, self.forbidden), name, node) for name, node in self.openings.all(group, listed))
-        return {wire_name: place.below(name, wire_name, node) for wire_name, name, node in wired}
+        return {below.wire_name: below for below in self.named(place, listed)}
+
+    def named(self, place: Place, listed: Iterable[str]) -> Iterator[Place]:
+        """The places of the children in `listed` that can be opened; notes the others as bad."""
+        group = place.group
+        assert group is not None
+        for name, node in self.openings.all(group, listed):
+            yield place.below(name, names.wire(name, self.forbidden), node)
 
     def fail(self, place: Place, why: BaseException) -> None:
         """Note that a node failed when a document was made. Does nothing for the root."""

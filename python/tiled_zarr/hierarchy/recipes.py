@@ -148,7 +148,7 @@ def kept_box(node: Array, grid: Grid) -> tuple[int, ...] | None:
     source makes no chunk anew for a part of it, or if a served chunk is half of a box or more.
     """
     chunks = node.source.unit or node.chunks
-    if not node.source.recomputes or chunks is None:
+    if not node.dense.recomputes or chunks is None:
         return None
     sizes = zip(chunks, grid.chunk_shape, node.shape, strict=True)
     kept = tuple(min(-(-max(chunk, served) // chunk) * chunk, max(size, 1)) for chunk, served, size in sizes)

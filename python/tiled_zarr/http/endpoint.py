@@ -17,12 +17,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..caches.cost import Cache
 from ..caches.forgetful import Forgetful
+from ..clocks import CURRENT, Clock
 from ..encoding import encode
 from ..hierarchy.documents import Rendered
 from ..hierarchy.keyspace import Chunk, Document, KeySpace, Listing, Named, Reached, Waiting
@@ -32,7 +33,7 @@ from .protocol.replies import NO_CACHE, NO_SNIFFING, Headers, Reply
 from .protocol.requests import Request
 from .site import listing
 from .work import threads
-from .work.threads import Gone, unless_gone
+from .work.threads import Gone, Threads, unless_gone
 from .work.work import Work
 
 MOST_CHARACTERS = 8192
@@ -48,6 +49,7 @@ RANGES = (b"accept-ranges", b"bytes")
 CHUNK_HEADERS: Headers = ((b"content-type", b"application/octet-stream"), RANGES, NO_SNIFFING)
 DOCUMENT_HEADERS: Headers = ((b"content-type", b"application/json"), RANGES, NO_SNIFFING)
 
+T = TypeVar("T")
 KeyEndpoint: TypeAlias = Callable[[str, Scope, Receive, Send], Awaitable[None]]
 
 
@@ -126,6 +128,12 @@ def split(path: str) -> tuple[str, str, str]:
     return first, second, key
 
 
+def timed(make: Callable[[], T]) -> T:
+    """What `make` returns; as it opens files, the clock of this thread counts it as reading."""
+    clock = CURRENT.get()
+    return make() if clock is None else clock.reading(make)
+
+
 class Endpoint:
     """Answers GET and HEAD of the keys and groups of one key space.
 
@@ -151,7 +159,7 @@ class Endpoint:
                 case Compute() as plan:
                     reply = await self.computed(plan, receive)
                 case Block() as plan:
-                    reply = await self.work.threads.run(partial(self.answer, plan), receive, partial(self.keys.source, key))
+                    reply = await self.continued(plan, self.work.threads, receive, partial(self.keys.source, key))
         except Gone:
             return
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in a source is a 5xx
@@ -224,7 +232,8 @@ class Endpoint:
         """
         way = plan.chunk.recipe.way
         if way == "loop" or (way == "index" and encode.is_index_built(plan.chunk, self.keys.resources)):
-            return self.made(plan, self.encoded)
+            clock = plan.request.scope.get(requests.CLOCK)
+            return self.made(plan, self.encoded) if clock is None else clock.measuring(self.made, plan, self.encoded)
         return plan
 
     async def computed(self, plan: Compute, receive: Receive) -> Reply:
@@ -236,14 +245,25 @@ class Endpoint:
         request, chunk, revision, identity = plan
         work, recipe = self.work, chunk.recipe
         if recipe.way == "source":
-            return await work.threads.run(partial(self.answer, plan), receive, lambda: recipe.source)
+            return await self.continued(plan, work.threads, receive, lambda: recipe.source)
         start: Compute | Block = plan
-        encoding = work.encoders.submit(chunk, revision, identity)
+        encoding = work.encoders.submit(chunk, revision, identity, request.scope.get(requests.CLOCK))
         if encoding is not None:
             with suppress(Changed):
                 return self.with_body(request, identity, await unless_gone(encoding, receive))
             start = Block(request, self.keys.start(request.key))
-        return await work.processors.run(partial(self.answer, start), receive, lambda: recipe.source)
+        return await self.continued(start, work.processors, receive, lambda: recipe.source)
+
+    async def continued(self, plan: Compute | Block, pool: Threads, receive: Receive, find: Callable[[], str]) -> Reply:
+        """The reply, continued by a thread of `pool`; its times go into the metrics.
+
+        Raises Gone if the client disconnects first.
+        """
+        clock = plan.request.scope.get(requests.CLOCK) or Clock()
+        try:
+            return await pool.run(partial(self.answer, plan), receive, find, clock)
+        finally:
+            self.work.times.note(clock)
 
     def answer(self, plan: Compute | Block) -> Reply:
         """The reply, continued from where the event loop stopped. Blocks.
@@ -276,11 +296,11 @@ class Endpoint:
         match resume:
             case Document():
                 revision = resume.revision()
-                return self.described(request, resume, revision, resume.rendered())
+                return self.described(request, resume, revision, timed(resume.rendered))
             case Listing():
-                return listing.reply(request, self.keys, resume.group)
+                return timed(partial(listing.reply, request, self.keys, resume.group))
             case Reached() | Waiting():
-                return self.done(self.planned(self.keys.resumed(request.key, resume), request))
+                return self.done(self.planned(timed(partial(self.keys.resumed, request.key, resume)), request))
 
     def made(self, plan: Compute, make: Callable[[Chunk, str | None], bytes]) -> Reply:
         """The reply with a chunk's body.

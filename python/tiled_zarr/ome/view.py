@@ -101,6 +101,7 @@ def _mirror(group: Group, path: str, version: Version, pyramids: Pyramids, budge
         consolidated=False,
         kind=group.kind,
         kin=group.kin,
+        outline=group.outline,
     )
 
 

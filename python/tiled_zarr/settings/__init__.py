@@ -1,6 +1,8 @@
-"""Reads the server's settings from the environment and a YAML file into frozen values."""
+"""Reads the server's settings from options, the environment and a YAML file into frozen values."""
 
-from .environment import PREFIX, TREES, from_environment
-from .values import Mount, Settings, SettingsError
+from .declarations import SettingsError
+from .environment import from_environment
+from .mounts import Mount
+from .values import Settings
 
-__all__ = ["PREFIX", "TREES", "Mount", "Settings", "SettingsError", "from_environment"]
+__all__ = ["Mount", "Settings", "SettingsError", "from_environment"]

@@ -1,51 +1,132 @@
-"""Reads settings from environment variables: TILED_ZARR_ and the setting's name in capitals."""
+"""Reads settings from options, from environment variables and from a file.
+
+The variable of a setting is TILED_ZARR_ and its name in capitals. Its option is `--` and its name
+with hyphens. An option wins over a variable, which wins over the file.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
+from ..revisions import LAUNCH
 from . import files
-from .values import DEMO, PARSERS, Mount, Settings, SettingsError, parsed
+from .declarations import SettingsError, nearest, parsed
+from .mounts import DEMO, Mount
+from .values import SETTINGS, Settings
 
 PREFIX = "TILED_ZARR_"
 TREES = ("TREE", "DIRECTORY", "CONFIG")
 """The variables, without prefix, that say which tree is served; at most one may be set."""
 TILED_NAMES = MappingProxyType({"allow_origins": "TILED_ALLOW_ORIGINS", "api_key": "TILED_SINGLE_USER_API_KEY"})
 """Variables of Tiled that we also read; our own names win."""
+NOTHING: Mapping[str, str] = MappingProxyType({})
+LIST = "docs/settings.md lists all of them"
+KUBERNETES = re.compile(r"TILED_ZARR_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
+"""Variables that Kubernetes sets in every pod beside a service that is named tiled-zarr.
+
+https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables
+"""
+SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.*")
+"""What Kubernetes then gives as TILED_ZARR_PORT."""
 
 
-def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings in the environment, which win over the file that TILED_ZARR_CONFIG names.
+def from_environment(
+    environ: Mapping[str, str] = os.environ, options: Mapping[str, str] = NOTHING, tree: Mapping[str, str] | None = None
+) -> Settings:
+    """The settings in `options`, by name, and in the environment.
 
-    Raises SettingsError if a value is not valid, or if more than one variable names a tree.
+    `tree` says which tree is served, as the variables in TREES do, which then do not count; an
+    empty one means the demo. Raises SettingsError if a variable or a value is not valid, or if more
+    than one variable names a tree.
     """
-    given = {name: environ[PREFIX + name] for name in TREES if environ.get(PREFIX + name)}
+    environ = {name: text for name, text in environ.items() if name.startswith("TILED_") and not is_of_kubernetes(name, text)}
+    check_names(environ)
+    given = named_tree(environ) if tree is None else tree
+    settings = files.read(Path(given["CONFIG"])) if "CONFIG" in given else Settings(trees=(mount_of(given),))
+    for layer in (of_tiled(environ), of_variables(environ), of_options(options)):
+        settings = over(settings, layer)
+    return settings
+
+
+def over(settings: Settings, layer: Mapping[str, tuple[str, str]]) -> Settings:
+    """The settings with those in a layer, each as its spelling and its text. Raises SettingsError."""
+    values = {name: parsed(spelling, SETTINGS[name].parse, text) for name, (spelling, text) in layer.items()}
+    spellings = {name: spelling for name, (spelling, _) in layer.items()}
+    return dataclasses.replace(settings, spellings={**settings.spellings, **spellings}, **values)
+
+
+def of_options(options: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """The settings that were given as options."""
+    return {name: (option(name), text) for name, text in options.items()}
+
+
+def of_variables(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """The settings that our variables give; an empty variable counts as unset."""
+    names = {name: variable(name) for name in SETTINGS}
+    return {name: (spelling, environ[spelling]) for name, spelling in names.items() if environ.get(spelling)}
+
+
+def of_tiled(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """The settings that variables of Tiled give and ours do not."""
+    given = {name: theirs for name, theirs in TILED_NAMES.items() if environ.get(theirs) and not environ.get(variable(name))}
+    return {name: (theirs, environ[theirs]) for name, theirs in given.items()}
+
+
+def option(name: str) -> str:
+    """The option of a setting.
+
+    >>> option("chunk_shape"), variable("chunk_shape")
+    ('--chunk-shape', 'TILED_ZARR_CHUNK_SHAPE')
+    """
+    return "--" + name.replace("_", "-")
+
+
+def variable(name: str) -> str:
+    """The variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def check_names(environ: Mapping[str, str]) -> None:
+    """Raise SettingsError if a variable begins like ours and is none; an empty one is ignored."""
+    known = [*map(str.upper, SETTINGS), *TREES]
+    for name, text in environ.items():
+        if text and name.startswith(PREFIX) and name != LAUNCH and (rest := name.removeprefix(PREFIX)) not in known:
+            raise SettingsError(f"{name}: there is no such setting{nearest(rest, known, PREFIX)}; {LIST}")
+
+
+def is_of_kubernetes(name: str, text: str) -> bool:
+    """Whether Kubernetes has set a variable, for a service that is named tiled-zarr.
+
+    >>> is_of_kubernetes("TILED_ZARR_PORT_80_TCP_ADDR", "10.0.0.11"), is_of_kubernetes("TILED_ZARR_PORT", "tcp://10.0.0.11:80")
+    (True, True)
+    """
+    return KUBERNETES.fullmatch(name) is not None or (name == variable("port") and SERVICE_ADDRESS.fullmatch(text) is not None)
+
+
+def named_tree(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The variables that name a tree, without prefix: one, or none for the demo.
+
+    Raises SettingsError if there are several, or if those that are set are empty.
+    """
+    present = {name: environ[PREFIX + name] for name in TREES if PREFIX + name in environ}
+    given = {name: text for name, text in present.items() if text.strip()}
     if len(given) > 1:
         raise SettingsError(f"set only one of {', '.join(PREFIX + name for name in given)}: each says which tree is served")
-    settings = files.read(Path(given["CONFIG"])) if "CONFIG" in given else Settings(trees=(mount_of(given),))
-    return dataclasses.replace(settings, **dict(overrides(environ)))
+    if present and not given:
+        empty = " and ".join(PREFIX + name for name in present)
+        raise SettingsError(f"{empty} names no tree to serve: give it a value, or unset it to serve the demo")
+    return given
 
 
 def mount_of(given: Mapping[str, str]) -> Mount:
-    """The tree that the environment names, else the demo."""
+    """The tree that `given` names, else the demo."""
     if "TREE" in given:
         return Mount(source="pyobject", target=given["TREE"])
     if "DIRECTORY" in given:
         return Mount(source="directory", target=given["DIRECTORY"])
     return DEMO[0]
-
-
-def overrides(environ: Mapping[str, str]) -> list[tuple[str, Any]]:
-    """The settings that the environment gives; an empty variable counts as unset."""
-    found = []
-    for name, parse in PARSERS.items():
-        for variable in (PREFIX + name.upper(), TILED_NAMES.get(name, "")):
-            if environ.get(variable):
-                found.append((name, parsed(variable, parse, environ[variable])))
-                break
-    return found

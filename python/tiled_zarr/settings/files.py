@@ -24,101 +24,113 @@ import yaml
 
 from ..nodes import Options
 from . import parsers
-from .values import PARSERS, Mount, Settings, SettingsError, parsed
+from .declarations import SettingsError, described, nearest, parsed
+from .mounts import Mount
+from .spots import Spot
+from .values import SETTINGS, Settings
 
-OPTIONS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+OPTIONS = MappingProxyType(
     {
-        "codec": parsers.codec,
-        "chunk_shape": parsers.shape,
-        "tile_budget": parsers.size,
+        "codec": SETTINGS["codec"],
+        "chunk_shape": SETTINGS["chunk_shape"],
+        "tile_budget": SETTINGS["tile_budget"],
     }
 )
-TABLES: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+"""The options of a tree and of a node; a node's own win over those of its tree."""
+TABLES = MappingProxyType(
     {
-        "delimiter": parsers.character,
-        "header": parsers.boolean,
-        "decimal": parsers.decimal,
-        "encoding": parsers.encoding,
-        "comment": parsers.text,
-        "skip_rows": parsers.count,
-        "skip_long_rows": parsers.boolean,
+        "delimiter": described(parsers.character, "The character between two fields; a blank stands for runs of blanks."),
+        "header": described(parsers.boolean, "Whether the first line names the columns."),
+        "decimal": described(parsers.decimal, "The decimal separator of numbers: `.` or `,`."),
+        "encoding": described(parsers.encoding, "The encoding of the text, such as utf-8 or latin-1."),
+        "comment": described(parsers.text, "How a line begins that is not read."),
+        "skip_rows": described(parsers.count, "Lines at the beginning that are not read."),
+        "skip_long_rows": described(parsers.boolean, "Leave out rows with more fields than columns, which make a table damaged otherwise."),
     }
 )
 """The options for text tables in a directory; an option that is left out is detected per file."""
 SOURCES: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
     {"demo": parsers.boolean, "directory": parsers.text, "pyobject": parsers.text}
 )
+TREE = "trees: [{directory: measurements}], or [{demo: true}], or [{pyobject: 'module:name'}]"
+"""What to write into a file that names no tree."""
 
 
 def read(path: Path) -> Settings:
     """The settings in the file at `path`.
 
-    Raises SettingsError if the file cannot be read, is not YAML, or has unknown or wrong values.
+    Raises SettingsError if the file cannot be read, is not YAML, has unknown or wrong values, or
+    names no tree.
     """
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+        node = loader.get_single_node()
+        document = None if node is None else loader.construct_document(node)
     except OSError as error:
         raise SettingsError(f"cannot read the settings in {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid YAML: {error}") from error
-    return settings(document or {}, path.name, path.parent)
+    return settings({} if document is None else document, Spot(path.name, node), path.parent)
 
 
-def settings(document: Any, where: str, folder: Path) -> Settings:
+def settings(document: Any, where: Spot, folder: Path) -> Settings:
     """The settings in a parsed document; directories in it are relative to `folder`.
 
-    `where` begins every error message. Raises SettingsError.
+    Raises SettingsError, which begins with the file, the line and the key.
     """
-    checked = mapping(document, where, [*PARSERS, "trees"])
-    values = {name: parsed(f"{where}: {name}", PARSERS[name], value) for name, value in checked.items() if name != "trees"}
+    checked = mapping(document, where, [*SETTINGS, "trees"])
+    values = {name: parsed(where.at(name), SETTINGS[name].parse, value) for name, value in checked.items() if name != "trees"}
     if "trees" not in checked:
-        return Settings(**values)
-    trees = checked["trees"]
+        raise SettingsError(f"{where} names no tree to serve: add a line such as {TREE}")
+    trees, below = checked["trees"], where.at("trees")
     if not isinstance(trees, list) or not trees:
-        raise SettingsError(f"{where}: trees: expected a list of trees, got {trees!r}")
-    return Settings(trees=tuple(mount(tree, f"{where}: trees[{i}]", folder) for i, tree in enumerate(trees)), **values)
+        raise SettingsError(f"{below}: expected a list of trees, got {trees!r}; write {TREE}")
+    mounts = tuple(mount(tree, below.item(i), folder) for i, tree in enumerate(trees))
+    return Settings(trees=mounts, spellings={name: str(where.at(name)) for name in values}, **values)
 
 
-def mount(document: Any, where: str, folder: Path) -> Mount:
+def mount(document: Any, where: Spot, folder: Path) -> Mount:
     """The mount that one item of `trees` describes. Raises SettingsError."""
     checked = mapping(document, where, ["path", *SOURCES, *OPTIONS, "nodes", "csv"])
-    given = {name: parsed(f"{where}.{name}", parse, checked[name]) for name, parse in SOURCES.items() if name in checked}
+    given = {name: parsed(where.at(name), parse, checked[name]) for name, parse in SOURCES.items() if name in checked}
     if len(given) != 1 or given.get("demo") is False:
         raise SettingsError(f"{where}: expected one of demo: true, directory: PATH, pyobject: MODULE:NAME, got {sorted(given) or 'none'}")
     [(source, target)] = given.items()
     if "csv" in checked and source != "directory":
-        raise SettingsError(f"{where}.csv: only a directory has text tables")
-    nodes = mapping(checked.get("nodes", {}), f"{where}.nodes", None)
+        raise SettingsError(f"{where.at('csv')}: only a directory has text tables")
+    below = where.at("nodes")
+    nodes = mapping(checked.get("nodes", {}), below, None)
     return Mount(
-        path=parsed(f"{where}.path", parsers.text, checked.get("path", "/")).strip("/"),
+        path=parsed(where.at("path"), parsers.text, checked.get("path", "/")).strip("/"),
         source=source,  # type: ignore[arg-type] # a key of SOURCES
         target=str(folder / target) if source == "directory" else "" if source == "demo" else target,
         options=options({name: checked[name] for name in OPTIONS if name in checked}, where),
-        csv=tables(checked.get("csv", {}), f"{where}.csv"),
-        nodes={path.strip("/"): options(value, f"{where}.nodes[{path!r}]") for path, value in nodes.items()},
+        csv=tables(checked.get("csv", {}), where.at("csv")),
+        nodes={path.strip("/"): options(value, below.named(path)) for path, value in nodes.items()},
     )
 
 
-def options(document: Any, where: str) -> Options:
+def options(document: Any, where: Spot) -> Options:
     """The options in a mapping that say how arrays are served. Raises SettingsError."""
     checked = mapping(document, where, list(OPTIONS))
-    return Options(**{name: parsed(f"{where}.{name}", OPTIONS[name], value) for name, value in checked.items()})
+    return Options(**{name: parsed(where.at(name), OPTIONS[name].parse, value) for name, value in checked.items()})
 
 
-def tables(document: Any, where: str) -> Mapping[str, Any]:
+def tables(document: Any, where: Spot) -> Mapping[str, Any]:
     """The options in a mapping that say how text tables are written. Raises SettingsError."""
     checked = mapping(document, where, list(TABLES))
-    return {name: parsed(f"{where}.{name}", TABLES[name], value) for name, value in checked.items()}
+    return {name: parsed(where.at(name), TABLES[name].parse, value) for name, value in checked.items()}
 
 
-def mapping(document: Any, where: str, known: list[str] | None) -> Mapping[str, Any]:
+def mapping(document: Any, where: Spot, known: list[str] | None) -> Mapping[str, Any]:
     """The document, checked to be a mapping with text keys, all of them in `known` unless None.
 
-    Raises SettingsError that lists the known keys.
+    Raises SettingsError that names the first unknown key, the known one nearest to it, and all
+    known keys.
     """
     if not isinstance(document, dict) or not all(isinstance(name, str) for name in document):
         raise SettingsError(f"{where}: expected a mapping from names to values, got {document!r}")
-    unknown = [name for name in document if known is not None and name not in known]
-    if unknown:
-        raise SettingsError(f"{where}: unknown {', '.join(map(repr, unknown))}; known are {', '.join(known or ())}")
+    unknown = next((name for name in document if known is not None and name not in known), None)
+    if known is not None and unknown is not None:
+        raise SettingsError(f"{where.at(unknown)}: unknown{nearest(unknown, known)}; known are {', '.join(known)}")
     return document

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from codecs import lookup
+from collections.abc import Callable
 from math import inf
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any
 
-from .. import codecs, dtypes
+from .. import codecs
 from .memory import LEAST
 
 TRUE = frozenset({"1", "true", "yes", "on"})
@@ -19,6 +20,7 @@ UNITS = MappingProxyType({"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 
 SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", re.IGNORECASE | re.ASCII)
 DECIMAL = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
 ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+", re.IGNORECASE | re.ASCII)
+LAST_PORT = 65535
 KEY = re.compile(r"[!-~]+")
 
 
@@ -173,12 +175,23 @@ def origins(value: Any) -> tuple[str, ...]:
     return found
 
 
-def struct(value: Any) -> str:
-    """The name with which Zarr v3 spells structured types."""
-    names = get_args(dtypes.StructName)
-    if value in names:
-        return text(value)
-    raise ValueError(f"expected one of {', '.join(names)}, got {value!r}")
+def among(*names: str) -> Callable[[Any], str]:
+    """A parser that takes one of these names."""
+
+    def parse(value: Any) -> str:
+        if value in names:
+            return text(value)
+        raise ValueError(f"expected one of {', '.join(names)}, got {value!r}")
+
+    return parse
+
+
+def port(value: Any) -> int:
+    """The number of a TCP port; 0 means any that is free."""
+    number = count(value)
+    if number > LAST_PORT:
+        raise ValueError(f"expected a port from 0 to {LAST_PORT}, got {number}")
+    return number
 
 
 def items(value: Any) -> tuple[Any, ...]:

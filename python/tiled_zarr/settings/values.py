@@ -1,84 +1,30 @@
-"""The settings, as frozen values.
+"""The settings, as frozen values, and their declarations.
 
 A setting has one name everywhere: `max_age` here and in YAML, TILED_ZARR_MAX_AGE in the
-environment. The environment wins over YAML.
+environment, `--max-age` on the command line. An option wins over the environment, which wins over
+YAML.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
 
 from ..dtypes import StructName
 from ..hierarchy.metadata import Config
-from ..nodes import Options
 from ..resources import Sizes
 from . import memory, parsers
+from .declarations import SettingsError, declared, setting
+from .mounts import DEMO, Mount
 
-Source: TypeAlias = Literal["demo", "directory", "pyobject"]
-
-
-class SettingsError(Exception):
-    """Settings with which the server cannot start; the text says which, and what to do."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mount:
-    """A tree and the path at which it is served ("" is the root).
-
-    `target` is the folder of a directory, or the `module:name` of a Python object. `options` hold
-    for the whole tree, those in `nodes` for the nodes at and below their paths. `csv` says how the
-    text tables in a directory are written.
-    """
-
-    path: str = ""
-    source: Source = "demo"
-    target: str = ""
-    options: Options = dataclasses.field(default_factory=Options)
-    nodes: Mapping[str, Options] = dataclasses.field(default_factory=dict)
-    csv: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-
-DEMO = (Mount(),)
-PARSERS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
-    {
-        "api_key": parsers.key,
-        "public": parsers.boolean,
-        "allow_origins": parsers.origins,
-        "codec": parsers.codec,
-        "chunk_shape": parsers.shape,
-        "memory": parsers.memory,
-        "cache_size": parsers.size,
-        "documents_size": parsers.size,
-        "row_index_size": parsers.size,
-        "chunk_index_size": parsers.size,
-        "decoded_size": parsers.size,
-        "tables_size": parsers.size,
-        "mapped_size": parsers.size,
-        "in_flight": parsers.size,
-        "listing_bytes": parsers.size,
-        "max_age": parsers.count,
-        "threads": parsers.positive,
-        "read_timeout": parsers.seconds,
-        "queue_timeout": parsers.seconds,
-        "consolidated_nodes": parsers.count,
-        "consolidated_bytes": parsers.size,
-        "struct": parsers.struct,
-        "tile_budget": parsers.size,
-        "tile_cache_size": parsers.size,
-        "levels_size": parsers.size,
-        "levels_folder": parsers.folder,
-        "connections": parsers.positive,
-        "request_timeout": parsers.seconds,
-        "shutdown_timeout": parsers.seconds,
-    }
-)
-"""The parser of each setting that is a single value, for text or YAML."""
+MIB = 1024**2
+SERVERS = ("hypercorn", "uvicorn", "granian")
+LEVELS = ("debug", "info", "warning", "error")
+FORMATS = ("text", "json")
 POOLS = MappingProxyType(
     {
         "cache_size": "chunks",
@@ -96,57 +42,118 @@ POOLS = MappingProxyType(
 """The settings that size a single pool, and the pool's field in resources.Sizes."""
 
 
+def pool(name: str, text: str, *, common: bool = False) -> int | None:
+    """The declaration of a setting that sizes a pool: bytes, or None for a part of `memory`."""
+    size: int | None = setting(parsers.size, None, text, shown=shown(getattr(Sizes(), POOLS[name])), common=common)
+    return size
+
+
+def shown(nbytes: int) -> str:
+    """A number of bytes in MiB.
+
+    >>> shown(64 * MIB)
+    '64MiB'
+    """
+    return f"{nbytes // MIB}MiB"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All settings. Sizes are in bytes; `max_age` and the timeouts are in seconds.
+    """All settings. Sizes are in bytes, durations in seconds; None means what the text says.
 
-    `memory` is what the pools of all workers together may use. `cache_size` and the like are what
-    each worker may use for one pool; None means a part of what there is (memory.py).
-
-    `in_flight` is how much memory requests may use at once for decoded data. A request that alone
-    would use more is refused; others wait. `read_timeout` is how long a source may take for one
-    read, `queue_timeout` how long a request waits for a thread or for memory. One source gets at
-    most half of `threads`.
-
-    `public` None means private, unless `decided` finds that all trees are the demo. `codec` None
-    means the codec of a source's stored chunks if these can be sent unchanged. `tile_budget` is how
-    much of a source may be read for one tile of an OME-NGFF level, and `tile_cache_size` how much
-    of such tiles is kept. `levels_size` is how much is kept of whole levels: in memory, or in
-    `levels_folder`, so that they survive a restart of the server. `connections` is how many each
-    worker of `tiled-zarr serve` accepts at once. A request has to arrive within `request_timeout`.
-    At the end the server waits `shutdown_timeout` for requests in progress.
+    `public` None means private, unless `decided` finds that all trees are the demo. `spellings` say
+    where each setting was given, for messages: an option, a variable, or a line of a file.
     """
 
     trees: tuple[Mount, ...] = DEMO
-    api_key: str | None = dataclasses.field(default=None, repr=False)
-    public: bool | None = None
-    allow_origins: tuple[str, ...] = ()
-    codec: str | None = None
-    chunk_shape: tuple[int, ...] | None = None
-    memory: int | None = None
-    cache_size: int | None = None
-    documents_size: int | None = None
-    row_index_size: int | None = None
-    chunk_index_size: int | None = None
-    decoded_size: int | None = None
-    tables_size: int | None = None
-    mapped_size: int | None = None
-    in_flight: int | None = None
-    max_age: int = 60
-    threads: int = 2 * min(32, (os.cpu_count() or 1) + 4)
-    read_timeout: float = 60.0
-    queue_timeout: float = 60.0
-    consolidated_nodes: int = Config().max_nodes
-    consolidated_bytes: int = Config().max_bytes
-    listing_bytes: int = Config().listing_bytes
-    struct: StructName = Config().struct
-    tile_budget: int = 64 * 1024**2
-    tile_cache_size: int | None = None
-    levels_size: int | None = None
-    levels_folder: Path | None = None
-    connections: int = 1000
-    request_timeout: float = 10.0
-    shutdown_timeout: float = 10.0
+    spellings: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+    host: str = setting(parsers.text, "127.0.0.1", "Address to listen on; 0.0.0.0 is all addresses of this machine.", common=True)
+    port: int = setting(parsers.port, 8000, "Port to listen on; 0 finds a free one.", common=True)
+    workers: int = setting(parsers.positive, 1, "Number of worker processes.", common=True)
+    server: str = setting(parsers.among(*SERVERS), SERVERS[0], "HTTP server to use: hypercorn, uvicorn or granian.", common=True)
+    api_key: str | None = setting(
+        parsers.key, None, "Key for reading the data; private data without one get a random key.", common=True, repr=False
+    )
+    public: bool | None = setting(parsers.boolean, None, "Let anyone read, without a key.", shown="false; the demo: true", common=True)
+    allow_origins: tuple[str, ...] = setting(
+        parsers.origins, (), "Web pages that may read: comma-separated origins, or *.", shown="", common=True
+    )
+    codec: str | None = setting(
+        parsers.codec,
+        None,
+        "Codec of the chunks: blosc:lz4:5, zstd:3, none, ...; by default the one they are stored in.",
+        shown="as stored, else blosc:lz4:5",
+        common=True,
+    )
+    chunk_shape: tuple[int, ...] | None = setting(
+        parsers.shape,
+        None,
+        "Shape of the chunks in elements, like 512,512, for all arrays; by default chosen for each array.",
+        shown="of each array",
+    )
+    struct: StructName = setting(
+        parsers.among("structured", "struct"),
+        Config().struct,
+        "How Zarr v3 spells structured types: structured, which zarr 3.1 reads too, or struct.",
+    )
+    max_age: int = setting(parsers.count, 60, "Seconds for which a browser need not ask again.")
+    consolidated_nodes: int = setting(
+        parsers.count, Config().max_nodes, "Nodes of a group up to which its metadata are consolidated in one document."
+    )
+    consolidated_bytes: int = setting(parsers.size, Config().max_bytes, "Bytes of one consolidated document, at most.", shown="16MiB")
+    listing_bytes: int = setting(
+        parsers.size, Config().listing_bytes, "Bytes of one listing, at most; a larger one is 413.", shown=shown(Config().listing_bytes)
+    )
+
+    memory: int | None = setting(
+        parsers.memory,
+        None,
+        "Memory for all pools of all workers, like 4GiB; left out, two thirds of what there is, at most 2.5 GiB each.",
+        shown="2/3 of what there is",
+        common=True,
+    )
+    in_flight: int | None = pool(
+        "in_flight", "Memory for what requests decode at once; a request that alone needs over three quarters of it is 413, others wait."
+    )
+    cache_size: int | None = pool("cache_size", "Memory for encoded chunks, such as 512MB; 0 keeps none.", common=True)
+    documents_size: int | None = pool("documents_size", "Memory for metadata documents and names of axes.")
+    decoded_size: int | None = pool("decoded_size", "Memory for decoded chunks and pictures of files.")
+    tables_size: int | None = pool("tables_size", "Memory for parsed text tables.")
+    row_index_size: int | None = pool("row_index_size", "Memory for indexes of sparse arrays, 6 to 13 bytes an entry.")
+    chunk_index_size: int | None = pool("chunk_index_size", "Memory for where the chunks of HDF5 files lie, 16 bytes a chunk.")
+    tile_cache_size: int | None = pool("tile_cache_size", "Memory for decoded tiles of images.")
+    mapped_size: int | None = pool("mapped_size", "Memory for resident pages of mapped files.")
+    levels_size: int | None = pool("levels_size", "Memory for levels of images; on disk, and no memory, with `levels_folder`.")
+    levels_folder: Path | None = setting(
+        parsers.folder, None, "Folder for levels of images, which then survive a restart.", shown="none: in memory"
+    )
+    tile_budget: int = setting(
+        parsers.size, 64 * MIB, "Bytes of a source that may be read for one tile of an OME-NGFF level.", shown=shown(64 * MIB)
+    )
+
+    threads: int = setting(
+        parsers.positive,
+        2 * min(32, (os.cpu_count() or 1) + 4),
+        "Threads that wait for sources; one source gets at most half of those that others leave.",
+        shown="2 x (processors + 4), at most 64",
+    )
+    read_timeout: float = setting(parsers.seconds, 60.0, "Seconds for one read of a source; then the request is 503.")
+    queue_timeout: float = setting(parsers.seconds, 60.0, "Seconds that a request waits for a thread or for memory; then it is 503.")
+    connections: int = setting(parsers.positive, 1000, "Connections that a worker has at once.")
+    request_timeout: float = setting(parsers.seconds, 10.0, "Seconds within which a request has to arrive.")
+    shutdown_timeout: float = setting(parsers.seconds, 10.0, "Seconds that the server gives to requests under way when it ends.")
+
+    log_level: str = setting(
+        parsers.among(*LEVELS), "warning", "What to log: error, warning, info (also every request) or debug.", common=True
+    )
+    log_format: str = setting(parsers.among(*FORMATS), FORMATS[0], "Lines of the log: text, or json, one object a line.")
+    slow_request: float | None = setting(
+        parsers.seconds, None, "Seconds after which a request is logged as slow, with its times to read, encode and wait.", shown="none"
+    )
+    server_timing: bool = setting(
+        parsers.boolean, False, "Send the times to wait, read and encode with every reply, as the header Server-Timing."
+    )
 
     def decided(self) -> Settings:
         """The settings with `public` decided: True only for the demo without a key, if not set."""
@@ -166,6 +173,10 @@ class Settings:
             )
         return self
 
+    def spelling(self, name: str) -> str:
+        """How a setting was spelled where it was given; its name if it was not given."""
+        return self.spellings.get(name, name)
+
     def sizes(self, workers: int = 1) -> Sizes:
         """The bytes of each pool of each worker. Raises SettingsError if `memory` is too little."""
         given = {pool: size for name, pool in POOLS.items() if (size := getattr(self, name)) is not None}
@@ -173,7 +184,7 @@ class Settings:
         try:
             return dataclasses.replace(memory.sizes(self.memory, given, workers, memory.available()), **on_disk)
         except ValueError as error:
-            raise SettingsError(f"memory: {error}; raise memory, or lower these sizes") from error
+            raise SettingsError(f"{self.spelling('memory')}: {error}; raise memory, or lower these sizes") from error
 
     @property
     def keyspace(self) -> Config:
@@ -188,9 +199,5 @@ class Settings:
         )
 
 
-def parsed(where: str, parse: Callable[[Any], Any], value: Any) -> Any:
-    """The value that `parse` returns. Raises SettingsError, which begins with `where`."""
-    try:
-        return parse(value)
-    except ValueError as error:
-        raise SettingsError(f"{where}: {error}") from error
+SETTINGS = MappingProxyType(declared(Settings))
+"""The declaration of each setting that is a single value."""

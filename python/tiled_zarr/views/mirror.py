@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from ..caches.forgetful import Forgetful
 from ..nodes import Node
 
-MOST_SHOWN = 1000
-"""Children of a group that are remembered, at most.
+MOST_SHOWN = 10_240
+"""Children of a group that are remembered, at most: all that a document opens at the usual bounds.
 
-Beyond that all are forgotten, which costs no more than showing them again."""
+Beyond that all are forgotten. They are shown again, and their documents are made again."""
 
 
 class Mirror(Mapping[str, Node]):

@@ -361,3 +361,12 @@ def test_a_whole_tile_is_handed_on_without_a_copy(tmp_path):
     block = open_tiff(tmp_path / "a.tif").read((slice(32, 64), slice(48, 96)))
     assert not block.flags.owndata
     assert (block == GREY[32:64, 48:96]).all()
+
+
+@pytest.mark.parametrize("photometric", ["miniswhite", "minisblack"])
+def test_a_sample_format_that_nobody_knows_is_named(tmp_path: Path, photometric: str) -> None:
+    tifffile.imwrite(tmp_path / "x.tif", np.zeros((4, 4), "u1"), photometric=photometric)
+    with tifffile.TiffFile(tmp_path / "x.tif", mode="r+") as file:
+        file.pages[0].tags["BitsPerSample"].overwrite(65)
+    with pytest.raises(Damaged, match="a sample format that tifffile does not know"):
+        open_tiff(tmp_path / "x.tif")

@@ -14,6 +14,8 @@ from ...caches.allowance import Allowance, Share
 from ...caches.flight import Flights
 from ...caches.recent import Recent
 from ...nodes import Damaged, Group, Node, Unavailable
+from ...outlines import Source
+from ...revisions import file_revision
 from .children import opened
 from .dependencies import Dependencies, noted
 from .folders import is_settled
@@ -101,6 +103,14 @@ class Nodes:
         self._nodes.keep(path, Kept(revision, node, Dependencies(files)))
         return node
 
+    def source(self, path: str) -> tuple[Source, str] | None:
+        """The file at a path as a source, and its revision when its node was opened.
+
+        None if no node is kept. Looks at no file.
+        """
+        found = self._nodes.peek(path)
+        return None if found is None else (Source(partial(_revision, path, found.dependencies)), found.revision)
+
     def known(self, path: str) -> Node | None:
         """The node that was opened last at a path, whatever revision it had.
 
@@ -125,6 +135,11 @@ def is_settled_file(path: str) -> bool:
     except OSError:
         return False
     return stat.S_ISREG(status.st_mode) and is_settled(status)
+
+
+def _revision(path: str, dependencies: Dependencies) -> str | None:
+    """The revision of a file; None if another file on which its node depends has changed."""
+    return file_revision(path) if dependencies.are_current() else None
 
 
 def _follows(node: Node) -> bool:

@@ -37,7 +37,7 @@ from ..._native import Faults
 from ...nodes import Changed, Damaged, TooLarge, Unavailable
 from ...resources import Resources, default
 from ...revisions import file_revision, steady_revision
-from . import fences
+from . import fences, slips
 from .fences import Fence
 from .kinds import HEAD, other_kind
 
@@ -135,7 +135,8 @@ class Snapshot:
         """Turns a library's errors about a file that it cannot read as a `kind` into Damaged.
 
         Damaged has one sentence for users. Raises Changed instead if the file has changed
-        meanwhile. Errors of the system (no permission, no file, no time) pass unchanged.
+        meanwhile. Errors of the system (no permission, no file, no time) pass unchanged. What may be
+        our own mistake is logged with its traceback (slips.py).
         """
         try:
             yield
@@ -145,6 +146,7 @@ class Snapshot:
             self.check()
             if is_for_users(error):
                 raise
+            slips.note(error, f"{Path(self.path).name!r}, read as {kind}")
             raise Damaged(f"{Path(self.path).name!r} {self._fault(kind)}") from error
 
     def _fault(self, kind: str) -> str:

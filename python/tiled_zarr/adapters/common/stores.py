@@ -6,8 +6,11 @@ import os
 import re
 import stat
 from types import MappingProxyType
+from typing import NamedTuple
 
+from ...caches.recent import Recent
 from ...revisions import file_revision
+from .folders import described, is_settled
 
 ZARR = ".zarr"
 B2ND = ".b2nd"
@@ -58,8 +61,68 @@ def store_revision(folder: str | os.PathLike[str]) -> str:
 
     These are Zarr's metadata and a frame's index. It is "" for a plain folder.
     """
+    return "+".join(revision for _, revision in _documents(folder))
+
+
+class Documents(NamedTuple):
+    """The documents of an opened store at one moment: its folder and they, with their revisions.
+
+    `revision` is that of `store_revision`.
+    """
+
+    folder: str
+    status: str
+    files: tuple[tuple[str, str], ...]
+    revision: str
+
+    def are_current(self) -> bool:
+        """True if the folder is the same one, no document has come or gone, and none was written.
+
+        One `lstat`, and one `stat` per document, in place of nine. A link to the folder, in the
+        place of the folder, is another one.
+        """
+        try:
+            is_same = described(os.lstat(self.folder)) == self.status
+            return is_same and all(file_revision(path) == revision for path, revision in self.files)
+        except OSError:
+            return False
+
+
+class StoreRevisions:
+    """The revisions of the stores asked for last, each with what shows that it has not changed."""
+
+    def __init__(self, most: int) -> None:
+        self._kept: Recent[str, Documents] = Recent(most)
+
+    def known(self, folder: str) -> str | None:
+        """The revision of a store if it has not changed since `of` returned it, else None."""
+        documents = self._kept.peek(folder)
+        return documents.revision if documents is not None and documents.are_current() else None
+
+    def of(self, folder: str) -> str:
+        """The revision of a store, as `store_revision` gives it.
+
+        It is remembered if the folder's times would show another document, that is if they are two
+        seconds old; not for what is no store, or a link.
+        """
+        known = self.known(folder)
+        if known is not None:
+            return known
+        try:
+            status = os.lstat(folder)
+        except OSError:
+            return store_revision(folder)
+        files = _documents(folder)
+        revision = "+".join(found for _, found in files)
+        if revision and stat.S_ISDIR(status.st_mode) and is_settled(status):
+            self._kept.keep(folder, Documents(folder, described(status), files, revision))
+        return revision
+
+
+def _documents(folder: str | os.PathLike[str]) -> tuple[tuple[str, str], ...]:
+    """The files that an opened store keeps in memory, each with its revision."""
     paths = (os.path.join(folder, name) for name in (*DOCUMENTS, ATTRIBUTES, FRAME))  # noqa: PTH118 - called on every request
-    return "+".join(file_revision(path) for path in paths if os.path.isfile(path))  # noqa: PTH113
+    return tuple((path, file_revision(path)) for path in paths if os.path.isfile(path))  # noqa: PTH113
 
 
 def _is_there(folder: str | os.PathLike[str], name: str) -> bool:

@@ -8,6 +8,7 @@ import stat
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -73,16 +74,16 @@ FOLDER = Item(is_folder=True, refusal=None)
 FILE = Item(is_folder=False, refusal=None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Listing:
     """The contents of a folder at one moment.
 
-    `files` and `folders` have file names by the names of children. `ambiguous` has, by stem, the
-    files that share it. `refused` has the reason why an entry is no child, by the name that it
-    would have as one. `unknown` counts the files without an adapter by suffix. `is_plain` is true
-    if no document makes the folder a store. `revision` is that of the folder; it is proof that
-    nothing has changed only if `is_settled`, since a file that is written right after the listing
-    may leave the folder's modification time as it is.
+    `files` and `folders` have file names by the names of children, in no order. `ambiguous` has, by
+    stem, the files that share it. `refused` has the reason why an entry is no child, by the name
+    that it would have as one. `unknown` counts the files without an adapter by suffix. `is_plain`
+    is true if no document makes the folder a store. `revision` is that of the folder; it is proof
+    that nothing has changed only if `is_settled`, since a file that is written right after the
+    listing may leave the folder's modification time as it is.
     """
 
     revision: str
@@ -94,41 +95,85 @@ class Listing:
     refused: Mapping[str, str]
     unknown: Mapping[str, int]
 
+    @cached_property
+    def names(self) -> list[str]:
+        """The names of all children, sorted when somebody first asks: counting needs no order."""
+        return sorted([*self.files, *self.folders])
+
+
+class Entries(NamedTuple):
+    """The entries of a folder: the names of regular files, and what each other entry is."""
+
+    files: list[str]
+    others: dict[str, Item]
+
+
+class Data(NamedTuple):
+    """The entries that are data: their file names, and the `stems` that would name them, in order.
+
+    `unknown` are the names of the files without an adapter.
+    """
+
+    files: list[str]
+    stems: list[str]
+    unknown: list[str]
+
 
 def list_folder(place: Place, suffixes: frozenset[str]) -> Listing:
     """The children of a folder: its sub-folders, and its files with these suffixes. Opens no file.
 
-    Raises OSError if the folder may not be read and searched, Damaged if it is no longer inside the
-    fence.
+    100,000 files cost at most about three times as much as `os.scandir`: what is done for each of
+    them is one loop in `_data`, and operations on whole sets. Raises OSError if the folder may not be read
+    and searched, Damaged if it is no longer inside the fence.
     """
     with place.fence.listed(place.path) as descriptor:
         status = os.fstat(descriptor)
-        with os.scandir(descriptor) as entries:
-            items = {entry.name: item_of(entry, place) for entry in entries}
-    stems = {name: stem for name, item in items.items() if (stem := _stem(name, item, suffixes)) is not None}
-    names = _names(stems)
-    children = {name: file for name, file in names.items() if items[file].refusal is None}
-    refused = {name: why for name, file in names.items() if (why := items[file].refusal) is not None}
-    shared = {stem: sorted(file for file in stems if stems[file] == stem) for stem, count in Counter(stems.values()).items() if count > 1}
+        with os.scandir(descriptor) as found:
+            entries = _sorted_out(found, place)
+    data = _data(entries, suffixes)
+    names, ambiguous = _names(data)
+    folders, refused = {}, {}
+    if entries.others:
+        odd = {name: (file, item) for name, file in names.items() if (item := entries.others.get(file)) and item != FILE}
+        for name, (file, item) in sorted(odd.items()):
+            del names[name]
+            if item.refusal is not None:
+                refused[name] = item.refusal
+            else:
+                folders[name] = file
     return Listing(
         revision=described(status),
         is_settled=is_settled(status),
-        is_plain=STORE_FILES.isdisjoint(items),
-        files={name: file for name, file in children.items() if not items[file].is_folder},
-        folders={name: file for name, file in children.items() if items[file].is_folder},
-        ambiguous={stem: files for stem, files in shared.items() if stem not in names},
+        is_plain=STORE_FILES.isdisjoint(entries.files) and STORE_FILES.isdisjoint(entries.others),
+        files=names,
+        folders=folders,
+        ambiguous=ambiguous,
         refused=refused,
-        unknown=_unknown(name for name, item in items.items() if item == FILE and name not in stems),
+        unknown=_unknown(data.unknown),
     )
+
+
+def _sorted_out(found: Iterable[os.DirEntry[str]], place: Place) -> Entries:
+    """The regular files among the entries of a folder, which are most of them, and the others."""
+    entries = Entries([], {})
+    for entry in found:
+        try:
+            is_regular = entry.is_file(follow_symlinks=False)
+        except OSError:
+            is_regular = False
+        if is_regular:
+            entries.files.append(entry.name)
+        else:
+            entries.others[entry.name] = item_of(entry, place)
+    return entries
 
 
 def _unknown(names: Iterable[str]) -> dict[str, int]:
     """How many files there are of each suffix, in lower case.
 
-    Suffixes after the MOST_SUFFIXES most frequent are counted together under "*". Hidden files are
-    not counted.
+    Suffixes after the MOST_SUFFIXES most frequent are counted together under "*".
     """
-    counts = Counter(as_text(name.rpartition(".")[2].lower() if "." in name else "")[:LONGEST_SUFFIX] for name in names if name[0] != ".")
+    counts = Counter(as_text(name.rpartition(".")[2].lower() if "." in name else "")[:LONGEST_SUFFIX] for name in names)
     common = counts.most_common(MOST_SUFFIXES)
     rest = counts.total() - sum(count for _, count in common)
     return dict(sorted(common)) | ({"*": rest} if rest else {})
@@ -162,27 +207,66 @@ def _kind(status: os.stat_result) -> str:
     return KINDS.get(stat.S_IFMT(status.st_mode), "no regular file")
 
 
-def _stem(name: str, item: Item, suffixes: frozenset[str]) -> str | None:
-    """The name of a child for an entry, or None if it is no data.
+def _data(entries: Entries, suffixes: frozenset[str]) -> Data:
+    """The entries that are data; hidden ones are not.
 
-    It is a file's name without its longest known suffix, or a folder's without the suffix of a
-    store.
+    A stem is a file's name without its longest known suffix, or a folder's without the suffix of a
+    store. What follows the first dot decides, and most files of a folder have the same there.
     """
-    if name.startswith("."):
-        return None
-    known = STORE_SUFFIXES if item.is_folder else suffixes
-    parts = name.split(".")
-    for i in range(1, len(parts)):
-        if "." + ".".join(parts[i:]).lower() in known:
-            return ".".join(parts[:i])
-    return None if item.is_folder is False else name
+    data = Data([], [], [])
+    files, stems, unknown = data
+    lengths: dict[str, int] = {}
+    for name in entries.files:
+        first, _, ending = name.partition(".")
+        length = lengths.get(ending)
+        if length is None:
+            length = lengths[ending] = _suffix_length(ending, suffixes)
+        if not first:
+            continue
+        if length:
+            files.append(name)
+            stems.append(first if length > len(ending) else name[:-length])
+        else:
+            unknown.append(name)
+    for name, item in entries.others.items():
+        length = _suffix_length(name.partition(".")[2], STORE_SUFFIXES if item.is_folder else suffixes)
+        if name.startswith("."):
+            continue
+        if length or item.is_folder is not False:
+            files.append(name)
+            stems.append(name[:-length] if length else name)
+        elif item == FILE:
+            unknown.append(name)
+    return data
 
 
-def _names(stems: Mapping[str, str]) -> dict[str, str]:
-    """File names by the names of children, in order of these.
+def _suffix_length(ending: str, known: frozenset[str]) -> int:
+    """The length of the longest known suffix, with its dot, of a name that ends so; 0 if none.
+
+    `ending` is what follows the first dot of the name.
+
+    >>> _suffix_length("1.OME.tif", frozenset({".tif", ".ome.tif"})), _suffix_length("", frozenset({".tif"}))
+    (8, 0)
+    """
+    parts = ending.split(".")
+    endings = (".".join(["", *parts[i:]]) for i in range(len(parts)))
+    return next((len(suffix) for suffix in endings if suffix.lower() in known), 0)
+
+
+def _names(data: Data) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """File names by the names of children, and files that share a stem, by stem.
 
     A child is named by its stem, or by its file name if another entry has the same stem or name.
     """
-    counts = Counter(stems.values())
-    is_short = {file: counts[stem] == 1 and (stem == file or stem not in stems) for file, stem in stems.items()}
-    return dict(sorted((stem if is_short[file] else file, file) for file, stem in stems.items()))
+    files, stems, _ = data
+    names = dict(zip(stems, files, strict=True))
+    is_unique = len(names) == len(files)
+    if is_unique and (names.keys().isdisjoint(files) or all(names[name] == name for name in names.keys() & {*files})):
+        return names, {}
+    sharing: dict[str, list[str]] = {}
+    for file, stem in zip(files, stems, strict=True):
+        sharing.setdefault(stem, []).append(file)
+    taken = {*files}
+    short = [len(sharing[stem]) == 1 and (stem == file or stem not in taken) for file, stem in zip(files, stems, strict=True)]
+    names = {stem if is_short else file: file for file, stem, is_short in zip(files, stems, short, strict=True)}
+    return names, {stem: sorted(files) for stem, files in sharing.items() if len(files) > 1 and stem not in names}

@@ -13,10 +13,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...attributes import OURS, Late, Ours
 from ...nodes import Damaged, Group, Node, TooSlow, Unavailable
+from ...outlines import Outline, Source, looked
 from ...resources import Resources
 from ...revisions import file_revision
 from ..common import choices
@@ -24,16 +25,34 @@ from ..common.choices import NO_CHOICE, TextChoice
 from ..common.fences import Fence
 from ..common.folders import folder_revision
 from ..common.reopened import Nodes
-from ..common.stores import store_revision, store_suffix
+from ..common.stores import StoreRevisions, store_suffix
 from ..common.texts import as_text
 from ..registry import Adapter, file_adapter, suffixes
 from .listing import Listing, Place, list_folder
 from .lookahead import SLOW, Lookahead
 
-MOST_FILES = 2048
-"""Opened files that are kept for a served folder and everything below it."""
-MOST_FOLDERS = 16384
+MOST_FILES = 10_240
+"""Opened files that are kept for a served folder and everything below it.
+
+A document or a listing opens at most `max_nodes` of them (10,000 unless the settings say more). If
+fewer were kept, each would push out the next one that is asked for, and all be opened every time.
+"""
+MOST_FOLDERS = 16_384
 """Opened folders that are kept for a served folder and everything below it."""
+
+
+class Shared(NamedTuple):
+    """What a served folder and all folders below it share.
+
+    `files` and `folders` keep the opened nodes, `stores` the revisions of folders that are stores.
+    `tables` says how text tables are written.
+    """
+
+    files: Nodes
+    folders: Nodes
+    stores: StoreRevisions
+    tables: TextChoice
+    resources: Resources | None
 
 
 class Folder(Mapping[str, Node]):
@@ -44,15 +63,11 @@ class Folder(Mapping[str, Node]):
     raises OSError: both are failures, and not absences.
     """
 
-    def __init__(
-        self, place: Place, files: Nodes, folders: Nodes, tables: TextChoice = NO_CHOICE, resources: Resources | None = None
-    ) -> None:
+    def __init__(self, place: Place, shared: Shared) -> None:
         self.place = place
-        self._resources = resources
-        self._tables = tables
-        self._files = files
-        self._folders = folders
+        self._shared = shared
         self._ahead = Lookahead()
+        self._look = object()
         self.listed = list_folder(place, suffixes())
 
     def __getitem__(self, name: str) -> Node:
@@ -60,7 +75,7 @@ class Folder(Mapping[str, Node]):
         if name in listing.files:
             return self._file(listing, name)
         if name in listing.folders:
-            return self._folder(os.path.join(self.place.path, listing.folders[name]))  # noqa: PTH118
+            return self._folder(self._path(listing.folders[name]))
         if name in listing.ambiguous:
             raise LookupError(f"{name!r} is the stem of several files; ask for one of {', '.join(listing.ambiguous[name])}")
         if name in listing.refused:
@@ -68,8 +83,7 @@ class Folder(Mapping[str, Node]):
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
-        listing = self.listing()
-        return iter(sorted([*listing.files, *listing.folders]))
+        return iter(self.listing().names)
 
     def __len__(self) -> int:
         listing = self.listing()
@@ -82,15 +96,18 @@ class Folder(Mapping[str, Node]):
     def listing(self) -> Listing:
         """The contents of the folder, listed again if it has changed.
 
-        Raises OSError if the folder has gone or cannot be read.
+        Inside `one_look` the folder is asked once. Raises OSError if it has gone or cannot be read.
         """
+        return looked(self._look, self._listing)
+
+    def _listing(self) -> Listing:
         if not self.is_current():
             self.listed = list_folder(self.place, suffixes())
         return self.listed
 
     def files(self) -> Iterator[Path]:
         """The files and stores in the folder, as of its latest listing."""
-        yield from (Path(self.place.path, file) for file in self.listed.files.values())
+        yield from (Path(self.place.path, self.listed.files[name]) for name in sorted(self.listed.files))
         below = (Path(self.place.path, file) for file in self.listed.folders.values())
         yield from (path for path in below if store_suffix(path))
 
@@ -112,15 +129,45 @@ class Folder(Mapping[str, Node]):
 
         It has no revision: rewriting a file does not change its folder.
         """
-        return Group(children=self, attributes=Late(self.attributes), unavailable=self.unavailable, blocking=True, kind="folder")
+        return Group(
+            children=self,
+            attributes=Late(self.attributes),
+            unavailable=self.unavailable,
+            blocking=True,
+            kind="folder",
+            outline=Outline(self.revision, lambda: [*self.listing().folders], self.sources),
+        )
+
+    def revision(self) -> str | None:
+        """A text that changes with the folder's entries; None if they have just changed.
+
+        Another change could then leave the folder's modification time as it is.
+        """
+        listing = self.listing()
+        return listing.revision if listing.is_settled else None
+
+    def sources(self) -> list[tuple[Source, str]] | None:
+        """The files as sources, each with the revision at which it was opened.
+
+        None if one of them has not been opened, or a sub-folder is a store.
+        """
+        listing = self.listing()
+        if any(_folder_of(self._shared.folders.known(self._path(folder))) is None for folder in listing.folders.values()):
+            return None
+        found = [source for file in listing.files.values() if (source := self._shared.files.source(self._path(file)))]
+        return found if len(found) == len(listing.files) else None
+
+    def _path(self, file: str) -> str:
+        """The path of an entry."""
+        return os.path.join(self.place.path, file)  # noqa: PTH118 - called on every request
 
     def _file(self, listing: Listing, name: str) -> Node:
         """The node of a file.
 
         If its library hangs, other threads start to open the other files of its kind.
         """
-        path = os.path.join(self.place.path, listing.files[name])  # noqa: PTH118 - called on every request
-        if self._ahead.is_on and not self._files.has(path, file_revision(path)):
+        path = self._path(listing.files[name])
+        if self._ahead.is_on and not self._shared.files.has(path, file_revision(path)):
             self._ahead.wait(name)
         began = monotonic()
         try:
@@ -130,7 +177,7 @@ class Folder(Mapping[str, Node]):
             raise
 
     def _looked(self, path: str) -> Node:
-        return self._files.get(path, file_revision(path), self._open_file)
+        return self._shared.files.get(path, file_revision(path), self._open_file)
 
     def _look_ahead(self, listing: Listing, name: str, took: float) -> None:
         """Start to open the other files of the kind of one that hung.
@@ -140,16 +187,16 @@ class Folder(Mapping[str, Node]):
         if took > SLOW:
             adapter = _adapter(listing.files[name])
             files = sorted(listing.files.items(), key=lambda item: (item[0] < name, item[0]))
-            paths = {other: os.path.join(self.place.path, file) for other, file in files if other != name and _adapter(file) is adapter}  # noqa: PTH118
+            paths = {other: self._path(file) for other, file in files if other != name and _adapter(file) is adapter}
             self._ahead.begin(paths, lambda other: self._looked(paths[other]), took)
 
     def _folder(self, path: str) -> Node:
         """The node of a sub-folder. Raises here what its listing raises: then it is no child."""
-        known = self._folders.known(path)
+        known = self._shared.folders.known(path)
         below = _folder_of(known)
-        if known is not None and below is not None and below.listed.is_plain and below.is_current():
+        if known is not None and below is not None and below.listing().is_plain:
             return known
-        node = self._folders.get(path, store_revision(path), self._open_folder)
+        node = self._shared.folders.get(path, self._shared.stores.of(path), self._open_folder)
         below = _folder_of(node)
         if below is not None:
             below.listing()
@@ -163,11 +210,11 @@ class Folder(Mapping[str, Node]):
         suffix = store_suffix(path)
         if suffix:
             return self._opened(_adapter(f"store{suffix}"), path)
-        return Folder(self.place.below(path.name), self._files, self._folders, self._tables, self._resources).group()
+        return Folder(self.place.below(path.name), self._shared).group()
 
     def _opened(self, adapter: Adapter, path: Path) -> Node:
-        with self.place.fence.in_force(), choices.in_force(self._tables):
-            return adapter(path, self._resources)
+        with self.place.fence.in_force(), choices.in_force(self._shared.tables):
+            return adapter(path, self._shared.resources)
 
 
 def _folder_of(node: Node | None) -> Folder | None:
@@ -195,7 +242,8 @@ def open_directory(
     fence = Fence.of(path)
     abandoned = resources.abandoned if resources else ()
     files, folders = Nodes(MOST_FILES, abandoned), Nodes(MOST_FOLDERS, abandoned)
-    folder = Folder(Place(str(path.absolute()), fence.folder, frozenset(), fence), files, folders, tables, resources)
+    shared = Shared(files, folders, StoreRevisions(MOST_FOLDERS), tables, resources)
+    folder = Folder(Place(str(path.absolute()), fence.folder, frozenset(), fence), shared)
     if on_file:
         for below in _walk(folder):
             for file in below.files():

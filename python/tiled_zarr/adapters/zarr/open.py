@@ -24,7 +24,7 @@ from ..common.extras import require
 from ..common.fences import Fence
 from ..common.reopened import Nodes
 from ..common.snapshot import is_for_users
-from ..common.stores import DOCUMENTS, is_zarr, store_revision
+from ..common.stores import DOCUMENTS, StoreRevisions, is_zarr, store_revision
 from ..common.texts import as_text
 from . import records
 from .chunks import Chunks
@@ -48,6 +48,8 @@ TRIES = 5
 
 An attempt takes milliseconds; an array that is being written may grow twenty times a second.
 """
+MOST_MEMBERS = 10_240
+"""Opened members of a group that are kept: all that a document opens at the usual bounds."""
 BROKEN = "a link that cannot be followed"
 LINK = "a link inside a Zarr group, which is not followed; store the array itself there"
 
@@ -64,12 +66,16 @@ class Members(Mapping[str, Node]):
         self._fence = folder.fence
         resources = folder.resources or default()
         self._nodes = Nodes(abandoned=resources.abandoned, allowance=resources.nodes)
+        self._revisions = StoreRevisions(MOST_MEMBERS)
 
     def __getitem__(self, name: str) -> Node:
-        if name not in self:
-            raise KeyError(name)
         path = os.path.join(self._folder, name)  # noqa: PTH118 - asked with every request
-        return self._nodes.get(path, store_revision(path), self._open)
+        revision = self._revisions.known(path)
+        if revision is None:
+            if name not in self:
+                raise KeyError(name)
+            revision = self._revisions.of(path)
+        return self._nodes.get(path, revision, self._open)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name not in {"", ".", ".."} and "/" not in name and self._is_member(self._folder / name)

@@ -47,8 +47,11 @@ class Server(Protocol):
         """Close idle connections, and return when the requests under way have been answered."""
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 means a free one. Raises CannotServe if it cannot listen there."""
+def listen(host: str, port: int, spelling: str = "--port") -> socket.socket:
+    """A listening socket; port 0 means a free one.
+
+    Raises CannotServe if it cannot listen there; `spelling` says where the port was given.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -57,7 +60,9 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        raise CannotServe(f"cannot listen on {host} port {port}: {error.strerror}; choose another --port, or 0 for a free one") from error
+        raise CannotServe(
+            f"cannot listen on {host} port {port}: {error.strerror}; choose another {spelling}, or 0 for a free one"
+        ) from error
     listener.setblocking(False)
     return listener
 
@@ -73,9 +78,6 @@ def require(name: str) -> None:
 
 
 def server(name: str, application: Application, listener: socket.socket, limits: Limits) -> Server:
-    """The server with that name, one of NAMES. Its package is imported here, in the worker."""
+    """The server with that name, one of settings.values.SERVERS. Its package is imported here, in the worker."""
     made: Server = importlib.import_module(f"{__name__}.{name}").made(application, listener, limits)
     return made
-
-
-NAMES = ("hypercorn", "uvicorn", "granian")

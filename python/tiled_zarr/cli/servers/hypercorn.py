@@ -8,6 +8,7 @@ garbage in reference cycles.
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from contextlib import suppress
 
@@ -38,6 +39,7 @@ def configuration() -> Config:
     made.h2_max_concurrent_streams = 256
     made.include_server_header = False
     made.loglevel = "WARNING"
+    made.errorlog = logging.getLogger("hypercorn.error")  # our log has its lines, with the time
     return made
 
 

@@ -54,6 +54,7 @@ class Uvicorn:
             interface="asgi3",
             lifespan="off",
             log_level="warning",
+            log_config=None,  # our log has its lines, with the time
             access_log=False,
             server_header=False,
             backlog=BACKLOG,

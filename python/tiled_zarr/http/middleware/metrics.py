@@ -5,14 +5,15 @@ https://prometheus.io/docs/instrumenting/exposition_formats/
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from operator import itemgetter
 from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...resources import Gauge, Resources
 from ..work.threads import Threads
+from ..work.times import Histogram, merged
 from ..work.work import Work
 
 KNOWN_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -29,16 +30,18 @@ class Metrics:
         self.cache = resources.chunks
         self.levels = levels
         self.work = work
-        self.requests: Counter[tuple[str, int]] = Counter()
-        self.seconds = 0.0
+        self.requests: dict[tuple[str, int], Histogram] = {}
 
     def count(self, method: str, status: int, seconds: float) -> None:
         """Count one request, which took `seconds`.
 
         Its status is 0 if the client went away before the answer.
         """
-        self.requests[method if method in KNOWN_METHODS else "other", status] += 1
-        self.seconds += seconds
+        (self.requests.get((method, status)) or self.known(method, status)).observe(seconds)
+
+    def known(self, method: str, status: int) -> Histogram:
+        """The durations of the requests with a method and a status."""
+        return self.requests.setdefault((method if method in KNOWN_METHODS else "other", status), Histogram())
 
     def text(self) -> str:
         """All metrics in the exposition format."""
@@ -48,10 +51,18 @@ class Metrics:
         """The exposition format, line by line."""
         yield "# HELP tiled_zarr_requests_total Requests answered by this worker."
         yield "# TYPE tiled_zarr_requests_total counter"
-        for (method, status), number in sorted(self.requests.items()):
-            yield f'tiled_zarr_requests_total{{method="{method}",status="{status}"}} {number}'
+        for (method, status), seconds in sorted(self.requests.items(), key=itemgetter(0)):
+            yield f'tiled_zarr_requests_total{{method="{method}",status="{status}"}} {seconds.count}'
+        requests = merged(self.requests.values())
         counters = self.cache.counters
-        yield from single("request_seconds_total", "counter", "Seconds between request and reply, summed up.", self.seconds)
+        yield from single("request_seconds_total", "counter", "Seconds between request and reply, summed up.", requests.total)
+        yield from heading("request_duration_seconds", "histogram", "Seconds between request and reply.")
+        yield from histogram("request_duration_seconds", requests)
+        yield from heading(
+            "work_seconds", "histogram", "Seconds that requests waited for a thread or memory, read the source, and encoded."
+        )
+        for part, seconds in self.work.times.parts():
+            yield from histogram("work_seconds", seconds, f'part="{part}"')
         yield from single("cache_hits_total", "counter", "Chunks found in the cache.", counters.hits)
         yield from single("cache_misses_total", "counter", "Chunks encoded.", counters.misses)
         yield from single("cache_joined_total", "counter", "Requests that waited for an encoding already under way.", counters.joined)
@@ -82,6 +93,15 @@ def single(name: str, kind: str, description: str, value: float) -> Iterator[str
     """A metric without labels."""
     yield from heading(name, kind, description)
     yield f"tiled_zarr_{name} {value}"
+
+
+def histogram(name: str, values: Histogram, label: str = "") -> Iterator[str]:
+    """A histogram, without its heading; `label` is one that all of its lines have."""
+    for bound, number in values.buckets():
+        yield f'tiled_zarr_{name}_bucket{{{label}{"," if label else ""}le="{bound}"}} {number}'
+    labels = f"{{{label}}}" if label else ""
+    yield f"tiled_zarr_{name}_sum{labels} {values.total}"
+    yield f"tiled_zarr_{name}_count{labels} {values.count}"
 
 
 def heading(name: str, kind: str, description: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """An exception as a reply: 413, 503 if asking again may help, or 500, each with its reason.
 
-Tracebacks go to the log only.
+What the log says of it is one line if the failure is expected: the source is damaged, missing or
+slow, or the system refuses. Anything else may be a bug, and its traceback follows.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ import logging
 import traceback
 from contextlib import suppress
 
+from ... import texts
 from ...hierarchy.openings import reason
-from ...nodes import Busy, Changed, TooLarge, TooSlow
+from ...nodes import Busy, Changed, Damaged, TooLarge, TooSlow, Unavailable
 from . import replies
 from .replies import Reply
 
 log = logging.getLogger(__name__)
 
 PASSING = (Changed, ConnectionError, TimeoutError, InterruptedError, BlockingIOError, MemoryError)
+EXPECTED = (Damaged, Unavailable, OSError, *PASSING)
+"""Errors that say what is wrong with a source, so that nobody needs their traceback."""
 PASSING_ERRNO = frozenset(
     {
         errno.EAGAIN,
@@ -33,6 +37,8 @@ PASSING_ERRNO = frozenset(
     }
 )
 
+MOST_CAUSES = 4
+"""Errors in a row, each the cause of the one before, that one line of the log shows."""
 SUSPENDABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 AGAIN = (b"retry-after", b"5")
 
@@ -69,10 +75,25 @@ def _reply_to(error: Exception, path: str) -> Reply:
     if isinstance(error, TooLarge | TooSlow | Busy):
         log.warning("%r: %s", path, error)
         return replies.text(413, str(error)) if isinstance(error, TooLarge) else replies.text(503, str(error), AGAIN)
-    log.error("%r failed", path, exc_info=error)
+    why = reason(error)
+    log.error("%r failed: %s", path, in_full(error), exc_info=None if isinstance(error, EXPECTED) else error)
     if passes(error):
-        return replies.text(503, f"the source of these data is not available now; ask again later: {reason(error)}", AGAIN)
-    return replies.text(500, f"the source of these data failed: {reason(error)}")
+        return replies.text(503, f"the source of these data is not available now; ask again later: {why}", AGAIN)
+    return replies.text(500, f"the source of these data failed: {why}")
+
+
+def in_full(error: BaseException) -> str:
+    """The types and texts of an error and of its causes on one line, with folders, for the log.
+
+    >>> in_full(OSError(5, "Input/output error", "/data/a.h5"))
+    "OSError: [Errno 5] Input/output error: '/data/a.h5'"
+    """
+    said: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None and len(said) < MOST_CAUSES:
+        said.append(texts.line(f"{type(cause).__name__}: {texts.said_by(cause)}"))
+        cause = cause.__cause__
+    return " <- ".join(said)
 
 
 def passes(error: Exception) -> bool:

@@ -13,6 +13,8 @@ CONDITIONS = frozenset({b"if-none-match", b"range"})
 
 If-Range is not among them: it has a meaning only beside Range.
 """
+CLOCK = "tiled_zarr.clock"
+"""The item of a scope with the clock of the request, if the log or the client gets its times."""
 SLASHES = re.compile("/{2,}")
 
 

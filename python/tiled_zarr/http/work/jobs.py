@@ -41,6 +41,8 @@ from threading import Lock
 from time import monotonic
 from typing import Any
 
+from ...clocks import Clock
+
 MOST_STUCK = 64
 """Threads of a pool that may be replaced at once; a waiting thread costs some 100 kB of memory."""
 
@@ -84,7 +86,8 @@ class Job:
     """A function to call, the future that gets its result, and the source that it reads.
 
     `since` is when it was queued and `begun` when a thread took it (0 before that), in seconds of
-    `monotonic`. `find()` returns the source, as far as it is known at that time.
+    `monotonic`. `find()` returns the source, as far as it is known at that time. `clock` is that of
+    the request.
     """
 
     make: Callable[[], Any]
@@ -94,6 +97,7 @@ class Job:
     source: str
     since: float
     begun: float = 0.0
+    clock: Clock | None = None
 
     def deliver(self, result: Any, error: Exception | None) -> None:
         """Hand over the result or the error, from any thread."""

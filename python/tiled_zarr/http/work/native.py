@@ -28,12 +28,15 @@ import asyncio
 import os
 from collections import deque
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import TypeAlias
 
 from ...caches.cost import Cache
+from ...clocks import Clock
 from ...encoding.encode import Pool, native_arguments, native_pool
 from ...hierarchy.keyspace import Chunk
 from ...nodes import Changed
+from .times import Times
 
 Body: TypeAlias = "asyncio.Future[bytes]"
 Outcome: TypeAlias = "tuple[Encoding, bytes | Exception, float]"
@@ -62,13 +65,16 @@ times as long (bench/pool.py)."""
 class Encoding:
     """A chunk that is queued or being encoded, and the futures that wait for its body.
 
-    They wait in the event loop; no thread waits, unlike for a Flight.
+    They wait in the event loop; no thread waits, unlike for a Flight. `clocks` are those of the
+    requests that want to know their times, and `since` is when the chunk was queued.
     """
 
     chunk: Chunk
     revision: str | None
     identity: str | None
     waiting: list[Body] = field(default_factory=list)
+    clocks: tuple[Clock, ...] = ()
+    since: float = field(default_factory=perf_counter)
 
     @property
     def is_wanted(self) -> bool:
@@ -91,11 +97,12 @@ class Encoding:
 class Encoders:
     """Encodes chunks within a budget of `nbytes` decoded bytes, each once for all its requests.
 
-    `cache` gets the bodies of chunks with an identity.
+    `cache` gets the bodies of chunks with an identity, and `times` how long each chunk took.
     """
 
-    def __init__(self, cache: Cache[bytes], nbytes: int, processors: int = os.cpu_count() or 1) -> None:
+    def __init__(self, cache: Cache[bytes], nbytes: int, processors: int = os.cpu_count() or 1, times: Times | None = None) -> None:
         self.cache = cache
+        self.times = times or Times()
         self.nbytes = nbytes
         self.processors = processors
         self.held = 0
@@ -125,12 +132,12 @@ class Encoders:
         """The number of native threads that have a chunk to encode."""
         return min(self._begun, self.alive)
 
-    def submit(self, chunk: Chunk, revision: str | None, identity: str | None) -> Body | None:
+    def submit(self, chunk: Chunk, revision: str | None, identity: str | None, clock: Clock | None = None) -> Body | None:
         """A future of the chunk's body at a revision; None if native threads cannot encode it.
 
         The future raises what the source raises, and Changed if the chunk then has another
         revision. If all futures of a chunk are cancelled before the pool gets it, it is not
-        encoded.
+        encoded. `clock` gets the times to wait and to encode, before the future has its result.
         """
         if chunk.recipe.nbytes > self.nbytes or not chunk.recipe.is_native:
             return None
@@ -149,6 +156,8 @@ class Encoders:
             self.cache.counters.joined += 1
         body: Body = loop.create_future()
         encoding.waiting.append(body)
+        if clock is not None:
+            encoding.clocks += (clock,)
         self._feed()
         return body
 
@@ -230,6 +239,7 @@ class Encoders:
             self._begun -= 1
             self.held -= encoding.chunk.recipe.nbytes
             self._forget(encoding)
+            self._measure(encoding, seconds)
             self._note(seconds / max(encoding.chunk.recipe.nbytes, 1))
             if isinstance(made, bytes):
                 self._land(encoding, made, seconds)
@@ -237,6 +247,14 @@ class Encoders:
                 encoding.fail(made)
         self._next_turn = self._loop.call_soon(self._give_out) if self._made else None
         self._feed()
+
+    def _measure(self, encoding: Encoding, seconds: float) -> None:
+        """Count how long a chunk has waited and was encoded, and tell the requests that want it."""
+        waited = max(perf_counter() - encoding.since - seconds, 0.0)
+        self.times.queue.observe(waited)
+        self.times.encode.observe(seconds)
+        for clock in encoding.clocks:
+            clock.queue, clock.encode = waited, seconds
 
     @property
     def _threads(self) -> int:

@@ -35,8 +35,9 @@ from typing import Any, TypeVar
 
 from starlette.types import Receive
 
-from ... import budgets
+from ... import budgets, clocks
 from ...budgets import Budget
+from ...clocks import Clock
 from ...nodes import Busy, TooSlow
 from ...resources import Resources
 from .jobs import Delivery, Job, Jobs, Worker
@@ -118,12 +119,12 @@ class Threads:
         """The number of threads that exist."""
         return len(self.jobs.workers)
 
-    def submit(self, make: Callable[[], T], find: Callable[[], str]) -> asyncio.Future[T]:
+    def submit(self, make: Callable[[], T], find: Callable[[], str], clock: Clock | None = None) -> asyncio.Future[T]:
         """A future, in the running loop, of the result of `make()` in a thread.
 
-        `find()` returns the source that `make` reads, as far as it is known at that time. If the
-        future is cancelled, its job leaves the queue; a job that a thread has taken continues, and
-        its result is dropped. The future raises TooSlow if the source takes too long, or has too
+        `find()` returns the source that `make` reads, as far as it is known at that time; `clock`
+        measures the job. If the future is cancelled, its job leaves the queue; a job that a thread
+        has taken continues, and its result is dropped. The future raises TooSlow if the source takes too long, or has too
         many threads that hang, and Busy if no thread was free in time.
         """
         loop = asyncio.get_running_loop()
@@ -134,7 +135,7 @@ class Threads:
         if self.jobs.is_closed(source):
             future.set_exception(self._closed())
             return future
-        job = Job(make, future, self._delivery, find, source, monotonic())
+        job = Job(make, future, self._delivery, find, source, monotonic(), clock=clock)
         if self.jobs.put(job) and self._relief is None and self.usual < self.count:
             self._relieve_later(loop)
         if self._look is None:
@@ -142,13 +143,13 @@ class Threads:
         self._start()
         return future
 
-    async def run(self, make: Callable[[], T], receive: Receive, find: Callable[[], str]) -> T:
+    async def run(self, make: Callable[[], T], receive: Receive, find: Callable[[], str], clock: Clock | None = None) -> T:
         """The result of `make()` in a thread. Raises Gone if the client disconnects first.
 
         Its job then leaves the queue. Raises TooSlow and Busy as `submit` does, and what `make`
         raises.
         """
-        return await unless_gone(self.submit(make, find), receive)
+        return await unless_gone(self.submit(make, find, clock), receive)
 
     def shut_down(self) -> None:
         """Make the threads end after the jobs that are queued. Does not wait for them."""
@@ -255,7 +256,10 @@ def do(jobs: Jobs, worker: Worker, abandoned: set[int]) -> None:
     """Do jobs while there are some."""
     job = jobs.take(worker)
     while job is not None:
+        clocks.CURRENT.set(job.clock)
         result, error = (None, None) if job.future.cancelled() else outcome(job.make)
+        if job.clock is not None:
+            job.clock.queue += job.begun - job.since
         done, job = job, jobs.take(worker)  # before the client gets the result and asks for more
         if abandoned:
             abandoned.discard(worker.thread)

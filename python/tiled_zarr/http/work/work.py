@@ -15,6 +15,7 @@ from ...resources import Resources
 from .jobs import MOST_STUCK
 from .native import Encoders
 from .threads import Limits, Threads
+from .times import Times
 
 READY = 5.0
 """Seconds within which each pool of threads must do a job that takes no time."""
@@ -31,7 +32,8 @@ class Work:
 
     def __init__(self, threads: int, resources: Resources, limits: Limits | None = None) -> None:
         limits = limits or Limits()
-        self.encoders = Encoders(resources.chunks, resources.sizes.in_flight - resources.budget.nbytes)
+        self.times = Times()
+        self.encoders = Encoders(resources.chunks, resources.sizes.in_flight - resources.budget.nbytes, times=self.times)
         self.budget = resources.budget
         self._probe = probe(resources)
         processors = os.cpu_count() or 1

@@ -1,0 +1,32 @@
+"""The trees that a server shows, and the paths at which it shows them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from ..nodes import Options
+
+Source: TypeAlias = Literal["demo", "directory", "pyobject"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """A tree and the path at which it is served ("" is the root).
+
+    `target` is the folder of a directory, or the `module:name` of a Python object. `options` hold
+    for the whole tree, those in `nodes` for the nodes at and below their paths. `csv` says how the
+    text tables in a directory are written.
+    """
+
+    path: str = ""
+    source: Source = "demo"
+    target: str = ""
+    options: Options = dataclasses.field(default_factory=Options)
+    nodes: Mapping[str, Options] = dataclasses.field(default_factory=dict)
+    csv: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+DEMO = (Mount(),)
