@@ -147,10 +147,9 @@ class Dense:
     as much as reading that number of elements in one piece. `stored`, if given, has the chunks that
     are sent unchanged instead of being read.
 
-    `blocking` says that reading touches disk or network, or computes. `unit` is the shape in
-    elements of the boxes that the source decodes whole, if other than `Array.chunks`. `itemsize` is
-    how many bytes it reads for one item, if more than the item has, as for a field of a record.
-    Both are used to estimate memory.
+    `blocking` says that reading touches disk or network, or computes; `recomputes`, that each read
+    of a part of a chunk makes the whole chunk anew. To estimate memory, `unit` is the shape of the
+    boxes decoded whole, if other than `Array.chunks`, and `itemsize` the bytes read for one item.
     """
 
     read: Callable[[Region], Block]
@@ -159,6 +158,7 @@ class Dense:
     blocking: bool = True
     unit: tuple[int, ...] | None = None
     itemsize: int | None = None
+    recomputes: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,6 +2,7 @@
 
 `cost` and `recent` keep values within a number of bytes: `cost` prefers values that took long to
 make, `recent` those used last. `forgetful` is for facts that take a microsecond to find again.
+`allowance` bounds the number of values in many dicts together.
 `resident` is for mapped files, whose pages the operating system can take back. `flight` lets all
 threads that want a value at the same time wait for the one that makes it.
 

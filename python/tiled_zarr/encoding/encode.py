@@ -5,6 +5,7 @@ The native encoder does everything after the read in one pass.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,7 +15,7 @@ from ..clocks import CURRENT
 from ..hierarchy.keyspace import Chunk
 from ..nodes import Region, Stored
 from ..resources import Resources
-from . import row_index
+from . import boxes, row_index
 
 Block: TypeAlias = np.ndarray[Any, Any]
 Pool: TypeAlias = "_native.Pool"
@@ -49,7 +50,7 @@ def _encode(chunk: Chunk, resources: Resources | None) -> bytes:
         return body
     match chunk.recipe.form:
         case "dense":
-            return _native.encode(*native_arguments(chunk))
+            return _native.encode(*native_arguments(chunk, resources))
         case "strings":
             return _encode_strings(chunk)
         case "sparse":
@@ -69,13 +70,15 @@ def native_pool(threads: int) -> Pool | None:
     return _native.Pool(threads) if hasattr(_native, "Pool") else None
 
 
-def native_arguments(chunk: Chunk) -> Arguments:
+def native_arguments(chunk: Chunk, resources: Resources | None = None) -> Arguments:
     """The arguments of `_native.encode` for a chunk of a dense array. Reads the source.
+
+    `resources` keep what the source has made for several chunks.
 
     Raises what the source raises, and SourceError as `encode` does.
     """
     recipe = chunk.recipe
-    block = _read(chunk)
+    block = _read(chunk, resources)
     runs = recipe.runs if block.dtype is chunk.node.dtype else dtypes.layout(block.dtype)
     return block.view(f"V{block.itemsize}"), recipe.grid.chunk_shape, recipe.native, runs
 
@@ -106,17 +109,25 @@ def _encode_strings(chunk: Chunk) -> bytes:
         return _native.encode_strings(items, chunk.recipe.native)
 
 
-def _read(chunk: Chunk) -> Block:
+def _read(chunk: Chunk, resources: Resources | None = None) -> Block:
     """The block of the array that a chunk holds.
 
     Raises what the source raises, and SourceError if the block has another shape or type.
     """
+    kept = chunk.recipe.kept
+    if kept is None:
+        return _asked(chunk, chunk.region)
+    return boxes.read(chunk, kept, partial(_asked, chunk), resources)
+
+
+def _asked(chunk: Chunk, region: Region) -> Block:
+    """The block that the source of a chunk gives for a region. Raises as `_read` does."""
     node = chunk.node
     assert chunk.recipe.read is not None
     clock = CURRENT.get()
-    read = chunk.recipe.read(chunk.region) if clock is None else clock.reading(chunk.recipe.read, chunk.region)
+    read = chunk.recipe.read(region) if clock is None else clock.reading(chunk.recipe.read, region)
     block = np.asarray(read) if isinstance(read, np.ndarray) else np.array(read, dtype=node.dtype)  # numpy's a[()] is a scalar
-    expected = _shape(chunk.region)
+    expected = _shape(region)
     if block.shape != expected:
         raise SourceError(f"{chunk.key}: expected a block of shape {expected} from the source, got {block.shape}")
     if block.dtype is not node.dtype and dtypes.wire(block.dtype) != chunk.recipe.wire:

@@ -30,6 +30,8 @@ INLINE = 64 * 1024
 Handing so small a chunk to a thread costs more."""
 SLOW_INLINE = INLINE // 4
 """The same for codecs that search for matches, and so are slower."""
+KEPT_CHUNKS = 2
+"""Served chunks at most in a box of the source that is not kept for them."""
 MOST_CODECS = 1024
 """Native codecs that are cached, at most: one per codec and item size."""
 
@@ -53,7 +55,8 @@ class Recipe:
 
     `read(region)` reads a dense source. `stored` is the source's own chunks if they are, byte for
     byte, those that are served. `box` is the shape in elements that the source decodes at once,
-    None if it decodes only what it is asked for. `read_itemsize` are the bytes that it reads for
+    None if it decodes only what it is asked for. `kept` is the shape of the boxes that are kept for
+    the chunks beside this one, None if none are. `read_itemsize` are the bytes that it reads for
     one item. `revision()` is that of the whole array. `revision_of(region)`, if the source has it,
     is used instead of it.
 
@@ -75,6 +78,7 @@ class Recipe:
     read: Callable[[Region], Block] | None
     stored: Stored | None
     box: tuple[int, ...] | None
+    kept: tuple[int, ...] | None
     read_itemsize: int
     is_frozen: bool
     source: str
@@ -98,6 +102,7 @@ def recipe(node: Array, grid: Grid, codec: Codec, source: str, *, is_frozen: boo
     wire = dtypes.wire(node.dtype)
     form: Form = "sparse" if node.is_sparse else "strings" if dtypes.is_string(wire) else "dense"
     nbytes = math.prod(grid.chunk_shape) * headers.itemsize(node.dtype)
+    kept = kept_box(node, grid) if form == "dense" else None
     is_native = form == "dense" and not node.blocking and node.source.stored is None
     return Recipe(
         grid=grid,
@@ -111,7 +116,8 @@ def recipe(node: Array, grid: Grid, codec: Codec, source: str, *, is_frozen: boo
         is_native=is_native,
         read=None if node.is_sparse else node.dense.read,
         stored=node.source.stored if headers.stored_codec(node, grid) == codec else None,
-        box=box(node),
+        box=kept or box(node),
+        kept=kept,
         read_itemsize=headers.read_itemsize(node),
         is_frozen=is_frozen,
         source=source,
@@ -137,6 +143,20 @@ def box(node: Array) -> tuple[int, ...] | None:
     if node.is_sparse or (source.unit is None and not source.blocking):
         return None
     return source.unit or node.chunks or ((1,) * len(node.shape) if source.itemsize else None)
+
+
+def kept_box(node: Array, grid: Grid) -> tuple[int, ...] | None:
+    """The shape in elements of the boxes of a source to keep, each made for several served chunks.
+
+    Along an axis it is a chunk of the source, or as many as a served chunk is long. None if the
+    source makes no chunk anew for a part of it, or if a served chunk is half of a box or more.
+    """
+    chunks = node.source.unit or node.chunks
+    if not node.dense.recomputes or chunks is None:
+        return None
+    sizes = zip(chunks, grid.chunk_shape, node.shape, strict=True)
+    kept = tuple(min(-(-max(chunk, served) // chunk) * chunk, max(size, 1)) for chunk, served, size in sizes)
+    return kept if KEPT_CHUNKS * math.prod(grid.chunk_shape) < math.prod(kept) else None
 
 
 @lru_cache(MOST_CODECS)

@@ -67,8 +67,8 @@ def test_chunks_that_are_not_what_the_filters_make(path):
 
 def test_filters_are_plain_data(path):
     with h5py.File(path, locking=False) as file:
-        assert filters(file["whole"]) == ((2, (4,)), (1, (4,)))
-        assert filters(file["plain"]) == ()
+        assert filters(file["whole"].id.get_create_plist()) == ((2, (4,)), (1, (4,)))
+        assert filters(file["plain"].id.get_create_plist()) == ()
 
 
 def test_another_file_by_now_raises(path):

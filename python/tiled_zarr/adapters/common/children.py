@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
-from ...caches.recent import Recent
+from ...caches.allowance import Share
 from ...nodes import Damaged, Node
+from ...resources import Resources, default
 
-MOST_KEPT = 1024
 T = TypeVar("T")
 Opened = TypeVar("Opened")
 
@@ -26,22 +26,25 @@ def opened(open_node: Callable[[T], Opened], source: T) -> Opened:
 
 
 class Children(Mapping[str, Node]):
-    """Children by name; `open_child(name)` makes their nodes, and those used last are kept."""
+    """Children by name, whose nodes `open_child(name)` makes.
 
-    def __init__(self, names: Iterable[str], open_child: Callable[[str], Node]) -> None:
+    The nodes are kept as long as the allowance of the application's resources has room.
+    """
+
+    def __init__(self, names: Iterable[str], open_child: Callable[[str], Node], resources: Resources | None = None) -> None:
         self._names = dict.fromkeys(names)
         self._open = open_child
-        self._kept: Recent[str, Node] = Recent(MOST_KEPT)
+        self._kept: Share[str, Node] = (resources or default()).nodes.share()
 
     def __getitem__(self, name: str) -> Node:
+        kept = self._kept.get(name)
+        if kept is not None:
+            return kept
         if name not in self._names:
             raise KeyError(name)
-        kept = self._kept.peek(name)
-        if kept is None:
-            # without a lock: in a race it is opened twice, but a child that hangs delays no others
-            kept = opened(self._open, name)
-            self._kept.keep(name, kept)
-        return kept
+        # without a lock: in a race it is opened twice, but a child that hangs delays no others
+        node = self._kept[name] = opened(self._open, name)
+        return node
 
     def __contains__(self, name: object) -> bool:
         return name in self._names

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import count
 from typing import Any, TypeAlias
 
@@ -26,6 +26,10 @@ PANDAS = "PANDAS_ATTRS"
 """The metadata key under which pandas keeps the `attrs` of a data frame, as JSON."""
 COPIES = 2
 """Copies of texts in memory: Arrow's and Python's."""
+
+
+MOST_KINDS = 256
+"""Types of which we remember whether nulls matter, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,12 @@ def plan(kind: pa.DataType, facts: Facts) -> Plan:
             made = rule(kind, facts)
             return replace(made, attributes=_named(kind, made, facts))
     raise Unavailable(f"a column of {kind}; Zarr has no such type: flatten it into columns of numbers or text")
+
+
+@lru_cache(MOST_KINDS)
+def depends_on_nulls(kind: pa.DataType) -> bool:
+    """Whether the plan for a type depends on nulls, as it does for integers and not for floats."""
+    return plan(kind, Facts(nulls=True, longest=1)) != plan(kind, Facts(nulls=False, longest=1))
 
 
 def facts(column: pa.ChunkedArray) -> Facts:

@@ -8,8 +8,9 @@ from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
+from ...caches.allowance import Allowance, Share
 from ...caches.flight import Flights
 from ...caches.recent import Recent
 from ...nodes import Damaged, Group, Node, Unavailable
@@ -35,6 +36,9 @@ class Kept(NamedTuple, Generic[T]):
         return self.revision == revision and self.dependencies.are_current()
 
 
+Keeps: TypeAlias = "Recent[str, Kept[T]] | Share[str, Kept[T]]"
+
+
 class Following(Mapping[str, Node]):
     """Children of a file's group that follow what is written to the file.
 
@@ -47,7 +51,7 @@ class Following(Mapping[str, Node]):
 
 
 class Nodes:
-    """The nodes used last, by path; each is kept while its file and its other files are unchanged.
+    """Nodes by path; each is kept while its file and its other files are unchanged.
 
     Each is opened by the first who asks, and others wait for that: opening may hang.
 
@@ -56,11 +60,13 @@ class Nodes:
 
     Paths are texts: making and hashing a `Path` takes longer than everything else if the node is
     kept.
+
+    With an `allowance`, nodes are kept as long as it has room, else the `most` used last.
     """
 
-    def __init__(self, most: int = MOST_KEPT, abandoned: Collection[int] = ()) -> None:
-        self._nodes: Recent[str, Kept[Node]] = Recent(most)
-        self._refusals: Recent[str, Kept[Damaged | Unavailable]] = Recent(most)
+    def __init__(self, most: int = MOST_KEPT, abandoned: Collection[int] = (), allowance: Allowance | None = None) -> None:
+        self._nodes: Keeps[Node] = Recent(most) if allowance is None else allowance.share()
+        self._refusals: Keeps[Damaged | Unavailable] = Recent(most) if allowance is None else allowance.share()
         self._opening: Flights[tuple[str, str], Node] = Flights(abandoned)
 
     def get(self, path: str, revision: str, open_node: Callable[[Path], Node]) -> Node:

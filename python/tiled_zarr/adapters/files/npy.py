@@ -25,7 +25,7 @@ from ..common.children import Children
 from ..common.decoded import piece
 from ..common.flat import FlatArray
 from ..common.snapshot import Snapshot
-from .archives import AT_ONCE, Member
+from .archives import AT_ONCE, Listed, Member
 
 Read: TypeAlias = Callable[[Region], "np.ndarray[Any, Any]"]
 ParseHeader: TypeAlias = "Callable[[Any], tuple[tuple[int, ...], bool, np.dtype[Any]]]"
@@ -54,7 +54,7 @@ def open_npy(path: Path, resources: Resources | None = None) -> Node:
         members = {info.filename.removesuffix(SUFFIX): info for info in archive.infolist() if info.filename.endswith(SUFFIX)}
         others = [info.filename for info in archive.infolist() if not info.filename.endswith(SUFFIX) and not info.is_dir()]
     return Group(
-        children=Children(members, lambda name: _member(snapshot, members[name])),
+        children=Children(members, lambda name: _member(snapshot, members[name]), resources),
         unavailable=lambda: dict.fromkeys(others, "it is no .npy array"),
         revision=snapshot.revision,
         blocking=True,
@@ -113,7 +113,7 @@ HEADERS: Mapping[tuple[int, int], ParseHeader] = MappingProxyType(
 
 def _member(snapshot: Snapshot, info: ZipInfo) -> Array:
     """One array of an archive: read in place if it is uncompressed, else decompressed whole."""
-    with snapshot.read_as(ARCHIVE) as path, ZipFile(path) as archive, archive.open(info) as file:
+    with snapshot.read_as(ARCHIVE) as path, Listed(path) as archive, archive.open(info) as file:
         shape, is_fortran, dtype = _header(file)
         header = file.tell()
     if header + math.prod(shape) * dtype.itemsize > info.file_size:
@@ -138,7 +138,7 @@ def _checked(member: Member, read: Callable[..., np.ndarray[Any, Any]]) -> Calla
 
 def _read_compressed(snapshot: Snapshot, info: ZipInfo, nbytes: int, region: Region) -> np.ndarray[Any, Any]:
     def decompress() -> np.ndarray[Any, Any]:
-        with snapshot.read_as(ARCHIVE) as path, ZipFile(path) as archive, archive.open(info) as file:
+        with snapshot.read_as(ARCHIVE) as path, Listed(path) as archive, archive.open(info) as file:
             shape, is_fortran, dtype = _header(file)
             items = np.empty(shape[::-1] if is_fortran else shape, dtype)
             _fill(items, file)

@@ -8,8 +8,7 @@ from __future__ import annotations
 import math
 import posixpath
 import re
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -35,17 +34,35 @@ class Unsayable(Exception):
     """An attribute that cannot be represented in JSON; its text is the reason."""
 
 
-def attributes(item: Any) -> dict[str, Any]:
+Names: TypeAlias = "tuple[bytes, ...] | LeftOut"
+"""The names of all attributes of an object as the file spells them, or why they cannot be told."""
+
+
+def names_of(item: Any) -> Names:
+    """The names of all attributes of an open object."""
+    h5py = require("h5py", "hdf5")
+    try:
+        if not h5py.h5a.get_num_attrs(item.id):
+            return ()  # listing none takes four times as long as counting them
+        return tuple(name if isinstance(name, bytes) else name.encode() for name in item.attrs)  # bytes if it is not UTF-8
+    except Exception as error:  # noqa: BLE001 - the list is damaged
+        return LeftOut(_reason(error))
+
+
+def attributes(item: Any, names: Names, *, is_scale: bool = False) -> dict[str, Any]:
     """The attributes by name; an empty one is None, one that we cannot represent is LeftOut."""
+    if isinstance(names, LeftOut):
+        return {"*": names}
+    if not names:
+        return {}
     found: dict[str, Any] = {}
     nbytes = 0
     # once: making it takes as long as reading an attribute
     attrs = item.attrs
-    try:
-        names = list(_names(item))
-    except Exception as error:  # noqa: BLE001 - the list is damaged
-        return {"*": LeftOut(_reason(error))}
+    hidden = OF_AXES | OF_SCALES if is_scale else OF_AXES
     for name in names:
+        if name in hidden:
+            continue
         try:
             value = _value(attrs, name, MOST_BYTES - nbytes)
             nbytes += getattr(value, "nbytes", 0)
@@ -62,15 +79,6 @@ def text(name: bytes | str | None) -> str:
     ('Höhe', 'H\\xf6he', '')
     """
     return name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name or ""
-
-
-def _names(item: Any) -> Iterator[bytes]:
-    h5py = require("h5py", "hdf5")
-    hidden = OF_AXES | OF_SCALES if isinstance(item, h5py.Dataset) and item.is_scale else OF_AXES
-    for name in item.attrs:  # bytes if it is not UTF-8
-        spelled = name if isinstance(name, bytes) else name.encode()
-        if spelled not in hidden:
-            yield spelled
 
 
 def _value(attrs: Any, name: bytes, room: int) -> Any:
@@ -149,9 +157,7 @@ def _reason(error: Exception) -> str:
 
 
 def is_bare_dimension(dataset: Any) -> bool:
-    """True if NetCDF made a dataset only to record the length of a dimension; it holds no data."""
-    if not dataset.is_scale:
-        return False
+    """True if NetCDF made a scale only to record the length of a dimension; it holds no data."""
     try:
         name = dataset.attrs.get("NAME", "")
     except Exception:  # noqa: BLE001 - it cannot be read, so NetCDF has not written it
@@ -159,16 +165,18 @@ def is_bare_dimension(dataset: Any) -> bool:
     return (name.decode(errors="replace") if isinstance(name, bytes) else str(name)).startswith(UNNAMED)
 
 
-def dimension_names(dataset: Any, own: str) -> tuple[str | None, ...]:
+def dimension_names(dataset: Any, own: str, names: Names, axes: int, *, is_scale: bool) -> tuple[str | None, ...]:
     """For each axis the name of its dimension scale, else its label, else None.
 
-    A one-dimensional scale names its axis by its `own` name.
+    A one-dimensional scale names its axis by its `own` name. `names` are those of its attributes.
     """
-    axes: int = dataset.ndim
-    if axes == 1 and dataset.is_scale:
+    if axes == 1 and is_scale:
         return (text(own.encode("utf-8", "surrogateescape")) or None,)
+    if not names:
+        return (None,) * axes
     try:
-        lists = [name for name in (LIST, LABELS) if name in dataset.attrs]
+        known = dataset.attrs if isinstance(names, LeftOut) else names
+        lists = [name for name in (LIST, LABELS) if name.encode() in known]
         if not lists or not all(dataset.attrs.get_id(name).shape == (axes,) for name in lists):
             return (None,) * axes  # the library crashes on a list of another shape
         if any(not _is_of_axes(name, dataset.attrs.get_id(name).dtype) for name in lists):

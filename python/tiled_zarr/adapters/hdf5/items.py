@@ -25,6 +25,8 @@ It is less, since text takes several times as much memory while it is converted.
 """
 WIDE = MappingProxyType({"g": "f8", "G": "c16"})
 """The types to which we convert numbers of more than 64 bits, since Zarr has none for them."""
+NUMBERS = frozenset("biufc")
+"""Kinds of types that are nothing but numbers, unless h5py's metadata say more (an enumeration)."""
 FIRST_TEXTS, MOST_TEXTS = 16, 65536
 """Number of texts that the first call reads, and that any later call reads at most.
 
@@ -75,6 +77,8 @@ def item(dtype: np.dtype[Any]) -> Item:
 
     Raises Unavailable for references, and for variable-length items other than text.
     """
+    if dtype.kind in NUMBERS and dtype.metadata is None and dtype.char not in WIDE:
+        return Item(dtype)
     h5py = require("h5py", "hdf5")
     if dtype.subdtype is not None:
         base, shape = dtype.subdtype

@@ -7,17 +7,16 @@ file, which may have changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
-from ...caches.recent import Recent
-from ...nodes import Node
+from ...caches.allowance import Allowance, Share
+from ...nodes import Node, Unavailable
 from ..common.children import opened
 from ..common.reopened import Following
 from .descriptions import Description
 
-MOST_KEPT = 1024
 FIRST_BATCH = 8
 GROWTH = 4
 LARGEST_BATCH = 512
@@ -40,51 +39,51 @@ class Made(Protocol):
 M = TypeVar("M", bound=Made)
 
 
-class Members(Following, Generic[M]):
-    """Nodes by name; the last MOST_KEPT used ones are kept.
+class Inside(Protocol[M]):
+    """What members ask of their group's file."""
 
-    `describe(names)` describes the objects of these names, or only the first few. `make(name,
-    description)` makes a member, and `renew(name, member)` returns the member as it is now.
-    `is_current()` is true if the group is still valid although its file has been written. If a
-    caller asks for the first name and then for the next ones in order, the batches grow from
-    FIRST_BATCH to LARGEST_BATCH; otherwise each call describes one object. Thread-safe: in a race,
-    a member is at worst described twice.
+    def describe(self, names: Sequence[str]) -> list[Found]:
+        """The descriptions of the objects of these names, or only of the first few."""
+
+    def make(self, name: str, description: Description) -> M:
+        """A member with this description."""
+
+    def renew(self, name: str, member: M) -> M:
+        """A member as it is now."""
+
+    def is_current(self) -> bool:
+        """True if the group is still valid although its file has been written."""
+
+
+class Members(Following, Generic[M]):
+    """Nodes by name, kept as long as the `allowance` has room.
+
+    If a caller asks for the first name and then for the next ones in order, each call describes a
+    batch, and batches grow from FIRST_BATCH to LARGEST_BATCH; otherwise a call describes one object.
+    That an object has no form in Zarr is remembered too. Thread-safe: in a race, a member is at
+    worst described twice.
     """
 
-    def __init__(
-        self,
-        names: Sequence[str],
-        describe: Callable[[Sequence[str]], list[Found]],
-        make: Callable[[str, Description], M],
-        renew: Callable[[str, M], M],
-        is_current: Callable[[], bool],
-    ) -> None:
+    def __init__(self, names: Sequence[str], inside: Inside[M], allowance: Allowance) -> None:
         self._names = {name: place for place, name in enumerate(names)}
         self._order = tuple(self._names)
-        self._describe = describe
-        self._make = make
-        self._renew = renew
-        self._is_current = is_current
-        self._kept: Recent[str, M] = Recent(MOST_KEPT)
+        self._inside = inside
+        self._kept: Share[str, M | Unavailable] = allowance.share()
         self._ahead: dict[str, Found] = {}
         self._next = 0
         self._batch = FIRST_BATCH
         self._lock = Lock()
 
     def __getitem__(self, name: str) -> Node:
-        if name not in self._names:
-            raise KeyError(name)
-        with self._lock:
-            kept = self._kept.peek(name)
-            found = self._ahead.pop(name, None)
-        member = opened(lambda name: self._made(name, found) if kept is None else self._renew(name, kept), name)
-        with self._lock:
-            other = self._kept.peek(name)
-            if other is None or kept is not None:
-                self._kept.keep(name, member)
-                return member.node
-        # another thread has made it first; it may be older
-        return opened(lambda name: self._renew(name, other), name).node
+        kept = self._kept.get(name)
+        if kept is None:
+            return self._opened(name).node
+        if isinstance(kept, Unavailable):
+            raise Unavailable(str(kept))
+        member = opened(lambda name: self._inside.renew(name, kept), name)
+        if member is not kept:
+            self._kept[name] = member
+        return member.node
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -100,13 +99,24 @@ class Members(Following, Generic[M]):
 
         Its datasets may have grown.
         """
-        return self._is_current()
+        return self._inside.is_current()
 
-    def _made(self, name: str, found: Found | None) -> M:
+    def _opened(self, name: str) -> M:
+        """A member that is not kept. Keeps it, or that it has no form in Zarr."""
+        if name not in self._names:
+            raise KeyError(name)
+        with self._lock:
+            found = self._ahead.pop(name, None)
         found = self._asked(name) if found is None else found
         if isinstance(found, Exception):
+            if type(found) is Unavailable and not self._inside.is_current():
+                self._kept[name] = Unavailable(str(found))  # a traceback would keep what was read
             raise found
-        return self._make(name, found)
+        made = opened(lambda name: self._inside.make(name, found), name)
+        first = self._kept.setdefault(name, made)
+        if first is made or isinstance(first, Unavailable):
+            return made
+        return opened(lambda name: self._inside.renew(name, first), name)  # it may be older
 
     def _asked(self, name: str) -> Found:
         """The description of an object, from a helper.
@@ -118,7 +128,7 @@ class Members(Following, Generic[M]):
             is_in_order = place == self._next
             self._batch = 1 if not is_in_order else FIRST_BATCH if place == 0 else min(GROWTH * self._batch, LARGEST_BATCH)
             names = self._order[place : place + self._batch]
-        first, *others = self._describe(names)
+        first, *others = self._inside.describe(names)
         with self._lock:
             self._ahead = dict(zip(names[1:], others, strict=False))
             self._next = (place + 1 + len(others)) % len(self._order)

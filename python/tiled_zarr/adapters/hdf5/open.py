@@ -104,33 +104,49 @@ def _renewed(place: Place, member: Member) -> Member:
     return member if pickle.dumps(found) == pickle.dumps(member.found) else _member(member.place, found)
 
 
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """Describes, makes and renews the members of the group at a place."""
+
+    place: Place
+    below: frozenset[tuple[str, int]]
+    """The groups above the members."""
+
+    def at(self, name: str) -> Place:
+        """The place of a member."""
+        return Place(self.place.snapshot, posixpath.join(self.place.where, name), self.below)
+
+    def describe(self, names: Sequence[str]) -> list[Found]:
+        """The descriptions of the first names; of one alone if the file is being written.
+
+        A dataset described ahead could have grown until it is used.
+        """
+        snapshot = self.place.snapshot
+        if isinstance(snapshot, Growing):
+            return [_described(self.at(names[0]))]
+        described: list[Found] = library.header(snapshot, "describe_members", self.place.where, names)
+        return described
+
+    def make(self, name: str, description: Description) -> Member:
+        """The member with this description."""
+        return _member(self.at(name), description)
+
+    def renew(self, name: str, member: Member) -> Member:
+        """The member as it is now."""
+        return _renewed(self.at(name), member)
+
+    def is_current(self) -> bool:
+        """True if the file is being written: then its groups stay."""
+        return isinstance(self.place.snapshot, Growing) and self.place.snapshot.is_current()
+
+
 def _group(place: Place, found: GroupDescription) -> Group:
     own = (place.snapshot.path, found.address)
     if own in place.above:
         raise Unavailable("a cycle: a link back to a group above it")
-    below = place.above | {own}
-
-    def inside(name: str) -> Place:
-        return Place(place.snapshot, posixpath.join(place.where, name), below)
-
-    def describe(names: Sequence[str]) -> list[Found]:
-        # a dataset described ahead could have grown until it is used
-        if isinstance(place.snapshot, Growing):
-            return [_described(inside(names[0]))]
-        described: list[Found] = library.header(place.snapshot, "describe_members", place.where, names)
-        return described
-
-    def make(name: str, description: Description) -> Member:
-        return _member(inside(name), description)
-
-    def renew(name: str, member: Member) -> Member:
-        return _renewed(inside(name), member)
-
-    def is_current() -> bool:
-        return isinstance(place.snapshot, Growing) and place.snapshot.is_current()
-
+    inside = Inside(place, place.above | {own})
     return Group(
-        children=Members(found.names, describe, make, renew, is_current),
+        children=Members(found.names, inside, place.snapshot.resources.nodes),
         attributes=found.attributes,
         revision=place.snapshot.revision,
         blocking=True,

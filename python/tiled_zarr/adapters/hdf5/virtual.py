@@ -60,12 +60,19 @@ def _path(snapshot: Snapshot, name: str) -> str:
 def sources(snapshot: Snapshot, dataset: Any) -> Sources:
     """The files of all sources of a virtual dataset, directly or through other virtual datasets.
 
-    Raises Damaged if a file is missing or lacks its dataset, Unavailable if the data of a source
-    lie in raw files.
+    Raises Damaged if a file is missing or lacks its dataset, Elsewhere if the data of a source lie
+    in raw files.
     """
     found = Gathered({}, [], {}, [])
-    found.gather(snapshot, dataset)
+    try:
+        found.gather(snapshot, dataset)
+    except Unavailable as why:
+        raise Elsewhere(str(why)) from why
     return Sources(tuple(map(Source.of, found.files.values())), tuple(found.awaited))
+
+
+class Elsewhere(Unavailable):
+    """A virtual dataset has no form in Zarr as long as the files of its sources are as they are."""
 
 
 class Gathered(NamedTuple):

@@ -33,7 +33,7 @@ def adapt_array(source: DaskArray) -> Array:
     return Array(
         shape=tuple(int(n) for n in source.shape),
         dtype=source.dtype,
-        source=Dense(partial(_read, source, fill), unit=unit(chunks, source.dtype.itemsize)),
+        source=Dense(partial(_read, source, fill), unit=unit(chunks, source.dtype.itemsize), recomputes=True),
         chunks=chunks,
         attributes={} if fill is None else {"tiled_zarr": {"masked": fill}},
         revision=launch_nonce,

@@ -19,6 +19,7 @@ import xarray as xr
 
 from ...attributes import merged
 from ...nodes import Array, Group, Node, Region, Unavailable, live
+from ...resources import Resources
 from ...revisions import launch_nonce, of_file
 from ..common.blocks import settle
 from ..common.children import Children
@@ -28,31 +29,32 @@ from ..registry import adapt
 Maker = Callable[[], Node]
 
 
-def adapt_dataset(source: xr.Dataset) -> Group:
+def adapt_dataset(source: xr.Dataset, resources: Resources | None = None) -> Group:
     """A group of the variables, including the coordinates.
 
     A variable that is not loaded stays so, and is read by regions. The dataset must not change
     while it is served, except for what it reads from a file.
     """
-    return _group(source, {})
+    return _group(source, {}, resources)
 
 
-def adapt_data_array(source: xr.DataArray) -> Group:
+def adapt_data_array(source: xr.DataArray, resources: Resources | None = None) -> Group:
     """A group of the array, named `data` if it has no name, and its coordinates."""
     if source.name in source.coords:  # the coordinate itself
-        return adapt_dataset(source.coords.to_dataset())
-    return adapt_dataset(source.to_dataset(name="data" if source.name is None else source.name))
+        return adapt_dataset(source.coords.to_dataset(), resources)
+    return adapt_dataset(source.to_dataset(name="data" if source.name is None else source.name), resources)
 
 
-def adapt_tree(source: xr.DataTree) -> Group:
+def adapt_tree(source: xr.DataTree, resources: Resources | None = None) -> Group:
     """A group of the variables of a tree's own dataset, and of the groups of its children.
 
     Inherited coordinates are left out.
     """
-    return _group(source.to_dataset(inherit=False), {name: partial(adapt_tree, child) for name, child in source.children.items()})
+    groups = {name: partial(adapt_tree, child, resources) for name, child in source.children.items()}
+    return _group(source.to_dataset(inherit=False), groups, resources)
 
 
-def _group(source: xr.Dataset, groups: Mapping[str, Maker]) -> Group:
+def _group(source: xr.Dataset, groups: Mapping[str, Maker], resources: Resources | None) -> Group:
     variables = {str(name): partial(_variable, variable) for name, variable in source.variables.items()}
     makers: dict[str, Maker] = {**variables, **groups}
     attributes = {str(name): value for name, value in source.attrs.items()}
@@ -60,7 +62,7 @@ def _group(source: xr.Dataset, groups: Mapping[str, Maker]) -> Group:
     if others:
         attributes.setdefault("coordinates", " ".join(others))
     return Group(
-        children=Children(makers, lambda name: makers[name]()),
+        children=Children(makers, lambda name: makers[name](), resources),
         attributes=attributes,
         revision=launch_nonce,
         blocking=any(map(_is_converted, source.variables.values())),

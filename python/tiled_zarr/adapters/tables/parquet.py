@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
@@ -21,7 +21,7 @@ from ...resources import Resources
 from ..common.bounds import LARGEST_TEXT
 from ..common.children import Children
 from ..common.chunk_sizes import regular
-from ..common.columns import Facts, Plan, plan, schema_attributes, schema_names, text_bytes, unavailable
+from ..common.columns import Facts, Plan, depends_on_nulls, plan, schema_attributes, schema_names, text_bytes, unavailable
 from ..common.snapshot import Snapshot
 
 KIND = "a Parquet file"
@@ -52,7 +52,7 @@ def open_parquet(path: Path, resources: Resources | None = None) -> Group:
         attributes = schema_attributes(opened.schema.metadata)
     places = {name: i for i, name in enumerate(names) if i not in reasons}
     return Table(
-        children=Children(places, lambda name: opened.column(places[name])),
+        children=Children(places, lambda name: opened.column(places[name]), resources),
         attributes=attributes,
         unavailable=lambda: {names[i]: reason for i, reason in reasons.items()},
         revision=snapshot.revision,
@@ -79,21 +79,66 @@ def _footer_bytes(path: str) -> int:
     return nbytes if nbytes > MOST_FREE else 0
 
 
+class Nulls:
+    """Tells of each column of a footer whether it may hold nulls.
+
+    A footer is ordered by row group, and to read it column by column takes two to twenty times as
+    long as to pass over it. So if columns are asked for in order, each pass over the row groups
+    reads twice as many columns as the one before, and keeps what it has found.
+
+    `pieces` has, for each column, the indices of its column chunks in a row group. Thread-safe: in
+    a race, a column is at worst read twice.
+    """
+
+    def __init__(self, metadata: pq.FileMetaData, pieces: Sequence[Sequence[int]]) -> None:
+        self._metadata = metadata
+        self._pieces = pieces
+        self._known: list[bool | None] = [None] * len(pieces)
+        self._next = 0
+        self._batch = 0
+
+    def may_be_in(self, i: int) -> bool:
+        """False if the footer excludes that the column at an index holds nulls."""
+        known = self._known[i]
+        return self._found(i) if known is None else known
+
+    def _found(self, i: int) -> bool:
+        self._batch = max(1, 2 * self._batch) if i >= self._next else 1
+        self._next = min(i + self._batch, len(self._pieces))
+        self._look([column for column in range(i, self._next) if self._known[column] is None])
+        return bool(self._known[i])
+
+    def _look(self, columns: Sequence[int]) -> None:
+        """Read what the footer tells of some columns, in one pass over the row groups."""
+        left = {i: self._pieces[i] for i in columns}
+        for number in range(self._metadata.num_row_groups):
+            group = self._metadata.row_group(number)
+            for i in [i for i, pieces in left.items() if not all(_is_free_of_nulls(group.column(piece)) for piece in pieces)]:
+                self._known[i] = True
+                del left[i]
+            if not left:
+                return
+        for i in left:
+            self._known[i] = False
+
+
 @dataclass(frozen=True, slots=True)
 class _File:
     """A file and its footer.
 
-    `starts` has the first row of each row group, then the total number of rows. `names` are the
-    columns' own names, in order. `pieces` has, by the path of a column, the indices of its column
-    chunks inside each row group.
+    `starts` has the first row of each row group, then the total number of rows. `chunks` is
+    the length of the row groups if these are regular. `names` are the columns' own names, in order.
+    `pieces` has, by the path of a column, the indices of its column chunks inside each row group.
     """
 
     snapshot: Snapshot
     metadata: pq.FileMetaData
     schema: pa.Schema
     starts: tuple[int, ...]
+    chunks: tuple[int, ...] | None
     names: tuple[str, ...]
     pieces: Mapping[str, list[int]]
+    nulls: Nulls
 
     @classmethod
     def of(cls, snapshot: Snapshot, metadata: pq.FileMetaData, schema: pa.Schema) -> _File:
@@ -107,26 +152,23 @@ class _File:
         pieces: dict[str, list[int]] = {}
         for i in range(metadata.num_columns):
             pieces.setdefault(metadata.schema.column(i).path, []).append(i)
-        return cls(snapshot, metadata, schema, tuple(accumulate(sizes, initial=0)), tuple(schema.names), pieces)
+        names = tuple(schema.names)
+        nulls = Nulls(metadata, [pieces.get(name, []) for name in names])
+        return cls(snapshot, metadata, schema, tuple(accumulate(sizes, initial=0)), regular((sizes,)), names, pieces, nulls)
 
     def column(self, i: int) -> Array:
         """The node of the column at index `i` of the schema."""
         field = self.schema.field(i)
-        planned = plan(field.type, Facts(nulls=field.nullable and self._may_hold_nulls(field.name)))
-        sizes = [stop - start for start, stop in zip(self.starts, self.starts[1:], strict=False)]
+        nulls = field.nullable and depends_on_nulls(field.type) and self.nulls.may_be_in(i)
+        planned = plan(field.type, Facts(nulls=nulls))
         return Array(
             shape=(self.starts[-1],),
             dtype=planned.dtype,
             read=partial(self._read, i, planned),
-            chunks=regular((sizes,)),
+            chunks=self.chunks,
             attributes={**schema_attributes(field.metadata), **(planned.attributes or {})},
             revision=self.snapshot.revision,
         )
-
-    def _may_hold_nulls(self, name: str) -> bool:
-        """Whether the footer does not exclude that a column holds nulls."""
-        groups = map(self.metadata.row_group, range(self.metadata.num_row_groups))
-        return not all(_is_free_of_nulls(group.column(i)) for group in groups for i in self.pieces.get(name, ()))
 
     def _read(self, i: int, planned: Plan, region: Region) -> np.ndarray[Any, Any]:
         """Rows of a column. The checksums of its pages are checked, if the file has them."""

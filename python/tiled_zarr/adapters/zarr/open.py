@@ -17,7 +17,7 @@ import numpy as np
 
 from ... import budgets, marks
 from ...nodes import Array, Changed, Damaged, Dense, Group, Node, Region, Revision, Stored, TooLarge, Unavailable, live
-from ...resources import Resources
+from ...resources import Resources, default
 from ..common import fences
 from ..common.bounds import LARGEST_DOCUMENT, LARGEST_TEXT
 from ..common.extras import require
@@ -64,7 +64,8 @@ class Members(Mapping[str, Node]):
         self._opened_with = folder
         self._folder = folder.path
         self._fence = folder.fence
-        self._nodes = Nodes(MOST_MEMBERS, folder.resources.abandoned if folder.resources else ())
+        resources = folder.resources or default()
+        self._nodes = Nodes(abandoned=resources.abandoned, allowance=resources.nodes)
         self._revisions = StoreRevisions(MOST_MEMBERS)
 
     def __getitem__(self, name: str) -> Node:

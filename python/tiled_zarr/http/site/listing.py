@@ -55,7 +55,7 @@ def reply(request: Request, listing: Listing) -> Answer:
     if wants_json:
         make = partial(as_json, request.key, found, unavailable, files)
         return codings.of_pieces(request, JSON, make, keys.resources.documents)
-    entries = partial(of_group, listing.documents(), found)
+    entries = partial(of_group, keys.listings.documents(listing.place), found)
     make = partial(as_html, request, entries, unavailable, files)
     return codings.of_pieces(request, links.HEADERS, make, keys.resources.documents)
 

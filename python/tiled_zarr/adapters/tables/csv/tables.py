@@ -95,7 +95,7 @@ def open_csv(path: Path, resources: Resources | None = None) -> Group:
     assert outcome.table is not None
     places = {name: i for i, name in enumerate(schema_names(outcome.table.schema))}
     return Table(
-        children=Children(places, lambda name: _column(text, places[name])),
+        children=Children(places, lambda name: _column(text, places[name]), resources),
         attributes={"tiled_zarr": {"csv": outcome.description}},
         revision=text.snapshot.revision,
         blocking=True,
