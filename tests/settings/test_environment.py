@@ -45,7 +45,7 @@ def test_variables_of_others_do_no_harm() -> None:
         "TILED_ZARR_PORT_8000_TCP_PORT": "8000",
         "TILED_ZARR_PORT_8000_TCP_ADDR": "10.0.0.11",
     }
-    others = {"TILED_ZARR_XYZZY": "", "TILED_DATABASE_URI": "sqlite://", "TILED_ZARR_LAUNCH": "ab", "TILED_ZARRX": "1"}
+    others = {"TILED_ZARR_XYZZY": "", "TILED_DATABASE_URI": "sqlite://", "_TILED_ZARR_LAUNCH": "ab", "TILED_ZARRX": "1"}
     assert from_environment(**kubernetes, **others) == Settings()
     assert from_environment(TILED_ZARR_PORT="9000").port == 9000
 

@@ -24,10 +24,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
-from .. import dtypes, texts
+from .. import dtypes
 from ..caches.forgetful import Forgetful
 from ..codecs import Codec
 from ..grid import Grid
@@ -40,7 +40,7 @@ from .documents import Documents, Rendered
 from .listings import Child, Entry, Listings
 from .metadata import Config, Metadata
 from .openings import Openings
-from .places import Place, Places, source_of
+from .places import Place, Places, is_unchanged, source_of
 from .recipes import Recipe
 from .served import Served
 from .steps import Reached, Waiting, glance, walk
@@ -378,25 +378,6 @@ class KeySpace:
             body = _json(self.format.document(name, header, None))
         seen.close(self.places.openings)
         return Rendered.of(place.node, body, seen.over, self.places.openings.changes)
-
-
-def is_unchanged(place: Place) -> bool:
-    """True if every group above a place still holds the same node, and none of them blocks.
-
-    Also False below a record that is shown as a group (records.py), and if a group raises: the walk
-    then finds out what is wrong.
-    """
-    try:
-        while (above := place.above) is not None:
-            group: Any = above.node
-            if group.blocking or group.children[place.name] is not place.node:
-                return False
-            place = above
-    except texts.PASSED_ON:
-        raise
-    except BaseException:  # noqa: BLE001 - the walk raises it again
-        return False
-    return True
 
 
 def _json(document: object) -> bytes | None:

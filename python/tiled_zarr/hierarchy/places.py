@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from .. import texts
 from ..caches.forgetful import Forgetful
@@ -164,6 +165,25 @@ class Places:
         """Note that a node failed when a document was made. Does nothing for the root."""
         if place.parent is not None:
             self.openings.fail(place.parent, place.name, why)
+
+
+def is_unchanged(place: Place) -> bool:
+    """True if every group above a place still holds the same node, and none of them blocks.
+
+    Also False below a record that is shown as a group (records.py), and if a group raises: the walk
+    then finds out what is wrong.
+    """
+    try:
+        while (above := place.above) is not None:
+            group: Any = above.node
+            if group.blocking or group.children[place.name] is not place.node:
+                return False
+            place = above
+    except texts.PASSED_ON:
+        raise
+    except BaseException:  # noqa: BLE001 - the walk raises it again
+        return False
+    return True
 
 
 def is_assembled(group: Group) -> bool:

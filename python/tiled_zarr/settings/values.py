@@ -114,7 +114,7 @@ class Settings:
         parsers.text,
         None,
         "Name that servers with copies of the same data share: their tags are equal, by size and time of modification of files alone.",
-        shown="none",
+        shown="none: no copies",
     )
     consolidated_nodes: int = setting(
         parsers.count, Config().max_nodes, "Nodes of a group up to which its metadata are consolidated in one document."
