@@ -33,7 +33,7 @@ ROOT = f"{Path(tiled_zarr.__file__).parent}/"
 SOURCES = "revisions"
 IMAGE = np.random.default_rng(5).normal(1000, 30, (1024, 1024)).astype("<u2")
 
-START = {"http/routes", "http/endpoint", "hierarchy/keyspace", "caches/cost", "http/protocol/replies"}
+START = {"http/routes", "http/endpoint", "hierarchy/keyspace", "hierarchy/places", "caches/cost", "http/protocol/replies"}
 THREAD = {"http/work/threads", "http/work/jobs", "http/work/times", "budgets", "clocks", "caches/flight", "encoding/encode"}
 ROADS = {
     "cached": START | {"http/protocol/requests"},
