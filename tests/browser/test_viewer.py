@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -169,7 +170,7 @@ def test_a_button_copies_the_address_for_a_viewer(locked: Live, elsewhere: Host,
     assert is_flawless(shown)
     assert {urlsplit(request.url).netloc for request in shown.loads[0]} == {urlsplit(locked.url).netloc}
     source = unquote(shown.text.rpartition("https://hms-dbmi.github.io/vizarr/?source=")[2].strip())
-    assert source.startswith(f"{locked.url}{KEY_PATH}/ome-zarr/0.4/")
+    assert re.fullmatch(f"{re.escape(locked.url + KEY_PATH)}/@[0-9a-f]+/ome-zarr/0.4/[a-z]+", source)
     assert show(elsewhere.vizarr(source), tmp_path / "vizarr.png").console == []
 
 

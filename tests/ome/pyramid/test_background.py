@@ -137,7 +137,7 @@ def test_a_step_that_hangs_holds_up_neither_other_jobs_nor_the_end(
     background.request("good", good)
     assert done.wait(10)
     assert background.wait(10)
-    assert "given up" in caplog.text
+    assert "its thread was replaced" in caplog.text
     assert len(forgotten) == 1, "what it holds of the memory is given back"
     hangs.clear()
     background.request("hung too", hung)
