@@ -326,6 +326,11 @@ def test_a_file_that_refers_to_itself_is_refused_quickly(config: Path) -> None:
 
 
 WRONG = {
+    "twice": ("public: false\npublic: true\ntrees: [{demo: true}]", r"^server.yml, line 2: public: given twice; keep one of the two$"),
+    "twice in a tree": (
+        "trees:\n- demo: true\n  codec: none\n  codec: zstd:3",
+        r"^server.yml, line 4: trees\[0\].codec: given twice; keep one of the two$",
+    ),
     "unknown": ("max_ages: 5", r"^server.yml, line 1: max_ages: unknown \(did you mean max_age\?\); known are host, port, .*trees$"),
     "unknown in a tree": (
         "trees: [{demo: true, chunk: 5}]",

@@ -126,11 +126,13 @@ def tables(document: Any, where: Spot) -> Mapping[str, Any]:
 def mapping(document: Any, where: Spot, known: list[str] | None) -> Mapping[str, Any]:
     """The document, checked to be a mapping with text keys, all of them in `known` unless None.
 
-    Raises SettingsError that names the first unknown key, the known one nearest to it, and all
-    known keys.
+    Raises SettingsError that names the first key that is given twice, or the first unknown key with
+    the known one nearest to it and all known keys.
     """
     if not isinstance(document, dict) or not all(isinstance(name, str) for name in document):
         raise SettingsError(f"{where}: expected a mapping from names to values, got {document!r}")
+    if (repeated := where.repeated()) is not None:
+        raise SettingsError(f"{repeated}: given twice; keep one of the two")
     unknown = next((name for name in document if known is not None and name not in known), None)
     if known is not None and unknown is not None:
         raise SettingsError(f"{where.at(unknown)}: unknown{nearest(unknown, known)}; known are {', '.join(known)}")

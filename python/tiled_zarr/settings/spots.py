@@ -37,6 +37,15 @@ class Spot:
         node = self.node.value[number] if isinstance(self.node, yaml.SequenceNode) else None
         return Spot(self.file, node, f"{self.path}[{number}]", self.line if node is None else node.start_mark.line + 1)
 
+    def repeated(self) -> Spot | None:
+        """The second place of a key that a mapping has twice; None if it has none. YAML takes the last."""
+        seen: set[str] = set()
+        for name, value in self.node.value if isinstance(self.node, yaml.MappingNode) else ():
+            if name.value in seen:
+                return replace(self.at(name.value), node=value, line=name.start_mark.line + 1)
+            seen.add(name.value)
+        return None
+
     def of(self, key: str) -> Spot:
         """The line and the value of a key, without its spelling; where the mapping stands if it has no such key."""
         pairs = self.node.value if isinstance(self.node, yaml.MappingNode) else ()

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tiled_zarr import revisions
 from tiled_zarr.adapters.common import choices
 from tiled_zarr.adapters.common.choices import TextChoice
 from tiled_zarr.adapters.directory import open_directory
@@ -232,3 +233,14 @@ def test_integers_beyond_those_of_64_bits_with_a_sign(tmp_path: Path, content: b
     children = open_csv(tmp_path / "t.csv").children
     for name, truth in pd.read_csv(io.BytesIO(content)).items():
         equals(children[str(name)], truth)
+
+
+def test_another_choice_is_another_revision(tmp_path):
+    """The same bytes are other text: caches must not answer for the one with the other."""
+    (tmp_path / "t.csv").write_bytes(b"s\ncaf\xe9\nx\n")
+    latin, cyrillic = (open_directory(tmp_path, tables=TextChoice(encoding=name)).children["t"] for name in ("latin-1", "cp1251"))
+    assert latin.children["s"].read((slice(0, 1),))[0] != cyrillic.children["s"].read((slice(0, 1),))[0]
+    assert latin.revision() != cyrillic.revision()
+    assert latin.children["s"].revision() != cyrillic.children["s"].revision()
+    assert revisions.shared(latin.revision()) != revisions.shared(cyrillic.revision())
+    assert open_directory(tmp_path).children["t"].revision() == revisions.file_revision(tmp_path / "t.csv")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from .... import budgets
 from ....nodes import Array, Damaged, Group, Region, Table, TooLarge
 from ....resources import Resources
 from ...common.children import Children
-from ...common.choices import TextChoice, text_choice
+from ...common.choices import NO_CHOICE, TextChoice, text_choice
 from ...common.columns import Plan, facts, plan, schema_names
 from ...common.decoded import piece
 from ...common.snapshot import Snapshot
@@ -77,6 +78,13 @@ class Text:
         outcome: Outcome = piece(self.snapshot.resources.tables, self.snapshot, self.choice, partial(_outcome, self))
         return outcome.found()
 
+    def revision(self) -> str | None:
+        """The revision of the file, and how it is read: the same bytes may spell other values."""
+        revision = self.snapshot.revision()
+        if revision is None or self.choice == NO_CHOICE:
+            return revision
+        return f"{revision}+{blake2b(repr(self.choice).encode(), digest_size=6).hexdigest()}"
+
     def column(self, i: int) -> pa.ChunkedArray:
         """A column of the table."""
         table = self.outcome().table
@@ -97,7 +105,7 @@ def open_csv(path: Path, resources: Resources | None = None) -> Group:
     return Table(
         children=Children(places, lambda name: _column(text, places[name]), resources),
         attributes={"tiled_zarr": {"csv": outcome.description}},
-        revision=text.snapshot.revision,
+        revision=text.revision,
         blocking=True,
     )
 
@@ -110,7 +118,7 @@ def _column(text: Text, i: int) -> Array:
         dtype=planned.dtype,
         read=partial(_read, text, i, planned),
         attributes=planned.attributes or {},
-        revision=text.snapshot.revision,
+        revision=text.revision,
     )
 
 
