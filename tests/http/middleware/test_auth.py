@@ -206,6 +206,8 @@ SHOWN = {
     "wrong query": ("/?api_key=wrong", "/", b"api_key=hidden"),
     "path": (f"/k/{QUERY}/zarr/v3?x=1", "/k/hidden/zarr/v3", b"x=1"),
     "wrong path": ("/k/wrong/key/zarr/v3", "/k/hidden", b""),
+    "misplaced": (f"/@token/k/{QUERY}/zarr/v3?x=1", "/@token/k/hidden/zarr/v3", b"x=1"),
+    "deep": (f"/zarr/v3/k/{QUERY}/zarr.json", "/zarr/v3/k/hidden/zarr.json", b""),
     "none": ("/zarr/v3/k/x?version=1", "/zarr/v3/k/x", b"version=1"),
 }
 

@@ -59,7 +59,7 @@ class Auth:
             found = [b"" if rest is None or self.key is None else self.key]
             inner["path"] = f"{requests.root_of(scope)}{rest}" if rest else ""
             inner[keys.PREFIX] = quote(path.removesuffix(rest or ""))
-        keys.hide(scope, rest or "")
+        keys.hide(scope, rest or "", self.path_prefix)
         return inner, found
 
     def after_key(self, path: str) -> str | None:

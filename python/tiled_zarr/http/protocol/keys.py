@@ -87,15 +87,19 @@ def prefix(key: str) -> str:
     return MARK + quote(key)
 
 
-def hide(scope: Scope, rest: str = "") -> None:
+def hide(scope: Scope, rest: str = "", right: str | None = None) -> None:
     """Hide the keys in the path, the query and the Referer of the server's own scope.
 
     hypercorn, uvicorn and granian write their access logs from it once the reply is sent. `rest` is
-    what follows the key in the path; without it we hide all that comes after `/k/`.
+    what follows the key in the path; without it we hide all that comes after `/k/`. `right` is the
+    prefix with the right key, which we also hide where it opens nothing, as in `/@TOKEN/k/KEY`.
     """
-    if requests.path_of(scope).startswith(MARK):
-        scope["path"] = f"{requests.root_of(scope)}{MARK}{HIDDEN}{rest}"
-        scope["raw_path"] = quote(scope["path"]).encode()
+    path = requests.path_of(scope)
+    if path.startswith(MARK):
+        path = f"{MARK}{HIDDEN}{rest}"
+    if path.startswith(MARK) or (right is not None and right in path):
+        scope["path"] = requests.root_of(scope) + (path if right is None else path.replace(right, MARK + HIDDEN))
+        scope["raw_path"] = quote(scope["path"], safe="/@").encode()
     scope["query_string"] = b"&".join(map(field_hidden, scope["query_string"].split(b"&")))
     scope["headers"] = [(name, header_hidden(name, value)) for name, value in scope["headers"]]
 
