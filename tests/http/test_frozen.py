@@ -180,6 +180,21 @@ def test_what_has_gone_with_its_node_is_410(make: Callable[..., Any]) -> None:
     assert [ask(app, f"/{token}/zarr/v3/a/{key}").status for key in ("zarr.json", "c/0/0", "c")] == [410] * 3
 
 
+def test_names_of_axes_that_may_give_way_are_not_immutable(make: Callable[..., Any]) -> None:
+    """A sibling of another size renames the axes of a loose array, whose own revision stays."""
+    named = {"dtype": np.dtype("u1"), "dimension_names": ("y", "x"), "revision": lambda: "r1", "blocking": False}
+    one, two = (Array(shape=data.shape, read=data.__getitem__, **named) for data in (np.zeros((30, 40), "u1"), np.zeros((50, 60), "u1")))
+    children = {"one": one}
+    app = make(Group(children))
+    token = token_of(app, "/zarr/v3/one/zarr.json")
+    before = ask(app, f"/{token}/zarr/v3/one/zarr.json")
+    children["two"] = two
+    after = ask(app, f"/{token}/zarr/v3/one/zarr.json", headers={"if-none-match": before.headers["etag"]})
+    assert [json.loads(answer.body)["dimension_names"] for answer in (before, after)] == [["y", "x"], ["y_30", "x_40"]]
+    assert (before.headers["cache-control"], after.status) == ("no-cache", 200)
+    assert "immutable" in ask(app, f"/{token}/zarr/v3/one/c/0/0").headers["cache-control"]
+
+
 def test_a_token_is_of_no_use_for_another_node(app: Any) -> None:
     token, level = token_of(app, "/zarr/v3/a/zarr.json"), token_of(app, "/ome-zarr/0.5/a/0/zarr.json")
     others = ["zarr/v3/b/zarr.json", "zarr/v3/b/c/0/0", "zarr/v3/group/a/c/0/0", "zarr/v2/a/0.0", "zarr/v3/zarr.json", "zarr/v3/"]

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 
 from ..caches.forgetful import Forgetful
 from ..hierarchy.keyspace import Chunk, Document, KeySpace, Listing, Named, Seen
-from ..hierarchy.places import Place
+from ..hierarchy.places import Place, is_loose
 from ..hierarchy.steps import Reached, Waiting, glance, walk
 from ..hierarchy.tokens import Pin
-from ..nodes import Changed
+from ..nodes import Array, Changed
 
 MOST_FOUND = 8192
 """Keys of which we remember what they name, at most."""
@@ -55,9 +55,13 @@ class FrozenDocument(Document):
     pin: Pin
 
     def seen(self) -> Seen:
-        """The revision of the node, also of a group. Raises Changed if the token has gone."""
+        """The revision of the node, also of a group. Raises Changed if the token has gone.
+
+        None for an array whose axes may get other names when a sibling comes: the token covers its
+        data, not its siblings.
+        """
         self.pin.check()
-        revision = self.place.node.revision()
+        revision = None if has_loose_names(self.place) else self.place.node.revision()
         self.pin.check()
         return Seen(revision, None)
 
@@ -127,6 +131,12 @@ class Frozen:
         if pin is None:
             raise Changed
         return pin
+
+
+def has_loose_names(place: Place) -> bool:
+    """True if the names of an array's axes give way to those of siblings from other sources."""
+    node = place.node
+    return isinstance(node, Array) and node.dimension_names is not None and place.above is not None and is_loose(place.above)
 
 
 def rest_of(key: str) -> str:
