@@ -253,11 +253,6 @@ class KeySpace:
         index = self.format.parse_index(rest, len(node.shape), self.metadata.separator)
         return self._folder(place, node, rest) if index is None else self._chunk(key, place, node, index)
 
-    @property
-    def plain(self) -> KeySpace:
-        """The key space itself; a view of it returns what it is a view of."""
-        return self
-
     def path(self, key: str) -> str:
         """The key itself; a view of the key space may put something before it."""
         return key

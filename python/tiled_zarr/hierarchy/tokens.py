@@ -1,7 +1,8 @@
 """Tokens: texts that name one revision of one node in a path, as in `/@TOKEN/zarr/v3/image/c/0/0`.
 
 What lies under a token never changes, so caches keep it for a year without asking. When the node
-has another revision, the token names nothing any more.
+has another revision, the token names nothing any more. Two things under it are `no-cache` instead:
+levels that show samples, and documents with names of axes that may give way to a sibling's.
 
 A node *bears* a token if its revision covers all that is read below it: an array that has one, a
 table with its columns, an image with its levels. The revision of any other group covers names

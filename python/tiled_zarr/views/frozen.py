@@ -70,7 +70,7 @@ class Frozen:
     """A key space in which each key begins with a token and a slash."""
 
     def __init__(self, keys: KeySpace) -> None:
-        self.keys = self.plain = keys
+        self.keys = keys
         self.config = keys.config
         self.resources = keys.resources
         self._chunks: Forgetful[str, FrozenChunk] = Forgetful(MOST_FOUND)

@@ -22,11 +22,11 @@ def taken(tmp_path: Path) -> Snapshot:
 
 def in_ours() -> None:
     """A call of one of our functions with a value of the wrong type, as a mistake would make it."""
-    read_exactly(None, 0, 1)  # type: ignore[arg-type]
+    read_exactly(None, 0, 1)  # type: ignore[arg-type] # the mistake
 
 
 def in_a_library() -> None:
-    json.loads(None)  # type: ignore[arg-type]
+    json.loads(None)  # type: ignore[arg-type] # the mistake
 
 
 def damaged() -> None:
