@@ -5,10 +5,11 @@
     python tests/suites.py --coverage       all of them, and measure which lines run
     python tests/suites.py http ome         two of them
 
-It runs as many suites at a time as there are processors, the slowest first. Tests marked `alone`,
-and suites that are alone, run last and one at a time: they measure memory or time. Each suite
-writes `<suite>.log` and `<suite>.xml` into the folder `--logs`; the data of coverage go there too.
-Measuring it makes tests inside the process take 1.6 times as long.
+It runs one suite more at a time than there are processors, since a suite also waits for servers and
+browsers; the slowest start first. Tests marked `alone`, and suites that are alone, run last and one
+at a time: they measure memory or time. Each suite writes `<suite>.log` and `<suite>.xml` into the
+folder `--logs`; the data of coverage go there too. Measuring it makes tests inside the process take
+1.6 times as long.
 
 The run fails if a suite fails, ends without a report or runs no test. If the variable CI is set, it
 also fails if a test is skipped because something that could be installed is missing. A run of all
@@ -61,6 +62,7 @@ SUITES = {
     "clients": Suite("tests/clients", is_quick=False),
     "browser": Suite("tests/browser", is_quick=False),
     "hostile": Suite("tests/hostile", is_quick=False, is_alone=True),
+    "tiled": Suite("tests/tiled", is_quick=False),
     "adapters": Suite("tests/adapters"),
     "http": Suite("tests/http"),
     "top": Suite("tests"),
@@ -68,6 +70,8 @@ SUITES = {
     "ome": Suite("tests/ome"),
     "installing": Suite("tests/installing"),
     "hdf5": Suite("tests/adapters/hdf5"),
+    "files": Suite("tests/adapters/files"),
+    "common": Suite("tests/adapters/common"),
     "native": Suite("tests/native"),
     "demo": Suite("tests/demo"),
     "doctests": Suite("python/tiled_zarr"),
@@ -200,7 +204,7 @@ def main() -> int:
     parser.add_argument("suites", nargs="*", metavar="suite", help=f"{', '.join(SUITES)} or {ALONE}; all if none is named")
     parser.add_argument("--quick", action="store_true", help="no server, no browser and no client")
     parser.add_argument("--coverage", action="store_true", help="measure which lines of the package run")
-    parser.add_argument("--jobs", type=int, default=max(2, len(os.sched_getaffinity(0))), help="how many run at a time")
+    parser.add_argument("--jobs", type=int, default=1 + len(os.sched_getaffinity(0)), help="how many run at a time")
     parser.add_argument("--logs", type=Path, default=LOGS, help="the folder for logs and reports")
     given = parser.parse_args()
     if unknown := set(given.suites) - {*SUITES, ALONE}:
