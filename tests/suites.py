@@ -6,10 +6,10 @@
     python tests/suites.py http ome         two of them
 
 It runs one suite more at a time than there are processors, since a suite also waits for servers and
-browsers; the slowest start first. Tests marked `alone`, and suites that are alone, run last and one
-at a time: they measure memory or time. Each suite writes `<suite>.log` and `<suite>.xml` into the
-folder `--logs`; the data of coverage go there too. Measuring it makes tests inside the process take
-1.6 times as long.
+browsers; the slowest start first. Tests marked `alone`, and suites that are alone, run last: they
+measure memory or time, or wait for deadlines, and leave the processors idle. Each suite writes
+`<suite>.log` and `<suite>.xml` into the folder `--logs`; the data of coverage go there too.
+Measuring it makes tests inside the process take 1.6 times as long.
 
 The run fails if a suite fails, ends without a report or runs no test. If the variable CI is set, it
 also fails if a test is skipped because something that could be installed is missing. A run of all
@@ -50,7 +50,8 @@ class Suite:
     """The tests below a folder, without those of the suites of folders below it.
 
     A quick run has the suites that are quick, without their tests that are marked `slow`. A suite
-    that is alone has deadlines that could pass on a busy machine, so it runs while no other does.
+    that is alone has deadlines that could pass on a busy machine, so it runs while no other does but
+    those that are alone too.
     """
 
     folder: str
@@ -185,8 +186,9 @@ def run_all(runner: Runner, names: list[str], jobs: int, *, may_skip: bool) -> l
         counting = pool.submit(runner.count) if is_whole else None
         for ending in as_completed([pool.submit(runner.run, name) for name in names if name not in at_last]):
             show(ending.result())
-    for name in at_last:
-        show(runner.run(name))
+    with ThreadPoolExecutor(max(1, len(at_last))) as pool:
+        for ending in as_completed([pool.submit(runner.run, name) for name in at_last]):
+            show(ending.result())
     faults = {outcome: fault for outcome in outcomes if (fault := outcome.fault(may_skip=may_skip))}
     for outcome in faults:
         print(f"\n===== {outcome.name}: {outcome.log}\n{outcome.failures()}")
