@@ -60,17 +60,22 @@ MAY_IMPORT: dict[str, set[str]] = {
     "http/middleware": {"clocks", "resources", "http/protocol", "http/work"},
     "http/site": VALUES | {"caches", "hierarchy", "http/protocol"},
     "http": VALUES | {"caches", "encoding", "hierarchy", "http/middleware", "http/protocol", "http/site", "http/work", "views"},
+    "tiled": {"tiled/front"},
+    "tiled/config": {"settings", "tiled/front"},
+    "tiled/front": {"settings"},
     "app": VALUES
     | {"hierarchy", "http", "http/middleware", "http/protocol", "http/site", "http/work"}
-    | {"logs", "ome", "resources", "settings", "tree", "views"},
+    | {"logs", "ome", "resources", "settings", "tiled/config", "tree", "views"},
     "cli/servers": set(),
-    "cli": {"app", "cli/servers", "logs", "revisions", "settings", "texts", "tree"},
+    "cli": {"app", "cli/servers", "logs", "revisions", "settings", "texts", "tiled/config", "tree"},
     "__init__": {"nodes"},
     "__main__": {"cli"},
 }
 """What the modules of each room may import from other rooms; a room is a folder, or a module at the top."""
 OUTSIDE = {
-    "starlette": {"http", "app"},
+    "starlette": {"http", "app", "tiled"},
+    "fastapi": {"tiled"},
+    "tiled": {"tiled"},
     "jinja2": {"http"},
     "click": {"cli"},
     "hypercorn": {"cli"},

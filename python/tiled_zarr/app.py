@@ -161,6 +161,12 @@ def from_environment() -> ASGIApp:
     settings = environment.from_environment().decided().require_access()
     if not logs.is_begun():
         logs.begin(settings.log_level, settings.log_format)
+    if settings.tiled is not None:
+        from .tiled.config import application as deployed
+
+        behind = deployed(settings)
+        settle()
+        return behind
     tree = plant(settings)
     application = create_app(tree.root, settings, tree.tasks, tree.resources)
     settle()

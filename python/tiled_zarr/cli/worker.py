@@ -50,6 +50,12 @@ def application(settings: Settings, workers: int, *, is_shown: bool) -> Applicat
     from ..app import create_app, settle
     from ..tree import plant, resources_of
 
+    if settings.tiled is not None:
+        from ..tiled.config import application as deployed
+
+        behind = deployed(settings, workers, is_shown=is_shown)
+        settle()
+        return behind
     unknown, resources = Counter[str](), resources_of(settings, workers)
     if is_shown and any(mount.source == "directory" for mount in settings.trees):
         with progress() as count:
