@@ -57,7 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings", "views"},
     "http/protocol": {"caches", "encoding", "hierarchy", "nodes", "texts"},  # it compresses documents and keeps them
     "http/work": VALUES | SHARED | {"encoding", "hierarchy"},
-    "http/middleware": {"clocks", "resources", "http/protocol", "http/work"},
+    "http/middleware": {"caches", "clocks", "nodes", "resources", "http/protocol", "http/work"},
     "http/site": VALUES | {"caches", "hierarchy", "http/protocol"},
     "http": VALUES | {"caches", "encoding", "hierarchy", "http/middleware", "http/protocol", "http/site", "http/work", "views"},
     "app": VALUES
