@@ -48,7 +48,7 @@ import numpy as np
 from . import checks, codecs, marks
 from .attributes import NOTHING, nothing, said
 from .codecs import Codec
-from .faults import Busy, Changed, Damaged, Forbidden, TooLarge, TooSlow, Unauthenticated, Unavailable
+from .faults import Busy, Changed, Damaged, Forbidden, TooLarge, TooSlow, Unauthenticated, Unavailable, Unprocessable
 from .marks import Mark
 from .options import NO_OPTIONS, Options
 from .outlines import Outline
@@ -79,6 +79,7 @@ __all__ = [
     "TooSlow",
     "Unauthenticated",
     "Unavailable",
+    "Unprocessable",
     "live",
 ]
 
