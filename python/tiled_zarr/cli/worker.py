@@ -47,7 +47,8 @@ def application(settings: Settings, workers: int, *, is_shown: bool) -> Applicat
     If `is_shown`, directories are indexed now: a progress bar shows how many files, if somebody can
     see it, and the log how many are of unknown kind.
     """
-    from ..app import create_app, settle
+    from ..app import settle
+    from ..assembly import create_app
     from ..tree import plant, resources_of
 
     if settings.tiled is not None:

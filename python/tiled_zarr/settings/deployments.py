@@ -118,10 +118,11 @@ def uvicorn(files: Files) -> Iterator[tuple[str, Any, Spot]]:
 
 def of_uvicorn(files: Files, settings: Mapping[str, Setting]) -> dict[str, tuple[Any, Spot]]:
     """The settings of ours that the options of uvicorn give: value and place. Raises SettingsError."""
-    given = {UVICORN[name]: (value, where) for name, value, where in uvicorn(files) if name in UVICORN}
-    level, where = given.get("log_level", (None, None))
-    if level in LEVELS:
-        given["log_level"] = (LEVELS[level], where)
+    given = {
+        UVICORN[name]: (LEVELS.get(value, value) if name == "log_level" else value, where)
+        for name, value, where in uvicorn(files)
+        if name in UVICORN
+    }
     return {name: (parsed(where, settings[name].parse, value), where) for name, (value, where) in given.items()}
 
 

@@ -49,4 +49,4 @@ def made(deployment: Deployment, settings: Settings, workers: int, turn: Turn) -
         if workers > 1:
             check_shared(config)
         behind = build_app_from_config(config, scalable=workers > 1)
-    return Startup(front(behind, for_front(config, settings)), config.root_path, deployment.path, turn)
+    return Startup(front(behind, for_front(settings)), config.root_path, deployment.path, turn)

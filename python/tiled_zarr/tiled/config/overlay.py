@@ -48,13 +48,10 @@ def check_key(config: Any) -> None:
         )
 
 
-def for_front(config: Any, settings: Settings) -> Settings:
+def for_front(settings: Settings) -> Settings:
     """Our settings for what stands in front of Tiled's server, which has no key of its own.
 
-    Pages and names that Tiled answers are answered in front too.
+    Names that Tiled's server answers to are answered in front too.
     """
-    from tiled.server.settings import get_settings
-
-    origins = get_settings().allow_origins if config.allow_origins is None else config.allow_origins
     hosts = settings.allowed_hosts if "allowed_hosts" in settings.spellings else ("*",)
-    return replace(settings, api_key=None, public=False, allow_origins=tuple(origins), allowed_hosts=hosts)
+    return replace(settings, api_key=None, public=None, allowed_hosts=hosts)

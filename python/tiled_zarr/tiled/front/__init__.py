@@ -1,13 +1,5 @@
-"""Ours in front of Tiled's server."""
+"""The front: our paths before the application of a Tiled server, with its users and policies."""
 
-from __future__ import annotations
+from .front import front
 
-from typing import Any
-
-from ...settings import Settings
-
-
-def front(app: Any, settings: Settings | None = None) -> Any:
-    """Tiled's application as it is, until there is a front."""
-    del settings
-    return app
+__all__ = ["front"]
