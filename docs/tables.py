@@ -37,7 +37,8 @@ In a file, `trees` lists what is served. Each item has a `path` and one of `dire
 `pyobject: MODULE:NAME` and `demo: true`. It may have the options below, and `nodes` may give them
 to nodes by path; those of a node win over those of its tree, and these over the setting of the same
 name. In the environment, one of `TILED_ZARR_DIRECTORY`, `TILED_ZARR_TREE` (`module:name`) and
-`TILED_ZARR_CONFIG` (a file) says what is served.
+`TILED_ZARR_CONFIG` (a file) says what is served. That file, or folder of files, may also be a
+[configuration of Tiled](tiled.md#its-configuration).
 """
 CSV = """
 ## Text tables

@@ -55,7 +55,8 @@ def from_environment(
     check_names(environ)
     given = named_tree(environ) if tree is None else tree
     settings = files.read(Path(given["CONFIG"])) if "CONFIG" in given else Settings(trees=(mount_of(given),))
-    for layer in (of_tiled(environ), of_variables(environ), of_options(options)):
+    theirs = [of_tiled(environ)] if settings.tiled is None else []  # else Tiled reads them, and its file wins over them
+    for layer in (*theirs, of_variables(environ), of_options(options)):
         settings = over(settings, layer)
     return settings
 

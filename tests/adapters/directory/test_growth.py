@@ -21,13 +21,13 @@ from looking import Looks, looking, tick
 from tiled_zarr import ome
 from tiled_zarr.adapters.common import folders
 from tiled_zarr.adapters.directory import open_directory
-from tiled_zarr.app import pyramids_of, resources_of
+from tiled_zarr.assembly import pyramids_of
 from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.keyspace import Document, KeySpace
 from tiled_zarr.hierarchy.metadata import Config
 from tiled_zarr.nodes import Group
 from tiled_zarr.settings import Settings
-from tiled_zarr.tree import grafted
+from tiled_zarr.tree import grafted, resources_of
 from tiled_zarr.views.mirror import Mirror
 
 pytestmark = pytest.mark.usefixtures("trusted")
