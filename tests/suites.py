@@ -61,6 +61,7 @@ SUITES = {
     "clients": Suite("tests/clients", is_quick=False),
     "browser": Suite("tests/browser", is_quick=False),
     "hostile": Suite("tests/hostile", is_quick=False, is_alone=True),
+    "tiled": Suite("tests/tiled", is_quick=False),
     "adapters": Suite("tests/adapters"),
     "http": Suite("tests/http"),
     "top": Suite("tests"),

@@ -1,0 +1,30 @@
+"""A server for each way of serving Tiled's adapters, made when a test asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import zarr
+from fsspec.implementations.http import HTTPFileSystem
+from tests.tiled import ported_tree
+from tests.tiled.ways import KEY, WAYS, Opening
+from zarr.core.sync import sync
+from zarr.storage import FsspecStore
+
+
+@pytest.fixture(scope="session", params=sorted(WAYS))
+def ported(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a server of the ported tree, in each way."""
+    with WAYS[request.param](ported_tree.tree()) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def opening() -> Iterator[Opening]:
+    """Opens an address with zarr-python, which sends the key in a header."""
+    headers = {"Authorization": f"Apikey {KEY}"}
+    files = HTTPFileSystem(asynchronous=True, client_kwargs={"headers": headers}, skip_instance_cache=True)
+    yield lambda url: zarr.open(FsspecStore(files, path=url, read_only=True), mode="r")
+    if session := files._session:
+        sync(session.close())
