@@ -51,13 +51,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "adapters/zarr": VALUES | SHARED | {"adapters/common", "_native"},
     **dict.fromkeys(["adapters/files", "adapters/tables", "adapters/tables/csv", "adapters/tiff"], VALUES | SHARED | {"adapters/common"}),
     **dict.fromkeys(["adapters/directory", "adapters/memory"], VALUES | SHARED | {"adapters/common", "adapters"}),
+    "tiled": {"tiled/front"},
+    "tiled/catalog": VALUES | SHARED | {"adapters", "adapters/common", "adapters/memory"},
+    "tiled/front": VALUES
+    | SHARED
+    | {"adapters", "adapters/memory", "app", "http/middleware", "http/protocol", "http/site", "settings", "tiled/catalog", "tree", "views"},
     "demo": {"demo", "nodes", "__init__"},
     "settings": {"codecs", "dtypes", "hierarchy", "nodes", "resources", "revisions"},
     "tree": VALUES
     | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings", "views"},
     "http/protocol": {"caches", "encoding", "hierarchy", "nodes", "texts"},  # it compresses documents and keeps them
     "http/work": VALUES | SHARED | {"encoding", "hierarchy"},
-    "http/middleware": {"clocks", "resources", "http/protocol", "http/work"},
+    "http/middleware": {"caches", "clocks", "nodes", "resources", "http/protocol", "http/work"},
     "http/site": VALUES | {"caches", "hierarchy", "http/protocol"},
     "http": VALUES | {"caches", "encoding", "hierarchy", "http/middleware", "http/protocol", "http/site", "http/work", "views"},
     "app": VALUES
@@ -70,12 +75,15 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """What the modules of each room may import from other rooms; a room is a folder, or a module at the top."""
 OUTSIDE = {
-    "starlette": {"http", "app"},
+    "starlette": {"http", "app", "tiled"},
+    "fastapi": {"tiled"},
     "jinja2": {"http"},
     "click": {"cli"},
     "hypercorn": {"cli"},
     "blosc2": {"adapters"},
     "yaml": {"settings", "tree"},
+    "tiled": {"tiled"},
+    "sqlalchemy": {"tiled"},
 }
 """Where alone a library may be imported."""
 
