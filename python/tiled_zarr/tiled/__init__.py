@@ -1,0 +1,1 @@
+"""What needs Tiled itself: its catalogs, its server and its configuration."""
