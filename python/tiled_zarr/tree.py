@@ -145,7 +145,7 @@ def why(error: Exception) -> str:
 def tiled_server(url: str, resources: Resources, settings: Settings) -> tuple[Group, object]:
     """The root of a Tiled server's tree, and the object with its tasks. Raises SettingsError."""
     try:
-        from .tiled.proxy.serving import Trust, proxy
+        from .tiled.proxy.serving import Trust, proxy, reached
     except ModuleNotFoundError as error:
         raise SettingsError(f"to read a Tiled server takes the package {error.name!r}: pip install 'tiled-zarr[tiled]'") from error
     if not (settings.asks_tiled or settings.tiled_key):
@@ -155,7 +155,8 @@ def tiled_server(url: str, resources: Resources, settings: Settings) -> tuple[Gr
         )
     try:
         trust = Trust(look=settings.tiled_look, keep=settings.tiled_keep)
-        served = proxy(url, settings.tiled_key, trust, resources, (settings.read_timeout, settings.queue_timeout))
+        remote, path = reached(url, settings.read_timeout, settings.queue_timeout)
+        served = proxy(remote, path, settings.tiled_key, trust, resources)
     except (ValueError, OSError, Forbidden, Unauthenticated) as error:
         raise SettingsError(str(error)) from error
     return served.root, served

@@ -39,8 +39,12 @@ def pooled(read_timeout: float, queue_timeout: float) -> httpx.Client:
     """A client with a bounded pool of connections that keeps no cookies. Times are in seconds."""
     limits = httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS)
     timeout = httpx.Timeout(read_timeout, connect=min(CONNECT_SECONDS, read_timeout), pool=queue_timeout)
-    jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-    return httpx.Client(limits=limits, timeout=timeout, cookies=jar, headers={"user-agent": "tiled-zarr"})
+    return httpx.Client(limits=limits, timeout=timeout, cookies=no_cookies(), headers={"user-agent": "tiled-zarr"})
+
+
+def no_cookies() -> CookieJar:
+    """A jar that takes no cookies."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
 class Remote:
@@ -66,7 +70,7 @@ class Remote:
         """
         if any(name in DOTS or "/" in name for name in path):
             raise KeyError(path[-1])
-        url = f"{self.api}/{route}/{'/'.join(quote(name, safe='') for name in path)}"
+        url = "/".join((self.api, *filter(None, [route]), *(quote(name, safe="") for name in path or ("",))))
         packing = {} if accept == JSON else self._unpacked
         try:
             return self.client.get(url, params=list(params), headers={"accept": accept, **packing, **headers}, follow_redirects=False)

@@ -7,7 +7,7 @@ own key to say, as for any tree. Otherwise callers show Tiled their own credenti
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from ...nodes import Group
 from ...resources import Resources
 from .address import address_of
 from .callers import APIKEY, Callers
-from .remote import Remote, pooled
+from .remote import Path, Remote, pooled
 from .trees import Tree
 from .view import Trust, View
 
@@ -32,19 +32,27 @@ class Proxy:
     shutdown_tasks: Sequence[Callable[[], Awaitable[None]]]
 
 
-def proxy(url: str, key: str | None, trust: Trust, resources: Resources, timeouts: tuple[float, float]) -> Proxy:
-    """The tree of the Tiled server at `url`. Blocks: it asks whether there is one.
+def reached(url: str, read_timeout: float, queue_timeout: float) -> tuple[Remote, Path]:
+    """The Tiled server at an address, and the path of the node to serve. Blocks: it asks the server.
 
-    `key` is the proxy's own, if it has one. `timeouts` are those of `pooled`. Raises ValueError if
-    the address is wrong, and ConnectionError or TooSlow if the server cannot be reached.
+    Times are in seconds. Raises ValueError if the address is wrong, and ConnectionError or TooSlow
+    if the server cannot be reached.
     """
     address = address_of(url)
-    remote = Remote(address.api, pooled(*timeouts))
+    remote = Remote(address.api, pooled(read_timeout, queue_timeout))
     check(remote, url)
-    trusted = Trust(look=max(trust.look, LEAST_LOOK), keep=trust.keep)
+    return remote, address.path
+
+
+def proxy(remote: Remote, path: Path, key: str | None, trust: Trust, resources: Resources) -> Proxy:
+    """The tree from the node at `path` down. `key` is the proxy's own, if it has one; then it blocks.
+
+    Raises Forbidden or Unauthenticated if Tiled does not show the node to who has the key.
+    """
+    trusted = replace(trust, look=max(trust.look, LEAST_LOOK))
 
     def plant(headers: dict[str, str], tag: str) -> Tree:
-        return Tree(View(remote, headers, trusted, resources, tag), address.path)
+        return Tree(View(remote, headers, trusted, resources, tag), path)
 
     callers = None if key else Callers(plant, trusted.look)
     root = plant({"authorization": f"{APIKEY} {key}"}, "").group if key else Group({})
