@@ -51,13 +51,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "adapters/zarr": VALUES | SHARED | {"adapters/common", "_native"},
     **dict.fromkeys(["adapters/files", "adapters/tables", "adapters/tables/csv", "adapters/tiff"], VALUES | SHARED | {"adapters/common"}),
     **dict.fromkeys(["adapters/directory", "adapters/memory"], VALUES | SHARED | {"adapters/common", "adapters"}),
+    "tiled": set(),
+    "tiled/catalog": VALUES | SHARED | {"adapters", "adapters/common", "adapters/memory"},
     "demo": {"demo", "nodes", "__init__"},
     "settings": {"codecs", "dtypes", "hierarchy", "nodes", "resources", "revisions"},
     "tree": VALUES
     | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings", "views"},
     "http/protocol": {"caches", "encoding", "hierarchy", "nodes", "texts"},  # it compresses documents and keeps them
     "http/work": VALUES | SHARED | {"encoding", "hierarchy"},
-    "http/middleware": {"clocks", "resources", "http/protocol", "http/work"},
+    "http/middleware": {"caches", "clocks", "nodes", "resources", "http/protocol", "http/work"},
     "http/site": VALUES | {"caches", "hierarchy", "http/protocol"},
     "http": VALUES | {"caches", "encoding", "hierarchy", "http/middleware", "http/protocol", "http/site", "http/work", "views"},
     "app": VALUES
@@ -76,6 +78,8 @@ OUTSIDE = {
     "hypercorn": {"cli"},
     "blosc2": {"adapters"},
     "yaml": {"settings", "tree"},
+    "tiled": {"tiled"},
+    "sqlalchemy": {"tiled"},
 }
 """Where alone a library may be imported."""
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 
@@ -23,6 +23,7 @@ from .http.endpoint import Endpoint
 from .http.middleware import lifespan
 from .http.middleware.access import Access
 from .http.middleware.auth import Auth
+from .http.middleware.callers import Caller, Callers, Identify
 from .http.middleware.cors import Cors
 from .http.middleware.hosts import Hosts
 from .http.middleware.metrics import Counted, Metrics
@@ -51,30 +52,28 @@ Without uvloop each connection leaves 7 objects in a reference cycle of asyncio;
 """
 
 
-def create_app(root: Group, settings: Settings, tasks: Tasks | None = None, resources: Resources | None = None) -> ASGIApp:
+def create_app(
+    root: Group,
+    settings: Settings,
+    tasks: Tasks | None = None,
+    resources: Resources | None = None,
+    identify: Identify | None = None,
+) -> ASGIApp:
     """The application that serves `root`, whatever `settings.trees` says.
 
     `resources` are those with which the tree was made, if any; otherwise the application makes its
-    own. It closes them at shutdown, so no other application may share them. Raises SettingsError
-    unless it is public or has a key, and if the folder for levels cannot be used.
+    own. It closes them at shutdown, so no other application may share them.
+
+    With `identify`, each caller sees the tree that it gives them, nobody sees `root`, and the API
+    key of the settings counts for nothing. Without it, raises SettingsError unless the settings are
+    public or have a key. Raises SettingsError if the folder for levels cannot be used.
     """
-    public = settings.require_access().public is True
+    if identify is None:
+        settings.require_access()
     if settings.instance is not None:
         relaunch(settings.instance)
-    shared = resources or resources_of(settings)
-    cache = shared.chunks
-    work = Work(settings.threads, shared, Limits(read=settings.read_timeout, queue=settings.queue_timeout))
-    pyramids = pyramids_of(settings, shared)
-    metrics = Metrics(shared, work, pyramids.stores.planes.gauge)
-    spaces = KeySpaces(root, settings.keyspace, shared)
-    formats = {prefix: spaces.of(prefix, how) for prefix, how in prefixes(settings.keyspace, pyramids).items()}
-    plain = caching.plain(settings.max_age, public=public)
-    endpoints = {prefix: Endpoint(keys, cache, work, plain) for prefix, keys in formats.items()}
-    pinned = caching.pinned(public=public)
-    frozen = {prefix: Endpoint(Frozen(keys), cache, work, pinned, replies.SUPERSEDED) for prefix, keys in formats.items()}
-    made_pages = answers(formats, cache, plain, public=public)
-    routes = Routes(endpoints, frozen, others(made_pages, metrics, work, formats["zarr/v2"].source))
-    named = Hosts(Auth(routes, settings.api_key, public=public), settings.allowed_hosts)
+    parts = Parts.of(settings, resources or resources_of(settings))
+    named = Hosts(by_key(root, parts) if identify is None else by_caller(identify, parts), settings.allowed_hosts)
     guarded = Cors(named, settings.allow_origins)
     wanted = tasks or Tasks()
 
@@ -84,11 +83,59 @@ def create_app(root: Group, settings: Settings, tasks: Tasks | None = None, reso
             async with lifespan.run(startup=wanted.startup, background=wanted.background, shutdown=wanted.shutdown):
                 yield
         finally:
-            pyramids.close()
-            work.shut_down()
-            shared.close()
+            parts.close()
 
-    return lifespan.Lifespan(Counted(noted(guarded, settings), metrics), running)
+    return lifespan.Lifespan(Counted(noted(guarded, settings), parts.metrics), running)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What requests for all trees of an application share, and what serves one tree with it."""
+
+    settings: Settings
+    resources: Resources
+    work: Work
+    pyramids: ome.Pyramids
+    metrics: Metrics
+
+    @classmethod
+    def of(cls, settings: Settings, resources: Resources) -> Parts:
+        """New parts. Raises SettingsError if the folder for levels cannot be used."""
+        work = Work(settings.threads, resources, Limits(read=settings.read_timeout, queue=settings.queue_timeout))
+        pyramids = pyramids_of(settings, resources)
+        return cls(settings, resources, work, pyramids, Metrics(resources, work, pyramids.stores.planes.gauge))
+
+    def routes(self, root: Group, *, public: bool, refusal: Callable[[], Exception] | None = None) -> Routes:
+        """The application of one tree; `refusal` is that of KeySpace."""
+        config, cache, work = self.settings.keyspace, self.resources.chunks, self.work
+        spaces = KeySpaces(root, config, self.resources, refusal=refusal)
+        formats = {prefix: spaces.of(prefix, how) for prefix, how in prefixes(config, ome.Pyramids(self.pyramids.stores)).items()}
+        plain, pinned = caching.plain(self.settings.max_age, public=public), caching.pinned(public=public)
+        endpoints = {prefix: Endpoint(keys, cache, work, plain) for prefix, keys in formats.items()}
+        frozen = {prefix: Endpoint(Frozen(keys), cache, work, pinned, replies.SUPERSEDED) for prefix, keys in formats.items()}
+        pages = answers(formats, cache, plain, public=public)
+        return Routes(endpoints, frozen, others(pages, self.metrics, work, formats["zarr/v2"].source))
+
+    def close(self) -> None:
+        """End all threads and helper processes."""
+        self.pyramids.close()
+        self.work.shut_down()
+        self.resources.close()
+
+
+def by_key(root: Group, parts: Parts) -> ASGIApp:
+    """The application of `root` for everyone, or for who has the API key."""
+    public = parts.settings.public is True
+    return Auth(parts.routes(root, public=public), parts.settings.api_key, public=public)
+
+
+def by_caller(identify: Identify, parts: Parts) -> ASGIApp:
+    """The applications of the trees of all callers."""
+
+    def make(caller: Caller) -> ASGIApp:
+        return parts.routes(caller.root(), public=caller.is_public, refusal=caller.refusal)
+
+    return Callers(identify, make, parts.routes(Group({}), public=False))
 
 
 def noted(app: ASGIApp, settings: Settings) -> ASGIApp:

@@ -15,12 +15,27 @@ class Damaged(OSError):
     """A source is there and cannot be read. It is a 5xx, never a 404."""
 
 
+class Forbidden(Exception):
+    """Who asks is known, and may not read this. It is a 403."""
+
+
+class Unauthenticated(Exception):
+    """Who asks has not signed in, and others may read this. It is a 401."""
+
+
 class TooLarge(Exception):
     """One request would take more memory than the server may use. It is a 413."""
 
 
 class TooSlow(TimeoutError):
-    """A source did not answer within its time. It is a 503: asking again later may help."""
+    """A source did not answer within its time, or its data are still being written.
+
+    It is a 503: asking again later may help.
+    """
+
+
+class Unprocessable(Exception):
+    """The data of an array do not have the shape that its source promises. It is a 422."""
 
 
 class Busy(TimeoutError):

@@ -48,7 +48,7 @@ import numpy as np
 from . import checks, codecs, marks
 from .attributes import NOTHING, nothing, said
 from .codecs import Codec
-from .faults import Busy, Changed, Damaged, TooLarge, TooSlow, Unavailable
+from .faults import Busy, Changed, Damaged, Forbidden, TooLarge, TooSlow, Unauthenticated, Unavailable, Unprocessable
 from .marks import Mark
 from .options import NO_OPTIONS, Options
 from .outlines import Outline
@@ -63,6 +63,7 @@ __all__ = [
     "Coordinates",
     "Damaged",
     "Dense",
+    "Forbidden",
     "Group",
     "Kind",
     "MaxShape",
@@ -76,7 +77,9 @@ __all__ = [
     "Table",
     "TooLarge",
     "TooSlow",
+    "Unauthenticated",
     "Unavailable",
+    "Unprocessable",
     "live",
 ]
 

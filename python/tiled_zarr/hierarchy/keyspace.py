@@ -19,7 +19,7 @@ a child on disk is watched (hangs.py).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -42,7 +42,7 @@ from .metadata import Config, Metadata
 from .openings import Openings
 from .places import Place, Places, is_unchanged, source_of
 from .recipes import Recipe
-from .served import Served
+from .served import Served, is_shaped
 from .steps import Reached, Waiting, glance, walk
 from .tokens import Tokens
 from .walks import Dependencies
@@ -167,10 +167,22 @@ Named: TypeAlias = Document | Chunk | Listing | None
 
 
 class KeySpace:
-    """The keys of a tree in one Zarr format (the module `v2` or `v3`)."""
+    """The keys of a tree in one Zarr format (the module `v2` or `v3`).
 
-    def __init__(self, root: Node, format: ModuleType, config: Config | None = None, resources: Resources | None = None) -> None:  # noqa: A002 - the spec's word
+    If the tree hides nodes, `refusal` makes what is raised for chunk keys below a child that a group
+    does not have: a reader takes "no such chunk" for fill values.
+    """
+
+    def __init__(
+        self,
+        root: Node,
+        format: ModuleType,  # noqa: A002 - the spec's word
+        config: Config | None = None,
+        resources: Resources | None = None,
+        refusal: Callable[[], Exception] | None = None,
+    ) -> None:
         self.root = root
+        self.refusal = refusal
         self.format = format
         self.config = config or Config()
         self.resources = resources or default()
@@ -246,6 +258,8 @@ class KeySpace:
         group = place.group
         if group is not None:
             if rest:
+                if self.refusal is not None and is_shaped(rest, self.format, self.metadata.separator):
+                    raise self.refusal()
                 return None
             self.listings.note(place)
             return Listing(self, place)

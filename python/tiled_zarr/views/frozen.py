@@ -120,6 +120,7 @@ class Frozen:
                 return found
 
     def _chunk(self, key: str, plain: Chunk) -> FrozenChunk:
+        plain.revision()  # raises Forbidden if the caller may not read it: then it bears no token either
         pin = self._pin(key, plain.place)
         return FrozenChunk(
             plain.place, plain.node, plain.recipe, plain.index, plain.region, plain.key, plain.is_whole, plain.weight, plain, pin

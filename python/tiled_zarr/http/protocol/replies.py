@@ -160,10 +160,12 @@ GONE = text(410, "the array that this chunk belonged to has gone or has become s
 SUPERSEDED = text(410, "this revision of the data has gone; open the address without /@.../ again")
 NOT_ALLOWED = text(405, "only GET, HEAD, OPTIONS and PROPFIND are answered", (b"allow", METHODS))
 PAGE_NOT_ALLOWED = text(405, "only GET, HEAD and OPTIONS are answered", (b"allow", b"GET, HEAD, OPTIONS"))
+CHALLENGE = (b"www-authenticate", b'Apikey realm="tiled-zarr", Bearer realm="tiled-zarr"')
+"""The header of every 401."""
 UNAUTHORIZED = text(
     401,
     "a valid API key is needed: send the header 'Authorization: Apikey KEY', or begin the path with /k/KEY/, "
     "or end the address with ?api_key=KEY",
-    (b"www-authenticate", b'Apikey realm="tiled-zarr", Bearer realm="tiled-zarr"'),
+    CHALLENGE,
 )
 CHANGING = text(503, "the data changed twice while they were read; ask again", (b"retry-after", b"1"))
