@@ -209,7 +209,7 @@ def from_environment() -> ASGIApp:
     if not logs.is_begun():
         logs.begin(settings.log_level, settings.log_format)
     tree = plant(settings)
-    application = create_app(tree.root, settings, tree.tasks, tree.resources)
+    application = create_app(tree.root, settings, tree.tasks, tree.resources, tree.identify)
     settle()
     return application
 
