@@ -7,11 +7,9 @@ from collections.abc import Iterator
 import pytest
 import zarr
 from tests.tiled import ported_adapters, same
-from tests.tiled.ways import KEY, WAYS, Opening, serving
+from tests.tiled.ways import KEY, WAYS, Opening, serving, tiled
 from tiled.adapters.mapping import MapAdapter
 from tiled.client import from_uri
-from tiled.config import Authentication
-from tiled.server.app import build_app
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning"),
@@ -28,7 +26,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> MapAdapter:
 @pytest.fixture(scope="module")
 def theirs(tree: MapAdapter) -> same.Seen:
     """What Tiled's own client reads from a Tiled server."""
-    with serving(build_app(tree, authentication=Authentication(single_user_api_key=KEY))) as url:
+    with serving(tiled(tree)) as url:
         client = from_uri(url, api_key=KEY)
         whole = same.seen(client)
         client.context.close()
