@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import zarr
@@ -11,6 +12,15 @@ from tests.tiled import ported_tree
 from tests.tiled.ways import KEY, WAYS, Opening
 from zarr.core.sync import sync
 from zarr.storage import FsspecStore
+
+LEFT_OPEN = r"ignore:unclosed file .*\.tif:ResourceWarning"
+"""Tiled keeps TIFF files open in a cache, which drops them without closing them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.filterwarnings(LEFT_OPEN))
 
 
 @pytest.fixture(scope="session", params=sorted(WAYS))
