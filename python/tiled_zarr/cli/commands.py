@@ -34,6 +34,7 @@ EXAMPLES = """\b
 Examples:
   tiled-zarr serve demo
   tiled-zarr serve directory measurements --public
+  tiled-zarr serve tiled https://tiled.example
   tiled-zarr serve pyobject tiled.examples.generated:tree --api-key secret
   tiled-zarr serve config server.yml --workers 4 --host 0.0.0.0
 
@@ -76,6 +77,17 @@ def pyobject(spelling: str, **options: Any) -> None:
     MODULE is looked up in the current folder too.
     """
     start({"TREE": spelling}, **options)
+
+
+@serve.command()
+@click.argument("url")
+@common
+def tiled(url: str, **options: Any) -> None:
+    """Serve what the Tiled server at URL shows, or a container in it, reading over its HTTP API.
+
+    Callers show Tiled their own credentials, unless --tiled-key is given.
+    """
+    start({"TILED": url}, **options)
 
 
 @serve.command()
@@ -180,7 +192,7 @@ def with_key(settings: Settings, key: str) -> Settings:
     """The settings, with `key` as the API key if the data are private and have none."""
     if settings.tiled is not None:
         return dataclasses.replace(settings, tiled=settings.tiled.sharing(key))
-    return settings if settings.public or settings.api_key else dataclasses.replace(settings, api_key=key)
+    return settings if settings.public or settings.api_key or settings.asks_tiled else dataclasses.replace(settings, api_key=key)
 
 
 def with_host(settings: Settings, host: str) -> Settings:
@@ -209,6 +221,8 @@ def announce(settings: Settings, host: str, port: int) -> None:
 
 def readers(settings: Settings) -> str:
     """Who can read the data, in a sentence."""
+    if settings.asks_tiled:
+        return "Tiled decides who can read the data: send it the same key or token as to Tiled."
     tiled = settings.tiled
     if tiled is None:
         return "Anyone can read the data." if settings.public else "Anyone with one of these links can read the data."

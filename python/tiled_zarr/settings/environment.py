@@ -19,7 +19,7 @@ from .mounts import DEMO, Mount
 from .values import SETTINGS, Settings
 
 PREFIX = "TILED_ZARR_"
-TREES = ("TREE", "DIRECTORY", "CONFIG")
+TREES = ("TREE", "DIRECTORY", "TILED", "CONFIG")
 """The variables, without prefix, that say which tree is served; at most one may be set."""
 TILED_NAMES = MappingProxyType(
     {
@@ -55,8 +55,9 @@ def from_environment(
     check_names(environ)
     given = named_tree(environ) if tree is None else tree
     settings = files.read(Path(given["CONFIG"])) if "CONFIG" in given else Settings(trees=(mount_of(given),))
-    theirs = [of_tiled(environ)] if settings.tiled is None else []  # else Tiled reads them, and its file wins over them
-    for layer in (*theirs, of_variables(environ), of_options(options)):
+    is_behind = settings.tiled is not None or any(mount.source == "tiled" for mount in settings.trees)
+    theirs = NOTHING if is_behind else of_tiled(environ)  # else they are for the server behind
+    for layer in (theirs, of_variables(environ), of_options(options)):
         settings = over(settings, layer)
     return settings
 
@@ -146,6 +147,8 @@ def mount_of(given: Mapping[str, str]) -> Mount:
     """The tree that `given` names, else the demo."""
     if "TREE" in given:
         return Mount(source="pyobject", target=given["TREE"])
+    if "TILED" in given:
+        return Mount(source="tiled", target=given["TILED"])
     if "DIRECTORY" in given:
         return Mount(source="directory", target=given["DIRECTORY"])
     return DEMO[0]

@@ -6,6 +6,8 @@ trees:
   - path: /                          a single tree may hang at the root
     directory: measurements          relative to the file
     csv: {delimiter: ";", decimal: ",", encoding: latin-1}
+  - path: /beamline
+    tiled: https://tiled.example     read with tiled_key
   - path: /model
     pyobject: simulation:tree
     codec: zstd:3
@@ -51,7 +53,7 @@ TABLES = MappingProxyType(
 )
 """The options for text tables in a directory; an option that is left out is detected per file."""
 SOURCES: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
-    {"demo": parsers.boolean, "directory": parsers.text, "pyobject": parsers.text}
+    {"demo": parsers.boolean, "directory": parsers.text, "pyobject": parsers.text, "tiled": parsers.text}
 )
 TREE_KEYS = ("path", *SOURCES, *OPTIONS, "nodes", "csv")
 """The keys of an item of `trees`."""
@@ -129,7 +131,7 @@ def mount(document: Any, where: Spot, folder: Path) -> Mount:
     checked = mapping(document, where, list(TREE_KEYS))
     given = {name: parsed(where.at(name), parse, checked[name]) for name, parse in SOURCES.items() if name in checked}
     if len(given) != 1 or given.get("demo") is False:
-        raise SettingsError(f"{where}: expected one of demo: true, directory: PATH, pyobject: MODULE:NAME, got {sorted(given) or 'none'}")
+        raise SettingsError(f"{where}: expected one of demo: true, directory: PATH, pyobject: MODULE:NAME, tiled: URL, got {sorted(given) or 'none'}")
     [(source, target)] = given.items()
     if "csv" in checked and source != "directory":
         raise SettingsError(f"{where.at('csv')}: only a directory has text tables")

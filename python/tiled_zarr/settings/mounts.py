@@ -9,14 +9,15 @@ from typing import Any, Literal, TypeAlias
 
 from ..nodes import Options
 
-Source: TypeAlias = Literal["demo", "directory", "pyobject"]
+Source: TypeAlias = Literal["demo", "directory", "pyobject", "tiled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mount:
     """A tree and the path at which it is served ("" is the root).
 
-    `target` is the folder of a directory, or the `module:name` of a Python object. `options` hold
+    `target` is the folder of a directory, the `module:name` of a Python object, or the address of a
+    Tiled server, which is read over HTTP. `options` hold
     for the whole tree, those in `nodes` for the nodes at and below their paths. `csv` says how the
     text tables in a directory are written.
     """

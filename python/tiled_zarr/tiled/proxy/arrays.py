@@ -1,0 +1,139 @@
+"""Arrays and sparse arrays of Tiled as nodes, read over HTTP.
+
+A region that is one of Tiled's blocks is asked for as that block, any other as a slice. Several of
+our tiles lie in one block: `Dense.recomputes` makes the encoder fetch the block once and keep it
+(encoding/boxes.py).
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ...adapters.common.chunk_sizes import unit
+from ...nodes import Array, Block, Changed, Coordinates, Damaged, Dense, Node, Region, Sparse
+from .cells import REFUSED, Cell, forbid
+from .remote import ARROW, BYTES, Params, Path
+from .structures import Structure, structure_of
+from .told import Told
+from .view import View
+
+
+def array(view: View, path: Path, told: Told, cell: Cell) -> Array:
+    """The node of a dense array. Raises Unavailable for Python objects."""
+    structure = structure_of(told.structure)
+    whole = unit(structure.blocks, structure.dtype.itemsize)
+    return Array(
+        shape=structure.shape,
+        dtype=structure.dtype,
+        source=Dense(partial(read, view, path, told, structure), unit=whole or structure.blocks, recomputes=whole is None),
+        chunks=structure.chunks,
+        maxshape=structure.maxshape,
+        dimension_names=structure.dims,
+        attributes=named(told),
+        revision=cell,
+    )
+
+
+def sparse(view: View, path: Path, told: Told, cell: Cell) -> Array:
+    """The node of a sparse array. Raises Unavailable for Python objects."""
+    structure = structure_of(told.structure)
+    return Sparse(
+        shape=structure.shape,
+        dtype=structure.dtype,
+        entries=partial(entries, view, path, told, structure),
+        chunks=structure.chunks,
+        maxshape=structure.maxshape,
+        dimension_names=structure.dims,
+        attributes=named(told),
+        revision=cell,
+    )
+
+
+def refused(node: Node) -> Node:
+    """The same array, whose values the caller may not read."""
+    assert isinstance(node, Array)
+    source = Coordinates(refuse) if node.is_sparse else replace(node.dense, read=forbid)
+    return replace(node, source=source, revision=REFUSED)
+
+
+def refuse() -> tuple[Block, Block]:
+    """Refuse to read the entries of a sparse array."""
+    forbid(())
+    raise AssertionError
+
+
+def named(told: Told) -> dict[str, Any]:
+    """The metadata of a node as attributes."""
+    return {str(name): value for name, value in told.metadata.items()}
+
+
+def read(view: View, path: Path, told: Told, structure: Structure, region: Region) -> Block:
+    """The region of an array. Blocks.
+
+    Raises Changed if the array has changed since Tiled told of it, and what Tiled's refusal means.
+    """
+    shape = tuple(part.stop - part.start for part in region)
+    if 0 in shape:
+        return np.empty(shape, structure.dtype)
+    route, params = request(structure, region)
+    try:
+        body = view.data(route, path, params, BYTES)
+        expected = math.prod(shape) * structure.dtype.itemsize
+        if len(body) != expected:
+            raise Damaged(f"Tiled sent {len(body):,} bytes for a block of {expected:,}")
+    except (Changed, Damaged) as error:
+        raise changed(view, path, told) or error from error
+    return np.frombuffer(body, structure.dtype).reshape(shape)
+
+
+def request(structure: Structure, region: Region) -> tuple[str, Params]:
+    """The route and the parameters for a region that is not empty."""
+    if not region:
+        return "array/full", ()
+    shape = ",".join(str(part.stop - part.start) for part in region)
+    block = None if structure.blocks is None else block_of(structure.blocks, structure.shape, region)
+    if block is not None:
+        return "array/block", (("block", ",".join(map(str, block))), ("expected_shape", shape))
+    return "array/full", (("slice", ",".join(f"{part.start}:{part.stop}" for part in region)), ("expected_shape", shape))
+
+
+def block_of(blocks: Sequence[int], shape: Sequence[int], region: Region) -> tuple[int, ...] | None:
+    """The index of the block that a region is; None if it is none, or not a whole one.
+
+    >>> block_of((4, 4), (10, 4), (slice(8, 10), slice(0, 4))), block_of((4, 4), (10, 4), (slice(0, 2), slice(0, 4)))
+    ((2, 0), None)
+    """
+    found = []
+    for part, size, length in zip(region, blocks, shape, strict=True):
+        if part.start % size or part.stop != min(part.start + size, length):
+            return None
+        found.append(part.start // size)
+    return tuple(found)
+
+
+def entries(view: View, path: Path, told: Told, structure: Structure) -> tuple[Block, Block]:
+    """The coordinates and the items of all entries of a sparse array. Blocks; raises as `read`."""
+    try:
+        body = view.data("array/full", path, (), ARROW)
+    except (Changed, Damaged) as error:
+        raise changed(view, path, told) or error from error
+    table = pa.ipc.open_file(io.BytesIO(body)).read_all()
+    coordinates = [table.column(f"dim{axis}").to_numpy() for axis in range(len(structure.shape))]
+    items = table.column("data").to_numpy().astype(structure.dtype, casting="safe", copy=False)
+    return np.stack(coordinates) if coordinates else np.empty((0, len(items)), np.intp), items
+
+
+def changed(view: View, path: Path, told: Told) -> Changed | None:
+    """Changed if Tiled tells something else of a node by now, or has it no longer. Blocks."""
+    now = view.look(path, with_sources=False)
+    if now is not None and now.digest == told.digest:
+        return None
+    return Changed("Tiled has changed the node while it was read; ask again")
