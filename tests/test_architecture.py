@@ -53,8 +53,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(["adapters/directory", "adapters/memory"], VALUES | SHARED | {"adapters/common", "adapters"}),
     "demo": {"demo", "nodes", "__init__"},
     "settings": {"codecs", "dtypes", "hierarchy", "nodes", "resources", "revisions"},
+    "tiled": set(),
+    "tiled/files": {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "nodes", "resources"},
     "tree": VALUES
-    | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings", "views"},
+    | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings"}
+    | {"tiled/files", "views"},
     "http/protocol": {"caches", "encoding", "hierarchy", "nodes", "texts"},  # it compresses documents and keeps them
     "http/work": VALUES | SHARED | {"encoding", "hierarchy"},
     "http/middleware": {"clocks", "resources", "http/protocol", "http/work"},
@@ -76,6 +79,7 @@ OUTSIDE = {
     "hypercorn": {"cli"},
     "blosc2": {"adapters"},
     "yaml": {"settings", "tree"},
+    "tiled": {"tiled"},
 }
 """Where alone a library may be imported."""
 

@@ -18,7 +18,7 @@ class Mount:
 
     `target` is the folder of a directory, or the `module:name` of a Python object. `options` hold
     for the whole tree, those in `nodes` for the nodes at and below their paths. `csv` says how the
-    text tables in a directory are written.
+    text tables in a directory are written, `files` what else is chosen for its files.
     """
 
     path: str = ""
@@ -27,6 +27,7 @@ class Mount:
     options: Options = dataclasses.field(default_factory=Options)
     nodes: Mapping[str, Options] = dataclasses.field(default_factory=dict)
     csv: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    files: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 DEMO = (Mount(),)
