@@ -17,12 +17,15 @@ from adapters.directory.frames import Values, settle, write
 from adapters.file_contract import FileContract, reading, whole
 from asgi import ask
 from tiled_zarr.adapters.directory import open_directory, stacks
+from tiled_zarr.adapters.directory.formats import Formats
+from tiled_zarr.adapters.files.npy import open_npy
 from tiled_zarr.app import create_app
 from tiled_zarr.attributes import OURS, now
 from tiled_zarr.grid import WHOLE
 from tiled_zarr.hierarchy import v3
 from tiled_zarr.hierarchy.keyspace import Chunk, KeySpace
 from tiled_zarr.nodes import Array, Changed, Damaged, Group, Node
+from tiled_zarr.resources import Resources
 from tiled_zarr.settings import Settings
 
 RANDOM = np.random.default_rng(20261127)
@@ -141,14 +144,62 @@ def test_attributes_say_what_holds_for_all_frames(tmp_path: Path) -> None:
     assert "description" not in attributes
 
 
-def test_opening_reads_the_first_file_alone(tmp_path: Path) -> None:
+def test_opening_reads_the_headers_of_two_files(tmp_path: Path) -> None:
     stack(tmp_path, np.zeros((20, 100, 100)), ".npy")
-    for path in sorted(tmp_path.iterdir())[1:]:
-        path.write_bytes(b"x" * 100_000)
+    names = [path.name for path in sorted(tmp_path.iterdir())]
+    opened = []
+
+    def noting(path: Path, resources: Resources | None = None) -> Node:
+        opened.append(path.name)
+        return open_npy(path, resources)
+
     with reading() as nbytes:
-        node = only(tmp_path)
-        assert node.shape == (20, 100, 100)
+        group = open_directory(tmp_path, formats=Formats(by_suffix={".npy": noting}))
+        assert isinstance(group, Group)
+        assert isinstance(group.children["scan_"], Array)
         assert nbytes() < 10_000
+    assert opened == names[:2]
+
+
+ALIKE: dict[str, tuple[list[tuple[int, ...]], bool]] = {
+    "two that differ": ([(3, 4), (3, 5)], False),
+    "all differ": ([(3, 4), (3, 5), (4, 4), (2, 2)], False),
+    "the first differs": ([(3, 4), (3, 5), (3, 5)], False),
+    "another one is like the first": ([(3, 4), (3, 5), (4, 4), (3, 4)], True),
+    "the second is bad": ([(3, 4), (), (3, 4)], True),
+    "all others are bad": ([(3, 4), (), ()], True),
+}
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_files_without_another_one_like_the_first_are_no_stack(tmp_path: Path, name: str) -> None:
+    """`figure1.png` and `figure2.png` of different sizes, or `int8.npy` and `int16.npy`."""
+    shapes, is_stack = ALIKE[name]
+    for number, shape in enumerate(shapes):
+        np.save(tmp_path / f"a{number}.npy", np.full(shape, number))
+        if shape == ():
+            (tmp_path / f"a{number}.npy").write_bytes(b"garbage")
+    group = open_directory(tmp_path)
+    assert isinstance(group, Group)
+    assert list(group.children) == ["a"]
+    node = group.children["a"]
+    assert isinstance(node, Array) == is_stack
+    if isinstance(node, Group):
+        assert list(node.children) == [f"a{number}" for number in range(len(shapes))]
+        assert_same(whole(node.children["a1"]), np.full(shapes[1], 1), "a1")  # type: ignore[arg-type]
+        assert group.children["a"] is node
+
+
+def test_files_that_become_a_stack(tmp_path: Path) -> None:
+    """A frame that was being written is whole now."""
+    for number in range(2):
+        np.save(tmp_path / f"a{number}.npy", np.zeros((3, 4 + number)))
+    group = open_directory(settle(tmp_path))
+    assert isinstance(group, Group)
+    assert isinstance(group.children["a"], Group)
+    with (tmp_path / "a1.npy").open("r+b") as file:
+        np.save(file, np.zeros((3, 4)))
+    assert isinstance(group.children["a"], Array)
 
 
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {

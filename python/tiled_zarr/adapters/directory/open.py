@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from ...attributes import OURS, Late, Ours
 from ...caches.recent import Recent
-from ...nodes import Damaged, Group, Node, TooSlow, Unavailable
+from ...nodes import Array, Damaged, Group, Node, TooSlow, Unavailable
 from ...outlines import Outline, Source, looked
 from ...resources import Resources
 from ...revisions import file_revision
@@ -33,7 +33,7 @@ from .formats import DEFAULT, Formats
 from .listing import Listing, Place, list_folder
 from .lookahead import SLOW, Lookahead
 from .sequences import Sequence
-from .stacks import Apart, Stack
+from .stacks import Apart, Stack, are_alike
 
 MOST_FILES = 10_240
 """Opened files that are kept for a served folder and everything below it.
@@ -46,7 +46,10 @@ MOST_FOLDERS = 16_384
 MOST_STACKS = 4096
 """Opened stacks that are kept for a served folder and everything below it."""
 MOST_TRIED = 8
-"""Files of a sequence that are opened, at most, to find a good one that shows what frames are."""
+"""Files of a sequence that are opened, at most, to find a good one that shows what frames are.
+
+As many are opened, at most, to find another one of the same shape and type.
+"""
 
 
 class Stacked(NamedTuple):
@@ -184,11 +187,15 @@ class Folder(Mapping[str, Node]):
         return os.path.join(self.place.path, file)  # noqa: PTH118 - called on every request
 
     def _stack(self, listing: Listing, name: str) -> Node:
-        """The node of a stack. Opens its first file, or the next ones if that one is bad."""
+        """The node of a stack.
+
+        Opens its first file, or the next ones if that one is bad, and another one that is alike.
+        """
         sequence, key = listing.sequences[name], (self.place.path, name)
         model, first = self._first(sequence)
         known = self._shared.stacks.peek(key)
-        if known is not None and known.first is first and known.files == sequence.files:
+        is_same = known is not None and known.first is first and known.files == sequence.files
+        if known is not None and is_same and (isinstance(known.node, Array) or not self._is_stack(sequence, model, first)):
             return known.node
         made = Stacked(sequence.files, model, first, self._stacked(listing, sequence, model, first))
         self._shared.stacks.keep(key, made)
@@ -211,15 +218,35 @@ class Folder(Mapping[str, Node]):
     def _stacked(self, listing: Listing, sequence: Sequence, model: int, first: Node) -> Node:
         """The node of a sequence of which a file is `first`.
 
-        A set of OME-TIFF files is one image already, and files that are groups are shown as such.
+        A set of OME-TIFF files is one image already. Files that are no stack are children of a group.
         """
         others = {os.path.basename(path) for path in self._shared.files.others(self._path(sequence.files[model]))}  # noqa: PTH119
         if not others.isdisjoint(sequence.files):
             return first
-        if isinstance(first, Group):
-            mine, names = {*sequence.files}, {**listing.files, **listing.frames}
-            return Apart({name: self._path(names[name]) for name in sorted(names) if names[name] in mine}, self._looked).group()
-        return Stack(self.place.path, sequence, model, first, self._looked, self._shared.files.known).node()
+        if isinstance(first, Array) and self._is_stack(sequence, model, first):
+            return Stack(self.place.path, sequence, model, first, self._looked, self._shared.files.known).node()
+        mine, names = {*sequence.files}, {**listing.files, **listing.frames}
+        return Apart({name: self._path(names[name]) for name in sorted(names) if names[name] in mine}, self._looked).group()
+
+    def _is_stack(self, sequence: Sequence, model: int, first: Node) -> bool:
+        """True unless several files can be read, and all of them differ from the first.
+
+        `figure1.png`, `figure2.png` of different sizes are no stack, except in Tiled. Opens files until
+        one is alike.
+        """
+        if not isinstance(first, Array) or sequence.rule == "tiled":
+            return isinstance(first, Array)
+        others = False
+        for file in sequence.files[model + 1 : model + MOST_TRIED]:
+            try:
+                if are_alike(self._looked(self._path(file)), first):
+                    return True
+                others = True
+            except TooSlow:
+                break
+            except (OSError, Unavailable):
+                continue
+        return not others
 
     def _model(self, listing: Listing, name: str) -> str | None:
         """The file that shows what the frames of a stack are; None unless it is the first one."""

@@ -3,7 +3,8 @@
 A stack of 100,000 files has to open at once, and a scan writes new frames while it is served. So
 its first file gives the shape and the type of all frames, and the names of the files alone their
 number. The other files are opened when their chunks are asked for, and each is checked then: one
-that is damaged, or that has another shape, fails with its own reason, and the stack stays.
+that is damaged, or that has another shape, fails with its own reason, and the stack stays. Only if
+none of the first files is like the very first are they no stack, but the children of a group.
 
 The chunk grid is that of a frame alone, with 1 in front. It does not depend on the number of
 frames, which may grow without limit.
@@ -147,7 +148,7 @@ class Stack:
             raise Changed(f"{name!r} was removed from its stack; ask again") from error
         except Unavailable as error:  # that would read as a chunk of zeros
             raise Damaged(f"{name!r}, frame {number} of its stack: {error}") from error
-        if _kind(node) != _kind(self.first):
+        if not are_alike(node, self.first):
             model = as_text(self.sequence.files[self.model])
             raise Damaged(
                 f"{name!r}, frame {number} of its stack, is {_said(node)}, and {model!r} is {_said(self.first)}: "
@@ -181,7 +182,7 @@ class Stack:
 
 
 class Apart(Mapping[str, Node]):
-    """The files of a sequence whose first one is no array: children of a group, by their names."""
+    """The files of a sequence that are no stack: children of a group, by their names."""
 
     def __init__(self, files: Mapping[str, str], opened: Callable[[str], Node]) -> None:
         self._files = files
@@ -202,6 +203,11 @@ class Apart(Mapping[str, Node]):
     def group(self) -> Group:
         """The node of these files, which may be rewritten one by one: it has no revision."""
         return Group(self, blocking=True, kind="folder")
+
+
+def are_alike(node: Node, other: Node) -> bool:
+    """True if two files may be frames of one stack: arrays of one shape and type, in any byte order."""
+    return _kind(node) == _kind(other) is not None
 
 
 def _kind(node: Node) -> tuple[Any, ...] | None:
