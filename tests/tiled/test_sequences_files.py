@@ -144,6 +144,14 @@ def test_an_adapter_in_place_of_ours(folder: Path, module: str) -> None:
     assert node.attributes["by"] == "Text"
 
 
+def test_an_adapter_for_the_frames_of_a_stack(folder: Path, module: str) -> None:
+    for number in range(3):
+        np.savetxt(folder / f"frame_{number}.npy", VALUES + number)
+    node = served(folder, adapter=f"application/x-npy={module}:Text").children["frame_"]
+    np.testing.assert_array_equal(whole(node), np.stack([VALUES + number for number in range(3)]).astype("f8"))
+    assert node.revision() is None
+
+
 def test_a_mimetype_that_only_tiled_opens(folder: Path) -> None:
     np.savetxt(folder / "numbers.grid", VALUES, delimiter=",", fmt="%d")
     node = served(folder, ext=".grid=text/csv;header=absent").children["numbers"]

@@ -61,6 +61,10 @@ LISTED: dict[str, tuple[tuple[str, ...], dict[Rule, list[str]]]] = {
     "a file of that name": (("a.h5", "a1.npy", "a2.npy"), {"numbers": ["a", "a.npy"]}),
     "a file of both names": (("a.npy", "a1.npy", "a2.npy"), {"numbers": ["a", "a1", "a2"], "tiled": ["a", "a1", "a2"]}),
     "OME-TIFF": (("a1.ome.tif", "a2.ome.tif"), {"numbers": ["a1", "a2"], "tiled": ["a1", "a2"]}),
+    "OME-TIFF beside a name like it": (
+        ("a.ome1.tif", "a1.ome.tif", "a.ome2.tif", "a2.ome.tif"),
+        {"numbers": ["a.ome", "a1", "a2"], "tiled": ["a.ome", "a1", "a2"]},
+    ),
     "formats without frames": (("a1.h5", "a2.h5"), {"numbers": ["a1", "a2"], "tiled": ["a1", "a2"]}),
     "numbers in the middle": (("a1b.npy", "a2b.npy"), {"numbers": ["a1b", "a2b"]}),
     "dots before the numbers": (("a.1.npy", "a.2.npy"), {"numbers": ["a."], "none": ["a.1", "a.2"]}),

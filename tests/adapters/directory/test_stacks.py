@@ -372,7 +372,10 @@ def test_clients_read_stacks_of_different_length_side_by_side(tmp_path: Path) ->
     assert documents[0].partition(b"dimension_names")[2][:20] != documents[1].partition(b"dimension_names")[2][:20]
 
 
-def test_pyramids_thumbnails_and_the_viewer(tmp_path: Path) -> None:
+@pytest.mark.parametrize("most", [stacks.MOST_SEEN, 2])
+def test_pyramids_thumbnails_and_the_viewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """With a revision of the whole, and without."""
+    monkeypatch.setattr(stacks, "MOST_SEEN", most)
     frames = RANDOM.integers(0, 2**16, (3, 600, 700)).astype("<u2")
     stack(tmp_path, frames, ".tif", tile=(256, 256))
     app = create_app(open_directory(tmp_path), Settings(public=True))  # type: ignore[arg-type]

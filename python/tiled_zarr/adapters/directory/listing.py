@@ -155,7 +155,7 @@ def list_folder(place: Place, formats: Formats) -> Listing:
     if formats.chosen is not None:
         data = _as_chosen(data, entries, place, formats.chosen, failed)
     names, ambiguous = _names(data)
-    sequenced = _sequences(data, entries, formats, {*names, *ambiguous, *data.files}) if formats.sequences != "none" else NONE
+    sequenced = _sequences(data, entries, formats, names, ambiguous) if formats.sequences != "none" else NONE
     folders, refused = {}, failed
     if entries.others:
         odd = {name: (file, item) for name, file in names.items() if (item := entries.others.get(file)) and item != FILE}
@@ -165,13 +165,12 @@ def list_folder(place: Place, formats: Formats) -> Listing:
                 refused[name] = item.refusal
             else:
                 folders[name] = file
-    framed = {file for sequence in sequenced.by_name.values() if sequence.is_listed for file in sequence.found}
-    frames = {name: file for name, file in names.items() if file in framed} if framed else {}
+    names, frames = _without_frames(names, sequenced)
     return Listing(
         revision=described(status),
         is_settled=is_settled(status),
         is_plain=STORE_FILES.isdisjoint(entries.files) and STORE_FILES.isdisjoint(entries.others),
-        files={name: file for name, file in names.items() if file not in framed} if framed else names,
+        files=names,
         folders=folders,
         sequences=sequenced.by_name,
         frames=frames,
@@ -181,13 +180,23 @@ def list_folder(place: Place, formats: Formats) -> Listing:
     )
 
 
-def _sequences(data: Data, entries: Entries, formats: Formats, taken: Collection[str]) -> Found:
+def _sequences(data: Data, entries: Entries, formats: Formats, names: Mapping[str, str], ambiguous: Collection[str]) -> Found:
     """The sequences among the files that are data; a link that is not followed is in none."""
     files, stems = data.files, data.stems
     if entries.others:
         are_files = [entries.others.get(file, FILE) == FILE for file in files]
         files, stems = list(compress(files, are_files)), list(compress(stems, are_files))
-    return sequences(files, stems, formats.sequences, taken)
+    return sequences(files, stems, formats.sequences, names, ambiguous)
+
+
+def _without_frames(names: dict[str, str], sequenced: Found) -> tuple[dict[str, str], dict[str, str]]:
+    """File names by the names of children: first those that are listed, then the frames of stacks."""
+    framed = {file for sequence in sequenced.by_name.values() if sequence.is_listed for file in sequence.found}
+    if not framed or len(framed) == len(names):
+        return ({}, names) if framed else (names, {})
+    return {name: file for name, file in names.items() if file not in framed}, {
+        name: file for name, file in names.items() if file in framed
+    }
 
 
 def _sorted_out(found: Iterable[os.DirEntry[str]], place: Place) -> Entries:

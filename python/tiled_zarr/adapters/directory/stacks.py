@@ -37,8 +37,8 @@ Block = np.ndarray[Any, Any]
 
 AXIS = "frame"
 """The name of the first axis; viewers know it as one of time."""
-MOST_SEEN = 1000
-"""Files whose revisions are one revision, at most: a millisecond and a half (2026-11-27)."""
+MOST_SEEN = 256
+"""Files whose revisions are one revision, at most: about a millisecond (2026-11-27)."""
 KEPT = ("physical_size", "channel_names")
 """Attributes of the first frame that hold for all."""
 DISPLAYED = ("photometric", "palette", "bits", "orientation", "channels", "no_data", "range")
@@ -166,7 +166,7 @@ class Stack:
         said, files = now(self.first.attributes), self.sequence.files
         ours = said.get(OURS, {})
         kept = {name: ours[name] for name in DISPLAYED if name in ours}
-        missing = self._missing()
+        missing = self.sequence.missing
         about = {
             "files": len(files),
             "first": as_text(files[0]),
@@ -174,11 +174,6 @@ class Stack:
             **({"missing_numbers": missing} if missing else {}),
         }
         return {**{name: said[name] for name in KEPT if name in said}, OURS: Ours({**kept, "sequence": about})}
-
-    def _missing(self) -> int:
-        """How many numbers between the first and the last no file has."""
-        numbers = {*map(self.sequence.number, self.sequence.files)}
-        return max(numbers) - min(numbers) + 1 - len(numbers)
 
 
 class Apart(Mapping[str, Node]):
