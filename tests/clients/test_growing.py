@@ -172,6 +172,23 @@ def test_a_folder_of_files(tmp_path: Path) -> None:
             group = zarr.open_group(f"{server.url}/zarr/v3/files", mode="r")
             assert group.attrs.asdict() == {}
             names = sorted(name for name, _ in group.arrays())
-            assert names[:known] == [f"{i:04}" for i in range(known)]
+            assert names[:known] == [f"{i:04}x" for i in range(known)]
             np.testing.assert_array_equal(group[names[-1]][:], growing.items("frames", len(names) - 1, len(names))[0])
             assert len(http.get("/zarr/v2/files", headers={"accept": "application/json"}).json()) > 0
+
+
+def test_a_scan_of_files(tmp_path: Path) -> None:
+    """Numbered files are one array that grows; an array that was opened before still reads what it describes."""
+    with live("directory", tmp_path, "--public") as server, written("scan", tmp_path) as writer:
+        known, before = 0, None
+        while known < APPENDS:
+            known = writer.count
+            if known < 2:
+                continue
+            array = zarr.open_array(f"{server.url}/zarr/v3/files/scan_", mode="r")
+            assert array.shape[0] >= known
+            assert array.chunks == (1, *array.shape[1:])
+            np.testing.assert_array_equal(array[:], growing.items("frames", 0, array.shape[0]))
+            if before is not None:
+                np.testing.assert_array_equal(before[-1], growing.items("frames", before.shape[0] - 1, before.shape[0])[0])
+            before = array

@@ -20,7 +20,7 @@ from .. import logs
 from ..revisions import launch_nonce, relaunch
 from ..settings import Settings, SettingsError, from_environment
 from . import servers
-from .options import common, given
+from .options import common, files, given, of_files
 from .processes import Run
 from .servers import Limits
 from .supervisor import CannotStart, Crew, Supervisor
@@ -62,10 +62,11 @@ def demo(**options: Any) -> None:
 
 @serve.command()
 @click.argument("path", type=click.Path(exists=True, file_okay=False))
+@of_files
 @common
 def directory(path: str, **options: Any) -> None:
     """Serve the files in the folder PATH and below it."""
-    start({"DIRECTORY": path}, **options)
+    start({"DIRECTORY": path, **files(options)}, **options)
 
 
 @serve.command()

@@ -12,9 +12,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from . import files
 from .declarations import SettingsError, nearest, parsed
+from .directories import DIRECTORY
 from .mounts import DEMO, Mount
 from .values import SETTINGS, Settings
 
@@ -150,5 +152,11 @@ def mount_of(given: Mapping[str, str]) -> Mount:
     if "TILED" in given:
         return Mount(source="tiled", target=given["TILED"])
     if "DIRECTORY" in given:
-        return Mount(source="directory", target=given["DIRECTORY"])
+        return Mount(source="directory", target=given["DIRECTORY"], files=files_of(given))
     return DEMO[0]
+
+
+def files_of(given: Mapping[str, str]) -> dict[str, Any]:
+    """The options for the files of a directory, by name. Raises SettingsError."""
+    names = [name for name in DIRECTORY if name in given]
+    return {name: parsed(option(name), DIRECTORY[name].parse, given[name]) for name in names}

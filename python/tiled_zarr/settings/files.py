@@ -8,6 +8,8 @@ trees:
     csv: {delimiter: ";", decimal: ",", encoding: latin-1}
   - path: /beamline
     tiled: https://tiled.example     read with tiled_key
+    sequences: none                  each numbered image by itself
+    ext: {.foo: image/tiff, .h5ad: hdf5}
   - path: /model
     pyobject: simulation:tree
     codec: zstd:3
@@ -27,6 +29,7 @@ import yaml
 from ..nodes import Options
 from . import deployments, parsers, syntaxes
 from .declarations import SettingsError, described, nearest, parsed
+from .directories import DIRECTORY
 from .mounts import Mount
 from .spots import Spot
 from .values import SETTINGS, Settings
@@ -128,13 +131,16 @@ def settings(document: Any, where: Spot, folder: Path) -> Settings:
 
 def mount(document: Any, where: Spot, folder: Path) -> Mount:
     """The mount that one item of `trees` describes. Raises SettingsError."""
-    checked = mapping(document, where, list(TREE_KEYS))
+    checked = mapping(document, where, [*TREE_KEYS, *DIRECTORY])
     given = {name: parsed(where.at(name), parse, checked[name]) for name, parse in SOURCES.items() if name in checked}
     if len(given) != 1 or given.get("demo") is False:
         raise SettingsError(f"{where}: expected one of demo: true, directory: PATH, pyobject: MODULE:NAME, tiled: URL, got {sorted(given) or 'none'}")
     [(source, target)] = given.items()
     if "csv" in checked and source != "directory":
         raise SettingsError(f"{where.at('csv')}: only a directory has text tables")
+    of_files = [name for name in DIRECTORY if name in checked]
+    if of_files and source != "directory":
+        raise SettingsError(f"{where.at(of_files[0])}: only a directory has files")
     below = where.at("nodes")
     nodes = mapping(checked.get("nodes", {}), below, None)
     return Mount(
@@ -143,6 +149,7 @@ def mount(document: Any, where: Spot, folder: Path) -> Mount:
         target=str(folder / target) if source == "directory" else "" if source == "demo" else target,
         options=options({name: checked[name] for name in OPTIONS if name in checked}, where),
         csv=tables(checked.get("csv", {}), where.at("csv")),
+        files={name: parsed(where.at(name), DIRECTORY[name].parse, checked[name]) for name in of_files},
         nodes={path.strip("/"): options(value, below.named(path)) for path, value in nodes.items()},
     )
 
