@@ -186,7 +186,7 @@ def in_address(host: str) -> str:
 
 
 def announce(settings: Settings, host: str, port: int) -> None:
-    """Print the addresses. The API key is in each of them, in the path, where every client keeps it."""
+    """Print the addresses. Each has the API key in its path, where every client keeps it."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, in_address(host))  # noqa: S104 - compared, not listened on
     base = f"http://{name}:{port}" + (f"/k/{quote(settings.api_key)}" if settings.api_key else "")
     click.echo(f"tiled-zarr serves {' and '.join(described(settings))}\n")
