@@ -28,7 +28,7 @@ KEY = re.compile(r"/k/([0-9a-f]{64})/")
 
 
 class Run:
-    """Runs of the command whose workers answer nothing: the application that they would serve is kept."""
+    """Runs the command with workers that answer nothing, and keeps their application."""
 
     def __init__(self) -> None:
         self.served: Any = None

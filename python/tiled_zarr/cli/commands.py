@@ -207,7 +207,7 @@ def in_address(host: str) -> str:
 
 
 def announce(settings: Settings, host: str, port: int) -> None:
-    """Print the addresses. The API key is in each of them, in the path, where every client keeps it."""
+    """Print the addresses. Each has the API key in its path, where every client keeps it."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, in_address(host))  # noqa: S104 - compared, not listened on
     server, tiled = f"http://{name}:{port}", settings.tiled
     key = settings.api_key if tiled is None else tiled.key_of(settings.api_key)

@@ -65,14 +65,14 @@ def from_environment(
 
 
 def over(settings: Settings, layer: Mapping[str, tuple[str, str]]) -> Settings:
-    """The settings with those in a layer, each as its spelling and its text. Raises SettingsError."""
+    """The settings with those of a layer, each as spelling and text. Raises SettingsError."""
     values = {name: parsed(spelling, SETTINGS[name].parse, text) for name, (spelling, text) in layer.items()} | other_key(layer)
     spellings = {name: spelling for name, (spelling, _) in layer.items()}
     return dataclasses.replace(settings, spellings={**settings.spellings, **spellings}, **values)
 
 
 def other_key(layer: Mapping[str, tuple[str, str]]) -> dict[str, None]:
-    """What a layer unsets: a key replaces the file with one of a layer below, and the other way round.
+    """What a layer unsets: its key replaces the key file of a layer below, and the other way round.
 
     Raises SettingsError if the layer gives both.
     """

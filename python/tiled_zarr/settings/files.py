@@ -58,7 +58,7 @@ TABLES = MappingProxyType(
 SOURCES: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
     {"demo": parsers.boolean, "directory": parsers.text, "pyobject": parsers.text, "tiled": parsers.text}
 )
-TREE_KEYS = ("path", *SOURCES, *OPTIONS, "nodes", "csv")
+TREE_KEYS = ("path", *SOURCES, *OPTIONS, "nodes", "csv", *DIRECTORY)
 """The keys of an item of `trees`."""
 SUFFIXES = (".yml", ".yaml")
 """Those of the files of a folder that Tiled reads."""
@@ -131,7 +131,7 @@ def settings(document: Any, where: Spot, folder: Path) -> Settings:
 
 def mount(document: Any, where: Spot, folder: Path) -> Mount:
     """The mount that one item of `trees` describes. Raises SettingsError."""
-    checked = mapping(document, where, [*TREE_KEYS, *DIRECTORY])
+    checked = mapping(document, where, list(TREE_KEYS))
     given = {name: parsed(where.at(name), parse, checked[name]) for name, parse in SOURCES.items() if name in checked}
     if len(given) != 1 or given.get("demo") is False:
         raise SettingsError(f"{where}: expected one of demo: true, directory: PATH, pyobject: MODULE:NAME, tiled: URL, got {sorted(given) or 'none'}")

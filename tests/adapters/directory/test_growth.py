@@ -202,7 +202,8 @@ def test_a_document_that_has_not_changed_costs_one_look_at_each_file(tmp_path: P
     fill(tmp_path / "below", 100)
     keys = KeySpace(open_directory(tmp_path), v3)
     for _ in range(2):
-        document(keys, "zarr.json")  # the first opens the files, the second knows what it depends on
+        # the first opens the files, the second knows what it depends on
+        document(keys, "zarr.json")
     again = cost(keys, "zarr.json")
     assert (again.opened, again.listed) == (0, 0)
     assert again.stats <= 200 + 10
