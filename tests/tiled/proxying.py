@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from starlette.testclient import TestClient
 
 from tiled_zarr.app import create_app
 from tiled_zarr.resources import Resources
@@ -16,6 +16,11 @@ from tiled_zarr.settings import Settings
 from tiled_zarr.tiled.proxy.remote import Remote, no_cookies
 from tiled_zarr.tiled.proxy.serving import proxy
 from tiled_zarr.tiled.proxy.view import Trust
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    warnings.simplefilter("ignore", UserWarning)
+    from starlette.testclient import TestClient  # it asks for a successor of httpx, which Tiled's own client does not have
 
 API = "/api/v1/"
 KEY = "secret"

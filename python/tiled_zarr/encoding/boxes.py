@@ -33,14 +33,31 @@ def read(chunk: Chunk, kept: Sequence[int], make: Callable[[Region], Block], res
     Blocks. Raises what `make` raises.
     """
     node, revision = chunk.node, chunk.revision()
-    pool = _pool(resources or default(), math.prod(kept) * node.dtype.itemsize)
-    if revision is None or pool is None:
+    if revision is None:
         return make(chunk.region)
+    return cut(chunk.region, kept, node.shape, node.dtype.itemsize, (ref(node), revision), make, resources or default())
+
+
+def cut(  # noqa: PLR0913 - what is cut, out of what, and where that is kept
+    region: Region,
+    kept: Sequence[int],
+    shape: Sequence[int],
+    itemsize: int,
+    name: tuple[Hashable, ...],
+    make: Callable[[Region], Block],
+    resources: Resources,
+) -> Block:
+    """A region of an array of this shape, cut out of boxes of the shape `kept`, which `make` reads.
+
+    `name` is the array and its revision in the pools. Blocks; raises what `make` raises.
+    """
+    pool = _pool(resources, math.prod(kept) * itemsize)
+    if pool is None:
+        return make(region)
     parts = []
-    for index, box in _boxes(chunk.region, kept, node.shape):
-        key: Hashable = (ref(node), revision, index)
-        parts.append((box, pool.get(key, partial(_made, make, box))))
-    return _cut(chunk.region, parts)
+    for index, box in _boxes(region, kept, shape):
+        parts.append((box, pool.get((*name, index), partial(_made, make, box))))
+    return _cut(region, parts)
 
 
 def _pool(resources: Resources, nbytes: int) -> Cache[Any] | Recent[Any, Any] | None:

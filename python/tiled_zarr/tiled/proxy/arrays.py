@@ -1,8 +1,9 @@
 """Arrays and sparse arrays of Tiled as nodes, read over HTTP.
 
-A region that is one of Tiled's blocks is asked for as that block, any other as a slice. Several of
-our tiles lie in one block: `Dense.recomputes` makes the encoder fetch the block once and keep it
-(encoding/boxes.py).
+Several of our tiles lie in one of Tiled's blocks, and the same values are asked for as Zarr v2, as
+Zarr v3, as levels of an image and by several callers. So we fetch whole blocks, each once, keep
+them under their revision, and cut regions out of them (encoding/boxes.py). Blocks that are smaller
+than a region along an axis are fetched together, as a slice.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from ...adapters.common.chunk_sizes import unit
+from ...encoding import boxes
 from ...nodes import Array, Block, Changed, Coordinates, Damaged, Dense, Node, Region, Sparse
 from .cells import REFUSED, Cell, forbid
 from .remote import ARROW, BYTES, Params, Path
@@ -33,7 +35,7 @@ def array(view: View, path: Path, told: Told, cell: Cell) -> Array:
     return Array(
         shape=structure.shape,
         dtype=structure.dtype,
-        source=Dense(partial(read, view, path, told, structure), unit=whole or structure.blocks, recomputes=whole is None),
+        source=Dense(partial(read, view, path, told, structure, cell), unit=whole or structure.blocks),
         chunks=structure.chunks,
         maxshape=structure.maxshape,
         dimension_names=structure.dims,
@@ -75,8 +77,31 @@ def named(told: Told) -> dict[str, Any]:
     return {str(name): value for name, value in told.metadata.items()}
 
 
-def read(view: View, path: Path, told: Told, structure: Structure, region: Region) -> Block:
-    """The region of an array. Blocks.
+def read(view: View, path: Path, told: Told, structure: Structure, cell: Cell, region: Region) -> Block:
+    """The region of an array, cut out of blocks that are kept. Blocks; raises as `fetch`.
+
+    Without a revision, or if Tiled's blocks are irregular or huge, only the region is fetched.
+    """
+    fetched, revision, blocks = partial(fetch, view, path, told, structure), cell.revision, structure.blocks
+    if revision is None or blocks is None or 0 in (*structure.shape, len(region)) or unit(blocks, structure.dtype.itemsize):
+        return fetched(region)
+    kept = together(blocks, region, structure.shape)
+    name = (view.remote.api, path, revision, kept)
+    return boxes.cut(region, kept, structure.shape, structure.dtype.itemsize, name, fetched, view.resources)
+
+
+def together(blocks: Sequence[int], region: Region, shape: Sequence[int]) -> tuple[int, ...]:
+    """The shape of the boxes that are fetched for a region: a block, or as many as the region is long.
+
+    >>> together((1, 1000), (slice(0, 64), slice(512, 1024)), (100, 1500))
+    (64, 1000)
+    """
+    sizes = zip(blocks, region, shape, strict=True)
+    return tuple(max(1, min(-(-max(size, part.stop - part.start) // size) * size, length)) for size, part, length in sizes)
+
+
+def fetch(view: View, path: Path, told: Told, structure: Structure, region: Region) -> Block:
+    """The region of an array, fetched now. Blocks.
 
     Raises Changed if the array has changed since Tiled told of it, and what Tiled's refusal means.
     """

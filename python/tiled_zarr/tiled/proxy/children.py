@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from time import monotonic
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...caches.allowance import Share
 from ...nodes import Damaged, Group, Node, Unavailable, live
@@ -34,10 +34,6 @@ from .remote import Path
 from .told import Told
 from .view import View
 
-MOST_CONSOLIDATED = 300
-"""Children of a container whose metadata are consolidated, at most: one page of Tiled's.
-
-Each child that is a container itself takes a request of its own."""
 MOST_LISTED = 10_000
 """Children that a listing looks at, at most, as many as one document describes.
 
@@ -45,7 +41,10 @@ Of larger containers we ask only for the names."""
 XARRAY = "xarray_dataset"
 """The spec of a container whose arrays are one xarray Dataset."""
 EXACT = 100
-"""Up to this number Tiled counts the children of a catalog; beyond it estimates."""
+"""Up to this number Tiled counts the children of a catalog; beyond, it estimates.
+
+Also the children of a container whose metadata are consolidated, at most: each child that is a
+container itself takes a request of its own."""
 
 
 class Seen(NamedTuple):
@@ -177,15 +176,19 @@ class Children(Mapping[str, Node]):
 
 def container(view: View, path: Path, told: Told, _: Cell) -> Group:
     """The node of a container."""
-    count = count_of(told)
-    children = Children(view, path, count)
+    return group(Children(view, path, count_of(told)), told, {str(name): value for name, value in told.metadata.items()})
+
+
+def group(children: Children, told: Told, attributes: Mapping[str, Any]) -> Group:
+    """The group of a container with these children and attributes."""
+    is_small = count_of(told) is not None
     return Group(
         children=children,
-        attributes={str(name): value for name, value in told.metadata.items()},
+        attributes=attributes,
         blocking=True,
         kind="source" if XARRAY in told.specs else "folder",
-        consolidated=count is not None and count <= MOST_CONSOLIDATED,
-        outline=Outline(live, children.containers),
+        consolidated=is_small,
+        outline=Outline(live, children.containers if is_small else tuple),
     )
 
 
