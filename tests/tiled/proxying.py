@@ -46,11 +46,13 @@ class Behind:
 
 @dataclass
 class Pair:
-    """A Tiled server and a proxy in front of it, each with a client."""
+    """A Tiled server and a proxy in front of it, each with a client; `inner` is the one of the proxy."""
 
     behind: Behind
     tiled: httpx.Client
     ours: httpx.Client
+    inner: httpx.Client
+    clock: Any = None
 
     def get(self, path: str, key: str | None = KEY, **headers: str) -> httpx.Response:
         """The proxy's answer to a request with a key."""
@@ -69,4 +71,4 @@ def paired(app: Any, trust: Trust | None = None, key: str | None = None, setting
         known = Settings(public=None if key is None else True, **(settings or {}))
         with TestClient(create_app(made.root, known, resources=resources, identify=made.identify), base_url="http://127.0.0.1") as ours:
             ours.follow_redirects = False
-            yield Pair(behind, tiled, ours)
+            yield Pair(behind, tiled, ours, inner)
