@@ -12,7 +12,6 @@ import pytest
 import sparse
 import xarray
 import zarr
-from stores import BlockingStore
 from tests.tiled.proxying import KEY, Pair, paired
 from tiled.adapters.array import ArrayAdapter
 from tiled.adapters.awkward import AwkwardAdapter
@@ -25,6 +24,7 @@ from tiled.client.context import Context
 from tiled.config import Authentication
 from tiled.server.app import build_app
 
+from stores import BlockingStore
 from tiled_zarr.adapters import adapt
 from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.keyspace import KeySpace
@@ -175,7 +175,9 @@ def test_a_search_of_a_client_is_refused(client: Any) -> None:
         adapt(client.search(Key("name") == "f8"))
 
 
-@pytest.mark.parametrize("path", ["/zarr/v3/zarr.json", "/zarr/v2/.zmetadata", "/zarr/v2/arrays/", "/", "/view/arrays/image", "/zarr/v2/table/x/0"])
+@pytest.mark.parametrize(
+    "path", ["/zarr/v3/zarr.json", "/zarr/v2/.zmetadata", "/zarr/v2/arrays/", "/", "/view/arrays/image", "/zarr/v2/table/x/0"]
+)
 def test_every_kind_of_page_is_answered(pair: Pair, path: str) -> None:
     assert pair.ours.get(path).status_code == 200
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx
 import pytest
 from tests.tiled import users
 from tests.tiled.proxying import Behind, Pair, paired
@@ -121,7 +120,9 @@ def test_listings_and_consolidated_documents_have_what_tiled_lists(pair: Pair, m
     assert {name.partition("/")[0] for name in members} == {node["id"] for node in listed}
 
 
-@pytest.mark.parametrize("credentials", [{"authorization": "Apikey 00ff"}, {"authorization": "Bearer no.token.it"}, {"cookie": "tiled_api_key=00"}])
+@pytest.mark.parametrize(
+    "credentials", [{"authorization": "Apikey 00ff"}, {"authorization": "Bearer no.token.it"}, {"cookie": "tiled_api_key=00"}]
+)
 @pytest.mark.parametrize("path", ["/", "/zarr/v3/zarr.json", "/zarr/v2/image_public/0.0", "/view/image_public", "/metrics"])
 def test_wrong_credentials_are_refused_even_where_anybody_may_read(pair: Pair, credentials: dict[str, str], path: str) -> None:
     answer = pair.ours.get(path, headers=credentials)
@@ -155,7 +156,9 @@ def test_a_revoked_key_stops_after_a_look(pair: Pair) -> None:
     made = api_key(pair, "alice")
     key = {"authorization": f"Apikey {made['secret']}"}
     assert pair.ours.get("/zarr/v3/image_alices/c/0/0", headers=key).status_code == 200
-    revoked = pair.tiled.delete("/api/v1/auth/apikey", params={"first_eight": made["first_eight"]}, headers={"authorization": f"Bearer {token(pair, 'alice')}"})
+    revoked = pair.tiled.delete(
+        "/api/v1/auth/apikey", params={"first_eight": made["first_eight"]}, headers={"authorization": f"Bearer {token(pair, 'alice')}"}
+    )
     assert revoked.is_success
     pair.clock.now += LOOK + 1
     for path in ("/zarr/v3/image_alices/c/0/0", "/zarr/v3/image_public/c/0/0", "/"):

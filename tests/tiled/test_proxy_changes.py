@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from tests.tiled.proxying import KEY, Pair, paired
 from tiled.catalog import in_memory
@@ -48,13 +47,13 @@ def app(tmp_path: Path) -> Any:
 
 
 @pytest.fixture
-def pair(app: Any, clock: Clock) -> Iterator[Pair]:  # noqa: ARG001 - it is set first
+def pair(app: Any, clock: Clock) -> Iterator[Pair]:
     with paired(app, Trust(look=LOOK), settings=PLAIN) as made:
         yield made
 
 
 @pytest.fixture
-def client(app: Any, pair: Pair) -> Iterator[Any]:  # noqa: ARG001 - the server has started
+def client(app: Any, pair: Pair) -> Iterator[Any]:
     with Context.from_app(app, api_key=KEY) as context:
         yield from_context(context)
 
@@ -158,7 +157,7 @@ def test_values_are_kept_as_long_as_tiled_lets_us_believe(management: list[str],
     assert node.revision(0, "caller") is None
 
 
-def test_values_that_tiled_does_not_identify_are_of_one_caller(clock: Clock) -> None:  # noqa: ARG001 - time stands still
+def test_values_that_tiled_does_not_identify_are_of_one_caller(clock: Clock) -> None:
     unknown = told.Told(family="array", structure={}, metadata={}, specs=(), digest="0" * 24, sources=())
     known = told.Told(family="array", structure={}, metadata={}, specs=(), digest="0" * 24, sources=({"id": 3},))
     assert unknown.revision(None, "a") != unknown.revision(None, "b")

@@ -60,7 +60,7 @@ def tree() -> MapAdapter:
 
 
 @pytest.fixture
-def pair(tree: MapAdapter, clock: Clock) -> Iterator[Pair]:  # noqa: ARG001 - it is set first
+def pair(tree: MapAdapter, clock: Clock) -> Iterator[Pair]:
     with paired(build_app(tree, authentication=Authentication(single_user_api_key=KEY)), Trust(look=LOOK)) as made:
         made.get("/zarr/v3/zarr.json")
         made.behind.counted()

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 from itertools import product
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from weakref import ref
 
 import numpy as np
@@ -27,6 +27,18 @@ from ..resources import Resources, default
 Block: TypeAlias = np.ndarray[Any, Any]
 
 
+class Boxes(NamedTuple):
+    """The boxes that an array of a shape is cut in, all of the shape `box`, and the array's name.
+
+    The name contains the revision: it is part of the keys in the pools.
+    """
+
+    box: Sequence[int]
+    shape: Sequence[int]
+    itemsize: int
+    name: tuple[Hashable, ...]
+
+
 def read(chunk: Chunk, kept: Sequence[int], make: Callable[[Region], Block], resources: Resources | None = None) -> Block:
     """The region of a chunk, cut out of boxes of the shape `kept`, which `make` reads.
 
@@ -35,28 +47,20 @@ def read(chunk: Chunk, kept: Sequence[int], make: Callable[[Region], Block], res
     node, revision = chunk.node, chunk.revision()
     if revision is None:
         return make(chunk.region)
-    return cut(chunk.region, kept, node.shape, node.dtype.itemsize, (ref(node), revision), make, resources or default())
+    return cut(chunk.region, Boxes(kept, node.shape, node.dtype.itemsize, (ref(node), revision)), make, resources or default())
 
 
-def cut(  # noqa: PLR0913 - what is cut, out of what, and where that is kept
-    region: Region,
-    kept: Sequence[int],
-    shape: Sequence[int],
-    itemsize: int,
-    name: tuple[Hashable, ...],
-    make: Callable[[Region], Block],
-    resources: Resources,
-) -> Block:
-    """A region of an array of this shape, cut out of boxes of the shape `kept`, which `make` reads.
+def cut(region: Region, boxes: Boxes, make: Callable[[Region], Block], resources: Resources) -> Block:
+    """A region, cut out of the boxes that it touches, which `make` reads.
 
-    `name` is the array and its revision in the pools. Blocks; raises what `make` raises.
+    Blocks. Raises what `make` raises.
     """
-    pool = _pool(resources, math.prod(kept) * itemsize)
+    pool = _pool(resources, math.prod(boxes.box) * boxes.itemsize)
     if pool is None:
         return make(region)
     parts = []
-    for index, box in _boxes(region, kept, shape):
-        parts.append((box, pool.get((*name, index), partial(_made, make, box))))
+    for index, box in _boxes(region, boxes.box, boxes.shape):
+        parts.append((box, pool.get((*boxes.name, index), partial(_made, make, box))))
     return _cut(region, parts)
 
 

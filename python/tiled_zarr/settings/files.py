@@ -97,7 +97,9 @@ def mount(document: Any, where: Spot, folder: Path) -> Mount:
     checked = mapping(document, where, ["path", *SOURCES, *OPTIONS, "nodes", "csv"])
     given = {name: parsed(where.at(name), parse, checked[name]) for name, parse in SOURCES.items() if name in checked}
     if len(given) != 1 or given.get("demo") is False:
-        raise SettingsError(f"{where}: expected one of demo: true, directory: PATH, pyobject: MODULE:NAME, tiled: URL, got {sorted(given) or 'none'}")
+        raise SettingsError(
+            f"{where}: expected one of demo: true, directory: PATH, pyobject: MODULE:NAME, tiled: URL, got {sorted(given) or 'none'}"
+        )
     [(source, target)] = given.items()
     if "csv" in checked and source != "directory":
         raise SettingsError(f"{where.at('csv')}: only a directory has text tables")

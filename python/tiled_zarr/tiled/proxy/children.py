@@ -26,10 +26,10 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ...caches.allowance import Share
-from ...nodes import Damaged, Group, Node, Unavailable, live
+from ...nodes import Group, Node, Unavailable, live
 from ...outlines import Outline
 from . import arrays, tables
-from .cells import Cell
+from .origins import Cell, Origin
 from .remote import Path
 from .told import Told
 from .view import View
@@ -135,7 +135,8 @@ class Children(Mapping[str, Node]):
         """What a child is now. Blocks if the last look is too old."""
         seen = self._seen.get(name)
         if seen is None or monotonic() > seen.until or (seen.is_listed and _has_values(seen) and not self._view.wants_document()):
-            return self._view.flights.of((self._path, name), partial(self._looked, name))
+            seen = self._view.flights.of((self._path, name), partial(self._looked, name))
+        assert seen is not None
         return seen
 
     def _looked(self, name: str) -> Seen:
@@ -165,7 +166,7 @@ class Children(Mapping[str, Node]):
         if former is not None:
             former.cell.revision = None if told is None else text
         cell = Cell(text)
-        node = None if told is None or told.family not in FAMILIES else FAMILIES[told.family](view, (*self._path, name), told, cell)
+        node = None if told is None or told.family not in FAMILIES else FAMILIES[told.family](Origin(view, (*self._path, name), told, cell))
         return Seen(told, node, None, cell, until, is_listed)
 
     def _recounted(self, node: Node | None, told: Told) -> None:
@@ -174,9 +175,9 @@ class Children(Mapping[str, Node]):
             node.children.counted(count_of(told))
 
 
-def container(view: View, path: Path, told: Told, _: Cell) -> Group:
+def container(origin: Origin) -> Group:
     """The node of a container."""
-    return group(Children(view, path, count_of(told)), told, {str(name): value for name, value in told.metadata.items()})
+    return group(Children(origin.view, origin.path, count_of(origin.told)), origin.told, origin.attributes)
 
 
 def group(children: Children, told: Told, attributes: Mapping[str, Any]) -> Group:
@@ -205,10 +206,10 @@ def _has_values(seen: Seen) -> bool:
 
 def refused(node: Node | None) -> Node | None:
     """The node, whose values the caller may not read."""
-    return node if node is None else tables.refused(node) if isinstance(node, Group) else arrays.refused(node)
+    return tables.refused(node) if isinstance(node, Group) else node and arrays.refused(node)
 
 
-FAMILIES: Mapping[str, Callable[[View, Path, Told, Cell], Node]] = MappingProxyType(
+FAMILIES: Mapping[str, Callable[[Origin], Node]] = MappingProxyType(
     {"container": container, "array": arrays.array, "sparse": arrays.sparse, "table": tables.table}
 )
 """What makes the node of each of Tiled's structure families."""

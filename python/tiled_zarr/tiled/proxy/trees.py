@@ -9,7 +9,6 @@ from typing import Any
 
 from ...attributes import Late
 from ...nodes import Forbidden, Group, Node
-from . import arrays
 from .children import Children, count_of, group
 from .remote import Path
 from .told import Told
@@ -53,7 +52,8 @@ class Tree:
     def _attributes(self) -> Mapping[str, Any]:
         """The metadata of the root, as of the last look if that is good."""
         known = self._told
-        return arrays.named(known[0] if known is not None and monotonic() <= known[1] else self.look())
+        told = known[0] if known is not None and monotonic() <= known[1] else self.look()
+        return {str(name): value for name, value in told.metadata.items()}
 
 
 class Only(Mapping[str, Node]):
