@@ -51,8 +51,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "adapters/zarr": VALUES | SHARED | {"adapters/common", "_native"},
     **dict.fromkeys(["adapters/files", "adapters/tables", "adapters/tables/csv", "adapters/tiff"], VALUES | SHARED | {"adapters/common"}),
     **dict.fromkeys(["adapters/directory", "adapters/memory"], VALUES | SHARED | {"adapters/common", "adapters"}),
-    "tiled": set(),
+    "tiled": {"tiled/front"},
     "tiled/catalog": VALUES | SHARED | {"adapters", "adapters/common", "adapters/memory"},
+    "tiled/front": VALUES
+    | SHARED
+    | {"adapters", "adapters/memory", "app", "http/middleware", "http/protocol", "http/site", "settings", "tiled/catalog", "tree", "views"},
     "demo": {"demo", "nodes", "__init__"},
     "settings": {"codecs", "dtypes", "hierarchy", "nodes", "resources", "revisions"},
     "tree": VALUES
@@ -72,7 +75,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """What the modules of each room may import from other rooms; a room is a folder, or a module at the top."""
 OUTSIDE = {
-    "starlette": {"http", "app"},
+    "starlette": {"http", "app", "tiled"},
+    "fastapi": {"tiled"},
     "jinja2": {"http"},
     "click": {"cli"},
     "hypercorn": {"cli"},

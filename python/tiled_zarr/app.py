@@ -58,7 +58,7 @@ def create_app(
     tasks: Tasks | None = None,
     resources: Resources | None = None,
     identify: Identify | None = None,
-) -> ASGIApp:
+) -> lifespan.Lifespan:
     """The application that serves `root`, whatever `settings.trees` says.
 
     `resources` are those with which the tree was made, if any; otherwise the application makes its
