@@ -192,7 +192,8 @@ def why(error: Exception) -> str:
 def tiled_server(url: str, resources: Resources, settings: Settings) -> tuple[Group, object]:
     """The root of a Tiled server's tree, and the object with its tasks. Raises SettingsError."""
     try:
-        from .tiled.proxy.serving import Trust, proxy, reached
+        from .tiled.proxy.serving import proxy, reached
+        from .tiled.proxy.view import Trust
     except ModuleNotFoundError as error:
         raise SettingsError(f"to read a Tiled server takes the package {error.name!r}: pip install 'tiled-zarr[tiled]'") from error
     if not (settings.asks_tiled or settings.tiled_key):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from starlette.testclient import TestClient
 
 from tiled_zarr.app import create_app
 from tiled_zarr.resources import Resources
@@ -16,6 +16,11 @@ from tiled_zarr.settings import Settings
 from tiled_zarr.tiled.proxy.remote import Remote, no_cookies
 from tiled_zarr.tiled.proxy.serving import proxy
 from tiled_zarr.tiled.proxy.view import Trust
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    warnings.simplefilter("ignore", UserWarning)
+    from starlette.testclient import TestClient  # it asks for a successor of httpx, which Tiled's own client does not have
 
 API = "/api/v1/"
 KEY = "secret"
@@ -41,11 +46,13 @@ class Behind:
 
 @dataclass
 class Pair:
-    """A Tiled server and a proxy in front of it, each with a client."""
+    """A Tiled server and a proxy in front of it, each with a client; `inner` is the one of the proxy."""
 
     behind: Behind
     tiled: httpx.Client
     ours: httpx.Client
+    inner: httpx.Client
+    clock: Any = None
 
     def get(self, path: str, key: str | None = KEY, **headers: str) -> httpx.Response:
         """The proxy's answer to a request with a key."""
@@ -64,4 +71,4 @@ def paired(app: Any, trust: Trust | None = None, key: str | None = None, setting
         known = Settings(public=None if key is None else True, **(settings or {}))
         with TestClient(create_app(made.root, known, resources=resources, identify=made.identify), base_url="http://127.0.0.1") as ours:
             ours.follow_redirects = False
-            yield Pair(behind, tiled, ours)
+            yield Pair(behind, tiled, ours, inner)

@@ -1,8 +1,9 @@
 """Arrays and sparse arrays of Tiled as nodes, read over HTTP.
 
-A region that is one of Tiled's blocks is asked for as that block, any other as a slice. Several of
-our tiles lie in one block: `Dense.recomputes` makes the encoder fetch the block once and keep it
-(encoding/boxes.py).
+Several of our tiles lie in one of Tiled's blocks, and the same values are asked for as Zarr v2, as
+Zarr v3, as levels of an image and by several callers. So we fetch whole blocks, each once, keep
+them under their revision, and cut regions out of them (encoding/boxes.py). Blocks that are smaller
+than a region along an axis are fetched together, as a slice.
 """
 
 from __future__ import annotations
@@ -12,85 +13,92 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from ...adapters.common.chunk_sizes import unit
-from ...nodes import Array, Block, Changed, Coordinates, Damaged, Dense, Node, Region, Sparse
-from .cells import REFUSED, Cell, forbid
-from .remote import ARROW, BYTES, Params, Path
+from ...encoding.boxes import Boxes, cut
+from ...nodes import Array, Block, Coordinates, Damaged, Dense, Region, Sparse
+from .origins import REFUSED, Origin, forbid
+from .remote import ARROW, BYTES, Params
 from .structures import Structure, structure_of
-from .told import Told
-from .view import View
 
 
-def array(view: View, path: Path, told: Told, cell: Cell) -> Array:
+def array(origin: Origin) -> Array:
     """The node of a dense array. Raises Unavailable for Python objects."""
-    structure = structure_of(told.structure)
-    whole = unit(structure.blocks, structure.dtype.itemsize)
+    structure = structure_of(origin.told.structure)
     return Array(
         shape=structure.shape,
         dtype=structure.dtype,
-        source=Dense(partial(read, view, path, told, structure), unit=whole or structure.blocks, recomputes=whole is None),
+        source=Dense(partial(read, origin, structure), unit=unit(structure.blocks, structure.dtype.itemsize) or structure.blocks),
         chunks=structure.chunks,
         maxshape=structure.maxshape,
         dimension_names=structure.dims,
-        attributes=named(told),
-        revision=cell,
+        attributes=origin.attributes,
+        revision=origin.cell,
     )
 
 
-def sparse(view: View, path: Path, told: Told, cell: Cell) -> Array:
+def sparse(origin: Origin) -> Array:
     """The node of a sparse array. Raises Unavailable for Python objects."""
-    structure = structure_of(told.structure)
+    structure = structure_of(origin.told.structure)
     return Sparse(
         shape=structure.shape,
         dtype=structure.dtype,
-        entries=partial(entries, view, path, told, structure),
+        entries=partial(entries, origin, structure),
         chunks=structure.chunks,
         maxshape=structure.maxshape,
         dimension_names=structure.dims,
-        attributes=named(told),
-        revision=cell,
+        attributes=origin.attributes,
+        revision=origin.cell,
     )
 
 
-def refused(node: Node) -> Node:
+def refused(node: Array) -> Array:
     """The same array, whose values the caller may not read."""
-    assert isinstance(node, Array)
     source = Coordinates(refuse) if node.is_sparse else replace(node.dense, read=forbid)
     return replace(node, source=source, revision=REFUSED)
 
 
 def refuse() -> tuple[Block, Block]:
     """Refuse to read the entries of a sparse array."""
-    forbid(())
-    raise AssertionError
+    return forbid(), forbid()
 
 
-def named(told: Told) -> dict[str, Any]:
-    """The metadata of a node as attributes."""
-    return {str(name): value for name, value in told.metadata.items()}
+def read(origin: Origin, structure: Structure, region: Region) -> Block:
+    """The region of an array, cut out of blocks that are kept. Blocks; raises as `fetch`.
 
-
-def read(view: View, path: Path, told: Told, structure: Structure, region: Region) -> Block:
-    """The region of an array. Blocks.
-
-    Raises Changed if the array has changed since Tiled told of it, and what Tiled's refusal means.
+    Without a revision, or if Tiled's blocks are irregular or huge, only the region is fetched.
     """
+    fetched, revision, blocks = partial(fetch, origin, structure), origin.cell.revision, structure.blocks
+    itemsize = structure.dtype.itemsize
+    if revision is None or blocks is None or 0 in (*structure.shape, len(region)) or unit(blocks, itemsize):
+        return fetched(region)
+    box = together(blocks, region, structure.shape)
+    name = (origin.view.remote.api, origin.path, revision, box)
+    return cut(region, Boxes(box, structure.shape, itemsize, name), fetched, origin.view.resources)
+
+
+def together(blocks: Sequence[int], region: Region, shape: Sequence[int]) -> tuple[int, ...]:
+    """The shape of the boxes that are fetched for a region: a block, or as many as the region is long.
+
+    >>> together((1, 1000), (slice(0, 64), slice(512, 1024)), (100, 1500))
+    (64, 1000)
+    """
+    sizes = zip(blocks, region, shape, strict=True)
+    return tuple(max(1, min(-(-max(size, part.stop - part.start) // size) * size, length)) for size, part, length in sizes)
+
+
+def fetch(origin: Origin, structure: Structure, region: Region) -> Block:
+    """The region of an array, fetched now. Blocks; raises as `Origin.data`."""
     shape = tuple(part.stop - part.start for part in region)
     if 0 in shape:
         return np.empty(shape, structure.dtype)
-    route, params = request(structure, region)
-    try:
-        body = view.data(route, path, params, BYTES)
-        expected = math.prod(shape) * structure.dtype.itemsize
-        if len(body) != expected:
-            raise Damaged(f"Tiled sent {len(body):,} bytes for a block of {expected:,}")
-    except (Changed, Damaged) as error:
-        raise changed(view, path, told) or error from error
+    body = origin.data(*request(structure, region), BYTES)
+    expected = math.prod(shape) * structure.dtype.itemsize
+    if len(body) != expected:
+        raise origin.changed() or Damaged(f"Tiled sent {len(body):,} bytes for a block of {expected:,}")
     return np.frombuffer(body, structure.dtype).reshape(shape)
 
 
@@ -119,21 +127,10 @@ def block_of(blocks: Sequence[int], shape: Sequence[int], region: Region) -> tup
     return tuple(found)
 
 
-def entries(view: View, path: Path, told: Told, structure: Structure) -> tuple[Block, Block]:
-    """The coordinates and the items of all entries of a sparse array. Blocks; raises as `read`."""
-    try:
-        body = view.data("array/full", path, (), ARROW)
-    except (Changed, Damaged) as error:
-        raise changed(view, path, told) or error from error
+def entries(origin: Origin, structure: Structure) -> tuple[Block, Block]:
+    """The coordinates and the items of all entries of a sparse array. Blocks; raises as `Origin.data`."""
+    body = origin.data("array/full", (), ARROW)
     table = pa.ipc.open_file(io.BytesIO(body)).read_all()
     coordinates = [table.column(f"dim{axis}").to_numpy() for axis in range(len(structure.shape))]
     items = table.column("data").to_numpy().astype(structure.dtype, casting="safe", copy=False)
     return np.stack(coordinates) if coordinates else np.empty((0, len(items)), np.intp), items
-
-
-def changed(view: View, path: Path, told: Told) -> Changed | None:
-    """Changed if Tiled tells something else of a node by now, or has it no longer. Blocks."""
-    now = view.look(path, with_sources=False)
-    if now is not None and now.digest == told.digest:
-        return None
-    return Changed("Tiled has changed the node while it was read; ask again")

@@ -23,21 +23,17 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from time import monotonic
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...caches.allowance import Share
 from ...nodes import Group, Node, Unavailable, live
 from ...outlines import Outline
 from . import arrays, tables
-from .cells import Cell
+from .origins import Cell, Origin
 from .remote import Path
 from .told import Told
 from .view import View
 
-MOST_CONSOLIDATED = 300
-"""Children of a container whose metadata are consolidated, at most: one page of Tiled's.
-
-Each child that is a container itself takes a request of its own."""
 MOST_LISTED = 10_000
 """Children that a listing looks at, at most, as many as one document describes.
 
@@ -45,7 +41,10 @@ Of larger containers we ask only for the names."""
 XARRAY = "xarray_dataset"
 """The spec of a container whose arrays are one xarray Dataset."""
 EXACT = 100
-"""Up to this number Tiled counts the children of a catalog; beyond it estimates."""
+"""Up to this number Tiled counts the children of a catalog; beyond, it estimates.
+
+Also the children of a container whose metadata are consolidated, at most: each child that is a
+container itself takes a request of its own."""
 
 
 class Seen(NamedTuple):
@@ -136,7 +135,8 @@ class Children(Mapping[str, Node]):
         """What a child is now. Blocks if the last look is too old."""
         seen = self._seen.get(name)
         if seen is None or monotonic() > seen.until or (seen.is_listed and _has_values(seen) and not self._view.wants_document()):
-            return self._view.flights.of((self._path, name), partial(self._looked, name))
+            seen = self._view.flights.of((self._path, name), partial(self._looked, name))
+        assert seen is not None
         return seen
 
     def _looked(self, name: str) -> Seen:
@@ -166,7 +166,7 @@ class Children(Mapping[str, Node]):
         if former is not None:
             former.cell.revision = None if told is None else text
         cell = Cell(text)
-        node = None if told is None or told.family not in FAMILIES else FAMILIES[told.family](view, (*self._path, name), told, cell)
+        node = None if told is None or told.family not in FAMILIES else FAMILIES[told.family](Origin(view, (*self._path, name), told, cell))
         return Seen(told, node, None, cell, until, is_listed)
 
     def _recounted(self, node: Node | None, told: Told) -> None:
@@ -175,17 +175,21 @@ class Children(Mapping[str, Node]):
             node.children.counted(count_of(told))
 
 
-def container(view: View, path: Path, told: Told, _: Cell) -> Group:
+def container(origin: Origin) -> Group:
     """The node of a container."""
-    count = count_of(told)
-    children = Children(view, path, count)
+    return group(Children(origin.view, origin.path, count_of(origin.told)), origin.told, origin.attributes)
+
+
+def group(children: Children, told: Told, attributes: Mapping[str, Any]) -> Group:
+    """The group of a container with these children and attributes."""
+    is_small = count_of(told) is not None
     return Group(
         children=children,
-        attributes={str(name): value for name, value in told.metadata.items()},
+        attributes=attributes,
         blocking=True,
         kind="source" if XARRAY in told.specs else "folder",
-        consolidated=count is not None and count <= MOST_CONSOLIDATED,
-        outline=Outline(live, children.containers),
+        consolidated=is_small,
+        outline=Outline(live, children.containers if is_small else tuple),
     )
 
 
@@ -202,10 +206,10 @@ def _has_values(seen: Seen) -> bool:
 
 def refused(node: Node | None) -> Node | None:
     """The node, whose values the caller may not read."""
-    return node if node is None else tables.refused(node) if isinstance(node, Group) else arrays.refused(node)
+    return tables.refused(node) if isinstance(node, Group) else node and arrays.refused(node)
 
 
-FAMILIES: Mapping[str, Callable[[View, Path, Told, Cell], Node]] = MappingProxyType(
+FAMILIES: Mapping[str, Callable[[Origin], Node]] = MappingProxyType(
     {"container": container, "array": arrays.array, "sparse": arrays.sparse, "table": tables.table}
 )
 """What makes the node of each of Tiled's structure families."""

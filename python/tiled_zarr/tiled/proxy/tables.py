@@ -19,24 +19,21 @@ import pyarrow as pa
 
 from ...adapters.common import recipes
 from ...adapters.memory.partitions import Partitions
-from ...nodes import Array, Changed, Damaged, Group, Node, Revision, Table, Unavailable
-from . import arrays
-from .cells import Cell, forbid
-from .remote import ARROW, Path
+from ...nodes import Array, Group, Node, Revision, Table, Unavailable, live
+from .origins import Origin, forbid
+from .remote import ARROW
 from .told import Told
-from .view import View
 
 
-def table(view: View, path: Path, told: Told, cell: Cell) -> Group:
+def table(origin: Origin) -> Group:
     """The node of a table."""
-    columns = Columns(view, path, told, cell)
-    return Table(children=columns, attributes=arrays.named(told), unavailable=columns.unavailable, blocking=True, revision=cell)
+    columns = Columns(origin)
+    return Table(children=columns, attributes=origin.attributes, unavailable=columns.unavailable, blocking=True, revision=origin.cell)
 
 
-def refused(node: Node) -> Node:
+def refused(node: Group) -> Group:
     """The same table, whose columns the caller may not read."""
-    assert isinstance(node, Group)
-    return replace(node, children=Refused(node.children), revision=lambda: None)
+    return replace(node, children=Refused(node.children), revision=live)
 
 
 class Refused(Mapping[str, Node]):
@@ -46,7 +43,7 @@ class Refused(Mapping[str, Node]):
         self._columns = columns
 
     def __getitem__(self, name: str) -> Node:
-        forbid(())
+        forbid()
         raise KeyError(name)
 
     def __contains__(self, name: object) -> bool:
@@ -62,12 +59,9 @@ class Refused(Mapping[str, Node]):
 class Columns(Mapping[str, Node]):
     """The columns of a table, whose partitions are read when the first column is opened."""
 
-    def __init__(self, view: View, path: Path, told: Told, cell: Cell) -> None:
-        self._view = view
-        self._path = path
-        self._told = told
-        self._cell = cell
-        self._announced = tuple(recipes.columns(schema(told).empty_table().to_pandas()))
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
+        self._announced = tuple(recipes.columns(schema(origin.told).empty_table().to_pandas()))
         self._partitions: tuple[str | None, Partitions] | None = None
         self._shown: dict[str, tuple[Array, Array]] = {}
 
@@ -103,21 +97,22 @@ class Columns(Mapping[str, Node]):
 
     def _revision(self, column: Array) -> str | None:
         """The revision of a column: its length may change though Tiled tells the same."""
-        return None if self._cell.revision is None else f"{self._cell.revision}-{column.shape[0]}"
+        revision = self._origin.cell.revision
+        return None if revision is None else f"{revision}-{column.shape[0]}"
 
     def _read(self) -> Partitions:
         """The partitions, read at the present revision. Blocks."""
-        known, revision = self._partitions, self._cell.revision
+        known, revision = self._partitions, self._origin.cell.revision
         if known is not None and known[0] is None:  # they were read for a listing
             known = self._partitions = revision, known[1]
         if known is None or known[0] != revision:
-            return self._view.flights.of((self._path, "partitions"), partial(self._opened, revision))
+            opened: Partitions = self._origin.view.flights.of((self._origin.path, "partitions"), partial(self._opened, revision))
+            return opened
         return known[1]
 
     def _opened(self, revision: str | None) -> Partitions:
         former = None if self._partitions is None else self._partitions[1]
-        read = partial(partition, self._view, self._path, self._told)
-        made = Partitions(read, int(self._told.structure["npartitions"]), former)
+        made = Partitions(partial(partition, self._origin), int(self._origin.told.structure["npartitions"]), former)
         self._partitions = revision, made
         return made
 
@@ -128,14 +123,11 @@ def schema(told: Told) -> pa.Schema:
     return pa.ipc.read_schema(io.BytesIO(base64.b64decode(encoded)))
 
 
-def partition(view: View, path: Path, told: Told, number: int, labels: list[Any] | None) -> pd.DataFrame:
+def partition(origin: Origin, number: int, labels: list[Any] | None) -> pd.DataFrame:
     """One partition as a data frame, with its index and all columns or those with some labels.
 
-    Blocks; raises as `arrays.read`.
+    Blocks; raises as `Origin.data`.
     """
     chosen = [("column", str(label)) for label in labels or ()]
-    try:
-        body = view.data("table/partition", path, (("partition", str(number)), *chosen), ARROW)
-    except (Changed, Damaged) as error:
-        raise arrays.changed(view, path, told) or error from error
+    body = origin.data("table/partition", (("partition", str(number)), *chosen), ARROW)
     return pa.ipc.open_file(io.BytesIO(body)).read_pandas()

@@ -1,9 +1,8 @@
 """What Tiled tells of a node, and how long that says that the values are the same.
 
-Tiled counts no revisions. The closest thing is all that it tells of a node: structure, metadata,
-specs, and the data source, whose identifier changes when a node is deleted and written again under
-its name. Nothing of this changes when values are written in place (`write_block`, a file that is
-rewritten), so values are trusted for a limited time.
+Tiled tells no revision of the values. The closest thing is all that it tells of a node: structure,
+metadata, specs and data sources. Nothing of this changes when values are written in place
+(`write_block`, a file that is rewritten). So values are trusted for a limited time.
 https://blueskyproject.io/tiled/explanations/structures.html
 """
 

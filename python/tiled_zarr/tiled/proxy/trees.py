@@ -8,10 +8,8 @@ from time import monotonic
 from typing import Any
 
 from ...attributes import Late
-from ...nodes import Forbidden, Group, Node, live
-from ...outlines import Outline
-from . import arrays
-from .children import Children, count_of
+from ...nodes import Forbidden, Group, Node
+from .children import Children, count_of, group
 from .remote import Path
 from .told import Told
 from .view import View
@@ -46,14 +44,7 @@ class Tree:
             return self._group
 
     def _container(self, told: Told) -> Group:
-        children = Children(self._view, self._path, count_of(told))
-        return Group(
-            children=children,
-            attributes=Late(self._attributes),
-            blocking=True,
-            kind="folder",
-            outline=Outline(live, children.containers),
-        )
+        return group(Children(self._view, self._path, count_of(told)), told, Late(self._attributes))
 
     def _around(self) -> Group:
         return Group(children=Only(Children(self._view, self._path[:-1]), self._path[-1]), blocking=True, kind="folder")
@@ -61,7 +52,8 @@ class Tree:
     def _attributes(self) -> Mapping[str, Any]:
         """The metadata of the root, as of the last look if that is good."""
         known = self._told
-        return arrays.named(known[0] if known is not None and monotonic() <= known[1] else self.look())
+        told = known[0] if known is not None and monotonic() <= known[1] else self.look()
+        return {str(name): value for name, value in told.metadata.items()}
 
 
 class Only(Mapping[str, Node]):
