@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
+from typing import Any
 
 from starlette.types import ASGIApp
 
 from ...settings import Settings
-from ...settings.deployments import Deployment
 from ..front import front
 from . import logs
 from .overlay import for_front, overlaid
 from .refusals import refused
 from .startup import Startup
 from .turns import Turn
-from .workers import check_shared
+from .workers import check_shared, may_create
 
 log = logging.getLogger(__name__)
 
@@ -30,23 +31,30 @@ def application(settings: Settings, workers: int = 1, *, is_shown: bool = True) 
     assert deployment is not None
     if is_shown and deployment.unused:
         log.warning("%s: `tiled-zarr serve` has no such option, and goes on without", ", ".join(deployment.unused))
-    turn = Turn(deployment.path if workers > 1 else None)
-    try:
-        return made(deployment, settings, workers, turn)
-    except BaseException:
-        turn.end()
-        raise
-
-
-def made(deployment: Deployment, settings: Settings, workers: int, turn: Turn) -> ASGIApp:
-    """The application; its startup ends the turn of this worker. Raises SettingsError."""
     with refused(deployment.path):
-        from tiled.config import parse_configs
-        from tiled.server.app import build_app_from_config
+        config = parsed(deployment.path, settings, workers)
+        turn = Turn(deployment.path if workers > 1 and may_create(config) else None)
+        try:
+            behind = built(config, settings.log_level, is_scaled=workers > 1)
+            return Startup(front(behind, for_front(settings)), config.root_path, deployment.path, turn)
+        except BaseException:
+            turn.end()
+            raise
 
-        logs.take_over(settings.log_level)
-        config = overlaid(parse_configs(deployment.path), settings)
-        if workers > 1:
-            check_shared(config)
-        behind = build_app_from_config(config, scalable=workers > 1)
-    return Startup(front(behind, for_front(settings)), config.root_path, deployment.path, turn)
+
+def parsed(path: Path, settings: Settings, workers: int) -> Any:
+    """The configuration as Tiled parses it, with our options. Raises SettingsError, and what Tiled raises."""
+    from tiled.config import parse_configs
+
+    config = overlaid(parse_configs(path), settings)
+    if workers > 1:
+        check_shared(config)
+    return config
+
+
+def built(config: Any, log_level: str, *, is_scaled: bool) -> Any:
+    """Tiled's application. Raises what Tiled raises."""
+    from tiled.server.app import build_app_from_config
+
+    logs.take_over(log_level)
+    return build_app_from_config(config, scalable=is_scaled)

@@ -9,7 +9,7 @@ LOGGERS = ("tiled.server.app", "tiled.access_control.access_policies")
 
 
 def take_over(level: str) -> None:
-    """Let our log write what Tiled logs from `level` on."""
+    """Let our log write what Tiled logs from `level` on; the modules of LOGGERS have been imported."""
     logging.getLogger("tiled").setLevel(level.upper())
     for name in LOGGERS:
         logger = logging.getLogger(name)

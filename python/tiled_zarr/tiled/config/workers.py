@@ -21,6 +21,12 @@ def check_shared(config: Any) -> None:
             raise SettingsError(f"the catalog at {tree.path} is in memory, so each worker has one of its own; give it a file, or {ONE}")
 
 
+def may_create(config: Any) -> bool:
+    """True if a worker that starts may create a database; Tiled knows no other way than to look and to create."""
+    asked = [(tree.args or {}).get("init_if_not_exists") for tree in config.trees]
+    return any(asked) or bool(config.database is not None and config.database.init_if_not_exists)
+
+
 def is_in_memory(tree: Any) -> bool:
     """True if a tree is a catalog whose database is in memory."""
     from tiled.catalog import from_uri, in_memory
