@@ -116,6 +116,39 @@ def test_private_data_get_a_random_key(run: Run, folder: Path) -> None:
     assert len(keys) == 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "statuses"),
+    {
+        (): [200, 200, 404],
+        ("--sequences", "none"): [404, 200, 404],
+        ("--walker", "tiled.client.register:one_node_per_item"): [404, 200, 404],
+        ("--ext", ".numbers=application/x-npy", "--ext", ".other=hdf5"): [200, 200, 200],
+    }.items(),
+)
+def test_options_for_files(run: Run, folder: Path, arguments: tuple[str, ...], statuses: list[int]) -> None:
+    for name in ("scan_1.npy", "scan_2.npy", "y.numbers"):
+        np.save(folder / "z.npy", np.arange(3))
+        (folder / "z.npy").rename(folder / name)
+    run("directory", ".", "--public", *arguments)
+    assert [run.status(f"/zarr/v3/{path}") for path in ("scan_/c/1/0", "scan_2/c/0", "y/c/0")] == statuses
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    {
+        ("--ext", "numbers"): "--ext: expected .SUFFIX=MIMETYPE or .SUFFIX=FORMAT",
+        ("--ext", ".numbers=nothing"): ".numbers=nothing: nothing opens 'nothing'",
+        ("--adapter", "text/csv=served_by_cli:nothing"): "served_by_cli:nothing: module 'served_by_cli' has no attribute 'nothing'",
+        ("--mimetype-hook", "served_by_cli:tree"): "served_by_cli:tree is a dict, which cannot be called",
+        ("--walker", "served_by_cli:tree"): "served_by_cli:tree: a walker writes to a catalog of Tiled",
+    }.items(),
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("folder")
+def test_wrong_options_for_files(run: Run, arguments: tuple[str, ...], message: str) -> None:
+    assert f"Error: {message}" in run("directory", ".", *arguments, code=1).output
+
+
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
     ("arguments", "path"),

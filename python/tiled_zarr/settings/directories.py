@@ -89,8 +89,8 @@ DIRECTORY = MappingProxyType(
     {
         "sequences": option(
             rule,
-            "Which numbered TIFF, JPEG, PNG and NPY files are one stack: two or more, in the order of their `numbers`; one as well, "
-            "in the order of their names, as in `tiled`; or `none`.",
+            "Which numbered TIFF, JPEG, PNG and NPY files are one stack: `numbers` (two or more, in the order of their numbers), "
+            "`tiled` (also one alone, in the order of their names) or `none`.",
             RULES[0],
         ),
         "ext": option(

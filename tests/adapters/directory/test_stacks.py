@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import numcodecs
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from PIL import Image
 
 from adapters.contract import Truth, assert_same
 from adapters.directory.frames import Values, settle, write
 from adapters.file_contract import FileContract, reading, whole
 from asgi import ask
+from stores import KeySpaceStore
 from tiled_zarr.adapters.directory import open_directory, stacks
 from tiled_zarr.adapters.directory.formats import Formats
 from tiled_zarr.adapters.files.npy import open_npy
 from tiled_zarr.app import create_app
 from tiled_zarr.attributes import OURS, now
 from tiled_zarr.grid import WHOLE
-from tiled_zarr.hierarchy import v3
+from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.keyspace import Chunk, KeySpace
 from tiled_zarr.nodes import Array, Changed, Damaged, Group, Node
 from tiled_zarr.resources import Resources
@@ -347,6 +353,35 @@ def test_the_revision_covers_all_files_unless_they_are_too_many(tmp_path: Path, 
     monkeypatch.setattr(stacks, "MOST_SEEN", 4)
     assert node.revision() is None
     assert node.revision(frame) == of_frame
+
+
+def test_a_frame_that_becomes_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    stack(tmp_path / "in", FRAMES, ".npy")
+    node = only(settle(tmp_path / "in"))
+    np.save(tmp_path / "secret.npy", FRAMES[0])
+    (tmp_path / "in" / "scan_002.npy").unlink()
+    (tmp_path / "in" / "scan_002.npy").symlink_to(tmp_path / "secret.npy")
+    with pytest.raises(Damaged, match="a link out of the folder that is served, which is not followed"):
+        node.read((slice(2, 3), slice(0, 30), slice(0, 40)))
+    assert only(tmp_path / "in").shape == (4, 30, 40)
+
+
+@pytest.mark.parametrize("format_", [v2, v3])
+def test_zarr_python_reads_the_stack_and_its_levels(tmp_path: Path, format_: ModuleType) -> None:
+    for number, frame in enumerate(TILES):
+        write(tmp_path / f"a{number}.tif", frame)
+    root = open_directory(tmp_path)
+    array = zarr.open_group(KeySpaceStore(KeySpace(root, format_)), mode="r")["a"]
+    assert isinstance(array, zarr.Array)
+    assert_same(np.asarray(array[:]), TILES, "the stack")
+    app = create_app(root, Settings(public=True))  # type: ignore[arg-type]
+    codecs = json.loads(ask(app, "/ome-zarr/0.5/a/0/zarr.json").body)["codecs"]
+    assert [codec["name"] for codec in codecs] == ["bytes", "blosc"]
+    tile = np.frombuffer(numcodecs.blosc.decompress(ask(app, "/ome-zarr/0.5/a/1/c/2/0/0").body), "<u2")
+    edge = math.isqrt(tile.size)
+    mean = TILES[2].reshape(150, 2, 300, 2).mean((1, 3))
+    assert np.abs(tile.reshape(edge, edge)[:150, :300] - mean[:edge, :edge]).max() <= 1
 
 
 def test_a_name_that_is_no_unicode(tmp_path: Path) -> None:
