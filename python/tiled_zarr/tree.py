@@ -6,14 +6,15 @@ paths.
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeAlias, TypeGuard
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from .hierarchy.openings import reason
 from .nodes import Forbidden, Group, Node, Unauthenticated, Unavailable
@@ -22,6 +23,9 @@ from .resources import Resources
 from .revisions import launch_nonce
 from .settings import Mount, Settings, SettingsError
 from .views.options import with_options
+
+if TYPE_CHECKING:
+    from .adapters.directory.formats import Formats
 
 Task: TypeAlias = Callable[[], Awaitable[Any]]
 
@@ -112,28 +116,71 @@ def source_of(mount: Mount, watcher: Watcher, resources: Resources, settings: Se
 
             return demo.tree(), None
         case "directory":
-            return directory(Path(mount.target), watcher, mount.csv, resources), None
+            return directory(mount, watcher, resources), None
         case "pyobject":
             return python_object(mount.target, resources)
         case "tiled":
             return tiled_server(mount.target, resources, settings)
 
 
-def directory(path: Path, watcher: Watcher, csv: Mapping[str, Any], resources: Resources) -> Group:
-    """The group of a folder; `csv` says how its text tables are written.
+def directory(mount: Mount, watcher: Watcher, resources: Resources) -> Group:
+    """The group of the folder of a mount.
 
-    Raises SettingsError if the folder does not exist or cannot be read.
+    Raises SettingsError if the folder does not exist or cannot be read, or if an option for its
+    files has no meaning.
     """
     from .adapters.common.choices import TextChoice
     from .adapters.directory.open import open_directory
 
+    path, tables, of_files = Path(mount.target), TextChoice(**mount.csv), formats(mount.files)
     try:
         if not path.is_dir():
             raise SettingsError(f"{path} is not a directory" + ("; serve the directory that holds it" if path.exists() else ""))
-        found = open_directory(path, on_file=watcher.on_file, on_unknown=watcher.on_unknown, tables=TextChoice(**csv), resources=resources)
+        found = open_directory(
+            path, on_file=watcher.on_file, on_unknown=watcher.on_unknown, tables=tables, formats=of_files, resources=resources
+        )
         return as_group(found, path.resolve().name)
     except (OSError, Unavailable) as error:
         raise SettingsError(f"the directory {path} cannot be served: {why(error)}") from error
+
+
+def formats(files: Mapping[str, Any]) -> Formats:
+    """The formats that the options for the files of a directory describe. Raises SettingsError."""
+    from .adapters.directory.mimetypes import Mimetypes
+
+    adapters, walkers, hook = files.get("adapter", {}), files.get("walker", ()), files.get("mimetype_hook")
+    try:
+        rule = of_tiled("walker").rule(walkers) if walkers else files.get("sequences", "numbers")
+        return Mimetypes(
+            by_suffix=files.get("ext", {}),
+            adapters={mimetype: of_tiled("adapter").adapter(named(name), name) for mimetype, name in adapters.items()},
+            hook=None if hook is None else called(named(hook), hook),
+            default=lambda mimetype: of_tiled("ext").default_adapter(mimetype) if is_installed("tiled") else None,
+        ).formats(rule)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+
+
+def of_tiled(option: str) -> ModuleType:
+    """The room for what only Tiled can say. Raises SettingsError if Tiled is not installed."""
+    try:
+        from .tiled import files
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"{option} needs the package {error.name!r}: pip install 'tiled[all]'") from error
+    return files
+
+
+def is_installed(package: str) -> bool:
+    """True if a package can be imported."""
+    return importlib.util.find_spec(package) is not None
+
+
+def called(found: Any, spelling: str) -> Callable[..., Any]:
+    """The object that `spelling` names. Raises SettingsError if it cannot be called."""
+    if not callable(found):
+        raise SettingsError(f"{spelling} is a {type(found).__name__}, which cannot be called; give a function")
+    function: Callable[..., Any] = found
+    return function
 
 
 def why(error: Exception) -> str:
@@ -204,7 +251,16 @@ def is_root(node: Node) -> TypeGuard[Group]:
 def found(spelling: str) -> object:
     """The object that `module:name` names; a callable is called, and its result returned.
 
-    The current folder is searched as well. Raises SettingsError if there is no such object.
+    Raises SettingsError if there is no such object.
+    """
+    source = named(spelling)
+    return source() if callable(source) else source
+
+
+def named(spelling: str) -> object:
+    """The object that `module:name` names. The current folder is searched as well.
+
+    Raises SettingsError if there is no such object.
     """
     module_name, _, name = spelling.partition(":")
     if not module_name or not name:
@@ -219,7 +275,7 @@ def found(spelling: str) -> object:
         raise SettingsError(f"{spelling}: there is no module {error.name!r} in {Path.cwd()} or among the installed ones") from error
     except AttributeError as error:
         raise SettingsError(f"{spelling}: {error}") from error
-    return source() if callable(source) else source
+    return source
 
 
 def tasks_of(sources: list[object]) -> Tasks:

@@ -19,7 +19,7 @@ class Mount:
     `target` is the folder of a directory, the `module:name` of a Python object, or the address of a
     Tiled server, which is read over HTTP. `options` hold
     for the whole tree, those in `nodes` for the nodes at and below their paths. `csv` says how the
-    text tables in a directory are written.
+    text tables in a directory are written, `files` what else is chosen for its files.
     """
 
     path: str = ""
@@ -28,6 +28,7 @@ class Mount:
     options: Options = dataclasses.field(default_factory=Options)
     nodes: Mapping[str, Options] = dataclasses.field(default_factory=dict)
     csv: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    files: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 DEMO = (Mount(),)

@@ -19,6 +19,7 @@ from ..hierarchy.metadata import Config
 from ..resources import Sizes
 from . import memory, parsers
 from .declarations import SettingsError, declared, parsed, setting
+from .deployments import Deployment
 from .mounts import DEMO, Mount
 
 MIB = 1024**2
@@ -62,10 +63,13 @@ class Settings:
     """All settings. Sizes are in bytes, durations in seconds; None means what the text says.
 
     `public` None means private, unless `decided` finds that all trees are the demo. `spellings` say
-    where each setting was given, for messages: an option, a variable, or a line of a file.
+    where each setting was given, for messages: an option, a variable, or a line of a file. With
+    `tiled` there are no trees of ours: a configuration of Tiled's server says what is served, and
+    to whom.
     """
 
     trees: tuple[Mount, ...] = DEMO
+    tiled: Deployment | None = None
     spellings: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
     host: str = setting(parsers.text, "127.0.0.1", "Address to listen on; 0.0.0.0 is all addresses of this machine.", common=True)
@@ -199,7 +203,7 @@ class Settings:
         the file cannot be read, or if there is a key besides it.
         """
         key = self.api_key if self.api_key_file is None else self.key_in_file(self.api_key_file)
-        is_demo = all(mount.source == "demo" for mount in self.trees)
+        is_demo = self.tiled is None and all(mount.source == "demo" for mount in self.trees)
         is_public = is_demo and not key if self.public is None else self.public
         return dataclasses.replace(self, api_key=key, api_key_file=None, public=is_public)
 
@@ -218,11 +222,11 @@ class Settings:
     def require_access(self) -> Settings:
         """The same settings. Raises SettingsError if they are private and have no API key.
 
-        Nobody could then read, and we never take that to mean that everybody may.
+        With a configuration of Tiled's, that decides. Nobody could then read, and we never take that to mean that everybody may.
         """
         if self.asks_tiled:
             return self.require_no_key()
-        if not self.public and not self.api_key:
+        if self.tiled is None and not self.public and not self.api_key:
             raise SettingsError(
                 "these data are private: set TILED_ZARR_API_KEY to a secret that clients send, or TILED_ZARR_PUBLIC=1 to let everyone read"
             )

@@ -26,7 +26,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ...caches.allowance import Share
-from ...nodes import Damaged, Group, Node, Unavailable, live
+from ...nodes import Group, Node, Unavailable, live
 from ...outlines import Outline
 from . import arrays, tables
 from .cells import Cell

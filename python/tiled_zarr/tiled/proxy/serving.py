@@ -76,4 +76,6 @@ def check(remote: Remote, url: str) -> None:
     except ValueError:
         about = None
     if not (response.is_success and isinstance(about, dict) and "library_version" in about):
-        raise ValueError(f"{url} is not the address of a Tiled server: {remote.api}/ answers {response.status_code}, and not as Tiled's API")
+        raise ValueError(
+            f"{url} is not the address of a Tiled server: {remote.api}/ answers {response.status_code}, and not as Tiled's API"
+        )
