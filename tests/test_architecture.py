@@ -56,7 +56,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "demo": {"demo", "nodes", "__init__"},
     "settings": {"codecs", "dtypes", "hierarchy", "nodes", "resources", "revisions"},
     "tree": VALUES
-    | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings", "views"},
+    | {
+        "adapters",
+        "adapters/common",
+        "adapters/directory",
+        "adapters/memory",
+        "demo",
+        "hierarchy",
+        "resources",
+        "settings",
+        "tiled/catalog",
+        "views",
+    },
     "http/protocol": {"caches", "encoding", "hierarchy", "nodes", "texts"},  # it compresses documents and keeps them
     "http/work": VALUES | SHARED | {"encoding", "hierarchy"},
     "http/middleware": {"clocks", "resources", "http/protocol", "http/work"},
