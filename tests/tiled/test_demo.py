@@ -20,7 +20,6 @@ PATHS = {
 }
 
 
-@pytest.mark.alone
 @pytest.mark.timeout(400)
 def test_the_demo_tree_through_the_command_line(tmp_path: Path) -> None:
     with tiled_serving.serving("tiled.examples.generated:tree", tmp_path) as server:
