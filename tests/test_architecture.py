@@ -74,7 +74,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tiled/files": {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "nodes", "resources"},
     "tree": VALUES
     | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings"}
-    | {"tiled/files", "tiled/proxy", "views"},
+    | {"tiled/catalog", "tiled/files", "tiled/proxy", "views"},
     # it compresses documents and keeps them
     "http/protocol": {"caches", "encoding", "hierarchy", "nodes", "texts"},
     "http/work": VALUES | SHARED | {"encoding", "hierarchy"},

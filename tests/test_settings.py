@@ -354,7 +354,7 @@ WRONG = {
     "no trees": ("trees: []", r"trees: expected a list of trees"),
     "no source": (
         "trees: [{path: /a}]",
-        r"trees\[0\]: expected one of demo: true, directory: PATH, pyobject: MODULE:NAME, tiled: URL, got",
+        r"trees\[0\]: expected one of demo: true, directory: PATH, pyobject: MODULE:NAME, catalog: URI, tiled: URL, got none",
     ),
     "two sources": ("trees: [{demo: true, directory: x}]", r"got \['demo', 'directory'\]"),
     "demo: false": ("trees: [{demo: false}]", r"trees\[0\]: expected one of"),

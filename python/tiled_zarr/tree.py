@@ -1,7 +1,7 @@
 """Builds the tree that the settings describe.
 
-It is the demo, a directory, a Python object or a Tiled server, or several of these mounted at
-paths.
+It is the demo, a directory, a Python object, a catalog of Tiled's or a Tiled server, or several of
+these mounted at paths.
 """
 
 from __future__ import annotations
@@ -119,6 +119,8 @@ def source_of(mount: Mount, watcher: Watcher, resources: Resources, settings: Se
             return directory(mount, watcher, resources), None
         case "pyobject":
             return python_object(mount.target, resources)
+        case "catalog":
+            return catalog(mount, resources)
         case "tiled":
             return tiled_server(mount.target, resources, settings)
 
@@ -208,6 +210,20 @@ def tiled_server(url: str, resources: Resources, settings: Settings) -> tuple[Gr
     except (ValueError, OSError, Forbidden, Unauthenticated) as error:
         raise SettingsError(str(error)) from error
     return served.root, served
+
+
+def catalog(mount: Mount, resources: Resources) -> tuple[Group, object]:
+    """The root of a catalog of Tiled's, and the object that has its tasks. Raises SettingsError."""
+    try:
+        from .tiled.catalog import CannotOpen, open_catalog
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"a catalog needs the package {error.name!r}: pip install 'tiled-zarr[tiled]'") from error
+
+    try:
+        served = open_catalog(mount.target, mount.read, resources)
+    except CannotOpen as error:
+        raise SettingsError(str(error)) from error
+    return served.node, served
 
 
 def python_object(spelling: str, resources: Resources) -> tuple[Group, object]:
