@@ -138,10 +138,11 @@ def test_an_adapter_with_a_tree(folder: Path, module: str) -> None:
 
 
 def test_an_adapter_in_place_of_ours(folder: Path, module: str) -> None:
-    """For all suffixes that mean its mimetype, without --ext."""
-    np.savetxt(folder / "table.csv", VALUES)
-    node = served(folder, adapter=f"text/csv={module}:Text").children["table"]
-    assert node.attributes["by"] == "Text"
+    """For all suffixes that mean its mimetype, without --ext, also for longer ones of ours."""
+    for name in ("table.csv", "image.ome.tif", "photo.tiff"):
+        np.savetxt(folder / name, VALUES)
+    root = served(folder, adapter=f"text/csv={module}:Text\nimage/tiff={module}:Text")
+    assert [root.children[name].attributes["by"] for name in root.children] == ["Text"] * 3
 
 
 def test_an_adapter_for_the_frames_of_a_stack(folder: Path, module: str) -> None:
