@@ -51,13 +51,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "adapters/zarr": VALUES | SHARED | {"adapters/common", "_native"},
     **dict.fromkeys(["adapters/files", "adapters/tables", "adapters/tables/csv", "adapters/tiff"], VALUES | SHARED | {"adapters/common"}),
     **dict.fromkeys(["adapters/directory", "adapters/memory"], VALUES | SHARED | {"adapters/common", "adapters"}),
+    "tiled": set(),
+    "tiled/catalog": VALUES | SHARED | {"adapters", "adapters/common", "adapters/memory"},
     "demo": {"demo", "nodes", "__init__"},
     "settings": {"codecs", "dtypes", "hierarchy", "nodes", "resources", "revisions"},
-    "tiled": set(),
     "tiled/files": {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "nodes", "resources"},
     "tree": VALUES
     | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings"}
-    | {"tiled/files", "views"},
+    | {"tiled/catalog", "tiled/files", "views"},
     "http/protocol": {"caches", "encoding", "hierarchy", "nodes", "texts"},  # it compresses documents and keeps them
     "http/work": VALUES | SHARED | {"encoding", "hierarchy"},
     "http/middleware": {"clocks", "resources", "http/protocol", "http/work"},
@@ -80,6 +81,7 @@ OUTSIDE = {
     "blosc2": {"adapters"},
     "yaml": {"settings", "tree"},
     "tiled": {"tiled"},
+    "sqlalchemy": {"tiled"},
 }
 """Where alone a library may be imported."""
 

@@ -20,7 +20,14 @@ class TooLarge(Exception):
 
 
 class TooSlow(TimeoutError):
-    """A source did not answer within its time. It is a 503: asking again later may help."""
+    """A source did not answer within its time, or its data are still being written.
+
+    It is a 503: asking again later may help.
+    """
+
+
+class Unprocessable(Exception):
+    """The data of an array do not have the shape that its source promises. It is a 422."""
 
 
 class Busy(TimeoutError):

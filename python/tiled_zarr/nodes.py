@@ -48,7 +48,7 @@ import numpy as np
 from . import checks, codecs, marks
 from .attributes import NOTHING, nothing, said
 from .codecs import Codec
-from .faults import Busy, Changed, Damaged, TooLarge, TooSlow, Unavailable
+from .faults import Busy, Changed, Damaged, TooLarge, TooSlow, Unavailable, Unprocessable
 from .marks import Mark
 from .options import NO_OPTIONS, Options
 from .outlines import Outline
@@ -77,6 +77,7 @@ __all__ = [
     "TooLarge",
     "TooSlow",
     "Unavailable",
+    "Unprocessable",
     "live",
 ]
 

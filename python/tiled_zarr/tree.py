@@ -1,6 +1,7 @@
 """Builds the tree that the settings describe.
 
-It is the demo, a directory or a Python object, or several of these mounted at paths.
+It is the demo, a directory, a Python object or a catalog of Tiled's, or several of these mounted
+at paths.
 """
 
 from __future__ import annotations
@@ -113,6 +114,8 @@ def source_of(mount: Mount, watcher: Watcher, resources: Resources) -> tuple[Nod
             return directory(mount, watcher, resources), None
         case "pyobject":
             return python_object(mount.target, resources)
+        case "catalog":
+            return catalog(mount, resources)
 
 
 def directory(mount: Mount, watcher: Watcher, resources: Resources) -> Group:
@@ -179,6 +182,20 @@ def why(error: Exception) -> str:
     """The text of an error; for missing permissions, also what to do."""
     denied = "; let the user that runs the server read and search it (chmod u+rx)" if isinstance(error, PermissionError) else ""
     return f"{getattr(error, 'strerror', None) or error}{denied}"
+
+
+def catalog(mount: Mount, resources: Resources) -> tuple[Group, object]:
+    """The root of a catalog of Tiled's, and the object that has its tasks. Raises SettingsError."""
+    try:
+        from .tiled.catalog import CannotOpen, open_catalog
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"a catalog needs the package {error.name!r}: pip install 'tiled-zarr[tiled]'") from error
+
+    try:
+        served = open_catalog(mount.target, mount.read, resources)
+    except CannotOpen as error:
+        raise SettingsError(str(error)) from error
+    return served.node, served
 
 
 def python_object(spelling: str, resources: Resources) -> tuple[Group, object]:

@@ -35,7 +35,7 @@ from weakref import WeakKeyDictionary, WeakSet, ref
 
 from .. import records, texts
 from ..hangs import Hangs
-from ..nodes import Array, Busy, Changed, Damaged, Group, Node, TooLarge, TooSlow, Unavailable
+from ..nodes import Array, Busy, Changed, Damaged, Group, Node, TooLarge, TooSlow, Unavailable, Unprocessable
 from ..outlines import Outline
 from . import names
 
@@ -307,7 +307,7 @@ def reason(why: BaseException) -> str:
 
     Errors of our own are written for users: of these it is the message alone.
     """
-    if isinstance(why, Unavailable | Damaged | TooLarge | TooSlow | Busy | Changed):
+    if isinstance(why, Unavailable | Damaged | TooLarge | TooSlow | Busy | Changed | Unprocessable):
         return texts.line(texts.said_by(why))
     if isinstance(why, OSError) and why.errno is not None:
         return texts.of_system(why)

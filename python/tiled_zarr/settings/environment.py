@@ -149,6 +149,8 @@ def mount_of(given: Mapping[str, str]) -> Mount:
         return Mount(source="pyobject", target=given["TREE"])
     if "DIRECTORY" in given:
         return Mount(source="directory", target=given["DIRECTORY"], files=files_of(given))
+    if "CATALOG" in given:
+        return Mount(source="catalog", target=given["CATALOG"], read=tuple(given["READ"].splitlines()))
     return DEMO[0]
 
 

@@ -1,1 +1,1 @@
-"""Tiled: its catalogs, its server with its users and policies, and its configuration."""
+"""What needs Tiled itself: its catalogs, its server and its configuration."""

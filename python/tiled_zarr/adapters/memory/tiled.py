@@ -19,19 +19,19 @@ from typing import Any
 import numpy as np
 
 from ...attributes import Late
-from ...nodes import Array, Changed, Dense, Group, MaxShape, Node, Region, Sparse, Table, Unavailable
+from ...nodes import Array, Changed, Dense, Group, MaxShape, Node, Region, Sparse, Table, TooSlow, Unavailable, Unprocessable
 from ...resources import Resources
 from ..common.blocks import settle
 from ..common.chunk_sizes import Chunking, lasting, regrown, regular, unit
 from .adapted import Adapted
 
 
-def adapt_tiled(adapter: Any, resources: Resources | None = None) -> Node:
-    """The node of an adapter, by its structure family.
+def adapt_tiled(adapter: Any, resources: Resources | None = None, family: str | None = None) -> Node:
+    """The node of an adapter, by its structure family, unless the caller knows that.
 
     Raises Unavailable for families that have no form in Zarr.
     """
-    family = _family(adapter)
+    family = family or _family(adapter)
     if family not in _FAMILIES:
         raise Unavailable(f"Zarr has no {family} arrays; known are {', '.join(_FAMILIES)}")
     return _container(adapter, resources) if family == "container" else _FAMILIES[family](adapter)
@@ -123,7 +123,21 @@ def _read(adapter: Any, shape: tuple[int, ...], dtype: np.dtype[Any], region: Re
     except Exception as error:
         if (_shape(now := adapter.structure()), _dtype(now)) != (shape, dtype):
             raise Changed("the structure changed while it was being read; ask again") from error
-        raise
+        fault = _fault(error)
+        if fault is None:
+            raise
+        raise fault from error
+
+
+def _fault(error: Exception) -> TooSlow | Unprocessable | None:
+    """What an error of an adapter means that Tiled answers with 503 or 422, else None.
+
+    The data do not have the shape of the structure: not yet, or at all.
+    """
+    utils = sys.modules.get("tiled.adapters.utils")
+    if utils is None or not isinstance(error, utils.ShapeMismatchError):
+        return None
+    return TooSlow(str(error)) if isinstance(error, utils.DataNotReadyError) else Unprocessable(str(error))
 
 
 def _entries(adapter: Any, dtype: np.dtype[Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

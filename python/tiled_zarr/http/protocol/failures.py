@@ -1,4 +1,4 @@
-"""An exception as a reply: 413, 503 if asking again may help, or 500, each with its reason.
+"""An exception as a reply: 413, 422, 503 if asking again may help, or 500, each with its reason.
 
 What the log says of it is one line if the failure is expected: the source is damaged, missing or
 slow, or the system refuses. Anything else may be a bug, and its traceback follows.
@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from ... import texts
 from ...hierarchy.openings import reason
-from ...nodes import Busy, Changed, Damaged, TooLarge, TooSlow, Unavailable
+from ...nodes import Busy, Changed, Damaged, TooLarge, TooSlow, Unavailable, Unprocessable
 from . import replies
 from .replies import Reply
 
@@ -72,14 +72,24 @@ def _let_go(error: BaseException | None) -> None:
 
 
 def _reply_to(error: Exception, path: str) -> Reply:
-    if isinstance(error, TooLarge | TooSlow | Busy):
+    if isinstance(error, TooLarge | TooSlow | Busy | Unprocessable):
         log.warning("%r: %s", path, error)
-        return replies.text(413, str(error)) if isinstance(error, TooLarge) else replies.text(503, str(error), AGAIN)
+        return _expected(error)
     why = reason(error)
     log.error("%r failed: %s", path, in_full(error), exc_info=None if isinstance(error, EXPECTED) else error)
     if passes(error):
         return replies.text(503, f"the source of these data is not available now; ask again later: {why}", AGAIN)
     return replies.text(500, f"the source of these data failed: {why}")
+
+
+def _expected(error: TooLarge | TooSlow | Busy | Unprocessable) -> Reply:
+    match error:
+        case TooLarge():
+            return replies.text(413, str(error))
+        case Unprocessable():
+            return replies.text(422, str(error))
+        case _:
+            return replies.text(503, str(error), AGAIN)
 
 
 def in_full(error: BaseException) -> str:
