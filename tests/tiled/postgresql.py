@@ -23,8 +23,8 @@ QUICK = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "shared_buffers=
 
 def programs() -> Path | None:
     """The folder of the server's programs, which Debian keeps off the path."""
-    found = [shutil.which("initdb"), *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), reverse=True)]
-    return next((Path(path).parent for path in found if path), None)
+    found = [*sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), reverse=True), shutil.which("initdb")]
+    return next((Path(path).resolve().parent for path in found if path), None)
 
 
 def other_user() -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,7 +99,7 @@ def _place(place: Place) -> Any:
         return dict(place)
     if "://" not in place and not Path(place).is_dir():
         raise CannotOpen(f"{place} is no folder; give with --read the folders in which the files of the catalog are")
-    return place if "://" in place else str(Path(place).absolute())
+    return place if "://" in place else os.path.abspath(place)  # noqa: PTH100 - without dots, as Tiled compares it
 
 
 def _why(error: Exception, url: URL) -> str:
@@ -115,10 +115,14 @@ def _why(error: Exception, url: URL) -> str:
             )
         case UnrecognizedDatabase():
             return f"the database {name} belongs to a newer Tiled or to another program: install the Tiled that wrote it"
-        case DBAPIError() if isinstance(error.orig, sqlite3.DatabaseError) or url.get_backend_name() == "sqlite":
-            return f"{name} cannot be read as a catalog: {error.orig}; check the path, and that the file may be read"
-        case DBAPIError() | OSError():
-            cause = error.orig if isinstance(error, DBAPIError) else error
-            return f"the database {name} cannot be reached: {cause}; check host, name, user and password, and that it runs"
+        case _ if url.get_backend_name() == "postgresql":
+            return f"the database {name} cannot be reached: {_said(error)}; check host, name, user and password, and that it runs"
+        case DBAPIError():
+            return f"{name} cannot be read as a catalog: {_said(error)}; check the path, and that the file may be read"
         case _:
             return f"the catalog {name} cannot be opened: {type(error).__name__}: {error}"
+
+
+def _said(error: Exception) -> str:
+    """What the driver of a database says, on one line."""
+    return " ".join(str(getattr(error, "orig", error)).split())
