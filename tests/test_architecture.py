@@ -71,7 +71,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "demo": {"demo", "nodes", "__init__"},
     "settings": {"codecs", "dtypes", "hierarchy", "nodes", "resources", "revisions"},
     "tiled/proxy": VALUES | SHARED | {"encoding", "adapters", "adapters/common", "adapters/memory", "http/middleware", "http/protocol"},
-    "tiled/files": {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "nodes", "resources"},
+    "tiled/files": {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "nodes", "resources", "tiled/catalog"},
     "tree": VALUES
     | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings"}
     | {"tiled/catalog", "tiled/files", "tiled/proxy", "views"},
