@@ -35,9 +35,8 @@ def chosen(name: str) -> Any:
     alone = tiled(memory() if source == "memory" else catalog())
     if not before:
         return alone
-    from tiled_zarr.tiled import front
-
     from tiled_zarr.settings import from_environment
+    from tiled_zarr.tiled import front
 
     return front(alone, from_environment())
 
