@@ -39,7 +39,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "grid": {"nodes"},
     "dtypes": {"nodes", "texts"},
     "records": {"attributes", "dtypes", "nodes"},
-    "hierarchy": VALUES | SHARED | {"hangs", "_native", "__init__"},  # a recipe holds the encoder's codec, a token our version
+    # a recipe holds the encoder's codec, a token our version
+    "hierarchy": VALUES | SHARED | {"hangs", "_native", "__init__"},
     "encoding": VALUES | SHARED | {"hierarchy", "_native"},
     "ome/display": VALUES | {"encoding", "resources"},
     "ome/pyramid": VALUES | SHARED | {"hierarchy", "ome/display", "_native"},
@@ -69,9 +70,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "demo": {"demo", "nodes", "__init__"},
     "settings": {"codecs", "dtypes", "hierarchy", "nodes", "resources", "revisions"},
+    "tiled/proxy": VALUES | SHARED | {"encoding", "adapters", "adapters/common", "adapters/memory", "http/middleware", "http/protocol"},
+    "tiled/files": {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "nodes", "resources", "tiled/catalog"},
     "tree": VALUES
-    | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings", "views"},
-    "http/protocol": {"caches", "encoding", "hierarchy", "nodes", "texts"},  # it compresses documents and keeps them
+    | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings"}
+    | {"tiled/catalog", "tiled/files", "tiled/proxy", "views"},
+    # it compresses documents and keeps them
+    "http/protocol": {"caches", "encoding", "hierarchy", "nodes", "texts"},
     "http/work": VALUES | SHARED | {"encoding", "hierarchy"},
     "http/middleware": {"caches", "clocks", "nodes", "resources", "http/protocol", "http/work"},
     "http/site": VALUES | {"caches", "hierarchy", "http/protocol"},
@@ -86,7 +91,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__init__": {"nodes"},
     "__main__": {"cli"},
 }
-"""What the modules of each room may import from other rooms; a room is a folder, or a module at the top."""
+"""What a room's modules may import from other rooms; a room is a folder, or a module at the top."""
 OUTSIDE = {
     "starlette": {"http", "app", "assembly", "tiled"},
     "fastapi": {"tiled"},

@@ -76,7 +76,7 @@ def from_environment() -> ASGIApp:
         settle()
         return behind
     tree = plant(settings)
-    application = create_app(tree.root, settings, tree.tasks, tree.resources)
+    application = create_app(tree.root, settings, tree.tasks, tree.resources, tree.identify)
     settle()
     return application
 

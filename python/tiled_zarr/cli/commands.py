@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import logging
 import os
+import re
 import secrets
 import socket
 import sys
@@ -20,7 +21,7 @@ from .. import logs
 from ..revisions import launch_nonce, relaunch
 from ..settings import Settings, SettingsError, from_environment
 from . import servers
-from .options import common, given
+from .options import common, files, given, of_files
 from .processes import Run
 from .servers import Limits
 from .supervisor import CannotStart, Crew, Supervisor
@@ -30,10 +31,14 @@ log = logging.getLogger("tiled_zarr")
 
 FIXED = ("host", "port", "workers", "server")
 """Settings that a reload leaves as they were at the start."""
+PASSWORD = re.compile(r"(?<=://)[^/@]*@")
+"""User and password in the address of a database, which are not shown."""
 EXAMPLES = """\b
 Examples:
   tiled-zarr serve demo
   tiled-zarr serve directory measurements --public
+  tiled-zarr serve tiled https://tiled.example
+  tiled-zarr serve catalog sqlite:///catalog.db --read /data/runs
   tiled-zarr serve pyobject tiled.examples.generated:tree --api-key secret
   tiled-zarr serve config server.yml --workers 4 --host 0.0.0.0
 
@@ -61,10 +66,11 @@ def demo(**options: Any) -> None:
 
 @serve.command()
 @click.argument("path", type=click.Path(exists=True, file_okay=False))
+@of_files
 @common
 def directory(path: str, **options: Any) -> None:
     """Serve the files in the folder PATH and below it."""
-    start({"DIRECTORY": path}, **options)
+    start({"DIRECTORY": path, **files(options)}, **options)
 
 
 @serve.command()
@@ -76,6 +82,29 @@ def pyobject(spelling: str, **options: Any) -> None:
     MODULE is looked up in the current folder too.
     """
     start({"TREE": spelling}, **options)
+
+
+@serve.command()
+@click.argument("url")
+@common
+def tiled(url: str, **options: Any) -> None:
+    """Serve what the Tiled server at URL shows, or a container in it, reading over its HTTP API.
+
+    Callers show Tiled their own credentials, unless --tiled-key is given.
+    """
+    start({"TILED": url}, **options)
+
+
+@serve.command()
+@click.argument("uri")
+@click.option("--read", multiple=True, metavar="PLACE", help="Folder or database in which the data may be; may be given several times.")
+@common
+def catalog(uri: str, read: tuple[str, ...], **options: Any) -> None:
+    """Serve the catalog of Tiled's in the database URI, sqlite:///PATH or postgresql://USER@HOST/NAME.
+
+    Nothing is written to it.
+    """
+    start({"CATALOG": uri, "READ": "\n".join(read)}, **options)
 
 
 @serve.command()
@@ -180,7 +209,7 @@ def with_key(settings: Settings, key: str) -> Settings:
     """The settings, with `key` as the API key if the data are private and have none."""
     if settings.tiled is not None:
         return dataclasses.replace(settings, tiled=settings.tiled.sharing(key))
-    return settings if settings.public or settings.api_key else dataclasses.replace(settings, api_key=key)
+    return settings if settings.public or settings.api_key or settings.asks_tiled else dataclasses.replace(settings, api_key=key)
 
 
 def with_host(settings: Settings, host: str) -> Settings:
@@ -194,7 +223,7 @@ def in_address(host: str) -> str:
 
 
 def announce(settings: Settings, host: str, port: int) -> None:
-    """Print the addresses. The API key is in each of them, in the path, where every client keeps it."""
+    """Print the addresses. Each has the API key in its path, where every client keeps it."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, in_address(host))  # noqa: S104 - compared, not listened on
     server, tiled = f"http://{name}:{port}", settings.tiled
     key = settings.api_key if tiled is None else tiled.key_of(settings.api_key)
@@ -209,6 +238,8 @@ def announce(settings: Settings, host: str, port: int) -> None:
 
 def readers(settings: Settings) -> str:
     """Who can read the data, in a sentence."""
+    if settings.asks_tiled:
+        return "Tiled decides who can read the data: send it the same key or token as to Tiled."
     tiled = settings.tiled
     if tiled is None:
         return "Anyone can read the data." if settings.public else "Anyone with one of these links can read the data."
@@ -225,4 +256,7 @@ def described(settings: Settings) -> list[str]:
     """The sources of the trees in words, one text for each tree, or the configuration of Tiled's."""
     if settings.tiled is not None:
         return [f"the configuration {settings.tiled.path} of Tiled"]
-    return [f"{mount.source} {mount.target}".rstrip() + (f" at /{mount.path}" if mount.path else "") for mount in settings.trees]
+    return [
+        f"{mount.source} {PASSWORD.sub('', mount.target)}".rstrip() + (f" at /{mount.path}" if mount.path else "")
+        for mount in settings.trees
+    ]

@@ -70,7 +70,7 @@ def application(settings: Settings, workers: int, *, is_shown: bool) -> Applicat
             log.warning("%s", unknown_files(unknown))
     else:
         tree = plant(settings, resources=resources)
-    made = create_app(tree.root, settings, tree.tasks, resources)
+    made = create_app(tree.root, settings, tree.tasks, resources, tree.identify)
     settle()
     return made
 

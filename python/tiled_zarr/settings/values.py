@@ -166,6 +166,20 @@ class Settings:
     request_timeout: float = setting(parsers.seconds, 10.0, "Seconds within which a request has to arrive.")
     shutdown_timeout: float = setting(parsers.seconds, 10.0, "Seconds that the server gives to requests under way when it ends.")
 
+    tiled_key: str | None = setting(
+        parsers.key,
+        None,
+        "API key with which `serve tiled` reads for all callers; without it, they show Tiled their own. Others see it in `ps`.",
+        repr=False,
+    )
+    tiled_look: float = setting(parsers.seconds, 5.0, "Seconds for which what Tiled says of a node, a caller and their rights is good.")
+    tiled_keep: int | None = setting(
+        parsers.count,
+        None,
+        "Seconds for which values read from Tiled are kept if it says nothing new; 0 keeps none.",
+        shown="600; 60 for arrays that clients of Tiled write; no limit for those that nobody may",
+    )
+
     log_level: str = setting(
         parsers.among(*LEVELS), "warning", "What to log: error, warning, info (also every request) or debug.", common=True
     )
@@ -176,6 +190,11 @@ class Settings:
     server_timing: bool = setting(
         parsers.boolean, False, "Send the times to wait, read and encode with every reply, as the header Server-Timing."
     )
+
+    @property
+    def asks_tiled(self) -> bool:
+        """True if callers show a Tiled server their own credentials, and it decides what they see."""
+        return [(mount.source, mount.path) for mount in self.trees] == [("tiled", "")] and not self.tiled_key
 
     def decided(self) -> Settings:
         """The settings with the key out of its file, and with `public` decided.
@@ -205,9 +224,21 @@ class Settings:
 
         With a configuration of Tiled's, that decides. Nobody could then read, and we never take that to mean that everybody may.
         """
+        if self.asks_tiled:
+            return self.require_no_key()
         if self.tiled is None and not self.public and not self.api_key:
             raise SettingsError(
                 "these data are private: set TILED_ZARR_API_KEY to a secret that clients send, or TILED_ZARR_PUBLIC=1 to let everyone read"
+            )
+        return self
+
+    def require_no_key(self) -> Settings:
+        """The same settings. Raises SettingsError if they say who may read though Tiled is to."""
+        given = next((name for name in ("api_key", "api_key_file", "public") if name in self.spellings), None)
+        if given is not None:
+            raise SettingsError(
+                f"{self.spelling(given)}: callers show Tiled their own credentials, and it decides what they see; leave this out, "
+                "or give the key with which all of them read as tiled_key"
             )
         return self
 
