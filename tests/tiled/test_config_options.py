@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from tiled.config import parse_configs
 from tiled.server.settings import get_settings
 
 from tiled_zarr import app as serving
+from tiled_zarr import logs
 from tiled_zarr.settings import SettingsError, environment
 from tiled_zarr.tiled.config import application
 from tiled_zarr.tiled.config.overlay import overlaid
@@ -134,14 +137,29 @@ def test_options_of_uvicorn_without_effect_are_logged_once(folder: Path, caplog:
     assert caplog.messages == ["config.yml, line 4: uvicorn.loop: `tiled-zarr serve` has no such option, and goes on without"]
 
 
-def test_tileds_log_is_ours(folder: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
-    """Tiled's own handlers would write each line a second time."""
-    for level, is_written in (("info", True), ("warning", False)):
-        caplog.clear()
-        served(folder, SINGLE | TREE, "/api/v1/", log_level=level)
-        assert any(record.name == "tiled.server.app" and "Tiled version" in record.message for record in caplog.records) == is_written
-    assert "Tiled version" not in capfd.readouterr().err
-    assert logging.getLogger("tiled.server.app").handlers == []
+@pytest.fixture
+def log(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[[str], list[str]]]:
+    """Begins our log with a level; the lines that are written after that. The log ends with the test."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+
+    def lines(level: str) -> list[str]:
+        logs.begin(level, "text")
+        capfd.readouterr()
+        served(Path.cwd(), SINGLE | TREE, "/api/v1/", log_level=level)
+        return [line for line in capfd.readouterr().err.splitlines() if "Tiled version" in line]
+
+    yield lines
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.mark.usefixtures("folder")
+def test_tileds_log_is_ours(log: Callable[[str], list[str]]) -> None:
+    """Tiled's own handlers would write each line a second time, of all levels, and without the time."""
+    [line] = log("info")
+    assert re.fullmatch(r"\S+Z INFO tiled-zarr\[\d+\]: Tiled version [\d.]+", line)
+    assert log("warning") == []
 
 
 def test_the_application_for_other_servers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
