@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -127,6 +129,39 @@ def test_what_workers_cannot_share_is_refused_for_several(folder: Path, parts: P
     settings = configured(folder, parts, generated="a1b2")
     with pytest.raises(SettingsError, match=message):
         application(settings, 2)
+
+
+def test_workers_share_the_memory(folder: Path) -> None:
+    settings = configured(folder, SINGLE | TREE, {"memory": "1GiB", "cache_size": "600MiB"})
+    application(settings, 1)
+    with pytest.raises(SettingsError, match="--memory: .* for each of 2 workers"):
+        application(settings, 2)
+
+
+def test_a_worker_that_may_create_a_database_starts_alone(folder: Path) -> None:
+    """A second worker would wait for its turn until the first has started."""
+    database = {"database": {"uri": "sqlite:///:memory:", "init_if_not_exists": True}}
+    settings = configured(folder, SINGLE | TREE | database)
+
+    def is_free() -> bool:
+        descriptor = os.open(folder / "config.yml", os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(descriptor)
+        return True
+
+    app = application(settings, 2)
+    assert not is_free()
+    assert answers(app) == []
+    assert is_free()
+    application(configured(folder, SINGLE | TREE), 2)
+    assert is_free()
+    with pytest.raises(SettingsError, match="object_cache"):
+        application(configured(folder, SINGLE | TREE | database | {"object_cache": {}}), 2)
+    assert is_free()
 
 
 def test_options_of_uvicorn_without_effect_are_logged_once(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
