@@ -134,7 +134,7 @@ def test_what_workers_cannot_share_is_refused_for_several(folder: Path, parts: P
 def test_workers_share_the_memory(folder: Path) -> None:
     settings = configured(folder, SINGLE | TREE, {"memory": "1GiB", "cache_size": "600MiB"})
     application(settings, 1)
-    with pytest.raises(SettingsError, match="--memory: .* for each of 2 workers"):
+    with pytest.raises(SettingsError, match=r"--memory: .* for each of 2 workers"):
         application(settings, 2)
 
 
