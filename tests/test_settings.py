@@ -101,7 +101,7 @@ def from_environment(**variables: str) -> Settings:
 
 
 def test_every_setting_can_be_given() -> None:
-    names = {field.name for field in dataclasses.fields(Settings)} - {"trees", "spellings"}
+    names = {field.name for field in dataclasses.fields(Settings)} - {"trees", "tiled", "spellings"}
     assert names == set(SETTINGS) == set(GOOD) == set(BAD)
 
 
@@ -331,7 +331,10 @@ WRONG = {
         "trees:\n- demo: true\n  codec: none\n  codec: zstd:3",
         r"^server.yml, line 4: trees\[0\].codec: given twice; keep one of the two$",
     ),
-    "unknown": ("max_ages: 5", r"^server.yml, line 1: max_ages: unknown \(did you mean max_age\?\); known are host, port, .*trees$"),
+    "unknown": (
+        "max_ages: 5",
+        r"^server.yml, line 1: max_ages: unknown \(did you mean max_age\?\); known are host, port, .*trees; nor is it Tiled's syntax",
+    ),
     "unknown in a tree": (
         "trees: [{demo: true, chunk: 5}]",
         r"^server.yml, line 1: trees\[0\].chunk: unknown \(did you mean chunk_shape\?\); known are path, demo, directory",
@@ -351,7 +354,7 @@ WRONG = {
     "no trees": ("trees: []", r"trees: expected a list of trees"),
     "no source": (
         "trees: [{path: /a}]",
-        r"trees\[0\]: expected one of demo: true, directory: PATH, pyobject: MODULE:NAME, catalog: URI, got none",
+        r"trees\[0\]: expected one of demo: true, directory: PATH, pyobject: MODULE:NAME, catalog: URI, tiled: URL, got none",
     ),
     "two sources": ("trees: [{demo: true, directory: x}]", r"got \['demo', 'directory'\]"),
     "demo: false": ("trees: [{demo: false}]", r"trees\[0\]: expected one of"),

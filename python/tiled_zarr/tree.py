@@ -1,7 +1,7 @@
 """Builds the tree that the settings describe.
 
-It is the demo, a directory, a Python object or a catalog of Tiled's, or several of these mounted
-at paths.
+It is the demo, a directory, a Python object, a catalog of Tiled's or a Tiled server, or several of
+these mounted at paths.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from .hierarchy.openings import reason
-from .nodes import Group, Node, Unavailable
+from .nodes import Forbidden, Group, Node, Unauthenticated, Unavailable
 from .outlines import Outline
 from .resources import Resources
 from .revisions import launch_nonce
@@ -45,11 +45,15 @@ class Tasks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """The root group, its tasks, and the resources that its nodes read with."""
+    """The root group, its tasks, and the resources that its nodes read with.
+
+    `identify` tells who sends a request and which tree they see, if that is not `root` for all.
+    """
 
     root: Group
     tasks: Tasks
     resources: Resources
+    identify: Callable[[Any], Awaitable[Any]] | None = None
 
 
 def ignored(_: str, __: int) -> None:
@@ -82,9 +86,10 @@ def plant(
     resources = resources or resources_of(settings)
     check_paths([mount.path for mount in settings.trees])
     watcher = Watcher(on_file, on_unknown)
-    sources = [source_of(mount, watcher, resources) for mount in settings.trees]
+    sources = [source_of(mount, watcher, resources, settings) for mount in settings.trees]
     nodes = {mount.path: configured(node, mount) for mount, (node, _) in zip(settings.trees, sources, strict=True)}
-    return Tree(root=grafted(nodes), tasks=tasks_of([source for _, source in sources]), resources=resources)
+    identify = getattr(sources[0][1], "identify", None) if settings.asks_tiled else None
+    return Tree(root=grafted(nodes), tasks=tasks_of([source for _, source in sources]), resources=resources, identify=identify)
 
 
 def resources_of(settings: Settings, workers: int = 1) -> Resources:
@@ -103,7 +108,7 @@ def check_paths(paths: list[str]) -> None:
             raise SettingsError(f"trees: /{'/'.join(below)} is inside the tree at /{'/'.join(above)}; give each a separate path")
 
 
-def source_of(mount: Mount, watcher: Watcher, resources: Resources) -> tuple[Node, object]:
+def source_of(mount: Mount, watcher: Watcher, resources: Resources, settings: Settings) -> tuple[Node, object]:
     """The node of a mount, and the Python object that it was made from, else None."""
     match mount.source:
         case "demo":
@@ -116,6 +121,8 @@ def source_of(mount: Mount, watcher: Watcher, resources: Resources) -> tuple[Nod
             return python_object(mount.target, resources)
         case "catalog":
             return catalog(mount, resources)
+        case "tiled":
+            return tiled_server(mount.target, resources, settings)
 
 
 def directory(mount: Mount, watcher: Watcher, resources: Resources) -> tuple[Group, object]:
@@ -218,6 +225,27 @@ def catalog(mount: Mount, resources: Resources) -> tuple[Group, object]:
     except CannotOpen as error:
         raise SettingsError(str(error)) from error
     return served.node, served
+
+
+def tiled_server(url: str, resources: Resources, settings: Settings) -> tuple[Group, object]:
+    """The root of a Tiled server's tree, and the object with its tasks. Raises SettingsError."""
+    try:
+        from .tiled.proxy.serving import proxy, reached
+        from .tiled.proxy.view import Trust
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"to read a Tiled server takes the package {error.name!r}: pip install 'tiled-zarr[tiled]'") from error
+    if not (settings.asks_tiled or settings.tiled_key):
+        raise SettingsError(
+            f"{url}: callers can show Tiled their own credentials only if its tree is the only one, and at /; "
+            "give a key with which all of them read as tiled_key"
+        )
+    try:
+        trust = Trust(look=settings.tiled_look, keep=settings.tiled_keep)
+        remote, path = reached(url, settings.read_timeout, settings.queue_timeout)
+        served = proxy(remote, path, settings.tiled_key, trust, resources)
+    except (ValueError, OSError, Forbidden, Unauthenticated) as error:
+        raise SettingsError(str(error)) from error
+    return served.root, served
 
 
 def python_object(spelling: str, resources: Resources) -> tuple[Group, object]:

@@ -28,7 +28,7 @@ KEY = re.compile(r"/k/([0-9a-f]{64})/")
 
 
 class Run:
-    """Runs of the command whose workers answer nothing: the application that they would serve is kept."""
+    """Runs the command with workers that answer nothing, and keeps their application."""
 
     def __init__(self) -> None:
         self.served: Any = None
@@ -307,6 +307,7 @@ def test_a_port_in_use(run: Run) -> None:
         (["demo", "--cache-size", "much"], "Error: --cache-size: expected a size"),
         (["demo", "--chunk-shape", "a"], "Error: --chunk-shape: expected a chunk shape"),
         (["demo", "--memory", "64MiB", "--cache-size", "1GB"], "Error: --memory: "),
+        (["config", "."], "Error: server.yml is in tiled-zarr's syntax: name this file"),
         (["config", "empty.yml"], "Error: empty.yml names no tree to serve: add a line such as trees: "),
         (["pyobject", "nothing:tree"], "Error: nothing:tree: there is no module 'nothing'"),
         (["pyobject", "served_by_cli"], "Error: 'served_by_cli': expected MODULE:NAME"),
@@ -319,9 +320,7 @@ def test_errors_are_one_line(run: Run, arguments: list[str], message: str) -> No
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize(
-    "arguments", [["directory", "nothing"], ["config", "nothing.yml"], ["config", "."], ["directory", "x.npy"], ["pyobject"]]
-)
+@pytest.mark.parametrize("arguments", [["directory", "nothing"], ["config", "nothing.yml"], ["directory", "x.npy"], ["pyobject"]])
 def test_wrong_use(run: Run, arguments: list[str]) -> None:
     assert "Usage:" in run(*arguments, code=2).output
 

@@ -65,7 +65,7 @@ def swmr(folder: Path) -> Iterator[int]:
 
 
 def reopened(folder: Path) -> Iterator[int]:
-    """An HDF5 file that is replaced by a longer one; a reply must be made while it stays the same."""
+    """An HDF5 file that longer ones replace; a reply must be made while it stays the same."""
     import h5py
 
     for i in count():

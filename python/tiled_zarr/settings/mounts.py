@@ -9,18 +9,18 @@ from typing import Any, Literal, TypeAlias
 
 from ..nodes import Options
 
-Source: TypeAlias = Literal["demo", "directory", "pyobject", "catalog"]
+Source: TypeAlias = Literal["demo", "directory", "pyobject", "catalog", "tiled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mount:
     """A tree and the path at which it is served ("" is the root).
 
-    `target` is the folder of a directory, the `module:name` of a Python object, or the address of
-    the database of a catalog. `options` hold for the whole tree, those in `nodes` for the nodes at
-    and below their paths. `csv` says how the text tables in a directory are written, `files` what
-    else is chosen for its files, and `read` in which folders and stores the data of a catalog may
-    be.
+    `target` is the folder of a directory, the `module:name` of a Python object, the address of the
+    database of a catalog, or that of a Tiled server, which is read over HTTP. `options` hold for the
+    whole tree, those in `nodes` for the nodes at and below their paths. `csv` says how the text
+    tables in a directory are written, `files` what else is chosen for its files, and `read` in which
+    folders and stores the data of a catalog may be.
     """
 
     path: str = ""

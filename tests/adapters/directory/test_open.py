@@ -299,7 +299,8 @@ def test_what_a_file_is_refused_for_is_remembered_until_it_changes(tmp_path, mon
     path = tmp_path / "bad.png"
     path.write_bytes(b"no picture")
     os.utime(path, ns=(1, 1))
-    monkeypatch.setattr("tiled_zarr.adapters.common.reopened.is_settled", lambda _: True)  # its ctime is now
+    # its ctime is now
+    monkeypatch.setattr("tiled_zarr.adapters.common.reopened.is_settled", lambda _: True)
     opened = []
 
     def noting(path, resources):

@@ -143,8 +143,8 @@ def list_folder(place: Place, formats: Formats) -> Listing:
     """The children of a folder: its sub-folders, and its files of these formats. Opens no file.
 
     100,000 files cost at most about three times as much as `os.scandir`, and numbered ones four
-    times: what is done for each of them is one loop in `_data`, and operations on whole sets. Raises OSError if the folder may not be read
-    and searched, Damaged if it is no longer inside the fence.
+    times: what is done for each of them is one loop in `_data`, and operations on whole sets. Raises
+    OSError if the folder may not be read and searched, Damaged if it is no longer inside the fence.
     """
     with place.fence.listed(place.path) as descriptor:
         status = os.fstat(descriptor)
