@@ -213,20 +213,6 @@ def why(error: Exception) -> str:
     return f"{getattr(error, 'strerror', None) or error}{denied}"
 
 
-def catalog(mount: Mount, resources: Resources) -> tuple[Group, object]:
-    """The root of a catalog of Tiled's, and the object that has its tasks. Raises SettingsError."""
-    try:
-        from .tiled.catalog import CannotOpen, open_catalog
-    except ModuleNotFoundError as error:
-        raise SettingsError(f"a catalog needs the package {error.name!r}: pip install 'tiled-zarr[tiled]'") from error
-
-    try:
-        served = open_catalog(mount.target, mount.read, resources)
-    except CannotOpen as error:
-        raise SettingsError(str(error)) from error
-    return served.node, served
-
-
 def tiled_server(url: str, resources: Resources, settings: Settings) -> tuple[Group, object]:
     """The root of a Tiled server's tree, and the object with its tasks. Raises SettingsError."""
     try:
@@ -246,6 +232,20 @@ def tiled_server(url: str, resources: Resources, settings: Settings) -> tuple[Gr
     except (ValueError, OSError, Forbidden, Unauthenticated) as error:
         raise SettingsError(str(error)) from error
     return served.root, served
+
+
+def catalog(mount: Mount, resources: Resources) -> tuple[Group, object]:
+    """The root of a catalog of Tiled's, and the object that has its tasks. Raises SettingsError."""
+    try:
+        from .tiled.catalog import CannotOpen, open_catalog
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"a catalog needs the package {error.name!r}: pip install 'tiled-zarr[tiled]'") from error
+
+    try:
+        served = open_catalog(mount.target, mount.read, resources)
+    except CannotOpen as error:
+        raise SettingsError(str(error)) from error
+    return served.node, served
 
 
 def python_object(spelling: str, resources: Resources) -> tuple[Group, object]:

@@ -92,7 +92,7 @@ class Server:
     def api_key(self, token: str, **params: Any) -> dict[str, Any]:
         """A new API key of who has a token."""
         headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
-        answer = self.post("/api/v1/auth/apikey", json.dumps(params).encode(), headers)
+        answer = self.post("/api/v1/auth/apikey", json.dumps({"expires_in": None, **params}).encode(), headers)
         assert answer.status == 200, answer.body
         found: dict[str, Any] = json.loads(answer.body)
         return found

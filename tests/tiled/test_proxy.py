@@ -20,7 +20,6 @@ from tiled.adapters.mapping import MapAdapter
 from tiled.adapters.sparse import COOAdapter
 from tiled.adapters.xarray import DatasetAdapter
 from tiled.client import from_context
-from tiled.client.context import Context
 from tiled.config import Authentication
 from tiled.server.app import build_app
 
@@ -80,11 +79,9 @@ def pair() -> Iterator[Pair]:
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    """The root of the same tree in Tiled's own client."""
-    with Context.from_app(build_app(tree(), authentication=Authentication(single_user_api_key=KEY))) as context:
-        context.api_key = KEY
-        yield from_context(context)
+def client(pair: Pair) -> Any:
+    """The root in Tiled's own client."""
+    return from_context(pair.context)
 
 
 def opened(root: Any, format_module: Any = v3) -> zarr.Group:

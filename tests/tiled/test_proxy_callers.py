@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 
 import pytest
 from tests.tiled import users
-from tests.tiled.proxying import Behind, Pair, paired
+from tests.tiled.proxying import Clock, Pair, paired, stopped
 from tiled.server.app import build_app_from_config
 
-from tiled_zarr.tiled.proxy import callers, children, trees
 from tiled_zarr.tiled.proxy.view import Trust
 
 LOOK = 5.0
@@ -21,14 +20,6 @@ SIGNED_IN = {401: 403, 403: 403, 404: 403, 200: 200}
 """The answer for a chunk, by Tiled's for the values, if the caller has signed in."""
 ANONYMOUS = {401: 401, 403: 401, 404: 401, 200: 200}
 NODES = (*users.ARRAYS, *users.ABSENT)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Caller(NamedTuple):
@@ -48,15 +39,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pair(folder: Path) -> Iterator[Pair]:
-    """With a clock that stands still: a look is good until a test moves it."""
-    with pytest.MonkeyPatch.context() as patch:
-        clock = Clock()
-        for module in (children, callers, trees):
-            patch.setattr(module, "monotonic", clock)
-        with paired(build_app_from_config(users.config(folder, allow_anonymous_access=True)), Trust(look=LOOK)) as made:
-            made.clock = clock
-            yield made
+def clock() -> Iterator[Clock]:
+    with stopped() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def pair(folder: Path, clock: Clock) -> Iterator[Pair]:
+    with paired(build_app_from_config(users.config(folder, allow_anonymous_access=True)), Trust(look=LOOK)) as made:
+        yield made
 
 
 def token(pair: Pair, name: str) -> str:
@@ -152,7 +143,7 @@ def test_callers_who_may_both_read_share_a_chunk(pair: Pair, matrix: dict[str, C
     assert asked.count("array/block/image_shared") <= 1  # whether bob may read it, if that is not known yet
 
 
-def test_a_revoked_key_stops_after_a_look(pair: Pair) -> None:
+def test_a_revoked_key_stops_after_a_look(pair: Pair, clock: Clock) -> None:
     made = api_key(pair, "alice")
     key = {"authorization": f"Apikey {made['secret']}"}
     assert pair.ours.get("/zarr/v3/image_alices/c/0/0", headers=key).status_code == 200
@@ -160,7 +151,7 @@ def test_a_revoked_key_stops_after_a_look(pair: Pair) -> None:
         "/api/v1/auth/apikey", params={"first_eight": made["first_eight"]}, headers={"authorization": f"Bearer {token(pair, 'alice')}"}
     )
     assert revoked.is_success
-    pair.clock.now += LOOK + 1
+    clock.now += LOOK + 1
     for path in ("/zarr/v3/image_alices/c/0/0", "/zarr/v3/image_public/c/0/0", "/"):
         assert pair.ours.get(path, headers=key).status_code == 401
 
@@ -174,5 +165,4 @@ def test_no_credentials_are_logged(pair: Pair, caplog: pytest.LogCaptureFixture)
 
 def test_no_cookie_of_tileds_is_kept(pair: Pair) -> None:
     """Tiled sends the key of one caller as a cookie, which must not go out with the requests of others."""
-    assert isinstance(pair.behind, Behind)
     assert list(pair.inner.cookies.jar) == []

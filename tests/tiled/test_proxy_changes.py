@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.tiled.proxying import KEY, Pair, paired
+from tests.tiled.proxying import KEY, Clock, Pair, paired, stopped
 from tiled.catalog import in_memory
 from tiled.client import from_context
-from tiled.client.context import Context
 from tiled.config import Authentication
 from tiled.server.app import build_app
 
-from tiled_zarr.tiled.proxy import callers, children, told, trees
+from tiled_zarr.tiled.proxy import told
 from tiled_zarr.tiled.proxy.view import Trust
 
 FIRST, SECOND = np.arange(6.0), np.arange(6.0) + 100
@@ -23,39 +22,29 @@ LOOK = 5.0
 PLAIN = {"codec": "none"}
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture(scope="module")
+def clock() -> Iterator[Clock]:
+    with stopped() as made:
+        yield made
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    for module in (children, callers, trees):
-        monkeypatch.setattr(module, "monotonic", made)
-    monkeypatch.setattr(told, "time", made)
-    return made
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Any:
-    catalog = in_memory(writable_storage=[str(tmp_path / "data"), f"duckdb:///{tmp_path}/tables.duckdb"])
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("catalog")
+    catalog = in_memory(writable_storage=[str(folder / "data"), f"duckdb:///{folder}/tables.duckdb"])
     return build_app(catalog, authentication=Authentication(single_user_api_key=KEY))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pair(app: Any, clock: Clock) -> Iterator[Pair]:
     with paired(app, Trust(look=LOOK), settings=PLAIN) as made:
         yield made
 
 
-@pytest.fixture
-def client(app: Any, pair: Pair) -> Iterator[Any]:
-    with Context.from_app(app, api_key=KEY) as context:
-        yield from_context(context)
+@pytest.fixture(scope="module")
+def client(pair: Pair) -> Any:
+    """The root in Tiled's own client."""
+    return from_context(pair.context)
 
 
 def values(pair: Pair, path: str) -> np.ndarray:
@@ -67,58 +56,62 @@ def values(pair: Pair, path: str) -> np.ndarray:
     return np.concatenate([np.frombuffer(body.content, document["data_type"]) for body in bodies])[:length]
 
 
-def test_new_renamed_and_deleted_children_are_seen_after_a_look(pair: Pair, client: Any, clock: Clock) -> None:
-    assert pair.get("/zarr/v3/a/zarr.json").status_code == 404
-    client.write_array(FIRST, key="a")
-    assert pair.get("/zarr/v3/a/zarr.json").status_code == 404
+def test_new_and_deleted_children_are_seen_after_a_look(pair: Pair, client: Any, clock: Clock) -> None:
+    client.create_container("new")
+    assert pair.get("/zarr/v3/new/a/zarr.json").status_code == 404
+    client["new"].write_array(FIRST, key="a")
+    assert pair.get("/zarr/v3/new/a/zarr.json").status_code == 404
     clock.now += LOOK + 1
-    assert pair.get("/zarr/v3/a/zarr.json").status_code == 200
-    assert list(pair.get("/zarr/v3/zarr.json").json()["consolidated_metadata"]["metadata"]) == ["a"]
-    client.delete_contents("a", external_only=False)
+    assert pair.get("/zarr/v3/new/a/zarr.json").status_code == 200
+    assert list(pair.get("/zarr/v3/new/zarr.json").json()["consolidated_metadata"]["metadata"]) == ["a"]
+    client["new"].delete_contents("a", external_only=False)
     clock.now += LOOK + 1
-    assert pair.get("/zarr/v3/a/zarr.json").status_code == 404
-    assert pair.get("/zarr/v3/zarr.json").json()["consolidated_metadata"]["metadata"] == {}
+    assert pair.get("/zarr/v3/new/a/zarr.json").status_code == 404
+    assert pair.get("/zarr/v3/new/zarr.json").json()["consolidated_metadata"]["metadata"] == {}
 
 
 def test_growth_is_seen_after_a_look(pair: Pair, client: Any, clock: Clock) -> None:
-    array = client.write_array(FIRST, key="a")
-    np.testing.assert_array_equal(values(pair, "a"), FIRST)
+    array = client.write_array(FIRST, key="grows")
+    np.testing.assert_array_equal(values(pair, "grows"), FIRST)
     array.patch(SECOND, offset=(6,), extend=True)
     clock.now += LOOK + 1
-    np.testing.assert_array_equal(values(pair, "a"), np.concatenate([FIRST, SECOND]))
+    np.testing.assert_array_equal(values(pair, "grows"), np.concatenate([FIRST, SECOND]))
 
 
 def test_metadata_are_seen_after_a_look(pair: Pair, client: Any, clock: Clock) -> None:
-    array = client.write_array(FIRST, key="a", metadata={"colour": "red"})
-    assert pair.get("/zarr/v2/a/.zattrs").json()["colour"] == "red"
+    array = client.write_array(FIRST, key="told", metadata={"colour": "red"})
+    assert pair.get("/zarr/v2/told/.zattrs").json()["colour"] == "red"
     array.update_metadata({"colour": "blue"})
     clock.now += LOOK + 1
-    assert pair.get("/zarr/v2/a/.zattrs").json()["colour"] == "blue"
+    assert pair.get("/zarr/v2/told/.zattrs").json()["colour"] == "blue"
 
 
 @pytest.mark.parametrize("how", ["in place", "as a new node under the name"])
 def test_values_of_which_tiled_tells_nothing_are_seen_once_they_are_kept_no_longer(pair: Pair, client: Any, clock: Clock, how: str) -> None:
     """SQLite gives the new node the identifiers of the old one, so that all that Tiled tells is the same."""
-    array = client.write_array(FIRST, key="a")
-    np.testing.assert_array_equal(values(pair, "a"), FIRST)
-    tag = pair.get("/zarr/v3/a/c/0").headers["etag"]
+    key = how[:2]
+    array = client.write_array(FIRST, key=key)
+    np.testing.assert_array_equal(values(pair, key), FIRST)
+    tag = pair.get(f"/zarr/v3/{key}/c/0").headers["etag"]
     if how == "in place":
         array.write(SECOND)
     else:
-        client.delete_contents("a", external_only=False)
-        client.write_array(SECOND, key="a")
+        client.delete_contents(key, external_only=False)
+        client.write_array(SECOND, key=key)
     clock.now += LOOK + 1 + (told.KEPT["writable"] or 0)
-    np.testing.assert_array_equal(values(pair, "a"), SECOND)
-    assert pair.get("/zarr/v3/a/c/0").headers["etag"] != tag
+    np.testing.assert_array_equal(values(pair, key), SECOND)
+    assert pair.get(f"/zarr/v3/{key}/c/0").headers["etag"] != tag
 
 
-def test_values_are_never_kept_if_so_chosen(app: Any, clock: Clock) -> None:
-    with paired(app, Trust(look=LOOK, keep=0), settings=PLAIN) as pair, Context.from_app(app, api_key=KEY) as context:
-        array = from_context(context).write_array(FIRST, key="a")
+def test_values_are_never_kept_if_so_chosen(tmp_path: Path, clock: Clock) -> None:
+    catalog = in_memory(named_memory="never_kept", writable_storage=[str(tmp_path)])
+    app, before = build_app(catalog, authentication=Authentication(single_user_api_key=KEY)), clock.now
+    with paired(app, Trust(look=LOOK, keep=0), settings=PLAIN) as pair:
+        array = from_context(pair.context).write_array(FIRST, key="a")
         np.testing.assert_array_equal(values(pair, "a"), FIRST)
         array.write(SECOND)
         np.testing.assert_array_equal(values(pair, "a"), SECOND)
-        assert clock.now == 1000
+        assert clock.now == before
 
 
 def test_rows_appended_to_a_table_are_seen(pair: Pair, client: Any, clock: Clock) -> None:

@@ -10,14 +10,13 @@ import dask.array
 import numpy as np
 import pandas as pd
 import pytest
-from tests.tiled.proxying import KEY, Pair, paired
+from tests.tiled.proxying import KEY, Clock, Pair, paired, stopped
 from tiled.adapters.array import ArrayAdapter
 from tiled.adapters.dataframe import DataFrameAdapter
 from tiled.adapters.mapping import MapAdapter
 from tiled.config import Authentication
 from tiled.server.app import build_app
 
-from tiled_zarr.tiled.proxy import callers, children, trees
 from tiled_zarr.tiled.proxy.view import Trust
 
 MANY = 700
@@ -26,22 +25,10 @@ LOOK = 5.0
 PUBLIC = Authentication(allow_anonymous_access=True)
 
 
-class Clock:
-    """The time of all looks."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    for module in (children, callers, trees):
-        monkeypatch.setattr(module, "monotonic", made)
-    return made
+def clock() -> Iterator[Clock]:
+    with stopped() as made:
+        yield made
 
 
 class Spoilt(ArrayAdapter):

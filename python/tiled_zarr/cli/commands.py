@@ -37,8 +37,8 @@ EXAMPLES = """\b
 Examples:
   tiled-zarr serve demo
   tiled-zarr serve directory measurements --public
-  tiled-zarr serve catalog sqlite:///catalog.db --read /data/runs
   tiled-zarr serve tiled https://tiled.example
+  tiled-zarr serve catalog sqlite:///catalog.db --read /data/runs
   tiled-zarr serve pyobject tiled.examples.generated:tree --api-key secret
   tiled-zarr serve config server.yml --workers 4 --host 0.0.0.0
 
@@ -85,6 +85,17 @@ def pyobject(spelling: str, **options: Any) -> None:
 
 
 @serve.command()
+@click.argument("url")
+@common
+def tiled(url: str, **options: Any) -> None:
+    """Serve what the Tiled server at URL shows, or a container in it, reading over its HTTP API.
+
+    Callers show Tiled their own credentials, unless --tiled-key is given.
+    """
+    start({"TILED": url}, **options)
+
+
+@serve.command()
 @click.argument("uri")
 @click.option("--read", multiple=True, metavar="PLACE", help="Folder or database in which the data may be; may be given several times.")
 @common
@@ -94,17 +105,6 @@ def catalog(uri: str, read: tuple[str, ...], **options: Any) -> None:
     Nothing is written to it.
     """
     start({"CATALOG": uri, "READ": "\n".join(read)}, **options)
-
-
-@serve.command()
-@click.argument("url")
-@common
-def tiled(url: str, **options: Any) -> None:
-    """Serve what the Tiled server at URL shows, or a container in it, reading over its HTTP API.
-
-    Callers show Tiled their own credentials, unless --tiled-key is given.
-    """
-    start({"TILED": url}, **options)
 
 
 @serve.command()

@@ -61,7 +61,7 @@ TABLES = MappingProxyType(
 SOURCES: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
     {"demo": parsers.boolean, "directory": parsers.text, "pyobject": parsers.text, "catalog": parsers.text, "tiled": parsers.text}
 )
-TREE_KEYS = ("path", *SOURCES, *OPTIONS, "nodes", "csv", *DIRECTORY, "read")
+TREE_KEYS = ("path", *SOURCES, *OPTIONS, "nodes", "csv", "read", *DIRECTORY)
 """The keys of an item of `trees`."""
 SUFFIXES = (".yml", ".yaml")
 """Those of the files of a folder that Tiled reads."""
@@ -137,10 +137,8 @@ def mount(document: Any, where: Spot, folder: Path) -> Mount:
     checked = mapping(document, where, list(TREE_KEYS))
     given = {name: parsed(where.at(name), parse, checked[name]) for name, parse in SOURCES.items() if name in checked}
     if len(given) != 1 or given.get("demo") is False:
-        raise SettingsError(
-            f"{where}: expected one of demo: true, directory: PATH, pyobject: MODULE:NAME, catalog: URI, tiled: URL, "
-            f"got {sorted(given) or 'none'}"
-        )
+        kinds = "demo: true, directory: PATH, pyobject: MODULE:NAME, catalog: URI, tiled: URL"
+        raise SettingsError(f"{where}: expected one of {kinds}, got {sorted(given) or 'none'}")
     [(source, target)] = given.items()
     if "csv" in checked and source != "directory":
         raise SettingsError(f"{where.at('csv')}: only a directory has text tables")

@@ -19,7 +19,7 @@ class Mount:
     `target` is the folder of a directory, the `module:name` of a Python object, the address of the
     database of a catalog, or that of a Tiled server, which is read over HTTP. `options` hold for the
     whole tree, those in `nodes` for the nodes at and below their paths. `csv` says how the text
-    tables in a directory are written, `files` what else is chosen for its files, and `read` in which
+    tables in a directory are written, `files` what else is chosen for its files, `read` in which
     folders and stores the data of a catalog may be.
     """
 

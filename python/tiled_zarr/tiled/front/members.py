@@ -101,7 +101,7 @@ class Members(Mapping[str, Node]):
         whole = self.whole
         outline = None if whole.outline is None else Outline(partial(self._epoch, whole.outline.revision), tuple)
         revision = partial(self._epoch, whole.revision)
-        return replace(whole, children=self, unavailable=self._unavailable, revision=revision, outline=outline, blocking=True)
+        return replace(whole, children=self, unavailable=self._unavailable, revision=revision, outline=outline, blocking=True, kin=None)
 
     def __getitem__(self, name: str) -> Node:
         decided = self._decide(name)
