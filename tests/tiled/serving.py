@@ -48,6 +48,7 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self.tell("shutdown")
         self.life.result(DEADLINE)
+        self.run(cancelled())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(DEADLINE)
         self.loop.close()
@@ -96,6 +97,15 @@ class Server:
         assert answer.status == 200, answer.body
         found: dict[str, Any] = json.loads(answer.body)
         return found
+
+
+async def cancelled() -> None:
+    """End what still runs in the loop, as `asyncio.run` does: connections to databases are given back."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_asyncgens()
 
 
 async def sent(app: Any, path: str, body: bytes, headers: Mapping[str, str], method: str = "POST") -> Answer:
