@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tests.tiled.serving import Server
+from tests.tiled.serving import Server, let_go
 from tiled.access_control.access_tags import AccessTagsCompiler
 from tiled.access_control.scopes import ALL_SCOPES
 from tiled.adapters.array import ArrayAdapter
@@ -101,6 +101,7 @@ def fill(folder: Path) -> None:
     define_tags(folder)
     with Context.from_app(build_app_from_config(config(folder)), api_key=key) as context:
         write(from_context(context), folder / "outside")
+    let_go()
 
 
 def register(client: Any, key: str, path: Path, tag: str) -> None:
