@@ -5,9 +5,10 @@
     python tests/suites.py --coverage       all of them, and measure which lines run
     python tests/suites.py http ome         two of them
 
-It runs as many suites at a time as there are processors, the slowest first. Tests marked `alone`,
-and suites that are alone, run last and one at a time: they measure memory or time. Each suite
-writes `<suite>.log` and `<suite>.xml` into the folder `--logs`; the data of coverage go there too.
+It runs one suite more at a time than there are processors, since a suite also waits for servers and
+browsers; the slowest start first. Tests marked `alone`, and suites that are alone, run last: they
+measure memory or time, or wait for deadlines, and leave the processors idle. Each suite writes
+`<suite>.log` and `<suite>.xml` into the folder `--logs`; the data of coverage go there too.
 Measuring it makes tests inside the process take 1.6 times as long.
 
 The run fails if a suite fails, ends without a report or runs no test. If the variable CI is set, it
@@ -49,7 +50,8 @@ class Suite:
     """The tests below a folder, without those of the suites of folders below it.
 
     A quick run has the suites that are quick, without their tests that are marked `slow`. A suite
-    that is alone has deadlines that could pass on a busy machine, so it runs while no other does.
+    that is alone has deadlines that could pass on a busy machine, so it runs only while no suite
+    runs but those that are alone too.
     """
 
     folder: str
@@ -61,6 +63,7 @@ SUITES = {
     "clients": Suite("tests/clients", is_quick=False),
     "browser": Suite("tests/browser", is_quick=False),
     "hostile": Suite("tests/hostile", is_quick=False, is_alone=True),
+    "tiled": Suite("tests/tiled", is_quick=False),
     "adapters": Suite("tests/adapters"),
     "http": Suite("tests/http"),
     "top": Suite("tests"),
@@ -68,6 +71,8 @@ SUITES = {
     "ome": Suite("tests/ome"),
     "installing": Suite("tests/installing"),
     "hdf5": Suite("tests/adapters/hdf5"),
+    "files": Suite("tests/adapters/files"),
+    "common": Suite("tests/adapters/common"),
     "native": Suite("tests/native"),
     "demo": Suite("tests/demo"),
     "doctests": Suite("python/tiled_zarr"),
@@ -158,7 +163,7 @@ def files_with_tests_alone() -> list[str]:
 
 
 def reported(report: Path) -> tuple[int, tuple[str, ...]]:
-    """The number of tests in a report and those that were skipped; nothing if there is no report."""
+    """The number of tests in a report, and those that were skipped; 0 and () without a report."""
     if not report.exists():
         return 0, ()
     cases = list(ElementTree.parse(report).iter("testcase"))
@@ -167,7 +172,7 @@ def reported(report: Path) -> tuple[int, tuple[str, ...]]:
 
 
 def run_all(runner: Runner, names: list[str], jobs: int, *, may_skip: bool) -> list[str]:
-    """Run suites and print a line for each as it ends, then what failed; one line for each fault comes back."""
+    """Run suites, print a line for each as it ends, then what failed. Returns a line per fault."""
     outcomes: list[Outcome] = []
 
     def show(outcome: Outcome) -> None:
@@ -181,8 +186,9 @@ def run_all(runner: Runner, names: list[str], jobs: int, *, may_skip: bool) -> l
         counting = pool.submit(runner.count) if is_whole else None
         for ending in as_completed([pool.submit(runner.run, name) for name in names if name not in at_last]):
             show(ending.result())
-    for name in at_last:
-        show(runner.run(name))
+    with ThreadPoolExecutor(max(1, len(at_last))) as pool:
+        for ending in as_completed([pool.submit(runner.run, name) for name in at_last]):
+            show(ending.result())
     faults = {outcome: fault for outcome in outcomes if (fault := outcome.fault(may_skip=may_skip))}
     for outcome in faults:
         print(f"\n===== {outcome.name}: {outcome.log}\n{outcome.failures()}")
@@ -200,7 +206,7 @@ def main() -> int:
     parser.add_argument("suites", nargs="*", metavar="suite", help=f"{', '.join(SUITES)} or {ALONE}; all if none is named")
     parser.add_argument("--quick", action="store_true", help="no server, no browser and no client")
     parser.add_argument("--coverage", action="store_true", help="measure which lines of the package run")
-    parser.add_argument("--jobs", type=int, default=max(2, len(os.sched_getaffinity(0))), help="how many run at a time")
+    parser.add_argument("--jobs", type=int, default=1 + len(os.sched_getaffinity(0)), help="how many run at a time")
     parser.add_argument("--logs", type=Path, default=LOGS, help="the folder for logs and reports")
     given = parser.parse_args()
     if unknown := set(given.suites) - {*SUITES, ALONE}:

@@ -81,7 +81,6 @@ READERS = {
     ("zarr 3.1", "every_type"): both("mapper", "fsspec", "listing", "obstore", "fsspec zarrs", "obstore zarrs"),
     ("zarr 3.1", "every_codec"): both("fsspec", "fsspec zarrs"),
     ("zarr 3.1", "records"): both("mapper", "fsspec", "listing", "fsspec zarrs"),
-    ("zarr 3.1", "locked demo"): ("v3 header",),
     ("zarr 3.1", "locked types"): both("header", "path", "path listing", "path obstore"),
     ("zarr newest", "demo"): both("fsspec"),
     ("zarr newest", "every_type"): both("mapper", "fsspec", "listing"),

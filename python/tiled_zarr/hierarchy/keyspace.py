@@ -10,10 +10,10 @@ the same, but also opens the child of a group that blocks. A caller that may not
 `Waiting` and calls `resumed` with it in a thread, which goes on from there: no step is repeated.
 
 A chunk or document that was found before is found again without a walk. It is still the right one
-if every group above it holds the same node under the same name (`is_unchanged`), which takes 0.2 us
-a group instead of 3. Two limits: no child in the tree may ever have been bad (`openings.turned` is 0),
-since the walk has to notice when a child recovers; and all groups must be in memory, since opening
-a child on disk is watched (hangs.py).
+if every group above it holds the same node under the same name (`is_unchanged`), which takes
+0.2 us a group instead of 3. Two limits: no child in the tree may ever have been bad
+(`openings.turned` is 0), since the walk has to notice when a child recovers; and all groups must be
+in memory, since opening a child on disk is watched (hangs.py).
 """
 
 from __future__ import annotations

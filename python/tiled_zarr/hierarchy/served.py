@@ -31,8 +31,8 @@ class Served:
     """The arrays described last, each with its largest number of chunks so far along each axis.
 
     A record of promises and no cache: nothing here could be made again. It is noted for each array
-    of a document, so it is a plain dict: `caches/recent` made a document of 100,000 nodes 4 % slower.
-    Thread-safe.
+    of a document, so it is a plain dict: `caches/recent` made a document of 100,000 nodes 4 %
+    slower. Thread-safe.
     """
 
     def __init__(self, parse_index: Callable[[str, int], Counts | None], most: int = MOST_KEPT) -> None:

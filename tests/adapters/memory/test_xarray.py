@@ -174,7 +174,8 @@ def test_one_variable_of_pandas_types_does_not_take_its_dataset_away():
     assert values["numbered"].tolist() == [10, 20, 10]
     np.testing.assert_array_equal(values["nullable"], [1, np.nan, 3])
     assert values["flags"].tolist() == [1, 255, 0]
-    assert values["zone"].astype(str).tolist() == ["2019-12-31T18:30:00.000000", "2020-01-01T18:30:00.000000", "2020-01-02T18:30:00.000000"]
+    zone = np.array(["2019-12-31T18:30", "2020-01-01T18:30", "2020-01-02T18:30"], "M8[s]")
+    assert (values["zone"] == zone).all()  # in ns by pandas 2, in us by pandas 3
     assert values["label"].tolist() == ["p", "q", "p"]
     assert column["flags"].attributes == {"long_name": "flags", "tiled_zarr": {"source_type": "bool", "null": 255}}
     assert {node.dimension_names for node in column.values()} == {("x",)}

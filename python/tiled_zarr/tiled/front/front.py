@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tiled.server.settings import get_settings
 
-from ...app import create_app
+from ...assembly import create_app
 from ...http.protocol import locations, requests
 from ...http.protocol.replies import NO_STORE, Reply
 from ...http.site import addresses

@@ -1,4 +1,7 @@
-"""Tiled's own demo tree and Tiled's adapters, in an environment with Tiled, equal what Tiled's own client reads."""
+"""Our server reads as Tiled's own client does, in an environment with Tiled.
+
+Served are Tiled's demo tree and Tiled's adapters.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,6 @@ PATHS = {
 }
 
 
-@pytest.mark.alone
 @pytest.mark.timeout(400)
 def test_the_demo_tree_through_the_command_line(tmp_path: Path) -> None:
     with tiled_serving.serving("tiled.examples.generated:tree", tmp_path) as server:
