@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -92,15 +92,15 @@ def define_tags(folder: Path, tags: Mapping[str, Any] = TAGS) -> None:
     asyncio.run(defined())
 
 
-def fill(folder: Path) -> None:
-    """Make the databases, and write nodes of every tag."""
+def fill(folder: Path, write: Callable[[Any, Path], None] | None = None) -> None:
+    """Make the databases, and write nodes of every tag, or what `write(client, outside)` writes."""
     (folder / "data").mkdir()
     (folder / "outside").mkdir()
     with Server(build_app_from_config(config(folder))) as server:
         key = server.api_key(server.login(PROVIDER, "admin", "admin")["access_token"], scopes=["inherit"], expires_in=3600)["secret"]
     define_tags(folder)
     with Context.from_app(build_app_from_config(config(folder)), api_key=key) as context:
-        write(from_context(context), folder / "outside")
+        (write or write_all)(from_context(context), folder / "outside")
     let_go()
 
 
@@ -118,7 +118,7 @@ def register(client: Any, key: str, path: Path, tag: str) -> None:
     client.new("array", [source], key=key, metadata={"said": f"of {tag}"}, access_tags=[tag])
 
 
-def write(client: Any, outside: Path) -> None:
+def write_all(client: Any, outside: Path) -> None:
     """Nodes of every tag: images, small arrays, containers and tables."""
     for tag in ("public", *TAGS["tags"]):
         client.write_array(IMAGE, key=f"image_{tag}", metadata={"said": f"of {tag}"}, access_tags=[tag])
