@@ -19,14 +19,14 @@ import numcodecs
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from tests.tiled.serving import Asked, Server
+from tests.tiled.serving import HTTP, Asked, Server
 from tests.tiled.trees import IMAGE, SMALL, Stateful, tree
 from tiled.access_control.access_policies import DummyAccessPolicy
 from tiled.adapters.array import ArrayAdapter
 from tiled.config import Authentication
 from tiled.server.app import build_app, build_app_from_config
 
-from asgi import scope_of
+from asgi import Answer, asked, scope_of
 from tiled_zarr.settings import Settings, SettingsError
 from tiled_zarr.tiled import front
 from tiled_zarr.tiled.front import asking, rights
@@ -133,6 +133,17 @@ def test_our_root_page_is_below_view(server: Server) -> None:
     page = server.get("/view/folder", RIGHT).body.decode()
     assert '<a href="../view/">tiled-zarr</a>' in page
     assert ">small<" in page
+
+
+def test_below_a_root_path(server: Server) -> None:
+    """As behind a proxy that passes the whole path on."""
+
+    def get(path: str, headers: dict[str, str] = RIGHT) -> Answer:
+        return server.run(asked(server.app, f"/tiled{path}", headers={"host": "localhost", **headers}, **HTTP | {"root_path": "/tiled"}))
+
+    assert get("/zarr/v3/image/c/0/0").status == get("/view/").status == get("/api/v1/metadata/image").status == 200
+    assert get("/zarr/v3/image/c/0/0", WRONG).status == 401
+    assert f"/tiled/k/{KEY}/zarr/v3/folder" in get(f"/k/{KEY}/view/folder", {}).body.decode()
 
 
 def test_the_route_of_ours_tells_nobody(server: Server) -> None:
