@@ -70,7 +70,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "demo": {"demo", "nodes", "__init__"},
     "settings": {"codecs", "dtypes", "hierarchy", "nodes", "resources", "revisions"},
-    "tiled/proxy": VALUES | SHARED | {"adapters", "adapters/common", "adapters/memory", "http/middleware", "http/protocol"},
+    "tiled/proxy": VALUES | SHARED | {"encoding", "adapters", "adapters/common", "adapters/memory", "http/middleware", "http/protocol"},
     "tiled/files": {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "nodes", "resources"},
     "tree": VALUES
     | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings"}
@@ -102,6 +102,7 @@ OUTSIDE = {
     "yaml": {"settings", "tree"},
     "tiled": {"tiled"},
     "sqlalchemy": {"tiled"},
+    "httpx": {"tiled"},
 }
 """Where alone a library may be imported."""
 
