@@ -35,10 +35,12 @@ TREES = """
 ## Trees
 
 In a file, `trees` lists what is served. Each item has a `path` and one of `directory: FOLDER`,
-`pyobject: MODULE:NAME` and `demo: true`. It may have the options below, and `nodes` may give them
-to nodes by path; those of a node win over those of its tree, and these over the setting of the same
-name. In the environment, one of `TILED_ZARR_DIRECTORY`, `TILED_ZARR_TREE` (`module:name`) and
-`TILED_ZARR_CONFIG` (a file) says what is served. That file, or folder of files, may also be a
+`pyobject: MODULE:NAME`, `catalog: URI`, `tiled: URL` and `demo: true`. It may have the options
+below, and `nodes` may give them to nodes by path; those of a node win over those of its tree, and
+these over the setting of the same name. A catalog is a database of Tiled's, and its item lists
+under `read` the folders in which its files may be. In the environment, one of
+`TILED_ZARR_DIRECTORY`, `TILED_ZARR_TREE` (`module:name`) and `TILED_ZARR_CONFIG` (a file) says what
+is served. That file, or folder of files, may also be a
 [configuration of Tiled](tiled.md#its-configuration).
 """
 FILES = """

@@ -52,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "adapters/zarr": VALUES | SHARED | {"adapters/common", "_native"},
     **dict.fromkeys(["adapters/files", "adapters/tables", "adapters/tables/csv", "adapters/tiff"], VALUES | SHARED | {"adapters/common"}),
     **dict.fromkeys(["adapters/directory", "adapters/memory"], VALUES | SHARED | {"adapters/common", "adapters"}),
-    "tiled": {"tiled/front"},
+    "tiled": {"tiled/config", "tiled/front"},
     "tiled/catalog": VALUES | SHARED | {"adapters", "adapters/common", "adapters/memory"},
     "tiled/front": VALUES
     | SHARED
@@ -71,10 +71,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "demo": {"demo", "nodes", "__init__"},
     "settings": {"codecs", "dtypes", "hierarchy", "nodes", "resources", "revisions"},
     "tiled/proxy": VALUES | SHARED | {"encoding", "adapters", "adapters/common", "adapters/memory", "http/middleware", "http/protocol"},
-    "tiled/files": {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "nodes", "resources"},
+    "tiled/files": {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "nodes", "resources", "tiled/catalog"},
     "tree": VALUES
     | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings"}
-    | {"tiled/files", "tiled/proxy", "views"},
+    | {"tiled/catalog", "tiled/files", "tiled/proxy", "views"},
     # it compresses documents and keeps them
     "http/protocol": {"caches", "encoding", "hierarchy", "nodes", "texts"},
     "http/work": VALUES | SHARED | {"encoding", "hierarchy"},

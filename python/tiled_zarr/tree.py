@@ -1,7 +1,7 @@
 """Builds the tree that the settings describe.
 
-It is the demo, a directory, a Python object or a Tiled server, or several of these mounted at
-paths.
+It is the demo, a directory, a Python object, a catalog of Tiled's or a Tiled server, or several of
+these mounted at paths.
 """
 
 from __future__ import annotations
@@ -116,15 +116,17 @@ def source_of(mount: Mount, watcher: Watcher, resources: Resources, settings: Se
 
             return demo.tree(), None
         case "directory":
-            return directory(mount, watcher, resources), None
+            return directory(mount, watcher, resources)
         case "pyobject":
             return python_object(mount.target, resources)
+        case "catalog":
+            return catalog(mount, resources)
         case "tiled":
             return tiled_server(mount.target, resources, settings)
 
 
-def directory(mount: Mount, watcher: Watcher, resources: Resources) -> Group:
-    """The group of the folder of a mount.
+def directory(mount: Mount, watcher: Watcher, resources: Resources) -> tuple[Group, object]:
+    """The group of the folder of a mount, and the object that has its tasks, else None.
 
     Raises SettingsError if the folder does not exist or cannot be read, or if an option for its
     files has no meaning.
@@ -133,25 +135,30 @@ def directory(mount: Mount, watcher: Watcher, resources: Resources) -> Group:
     from .adapters.directory.open import open_directory
 
     path, tables, of_files = Path(mount.target), TextChoice(**mount.csv), formats(mount.files)
+    if of_files is None:
+        return walked(path, mount.files, resources)
     try:
         if not path.is_dir():
             raise SettingsError(f"{path} is not a directory" + ("; serve the directory that holds it" if path.exists() else ""))
         found = open_directory(
             path, on_file=watcher.on_file, on_unknown=watcher.on_unknown, tables=tables, formats=of_files, resources=resources
         )
-        return as_group(found, path.resolve().name)
+        return as_group(found, path.resolve().name), None
     except (OSError, Unavailable) as error:
         raise SettingsError(f"the directory {path} cannot be served: {why(error)}") from error
 
 
-def formats(files: Mapping[str, Any]) -> Formats:
-    """The formats that the options for the files of a directory describe. Raises SettingsError."""
+def formats(files: Mapping[str, Any]) -> Formats | None:
+    """The formats that the options for the files of a directory describe.
+
+    None if a walker of the user's own decides what they are. Raises SettingsError.
+    """
     from .adapters.directory.mimetypes import Mimetypes
 
     adapters, walkers, hook = files.get("adapter", {}), files.get("walker", ()), files.get("mimetype_hook")
     try:
         rule = of_tiled("walker").rule(walkers) if walkers else files.get("sequences", "numbers")
-        return Mimetypes(
+        return rule and Mimetypes(
             by_suffix=files.get("ext", {}),
             adapters={mimetype: of_tiled("adapter").adapter(named(name), name) for mimetype, name in adapters.items()},
             hook=None if hook is None else called(named(hook), hook),
@@ -159,6 +166,23 @@ def formats(files: Mapping[str, Any]) -> Formats:
         ).formats(rule)
     except ValueError as error:
         raise SettingsError(str(error)) from error
+
+
+def walked(path: Path, files: Mapping[str, Any], resources: Resources) -> tuple[Group, object]:
+    """The root of a folder as walkers of Tiled register it, and the object that has its tasks.
+
+    Raises SettingsError if a walker is none, or fails.
+    """
+    for walker in files["walker"]:
+        called(named(walker), walker)
+    classes = {mimetype: named(name) for mimetype, name in files.get("adapter", {}).items()}
+    try:
+        from .tiled.files.registered import registered  # the whole server of Tiled, which only walkers need
+
+        served = registered(path, files, classes, resources)
+    except Exception as error:
+        raise SettingsError(f"{', '.join(files['walker'])}: {reason(error)}") from error
+    return served.node, served
 
 
 def of_tiled(option: str) -> ModuleType:
@@ -208,6 +232,20 @@ def tiled_server(url: str, resources: Resources, settings: Settings) -> tuple[Gr
     except (ValueError, OSError, Forbidden, Unauthenticated) as error:
         raise SettingsError(str(error)) from error
     return served.root, served
+
+
+def catalog(mount: Mount, resources: Resources) -> tuple[Group, object]:
+    """The root of a catalog of Tiled's, and the object that has its tasks. Raises SettingsError."""
+    try:
+        from .tiled.catalog import CannotOpen, open_catalog
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"a catalog needs the package {error.name!r}: pip install 'tiled-zarr[tiled]'") from error
+
+    try:
+        served = open_catalog(mount.target, mount.read, resources)
+    except CannotOpen as error:
+        raise SettingsError(str(error)) from error
+    return served.node, served
 
 
 def python_object(spelling: str, resources: Resources) -> tuple[Group, object]:

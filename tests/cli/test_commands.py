@@ -140,7 +140,7 @@ def test_options_for_files(run: Run, folder: Path, arguments: tuple[str, ...], s
         ("--ext", ".numbers=nothing"): ".numbers=nothing: nothing opens 'nothing'",
         ("--adapter", "text/csv=served_by_cli:nothing"): "served_by_cli:nothing: module 'served_by_cli' has no attribute 'nothing'",
         ("--mimetype-hook", "served_by_cli:tree"): "served_by_cli:tree is a dict, which cannot be called",
-        ("--walker", "served_by_cli:tree"): "served_by_cli:tree: a walker writes to a catalog of Tiled",
+        ("--walker", "served_by_cli:tree"): "served_by_cli:tree is a dict, which cannot be called",
     }.items(),
     ids=" ".join,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +19,14 @@ from tiled_zarr.tree import plant
 
 VALUES = np.arange(12, dtype="<u2").reshape(3, 4)
 MODULE = '''
+import dataclasses
 from pathlib import Path
 
 import numpy
+from tiled.adapters.npy import NPYSequenceAdapter
+from tiled.client.register import create_node_or_drop_collision
+from tiled.structures.data_source import Asset, DataSource, Management
+from tiled.utils import ensure_uri
 from tiled.adapters.array import ArrayAdapter
 from tiled.adapters.mapping import MapAdapter
 from tiled.utils import path_from_uri
@@ -52,6 +58,31 @@ def by_content(path, mimetype):
     if path.suffix == ".dat":
         return {b"1": "text/x-numbers", b"II": "image/tiff", b"zz": "audio/x-none"}.get(path.read_bytes()[:2].strip())
     return mimetype
+
+
+async def pairs(node, path, files, directories, settings):
+    """A walker: `NAME_left.npy` and `NAME_right.npy` are one array of the type Pair."""
+    found = {}
+    for file in files:
+        found.setdefault(file.name.partition("_")[0], []).append(file)
+    for name, both in found.items():
+        adapter = Pair.from_uris(*map(ensure_uri, sorted(both)))
+        assets = [Asset(data_uri=ensure_uri(file), is_directory=False, parameter="data_uris", num=i) for i, file in enumerate(sorted(both))]
+        source = DataSource(
+            structure_family=adapter.structure_family, mimetype="multipart/related;type=pair",
+            structure=dataclasses.asdict(adapter.structure()),
+            parameters={}, management=Management.external, assets=assets)
+        await create_node_or_drop_collision(
+            node, key=name, structure_family=adapter.structure_family, metadata={"files": len(both)}, specs=[], data_sources=[source])
+    return [], directories
+
+
+class Pair(NPYSequenceAdapter):
+    pass
+
+
+async def failing(node, path, files, directories, settings):
+    raise RuntimeError("no idea what to do")
 
 
 def strict(path, mimetype):
@@ -138,10 +169,11 @@ def test_an_adapter_with_a_tree(folder: Path, module: str) -> None:
 
 
 def test_an_adapter_in_place_of_ours(folder: Path, module: str) -> None:
-    """For all suffixes that mean its mimetype, without --ext."""
-    np.savetxt(folder / "table.csv", VALUES)
-    node = served(folder, adapter=f"text/csv={module}:Text").children["table"]
-    assert node.attributes["by"] == "Text"
+    """For all suffixes that mean its mimetype, without --ext, also for longer ones of ours."""
+    for name in ("table.csv", "image.ome.tif", "photo.tiff"):
+        np.savetxt(folder / name, VALUES)
+    root = served(folder, adapter=f"text/csv={module}:Text\nimage/tiff={module}:Text")
+    assert [root.children[name].attributes["by"] for name in root.children] == ["Text"] * 3
 
 
 def test_an_adapter_for_the_frames_of_a_stack(folder: Path, module: str) -> None:
@@ -211,6 +243,21 @@ def test_walkers(tmp_path: Path, walker: str, listed: list[str]) -> None:
     assert list(plant(in_file(tmp_path / "data", walker=walker.splitlines())).root.children) == listed
 
 
+def test_a_walker_of_the_users_own(tmp_path: Path, module: str) -> None:
+    """It writes to a catalog of Tiled's, which is then served; its adapter class reads the arrays."""
+    for name in ("a", "b"):
+        for number, side in enumerate(("left", "right")):
+            write(tmp_path / "data" / f"{name}_{side}.npy", VALUES + number)
+    options = {"walker": f"{module}:pairs", "adapter": f"multipart/related;type=pair={module}:Pair"}
+    tree = plant(from_environment({}, {}, {"DIRECTORY": str(tmp_path / "data"), **options}))
+    assert list(tree.root.children) == ["a", "b"]
+    node = tree.root.children["b"]
+    np.testing.assert_array_equal(whole(node), np.stack([VALUES, VALUES + 1]))
+    assert node.attributes["files"] == 2
+    for task in tree.tasks.shutdown:
+        asyncio.run(task())
+
+
 @pytest.mark.parametrize(("sequences", "listed"), {"numbers": ["a", "b1"], "tiled": ["a", "b"], "none": ["a1", "a2", "b1"]}.items())
 def test_sequences(tmp_path: Path, sequences: str, listed: list[str]) -> None:
     for name in ("a1", "a2", "b1"):
@@ -233,7 +280,9 @@ WRONG = {
     "an adapter for no suffix": ({"adapter": "text/x-numbers=of_a_user:Text"}, r"text/x-numbers: no suffix means this mimetype"),
     "no such function": ({"mimetype_hook": "of_a_user:x"}, r"of_a_user:x: module 'of_a_user' has no attribute 'x'"),
     "no function": ({"mimetype_hook": "of_a_user:number"}, r"of_a_user:number is a int, which cannot be called; give a function"),
-    "a walker of one's own": ({"walker": "of_a_user:walk"}, r"of_a_user:walk: a walker writes to a catalog of Tiled, and here is none"),
+    "no such walker": ({"walker": "of_a_user:walk"}, r"of_a_user:walk: module 'of_a_user' has no attribute 'walk'"),
+    "no walker": ({"walker": "of_a_user:number"}, r"of_a_user:number is a int, which cannot be called"),
+    "a walker that fails": ({"walker": "of_a_user:failing"}, r"of_a_user:failing: RuntimeError: no idea what to do"),
     "an unknown rule": ({"sequences": "some"}, r"--sequences: expected one of numbers, tiled, none, got 'some'"),
 }
 

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import logging
 import os
+import re
 import secrets
 import socket
 import sys
@@ -30,11 +31,14 @@ log = logging.getLogger("tiled_zarr")
 
 FIXED = ("host", "port", "workers", "server")
 """Settings that a reload leaves as they were at the start."""
+PASSWORD = re.compile(r"(?<=://)[^/@]*@")
+"""User and password in the address of a database, which are not shown."""
 EXAMPLES = """\b
 Examples:
   tiled-zarr serve demo
   tiled-zarr serve directory measurements --public
   tiled-zarr serve tiled https://tiled.example
+  tiled-zarr serve catalog sqlite:///catalog.db --read /data/runs
   tiled-zarr serve pyobject tiled.examples.generated:tree --api-key secret
   tiled-zarr serve config server.yml --workers 4 --host 0.0.0.0
 
@@ -89,6 +93,18 @@ def tiled(url: str, **options: Any) -> None:
     Callers show Tiled their own credentials, unless --tiled-key is given.
     """
     start({"TILED": url}, **options)
+
+
+@serve.command()
+@click.argument("uri")
+@click.option("--read", multiple=True, metavar="PLACE", help="Folder or database in which the data may be; may be given several times.")
+@common
+def catalog(uri: str, read: tuple[str, ...], **options: Any) -> None:
+    """Serve the catalog of Tiled's in the database URI, sqlite:///PATH or postgresql://USER@HOST/NAME.
+
+    Nothing is written to it.
+    """
+    start({"CATALOG": uri, "READ": "\n".join(read)}, **options)
 
 
 @serve.command()
@@ -240,4 +256,7 @@ def described(settings: Settings) -> list[str]:
     """The sources of the trees in words, one text for each tree, or the configuration of Tiled's."""
     if settings.tiled is not None:
         return [f"the configuration {settings.tiled.path} of Tiled"]
-    return [f"{mount.source} {mount.target}".rstrip() + (f" at /{mount.path}" if mount.path else "") for mount in settings.trees]
+    return [
+        f"{mount.source} {PASSWORD.sub('', mount.target)}".rstrip() + (f" at /{mount.path}" if mount.path else "")
+        for mount in settings.trees
+    ]

@@ -102,7 +102,7 @@ DIRECTORY = MappingProxyType(
         "adapter": option(adapters, "Class of a Tiled adapter for a mimetype: `application/x-foo=my.module:Adapter`. In YAML a mapping."),
         "walker": option(
             spellings,
-            "Walker of Tiled, as MODULE:NAME: `tiled.client.register:one_node_per_item` or `:group_image_sequences`. In YAML a list.",
+            "Walker of Tiled, as MODULE:NAME; one of your own registers the folder in a catalog, once at the start. In YAML a list.",
         ),
     }
 )

@@ -58,7 +58,7 @@ def from_environment(
     given = named_tree(environ) if tree is None else tree
     settings = files.read(Path(given["CONFIG"])) if "CONFIG" in given else Settings(trees=(mount_of(given),))
     is_behind = settings.tiled is not None or any(mount.source == "tiled" for mount in settings.trees)
-    theirs = NOTHING if is_behind else of_tiled(environ)  # else they are for the server behind
+    theirs = {} if is_behind else of_tiled(environ)  # else they are for the server behind
     for layer in (theirs, of_variables(environ), of_options(options)):
         settings = over(settings, layer)
     return settings
@@ -153,6 +153,8 @@ def mount_of(given: Mapping[str, str]) -> Mount:
         return Mount(source="tiled", target=given["TILED"])
     if "DIRECTORY" in given:
         return Mount(source="directory", target=given["DIRECTORY"], files=files_of(given))
+    if "CATALOG" in given:
+        return Mount(source="catalog", target=given["CATALOG"], read=tuple(given["READ"].splitlines()))
     return DEMO[0]
 
 

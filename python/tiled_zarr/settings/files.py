@@ -6,10 +6,13 @@ trees:
   - path: /                          a single tree may hang at the root
     directory: measurements          relative to the file
     csv: {delimiter: ";", decimal: ",", encoding: latin-1}
-  - path: /beamline
-    tiled: https://tiled.example     read with tiled_key
     sequences: none                  each numbered image by itself
     ext: {.foo: image/tiff, .h5ad: hdf5}
+  - path: /beamline
+    tiled: https://tiled.example     read with tiled_key
+  - path: /runs
+    catalog: postgresql://reader@db.example/tiled
+    read: [/data/runs]               where the files are
   - path: /model
     pyobject: simulation:tree
     codec: zstd:3
@@ -56,9 +59,9 @@ TABLES = MappingProxyType(
 )
 """The options for text tables in a directory; an option that is left out is detected per file."""
 SOURCES: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
-    {"demo": parsers.boolean, "directory": parsers.text, "pyobject": parsers.text, "tiled": parsers.text}
+    {"demo": parsers.boolean, "directory": parsers.text, "pyobject": parsers.text, "catalog": parsers.text, "tiled": parsers.text}
 )
-TREE_KEYS = ("path", *SOURCES, *OPTIONS, "nodes", "csv", *DIRECTORY)
+TREE_KEYS = ("path", *SOURCES, *OPTIONS, "nodes", "csv", "read", *DIRECTORY)
 """The keys of an item of `trees`."""
 SUFFIXES = (".yml", ".yaml")
 """Those of the files of a folder that Tiled reads."""
@@ -134,15 +137,16 @@ def mount(document: Any, where: Spot, folder: Path) -> Mount:
     checked = mapping(document, where, list(TREE_KEYS))
     given = {name: parsed(where.at(name), parse, checked[name]) for name, parse in SOURCES.items() if name in checked}
     if len(given) != 1 or given.get("demo") is False:
-        raise SettingsError(
-            f"{where}: expected one of demo: true, directory: PATH, pyobject: MODULE:NAME, tiled: URL, got {sorted(given) or 'none'}"
-        )
+        kinds = "demo: true, directory: PATH, pyobject: MODULE:NAME, catalog: URI, tiled: URL"
+        raise SettingsError(f"{where}: expected one of {kinds}, got {sorted(given) or 'none'}")
     [(source, target)] = given.items()
     if "csv" in checked and source != "directory":
         raise SettingsError(f"{where.at('csv')}: only a directory has text tables")
     of_files = [name for name in DIRECTORY if name in checked]
     if of_files and source != "directory":
         raise SettingsError(f"{where.at(of_files[0])}: only a directory has files")
+    if "read" in checked and source != "catalog":
+        raise SettingsError(f"{where.at('read')}: only a catalog names where its data may be")
     below = where.at("nodes")
     nodes = mapping(checked.get("nodes", {}), below, None)
     return Mount(
@@ -152,6 +156,7 @@ def mount(document: Any, where: Spot, folder: Path) -> Mount:
         options=options({name: checked[name] for name in OPTIONS if name in checked}, where),
         csv=tables(checked.get("csv", {}), where.at("csv")),
         files={name: parsed(where.at(name), DIRECTORY[name].parse, checked[name]) for name in of_files},
+        read=places(checked.get("read", []), where.at("read"), folder),
         nodes={path.strip("/"): options(value, below.named(path)) for path, value in nodes.items()},
     )
 
@@ -166,6 +171,16 @@ def tables(document: Any, where: Spot) -> Mapping[str, Any]:
     """The options in a mapping that say how text tables are written. Raises SettingsError."""
     checked = mapping(document, where, list(TABLES))
     return {name: parsed(where.at(name), TABLES[name].parse, value) for name, value in checked.items()}
+
+
+def places(document: Any, where: Spot, folder: Path) -> tuple[str | Mapping[str, Any], ...]:
+    """The folders and stores in a list in which the data of a catalog may be; folders are relative to `folder`.
+
+    Raises SettingsError.
+    """
+    if not isinstance(document, list) or not all(isinstance(place, str | dict) for place in document):
+        raise SettingsError(f"{where}: expected a list of folders, got {document!r}; write read: [FOLDER, ...]")
+    return tuple(place if isinstance(place, dict) or "://" in place else str(folder / place) for place in document)
 
 
 def mapping(document: Any, where: Spot, known: list[str] | None) -> Mapping[str, Any]:

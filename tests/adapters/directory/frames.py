@@ -10,6 +10,10 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from adapters.contract import Truth
+from tiled_zarr.adapters.directory import open_directory
+from tiled_zarr.nodes import Array, Group, Node
+
 Values: TypeAlias = "np.ndarray[Any, Any]"
 
 
@@ -32,3 +36,19 @@ def settle(folder: Path) -> Path:
     """As if the last change were long ago."""
     os.utime(folder, (1, 1))
     return folder
+
+
+def stack(folder: Path, frames: Values, suffix: str, **options: Any) -> tuple[Node, Truth]:
+    """A folder with a stack, and its values."""
+    for number, frame in enumerate(frames):
+        write(folder / f"scan_{number:03}{suffix}", frame, **options)
+    return open_directory(folder), {"scan_": frames}
+
+
+def only(folder: Path, name: str = "scan_") -> Array:
+    """The stack of a folder."""
+    node = open_directory(folder)
+    assert isinstance(node, Group)
+    found = node.children[name]
+    assert isinstance(found, Array)
+    return found

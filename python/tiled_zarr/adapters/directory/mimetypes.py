@@ -86,7 +86,7 @@ class Mimetypes:
         None if it has not changed what the suffix means. Raises Unavailable if the file is no data.
         """
         assert self.hook is not None
-        before = self._of(path.name)
+        before = meaning(path.name, self.by_suffix)
         mimetype = self.hook(path, before)
         if mimetype == before:
             return None
@@ -96,13 +96,6 @@ class Mimetypes:
         if adapter is None:
             raise Unavailable(f"no adapter opens {mimetype!r}, the mimetype that the function for mimetypes gives it")
         return adapter
-
-    def _of(self, name: str) -> str | None:
-        """The mimetype that the longest known suffix of a name means."""
-        known = {**OF_SUFFIXES, **{suffix: target for suffix, target in self.by_suffix.items() if "/" in target}}
-        parts = name.split(".")
-        endings = (".".join(["", *parts[i:]]) for i in range(1, len(parts)))
-        return next((known[ending] for ending in endings if ending in known), None) or mimetypes.guess_type(name)[0]
 
     def _opened(self, suffix: str, target: str) -> Adapter:
         if not suffix.startswith(".") or len(suffix) == 1:
@@ -131,13 +124,25 @@ def suffix_of(target: str) -> str | None:
 
 
 def suffixes_of(mimetype: str) -> list[str]:
-    """The suffixes that mean a mimetype, in Tiled and on this system.
+    """The suffixes that mean a mimetype, in Tiled and on this system, in alphabetic order.
 
-    >>> suffixes_of("application/x-hdf5")[:2]
-    ['.h5', '.hdf']
+    >>> suffixes_of("image/tiff")
+    ['.ome.tif', '.ome.tiff', '.tif', '.tiff']
     """
-    own = [suffix for suffix, of in OF_SUFFIXES.items() if of == mimetype]
-    return [*own, *(suffix for suffix in mimetypes.guess_all_extensions(mimetype) if suffix not in OF_SUFFIXES)]
+    candidates = {*OF_SUFFIXES, *suffixes(), *mimetypes.guess_all_extensions(mimetype)}
+    return sorted(suffix for suffix in candidates if meaning(f"file{suffix}") == mimetype)
+
+
+def meaning(name: str, by_suffix: Mapping[str, str] = MappingProxyType({})) -> str | None:
+    """The mimetype of a file by its name, as Tiled finds it; `by_suffix` comes first.
+
+    >>> meaning("a.h5"), meaning("a.b.tif"), meaning("a.foo"), meaning("a.foo", {".foo": "image/tiff"})
+    ('application/x-hdf5', 'image/tiff', None, 'image/tiff')
+    """
+    known = {**OF_SUFFIXES, **{suffix: target for suffix, target in by_suffix.items() if "/" in target}}
+    parts = name.split(".")
+    endings = (".".join(["", *parts[i:]]) for i in range(1, len(parts)))
+    return next((known[ending] for ending in endings if ending in known), None) or mimetypes.guess_type(name)[0]
 
 
 def known() -> list[str]:

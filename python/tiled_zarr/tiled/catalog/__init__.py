@@ -1,6 +1,11 @@
-"""Catalogs: Tiled's databases of nodes, as trees. `node_of` makes one."""
+"""Catalogs: Tiled's databases of nodes, as trees.
+
+`node_of` makes the node of an adapter, `open_catalog` that of the database at an address.
+"""
 
 from .adopted import adapt_catalog
-from .nodes import node_of
+from .homes import Home, Within
+from .nodes import Admit, node_of
+from .opening import CannotOpen, Served, open_catalog
 
-__all__ = ["adapt_catalog", "node_of"]
+__all__ = ["Admit", "CannotOpen", "Home", "Served", "Within", "adapt_catalog", "node_of", "open_catalog"]

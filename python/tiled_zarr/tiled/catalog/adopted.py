@@ -19,9 +19,10 @@ from .nodes import node_of
 
 def adapt_catalog(adapter: Any, resources: Resources | None = None) -> Node:
     """The node of an adapter of Tiled's catalog. Blocks; raises what the database raises."""
-    home = Apart()
     engine = adapter.context.engine
     if is_memory_sqlite(engine.url):
+        home = Apart()
         home(adapter.context.startup())
         return node_of(adapter, home, resources)
-    return node_of(with_engine(adapter, reading(engine)), home, resources)
+    own = reading(engine)
+    return node_of(with_engine(adapter, own), Apart(own.dispose), resources)

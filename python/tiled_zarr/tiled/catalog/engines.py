@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ from .stamps import file_of
 
 POOL = 5
 """Connections that are kept; twice as many may be open."""
-READING = {"plan_cache_mode": "force_custom_plan", "default_transaction_read_only": "on"}
+READING = MappingProxyType({"plan_cache_mode": "force_custom_plan", "default_transaction_read_only": "on"})
 """Settings of a PostgreSQL session: the first as Tiled has it, the second refuses to write."""
 
 
@@ -42,7 +43,7 @@ def for_url(url: URL) -> AsyncEngine:
         pool_size=POOL,
         max_overflow=POOL,
         pool_pre_ping=True,
-        connect_args={"server_settings": READING},
+        connect_args={"server_settings": dict(READING)},
     )
 
 

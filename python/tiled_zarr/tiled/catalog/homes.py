@@ -7,7 +7,8 @@ question is a coroutine that a thread hands to that loop, and waits for. A `Home
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import weakref
+from collections.abc import Awaitable, Callable, Coroutine
 from threading import Lock, Thread
 from typing import Any, Protocol, TypeVar
 
@@ -39,11 +40,17 @@ class Within:
 
 
 class Apart:
-    """The home of a catalog of our own: a loop in a thread, begun at its first use. Thread-safe."""
+    """The home of a catalog of our own: a loop in a thread, begun at its first use. Thread-safe.
 
-    def __init__(self) -> None:
+    `finish` is awaited in the loop at its end, which is `close`, or when nobody has the home any
+    more: it closes connections.
+    """
+
+    def __init__(self, finish: Callable[[], Awaitable[None]] | None = None) -> None:
+        self._finish = finish
         self._within: Within | None = None
         self._lock = Lock()
+        self._end: Callable[[], object] = lambda: None
 
     def __call__(self, coroutine: Coroutine[Any, Any, T], /) -> T:
         """Run a coroutine in the loop, and wait."""
@@ -53,13 +60,33 @@ class Apart:
         with self._lock:
             if self._within is None:
                 loop = asyncio.new_event_loop()
-                Thread(target=loop.run_forever, name="tiled-zarr-catalog", daemon=True).start()
+                Thread(target=_run, args=[loop], name="tiled-zarr-catalog", daemon=True).start()
                 self._within = Within(loop)
+                end = weakref.finalize(self, _end, loop, self._finish)
+                end.atexit = False
+                self._end = end
             return self._within
 
     def close(self) -> None:
-        """End the loop; the next use begins another."""
+        """Begin to end the loop; the next use begins another."""
         with self._lock:
-            within, self._within = self._within, None
-        if within is not None:
-            within.loop.call_soon_threadsafe(within.loop.stop)
+            self._within = None
+            self._end()
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    loop.run_forever()
+    loop.close()
+
+
+def _end(loop: asyncio.AbstractEventLoop, finish: Callable[[], Awaitable[None]] | None) -> None:
+    """Finish and stop a loop, from any thread; does not wait."""
+
+    async def last() -> None:
+        try:
+            if finish is not None:
+                await finish()
+        finally:
+            loop.stop()
+
+    asyncio.run_coroutine_threadsafe(last(), loop)

@@ -12,19 +12,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias
 
 from tiled.server.core import NoEntry
 
 from ...caches.allowance import Share
 from ...caches.flight import Flights
 from ...nodes import Group, Node
-from ...outlines import Outline
+from ...outlines import Outline, Source
 from ...resources import Resources, default
 from ...revisions import launch_nonce
 from .homes import Home
 from .rows import Entry, Row, entries_of
-from .sources import Source
+from .sources import Data
 from .stamps import Stamp, stamp_of
 
 Admit: TypeAlias = Callable[[Any], Awaitable[Any]]
@@ -73,39 +73,39 @@ class Child:
 
     def __init__(self, catalog: Catalog, entry: Entry) -> None:
         self.row: Row = entry.row
-        self._made: Callable[[], Node]
-        if entry.row.family == "container" and entry.row.source is None:
-            group = _group(catalog, entry)
-            self._made = lambda: group
-        else:
-            self._made = Source(entry, catalog.home, catalog.resources).node
+        self.data = None if entry.row.is_folder else Data(entry, catalog.home, catalog.resources)
+        self._group = _group(catalog, entry) if self.data is None else None
 
     def node(self) -> Node:
         """The node as it is now. Raises what opening its data raises."""
-        return self._made()
+        if self._group is not None:
+            return self._group
+        assert self.data is not None
+        return self.data.node()
 
 
 def _group(catalog: Catalog, entry: Entry) -> Group:
-    members = Members(catalog, entry.adapter)
+    members = Members(catalog, entry)
     return Group(
         children=members,
         attributes=dict(entry.row.metadata),
         blocking=True,
         kind="folder",
-        kin=(entry.adapter.context.engine.url, entry.row.identifier),
-        outline=Outline(members.revision, tuple),
+        consolidated=entry.row.is_small,
+        outline=Outline(members.revision, members.folders, members.sources),
     )
 
 
 class Members(Mapping[str, Node]):
     """The children of a container, each looked up by its key. Thread-safe."""
 
-    def __init__(self, catalog: Catalog, adapter: Any) -> None:
+    def __init__(self, catalog: Catalog, entry: Entry) -> None:
         self._catalog = catalog
-        self._adapter = adapter
+        self._adapter, self._row = entry
         self._kept: Share[str, Known] = catalog.resources.nodes.share()
         self._flights: Flights[tuple[str, Hashable], Child | None] = Flights(catalog.resources.abandoned)
         self._counted: tuple[Hashable, int] | None = None
+        self._listed: tuple[Hashable, list[str]] | None = None
 
     def __getitem__(self, name: str) -> Node:
         child = self._child(name)
@@ -117,16 +117,12 @@ class Members(Mapping[str, Node]):
         return isinstance(name, str) and self._child(name) is not None
 
     def __iter__(self) -> Iterator[str]:
-        fetch = self._fetched if len(self) <= MOST_FETCHED else self._keys
-        cursor: int | None = None
-        while True:
-            keys, cursor = fetch(cursor)
-            yield from keys
-            if cursor is None:
-                return
+        return self._pages() if len(self) > MOST_FETCHED else iter(self._names())
 
     def __len__(self) -> int:
-        stamp, counted = self._catalog.stamp(), self._counted
+        stamp, counted, listed = self._catalog.stamp(), self._counted, self._listed
+        if listed is not None and listed[0] == stamp:
+            return len(listed[1])
         if counted is None or counted[0] != stamp:
             counted = self._counted = (stamp, self._catalog.home(self._adapter.exact_len()))
         return counted[1]
@@ -134,6 +130,40 @@ class Members(Mapping[str, Node]):
     def revision(self) -> str:
         """A text that changes when anything is written to the catalog."""
         return f"{launch_nonce()}-{self._catalog.stamp()}"
+
+    def folders(self) -> list[str]:
+        """The names of the containers, if one document may hold what is below."""
+        return [name for name in self._names() if (child := self._child(name)) and child.row.is_folder] if self._row.is_small else []
+
+    def sources(self) -> list[tuple[Source, str]] | None:
+        """The children with data as sources, each with the revision at which it was opened.
+
+        None if one of them has not been opened, or does not tell when it has to be opened again.
+        """
+        if not self._row.is_small:
+            return None
+        found = [child.data.source() for name in self._names() if (child := self._child(name)) and child.data]
+        return [source for source in found if source] if all(found) else None
+
+    def _names(self) -> list[str]:
+        """The names of all children, whose rows are kept."""
+        stamp, listed = self._catalog.stamp(), self._listed
+        if listed is None or listed[0] != stamp:
+            names, cursor = self._fetched(None)
+            while cursor is not None:
+                page, cursor = self._fetched(cursor)
+                names += page
+            listed = self._listed = (stamp, names)
+        return listed[1]
+
+    def _pages(self) -> Iterator[str]:
+        """The names of all children, of which nothing is kept."""
+        cursor: int | None = None
+        while True:
+            page, cursor = self._catalog.home(self._adapter.keys_page(cursor, PAGE))
+            yield from page
+            if cursor is None:
+                return
 
     def _child(self, name: str) -> Child | None:
         """The child of this name as the database has it now, or None."""
@@ -161,12 +191,8 @@ class Members(Mapping[str, Node]):
             return None
         return None if found is None else (await entries_of(self._adapter.context, [found]))[0]
 
-    def _keys(self, cursor: int | None) -> tuple[list[str], int | None]:
-        """A page of names, and where the next one begins."""
-        return cast("tuple[list[str], int | None]", self._catalog.home(self._adapter.keys_page(cursor, PAGE)))
-
     def _fetched(self, cursor: int | None) -> tuple[list[str], int | None]:
-        """The same, keeping the children of these names."""
+        """A page of names, whose rows are kept, and where the next one begins."""
         stamp = self._catalog.stamp()
         named, following = self._catalog.home(self._page(cursor))
         for name, entry in named.items():

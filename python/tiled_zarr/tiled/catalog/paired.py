@@ -35,6 +35,10 @@ class Pairing:
             return self._array(theirs, ours)
         return theirs if self.opened is None else self._group(theirs, ours)
 
+    def agree(self, theirs: Node, ours: Node | None) -> bool:
+        """Whether our array has the values of Tiled's."""
+        return isinstance(theirs, Array) and isinstance(ours, Array) and own.agreed(theirs, ours, self.row)
+
     def _group(self, theirs: Group, ours: Node | None) -> Group:
         """A group whose children stay as they are: its node is made anew when the files change."""
         below = ours.children if isinstance(ours, Group) else {}

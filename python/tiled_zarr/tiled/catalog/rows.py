@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, literal, select
+from sqlalchemy.ext.asyncio import AsyncSession
 from tiled.catalog import orm
+
+CONTAINER = "container"
+MOST_BELOW = 1000
+"""Nodes below a container up to which one document may hold the metadata of all of them.
+
+To make one, each is opened: 1,000 take some seconds. So names of axes are compared up to that.
+"""
 
 
 class Asset(NamedTuple):
@@ -22,7 +30,8 @@ class Row(NamedTuple):
     """A node as the database has it; equal rows give equal nodes.
 
     `source` is what identifies the data source and says how it is read, None for a node without
-    one. `structure` identifies its structure.
+    one. `structure` identifies its structure. `is_small` says that at most MOST_BELOW nodes lie
+    below it.
     """
 
     identifier: int
@@ -32,6 +41,12 @@ class Row(NamedTuple):
     source: tuple[Any, ...] | None
     structure: str
     assets: tuple[Asset, ...]
+    is_small: bool
+
+    @property
+    def is_folder(self) -> bool:
+        """True for a container of nodes that are in the database themselves."""
+        return self.family == CONTAINER and self.source is None
 
     @property
     def identity(self) -> str:
@@ -50,14 +65,15 @@ async def entries_of(context: Any, adapters: Iterable[Any]) -> list[Entry]:
     """The adapters of nodes with their rows; asks for all assets at once."""
     found = list(adapters)
     sources = [source.id for adapter in found for source in adapter.node.data_sources or ()]
-    assets = await assets_of(context, sources)
-    return [Entry(adapter, row_of(adapter.node, assets)) for adapter in found]
+    folders = [adapter.node.id for adapter in found if not adapter.node.data_sources]
+    async with context.session() as database:
+        assets = await _assets(database, sources) if sources else {}
+        small = await _small(database, folders) if folders else frozenset[int]()
+    return [Entry(adapter, _row(adapter.node, assets, small)) for adapter in found]
 
 
-async def assets_of(context: Any, sources: list[int]) -> Mapping[int, tuple[Asset, ...]]:
+async def _assets(database: AsyncSession, sources: list[int]) -> Mapping[int, tuple[Asset, ...]]:
     """The assets of data sources, by the identifier of the source, in the order of the parameters."""
-    if not sources:
-        return {}
     link = orm.DataSourceAssetAssociation
     statement = (
         select(link.data_source_id, link.parameter, link.num, orm.Asset.data_uri)
@@ -65,15 +81,25 @@ async def assets_of(context: Any, sources: list[int]) -> Mapping[int, tuple[Asse
         .where(link.data_source_id.in_(sources))
         .order_by(link.data_source_id, link.parameter, link.num)
     )
-    async with context.session() as database:
-        rows = (await database.execute(statement)).all()
     found: dict[int, list[Asset]] = defaultdict(list)
-    for source, *asset in rows:
+    for source, *asset in (await database.execute(statement)).all():
         found[source].append(Asset(*asset))
     return {source: tuple(listed) for source, listed in found.items()}
 
 
-def row_of(node: Any, assets: Mapping[int, tuple[Asset, ...]]) -> Row:
+async def _small(database: AsyncSession, folders: list[int]) -> frozenset[int]:
+    """The containers below which at most MOST_BELOW nodes lie; counts no further."""
+    below = orm.NodesClosure
+    found = set()
+    for folder in folders:
+        some = select(literal(1)).where(below.ancestor == folder).limit(MOST_BELOW + 2).subquery()
+        count = (await database.execute(select(func.count()).select_from(some))).scalar_one()
+        if count <= MOST_BELOW + 1:
+            found.add(folder)
+    return frozenset(found)
+
+
+def _row(node: Any, assets: Mapping[int, tuple[Asset, ...]], small: Container[int]) -> Row:
     """The row behind a node of Tiled's, whose data sources are loaded."""
     source = next(iter(node.data_sources or ()), None)
     return Row(
@@ -84,4 +110,5 @@ def row_of(node: Any, assets: Mapping[int, tuple[Asset, ...]]) -> Row:
         source=None if source is None else (source.id, source.mimetype, source.parameters, source.properties),
         structure="" if source is None else source.structure_id or "",
         assets=() if source is None else assets.get(source.id, ()),
+        is_small=node.id in small,
     )

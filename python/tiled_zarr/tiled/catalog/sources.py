@@ -1,4 +1,4 @@
-"""A node with a data source: opened by Tiled's adapter, and read by ours where both agree.
+"""The data of a node with a data source: opened by Tiled's adapter, and read by ours where both agree.
 
 It is opened when it is first asked for, and again when its files have changed since. Tiled's
 adapters may keep a file open, so they are made anew for a file that was rewritten.
@@ -15,6 +15,7 @@ from tiled.adapters.resource_cache import get_resource_cache
 
 from ...adapters.memory.tiled import adapt_tiled
 from ...nodes import Damaged, Node, Unavailable
+from ...outlines import Source
 from ...resources import Resources
 from . import ours
 from .assets import Assets, local_path
@@ -27,6 +28,9 @@ FORMS = frozenset({"array", "container", "sparse", "table"})
 """The structure families that have a form in Zarr."""
 
 
+NOT_READABLE = "that may not be read; name it with --read, or as readable_storage of Tiled's configuration"
+
+
 class Opened(NamedTuple):
     """A node, and what its files were when it was opened."""
 
@@ -34,7 +38,12 @@ class Opened(NamedTuple):
     node: Node
 
 
-class Source:
+def nothing() -> str:
+    """The revision of what never changes."""
+    return ""
+
+
+class Data:
     """The data source of a node of a catalog. Thread-safe."""
 
     def __init__(self, entry: Entry, home: Home, resources: Resources) -> None:
@@ -57,6 +66,18 @@ class Source:
                     opened = self._opened = Opened(files, self._open())
         return opened.node
 
+    def source(self) -> tuple[Source, str] | None:
+        """What shows whether the node is still the one that was opened, and how it was then.
+
+        None if it was not opened, or may change without our noticing.
+        """
+        if self._row.family not in FORMS:
+            return Source(nothing), ""
+        opened = self._opened
+        if opened is None or isinstance(opened.files, int):
+            return None
+        return Source(lambda: str(self._seen())), str(opened.files)
+
     def _seen(self) -> str | int | None:
         """What shows that the node has to be opened again.
 
@@ -66,28 +87,47 @@ class Source:
         return period() if revision is None and self._row.family in {"container", "table"} else revision
 
     def _open(self) -> Node:
-        self._forget()
+        """The node, read by our adapters if they agree with the structure; else by Tiled's."""
         self._check()
         adapters, metadata = self._adapter.context.adapters_by_mimetype, dict(self._row.metadata)
-        revision = self._assets.revision()
-        adapter = self._home(self._adapter.get_adapter())
+        pairing = Pairing(self._row, self._assets, self._assets.revision(), self._is_at_rest, self._resources)
         found = ours.opened(self._row, adapters, self._resources)
         if found is not None and ours.is_store(self._row, adapters):
             return replace(found, attributes=metadata)
-        theirs = replace(adapt_tiled(adapter, self._resources, self._row.family), attributes=metadata)
-        pairing = Pairing(self._row, self._assets, revision, self._is_at_rest, self._resources)
-        return pairing.node(theirs, found)
+        if self._row.family == "array":
+            promised = replace(adapt_tiled(self._adapter, self._resources, self._row.family), attributes=metadata)
+            if pairing.agree(promised, found):
+                return pairing.node(promised, found)
+        self._forget()
+        theirs = adapt_tiled(self._theirs(), self._resources, self._row.family)
+        return pairing.node(replace(theirs, attributes=metadata), found)
 
     def _is_at_rest(self) -> bool:
         """Whether nothing has been written to the assets lately, as far as Tiled can tell."""
         recently: Callable[[], Any] | None = getattr(self._adapter, "_assets_recently_modified", None)
         return recently is not None and self._home(recently()) is False
 
+    def _theirs(self) -> Any:
+        """Tiled's adapter of the data. Raises Damaged if it is in a database that may not be read."""
+        try:
+            return self._home(self._adapter.get_adapter())
+        except KeyError as error:
+            raise Damaged(f"its data are in {error}, {NOT_READABLE}") from error
+
     def _check(self) -> None:
-        """Raises Damaged if a file is missing: opening a Zarr array that is missing would make a group."""
-        for asset in self._row.assets if self._row.family != "table" else ():
+        """Raises Damaged if a file may not be read, or is missing.
+
+        Tiled's adapter would make a group where a Zarr array is missing.
+        """
+        for asset in self._row.assets:
             path = local_path(asset)
-            if path is not None and not path.exists():
+            if path is None:
+                continue
+            try:
+                self._adapter._ensure_uri_within_readable_storage(asset.uri)
+            except RuntimeError as error:
+                raise Damaged(f"its file {path.name!r} is in a folder {NOT_READABLE}") from error
+            if self._row.family != "table" and not path.exists():
                 raise Damaged(f"its file {path.name!r} is missing; restore it, or delete the node from the catalog")
 
     def _forget(self) -> None:

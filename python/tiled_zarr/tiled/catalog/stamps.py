@@ -23,6 +23,7 @@ from urllib.parse import quote, unquote
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import event
+from tiled.server.connection_pool import is_memory_sqlite
 
 Stamp: TypeAlias = Callable[[], Hashable]
 
@@ -53,18 +54,16 @@ def stamps() -> WeakKeyDictionary[Any, Stamp]:
 
 
 def _stamp(engine: Any) -> Stamp:
-    if engine.dialect.name != "sqlite":
-        commits = Commits(engine)
-        return lambda: (commits.count, period())
     file = file_of(engine)
-    return Commits(engine) if file is None else Version(file)
+    if file is not None:
+        return Version(file)
+    commits = Commits(engine)
+    return commits if engine.dialect.name == "sqlite" else lambda: (commits.count, period())
 
 
 def file_of(engine: Any) -> str | None:
-    """The file of an SQLite database, which may be spelled as a URI; None if it is in memory."""
-    from tiled.server.connection_pool import is_memory_sqlite
-
-    if is_memory_sqlite(engine.url):
+    """The file of an SQLite database, which may be spelled as a URI; None for any other."""
+    if engine.dialect.name != "sqlite" or is_memory_sqlite(engine.url):
         return None
     database = str(engine.url.database)
     return database if not database.startswith("file:") else sqlite_path(database)

@@ -194,11 +194,9 @@ def received() -> Callable[[], Awaitable[Message]]:
 
 
 def refusal(status: int) -> Reply:
-    """The reply for who Tiled has refused with a status."""
-    if status == 401:
+    """The reply for who Tiled has refused with a status: 400 is that of an unknown scheme."""
+    if status in {400, 401}:
         return replies.UNAUTHORIZED
-    if 400 <= status < 500:
-        return replies.text(
-            status, "Tiled does not accept these credentials: send the header 'Authorization: Apikey KEY' or 'Bearer TOKEN'"
-        )
+    if status == 403:
+        return replies.text(403, "Tiled does not let you in with these credentials")
     return replies.text(503, "Tiled cannot tell who sends this request; ask again later", (b"retry-after", b"5"))

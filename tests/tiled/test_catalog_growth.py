@@ -1,0 +1,259 @@
+"""What a client of Tiled's writes into a catalog is served with the next request, and 304 only what is the same."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import zarr
+from tests.tiled.catalogs import Written, array_at, at, get, revision, values, written
+from tiled.client.register import register
+from tiled.structures.array import ArrayStructure
+from tiled.structures.data_source import Asset, DataSource, Management
+from tiled.utils import ensure_uri
+
+from stores import BlockingStore
+from tiled_zarr.hierarchy import v3
+from tiled_zarr.hierarchy.keyspace import KeySpace
+from tiled_zarr.nodes import Changed, Group, Node, TooSlow, Unprocessable
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+IMAGE = np.arange(60 * 40, dtype="i4").reshape(60, 40)
+FRAME = pd.DataFrame({"a": [1, 2, 3], "b": [0.5, 1.5, 2.5]})
+ROWS = pa.Table.from_pandas(FRAME, preserve_index=False)
+LONG_AGO = 1_600_000_000
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Written]:
+    with written(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def root(catalog: Written) -> Group:
+    return catalog.root()
+
+
+def external(catalog: Written, key: str, path: Path, mimetype: str, array: np.ndarray[Any, Any], **parameters: Any) -> Any:
+    """Register a file as an array of this shape and type."""
+    structure = ArrayStructure.from_array(array)
+    assets = [Asset(data_uri=ensure_uri(path), is_directory=path.is_dir(), parameter="data_uri")]
+    source = DataSource(
+        structure_family="array",
+        structure=structure,
+        mimetype=mimetype,
+        management=Management.external,
+        assets=assets,
+        parameters=parameters,
+    )
+    return catalog.client.new("array", [source], key=key)
+
+
+def test_an_extended_array_grows(catalog: Written, root: Group) -> None:
+    array = catalog.client.write_array(IMAGE, key="x")
+    assert array_at(root, "x").shape == (60, 40)
+    array.patch(IMAGE[:5] + 1, offset=(60,), extend=True)
+    array.refresh()
+    np.testing.assert_array_equal(values(at(root, "x")), array.read())
+    array.patch(np.zeros((65, 3), "i4"), offset=(0, 40), extend=True)
+    array.refresh()
+    assert array_at(root, "x").shape == (65, 43)
+    np.testing.assert_array_equal(values(at(root, "x")), array.read())
+
+
+def test_a_block_that_is_written_anew_is_read_anew(catalog: Written, root: Group) -> None:
+    array = catalog.client.write_array(IMAGE, key="x")
+    values(at(root, "x"))
+    array.write_block(IMAGE * 2, block=(0, 0))
+    np.testing.assert_array_equal(values(at(root, "x")), IMAGE * 2)
+
+
+def test_rows_that_are_appended_are_there(catalog: Written, root: Group) -> None:
+    table = catalog.client.create_appendable_table(ROWS.schema, key="rows")
+    table.append_partition(0, ROWS)
+    assert values(at(root, "rows/a")).tolist() == [1, 2, 3]
+    table.append_partition(0, ROWS)
+    assert values(at(root, "rows/a")).tolist() == table.read()["a"].tolist() == [1, 2, 3, 1, 2, 3]
+
+
+def test_a_partition_that_is_written_anew_is_read_anew(catalog: Written, root: Group) -> None:
+    table = catalog.client.write_table(FRAME, key="t")
+    assert values(at(root, "t/b")).tolist() == [0.5, 1.5, 2.5]
+    table.write_partition(0, FRAME * 2)
+    assert values(at(root, "t/b")).tolist() == table.read()["b"].tolist() == [1.0, 3.0, 5.0]
+
+
+def test_children_come_and_go(catalog: Written, root: Group) -> None:
+    assert list(root.children) == []
+    catalog.client.create_container("c").write_array(IMAGE, key="x")
+    assert list(root.children) == ["c"]
+    group = at(root, "c")
+    assert isinstance(group, Group)
+    assert list(group.children) == ["x"]
+    catalog.client["c"].delete_contents("x", external_only=False)
+    assert list(group.children) == []
+    with pytest.raises(KeyError):
+        group.children["x"]
+    catalog.client.delete_contents("c")
+    assert "c" not in root.children
+    assert len(root.children) == 0
+
+
+def test_a_name_that_is_used_again_is_another_node(catalog: Written, root: Group) -> None:
+    catalog.client.write_array(IMAGE, key="x")
+    before = at(root, "x")
+    former = revision(before)
+    catalog.client.delete_contents("x", external_only=False)
+    catalog.client.write_array(IMAGE + 7, key="x")
+    np.testing.assert_array_equal(values(at(root, "x")), IMAGE + 7)
+    assert at(root, "x") is not before
+    assert revision(at(root, "x")) != former or former is None
+
+
+def test_metadata_change_at_once_and_the_same_node_stays_without(catalog: Written, root: Group) -> None:
+    array = catalog.client.write_array(IMAGE, key="x", metadata={"color": "blue"})
+    before = at(root, "x")
+    catalog.client.create_container("elsewhere")
+    assert at(root, "x") is before
+    array.update_metadata({"color": "red"})
+    assert dict(at(root, "x").attributes) == {"color": "red"}
+    assert revision(at(root, "x")) == revision(before)
+
+
+def test_a_document_of_the_root_follows(catalog: Written, root: Group) -> None:
+    space = KeySpace(root, v3)
+
+    def members() -> set[str]:
+        return {name for name, _ in zarr.open_group(BlockingStore(space), mode="r").members()}
+
+    assert members() == set()
+    catalog.client.write_array(IMAGE, key="x")
+    assert members() == {"x"}
+    catalog.client.write_array(IMAGE, key="y")
+    assert members() == {"x", "y"}
+
+
+def settled(path: Path) -> None:
+    """Make all files look as if nobody had written them lately."""
+    for file in [path, *path.rglob("*")]:
+        os.utime(file, (LONG_AGO, LONG_AGO))
+
+
+def test_a_304_costs_no_reading_and_ends_when_the_data_are_rewritten(catalog: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    array = catalog.client.write_array(IMAGE, key="x")
+    settled(Path(catalog.places[0]))
+    app = catalog.app()
+    first = get(app, "/zarr/v3/x/c/0/0")
+    assert first.status == 200
+    with monkeypatch.context() as patched:
+        patched.setattr("tiled_zarr.encoding.encode._encode", lambda *_: pytest.fail("a 304 needs no data"))
+        assert get(app, "/zarr/v3/x/c/0/0", if_none_match=first.headers["etag"]).status == 304
+        assert get(app, "/zarr/v3/x/c/0/0").body == first.body
+    array.write_block(IMAGE * 3, block=(0, 0))
+    second = get(app, "/zarr/v3/x/c/0/0", if_none_match=first.headers["etag"])
+    assert second.status == 200
+    assert second.body != first.body
+
+
+def hdf5(path: Path, array: np.ndarray[Any, Any]) -> None:
+    """Write a file with one chunked dataset in place of the one that is there."""
+    with h5py.File(path, "w") as file:
+        file.create_dataset("d", data=array, chunks=(20, 40))
+
+
+def npy(path: Path, array: np.ndarray[Any, Any]) -> None:
+    with path.open("wb") as file:
+        np.save(file, array)
+
+
+FILES = {"hdf5": ("f.h5", hdf5, "application/x-hdf5", {"dataset": "d"}), "npy": ("f.npy", npy, "application/x-npy", {})}
+
+
+@pytest.mark.parametrize(("name", "write", "mimetype", "parameters"), FILES.values(), ids=FILES)
+def test_a_file_that_is_rewritten_is_read_anew(catalog: Written, name: str, write: Any, mimetype: str, parameters: dict[str, Any]) -> None:
+    path = catalog.outside / name
+    write(path, IMAGE)
+    external(catalog, "x", path, mimetype, IMAGE, **parameters)
+    app = catalog.app()
+    first = get(app, "/zarr/v3/x/c/0/0")
+    assert first.status == 200
+    assert get(app, "/zarr/v3/x/c/0/0", if_none_match=first.headers["etag"]).status == 304
+    write(path, IMAGE + 1)
+    second = get(app, "/zarr/v3/x/c/0/0", if_none_match=first.headers["etag"])
+    assert second.status == 200
+    assert second.body != first.body
+    np.testing.assert_array_equal(values(at(catalog.root(), "x")), IMAGE + 1)
+
+
+def test_a_registered_file_of_groups_follows_what_is_written_to_it(catalog: Written, root: Group) -> None:
+    path = catalog.outside / "scan.h5"
+    hdf5(path, IMAGE)
+    asyncio.run(register(catalog.client, catalog.outside))
+    np.testing.assert_array_equal(values(at(root, "scan/d")), IMAGE)
+    before = at(root, "scan/d")
+    assert at(root, "scan/d") is before
+    with h5py.File(path, "a") as file:
+        file["more/e"] = IMAGE[:3]
+    np.testing.assert_array_equal(values(at(root, "scan/more/e")), IMAGE[:3])
+
+
+def test_a_structure_shorter_than_its_file_is_its_beginning(catalog: Written, root: Group) -> None:
+    hdf5(catalog.outside / "f.h5", IMAGE)
+    array = external(catalog, "x", catalog.outside / "f.h5", "application/x-hdf5", IMAGE[:50], dataset="d")
+    np.testing.assert_array_equal(values(at(root, "x")), array.read())
+    assert array_at(root, "x").shape == (50, 40)
+
+
+def ahead(catalog: Written, shape: tuple[int, ...]) -> Node:
+    """An array whose structure promises this shape, of a file that has the shape of IMAGE."""
+    hdf5(catalog.outside / "f.h5", IMAGE)
+    external(catalog, "x", catalog.outside / "f.h5", "application/x-hdf5", np.zeros(shape, "i4"), dataset="d")
+    return at(catalog.root(), "x")
+
+
+def test_data_that_are_still_being_written_are_503_and_come(catalog: Written) -> None:
+    node = ahead(catalog, (80, 40))
+    with pytest.raises(TooSlow, match="80"):
+        values(node)
+    app = catalog.app()
+    answer = get(app, "/zarr/v3/x/c/0/0")
+    assert answer.status == 503
+    assert int(answer.headers["retry-after"]) > 0
+    hdf5(catalog.outside / "f.h5", np.zeros((80, 40), "i4"))
+    assert get(app, "/zarr/v3/x/c/0/0").status == 200
+
+
+def test_data_that_will_not_come_any_more_are_422(catalog: Written) -> None:
+    node = ahead(catalog, (80, 40))
+    settled(catalog.outside)
+    with pytest.raises((Unprocessable, Changed)):
+        values(node)
+    assert get(catalog.app(), "/zarr/v3/x/c/0/0").status == 422
+
+
+def test_data_of_another_shape_are_422(catalog: Written) -> None:
+    with pytest.raises(Unprocessable):
+        values(ahead(catalog, (60, 41)))
+    assert get(catalog.app(), "/zarr/v3/x/c/0/0").status == 422
+
+
+def test_a_missing_file_harms_only_its_node(catalog: Written, root: Group) -> None:
+    catalog.client.write_array(IMAGE, key="good")
+    hdf5(catalog.outside / "f.h5", IMAGE)
+    external(catalog, "gone", catalog.outside / "f.h5", "application/x-hdf5", IMAGE, dataset="d")
+    (catalog.outside / "f.h5").unlink()
+    app = catalog.app()
+    assert get(app, "/zarr/v3/gone/c/0/0").status == 500
+    assert get(app, "/zarr/v3/gone/zarr.json").status == 500
+    assert get(app, "/zarr/v3/good/c/0/0").status == 200
+    assert b"is missing" in get(app, "/zarr/v3/zarr.json").body
