@@ -61,6 +61,10 @@ class Seen(NamedTuple):
     until: float
     is_listed: bool = False
 
+    def is_good(self) -> bool:
+        """True if there is no need to look again."""
+        return monotonic() <= self.until and not self.cell.is_outdated
+
 
 class Names(NamedTuple):
     """The names of all children, and until when they are good."""
@@ -134,7 +138,7 @@ class Children(Mapping[str, Node]):
     def _at(self, name: str) -> Seen:
         """What a child is now. Blocks if the last look is too old."""
         seen = self._seen.get(name)
-        if seen is None or monotonic() > seen.until or (seen.is_listed and _has_values(seen) and not self._view.wants_document()):
+        if seen is None or not seen.is_good() or (seen.is_listed and _has_values(seen) and not self._view.wants_document()):
             seen = self._view.flights.of((self._path, name), partial(self._looked, name))
         assert seen is not None
         return seen
@@ -142,7 +146,7 @@ class Children(Mapping[str, Node]):
     def _looked(self, name: str) -> Seen:
         """Look at a child now, and note what it is."""
         path, view, former = (*self._path, name), self._view, self._seen.get(name)
-        if former is not None and monotonic() <= former.until and not former.is_listed:
+        if former is not None and former.is_good() and not former.is_listed:
             return former  # another thread has looked just before
         until = monotonic() + view.trust.look
         is_known = former is not None and former.told is not None and former.told.is_assembled
@@ -160,7 +164,7 @@ class Children(Mapping[str, Node]):
         view = self._view
         text = None if told is None or is_listed else told.revision(view.trust.keep, view.tag)
         if told is not None and former is not None and former.told is not None and former.told.digest == told.digest:
-            former.cell.revision = text
+            former.cell.revision, former.cell.is_outdated = text, False
             self._recounted(former.node, told)
             return Seen(told, former.node, None, former.cell, until, is_listed)
         if former is not None:
