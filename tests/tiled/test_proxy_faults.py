@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from tests.tiled.proxying import TestClient
+from tests.tiled.proxying import TestClient, stopped
 
 from asgi import ask
 from tiled_zarr.app import create_app
@@ -103,6 +103,43 @@ def test_a_server_that_cannot_be_reached_is_503(error: type[httpx.TransportError
         assert answer.status_code == 503
         assert "retry-after" in answer.headers
         assert "Tiled" in answer.text
+
+
+@pytest.mark.parametrize("error", [httpx.RemoteProtocolError, httpx.ReadError])
+def test_a_connection_that_the_server_has_just_closed_is_no_failure(error: type[httpx.TransportError]) -> None:
+    dropped = [error("disconnected") for _ in range(3)]
+
+    def dropping(request: httpx.Request) -> httpx.Response:
+        if dropped and not dropping.was_dropped:
+            dropping.was_dropped = True
+            raise dropped.pop()
+        dropping.was_dropped = False
+        return tiled(request)
+
+    dropping.was_dropped = False
+    with behind(dropping) as ours:
+        assert ours.get("/zarr/v3/a/c/0").status_code == 200
+    assert dropped == []
+
+
+def test_a_sequence_of_many_files_is_asked_for_them_once() -> None:
+    asked = []
+    source = {"id": 1, "management": "immutable", "assets": [{"data_uri": f"file:///{number}.tif"} for number in range(101)]}
+
+    def noting(request: httpx.Request) -> httpx.Response:
+        if request.url.path != "/api/v1/metadata/a":
+            return tiled(request)
+        asked.append("include_data_sources" in request.url.params)
+        sources = {"data_sources": [source]} if asked[-1] else {}
+        return httpx.Response(200, json={"data": {**ARRAY, "attributes": {**ARRAY["attributes"], **sources}}})
+
+    with stopped() as clock, behind(noting) as ours:
+        tags = []
+        for _ in range(3):
+            tags.append(ours.get("/zarr/v3/a/c/0").headers["etag"])
+            clock.now += 6
+    assert asked == [True, False, False]
+    assert len(set(tags)) == 1
 
 
 @pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ReadTimeout])

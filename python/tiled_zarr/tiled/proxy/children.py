@@ -31,7 +31,7 @@ from ...outlines import Outline
 from . import arrays, tables
 from .origins import Cell, Origin
 from .remote import Path
-from .told import Told
+from .told import Told, counted
 from .view import View
 
 MOST_LISTED = 10_000
@@ -40,11 +40,6 @@ MOST_LISTED = 10_000
 Of larger containers we ask only for the names."""
 XARRAY = "xarray_dataset"
 """The spec of a container whose arrays are one xarray Dataset."""
-EXACT = 100
-"""Up to this number Tiled counts the children of a catalog; beyond, it estimates.
-
-Also the children of a container whose metadata are consolidated, at most: each child that is a
-container itself takes a request of its own."""
 
 
 class Seen(NamedTuple):
@@ -176,17 +171,17 @@ class Children(Mapping[str, Node]):
     def _recounted(self, node: Node | None, told: Told) -> None:
         """Note how many children a container has now."""
         if isinstance(node, Group) and isinstance(node.children, Children):
-            node.children.counted(count_of(told))
+            node.children.counted(counted(told.structure))
 
 
 def container(origin: Origin) -> Group:
     """The node of a container."""
-    return group(Children(origin.view, origin.path, count_of(origin.told)), origin.told, origin.attributes)
+    return group(Children(origin.view, origin.path, counted(origin.told.structure)), origin.told, origin.attributes)
 
 
 def group(children: Children, told: Told, attributes: Mapping[str, Any]) -> Group:
     """The group of a container with these children and attributes."""
-    is_small = count_of(told) is not None
+    is_small = counted(told.structure) is not None
     return Group(
         children=children,
         attributes=attributes,
@@ -195,12 +190,6 @@ def group(children: Children, told: Told, attributes: Mapping[str, Any]) -> Grou
         consolidated=is_small,
         outline=Outline(live, children.containers if is_small else tuple),
     )
-
-
-def count_of(told: Told) -> int | None:
-    """The number of children of a container; None if Tiled has only estimated it."""
-    count = told.structure.get("count")
-    return count if count is not None and count <= EXACT else None
 
 
 def _has_values(seen: Seen) -> bool:

@@ -8,6 +8,7 @@ https://blueskyproject.io/tiled/reference/http-api-overview.html
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from json import JSONDecodeError
 from typing import Any, TypeAlias
@@ -28,6 +29,8 @@ BYTES = "application/octet-stream"
 MOST_CONNECTIONS = 16
 """Connections to Tiled, at most: as many as Tiled's own client has."""
 CONNECT_SECONDS = 10.0
+DROPPED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+"""What comes of a connection that the server has just closed since it was idle; we ask once more."""
 PASSING = frozenset({429, 502, 503, 504})
 """Status codes of a server that may answer a later request."""
 DOTS = frozenset({"", ".", ".."})
@@ -70,8 +73,12 @@ class Remote:
         """
         url = "/".join((self.api, *filter(None, [route]), *(quote(name, safe="") for name in path or ("",))))
         packing = {} if accept == JSON else self._unpacked
+        ask = partial(self.client.get, url, params=list(params), headers={"accept": accept, **packing, **headers}, follow_redirects=False)
         try:
-            return self.client.get(url, params=list(params), headers={"accept": accept, **packing, **headers}, follow_redirects=False)
+            try:
+                return ask()
+            except DROPPED:
+                return ask()
         except httpx.PoolTimeout as error:
             raise Busy(f"all {MOST_CONNECTIONS} connections to Tiled are in use; ask again later") from error
         except httpx.TimeoutException as error:
