@@ -69,3 +69,10 @@ def test_tls_that_cannot_be_spoken_is_refused(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["serve", "config", str(tmp_path / "c.yml")])
     assert result.exit_code == 1
     assert result.output.startswith("Error: c.yml, line 2: uvicorn.ssl_certfile, c.yml, line 2: uvicorn.ssl_keyfile: `tiled-zarr serve`")
+
+
+def test_tileds_variable_names_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "c.yml").write_text("trees: [{path: /, tree: 'a:b'}]\nuvicorn: {uds: a.sock}\n")
+    result = CliRunner().invoke(main, ["serve", "config"], env={"TILED_CONFIG": str(tmp_path / "c.yml")})
+    assert result.output.startswith("Error: c.yml, line 2: uvicorn.uds: ")
+    assert "Usage:" in CliRunner().invoke(main, ["serve", "config"], env={"TILED_CONFIG": None}).output
