@@ -107,6 +107,12 @@ class Members(Mapping[str, Node]):
         self._counted: tuple[Hashable, int] | None = None
         self._listed: tuple[Hashable, list[str]] | None = None
 
+    def begin(self) -> None:
+        """Look up the first child, if any: what the first question takes longer is done before a request."""
+        names, _ = self._catalog.home(self._adapter.keys_page(None, 1))
+        for name in names:
+            self._child(name)
+
     def __getitem__(self, name: str) -> Node:
         child = self._child(name)
         if child is None:
