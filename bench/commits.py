@@ -4,12 +4,12 @@
         [--seconds 1] [--connections 16]
 
 CHECKOUT is a folder with the older commit and its native module, built in place (`maturin develop`
-there, in its own environment) or copied in, and a `__main__.py` in its package, which commits before
-November 2026 lack. Both serve the same images and trees under the same server, and the client
-requests from them in turns: chunks of 512 x 512 u2 with the cache on and off, chunks of gzipped
-HDF5, a walk over 1000 documents, the consolidated metadata of 100,000 nodes, and the first view and
-the panning of an image in memory. A ratio above 1 means that this checkout is faster. Its interval
-is a bootstrap interval for the median of the rounds (95 %, 10,000 draws).
+there, in its own environment) or copied in, and a `__main__.py` in its package, which commits
+before November 2026 lack. Both serve the same images and trees under the same server, and the
+client requests from them in turns: chunks of 512 x 512 u2 with the cache on and off, chunks of
+gzipped HDF5, a walk over 1000 documents, the consolidated metadata of 100,000 nodes, and the first
+view and the panning of an image in memory. A ratio above 1 means that this checkout is faster. Its
+interval is a bootstrap interval for the median of the rounds (95 %, 10,000 draws).
 It prints one line per comparison and appends it to bench/record/commits.csv.
 """
 

@@ -1,18 +1,20 @@
 """What documents and chunks cost as the work grows, beside the least that any reader must do.
 
-    python bench/growth.py [files|columns|datasets|depth ...] [--quick] [--rounds 3]
+    python bench/growth.py [files|frames|columns|datasets|depth ...] [--quick] [--rounds 3]
 
 Each case makes its data in a temporary folder, waits until listings of it are trusted, and serves
-it in process. `beside` is the rival, in the same run: the time to scan all folders (files), to pass
-once over the footer (columns), to visit the file with h5py (datasets), to stat the file (depth).
-`first` is the first document after opening (of depth: the first chunk), `again` the next one, with
-nothing changed; all are medians over the rounds, each round with new caches. `opened` and `stats`
-count the files opened and the calls of `stat` and `lstat` in the server's process, for the first
-and for the next. It prints one line per case and appends it to bench/record/growth.csv.
+it in process. `beside` is the rival, in the same run: the time to scan all folders (files, frames), to
+pass once over the footer (columns), to visit the file with h5py (datasets), to stat the file
+(depth). `first` is the first document after opening (of depth, and of the chunks of frames: the
+first chunk), `again` the next one, with nothing changed; all are medians over the rounds, each
+round with new caches. `opened` and `stats` count the files opened and the calls of `stat` and
+`lstat` in the server's process, for the first and for the next. It prints one line per case and
+appends it to bench/record/growth.csv.
 
-The goals: 100,000 files at most 3 times scandir with no file opened, and again under 10 ms; 5,000
-columns at most 5 s on two cores; 8,000 datasets at most 2 times h5py; and `first` and `again` grow
-no faster than n log n. `--quick` leaves out the largest case of each kind.
+The goals: 100,000 files at most 3 times scandir with no file opened, and again under 10 ms; 100,000
+numbered ones, which are one stack, at most 6 times scandir with two files opened; 5,000 columns at
+most 5 s on two cores; 8,000 datasets at most 2 times h5py; and `first` and `again` grow no faster
+than n log n. `--quick` leaves out the largest case of each kind.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import tifffile
 
 import _record
 from tiled_zarr.adapters.directory import open_directory
@@ -45,7 +48,7 @@ SETTLING = 2.5
 """Seconds after which a listing is trusted: coarse clocks may give two writes the same time."""
 ROW_GROUPS = 10
 FOLDERS = 100
-BESIDE = {"files": "scandir", "columns": "footer", "datasets": "h5py", "depth": "stat"}
+BESIDE = {"files": "scandir", "frames": "scandir", "columns": "footer", "datasets": "h5py", "depth": "stat"}
 DATASETS = 50
 """Elements of the largest dataset; triggers of a detector have different lengths."""
 
@@ -107,7 +110,15 @@ def make_files(folder: Path, folders: int, count: int) -> None:
     for i in range(count):
         below = folder / f"run{i % folders:03}" if folders > 1 else folder
         below.mkdir(exist_ok=True)
-        (below / f"scan{i:06}.npy").write_bytes(content)
+        (below / f"scan{i:06}x.npy").write_bytes(content)  # without an end in digits, which would make them one stack
+
+
+def make_frames(folder: Path, count: int) -> None:
+    tifffile.imwrite(folder / "first.tif", np.zeros((64, 64), "u2"))
+    content = (folder / "first.tif").read_bytes()
+    (folder / "first.tif").unlink()
+    for i in range(count):
+        (folder / f"scan_{i:06}.tif").write_bytes(content)
 
 
 def make_columns(folder: Path, count: int) -> None:
@@ -162,6 +173,10 @@ def cases() -> Iterator[Case]:
     for count in (1000, 10_000, 100_000):
         yield Case("files", f"{count:,} files in one folder", count, lambda path, n=count: make_files(path, 1, n), scan)
         yield Case("files", f"{count:,} files in {FOLDERS} folders", count, lambda path, n=count: make_files(path, FOLDERS, n), scan)
+    for what in ("document", "chunk"):
+        for count in (1000, 10_000, 100_000):
+            key = {"document": "zarr.json", "chunk": f"scan_/c/{count // 2}/0/0"}[what]
+            yield Case("frames", f"{count:,} frames, the {what}", count, lambda path, n=count: make_frames(path, n), scan, key)
     for count in (500, 5000):
         yield Case("columns", f"{count:,} columns", count, lambda path, n=count: make_columns(path, n), pass_over_footer)
     for count in (800, 8000):
@@ -255,7 +270,7 @@ def growth(smaller: dict[str, Any], larger: dict[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kinds", nargs="*", metavar="files|columns|datasets|depth")
+    parser.add_argument("kinds", nargs="*", metavar="files|frames|columns|datasets|depth")
     parser.add_argument("--quick", action="store_true", help="without the largest case of each kind")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()

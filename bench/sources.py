@@ -95,7 +95,8 @@ def forget() -> None:
 
 def measure(path: Path, name: str, itemsize: int) -> Iterator[Result]:
     node = open_hdf5(path).children["x"]
-    twin = shutil.copyfile(path, path.with_suffix(".twin"))  # HDF5 shares decoded chunks between all handles of a file
+    # HDF5 shares decoded chunks between all handles of a file
+    twin = shutil.copyfile(path, path.with_suffix(".twin"))
     pool = ThreadPoolExecutor(2)
     for threads, time_all in {"": one_thread, " two threads": lambda encode: two_threads(encode, pool)}.items():
         rounds = []

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tiled_zarr.settings.declarations import Setting
+from tiled_zarr.settings.directories import DIRECTORY
 from tiled_zarr.settings.files import OPTIONS, TABLES
 from tiled_zarr.settings.values import SETTINGS
 
@@ -34,11 +35,20 @@ TREES = """
 ## Trees
 
 In a file, `trees` lists what is served. Each item has a `path` and one of `directory: FOLDER`,
-`pyobject: MODULE:NAME`, `catalog: URI` and `demo: true`. It may have the options below, and `nodes`
-may give them to nodes by path; those of a node win over those of its tree, and these over the
-setting of the same name. A catalog is a database of Tiled's, and its item lists under `read` the
-folders in which its files may be. In the environment, one of `TILED_ZARR_DIRECTORY`,
-`TILED_ZARR_TREE` (`module:name`) and `TILED_ZARR_CONFIG` (a file) says what is served.
+`pyobject: MODULE:NAME`, `catalog: URI`, `tiled: URL` and `demo: true`. It may have the options
+below, and `nodes` may give them to nodes by path; those of a node win over those of its tree, and
+these over the setting of the same name. A catalog is a database of Tiled's, and its item lists
+under `read` the folders in which its files may be. In the environment, one of
+`TILED_ZARR_DIRECTORY`, `TILED_ZARR_TREE` (`module:name`) and `TILED_ZARR_CONFIG` (a file) says what
+is served. That file, or folder of files, may also be a
+[configuration of Tiled](tiled.md#its-configuration).
+"""
+FILES = """
+## Files
+
+A tree that is a directory may have these options as well; they are also options of
+`tiled-zarr serve directory`, and mean what they mean in `tiled serve directory`. Those that take
+pairs or lists may be given several times there.
 """
 CSV = """
 ## Text tables
@@ -50,7 +60,16 @@ found out from each table.
 
 def page() -> str:
     """The whole page."""
-    parts = (HEAD, table("setting", SETTINGS), TREES, table("option", OPTIONS), CSV, table("option", TABLES))
+    parts = (
+        HEAD,
+        table("setting", SETTINGS),
+        TREES,
+        table("option", OPTIONS),
+        FILES,
+        table("option", DIRECTORY),
+        CSV,
+        table("option", TABLES),
+    )
     return "\n".join(part.strip("\n") + "\n" for part in parts)
 
 

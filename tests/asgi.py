@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 @dataclass
 class Answer:
-    """What an application sent: header names are in lower case; `messages` is everything as it was sent."""
+    """What an application sent; header names are in lower case, `messages` is all as sent."""
 
     status: int
     headers: dict[str, str]

@@ -16,7 +16,7 @@ FLAGS = 11
 The superblock has 48 bytes and ends with a checksum of all of them.
 """
 HEAP_OBJECT_SIZE = 24
-"""Where a global heap says how long its first object is, in bytes from its signature; it has no checksum."""
+"""Bytes from a global heap's signature to the length of its first object; it has no checksum."""
 
 
 def small(path: Path) -> Path:

@@ -14,7 +14,7 @@ from tiled_zarr.nodes import Node
 
 
 def hanging() -> Group:
-    """A source whose reads hang for ever, a child that hangs when it is opened, and good neighbours."""
+    """A source whose reads hang for ever, a child that hangs when opened, and good neighbours."""
     hung = Hanging()
     opening = Children({"bad": plain(), "good": plain()}, opening={"bad": hung})
     return Group(children={"hung": hung.array(), "good": plain(), "opening": folder(opening)})

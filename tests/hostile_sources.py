@@ -264,7 +264,8 @@ def groups(draw: st.DrawFn, inner: st.SearchStrategy[Any]) -> Callable[[], Node]
     mapping = Torn(
         children,
         keys=named,
-        length=draw(one_of_these(lengths[:-1] if named is itertools.count else lengths)),  # a billion is too many to consolidate
+        # a billion is too many to consolidate
+        length=draw(one_of_these(lengths[:-1] if named is itertools.count else lengths)),
         contains=draw(one_of_these([None, None, True, False, OSError("cannot tell")])),
     )
     fields = {

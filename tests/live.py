@@ -176,7 +176,7 @@ def wait(process: subprocess.Popen[bytes], port: int, log: Path, seconds: float)
 
 
 def wait_for_announcement(log: Path, seconds: float) -> None:
-    """Return once `tiled-zarr serve` has said that all its workers serve; one of them alone may have answered."""
+    """Return once `tiled-zarr serve` says that all its workers serve; an answer proves only one."""
     end = time.monotonic() + seconds
     while "read the data." not in log.read_text(errors="replace"):
         if time.monotonic() > end:

@@ -51,7 +51,10 @@ class Proxy:
 
 @contextmanager
 def nginx(server: Live) -> Iterator[Proxy]:
-    """Start nginx before a server, and stop it at the end. Skips the test if there is no nginx; with CI set that is a failure."""
+    """Start nginx in front of a server, and stop it at the end.
+
+    Without nginx, skips the test, or fails it if CI is set.
+    """
     program = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
     if program is None:
         missing = pytest.fail if os.environ.get("CI") else pytest.skip

@@ -33,7 +33,8 @@ class Served:
 
     def __init__(self, url: str, version: int) -> None:
         self.forbidden = PATTERNS[version]
-        zarr.open_group(f"{url}/zarr/v{version}", mode="r", zarr_format=version)  # the documents of the whole tree open
+        # the documents of the whole tree open
+        zarr.open_group(f"{url}/zarr/v{version}", mode="r", zarr_format=version)
         self.nodes: dict[Way, Any] = {(): zarr.open_group(f"{url}/zarr/v{version}", mode="r", zarr_format=version, use_consolidated=False)}
 
     def find(self, path: Way) -> Any:

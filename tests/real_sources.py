@@ -25,7 +25,7 @@ Items: TypeAlias = Iterator[tuple[tuple[str, ...], Found]]
 
 
 def is_served(path: Path) -> bool:
-    """Whether a path is a file, or a store, of a kind that we serve, and not inside a store or hidden."""
+    """Whether a path is a visible file or store of a kind that we serve, and not inside a store."""
     is_inside = any(above.suffix == ".zarr" for above in path.parents)
     is_known = path.suffix.lower() in READERS or path.name.lower().endswith(TEXTS)
     return is_known and path.is_dir() == (path.suffix == ".zarr") and not is_inside and path.name[0] != "."
@@ -63,7 +63,7 @@ def members(group: h5py.Group, path: tuple[str, ...], above: tuple[Any, ...]) ->
 
 
 def is_shapeless(dataset: h5py.Dataset) -> bool:
-    """Whether numpy has no array for a dataset: it has no shape, or its items are references or lists."""
+    """Whether a dataset is no numpy array: without a shape, or of references or lists."""
     try:
         dtype = dataset.dtype
     except (TypeError, ValueError):
@@ -85,7 +85,8 @@ def tiff(path: Path) -> Items:
 def picture(path: Path) -> Items:
     Image.MAX_IMAGE_PIXELS = None
     content = path.read_bytes()
-    if content.startswith(b"\x89PNG") and content[24] == 16 and content[25] in DEEP_COLOUR:  # Pillow halves its bits
+    # Pillow halves its bits
+    if content.startswith(b"\x89PNG") and content[24] == 16 and content[25] in DEEP_COLOUR:
         yield (), imagecodecs.png_decode(content)
         return
     with Image.open(path) as image:

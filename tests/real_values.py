@@ -23,12 +23,18 @@ def boxes(array: Any) -> list[tuple[slice, ...]]:
 
 
 def block(source: Any, box: tuple[slice, ...]) -> np.ndarray[Any, Any]:
-    """A part of an array in its own type: without axes both libraries give an item, whose type numpy would guess."""
+    """A part of an array, with its own type.
+
+    Without axes both libraries return an item, whose type numpy would guess.
+    """
     return np.asarray(source[box], None if source.shape else source.dtype)
 
 
 def plain(values: Any) -> np.ndarray[Any, Any]:
-    """Values as the wire has them: text as text, numbers of more than 64 bits as float64, opaque items as bytes."""
+    """Values as we send them.
+
+    Text is text, opaque items are bytes, and numbers of more than 64 bits are float64.
+    """
     array = np.asarray(values)
     if array.dtype.kind in "OTU":
         texts = np.empty(array.shape, object)
@@ -70,7 +76,7 @@ def difference(expected: Any, got: Any) -> str:
 
 
 def of_column(expected: pandas.Series[Any], got: np.ndarray[Any, Any]) -> str:
-    """What differs in a column: of numbers their values, whatever their type, of anything else their spelling."""
+    """What differs in a column: the values of numbers, whatever their type; else the spelling."""
     if len(expected) != len(got):
         return f"expected {len(expected)} rows, got {len(got)}"
     if expected.dtype.kind in "biufc" and got.dtype.kind in "biufc":

@@ -55,7 +55,7 @@ def sections(document: Path) -> list[Section]:
 
 
 def environment(*commands: Path) -> dict[str, str]:
-    """The reader's environment: programs from the folders `commands` first, then ours, and no settings left over."""
+    """The reader's environment, without settings: programs of the folders `commands`, then ours."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("TILED_", "PYTHON"))}
     path = os.pathsep.join(map(str, [*commands, Path(sys.executable).parent, os.environ["PATH"]]))
     return {**inherited, "PATH": path, "PYTHONUNBUFFERED": "1"}
@@ -67,7 +67,7 @@ def furnish(folder: Path) -> None:
 
 
 def run(section: Section, folder: Path, environment: Mapping[str, str]) -> None:
-    """Run every block of a section in `folder`. Raises AssertionError with the block and what it printed."""
+    """Run each block of a section in `folder`. Raises AssertionError with block and output."""
     with ExitStack() as servers:
         address = ADDRESS
         for language, text in section.blocks:

@@ -50,8 +50,8 @@ class Suite:
     """The tests below a folder, without those of the suites of folders below it.
 
     A quick run has the suites that are quick, without their tests that are marked `slow`. A suite
-    that is alone has deadlines that could pass on a busy machine, so it runs while no other does but
-    those that are alone too.
+    that is alone has deadlines that could pass on a busy machine, so it runs only while no suite
+    runs but those that are alone too.
     """
 
     folder: str
@@ -163,7 +163,7 @@ def files_with_tests_alone() -> list[str]:
 
 
 def reported(report: Path) -> tuple[int, tuple[str, ...]]:
-    """The number of tests in a report and those that were skipped; nothing if there is no report."""
+    """The number of tests in a report, and those that were skipped; 0 and () without a report."""
     if not report.exists():
         return 0, ()
     cases = list(ElementTree.parse(report).iter("testcase"))
@@ -172,7 +172,7 @@ def reported(report: Path) -> tuple[int, tuple[str, ...]]:
 
 
 def run_all(runner: Runner, names: list[str], jobs: int, *, may_skip: bool) -> list[str]:
-    """Run suites and print a line for each as it ends, then what failed; one line for each fault comes back."""
+    """Run suites, print a line for each as it ends, then what failed. Returns a line per fault."""
     outcomes: list[Outcome] = []
 
     def show(outcome: Outcome) -> None:

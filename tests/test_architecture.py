@@ -39,7 +39,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "grid": {"nodes"},
     "dtypes": {"nodes", "texts"},
     "records": {"attributes", "dtypes", "nodes"},
-    "hierarchy": VALUES | SHARED | {"hangs", "_native", "__init__"},  # a recipe holds the encoder's codec, a token our version
+    # a recipe holds the encoder's codec, a token our version
+    "hierarchy": VALUES | SHARED | {"hangs", "_native", "__init__"},
     "encoding": VALUES | SHARED | {"hierarchy", "_native"},
     "ome/display": VALUES | {"encoding", "resources"},
     "ome/pyramid": VALUES | SHARED | {"hierarchy", "ome/display", "_native"},
@@ -51,39 +52,49 @@ MAY_IMPORT: dict[str, set[str]] = {
     "adapters/zarr": VALUES | SHARED | {"adapters/common", "_native"},
     **dict.fromkeys(["adapters/files", "adapters/tables", "adapters/tables/csv", "adapters/tiff"], VALUES | SHARED | {"adapters/common"}),
     **dict.fromkeys(["adapters/directory", "adapters/memory"], VALUES | SHARED | {"adapters/common", "adapters"}),
-    "tiled": set(),
+    "tiled": {"tiled/config", "tiled/front"},
     "tiled/catalog": VALUES | SHARED | {"adapters", "adapters/common", "adapters/memory"},
-    "demo": {"demo", "nodes", "__init__"},
-    "settings": {"codecs", "dtypes", "hierarchy", "nodes", "resources", "revisions"},
-    "tree": VALUES
+    "tiled/front": VALUES
+    | SHARED
     | {
         "adapters",
-        "adapters/common",
-        "adapters/directory",
         "adapters/memory",
-        "demo",
-        "hierarchy",
-        "resources",
+        "assembly",
+        "http/middleware",
+        "http/protocol",
+        "http/site",
         "settings",
         "tiled/catalog",
+        "tree",
         "views",
     },
-    "http/protocol": {"caches", "encoding", "hierarchy", "nodes", "texts"},  # it compresses documents and keeps them
+    "demo": {"demo", "nodes", "__init__"},
+    "settings": {"codecs", "dtypes", "hierarchy", "nodes", "resources", "revisions"},
+    "tiled/proxy": VALUES | SHARED | {"encoding", "adapters", "adapters/common", "adapters/memory", "http/middleware", "http/protocol"},
+    "tiled/files": {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "nodes", "resources", "tiled/catalog"},
+    "tree": VALUES
+    | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings"}
+    | {"tiled/catalog", "tiled/files", "tiled/proxy", "views"},
+    # it compresses documents and keeps them
+    "http/protocol": {"caches", "encoding", "hierarchy", "nodes", "texts"},
     "http/work": VALUES | SHARED | {"encoding", "hierarchy"},
-    "http/middleware": {"clocks", "resources", "http/protocol", "http/work"},
+    "http/middleware": {"caches", "clocks", "nodes", "resources", "http/protocol", "http/work"},
     "http/site": VALUES | {"caches", "hierarchy", "http/protocol"},
     "http": VALUES | {"caches", "encoding", "hierarchy", "http/middleware", "http/protocol", "http/site", "http/work", "views"},
-    "app": VALUES
+    "tiled/config": {"settings", "tiled/front"},
+    "app": {"assembly", "logs", "settings", "tiled/config", "tree"},
+    "assembly": VALUES
     | {"hierarchy", "http", "http/middleware", "http/protocol", "http/site", "http/work"}
-    | {"logs", "ome", "resources", "settings", "tree", "views"},
+    | {"ome", "resources", "settings", "tree", "views"},
     "cli/servers": set(),
-    "cli": {"app", "cli/servers", "logs", "revisions", "settings", "texts", "tree"},
+    "cli": {"app", "assembly", "cli/servers", "logs", "revisions", "settings", "texts", "tiled/config", "tree"},
     "__init__": {"nodes"},
     "__main__": {"cli"},
 }
-"""What the modules of each room may import from other rooms; a room is a folder, or a module at the top."""
+"""What a room's modules may import from other rooms; a room is a folder, or a module at the top."""
 OUTSIDE = {
-    "starlette": {"http", "app"},
+    "starlette": {"http", "app", "assembly", "tiled"},
+    "fastapi": {"tiled"},
     "jinja2": {"http"},
     "click": {"cli"},
     "hypercorn": {"cli"},

@@ -1,4 +1,4 @@
-"""The client that the benchmarks measure with: only whole replies count, and nothing but a 200 is one."""
+"""The client that the benchmarks measure with: only whole replies with status 200 count."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BAD = {
 
 @contextmanager
 def saying(pieces: list[bytes]) -> Iterator[int]:
-    """The port of a server that says the same to every request; an empty piece ends the connection."""
+    """The port of a server that answers every request alike; an empty piece ends the connection."""
 
     def answer(connection: socket.socket) -> None:
         with connection, suppress(OSError):

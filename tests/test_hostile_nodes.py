@@ -105,7 +105,7 @@ EXPECTED = with_client(tree("other", array_node(GOOD)), Client.beside)
 
 
 async def see(client: Client) -> tuple[set[str], dict[str, str], set[str]]:
-    """The names in the root's listing and in its consolidated metadata, and what it says is unavailable."""
+    """The names in the root's listing and in its consolidated metadata; what is unavailable."""
     listing = await client.json("/zarr/v3/", JSON)
     root = await client.json("/zarr/v3/zarr.json")
     reasons = root["attributes"].get("tiled_zarr", {}).get("unavailable", {})

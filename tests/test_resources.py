@@ -1,4 +1,4 @@
-"""Every pool of memory holds its bound under more data than fits, and what is served stays right."""
+"""Every pool of memory keeps its bound under more data than fits, and answers stay right."""
 
 from __future__ import annotations
 
@@ -171,7 +171,8 @@ def test_levels_hold_their_bound_under_more_than_fits(tmp_path: Path) -> None:
     held = []
     for path, expected in truth.items():
         end = time.monotonic() + SECONDS
-        while not np.array_equal(value(tight, f"/ome-zarr/0.5/{path}"), expected):  # samples, until a thread has read all of it
+        # samples, until a thread has read all of it
+        while not np.array_equal(value(tight, f"/ome-zarr/0.5/{path}"), expected):
             assert time.monotonic() < end
             time.sleep(0.05)
         held.append(gauges(tight)["levels"])

@@ -47,6 +47,9 @@ GOOD = {
     "connections": ("50", 50),
     "request_timeout": ("2.5", 2.5),
     "shutdown_timeout": ("60", 60.0),
+    "tiled_key": ("s3cret", "s3cret"),
+    "tiled_look": ("2.5", 2.5),
+    "tiled_keep": ("0", 0),
     "log_level": ("info", "info"),
     "log_format": ("json", "json"),
     "slow_request": ("0.5", 0.5),
@@ -89,6 +92,9 @@ BAD = {
     "connections": ["0", "many"],
     "request_timeout": ["0", "soon", "nan"],
     "shutdown_timeout": ["-1", "inf"],
+    "tiled_key": ["two words"],
+    "tiled_look": ["0", "soon"],
+    "tiled_keep": ["-1", "1.5"],
     "log_level": ["loud", "INFO"],
     "log_format": ["yaml"],
     "slow_request": ["0", "soon"],
@@ -101,7 +107,7 @@ def from_environment(**variables: str) -> Settings:
 
 
 def test_every_setting_can_be_given() -> None:
-    names = {field.name for field in dataclasses.fields(Settings)} - {"trees", "spellings"}
+    names = {field.name for field in dataclasses.fields(Settings)} - {"trees", "tiled", "spellings"}
     assert names == set(SETTINGS) == set(GOOD) == set(BAD)
 
 
@@ -331,7 +337,10 @@ WRONG = {
         "trees:\n- demo: true\n  codec: none\n  codec: zstd:3",
         r"^server.yml, line 4: trees\[0\].codec: given twice; keep one of the two$",
     ),
-    "unknown": ("max_ages: 5", r"^server.yml, line 1: max_ages: unknown \(did you mean max_age\?\); known are host, port, .*trees$"),
+    "unknown": (
+        "max_ages: 5",
+        r"^server.yml, line 1: max_ages: unknown \(did you mean max_age\?\); known are host, port, .*trees; nor is it Tiled's syntax",
+    ),
     "unknown in a tree": (
         "trees: [{demo: true, chunk: 5}]",
         r"^server.yml, line 1: trees\[0\].chunk: unknown \(did you mean chunk_shape\?\); known are path, demo, directory",
@@ -351,7 +360,7 @@ WRONG = {
     "no trees": ("trees: []", r"trees: expected a list of trees"),
     "no source": (
         "trees: [{path: /a}]",
-        r"trees\[0\]: expected one of demo: true, directory: PATH, pyobject: MODULE:NAME, catalog: URI, got none",
+        r"trees\[0\]: expected one of demo: true, directory: PATH, pyobject: MODULE:NAME, catalog: URI, tiled: URL, got none",
     ),
     "two sources": ("trees: [{demo: true, directory: x}]", r"got \['demo', 'directory'\]"),
     "demo: false": ("trees: [{demo: false}]", r"trees\[0\]: expected one of"),

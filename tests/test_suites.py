@@ -22,8 +22,9 @@ CRASH = "import os\ndef test_crash(): os._exit(0)\n"
 
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with two suites that pass, one inside the folder of the other, and a test that runs alone."""
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # they take longer to import than the tests to run
+    """A project with two suites that pass, one inside the other, and a test that runs alone."""
+    # they take longer to import than the tests to run
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setattr(suites, "ROOT", tmp_path)
     monkeypatch.setattr(suites, "SUITES", {"inner": Suite("tests/inner", is_quick=False), "outer": Suite("tests")})
     (tmp_path / "pytest.ini").write_text(f"{MARKS}testpaths = tests\n")
@@ -116,7 +117,7 @@ def test_who_is_alone_runs_last(house: Path, monkeypatch: pytest.MonkeyPatch, ca
 
 
 def test_suites_have_folders_with_tests() -> None:
-    """What has no suite of its own belongs to the suite of the folder above, so that nothing is left out."""
+    """Tests without their own suite belong to that of the folder above, so none is left out."""
     assert {suite.folder for suite in SUITES.values()} >= {"tests", "python/tiled_zarr"}
     for suite in SUITES.values():
         assert any((suites.ROOT / suite.folder).rglob("*.py")), suite.folder

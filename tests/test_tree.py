@@ -216,7 +216,7 @@ def test_a_node_keeps_its_own_options_unless_it_is_named() -> None:
 
 
 def test_options_of_fields() -> None:
-    """Those of a record hold for its fields, whose own axes are not cut, and those of a field win."""
+    """A record's options hold for its fields, but do not cut their own axes; a field's own win."""
     record = adapt(np.zeros(9, [("a", "i4"), ("v", "f4", 3)]))
     group = with_nodes(
         {"r": Options(codec="gzip", chunk_shape=(4,)), "r/v": Options(chunk_shape=(4, 1))}, root=Group(children={"r": record})

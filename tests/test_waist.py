@@ -106,7 +106,7 @@ def test_long_doubles() -> None:
 
 
 def test_attributes_in_bulk_are_served_whole() -> None:
-    """As in HDF5 files with dense attributes: 200,000 float64, thousands of names, 100 kB of text."""
+    """As in HDF5's dense attributes: 200,000 float64, thousands of names, 100 kB of text."""
     values = np.random.default_rng(0).random(200_000)
     found = said(big=values, text="x" * 100_000, **{f"k{i}": i for i in range(3000)})
     assert found == {"big": values.tolist(), "text": "x" * 100_000, **{f"k{i}": i for i in range(3000)}}
@@ -353,7 +353,7 @@ def test_a_mapping_of_pythons_says_all_of_it() -> None:
 
 
 def test_a_field_whose_name_is_no_text_has_an_alias() -> None:
-    """A record type in a document would have to say it; a child of a group is named as other children are."""
+    """No record type can spell it; as a child of a group it has an alias, like others."""
     tree = adapt({"record": np.zeros(2, [("\udce9", "i4")])})
     assert isinstance(tree, Group)
     keyspace = KeySpace(tree, v3)

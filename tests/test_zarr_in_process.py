@@ -28,7 +28,7 @@ def open_root(tree: Group, format_: ModuleType, config: Config | None = None) ->
 
 
 def assert_same(array: zarr.Array, values: np.ndarray) -> None:
-    """Types, shapes and bytes agree; reading a 0-d array gives a scalar, whose type numpy guesses anew."""
+    """Types, shapes and bytes agree; a 0-d array reads as a scalar, whose type numpy guesses."""
     expected = np.ascontiguousarray(values).astype(dtypes.wire(values.dtype))
     assert array.dtype == expected.dtype
     assert array.shape == values.shape

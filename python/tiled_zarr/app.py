@@ -1,44 +1,22 @@
-"""The composition root: builds the ASGI application from the settings and the tree.
+"""The application for any ASGI server: `hypercorn tiled_zarr.app:app`.
 
-`hypercorn tiled_zarr.app:app` serves the demo tree, unless TILED_ZARR_TREE, TILED_ZARR_DIRECTORY or
-TILED_ZARR_CONFIG names another.
+It serves the demo tree, unless TILED_ZARR_TREE, TILED_ZARR_DIRECTORY or TILED_ZARR_CONFIG names
+another.
 """
 
 from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from functools import partial
-from math import inf
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import logs, ome
-from .hierarchy import v2, v3
-from .hierarchy.metadata import Config
-from .http.endpoint import Endpoint
-from .http.middleware import lifespan
-from .http.middleware.access import Access
-from .http.middleware.auth import Auth
-from .http.middleware.cors import Cors
-from .http.middleware.hosts import Hosts
-from .http.middleware.metrics import Counted, Metrics
-from .http.others import others
-from .http.protocol import caching, replies
-from .http.routes import Routes
-from .http.site.answers import answers
-from .http.work.threads import Limits
-from .http.work.work import Work
-from .nodes import Group
-from .resources import Resources
-from .revisions import relaunch
-from .settings import Settings, SettingsError, environment
-from .tree import Tasks, plant, resources_of
-from .views.frozen import Frozen
-from .views.keyspaces import KeySpaces, Shown
+from . import logs
+from .assembly import create_app
+from .settings import SettingsError, environment
+from .tree import plant
+
+__all__ = ["Late", "app", "create_app", "from_environment", "settle"]
 
 log = logging.getLogger(__name__)
 
@@ -49,76 +27,6 @@ With Python's default of 700 it runs thousands of times while one large document
 Without uvloop each connection leaves 7 objects in a reference cycle of asyncio; 10,000 of them are
 2 MB, 50,000 were 8 MB. A document of 100,000 nodes takes as long with either (3.1 s).
 """
-
-
-def create_app(root: Group, settings: Settings, tasks: Tasks | None = None, resources: Resources | None = None) -> ASGIApp:
-    """The application that serves `root`, whatever `settings.trees` says.
-
-    `resources` are those with which the tree was made, if any; otherwise the application makes its
-    own. It closes them at shutdown, so no other application may share them. Raises SettingsError
-    unless it is public or has a key, and if the folder for levels cannot be used.
-    """
-    public = settings.require_access().public is True
-    if settings.instance is not None:
-        relaunch(settings.instance)
-    shared = resources or resources_of(settings)
-    cache = shared.chunks
-    work = Work(settings.threads, shared, Limits(read=settings.read_timeout, queue=settings.queue_timeout))
-    pyramids = pyramids_of(settings, shared)
-    metrics = Metrics(shared, work, pyramids.stores.planes.gauge)
-    spaces = KeySpaces(root, settings.keyspace, shared)
-    formats = {prefix: spaces.of(prefix, how) for prefix, how in prefixes(settings.keyspace, pyramids).items()}
-    plain = caching.plain(settings.max_age, public=public)
-    endpoints = {prefix: Endpoint(keys, cache, work, plain) for prefix, keys in formats.items()}
-    pinned = caching.pinned(public=public)
-    frozen = {prefix: Endpoint(Frozen(keys), cache, work, pinned, replies.SUPERSEDED) for prefix, keys in formats.items()}
-    made_pages = answers(formats, cache, plain, public=public)
-    routes = Routes(endpoints, frozen, others(made_pages, metrics, work, formats["zarr/v2"].source))
-    named = Hosts(Auth(routes, settings.api_key, public=public), settings.allowed_hosts)
-    guarded = Cors(named, settings.allow_origins)
-    wanted = tasks or Tasks()
-
-    @asynccontextmanager
-    async def running() -> AsyncIterator[None]:
-        try:
-            async with lifespan.run(startup=wanted.startup, background=wanted.background, shutdown=wanted.shutdown):
-                yield
-        finally:
-            pyramids.close()
-            work.shut_down()
-            shared.close()
-
-    return lifespan.Lifespan(Counted(noted(guarded, settings), metrics), running)
-
-
-def noted(app: ASGIApp, settings: Settings) -> ASGIApp:
-    """The application with an access log and Server-Timing, if the settings ask for any of them."""
-    is_logged = settings.log_level in {"info", "debug"}
-    if not (is_logged or settings.slow_request or settings.server_timing):
-        return app
-    return Access(app, slow=settings.slow_request or inf, is_told=settings.server_timing)
-
-
-def pyramids_of(settings: Settings, resources: Resources) -> ome.Pyramids:
-    """The stores of image pyramids. Raises SettingsError if `levels_folder` cannot be used."""
-    try:
-        return ome.Pyramids.of(resources, folder=settings.levels_folder, budget=settings.tile_budget)
-    except OSError as error:
-        name, folder = settings.spelling("levels_folder"), settings.levels_folder
-        raise SettingsError(
-            f"{name}: cannot keep files in {folder}: {error.strerror or error}; give a folder in which the server may write, "
-            "or leave levels_folder out to keep levels in memory"
-        ) from error
-
-
-def prefixes(config: Config, pyramids: ome.Pyramids) -> dict[str, Shown]:
-    """How the tree is shown below each path prefix: as Zarr v2 and v3, as OME-NGFF 0.4 and 0.5."""
-    return {
-        "zarr/v2": Shown(v2),
-        "zarr/v3": Shown(v3),
-        "ome-zarr/0.4": Shown(v2, partial(ome.view, version="0.4", pyramids=pyramids), replace(config, separator="/")),
-        "ome-zarr/0.5": Shown(v3, partial(ome.view, version="0.5", pyramids=pyramids)),
-    }
 
 
 class Late:
@@ -161,8 +69,14 @@ def from_environment() -> ASGIApp:
     settings = environment.from_environment().decided().require_access()
     if not logs.is_begun():
         logs.begin(settings.log_level, settings.log_format)
+    if settings.tiled is not None:
+        from .tiled.config import application as deployed
+
+        behind = deployed(settings)
+        settle()
+        return behind
     tree = plant(settings)
-    application = create_app(tree.root, settings, tree.tasks, tree.resources)
+    application = create_app(tree.root, settings, tree.tasks, tree.resources, tree.identify)
     settle()
     return application
 

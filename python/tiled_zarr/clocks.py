@@ -18,7 +18,7 @@ PARTS = ("queue", "read", "encode")
 
 
 class Clock:
-    """The seconds of one request that it has waited (`queue`), read and encoded; 0 if it has not."""
+    """The seconds that one request has waited (`queue`), read and encoded; 0 if it has not."""
 
     __slots__ = PARTS
 

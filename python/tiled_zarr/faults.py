@@ -15,6 +15,14 @@ class Damaged(OSError):
     """A source is there and cannot be read. It is a 5xx, never a 404."""
 
 
+class Forbidden(Exception):
+    """Who asks is known, and may not read this. It is a 403."""
+
+
+class Unauthenticated(Exception):
+    """Who asks has not signed in, and others may read this. It is a 401."""
+
+
 class TooLarge(Exception):
     """One request would take more memory than the server may use. It is a 413."""
 

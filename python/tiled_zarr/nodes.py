@@ -48,7 +48,7 @@ import numpy as np
 from . import checks, codecs, marks
 from .attributes import NOTHING, nothing, said
 from .codecs import Codec
-from .faults import Busy, Changed, Damaged, TooLarge, TooSlow, Unavailable, Unprocessable
+from .faults import Busy, Changed, Damaged, Forbidden, TooLarge, TooSlow, Unauthenticated, Unavailable, Unprocessable
 from .marks import Mark
 from .options import NO_OPTIONS, Options
 from .outlines import Outline
@@ -63,6 +63,7 @@ __all__ = [
     "Coordinates",
     "Damaged",
     "Dense",
+    "Forbidden",
     "Group",
     "Kind",
     "MaxShape",
@@ -76,6 +77,7 @@ __all__ = [
     "Table",
     "TooLarge",
     "TooSlow",
+    "Unauthenticated",
     "Unavailable",
     "Unprocessable",
     "live",
@@ -292,11 +294,11 @@ class Group:
 
     `revision()` changes whenever names, attributes or the nodes behind the names may have changed;
     the data below have revisions of their own. It is None if the source cannot say: then documents
-    are rendered for each request, unless `outline` says it. `blocking` says that looking up or listing children touches disk
-    or network. `consolidated` says that one document may contain the metadata of everything below,
-    because that costs no more than opening it. Groups that a source makes anew at each lookup of
-    the same thing share their `kin`: what hung in one hangs in the next. `outline` is that of a
-    folder; a view that leaves out children gives none.
+    are rendered for each request, unless `outline` says it. `blocking` says that looking up or
+    listing children touches disk or network. `consolidated` says that one document may contain the
+    metadata of everything below, because that costs no more than opening it. Groups that a source
+    makes anew at each lookup of the same thing share their `kin`: what hung in one hangs in the
+    next. `outline` is that of a folder; a view that leaves out children gives none.
     """
 
     children: Mapping[str, Node] = field(kw_only=False)

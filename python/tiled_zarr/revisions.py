@@ -29,7 +29,7 @@ LOCAL = re.compile(r"<[0-9a-f]+-[0-9a-f]+>")
 
 @cache
 def launch_nonce() -> str:
-    """The revision of data in memory: the setting `instance`, or a random text drawn once per launch.
+    """The revision of data in memory: the setting `instance`, or a random text for each launch.
 
     Worker processes inherit it through the environment.
     """

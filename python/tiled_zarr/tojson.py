@@ -187,7 +187,8 @@ class Conversion:
             return self.octets(bytes(value))
         if isinstance(value, datetime.date | datetime.time):
             text = value.isoformat()
-            return None if text == "NaT" else self.string(text)  # pandas has a NaT that is a datetime
+            # pandas has a NaT that is a datetime
+            return None if text == "NaT" else self.string(text)
         if isinstance(value, datetime.timedelta):
             return _number(value.total_seconds())
         return self.container(value, path)

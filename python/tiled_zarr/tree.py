@@ -1,27 +1,31 @@
 """Builds the tree that the settings describe.
 
-It is the demo, a directory, a Python object or a catalog of Tiled's, or several of these mounted
-at paths.
+It is the demo, a directory, a Python object, a catalog of Tiled's or a Tiled server, or several of
+these mounted at paths.
 """
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeAlias, TypeGuard
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from .hierarchy.openings import reason
-from .nodes import Group, Node, Unavailable
+from .nodes import Forbidden, Group, Node, Unauthenticated, Unavailable
 from .outlines import Outline
 from .resources import Resources
 from .revisions import launch_nonce
 from .settings import Mount, Settings, SettingsError
 from .views.options import with_options
+
+if TYPE_CHECKING:
+    from .adapters.directory.formats import Formats
 
 Task: TypeAlias = Callable[[], Awaitable[Any]]
 
@@ -41,11 +45,15 @@ class Tasks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """The root group, its tasks, and the resources that its nodes read with."""
+    """The root group, its tasks, and the resources that its nodes read with.
+
+    `identify` tells who sends a request and which tree they see, if that is not `root` for all.
+    """
 
     root: Group
     tasks: Tasks
     resources: Resources
+    identify: Callable[[Any], Awaitable[Any]] | None = None
 
 
 def ignored(_: str, __: int) -> None:
@@ -78,9 +86,10 @@ def plant(
     resources = resources or resources_of(settings)
     check_paths([mount.path for mount in settings.trees])
     watcher = Watcher(on_file, on_unknown)
-    sources = [source_of(mount, watcher, resources) for mount in settings.trees]
+    sources = [source_of(mount, watcher, resources, settings) for mount in settings.trees]
     nodes = {mount.path: configured(node, mount) for mount, (node, _) in zip(settings.trees, sources, strict=True)}
-    return Tree(root=grafted(nodes), tasks=tasks_of([source for _, source in sources]), resources=resources)
+    identify = getattr(sources[0][1], "identify", None) if settings.asks_tiled else None
+    return Tree(root=grafted(nodes), tasks=tasks_of([source for _, source in sources]), resources=resources, identify=identify)
 
 
 def resources_of(settings: Settings, workers: int = 1) -> Resources:
@@ -99,7 +108,7 @@ def check_paths(paths: list[str]) -> None:
             raise SettingsError(f"trees: /{'/'.join(below)} is inside the tree at /{'/'.join(above)}; give each a separate path")
 
 
-def source_of(mount: Mount, watcher: Watcher, resources: Resources) -> tuple[Node, object]:
+def source_of(mount: Mount, watcher: Watcher, resources: Resources, settings: Settings) -> tuple[Node, object]:
     """The node of a mount, and the Python object that it was made from, else None."""
     match mount.source:
         case "demo":
@@ -107,34 +116,122 @@ def source_of(mount: Mount, watcher: Watcher, resources: Resources) -> tuple[Nod
 
             return demo.tree(), None
         case "directory":
-            return directory(Path(mount.target), watcher, mount.csv, resources), None
+            return directory(mount, watcher, resources)
         case "pyobject":
             return python_object(mount.target, resources)
         case "catalog":
             return catalog(mount, resources)
+        case "tiled":
+            return tiled_server(mount.target, resources, settings)
 
 
-def directory(path: Path, watcher: Watcher, csv: Mapping[str, Any], resources: Resources) -> Group:
-    """The group of a folder; `csv` says how its text tables are written.
+def directory(mount: Mount, watcher: Watcher, resources: Resources) -> tuple[Group, object]:
+    """The group of the folder of a mount, and the object that has its tasks, else None.
 
-    Raises SettingsError if the folder does not exist or cannot be read.
+    Raises SettingsError if the folder does not exist or cannot be read, or if an option for its
+    files has no meaning.
     """
     from .adapters.common.choices import TextChoice
     from .adapters.directory.open import open_directory
 
+    path, tables, of_files = Path(mount.target), TextChoice(**mount.csv), formats(mount.files)
+    if of_files is None:
+        return walked(path, mount.files, resources)
     try:
         if not path.is_dir():
             raise SettingsError(f"{path} is not a directory" + ("; serve the directory that holds it" if path.exists() else ""))
-        found = open_directory(path, on_file=watcher.on_file, on_unknown=watcher.on_unknown, tables=TextChoice(**csv), resources=resources)
-        return as_group(found, path.resolve().name)
+        found = open_directory(
+            path, on_file=watcher.on_file, on_unknown=watcher.on_unknown, tables=tables, formats=of_files, resources=resources
+        )
+        return as_group(found, path.resolve().name), None
     except (OSError, Unavailable) as error:
         raise SettingsError(f"the directory {path} cannot be served: {why(error)}") from error
+
+
+def formats(files: Mapping[str, Any]) -> Formats | None:
+    """The formats that the options for the files of a directory describe.
+
+    None if a walker of the user's own decides what they are. Raises SettingsError.
+    """
+    from .adapters.directory.mimetypes import Mimetypes
+
+    adapters, walkers, hook = files.get("adapter", {}), files.get("walker", ()), files.get("mimetype_hook")
+    try:
+        rule = of_tiled("walker").rule(walkers) if walkers else files.get("sequences", "numbers")
+        return rule and Mimetypes(
+            by_suffix=files.get("ext", {}),
+            adapters={mimetype: of_tiled("adapter").adapter(named(name), name) for mimetype, name in adapters.items()},
+            hook=None if hook is None else called(named(hook), hook),
+            default=lambda mimetype: of_tiled("ext").default_adapter(mimetype) if is_installed("tiled") else None,
+        ).formats(rule)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+
+
+def walked(path: Path, files: Mapping[str, Any], resources: Resources) -> tuple[Group, object]:
+    """The root of a folder as walkers of Tiled register it, and the object that has its tasks.
+
+    Raises SettingsError if a walker is none, or fails.
+    """
+    for walker in files["walker"]:
+        called(named(walker), walker)
+    classes = {mimetype: named(name) for mimetype, name in files.get("adapter", {}).items()}
+    try:
+        from .tiled.files.registered import registered  # the whole server of Tiled, which only walkers need
+
+        served = registered(path, files, classes, resources)
+    except Exception as error:
+        raise SettingsError(f"{', '.join(files['walker'])}: {reason(error)}") from error
+    return served.node, served
+
+
+def of_tiled(option: str) -> ModuleType:
+    """The room for what only Tiled can say. Raises SettingsError if Tiled is not installed."""
+    try:
+        from .tiled import files
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"{option} needs the package {error.name!r}: pip install 'tiled[all]'") from error
+    return files
+
+
+def is_installed(package: str) -> bool:
+    """True if a package can be imported."""
+    return importlib.util.find_spec(package) is not None
+
+
+def called(found: Any, spelling: str) -> Callable[..., Any]:
+    """The object that `spelling` names. Raises SettingsError if it cannot be called."""
+    if not callable(found):
+        raise SettingsError(f"{spelling} is a {type(found).__name__}, which cannot be called; give a function")
+    function: Callable[..., Any] = found
+    return function
 
 
 def why(error: Exception) -> str:
     """The text of an error; for missing permissions, also what to do."""
     denied = "; let the user that runs the server read and search it (chmod u+rx)" if isinstance(error, PermissionError) else ""
     return f"{getattr(error, 'strerror', None) or error}{denied}"
+
+
+def tiled_server(url: str, resources: Resources, settings: Settings) -> tuple[Group, object]:
+    """The root of a Tiled server's tree, and the object with its tasks. Raises SettingsError."""
+    try:
+        from .tiled.proxy.serving import proxy, reached
+        from .tiled.proxy.view import Trust
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"to read a Tiled server takes the package {error.name!r}: pip install 'tiled-zarr[tiled]'") from error
+    if not (settings.asks_tiled or settings.tiled_key):
+        raise SettingsError(
+            f"{url}: callers can show Tiled their own credentials only if its tree is the only one, and at /; "
+            "give a key with which all of them read as tiled_key"
+        )
+    try:
+        trust = Trust(look=settings.tiled_look, keep=settings.tiled_keep)
+        remote, path = reached(url, settings.read_timeout, settings.queue_timeout)
+        served = proxy(remote, path, settings.tiled_key, trust, resources)
+    except (ValueError, OSError, Forbidden, Unauthenticated) as error:
+        raise SettingsError(str(error)) from error
+    return served.root, served
 
 
 def catalog(mount: Mount, resources: Resources) -> tuple[Group, object]:
@@ -193,7 +290,16 @@ def is_root(node: Node) -> TypeGuard[Group]:
 def found(spelling: str) -> object:
     """The object that `module:name` names; a callable is called, and its result returned.
 
-    The current folder is searched as well. Raises SettingsError if there is no such object.
+    Raises SettingsError if there is no such object.
+    """
+    source = named(spelling)
+    return source() if callable(source) else source
+
+
+def named(spelling: str) -> object:
+    """The object that `module:name` names. The current folder is searched as well.
+
+    Raises SettingsError if there is no such object.
     """
     module_name, _, name = spelling.partition(":")
     if not module_name or not name:
@@ -208,7 +314,7 @@ def found(spelling: str) -> object:
         raise SettingsError(f"{spelling}: there is no module {error.name!r} in {Path.cwd()} or among the installed ones") from error
     except AttributeError as error:
         raise SettingsError(f"{spelling}: {error}") from error
-    return source() if callable(source) else source
+    return source
 
 
 def tasks_of(sources: list[object]) -> Tasks:

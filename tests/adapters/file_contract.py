@@ -111,11 +111,15 @@ def outcome(act: Callable[[], Truth]) -> Truth | Exception:
 
 @contextmanager
 def reading() -> Iterator[Callable[[], int]]:
-    """Counts the bytes that this process reads by system calls, from the page cache or not, but for a few."""
+    """Counts the bytes that this process reads by system calls, cached by the system or not.
+
+    The count may be a few bytes too low.
+    """
 
     def total() -> int:
         return int(Path("/proc/self/io").read_text().split()[1])
 
     start = total()
     own = total() - start
-    yield lambda: max(0, total() - start - 2 * own - 8)  # the counters themselves grow by a digit at times
+    # the counters themselves grow by a digit at times
+    yield lambda: max(0, total() - start - 2 * own - 8)

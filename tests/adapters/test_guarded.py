@@ -276,7 +276,7 @@ def test_chunks_and_documents_that_are_links_inside(served: Served, name: str) -
 @pytest.mark.parametrize(("served", "name"), PAIRS, indirect=["served"], ids=STORES)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_chunk_file_that_is_not_opened(served: Served, name: str, swap: Callable[[Path, Path, Path], None], when: str) -> None:
-    """The array stays; what touches the chunk raises, whether the array was opened and read before or not."""
+    """The array stays and reading the chunk raises, whether or not the array was read before."""
     group = open_directory(served.root)
     if when == "after":
         np.testing.assert_array_equal(items(group.children["s"]), expected(name))

@@ -1,4 +1,4 @@
-"""A text without axes, as every adapter that can meet one gives it, is read by zarr-python in both formats."""
+"""zarr-python reads a text without axes in both formats, from every adapter that can meet one."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -64,7 +64,8 @@ SOURCES = {
 def test_a_text_without_axes(source: Callable[[Path], Node], format_: ModuleType, tmp_path: Path) -> None:
     root = source(tmp_path)
     assert isinstance(root, Group)
-    store = BlockingStore(KeySpace(root, format_, Config(codec="zstd:1")))  # encoded here, also where a source has its chunks
+    # our encoder runs, even if a source has its chunks stored
+    store = BlockingStore(KeySpace(root, format_, Config(codec="zstd:1")))
     read = zarr.open_group(store, mode="r", zarr_format=2 if format_ is v2 else 3)["text"]
     assert (read.shape, str(np.asarray(read[()]))) == ((), TEXT)
     assert value(store.keyspace, CHUNK[format_])

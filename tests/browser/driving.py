@@ -25,8 +25,8 @@ NOT_FOUND = "Failed to load resource: the server responded with a status of 404"
 Action = tuple[str | int, ...]
 """An action on a page, as `drive.mjs` reads it.
 
-Examples: ("press", "+"), ("click", "Fit"), ("drag", -300, 0), ("turn", -100), ("pause", 200), ("call", url), ("reload",),
-("copy", "Copy").
+Examples: ("press", "+"), ("click", "Fit"), ("drag", -300, 0), ("turn", -100), ("pause", 200),
+("call", url), ("reload",), ("copy", "Copy").
 """
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -68,7 +68,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Browser:
-    """A running Chromium and the program that drives it: to start it takes longer than to show a page."""
+    """A running Chromium and the program that drives it; starting it takes longer than a page."""
 
     process: subprocess.Popen[str]
 

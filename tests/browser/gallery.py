@@ -63,7 +63,7 @@ def held(values: np.ndarray[Any, Any], attributes: dict[str, Any] | None = None)
 
 
 def stack() -> np.ndarray[Any, np.dtype[np.uint16]]:
-    """Balls of light in three channels, (z, c, y, x); each channel has its own, and its own depth."""
+    """Balls of light in three channels, as (z, c, y, x); each has its own channel and depth."""
     random = np.random.default_rng(7)
     values = np.zeros((DEPTH, CHANNELS, EDGE, EDGE), np.float32)
     y, x = np.mgrid[:EDGE, :EDGE].astype(np.float32)

@@ -27,7 +27,7 @@ Pages = dict[str, tuple[str, bytes]]
 
 @dataclass(frozen=True)
 class Host:
-    """Where the server is, and its pages, to which more can be added: media type and content by path."""
+    """The server's address and its pages, media type and content by path; tests may add pages."""
 
     origin: str
     pages: Pages

@@ -14,7 +14,7 @@ from tiled_zarr import Array, Group
 from tiled_zarr.nodes import Dense, Region
 
 READS = "SLOW_READS"
-"""The environment variable with the file that gets a line for every tile: its level, row and column."""
+"""Names the environment variable with the file that gets a line per tile: level, row, column."""
 SIZE, TILE, LEVELS = 8192, 512, 5
 SECONDS = 0.2
 

@@ -69,7 +69,7 @@ def vizarr() -> Path:
 
 
 def truth() -> np.ndarray:
-    """The grey levels that a viewer shows: from black at the lowest value to white at the highest."""
+    """The grey levels that a viewer shows: the lowest value is black, the highest white."""
     node: Any = demo.tree()
     for name in IMAGE:
         node = node.children[name]

@@ -1,4 +1,4 @@
-"""Pictures in files as our viewer shows them: right side up, in their own colours, with their labels."""
+"""Our viewer shows pictures in files right side up, in their own colours, with their labels."""
 
 from __future__ import annotations
 

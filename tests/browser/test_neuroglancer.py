@@ -1,4 +1,4 @@
-"""neuroglancer, the build of its wheel, shows 64-bit floats, as the pages of a server link to it."""
+"""neuroglancer, as built in its wheel, shows 64-bit floats from the links of our pages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ome import detectors
 
 LINK = re.compile(r'(?:href|data-copy)="https://neuroglancer-demo\.appspot\.com/#!([^"]+)"')
 PROBES = {"0.4": (".zarray", "zarr.json"), "0.5": (".zarray", ".zattrs")}
-"""What neuroglancer looks for in vain below an image: arrays, and the documents of the other format."""
+"""Keys that neuroglancer asks for below an image in vain: arrays, the other format's documents."""
 MIDDLE = (384, 793)
 """Row and column of the page that a picture has its middle at."""
 WINDOW = 600
@@ -96,7 +96,7 @@ def test_gaps_and_seas_are_dark(gallery: Live, elsewhere: Host, tmp_path: Path, 
 
 
 def test_a_key_in_the_path(locked: Live, elsewhere: Host, tmp_path: Path) -> None:
-    """neuroglancer drops the query of a source, cannot set headers, and decodes the path before it asks."""
+    """neuroglancer drops a source's query, cannot set headers, and decodes the path first."""
     prefix = f"/k/{quote(KEY, safe='')}"
     shown = show(elsewhere.neuroglancer(state(locked, "heights", "0.4", prefix)), tmp_path / "page.png")
     assert is_flawless(shown, f"{locked.url}/k/{KEY}/ome-zarr/0.4/heights", "0.4")

@@ -33,7 +33,7 @@ BY_LEAVING: list[Action] = [*CLOSER, PAUSE, ("leave",)]
 
 
 class Slow(NamedTuple):
-    """A server of the slow image that computes one tile at a time, and the file with the tiles that it has read."""
+    """A server of the slow image that computes one tile at a time, and the file of tiles read."""
 
     server: Live
     reads: Path

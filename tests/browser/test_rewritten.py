@@ -1,4 +1,7 @@
-"""Our viewer behind nginx, while the file that it shows is rewritten: no mix of tiles, and none that cannot be decoded."""
+"""Our viewer behind nginx, while the file that it shows is rewritten.
+
+It never mixes tiles of two revisions, and can decode each of them.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ CODECS = {"another codec": ("gzip", "lzf"), "the same codec": ("gzip", "gzip")}
 
 
 def write(folder: Path, value: int, compression: str) -> None:
-    """Replace the file at once. A corner is black and one is white, so that contrast limits stay the same."""
+    """Replace the file in one step; a black and a white corner keep the contrast limits."""
     data = np.full((EDGE, EDGE), value, "u1")
     data[0, :8], data[-1, -8:] = 0, 255
     with h5py.File(folder.parent / "new.h5", "w") as file:

@@ -165,7 +165,10 @@ def test_a_key_in_the_path_goes_along(locked: Live, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", [f"/{KEY_QUERY}", f"{KEY_PATH}/", KEY_PATH], ids=["query", "path", "path without its slash"])
 def test_a_button_copies_the_address_for_a_viewer(locked: Live, elsewhere: Host, tmp_path: Path, page: str) -> None:
-    """The address on another site holds the key, so no link leads there; what is copied works in vizarr."""
+    """The address on another site holds the key, so the page copies it in place of a link.
+
+    vizarr opens what is copied.
+    """
     shown = show(f"{locked.url}{page}", tmp_path / "page.png", actions=[("copy", "Copy the vizarr address: it holds your key")])
     assert is_flawless(shown)
     assert {urlsplit(request.url).netloc for request in shown.loads[0]} == {urlsplit(locked.url).netloc}

@@ -90,7 +90,7 @@ class Owner:
 
 
 def test_a_weak_key_may_drop_its_entry_at_any_moment() -> None:
-    """The collector runs callbacks in whichever thread it is called from, also in one that holds the lock."""
+    """The collector runs callbacks in the thread that triggers it, even if it holds the lock."""
     recent: Recent[ref[Owner], bytes] = Recent(10**6, lambda value: len(value) if gc.collect() >= 0 else 0)
     for number in range(10):
         owner = Owner()

@@ -28,7 +28,7 @@ KEY = re.compile(r"/k/([0-9a-f]{64})/")
 
 
 class Run:
-    """Runs of the command whose workers answer nothing: the application that they would serve is kept."""
+    """Runs the command with workers that answer nothing, and keeps their application."""
 
     def __init__(self) -> None:
         self.served: Any = None
@@ -114,6 +114,39 @@ def test_private_data_get_a_random_key(run: Run, folder: Path) -> None:
         keys |= found
         assert [run.status(prefix + "/zarr/v3/x/c/0") for prefix in ("", f"/k/{found.pop()}", "/k/x")] == [401, 200, 401]
     assert len(keys) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "statuses"),
+    {
+        (): [200, 200, 404],
+        ("--sequences", "none"): [404, 200, 404],
+        ("--walker", "tiled.client.register:one_node_per_item"): [404, 200, 404],
+        ("--ext", ".numbers=application/x-npy", "--ext", ".other=hdf5"): [200, 200, 200],
+    }.items(),
+)
+def test_options_for_files(run: Run, folder: Path, arguments: tuple[str, ...], statuses: list[int]) -> None:
+    for name in ("scan_1.npy", "scan_2.npy", "y.numbers"):
+        np.save(folder / "z.npy", np.arange(3))
+        (folder / "z.npy").rename(folder / name)
+    run("directory", ".", "--public", *arguments)
+    assert [run.status(f"/zarr/v3/{path}") for path in ("scan_/c/1/0", "scan_2/c/0", "y/c/0")] == statuses
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    {
+        ("--ext", "numbers"): "--ext: expected .SUFFIX=MIMETYPE or .SUFFIX=FORMAT",
+        ("--ext", ".numbers=nothing"): ".numbers=nothing: nothing opens 'nothing'",
+        ("--adapter", "text/csv=served_by_cli:nothing"): "served_by_cli:nothing: module 'served_by_cli' has no attribute 'nothing'",
+        ("--mimetype-hook", "served_by_cli:tree"): "served_by_cli:tree is a dict, which cannot be called",
+        ("--walker", "served_by_cli:tree"): "served_by_cli:tree is a dict, which cannot be called",
+    }.items(),
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("folder")
+def test_wrong_options_for_files(run: Run, arguments: tuple[str, ...], message: str) -> None:
+    assert f"Error: {message}" in run("directory", ".", *arguments, code=1).output
 
 
 @pytest.mark.usefixtures("folder")
@@ -274,6 +307,7 @@ def test_a_port_in_use(run: Run) -> None:
         (["demo", "--cache-size", "much"], "Error: --cache-size: expected a size"),
         (["demo", "--chunk-shape", "a"], "Error: --chunk-shape: expected a chunk shape"),
         (["demo", "--memory", "64MiB", "--cache-size", "1GB"], "Error: --memory: "),
+        (["config", "."], "Error: server.yml is in tiled-zarr's syntax: name this file"),
         (["config", "empty.yml"], "Error: empty.yml names no tree to serve: add a line such as trees: "),
         (["pyobject", "nothing:tree"], "Error: nothing:tree: there is no module 'nothing'"),
         (["pyobject", "served_by_cli"], "Error: 'served_by_cli': expected MODULE:NAME"),
@@ -286,9 +320,7 @@ def test_errors_are_one_line(run: Run, arguments: list[str], message: str) -> No
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize(
-    "arguments", [["directory", "nothing"], ["config", "nothing.yml"], ["config", "."], ["directory", "x.npy"], ["pyobject"]]
-)
+@pytest.mark.parametrize("arguments", [["directory", "nothing"], ["config", "nothing.yml"], ["directory", "x.npy"], ["pyobject"]])
 def test_wrong_use(run: Run, arguments: list[str]) -> None:
     assert "Usage:" in run(*arguments, code=2).output
 

@@ -48,7 +48,7 @@ def connected(running: Live) -> socket.socket:
 
 
 def read_to_the_end(connection: socket.socket) -> bytes:
-    """All that a server sends until it closes the connection, also by a reset. Raises TimeoutError."""
+    """All that a server sends until it closes or resets the connection. Raises TimeoutError."""
     answer = b""
     try:
         while part := connection.recv(65536):
@@ -112,7 +112,10 @@ def test_connections_are_limited(running: Live) -> None:
 
 
 def open_connections(running: Live) -> int:
-    """How many the server has, as Linux counts them (proc_net_tcp(5)): not listening (0A), and not over (06)."""
+    """How many connections the server has, as Linux counts them (proc_net_tcp(5)).
+
+    Sockets that listen (0A) or have ended (06) do not count.
+    """
     port = int(running.url.rpartition(":")[2])
     sockets = [line.split()[1:4] for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(local.endswith(f":{port:04X}") and state not in {"0A", "06"} for local, _, state in sockets)

@@ -1,4 +1,4 @@
-"""What happens to the server when something happens to its processes, under each of the three servers."""
+"""Faults of the server's processes under each of the three servers, and what the server does."""
 
 from __future__ import annotations
 

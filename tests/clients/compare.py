@@ -132,7 +132,7 @@ class Truth:
 
 
 def require_equal(expected: Block, got: Block) -> None:
-    """Raises Difference unless type, shape and every bit are the same; strings may come in any string type."""
+    """Raises Difference unless type, shape and all bits agree; strings may have any string type."""
     if expected.dtype.kind == "O":
         if expected.shape != got.shape or expected.ravel().tolist() != list(map(str, got.ravel().tolist())):
             raise Difference(f"strings: expected {expected.ravel()[:4]!r}, got {got.ravel()[:4]!r}")
@@ -186,7 +186,10 @@ def check_array(node: Array, chunk_shape: tuple[int, ...], read: Callable[[Regio
 
 
 def check_zarr(root: Any, path: str, node: Node, truth: Truth) -> int:
-    """Compare one node as zarr-python of any version shows it below `root`: names, attributes, type, values."""
+    """Compare a node with what zarr-python of any version shows below `root`.
+
+    Names, attributes, type and values have to agree.
+    """
     found = root[path] if path else root
     same_attributes(node, found.attrs.asdict())
     if isinstance(node, Array):

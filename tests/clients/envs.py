@@ -20,7 +20,10 @@ ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = Path(__file__).parent / "requirements"
 NAMES = tuple(sorted(file.stem for file in REQUIREMENTS.glob("*.txt")))
 OLDEST_PYTHON = {"zarr-new": (3, 12), "listing": (3, 12)}
-"""The newest zarr, rasterio with GDAL 3.12 and VirtualiZarr need a newer Python than the package does: a machine may lack it."""
+"""Environments that need a newer Python than the package does; a machine may lack it.
+
+The newest zarr, rasterio with GDAL 3.12 and VirtualiZarr need it.
+"""
 
 
 class Missing(Exception):
@@ -29,7 +32,7 @@ class Missing(Exception):
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment in a folder, made from a file of requirements on Python `oldest` or newer."""
+    """A virtual environment in a folder, from a requirements file, on Python `oldest` or newer."""
 
     folder: Path
     requirements: Path

@@ -65,7 +65,7 @@ def swmr(folder: Path) -> Iterator[int]:
 
 
 def reopened(folder: Path) -> Iterator[int]:
-    """An HDF5 file that is replaced by a longer one; a reply must be made while it stays the same."""
+    """An HDF5 file that longer ones replace; a reply must be made while it stays the same."""
     import h5py
 
     for i in count():
@@ -110,12 +110,22 @@ def _zarr(path: Path, zarr_format: Literal[2, 3], inner: int = 0) -> Iterator[in
 
 
 def files(folder: Path) -> Iterator[int]:
-    """A folder that gets one numbered file after the other."""
+    """A folder that gets one file after the other; their names do not end in numbers."""
+    return numbered(folder, "{:04}x.npy")
+
+
+def scan(folder: Path) -> Iterator[int]:
+    """A folder that gets one frame of a scan after the other, with numbers of different length."""
+    return numbered(folder, "scan_{}.npy")
+
+
+def numbered(folder: Path, pattern: str) -> Iterator[int]:
+    """A folder `files` that gets files with such names."""
     (folder / "files").mkdir()
     for i in count():
         with (folder / "next").open("wb") as file:
             np.save(file, items("frames", i, i + 1)[0])
-        (folder / "next").rename(folder / "files" / f"{i:04}.npy")
+        (folder / "next").rename(folder / "files" / pattern.format(i))
         yield i + 1
 
 
@@ -170,7 +180,7 @@ def tree() -> Container:
     return Container({"entry": {"data": Container(adapters)}, "plain": adapters})
 
 
-WRITERS = {writer.__name__: writer for writer in (swmr, reopened, zarr2, zarr3, sharded, files, counted)}
+WRITERS = {writer.__name__: writer for writer in (swmr, reopened, zarr2, zarr3, sharded, files, scan, counted)}
 
 
 def main() -> None:

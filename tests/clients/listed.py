@@ -1,4 +1,8 @@
-"""A tree for what lists: names that links could spell otherwise, chunks in several folders, and arrays of every number of axes."""
+"""A tree for clients that list.
+
+Links could spell some of its names in another way, its chunks lie in several folders, and its
+arrays have every number of axes.
+"""
 
 from __future__ import annotations
 

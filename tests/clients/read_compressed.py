@@ -1,6 +1,7 @@
 """What clients make of a document that is sent compressed: `read_compressed.py URL`.
 
-Prints, for each client, the content coding that it was sent, if it tells, and the SHA-256 of what it gives.
+For each client, prints the content coding that it was sent, if it tells, and the SHA-256 of what
+it returns.
 """
 
 from __future__ import annotations

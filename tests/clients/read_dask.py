@@ -1,4 +1,7 @@
-"""Reads every array with `dask.array.from_zarr`: `read_dask.py URL MODULE:TREE FOLDER READERS [KEY]`."""
+"""Reads every array with `dask.array.from_zarr`.
+
+read_dask.py URL MODULE:TREE FOLDER READERS [KEY]
+"""
 
 from __future__ import annotations
 

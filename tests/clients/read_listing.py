@@ -1,4 +1,6 @@
-"""Lists and copies what a server serves, with clients that trust its listings: `read_listing.py URL [CHECK...]`.
+"""Lists and copies what a server serves, with clients that trust its listings.
+
+    read_listing.py URL [CHECK...]
 
 Prints, as its last line, what went wrong by check; nothing if all went well.
 """
@@ -108,10 +110,12 @@ def gdal_opens_groups(url: str) -> None:
             address = f'ZARR:"/vsicurl/{url}/zarr/v{version}/{group}"'
             with rasterio.open(address) as opened:
                 found = [unquote(name.rpartition(":/")[2]) for name in opened.subdatasets if name.endswith("/x")]
-            # Its curl refuses addresses with spaces, which GDAL takes for absent: v3 arrays are left out, v2 chunks read as zeros.
+            # GDAL's curl refuses addresses with spaces, and GDAL takes that for absence:
+            # it leaves v3 arrays out, and reads v2 chunks as zeros.
             expected = [name for name in listed.NAMES if version == 2 or " " not in name] if group == "names" else ["x"]
             assert len(found) == len(expected), (group, found)
-            for name in (name for name in found if not set(name) & set(" :")):  # a colon ends the address of a group, for GDAL
+            # GDAL ends the address of a group at a colon
+            for name in (name for name in found if not set(name) & set(" :")):
                 with rasterio.open(f"{address}:/{name}") as image:
                     np.testing.assert_array_equal(image.read(1), listed.IMAGE)
 

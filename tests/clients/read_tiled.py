@@ -102,7 +102,7 @@ def check_array(client: Any, ours: zarr.Array) -> None:
 
 
 def check_background_task(ours: zarr.Array) -> None:
-    """Tiled's task counts up every 3 seconds; the value is read until it has been seen to change."""
+    """Tiled's task counts up every 3 seconds; we read the value until it changes."""
     first, end = float(ours[0, 0]), time.monotonic() + CHANGE_SECONDS
     while time.monotonic() < end:
         block = ours[...]

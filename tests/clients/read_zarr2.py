@@ -1,4 +1,7 @@
-"""Reads every node with zarr-python 2.18 over fsspec: `read_zarr2.py URL MODULE:TREE FOLDER READERS [KEY]`."""
+"""Reads every node with zarr-python 2.18 over fsspec.
+
+read_zarr2.py URL MODULE:TREE FOLDER READERS [KEY]
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,10 @@ def local(path: Path) -> xarray.DataTree:
 
 
 def report(folder: Path, url: str, version: str) -> dict[str, str]:
-    """What differs in each group of each source. Raises what xarray raises if the folder does not open as a whole."""
+    """What differs in each group of each source.
+
+    Raises what xarray raises if the folder does not open as a whole.
+    """
     with xarray.open_datatree(f"{url}/zarr/v{version}", engine="zarr", zarr_format=int(version), chunks=None) as served:
         paths = sorted(folder.iterdir())
         unexpected = sorted(set(served.children) ^ {path.stem for path in paths})

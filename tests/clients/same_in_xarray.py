@@ -85,7 +85,7 @@ def is_finite(value: Any) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it, scalars and arrays of one item alike: netCDF does not tell them apart."""
+    """A value as JSON has it; a list of one item is that item: netCDF cannot tell them apart."""
     found = np.asarray(value).tolist() if isinstance(value, np.ndarray | np.generic) else value
     if isinstance(found, bytes):
         return found.decode()

@@ -96,7 +96,7 @@ FOLDERS: dict[str, tuple[Callable[[Path], None], dict[str, dict[str, list[str]]]
     "above pictures": (above_pictures, {"/": {"scan": ["y", "x_48"]}, "/deep": {"a": ["y_64", "x"], "b": ["y_16", "x"]}}),
     "without names": (without_names, {"/": {"raw": ["dim_1", "dim_5", "dim_5_1"]}, "/unnamed": {"a": ["dim_0", "dim_5"]}}),
 }
-"""What makes a folder, and the names of axes to be found beside those of its sources, or in their place."""
+"""What makes a folder; by group, the axis names that join those of its sources or replace them."""
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,8 @@ import zarr
 from clients import growing
 from live import live
 
-pytestmark = pytest.mark.alone  # on a busy machine two appends may fall into one read, which is a 503
+# on a busy machine two appends may fall into one read, which is a 503
+pytestmark = pytest.mark.alone
 
 TESTS = Path(__file__).parents[1]
 APPENDS = 100
@@ -84,7 +85,10 @@ def opened(url: str, format_name: str, name: str) -> zarr.Array[Any]:
 
 
 def check(name: str, array: zarr.Array[Any], known: int) -> None:
-    """All that an array's document describes: what was known to be written is there, the rest is there or not yet."""
+    """Check all that an array's document describes.
+
+    The first `known` items are there; each later one is there, or still 0.
+    """
     block = np.asarray(array[:])
     expected = growing.items(name, 0, len(block))
     np.testing.assert_array_equal(block[:known], expected[:known], name)
@@ -92,7 +96,7 @@ def check(name: str, array: zarr.Array[Any], known: int) -> None:
 
 
 class Reader:
-    """Reads all arrays at a URL in both formats, by the documents of the beginning and by newer ones."""
+    """Reads all arrays at a URL in both formats, with the first documents and with newer ones."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -118,7 +122,7 @@ class Reader:
 
 
 def follow(url: str, writer: Writer) -> int:
-    """Read while the writer appends, and once more when it has ended; how many items there are then."""
+    """Read while the writer appends, and once after; returns the number of items at the end."""
     reader = Reader(url)
     while reader.rounds < ROUNDS or writer.count < APPENDS:
         reader.read(lambda: writer.count, anew=reader.rounds % EVERY == 0)
@@ -136,7 +140,7 @@ def test_files(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_file_that_is_replaced(tmp_path: Path) -> None:
-    """Between the readings: one that is replaced again while a reply is made for the second time gives 503."""
+    """We replace it between readings: a change during both attempts at a reply is a 503."""
     writer = growing.reopened(tmp_path)
     with live("directory", tmp_path, "--public") as server:
         assert next(writer) == 1
@@ -172,6 +176,23 @@ def test_a_folder_of_files(tmp_path: Path) -> None:
             group = zarr.open_group(f"{server.url}/zarr/v3/files", mode="r")
             assert group.attrs.asdict() == {}
             names = sorted(name for name, _ in group.arrays())
-            assert names[:known] == [f"{i:04}" for i in range(known)]
+            assert names[:known] == [f"{i:04}x" for i in range(known)]
             np.testing.assert_array_equal(group[names[-1]][:], growing.items("frames", len(names) - 1, len(names))[0])
             assert len(http.get("/zarr/v2/files", headers={"accept": "application/json"}).json()) > 0
+
+
+def test_a_scan_of_files(tmp_path: Path) -> None:
+    """Numbered files are one array that grows; an array that was opened before still reads what it describes."""
+    with live("directory", tmp_path, "--public") as server, written("scan", tmp_path) as writer:
+        known, before = 0, None
+        while known < APPENDS:
+            known = writer.count
+            if known < 2:
+                continue
+            array = zarr.open_array(f"{server.url}/zarr/v3/files/scan_", mode="r")
+            assert array.shape[0] >= known
+            assert array.chunks == (1, *array.shape[1:])
+            np.testing.assert_array_equal(array[:], growing.items("frames", 0, array.shape[0]))
+            if before is not None:
+                np.testing.assert_array_equal(before[-1], growing.items("frames", before.shape[0] - 1, before.shape[0])[0])
+            before = array

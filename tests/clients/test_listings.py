@@ -1,4 +1,7 @@
-"""Clients that trust listings: what they list and copy is all that is served, and a walk costs no more requests than before."""
+"""Clients that trust listings: they list and copy all that we serve, and nothing else.
+
+A walk costs no more requests than before listings named documents and chunks.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ else:
     assert len(root.members(max_depth=None)) == 70
 """
 WALKS = {("open_group", 2): 3, ("open_group", 3): 1, ("open", 2): 7, ("open", 3): 7, ("members", 2): 223, ("members", 3): 20}
-"""Requests of zarr-python 3 for the demo's 70 nodes, as they were before listings named documents and chunks."""
+"""Requests of zarr-python 3 for the demo's 70 nodes, before listings named documents and chunks."""
 
 
 @pytest.fixture(scope="module")

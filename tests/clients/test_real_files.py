@@ -1,4 +1,4 @@
-"""Files as people have reported them: what the library of a format reads is served, or named with a reason."""
+"""Files as people reported them: we serve what a format's library reads, or name a reason."""
 
 from __future__ import annotations
 

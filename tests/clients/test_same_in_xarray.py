@@ -1,4 +1,4 @@
-"""xarray on the server equals xarray on the source: values, types, dimensions, indexes, attributes."""
+"""xarray reads the server as the source: values, types, dimensions, indexes, attributes."""
 
 from __future__ import annotations
 
@@ -64,7 +64,8 @@ ENCODING = {
     "marked": {"_FillValue": np.float32(-999.9)},
     "halves": {"_FillValue": np.float32(-1)},
     "packed": {"dtype": "i2", "scale_factor": 0.01, "add_offset": 20.0, "_FillValue": -32768},
-    "bytes": {"dtype": "u1", "scale_factor": 0.5, "_FillValue": 255},  # JSON has no float32, of which xarray would make one
+    # JSON has no float32, and xarray would make one of this scale_factor
+    "bytes": {"dtype": "u1", "scale_factor": 0.5, "_FillValue": 255},
     "whole": {"dtype": "i4", "_FillValue": -1},
     "zero": {"_FillValue": 0},
     "until": {"units": "seconds", "dtype": "i8"},

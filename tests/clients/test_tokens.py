@@ -1,4 +1,7 @@
-"""Clients read under a token, and raise once its revision has gone: nothing reads as zeros, and nothing is a mix."""
+"""Clients read under a token, and raise once its revision has gone.
+
+Nothing reads as zeros, and nothing is a mix of two revisions.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Tiled adapter over a file that others write: `Changing` is what the server is given, in Tiled's environment."""
+"""A Tiled adapter over a file that others write, in Tiled's environment: we serve `Changing`."""
 
 from __future__ import annotations
 

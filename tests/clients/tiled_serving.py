@@ -22,7 +22,7 @@ START_SECONDS = 120
 
 @contextmanager
 def serving(tree: str, folder: Path, extra: Mapping[str, str | os.PathLike[str]] | None = None) -> Iterator[live.Live]:
-    """Serve a Python object by the command line, run in the environment that has Tiled; `folder` is for its log."""
+    """Serve a Python object by command in the environment with Tiled; `folder` gets its log."""
     port = live.free_port()
     command = [envs.interpreter("tiled"), "-c", SEEDED_CLI, "serve", "pyobject", tree, "--public", "--port", str(port)]
     log = folder / "server.log"

@@ -1,4 +1,4 @@
-"""A folder with files of every kind as people have reported them, written by the libraries of their formats."""
+"""A folder of files of every kind, as people have reported them, written by their own libraries."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ print(sum(corner(node).size > 0 for node in leaves().values()))
 
 @pytest.mark.parametrize("part", ["", "read(leaves()['nested/images/gigapixel'], (slice(0, 512), slice(0, 512)))"], ids=["tree", "chunk"])
 def test_a_started_tree_is_small(part):
-    """Less than 150 MB were ever in use (getrusage would count those of the parent, from before exec)."""
+    """The peak is below 150 MB (VmHWM: getrusage would count the parent's memory before exec)."""
     script = f"""
 from pathlib import Path
 from demo.truth import leaves, read

@@ -101,7 +101,10 @@ def test_what_xarray_opens_in_a_source_is_not_changed(group: dict) -> None:
 
 
 def opens(group: dict, names: dict) -> bool:
-    """Whether xarray makes a dataset of arrays with these names; it warns of names that are alike in one array."""
+    """Whether xarray makes a dataset of arrays with these names.
+
+    It warns if one array has the same name twice.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

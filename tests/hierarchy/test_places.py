@@ -92,7 +92,10 @@ def test_no_more_is_remembered_than_said() -> None:
 
 
 def test_the_source_of_a_key() -> None:
-    """The first place whose children are no sources of their own; what is not known yet is taken for it."""
+    """A source is the first place whose children are no sources of their own.
+
+    A place that is not known yet counts as one.
+    """
     documents = frozenset({"zarr.json"})
     file = Group(children={"g": Group(children={"x": ONE}, blocking=True)}, blocking=True)
     sub = Group(children={"file": file, "flat": ONE}, blocking=True, kind="folder")

@@ -44,7 +44,7 @@ def damaged(at: Path) -> Iterable[Claim]:
 
 @hostile("arrays")
 def wrong_checksums(at: Path) -> Iterable[Claim]:
-    """One bit of a member flipped, stored as it is and deflated; numpy refuses both. Another member is good."""
+    """A bit flipped in a stored and in a deflated member: numpy refuses both. Another is good."""
     for name, save in {"stored": np.savez, "deflated": np.savez_compressed}.items():
         save(at / f"{name}.npz", a=NOISE, b=VALUES)
         raw = (at / f"{name}.npz").read_bytes()
@@ -54,7 +54,7 @@ def wrong_checksums(at: Path) -> Iterable[Claim]:
 
 @hostile("arrays")
 def headers(at: Path) -> Iterable[Claim]:
-    """Shapes of 2^60 items, negative ones, a header of 60,000 brackets, one that is no literal, and version 9."""
+    """Shapes of 2^60 items or a negative size, 60,000 brackets, a call, a huge type, version 9."""
     texts = {
         "endless": "{'descr': '<i8', 'fortran_order': False, 'shape': (1152921504606846976,)}",
         "negative": "{'descr': '<i8', 'fortran_order': False, 'shape': (-1,)}",

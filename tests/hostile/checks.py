@@ -113,7 +113,10 @@ def ours(server: Served, path: str, version: int) -> dict[str, Any]:
 
 
 def naming_problems(said: Said, bad: Bad, secret: str = "") -> Iterator[str]:
-    """The parent's attributes and listing in both formats, and its page, name what is bad and say why."""
+    """What is wrong with how the parent names a bad child.
+
+    Its attributes and its listing, in both formats, and its page must name it and say why.
+    """
     for where, reasons in said.reasons.items():
         yield from (f"{where}: {text}" for text in reason_problems(reasons, bad, secret))
     for version, names in said.children.items():

@@ -20,7 +20,7 @@ KINDS = (array_files, hdf5_files, picture_files, places, stores, table_files)
 
 
 def build(out: Path, *, kinds: frozenset[str] | None = None) -> list[Claim]:
-    """Make everything that is there before the server starts in `out/served`, and return what is claimed of it."""
+    """Make in `out/served` what is there before the server starts; return what is claimed of it."""
     return list(_made(out / "served", MAKERS, kinds))
 
 

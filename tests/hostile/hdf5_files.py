@@ -141,7 +141,7 @@ def links_not_utf8(at: Path) -> Iterable[Claim]:
 
 @hostile("hdf5")
 def labels_and_scales_not_utf8(at: Path) -> Iterable[Claim]:
-    """Axes whose label, scale name or scale's own link is not UTF-8, or has half of a surrogate pair."""
+    """Axes whose label, scale name or scale's link is not UTF-8, or has half a surrogate pair."""
     with h5py.File(at / "labels.h5", "w") as file:
         for number, name in enumerate((NOT_UTF8, SURROGATE)):
             file[f"labelled{number}"] = TEN
@@ -210,7 +210,7 @@ def locked_by_a_dead_writer(at: Path) -> Iterable[Claim]:
 
 @hostile("hdf5")
 def links_to_pipes(at: Path) -> Iterable[Claim]:
-    """Links, virtual datasets and raw data that lead to a named pipe: opening one waits for its writer, for ever."""
+    """Links and virtual datasets that lead to a named pipe, which waits for ever for a writer."""
     os.mkfifo(at / "pipe_behind_links.h5")
     with h5py.File(at / "to_pipes.h5", "w") as file:
         file["fine"] = TEN
@@ -241,7 +241,7 @@ def links_that_lead_nowhere(at: Path) -> Iterable[Claim]:
 
 @hostile("hdf5")
 def damaged_chunks(at: Path) -> Iterable[Claim]:
-    """Chunks that gzip, Fletcher's checksum and LZF refuse; all others of the same dataset are good."""
+    """Chunks that gzip, Fletcher's checksum or LZF refuse, each in a dataset with a good one."""
     with h5py.File(at / "chunks.h5", "w") as file:
         for name, options in {"gzip": {"compression": "gzip"}, "fletcher": {"fletcher32": True}, "lzf": {"compression": "lzf"}}.items():
             dataset = file.create_dataset(name, data=np.zeros(40_000), chunks=(20_000,), **options)
@@ -278,7 +278,10 @@ def huge_chunks(at: Path) -> Iterable[Claim]:
 
 
 def _zeros(size: int) -> bytes:
-    """So many zeros, compressed by zlib a block at a time: a full flush lets the same block follow itself."""
+    """`size` zeros in zlib's format, from one compressed block that is repeated.
+
+    A full flush before a block makes it independent of what precedes it.
+    """
     step = 2**20
     packer = zlib.compressobj(9)
     first = packer.compress(b"\0" * step) + packer.flush(zlib.Z_FULL_FLUSH)
@@ -289,7 +292,7 @@ def _zeros(size: int) -> bytes:
 
 @hostile("hdf5")
 def deep_and_wide(at: Path) -> Iterable[Claim]:
-    """Two hundred datasets in one group, and forty groups in each other, the last one linked to the first."""
+    """200 datasets in one group, and 40 groups in each other, the innermost linked to the root."""
     with h5py.File(at / "deep.h5", "w", libver="latest") as file:
         for number in range(200):
             file[f"events/ev{number:04d}"] = TEN
@@ -304,7 +307,10 @@ def deep_and_wide(at: Path) -> Iterable[Claim]:
 
 @hostile("hdf5")
 def odd_types(at: Path) -> Iterable[Claim]:
-    """References, ragged rows, a named type, no shape at all: no form in Zarr, beside what has one."""
+    """Types that have no form in Zarr, next to one that has.
+
+    References, ragged rows, a named type, and a dataset without a shape.
+    """
     with h5py.File(at / "types.h5", "w") as file:
         file["fine"] = TEN
         file["references"] = np.array([file["fine"].ref], h5py.ref_dtype)

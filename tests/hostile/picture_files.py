@@ -137,7 +137,7 @@ def looping_directories(at: Path) -> Iterable[Claim]:
 
 @hostile("pictures")
 def promising_tags(at: Path) -> Iterable[Claim]:
-    """Tags that promise 4 billion values, a picture of 2^31 by 2^31, and strips behind the end of the file."""
+    """Tags that promise 4 billion values, 2^31 by 2^31 pixels, and strips past the file's end."""
     size = [(256, 4, 1, 2**31 - 1), (257, 4, 1, 2**31 - 1), (258, 3, 1, 8), (262, 3, 1, 1), (273, 4, 1, 4096), (279, 4, 1, 64)]
     counts = [(256, 4, 1, 8), (257, 4, 1, 8), (258, 3, 1, 8), (262, 3, 1, 1), (273, 4, 2**32 - 1, 8), (279, 4, 2**32 - 1, 8)]
     behind = [(256, 4, 1, 8), (257, 4, 1, 8), (258, 3, 1, 8), (262, 3, 1, 1), (273, 4, 1, 2**31), (279, 4, 1, 64)]

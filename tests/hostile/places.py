@@ -132,7 +132,7 @@ def late_rights(at: Path) -> Iterable[Claim]:
 
 @hostile("special", "")
 def special_files(at: Path) -> Iterable[Claim]:
-    """Named pipes under every kind of suffix, a socket, and a device: to open one waits, or never ends."""
+    """Named pipes with every suffix, a socket, and a device: opening one waits, or never ends."""
     endings = ("npy", "npz", "h5", "nc", "tif", "png", "jpg", "csv", "csv.gz", "parquet", "b2nd", "zarr")
     names = {f"pipe_{suffix.replace('.', '_')}": suffix for suffix in endings}
     for name, suffix in names.items():
@@ -269,7 +269,7 @@ def many_files(at: Path) -> Iterable[Claim]:
 
 @hostile("deep")
 def deep_folder(at: Path) -> Iterable[Claim]:
-    """Two hundred folders in each other; what lies deeper than the server looks is refused, never absent."""
+    """200 folders in each other: what lies deeper than the server looks is refused, not absent."""
     folder = at.joinpath(*("d" for _ in range(DEEPEST)))
     folder.mkdir(parents=True)
     _save(folder / "x.npy")

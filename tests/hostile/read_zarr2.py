@@ -16,7 +16,7 @@ import zarr
 
 
 def main(url: str, folder: Path) -> None:
-    """Read every path of `paths.json` and compare it with the array of its number in `truth.npz`."""
+    """Read each path of `paths.json` and compare it with the array of its number in `truth.npz`."""
     root = zarr.open_group(fsspec.get_mapper(f"{url}/zarr/v2"), mode="r")
     wrong = {}
     with np.load(folder / "truth.npz") as truth:

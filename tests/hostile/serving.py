@@ -25,7 +25,7 @@ import live
 ANSWER_SECONDS = 75
 """The deadline of one answer, five times READ_TIMEOUT: a machine may do six other things."""
 MOST_LATE = 4
-"""Answers that did not come in time, after which a server counts as frozen, so that a test of it ends."""
+"""After this many late answers a server counts as frozen, so that its test ends."""
 STOP_SECONDS = 30
 MOST_ADDRESSES = 8 * 2**30
 """Bytes of address space of one process; libraries and threads take 3 GB of it."""
@@ -192,7 +192,7 @@ def paths() -> list[str]:
 
 
 def limit() -> None:
-    """Let a server that unpacks without a bound fail before the machine does, and none outlive the tests."""
+    """Let a server that unpacks without bound fail before the machine, and die with the tests."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     resource.setrlimit(resource.RLIMIT_AS, (MOST_ADDRESSES, MOST_ADDRESSES))
 

@@ -70,7 +70,7 @@ def _replace(file: Path, target: str) -> None:
 
 @hostile("stores")
 def damaged_chunks(at: Path) -> Iterable[Claim]:
-    """A chunk cut in half, one emptied, one that is a folder, one that is a named pipe, one that links to itself."""
+    """Chunks that are cut in half, emptied, a folder, a named pipe, and a link to itself."""
     claims: list[Claim] = []
     for version in (2, 3):
         store = _store(at / f"chunks{version}.zarr", version)

@@ -102,7 +102,7 @@ def nested_columns(at: Path) -> Iterable[Claim]:
 
 @hostile("tables")
 def names_of_columns(at: Path) -> Iterable[Claim]:
-    """Columns without a name, with the same name, with a name that is no UTF-8, of 100 kB, or reserved."""
+    """Columns without a name, or with one that is repeated, not UTF-8, 100 kB long, or reserved."""
     (at / "names.csv").write_bytes(b",a,a,zarr.json,..,__x," + b"n" * 100_000 + b"\n1,2,3,4,5,6,7\n")
     (at / "latin.csv").write_bytes("Höhe,Größe\n1,2\n".encode("latin-1"))
     (at / "controls.csv").write_bytes(b'"a\nb","c\x00d","e\x1bf"\n1,2,3\n')
@@ -130,7 +130,7 @@ def bomb(at: Path) -> Iterable[Claim]:
 
 @hostile("tables")
 def long_strings(at: Path) -> Iterable[Claim]:
-    """A thousand strings of 1 MB, all the same one: a few kB by way of a dictionary, 1 GB as a chunk."""
+    """A thousand times the same string of 1 MB: a few kB with a dictionary, 1 GB as a chunk."""
     words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(1000, "i4")), pa.array(["x" * MEGABYTE]))
     parquet.write_table(pa.table({"words": words, "n": np.arange(1000)}), at / "strings.parquet")
     return [Good(path="strings/n", values=np.arange(1000)), too_large("strings/words")]

@@ -35,7 +35,7 @@ MOST_MEMORY = 1024 * 2**20
 late.
 """
 P95_SECONDS = 10.0
-"""Measured 2026-11 on an idle machine of two cores: 0.3 s; under a load of 15, ten times as much."""
+"""Measured 2026-11 on an idle machine of two cores: 0.3 s; ten times as long at a load of 15."""
 ASKERS = 6
 UNEXPECTED = re.compile(
     r"Exception in ASGI|Error in ASGI|never retrieved|never awaited|Exception ignored|Fatal Python error|panicked at|PanicException"
@@ -75,7 +75,10 @@ def report(wrong: dict[str, list[str]]) -> str:
 
 
 def kinds() -> list[tuple[str, str, bool]]:
-    """A tree, a kind of things in it, whether it is about rights: one test each. The root of both is the tree ""."""
+    """One test each: a tree, a kind of things in it, and whether it is about rights.
+
+    The root of both trees is the tree "".
+    """
     files = [(FILES, kind, False) for kind in dict.fromkeys([*MAKERS, *LATE])]
     rights = [(FILES, kind, True) for kind in OF_RIGHTS]
     kinds_of_objects = dict.fromkeys(claim.path.partition("/")[0] for claim in objects.claims())
@@ -221,7 +224,7 @@ def _first_chunk(at: str, claim: Good) -> str:
 
 
 def test_a_file_that_is_rewritten_is_whole_or_an_error(setting: Setting) -> None:
-    """Cut to nothing and written again, over and over: each answer is one of the two contents, or 5xx."""
+    """Truncated and rewritten over and over: each answer is one of the two contents, or a 5xx."""
     server, at = setting.server, setting.out / "served" / "changing"
     at.mkdir()
     contents = [np.full(100_000, value, "u1") for value in (7, 9)]
@@ -318,7 +321,7 @@ def test_a_long_address_is_refused_before_any_walk(setting: Setting, prefix: str
 
 
 def test_a_table_of_many_columns_is_cheap(setting: Setting) -> None:
-    """Eight thousand columns: a document costs no more for the others (10.7 s of CPU at commit 8bcae71)."""
+    """With 8,000 columns, a document costs no more (10.7 s of CPU at commit 8bcae71)."""
     assert setting.server.ask(f"/zarr/v3/{FILES}/wide/wide/c0/zarr.json", seconds=60).status == 200
     start = time.monotonic()
     for number in range(20):

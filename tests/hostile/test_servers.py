@@ -44,7 +44,7 @@ def some_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Cl
 
 @pytest.fixture(scope="module")
 def outcomes(some_folder: tuple[Path, list[Claim]]) -> Iterator[Outcomes]:
-    """What comes of asking each server; all are asked at once, since most of it is to wait for what hangs."""
+    """Asks all servers at once, since most of the time is waiting for what hangs."""
     folder_path, claims = some_folder
     with ThreadPoolExecutor(len(SERVERS) + 1) as pool:
         asked = {name: pool.submit(ask_a_server, name, workers, folder_path, claims) for name, workers in SERVERS}
@@ -58,7 +58,7 @@ def test_a_hostile_folder_under(name: str, outcomes: Outcomes) -> None:
 
 
 def ask_a_server(name: str, workers: int, folder_path: Path, claims: list[Claim]) -> bool:
-    """Ask everything of a server; whether it is bound by rights, so that claims about them were among it."""
+    """Ask everything of a server; returns True if rights bind it, so it was asked about those."""
     with served("directory", folder_path, server=name, workers=workers) as server:
         ask_for_everything(server, claims)
         return server.is_unprivileged

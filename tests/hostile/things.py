@@ -68,7 +68,7 @@ class Bad:
 
 @dataclass(frozen=True, kw_only=True)
 class Short:
-    """An array that is read as far as its file holds it, and whose attributes say what is `missing`."""
+    """An array that we read as far as its file goes; its attributes say what is `missing`."""
 
     path: str
 
@@ -78,7 +78,7 @@ class Short:
 
 @dataclass(frozen=True, kw_only=True)
 class Counted:
-    """A group in which `entries` things lie; each is listed or named as unavailable, under whichever name."""
+    """A group of `entries` things, each listed or named as unavailable, by whichever name."""
 
     path: str
     entries: int
@@ -100,12 +100,13 @@ LATE: dict[str, list[Maker]] = {}
 
 
 def hostile(*kinds: str, late: bool = False) -> Callable[[Maker], Maker]:
-    """Register a function that makes things in the folders of these kinds and returns what it claims of them."""
+    """Register a function that makes things in these kinds' folders and returns its claims."""
 
     def register(maker: Maker) -> Maker:
         for kind in kinds:
             makers = (LATE if late else MAKERS).setdefault(kind, [])
-            if maker.__name__ not in {other.__name__ for other in makers}:  # a module that is looked through for doctests is run twice
+            # pytest runs a module twice if it looks through it for doctests
+            if maker.__name__ not in {other.__name__ for other in makers}:
                 makers.append(maker)
         return maker
 
@@ -140,7 +141,7 @@ def unreadable(path: str, index: tuple[int, ...] = (0,)) -> Bad:
 
 
 def too_large(path: str, index: tuple[int, ...] = (0,)) -> Bad:
-    """A chunk that does not fit into the server's memory bound, whether or not the array around it opens."""
+    """A chunk that exceeds the server's memory bound, whether or not its array opens."""
     return Bad(path=path, documents=TOO_LARGE, chunks=TOO_LARGE, index=index)
 
 

@@ -1,4 +1,7 @@
-"""How long clients and proxies may keep documents and chunks: https://www.rfc-editor.org/rfc/rfc9111"""
+"""How long clients and proxies may keep documents and chunks.
+
+https://www.rfc-editor.org/rfc/rfc9111
+"""
 
 from __future__ import annotations
 
@@ -98,7 +101,10 @@ def test_private_replies_are_private(make: Callable[..., Any], root: Group) -> N
 
 @pytest.mark.parametrize("compression", ["gzip", "lzf"])
 def test_an_image_whose_file_was_replaced_is_read_anew(make: Callable[..., Any], tmp_path: Path, compression: str) -> None:
-    """By one of the same shape: the node of before tells the revision of now, and reads nothing any more."""
+    """The new file has the same shape.
+
+    The old node returns the new revision, but can no longer read.
+    """
 
     def write(value: int) -> None:
         with h5py.File(tmp_path / "new", "w") as file:

@@ -1,4 +1,4 @@
-"""A folder with HDF5 files on which the library hangs, behind real servers: only those files suffer."""
+"""Real servers of a folder with HDF5 files on which the library hangs: only those files suffer."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def serving(folder: Path, server: str = "hypercorn", workers: int = 1, seconds: float = 2.0) -> Iterator[tuple[Live, str]]:
-    """A server of the folder, which gives a read so many seconds, and the mark by which its helpers are known."""
+    """A server of the folder that gives a read `seconds`, and the mark that its helpers carry."""
     mark = uuid.uuid4().hex
     path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     env = {

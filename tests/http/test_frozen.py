@@ -1,4 +1,7 @@
-"""Paths that name a revision: `/@TOKEN/zarr/...` and `/@TOKEN/ome-zarr/...` are immutable, or 410 once the revision has gone."""
+"""Paths that name a revision: `/@TOKEN/zarr/...` and `/@TOKEN/ome-zarr/...`.
+
+Their replies are immutable, or 410 once the revision has gone.
+"""
 
 from __future__ import annotations
 
@@ -164,7 +167,10 @@ def test_a_revision_that_has_gone_is_410(make: Callable[..., Any], method: str, 
 
 
 def test_a_document_has_another_tag_when_it_leads_elsewhere(app: Any, source: Source) -> None:
-    """A cache that asks whether its copy is valid must not keep the old Content-Location: nginx does, whatever a 304 says."""
+    """A cache that revalidates must not keep the old Content-Location.
+
+    nginx would keep it, whatever a 304 says.
+    """
     before = ask(app, "/zarr/v3/a/zarr.json")
     source.data, source.text = DATA + 1, "r2"
     after = ask(app, "/zarr/v3/a/zarr.json", headers={"if-none-match": before.headers["etag"]})
@@ -211,7 +217,10 @@ def test_no_token_is_410(app: Any, token: str) -> None:
 
 
 def test_a_chunk_that_is_computed_while_the_source_changes_is_410(make: Callable[..., Any]) -> None:
-    """Never the new data under the old token; a client of the plain path that waits for the same body gets the new one."""
+    """The old token never gets the new data.
+
+    A client of the plain path that waits for the same body does.
+    """
     source, reading, go_on = Source(blocking=True), threading.Event(), threading.Event()
 
     def read(region: Any) -> Any:
@@ -241,7 +250,7 @@ def test_a_chunk_that_is_computed_while_the_source_changes_is_410(make: Callable
 
 @pytest.mark.parametrize("turn", range(6))
 def test_a_source_that_changes_between_two_looks_is_410(make: Callable[..., Any], turn: int) -> None:
-    """The revision changes at any of the looks at it: the answer is the old chunk as a whole, or 410."""
+    """The revision changes at any look at it: the answer is the whole old chunk, or 410."""
     source, looks = Source(), iter(range(100))
     old = ask(make(Group({"a": Source().node()})), "/zarr/v3/a/c/0/0").body
 

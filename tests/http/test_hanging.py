@@ -27,7 +27,7 @@ JSON = {"accept": "application/json"}
 
 
 def run(test: Callable[[Asking], Awaitable[None]], root: Group, **settings: Any) -> None:
-    """A test over an application with 12 threads for sources; sources that it leaves hanging are let go."""
+    """Run a test over an application with 12 threads for sources; release what it left hanging."""
     app = create_app(root, Settings(**({"public": True, "threads": 12, "cache_size": 0} | settings)))
     asyncio.run(asyncio.wait_for(test(Asking(app)), 3 * WAIT))
 

@@ -1,4 +1,4 @@
-"""Real servers in processes of their own: what depends on the server, and keys that nobody thought of."""
+"""Real servers in their own processes: what depends on the server, and keys nobody thought of."""
 
 from __future__ import annotations
 
@@ -107,7 +107,10 @@ def test_head_has_the_length_of_get(client: httpx.Client, path: str) -> None:
 @pytest.mark.parametrize("coding", ["gzip", "zstd"])
 @pytest.mark.parametrize("path", ["/", "/view/nested", "/zarr/v2/.zmetadata", "/zarr/v3/zarr.json"])
 def test_documents_and_pages_are_compressed_on_request(client: httpx.Client, path: str, coding: str) -> None:
-    """Head and ranges are of the plain body, each coding has a tag of its own, and curl and browsers get the same."""
+    """HEAD and ranges are of the plain body, and each coding has its own tag.
+
+    curl and browsers get the same.
+    """
     with client.stream("GET", path, headers={"accept-encoding": coding}) as answer:
         packed = b"".join(answer.iter_raw())
     plain, head = client.get(path, headers={"accept-encoding": "identity"}), client.head(path, headers={"accept-encoding": coding})
@@ -138,7 +141,8 @@ def test_options_and_other_methods(client: httpx.Client) -> None:
     for method in ("POST", "PUT", "DELETE"):
         refused = client.request(method, "/zarr/v3/zarr.json", content=b"x" * 100)
         assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD, OPTIONS, PROPFIND")
-    for depth in 20 * ("0", "1"):  # hypercorn closes the connection if the reply comes before the body
+    # hypercorn closes the connection if the reply comes before the body
+    for depth in 20 * ("0", "1"):
         found = client.request(
             "PROPFIND", "/zarr/v3/nested", headers={"depth": depth}, content=b"<propfind xmlns='DAV:'><allprop/></propfind>"
         )

@@ -89,7 +89,10 @@ def test_a_file_that_is_always_being_rewritten_is_busy(make, monkeypatch, path):
 
 
 def test_pages_that_cannot_be_read_are_never_zeros(make, monkeypatch, path):
-    """A disk error does not change the file\'s revision, so here the file is put back as it was, but for the time of its status."""
+    """A disk error keeps a file's revision, so we put the file back, except its status time.
+
+    The revisions of this test leave that out.
+    """
     monkeypatch.setattr(revisions, "_described", lambda status: f"{status.st_size:x}-{status.st_mtime_ns:x}-{status.st_ino:x}")
     app = app_of(make, path)
     content, status = path.read_bytes(), path.stat()

@@ -1,4 +1,4 @@
-"""Caches that never mix: nginx, as docs/deploy.md configures it, while files are rewritten behind it."""
+"""nginx, as docs/deploy.md configures it, never mixes two revisions while files are rewritten."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ EDGE = 512
 KEYS = ["0.0", "0.1", "1.0", "1.1"]
 GENERATIONS = 12
 CODECS = {"another codec": ("gzip", "lzf"), "the same codec": ("gzip", "gzip")}
-"""The filters of a file in turn. Chunks with HDF5's gzip are sent as stored, those with lzf are encoded anew."""
+"""The filters of a file, by turns: we send chunks with gzip as stored, and re-encode lzf."""
 SENT = {"gzip": "zlib", "lzf": "blosc"}
 
 
 def write(folder: Path, generation: int, compression: str) -> None:
-    """Replace the file at once, as careful writers do. All values of a generation are its number."""
+    """Replace the file in one step, as careful writers do; a generation's values are its number."""
     with h5py.File(folder / "new.part", "w") as file:
         data = np.full((EDGE, EDGE), generation, "<u2")
         file.create_dataset("x", data=data, chunks=(EDGE // 2, EDGE // 2), compression=compression)
@@ -41,7 +41,7 @@ def write(folder: Path, generation: int, compression: str) -> None:
 
 
 class Read(NamedTuple):
-    """The values of an array: one for each generation that is in it; None if its revision has gone."""
+    """What was read of an array: the generations in it, or None if its revision has gone."""
 
     generations: set[int] | None
     caches: list[str]
@@ -103,14 +103,14 @@ def proxy(server: Live) -> Iterator[Proxy]:
 
 
 class Answered:
-    """How many GETs the server behind nginx has answered with each status, without those that ask for these numbers."""
+    """Counts the GETs that the server behind nginx has answered, by status, without its own."""
 
     def __init__(self, server: Live) -> None:
         self.url = f"{server.url}/metrics"
         self.looks = 0
 
     def now(self) -> Counter[str]:
-        """The numbers once they stay the same: a request counts a moment after its answer was sent."""
+        """The counts once they stay the same: a request counts a moment after its answer."""
         found = self.look()
         while (again := self.look()) != found:
             found = again

@@ -129,7 +129,7 @@ def encoded(app: Any) -> int:
 
 
 def test_beyond_the_bound_it_is_an_error_and_no_part(make: Callable[..., Any]) -> None:
-    """RFC 4918: 403 with the condition propfind-finite-depth, if a smaller depth helps; else 507."""
+    """RFC 4918: 403 with propfind-finite-depth if a smaller depth helps, else 507."""
     app = make(Group(children={"image": image(64 * 512)}), listing_bytes=10_000)
     for path in ("/zarr/v3/", "/zarr/v3/image", "/zarr/v2/image/"):
         answer = propfind(app, path)

@@ -1,4 +1,4 @@
-"""Servers with copies of the same data: the setting `instance` makes their tags equal, and nothing else does."""
+"""Servers with copies of the same data: only the setting `instance` makes their tags equal."""
 
 from __future__ import annotations
 
@@ -63,7 +63,10 @@ def write(folder: Path) -> None:
 
 
 def write_set(folder: Path) -> None:
-    """Two files, each with one channel: https://ome-model.readthedocs.io/en/stable/ome-tiff/specification.html"""
+    """Two files, each with one channel.
+
+    https://ome-model.readthedocs.io/en/stable/ome-tiff/specification.html
+    """
     names = ["set_C0.ome.tif", "set_C1.ome.tif"]
     parts = "".join(
         f'<TiffData FirstC="{c}" IFD="0" PlaneCount="1"><UUID FileName="{name}">urn:uuid:{c}</UUID></TiffData>'
@@ -89,7 +92,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     shutil.copy(Path(__file__).with_name("replicated.py"), first)
     shutil.copytree(first, second)
     newest = max(path.stat().st_ctime_ns for path in second.rglob("*"))
-    time.sleep(max(0, newest + 2 * COARSEST_CLOCK - time.time_ns()) / 1e9)  # until the chunks of the Zarr array have a revision
+    # until the chunks of the Zarr array have a revision
+    time.sleep(max(0, newest + 2 * COARSEST_CLOCK - time.time_ns()) / 1e9)
     return [first, second]
 
 
@@ -159,7 +163,7 @@ def test_other_servers_have_other_tags(of_others: list[dict[str, list[str]]], ki
 
 @pytest.fixture
 def launch(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Puts the revision of data in memory back, which an application with an instance sets for its process."""
+    """Restores the revision of data in memory, which an application with an instance sets."""
     monkeypatch.setenv(LAUNCH, launch_nonce())
     yield
     launch_nonce.cache_clear()
@@ -168,7 +172,10 @@ def launch(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("launch")
 @pytest.mark.parametrize("instance", [None, "one"])
 def test_a_process_never_serves_what_it_kept_of_another_file(tmp_path: Path, instance: str | None) -> None:
-    """The file changes in place, and its time is put back: only the time of its status tells. Replicas give that up in tags alone."""
+    """The file changes in place and gets its old time back: only its status time tells.
+
+    Replicas leave the status time out of tags, and of nothing else.
+    """
     path = tmp_path / "a.npy"
     np.save(path, IMAGE)
     app: Any = create_app(Group({"a": open_file(path)}), Settings(public=True, codec="none", instance=instance))

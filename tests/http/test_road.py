@@ -43,7 +43,7 @@ ROADS = {
 }
 WALK = {"hierarchy/steps", "hierarchy/places", "hierarchy/openings", "records"}
 FOLDER = ROADS["file"] | WALK | {"hangs", "outlines"}
-"""A folder may hang, so a thread walks through it each time, and is watched; it looks once at each."""
+"""A folder may hang, so a watched thread walks through it each time, and looks at each once."""
 KEY = WALK | {"hierarchy/v2", "hierarchy/v3", "grid", "hierarchy/recipes", "http/protocol/etags", "hierarchy/documents", "caches/forgetful"}
 """The rooms that only the first request of a key enters.
 

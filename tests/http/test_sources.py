@@ -23,7 +23,10 @@ from tiled_zarr.resources import Resources
 
 
 class Source:
-    """An array whose data, revision and failures a test decides; it counts its reads and the threads they run in."""
+    """An array whose data, revision and failures a test decides.
+
+    It counts its reads and the threads that they run in.
+    """
 
     def __init__(self, *, blocking: bool = False, shape: tuple[int, ...] = (4,)) -> None:
         self.data = np.zeros(shape, "<i4")
@@ -254,7 +257,7 @@ def test_the_index_of_a_sparse_array_is_not_built_in_the_event_loop(make: Callab
 
 
 def test_the_loop_answers_while_sources_block(make: Callable[..., Any]) -> None:
-    """Cached bodies, 304s and absent keys of blocking nodes need no thread, and all threads are busy here."""
+    """All threads are busy; cached bodies, 304s and absent keys of blocking nodes need none."""
     source, other = Source(blocking=True), Source(blocking=True)
     app = make(Group(children={"a": source.array, "b": other.array}), threads=1)
     etag = ask(app, A).headers["etag"]

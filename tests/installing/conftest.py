@@ -1,7 +1,7 @@
 """The source archive and the wheels that people install, and environments in which they are alone.
 
-The archive becomes a wheel where Node fails, so that nothing can have been built with it. Cargo finds
-in a copy of its folder what it has compiled before: only our own two crates are compiled anew.
+The archive becomes a wheel where Node fails, so Node can have built nothing in it. Cargo finds in
+a copy of its folder what it has compiled before: it compiles only our own two crates anew.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def installed(request: pytest.FixtureRequest, folder: Path, tools: dict[str, str
 
 
 def hooked(hook: str, folder: Path, tools: dict[str, str]) -> str:
-    """What a hook of the build backend returns, called in a process of its own as a frontend does."""
+    """What a hook of the build backend returns; it runs in its own process, as under a frontend."""
     script = "import sys, build_backend; print(getattr(build_backend, sys.argv[1])(sys.argv[2]))"
     command = [sys.executable, "-c", script, hook, str(folder)]
     printed = subprocess.run(command, check=True, cwd=ROOT, env=tools, stdout=subprocess.PIPE, text=True).stdout

@@ -1,4 +1,6 @@
-"""Hold wheels to the glibc that their names promise: `python tests/installing/glibc.py WHEEL...`, as `make wheel` does.
+"""Hold wheels to the glibc that their names promise, as `make wheel` does.
+
+    python tests/installing/glibc.py WHEEL...
 
 https://peps.python.org/pep-0600/
 """

@@ -1,4 +1,4 @@
-"""The source archive carries all that a wheel is made of, the viewer's bundle included, and nothing else."""
+"""The source archive has all that a wheel is made of, with the viewer's bundle, and no more."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from build_backend import licences, viewer
 
 @pytest.fixture
 def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A viewer of one source and a bundle that is newer; builds are counted in `made` and touch nothing."""
+    """A viewer of one source and a newer bundle; builds are counted in `made` and touch nothing."""
     folder = tmp_path / "bundle"
     folder.mkdir()
     (tmp_path / "viewer" / "src").mkdir(parents=True)
@@ -37,7 +37,10 @@ def no_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A Node of version 20 and an npm that writes down what it is asked; it fails if a file `broken` is beside it."""
+    """A Node of version 20, and an npm that logs its arguments.
+
+    npm fails if there is a file `broken` next to it.
+    """
     programs = tmp_path / "programs"
     programs.mkdir()
     asked = programs / "asked"

@@ -19,7 +19,8 @@ from browser.pictures import cut, likeness
 from installing.conftest import pip
 from installing.environment import Environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # cargo compiles everything if there is nothing to copy
+# cargo compiles everything if there is nothing to copy
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 CHROMIUM = any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
 

@@ -14,7 +14,8 @@ import pytest
 from installing import glibc
 from snippets import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # cargo compiles everything if there is nothing to copy
+# cargo compiles everything if there is nothing to copy
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 INFO = "tiled_zarr-0.1.0.dist-info"
 CRATE = re.compile(r"^(\S+) v(\S+)")

@@ -31,7 +31,10 @@ def contents(nbytes: int) -> dict[str, bytes]:
 
 
 def sizes(typesize: int) -> list[int]:
-    """Numbers of bytes around every limit: items, groups of 8 items, the least compressed size, the block size."""
+    """Numbers of bytes around every limit.
+
+    These are the item, groups of 8 items, the least compressed size, and the block size.
+    """
     block = 256 << 10
     counts = {1, 7, 8, 9, 127, 128, 129, 1000, 1024}
     around_block = {block // typesize + more for more in (-1, 0, 1, 8, 13)}

@@ -103,7 +103,7 @@ def test_chunks_of_one_value(dtype, cname):
 @pytest.mark.parametrize("cname", ["lz4", "zstd", "zlib"])
 @pytest.mark.parametrize("dtype", ["u1", "<u2", ">f4", "<f8", "<c16"])
 def test_chunks_of_many_blocks(cname, dtype):
-    """Gathered row by row, a block at a time: padded and not, with rows of any length, from any order."""
+    """Gathered row by row, a block at a time, padded or not, of any row length and memory order."""
     noise = np.random.default_rng(1).poisson(900, (300, 640)).astype(dtype)
     smooth = np.add.outer(np.arange(300), np.arange(640)).astype(dtype)
     codec = blosc(cname=cname, typesize=noise.itemsize)

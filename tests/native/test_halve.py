@@ -1,4 +1,4 @@
-"""The border of the halving kernel; its arithmetic is tested in Rust and against the twin of tests/ome."""
+"""The border of the halving kernel; Rust's tests and the twin in tests/ome test its arithmetic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No module of the Rust crates uses itself by way of other modules, and unsafe code has one room a crate."""
+"""Rust modules have no import cycles, and unsafe code has one room in each crate."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOKEN = re.compile(
 
 @dataclass
 class Module:
-    """What a file says outside of its tests: the paths that it uses, and the names that it hands on to its users."""
+    """What a file says outside of its tests: the paths that it uses, the names it re-exports."""
 
     name: Name
     used: set[Name] = field(default_factory=set)
@@ -185,7 +185,7 @@ UNSAFE = re.compile(r"\bunsafe\b|\bunsafe_code\b|\btarget_feature\b|is_\w+_featu
 
 
 def unsafe_modules(source: Path) -> set[str]:
-    """The folders and files at the top of a crate with unsafe code or kernels for some processors alone."""
+    """A crate's top folders and files with unsafe code or kernels for only some processors."""
     paths = {path.relative_to(source): NOT_CODE.sub("_", path.read_text()) for path in source.rglob("*.rs")}
     return {path.parts[0] for path, text in paths.items() if UNSAFE.search(text)}
 

@@ -33,7 +33,7 @@ def bodies():
 
 
 def pictures():
-    """Rows of noise, which are long enough to be looked at before it is decided what is done to them."""
+    """Noise, in rows long enough for the encoder to look at them before it decides what to do."""
     random = np.random.default_rng(2026)
     for dtype in ("<u2", "<i4", "<i8"):
         yield random.poisson(random.uniform(1, 300, (1, 512)), (300, 512)).astype(dtype)

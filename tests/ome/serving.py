@@ -1,4 +1,4 @@
-"""An application over a good image and others, and what has to hold of the good one whatever the others are."""
+"""An application over a good image and others, and what holds of it whatever the others are."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ CHUNKS = [(4096, 4096), (1, 2_000_000), (1000, 3000), (4097, 4097), (64, 64), (8
 
 @pytest.mark.parametrize("chunks", CHUNKS)
 def test_tiles_samples_windows_and_passes_share_what_may_be_decoded(chunks: tuple[int, int]) -> None:
-    """Twelve clients at once; what is decoded at a time stays below `in_flight`, whatever the chunks."""
+    """Twelve clients at once: what is decoded at a time stays below `in_flight`, for any chunks."""
     limit = 80 * MIB
     source = Decoder((20_000, max(20_000, chunks[1])), chunks)
     shared = stores(memory=Budget(limit, 60), tiles=1000, budget=MIB, planes=8 * MIB)
@@ -149,7 +149,7 @@ def test_tiles_samples_windows_and_passes_share_what_may_be_decoded(chunks: tupl
 
 
 def test_a_pass_holds_no_more_than_levels_size(tmp_path: Any) -> None:
-    """Levels of 11 MB from 64 MB: in memory they take what they are kept in, in a folder next to nothing."""
+    """Levels of 11 MB from 64 MB take their size if kept in memory, almost nothing in a folder."""
     values = np.broadcast_to(np.arange(8192, dtype="u1"), (8192, 8192))
     peaks = {}
     for folder in (None, tmp_path):
@@ -187,7 +187,7 @@ def test_windows_of_large_chunks_take_few_samples() -> None:
 
 
 def test_kept_units_pin_no_chunks() -> None:
-    """A source may give views of a decoded chunk, of which the tiles that are kept must not keep all."""
+    """A source may return views of a decoded chunk; the tiles that we keep must not pin it."""
     chunk = np.zeros((4096, 4096), "u2")
     node = node_of(chunk, chunks=(4096, 4096))
     shared = stores(tiles=2 * MIB)
@@ -233,7 +233,7 @@ def test_sources_that_read_parts_of_chunks_are_never_too_large() -> None:
 
 @pytest.mark.parametrize("count", [3, 2048, 2049, 100_000])
 def test_documents_of_many_channels_are_small(count: int) -> None:
-    """Viewers want all channels described or none (WIRE): with none they find contrast limits themselves."""
+    """Viewers want all channels described or none (WIRE): with none they choose contrast limits."""
     hint = {"tiled_zarr": {"channels": [{"label": "\N{GREEK SMALL LETTER ALPHA}" * 10_000}] * min(count, 2048)}}
     values = np.broadcast_to(np.uint16(1), (count, 20, 20))
     get = served({"many": node_of(values, dimension_names=("c", "y", "x"), attributes=hint)})

@@ -133,7 +133,7 @@ def test_levels_lie_where_their_store_says(tmp_path: Path, fields: Any, expected
 
 
 def test_levels_that_are_made_lie_by_the_first_one() -> None:
-    """The pixels of level 1 are the means of four: their centres lie half a pixel of level 0 further in."""
+    """A pixel of level 1 is a mean of four: its centre lies half a pixel of level 0 further in."""
     node = Array(shape=(2, 1100, 1300), dtype=np.dtype("u2"), read=lambda _: DATA)
     transforms = [{"type": "scale", "scale": [1, 0.5, 0.5]}, {"type": "translation", "translation": [0, 10, 20]}]
     described = {"axes": AXES, "datasets": [{"path": "0", TRANSFORMS: transforms}]}
@@ -176,7 +176,10 @@ AXES_OF_OLD = {"0.3": {"axes": ["c", "z", "y", "x"]}, "0.1": {}}
 
 @pytest.mark.parametrize(("axes", "expected"), [(AXES_OF_OLD["0.3"], "czyx"), (AXES_OF_OLD["0.1"], "tczyx")], ids=AXES_OF_OLD)
 def test_axes_of_older_versions(axes: dict[str, Any], expected: str) -> None:
-    """Version 0.3 has names alone, those before it five axes: https://ngff.openmicroscopy.org/0.3/#axes-md."""
+    """Version 0.3 has only names, and those before it five axes.
+
+    https://ngff.openmicroscopy.org/0.3/#axes-md
+    """
     node = Array(shape=(2, 3, 4, 50, 60)[5 - len(expected) :], dtype=np.dtype("u2"), read=lambda _: DATA)
     found = stored.pyramid(Group(children={"0": node}, attributes={"multiscales": [{**axes, "datasets": [{"path": "0"}]}]}))
     assert isinstance(found, Array)

@@ -43,7 +43,7 @@ def mode(square: np.ndarray) -> object:
 
 
 def mean_of_valid(values: np.ndarray, marks: tuple[float, ...], mark: float) -> np.ndarray:
-    """Half the rows and columns, pixel by pixel: the mean of those that are no mark, and `mark` if all are."""
+    """Half the rows and columns, pixel by pixel: the mean of what is no mark, else `mark`."""
     *leading, rows, columns = values.shape
     out = np.empty((*leading, -(-rows // 2), -(-columns // 2)), values.dtype.newbyteorder("<"))
     for place in np.ndindex(out.shape):

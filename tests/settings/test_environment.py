@@ -31,8 +31,9 @@ def test_a_variable_that_is_none_of_ours() -> None:
 
 
 def test_variables_of_others_do_no_harm() -> None:
-    """An empty one, one of Tiled, ours for child processes, and those of Kubernetes for a service of our name.
+    """One is empty, one is Tiled's, one is ours for child processes; Kubernetes sets others.
 
+    It sets them for a service of our name:
     https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
     """
     kubernetes = {

@@ -1,4 +1,7 @@
-"""Tiled's own demo tree and Tiled's adapters, in an environment with Tiled, equal what Tiled's own client reads."""
+"""Our server reads as Tiled's own client does, in an environment with Tiled.
+
+Served are Tiled's demo tree and Tiled's adapters.
+"""
 
 from __future__ import annotations
 

@@ -32,8 +32,8 @@ class Counted(NamedTuple):
 class Allowance:
     """At most `most` values in all dicts that `share` returns. Thread-safe.
 
-    Nothing is destroyed while the lock is held, and what the garbage collector calls (`_dead.append`)
-    takes no lock: either could wait for a lock whose holder waits for this one.
+    Nothing is destroyed while the lock is held, and what the garbage collector calls
+    (`_dead.append`) takes no lock: either could wait for a lock whose holder waits for this one.
     """
 
     def __init__(self, most: int) -> None:

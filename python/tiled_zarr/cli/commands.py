@@ -21,7 +21,7 @@ from .. import logs
 from ..revisions import launch_nonce, relaunch
 from ..settings import Settings, SettingsError, from_environment
 from . import servers
-from .options import common, given
+from .options import common, files, given, of_files
 from .processes import Run
 from .servers import Limits
 from .supervisor import CannotStart, Crew, Supervisor
@@ -37,6 +37,7 @@ EXAMPLES = """\b
 Examples:
   tiled-zarr serve demo
   tiled-zarr serve directory measurements --public
+  tiled-zarr serve tiled https://tiled.example
   tiled-zarr serve catalog sqlite:///catalog.db --read /data/runs
   tiled-zarr serve pyobject tiled.examples.generated:tree --api-key secret
   tiled-zarr serve config server.yml --workers 4 --host 0.0.0.0
@@ -65,10 +66,11 @@ def demo(**options: Any) -> None:
 
 @serve.command()
 @click.argument("path", type=click.Path(exists=True, file_okay=False))
+@of_files
 @common
 def directory(path: str, **options: Any) -> None:
     """Serve the files in the folder PATH and below it."""
-    start({"DIRECTORY": path}, **options)
+    start({"DIRECTORY": path, **files(options)}, **options)
 
 
 @serve.command()
@@ -80,6 +82,17 @@ def pyobject(spelling: str, **options: Any) -> None:
     MODULE is looked up in the current folder too.
     """
     start({"TREE": spelling}, **options)
+
+
+@serve.command()
+@click.argument("url")
+@common
+def tiled(url: str, **options: Any) -> None:
+    """Serve what the Tiled server at URL shows, or a container in it, reading over its HTTP API.
+
+    Callers show Tiled their own credentials, unless --tiled-key is given.
+    """
+    start({"TILED": url}, **options)
 
 
 @serve.command()
@@ -95,10 +108,14 @@ def catalog(uri: str, read: tuple[str, ...], **options: Any) -> None:
 
 
 @serve.command()
-@click.argument("path", type=click.Path(exists=True, dir_okay=False))
+@click.argument("path", type=click.Path(exists=True))
 @common
 def config(path: str, **options: Any) -> None:
-    """Serve what the YAML file PATH describes."""
+    """Serve what the YAML file PATH describes.
+
+    PATH may also be a configuration of Tiled's server, a file or a folder of files: then the whole
+    server runs, with the same users and policies, and tiled-zarr answers /zarr, /ome-zarr and /view.
+    """
     start({"CONFIG": path}, **options)
 
 
@@ -110,6 +127,8 @@ def start(tree: Mapping[str, str], **typed: Any) -> None:
     read = functools.partial(from_environment, os.environ, given(typed), tree)
     try:
         settings = read()
+        if settings.tiled is not None:
+            settings.tiled.require_listening()
         logs.begin(settings.log_level, settings.log_format)
         servers.require(settings.server)
         with servers.listen(settings.host, settings.port, settings.spellings.get("port", "--port")) as listener:
@@ -188,7 +207,9 @@ class Launch:
 
 def with_key(settings: Settings, key: str) -> Settings:
     """The settings, with `key` as the API key if the data are private and have none."""
-    return settings if settings.public or settings.api_key else dataclasses.replace(settings, api_key=key)
+    if settings.tiled is not None:
+        return dataclasses.replace(settings, tiled=settings.tiled.sharing(key))
+    return settings if settings.public or settings.api_key or settings.asks_tiled else dataclasses.replace(settings, api_key=key)
 
 
 def with_host(settings: Settings, host: str) -> Settings:
@@ -202,17 +223,39 @@ def in_address(host: str) -> str:
 
 
 def announce(settings: Settings, host: str, port: int) -> None:
-    """Print the addresses. The API key is in each of them, in the path, where every client keeps it."""
+    """Print the addresses. Each has the API key in its path, where every client keeps it."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, in_address(host))  # noqa: S104 - compared, not listened on
-    base = f"http://{name}:{port}" + (f"/k/{quote(settings.api_key)}" if settings.api_key else "")
+    server, tiled = f"http://{name}:{port}", settings.tiled
+    key = settings.api_key if tiled is None else tiled.key_of(settings.api_key)
+    base = server + (f"/k/{quote(key)}" if key else "")
     click.echo(f"tiled-zarr serves {' and '.join(described(settings))}\n")
-    for label, path in (("browse", "/"), ("Zarr v2", "/zarr/v2/"), ("Zarr v3", "/zarr/v3/")):
+    if tiled is not None:
+        click.echo(f"    {'Tiled':8} {server}{f'?api_key={quote(key)}' if key else '/'}")
+    for label, path in (("browse", "/" if tiled is None else "/view/"), ("Zarr v2", "/zarr/v2/"), ("Zarr v3", "/zarr/v3/")):
         click.echo(f"    {label:8} {base}{path}")
-    click.echo("\nAnyone can read the data." if settings.public else "\nAnyone with one of these links can read the data.")
+    click.echo(f"\n{readers(settings)}")
+
+
+def readers(settings: Settings) -> str:
+    """Who can read the data, in a sentence."""
+    if settings.asks_tiled:
+        return "Tiled decides who can read the data: send it the same key or token as to Tiled."
+    tiled = settings.tiled
+    if tiled is None:
+        return "Anyone can read the data." if settings.public else "Anyone with one of these links can read the data."
+    is_public = settings.public or tiled.is_public
+    if tiled.has_users:
+        who = "Anyone" if is_public else "Anyone who signs in"
+        return f"{who} can, as far as the access policy of the configuration allows it, read the data."
+    return "Anyone with one of these links can write and read the data." + (
+        " Without the key, anyone can read the data." if is_public else ""
+    )
 
 
 def described(settings: Settings) -> list[str]:
-    """The sources of the trees in words, one text for each tree."""
+    """The sources of the trees in words, one text for each tree, or the configuration of Tiled's."""
+    if settings.tiled is not None:
+        return [f"the configuration {settings.tiled.path} of Tiled"]
     return [
         f"{mount.source} {PASSWORD.sub('', mount.target)}".rstrip() + (f" at /{mount.path}" if mount.path else "")
         for mount in settings.trees

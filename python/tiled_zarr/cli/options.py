@@ -11,6 +11,7 @@ import click
 
 from ..settings import environment, parsers
 from ..settings.declarations import Setting
+from ..settings.directories import DIRECTORY, RULES, SEVERAL
 from ..settings.values import SERVERS, SETTINGS
 
 TYPES: Mapping[str, click.ParamType[Any]] = MappingProxyType(
@@ -41,6 +42,26 @@ def made(name: str, setting: Setting) -> Callable[[Callable[..., None]], Callabl
         hidden=not setting.is_common,
         show_default=setting.shown if name in SHOWN else False,
     )
+
+
+def of_files(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options for the files of a directory to a command."""
+
+    def add(decorated: Callable[..., None], name: str) -> Callable[..., None]:
+        kind = click.Choice(RULES) if name == "sequences" else None
+        return click.option(environment.option(name), multiple=name in SEVERAL, type=kind, help=DIRECTORY[name].text)(decorated)
+
+    return functools.reduce(add, reversed(DIRECTORY), command)
+
+
+def files(typed: dict[str, Any]) -> dict[str, str]:
+    r"""The options for the files of a directory, taken out of those that were typed, as text.
+
+    >>> files({"ext": (".a=hdf5", ".b=tiff"), "walker": (), "sequences": None, "port": 0})
+    {'ext': '.a=hdf5\n.b=tiff'}
+    """
+    found = {name: typed.pop(name, None) for name in DIRECTORY}
+    return {name: "\n".join(value) if name in SEVERAL else value for name, value in found.items() if value}
 
 
 def given(typed: Mapping[str, Any]) -> dict[str, str]:

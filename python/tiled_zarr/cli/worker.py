@@ -47,9 +47,16 @@ def application(settings: Settings, workers: int, *, is_shown: bool) -> Applicat
     If `is_shown`, directories are indexed now: a progress bar shows how many files, if somebody can
     see it, and the log how many are of unknown kind.
     """
-    from ..app import create_app, settle
+    from ..app import settle
+    from ..assembly import create_app
     from ..tree import plant, resources_of
 
+    if settings.tiled is not None:
+        from ..tiled.config import application as deployed
+
+        behind = deployed(settings, workers, is_shown=is_shown)
+        settle()
+        return behind
     unknown, resources = Counter[str](), resources_of(settings, workers)
     if is_shown and any(mount.source == "directory" for mount in settings.trees):
         with progress() as count:
@@ -63,7 +70,7 @@ def application(settings: Settings, workers: int, *, is_shown: bool) -> Applicat
             log.warning("%s", unknown_files(unknown))
     else:
         tree = plant(settings, resources=resources)
-    made = create_app(tree.root, settings, tree.tasks, resources)
+    made = create_app(tree.root, settings, tree.tasks, resources, tree.identify)
     settle()
     return made
 

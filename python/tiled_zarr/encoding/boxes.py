@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 from itertools import product
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from weakref import ref
 
 import numpy as np
@@ -27,20 +27,41 @@ from ..resources import Resources, default
 Block: TypeAlias = np.ndarray[Any, Any]
 
 
+class Boxes(NamedTuple):
+    """The boxes that an array of a shape is cut in, all of the shape `box`, and the array's name.
+
+    The name contains the revision: it is part of the keys in the pools.
+    """
+
+    box: Sequence[int]
+    shape: Sequence[int]
+    itemsize: int
+    name: tuple[Hashable, ...]
+
+
 def read(chunk: Chunk, kept: Sequence[int], make: Callable[[Region], Block], resources: Resources | None = None) -> Block:
     """The region of a chunk, cut out of boxes of the shape `kept`, which `make` reads.
 
     Blocks. Raises what `make` raises.
     """
     node, revision = chunk.node, chunk.revision()
-    pool = _pool(resources or default(), math.prod(kept) * node.dtype.itemsize)
-    if revision is None or pool is None:
+    if revision is None:
         return make(chunk.region)
+    return cut(chunk.region, Boxes(kept, node.shape, node.dtype.itemsize, (ref(node), revision)), make, resources or default())
+
+
+def cut(region: Region, boxes: Boxes, make: Callable[[Region], Block], resources: Resources) -> Block:
+    """A region, cut out of the boxes that it touches, which `make` reads.
+
+    Blocks. Raises what `make` raises.
+    """
+    pool = _pool(resources, math.prod(boxes.box) * boxes.itemsize)
+    if pool is None:
+        return make(region)
     parts = []
-    for index, box in _boxes(chunk.region, kept, node.shape):
-        key: Hashable = (ref(node), revision, index)
-        parts.append((box, pool.get(key, partial(_made, make, box))))
-    return _cut(chunk.region, parts)
+    for index, box in _boxes(region, boxes.box, boxes.shape):
+        parts.append((box, pool.get((*boxes.name, index), partial(_made, make, box))))
+    return _cut(region, parts)
 
 
 def _pool(resources: Resources, nbytes: int) -> Cache[Any] | Recent[Any, Any] | None:

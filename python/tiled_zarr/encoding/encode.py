@@ -126,7 +126,8 @@ def _asked(chunk: Chunk, region: Region) -> Block:
     assert chunk.recipe.read is not None
     clock = CURRENT.get()
     read = chunk.recipe.read(region) if clock is None else clock.reading(chunk.recipe.read, region)
-    block = np.asarray(read) if isinstance(read, np.ndarray) else np.array(read, dtype=node.dtype)  # numpy's a[()] is a scalar
+    # numpy's a[()] is a scalar
+    block = np.asarray(read) if isinstance(read, np.ndarray) else np.array(read, dtype=node.dtype)
     expected = _shape(region)
     if block.shape != expected:
         raise SourceError(f"{chunk.key}: expected a block of shape {expected} from the source, got {block.shape}")
@@ -142,7 +143,8 @@ def _shape(region: Region) -> tuple[int, ...]:
 def _padded_strings(block: Block, chunk_shape: tuple[int, ...]) -> list[str]:
     """The strings of a whole chunk in C order, with empty strings beyond the array's edge."""
     padded = np.full(chunk_shape, "", dtype=object)
-    inside: Any = (*map(slice, block.shape), ...)  # without the ellipsis a 0-d array is an item itself
+    # without the ellipsis a 0-d array is an item itself
+    inside: Any = (*map(slice, block.shape), ...)
     padded[inside] = block
     items: list[str] = padded.ravel().tolist()
     return items

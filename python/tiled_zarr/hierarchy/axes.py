@@ -57,7 +57,8 @@ class Decision(Generic[T]):
     """What was decided for the group `node`, and what the decision depends on.
 
     `over` are the groups that were looked at, the group itself among them, or the outlines of those
-    of which only the names were, each with its revision from before. `changes` is how often children had turned bad or good by then.
+    of which only the names were, each with its revision from before. `changes` is how often
+    children had turned bad or good by then.
     """
 
     node: Node

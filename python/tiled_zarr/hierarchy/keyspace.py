@@ -10,16 +10,16 @@ the same, but also opens the child of a group that blocks. A caller that may not
 `Waiting` and calls `resumed` with it in a thread, which goes on from there: no step is repeated.
 
 A chunk or document that was found before is found again without a walk. It is still the right one
-if every group above it holds the same node under the same name (`is_unchanged`), which takes 0.2 us
-a group instead of 3. Two limits: no child in the tree may ever have been bad (`openings.turned` is 0),
-since the walk has to notice when a child recovers; and all groups must be in memory, since opening
-a child on disk is watched (hangs.py).
+if every group above it holds the same node under the same name (`is_unchanged`), which takes
+0.2 us a group instead of 3. Two limits: no child in the tree may ever have been bad
+(`openings.turned` is 0), since the walk has to notice when a child recovers; and all groups must be
+in memory, since opening a child on disk is watched (hangs.py).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -42,7 +42,7 @@ from .metadata import Config, Metadata
 from .openings import Openings
 from .places import Place, Places, is_unchanged, source_of
 from .recipes import Recipe
-from .served import Served
+from .served import Served, is_shaped
 from .steps import Reached, Waiting, glance, walk
 from .tokens import Tokens
 from .walks import Dependencies
@@ -167,10 +167,22 @@ Named: TypeAlias = Document | Chunk | Listing | None
 
 
 class KeySpace:
-    """The keys of a tree in one Zarr format (the module `v2` or `v3`)."""
+    """The keys of a tree in one Zarr format (the module `v2` or `v3`).
 
-    def __init__(self, root: Node, format: ModuleType, config: Config | None = None, resources: Resources | None = None) -> None:  # noqa: A002 - the spec's word
+    If the tree hides nodes, `refusal` makes what is raised for chunk keys below a child that a group
+    does not have: a reader takes "no such chunk" for fill values.
+    """
+
+    def __init__(
+        self,
+        root: Node,
+        format: ModuleType,  # noqa: A002 - the spec's word
+        config: Config | None = None,
+        resources: Resources | None = None,
+        refusal: Callable[[], Exception] | None = None,
+    ) -> None:
         self.root = root
+        self.refusal = refusal
         self.format = format
         self.config = config or Config()
         self.resources = resources or default()
@@ -246,6 +258,8 @@ class KeySpace:
         group = place.group
         if group is not None:
             if rest:
+                if self.refusal is not None and is_shaped(rest, self.format, self.metadata.separator):
+                    raise self.refusal()
                 return None
             self.listings.note(place)
             return Listing(self, place)

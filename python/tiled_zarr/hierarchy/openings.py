@@ -35,7 +35,7 @@ from weakref import WeakKeyDictionary, WeakSet, ref
 
 from .. import records, texts
 from ..hangs import Hangs
-from ..nodes import Array, Busy, Changed, Damaged, Group, Node, TooLarge, TooSlow, Unavailable, Unprocessable
+from ..nodes import Array, Busy, Changed, Damaged, Forbidden, Group, Node, TooLarge, TooSlow, Unauthenticated, Unavailable, Unprocessable
 from ..outlines import Outline
 from . import names
 
@@ -234,7 +234,7 @@ class Openings:
                     self._answer(node, wholly=wholly)
             else:
                 self._answer(node, wholly=wholly)
-        except (KeyError, Unavailable) as why:  # the child exists: a reader must not take it for absent
+        except (KeyError, Unavailable) as why:  # the child exists: it must not read as absent
             raise Damaged(texts.of_error(why)) from why
 
     def _answer(self, node: Node, *, wholly: bool) -> None:
@@ -295,7 +295,7 @@ def _free(taken: Mapping[str, str], name: str) -> str:
 
 
 def revision_of(node: Node | Outline) -> str | None:
-    """The revision of a node or of an outline. Raises what the node raises, and Damaged if it is not a text."""
+    """The revision of a node or an outline. Raises what it raises, and Damaged if it is no text."""
     revision = node.revision()
     if not (revision is None or isinstance(revision, str)):
         raise Damaged(f"its revision is a {type(revision).__name__}, not a text")
@@ -307,7 +307,7 @@ def reason(why: BaseException) -> str:
 
     Errors of our own are written for users: of these it is the message alone.
     """
-    if isinstance(why, Unavailable | Damaged | TooLarge | TooSlow | Busy | Changed | Unprocessable):
+    if isinstance(why, Unavailable | Damaged | Forbidden | Unauthenticated | TooLarge | TooSlow | Busy | Changed | Unprocessable):
         return texts.line(texts.said_by(why))
     if isinstance(why, OSError) and why.errno is not None:
         return texts.of_system(why)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from threading import Lock
+from types import ModuleType
 from typing import TypeAlias
 
 Counts: TypeAlias = tuple[int, ...]
@@ -30,8 +31,8 @@ class Served:
     """The arrays described last, each with its largest number of chunks so far along each axis.
 
     A record of promises and no cache: nothing here could be made again. It is noted for each array
-    of a document, so it is a plain dict: `caches/recent` made a document of 100,000 nodes 4 % slower.
-    Thread-safe.
+    of a document, so it is a plain dict: `caches/recent` made a document of 100,000 nodes 4 %
+    slower. Thread-safe.
     """
 
     def __init__(self, parse_index: Callable[[str, int], Counts | None], most: int = MOST_KEPT) -> None:
@@ -64,6 +65,19 @@ class Served:
     def _is_inside(self, rest: str, counts: Counts) -> bool:
         index = self._parse_index(rest, len(counts))
         return index is not None and all(i < count for i, count in zip(index, counts, strict=True))
+
+
+def is_shaped(rest: str, format: ModuleType, separator: str) -> bool:  # noqa: A002 - the spec's word
+    """True if a key below a group is spelled like a chunk of an array below the group.
+
+    >>> from . import v2, v3
+    >>> [is_shaped(rest, v3, "/") for rest in ("a/c/0/1", "g/a/c", "a/c/00", "a/zarr.json", "c/0")]
+    [True, True, False, False, False]
+    >>> [is_shaped(rest, v2, ".") for rest in ("a/0.1", "a/0", "a/.zarray", "0.1")]
+    [True, True, False, False]
+    """
+    folder = 1 if format.CHUNKS else 0  # a key begins with it, and one number more than there are separators follows
+    return any(format.parse_index(tail, tail.count(separator) + 1 - folder, separator) is not None for _, tail in _splits(rest))
 
 
 def _splits(key: str) -> Iterator[tuple[str, str]]:

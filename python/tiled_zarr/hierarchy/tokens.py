@@ -64,7 +64,7 @@ class Tokens:
             return None
 
     def pin(self, token: str, place: Place) -> Pin | None:
-        """The node at or above a place that a token names now, if it covers the place; else None."""
+        """The node that a token names now, if it is at or above a place; else None."""
         for bearer in bearers(place):
             revision = revision_of(bearer)
             if revision is not None and self.spelled(bearer, revision) == token:

@@ -103,7 +103,8 @@ def _array(header: ArrayHeader) -> dict[str, Any]:
         "shape": list(header.shape),
         "chunks": list(header.chunk_shape),
         "dtype": dtypes.v2(header.dtype),
-        "fill_value": None if header.mark is None else marks.in_v2(header.mark),  # xarray masks it; we serve every chunk of the grid
+        # xarray masks it; we serve every chunk of the grid
+        "fill_value": None if header.mark is None else marks.in_v2(header.mark),
         "order": "C",
         "filters": [{"id": "vlen-utf8"}, *(filters or [])] if is_string else filters,
         "compressor": compressor,

@@ -166,7 +166,8 @@ class Walk:
             waiting.extend((child, opened) for child in opened.children.values() if child.group is not None)
             nodes += len(opened.children)
             nbytes += sum(len(child.path) for child in opened.children.values())
-            if nbytes > self.max_bytes:  # counts paths alone: they grow fast in a tree without an end
+            # counts only paths: they grow fast in a tree without an end
+            if nbytes > self.max_bytes:
                 return None
         return found
 

@@ -319,7 +319,7 @@ class Endpoint:
         return replies.whole_or_part(request, self.tag(chunk, revision, identity), headers, body)
 
     def tag(self, chunk: Chunk, revision: str, identity: str) -> bytes:
-        """The entity tag of a chunk with a revision, whose body is in the cache under `identity`."""
+        """The entity tag of a chunk with a revision; the cache has its body under `identity`."""
         return etags.of_text(chunk.shared_identity(revision) if self.is_replica else identity)
 
     def document(self, document: Document, request: Request) -> Reply | Block:

@@ -41,9 +41,9 @@ class Made(NamedTuple):
 class Propfind:
     """Answers PROPFIND in one key space.
 
-    `work` encodes and tags as the endpoint does. One answer decodes at most `most` bytes. `changing`
-    is the reply if the data change during both attempts. Everything here blocks, and raises what
-    opening and reading raise.
+    `work` encodes and tags as the endpoint does. One answer decodes at most `most` bytes.
+    `changing` is the reply if the data change during both attempts. Everything here blocks, and
+    raises what opening and reading raise.
     """
 
     def __init__(self, keys: KeySpace | Frozen, cache: Cache[bytes], work: Made, most: int, changing: Reply = replies.CHANGING) -> None:
@@ -130,7 +130,7 @@ class Propfind:
         yield from (f"{path}{child.name}/" for child in children)
 
     def check(self, paths: list[str]) -> None:
-        """Raises TooLarge if the sizes of all chunks take more decoding than one answer may cost."""
+        """Raises TooLarge if the sizes of all chunks cost more decoding than one answer may."""
         weight = 0
         for path in paths:
             chunk = None if path.endswith("/") or not path else self.located(path)

@@ -25,8 +25,8 @@ class Routes:
     """ASGI application that calls the endpoint of the first two parts of a path (`zarr/v3`).
 
     The endpoint gets the rest of the path as the key. If a part like `@TOKEN` comes before these
-    two, the endpoint is one of `frozen`, and the key begins with the token. Requests for other paths
-    go to `rest`.
+    two, the endpoint is one of `frozen`, and the key begins with the token. Requests for other
+    paths go to `rest`.
     """
 
     def __init__(self, endpoints: Mapping[str, KeyEndpoint], frozen: Mapping[str, KeyEndpoint], rest: ASGIApp) -> None:

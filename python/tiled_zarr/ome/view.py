@@ -152,7 +152,7 @@ class Shower:
         return None if pixels is None else self._pyramids.image(f"{self._path}/{name}", pixels, self._budget)
 
     def _levels(self, name: str, source: Node, image: Image, labels: Mapping[str, Node] = NO_LABELS) -> Group:
-        """The multiscale group of a source's image: its levels and, if there are any, its labels."""
+        """The multiscale group of a source's image: its levels and its labels, if there are any."""
         return Group(
             children={**image.levels, **labels},
             attributes=Late(partial(image.attributes, self._version, name)),

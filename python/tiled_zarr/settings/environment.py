@@ -12,14 +12,16 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from . import files
 from .declarations import SettingsError, nearest, parsed
+from .directories import DIRECTORY
 from .mounts import DEMO, Mount
 from .values import SETTINGS, Settings
 
 PREFIX = "TILED_ZARR_"
-TREES = ("TREE", "DIRECTORY", "CONFIG")
+TREES = ("TREE", "DIRECTORY", "TILED", "CONFIG")
 """The variables, without prefix, that say which tree is served; at most one may be set."""
 TILED_NAMES = MappingProxyType(
     {
@@ -55,20 +57,22 @@ def from_environment(
     check_names(environ)
     given = named_tree(environ) if tree is None else tree
     settings = files.read(Path(given["CONFIG"])) if "CONFIG" in given else Settings(trees=(mount_of(given),))
-    for layer in (of_tiled(environ), of_variables(environ), of_options(options)):
+    is_behind = settings.tiled is not None or any(mount.source == "tiled" for mount in settings.trees)
+    theirs = {} if is_behind else of_tiled(environ)  # else they are for the server behind
+    for layer in (theirs, of_variables(environ), of_options(options)):
         settings = over(settings, layer)
     return settings
 
 
 def over(settings: Settings, layer: Mapping[str, tuple[str, str]]) -> Settings:
-    """The settings with those in a layer, each as its spelling and its text. Raises SettingsError."""
+    """The settings with those of a layer, each as spelling and text. Raises SettingsError."""
     values = {name: parsed(spelling, SETTINGS[name].parse, text) for name, (spelling, text) in layer.items()} | other_key(layer)
     spellings = {name: spelling for name, (spelling, _) in layer.items()}
     return dataclasses.replace(settings, spellings={**settings.spellings, **spellings}, **values)
 
 
 def other_key(layer: Mapping[str, tuple[str, str]]) -> dict[str, None]:
-    """What a layer unsets: a key replaces the file with one of a layer below, and the other way round.
+    """What a layer unsets: its key replaces the key file of a layer below, and the other way round.
 
     Raises SettingsError if the layer gives both.
     """
@@ -145,8 +149,16 @@ def mount_of(given: Mapping[str, str]) -> Mount:
     """The tree that `given` names, else the demo."""
     if "TREE" in given:
         return Mount(source="pyobject", target=given["TREE"])
+    if "TILED" in given:
+        return Mount(source="tiled", target=given["TILED"])
     if "DIRECTORY" in given:
-        return Mount(source="directory", target=given["DIRECTORY"])
+        return Mount(source="directory", target=given["DIRECTORY"], files=files_of(given))
     if "CATALOG" in given:
         return Mount(source="catalog", target=given["CATALOG"], read=tuple(given["READ"].splitlines()))
     return DEMO[0]
+
+
+def files_of(given: Mapping[str, str]) -> dict[str, Any]:
+    """The options for the files of a directory, by name. Raises SettingsError."""
+    names = [name for name in DIRECTORY if name in given]
+    return {name: parsed(option(name), DIRECTORY[name].parse, given[name]) for name in names}

@@ -6,6 +6,10 @@ trees:
   - path: /                          a single tree may hang at the root
     directory: measurements          relative to the file
     csv: {delimiter: ";", decimal: ",", encoding: latin-1}
+    sequences: none                  each numbered image by itself
+    ext: {.foo: image/tiff, .h5ad: hdf5}
+  - path: /beamline
+    tiled: https://tiled.example     read with tiled_key
   - path: /runs
     catalog: postgresql://reader@db.example/tiled
     read: [/data/runs]               where the files are
@@ -26,8 +30,9 @@ from typing import Any
 import yaml
 
 from ..nodes import Options
-from . import parsers
+from . import deployments, parsers, syntaxes
 from .declarations import SettingsError, described, nearest, parsed
+from .directories import DIRECTORY
 from .mounts import Mount
 from .spots import Spot
 from .values import SETTINGS, Settings
@@ -54,18 +59,38 @@ TABLES = MappingProxyType(
 )
 """The options for text tables in a directory; an option that is left out is detected per file."""
 SOURCES: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
-    {"demo": parsers.boolean, "directory": parsers.text, "pyobject": parsers.text, "catalog": parsers.text}
+    {"demo": parsers.boolean, "directory": parsers.text, "pyobject": parsers.text, "catalog": parsers.text, "tiled": parsers.text}
 )
+TREE_KEYS = ("path", *SOURCES, *OPTIONS, "nodes", "csv", "read", *DIRECTORY)
+"""The keys of an item of `trees`."""
+SUFFIXES = (".yml", ".yaml")
+"""Those of the files of a folder that Tiled reads."""
 TREE = "trees: [{directory: measurements}], or [{demo: true}], or [{pyobject: 'module:name'}]"
 """What to write into a file that names no tree."""
 
 
 def read(path: Path) -> Settings:
-    """The settings in the file at `path`.
+    """The settings in the file at `path`, or those that a configuration of Tiled's server leaves to us.
 
-    Raises SettingsError if the file cannot be read, is not YAML, has unknown or wrong values, or
-    names no tree.
+    A folder of files is one of Tiled's. Raises SettingsError if a file cannot be read, is not YAML,
+    has unknown or wrong values, or names no tree.
     """
+    if path.is_dir():
+        return of_tiled(path, [loaded(file) for file in sorted(path.iterdir()) if file.is_file() and file.suffix in SUFFIXES])
+    where, document = loaded(path)
+    syntax = syntaxes.syntax_of(document, where, TREE_KEYS)
+    if syntax == "tiled":
+        return of_tiled(path, [(where, document)])
+    try:
+        return settings(document, where, path.parent)
+    except SettingsError as error:
+        if syntax is None:
+            raise SettingsError(f"{error}; {syntaxes.HINT}") from error
+        raise
+
+
+def loaded(path: Path) -> tuple[Spot, Any]:
+    """A file, parsed: the place of the whole, and its content, which is a mapping if it is empty. Raises SettingsError."""
     try:
         loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
         node = loader.get_single_node()
@@ -74,7 +99,21 @@ def read(path: Path) -> Settings:
         raise SettingsError(f"cannot read the settings in {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid YAML: {error}") from error
-    return settings({} if document is None else document, Spot(path.name, node), path.parent)
+    return Spot(path.name, node), {} if document is None else document
+
+
+def of_tiled(path: Path, files: deployments.Files) -> Settings:
+    """The settings that the options of uvicorn in a configuration of Tiled's give, and where it is.
+
+    Raises SettingsError if one of the files has keys of ours, or a value is wrong.
+    """
+    for where, document in files:
+        if syntaxes.syntax_of(document, where, TREE_KEYS) == "ours":
+            raise SettingsError(f"{where} is in tiled-zarr's syntax: name this file, since only Tiled's configuration may be a folder")
+    given = deployments.of_uvicorn(files, SETTINGS)
+    values = {name: value for name, (value, _) in given.items()}
+    spellings = {name: str(where) for name, (_, where) in given.items()}
+    return Settings(trees=(), tiled=deployments.deployment(path, files), spellings=spellings, **values)
 
 
 def settings(document: Any, where: Spot, folder: Path) -> Settings:
@@ -95,15 +134,17 @@ def settings(document: Any, where: Spot, folder: Path) -> Settings:
 
 def mount(document: Any, where: Spot, folder: Path) -> Mount:
     """The mount that one item of `trees` describes. Raises SettingsError."""
-    checked = mapping(document, where, ["path", *SOURCES, *OPTIONS, "nodes", "csv", "read"])
+    checked = mapping(document, where, list(TREE_KEYS))
     given = {name: parsed(where.at(name), parse, checked[name]) for name, parse in SOURCES.items() if name in checked}
     if len(given) != 1 or given.get("demo") is False:
-        raise SettingsError(
-            f"{where}: expected one of demo: true, directory: PATH, pyobject: MODULE:NAME, catalog: URI, got {sorted(given) or 'none'}"
-        )
+        kinds = "demo: true, directory: PATH, pyobject: MODULE:NAME, catalog: URI, tiled: URL"
+        raise SettingsError(f"{where}: expected one of {kinds}, got {sorted(given) or 'none'}")
     [(source, target)] = given.items()
     if "csv" in checked and source != "directory":
         raise SettingsError(f"{where.at('csv')}: only a directory has text tables")
+    of_files = [name for name in DIRECTORY if name in checked]
+    if of_files and source != "directory":
+        raise SettingsError(f"{where.at(of_files[0])}: only a directory has files")
     if "read" in checked and source != "catalog":
         raise SettingsError(f"{where.at('read')}: only a catalog names where its data may be")
     below = where.at("nodes")
@@ -114,6 +155,7 @@ def mount(document: Any, where: Spot, folder: Path) -> Mount:
         target=str(folder / target) if source == "directory" else "" if source == "demo" else target,
         options=options({name: checked[name] for name in OPTIONS if name in checked}, where),
         csv=tables(checked.get("csv", {}), where.at("csv")),
+        files={name: parsed(where.at(name), DIRECTORY[name].parse, checked[name]) for name in of_files},
         read=places(checked.get("read", []), where.at("read"), folder),
         nodes={path.strip("/"): options(value, below.named(path)) for path, value in nodes.items()},
     )

@@ -38,7 +38,7 @@ class Spot:
         return Spot(self.file, node, f"{self.path}[{number}]", self.line if node is None else node.start_mark.line + 1)
 
     def repeated(self) -> Spot | None:
-        """The second place of a key that a mapping has twice; None if it has none. YAML takes the last."""
+        """The second place of a repeated key, which YAML takes; None if the mapping has none."""
         seen: set[str] = set()
         for name, value in self.node.value if isinstance(self.node, yaml.MappingNode) else ():
             if name.value in seen:
@@ -47,7 +47,7 @@ class Spot:
         return None
 
     def of(self, key: str) -> Spot:
-        """The line and the value of a key, without its spelling; where the mapping stands if it has no such key."""
+        """A key's line and value, without its spelling; the mapping's place if it lacks the key."""
         pairs = self.node.value if isinstance(self.node, yaml.MappingNode) else ()
         for name, value in pairs:
             if name.value == key:

@@ -19,6 +19,7 @@ from ..hierarchy.metadata import Config
 from ..resources import Sizes
 from . import memory, parsers
 from .declarations import SettingsError, declared, parsed, setting
+from .deployments import Deployment
 from .mounts import DEMO, Mount
 
 MIB = 1024**2
@@ -62,10 +63,13 @@ class Settings:
     """All settings. Sizes are in bytes, durations in seconds; None means what the text says.
 
     `public` None means private, unless `decided` finds that all trees are the demo. `spellings` say
-    where each setting was given, for messages: an option, a variable, or a line of a file.
+    where each setting was given, for messages: an option, a variable, or a line of a file. With
+    `tiled` there are no trees of ours: a configuration of Tiled's server says what is served, and
+    to whom.
     """
 
     trees: tuple[Mount, ...] = DEMO
+    tiled: Deployment | None = None
     spellings: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
     host: str = setting(parsers.text, "127.0.0.1", "Address to listen on; 0.0.0.0 is all addresses of this machine.", common=True)
@@ -162,6 +166,20 @@ class Settings:
     request_timeout: float = setting(parsers.seconds, 10.0, "Seconds within which a request has to arrive.")
     shutdown_timeout: float = setting(parsers.seconds, 10.0, "Seconds that the server gives to requests under way when it ends.")
 
+    tiled_key: str | None = setting(
+        parsers.key,
+        None,
+        "API key with which `serve tiled` reads for all callers; without it, they show Tiled their own. Others see it in `ps`.",
+        repr=False,
+    )
+    tiled_look: float = setting(parsers.seconds, 5.0, "Seconds for which what Tiled says of a node, a caller and their rights is good.")
+    tiled_keep: int | None = setting(
+        parsers.count,
+        None,
+        "Seconds for which values read from Tiled are kept if it says nothing new; 0 keeps none.",
+        shown="600; 60 for arrays that clients of Tiled write; no limit for those that nobody may",
+    )
+
     log_level: str = setting(
         parsers.among(*LEVELS), "warning", "What to log: error, warning, info (also every request) or debug.", common=True
     )
@@ -173,6 +191,11 @@ class Settings:
         parsers.boolean, False, "Send the times to wait, read and encode with every reply, as the header Server-Timing."
     )
 
+    @property
+    def asks_tiled(self) -> bool:
+        """True if callers show a Tiled server their own credentials, and it decides what they see."""
+        return [(mount.source, mount.path) for mount in self.trees] == [("tiled", "")] and not self.tiled_key
+
     def decided(self) -> Settings:
         """The settings with the key out of its file, and with `public` decided.
 
@@ -180,7 +203,7 @@ class Settings:
         the file cannot be read, or if there is a key besides it.
         """
         key = self.api_key if self.api_key_file is None else self.key_in_file(self.api_key_file)
-        is_demo = all(mount.source == "demo" for mount in self.trees)
+        is_demo = self.tiled is None and all(mount.source == "demo" for mount in self.trees)
         is_public = is_demo and not key if self.public is None else self.public
         return dataclasses.replace(self, api_key=key, api_key_file=None, public=is_public)
 
@@ -199,11 +222,23 @@ class Settings:
     def require_access(self) -> Settings:
         """The same settings. Raises SettingsError if they are private and have no API key.
 
-        Nobody could then read, and we never take that to mean that everybody may.
+        With a configuration of Tiled's, that decides. Nobody could then read, and we never take that to mean that everybody may.
         """
-        if not self.public and not self.api_key:
+        if self.asks_tiled:
+            return self.require_no_key()
+        if self.tiled is None and not self.public and not self.api_key:
             raise SettingsError(
                 "these data are private: set TILED_ZARR_API_KEY to a secret that clients send, or TILED_ZARR_PUBLIC=1 to let everyone read"
+            )
+        return self
+
+    def require_no_key(self) -> Settings:
+        """The same settings. Raises SettingsError if they say who may read though Tiled is to."""
+        given = next((name for name in ("api_key", "api_key_file", "public") if name in self.spellings), None)
+        if given is not None:
+            raise SettingsError(
+                f"{self.spelling(given)}: callers show Tiled their own credentials, and it decides what they see; leave this out, "
+                "or give the key with which all of them read as tiled_key"
             )
         return self
 

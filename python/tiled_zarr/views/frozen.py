@@ -85,7 +85,7 @@ class Frozen:
         return self.keys.start(rest_of(key))
 
     def resumed(self, key: str, step: Reached | Waiting) -> Named:
-        """What a key names, walking on from `step`. Blocks; raises Changed if the token has gone."""
+        """What a key names, resumed from `step`. Blocks; raises Changed if the token has gone."""
         return self._pinned(key, self.keys.resumed(rest_of(key), step), is_quick=False)
 
     def path(self, key: str) -> str:
@@ -120,6 +120,7 @@ class Frozen:
                 return found
 
     def _chunk(self, key: str, plain: Chunk) -> FrozenChunk:
+        plain.revision()  # raises Forbidden if the caller may not read it: then it bears no token either
         pin = self._pin(key, plain.place)
         return FrozenChunk(
             plain.place, plain.node, plain.recipe, plain.index, plain.region, plain.key, plain.is_whole, plain.weight, plain, pin

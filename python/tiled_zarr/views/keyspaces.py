@@ -9,6 +9,7 @@ described is lost, so a chunk of an array that is gone then gets 404 instead of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
@@ -39,15 +40,18 @@ class Shown:
 
 
 class KeySpaces:
-    """The key spaces over one tree, by name.
+    """The key spaces over one tree, by name. `refusal` is that of KeySpace.
 
     Thread-safe: threads that ask for the same name at once get the same key space.
     """
 
-    def __init__(self, root: Group, config: Config, resources: Resources, most: int = MOST_KEPT) -> None:
+    def __init__(
+        self, root: Group, config: Config, resources: Resources, most: int = MOST_KEPT, refusal: Callable[[], Exception] | None = None
+    ) -> None:
         self.root = root
         self.config = config
         self.resources = resources
+        self.refusal = refusal
         self._kept: Recent[str, KeySpace] = Recent(most)
 
     def of(self, name: str, shown: Shown) -> KeySpace:
@@ -55,4 +59,4 @@ class KeySpaces:
         return self._kept.get(name, partial(self._made, shown))
 
     def _made(self, shown: Shown) -> KeySpace:
-        return KeySpace(shown.view(self.root), shown.format, shown.config or self.config, self.resources)
+        return KeySpace(shown.view(self.root), shown.format, shown.config or self.config, self.resources, self.refusal)

@@ -144,7 +144,7 @@ def write_parquet(root: Path) -> list[str]:
 
 
 def write_b2nd(root: Path) -> list[str]:
-    """Chunks that decode to more than the array's: files of a folder with those of another array."""
+    """A folder whose chunk files, of another array, decode to more than this array's chunks."""
     big = blosc2.compress2(bytes(NBYTES))
     blosc2.asarray(np.arange(64, dtype="u1"), chunks=(16,), blocks=(16,), urlpath=str(root / "small.b2nd"), mode="w", contiguous=False)
     for file in (root / "small.b2nd").glob("*.chunk"):
@@ -164,7 +164,10 @@ def write_csv(root: Path) -> list[str]:
 
 
 def write_hdf5(root: Path) -> list[str]:
-    """Chunks of 16 elements that decode to 640 MiB: what the native decoder reads, and what only the library does."""
+    """Chunks of 16 elements that decode to 640 MiB.
+
+    The native decoder reads some of them, and only the HDF5 library the others.
+    """
     stored = deflated(LIBRARY_NBYTES)
     filters: dict[str, dict[str, Any]] = {
         "deflate": {"compression": "gzip"},

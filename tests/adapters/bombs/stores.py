@@ -35,7 +35,10 @@ PACKS: dict[str, tuple[Pack, dict[str, Any]]] = {
 
 
 def unsized_zstd(data: bytes) -> bytes:
-    """A frame that does not say its decoded size: 128 KiB blocks of one repeated byte, RFC 8878 section 3.1.1.2."""
+    """A frame without its decoded size: 128 KiB blocks of one repeated byte.
+
+    RFC 8878, section 3.1.1.2.
+    """
     block = 2**17
     count = len(data) // block
     headers = [(block << 3 | 1 << 1 | (i == count - 1)).to_bytes(3, "little") + data[:1] for i in range(count)]

@@ -1,4 +1,4 @@
-"""The guard of every file that is opened: regular files alone, and only inside the folder that is served."""
+"""The guard of every file that we open: only regular files, only inside the served folder."""
 
 from __future__ import annotations
 

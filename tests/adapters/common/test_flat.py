@@ -1,4 +1,4 @@
-"""Arrays that lie in one piece in a file: views of a mapping of it, or if there can be none, what is read of it."""
+"""Arrays in one piece in a file: views of a mapping of it, or reads if it cannot be mapped."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_a_view_of_a_file_that_is_cut_short_survives_and_its_revision_tells(path
 
 @pytest.fixture
 def still(monkeypatch):
-    """A revision without the time of status, which a disk that fails does not change, and these tests do."""
+    """Revisions without the status time: a failing disk does not change it, but these tests do."""
     monkeypatch.setattr(revisions, "_described", lambda status: f"{status.st_size:x}-{status.st_mtime_ns:x}-{status.st_ino:x}")
 
 

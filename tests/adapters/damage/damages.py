@@ -58,7 +58,10 @@ WHOLE: Mapping[str, Damage] = {
 
 
 def flips(count: int, seed: int) -> Iterator[tuple[str, Damage]]:
-    """Single bits, a third of them within the first and last hundredth, where headers, footers and indexes are."""
+    """Flips of single bits, a third of them in the first or last hundredth of the file.
+
+    Headers, footers and indexes lie there.
+    """
     random = Random(seed)
     for number in range(count):
         place = random.random()

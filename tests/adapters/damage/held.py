@@ -1,4 +1,4 @@
-"""Arrays that zarr-python holds open over HTTP while their file is damaged, and what it then reads."""
+"""Arrays that zarr-python holds open over HTTP while their file is damaged: what it then reads."""
 
 from __future__ import annotations
 
@@ -81,7 +81,10 @@ class Tally:
     true: int = 0
     as_the_library: int = 0
     another: int = 0
-    """The library reads an array of another shape or type now, which a client with the old document cannot know."""
+    """The library now reads an array of another shape or type.
+
+    A client that has the old document cannot know that.
+    """
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def hold(app: Any, name: str, truths: Arrays, version: int, *, warm: bool) -> It
 
 
 def again(held: Iterable[Held], app: Any) -> Iterator[Held]:
-    """The same open arrays over another application: the clients stayed, the server was started anew."""
+    """The same open arrays over a new application: the server restarted, the clients did not."""
     for one in held:
         one.array.store.app = app
         yield one
@@ -154,7 +157,8 @@ def check(held: Iterable[Held], now: Arrays | None, tally: Tally) -> list[str]:
     wrong = []
     for one in held:
         current = None if now is None else now.get(one.path)
-        if current is not None and current.dtype != one.truth.dtype:  # decoding text so has taken zarr-python 4 GB
+        # decoding text with the wrong type has taken 4 GB in zarr-python
+        if current is not None and current.dtype != one.truth.dtype:
             tally.another += 1
             continue
         for region in regions(one.array):

@@ -39,7 +39,7 @@ COLUMNS = {"number": ROWS, "half": ROWS / 2, "text": np.array([f"row {i}" for i 
 
 @dataclass(frozen=True)
 class Source:
-    """A format: how a file (or folder) is written, and how its reference library reads all of it."""
+    """A format: how to write a file (or folder), and how its reference library reads all of it."""
 
     suffix: str
     write: Callable[[Path], object]

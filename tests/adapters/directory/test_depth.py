@@ -1,4 +1,4 @@
-"""What a chunk costs that lies many folders deep, and that every change above it is seen at once."""
+"""What a chunk costs that lies many folders deep, and that we see every change above it at once."""
 
 from __future__ import annotations
 

@@ -21,13 +21,13 @@ from looking import Looks, looking, tick
 from tiled_zarr import ome
 from tiled_zarr.adapters.common import folders
 from tiled_zarr.adapters.directory import open_directory
-from tiled_zarr.app import pyramids_of, resources_of
+from tiled_zarr.assembly import pyramids_of
 from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.keyspace import Document, KeySpace
 from tiled_zarr.hierarchy.metadata import Config
 from tiled_zarr.nodes import Group
 from tiled_zarr.settings import Settings
-from tiled_zarr.tree import grafted
+from tiled_zarr.tree import grafted, resources_of
 from tiled_zarr.views.mirror import Mirror
 
 pytestmark = pytest.mark.usefixtures("trusted")
@@ -39,9 +39,9 @@ BOUND = Config(max_nodes=20)
 def fill(folder: Path, count: int) -> None:
     """Files that cost nothing to make."""
     folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / "0.npy", VALUES)
+    np.save(folder / "0x.npy", VALUES)
     for i in range(1, count):
-        shutil.copyfile(folder / "0.npy", folder / f"{i}.npy")
+        shutil.copyfile(folder / "0x.npy", folder / f"{i}x.npy")
 
 
 def document(keys: KeySpace, key: str) -> Any:
@@ -175,7 +175,7 @@ def test_an_array_among_too_many_opens_no_other(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         for i in range(15):
-            tifffile.imwrite(tmp_path / folder / f"{i}.tif", np.zeros((16, 16), "u1"), metadata={"axes": "YX"})
+            tifffile.imwrite(tmp_path / folder / f"{i}x.tif", np.zeros((16, 16), "u1"), metadata={"axes": "YX"})
     tifffile.imwrite(tmp_path / "x.tif", np.zeros((16, 16), "u1"), metadata={"axes": "YX"})
     alone = tmp_path.with_name("alone")
     alone.mkdir()
@@ -202,7 +202,8 @@ def test_a_document_that_has_not_changed_costs_one_look_at_each_file(tmp_path: P
     fill(tmp_path / "below", 100)
     keys = KeySpace(open_directory(tmp_path), v3)
     for _ in range(2):
-        document(keys, "zarr.json")  # the first opens the files, the second knows what it depends on
+        # the first opens the files, the second knows what it depends on
+        document(keys, "zarr.json")
     again = cost(keys, "zarr.json")
     assert (again.opened, again.listed) == (0, 0)
     assert again.stats <= 200 + 10

@@ -12,8 +12,9 @@ from PIL import Image
 
 from adapters.file_contract import FEW, MANY, FileContract, reading, whole
 from tiled_zarr.adapters.common import extras
-from tiled_zarr.adapters.directory import listing, open_directory
+from tiled_zarr.adapters.directory import formats, listing, open_directory
 from tiled_zarr.adapters.directory import open as opening
+from tiled_zarr.adapters.files.image import open_image
 from tiled_zarr.nodes import Array, Damaged, Group, Unavailable
 from tiled_zarr.revisions import file_revision
 
@@ -288,7 +289,7 @@ def test_a_folder_that_goes_while_it_is_indexed(tmp_path):
 
 
 def test_a_store_without_its_adapter_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(opening, "file_adapter", lambda _: None)
+    monkeypatch.setattr(formats, "file_adapter", lambda _: None)
     zarr.create_array(tmp_path / "a", data=FEW)
     with pytest.raises(Unavailable, match="no adapter"):
         open_directory(tmp_path).children["a"]
@@ -298,16 +299,15 @@ def test_what_a_file_is_refused_for_is_remembered_until_it_changes(tmp_path, mon
     path = tmp_path / "bad.png"
     path.write_bytes(b"no picture")
     os.utime(path, ns=(1, 1))
-    monkeypatch.setattr("tiled_zarr.adapters.common.reopened.is_settled", lambda _: True)  # its ctime is now
+    # its ctime is now
+    monkeypatch.setattr("tiled_zarr.adapters.common.reopened.is_settled", lambda _: True)
     opened = []
-    source = opening._adapter
 
-    def noting(name):
-        opened.append(name)
-        return source(name)
+    def noting(path, resources):
+        opened.append(path)
+        return open_image(path, resources)
 
-    monkeypatch.setattr(opening, "_adapter", noting)
-    folder = open_directory(tmp_path)
+    folder = open_directory(tmp_path, formats=formats.Formats(by_suffix={".png": noting}))
     for _ in range(3):
         with pytest.raises(Damaged, match="cannot be read as a picture"):
             folder.children["bad"]

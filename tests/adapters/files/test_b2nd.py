@@ -68,7 +68,10 @@ def test_what_is_to_be_computed_is_not(tmp_path):
 
 
 def test_other_frames_are_damage(tmp_path):
-    """A bit of the name of the layer that describes an array makes a frame of it, whose chunks must not be absent."""
+    """A bit flipped in the name of the layer that describes an array leaves a plain frame.
+
+    Its chunks must not be absent.
+    """
     blosc2.SChunk(data=b"bytes" * 100, urlpath=str(tmp_path / "a.b2nd"), mode="w")
     with pytest.raises(Damaged, match="no array"):
         open_b2nd(tmp_path / "a.b2nd")
@@ -93,7 +96,7 @@ DENIED = {
 
 @pytest.mark.parametrize(("stored", "damaged", "message"), DENIED.values(), ids=DENIED)
 def test_a_shape_that_its_chunks_deny(tmp_path, stored, damaged, message):
-    """Blosc2 looks for the chunks of such a shape one by one: a region took 8 s in which nothing else had the GIL."""
+    """Blosc2 looks for the chunks of such a shape one by one: a region held the GIL for 8 s."""
     path = tmp_path / "a.b2nd"
     blosc2.asarray(WIDE, urlpath=str(path), mode="w", chunks=(100, 90), blocks=(20, 30))
     number = stored[:1] + damaged.to_bytes(len(stored) - 1, "big")

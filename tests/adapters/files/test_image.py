@@ -195,7 +195,7 @@ def test_a_damaged_chunk_header_raises(tmp_path):
 
 
 def test_opening_a_picture_decodes_nothing(tmp_path, monkeypatch):
-    """Pillow's `getexif` of a PNG without EXIF data decodes all of it, whatever memory that takes."""
+    """Pillow's `getexif` decodes all of a PNG without EXIF data, whatever memory that takes."""
     Image.fromarray(np.zeros((64, 48), "u1")).save(tmp_path / "a.png")
     monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", lambda self: pytest.fail("it is decoded"))
     assert open_image(tmp_path / "a.png").shape == (64, 48)

@@ -257,7 +257,7 @@ AXES = {
 
 @pytest.mark.parametrize("name", AXES)
 def test_names_of_axes_of_a_wrong_type_are_none(tmp_path: Path, name: str) -> None:
-    """The library reads lists of references and of texts out of whatever lies there, and crashes."""
+    """The library takes any bytes for lists of references and of texts, and crashes."""
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["x"], file["y"] = np.arange(5), np.arange(3)
         attribute, value = AXES[name]

@@ -1,4 +1,4 @@
-"""HDF5 files that grow: under a SWMR writer, closed and written again, and behind links and virtual datasets."""
+"""HDF5 files that grow: under a SWMR writer, rewritten, behind links and virtual datasets."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_links_to_a_file_that_is_written_anew(tmp_path: Path, path: str) -> None
 @pytest.mark.parametrize("libver", ["earliest", "latest"])
 @pytest.mark.usefixtures("writer")
 def test_a_virtual_dataset_over_a_file_that_is_written_and_one_that_is_not(tmp_path: Path, libver: str) -> None:
-    """The library gives fill values for a source that it cannot open as it opened the file of the dataset."""
+    """The library gives fill values for a source that it cannot open in the dataset's mode."""
     with h5py.File(tmp_path / "still.h5", "w", libver=libver) as file:
         file["x"] = np.full((4, 10), 5, "<u4")
     with h5py.File(tmp_path / "master.h5", "w", libver="latest") as file:

@@ -1,4 +1,4 @@
-"""Data of an HDF5 file that lie in other files of the folder that is served: what h5py reads, or one sentence."""
+"""HDF5 data in other files of the served folder: what h5py reads, or a reason in one sentence."""
 
 from __future__ import annotations
 

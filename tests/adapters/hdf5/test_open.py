@@ -365,7 +365,8 @@ def test_an_optional_filter_that_is_not_installed(tmp_path):
     with pytest.raises(Damaged, match="the HDF5 filter 300 is not installed; it is none of hdf5plugin's"):
         whole(open_x(path))
     content = path.read_bytes()
-    at = content.index(struct.pack("<HHH", 300, 0, 1))  # number, length of its name, flags: optional
+    # number, length of its name, flags: optional
+    at = content.index(struct.pack("<HHH", 300, 0, 1))
     path.write_bytes(content[: at + 4] + b"\0" + content[at + 5 :])
     with pytest.raises(Damaged, match="the HDF5 filter 300 is not installed"):
         open_x(path)

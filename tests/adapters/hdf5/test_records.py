@@ -1,4 +1,4 @@
-"""Compound HDF5 datasets, as zarr-python reads them from the consolidated tree and h5py from the file."""
+"""Compound HDF5 datasets: zarr-python reads from the consolidated tree what h5py reads."""
 
 from __future__ import annotations
 

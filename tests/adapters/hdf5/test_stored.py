@@ -141,7 +141,7 @@ def test_other_chunks_are_encoded(tmp_path: Path, name: str, format_: ModuleType
 
 @FORMATS
 def test_chunks_that_a_filter_left_alone_or_nobody_wrote(tmp_path: Path, format_: ModuleType) -> None:
-    """Blosc stores what it cannot make smaller as it is, without saying so but in the chunk's mask."""
+    """Blosc stores what it cannot compress as it is; only the chunk's filter mask tells."""
     data = np.random.default_rng(0).integers(-(2**31), 2**31, SHAPE).astype("<i4")
     data[128:256, :128] = 7
     data[:128, :128] = FLAT[:128, :128]

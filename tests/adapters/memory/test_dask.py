@@ -88,7 +88,7 @@ def test_masked_items_are_filled_as_numpys_are(masked, named):
 
 
 def test_computed_masks_are_filled():
-    """Each block has a fill value of its own, which dask's operations lose; that of the graph's type holds."""
+    """dask's operations lose each block's own fill value; that of the graph's type holds."""
     masked = dask.array.ma.masked_greater(dask.array.from_array(BASE, (7, 11)), 500)
     node = adapt_array(masked)
     assert node.read((slice(0, 20), slice(0, 30))).tolist() == np.ma.filled(masked.compute()).tolist()

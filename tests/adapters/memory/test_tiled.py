@@ -1,4 +1,4 @@
-"""Against stand-ins with the shape of Tiled's adapters; `in_tiled.py` compares with Tiled itself."""
+"""Stand-ins with the shape of Tiled's adapters; `in_tiled.py` compares with Tiled itself."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -31,7 +31,7 @@ class Family(str, Enum):  # noqa: UP042 - as Tiled's is, whose str() is not its 
 
 @dataclass
 class Adapter:
-    """What Tiled's adapters have in common; `answer` turns what is asked for into what `read` returns."""
+    """What Tiled's adapters have in common; `answer` turns a request into what `read` returns."""
 
     source: Any
     answer: Any = field(default=lambda result: result)

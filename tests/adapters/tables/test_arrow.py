@@ -131,7 +131,10 @@ def test_bytes_of_unknown_length_are_unavailable():
 
 
 def test_the_names_of_a_schema_are_listed_once():
-    """pyarrow makes a new list of all names at each look: with 8,000 columns, one look a column took 4.3 s."""
+    """pyarrow makes a new list of all names at each look.
+
+    One look per column took 4.3 s with 8,000 columns.
+    """
     schema = Mock(names=[])
     type(schema).names = looks = PropertyMock(return_value=[f"c{i}" for i in range(8000)])
     assert schema_names(schema) == looks.return_value

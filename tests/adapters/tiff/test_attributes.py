@@ -1,4 +1,4 @@
-"""Sizes of pixels and steps of time in the dialects of TIFF, and in what the display view says of them."""
+"""Pixel sizes and time steps in the dialects of TIFF, and what the display view says of them."""
 
 from __future__ import annotations
 

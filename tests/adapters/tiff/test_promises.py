@@ -139,7 +139,8 @@ def test_tiles_of_no_width_are_told_of_in_a_short_sentence(tmp_path):
     with tifffile.TiffFile(tmp_path / "a.tif") as file:
         tag = file.pages[0].tags["TileWidth"].offset
     content = bytearray((tmp_path / "a.tif").read_bytes())
-    content[tag + 2 : tag + 12] = (11).to_bytes(2, "little") + (1).to_bytes(4, "little") + (16).to_bytes(4, "little")  # the float 2.2e-44
+    # the float 2.2e-44
+    content[tag + 2 : tag + 12] = (11).to_bytes(2, "little") + (1).to_bytes(4, "little") + (16).to_bytes(4, "little")
     (tmp_path / "a.tif").write_bytes(content)
     with pytest.raises(Damaged) as caught:
         open_tiff(tmp_path / "a.tif")

@@ -1,4 +1,4 @@
-"""Chunks of Zarr folders that are read without zarr-python: shards, revisions, and parts of chunks."""
+"""Chunks of Zarr folders that we read without zarr-python: shards, revisions, parts of chunks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a member of a Zarr group costs as groups get deeper and larger, and that every change of it is seen."""
+"""What a member of ever deeper and larger Zarr groups costs, and that we see each change of it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ def stats(folder: Path, depth: int, format_: int) -> int:
 
 @FORMATS
 def test_a_chunk_costs_its_folder_and_its_documents_a_level(tmp_path: Path, format_: int) -> None:
-    """One `lstat` of the folder, and one `stat` of each document: `zarr.json`, or `.zgroup` and `.zattrs`."""
+    """One `lstat` of the folder and one `stat` of each document, for each level.
+
+    The documents are `zarr.json`, or `.zgroup` and `.zattrs`.
+    """
     shallow, deep = stats(tmp_path, 2, format_), stats(tmp_path, 12, format_)
     assert deep - shallow == 10 * (2 if format_ == 3 else 3)
     assert shallow <= 15

@@ -48,7 +48,10 @@ def make(root: Group) -> Made:
 
 
 def times(answer: Any) -> dict[str, float]:
-    """The milliseconds in Server-Timing, by name: https://www.w3.org/TR/server-timing/#the-server-timing-header-field."""
+    """The milliseconds in Server-Timing, by name.
+
+    https://www.w3.org/TR/server-timing/#the-server-timing-header-field
+    """
     parts = [TIMING.fullmatch(part) for part in answer.headers["server-timing"].split(", ")]
     assert all(parts)
     return {part[1]: float(part[2]) for part in parts if part}

@@ -264,7 +264,7 @@ def test_a_document_behind_a_key_names_its_revision_behind_the_same_key(private:
 
 @pytest.mark.parametrize("below", ["", "/below"])
 def test_listings_behind_a_key_lead_below_it(private: Any, below: str) -> None:
-    """GDAL looks for the path that it asked for in the title, obstore takes its own beginning off each href."""
+    """GDAL looks for its own path in the title, and obstore strips its own from each href."""
     asked_for = f"{below}/k/{QUERY}/zarr/v3/names"
     page = ask(private, asked_for, root_path=below).body.decode()
     assert f"<title>Index of {asked_for}</title>" in page

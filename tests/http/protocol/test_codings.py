@@ -1,4 +1,4 @@
-"""Compressed documents and pages: which coding a client gets, its tag, and what is never compressed."""
+"""Compressed documents and pages: which coding a client gets, its tag, what stays uncompressed."""
 
 from __future__ import annotations
 

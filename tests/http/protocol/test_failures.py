@@ -1,4 +1,4 @@
-"""What the log says of a failed request: one line if the failure is expected, the traceback of what may be a bug."""
+"""The log of a failed request: one line if we expect it, a traceback if it may be a bug."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ class Anchors(HTMLParser):
 
 
 def expected_keys(app: Any, prefix: str, path: str) -> set[str]:
-    """The keys of a node and of what lies below it, as the specs spell them from consolidated metadata."""
+    """The keys of a node and of all below it, made from consolidated metadata as the specs say."""
     is_v2 = prefix.endswith(("v2", "0.4"))
     start = f"{path}/" if path else ""
     if is_v2:
@@ -265,7 +265,11 @@ IN_FSSPEC = {"it's": "it%27s", 'say "hi"': "say %22hi%22", "b:-->": "b%3A--%3E"}
 @pytest.mark.parametrize("prefix", ["zarr/v2", "zarr/v3"])
 @pytest.mark.parametrize("folder", ["", "größe & co/"])
 def test_links_are_the_names_of_consolidated_metadata(make: Callable[..., Any], prefix: str, folder: str) -> None:
-    """In fsspec, which takes them as they are: zarr-python leaves out names that it does not find there; and in browsers."""
+    """Clients must find the names of consolidated metadata in links.
+
+    fsspec takes links as they are; zarr-python leaves out the names that it does not find there.
+    Browsers decode them.
+    """
     children: dict[str, Node] = {name: Group(children={"x": adapt_array(np.arange(3))}) for name in ODD}
     app = make(Group(children={folder.rstrip("/"): Group(children=children)} if folder else children))
     address = f"http://host/{prefix}/{quote(folder)}"

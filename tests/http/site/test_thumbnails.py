@@ -18,7 +18,7 @@ PATH = "/thumbnail/image.png"
 
 
 class Source:
-    """An image; when all of it is read, as for a thumbnail, it first does what a test says, one thing after the other."""
+    """An image; a read of all of it, as for a thumbnail, first does the test's next action."""
 
     def __init__(self, *actions: Callable[[], object]) -> None:
         self.actions = list(actions)

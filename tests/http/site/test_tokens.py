@@ -1,4 +1,4 @@
-"""Links on pages that name a revision: what they lead to never changes, so browsers and programs ask for nothing twice."""
+"""Links on pages name a revision: their targets never change, so clients ask for each once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def app(make: Callable[..., Any]) -> Any:
 
 
 def addresses(page: str) -> list[str]:
-    """The paths of the server in links and code of a page; one inside another address is encoded twice."""
+    """The server's paths in a page's links and code; an address inside another is encoded twice."""
     found = re.findall(r"http://localhost[^\s\"']*", unquote(unquote(unescape(page))))
     return [urlsplit(address).path for address in found]
 

@@ -29,7 +29,10 @@ def held(values: np.ndarray[Any, Any], **hints: Any) -> Array:
 
 @pytest.fixture
 def images(make: Callable[..., Any]) -> Any:
-    """Red above blue, in three bands; a label image; one that is thin; one that holds no number; what is no image."""
+    """Images, and an array that is none.
+
+    Red above blue in three bands, a label image, a thin one, and one without a number.
+    """
     colours = np.zeros((3, 40, 30), np.uint8)
     colours[0, :20], colours[2, 20:] = 255, 255
     window = {"start": 0, "end": 255}

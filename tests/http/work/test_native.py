@@ -135,7 +135,8 @@ def test_many_askers_and_one_computation():
         results = await asyncio.gather(*bodies, return_exceptions=True)
         assert isinstance(results.pop(3), asyncio.CancelledError)
         assert set(results) == {encode(source.chunk())}
-        assert (source.reads, cache.counters.joined, cache.counters.misses) == (2, 9, 1)  # one of them by `encode`
+        # one of the two reads is that of `encode`
+        assert (source.reads, cache.counters.joined, cache.counters.misses) == (2, 9, 1)
 
     run(test, cache_size=0)
 

@@ -124,7 +124,7 @@ def test_blocks_are_unpacked_slab_by_slab() -> None:
 
 @pytest.mark.parametrize("shape", [(), (1,)], ids=["scalar", "one element"])
 def test_attributes_of_netcdf_files(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    """The values of HDF5 attributes have types of their own: a mark in 32 bits is found in 32 bits."""
+    """HDF5 attributes have their own types, so a mark of 32 bits is looked for in 32 bits."""
     random = raw("i2", -32767)
     floats = np.where(random == -32767, np.float32(9.969209968386869e36), random.astype("f4"))
     with h5py.File(tmp_path / "a.nc", "w") as file:

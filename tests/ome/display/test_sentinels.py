@@ -1,4 +1,4 @@
-"""Marks that nobody has declared: found in frames of detectors and maps, and not in ordinary pictures."""
+"""Undeclared marks: found in frames of detectors and in maps, and not in ordinary pictures."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ DTYPES = ["u1", "<u2", ">u2", "i2", "<u4", ">i4", "<f4", ">f4"]
 
 @st.composite
 def pictures(draw: st.DrawFn) -> np.ndarray:
-    """Small pictures of every type that is displayed as it is, a few planes deep, dull ones among them."""
+    """Small pictures of every type that is shown as it is, 1 or 2 planes deep, some dull."""
     dtype = np.dtype(draw(st.sampled_from(DTYPES)))
     shape = draw(st.tuples(st.integers(1, 2), st.integers(1, 90), st.integers(1, 90)))
     seed = draw(st.integers(0, 2**32 - 1))
@@ -55,7 +55,7 @@ def test_levels_equal_the_twin(values: np.ndarray, rule: str) -> None:
 def test_exact_planes_equal_the_twin(
     tmp_path_factory: pytest.TempPathFactory, values: np.ndarray, chunks: tuple[int, int, int], is_on_disk: bool
 ) -> None:
-    """With a budget of nothing, all levels come from the pass over the source, whatever its chunks are."""
+    """With almost no budget, all levels come from the pass over the source, whatever its chunks."""
     shared = stores(budget=1, folder=tmp_path_factory.mktemp("levels") if is_on_disk else None)
     made = image(node_of(values, chunks=chunks, attributes={"tiled_zarr": {"axes": "zyx"}}), shared)
     try:

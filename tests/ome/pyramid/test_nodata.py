@@ -41,7 +41,7 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @st.composite
 def frames(draw: st.DrawFn) -> tuple[np.ndarray, tuple[int, ...], int]:
-    """Counts with blocks, lines and single pixels of marks, the marks, and what is served in their place."""
+    """Counts with blocks, lines and single pixels of marks; the marks; what is served for them."""
     dtype = draw(st.sampled_from(["u4", "i4", "i2", ">i2"]))
     marks, value = SERVED[dtype]
     shape = draw(st.tuples(st.integers(60, 150), st.integers(60, 150)))
@@ -88,7 +88,7 @@ def test_planes_of_the_pass_are_made_of_valid_pixels(
 
 @pytest.mark.parametrize("is_stepped", [True, False])
 def test_samples_hold_no_marks_that_are_mixed_in(is_stepped: bool) -> None:
-    """No value of a sampled level is a mean of a mark and counts; where a gap is sampled, there is zero."""
+    """No value of a sampled level is a mean of marks and counts; a sampled gap is zero."""
     values = detectors.eiger("u4")
     shared = stores(budget=1, planes=0, eager=0)
     made = image(as_node(values, is_stepped=is_stepped), shared)

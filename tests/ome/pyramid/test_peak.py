@@ -19,7 +19,7 @@ MIB = 2**20
 CHUNK = (8192, 4096)
 """64 MiB decoded."""
 IN_FLIGHT, CACHES, BESIDES = 256 * MIB, 3 * 16 * MIB + Sizes().decoded, 100 * MIB
-"""What may be decoded, what is kept (chunks of files among it), and what a process takes for all else."""
+"""Bytes that may be decoded, that are kept (chunks of files too), and that all else takes."""
 CLIENTS = 12
 SECONDS = 120
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -59,6 +59,11 @@ class Dependencies:
         self._files = files
         self._trusted = float("-inf")
         """Until when, in monotonic seconds, the last look counts."""
+
+    @property
+    def paths(self) -> Collection[str]:
+        """The paths of the files."""
+        return self._files.keys()
 
     def are_current(self) -> bool:
         """Whether no file has changed.

@@ -119,6 +119,11 @@ class Nodes:
         found = self._nodes.peek(path)
         return None if found is None else found.value
 
+    def others(self, path: str) -> Collection[str]:
+        """The other files on which the node opened last at a path depends; none if none is kept."""
+        found = self._nodes.peek(path)
+        return () if found is None else found.dependencies.paths
+
     def _kept(self, path: str, revision: str) -> Node | None:
         found = self._nodes.peek(path)
         return found.value if found is not None and (found.holds(revision) or _follows(found.value)) else None

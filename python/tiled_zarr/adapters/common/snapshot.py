@@ -135,8 +135,8 @@ class Snapshot:
         """Turns a library's errors about a file that it cannot read as a `kind` into Damaged.
 
         Damaged has one sentence for users. Raises Changed instead if the file has changed
-        meanwhile. Errors of the system (no permission, no file, no time) pass unchanged. What may be
-        our own mistake is logged with its traceback (slips.py).
+        meanwhile. Errors of the system (no permission, no file, no time) pass unchanged. What may
+        be our own mistake is logged with its traceback (slips.py).
         """
         try:
             yield

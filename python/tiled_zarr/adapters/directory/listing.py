@@ -6,17 +6,22 @@ import errno
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
+from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from ...nodes import Unavailable
 from ..common.fences import CIRCLE, KINDS, NOWHERE, OUTSIDE, Fence
 from ..common.folders import described, is_settled
 from ..common.stores import DOCUMENTS, FRAME
 from ..common.stores import SUFFIXES as STORE_SUFFIXES
 from ..common.texts import as_text
+from .formats import Chooser, Formats
+from .sequences import NONE, Found, Sequence, sequences
 
 STORE_FILES = frozenset({*DOCUMENTS, FRAME})
 MOST_SUFFIXES = 100
@@ -78,12 +83,14 @@ FILE = Item(is_folder=False, refusal=None)
 class Listing:
     """The contents of a folder at one moment.
 
-    `files` and `folders` have file names by the names of children, in no order. `ambiguous` has, by
-    stem, the files that share it. `refused` has the reason why an entry is no child, by the name
-    that it would have as one. `unknown` counts the files without an adapter by suffix. `is_plain`
-    is true if no document makes the folder a store. `revision` is that of the folder; it is proof
-    that nothing has changed only if `is_settled`, since a file that is written right after the
-    listing may leave the folder's modification time as it is.
+    `files` and `folders` have file names by the names of children, in no order. `sequences` are the
+    numbered files, by the names of their stacks; those of a stack that is listed are in `frames`
+    instead of `files`, by the names that they would have. `ambiguous` has, by stem, the files that
+    share it. `refused` has the reason why an entry is no child, by the name that it would have as
+    one. `unknown` counts the files without an adapter by suffix. `is_plain` is true if no document
+    makes the folder a store. `revision` is that of the folder; it is proof that nothing has changed
+    only if `is_settled`, since a file that is written right after the listing may leave the
+    folder's modification time as it is.
     """
 
     revision: str
@@ -91,14 +98,27 @@ class Listing:
     is_plain: bool
     files: Mapping[str, str]
     folders: Mapping[str, str]
+    sequences: Mapping[str, Sequence]
+    frames: Mapping[str, str]
     ambiguous: Mapping[str, list[str]]
     refused: Mapping[str, str]
     unknown: Mapping[str, int]
 
     @cached_property
+    def stacks(self) -> Mapping[str, Sequence]:
+        """The sequences that are listed, by name."""
+        return {name: sequence for name, sequence in self.sequences.items() if sequence.is_listed}
+
+    @cached_property
     def names(self) -> list[str]:
         """The names of all children, sorted when somebody first asks: counting needs no order."""
-        return sorted([*self.files, *self.folders])
+        return sorted([*self.files, *self.folders, *self.stacks])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.files or name in self.folders or name in self.stacks
+
+    def __len__(self) -> int:
+        return len(self.files) + len(self.folders) + len(self.stacks)
 
 
 class Entries(NamedTuple):
@@ -119,20 +139,24 @@ class Data(NamedTuple):
     unknown: list[str]
 
 
-def list_folder(place: Place, suffixes: frozenset[str]) -> Listing:
-    """The children of a folder: its sub-folders, and its files with these suffixes. Opens no file.
+def list_folder(place: Place, formats: Formats) -> Listing:
+    """The children of a folder: its sub-folders, and its files of these formats. Opens no file.
 
-    100,000 files cost at most about three times as much as `os.scandir`: what is done for each of
-    them is one loop in `_data`, and operations on whole sets. Raises OSError if the folder may not be read
-    and searched, Damaged if it is no longer inside the fence.
+    100,000 files cost at most about three times as much as `os.scandir`, and numbered ones four
+    times: what is done for each of them is one loop in `_data`, and operations on whole sets. Raises
+    OSError if the folder may not be read and searched, Damaged if it is no longer inside the fence.
     """
     with place.fence.listed(place.path) as descriptor:
         status = os.fstat(descriptor)
         with os.scandir(descriptor) as found:
             entries = _sorted_out(found, place)
-    data = _data(entries, suffixes)
+    data = _data(entries, formats.suffixes)
+    failed: dict[str, str] = {}
+    if formats.chosen is not None:
+        data = _as_chosen(data, entries, place, formats.chosen, failed)
     names, ambiguous = _names(data)
-    folders, refused = {}, {}
+    sequenced = _sequences(data, entries, formats, names, ambiguous) if formats.sequences != "none" else NONE
+    folders, refused = {}, failed
     if entries.others:
         odd = {name: (file, item) for name, file in names.items() if (item := entries.others.get(file)) and item != FILE}
         for name, (file, item) in sorted(odd.items()):
@@ -141,16 +165,38 @@ def list_folder(place: Place, suffixes: frozenset[str]) -> Listing:
                 refused[name] = item.refusal
             else:
                 folders[name] = file
+    names, frames = _without_frames(names, sequenced)
     return Listing(
         revision=described(status),
         is_settled=is_settled(status),
         is_plain=STORE_FILES.isdisjoint(entries.files) and STORE_FILES.isdisjoint(entries.others),
         files=names,
         folders=folders,
-        ambiguous=ambiguous,
+        sequences=sequenced.by_name,
+        frames=frames,
+        ambiguous={**ambiguous, **sequenced.ambiguous},
         refused=refused,
         unknown=_unknown(data.unknown),
     )
+
+
+def _sequences(data: Data, entries: Entries, formats: Formats, names: Mapping[str, str], ambiguous: Collection[str]) -> Found:
+    """The sequences among the files that are data; a link that is not followed is in none."""
+    files, stems = data.files, data.stems
+    if entries.others:
+        are_files = [entries.others.get(file, FILE) == FILE for file in files]
+        files, stems = list(compress(files, are_files)), list(compress(stems, are_files))
+    return sequences(files, stems, formats.sequences, names, ambiguous)
+
+
+def _without_frames(names: dict[str, str], sequenced: Found) -> tuple[dict[str, str], dict[str, str]]:
+    """File names by the names of children: first those that are listed, then the frames of stacks."""
+    framed = {file for sequence in sequenced.by_name.values() if sequence.is_listed for file in sequence.found}
+    if not framed or len(framed) == len(names):
+        return ({}, names) if framed else (names, {})
+    return {name: file for name, file in names.items() if file not in framed}, {
+        name: file for name, file in names.items() if file in framed
+    }
 
 
 def _sorted_out(found: Iterable[os.DirEntry[str]], place: Place) -> Entries:
@@ -238,6 +284,31 @@ def _data(entries: Entries, suffixes: frozenset[str]) -> Data:
         elif item == FILE:
             unknown.append(name)
     return data
+
+
+def _as_chosen(data: Data, entries: Entries, place: Place, chosen: Chooser, failed: dict[str, str]) -> Data:
+    """The data, after an operator's function has been asked about each file.
+
+    It may make data of any file, and say that one is none. `failed` gets the reason why it failed,
+    by file.
+    """
+    kept = Data([], [], [])
+    stems = dict(zip(data.files, data.stems, strict=True))
+    for file in [*data.files, *data.unknown]:
+        try:
+            is_chosen = entries.others.get(file, FILE) == FILE and chosen(Path(place.path, file)) is not None
+        except Unavailable:
+            kept.unknown.append(file)
+            continue
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the function, the folder is served
+            failed[file] = f"the function for mimetypes failed: {type(error).__name__}: {error}"
+            continue
+        if file in stems or is_chosen:
+            kept.files.append(file)
+            kept.stems.append(stems.get(file) or file.rpartition(".")[0] or file)
+        else:
+            kept.unknown.append(file)
+    return kept
 
 
 def _suffix_length(ending: str, known: frozenset[str]) -> int:

@@ -1,9 +1,9 @@
 """Folders of files: sub-folders are groups, and files with a known suffix are opened by an adapter.
 
 A child's name is its file name without the suffix, or with the suffix if another file has the same
-stem. Other files and hidden files are not data. We follow links inside the served folder, and never
-out of it. An entry that cannot be a child (a broken link, a FIFO) is listed with the reason. New
-files appear at the next request.
+stem. Numbered files are one stack (sequences.py, stacks.py). Other files and hidden files are not
+data. We follow links inside the served folder, and never out of it. An entry that cannot be a child
+(a broken link, a FIFO) is listed with the reason. New files appear at the next request.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from ...attributes import OURS, Late, Ours
-from ...nodes import Damaged, Group, Node, TooSlow, Unavailable
+from ...caches.recent import Recent
+from ...nodes import Array, Damaged, Group, Node, TooSlow, Unavailable
 from ...outlines import Outline, Source, looked
 from ...resources import Resources
 from ...revisions import file_revision
@@ -27,9 +28,12 @@ from ..common.folders import folder_revision
 from ..common.reopened import Nodes
 from ..common.stores import StoreRevisions, store_suffix
 from ..common.texts import as_text
-from ..registry import Adapter, file_adapter, suffixes
+from ..registry import Adapter
+from .formats import DEFAULT, Formats
 from .listing import Listing, Place, list_folder
 from .lookahead import SLOW, Lookahead
+from .sequences import Sequence
+from .stacks import Apart, Stack, are_alike
 
 MOST_FILES = 10_240
 """Opened files that are kept for a served folder and everything below it.
@@ -39,19 +43,37 @@ fewer were kept, each would push out the next one that is asked for, and all be 
 """
 MOST_FOLDERS = 16_384
 """Opened folders that are kept for a served folder and everything below it."""
+MOST_STACKS = 4096
+"""Opened stacks that are kept for a served folder and everything below it."""
+MOST_TRIED = 8
+"""Files of a sequence that are opened, at most, to find a good one that shows what frames are.
+
+As many are opened, at most, to find another one of the same shape and type.
+"""
+
+
+class Stacked(NamedTuple):
+    """The node of a sequence, and what it was made from: its files, and the node of one of them."""
+
+    files: tuple[str, ...]
+    model: int
+    first: Node
+    node: Node
 
 
 class Shared(NamedTuple):
     """What a served folder and all folders below it share.
 
-    `files` and `folders` keep the opened nodes, `stores` the revisions of folders that are stores.
-    `tables` says how text tables are written.
+    `files`, `folders` and `stacks` keep the opened nodes, `stores` the revisions of folders that are
+    stores. `tables` says how text tables are written, `formats` which adapters open files.
     """
 
     files: Nodes
     folders: Nodes
+    stacks: Recent[tuple[str, str], Stacked]
     stores: StoreRevisions
     tables: TextChoice
+    formats: Formats
     resources: Resources | None
 
 
@@ -68,14 +90,16 @@ class Folder(Mapping[str, Node]):
         self._shared = shared
         self._ahead = Lookahead()
         self._look = object()
-        self.listed = list_folder(place, suffixes())
+        self.listed = list_folder(place, shared.formats)
 
     def __getitem__(self, name: str) -> Node:
         listing = self.listing()
-        if name in listing.files:
-            return self._file(listing, name)
+        if (file := listing.files.get(name) or listing.frames.get(name)) is not None:
+            return self._file(listing, name, file)
         if name in listing.folders:
             return self._folder(self._path(listing.folders[name]))
+        if name in listing.sequences:
+            return self._stack(listing, name)
         if name in listing.ambiguous:
             raise LookupError(f"{name!r} is the stem of several files; ask for one of {', '.join(listing.ambiguous[name])}")
         if name in listing.refused:
@@ -86,12 +110,10 @@ class Folder(Mapping[str, Node]):
         return iter(self.listing().names)
 
     def __len__(self) -> int:
-        listing = self.listing()
-        return len(listing.files) + len(listing.folders)
+        return len(self.listing())
 
     def __contains__(self, name: object) -> bool:
-        listing = self.listing()
-        return name in listing.files or name in listing.folders
+        return name in self.listing()
 
     def listing(self) -> Listing:
         """The contents of the folder, listed again if it has changed.
@@ -102,12 +124,13 @@ class Folder(Mapping[str, Node]):
 
     def _listing(self) -> Listing:
         if not self.is_current():
-            self.listed = list_folder(self.place, suffixes())
+            self.listed = list_folder(self.place, self._shared.formats)
         return self.listed
 
     def files(self) -> Iterator[Path]:
         """The files and stores in the folder, as of its latest listing."""
-        yield from (Path(self.place.path, self.listed.files[name]) for name in sorted(self.listed.files))
+        files = {**self.listed.files, **self.listed.frames}
+        yield from (Path(self.place.path, files[name]) for name in sorted(files))
         below = (Path(self.place.path, file) for file in self.listed.folders.values())
         yield from (path for path in below if store_suffix(path))
 
@@ -149,46 +172,119 @@ class Folder(Mapping[str, Node]):
     def sources(self) -> list[tuple[Source, str]] | None:
         """The files as sources, each with the revision at which it was opened.
 
-        None if one of them has not been opened, or a sub-folder is a store.
+        Of a stack it is the file that shows what frames are. None if one of them has not been
+        opened, or a sub-folder is a store.
         """
         listing = self.listing()
         if any(_folder_of(self._shared.folders.known(self._path(folder))) is None for folder in listing.folders.values()):
             return None
-        found = [source for file in listing.files.values() if (source := self._shared.files.source(self._path(file)))]
-        return found if len(found) == len(listing.files) else None
+        files = [*listing.files.values(), *(file for name in listing.stacks if (file := self._model(listing, name)))]
+        found = [source for file in files if (source := self._shared.files.source(self._path(file)))]
+        return found if len(found) == len(listing.files) + len(listing.stacks) else None
 
     def _path(self, file: str) -> str:
         """The path of an entry."""
         return os.path.join(self.place.path, file)  # noqa: PTH118 - called on every request
 
-    def _file(self, listing: Listing, name: str) -> Node:
+    def _stack(self, listing: Listing, name: str) -> Node:
+        """The node of a stack.
+
+        Opens its first file, or the next ones if that one is bad, and another one that is alike.
+        """
+        sequence, key = listing.sequences[name], (self.place.path, name)
+        model, first = self._first(sequence)
+        known = self._shared.stacks.peek(key)
+        is_same = known is not None and known.first is first and known.files == sequence.files
+        if known is not None and is_same and (isinstance(known.node, Array) or not self._is_stack(sequence, model, first)):
+            return known.node
+        made = Stacked(sequence.files, model, first, self._stacked(listing, sequence, model, first))
+        self._shared.stacks.keep(key, made)
+        return made.node
+
+    def _first(self, sequence: Sequence) -> tuple[int, Node]:
+        """The first good file of a sequence, by its number and its node.
+
+        Raises what opening the very first raises if none of MOST_TRIED is good.
+        """
+        bad: Exception | None = None
+        for number, file in enumerate(sequence.files[:MOST_TRIED]):
+            try:
+                return number, self._looked(self._path(file))
+            except (Damaged, Unavailable) as error:
+                bad = bad or error
+        assert bad is not None
+        raise bad
+
+    def _stacked(self, listing: Listing, sequence: Sequence, model: int, first: Node) -> Node:
+        """The node of a sequence of which a file is `first`.
+
+        A set of OME-TIFF files is one image already. Files that are no stack are children of a group.
+        """
+        others = {os.path.basename(path) for path in self._shared.files.others(self._path(sequence.files[model]))}  # noqa: PTH119
+        if not others.isdisjoint(sequence.files):
+            return first
+        if isinstance(first, Array) and self._is_stack(sequence, model, first):
+            return Stack(self.place.path, sequence, model, first, self._looked, self._shared.files.known).node()
+        mine, names = {*sequence.files}, {**listing.files, **listing.frames}
+        return Apart({name: self._path(names[name]) for name in sorted(names) if names[name] in mine}, self._looked).group()
+
+    def _is_stack(self, sequence: Sequence, model: int, first: Node) -> bool:
+        """True unless several files can be read, and all of them differ from the first.
+
+        `figure1.png`, `figure2.png` of different sizes are no stack, except in Tiled. Opens files until
+        one is alike.
+        """
+        if not isinstance(first, Array) or sequence.rule == "tiled":
+            return isinstance(first, Array)
+        others = False
+        for file in sequence.files[model + 1 : model + MOST_TRIED]:
+            try:
+                if are_alike(self._looked(self._path(file)), first):
+                    return True
+                others = True
+            except TooSlow:
+                break
+            except (OSError, Unavailable):
+                continue
+        return not others
+
+    def _model(self, listing: Listing, name: str) -> str | None:
+        """The file that shows what the frames of a stack are; None unless it is the first one."""
+        known = self._shared.stacks.peek((self.place.path, name))
+        is_first = known is not None and known.model == 0 and known.files == listing.stacks[name].files
+        return listing.stacks[name].files[0] if is_first else None
+
+    def _file(self, listing: Listing, name: str, file: str) -> Node:
         """The node of a file.
 
         If its library hangs, other threads start to open the other files of its kind.
         """
-        path = self._path(listing.files[name])
+        path = self._path(file)
         if self._ahead.is_on and not self._shared.files.has(path, file_revision(path)):
             self._ahead.wait(name)
         began = monotonic()
         try:
             return self._looked(path)
         except TooSlow:
-            self._look_ahead(listing, name, monotonic() - began)
+            self._look_ahead(listing, name, file, monotonic() - began)
             raise
 
     def _looked(self, path: str) -> Node:
         return self._shared.files.get(path, file_revision(path), self._open_file)
 
-    def _look_ahead(self, listing: Listing, name: str, took: float) -> None:
+    def _look_ahead(self, listing: Listing, name: str, file: str, took: float) -> None:
         """Start to open the other files of the kind of one that hung.
 
         Those listed after it come first.
         """
         if took > SLOW:
-            adapter = _adapter(listing.files[name])
+            adapter = self._adapter(file)
             files = sorted(listing.files.items(), key=lambda item: (item[0] < name, item[0]))
-            paths = {other: self._path(file) for other, file in files if other != name and _adapter(file) is adapter}
+            paths = {other: self._path(one) for other, one in files if other != name and self._adapter(one) is adapter}
             self._ahead.begin(paths, lambda other: self._looked(paths[other]), took)
+
+    def _adapter(self, file: str) -> Adapter:
+        return self._shared.formats.adapter(Path(self._path(file)))
 
     def _folder(self, path: str) -> Node:
         """The node of a sub-folder. Raises here what its listing raises: then it is no child."""
@@ -204,12 +300,12 @@ class Folder(Mapping[str, Node]):
 
     def _open_file(self, path: Path) -> Node:
         self.place.fence.check(path)
-        return self._opened(_adapter(path.name), path)
+        return self._opened(self._shared.formats.adapter(path), path)
 
     def _open_folder(self, path: Path) -> Node:
         suffix = store_suffix(path)
         if suffix:
-            return self._opened(_adapter(f"store{suffix}"), path)
+            return self._opened(DEFAULT.adapter(Path(f"store{suffix}")), path)
         return Folder(self.place.below(path.name), self._shared).group()
 
     def _opened(self, adapter: Adapter, path: Path) -> Node:
@@ -222,27 +318,29 @@ def _folder_of(node: Node | None) -> Folder | None:
     return node.children if isinstance(node, Group) and isinstance(node.children, Folder) else None
 
 
-def open_directory(
+def open_directory(  # noqa: PLR0913 - one folder, opened in one place
     path: Path,
     resources: Resources | None = None,
     *,
     on_file: Callable[[Path], None] | None = None,
     on_unknown: Callable[[str, int], None] = lambda *_: None,
     tables: TextChoice = NO_CHOICE,
+    formats: Formats = DEFAULT,
 ) -> Node:
     """The group of a folder, or the node of the store that it is. Opens no file.
 
     With `on_file`, all folders are listed now. `on_file` is called with each file, and `on_unknown`
     for each folder and suffix with the number of files that have no adapter. `tables` says how text
-    tables are written. Raises OSError if the folder itself cannot be read.
+    tables are written, `formats` which adapters open files and which files are one stack. Raises
+    OSError if the folder itself cannot be read.
     """
     suffix = store_suffix(path)
     if suffix:
-        return _adapter(f"store{suffix}")(path, resources)
+        return DEFAULT.adapter(Path(f"store{suffix}"))(path, resources)
     fence = Fence.of(path)
     abandoned = resources.abandoned if resources else ()
     files, folders = Nodes(MOST_FILES, abandoned), Nodes(MOST_FOLDERS, abandoned)
-    shared = Shared(files, folders, StoreRevisions(MOST_FOLDERS), tables, resources)
+    shared = Shared(files, folders, Recent(MOST_STACKS), StoreRevisions(MOST_FOLDERS), tables, formats, resources)
     folder = Folder(Place(str(path.absolute()), fence.folder, frozenset(), fence), shared)
     if on_file:
         for below in _walk(folder):
@@ -277,10 +375,3 @@ def _below(folder: Folder, name: str) -> Folder | None:
         return _folder_of(folder[name])
     except Exception:  # noqa: BLE001 - whatever is wrong with it, it must not keep the server from starting
         return None
-
-
-def _adapter(name: str) -> Adapter:
-    adapter = file_adapter(Path(name))
-    if adapter is None:
-        raise Unavailable(f"no adapter is installed for {name!r}")
-    return adapter

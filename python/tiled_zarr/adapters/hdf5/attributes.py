@@ -44,7 +44,8 @@ def names_of(item: Any) -> Names:
     try:
         if not h5py.h5a.get_num_attrs(item.id):
             return ()  # listing none takes four times as long as counting them
-        return tuple(name if isinstance(name, bytes) else name.encode() for name in item.attrs)  # bytes if it is not UTF-8
+        # a name is bytes if it is not UTF-8
+        return tuple(name if isinstance(name, bytes) else name.encode() for name in item.attrs)
     except Exception as error:  # noqa: BLE001 - the list is damaged
         return LeftOut(_reason(error))
 

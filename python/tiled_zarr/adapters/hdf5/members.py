@@ -58,10 +58,10 @@ class Inside(Protocol[M]):
 class Members(Following, Generic[M]):
     """Nodes by name, kept as long as the `allowance` has room.
 
-    If a caller asks for the first name and then for the next ones in order, each call describes a
-    batch, and batches grow from FIRST_BATCH to LARGEST_BATCH; otherwise a call describes one object.
-    That an object has no form in Zarr is remembered too. Thread-safe: in a race, a member is at
-    worst described twice.
+    If a caller asks for the first name and then for the next ones in order, each call describes
+    a batch, and batches grow from FIRST_BATCH to LARGEST_BATCH; otherwise a call describes one
+    object. That an object has no form in Zarr is remembered too. Thread-safe: in a race, a member
+    is at worst described twice.
     """
 
     def __init__(self, names: Sequence[str], inside: Inside[M], allowance: Allowance) -> None:

@@ -23,7 +23,8 @@ def adapt_frame(source: pd.DataFrame, resources: Resources | None = None) -> Gro
         children=Children(values, lambda name: column(values[name], launch_nonce), resources),
         attributes={str(name): value for name, value in source.attrs.items()},
         revision=launch_nonce,
-        blocking=not all(map(is_numpy, values.values())),  # others are converted at their first lookup
+        # the others are converted at their first lookup
+        blocking=not all(map(is_numpy, values.values())),
     )
 
 

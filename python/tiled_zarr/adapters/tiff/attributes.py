@@ -76,7 +76,8 @@ def _tagged(series: Any, file: Any) -> dict[str, Any]:
     """The attributes that tags give, and under our key what they mean for viewers."""
     page = series.keyframe
     ours = photometrics.of_page(page, is_ome=file.is_ome)
-    if "S" not in series.axes and ours.get("photometric") in COLOURS:  # by the metadata these are channels, or something else
+    # by the metadata these are channels, or something else
+    if "S" not in series.axes and ours.get("photometric") in COLOURS:
         del ours["photometric"]
     if series.axes in STACKS and series.shape[0] <= FEW:
         ours["axes"] = "zyx"

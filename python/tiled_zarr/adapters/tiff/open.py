@@ -43,7 +43,7 @@ OME_IS_BAD = "it cannot be read: axes, names and sizes of pixels are those that 
 
 
 def open_tiff(path: Path, resources: Resources | None = None) -> Node:
-    """The array of a file with one series of pages, or the group of its series. Reads the headers of all pages.
+    """The array of a file with one series of pages, or the group of its series.
 
     Reads the headers of all pages. A set of OME-TIFF files is one image, whichever of its files is
     opened. In a folder that is served, the first file of a set is that image, and the others raise

@@ -28,7 +28,8 @@ def _meaning(page: Any) -> dict[str, Any]:
     match page.photometric:
         case 0 if samples == 1:
             bits = page.bitspersample
-            is_whole = page.dtype is None or bits == 8 * page.dtype.itemsize  # None: a type that tifffile does not know
+            # None is a type that tifffile does not know
+            is_whole = page.dtype is None or bits == 8 * page.dtype.itemsize
             return {"photometric": "miniswhite", **({"bits": bits} if bits > 1 and not is_whole else {})}
         case 3 if samples == 1 and page.colormap is not None and page.colormap.shape[1] <= MOST_COLOURS:
             return {"photometric": "palette", "palette": colours(page.colormap)}

@@ -118,7 +118,7 @@ class Segments:
         return segment[common].astype(self.dtype, copy=False)
 
     def _flat(self, extent: Region, offset: int, nbytes: int) -> FlatArray | None:
-        """A segment whose items lie uncompressed in the file, or None if it is compressed or too short."""
+        """A segment that lies uncompressed in the file; None if it is compressed or too short."""
         stored = self.segment if self.is_tiled else tuple(part.stop - part.start for part in extent)
         if self.raw is None or math.prod(stored) * self.raw.itemsize > nbytes:
             return None

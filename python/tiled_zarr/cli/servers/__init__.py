@@ -78,6 +78,6 @@ def require(name: str) -> None:
 
 
 def server(name: str, application: Application, listener: socket.socket, limits: Limits) -> Server:
-    """The server with that name, one of settings.values.SERVERS. Its package is imported here, in the worker."""
+    """The server with a name of settings.values.SERVERS; imports its package, in the worker."""
     made: Server = importlib.import_module(f"{__name__}.{name}").made(application, listener, limits)
     return made

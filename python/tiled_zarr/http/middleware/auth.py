@@ -63,7 +63,7 @@ class Auth:
         return inner, found
 
     def after_key(self, path: str) -> str | None:
-        """What follows the right key in a decoded path that begins with `/k/`; None if it is wrong."""
+        """What follows the key in a decoded path that begins with `/k/`; None for a wrong key."""
         if self.path_prefix is None:
             return None
         length = len(self.path_prefix)

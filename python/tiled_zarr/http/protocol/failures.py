@@ -1,4 +1,4 @@
-"""An exception as a reply: 413, 422, 503 if asking again may help, or 500, each with its reason.
+"""An exception as a reply: 401, 403, 413, 422, 503 if asking again may help, or 500, with its reason.
 
 What the log says of it is one line if the failure is expected: the source is damaged, missing or
 slow, or the system refuses. Anything else may be a bug, and its traceback follows.
@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from ... import texts
 from ...hierarchy.openings import reason
-from ...nodes import Busy, Changed, Damaged, TooLarge, TooSlow, Unavailable, Unprocessable
+from ...nodes import Busy, Changed, Damaged, Forbidden, TooLarge, TooSlow, Unauthenticated, Unavailable, Unprocessable
 from . import replies
 from .replies import Reply
 
@@ -72,6 +72,10 @@ def _let_go(error: BaseException | None) -> None:
 
 
 def _reply_to(error: Exception, path: str) -> Reply:
+    if isinstance(error, Forbidden):
+        return replies.text(403, str(error))
+    if isinstance(error, Unauthenticated):
+        return replies.text(401, str(error), replies.CHALLENGE)
     if isinstance(error, TooLarge | TooSlow | Busy | Unprocessable):
         log.warning("%r: %s", path, error)
         return _expected(error)

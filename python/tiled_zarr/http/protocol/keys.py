@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from binascii import Error, a2b_base64
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from starlette.requests import cookie_parser
 from starlette.types import Scope
@@ -76,6 +76,21 @@ def in_cookie(header: bytes) -> list[bytes]:
     """
     value = cookie_parser(header.decode("latin-1")).get(COOKIE)
     return [] if value is None else [value.encode("latin-1")]
+
+
+def is_shown(scope: Scope) -> bool:
+    """Whether a log would show a key, since it is in the query or the Referer of a request."""
+    return bool(requests.query_keys(scope)) or any(name == b"referer" and REVEALING.search(value) for name, value in scope["headers"])
+
+
+def in_prefix(scope: Scope) -> str | None:
+    """The key that was taken off the path of a request; None if there was none.
+
+    >>> in_prefix({PREFIX: "/k/a%2Bb"}), in_prefix({})
+    ('a+b', None)
+    """
+    taken: str | None = scope.get(PREFIX)
+    return None if taken is None else unquote(taken).removeprefix(MARK)
 
 
 def prefix(key: str) -> str:

@@ -22,7 +22,7 @@ ENTRY_BYTES = 360
 
 
 class Resource(NamedTuple):
-    """A key, or a collection of keys; `path` is below what was asked for, and empty for that itself.
+    """A key, or a collection of keys; `path` is relative to the requested one.
 
     `size` in bytes and the entity tag are those of a GET; None for a collection.
     """

@@ -55,7 +55,8 @@ def asked_path(scope: Scope) -> str:
 
 def is_plain(scope: Scope) -> bool:
     """Whether a request is a GET of the whole body, without conditions."""
-    for name, _ in scope["headers"]:  # a generator would cost as much time as a repeated reply saves
+    # a generator would cost as much time as a repeated reply saves
+    for name, _ in scope["headers"]:
         if name in CONDITIONS:
             return False
     method: str = scope["method"]

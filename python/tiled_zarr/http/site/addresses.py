@@ -10,6 +10,9 @@ from starlette.types import Scope
 from ..protocol import keys, locations, requests
 from . import pager
 
+HOME = "tiled_zarr.home"
+"""The item of a scope with the path of the page of the tree's root, if `/` is another page."""
+
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
@@ -25,6 +28,8 @@ class Addresses:
     key: str | None
     has_key: bool = False
     """Whether the address of the page holds a key, and so `root` does."""
+    home: str = ""
+    """The path of the page of the tree's root."""
 
     def link(self, path: str = "", token: str | None = None) -> str:
         """A relative link for this page, with the API key if the request had it in its query.
@@ -63,6 +68,7 @@ def of(scope: Scope) -> Addresses:
         up="../" * (path.count("/") - 1) or "./",
         key=key,
         has_key=bool(prefix),
+        home=scope.get(HOME, ""),
     )
 
 

@@ -107,7 +107,8 @@ class Describer:
 
     def token(self, prefix: str, path: str) -> str | None:
         """The token of a node under a prefix; None if it has none, or cannot be read now."""
-        with suppress(Exception):  # a page links to the plain path instead, and that says what failed
+        # a page links to the plain path instead, and that says what failed
+        with suppress(Exception):
             return self.formats[prefix].token(path)
         return None
 
@@ -116,7 +117,8 @@ class Describer:
 
         None if it is no image, or if the image cannot be opened.
         """
-        with suppress(Exception):  # the page still shows the node under /zarr; a request for the image's key says what failed
+        # the page still shows the node under /zarr; a request for the image's key says what failed
+        with suppress(Exception):
             found = self.images.resolve(f"{path}/.zattrs".lstrip("/")) if self.images else None
             return finest_level(found.place.node) if isinstance(found, Document) else None
         return None

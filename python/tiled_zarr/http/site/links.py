@@ -24,13 +24,15 @@ HEADERS: Headers = (
 )
 STYLE = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
 MEANINGFUL = re.compile(r"""[%?#"'<>\\]""")
-"""Characters that end a link or have a meaning in it. Names have no others than quotes, `<` and `>`.
+"""Characters that end a link or have a meaning in it; names have only quotes, `<` and `>` of them.
 
 fsspec ends a link at any quote and decodes nothing, so it calls `it's` `it%27s`."""
 PLAIN = re.compile(r"""(?!http)[^ %?#"'<>\\&:][^%?#"'<>\\&:]*""")
 """Most names: as a link and as text they are what they are. Half of the time of a long listing."""
 MISREAD = re.compile(r" |[A-Za-z][A-Za-z0-9+.-]*:|http")
-"""Beginnings of names: browsers drop a space, and take what ends in a colon for a scheme (`mailto:`).
+"""Beginnings of names: browsers drop a space, and take what ends in a colon for a scheme.
+
+An example is `mailto:`.
 
 fsspec takes `http` for the address of another server, and leaves the link out."""
 
@@ -92,8 +94,8 @@ def text(given: str) -> str:
 def link(name: str, end: str = "", folder: str = "/") -> str:
     """The start tag of a link to a name in a folder; browsers escape by themselves what URLs lack.
 
-    If a browser would read something else than fsspec, fsspec gets a link in a comment: it looks for
-    `href` with quotes, so it does not see the link for browsers, which has none.
+    If a browser would read something else than fsspec, fsspec gets a link in a comment: it looks
+    for `href` with quotes, so it does not see the link for browsers, which has none.
 
     >>> link("größe", "/"), link("R&D 12:30"), link("<1>")
     ('<a href="größe/">', '<a href="R&D 12:30">', '<a href="%3C1%3E">')

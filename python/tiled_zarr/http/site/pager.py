@@ -55,7 +55,7 @@ class Pager:
 
 
 def of(scope: Scope, total: int) -> Pager | None:
-    """The page of a list that a request asks for, the first by default; None if there is no such page."""
+    """The page of a list that a request asks for, the first by default; None if there is none."""
     asked = requests.query_value(scope, PARAMETER)
     if asked is None:
         return Pager(1, total)

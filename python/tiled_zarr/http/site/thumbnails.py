@@ -65,7 +65,7 @@ class Thumbnails:
             raise Changed
 
     def reply_once(self, request: Request, path: str, *, is_pinned: bool) -> Reply:
-        """The reply, which is immutable if `is_pinned`. Blocks; raises Changed, and what the source raises."""
+        """The reply, immutable if `is_pinned`. Blocks; raises Changed, or what the source does."""
         metadata = self.metadata(path)
         chunk = self.coarsest(path, metadata)
         if chunk is None:

@@ -45,20 +45,26 @@ Outcome: TypeAlias = "tuple[Encoding, bytes | Exception, float]"
 AHEAD = 8
 """Chunks that wait in the pool besides those being encoded, while chunks are made quickly.
 
-Measured 2026-11-26 with bench/pool.py: with 0 to 4 the 99th percentile of the latency is 1.5 to 2 times
-as long, since the pool idles while the loop is busy; 16 and 64 gain nothing.
+Measured 2026-11-26 with bench/pool.py: with 0 to 4 the 99th percentile of the latency is 1.5 to
+2 times as long, since the pool idles while the loop is busy; 16 and 64 gain nothing.
 """
 SLOW_AHEAD = 1
-"""The same while chunks are made slowly. 0 to 8 are equally fast (bench/pool.py); the fewer, the less is
-encoded for clients that have gone."""
+"""The same while chunks are made slowly.
+
+0 to 8 are equally fast (bench/pool.py); the fewer, the less is encoded for clients that have gone.
+"""
 TURN = 2 * 1024 * 1024
-"""Decoded bytes that are given out in one turn of the event loop, before it answers others. 0.5 to 64 MiB
-are equally fast (bench/pool.py); this is four chunks of 512 x 512 u2."""
+"""Decoded bytes that are given out in one turn of the event loop, before it answers others.
+
+0.5 to 64 MiB are equally fast (bench/pool.py); this is four chunks of 512 x 512 u2.
+"""
 SLOW = 2e-3 / 2**20
-"""Seconds per decoded byte above which a chunk was made slowly: 2 ms a MiB, twice as long as Blosc with
-LZ4 takes, and a tenth of what Zstandard takes at level 9. Half and twice as much make no difference;
-if all processors always encode, the 99th percentile of the latency of quick chunks is 1.2 to 1.9
-times as long (bench/pool.py)."""
+"""Seconds per decoded byte above which a chunk was made slowly.
+
+This is 2 ms a MiB, twice as long as Blosc with LZ4 takes, and a tenth of what Zstandard takes at
+level 9. Half and twice as much make no difference; if all processors always encode, the 99th
+percentile of the latency of quick chunks is 1.2 to 1.9 times as long (bench/pool.py).
+"""
 
 
 @dataclass(slots=True, eq=False)
@@ -262,7 +268,7 @@ class Encoders:
         return self.processors if self._is_slow else max(self.processors - 1, 1)
 
     def _note(self, pace: float) -> None:
-        """Let as many threads encode as suits the pace of the last chunk, in seconds per decoded byte."""
+        """Let as many threads encode as suit the last chunk's pace, in seconds per decoded byte."""
         if (pace > SLOW) != self._is_slow:
             self._is_slow = not self._is_slow
             assert self._pool is not None

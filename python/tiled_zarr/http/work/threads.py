@@ -124,8 +124,8 @@ class Threads:
 
         `find()` returns the source that `make` reads, as far as it is known at that time; `clock`
         measures the job. If the future is cancelled, its job leaves the queue; a job that a thread
-        has taken continues, and its result is dropped. The future raises TooSlow if the source takes too long, or has too
-        many threads that hang, and Busy if no thread was free in time.
+        has taken continues, and its result is dropped. The future raises TooSlow if the source
+        takes too long, or has too many threads that hang, and Busy if no thread was free in time.
         """
         loop = asyncio.get_running_loop()
         if self._delivery is None or self._delivery.loop is not loop:
@@ -210,7 +210,8 @@ class Threads:
         asked = self._hangs.asked(worker.thread)
         is_slow = asked is not None and now - asked.since > self.limits.listed
         if asked is not None and is_slow and asked.is_listed:
-            if self._give_up(worker, job, f"/{asked.name}"):  # a name that no source has, so that the group's share stays whole
+            # a name that no source has, so that the group's share stays whole
+            if self._give_up(worker, job, f"/{asked.name}"):
                 self._hangs.declare(asked)
                 job.since = now
                 self.jobs.put(job)

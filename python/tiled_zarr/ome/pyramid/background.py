@@ -111,7 +111,8 @@ class Background:
         self._thread.start()
 
     def _run(self) -> None:
-        with suppress(OSError, AttributeError):  # elsewhere than on Linux a thread has no priority of its own
+        # only on Linux a thread has its own priority
+        with suppress(OSError, AttributeError):
             os.setpriority(os.PRIO_PROCESS, get_native_id(), NICENESS)
         while (newest := self._newest()) is not None:
             self._step(*newest)

@@ -41,15 +41,21 @@ class Served:
     shutdown_tasks: Sequence[Callable[[], Awaitable[Any]]]
 
 
-def open_catalog(uri: str, places: Sequence[Place] = (), resources: Resources | None = None) -> Served:
+def open_catalog(
+    uri: str, places: Sequence[Place] = (), resources: Resources | None = None, *, adapters: Mapping[str, Any] | None = None
+) -> Served:
     """The root of a catalog, whose files may lie in the `places`.
 
-    Nothing is ever written to the database. Blocks; raises CannotOpen.
+    `adapters` are classes by mimetype, beside Tiled's own. Nothing is ever written to the database. Blocks; raises CannotOpen.
     """
     url = _url(uri)
     home = None
     try:
-        adapter = from_uri(url.render_as_string(hide_password=False), readable_storage=[_place(place) for place in places])
+        adapter = from_uri(
+            url.render_as_string(hide_password=False),
+            readable_storage=[_place(place) for place in places],
+            adapters_by_mimetype=dict(adapters or {}),
+        )
         engine = reading(adapter.context.engine)
         home = Apart(engine.dispose)
         home(check_catalog_database(engine))

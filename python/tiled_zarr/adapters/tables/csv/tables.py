@@ -93,10 +93,11 @@ class Text:
 
 
 def open_csv(path: Path, resources: Resources | None = None) -> Group:
-    """The columns of a text table; how it is written is found out, as far as it was not chosen, types are inferred from all rows.
+    """The columns of a text table.
 
-    The types are inferred from all rows. Raises Damaged if it is no table, TooLarge if its text is
-    longer than survey.LARGEST or has too many columns.
+    We detect how it is written, unless the user has chosen, and infer the types from all rows.
+    Raises Damaged if it is no table, TooLarge if its text is longer than survey.LARGEST or has too
+    many columns.
     """
     text = Text(Snapshot.of(path, resources), text_choice())
     outcome = text.outcome()
@@ -132,7 +133,8 @@ def _outcome(text: Text) -> Outcome:
         with text.snapshot.read_as("a table of text") as path:
             return _parsed(text, path)
     except (Damaged, TooLarge) as refusal:
-        return Outcome(None, type(refusal)(str(refusal)))  # a traceback would keep the text in memory
+        # a traceback would keep the text in memory
+        return Outcome(None, type(refusal)(str(refusal)))
 
 
 def _parsed(text: Text, path: str) -> Outcome:

@@ -1,0 +1,152 @@
+"""The composition root: builds the ASGI application from the settings and the tree."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from math import inf
+
+from starlette.types import ASGIApp
+
+from . import ome
+from .hierarchy import v2, v3
+from .hierarchy.metadata import Config
+from .http.endpoint import Endpoint
+from .http.middleware import lifespan
+from .http.middleware.access import Access
+from .http.middleware.auth import Auth
+from .http.middleware.callers import Caller, Callers, Identify
+from .http.middleware.cors import Cors
+from .http.middleware.hosts import Hosts
+from .http.middleware.metrics import Counted, Metrics
+from .http.others import others
+from .http.protocol import caching, replies
+from .http.routes import Routes
+from .http.site.answers import answers
+from .http.work.threads import Limits
+from .http.work.work import Work
+from .nodes import Group
+from .resources import Resources
+from .revisions import relaunch
+from .settings import Settings, SettingsError
+from .tree import Tasks, resources_of
+from .views.frozen import Frozen
+from .views.keyspaces import KeySpaces, Shown
+
+
+def create_app(
+    root: Group,
+    settings: Settings,
+    tasks: Tasks | None = None,
+    resources: Resources | None = None,
+    identify: Identify | None = None,
+) -> lifespan.Lifespan:
+    """The application that serves `root`, whatever `settings.trees` says.
+
+    `resources` are those with which the tree was made, if any; otherwise the application makes its
+    own. It closes them at shutdown, so no other application may share them.
+
+    With `identify`, each caller sees the tree that it gives them, nobody sees `root`, and the API
+    key of the settings counts for nothing. Without it, raises SettingsError unless the settings are
+    public or have a key. Raises SettingsError if the folder for levels cannot be used.
+    """
+    if identify is None:
+        settings.require_access()
+    if settings.instance is not None:
+        relaunch(settings.instance)
+    parts = Parts.of(settings, resources or resources_of(settings))
+    named = Hosts(by_key(root, parts) if identify is None else by_caller(identify, parts), settings.allowed_hosts)
+    guarded = Cors(named, settings.allow_origins)
+    wanted = tasks or Tasks()
+
+    @asynccontextmanager
+    async def running() -> AsyncIterator[None]:
+        try:
+            async with lifespan.run(startup=wanted.startup, background=wanted.background, shutdown=wanted.shutdown):
+                yield
+        finally:
+            parts.close()
+
+    return lifespan.Lifespan(Counted(noted(guarded, settings), parts.metrics), running)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What requests for all trees of an application share, and what serves one tree with it."""
+
+    settings: Settings
+    resources: Resources
+    work: Work
+    pyramids: ome.Pyramids
+    metrics: Metrics
+
+    @classmethod
+    def of(cls, settings: Settings, resources: Resources) -> Parts:
+        """New parts. Raises SettingsError if the folder for levels cannot be used."""
+        work = Work(settings.threads, resources, Limits(read=settings.read_timeout, queue=settings.queue_timeout))
+        pyramids = pyramids_of(settings, resources)
+        return cls(settings, resources, work, pyramids, Metrics(resources, work, pyramids.stores.planes.gauge))
+
+    def routes(self, root: Group, *, public: bool, refusal: Callable[[], Exception] | None = None) -> Routes:
+        """The application of one tree; `refusal` is that of KeySpace."""
+        config, cache, work = self.settings.keyspace, self.resources.chunks, self.work
+        spaces = KeySpaces(root, config, self.resources, refusal=refusal)
+        formats = {prefix: spaces.of(prefix, how) for prefix, how in prefixes(config, ome.Pyramids(self.pyramids.stores)).items()}
+        plain, pinned = caching.plain(self.settings.max_age, public=public), caching.pinned(public=public)
+        endpoints = {prefix: Endpoint(keys, cache, work, plain) for prefix, keys in formats.items()}
+        frozen = {prefix: Endpoint(Frozen(keys), cache, work, pinned, replies.SUPERSEDED) for prefix, keys in formats.items()}
+        pages = answers(formats, cache, plain, public=public)
+        return Routes(endpoints, frozen, others(pages, self.metrics, work, formats["zarr/v2"].source))
+
+    def close(self) -> None:
+        """End all threads and helper processes."""
+        self.pyramids.close()
+        self.work.shut_down()
+        self.resources.close()
+
+
+def by_key(root: Group, parts: Parts) -> ASGIApp:
+    """The application of `root` for everyone, or for who has the API key."""
+    public = parts.settings.public is True
+    return Auth(parts.routes(root, public=public), parts.settings.api_key, public=public)
+
+
+def by_caller(identify: Identify, parts: Parts) -> ASGIApp:
+    """The applications of the trees of all callers."""
+
+    def make(caller: Caller) -> ASGIApp:
+        return parts.routes(caller.root(), public=caller.is_public, refusal=caller.refusal)
+
+    return Callers(identify, make, parts.routes(Group({}), public=False))
+
+
+def noted(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """The application with an access log and Server-Timing, if the settings ask for any of them."""
+    is_logged = settings.log_level in {"info", "debug"}
+    if not (is_logged or settings.slow_request or settings.server_timing):
+        return app
+    return Access(app, slow=settings.slow_request or inf, is_told=settings.server_timing)
+
+
+def pyramids_of(settings: Settings, resources: Resources) -> ome.Pyramids:
+    """The stores of image pyramids. Raises SettingsError if `levels_folder` cannot be used."""
+    try:
+        return ome.Pyramids.of(resources, folder=settings.levels_folder, budget=settings.tile_budget)
+    except OSError as error:
+        name, folder = settings.spelling("levels_folder"), settings.levels_folder
+        raise SettingsError(
+            f"{name}: cannot keep files in {folder}: {error.strerror or error}; give a folder in which the server may write, "
+            "or leave levels_folder out to keep levels in memory"
+        ) from error
+
+
+def prefixes(config: Config, pyramids: ome.Pyramids) -> dict[str, Shown]:
+    """How the tree is shown below each path prefix: as Zarr v2 and v3, as OME-NGFF 0.4 and 0.5."""
+    return {
+        "zarr/v2": Shown(v2),
+        "zarr/v3": Shown(v3),
+        "ome-zarr/0.4": Shown(v2, partial(ome.view, version="0.4", pyramids=pyramids), replace(config, separator="/")),
+        "ome-zarr/0.5": Shown(v3, partial(ome.view, version="0.5", pyramids=pyramids)),
+    }
