@@ -7,6 +7,7 @@ What is expected is asked of `/api/v1` in the test itself: `metadata` for what d
 from __future__ import annotations
 
 import json
+import random
 import secrets
 import shutil
 import sqlite3
@@ -17,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.tiled.serving import Server
+from tests.tiled.serving import Asked, Server
 from tests.tiled.users import ABSENT, ARRAYS, FOLDERS, IMAGES, PROVIDER, READ, TABLES, USERS, config, fill
 from tiled.server.app import build_app_from_config
 
@@ -250,6 +251,19 @@ def listed(server: Server, credential: Credential) -> Iterator[str]:
         yield from (f"page of {folder!r} names {name}" for name in hidden if name in page)
         if f"{len(expected)}</dd>" not in page.replace("\n", ""):
             yield f"page of {folder!r} has another number of children than {len(expected)}"
+
+
+def test_interleaved_users_of_a_catalog_get_their_own(server: Server, credentials: dict[str, Credential]) -> None:
+    """What a cache holds by then is the other's too: files and stores have revisions, so that their chunks are kept."""
+    chance = random.Random(13)
+    names = ("apikey", "second user", "administrator")
+    paths = [form.format(node) for node in (*IMAGES, *FOLDERS) for form in (*CHUNKS, *IMAGE_CHUNKS, DOCUMENTS[0], DOCUMENTS[4])]
+    alone = {(name, path): credentials[name].get(server, path) for name in names for path in paths}
+    for _ in range(200):
+        chosen = [(chance.choice(names), chance.choice(paths)) for _ in range(4)]
+        answers = server.together([Asked(path, headers=credentials[name].headers) for name, path in chosen])
+        for one, answer in zip(chosen, answers, strict=True):
+            assert (answer.status, answer.body) == (alone[one].status, alone[one].body), one
 
 
 def test_the_matrix_is_whole(credentials: dict[str, Credential]) -> None:

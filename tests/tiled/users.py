@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tests.tiled.serving import Server
+from tests.tiled.serving import Server, let_go
 from tiled.access_control.access_tags import AccessTagsCompiler
 from tiled.access_control.scopes import ALL_SCOPES
 from tiled.adapters.array import ArrayAdapter
@@ -92,15 +92,16 @@ def define_tags(folder: Path, tags: Mapping[str, Any] = TAGS) -> None:
     asyncio.run(defined())
 
 
-def fill(folder: Path) -> None:
-    """Make the databases, and write nodes of every tag."""
+def fill(folder: Path, write: Callable[[Any, Path], None] | None = None) -> None:
+    """Make the databases, and write nodes of every tag, or what `write(client, outside)` writes."""
     (folder / "data").mkdir()
     (folder / "outside").mkdir()
     with Server(build_app_from_config(config(folder))) as server:
         key = server.api_key(server.login(PROVIDER, "admin", "admin")["access_token"], scopes=["inherit"], expires_in=3600)["secret"]
     define_tags(folder)
     with Context.from_app(build_app_from_config(config(folder)), api_key=key) as context:
-        write(from_context(context), folder / "outside")
+        (write or write_all)(from_context(context), folder / "outside")
+    let_go()
 
 
 def register(client: Any, key: str, path: Path, tag: str) -> None:
@@ -117,7 +118,7 @@ def register(client: Any, key: str, path: Path, tag: str) -> None:
     client.new("array", [source], key=key, metadata={"said": f"of {tag}"}, access_tags=[tag])
 
 
-def write(client: Any, outside: Path) -> None:
+def write_all(client: Any, outside: Path) -> None:
     """Nodes of every tag: images, small arrays, containers and tables."""
     for tag in ("public", *TAGS["tags"]):
         client.write_array(IMAGE, key=f"image_{tag}", metadata={"said": f"of {tag}"}, access_tags=[tag])

@@ -240,7 +240,7 @@ def announce(settings: Settings, host: str, port: int) -> None:
 def readers(settings: Settings) -> str:
     """Who can read the data, in a sentence."""
     if settings.asks_tiled:
-        return "Tiled decides who can read the data: send it the same key or token as to Tiled."
+        return "Send the key or token that you send to Tiled, which decides who can read the data."
     tiled = settings.tiled
     if tiled is None:
         return "Anyone can read the data." if settings.public else "Anyone with one of these links can read the data."

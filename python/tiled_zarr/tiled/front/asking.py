@@ -17,6 +17,7 @@ from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlencode
 
 from fastapi import Depends, FastAPI, HTTPException, Request
+from jwt import PyJWTError
 from starlette.types import ASGIApp, Message, Scope
 from tiled.server.authentication import (
     get_api_key,
@@ -143,7 +144,10 @@ def of(scope: Scope) -> Credentials | None:
 
 
 async def ask(app: ASGIApp, credentials: Credentials, scope: Scope) -> Who | Reply:
-    """Who sends a request with these credentials, or the reply of ours that refuses it."""
+    """Who sends a request with these credentials, or the reply of ours that refuses it.
+
+    Raises what Tiled raises if it cannot tell.
+    """
     answers: list[Who] = []
     status = 500
 
@@ -152,7 +156,10 @@ async def ask(app: ASGIApp, credentials: Credentials, scope: Scope) -> Who | Rep
         if message["type"] == "http.response.start":
             status = message["status"]
 
-    await app(asking_scope(credentials, scope, answers), received(), send)
+    try:
+        await app(asking_scope(credentials, scope, answers), received(), send)
+    except PyJWTError:  # Tiled raises this for a token that another than its identity provider has signed
+        return replies.UNAUTHORIZED
     return answers[0] if answers else refusal(status)
 
 

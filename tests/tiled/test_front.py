@@ -1,0 +1,394 @@
+"""In front of a Tiled server: which paths are ours, who may read, and what settings and errors do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.machinery import ModuleSpec
+from time import time
+from types import ModuleType, SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import jwt
+import numcodecs
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from tests.tiled.serving import Asked, Server
+from tests.tiled.trees import IMAGE, SMALL, Stateful, tree
+from tiled.access_control.access_policies import DummyAccessPolicy
+from tiled.adapters.array import ArrayAdapter
+from tiled.config import Authentication
+from tiled.server.app import build_app, build_app_from_config
+
+from asgi import scope_of
+from tiled_zarr.settings import Settings, SettingsError
+from tiled_zarr.tiled import front
+from tiled_zarr.tiled.front import asking, rights
+
+KEY = "secret"
+RIGHT = {"authorization": f"Apikey {KEY}"}
+WRONG = {"authorization": "Apikey wrong"}
+
+
+def single(adapter: Any = None, **settings: Any) -> Any:
+    """Tiled's application for a single user."""
+    return build_app(tree() if adapter is None else adapter, Authentication(single_user_api_key=KEY, **settings))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with Server(front(single())) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def alone() -> Iterator[Server]:
+    """Tiled without us."""
+    with Server(single()) as running:
+        yield running
+
+
+def chunk(server: Server, path: str, index: str, headers: dict[str, str]) -> np.ndarray[Any, Any]:
+    """A chunk of a v2 array, decoded by numcodecs."""
+    document = json.loads(server.get(f"/zarr/v2/{path}/.zarray", headers).body)
+    body = numcodecs.get_codec(document["compressor"]).decode(server.get(f"/zarr/v2/{path}/{index}", headers).body)
+    return np.frombuffer(body, document["dtype"]).reshape(document["chunks"])
+
+
+OURS = {
+    "/zarr/v3/": 200,
+    "/zarr/v3/zarr.json": 200,
+    "/zarr/v2/.zmetadata": 200,
+    "/zarr/v3/image/c/0/0": 200,
+    "/zarr/v2/folder/small/0.0": 200,
+    "/zarr/v3/table/x/c/0": 200,
+    "/ome-zarr/0.4/image/.zattrs": 200,
+    "/ome-zarr/0.5/image/0/c/0/0": 200,
+    "/view/": 200,
+    "/view/image": 200,
+    "/view/folder": 200,
+    "/thumbnail/image.png": 200,
+    "/zarr/v3/nothing/c/0/0": 404,
+    "/zarr/v3/nothing/zarr.json": 404,
+    "/zarr/v3/image/c/9/9": 404,
+}
+
+
+@pytest.mark.parametrize("path", OURS)
+def test_the_key_of_the_single_user_reads_all(server: Server, path: str) -> None:
+    assert server.get(path, RIGHT).status == OURS[path]
+    assert server.get(f"{path}?api_key={KEY}").status == OURS[path]
+    assert server.get(path, {"cookie": f"tiled_api_key={KEY}"}).status == OURS[path]
+    assert server.get(f"/k/{KEY}{path}").status == OURS[path]
+    assert {server.get(path, headers).status for headers in ({}, WRONG, {"cookie": "tiled_api_key=wrong"})} == {401}
+    assert server.get(f"/k/wrong{path}").status == 401
+
+
+def test_values_are_those_of_the_adapters(server: Server) -> None:
+    assert (chunk(server, "image", "0.0", RIGHT)[:300, :300] == IMAGE).all()
+    assert (chunk(server, "folder/small", "0.0", RIGHT)[:3] == SMALL).all()
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/api/v1/", "/zarr", "/zarr/v4/", "/static/", "/metrics", "/readyz"])
+def test_all_other_paths_are_tileds(server: Server, alone: Server, path: str) -> None:
+    expected, found = alone.get(path, RIGHT), server.get(path, RIGHT)
+    assert (found.status, "x-tiled-request-id" in found.headers) == (expected.status, True)
+    assert found.headers["content-type"] == expected.headers["content-type"]
+
+
+def test_a_key_in_the_query_of_tileds_page_is_a_cookie_for_us(server: Server) -> None:
+    """Tiled sets the cookie; we read it."""
+    cookies = [value.decode() for name, value in server.get(f"/?api_key={KEY}").messages[0]["headers"] if name == b"set-cookie"]
+    cookie = next(value.partition(";")[0] for value in cookies if value.startswith("tiled_api_key"))
+    answer = server.get("/zarr/v3/image/c/0/0", {"cookie": cookie})
+    assert (answer.status, "set-cookie" in answer.headers) == (200, False)
+
+
+def test_websockets_are_tileds(server: Server) -> None:
+    said: list[str] = []
+
+    async def opened() -> None:
+        async def receive() -> dict[str, Any]:
+            return {"type": "websocket.connect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            said.append(message["type"])
+
+        scope = {**scope_of("/api/v1/nothing", headers={"host": "localhost"}), "type": "websocket", "subprotocols": []}
+        await server.app(scope, receive, send)
+
+    server.run(opened())
+    assert said == ["websocket.close"]
+
+
+def test_our_root_page_is_below_view(server: Server) -> None:
+    answer = server.get("/view", RIGHT)
+    assert (answer.status, answer.headers["location"]) == (307, "./view/")
+    page = server.get("/view/folder", RIGHT).body.decode()
+    assert '<a href="../view/">tiled-zarr</a>' in page
+    assert ">small<" in page
+
+
+def test_the_route_of_ours_tells_nobody(server: Server) -> None:
+    assert server.get(asking.PATH, RIGHT).status == 404
+
+
+def test_tasks_of_the_tree_run(tmp_path: Any) -> None:
+    ran: list[str] = []
+
+    def task(name: str) -> Callable[[], Any]:
+        async def run() -> None:
+            ran.append(name)
+
+        return run
+
+    root = tree()
+    root.startup_tasks, root.shutdown_tasks = [task("startup")], [task("shutdown")]
+    with Server(front(single(root))) as running:
+        assert ran == ["startup"]
+        assert running.get("/zarr/v3/image/c/0/0", RIGHT).status == 200
+    assert ran == ["startup", "shutdown"]
+
+
+def test_a_startup_that_fails_is_reported() -> None:
+    async def fails() -> None:
+        raise RuntimeError("no database")
+
+    root = tree()
+    root.startup_tasks = [fails]
+    heard: list[str] = []
+
+    async def lives() -> None:
+        async def receive() -> dict[str, Any]:
+            return {"type": "lifespan.startup"}
+
+        async def send(message: dict[str, Any]) -> None:
+            heard.append(message["type"])
+
+        await front(single(root))({"type": "lifespan"}, receive, send)
+
+    with pytest.raises(RuntimeError, match="no database"):
+        asyncio.run(lives())
+    assert heard == ["lifespan.startup.failed"]
+
+
+def test_many_requests_are_one_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    questions: list[Any] = []
+    ask = asking.ask
+
+    async def counted(*args: Any) -> Any:
+        questions.append(args[1])
+        return await ask(*args)
+
+    monkeypatch.setattr(asking, "ask", counted)
+    with Server(front(single())) as running:
+        answers = running.together(
+            [Asked("/zarr/v3/image/c/0/0", headers=RIGHT)] * 20 + [Asked("/zarr/v3/image/c/0/0", headers=WRONG)] * 20
+        )
+    assert [answer.status for answer in answers] == [200] * 20 + [401] * 20
+    assert len(questions) == 2
+
+
+def test_who_may_read_in_part(server: Server, users: Server) -> None:
+    """A key without the scope for data, on a server without a policy: documents alone."""
+    token = users.login("toy", "alice", "alice")["access_token"]
+    narrowed = {"authorization": f"Apikey {users.api_key(token, scopes=['read:metadata'])['secret']}"}
+    for path in (
+        "/zarr/v3/zarr.json",
+        "/zarr/v3/image/zarr.json",
+        "/zarr/v2/folder/small/.zarray",
+        "/zarr/v3/table/zarr.json",
+        "/view/image",
+    ):
+        assert users.get(path, narrowed).status == 200, path
+    for path in ("/zarr/v3/image/c/0/0", "/ome-zarr/0.4/image/0/0/0", "/zarr/v2/folder/small/0.0", "/thumbnail/image.png"):
+        assert users.get(path, narrowed).status == 403, path
+    assert users.get("/zarr/v3/table/x/c/0", narrowed).status in {403, 404}
+    assert "window" not in users.get("/ome-zarr/0.4/image/.zattrs", narrowed).body.decode()
+    assert users.get("/api/v1/array/block/image?block=0,0", narrowed).status in {401, 403}
+    useless = {"authorization": f"Apikey {users.api_key(token, scopes=['create:apikeys'])['secret']}"}
+    assert {users.get(path, useless).status for path in ("/zarr/v3/zarr.json", "/zarr/v3/image/c/0/0", "/view/")} == {403}
+
+
+def several(provider: str, authenticator: str, **args: Any) -> Any:
+    """The configuration of a server of several users, with a database in memory."""
+    providers = [{"provider": provider, "authenticator": authenticator, "args": args}]
+    return {
+        "trees": [{"path": "/", "tree": "tests.tiled.trees:tree"}],
+        "authentication": {"secret_keys": ["SECRET" * 6], "providers": providers},
+        "database": {"uri": f"sqlite:///file:{uuid4().hex}?mode=memory&cache=shared&uri=true"},
+    }
+
+
+@pytest.fixture(scope="module")
+def users() -> Iterator[Server]:
+    passwords = {"alice": "alice"}
+    config = several("toy", "tiled.authenticators:DictionaryAuthenticator", users_to_passwords=passwords)
+    with Server(front(build_app_from_config(config))) as running:
+        yield running
+
+
+def test_a_password_makes_a_token(users: Server) -> None:
+    token = users.login("toy", "alice", "alice")["access_token"]
+    assert users.get("/zarr/v3/image/c/0/0", {"authorization": f"Bearer {token}"}).status == 200
+    assert users.get("/zarr/v3/image/c/0/0", {"authorization": f"Bearer {token[:-6]}nonsen"}).status == 401
+    assert users.get("/zarr/v3/image/c/0/0").status == 401
+
+
+def test_a_revoked_key_stops(users: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within KEPT seconds of the clock, and not before it is asked for again."""
+    now = [1000.0]
+    monkeypatch.setattr(asking, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    token = users.login("toy", "alice", "alice")["access_token"]
+    made = users.api_key(token, scopes=["inherit"])
+    headers = {"authorization": f"Apikey {made['secret']}"}
+    assert users.get("/zarr/v3/image/c/0/0", headers).status == 200
+    revoked = users.get(f"/api/v1/auth/apikey?first_eight={made['first_eight']}", {"authorization": f"Bearer {token}"}, "DELETE")
+    assert revoked.status == 204
+    now[0] += rights.KEPT - 0.1
+    assert users.get("/zarr/v3/image/c/0/0", headers).status == 200
+    now[0] += 0.2
+    assert users.get("/zarr/v3/image/c/0/0", headers).status == 401
+
+
+def test_a_user_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PAM, with a stub in place of the library."""
+
+    class PAMError(Exception):
+        pass
+
+    def authenticate(name: str, password: str, service: str) -> None:
+        if (name, password, service) != ("alice", "pass", "login"):
+            raise PAMError
+
+    stub = ModuleType("pamela")
+    stub.__spec__ = ModuleSpec("pamela", None)
+    vars(stub).update(authenticate=authenticate, PAMError=PAMError)
+    monkeypatch.setitem(sys.modules, "pamela", stub)
+    with Server(front(build_app_from_config(several("pam", "tiled.authenticators:PAMAuthenticator")))) as running:
+        token = running.login("pam", "alice", "pass")["access_token"]
+        assert running.get("/zarr/v3/image/c/0/0", {"authorization": f"Bearer {token}"}).status == 200
+        with pytest.raises(AssertionError):
+            running.login("pam", "alice", "wrong")
+
+
+class Issuer:
+    """A provider of identities by OIDC on this machine, with a key that signs its tokens."""
+
+    def __init__(self) -> None:
+        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        issuer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = json.dumps(issuer.documents()[self.path]).encode()
+                self.send_response(200)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def documents(self) -> dict[str, Any]:
+        public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key()))
+        addresses = {name: f"{self.url}/{name}" for name in ("authorization_endpoint", "token_endpoint", "device_authorization_endpoint")}
+        known = {"issuer": self.url, "jwks_uri": f"{self.url}/keys", "id_token_signing_alg_values_supported": ["RS256"], **addresses}
+        return {"/known": known, "/keys": {"keys": [{**public, "kid": "1", "alg": "RS256", "use": "sig"}]}}
+
+    def token(self, key: Any = None, **claims: Any) -> dict[str, str]:
+        body = {"iss": self.url, "aud": "tiled", "sub": uuid4().hex, "exp": time() + 600, "scope": "read:metadata read:data", **claims}
+        return {"authorization": f"Bearer {jwt.encode(body, key or self.key, algorithm='RS256', headers={'kid': '1'})}"}
+
+
+def is_allowed(server: Server, path: str, headers: dict[str, str]) -> bool:
+    """Whether Tiled answers; it raises for tokens that another has signed."""
+    try:
+        return server.get(path, headers).status == 200
+    except jwt.PyJWTError:
+        return False
+
+
+def test_tokens_of_an_identity_provider() -> None:
+    issuer = Issuer()
+    args = {"audience": "tiled", "client_id": "tiled", "device_flow_client_id": "tiled", "well_known_uri": f"{issuer.url}/known"}
+    with Server(front(build_app_from_config(several("oidc", "tiled.authenticators:ProxiedOIDCAuthenticator", **args)))) as running:
+        other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        right, narrow, stale = issuer.token(), issuer.token(scope="read:metadata"), issuer.token(exp=time() - 600)
+        for headers in (right, narrow, stale, issuer.token(other), issuer.token(aud="x")):
+            documents = is_allowed(running, "/api/v1/metadata/image", headers)
+            data = is_allowed(running, "/api/v1/array/block/image?block=0,0", headers)
+            assert running.get("/zarr/v3/image/zarr.json", headers).status == (200 if documents else 401)
+            assert running.get("/zarr/v3/image/c/0/0", headers).status == (200 if data else 403 if documents else 401)
+        assert [is_allowed(running, "/zarr/v3/image/c/0/0", headers) for headers in (right, narrow, stale)] == [True, False, False]
+    issuer.server.shutdown()
+    issuer.server.server_close()
+
+
+def test_everyone_may_read_a_public_server() -> None:
+    with Server(front(single(allow_anonymous_access=True))) as running:
+        for path, status in OURS.items():
+            assert running.get(path).status == status, path
+        assert running.get("/zarr/v3/image/c/0/0", WRONG).status == 401
+        assert running.get("/zarr/v3/image/zarr.json").headers["cache-control"] == "no-cache"
+        assert running.get("/zarr/v3/image/zarr.json", RIGHT).headers["cache-control"] == "private, no-cache"
+
+
+def test_a_policy_that_allows_all_hides_nothing() -> None:
+    app = build_app(tree(), Authentication(single_user_api_key=KEY), access_policy=DummyAccessPolicy())
+    with Server(front(app)) as running:
+        allowed = {path: status for path, status in OURS.items() if "nothing/c" not in path}
+        assert {path: running.get(path, RIGHT).status for path in allowed} == allowed
+        assert running.get("/zarr/v3/nothing/c/0/0", RIGHT).status == 403  # it may be hidden, for all that the caller can tell
+
+
+def test_a_tree_for_each_state_of_a_session() -> None:
+    """A root tree may be another one for each session."""
+
+    authenticator = {"provider": "toy", "authenticator": "tests.tiled.trees:Naming", "args": {"users_to_passwords": {}}}
+    authentication = Authentication.model_validate({"secret_keys": ["SECRET" * 6], "providers": [authenticator]})
+    with Server(front(build_app(Stateful({}), authentication))) as running:
+        headers = {name: {"authorization": f"Bearer {running.login('toy', name, 'x')['access_token']}"} for name in ("alice", "bob")}
+        for name, other in (("alice", "bob"), ("bob", "alice")):
+            assert running.get(f"/zarr/v3/of_{name}/c/0/0", headers[name]).status == 200
+            assert running.get(f"/zarr/v3/of_{other}/zarr.json", headers[name]).status == 404
+            assert f"of_{other}" not in running.get("/zarr/v3/zarr.json", headers[name]).body.decode()
+
+
+def test_a_root_that_is_an_array() -> None:
+    with Server(front(single(ArrayAdapter.from_array(SMALL)))) as running:
+        assert running.get("/zarr/v3/data/c/0/0", RIGHT).status == 200
+
+
+def test_our_settings_hold() -> None:
+    settings = Settings(codec="zstd", chunk_shape=(128, 128), allow_origins=("https://ours.example",))
+    with Server(
+        front(build_app(tree(), Authentication(single_user_api_key=KEY), {"allow_origins": ["https://theirs.example"]}), settings)
+    ) as running:
+        document = json.loads(running.get("/zarr/v2/image/.zarray", RIGHT).body)
+        assert (document["chunks"], document["compressor"]["id"]) == ([128, 128], "zstd")
+        for origin in ("https://ours.example", "https://theirs.example"):
+            assert running.get("/zarr/v3/zarr.json", {**RIGHT, "origin": origin}).headers["access-control-allow-origin"] == origin
+        assert "access-control-allow-origin" not in running.get("/zarr/v3/zarr.json", {**RIGHT, "origin": "https://other.example"}).headers
+
+
+@pytest.mark.parametrize("given", [{"api_key": "key"}, {"public": True}])
+def test_who_may_read_is_no_setting_of_ours(given: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match="leave them out"):
+        front(single(), Settings(**given))
+
+
+@pytest.mark.parametrize("given", [object(), tree(), lambda scope, receive, send: None])
+def test_anything_but_tileds_application_is_refused(given: Any) -> None:
+    with pytest.raises(TypeError, match="build_app"):
+        front(given)
