@@ -10,6 +10,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 VIZARR := build/vizarr/index.js
+ITK := build/itk-vtk-viewer/itkVtkViewer.js
 VIEWER := python/tiled_zarr/http/static/viewer/viewer.js
 DIRECTORY ?= .
 ARGS ?=
@@ -34,7 +35,7 @@ test: test-rust test-python  ## Build and pass every test: Rust, Python, clients
 test-rust:  ## Pass the tests of the Rust core
 	cargo test --release --locked --quiet --package tiled-zarr-core
 
-test-python: .venv/dev node_modules/.package-lock.json $(VIZARR) $(VIEWER) envs  ## Pass the tests in Python, or some suites of them: SUITES="http ome"
+test-python: .venv/dev node_modules/.package-lock.json $(VIZARR) $(ITK) $(VIEWER) envs  ## Pass the tests in Python, or some suites of them: SUITES="http ome"
 	$(BIN)/python tests/suites.py --logs $(LOGS) $(if $(COVERAGE),--coverage) $(ARGS) $(SUITES)
 
 coverage: COVERAGE := 1
@@ -128,6 +129,9 @@ node_modules/.package-lock.json: package.json package-lock.json
 	@touch $@
 
 $(VIZARR): tests/browser/unpack_vizarr.sh
+	bash $< $(@D)
+
+$(ITK): tests/browser/unpack_itk.sh
 	bash $< $(@D)
 
 $(VIEWER): $(shell find viewer -path viewer/node_modules -prune -o -name '*.ts' -print -o -name '*.css' -print -o -name '*.json' -print)

@@ -1,7 +1,8 @@
 """Runs the fenced blocks of a Markdown document as a reader would: in order, section by section.
 
 A ```bash block whose last command starts a server runs on its own port until the next such block or
-the end of the section; port 8000 is replaced by that port everywhere. Other ```bash, ```python and
+the end of the section; port 8000 is replaced by that port everywhere. So is port 8001, of a server
+that stands behind it. Other ```bash, ```python and
 ```js blocks must succeed, and must print what the comments after `print(...)`, `console.log(...)`
 and `curl ...` say. A block whose first line is a comment with a file name is written to that file.
 """
@@ -20,6 +21,7 @@ from pathlib import Path
 from live import START_SECONDS, free_port, stop, wait
 
 ADDRESS = "127.0.0.1:8000"
+BEHIND = re.compile(r"(?<=127\.0\.0\.1:)8001|(?<=--port )8001")
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
 SERVING = re.compile(r"^(?:\w+=\S+ )*(?:tiled-zarr serve|hypercorn|uvicorn) .*\Z", re.MULTILINE | re.DOTALL)
@@ -86,6 +88,7 @@ def served(text: str, folder: Path, environment: Mapping[str, str]) -> Iterator[
     """Run a block that serves; gives the address at which it does."""
     port = free_port()
     address = f"127.0.0.1:{port}"
+    text = BEHIND.sub(str(free_port()), text) if BEHIND.search(text) else text
     command = text.replace(ADDRESS, address) if ADDRESS in text else f"{text} --port {port}"
     log = folder / "server.log"
     with log.open("wb") as output:

@@ -102,6 +102,7 @@ OUTSIDE = {
     "yaml": {"settings", "tree"},
     "tiled": {"tiled"},
     "sqlalchemy": {"tiled"},
+    "httpx": {"tiled"},
 }
 """Where alone a library may be imported."""
 

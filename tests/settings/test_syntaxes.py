@@ -36,6 +36,7 @@ def test_the_keys_are_those_of_tiled() -> None:
 OURS = {
     "a source": "trees: [{directory: .}]",
     "a source at a path": "trees: [{path: /a, pyobject: 'a:b'}]",
+    "a catalog of ours": "trees: [{path: /a, catalog: 'sqlite:///a.db', read: [.]}]",
     "an option of a tree": "trees: [{demo: true, codec: none}]",
     "a setting": "max_age: 5\ntrees: [{demo: true}]",
     "a name of both besides": "allow_origins: [https://a.example]\ntrees: [{demo: true}]",

@@ -13,6 +13,8 @@ from tests.tiled.ways import KEY, WAYS, Opening
 from zarr.core.sync import sync
 from zarr.storage import FsspecStore
 
+collect_ignore = ["live_front.py"]
+"""It runs in a process of its own."""
 LEFT_OPEN = r"ignore:unclosed file .*\.tif:ResourceWarning"
 """Tiled keeps TIFF files open in a cache, which drops them without closing them."""
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import tifffile
 import zarr
 from tests.tiled.catalogs import Written, array_at, at, get, revision, values, written
 from tiled.client.register import register
@@ -193,6 +194,24 @@ def test_a_file_that_is_rewritten_is_read_anew(catalog: Written, name: str, writ
     assert second.status == 200
     assert second.body != first.body
     np.testing.assert_array_equal(values(at(catalog.root(), "x")), IMAGE + 1)
+
+
+def test_a_sequence_has_a_revision_for_each_of_its_files(catalog: Written, root: Group) -> None:
+    folder = catalog.outside / "stack"
+    folder.mkdir()
+    for number in range(3):
+        tifffile.imwrite(folder / f"frame{number:03}.tif", (IMAGE + number).astype("u2"))
+    asyncio.run(register(catalog.client, catalog.outside))
+    node = array_at(root, "stack/frame")
+    first, last = ((slice(number, number + 1), slice(0, 60), slice(0, 40)) for number in (0, 2))
+    before = node.revision(first), node.revision(last), node.revision()
+    assert None not in before
+    tifffile.imwrite(folder / "frame002.tif", (IMAGE + 9).astype("u2"))
+    after = node.revision(first), node.revision(last), node.revision()
+    assert [former == now for former, now in zip(before, after, strict=True)] == [True, False, False]
+    assert array_at(root, "stack/frame") is node
+    np.testing.assert_array_equal(node.read(last)[0], IMAGE + 9)
+    np.testing.assert_array_equal(values(node), catalog.client["stack"]["frame"].read())
 
 
 def test_a_registered_file_of_groups_follows_what_is_written_to_it(catalog: Written, root: Group) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from contextlib import closing
@@ -9,9 +10,13 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 import yaml
+import zarr
 from tests.tiled.configured import MODULE, Parts, trees, users
+from tiled.client import from_uri
+from websockets.sync.client import connect
 
 from live import Live, live
 
@@ -75,10 +80,27 @@ def test_a_folder_of_files_and_a_path_of_a_proxy(tmp_path: Path) -> None:
     folder.mkdir()
     written(folder, TREE | {"uvicorn": {"root_path": "/behind"}})
     (folder / "access.yml").write_text("authentication: {allow_anonymous_access: true}\n")
-    with live("config", folder, server="granian") as server:
+    with live("config", folder, server="granian", seconds=150) as server:
         assert "Without the key, anyone can read the data." in server.printed()
         assert statuses(server, "/zarr/v3/served/x/c/0", {}) == {200}
         answer = httpx.get(f"{server.url}/api/v1/metadata/served/x").json()
         assert answer["data"]["links"]["self"] == f"{server.url}/behind/api/v1/metadata/served/x"
         page = httpx.get(f"{server.url}/view/served/x").text
         assert f"{server.url}/behind/zarr/v3/served/x" in page
+
+
+def test_tileds_client_writes_and_hears_of_what_is_written(tmp_path: Path) -> None:
+    """Through Tiled's own server behind ours; its websockets pass too."""
+    storage = {"uri": "sqlite:///:memory:", "writable_storage": [str(tmp_path / "data")]}
+    parts = {"catalog": storage, "streaming_cache": {"uri": "memory"}, "authentication": {"single_user_api_key": "secret"}}
+    with live("config", written(tmp_path, parts), seconds=150) as server:
+        client = from_uri(f"{server.url}/api/v1", api_key="secret")
+        array = client.write_array(np.arange(12).reshape(3, 4), key="a")
+        address = f"{server.url.replace('http', 'ws')}/api/v1/stream/single/a?envelope_format=json"
+        with connect(address, additional_headers={"Authorization": "Apikey secret"}) as stream:
+            array.write(np.arange(12).reshape(3, 4) * 2)
+            kinds = [json.loads(stream.recv(60))["type"] for _ in range(2)]
+        client.context.close()
+        found = zarr.open_array(f"{server.url}/zarr/v3/a", storage_options={"headers": {"Authorization": "Apikey secret"}}, mode="r")
+        assert kinds == ["array-schema", "array-data"]
+        assert np.array_equal(found[:], np.arange(12).reshape(3, 4) * 2)

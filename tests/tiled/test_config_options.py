@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,7 @@ from tiled.config import parse_configs
 from tiled.server.settings import get_settings
 
 from tiled_zarr import app as serving
+from tiled_zarr import logs
 from tiled_zarr.settings import SettingsError, environment
 from tiled_zarr.tiled.config import application
 from tiled_zarr.tiled.config.overlay import overlaid
@@ -126,6 +131,39 @@ def test_what_workers_cannot_share_is_refused_for_several(folder: Path, parts: P
         application(settings, 2)
 
 
+def test_workers_share_the_memory(folder: Path) -> None:
+    settings = configured(folder, SINGLE | TREE, {"memory": "1GiB", "cache_size": "600MiB"})
+    application(settings, 1)
+    with pytest.raises(SettingsError, match=r"--memory: .* for each of 2 workers"):
+        application(settings, 2)
+
+
+def test_a_worker_that_may_create_a_database_starts_alone(folder: Path) -> None:
+    """A second worker would wait for its turn until the first has started."""
+    database = {"database": {"uri": "sqlite:///:memory:", "init_if_not_exists": True}}
+    settings = configured(folder, SINGLE | TREE | database)
+
+    def is_free() -> bool:
+        descriptor = os.open(folder / "config.yml", os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(descriptor)
+        return True
+
+    app = application(settings, 2)
+    assert not is_free()
+    assert answers(app) == []
+    assert is_free()
+    application(configured(folder, SINGLE | TREE), 2)
+    assert is_free()
+    with pytest.raises(SettingsError, match="object_cache"):
+        application(configured(folder, SINGLE | TREE | database | {"object_cache": {}}), 2)
+    assert is_free()
+
+
 def test_options_of_uvicorn_without_effect_are_logged_once(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     settings = configured(folder, SINGLE | {"uvicorn": {"loop": "uvloop"}} | TREE)
     application(settings, is_shown=False)
@@ -134,14 +172,29 @@ def test_options_of_uvicorn_without_effect_are_logged_once(folder: Path, caplog:
     assert caplog.messages == ["config.yml, line 4: uvicorn.loop: `tiled-zarr serve` has no such option, and goes on without"]
 
 
-def test_tileds_log_is_ours(folder: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
-    """Tiled's own handlers would write each line a second time."""
-    for level, is_written in (("info", True), ("warning", False)):
-        caplog.clear()
-        served(folder, SINGLE | TREE, "/api/v1/", log_level=level)
-        assert any(record.name == "tiled.server.app" and "Tiled version" in record.message for record in caplog.records) == is_written
-    assert "Tiled version" not in capfd.readouterr().err
-    assert logging.getLogger("tiled.server.app").handlers == []
+@pytest.fixture
+def log(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[[str], list[str]]]:
+    """Begins our log with a level; the lines that are written after that. The log ends with the test."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+
+    def lines(level: str) -> list[str]:
+        logs.begin(level, "text")
+        capfd.readouterr()
+        served(Path.cwd(), SINGLE | TREE, "/api/v1/", log_level=level)
+        return [line for line in capfd.readouterr().err.splitlines() if "Tiled version" in line]
+
+    yield lines
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.mark.usefixtures("folder")
+def test_tileds_log_is_ours(log: Callable[[str], list[str]]) -> None:
+    """Tiled's own handlers would write each line a second time, of all levels, and without the time."""
+    [line] = log("info")
+    assert re.fullmatch(r"\S+Z INFO tiled-zarr\[\d+\]: Tiled version [\d.]+", line)
+    assert log("warning") == []
 
 
 def test_the_application_for_other_servers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

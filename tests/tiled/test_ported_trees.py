@@ -33,7 +33,7 @@ def theirs(tree: MapAdapter) -> same.Seen:
     return whole
 
 
-@pytest.fixture(scope="module", params=["own", "front"])
+@pytest.fixture(scope="module", params=["own", "front", "routers"])
 def address(request: pytest.FixtureRequest, tree: MapAdapter) -> Iterator[str]:
     with WAYS[request.param](tree) as url:
         yield url

@@ -13,6 +13,7 @@ from tiled.catalog import in_memory
 from tiled.client import from_context
 from tiled.config import Authentication
 from tiled.server.app import build_app
+from tiled.structures.core import Spec
 
 from tiled_zarr.tiled.proxy import told
 from tiled_zarr.tiled.proxy.view import Trust
@@ -68,6 +69,28 @@ def test_new_and_deleted_children_are_seen_after_a_look(pair: Pair, client: Any,
     clock.now += LOOK + 1
     assert pair.get("/zarr/v3/new/a/zarr.json").status_code == 404
     assert pair.get("/zarr/v3/new/zarr.json").json()["consolidated_metadata"]["metadata"] == {}
+
+
+def test_a_composite_container_has_its_arrays_and_tables(pair: Pair, client: Any) -> None:
+    composite = client.create_container("composite", specs=[Spec("composite")])
+    composite.write_array(FIRST, key="a")
+    composite.write_table({"x": SECOND}, key="t")
+    members = pair.get("/zarr/v3/composite/zarr.json").json()["consolidated_metadata"]["metadata"]
+    assert set(members) == {"a", "t", "t/index", "t/x"}
+    np.testing.assert_array_equal(values(pair, "composite/a"), FIRST)
+    np.testing.assert_array_equal(values(pair, "composite/t/x"), SECOND)
+
+
+def test_a_container_that_has_become_large_is_not_consolidated_any_more(pair: Pair, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = from_context(pair.context)
+    folder = client.create_container("crowd")
+    assert pair.get("/zarr/v2/crowd/.zmetadata").status_code == 200
+    monkeypatch.setattr(told, "EXACT", 2)
+    for number in range(3):
+        folder.create_container(str(number))
+    clock.now += LOOK + 1
+    assert pair.get("/zarr/v2/crowd/.zmetadata").status_code == 404
+    assert pair.get("/zarr/v2/crowd/1/.zgroup").status_code == 200
 
 
 def test_growth_is_seen_after_a_look(pair: Pair, client: Any, clock: Clock) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from tiled.catalog import in_memory
@@ -20,7 +21,7 @@ from adapters.file_contract import whole
 from tiled_zarr.adapters.directory import open_directory
 from tiled_zarr.adapters.directory.formats import Formats
 from tiled_zarr.adapters.directory.sequences import Rule
-from tiled_zarr.nodes import Array, Group
+from tiled_zarr.nodes import Array, Damaged, Group
 
 RANDOM = np.random.default_rng(20261127)
 GREY = RANDOM.integers(0, 2**16, (12, 20, 30)).astype("<u2")
@@ -54,6 +55,13 @@ def folders(root: Path) -> None:
         write(root / "ours" / f"png{number}.png", COLOURS[number])
         write(root / "ours" / f"both{number}.npy", FLOATS[number])
     write(root / "ours" / "both.npy", FLOATS[0])
+    write(root / "mixed" / "a1.npy", GREY[0])
+    write(root / "mixed" / "a2.tif", GREY[1])
+    for number in range(3):
+        write(root / "shapes" / f"a{number}.npy", GREY[number][: 20 - number % 2])
+    (root / "names").mkdir()
+    with h5py.File(root / "names" / "run.1.h5", "w") as file:
+        file["x"] = GREY[0]
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +140,35 @@ def test_a_stack_in_parts(client: Any, folder: Path) -> None:
     assert array.chunks[0] == (1,) * 12
     np.testing.assert_array_equal(stack.read((slice(3, 7), slice(2, 5), slice(0, 30))), array[3:7, 2:5])
     np.testing.assert_array_equal(stack.read((slice(11, 12), slice(0, 20), slice(0, 30))), array.read_block((11, 0, 0)))
+
+
+def test_two_formats_with_one_name(client: Any, folder: Path) -> None:
+    """Tiled takes them for one sequence of the first one's format."""
+    assert client["mixed/a"].shape == (2, 20, 30)
+    with pytest.raises(ValueError, match="pickled"):
+        client["mixed/a"][1]
+    mine = ours(folder / "mixed", "tiled")
+    assert {name: values.tolist() for name, values in mine.items()} == {"a.npy": [GREY[0].tolist()], "a.tif": [GREY[1].tolist()]}
+
+
+def test_a_frame_of_another_shape(client: Any, folder: Path) -> None:
+    """Tiled fails for the whole array, we for the frame."""
+    with pytest.raises(ValueError, match="inhomogeneous shape"):
+        client["shapes/a"].read()
+    node = open_directory(folder / "shapes")
+    assert isinstance(node, Group)
+    stack = node.children["a"]
+    assert isinstance(stack, Array)
+    np.testing.assert_array_equal(stack.read((slice(2, 3), slice(0, 20), slice(0, 30)))[0], GREY[2])
+    with pytest.raises(Damaged, match=r"'a1\.npy', frame 1 of its stack, is uint16 of the shape \(19, 30\)"):
+        whole(stack)
+
+
+def test_names_with_dots(client: Any, folder: Path) -> None:
+    assert list(client["names"]) == ["run"]
+    node = open_directory(folder / "names")
+    assert isinstance(node, Group)
+    assert list(node.children) == ["run.1"]
 
 
 @pytest.mark.parametrize("rule", ["numbers", "tiled"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -18,7 +18,7 @@ from live import HOST
 from tiled_zarr.adapters import adapt
 from tiled_zarr.app import create_app
 from tiled_zarr.settings import Settings, from_environment
-from tiled_zarr.tiled import front
+from tiled_zarr.tiled import front, router
 from tiled_zarr.tree import plant
 
 KEY = "secret"
@@ -44,9 +44,9 @@ def serving(app: Any) -> Iterator[str]:
             thread.join(STOP_SECONDS)
 
 
-def tiled(tree: Any) -> Any:
+def tiled(tree: Any, routers: Sequence[Any] = ()) -> Any:
     """Tiled's own application over a tree, for who has the key."""
-    return build_app(tree, authentication=Authentication(single_user_api_key=KEY))
+    return build_app(tree, authentication=Authentication(single_user_api_key=KEY), include_routers=list(routers))
 
 
 def own(tree: Any) -> AbstractContextManager[str]:
@@ -59,6 +59,11 @@ def fronted(tree: Any) -> AbstractContextManager[str]:
     return serving(front(tiled(tree)))
 
 
+def routed(tree: Any) -> AbstractContextManager[str]:
+    """A Tiled server that is given our router, as `routers:` in its configuration does."""
+    return serving(tiled(tree, [router]))
+
+
 @contextmanager
 def proxied(tree: Any) -> Iterator[str]:
     """Our proxy for a Tiled server; the caller's key is passed through."""
@@ -69,4 +74,4 @@ def proxied(tree: Any) -> Iterator[str]:
             yield address
 
 
-WAYS: Mapping[str, Way] = MappingProxyType({"own": own, "front": fronted, "proxy": proxied})
+WAYS: Mapping[str, Way] = MappingProxyType({"own": own, "front": fronted, "routers": routed, "proxy": proxied})

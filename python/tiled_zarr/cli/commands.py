@@ -108,13 +108,14 @@ def catalog(uri: str, read: tuple[str, ...], **options: Any) -> None:
 
 
 @serve.command()
-@click.argument("path", type=click.Path(exists=True))
+@click.argument("path", type=click.Path(exists=True), envvar="TILED_CONFIG")
 @common
 def config(path: str, **options: Any) -> None:
     """Serve what the YAML file PATH describes.
 
     PATH may also be a configuration of Tiled's server, a file or a folder of files: then the whole
     server runs, with the same users and policies, and tiled-zarr answers /zarr, /ome-zarr and /view.
+    Without PATH it is the one that Tiled's variable TILED_CONFIG names.
     """
     start({"CONFIG": path}, **options)
 
@@ -239,7 +240,7 @@ def announce(settings: Settings, host: str, port: int) -> None:
 def readers(settings: Settings) -> str:
     """Who can read the data, in a sentence."""
     if settings.asks_tiled:
-        return "Tiled decides who can read the data: send it the same key or token as to Tiled."
+        return "Send the key or token that you send to Tiled, which decides who can read the data."
     tiled = settings.tiled
     if tiled is None:
         return "Anyone can read the data." if settings.public else "Anyone with one of these links can read the data."

@@ -22,7 +22,7 @@ from adapters.directory.frames import only, stack, write
 from adapters.file_contract import FileContract, reading, whole
 from asgi import ask
 from stores import KeySpaceStore
-from tiled_zarr.adapters.directory import open_directory, stacks
+from tiled_zarr.adapters.directory import open_directory, stacked, stacks
 from tiled_zarr.adapters.directory.formats import Formats
 from tiled_zarr.adapters.files.npy import open_npy
 from tiled_zarr.app import create_app
@@ -247,6 +247,14 @@ def test_files_that_are_groups_are_children_of_one(tmp_path: Path) -> None:
     assert_same(whole(series.children["0"]), FRAMES[1], "a1/0")  # type: ignore[arg-type]
     with pytest.raises(KeyError):
         below.children["a3"]
+
+
+def test_more_frames_than_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stacked, "MOST_FRAMES", 2)
+    stack(tmp_path, FRAMES, ".tif", compression="zlib")
+    node = only(tmp_path)
+    for _ in range(2):
+        assert_same(whole(node), FRAMES, "all")
 
 
 def test_a_set_of_ome_tiff_files_is_its_image(tmp_path: Path) -> None:

@@ -16,8 +16,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from ...attributes import OURS, Late, Ours
-from ...caches.recent import Recent
-from ...nodes import Array, Damaged, Group, Node, TooSlow, Unavailable
+from ...nodes import Damaged, Group, Node, TooSlow
 from ...outlines import Outline, Source, looked
 from ...resources import Resources
 from ...revisions import file_revision
@@ -29,11 +28,11 @@ from ..common.reopened import Nodes
 from ..common.stores import StoreRevisions, store_suffix
 from ..common.texts import as_text
 from ..registry import Adapter
+from . import stacked
 from .formats import DEFAULT, Formats
 from .listing import Listing, Place, list_folder
 from .lookahead import SLOW, Lookahead
-from .sequences import Sequence
-from .stacks import Apart, Stack, are_alike
+from .stacked import Stacks
 
 MOST_FILES = 10_240
 """Opened files that are kept for a served folder and everything below it.
@@ -43,22 +42,6 @@ fewer were kept, each would push out the next one that is asked for, and all be 
 """
 MOST_FOLDERS = 16_384
 """Opened folders that are kept for a served folder and everything below it."""
-MOST_STACKS = 4096
-"""Opened stacks that are kept for a served folder and everything below it."""
-MOST_TRIED = 8
-"""Files of a sequence that are opened, at most, to find a good one that shows what frames are.
-
-As many are opened, at most, to find another one of the same shape and type.
-"""
-
-
-class Stacked(NamedTuple):
-    """The node of a sequence, and what it was made from: its files, and the node of one of them."""
-
-    files: tuple[str, ...]
-    model: int
-    first: Node
-    node: Node
 
 
 class Shared(NamedTuple):
@@ -70,7 +53,7 @@ class Shared(NamedTuple):
 
     files: Nodes
     folders: Nodes
-    stacks: Recent[tuple[str, str], Stacked]
+    stacks: Stacks
     stores: StoreRevisions
     tables: TextChoice
     formats: Formats
@@ -99,7 +82,7 @@ class Folder(Mapping[str, Node]):
         if name in listing.folders:
             return self._folder(self._path(listing.folders[name]))
         if name in listing.sequences:
-            return self._stack(listing, name)
+            return self._shared.stacks.of(self.place.path, listing, name, self._open_file)
         if name in listing.ambiguous:
             raise LookupError(f"{name!r} is the stem of several files; ask for one of {', '.join(listing.ambiguous[name])}")
         if name in listing.refused:
@@ -178,81 +161,16 @@ class Folder(Mapping[str, Node]):
         listing = self.listing()
         if any(_folder_of(self._shared.folders.known(self._path(folder))) is None for folder in listing.folders.values()):
             return None
-        files = [*listing.files.values(), *(file for name in listing.stacks if (file := self._model(listing, name)))]
+        files = [
+            *listing.files.values(),
+            *(file for name in listing.stacks if (file := self._shared.stacks.model(self.place.path, listing, name))),
+        ]
         found = [source for file in files if (source := self._shared.files.source(self._path(file)))]
         return found if len(found) == len(listing.files) + len(listing.stacks) else None
 
     def _path(self, file: str) -> str:
         """The path of an entry."""
         return os.path.join(self.place.path, file)  # noqa: PTH118 - called on every request
-
-    def _stack(self, listing: Listing, name: str) -> Node:
-        """The node of a stack.
-
-        Opens its first file, or the next ones if that one is bad, and another one that is alike.
-        """
-        sequence, key = listing.sequences[name], (self.place.path, name)
-        model, first = self._first(sequence)
-        known = self._shared.stacks.peek(key)
-        is_same = known is not None and known.first is first and known.files == sequence.files
-        if known is not None and is_same and (isinstance(known.node, Array) or not self._is_stack(sequence, model, first)):
-            return known.node
-        made = Stacked(sequence.files, model, first, self._stacked(listing, sequence, model, first))
-        self._shared.stacks.keep(key, made)
-        return made.node
-
-    def _first(self, sequence: Sequence) -> tuple[int, Node]:
-        """The first good file of a sequence, by its number and its node.
-
-        Raises what opening the very first raises if none of MOST_TRIED is good.
-        """
-        bad: Exception | None = None
-        for number, file in enumerate(sequence.files[:MOST_TRIED]):
-            try:
-                return number, self._looked(self._path(file))
-            except (Damaged, Unavailable) as error:
-                bad = bad or error
-        assert bad is not None
-        raise bad
-
-    def _stacked(self, listing: Listing, sequence: Sequence, model: int, first: Node) -> Node:
-        """The node of a sequence of which a file is `first`.
-
-        A set of OME-TIFF files is one image already. Files that are no stack are children of a group.
-        """
-        others = {os.path.basename(path) for path in self._shared.files.others(self._path(sequence.files[model]))}  # noqa: PTH119
-        if not others.isdisjoint(sequence.files):
-            return first
-        if isinstance(first, Array) and self._is_stack(sequence, model, first):
-            return Stack(self.place.path, sequence, model, first, self._looked, self._shared.files.known).node()
-        mine, names = {*sequence.files}, {**listing.files, **listing.frames}
-        return Apart({name: self._path(names[name]) for name in sorted(names) if names[name] in mine}, self._looked).group()
-
-    def _is_stack(self, sequence: Sequence, model: int, first: Node) -> bool:
-        """True unless several files can be read, and all of them differ from the first.
-
-        `figure1.png`, `figure2.png` of different sizes are no stack, except in Tiled. Opens files until
-        one is alike.
-        """
-        if not isinstance(first, Array) or sequence.rule == "tiled":
-            return isinstance(first, Array)
-        others = False
-        for file in sequence.files[model + 1 : model + MOST_TRIED]:
-            try:
-                if are_alike(self._looked(self._path(file)), first):
-                    return True
-                others = True
-            except TooSlow:
-                break
-            except (OSError, Unavailable):
-                continue
-        return not others
-
-    def _model(self, listing: Listing, name: str) -> str | None:
-        """The file that shows what the frames of a stack are; None unless it is the first one."""
-        known = self._shared.stacks.peek((self.place.path, name))
-        is_first = known is not None and known.model == 0 and known.files == listing.stacks[name].files
-        return listing.stacks[name].files[0] if is_first else None
 
     def _file(self, listing: Listing, name: str, file: str) -> Node:
         """The node of a file.
@@ -339,8 +257,8 @@ def open_directory(  # noqa: PLR0913 - one folder, opened in one place
         return DEFAULT.adapter(Path(f"store{suffix}"))(path, resources)
     fence = Fence.of(path)
     abandoned = resources.abandoned if resources else ()
-    files, folders = Nodes(MOST_FILES, abandoned), Nodes(MOST_FOLDERS, abandoned)
-    shared = Shared(files, folders, Recent(MOST_STACKS), StoreRevisions(MOST_FOLDERS), tables, formats, resources)
+    files, frames, folders = (Nodes(most, abandoned) for most in (MOST_FILES, stacked.MOST_FRAMES, MOST_FOLDERS))
+    shared = Shared(files, folders, Stacks(files, frames), StoreRevisions(MOST_FOLDERS), tables, formats, resources)
     folder = Folder(Place(str(path.absolute()), fence.folder, frozenset(), fence), shared)
     if on_file:
         for below in _walk(folder):

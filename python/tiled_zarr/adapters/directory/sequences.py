@@ -49,19 +49,19 @@ class Sequence:
     @cached_property
     def files(self) -> tuple[str, ...]:
         """The files in the order of the frames: found out when the stack is opened."""
-        are_padded = len({*map(len, self._digits)}) == 1
+        digits = self._digits()
+        are_padded = len({*map(len, digits)}) == 1
         if self.rule == "tiled" or are_padded:
             return tuple(sorted(self.found))
-        numbered = sorted((int(digits), file) for digits, file in zip(self._digits, self.found, strict=True))
+        numbered = sorted((int(number), file) for number, file in zip(digits, self.found, strict=True))
         return tuple(file for _, file in numbered)
 
     @property
     def missing(self) -> int:
         """How many numbers between the least and the largest no file has."""
-        numbers = {*map(int, self._digits)}
+        numbers = {*map(int, self._digits())}
         return max(numbers) - min(numbers) + 1 - len(numbers)
 
-    @cached_property
     def _digits(self) -> list[str]:
         """The number of each file in `found`, as it is written."""
         return [file[self.start : file.rindex(".")] for file in self.found]

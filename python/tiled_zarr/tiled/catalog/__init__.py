@@ -5,7 +5,7 @@
 
 from .adopted import adapt_catalog
 from .homes import Home, Within
-from .nodes import Admit, node_of
+from .nodes import node_of
 from .opening import CannotOpen, Served, open_catalog
 
-__all__ = ["Admit", "CannotOpen", "Home", "Served", "Within", "adapt_catalog", "node_of", "open_catalog"]
+__all__ = ["CannotOpen", "Home", "Served", "Within", "adapt_catalog", "node_of", "open_catalog"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -30,11 +30,13 @@ class Assets(NamedTuple):
 
     `revision()` covers all of them; it is None if one of them is no local file. Of a store in a
     folder it covers the documents alone: it tells whether the array in it is another one, but not
-    when a chunk is written. `tell_data` says that it tells that too.
+    when a chunk is written. `tell_data` says that it tells that too. `parts` are the same for each
+    asset, if all of them tell their data.
     """
 
     revision: Revised
     tell_data: bool
+    parts: Sequence[Revised] = ()
 
     @classmethod
     def of(cls, assets: Sequence[Asset]) -> Assets:
@@ -43,7 +45,11 @@ class Assets(NamedTuple):
         if not parts or any(part is live for part in parts):
             return cls(live, tell_data=False)
         tell_data = not any(part.func is store_revision for part in parts if isinstance(part, partial))
-        return cls(parts[0] if len(parts) == 1 else partial(_joined, parts), tell_data)
+        return cls(parts[0] if len(parts) == 1 else partial(_joined, parts), tell_data, parts if tell_data else ())
+
+    def some(self, numbers: Iterable[int]) -> str:
+        """The revision of some assets, by their places in the order of the assets."""
+        return _joined([self.parts[number] for number in numbers])
 
 
 def local_path(asset: Asset) -> Path | None:

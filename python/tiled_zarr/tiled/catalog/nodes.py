@@ -9,10 +9,10 @@ children then come with their rows, a page at a time.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from tiled.server.core import NoEntry
 
@@ -27,18 +27,10 @@ from .rows import Entry, Row, entries_of
 from .sources import Data
 from .stamps import Stamp, stamp_of
 
-Admit: TypeAlias = Callable[[Any], Awaitable[Any]]
-"""Given the adapter of a child, returns it as the caller may see it; None hides it."""
-
 PAGE = 500
 """Children that one question lists: SQLite takes 32,766 parameters, and a page 0.1 s."""
 MOST_FETCHED = 10_000
 """Children of a container up to which a listing fetches their rows: as many as a document opens."""
-
-
-async def as_it_is(adapter: Any) -> Any:
-    """Admit a child to everybody."""
-    return adapter
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +40,6 @@ class Catalog:
     home: Home
     stamp: Stamp
     resources: Resources
-    admit: Admit = as_it_is
 
 
 class Known(NamedTuple):
@@ -58,12 +49,9 @@ class Known(NamedTuple):
     child: Child
 
 
-def node_of(adapter: Any, home: Home, resources: Resources | None = None, admit: Admit = as_it_is) -> Node:
-    """The node of an adapter of Tiled's catalog, such as its root, filtered or not.
-
-    `home` asks the database; `admit` filters what lies below for one caller. Blocks.
-    """
-    catalog = Catalog(home, stamp_of(adapter.context.engine), resources or default(), admit)
+def node_of(adapter: Any, home: Home, resources: Resources | None = None) -> Node:
+    """The node of an adapter of Tiled's catalog, such as its root. `home` asks the database. Blocks."""
+    catalog = Catalog(home, stamp_of(adapter.context.engine), resources or default())
     (entry,) = home(entries_of(adapter.context, [adapter]))
     return Child(catalog, entry).node()
 
@@ -106,6 +94,12 @@ class Members(Mapping[str, Node]):
         self._flights: Flights[tuple[str, Hashable], Child | None] = Flights(catalog.resources.abandoned)
         self._counted: tuple[Hashable, int] | None = None
         self._listed: tuple[Hashable, list[str]] | None = None
+
+    def begin(self) -> None:
+        """Look up the first child, if any: what the first question takes longer is done before a request."""
+        names, _ = self._catalog.home(self._adapter.keys_page(None, 1))
+        for name in names:
+            self._child(name)
 
     def __getitem__(self, name: str) -> Node:
         child = self._child(name)
@@ -186,10 +180,10 @@ class Members(Mapping[str, Node]):
 
     async def _entry(self, name: str) -> Entry | None:
         try:
-            found = await self._catalog.admit(await self._adapter.lookup_adapter([name]))
+            found = await self._adapter.lookup_adapter([name])
         except NoEntry:
             return None
-        return None if found is None else (await entries_of(self._adapter.context, [found]))[0]
+        return (await entries_of(self._adapter.context, [found]))[0]
 
     def _fetched(self, cursor: int | None) -> tuple[list[str], int | None]:
         """A page of names, whose rows are kept, and where the next one begins."""
@@ -201,6 +195,5 @@ class Members(Mapping[str, Node]):
 
     async def _page(self, cursor: int | None) -> tuple[dict[str, Entry], int | None]:
         items, following = await self._adapter.items_page(cursor, PAGE)
-        admitted = {name: found for name, adapter in items if (found := await self._catalog.admit(adapter)) is not None}
-        entries = await entries_of(self._adapter.context, admitted.values())
-        return dict(zip(admitted, entries, strict=True)), following
+        entries = await entries_of(self._adapter.context, [adapter for _, adapter in items])
+        return {name: entry for (name, _), entry in zip(items, entries, strict=True)}, following

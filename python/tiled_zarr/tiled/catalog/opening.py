@@ -18,9 +18,10 @@ from tiled.utils import ensure_specified_sql_driver
 
 from ...nodes import Group, Node
 from ...resources import Resources
+from . import ours
 from .engines import reading, with_engine
 from .homes import Apart
-from .nodes import node_of
+from .nodes import Members, node_of
 
 EXPECTED = "expected sqlite:///PATH or postgresql://USER@HOST/NAME"
 DATABASES = frozenset({"sqlite", "postgresql"})
@@ -58,19 +59,30 @@ def open_catalog(
         engine = reading(adapter.context.engine)
         home = Apart(engine.dispose)
         home(check_catalog_database(engine))
-        root: Node = node_of(with_engine(adapter, engine), home, resources)
+        root = _begun(node_of(with_engine(adapter, engine), home, resources))
     except Exception as error:
         if home is not None:
             home.close()
         if isinstance(error, CannotOpen):
             raise
         raise CannotOpen(_why(error, url)) from error
-    assert isinstance(root, Group)
 
     async def close() -> None:
         home.close()
 
     return Served(root, [close])
+
+
+def _begun(root: Node) -> Group:
+    """The root, after what the first request would take longer for.
+
+    That is to open a connection, to compile the questions, and to import our adapters.
+    """
+    assert isinstance(root, Group)
+    assert isinstance(root.children, Members)
+    root.children.begin()
+    ours.load()
+    return root
 
 
 def _url(uri: str) -> URL:

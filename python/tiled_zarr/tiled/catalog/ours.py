@@ -65,6 +65,12 @@ def opened(row: Row, adapters: Mapping[str, Any], resources: Resources) -> Node 
         return None
 
 
+def load() -> None:
+    """Import our adapters, which else the first request does."""
+    for known in FORMATS.values():
+        file_adapter(Path(f"a{known.suffix}"))
+
+
 def is_store(row: Row, adapters: Mapping[str, Any]) -> bool:
     """True if our tree stands for a whole container: a Zarr group, which tells what is written to it."""
     return row.family == "container" and row.source is not None and row.source[1] == ZARR_MIMETYPE and _path(row, adapters) is not None

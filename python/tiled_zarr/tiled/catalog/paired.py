@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from ...adapters.common.children import Children
 from ...nodes import Array, Changed, Coordinates, Dense, Group, Node, Region, Revision, TooSlow, Unprocessable
@@ -14,13 +14,16 @@ from . import ours as own
 from .assets import Assets
 from .rows import Row
 
+Files: TypeAlias = Callable[[Region], Sequence[int] | None]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairing:
     """Makes the nodes of one data source.
 
-    `opened` is the revision of its assets when they were opened. `is_at_rest()` says whether data
-    that are not there yet will not come any more.
+    `opened` is the revision of its assets when they were opened, or None if nothing is kept of
+    them. `is_at_rest()` says whether data that are not there yet will not come any more. `files`,
+    for a sequence of files, returns the numbers of those that hold a region.
     """
 
     row: Row
@@ -28,12 +31,13 @@ class Pairing:
     opened: str | None
     is_at_rest: Callable[[], bool]
     resources: Resources
+    files: Files | None = None
 
     def node(self, theirs: Node, ours: Node | None) -> Node:
         """The node of Tiled's adapter, read by our node of the same data if both agree."""
         if isinstance(theirs, Array):
             return self._array(theirs, ours)
-        return theirs if self.opened is None else self._group(theirs, ours)
+        return self._group(theirs, ours) if self.opened is not None and self.assets.tell_data else theirs
 
     def agree(self, theirs: Node, ours: Node | None) -> bool:
         """Whether our array has the values of Tiled's."""
@@ -63,7 +67,7 @@ class Pairing:
                 dimension_names=theirs.dimension_names or ours.dimension_names,
                 revision=self._named(ours.revision),
             )
-        revision = Revision(self._revision) if self.assets.tell_data else theirs.revision
+        revision = Revision(self._revision, self.files and self._revision_of) if self.assets.tell_data else theirs.revision
         match theirs.source:
             case Dense() as dense:
                 return replace(theirs, source=replace(dense, read=partial(self._read, dense.read)), revision=revision)
@@ -73,6 +77,12 @@ class Pairing:
     def _revision(self) -> str | None:
         files = self.assets.revision()
         return None if files is None else f"{self.row.identity}-{files}"
+
+    def _revision_of(self, region: Region) -> str | None:
+        """The revision of the files of a sequence that hold a region."""
+        assert self.files is not None
+        numbers = self.files(region)
+        return self._revision() if numbers is None else f"{self.row.identity}-{self.assets.some(numbers)}"
 
     def _named(self, revision: Revision) -> Revision:
         """A revision of our own adapter, with the identity of the data source."""

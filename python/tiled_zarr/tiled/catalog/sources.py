@@ -6,15 +6,17 @@ adapters may keep a file open, so they are made anew for a file that was rewritt
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from threading import Lock
 from typing import Any, NamedTuple
 
 from tiled.adapters.resource_cache import get_resource_cache
+from tiled.adapters.sequence import FileSequenceAdapter
+from tiled.ndslice import NDSlice
 
 from ...adapters.memory.tiled import adapt_tiled
-from ...nodes import Damaged, Node, Unavailable
+from ...nodes import Damaged, Node, Region, Unavailable
 from ...outlines import Source
 from ...resources import Resources
 from . import ours
@@ -51,6 +53,7 @@ class Data:
         self._home = home
         self._resources = resources
         self._assets = Assets.of(entry.row.assets)
+        self._sequence = _sequence(entry)
         self._opened: Opened | None = None
         self._lock = Lock()
 
@@ -81,8 +84,11 @@ class Data:
     def _seen(self) -> str | int | None:
         """What shows that the node has to be opened again.
 
-        What is no array, and does not tell when it changes, is opened anew in each period.
+        What is no array, and does not tell when it changes, is opened anew in each period. Nothing
+        is kept of the files of a sequence.
         """
+        if self._sequence:
+            return ""
         revision = self._assets.revision()
         return period() if revision is None and self._row.family in {"container", "table"} else revision
 
@@ -90,7 +96,8 @@ class Data:
         """The node, read by our adapters if they agree with the structure; else by Tiled's."""
         self._check()
         adapters, metadata = self._adapter.context.adapters_by_mimetype, dict(self._row.metadata)
-        pairing = Pairing(self._row, self._assets, self._assets.revision(), self._is_at_rest, self._resources)
+        opened = None if self._sequence else self._assets.revision()
+        pairing = Pairing(self._row, self._assets, opened, self._is_at_rest, self._resources, self._files if self._sequence else None)
         found = ours.opened(self._row, adapters, self._resources)
         if found is not None and ours.is_store(self._row, adapters):
             return replace(found, attributes=metadata)
@@ -101,6 +108,14 @@ class Data:
         self._forget()
         theirs = adapt_tiled(self._theirs(), self._resources, self._row.family)
         return pairing.node(replace(theirs, attributes=metadata), found)
+
+    def _files(self, region: Region) -> Sequence[int] | None:
+        """The numbers of the files of a sequence that hold a region; None if it may need all of them."""
+        assert self._sequence is not None
+        found: Sequence[int] | None = self._sequence.file_indices_for_slice(
+            self._adapter.structure(), len(self._row.assets), NDSlice(*region)
+        )
+        return found
 
     def _is_at_rest(self) -> bool:
         """Whether nothing has been written to the assets lately, as far as Tiled can tell."""
@@ -136,3 +151,14 @@ class Data:
         cache = get_resource_cache()
         for key in [key for key in list(cache) if key[-1] in paths]:
             cache.pop(key, None)
+
+
+def _sequence(entry: Entry) -> type[FileSequenceAdapter] | None:
+    """The class of Tiled's adapter for a sequence of files, each of which it opens for each read; else None.
+
+    The files have to be stacked in the order of their numbers.
+    """
+    row = entry.row
+    found = None if row.source is None else entry.adapter.context.adapters_by_mimetype.get(row.source[1])
+    is_stacked = len(row.assets) > 1 and all(asset.parameter == "data_uris" for asset in row.assets)
+    return found if is_stacked and isinstance(found, type) and issubclass(found, FileSequenceAdapter) else None

@@ -36,7 +36,7 @@ def application(settings: Settings, workers: int = 1, *, is_shown: bool = True) 
         turn = Turn(deployment.path if workers > 1 and may_create(config) else None)
         try:
             behind = built(config, settings.log_level, is_scaled=workers > 1)
-            return Startup(front(behind, for_front(settings)), config.root_path, deployment.path, turn)
+            return Startup(front(behind, for_front(settings), workers), config.root_path, deployment.path, turn)
         except BaseException:
             turn.end()
             raise

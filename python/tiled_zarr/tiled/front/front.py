@@ -30,18 +30,19 @@ HOME = "view/"
 TO_VIEW = Reply(307, ((b"location", b"./view/"), NO_STORE))
 
 
-def front(app: FastAPI, settings: Settings | None = None) -> Front:
+def front(app: FastAPI, settings: Settings | None = None, workers: int = 1) -> Front:
     """The application that answers for Zarr, and passes everything else to `app`, which is Tiled's.
 
     `settings` are ours (codec, chunks, memory, ...); who may read is Tiled's to say, so `api_key`
-    and `public` have no place in them. Origins that Tiled allows may read ours too. Raises
-    TypeError if `app` is not what `tiled.server.app.build_app` returns, and SettingsError.
+    and `public` have no place in them. Origins that Tiled allows may read ours too. This is one of
+    `workers` processes that share the memory. Raises TypeError if `app` is not what
+    `tiled.server.app.build_app` returns, and SettingsError.
     """
     if not hasattr(getattr(app, "state", None), "root_tree"):
         raise TypeError(
             f"front needs the application of a Tiled server, as tiled.server.app.build_app makes it, not a {type(app).__name__}"
         )
-    return Front(app, checked(settings or Settings(), app))
+    return Front(app, checked(settings or Settings(), app), workers)
 
 
 def checked(settings: Settings, app: FastAPI) -> Settings:
@@ -55,8 +56,8 @@ def checked(settings: Settings, app: FastAPI) -> Settings:
 class Front:
     """ASGI application: ours for our paths, Tiled's for all others."""
 
-    def __init__(self, app: FastAPI, settings: Settings) -> None:
-        resources = resources_of(settings)
+    def __init__(self, app: FastAPI, settings: Settings, workers: int = 1) -> None:
+        resources = resources_of(settings, workers)
         self.tiled: ASGIApp = app
         identify = Trees(app, resources).identify
         self.ours = create_app(Group({}), settings, resources=resources, identify=identify)

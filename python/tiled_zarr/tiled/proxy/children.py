@@ -31,7 +31,7 @@ from ...outlines import Outline
 from . import arrays, tables
 from .origins import Cell, Origin
 from .remote import Path
-from .told import Told
+from .told import Told, counted
 from .view import View
 
 MOST_LISTED = 10_000
@@ -40,11 +40,6 @@ MOST_LISTED = 10_000
 Of larger containers we ask only for the names."""
 XARRAY = "xarray_dataset"
 """The spec of a container whose arrays are one xarray Dataset."""
-EXACT = 100
-"""Up to this number Tiled counts the children of a catalog; beyond, it estimates.
-
-Also the children of a container whose metadata are consolidated, at most: each child that is a
-container itself takes a request of its own."""
 
 
 class Seen(NamedTuple):
@@ -60,6 +55,10 @@ class Seen(NamedTuple):
     cell: Cell
     until: float
     is_listed: bool = False
+
+    def is_good(self) -> bool:
+        """True if there is no need to look again."""
+        return monotonic() <= self.until and not self.cell.is_outdated
 
 
 class Names(NamedTuple):
@@ -134,7 +133,7 @@ class Children(Mapping[str, Node]):
     def _at(self, name: str) -> Seen:
         """What a child is now. Blocks if the last look is too old."""
         seen = self._seen.get(name)
-        if seen is None or monotonic() > seen.until or (seen.is_listed and _has_values(seen) and not self._view.wants_document()):
+        if seen is None or not seen.is_good() or (seen.is_listed and _has_values(seen) and not self._view.wants_document()):
             seen = self._view.flights.of((self._path, name), partial(self._looked, name))
         assert seen is not None
         return seen
@@ -142,7 +141,7 @@ class Children(Mapping[str, Node]):
     def _looked(self, name: str) -> Seen:
         """Look at a child now, and note what it is."""
         path, view, former = (*self._path, name), self._view, self._seen.get(name)
-        if former is not None and monotonic() <= former.until and not former.is_listed:
+        if former is not None and former.is_good() and not former.is_listed:
             return former  # another thread has looked just before
         until = monotonic() + view.trust.look
         is_known = former is not None and former.told is not None and former.told.is_assembled
@@ -160,7 +159,7 @@ class Children(Mapping[str, Node]):
         view = self._view
         text = None if told is None or is_listed else told.revision(view.trust.keep, view.tag)
         if told is not None and former is not None and former.told is not None and former.told.digest == told.digest:
-            former.cell.revision = text
+            former.cell.revision, former.cell.is_outdated = text, False
             self._recounted(former.node, told)
             return Seen(told, former.node, None, former.cell, until, is_listed)
         if former is not None:
@@ -172,17 +171,17 @@ class Children(Mapping[str, Node]):
     def _recounted(self, node: Node | None, told: Told) -> None:
         """Note how many children a container has now."""
         if isinstance(node, Group) and isinstance(node.children, Children):
-            node.children.counted(count_of(told))
+            node.children.counted(counted(told.structure))
 
 
 def container(origin: Origin) -> Group:
     """The node of a container."""
-    return group(Children(origin.view, origin.path, count_of(origin.told)), origin.told, origin.attributes)
+    return group(Children(origin.view, origin.path, counted(origin.told.structure)), origin.told, origin.attributes)
 
 
 def group(children: Children, told: Told, attributes: Mapping[str, Any]) -> Group:
     """The group of a container with these children and attributes."""
-    is_small = count_of(told) is not None
+    is_small = counted(told.structure) is not None
     return Group(
         children=children,
         attributes=attributes,
@@ -191,12 +190,6 @@ def group(children: Children, told: Told, attributes: Mapping[str, Any]) -> Grou
         consolidated=is_small,
         outline=Outline(live, children.containers if is_small else tuple),
     )
-
-
-def count_of(told: Told) -> int | None:
-    """The number of children of a container; None if Tiled has only estimated it."""
-    count = told.structure.get("count")
-    return count if count is not None and count <= EXACT else None
 
 
 def _has_values(seen: Seen) -> bool:

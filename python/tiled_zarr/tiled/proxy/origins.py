@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ...nodes import Block, Changed, Damaged, Forbidden, Region, Revision, live
+from ...nodes import Block, Changed, Damaged, Forbidden, Region, Revision, Unprocessable, live
 from .remote import Params, Path
 from .told import Told
 from .view import View
@@ -14,13 +14,15 @@ from .view import View
 class Cell:
     """The revision of a node as of the last look; None if its values are not to be trusted.
 
-    Looks write it, and requests read it without waiting.
+    Looks write it, and requests read it without waiting. `is_outdated` is True once a request has
+    found out that the node has changed since the last look.
     """
 
-    __slots__ = ("revision",)
+    __slots__ = ("is_outdated", "revision")
 
     def __init__(self, revision: str | None) -> None:
         self.revision = revision
+        self.is_outdated = False
 
     def __call__(self) -> str | None:
         """The revision, as a node's function."""
@@ -48,7 +50,7 @@ class Origin:
         """
         try:
             return self.view.data(route, self.path, params, accept)
-        except (Changed, Damaged) as error:
+        except (Changed, Damaged, Unprocessable) as error:
             raise self.changed() or error from error
 
     def changed(self) -> Changed | None:
@@ -56,6 +58,7 @@ class Origin:
         now = self.view.look(self.path, with_sources=False)
         if now is not None and now.digest == self.told.digest:
             return None
+        self.cell.is_outdated = True
         return Changed("Tiled has changed the node while it was read; ask again")
 
 

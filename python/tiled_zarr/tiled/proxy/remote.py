@@ -8,6 +8,7 @@ https://blueskyproject.io/tiled/reference/http-api-overview.html
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from json import JSONDecodeError
 from typing import Any, TypeAlias
@@ -16,7 +17,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from ... import texts
-from ...nodes import Busy, Changed, Damaged, Forbidden, TooSlow, Unauthenticated
+from ...nodes import Busy, Changed, Damaged, Forbidden, TooSlow, Unauthenticated, Unprocessable
 
 Path: TypeAlias = tuple[str, ...]
 """The names of the nodes from Tiled's root down."""
@@ -28,6 +29,8 @@ BYTES = "application/octet-stream"
 MOST_CONNECTIONS = 16
 """Connections to Tiled, at most: as many as Tiled's own client has."""
 CONNECT_SECONDS = 10.0
+DROPPED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+"""What comes of a connection that the server has just closed since it was idle; we ask once more."""
 PASSING = frozenset({429, 502, 503, 504})
 """Status codes of a server that may answer a later request."""
 DOTS = frozenset({"", ".", ".."})
@@ -65,15 +68,17 @@ class Remote:
     def get(self, route: str, path: Path, params: Params, headers: Mapping[str, str], accept: str = JSON) -> httpx.Response:
         """The response of a route for a node, whatever its status. Blocks.
 
-        Raises ConnectionError, TooSlow or Busy if there is no response, and KeyError for a name that
-        no URL can hold.
+        Raises ConnectionError, TooSlow or Busy if there is no response. Each name in the path has to
+        be addressable.
         """
-        if any(name in DOTS or "/" in name for name in path):
-            raise KeyError(path[-1])
         url = "/".join((self.api, *filter(None, [route]), *(quote(name, safe="") for name in path or ("",))))
         packing = {} if accept == JSON else self._unpacked
+        ask = partial(self.client.get, url, params=list(params), headers={"accept": accept, **packing, **headers}, follow_redirects=False)
         try:
-            return self.client.get(url, params=list(params), headers={"accept": accept, **packing, **headers}, follow_redirects=False)
+            try:
+                return ask()
+            except DROPPED:
+                return ask()
         except httpx.PoolTimeout as error:
             raise Busy(f"all {MOST_CONNECTIONS} connections to Tiled are in use; ask again later") from error
         except httpx.TimeoutException as error:
@@ -88,11 +93,21 @@ class Remote:
             return Unauthenticated(f"Tiled asks for a valid key or token: {said}")
         if status == httpx.codes.FORBIDDEN:
             return Forbidden(f"Tiled refuses: {said}")
-        if status in PASSING:
-            return ConnectionError(f"Tiled at {self.name} answered {status}: {said}")
         if status == httpx.codes.NOT_FOUND:
             return Changed(f"Tiled has it no longer: {said}")
-        return Damaged(f"Tiled answered {status}: {said}")
+        if status == httpx.codes.UNPROCESSABLE_ENTITY:
+            return Unprocessable(f"Tiled cannot serve it: {said}")
+        kind = ConnectionError if status in PASSING else Damaged
+        return kind(f"Tiled at {self.name} answered {status}: {said}")
+
+
+def is_addressable(name: str) -> bool:
+    """Whether the path of a URL can have a name as one of its parts.
+
+    >>> is_addressable("a b%"), is_addressable(".."), is_addressable("a/b")
+    (True, False, False)
+    """
+    return name not in DOTS and "/" not in name
 
 
 def detail(response: httpx.Response) -> str:

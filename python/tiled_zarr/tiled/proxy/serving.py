@@ -6,7 +6,8 @@ own key to say, as for any tree. Otherwise callers show Tiled their own credenti
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -40,7 +41,8 @@ def reached(url: str, read_timeout: float, queue_timeout: float) -> tuple[Remote
     """
     address = address_of(url)
     remote = Remote(address.api, pooled(read_timeout, queue_timeout))
-    check(remote, url)
+    with closing_on_failure(remote):
+        check(remote, url)
     return remote, address.path
 
 
@@ -55,8 +57,19 @@ def proxy(remote: Remote, path: Path, key: str | None, trust: Trust, resources: 
         return Tree(View(remote, headers, trusted, resources, tag), path)
 
     callers = None if key else Callers(plant, trusted.look)
-    root = plant({"authorization": f"{APIKEY} {key}"}, "").group if key else Group({})
+    with closing_on_failure(remote):
+        root = plant({"authorization": f"{APIKEY} {key}"}, "").group if key else Group({})
     return Proxy(root=root, identify=callers, shutdown_tasks=(partial(closed, remote, callers),))
+
+
+@contextmanager
+def closing_on_failure(remote: Remote) -> Iterator[None]:
+    """Close the connections to a server if what is entered raises."""
+    try:
+        yield
+    except BaseException:
+        remote.close()
+        raise
 
 
 async def closed(remote: Remote, callers: Callers | None) -> None:

@@ -25,6 +25,11 @@ KEPT = MappingProxyType({"writable": 60.0, "immutable": None, "locked": None})
 None: as long as Tiled tells the same. Who writes an array block by block wants to watch it."""
 KEPT_OTHERWISE = 600.0
 """Seconds for registered files, and for nodes of which Tiled names no data source."""
+EXACT = 100
+"""Up to this number Tiled counts the children of a catalog; beyond, it estimates.
+
+Also the children of a container whose metadata are consolidated, at most: each child that is a
+container itself takes a request of its own."""
 MOST_ASSETS = 100
 """Files of a data source up to which each look asks for them; a sequence of more is asked once."""
 
@@ -33,8 +38,8 @@ MOST_ASSETS = 100
 class Told:
     """What Tiled tells of a node.
 
-    `digest` covers all that makes the node. `sources` are its data sources as JSON; None if they
-    were not asked for.
+    `digest` covers all that makes the node; of a container not the number of its children.
+    `sources` are its data sources as JSON; None if they were not asked for.
     """
 
     family: str
@@ -80,7 +85,8 @@ def told(resource: Any) -> Told:
         structure = attributes.get("structure") or {}
         sources = attributes.get("data_sources")
         specs = tuple(str(spec["name"]) for spec in attributes.get("specs") or ())
-        said = [family, {} if family == "container" else structure, attributes.get("metadata"), attributes.get("specs")]
+        shape = structure if family != "container" else counted(structure) is not None
+        said = [family, shape, attributes.get("metadata"), attributes.get("specs")]
     except (KeyError, TypeError, AttributeError) as error:
         raise Damaged(f"Tiled tells of a node without {error}; is it older than 0.2?") from error
     return Told(
@@ -91,6 +97,12 @@ def told(resource: Any) -> Told:
         digest=digest(said),
         sources=None if sources is None else tuple(sources),
     )
+
+
+def counted(structure: Mapping[str, Any]) -> int | None:
+    """The number of children in the structure of a container; None if Tiled has only estimated it."""
+    count: int | None = structure.get("count")
+    return count if count is not None and count <= EXACT else None
 
 
 def digest(document: Any) -> str:

@@ -9,9 +9,9 @@ from typing import Any
 
 from ...attributes import Late
 from ...nodes import Forbidden, Group, Node
-from .children import Children, count_of, group
+from .children import Children, group
 from .remote import Path
-from .told import Told
+from .told import Told, counted
 from .view import View
 
 
@@ -44,7 +44,7 @@ class Tree:
             return self._group
 
     def _container(self, told: Told) -> Group:
-        return group(Children(self._view, self._path, count_of(told)), told, Late(self._attributes))
+        return group(Children(self._view, self._path, counted(told.structure)), told, Late(self._attributes))
 
     def _around(self) -> Group:
         return Group(children=Only(Children(self._view, self._path[:-1]), self._path[-1]), blocking=True, kind="folder")

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 
 from ...caches.flight import Flights
-from ...nodes import Changed, Damaged, Forbidden, Unauthenticated
+from ...nodes import Damaged
 from ...resources import Resources
-from .remote import Params, Path, Remote
+from .remote import Params, Path, Remote, is_addressable
 from .told import Told, told
 
 FIELDS = tuple(("fields", field) for field in ("metadata", "structure_family", "structure", "specs"))
@@ -23,6 +23,8 @@ NAMES_ONLY = (("fields", ""),)
 MOST_ON_PAGE = 300
 """Children on one page of a listing: as many as Tiled gives."""
 REFUSALS = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
+FAILURES = frozenset({httpx.codes.NOT_FOUND, httpx.codes.TOO_MANY_REQUESTS})
+"""Client errors that do not say whether the caller may read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,8 @@ class View:
 
     def look(self, path: Path, *, with_sources: bool = True) -> Told | None:
         """What Tiled tells of a node now; None if the caller sees none there. Blocks."""
+        if not all(map(is_addressable, path)):
+            return None
         params: Params = (*FIELDS, *TERSE, *((WITH_SOURCES,) if with_sources else ()))
         response = self.remote.get("metadata", path, params, self.headers)
         if response.status_code == httpx.codes.NOT_FOUND:
@@ -64,17 +68,16 @@ class View:
         """Whether the caller may read the values of a node. Blocks.
 
         Tiled checks this before it looks at the parameters: we ask for a block or a partition that
-        does not exist, which reads nothing.
+        does not exist, which reads nothing. Raises what a failure of Tiled's means.
         """
         if seen.family == "table":
             response = self.remote.get("table/partition", path, (("partition", str(seen.structure.get("npartitions", 1))),), self.headers)
         else:
             block = ",".join("0" * (len(seen.structure["shape"]) + 1))
             response = self.remote.get("array/block", path, (("block", block),), self.headers)
-        fault = None if response.is_success else self.remote.fault(response)
-        if isinstance(fault, ConnectionError | Changed):
-            raise fault
-        return not isinstance(fault, Forbidden | Unauthenticated)
+        if response.is_server_error or response.status_code in FAILURES:
+            raise self.remote.fault(response)
+        return response.status_code not in REFUSALS
 
     def count(self, path: Path) -> int:
         """The number of children of a container. Blocks."""
