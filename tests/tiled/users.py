@@ -13,6 +13,7 @@ from tests.tiled.serving import Server, configured, let_go
 from tiled.access_control.access_tags import AccessTagsCompiler
 from tiled.access_control.scopes import ALL_SCOPES
 from tiled.adapters.array import ArrayAdapter
+from tiled.commandline._catalog import init
 from tiled.server.connection_pool import close_database_connection_pool
 from tiled.server.settings import DatabaseSettings
 from tiled.structures.core import StructureFamily
@@ -53,7 +54,6 @@ def config(folder: Path, files: Path | None = None, **authentication: Any) -> di
                     "uri": f"sqlite:///{folder}/catalog.db",
                     "writable_storage": str((files or folder) / "data"),
                     "readable_storage": [str((files or folder) / "outside")],
-                    "init_if_not_exists": not (folder / "catalog.db").exists(),  # a process of its own, of 3 s
                     "top_level_access_tags": ["public"],
                 },
             }
@@ -95,6 +95,9 @@ def fill(folder: Path, write: Callable[[Any, Path], None] | None = None) -> None
     """Make the databases, and write nodes of every tag, or what `write(client, outside)` writes."""
     (folder / "data").mkdir()
     (folder / "outside").mkdir()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of alembic's configuration
+        init(f"sqlite:///{folder}/catalog.db", if_not_exists=False)  # the setting `init_if_not_exists` starts a process for it
     with Server(configured(config(folder))) as server:
         key = server.api_key(server.login(PROVIDER, "admin", "admin")["access_token"], scopes=["inherit"], expires_in=3600)["secret"]
     define_tags(folder)
