@@ -11,7 +11,9 @@ from threading import Thread
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlencode
+from uuid import uuid4
 
+from tiled.config import Database
 from tiled.server.app import build_app, build_app_from_config
 from tiled.server.settings import get_settings
 
@@ -33,10 +35,14 @@ class Asked(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
-def built(*args: Any, **kwargs: Any) -> Any:
-    """Tiled's application of a tree. Its settings are one object in a process, which each application changes."""
+def built(adapter: Any, authentication: Any, settings: Mapping[str, Any] | None = None, **kwargs: Any) -> Any:
+    """Tiled's application of a tree, with a database of its own if it has users.
+
+    Tiled's settings are one object in a process, which each application changes.
+    """
     get_settings.cache_clear()
-    return build_app(*args, **kwargs)
+    own = {"database": Database(uri=f"sqlite:///file:{uuid4().hex}?mode=memory&cache=shared&uri=true")} if authentication.providers else {}
+    return build_app(adapter, authentication, {**own, **(settings or {})}, **kwargs)
 
 
 def configured(config: dict[str, Any]) -> Any:

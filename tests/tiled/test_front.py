@@ -17,6 +17,7 @@ from tiled.adapters.array import ArrayAdapter
 from tiled.config import Authentication
 
 from asgi import Answer, asked, scope_of
+from tiled_zarr.ome import Pyramids
 from tiled_zarr.settings import Settings, SettingsError
 from tiled_zarr.tiled import front
 from tiled_zarr.tiled.front import asking
@@ -155,6 +156,20 @@ def test_tasks_of_the_tree_run(tmp_path: Any) -> None:
         assert ran == ["startup"]
         assert running.get("/zarr/v3/image/c/0/0", RIGHT).status == 200
     assert ran == ["startup", "shutdown"]
+
+
+def test_threads_may_ask_the_loop_until_they_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that makes levels reads catalogs by way of the loop, also while the server ends."""
+    close, asked_in_time = Pyramids.close, []
+
+    def closes(pyramids: Pyramids) -> None:
+        asked_in_time.append(asyncio.run_coroutine_threadsafe(asyncio.sleep(0, "answer"), running.loop).result(10))
+        close(pyramids)
+
+    monkeypatch.setattr(Pyramids, "close", closes)
+    with Server(front(single())) as running:
+        assert running.get("/zarr/v3/image/c/0/0", RIGHT).status == 200
+    assert asked_in_time == ["answer"]
 
 
 def test_a_startup_that_fails_is_reported() -> None:
