@@ -12,6 +12,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlencode
 
+from tiled.server.app import build_app, build_app_from_config
+from tiled.server.settings import get_settings
+
 from asgi import Answer, asked, scope_of
 
 DEADLINE = 60.0
@@ -28,6 +31,18 @@ class Asked(NamedTuple):
     path: str
     method: str = "GET"
     headers: Mapping[str, str] = {}
+
+
+def built(*args: Any, **kwargs: Any) -> Any:
+    """Tiled's application of a tree. Its settings are one object in a process, which each application changes."""
+    get_settings.cache_clear()
+    return build_app(*args, **kwargs)
+
+
+def configured(config: dict[str, Any]) -> Any:
+    """The same of a configuration."""
+    get_settings.cache_clear()
+    return build_app_from_config(config)
 
 
 class Server:

@@ -19,14 +19,13 @@ import numcodecs
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from tests.tiled.serving import Asked, Server
+from tests.tiled.serving import HTTP, Asked, Server, built, configured
 from tests.tiled.trees import IMAGE, SMALL, Stateful, tree
 from tiled.access_control.access_policies import DummyAccessPolicy
 from tiled.adapters.array import ArrayAdapter
 from tiled.config import Authentication
-from tiled.server.app import build_app, build_app_from_config
 
-from asgi import scope_of
+from asgi import Answer, asked, scope_of
 from tiled_zarr.settings import Settings, SettingsError
 from tiled_zarr.tiled import front
 from tiled_zarr.tiled.front import asking, rights
@@ -38,7 +37,7 @@ WRONG = {"authorization": "Apikey wrong"}
 
 def single(adapter: Any = None, **settings: Any) -> Any:
     """Tiled's application for a single user."""
-    return build_app(tree() if adapter is None else adapter, Authentication(single_user_api_key=KEY, **settings))
+    return built(tree() if adapter is None else adapter, Authentication(single_user_api_key=KEY, **settings))
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +132,17 @@ def test_our_root_page_is_below_view(server: Server) -> None:
     page = server.get("/view/folder", RIGHT).body.decode()
     assert '<a href="../view/">tiled-zarr</a>' in page
     assert ">small<" in page
+
+
+def test_below_a_root_path(server: Server) -> None:
+    """As behind a proxy that passes the whole path on."""
+
+    def get(path: str, headers: dict[str, str] = RIGHT) -> Answer:
+        return server.run(asked(server.app, f"/tiled{path}", headers={"host": "localhost", **headers}, **HTTP | {"root_path": "/tiled"}))
+
+    assert get("/zarr/v3/image/c/0/0").status == get("/view/").status == get("/api/v1/metadata/image").status == 200
+    assert get("/zarr/v3/image/c/0/0", WRONG).status == 401
+    assert f"/tiled/k/{KEY}/zarr/v3/folder" in get(f"/k/{KEY}/view/folder", {}).body.decode()
 
 
 def test_the_route_of_ours_tells_nobody(server: Server) -> None:
@@ -230,7 +240,7 @@ def several(provider: str, authenticator: str, **args: Any) -> Any:
 def users() -> Iterator[Server]:
     passwords = {"alice": "alice"}
     config = several("toy", "tiled.authenticators:DictionaryAuthenticator", users_to_passwords=passwords)
-    with Server(front(build_app_from_config(config))) as running:
+    with Server(front(configured(config))) as running:
         yield running
 
 
@@ -271,7 +281,7 @@ def test_a_user_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
     stub.__spec__ = ModuleSpec("pamela", None)
     vars(stub).update(authenticate=authenticate, PAMError=PAMError)
     monkeypatch.setitem(sys.modules, "pamela", stub)
-    with Server(front(build_app_from_config(several("pam", "tiled.authenticators:PAMAuthenticator")))) as running:
+    with Server(front(configured(several("pam", "tiled.authenticators:PAMAuthenticator")))) as running:
         token = running.login("pam", "alice", "pass")["access_token"]
         assert running.get("/zarr/v3/image/c/0/0", {"authorization": f"Bearer {token}"}).status == 200
         with pytest.raises(AssertionError):
@@ -322,7 +332,7 @@ def is_allowed(server: Server, path: str, headers: dict[str, str]) -> bool:
 def test_tokens_of_an_identity_provider() -> None:
     issuer = Issuer()
     args = {"audience": "tiled", "client_id": "tiled", "device_flow_client_id": "tiled", "well_known_uri": f"{issuer.url}/known"}
-    with Server(front(build_app_from_config(several("oidc", "tiled.authenticators:ProxiedOIDCAuthenticator", **args)))) as running:
+    with Server(front(configured(several("oidc", "tiled.authenticators:ProxiedOIDCAuthenticator", **args)))) as running:
         other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         right, narrow, stale = issuer.token(), issuer.token(scope="read:metadata"), issuer.token(exp=time() - 600)
         for headers in (right, narrow, stale, issuer.token(other), issuer.token(aud="x")):
@@ -345,7 +355,7 @@ def test_everyone_may_read_a_public_server() -> None:
 
 
 def test_a_policy_that_allows_all_hides_nothing() -> None:
-    app = build_app(tree(), Authentication(single_user_api_key=KEY), access_policy=DummyAccessPolicy())
+    app = built(tree(), Authentication(single_user_api_key=KEY), access_policy=DummyAccessPolicy())
     with Server(front(app)) as running:
         allowed = {path: status for path, status in OURS.items() if "nothing/c" not in path}
         assert {path: running.get(path, RIGHT).status for path in allowed} == allowed
@@ -357,7 +367,7 @@ def test_a_tree_for_each_state_of_a_session() -> None:
 
     authenticator = {"provider": "toy", "authenticator": "tests.tiled.trees:Naming", "args": {"users_to_passwords": {}}}
     authentication = Authentication.model_validate({"secret_keys": ["SECRET" * 6], "providers": [authenticator]})
-    with Server(front(build_app(Stateful({}), authentication))) as running:
+    with Server(front(built(Stateful({}), authentication))) as running:
         headers = {name: {"authorization": f"Bearer {running.login('toy', name, 'x')['access_token']}"} for name in ("alice", "bob")}
         for name, other in (("alice", "bob"), ("bob", "alice")):
             assert running.get(f"/zarr/v3/of_{name}/c/0/0", headers[name]).status == 200
@@ -373,7 +383,7 @@ def test_a_root_that_is_an_array() -> None:
 def test_our_settings_hold() -> None:
     settings = Settings(codec="zstd", chunk_shape=(128, 128), allow_origins=("https://ours.example",))
     with Server(
-        front(build_app(tree(), Authentication(single_user_api_key=KEY), {"allow_origins": ["https://theirs.example"]}), settings)
+        front(built(tree(), Authentication(single_user_api_key=KEY), {"allow_origins": ["https://theirs.example"]}), settings)
     ) as running:
         document = json.loads(running.get("/zarr/v2/image/.zarray", RIGHT).body)
         assert (document["chunks"], document["compressor"]["id"]) == ([128, 128], "zstd")

@@ -18,9 +18,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.tiled.serving import Asked, Server
+from tests.tiled.serving import Asked, Server, configured
 from tests.tiled.users import ABSENT, ARRAYS, FOLDERS, IMAGES, PROVIDER, READ, TABLES, USERS, config, fill
-from tiled.server.app import build_app_from_config
 
 from asgi import Answer
 from tiled_zarr.tiled import front
@@ -57,7 +56,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[Server]:
-    with Server(front(build_app_from_config(config(folder)))) as running:
+    with Server(front(configured(config(folder)))) as running:
         yield running
 
 
@@ -67,7 +66,7 @@ def public_server(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     own = tmp_path_factory.mktemp("public")
     for name in ("catalog.db", "users.db"):
         shutil.copy(folder / name, own / name)
-    with Server(front(build_app_from_config(config(own, folder, allow_anonymous_access=True)))) as running:
+    with Server(front(configured(config(own, folder, allow_anonymous_access=True)))) as running:
         yield running
 
 

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tests.tiled.serving import Server, let_go
+from tests.tiled.serving import Server, configured, let_go
 from tiled.access_control.access_tags import AccessTagsCompiler
 from tiled.access_control.scopes import ALL_SCOPES
 from tiled.adapters.array import ArrayAdapter
-from tiled.server.app import build_app_from_config
 from tiled.server.connection_pool import close_database_connection_pool
 from tiled.server.settings import DatabaseSettings
 from tiled.structures.core import StructureFamily
@@ -96,10 +95,10 @@ def fill(folder: Path, write: Callable[[Any, Path], None] | None = None) -> None
     """Make the databases, and write nodes of every tag, or what `write(client, outside)` writes."""
     (folder / "data").mkdir()
     (folder / "outside").mkdir()
-    with Server(build_app_from_config(config(folder))) as server:
+    with Server(configured(config(folder))) as server:
         key = server.api_key(server.login(PROVIDER, "admin", "admin")["access_token"], scopes=["inherit"], expires_in=3600)["secret"]
     define_tags(folder)
-    with Context.from_app(build_app_from_config(config(folder)), api_key=key) as context:
+    with Context.from_app(configured(config(folder)), api_key=key) as context:
         (write or write_all)(from_context(context), folder / "outside")
     let_go()
 

@@ -34,7 +34,8 @@ class Inner:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""
         assert self.stack is not None  # it is made before the lifespan begins
-        return self.stack({**scope, "app": self.app}, receive, send)
+        scope["app"] = self.app
+        return self.stack(scope, receive, send)
 
 
 @asynccontextmanager
