@@ -33,7 +33,7 @@ OURS = "ours"
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     tree = MapAdapter({"group": MapAdapter({"a": ArrayAdapter.from_array(VALUES)})})
-    with serving(build_app(tree, authentication=Authentication(single_user_api_key=KEY))) as address:
+    with serving(build_app(tree, authentication=Authentication(single_user_api_key=KEY, allow_anonymous_access=False))) as address:
         yield address
 
 
