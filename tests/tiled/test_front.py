@@ -20,7 +20,7 @@ from asgi import Answer, asked, scope_of
 from tiled_zarr.ome import Pyramids
 from tiled_zarr.settings import Settings, SettingsError
 from tiled_zarr.tiled import front
-from tiled_zarr.tiled.front import asking
+from tiled_zarr.tiled.server import asking
 
 KEY = "secret"
 RIGHT = {"authorization": f"Apikey {KEY}"}

@@ -14,7 +14,7 @@ from tiled.adapters.mapping import MapAdapter
 from tiled.config import Authentication
 
 from tiled_zarr.tiled import front
-from tiled_zarr.tiled.front import asking, members, rights
+from tiled_zarr.tiled.server import asking, members, rights
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from tests.tiled.trees import Stateful
 from tiled.config import Authentication
 
 from tiled_zarr.tiled import front
-from tiled_zarr.tiled.front import asking, rights
+from tiled_zarr.tiled.server import asking, rights
 
 
 def test_who_may_read_in_part(users: Server) -> None:

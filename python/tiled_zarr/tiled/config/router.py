@@ -17,7 +17,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import Receive, Scope, Send
 
 from ...settings import from_environment
-from ..front import front
+from ..server import front
 from .overlay import for_front
 
 
