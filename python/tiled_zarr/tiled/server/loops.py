@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from ..catalog.homes import Within
+
 T = TypeVar("T")
 
 
@@ -21,10 +23,9 @@ class Home:
     def __call__(self, coroutine: Coroutine[Any, Any, T], /) -> T:
         """The result of a coroutine. Blocks; raises what it raises.
 
-        Raises RuntimeError in the loop's own thread, which would wait for itself.
+        Raises RuntimeError in the loop's own thread, and before the server runs.
         """
-        loop = self.loop
-        if loop is None or asyncio._get_running_loop() is loop:
+        if self.loop is None:
             coroutine.close()
-            raise RuntimeError("Tiled was asked in its own event loop, or before it runs; ask in a worker thread")
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+            raise RuntimeError("Tiled was asked before its server runs")
+        return Within(self.loop)(coroutine)
