@@ -64,6 +64,7 @@ SUITES = {
     "browser": Suite("tests/browser", is_quick=False),
     "hostile": Suite("tests/hostile", is_quick=False, is_alone=True),
     "tiled": Suite("tests/tiled", is_quick=False),
+    **{room: Suite(f"tests/tiled/{room}", is_quick=False) for room in ("config", "catalog", "proxy", "front")},
     "adapters": Suite("tests/adapters"),
     "http": Suite("tests/http"),
     "top": Suite("tests"),
