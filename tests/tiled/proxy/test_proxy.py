@@ -20,10 +20,10 @@ from tiled.adapters.mapping import MapAdapter
 from tiled.adapters.sparse import COOAdapter
 from tiled.adapters.xarray import DatasetAdapter
 from tiled.client import from_context
-from tiled.config import Authentication
 from tiled.server.app import build_app
 
 from stores import BlockingStore
+from tiled.config import Authentication
 from tiled_zarr.adapters import adapt
 from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.keyspace import KeySpace
