@@ -69,7 +69,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "views",
     },
     "demo": {"demo", "nodes", "__init__"},
-    "settings": {"codecs", "dtypes", "hierarchy", "nodes", "resources", "revisions"},
+    # a file is called by its name without the suffix of a format
+    "settings": {"adapters", "codecs", "dtypes", "hierarchy", "nodes", "resources", "revisions"},
     "tiled/proxy": VALUES | SHARED | {"encoding", "adapters", "adapters/common", "adapters/memory", "http/middleware", "http/protocol"},
     "tiled/files": {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "nodes", "resources", "tiled/catalog"},
     "tree": VALUES
@@ -87,7 +88,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"hierarchy", "http", "http/middleware", "http/protocol", "http/site", "http/work"}
     | {"ome", "resources", "settings", "tree", "views"},
     "cli/servers": set(),
-    "cli": {"app", "assembly", "cli/servers", "logs", "revisions", "settings", "texts", "tiled/config", "tree"},
+    "cli": {"_native", "__init__", "app", "assembly", "cli/servers", "logs", "revisions", "settings", "texts", "tiled/config", "tree"},
     "__init__": {"nodes"},
     "__main__": {"cli"},
 }
