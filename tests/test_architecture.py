@@ -88,7 +88,24 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"hierarchy", "http", "http/middleware", "http/protocol", "http/site", "http/work"}
     | {"ome", "resources", "settings", "tree", "views"},
     "cli/servers": set(),
-    "cli": {"_native", "__init__", "app", "assembly", "cli/servers", "logs", "revisions", "settings", "texts", "tiled/config", "tree"},
+    # the command says what a tree holds, and how one chunk of it is made
+    "cli": {
+        "_native",
+        "__init__",
+        "adapters/directory",
+        "app",
+        "assembly",
+        "cli/servers",
+        "hierarchy",
+        "logs",
+        "nodes",
+        "resources",
+        "revisions",
+        "settings",
+        "texts",
+        "tiled/config",
+        "tree",
+    },
     "__init__": {"nodes"},
     "__main__": {"cli"},
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import h5py
@@ -14,7 +15,10 @@ from click.testing import CliRunner
 from tests.cli.test_commands import Run, folder, run
 
 from asgi import ask
+from tiled_zarr import Array, Group
+from tiled_zarr.adapters.registry import adapt
 from tiled_zarr.cli import addresses, commands, main, servers
+from tiled_zarr.cli.contents import MOST_NODES, contents
 
 __all__ = ["folder", "run"]
 
@@ -220,3 +224,52 @@ def test_a_shell_completes_files_commands_and_options(folder: Path, typed: str, 
     env = {"_TILED_ZARR_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
     result = CliRunner().invoke(main, [], prog_name="tiled-zarr", env=env)
     assert expected in result.output.splitlines()
+
+
+HELD = {
+    ("group.h5",): "The tree has 1 array, 1 group.\n",
+    ("x.npy",): "The tree has 1 array.\n",
+    ("table.csv",): "The tree has 1 table.\n",
+    ("x.npy", "group.h5", "image.tif", "broken.h5"): "The tree has 4 files to be opened when somebody asks (2 h5, 1 npy, 1 tif).\n",
+    ("inner", "served_by_cli:tree"): "The tree has 1 array, 2 groups, 2 files to be opened when somebody asks (2 tif).\n",
+    ("served_by_cli:ragged",): "The tree has 1 array.\nLeft out: ragged: ",
+}
+
+
+@pytest.mark.parametrize(("words", "said"), HELD.items())
+def test_it_says_what_the_tree_holds(run: Run, data: Path, words: list[str], said: str) -> None:
+    (data / "inner").mkdir()
+    for name in "ab":
+        (data / "inner" / f"{name}.tif").write_bytes((data / "image.tif").read_bytes())
+    with (data / "served_by_cli.py").open("a") as module:
+        module.write("ragged = {'x': tree['x'], 'ragged': numpy.array([[1], [1, 2]], dtype=object)}\n")
+    assert said in run(*words, "--public").output
+
+
+def test_what_it_says_is_bounded() -> None:
+    def failing(number: int) -> Array:
+        raise OSError(f"broken {number}")
+
+    names = {f"n{number}": number for number in range(20)}
+    some = Group(Made(names, failing))
+    [said] = contents(some, {}).lines()
+    assert said.startswith("Left out: n0: ")
+    assert said.endswith("; and 15 more.")
+    many = Group({f"n{number}": adapt(np.zeros(1)) for number in range(MOST_NODES + 1)})
+    assert list(contents(many, {}).lines()) == [f"The tree has at least {MOST_NODES} arrays."]
+
+
+class Made(Mapping[str, Array]):
+    """Children that are made by a function of their numbers."""
+
+    def __init__(self, names: dict[str, int], make: Callable[[int], Array]) -> None:
+        self.names, self.make = names, make
+
+    def __getitem__(self, name: str) -> Array:
+        return self.make(self.names[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)

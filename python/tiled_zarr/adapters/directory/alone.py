@@ -108,21 +108,21 @@ class Members(Mapping[str, Node]):
 class Mounted(Mapping[str, Node]):
     """Children by name, some of which are files that are opened when somebody asks."""
 
-    def __init__(self, items: Mapping[str, Node | Alone]) -> None:
-        self._items = items
+    def __init__(self, by_name: Mapping[str, Node | Alone]) -> None:
+        self.by_name = by_name
 
     def __getitem__(self, name: str) -> Node:
-        item = self._items[name]
+        item = self.by_name[name]
         return item.node() if isinstance(item, Alone) else item
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._items)
+        return iter(self.by_name)
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self.by_name)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._items
+        return name in self.by_name
 
 
 def is_group(node: Any) -> TypeGuard[Group]:
