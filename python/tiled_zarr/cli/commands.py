@@ -23,6 +23,7 @@ from ..revisions import launch_nonce, relaunch
 from ..settings import Settings, SettingsError, arguments, from_environment
 from . import addresses, servers, versions
 from .anything import ANYTHING, Anything
+from .look import info, ls
 from .options import common, files, given, of_catalog, of_files
 from .processes import Run
 from .servers import Limits
@@ -142,6 +143,10 @@ def config(path: str, **options: Any) -> None:
     Without PATH it is the one that Tiled's variable TILED_CONFIG names.
     """
     start({"CONFIG": path}, **options)
+
+
+main.add_command(ls)
+main.add_command(info)
 
 
 def start(tree: Mapping[str, str], **typed: Any) -> None:
