@@ -89,23 +89,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"ome", "resources", "settings", "tree", "views"},
     "cli/servers": set(),
     # the command says what a tree holds, and how one chunk of it is made
-    "cli": {
-        "_native",
-        "__init__",
-        "adapters/directory",
-        "app",
-        "assembly",
-        "cli/servers",
-        "hierarchy",
-        "logs",
-        "nodes",
-        "resources",
-        "revisions",
-        "settings",
-        "texts",
-        "tiled/config",
-        "tree",
-    },
+    "cli": {"_native", "__init__", "adapters/directory", "encoding", "hierarchy", "nodes", "resources"}
+    | {"app", "assembly", "cli/servers", "logs", "revisions", "settings", "texts", "tiled/config", "tree"},
     "__init__": {"nodes"},
     "__main__": {"cli"},
 }
