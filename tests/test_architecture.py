@@ -19,6 +19,7 @@ SOURCES = [
 SHARED = {"caches", "resources"}
 MAY_IMPORT: dict[str, set[str]] = {
     "texts": set(),
+    "version": set(),
     "codecs": set(),
     "faults": set(),
     "outlines": set(),
@@ -39,8 +40,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "grid": {"nodes"},
     "dtypes": {"nodes", "texts"},
     "records": {"attributes", "dtypes", "nodes"},
-    # a recipe holds the encoder's codec, a token our version
-    "hierarchy": VALUES | SHARED | {"hangs", "_native", "__init__"},
+    # a recipe holds the encoder's codec
+    "hierarchy": VALUES | SHARED | {"hangs", "_native"},
     "encoding": VALUES | SHARED | {"hierarchy", "_native"},
     "ome/display": VALUES | {"encoding", "resources"},
     "ome/pyramid": VALUES | SHARED | {"hierarchy", "ome/display", "_native"},
@@ -68,7 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "tree",
         "views",
     },
-    "demo": {"demo", "nodes", "__init__"},
+    "demo": {"nodes", "version"},
     "settings": {"codecs", "dtypes", "hierarchy", "nodes", "resources", "revisions"},
     "tiled/proxy": VALUES | SHARED | {"encoding", "adapters", "adapters/common", "adapters/memory", "http/middleware", "http/protocol"},
     "tiled/files": {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "nodes", "resources", "tiled/catalog"},
@@ -88,7 +89,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"ome", "resources", "settings", "tree", "views"},
     "cli/servers": set(),
     "cli": {"app", "assembly", "cli/servers", "logs", "revisions", "settings", "texts", "tiled/config", "tree"},
-    "__init__": {"nodes"},
+    "opening": {"adapters", "adapters/directory", "demo", "nodes", "resources", "settings", "tree"},
+    "__init__": {"nodes", "opening", "version"},
     "__main__": {"cli"},
 }
 """What a room's modules may import from other rooms; a room is a folder, or a module at the top."""
