@@ -90,7 +90,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli/servers": set(),
     "cli": {"app", "assembly", "cli/servers", "logs", "revisions", "settings", "texts", "tiled/config", "tree"},
     "opening": {"adapters", "adapters/directory", "demo", "nodes", "resources", "settings", "tree"},
-    "__init__": {"nodes", "opening", "version"},
+    "stores": {"codecs", "encoding", "hierarchy", "nodes", "opening"},
+    "__init__": {"nodes", "opening", "stores", "version"},
     "__main__": {"cli"},
 }
 """What a room's modules may import from other rooms; a room is a folder, or a module at the top."""

@@ -7,15 +7,19 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .opening import open  # noqa: A004 - the public name, as gzip.open
+    from .stores import store
 
-__all__ = ["Array", "Group", "Node", "Sparse", "Table", "Unavailable", "__version__", "open"]
+__all__ = ["Array", "Group", "Node", "Sparse", "Table", "Unavailable", "__version__", "open", "store"]
 
 
 def __getattr__(name: str) -> Any:
     """What is imported at its first use, so that `import tiled_zarr` stays light."""
+    found: Any
     match name:
         case "open":
             from .opening import open as found
+        case "store":
+            from .stores import store as found
         case _:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = found
