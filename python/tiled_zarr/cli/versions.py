@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from .. import __version__, _native
+from .. import _native
+from ..version import __version__
 
 LIBRARIES = (
     "numpy",
