@@ -1,6 +1,6 @@
 """Reads what `tiled-zarr serve ANYTHING...` is to serve into mounts, or finds the configuration.
 
-An argument is `demo`, a file, a folder, a pattern such as `*.tif`, an address, or `module:name`, in
+An argument is an address, `demo`, a file or folder, a pattern such as `*.tif`, or `module:name`, in
 this order: a file or folder that exists is never taken for `module:name`.
 """
 

@@ -144,10 +144,10 @@ def mount(document: Any, where: Spot, folder: Path) -> Mount:
         raise SettingsError(f"{where}: expected one of {kinds}, got {sorted(given) or 'none'}")
     [(source, target)] = given.items()
     if "csv" in checked and source not in FILES:
-        raise SettingsError(f"{where.at('csv')}: only a directory has text tables")
+        raise SettingsError(f"{where.at('csv')}: only a directory or a file has text tables")
     of_files = [name for name in DIRECTORY if name in checked]
     if of_files and source not in FILES:
-        raise SettingsError(f"{where.at(of_files[0])}: only a directory has files")
+        raise SettingsError(f"{where.at(of_files[0])}: only a directory or a file has files")
     if "read" in checked and source != "catalog":
         raise SettingsError(f"{where.at('read')}: only a catalog names where its data may be")
     below = where.at("nodes")
