@@ -187,7 +187,7 @@ def test_a_host_that_is_none_is_not_tried_fifty_times() -> None:
 
 def test_open_shows_the_first_page(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
-    monkeypatch.setattr(commands.webbrowser, "open", shown.append)
+    monkeypatch.setattr(commands.click, "launch", shown.append)
     run(str(folder), "--api-key", "k")
     assert shown == []
     run(str(folder), "--api-key", "k", "-o")
@@ -255,6 +255,8 @@ def test_what_it_says_is_bounded() -> None:
     [said] = contents(some, {}).lines()
     assert said.startswith("Left out: n0: ")
     assert said.endswith("; and 15 more.")
+    faulty = Group({"faulty": Group(Unlisted({}, failing))})
+    assert [*contents(faulty, {}).lines()][1] == "Left out: faulty: OSError: no list."
     many = Group({f"n{number}": adapt(np.zeros(1)) for number in range(MOST_NODES + 1)})
     assert list(contents(many, {}).lines()) == [f"The tree has at least {MOST_NODES} arrays."]
 
@@ -273,3 +275,10 @@ class Made(Mapping[str, Array]):
 
     def __len__(self) -> int:
         return len(self.names)
+
+
+class Unlisted(Made):
+    """Children that cannot be listed."""
+
+    def __iter__(self) -> Iterator[str]:
+        raise OSError("no list")

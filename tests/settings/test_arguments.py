@@ -82,6 +82,7 @@ REFUSED = {
     ("az://bucket/a",): "az:// is not yet served",
     ("https://h/a.h5",): "a file at an address is not yet served; copy it.*tiled-zarr serve tiled https://h/a.h5",
     ("gopher://h/a",): "gopher:// is no address that can be served",
+    ("file://host/a.h5",): "host is another machine; a path on this one is file:///PATH",
     ("m:tree", "n:tree"): "m:tree and n:tree would both be /tree",
 }
 

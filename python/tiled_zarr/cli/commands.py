@@ -10,7 +10,6 @@ import re
 import secrets
 import socket
 import sys
-import webbrowser
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -170,7 +169,7 @@ def start(tree: Mapping[str, str], **typed: Any) -> None:
             def on_start() -> None:
                 announce(launch.settings, settings.host, port)
                 if is_shown:
-                    webbrowser.open(first_page(launch.settings, settings.host, port))
+                    click.launch(first_page(launch.settings, settings.host, port))
 
             code = supervise(launch.crew, settings.workers, listener, on_start)
     except (servers.CannotServe, SettingsError, CannotStart) as error:

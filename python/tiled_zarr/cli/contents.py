@@ -55,19 +55,27 @@ def contents(root: Group, files: Mapping[str, int], *, deep: bool = False) -> Co
     """
     found, end = Contents(files=Counter(files)), time.monotonic() + MOST_SECONDS
     waiting: deque[tuple[str, Group]] = deque([("", root)])
-    while waiting:
+    while waiting and not found.is_cut:
         path, group = waiting.popleft()
-        found.left_out |= {below(path, as_name(name)): why for name, why in group.unavailable().items()}
-        if group.blocking and not (deep or isinstance(group.children, Mounted)):
-            continue
-        for name in group.children:
-            if found.kinds.total() >= MOST_NODES or time.monotonic() > end:
-                found.is_cut = True
-                return found
-            node = counted(found, group, name, path, deep=deep)
-            if isinstance(node, Group) and node.kind != "table":
-                waiting.append((below(path, as_name(name)), node))
+        try:
+            waiting.extend(groups_in(found, group, path, end, deep=deep))
+        except Exception as error:  # noqa: BLE001 - one bad group is one that is left out
+            found.left_out[path] = reason(error)
     return found
+
+
+def groups_in(found: Contents, group: Group, path: str, end: float, *, deep: bool) -> Iterator[tuple[str, Group]]:
+    """Count what is right below a group, and yield the groups with their paths."""
+    found.left_out |= {below(path, as_name(name)): why for name, why in group.unavailable().items()}
+    if group.blocking and not (deep or isinstance(group.children, Mounted)):
+        return
+    for name in group.children:
+        if found.kinds.total() >= MOST_NODES or time.monotonic() > end:
+            found.is_cut = True
+            return
+        node = counted(found, group, name, path, deep=deep)
+        if isinstance(node, Group) and node.kind != "table":
+            yield below(path, as_name(name)), node
 
 
 def counted(found: Contents, group: Group, name: str, path: str, *, deep: bool) -> Node | None:

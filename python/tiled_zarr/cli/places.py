@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
 from http.client import HTTPException
+from types import MappingProxyType
 from typing import IO, Any, Protocol
 from urllib.error import HTTPError
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -30,6 +31,13 @@ BELOW = re.compile(r"(?P<base>.*?)/(?:zarr/v[23]|ome-zarr/0\.[45]|view|explore)(
 """The path of an address below which a node is named."""
 SECONDS = 60
 """Seconds for one answer of a server."""
+
+
+GIVE_KEY = "give the key with --api-key or TILED_ZARR_API_KEY"
+REFUSED = frozenset({301, 302, 303, 307, 308, 401, 403})
+"""Statuses for which somebody has to give another address or a key; any other is one of another server."""
+ANONYMOUS = MappingProxyType({"type": "http", "method": "GET", "path": "/", "headers": (), "query_string": b""})
+"""A request without credentials."""
 
 
 class CannotLook(Exception):
@@ -164,7 +172,7 @@ class OverHTTP:
 def refusal(url: str, status: int, headers: Message, body: IO[bytes]) -> str:
     """What a server answered, and what to do about it."""
     if status in {401, 403}:
-        return f"{url} answers {status}: give the key with --api-key or TILED_ZARR_API_KEY"
+        return f"{url} answers {status}: {GIVE_KEY}"
     if "location" in headers:
         return f"{url} leads to {headers['location']}; give that address"
     return f"{url} answers {status}: {body.read(300).decode(errors='replace').strip()}"
@@ -205,6 +213,7 @@ def looked_at(words: tuple[str, ...], key: str | None, given: Mapping[str, str])
     if not others and last.startswith(("http://", "https://")) and (found := server_at(last, key)) is not None:
         yield found[0], joined(found[1], inner.strip("/"))
         return
+    key = key or os.environ.get("TILED_ZARR_API_KEY")
     options = {"tiled_key": key} if key else {}
     settings = from_environment(os.environ, options, {"ANYTHING": arguments.SEPARATOR.join([*others, last]), **given})
     if settings.tiled is not None:
@@ -214,8 +223,9 @@ def looked_at(words: tuple[str, ...], key: str | None, given: Mapping[str, str])
     resources = resources_of(settings)
     try:
         tree = plant(settings, resources=resources)
-        path = inner.strip("/") or only_child(tree.root, settings.trees[0].source if len(settings.trees) == 1 else "")
-        yield InProcess(KeySpace(tree.root, v3, settings.keyspace, resources)), path
+        root = tree.root if tree.identify is None else seen(tree.identify, last)
+        path = inner.strip("/") or only_child(root, settings.trees[0].source if len(settings.trees) == 1 else "")
+        yield InProcess(KeySpace(root, v3, settings.keyspace, resources)), path
         for task in tree.tasks.shutdown:
             asyncio.run(closed(task))
     finally:
@@ -225,6 +235,15 @@ def looked_at(words: tuple[str, ...], key: str | None, given: Mapping[str, str])
 async def closed(task: Any) -> None:
     """Run a task."""
     await task()
+
+
+def seen(identify: Any, url: str) -> Group:
+    """The tree that a Tiled server shows without a key. Raises CannotLook if it shows none."""
+    caller = asyncio.run(identify(ANONYMOUS))
+    if not hasattr(caller, "root"):
+        raise CannotLook(f"{url} shows nothing without a key: {GIVE_KEY}")
+    root: Group = caller.root()
+    return root
 
 
 def only_child(root: Group, source: str) -> str:

@@ -47,7 +47,7 @@ def configuration(words: Sequence[str]) -> Path | None:
     Raises SettingsError if there are other arguments besides it.
     """
     paths = [path for word in words for path in matching(word)]
-    found = [path for path in paths if path.suffix in CONFIGURATIONS and path.is_file()]
+    found = [path for path in paths if path.suffix.lower() in CONFIGURATIONS and path.is_file()]
     if found and len(paths) > 1:
         raise SettingsError(f"{found[0]} is a configuration: serve it alone, or leave it out; it can name files and folders itself")
     return found[0] if found else None
@@ -104,8 +104,16 @@ def matching(word: str) -> list[Path]:
 
 
 def path_of(word: str) -> Path:
-    """The path that an argument spells, as such or as file:// address."""
-    return Path(unquote(urlsplit(word).path) if word.startswith("file://") else word)
+    """The path that an argument spells, as such or as file:// address.
+
+    Raises SettingsError if the address is one on another machine.
+    """
+    if not word.startswith("file://"):
+        return Path(word).expanduser()
+    parts = urlsplit(word)
+    if parts.netloc not in {"", "localhost"}:
+        raise SettingsError(f"{word}: {parts.netloc} is another machine; a path on this one is file:///PATH")
+    return Path(unquote(parts.path))
 
 
 def at_path(path: Path, ext: Mapping[str, str]) -> Thing:
