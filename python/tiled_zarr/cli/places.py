@@ -213,7 +213,8 @@ def looked_at(words: tuple[str, ...], key: str | None, given: Mapping[str, str])
     if not others and last.startswith(("http://", "https://")) and (found := server_at(last, key)) is not None:
         yield found[0], joined(found[1], inner.strip("/"))
         return
-    key = key or os.environ.get("TILED_ZARR_API_KEY")
+    if "TILED_ZARR_TILED_KEY" not in os.environ:
+        key = key or os.environ.get("TILED_ZARR_API_KEY")
     options = {"tiled_key": key} if key else {}
     settings = from_environment(os.environ, options, {"ANYTHING": arguments.SEPARATOR.join([*others, last]), **given})
     if settings.tiled is not None:
