@@ -36,6 +36,7 @@ VALUES = frozenset(
         "revisions",
         "texts",
         "tojson",
+        "version",
     ],
 )
 """Modules at the top of the package that every room may import.

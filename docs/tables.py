@@ -35,25 +35,25 @@ TREES = """
 ## Trees
 
 In a file, `trees` lists what is served. Each item has a `path` and one of `directory: FOLDER`,
-`pyobject: MODULE:NAME`, `catalog: URI`, `tiled: URL` and `demo: true`. It may have the options
-below, and `nodes` may give them to nodes by path; those of a node win over those of its tree, and
-these over the setting of the same name. A catalog is a database of Tiled's, and its item lists
-under `read` the folders in which its files may be. In the environment, one of
-`TILED_ZARR_DIRECTORY`, `TILED_ZARR_TREE` (`module:name`) and `TILED_ZARR_CONFIG` (a file) says what
-is served. That file, or folder of files, may also be a
+`file: FILE`, `pyobject: MODULE:NAME`, `catalog: URI`, `tiled: URL` and `demo: true`. An array in a
+`file` is at `path` itself. An item may have the options below, and `nodes` may give them to nodes
+by path; those of a node win over those of its tree, and these over the setting of the same name. A
+catalog is a database of Tiled's, and its item lists under `read` the folders in which its files may
+be. In the environment, one of `TILED_ZARR_DIRECTORY`, `TILED_ZARR_TREE` (`module:name`) and
+`TILED_ZARR_CONFIG` (a file) says what is served. That file, or folder of files, may also be a
 [configuration of Tiled](tiled.md#its-configuration).
 """
 FILES = """
 ## Files
 
-A tree that is a directory may have these options as well; they are also options of
-`tiled-zarr serve directory`, and mean what they mean in `tiled serve directory`. Those that take
+A tree that is a directory or a file may have these options as well; they are also options of
+`tiled-zarr serve`, and mean what they mean in `tiled serve directory`. Those that take
 pairs or lists may be given several times there.
 """
 CSV = """
 ## Text tables
 
-A tree that is a directory may say under `csv` how its text tables are written. What is left out is
+A tree that is a directory or a file may say under `csv` how its text tables are written. What is left out is
 found out from each table.
 """
 

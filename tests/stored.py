@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -13,16 +11,14 @@ from unittest import mock
 
 import numpy as np
 import zarr
-from zarr.abc.store import ByteRequest
-from zarr.core.buffer import Buffer, BufferPrototype
 
-from stores import KeySpaceStore, value
 from tiled_zarr import _native
 from tiled_zarr.adapters.zarr import open_zarr
 from tiled_zarr.encoding import encode
 from tiled_zarr.hierarchy.keyspace import KeySpace
 from tiled_zarr.hierarchy.metadata import Config
 from tiled_zarr.nodes import Group, Node
+from tiled_zarr.stores import KeySpaceStore
 
 SHAPE, CHUNK = (300, 410), (128, 128)
 """More than one chunk can be served, chunks large enough to be kept, and edges on both axes."""
@@ -43,20 +39,9 @@ def key(index: tuple[int, ...], format_: ModuleType) -> str:
     return f"a/c/{parts}" if format_.NAME == "v3" else f"a/{parts}"
 
 
-THREADS = ThreadPoolExecutor(4)
-
-
-class ThreadedStore(KeySpaceStore):
-    """Leaves zarr-python's event loop and its threads free for the source, which it reads too."""
-
-    async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
-        body = await asyncio.get_running_loop().run_in_executor(THREADS, value, self.keyspace, key)
-        return None if body is None else prototype.buffer.from_bytes(body)
-
-
 def opened(keys: KeySpace) -> Any:
     """The array `a` as zarr-python reads it from a key space."""
-    return zarr.open_array(ThreadedStore(keys), path="a", mode="r", zarr_format=2 if keys.format.NAME == "v2" else 3)
+    return zarr.open_array(KeySpaceStore(keys), path="a", mode="r", zarr_format=2 if keys.format.NAME == "v2" else 3)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ SOURCES = [
 SHARED = {"caches", "resources"}
 MAY_IMPORT: dict[str, set[str]] = {
     "texts": set(),
+    "version": set(),
     "codecs": set(),
     "faults": set(),
     "outlines": set(),
@@ -39,8 +40,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "grid": {"nodes"},
     "dtypes": {"nodes", "texts"},
     "records": {"attributes", "dtypes", "nodes"},
-    # a recipe holds the encoder's codec, a token our version
-    "hierarchy": VALUES | SHARED | {"hangs", "_native", "__init__"},
+    # a recipe holds the encoder's codec
+    "hierarchy": VALUES | SHARED | {"hangs", "_native"},
     "encoding": VALUES | SHARED | {"hierarchy", "_native"},
     "ome/display": VALUES | {"encoding", "resources"},
     "ome/pyramid": VALUES | SHARED | {"hierarchy", "ome/display", "_native"},
@@ -68,8 +69,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "tree",
         "views",
     },
-    "demo": {"demo", "nodes", "__init__"},
-    "settings": {"codecs", "dtypes", "hierarchy", "nodes", "resources", "revisions"},
+    "demo": {"nodes", "version"},
+    # a file is called by its name without the suffix of a format
+    "settings": {"adapters", "codecs", "dtypes", "hierarchy", "nodes", "resources", "revisions"},
     "tiled/proxy": VALUES | SHARED | {"encoding", "adapters", "adapters/common", "adapters/memory", "http/middleware", "http/protocol"},
     "tiled/files": {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "nodes", "resources", "tiled/catalog"},
     "tree": VALUES
@@ -87,8 +89,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"hierarchy", "http", "http/middleware", "http/protocol", "http/site", "http/work"}
     | {"ome", "resources", "settings", "tree", "views"},
     "cli/servers": set(),
-    "cli": {"app", "assembly", "cli/servers", "logs", "revisions", "settings", "texts", "tiled/config", "tree"},
-    "__init__": {"nodes"},
+    # the command says what a tree holds, and how one chunk of it is made
+    "cli": {"_native", "adapters/directory", "encoding", "hierarchy", "nodes", "resources", "version"}
+    | {"app", "assembly", "cli/servers", "logs", "revisions", "settings", "texts", "tiled/config", "tree"},
+    "opening": {"adapters", "adapters/directory", "demo", "nodes", "resources", "settings", "tree"},
+    "stores": {"codecs", "encoding", "hierarchy", "nodes", "opening"},
+    "__init__": {"nodes", "opening", "stores", "version"},
     "__main__": {"cli"},
 }
 """What a room's modules may import from other rooms; a room is a folder, or a module at the top."""

@@ -17,13 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from stores import KeySpaceStore, value
 from strategies import array_node, scalars
 from tiled_zarr import Array, Group, Unavailable, records
 from tiled_zarr.hierarchy import names, v2, v3
 from tiled_zarr.hierarchy.keyspace import Chunk, KeySpace
 from tiled_zarr.hierarchy.metadata import Config
 from tiled_zarr.nodes import Dense, Options, Revision
+from tiled_zarr.stores import KeySpaceStore, value
 
 FORMATS = pytest.mark.parametrize("format_", [v2, v3], ids=["v2", "v3"])
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning", "ignore:Consolidated metadata is currently")

@@ -365,7 +365,7 @@ WRONG = {
     "bad codec": ("trees: [{demo: true, codec: rar}]", r"trees\[0\].codec: codec 'rar'"),
     "bad nodes": ("trees: [{demo: true, nodes: [a]}]", r"trees\[0\].nodes: expected a mapping"),
     "bad node": ("trees: [{demo: true, nodes: {a: 5}}]", r"nodes\['a'\]: expected a mapping"),
-    "csv of what has none": ("trees: [{demo: true, csv: {}}]", r"trees\[0\].csv: only a directory has text tables"),
+    "csv of what has none": ("trees: [{demo: true, csv: {}}]", r"trees\[0\].csv: only a directory or a file has text tables"),
     "unknown in csv": ("trees: [{directory: x, csv: {sep: a}}]", r"trees\[0\].csv.sep: unknown; known are delimiter, header, decimal"),
     "long delimiter": ("trees: [{directory: x, csv: {delimiter: ab}}]", r"csv.delimiter: expected one character, got 'ab'"),
     "odd decimal": ("trees: [{directory: x, csv: {decimal: 1}}]", r"csv.decimal: expected . or , between quotes"),

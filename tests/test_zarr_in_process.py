@@ -11,12 +11,12 @@ import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stores import KeySpaceStore
 from strategies import array_node, chunked, scalars, trees
 from tiled_zarr import Array, Group, Sparse, dtypes
 from tiled_zarr.hierarchy import names, v2, v3
 from tiled_zarr.hierarchy.keyspace import KeySpace
 from tiled_zarr.hierarchy.metadata import Config
+from tiled_zarr.stores import KeySpaceStore
 
 FORMATS = pytest.mark.parametrize("format_", [v2, v3], ids=["v2", "v3"])
 CODECS = ["none", "blosc:lz4", "blosc:zstd:3:bitshuffle", "zstd:3", "gzip:1", "zlib:1", "lz4:1", "zstd+crc32c", "none+crc32c"]

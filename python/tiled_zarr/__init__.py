@@ -1,12 +1,31 @@
 """Serve any tree of scientific data as Zarr v2 and v3 over HTTP, every chunk computed on demand."""
 
-from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
 
 from .nodes import Array, Group, Node, Sparse, Table, Unavailable
+from .version import __version__
 
-try:
-    __version__ = version("tiled-zarr")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0+unknown"
+if TYPE_CHECKING:
+    from .opening import open  # noqa: A004 - the public name, as gzip.open
+    from .stores import store
 
-__all__ = ["Array", "Group", "Node", "Sparse", "Table", "Unavailable", "__version__"]
+__all__ = ["Array", "Group", "Node", "Sparse", "Table", "Unavailable", "__version__", "open", "store"]
+
+
+def __getattr__(name: str) -> Any:
+    """What is imported at its first use, so that `import tiled_zarr` stays light."""
+    found: Any
+    match name:
+        case "open":
+            from .opening import open as found
+        case "store":
+            from .stores import store as found
+        case _:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """The public names, also those that have not been imported yet."""
+    return __all__

@@ -10,18 +10,20 @@ import importlib.util
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from .adapters.directory.alone import Alone, Mounted, is_group
 from .hierarchy.openings import reason
-from .nodes import Forbidden, Group, Node, Unavailable
+from .nodes import Array, Forbidden, Group, Node, Unavailable
 from .outlines import Outline
 from .resources import Resources
 from .revisions import launch_nonce
 from .settings import Mount, Settings, SettingsError
+from .settings.arguments import stem
 from .views.options import with_options
 
 if TYPE_CHECKING:
@@ -86,8 +88,8 @@ def plant(
     resources = resources or resources_of(settings)
     check_paths([mount.path for mount in settings.trees])
     watcher = Watcher(on_file, on_unknown)
-    sources = [source_of(mount, watcher, resources, settings) for mount in settings.trees]
-    nodes = {mount.path: configured(node, mount) for mount, (node, _) in zip(settings.trees, sources, strict=True)}
+    sources = [planted(mount, watcher, resources, settings) for mount in settings.trees]
+    nodes = {mount.path: node for mount, (node, _) in zip(settings.trees, sources, strict=True)}
     identify = getattr(sources[0][1], "identify", None) if settings.asks_tiled else None
     return Tree(root=grafted(nodes), tasks=tasks_of([source for _, source in sources]), resources=resources, identify=identify)
 
@@ -108,8 +110,37 @@ def check_paths(paths: list[str]) -> None:
             raise SettingsError(f"trees: /{'/'.join(below)} is inside the tree at /{'/'.join(above)}; give each a separate path")
 
 
-def source_of(mount: Mount, watcher: Watcher, resources: Resources, settings: Settings) -> tuple[Node, object]:
-    """The node of a mount, and the Python object that it was made from, else None."""
+def planted(mount: Mount, watcher: Watcher, resources: Resources, settings: Settings) -> tuple[Node | Alone, object]:
+    """The node of a mount with its options, or its file, and the object that it was made from, else None.
+
+    Raises SettingsError.
+    """
+    node, source = source_of(mount, watcher, resources, settings)
+    return node if isinstance(node, Alone) else configured(node, mount), source
+
+
+def file(mount: Mount, resources: Resources) -> Group | Alone:
+    """The file of a mount; at the root, the group of the file, or one with the file as only child.
+
+    Raises SettingsError if a file at the root cannot be opened, or an option has no meaning.
+    """
+    from .adapters.common.choices import TextChoice
+
+    path, of_files = Path(mount.target), formats(mount.files)
+    if of_files is None:
+        raise SettingsError(f"walker: {path} is a file; only a folder is walked")
+    alone = partial(Alone, path, resources, tables=TextChoice(**mount.csv), formats=of_files)
+    if mount.path:
+        return alone(finish=lambda node: configured(node, mount))
+    try:
+        return alone().root(stem(path.name, mount.files.get("ext", {})))
+    except Exception as error:
+        hint = "; say with --ext what its suffix means, as in --ext .foo=hdf5" if type(error) is Unavailable else ""
+        raise SettingsError(f"{path} cannot be served: {why(error) if isinstance(error, OSError) else reason(error)}{hint}") from error
+
+
+def source_of(mount: Mount, watcher: Watcher, resources: Resources, settings: Settings) -> tuple[Node | Alone, object]:
+    """The node or file of a mount, and the Python object that it was made from, else None."""
     match mount.source:
         case "demo":
             from . import demo
@@ -117,15 +148,17 @@ def source_of(mount: Mount, watcher: Watcher, resources: Resources, settings: Se
             return demo.tree(), None
         case "directory":
             return directory(mount, watcher, resources)
+        case "file":
+            return file(mount, resources), None
         case "pyobject":
-            return python_object(mount.target, resources)
+            return python_object(mount.target, resources, bare=mount.bare)
         case "catalog":
             return catalog(mount, resources)
         case "tiled":
             return tiled_server(mount.target, resources, settings)
 
 
-def directory(mount: Mount, watcher: Watcher, resources: Resources) -> tuple[Group, object]:
+def directory(mount: Mount, watcher: Watcher, resources: Resources) -> tuple[Node, object]:
     """The group of the folder of a mount, and the object that has its tasks, else None.
 
     Raises SettingsError if the folder does not exist or cannot be read, or if an option for its
@@ -143,7 +176,7 @@ def directory(mount: Mount, watcher: Watcher, resources: Resources) -> tuple[Gro
         found = open_directory(
             path, on_file=watcher.on_file, on_unknown=watcher.on_unknown, tables=tables, formats=of_files, resources=resources
         )
-        return as_group(found, path.resolve().name), None
+        return found if mount.bare else as_group(found, path.resolve().name), None
     except (OSError, Unavailable) as error:
         raise SettingsError(f"the directory {path} cannot be served: {why(error)}") from error
 
@@ -248,15 +281,18 @@ def catalog(mount: Mount, resources: Resources) -> tuple[Group, object]:
     return served.node, served
 
 
-def python_object(spelling: str, resources: Resources) -> tuple[Group, object]:
-    """The node of the object that `module:name` names, and the object. Raises SettingsError."""
+def python_object(spelling: str, resources: Resources, *, bare: bool = False) -> tuple[Node, object]:
+    """The node of the object that `module:name` names, and the object.
+
+    Unless `bare`, it is a group: an array is its only child. Raises SettingsError.
+    """
     from .adapters.memory.mapping import adapt_mapping
     from .adapters.registry import adapt
 
     source = found(spelling)
     node = started(lambda: adapt(source, resources=resources), spelling)
     name = spelling.rpartition(":")[2]
-    return node if is_root(node) else adapt_mapping({name: source}, resources), source
+    return node if bare or is_group(node) else adapt_mapping({name: source}, resources), source
 
 
 def started(make: Callable[[], Node], spelling: str) -> Node:
@@ -276,15 +312,7 @@ def started(make: Callable[[], Node], spelling: str) -> Node:
 
 def as_group(node: Node, name: str) -> Group:
     """The node if it is a group, else a group with the node as its only child."""
-    return node if is_root(node) else Group(children={name: node}, revision=launch_nonce)
-
-
-def is_root(node: Node) -> TypeGuard[Group]:
-    """True if a node may be the root: a group, but not a table.
-
-    A table is served as the only child of a root, under a name, as an array is.
-    """
-    return isinstance(node, Group) and node.kind != "table"
+    return node if is_group(node) else Group(children={name: node}, revision=launch_nonce)
 
 
 def found(spelling: str) -> object:
@@ -326,9 +354,9 @@ def tasks_of(sources: list[object]) -> Tasks:
     return Tasks(startup=gathered("startup_tasks"), background=gathered("background_tasks"), shutdown=gathered("shutdown_tasks"))
 
 
-def grafted(nodes: Mapping[str, Node]) -> Group:
-    """A group that has every node at its path; the path "" is the root itself."""
-    children: dict[str, dict[str, Node]] = {}
+def grafted(nodes: Mapping[str, Node | Alone]) -> Group:
+    """A group that has every node and file at its path; the path "" is the root itself."""
+    children: dict[str, dict[str, Node | Alone]] = {}
     for path, node in nodes.items():
         if not path:
             assert isinstance(node, Group)
@@ -336,7 +364,10 @@ def grafted(nodes: Mapping[str, Node]) -> Group:
         name, _, rest = path.partition("/")
         children.setdefault(name, {})[rest] = node
     grown = {name: below[""] if "" in below else grafted(below) for name, below in children.items()}
-    return Group(children=grown, revision=launch_nonce, outline=Outline(launch_nonce, grown.keys, blocking=False))
+    fixed = {name: node for name, node in grown.items() if isinstance(node, Array | Group)}
+    if len(fixed) < len(grown):
+        return Group(Mounted(grown), blocking=True, kind="folder")
+    return Group(children=fixed, revision=launch_nonce, outline=Outline(launch_nonce, fixed.keys, blocking=False))
 
 
 def configured(node: Node, mount: Mount) -> Node:

@@ -10,12 +10,12 @@ import pytest
 import xarray as xr
 import zarr
 
-from stores import BlockingStore, value
 from tiled_zarr.adapters import adapt, open_file
 from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.keyspace import KeySpace
 from tiled_zarr.hierarchy.metadata import Config
 from tiled_zarr.nodes import Group, Node
+from tiled_zarr.stores import KeySpaceStore, value
 
 TEXT = "naïve 日本"
 CHUNK = {v2: "text/0", v3: "text/c"}
@@ -65,7 +65,7 @@ def test_a_text_without_axes(source: Callable[[Path], Node], format_: ModuleType
     root = source(tmp_path)
     assert isinstance(root, Group)
     # our encoder runs, even if a source has its chunks stored
-    store = BlockingStore(KeySpace(root, format_, Config(codec="zstd:1")))
+    store = KeySpaceStore(KeySpace(root, format_, Config(codec="zstd:1")))
     read = zarr.open_group(store, mode="r", zarr_format=2 if format_ is v2 else 3)["text"]
     assert (read.shape, str(np.asarray(read[()]))) == ((), TEXT)
     assert value(store.keyspace, CHUNK[format_])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tiled_zarr.cli import commands, main
+from tiled_zarr.cli import addresses, commands, main
 from tiled_zarr.settings import Settings
 from tiled_zarr.settings.deployments import Deployment
 
@@ -38,6 +38,13 @@ SAID = {
 }
 
 
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine has an address for others."""
+    monkeypatch.setattr(addresses, "own", lambda: "10.0.0.5")
+
+
+@pytest.mark.usefixtures("network")
 @pytest.mark.parametrize(("tiled", "given", "key", "sentence"), SAID.values(), ids=SAID)
 def test_what_is_said_at_the_start(
     capsys: pytest.CaptureFixture[str], tiled: Deployment, given: str | None, key: str | None, sentence: str
@@ -53,6 +60,7 @@ def test_what_is_said_at_the_start(
         f"    browse   {base}/view/",
         f"    Zarr v2  {base}/zarr/v2/",
         f"    Zarr v3  {base}/zarr/v3/",
+        f"    network  http://10.0.0.5:8000{f'/k/{key}' if key else ''}/view/",
         "",
         sentence,
     ]

@@ -5,10 +5,10 @@ import pytest
 import xarray
 
 from demo.truth import leaves, read
-from stores import KeySpaceStore
 from tiled_zarr.demo import tree
 from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.keyspace import KeySpace
+from tiled_zarr.stores import KeySpaceStore
 
 DATASET = "structured_data/xarray_dataset"
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from native.gil import others_advance
-from stores import value
 from tiled_zarr import Array, Group, Sparse
 from tiled_zarr.encoding.encode import SourceError
 from tiled_zarr.hierarchy import v2
 from tiled_zarr.hierarchy.keyspace import KeySpace
 from tiled_zarr.hierarchy.metadata import Config
+from tiled_zarr.stores import value
 
 PLAIN = Config(codec="none")
 

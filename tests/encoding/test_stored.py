@@ -18,11 +18,11 @@ import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, ZstdCodec
 
 from stored import CHUNK, DATA, EDGES, SHAPE, WHOLE, encodings, key, keyspace, opened
-from stores import value
 from tiled_zarr import codecs
 from tiled_zarr.adapters.zarr import open_zarr
 from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.nodes import Array, Changed, Stored
+from tiled_zarr.stores import value
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::zarr.errors.UnstableSpecificationWarning", "ignore::zarr.errors.ZarrUserWarning", "ignore:Numcodecs codecs are not in"

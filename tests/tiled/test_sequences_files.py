@@ -298,5 +298,5 @@ def test_what_is_wrong_is_said(folder: Path, module: str, name: str) -> None:
 def test_only_a_directory_has_files(tmp_path: Path) -> None:
     path = tmp_path / "settings.yml"
     path.write_text("trees: [{demo: true, sequences: none}]")
-    with pytest.raises(SettingsError, match=r"sequences: only a directory has files"):
+    with pytest.raises(SettingsError, match=r"sequences: only a directory or a file has files"):
         files.read(path)

@@ -19,9 +19,11 @@ import click
 
 from .. import logs
 from ..revisions import launch_nonce, relaunch
-from ..settings import Settings, SettingsError, from_environment
-from . import servers
-from .options import common, files, given, of_files
+from ..settings import Settings, SettingsError, arguments, from_environment
+from . import addresses, servers, versions
+from .anything import ANYTHING, Anything
+from .look import info, ls
+from .options import common, files, given, of_catalog, of_files
 from .processes import Run
 from .servers import Limits
 from .supervisor import CannotStart, Crew, Supervisor
@@ -36,25 +38,47 @@ PASSWORD = re.compile(r"(?<=://)[^/@]*@")
 EXAMPLES = """\b
 Examples:
   tiled-zarr serve demo
-  tiled-zarr serve directory measurements --public
-  tiled-zarr serve tiled https://tiled.example
-  tiled-zarr serve catalog sqlite:///catalog.db --read /data/runs
-  tiled-zarr serve pyobject tiled.examples.generated:tree --api-key secret
-  tiled-zarr serve config server.yml --workers 4 --host 0.0.0.0
+  tiled-zarr serve image.ome.tif
+  tiled-zarr serve measurements --public
+  tiled-zarr serve 'run1/*.h5' calibration.npy --open
+  tiled-zarr serve module:name --port 9000
+  tiled-zarr serve https://tiled.example
+  tiled-zarr serve sqlite:///catalog.db --read /data/runs
+  tiled-zarr serve server.yml --workers 4 --host 0.0.0.0
 
+\b
 Every setting in docs/settings.md is also an option: max_age is --max-age.
+bash completes words after: eval "$(_TILED_ZARR_COMPLETE=bash_source tiled-zarr)"
 """
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="tiled-zarr")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=versions.show, help="Show the versions and exit.")
 def main() -> None:
     """Serve any tree of scientific data as Zarr v2 and v3 over HTTP."""
 
 
-@main.group(epilog=EXAMPLES)
+@main.group(cls=Anything, epilog=EXAMPLES)
 def serve() -> None:
-    """Serve a tree. Options take precedence over the TILED_ZARR_* variables of the environment."""
+    """Serve ANYTHING as Zarr.
+
+    It may be files, folders, patterns such as '*.tif', Python objects MODULE:NAME, a catalog, a
+    Tiled server, or a configuration (.yml). One thing is the root, or its only child; several are
+    children by their names. If the first word is one of the commands below, it is that command: a
+    folder that is called demo is ./demo.
+
+    Options take precedence over the TILED_ZARR_* variables of the environment.
+    """
+
+
+@serve.command(ANYTHING)
+@click.argument("words", metavar="ANYTHING...", nargs=-1, required=True, type=click.Path())
+@of_files
+@of_catalog
+@common
+def anything(words: tuple[str, ...], read: tuple[str, ...], **options: Any) -> None:
+    """Serve ANYTHING: files, folders, patterns, MODULE:NAME, addresses, a configuration, or demo."""
+    start({"ANYTHING": arguments.SEPARATOR.join(words), "READ": "\n".join(read), **files(options)}, **options)
 
 
 @serve.command()
@@ -97,7 +121,7 @@ def tiled(url: str, **options: Any) -> None:
 
 @serve.command()
 @click.argument("uri")
-@click.option("--read", multiple=True, metavar="PLACE", help="Folder or database in which the data may be; may be given several times.")
+@of_catalog
 @common
 def catalog(uri: str, read: tuple[str, ...], **options: Any) -> None:
     """Serve the catalog of Tiled's in the database URI, sqlite:///PATH or postgresql://USER@HOST/NAME.
@@ -120,11 +144,17 @@ def config(path: str, **options: Any) -> None:
     start({"CONFIG": path}, **options)
 
 
+main.add_command(ls)
+main.add_command(info)
+
+
 def start(tree: Mapping[str, str], **typed: Any) -> None:
     """Serve a tree with the options that were typed, until the server ends; print the addresses.
 
-    Raises ClickException if the server cannot start, and SystemExit with the exit code otherwise.
+    With `open`, shows the first page in a browser. Raises ClickException if the server cannot start,
+    and SystemExit with the exit code otherwise.
     """
+    is_shown = typed.pop("open", False)
     read = functools.partial(from_environment, os.environ, given(typed), tree)
     try:
         settings = read()
@@ -132,13 +162,34 @@ def start(tree: Mapping[str, str], **typed: Any) -> None:
             settings.tiled.require_listening()
         logs.begin(settings.log_level, settings.log_format)
         servers.require(settings.server)
-        with servers.listen(settings.host, settings.port, settings.spellings.get("port", "--port")) as listener:
+        with listening(settings) as listener:
             launch = Launch(read, settings, listener)
-            address = listener.getsockname()[1]
-            code = supervise(launch.crew, settings.workers, listener, lambda: announce(launch.settings, settings.host, address))
+            port = listener.getsockname()[1]
+
+            def on_start() -> None:
+                announce(launch.settings, settings.host, port)
+                if is_shown:
+                    click.launch(first_page(launch.settings, settings.host, port))
+
+            code = supervise(launch.crew, settings.workers, listener, on_start)
     except (servers.CannotServe, SettingsError, CannotStart) as error:
         raise click.ClickException(str(error)) from error
     sys.exit(code)
+
+
+def listening(settings: Settings) -> socket.socket:
+    """A listening socket; the next free port after the default one, if that is in use.
+
+    Raises CannotServe if it cannot listen there.
+    """
+    spelling = settings.spellings.get("port")
+    if spelling is not None:
+        return servers.listen(settings.host, settings.port, spelling)
+    listener = servers.listen_near(settings.host, settings.port)
+    port = listener.getsockname()[1]
+    if port != settings.port:
+        click.echo(f"Port {settings.port} is in use: this server listens on {port}. Choose one with --port.")
+    return listener
 
 
 def supervise(make: Callable[[], Crew], workers: int, listener: socket.socket, on_start: Callable[[], None]) -> int:
@@ -215,26 +266,39 @@ def with_key(settings: Settings, key: str) -> Settings:
 
 def with_host(settings: Settings, host: str) -> Settings:
     """The settings, with the host that we listen on among the names that we answer to."""
-    return dataclasses.replace(settings, allowed_hosts=(*settings.allowed_hosts, in_address(host)))
-
-
-def in_address(host: str) -> str:
-    """A host as it stands in an address."""
-    return f"[{host}]" if ":" in host else host
+    return dataclasses.replace(settings, allowed_hosts=(*settings.allowed_hosts, addresses.in_address(host)))
 
 
 def announce(settings: Settings, host: str, port: int) -> None:
     """Print the addresses. Each has the API key in its path, where every client keeps it."""
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, in_address(host))  # noqa: S104 - compared, not listened on
-    server, tiled = f"http://{name}:{port}", settings.tiled
-    key = settings.api_key if tiled is None else tiled.key_of(settings.api_key)
-    base = server + (f"/k/{quote(key)}" if key else "")
+    tiled, key = settings.tiled, key_of(settings)
+    server = f"http://{addresses.local(host)}:{port}"
     click.echo(f"tiled-zarr serves {' and '.join(described(settings))}\n")
     if tiled is not None:
         click.echo(f"    {'Tiled':8} {server}{f'?api_key={quote(key)}' if key else '/'}")
+    base = server + in_path(key)
     for label, path in (("browse", "/" if tiled is None else "/view/"), ("Zarr v2", "/zarr/v2/"), ("Zarr v3", "/zarr/v3/")):
         click.echo(f"    {label:8} {base}{path}")
+    network = addresses.network(host)
+    if network is not None:
+        click.echo(f"    {'network':8} http://{network}:{port}{in_path(key)}{'/' if tiled is None else '/view/'}")
     click.echo(f"\n{readers(settings)}")
+
+
+def first_page(settings: Settings, host: str, port: int) -> str:
+    """The address of the page to open in a browser."""
+    path = "/" if settings.tiled is None else "/view/"
+    return f"http://{addresses.local(host)}:{port}{in_path(key_of(settings))}{path}"
+
+
+def key_of(settings: Settings) -> str | None:
+    """The key that the printed addresses hold, if any."""
+    return settings.api_key if settings.tiled is None else settings.tiled.key_of(settings.api_key)
+
+
+def in_path(key: str | None) -> str:
+    """A key as the beginning of a path; nothing without a key."""
+    return f"/k/{quote(key)}" if key else ""
 
 
 def readers(settings: Settings) -> str:

@@ -27,14 +27,26 @@ SHOWN = frozenset({"host", "port", "workers", "server"})
 """The settings whose help has the default; the texts of all others say it."""
 
 
+SHORT = MappingProxyType({"host": "-H", "port": "-p", "workers": "-w"})
+"""Short options; `-h` is help."""
+
+
 def common(command: Callable[..., None]) -> Callable[..., None]:
-    """Add an option for each setting to a command; its help shows those that are common."""
-    return functools.reduce(lambda decorated, name: made(name, SETTINGS[name])(decorated), reversed(SETTINGS), command)
+    """Add --open and an option for each setting to a command; its help shows those that are common."""
+    opened = click.option("-o", "--open", is_flag=True, help="Show the first page in a browser.")(command)
+    return functools.reduce(lambda decorated, name: made(name, SETTINGS[name])(decorated), reversed(SETTINGS), opened)
+
+
+def of_catalog(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the option of a catalog to a command."""
+    text = "Folder or database in which the data of a catalog may be; may be given several times."
+    return click.option("--read", multiple=True, metavar="PLACE", help=text)(command)
 
 
 def made(name: str, setting: Setting) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """A decorator that adds the option of one setting."""
     return click.option(
+        *([SHORT[name]] if name in SHORT else []),
         environment.option(name),
         is_flag=setting.parse is parsers.boolean,
         type=TYPES.get(name),

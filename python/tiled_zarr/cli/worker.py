@@ -14,7 +14,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,6 +24,10 @@ from ..texts import unknown_files
 from . import servers
 from .lifespans import CannotStart, lived
 from .servers import Application, Limits
+
+if TYPE_CHECKING:
+    from ..resources import Resources
+    from ..tree import Tree
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +50,7 @@ def application(settings: Settings, workers: int, *, is_shown: bool) -> Applicat
     """The application that one of `workers` processes serves with these settings.
 
     If `is_shown`, directories are indexed now: a progress bar shows how many files, if somebody can
-    see it, and the log how many are of unknown kind.
+    see it, a line what the tree holds, and the log how many files are of unknown kind.
     """
     from ..app import settle
     from ..assembly import create_app
@@ -57,22 +62,39 @@ def application(settings: Settings, workers: int, *, is_shown: bool) -> Applicat
         behind = deployed(settings, workers, is_shown=is_shown)
         settle()
         return behind
-    unknown, resources = Counter[str](), resources_of(settings, workers)
-    if is_shown and any(mount.source == "directory" for mount in settings.trees):
-        with progress() as count:
-            tree = plant(
-                settings,
-                on_file=lambda _: count(),
-                on_unknown=lambda suffix, count: unknown.update({suffix: count}),
-                resources=resources,
-            )
-        if unknown:
-            log.warning("%s", unknown_files(unknown))
-    else:
-        tree = plant(settings, resources=resources)
+    resources = resources_of(settings, workers)
+    tree = shown(settings, resources) if is_shown else plant(settings, resources=resources)
     made = create_app(tree.root, settings, tree.tasks, resources, tree.identify)
     settle()
     return made
+
+
+def shown(settings: Settings, resources: Resources) -> Tree:
+    """The tree of the settings; prints what it holds, and logs the files of unknown kind."""
+    from ..tree import plant
+    from .contents import contents, suffix
+
+    unknown, files = Counter[str](), Counter[str]()
+
+    def on_unknown(suffix: str, count: int) -> None:
+        unknown[suffix] += count
+
+    sources = {mount.source for mount in settings.trees}
+    if "directory" in sources:
+        with progress() as count:
+
+            def on_file(path: Path) -> None:
+                files[suffix(path)] += 1
+                count()
+
+            tree = plant(settings, on_file=on_file, on_unknown=on_unknown, resources=resources)
+    else:
+        tree = plant(settings, resources=resources)
+    if unknown:
+        log.warning("%s", unknown_files(unknown))
+    for line in contents(tree.root, files, deep=sources == {"file"} and len(settings.trees) == 1).lines():
+        click.echo(line)
+    return tree
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from .. import __version__
 from ..nodes import Array, Dense, Group, Node, Table
+from ..version import __version__
 
 Values: TypeAlias = npt.NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]

@@ -22,9 +22,9 @@ from hashlib import blake2b
 from types import ModuleType
 from weakref import WeakKeyDictionary
 
-from .. import __version__
 from ..nodes import Array, Changed, Group, Node
 from ..revisions import shared
+from ..version import __version__
 from .metadata import Config
 from .places import Place
 from .recipes import ENCODER

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from . import files
+from . import arguments, files
 from .declarations import SettingsError, nearest, parsed
 from .directories import DIRECTORY
 from .mounts import DEMO, Mount
@@ -56,7 +56,7 @@ def from_environment(
     environ = {name: text for name, text in environ.items() if name.startswith("TILED_") and not is_of_kubernetes(name, text)}
     check_names(environ)
     given = named_tree(environ) if tree is None else tree
-    settings = files.read(Path(given["CONFIG"])) if "CONFIG" in given else Settings(trees=(mount_of(given),))
+    settings = of_tree(given)
     is_behind = settings.tiled is not None or any(mount.source == "tiled" for mount in settings.trees)
     theirs = {} if is_behind else of_tiled(environ)  # else they are for the server behind
     for layer in (theirs, of_variables(environ), of_options(options)):
@@ -145,6 +145,28 @@ def named_tree(environ: Mapping[str, str]) -> Mapping[str, str]:
     return given
 
 
+def of_tree(given: Mapping[str, str]) -> Settings:
+    """The settings of the tree that `given` names, else of the demo. Raises SettingsError."""
+    words = given["ANYTHING"].split(arguments.SEPARATOR) if "ANYTHING" in given else []
+    path = Path(given["CONFIG"]) if "CONFIG" in given else arguments.configuration(words)
+    if path is not None:
+        require_none(given)
+        return files.read(path)
+    return Settings(trees=arguments.mounts(words, files_of(given), places(given)) if words else (mount_of(given),))
+
+
+def require_none(given: Mapping[str, str]) -> None:
+    """Raise SettingsError if there are options for files or a catalog besides a configuration."""
+    name = next((name for name in [*DIRECTORY, "READ"] if given.get(name)), None)
+    if name is not None:
+        raise SettingsError(f"{option(name.lower())}: write this into the configuration, for the tree that it is for")
+
+
+def places(given: Mapping[str, str]) -> tuple[str, ...]:
+    """Where the data of a catalog may be."""
+    return tuple(given.get("READ", "").splitlines())
+
+
 def mount_of(given: Mapping[str, str]) -> Mount:
     """The tree that `given` names, else the demo."""
     if "TREE" in given:
@@ -154,7 +176,7 @@ def mount_of(given: Mapping[str, str]) -> Mount:
     if "DIRECTORY" in given:
         return Mount(source="directory", target=given["DIRECTORY"], files=files_of(given))
     if "CATALOG" in given:
-        return Mount(source="catalog", target=given["CATALOG"], read=tuple(given["READ"].splitlines()))
+        return Mount(source="catalog", target=given["CATALOG"], read=places(given))
     return DEMO[0]
 
 

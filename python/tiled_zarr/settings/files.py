@@ -59,8 +59,11 @@ TABLES = MappingProxyType(
 )
 """The options for text tables in a directory; an option that is left out is detected per file."""
 SOURCES: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
-    {"demo": parsers.boolean, "directory": parsers.text, "pyobject": parsers.text, "catalog": parsers.text, "tiled": parsers.text}
+    {"demo": parsers.boolean, "directory": parsers.text, "file": parsers.text}
+    | dict.fromkeys(["pyobject", "catalog", "tiled"], parsers.text)
 )
+FILES = frozenset({"directory", "file"})
+"""The sources that are files, whose paths are relative to the folder of the settings."""
 TREE_KEYS = ("path", *SOURCES, *OPTIONS, "nodes", "csv", "read", *DIRECTORY)
 """The keys of an item of `trees`."""
 SUFFIXES = (".yml", ".yaml")
@@ -137,14 +140,14 @@ def mount(document: Any, where: Spot, folder: Path) -> Mount:
     checked = mapping(document, where, list(TREE_KEYS))
     given = {name: parsed(where.at(name), parse, checked[name]) for name, parse in SOURCES.items() if name in checked}
     if len(given) != 1 or given.get("demo") is False:
-        kinds = "demo: true, directory: PATH, pyobject: MODULE:NAME, catalog: URI, tiled: URL"
+        kinds = "demo: true, directory: PATH, file: PATH, pyobject: MODULE:NAME, catalog: URI, tiled: URL"
         raise SettingsError(f"{where}: expected one of {kinds}, got {sorted(given) or 'none'}")
     [(source, target)] = given.items()
-    if "csv" in checked and source != "directory":
-        raise SettingsError(f"{where.at('csv')}: only a directory has text tables")
+    if "csv" in checked and source not in FILES:
+        raise SettingsError(f"{where.at('csv')}: only a directory or a file has text tables")
     of_files = [name for name in DIRECTORY if name in checked]
-    if of_files and source != "directory":
-        raise SettingsError(f"{where.at(of_files[0])}: only a directory has files")
+    if of_files and source not in FILES:
+        raise SettingsError(f"{where.at(of_files[0])}: only a directory or a file has files")
     if "read" in checked and source != "catalog":
         raise SettingsError(f"{where.at('read')}: only a catalog names where its data may be")
     below = where.at("nodes")
@@ -152,7 +155,7 @@ def mount(document: Any, where: Spot, folder: Path) -> Mount:
     return Mount(
         path=parsed(where.at("path"), parsers.text, checked.get("path", "/")).strip("/"),
         source=source,  # type: ignore[arg-type] # a key of SOURCES
-        target=str(folder / target) if source == "directory" else "" if source == "demo" else target,
+        target=str(folder / target) if source in FILES else "" if source == "demo" else target,
         options=options({name: checked[name] for name in OPTIONS if name in checked}, where),
         csv=tables(checked.get("csv", {}), where.at("csv")),
         files={name: parsed(where.at(name), DIRECTORY[name].parse, checked[name]) for name in of_files},

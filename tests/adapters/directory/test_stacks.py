@@ -21,7 +21,6 @@ from adapters.contract import Truth, assert_same
 from adapters.directory.frames import only, stack, write
 from adapters.file_contract import FileContract, reading, whole
 from asgi import ask
-from stores import KeySpaceStore
 from tiled_zarr.adapters.directory import open_directory, stacked, stacks
 from tiled_zarr.adapters.directory.formats import Formats
 from tiled_zarr.adapters.files.npy import open_npy
@@ -33,6 +32,7 @@ from tiled_zarr.hierarchy.keyspace import Chunk, KeySpace
 from tiled_zarr.nodes import Array, Damaged, Group, Node
 from tiled_zarr.resources import Resources
 from tiled_zarr.settings import Settings
+from tiled_zarr.stores import KeySpaceStore
 
 RANDOM = np.random.default_rng(20261127)
 FRAMES = RANDOM.integers(0, 2**16, (5, 30, 40)).astype("<u2")

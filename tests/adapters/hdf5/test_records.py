@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import zarr
 
-from stores import KeySpaceStore
 from tiled_zarr.adapters import open_file
 from tiled_zarr.adapters.hdf5 import items
 from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.keyspace import KeySpace
 from tiled_zarr.nodes import Group, TooLarge
+from tiled_zarr.stores import KeySpaceStore
 
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning", "ignore:Consolidated metadata is currently")
 FORMATS = pytest.mark.parametrize("format_", [v2, v3], ids=["v2", "v3"])

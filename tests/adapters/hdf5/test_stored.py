@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from stored import DATA, EDGES, SHAPE, WHOLE, encodings, key, opened
-from stores import value
 from tiled_zarr import _native, codecs, dtypes
 from tiled_zarr.adapters import open_file
 from tiled_zarr.adapters.hdf5.filters import codec_of
@@ -21,6 +20,7 @@ from tiled_zarr.encoding.encode import encode
 from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.keyspace import Config, KeySpace
 from tiled_zarr.nodes import Changed
+from tiled_zarr.stores import value
 
 FORMATS = pytest.mark.parametrize("format_", [v2, v3], ids=["v2", "v3"])
 

@@ -19,7 +19,6 @@ from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, Sharding
 
 from adapters.file_contract import outcome, reading
 from stored import DATA, WHOLE, encodings, key, keyspace, opened
-from stores import value
 from tiled_zarr.adapters.common import fences
 from tiled_zarr.adapters.common.fences import Fence
 from tiled_zarr.adapters.directory import open_directory
@@ -30,6 +29,7 @@ from tiled_zarr.adapters.zarr.layout import layout
 from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.keyspace import Chunk
 from tiled_zarr.nodes import Array, Changed, Damaged, Group
+from tiled_zarr.stores import value
 
 FORMATS = pytest.mark.parametrize("format_", [v2, v3], ids=["v2", "v3"])
 CHUNK, SHARD = (128, 128), (256, 512)

@@ -17,12 +17,12 @@ import pytest
 import zarr
 
 from clients import envs
-from stores import BlockingStore
 from tiled_zarr.adapters.zarr import open_zarr
 from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.keyspace import KeySpace
 from tiled_zarr.hierarchy.metadata import Config
 from tiled_zarr.nodes import Group
+from tiled_zarr.stores import KeySpaceStore
 
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning", "ignore:Consolidated metadata is currently")
 DTYPE = np.dtype([("id", "u1"), ("v", ">f4", (3,)), ("in", [("k", "<i2"), ("m", "<i4", (2, 2))])])
@@ -64,7 +64,7 @@ STORES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("document", STORES.values(), ids=STORES.keys())
 def test_records_are_groups_of_their_fields(tmp_path, format_, document):
     tree = open_zarr(write(tmp_path, VALUES, 4, **document))
-    store = BlockingStore(KeySpace(tree, format_, Config(codec="zstd:1")))
+    store = KeySpaceStore(KeySpace(tree, format_, Config(codec="zstd:1")))
     root = zarr.open_consolidated(store, mode="r", zarr_format=2 if format_ is v2 else 3)
     assert root["records"].attrs["unit"] == "mm"
     for path, values in (("id", VALUES["id"]), ("v", VALUES["v"]), ("in/k", VALUES["in"]["k"]), ("in/m", VALUES["in"]["m"])):

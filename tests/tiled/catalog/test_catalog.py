@@ -26,11 +26,11 @@ from tiled.adapters.mapping import MapAdapter
 from tiled.client.register import register
 from tiled.client.xarray import write_xarray_dataset
 
-from stores import BlockingStore
 from tiled_zarr.adapters import adapt
 from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.keyspace import KeySpace
 from tiled_zarr.nodes import Group, Unavailable
+from tiled_zarr.stores import KeySpaceStore
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -159,20 +159,20 @@ def test_what_has_no_form_in_zarr_is_named_with_the_reason(catalog: Written) -> 
         root.children["awkward"]
     space = KeySpace(root, v3, resources=catalog.resources)
     assert space.resolve("awkward/zarr.json") is None
-    attributes = zarr.open_group(BlockingStore(space), mode="r").attrs.asdict()
+    attributes = zarr.open_group(KeySpaceStore(space), mode="r").attrs.asdict()
     assert "awkward" in attributes["tiled_zarr"]["unavailable"]["awkward"]
 
 
 @pytest.mark.parametrize("format", [v2, v3], ids=["v2", "v3"])
 def test_zarr_reads_all_of_it(catalog: Written, root: Group, format: Any) -> None:  # noqa: A002 - the spec's word
-    group = zarr.open_group(BlockingStore(KeySpace(root, format)), mode="r", zarr_format=2 if format is v2 else 3)
+    group = zarr.open_group(KeySpaceStore(KeySpace(root, format)), mode="r", zarr_format=2 if format is v2 else 3)
     for path in ("image", "blocks", "files/scan/entry/image", "files/store/grid", "files/stack/frame"):
         np.testing.assert_array_equal(group[path][:], theirs(catalog.client, path).read())
 
 
 def test_xarray_opens_a_dataset_as_it_was_written(catalog: Written, root: Group) -> None:
     weather = at(root, "weather")
-    opened = xarray.open_zarr(BlockingStore(KeySpace(weather, v3)), consolidated=False)
+    opened = xarray.open_zarr(KeySpaceStore(KeySpace(weather, v3)), consolidated=False)
     expected = theirs(catalog.client, "weather").read()
     np.testing.assert_array_equal(opened["t"].to_numpy(), expected["t"].to_numpy())
     assert opened["t"].dims == expected["t"].dims
@@ -269,6 +269,6 @@ def test_a_catalog_in_memory_is_a_tree(tmp_path: Path) -> None:
 def test_a_file_outside_of_the_folders_that_may_be_read_is_named(catalog: Written) -> None:
     narrow = Written(catalog.uri, catalog.adapter, catalog.client, catalog.places[:-1], catalog.outside)
     space = KeySpace(narrow.root(), v3)
-    attributes = zarr.open_group(BlockingStore(space), mode="r", path="files").attrs.asdict()
+    attributes = zarr.open_group(KeySpaceStore(space), mode="r", path="files").attrs.asdict()
     assert "--read" in attributes["tiled_zarr"]["unavailable"]["numbers"]
     assert get(narrow.app(), "/zarr/v3/files/numbers/c/0/0").status == 500

@@ -22,10 +22,10 @@ from tiled.structures.array import ArrayStructure
 from tiled.structures.data_source import Asset, DataSource, Management
 from tiled.utils import ensure_uri
 
-from stores import BlockingStore
 from tiled_zarr.hierarchy import v3
 from tiled_zarr.hierarchy.keyspace import KeySpace
 from tiled_zarr.nodes import Changed, Group, Node, TooSlow, Unprocessable
+from tiled_zarr.stores import KeySpaceStore
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -136,7 +136,7 @@ def test_a_document_of_the_root_follows(catalog: Written, root: Group) -> None:
     space = KeySpace(root, v3)
 
     def members() -> set[str]:
-        return {name for name, _ in zarr.open_group(BlockingStore(space), mode="r").members()}
+        return {name for name, _ in zarr.open_group(KeySpaceStore(space), mode="r").members()}
 
     assert members() == set()
     catalog.client.write_array(IMAGE, key="x")

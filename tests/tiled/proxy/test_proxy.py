@@ -22,13 +22,13 @@ from tiled.adapters.xarray import DatasetAdapter
 from tiled.client import from_context
 from tiled.server.app import build_app
 
-from stores import BlockingStore
 from tiled.config import Authentication
 from tiled_zarr.adapters import adapt
 from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.keyspace import KeySpace
 from tiled_zarr.nodes import Group, Unavailable
 from tiled_zarr.resources import Resources
+from tiled_zarr.stores import KeySpaceStore
 
 draw = np.random.default_rng(13)
 RECORD = np.array([("Ada", 36, 58.5), ("Bea", 9, 27.0)], [("name", "U10"), ("age", "i4"), ("weight", "f4")])
@@ -86,7 +86,7 @@ def client(pair: Pair) -> Any:
 
 def opened(root: Any, format_module: Any = v3) -> zarr.Group:
     space = KeySpace(root, format_module, resources=Resources.of())
-    return zarr.open_group(BlockingStore(space), mode="r", zarr_format=3 if format_module is v3 else 2)
+    return zarr.open_group(KeySpaceStore(space), mode="r", zarr_format=3 if format_module is v3 else 2)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def test_a_sparse_array_is_what_tileds_client_reads(ours: zarr.Group, client: An
 
 def test_a_dataset_is_what_tileds_client_reads(client: Any) -> None:
     space = KeySpace(adapt(client), v2, resources=Resources.of())
-    found = xarray.open_zarr(BlockingStore(space), group="dataset", zarr_format=2, consolidated=False)
+    found = xarray.open_zarr(KeySpaceStore(space), group="dataset", zarr_format=2, consolidated=False)
     xarray.testing.assert_equal(found.load(), client["dataset"].read().load())
 
 

@@ -12,6 +12,7 @@ import httpx
 import numpy as np
 import pytest
 import zarr
+from click.testing import CliRunner
 from tests.tiled.proxying import KEY
 from tests.tiled.ways import serving
 from tiled.adapters.array import ArrayAdapter
@@ -22,6 +23,7 @@ from tiled.server.app import build_app
 from live import live
 from tiled.config import Authentication
 from tiled_zarr.app import create_app
+from tiled_zarr.cli import main
 from tiled_zarr.settings import Mount, Settings, SettingsError, environment
 from tiled_zarr.tiled.proxy.address import address_of
 from tiled_zarr.tree import plant
@@ -50,6 +52,21 @@ def test_callers_show_their_own_key_to_a_server_that_was_started_by_command(url:
         group = zarr.open_group(f"{server.url}/k/{KEY}/zarr/v3", mode="r")
         np.testing.assert_array_equal(group["a"][...], VALUES)
         assert KEY not in server.printed()
+
+
+def test_ls_prints_what_tiled_shows_with_a_key(url: str) -> None:
+    result = CliRunner().invoke(main, ["ls", url, "--api-key", KEY])
+    assert result.output.splitlines() == ["/  group", "  group  group", "    a  array  3 x 4  float64  chunks 3 x 4"]
+    refused = CliRunner().invoke(main, ["ls", url], env={"TILED_ZARR_API_KEY": None})
+    assert (refused.exit_code, "give the key with --api-key" in refused.output) == (1, True), refused.output
+
+
+def test_ls_prints_what_tiled_shows_to_everybody() -> None:
+    tree = MapAdapter({"a": ArrayAdapter.from_array(VALUES)})
+    access = Authentication(single_user_api_key=KEY, allow_anonymous_access=True)
+    with serving(build_app(tree, authentication=access)) as url:
+        result = CliRunner().invoke(main, ["ls", url], env={"TILED_ZARR_API_KEY": None})
+    assert result.output.splitlines() == ["/  group", "  a  array  3 x 4  float64  chunks 3 x 4"]
 
 
 @pytest.mark.parametrize("path", ["", "/", "/api/v1", "/api/v1/"])

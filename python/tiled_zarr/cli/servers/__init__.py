@@ -6,6 +6,7 @@ worker itself starts and stops the application, so all three servers report its 
 
 from __future__ import annotations
 
+import errno
 import importlib
 import importlib.util
 import socket
@@ -14,6 +15,9 @@ from typing import Any, Protocol, TypeAlias
 
 BACKLOG = 1024
 """Connections that the kernel queues while workers are busy or restarting; it refuses more."""
+
+TRIED = 50
+"""Ports after the default one that are tried, as many as Jupyter tries."""
 
 Application: TypeAlias = Any
 """An ASGI application."""
@@ -65,6 +69,20 @@ def listen(host: str, port: int, spelling: str = "--port") -> socket.socket:
         ) from error
     listener.setblocking(False)
     return listener
+
+
+def listen_near(host: str, port: int) -> socket.socket:
+    """A listening socket on `port`, or on the first of the next TRIED ports that is free.
+
+    Raises CannotServe if it cannot listen on any of them.
+    """
+    for near in range(port, port + TRIED):
+        try:
+            return listen(host, near)
+        except CannotServe as error:
+            if not (isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE):
+                raise
+    return listen(host, port + TRIED)
 
 
 def require(name: str) -> None:
