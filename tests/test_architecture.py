@@ -91,8 +91,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {"app", "assembly", "cli/servers", "logs", "revisions", "settings", "texts", "tiled/config", "tree"},
     "opening": {"adapters", "adapters/directory", "demo", "nodes", "resources", "settings", "tree"},
     "stores": {"codecs", "encoding", "hierarchy", "nodes", "opening"},
-    "serving": {"adapters/memory", "assembly", "cli", "cli/servers", "hierarchy", "nodes", "opening", "resources", "revisions"}
-    | {"settings", "tree"},
+    "serving": {"assembly", "cli", "cli/servers", "hierarchy", "nodes", "opening", "resources", "revisions", "settings", "tree", "views"},
+    "xarray": {"serving"},
     "__init__": {"nodes", "opening", "serving", "stores", "version"},
     "__main__": {"cli"},
 }

@@ -129,13 +129,13 @@ class Handle:
         """Add what `tiled_zarr.open` opens, or replace what has this name. Raises as it does."""
         if not isinstance(name, str) or not name or "/" in name:
             raise ValueError(f"{name!r} is no name of a child; give a text without slashes")
-        self.contents.added[name] = opened(source, resources=self.contents.resources)
+        self.contents.add(name, opened(source, resources=self.contents.resources))
 
     def __delitem__(self, name: str) -> None:
         """Remove what was added. Raises KeyError if nothing of this name was."""
         if name not in self.contents.added:
             raise KeyError(f"{name!r} was not added; added are {', '.join(self.contents.added) or 'none'}")
-        del self.contents.added[name]
+        self.contents.remove(name)
 
     def __getitem__(self, name: str) -> Node:
         return self.contents[name]
