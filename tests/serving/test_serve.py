@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import re
 import socket
+import sys
 import threading
+import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import h5py
@@ -225,6 +228,44 @@ def test_only_those_who_are_named_may_show_it_in_a_frame(given, expected: str):
     with tiled_zarr.serve({"image": IMAGE}, frame_ancestors=given) as handle:
         for address in (handle.view("image"), handle.view(), f"{handle.url}/zarr/v3/"):
             assert expected in asked(address)[1]["content-security-policy"] + ";", address
+
+
+@pytest.mark.parametrize(
+    "wrong", ["http://localhost:8888", ["localhost"], ["https://a.example; script-src *"], ["https://a.example\r\nx: y"]], ids=str
+)
+def test_what_is_no_list_of_origins_is_refused(wrong):
+    before = threads()
+    with pytest.raises(SettingsError, match="is no origin; give a list"):
+        tiled_zarr.serve(IMAGE, frame_ancestors=wrong)
+    assert left(before) == set()
+
+
+def test_a_notebook_kernel_lets_the_notebooks_of_this_machine_show_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    with tiled_zarr.serve(IMAGE) as handle:
+        assert "frame-ancestors 'self' http://localhost:* http://127.0.0.1:*" in asked(handle.view())[1]["content-security-policy"]
+
+
+def test_a_request_under_way_is_answered_before_the_server_ends():
+    begun, free = threading.Event(), threading.Event()
+
+    def read(region):
+        begun.set()
+        assert free.wait(SECONDS)
+        return IMAGE[region]
+
+    before = threads()
+    handle = tiled_zarr.serve({"a": tiled_zarr.Array(shape=IMAGE.shape, dtype=IMAGE.dtype, read=read)})
+    with ThreadPoolExecutor(2) as pool:
+        answer = pool.submit(asked, f"{handle.url}/zarr/v3/a/c/0/0")
+        assert begun.wait(SECONDS)
+        stopping = pool.submit(handle.stop)
+        while handle.background.is_running:
+            time.sleep(0.01)
+        free.set()
+        assert answer.result(SECONDS)[0] == 200
+        stopping.result(SECONDS)
+    assert left(before) == set()
 
 
 @pytest.mark.parametrize(("proxy", "hub"), [("/user/jo/proxy/{port}/", None), (None, "/user/jo/")], ids=["given", "of JupyterHub"])
