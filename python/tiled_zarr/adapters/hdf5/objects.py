@@ -22,7 +22,7 @@ from ..common import fences
 from ..common.children import Children
 from ..common.snapshot import Snapshot
 from .describing import describe, refusal
-from .descriptions import ArrayDescription, GroupDescription
+from .descriptions import ArrayDescription, ExternalLink, GroupDescription
 from .items import read_items
 from .links import locate
 from .open import open_hdf5
@@ -69,6 +69,8 @@ def _inside(node: Node, where: str) -> Node:
 
 def _node(source: Any, name: str, above: frozenset[int], resources: Resources | None) -> Node:
     """The node of an open object, read through h5py. Groups `above` it are known by address."""
+    if isinstance(source, ExternalLink):
+        raise Unavailable("a link to another file, which is not followed from a file that is open for writing")
     nowhere = _snapshot(source)
     try:
         found = describe(nowhere, name, source)
@@ -76,8 +78,7 @@ def _node(source: Any, name: str, above: frozenset[int], resources: Resources | 
         raise refusal(nowhere, name, error) from error
     if isinstance(found, GroupDescription):
         return _group(source, found, above, resources)
-    if not isinstance(found, ArrayDescription):
-        raise Unavailable("a link to another file, which is not followed from a file that is open for writing")
+    assert isinstance(found, ArrayDescription)
     if found.lacking and found.lacking.needed:
         raise Damaged(found.lacking.reason)
     array = _array(source, found)

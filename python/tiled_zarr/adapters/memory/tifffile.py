@@ -20,7 +20,8 @@ def adapt_file(source: Any, resources: Resources | None = None) -> Node:
     if handle.closed:
         raise Damaged("the TIFF file is closed; open it again")
     opener, path = file_adapter(ANY), Path(handle.path)
-    if opener is not None and handle.is_file and not handle.offset and path.is_file():
+    is_whole = handle.is_file and path.is_file() and path.stat().st_size == handle.size
+    if opener is not None and is_whole:
         return opener(path, resources)
     series = source.series
     if len(series) == 1:

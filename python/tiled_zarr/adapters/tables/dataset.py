@@ -6,7 +6,6 @@ https://arrow.apache.org/docs/python/dataset.html
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import Counter
 from functools import partial
 from itertools import accumulate
 from typing import Any
@@ -26,7 +25,8 @@ def adapt_dataset(source: ds.Dataset, resources: Resources | None = None) -> Gro
     """The columns of a dataset; a request for data reads the fragments that hold its rows.
 
     A column is read once when it is first looked up, fragment by fragment, if only its values tell
-    whether there are nulls or how long its items are. It has no revision: files may change.
+    whether there are nulls or how long its items are. It has no revision: files may change. Raises
+    Unavailable if columns have the same name.
     """
     columns = Columns(source)
     return Table(
@@ -42,11 +42,11 @@ class Columns:
 
     def __init__(self, source: ds.Dataset) -> None:
         self._schema = source.schema
+        if len(set(self._schema.names)) < len(self._schema.names):
+            raise Unavailable("a dataset in which several columns have one name, which Arrow cannot read; rename them")
         self._fragments = list(source.get_fragments())
         self._starts = tuple(accumulate((fragment.count_rows() for fragment in self._fragments), initial=0))
         names, reasons = schema_names(self._schema), unavailable(self._schema, longest=0)
-        counts = Counter(self._schema.names)
-        reasons |= {i: "several columns have its name; rename them" for i, name in enumerate(self._schema.names) if counts[name] > 1}
         self.places = {name: i for i, name in enumerate(names) if i not in reasons}
         self._reasons = {names[i]: reason for i, reason in reasons.items()}
 

@@ -15,7 +15,9 @@ OBJECTS = "Object"
 
 def adapt_frame(source: Any, resources: Resources | None = None) -> Group:
     """The columns of a data frame, in memory."""
-    reasons = {name: "a column of Python objects; convert it to numbers or text" for name, kind in source.schema.items() if kind == OBJECTS}
+    reasons = {
+        name: "a column of Python objects; convert it to numbers or text" for name, kind in source.schema.items() if str(kind) == OBJECTS
+    }
     node = adapt_table(source.drop(list(reasons)).to_arrow(), resources)
     return replace(node, unavailable=lambda: {**node.unavailable(), **reasons})
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import zarr
 from zarr.abc.store import Store
@@ -50,7 +50,7 @@ def adapt_group(source: zarr.Group, resources: Resources | None = None) -> Node:
 def adapt_store(source: Store, resources: Resources | None = None) -> Node:
     """The array or group at the root of a store."""
     try:
-        found = zarr.open(store=source, mode="r")
+        found = zarr.open(store=source, mode=_mode(source))
     except Exception as error:
         raise _refusal("the store", error) from error
     return adapt_array(found, resources) if isinstance(found, zarr.Array) else adapt_group(found, resources)
@@ -141,7 +141,9 @@ class Members(Mapping[str, Node]):
     def _open(self, documents: list[bytes | None], name: str) -> Node:
         path = posixpath.join(self._path, name)
         try:
-            found = zarr.open(StorePath(self._values.store, path), mode="r", zarr_format=self._format, use_consolidated=False)
+            found = zarr.open(
+                StorePath(self._values.store, path), mode=_mode(self._values.store), zarr_format=self._format, use_consolidated=False
+            )
             return _node(found, self._values, self._resources)
         except Exception as error:
             for document in filter(None, documents):
@@ -177,6 +179,11 @@ class Consolidated(Mapping[str, Node]):
 
     def _open(self, name: str) -> Node:
         return _node(self._source[name], self._values, self._resources)
+
+
+def _mode(store: Store) -> Literal["r", "r+"]:
+    """The mode in which a store opens as it is: not every one can make a read-only copy of itself."""
+    return "r" if store.read_only else "r+"
 
 
 def _is_name(name: object) -> bool:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVar
 
 from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
@@ -18,6 +18,7 @@ from zarr.storage import MemoryStore, WrapperStore
 
 from ...nodes import Damaged
 from ..common.bounds import LARGEST_DOCUMENT
+from ..common.snapshot import is_for_users
 
 LIFE = 5.0
 """Seconds for which we trust an index or a document that we have read.
@@ -43,7 +44,7 @@ class Values:
 
         Raises Damaged if it has more than `largest` bytes.
         """
-        found = sync(self.store.get(key, default_buffer_prototype(), byte_range))
+        found = _answer(self.store.get(key, default_buffer_prototype(), byte_range))
         if found is None:
             return None
         _check_size(key, found, largest)
@@ -56,7 +57,7 @@ class Values:
         async def read() -> list[Buffer | None]:
             return await asyncio.gather(*(self.store.get(key, default_buffer_prototype()) for key in keys))
 
-        return [None if found is None else found.to_bytes() for found in sync(read())]
+        return [None if found is None else found.to_bytes() for found in _answer(read())]
 
     def names(self, prefix: str) -> list[str]:
         """The names of values and of folders below a prefix, without an order."""
@@ -64,7 +65,7 @@ class Values:
         async def listed() -> list[str]:
             return [name.strip("/") async for name in self.store.list_dir(prefix)]
 
-        return sync(listed())
+        return _answer(listed())
 
     def existing(self, keys: Iterable[str]) -> set[str]:
         """Those of some keys that have a value."""
@@ -78,11 +79,24 @@ class Values:
 
             return {key for key in await asyncio.gather(*map(exists, keys)) if key is not None}
 
-        return sync(asked())
+        return _answer(asked())
 
     def moment(self) -> int | None:
         """A number that changes every LIFE seconds; None if nothing is to be trusted later."""
         return None if self.is_at_hand else int(time.monotonic() / LIFE)
+
+
+def _answer(asked: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine of a store returns. Raises Damaged for the errors of its library.
+
+    Their texts are not for readers: they may contain addresses and signatures.
+    """
+    try:
+        return sync(asked)
+    except Exception as error:
+        if is_for_users(error):
+            raise
+        raise Damaged("its store cannot be read there; ask again later, or restore it from a copy") from error
 
 
 def _nothing(_: int) -> None:
