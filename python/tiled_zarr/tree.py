@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from .hierarchy.openings import reason
-from .nodes import Forbidden, Group, Node, Unauthenticated, Unavailable
+from .nodes import Forbidden, Group, Node, Unavailable
 from .outlines import Outline
 from .resources import Resources
 from .revisions import launch_nonce
@@ -229,7 +229,7 @@ def tiled_server(url: str, resources: Resources, settings: Settings) -> tuple[Gr
         trust = Trust(look=settings.tiled_look, keep=settings.tiled_keep)
         remote, path = reached(url, settings.read_timeout, settings.queue_timeout)
         served = proxy(remote, path, settings.tiled_key, trust, resources)
-    except (ValueError, OSError, Forbidden, Unauthenticated) as error:
+    except (ValueError, OSError, Forbidden) as error:
         raise SettingsError(str(error)) from error
     return served.root, served
 
