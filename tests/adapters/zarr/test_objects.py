@@ -16,12 +16,10 @@ from zarr.storage import FsspecStore, LocalStore, MemoryStore, ObjectStore, Wrap
 
 from adapters.contract import ARRAYS, Contract
 from adapters.file_contract import whole
-from stores import BlockingStore
+from adapters.readback import check_read_back
 from tiled_zarr.adapters.registry import adapt
 from tiled_zarr.adapters.zarr import values
 from tiled_zarr.grid import Grid
-from tiled_zarr.hierarchy import v2, v3
-from tiled_zarr.hierarchy.keyspace import KeySpace
 from tiled_zarr.nodes import Array, Damaged, Group, Unavailable
 
 pytestmark = [
@@ -91,15 +89,9 @@ SHARDS = {"sharded": sharded, "sharded_index_first": lambda folder: sharded(fold
 class TestObjects(Contract, cases={**CASES, **SHARDS}): ...
 
 
-@pytest.mark.parametrize("format_", [v2, v3], ids=["v2", "v3"])
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_is_read_back_equal(tmp_path, case, format_):
-    tree, truth = case(tmp_path)
-    read = zarr.open_group(BlockingStore(KeySpace(tree, format_)), mode="r", zarr_format=2 if format_ is v2 else 3)
-    assert sorted(read.keys()) == sorted(truth)
-    for name, expected in truth.items():
-        found = read["group/wide"] if name == "group" else read[name]
-        np.testing.assert_array_equal(np.asarray(found[...]), expected["wide"] if name == "group" else expected)
+@pytest.mark.parametrize("case", (CASES | SHARDS).values(), ids=CASES | SHARDS)
+def test_is_read_back_equal(tmp_path, case):
+    check_read_back(*case(tmp_path))
 
 
 @pytest.mark.parametrize("version", [2, 3])
