@@ -5,9 +5,9 @@ suffix (`.h5`, `.ome.tif`). It loads a function that takes the object or the pat
 node. If the function has a second parameter `resources`, it gets the application's (resources.py).
 An adapter that nobody needs is never imported, nor are the packages that it uses.
 
-Some sources have no type or suffix of their own: folders, mappings, and Tiled's adapters, which are
-anything with a structure family. `BY_NATURE` names what adapts these. So this module finds all
-adapters by name, and imports none.
+Some sources have no type or suffix of their own: folders, mappings, Tiled's adapters, which are
+anything with a structure family, and whatever follows a protocol for arrays. `BY_NATURE` names what
+adapts these. So this module finds all adapters by name, and imports none.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ BY_NATURE = MappingProxyType(
     {
         "folder": "tiled_zarr.adapters.directory:open_directory",
         "mapping": "tiled_zarr.adapters.memory.mapping:adapt_mapping",
+        "array": "tiled_zarr.adapters.memory.arraylike:adapt_arraylike",
         "tiled": "tiled_zarr.adapters.memory.tiled:adapt_tiled",
         "tiled.followed": "tiled_zarr.adapters.memory.tiled:followed",
     }
@@ -38,6 +39,8 @@ BY_NATURE = MappingProxyType(
 """What adapts sources that are known by what they can do; `tiled.followed` updates the node of a
 Tiled adapter, which may change in place. Another distribution may have entry points of these names.
 """
+ARRAYS = ("__array__", "__array_interface__", "__dlpack__", "__cuda_array_interface__")
+"""The protocols by which an object says that it is an array."""
 RESOURCES = "resources"
 MOST_KNOWN = 1024
 """Adapters and types that are cached, at most."""
@@ -54,7 +57,8 @@ def adapt(source: object, metadata: Mapping[str, Any] | None = None, resources: 
     """The node of `source`, with `metadata` added to its attributes.
 
     Looks for the entry point of the type, then of its base classes. Objects without one are Tiled
-    adapters if they have a structure family, or mappings. Raises Unavailable for any other object.
+    adapters if they have a structure family, mappings, or arrays by protocol. Raises Unavailable for
+    any other object.
     """
     return _with(_adapt(source, resources), metadata)
 
@@ -109,6 +113,8 @@ def _adapt(source: object, resources: Resources | None) -> Node:
         return _load(_table()["tiled"])(source, resources)
     if isinstance(source, Mapping):
         return _load(_table()["mapping"])(source, resources)
+    if not isinstance(source, type) and any(hasattr(source, protocol) for protocol in ARRAYS):
+        return _load(_table()["array"])(source, resources)
     kind = type(source)
     raise Unavailable(
         f"no adapter for {kind.__module__}.{kind.__qualname__}; "

@@ -11,7 +11,8 @@ from adapters.contract import ARRAYS
 from adapters.file_contract import FEW, MANY, FileContract, reading, whole
 from rights import unprivileged
 from tiled_zarr.adapters.common import fences
-from tiled_zarr.adapters.zarr.open import _chunks, open_zarr
+from tiled_zarr.adapters.zarr.arrays import chunk_shape
+from tiled_zarr.adapters.zarr.open import open_zarr
 from tiled_zarr.nodes import Damaged, Group, Unavailable
 
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
@@ -207,7 +208,7 @@ class Irregular:
 
 
 def test_an_irregular_grid_has_no_chunk_shape():
-    assert _chunks(Irregular()) is None
+    assert chunk_shape(Irregular()) is None
 
 
 @pytest.mark.parametrize("version", [2, 3])

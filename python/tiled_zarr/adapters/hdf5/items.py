@@ -135,10 +135,10 @@ def read_open(dataset: Any, is_text: bool, region: Region) -> Block:
     needs more.
     """
     if dataset.is_virtual:
-        return _read_open(dataset, is_text, region)
+        return read_items(dataset, is_text, region)
     try:
         with at_most(_memory(dataset, is_text, region)):
-            return _read_open(dataset, is_text, region)
+            return read_items(dataset, is_text, region)
     except (MemoryError, OSError) as error:
         if isinstance(error, OSError) and not any(word in str(error) for word in OUT_OF_MEMORY):
             raise
@@ -159,7 +159,8 @@ def _memory(dataset: Any, is_text: bool, region: Region) -> int:
     return int(SLACK + BUFFERS * (nbytes + chunk) + texts)
 
 
-def _read_open(dataset: Any, is_text: bool, region: Region) -> Block:
+def read_items(dataset: Any, is_text: bool, region: Region) -> Block:
+    """The same with no limit on the memory that the library may take."""
     outer, inner = region[: dataset.ndim], region[dataset.ndim :]
     index: Any = (..., *inner)
     if is_text or dataset.dtype.hasobject:

@@ -42,17 +42,15 @@ from dataclasses import dataclass
 from functools import partial
 from io import FileIO
 from itertools import product
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from ... import _native, codecs
-from ...codecs import Codec
 from ...nodes import Changed, Damaged, Region
 from ...resources import Resources
 from ...revisions import file_revision, settled_revision, steady_revision
-from ..common.bounds import LARGEST_INDEX, LARGEST_TEXT, grown
+from ..common.bounds import LARGEST_TEXT, grown
 from ..common.decoded import piece
 from ..common.fences import Fence
 from ..common.flat import FlatArray
@@ -60,6 +58,8 @@ from ..common.folders import COARSEST_CLOCK
 from ..common.snapshot import Snapshot, read_exactly
 from .folder import Folder
 from .layout import Layout, Shards
+from .pieces import assembled, decoded, decoder_of
+from .shards import find, index_size, parsed
 
 MOST_FILES = 16
 """Largest number of files behind a region for which we compute a revision."""
@@ -70,11 +70,6 @@ Each append writes a shard anew, twenty times a second.
 """
 ABSENT = "absent"
 UNCOMPRESSED = codecs.parse("none")
-CHECKSUM = 4
-BLOSC, ZSTD, ZLIB, GZIP, LZ4, CRC32C = 32001, 32015, 1, 65536, 65537, 65538
-FILTERS = MappingProxyType({"blosc": BLOSC, "zstd": ZSTD, "zlib": ZLIB, "gzip": GZIP, "lz4": LZ4})
-"""The native decoder's numbers of codecs."""
-NOT_STORED = 2**64 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +106,7 @@ class Chunks:
     @classmethod
     def of(cls, layout: Layout, folder: Folder, opened: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Chunks:
         """The chunks of an array with this layout."""
-        decoder = None if layout.codec is None or dtype.hasobject else _decoder(layout.codec, shape, dtype.itemsize)
+        decoder = None if layout.codec is None or dtype.hasobject else decoder_of(layout.codec, shape, dtype.itemsize)
         return cls(layout, folder.fence, opened, shape, dtype, decoder, folder.resources)
 
     @property
@@ -151,32 +146,10 @@ class Chunks:
         chunks we read only what the region needs. A chunk of which the region needs only a small
         part is kept decoded for the requests for its other parts.
         """
-        sizes = [part.stop - part.start for part in region]
-        if self.decoder is None or 0 in sizes:
-            return None
-        ranges = [range(part.start // size, -(-part.stop // size)) for part, size in zip(region, self.shape, strict=True)]
-        if all(len(places) == 1 for places in ranges):
-            return self._block(region)
-        block = np.empty(sizes, self.dtype)
-        for index in product(*ranges):
-            common = self._common(index, region)
-            piece = self._block(common)
-            if piece is None:
-                return None
-            target = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(common, region, strict=True))
-            block[target] = piece
-        return block
+        return None if self.decoder is None else assembled(region, self.shape, self.dtype, self._block)
 
-    def _common(self, index: tuple[int, ...], region: Region) -> Region:
-        """The intersection of a region and a chunk."""
-        every = zip(index, self.shape, region, strict=True)
-        return tuple(slice(max(i * size, part.start), min((i + 1) * size, part.stop)) for i, size, part in every)
-
-    def _block(self, region: Region) -> np.ndarray[Any, Any] | None:
-        """The elements of a region inside one chunk, or None if that chunk was never written."""
-        index = tuple(part.start // size for part, size in zip(region, self.shape, strict=True))
-        start = tuple(i * size for i, size in zip(index, self.shape, strict=True))
-        inner = tuple(slice(part.start - first, part.stop - first) for part, first in zip(region, start, strict=True))
+    def _block(self, index: tuple[int, ...], inner: Region) -> np.ndarray[Any, Any] | None:
+        """A part of a chunk, or None if that chunk was never written."""
         try:
             return self._chunk(index, inner)
         except FileNotFoundError:
@@ -201,7 +174,7 @@ class Chunks:
         shards = self.layout.shards
         with self.fence.opened(self._path(index)) as file:
             opened = steady_revision(file.fileno())
-            at = (0, os.fstat(file.fileno()).st_size) if shards is None else _find(_shard_index(file, shards), shards, index)
+            at = (0, os.fstat(file.fileno()).st_size) if shards is None else find(_shard_index(file, shards), shards, index)
             if at is not None:
                 self._check_size(at[1], index)
             content = None if at is None else read_exactly(file, *at)
@@ -222,7 +195,7 @@ class Chunks:
             with snapshot.opened() as file:
                 return _shard_index(file, shards)
 
-        at = _find(piece(snapshot.resources.decoded, snapshot, "shard index", read_index), shards, index)
+        at = find(piece(snapshot.resources.decoded, snapshot, "shard index", read_index), shards, index)
         return None if at is None else Part(snapshot, *at)
 
     def _file(self, index: tuple[int, ...]) -> Snapshot:
@@ -272,14 +245,7 @@ class Chunks:
         Raises Damaged if its bytes decode to more or fewer elements, or are not valid.
         """
         assert self.decoder is not None
-        block = np.empty(self.shape, self.dtype)
-        try:
-            start = [i * size for i, size in zip(index, self.shape, strict=True)]
-            self.decoder.read(block.view(f"V{self.dtype.itemsize}"), start, [(index, stored, 0)])
-        except ValueError as error:
-            name, what = os.path.basename(self._path(index)), f"it is damaged, or decodes to more or less than {self._nbytes} bytes"  # noqa: PTH119
-            raise Damaged(f"the chunk {name!r} cannot be decoded: {what}; restore it from a copy") from error
-        return block
+        return decoded(self.decoder, np.empty(self.shape, self.dtype), index, stored, os.path.basename(self._path(index)))  # noqa: PTH119
 
     def _path(self, index: tuple[int, ...]) -> str:
         """The path of the file that contains a chunk."""
@@ -346,36 +312,14 @@ class Chunks:
         return [range(part.start // size, -(-part.stop // size)) for part, size in zip(region, self.layout.file_shape, strict=True)]
 
 
-def _decoder(codec: Codec, shape: tuple[int, ...], itemsize: int) -> _native.Decoder | None:
-    compressor = [] if codec.name == "none" else [FILTERS[codec.name]]
-    filters: list[tuple[int, list[int]]] = [(number, []) for number in [*compressor, *[CRC32C] * codec.crc32c]]
-    try:
-        return _native.Decoder(filters, shape, itemsize)
-    except (ValueError, MemoryError):
-        return None
-
-
-def _find(shard_index: np.ndarray[Any, Any], shards: Shards, index: tuple[int, ...]) -> tuple[int, int] | None:
-    """Offset and number of bytes of a chunk in its shard; None if it was never written."""
-    offset, nbytes = map(int, shard_index[shards.inner(index)])
-    return None if offset == nbytes == NOT_STORED else (offset, nbytes)
-
-
 def _shard_index(file: FileIO, shards: Shards) -> np.ndarray[Any, Any]:
     """Offset and number of bytes of each chunk in an open shard.
 
     Raises Damaged if the index is too large or its checksum is wrong.
     """
-    size = 16 * shards.chunks
-    if size > LARGEST_INDEX:
-        raise Damaged(f"a shard of {shards.chunks} chunks has an index of {size} bytes, at most {LARGEST_INDEX} are read")
-    at = 0 if shards.is_index_first else os.fstat(file.fileno()).st_size - size - CHECKSUM
-    body = read_exactly(file, max(at, 0), size + CHECKSUM)
-    expected, got = int.from_bytes(body[size:], "little"), _native.crc32c(memoryview(body)[:size])
-    if expected != got:
-        shard = os.path.basename(str(file.name))  # noqa: PTH119
-        raise Damaged(f"the index of the shard {shard!r} has the checksum {got:08x}, expected {expected:08x}; restore it from a copy")
-    return np.frombuffer(body, "<u8", 2 * shards.chunks).reshape(*shards.counts, 2)
+    size = index_size(shards)
+    at = 0 if shards.is_index_first else os.fstat(file.fileno()).st_size - size
+    return parsed(read_exactly(file, max(at, 0), size), shards, os.path.basename(str(file.name)))  # noqa: PTH119
 
 
 def _cut(block: np.ndarray[Any, Any], inner: Region) -> np.ndarray[Any, Any]:

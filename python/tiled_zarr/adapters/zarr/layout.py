@@ -84,9 +84,17 @@ def layout(folder: Path, fence: Fence, dtype: np.dtype[Any]) -> Layout | None:
     for name, parse in ((V3, _v3), (V2, _v2)):
         document = folder / name
         if document.is_file():
-            found = parse(str(document), json.loads(fence.read(document, LARGEST_DOCUMENT)), dtype)
-            return found if found and found.separator in SEPARATORS else None
+            return _known(parse(str(document), json.loads(fence.read(document, LARGEST_DOCUMENT)), dtype))
     return None
+
+
+def layout_of(document: str, metadata: Mapping[str, Any], dtype: np.dtype[Any]) -> Layout | None:
+    """The same for an array whose `document` is a key of a store; paths are then keys as well."""
+    return _known((_v3 if metadata.get("zarr_format") == 3 else _v2)(document, metadata, dtype))
+
+
+def _known(found: Layout | None) -> Layout | None:
+    return found if found and found.separator in SEPARATORS else None
 
 
 def _v2(document: str, metadata: Mapping[str, Any], dtype: np.dtype[Any]) -> Layout:

@@ -7,42 +7,29 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-import numpy as np
-
-from ... import budgets, marks
-from ...nodes import Array, Changed, Damaged, Dense, Group, Node, Region, Revision, Stored, TooLarge, Unavailable, live
+from ...nodes import Array, Changed, Damaged, Group, Node, Revision, live
 from ...resources import Resources, default
 from ..common import fences
-from ..common.bounds import LARGEST_DOCUMENT, LARGEST_TEXT
+from ..common.bounds import LARGEST_DOCUMENT
 from ..common.extras import require
 from ..common.fences import Fence
 from ..common.reopened import Nodes
 from ..common.snapshot import is_for_users
 from ..common.stores import DOCUMENTS, StoreRevisions, is_zarr, store_revision
 from ..common.texts import as_text
-from . import records
+from . import arrays, records
 from .chunks import Chunks
 from .folder import Folder
 from .layout import V2, V3, layout
 
-Item: TypeAlias = "tuple[np.dtype[Any], Callable[[Any], np.ndarray[Any, Any]]]"
-"""The type of items, and the function that converts what zarr-python reads into a block."""
-
-DIMENSIONS = "_ARRAY_DIMENSIONS"
 ZARRAY = ".zarray"
-UNSAFE = "pickle"
-DAMAGED = "they are truncated, damaged or of a kind that zarr-python does not read; write them again, or restore them from a copy"
-MOST_FREE = 4 * 1024 * 1024
-"""Bytes of memory for strings up to which a read needs no share of the budget for requests.
-
-A served chunk of text mostly takes less than 1 MiB.
-"""
 TRIES = 5
 """Attempts to open a node while its documents change.
 
@@ -158,8 +145,8 @@ def _node(folder: Folder, revision: str) -> Node:
     except Exception as error:
         if is_for_users(error):
             raise
-        _check_codecs(_document(path, fence))
-        raise Damaged(f"the metadata of {path.name!r} cannot be read as Zarr: {DAMAGED}") from error
+        arrays.check_codecs(_document(path, fence))
+        raise Damaged(f"the metadata of {path.name!r} cannot be read as Zarr: {arrays.DAMAGED}") from error
 
 
 def _document(path: Path, fence: Fence) -> Any:
@@ -179,33 +166,18 @@ def _group(folder: Folder, source: Any) -> Group:
     return Group(children=members, attributes=source.attrs.asdict(), unavailable=members.links, blocking=True)
 
 
-def _array(folder: Folder, revision: str, source: Any, item: Item | None) -> Array:
+def _array(folder: Folder, revision: str, source: Any, item: arrays.Item | None) -> Array:
     """An array. Only its regions have revisions.
 
-    There is no cheap way to know if one of its many chunk files has been written. Any axis may
-    grow: a Zarr array is extended by changing its document alone, and keeps its chunks.
+    There is no cheap way to know if one of its many chunk files has been written.
     """
-    _check_codecs(source.metadata.to_dict())
-    dtype, convert = item or _item(source)
-    attributes = source.attrs.asdict()
-    noted = attributes.pop(DIMENSIONS, None)  # an empty list for a scalar
-    names = noted or getattr(source.metadata, "dimension_names", None) or _nczarr_names(folder.path, folder.fence)
-    attributes |= _mark(source, dtype, attributes, is_xarrays=noted is not None or names is not None)
-    _check_grid(source)
-    shape, found = _chunks(source), layout(folder.path, folder.fence, dtype)
-    chunks = None if found is None or shape is None else Chunks.of(found, folder, revision, shape, dtype)
-    known = _bounded(source)
-    read = partial(_read_text, source) if dtype.hasobject else known.__getitem__
-    codec = None if chunks is None else chunks.layout.codec
-    return Array(
-        shape=source.shape,
-        dtype=dtype,
-        source=Dense(partial(_read, read, convert, chunks), stored=None if chunks is None or codec is None else Stored(codec, chunks.read)),
-        chunks=shape,
-        dimension_names=tuple(names) if names and len(names) == source.ndim else None,
-        attributes=attributes,
+    arrays.check_codecs(source.metadata.to_dict())
+    item = item or arrays.item_of(source)
+    shape, found = arrays.chunk_shape(source), layout(folder.path, folder.fence, item[0])
+    chunks = None if found is None or shape is None else Chunks.of(found, folder, revision, shape, item[0])
+    return replace(
+        arrays.node(source, source.store_path.store, chunks, item, partial(_nczarr_names, folder.path, folder.fence)),
         revision=Revision(live, None if chunks is None else chunks.revision),
-        maxshape=(None,) * source.ndim,
     )
 
 
@@ -218,117 +190,3 @@ def _nczarr_names(path: Path, fence: Fence) -> list[str] | None:
     noted = json.loads(fence.read(document, LARGEST_DOCUMENT)).get("_NCZARR_ARRAY") if document.is_file() else None
     paths = noted.get("dimrefs") if isinstance(noted, dict) else None
     return [str(name).rpartition("/")[2] for name in paths] if isinstance(paths, list) else None
-
-
-def _mark(source: Any, dtype: np.dtype[Any], attributes: Mapping[str, Any], *, is_xarrays: bool) -> dict[str, Any]:
-    """The attribute `_FillValue`, which marks missing values in netCDF.
-
-    In v3 the array has it as an attribute, in xarray's encoding. In v2 it is the array's
-    `fill_value`, if xarray would open the array: for xarray, that overrides an attribute
-    `_FillValue`.
-    """
-    if source.metadata.zarr_format == 3:
-        mark = marks.from_v3(attributes[marks.ATTRIBUTE], dtype, attributes) if marks.ATTRIBUTE in attributes else None
-        return {} if mark is None else {marks.ATTRIBUTE: mark}
-    fill = source.metadata.fill_value
-    return {marks.ATTRIBUTE: fill} if is_xarrays and fill is not None else {}
-
-
-def _item(source: Any) -> Item:
-    """The type of items, and the function that makes a block from what zarr-python reads.
-
-    Raises Unavailable for objects other than text.
-    """
-    zarr = require("zarr", "zarr")
-    stored = getattr(source.metadata, "data_type", None) or source.metadata.dtype
-    if isinstance(stored, zarr.dtype.VariableLengthUTF8):
-        return np.dtype(object), _texts
-    if source.dtype.hasobject:
-        raise Unavailable(f"an array of objects other than text ({type(stored).__name__}), which Zarr readers disagree on")
-    return source.dtype, np.asarray
-
-
-def _texts(block: Any) -> np.ndarray[Any, Any]:
-    """Strings as `str`; the null in chunks that were never written becomes an empty string."""
-    stored = np.asarray(block)
-    texts = np.empty(stored.shape, object)
-    for place, text in np.ndenumerate(stored):
-        texts[place] = text if isinstance(text, str) else ""
-    return texts
-
-
-def _bounded(source: Any, allowance: Any = None) -> Any:
-    """zarr-python's array with bounded codecs. Raises Damaged for codecs without known bounds."""
-    from .codecs import bounded
-
-    return bounded(source, source.store_path.store, allowance)
-
-
-def _read_text(source: Any, region: Region) -> Any:
-    """Strings, whose sizes no document tells.
-
-    We first read with MOST_FREE bytes; if that is too little, we reserve LARGEST_TEXT bytes of the
-    budget for requests and read again.
-    """
-    from .codecs import Allowance
-
-    try:
-        return _bounded(source, Allowance(MOST_FREE))[region]
-    except TooLarge:
-        with budgets.hold(LARGEST_TEXT):
-            return _bounded(source, Allowance(LARGEST_TEXT))[region]
-
-
-def _read(
-    read: Callable[[Region], Any], convert: Callable[[Any], np.ndarray[Any, Any]], chunks: Chunks | None, region: Region
-) -> np.ndarray[Any, Any]:
-    """A region, decoded without zarr-python if possible.
-
-    Raises OSError if the array is gone; otherwise its chunks would look unwritten.
-    """
-    block = chunks.block(region) if chunks else None
-    if block is not None:
-        return block
-
-    def decoded() -> np.ndarray[Any, Any]:
-        try:
-            return convert(read(region))
-        except Exception as error:
-            if is_for_users(error):
-                raise
-            raise Damaged(
-                "a chunk cannot be decoded: it is truncated, damaged or of a kind that zarr-python does not read; restore it from a copy"
-            ) from error
-
-    return chunks.steadily(region, decoded) if chunks else decoded()
-
-
-def _check_grid(source: Any) -> None:
-    """Raises Damaged if a chunk has size 0 on an axis with data: zarr-python would divide by it."""
-    try:
-        chunks = tuple(source.chunks)
-    except NotImplementedError:
-        return
-    if any(size and chunk < 1 for size, chunk in zip(source.shape, chunks, strict=False)):
-        raise Damaged(f"its chunks of the shape {chunks} hold nothing of an array of the shape {source.shape}; write it again")
-
-
-def _chunks(source: Any) -> tuple[int, ...] | None:
-    """The shape of the regular chunks, in shards that of the inner chunks, or None."""
-    try:
-        chunks = tuple(source.chunks)
-    except NotImplementedError:
-        return None
-    return chunks if all(isinstance(size, int) and size > 0 for size in chunks) else None
-
-
-def _check_codecs(metadata: Any) -> None:
-    """Raises Unavailable for codecs that execute code from the data."""
-    if isinstance(metadata, Mapping):
-        if UNSAFE in (metadata.get("id"), metadata.get("name")):
-            raise Unavailable(f"its codec {UNSAFE!r} runs what the data say; store it as text or numbers")
-        codecs = [metadata.get(field) for field in ("filters", "compressor", "codecs", "configuration")]
-        _check_codecs([codec for codec in codecs if codec])
-    elif isinstance(metadata, list | tuple):
-        for part in metadata:
-            _check_codecs(part)
