@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import quote
 
+from ..adapters.directory.alone import is_group
 from ..assembly import create_app
 from ..cli import servers
 from ..cli.servers import Limits
@@ -21,7 +22,7 @@ from ..revisions import launch_nonce
 from ..settings import Settings, SettingsError
 from ..settings.declarations import nearest, parsed
 from ..settings.values import SETTINGS
-from ..tree import is_root, resources_of, tasks_of
+from ..tree import resources_of, tasks_of
 from .background import Background
 from .contents import Contents
 from .framing import NOTEBOOKS, Framing
@@ -167,7 +168,7 @@ def chosen(settings: dict[str, Any]) -> dict[str, Any]:
 
 def base(node: Node | None, source: object) -> Group:
     """The root to begin with: the node if it may be one, else a group of it."""
-    if node is not None and is_root(node):
+    if node is not None and is_group(node):
         return node
     return Group({} if node is None else {named(node, source): node}, revision=launch_nonce)
 
