@@ -86,6 +86,14 @@ def test_what_is_no_group_is_an_only_child(files: Path):
             np.testing.assert_array_equal(handle.zarr(name)[...], IMAGE)
 
 
+def test_an_only_child_of_a_module_has_its_name_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "simulated_to_serve.py").write_text("import numpy\nfield = numpy.ones(3)\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    with tiled_zarr.serve("simulated_to_serve:field") as handle:
+        assert handle.zarr("field")[...].tolist() == [1, 1, 1]
+
+
 def test_a_dataset_opens_in_xarray_from_its_url():
     dataset = xarray.Dataset({"t": ("x", [1.5, 2.5])}, {"x": [10, 20]}, {"title": "waves"})
     with tiled_zarr.serve(dataset) as handle:
@@ -156,6 +164,8 @@ def test_settings_are_keywords():
         assert (array.chunks, array.compressors[0].to_dict()["name"]) == ((100, 100), "zstd")
     with pytest.raises(SettingsError, match=r"codecs: there is no such setting \(did you mean codec\?\)"):
         tiled_zarr.serve(IMAGE, codecs="zstd")
+    with pytest.raises(SettingsError, match="workers: a server in this process has no such setting"):
+        tiled_zarr.serve(IMAGE, workers=2)
     with pytest.raises(SettingsError, match="codec: "):
         tiled_zarr.serve(IMAGE, codec="zap")
 

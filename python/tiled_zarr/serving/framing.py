@@ -20,26 +20,33 @@ NOTEBOOKS = ("http://localhost:*", "http://127.0.0.1:*")
 
 
 class Framing:
-    """ASGI middleware that adds `origins` to those that may show a page in a frame."""
+    """ASGI middleware that puts the directive `ancestors` in place of ours."""
 
-    def __init__(self, app: ASGIApp, origins: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, ancestors: bytes) -> None:
         self.app = app
-        self.allowed = b" ".join([OURS, *map(checked, origins)])
+        self.ancestors = ancestors
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""
 
         def framed(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                headers = [(name, value.replace(OURS, self.allowed) if name == POLICY else value) for name, value in message["headers"]]
+                headers = [(name, value.replace(OURS, self.ancestors) if name == POLICY else value) for name, value in message["headers"]]
                 message = {**message, "headers": headers}
             return send(message)
 
         return self.app(scope, receive, framed if scope["type"] == "http" else send)
 
 
-def checked(origin: str) -> bytes:
-    """An origin as it stands in the header. Raises SettingsError if it is none."""
-    if ORIGIN.fullmatch(origin) is None:
-        raise SettingsError(f"frame_ancestors: {origin!r} is no origin; give a list like ['https://jupyter.example', 'http://localhost:*']")
-    return origin.encode()
+def allowed(origins: Iterable[str]) -> bytes:
+    """The directive that lets these origins show our pages too; empty if there are none.
+
+    Raises SettingsError if one of them is no origin: a text could hold other directives.
+    """
+    checked = list(origins)
+    for origin in checked:
+        if ORIGIN.fullmatch(origin) is None:
+            raise SettingsError(
+                f"frame_ancestors: {origin!r} is no origin; give a list like ['https://jupyter.example', 'http://localhost:*']"
+            )
+    return b" ".join([OURS, *map(str.encode, checked)]) if checked else b""

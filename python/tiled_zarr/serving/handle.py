@@ -7,6 +7,7 @@ import secrets
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -25,9 +26,11 @@ from ..settings.values import SETTINGS
 from ..tree import resources_of, tasks_of
 from .background import Background
 from .contents import Contents
-from .framing import NOTEBOOKS, Framing
+from .framing import NOTEBOOKS, Framing, allowed
 from .pages import page
 
+NOT_HERE = frozenset({"workers", "server", "api_key_file", "tiled_key", "tiled_look", "tiled_keep"})
+"""The settings that have no meaning for one server in this process."""
 HUB = "JUPYTERHUB_SERVICE_PREFIX"
 """The variable in which JupyterHub says where a user's server is, as a path."""
 THROUGH_HUB = "proxy/{port}/"
@@ -60,20 +63,22 @@ def serve(  # noqa: PLR0913 - one function for users
     cannot listen there.
     """
     checked = chosen(settings)
+    origins = allowed(frame_ancestors if frame_ancestors is not None else NOTEBOOKS if "ipykernel" in sys.modules else ())
     proxy = proxy if proxy is not None else proxied()
     hosts = (*checked.pop("allowed_hosts", ()), in_address(host), *(["*"] if proxy and not public else []))
     key = None if public and not api_key else api_key or secrets.token_hex(32)
     made = Settings(trees=(), host=host, port=port, public=public, api_key=key, allowed_hosts=hosts, **checked)
-    listener, resources = listening(host, port), resources_of(made)
+    resources = resources_of(made)
     try:
         contents = Contents(base(None if source is None else opened(source, resources=resources), source), resources)
-        app = create_app(contents.group(), made, tasks_of([source]), resources)
-        origins = frame_ancestors if frame_ancestors is not None else NOTEBOOKS if "ipykernel" in sys.modules else ()
-        limits = Limits(connections=made.connections, request_timeout=made.request_timeout)
-        background = Background(Framing(app, origins) if origins else app, listener, limits, made.shutdown_timeout)
-        background.start()
+        with ExitStack() as undone:
+            listener = undone.enter_context(listening(host, port))
+            app = create_app(contents.group(), made, tasks_of([source]), resources)
+            limits = Limits(connections=made.connections, request_timeout=made.request_timeout)
+            background = Background(Framing(app, origins) if origins else app, listener, limits, made.shutdown_timeout)
+            background.start()
+            undone.pop_all()
     except BaseException:
-        listener.close()
         resources.close()
         raise
     return Handle(contents, background, host, key=key, proxy=proxy)
@@ -160,9 +165,12 @@ class Handle:
 
 def chosen(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings, checked. Raises SettingsError if there is no such setting, or a wrong value."""
+    known = [name for name in SETTINGS if name not in NOT_HERE]
     for name in settings:
-        if name not in SETTINGS:
-            raise SettingsError(f"{name}: there is no such setting{nearest(name, [*SETTINGS])}; docs/settings.md lists all of them")
+        if name in NOT_HERE:
+            raise SettingsError(f"{name}: a server in this process has no such setting; `tiled-zarr serve` has it")
+        if name not in known:
+            raise SettingsError(f"{name}: there is no such setting{nearest(name, known)}; docs/settings.md lists all of them")
     return {name: parsed(name, SETTINGS[name].parse, value) for name, value in settings.items()}
 
 
@@ -177,7 +185,7 @@ def named(node: Node, source: object) -> str:
     """The name of an only child: the file's without suffix, the object's own, or what it is."""
     if isinstance(source, str | os.PathLike):
         text = os.fspath(source)
-        return Path(text).name.split(".")[0] or text
+        return Path(text).name.rpartition(":")[2].split(".")[0] or "file"
     name = getattr(source, "name", None)
     return name if isinstance(name, str) and name and "/" not in name else "array" if isinstance(node, Array) else "table"
 
