@@ -53,9 +53,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "adapters/zarr": VALUES | SHARED | {"adapters/common", "_native"},
     **dict.fromkeys(["adapters/files", "adapters/tables", "adapters/tables/csv", "adapters/tiff"], VALUES | SHARED | {"adapters/common"}),
     **dict.fromkeys(["adapters/directory", "adapters/memory"], VALUES | SHARED | {"adapters/common", "adapters"}),
-    "tiled": {"tiled/config", "tiled/front"},
+    "tiled": {"tiled/config", "tiled/server"},
     "tiled/catalog": VALUES | SHARED | {"adapters", "adapters/common", "adapters/memory"},
-    "tiled/front": VALUES
+    "tiled/server": VALUES
     | SHARED
     | {
         "adapters",
@@ -83,7 +83,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "http/middleware": {"caches", "clocks", "nodes", "resources", "http/protocol", "http/work"},
     "http/site": VALUES | {"caches", "hierarchy", "http/protocol"},
     "http": VALUES | {"caches", "encoding", "hierarchy", "http/middleware", "http/protocol", "http/site", "http/work", "views"},
-    "tiled/config": {"settings", "tiled/front"},
+    "tiled/config": {"settings", "tiled/server"},
     "app": {"assembly", "logs", "settings", "tiled/config", "tree"},
     "assembly": VALUES
     | {"hierarchy", "http", "http/middleware", "http/protocol", "http/site", "http/work"}

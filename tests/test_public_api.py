@@ -8,6 +8,7 @@ import pytest
 
 PROMISED = {
     "tiled_zarr": {"Array", "Group", "Node", "Sparse", "Table", "Unavailable", "__version__", "open", "store"},
+    "tiled_zarr.tiled": {"front", "router"},
 }
 
 

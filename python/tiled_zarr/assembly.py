@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -67,7 +68,7 @@ def create_app(
             async with lifespan.run(startup=wanted.startup, background=wanted.background, shutdown=wanted.shutdown):
                 yield
         finally:
-            parts.close()
+            await parts.close()
 
     return lifespan.Lifespan(Counted(noted(guarded, settings), parts.metrics), running)
 
@@ -100,9 +101,9 @@ class Parts:
         pages = answers(formats, cache, plain, public=public)
         return Routes(endpoints, frozen, others(pages, self.metrics, work, formats["zarr/v2"].source))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End all threads and helper processes."""
-        self.pyramids.close()
+        await asyncio.to_thread(self.pyramids.close)  # their last step may ask this loop, as catalogs of Tiled do
         self.work.shut_down()
         self.resources.close()
 

@@ -33,6 +33,11 @@ class Source:
     blocking: ClassVar[bool] = True
 
 
+def yes() -> bool:
+    """True: one document may hold the metadata of all that lies in a folder."""
+    return True
+
+
 def unknown() -> None:
     """The sources of a folder that does not know them all."""
 
@@ -51,6 +56,7 @@ class Outline:
     revision: Callable[[], str | None]
     folders: Callable[[], Iterable[str]]
     sources: Callable[[], list[tuple[Source, str]] | None] = unknown
+    is_small: Callable[[], bool] = yes
     blocking: bool = True
 
 

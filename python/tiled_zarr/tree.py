@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .adapters.directory.alone import Alone, Mounted, is_group
 from .hierarchy.openings import reason
-from .nodes import Array, Forbidden, Group, Node, Unauthenticated, Unavailable
+from .nodes import Array, Forbidden, Group, Node, Unavailable
 from .outlines import Outline
 from .resources import Resources
 from .revisions import launch_nonce
@@ -262,7 +262,7 @@ def tiled_server(url: str, resources: Resources, settings: Settings) -> tuple[Gr
         trust = Trust(look=settings.tiled_look, keep=settings.tiled_keep)
         remote, path = reached(url, settings.read_timeout, settings.queue_timeout)
         served = proxy(remote, path, settings.tiled_key, trust, resources)
-    except (ValueError, OSError, Forbidden, Unauthenticated) as error:
+    except (ValueError, OSError, Forbidden) as error:
         raise SettingsError(str(error)) from error
     return served.root, served
 

@@ -44,6 +44,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     for channel in range(2):
         description = XML.format(own=channel).encode()
         tifffile.imwrite(folder / f"set_C{channel}.ome.tif", PHOTOGRAPH[..., channel], metadata=None, description=description)
+    for number in range(5):
+        tifffile.imwrite(folder / f"run_{number:03}.tif", PHOTOGRAPH[..., 0], tile=(128, 128), compression="zlib")
     picture, exif = Image.fromarray(PHOTOGRAPH), Image.Exif()
     exif[ORIENTATION] = TURNED
     picture.convert("CMYK").save(folder / "inks.jpg", quality=95)
@@ -96,6 +98,11 @@ def test_a_set_of_files_is_one_image(files: Live, tmp_path: Path) -> None:
     assert "DAPI" in shown.text
     assert "GFP" in shown.text
     assert likeness(cut(shown.pixels, EDGE, EDGE * 400 / 512), PHOTOGRAPH[..., :2].astype("f4").sum(axis=2)) > 0.95
+
+
+def test_numbered_files_are_one_image(files: Live, tmp_path: Path) -> None:
+    shown = seen(files, "run_", tmp_path)
+    assert likeness(cut(shown.pixels, EDGE, EDGE * 400 / 512), PHOTOGRAPH[..., 0].astype("f4")) > 0.95
 
 
 def test_stored_labels_are_told_apart_by_colour(files: Live, tmp_path: Path) -> None:

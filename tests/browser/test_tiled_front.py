@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.tiled.serving import Server
+from tests.tiled.serving import Server, configured
 from tests.tiled.users import PROVIDER, config, fill
-from tiled.server.app import build_app_from_config
 
 from browser import pictures
 from browser.conftest import TESTS
@@ -45,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def keys(folder: Path) -> dict[str, str]:
     """An API key of each user."""
-    with Server(build_app_from_config(config(folder))) as server:
+    with Server(configured(config(folder))) as server:
         tokens = {name: server.login(PROVIDER, name, name)["access_token"] for name in KEYS}
         return {name: server.api_key(token, scopes=["inherit"])["secret"] for name, token in tokens.items()}
 

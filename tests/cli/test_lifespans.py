@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -45,6 +46,20 @@ def test_a_failure_to_start_is_reported() -> None:
 
     with pytest.raises(CannotStart, match="no such sample"):
         live(application)
+
+
+def test_a_failure_that_is_reported_is_not_logged_too(caplog: pytest.LogCaptureFixture) -> None:
+    """Starlette sends the failure, and then raises it."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": "no such sample"})
+        raise ValueError("no such sample")
+
+    with pytest.raises(CannotStart, match="no such sample"):
+        live(application)
+    gc.collect()  # asyncio logs an exception that nobody has asked for when its task goes
+    assert caplog.messages == []
 
 
 def test_an_application_may_know_nothing_of_it() -> None:

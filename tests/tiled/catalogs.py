@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -43,7 +43,7 @@ class Written:
     uri: str
     adapter: Any
     client: Any
-    places: list[str]
+    places: list[Any]
     outside: Path
     resources: Resources = field(default_factory=Resources.of)
 
@@ -57,12 +57,17 @@ class Written:
 
 
 @contextmanager
-def written(folder: Path, uri: str | None = None, tables: str = "duckdb") -> Iterator[Written]:
-    """A catalog in an SQLite file, or at an address, whose tables are in a database of their own."""
+def written(folder: Path, uri: str | None = None, tables: str = "duckdb", store: Mapping[str, Any] | None = None) -> Iterator[Written]:
+    """A catalog in an SQLite file, or at an address, whose tables are in a database of their own.
+
+    Arrays are written to files, or to an object `store`.
+    """
     outside, uri = folder / "outside", uri or f"sqlite:///{folder / 'catalog.db'}"
     outside.mkdir()
-    places = [str(folder / "data"), tables if "://" in tables else f"{tables}:///{folder / 'tables.db'}"]
+    places: list[Any] = [str(folder / "data"), tables if "://" in tables else f"{tables}:///{folder / 'tables.db'}"]
     (folder / "data").mkdir()
+    if store is not None:
+        places[0] = dict(store)
     if uri.startswith("sqlite"):
         Path(uri.removeprefix("sqlite:///")).write_bytes(empty())
     adapter = from_uri(uri, writable_storage=places, readable_storage=[str(outside)], init_if_not_exists=not uri.startswith("sqlite"))

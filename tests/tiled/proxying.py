@@ -1,4 +1,8 @@
-"""A proxy in front of a Tiled server in the same process, whose requests are counted."""
+"""A proxy in front of a Tiled server in the same process, whose requests are counted.
+
+Tiled keeps one set of settings for a process, in which what an application does not say stays as
+the last one has said it. So tests say whether anybody may read.
+"""
 
 from __future__ import annotations
 

@@ -11,6 +11,11 @@ from threading import Thread
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlencode
+from uuid import uuid4
+
+from tiled.config import Database
+from tiled.server.app import build_app, build_app_from_config
+from tiled.server.settings import get_settings
 
 from asgi import Answer, asked, scope_of
 
@@ -28,6 +33,22 @@ class Asked(NamedTuple):
     path: str
     method: str = "GET"
     headers: Mapping[str, str] = {}
+
+
+def built(adapter: Any, authentication: Any, settings: Mapping[str, Any] | None = None, **kwargs: Any) -> Any:
+    """Tiled's application of a tree, with a database of its own if it has users.
+
+    Tiled's settings are one object in a process, which each application changes.
+    """
+    get_settings.cache_clear()
+    own = {"database": Database(uri=f"sqlite:///file:{uuid4().hex}?mode=memory&cache=shared&uri=true")} if authentication.providers else {}
+    return build_app(adapter, authentication, {**own, **(settings or {})}, **kwargs)
+
+
+def configured(config: dict[str, Any]) -> Any:
+    """The same of a configuration."""
+    get_settings.cache_clear()
+    return build_app_from_config(config)
 
 
 class Server:

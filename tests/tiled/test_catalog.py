@@ -226,6 +226,27 @@ def test_one_child_of_a_large_container_opens_without_a_list_of_its_siblings(cat
     assert [statement for statement in statements if "nodes.parent = ?" in statement] == []
 
 
+def test_a_root_that_grows_is_no_longer_one_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tiled_zarr.tiled.catalog.rows.MOST_BELOW", 2)
+    with written(tmp_path) as catalog:
+        app = catalog.app()
+        inner = catalog.client.create_container("inner")
+        inner.write_array(IMAGE[:2], key="a")
+        assert b"consolidated_metadata" in get(app, "/zarr/v3/zarr.json").body
+        inner.write_array(IMAGE[:2], key="b")
+        assert b"consolidated_metadata" not in get(app, "/zarr/v3/zarr.json").body
+        assert b"consolidated_metadata" in get(app, "/zarr/v3/inner/zarr.json").body
+        inner.delete_contents("a", external_only=False)
+        assert b"consolidated_metadata" in get(app, "/zarr/v3/zarr.json").body
+
+
+@pytest.mark.parametrize(
+    "path", ["ome-zarr/0.5/image/zarr.json", "ome-zarr/0.4/files/scan/entry/image/.zattrs", "", "view/image", "zarr/v3/files/"]
+)
+def test_pages_listings_and_images_show_it(catalog: Written, path: str) -> None:
+    assert get(catalog.app(), f"/{path}").status == 200
+
+
 def test_a_catalog_below_a_map_adapter_is_its_tree(catalog: Written) -> None:
     root = adapt(MapAdapter({"inside": catalog.adapter, "beside": MapAdapter({})}))
     np.testing.assert_array_equal(values(at(root, "inside/image")), IMAGE)

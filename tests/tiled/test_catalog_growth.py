@@ -16,6 +16,7 @@ import pytest
 import tifffile
 import zarr
 from tests.tiled.catalogs import Written, array_at, at, get, revision, values, written
+from tiled.adapters.hdf5 import HDF5ArrayAdapter
 from tiled.client.register import register
 from tiled.structures.array import ArrayStructure
 from tiled.structures.data_source import Asset, DataSource, Management
@@ -194,6 +195,40 @@ def test_a_file_that_is_rewritten_is_read_anew(catalog: Written, name: str, writ
     assert second.status == 200
     assert second.body != first.body
     np.testing.assert_array_equal(values(at(catalog.root(), "x")), IMAGE + 1)
+
+
+def test_a_file_that_is_rewritten_while_tileds_adapter_reads_it_is_read_once_more(
+    catalog: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = catalog.outside / "f.h5"
+    hdf5(path, IMAGE)
+    external(catalog, "x", path, "application/x-hdf5", IMAGE, dataset="d", squeeze=True)
+    app, read, writes = catalog.app(), HDF5ArrayAdapter.read, [IMAGE + 5]
+    old = get(app, "/zarr/v3/x/c/0/0")
+
+    def overtaken(self: Any, *args: Any, **options: Any) -> Any:
+        block = np.asarray(read(self, *args, **options))
+        while writes:
+            hdf5(path, writes.pop())
+        return block
+
+    hdf5(path, IMAGE + 1)
+    monkeypatch.setattr(HDF5ArrayAdapter, "read", overtaken)
+    torn = get(app, "/zarr/v3/x/c/0/0")
+    monkeypatch.undo()
+    new = get(app, "/zarr/v3/x/c/0/0")
+    assert writes == []
+    assert (torn.body, torn.headers["etag"]) == (new.body, new.headers["etag"])
+    assert new.body != old.body
+
+
+def test_a_column_of_a_table_of_files_is_cached_until_it_is_rewritten(catalog: Written) -> None:
+    table = catalog.client.write_table(FRAME, key="t")
+    app = catalog.app()
+    first = get(app, "/zarr/v3/t/b/c/0")
+    assert get(app, "/zarr/v3/t/b/c/0", if_none_match=first.headers["etag"]).status == 304
+    table.write_partition(0, FRAME * 2)
+    assert get(app, "/zarr/v3/t/b/c/0", if_none_match=first.headers["etag"]).status == 200
 
 
 def test_a_sequence_has_a_revision_for_each_of_its_files(catalog: Written, root: Group) -> None:

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -195,6 +196,22 @@ def test_tileds_log_is_ours(log: Callable[[str], list[str]]) -> None:
     [line] = log("info")
     assert re.fullmatch(r"\S+Z INFO tiled-zarr\[\d+\]: Tiled version [\d.]+", line)
     assert log("warning") == []
+
+
+def test_no_key_is_left_in_what_a_server_logs(folder: Path) -> None:
+    """Servers write the path of the scope that they have made, after the answer."""
+    for parts in (SINGLE | TREE, SINGLE | TREE | {"uvicorn": {"root_path": "/behind"}}):
+        app = application(configured(folder, parts))
+        scopes: list[Any] = []
+
+        async def noting(scope: Any, receive: Any, send: Any, app: Any = app, scopes: list[Any] = scopes) -> None:
+            scopes.append(scope)
+            await app(scope, receive, send)
+
+        [found] = answers(noting, "/k/secret/zarr/v3/x/zarr.json")
+        assert found.status == 200
+        assert scopes[-1]["path"].endswith("/zarr/v3/x/zarr.json")
+        assert "secret" not in repr([scopes[-1][name] for name in ("path", "raw_path", "query_string")])
 
 
 def test_the_application_for_other_servers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

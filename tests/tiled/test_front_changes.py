@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 from tests.tiled.policies import USERS, ByReaders, array, tree
-from tests.tiled.serving import Server
+from tests.tiled.serving import Server, built
 from tiled.adapters.mapping import MapAdapter
 from tiled.config import Authentication
-from tiled.server.app import build_app
 
 from tiled_zarr.tiled import front
-from tiled_zarr.tiled.front import asking, members, rights
+from tiled_zarr.tiled.server import asking, members, rights
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def server(root: MapAdapter[Any], clock: list[float]) -> Iterator[Server]:
     provider = {"provider": "toy", "authenticator": "tiled.authenticators:DictionaryAuthenticator"}
     passwords = {"users_to_passwords": {name: name for name in USERS}}
     authentication = Authentication.model_validate({"secret_keys": ["SECRET" * 6], "providers": [{**provider, "args": passwords}]})
-    with Server(front(build_app(root, authentication, access_policy=ByReaders()))) as running:
+    with Server(front(built(root, authentication, access_policy=ByReaders()))) as running:
         yield running
 
 

@@ -12,9 +12,8 @@ from typing import TypeAlias
 
 import pytest
 from tests.tiled.policies import USERS, ByReaders, tree
-from tests.tiled.serving import Asked, Server
+from tests.tiled.serving import Asked, Server, built
 from tiled.config import Authentication
-from tiled.server.app import build_app
 
 from asgi import Answer
 from tiled_zarr.tiled import front
@@ -51,7 +50,7 @@ def app() -> object:
     provider = {"provider": "toy", "authenticator": "tiled.authenticators:DictionaryAuthenticator"}
     passwords = {"users_to_passwords": {name: name for name in USERS}}
     authentication = Authentication.model_validate({"secret_keys": ["SECRET" * 6], "providers": [{**provider, "args": passwords}]})
-    return front(build_app(tree(), authentication, access_policy=ByReaders()))
+    return front(built(tree(), authentication, access_policy=ByReaders()))
 
 
 def token(server: Server, name: str) -> dict[str, str]:

@@ -12,6 +12,8 @@ from tests.tiled.ways import KEY, Opening, fronted
 from tiled.catalog import from_uri as catalog_from_uri
 from tiled.client import from_uri
 
+from live import live
+
 pytestmark = [
     pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning"),
     pytest.mark.filterwarnings("ignore:Consolidated metadata is currently"),
@@ -20,7 +22,10 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("catalog")
+    made = tmp_path_factory.mktemp("catalog")
+    for name in ("written", "files"):
+        (made / name).mkdir()
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +42,15 @@ def front_address(folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def theirs(front_address: str, folder: Path) -> same.Seen:
+def catalog_address(front_address: str, folder: Path) -> Iterator[str]:
+    """Our server over the same database, which starts while the catalog is empty."""
+    data = ("--read", folder / "written", "--read", f"sqlite:///{folder}/rows.db", "--read", folder / "files")
+    with live("catalog", f"sqlite:///{folder}/catalog.db", *data, "--api-key", KEY, server="uvicorn") as server:
+        yield server.url
+
+
+@pytest.fixture(scope="module")
+def theirs(front_address: str, catalog_address: str, folder: Path) -> same.Seen:
     """What Tiled's client reads, after it has written a container for each case through the front."""
     client = from_uri(front_address, api_key=KEY)
     for name, fill in CASES.items():
@@ -47,7 +60,12 @@ def theirs(front_address: str, folder: Path) -> same.Seen:
     return whole
 
 
+@pytest.fixture(params=["front", "catalog"])
+def address(request: pytest.FixtureRequest, front_address: str, catalog_address: str) -> str:
+    return front_address if request.param == "front" else catalog_address
+
+
 @pytest.mark.parametrize("base", ["/zarr/v2", "/zarr/v3"])
 @pytest.mark.parametrize("case", CASES)
-def test_a_case_equals_what_tileds_client_reads(theirs: same.Seen, front_address: str, case: str, base: str, opening: Opening) -> None:
-    assert list(same.differences(theirs.children[case], opening(f"{front_address}{base}/{case}"))) == []
+def test_a_case_equals_what_tileds_client_reads(theirs: same.Seen, address: str, case: str, base: str, opening: Opening) -> None:
+    assert list(same.differences(theirs.children[case], opening(f"{address}{base}/{case}"))) == []

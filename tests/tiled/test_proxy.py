@@ -74,7 +74,7 @@ def tree() -> MapAdapter:
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Pair]:
-    with paired(build_app(tree(), authentication=Authentication(single_user_api_key=KEY)), key=KEY) as made:
+    with paired(build_app(tree(), authentication=Authentication(single_user_api_key=KEY, allow_anonymous_access=False)), key=KEY) as made:
         yield made
 
 

@@ -166,3 +166,37 @@ def test_no_credentials_are_logged(pair: Pair, caplog: pytest.LogCaptureFixture)
 def test_no_cookie_of_tileds_is_kept(pair: Pair) -> None:
     """Tiled sends the key of one caller as a cookie, which must not go out with the requests of others."""
     assert list(pair.inner.cookies.jar) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    {
+        "document": ("/zarr/v3/image_described/zarr.json", 200),
+        "chunk": ("/zarr/v2/image_described/0.0", 403),
+        "chunk of a table": ("/zarr/v2/table_described/x/0", 403),
+        "group of a table": ("/zarr/v2/table_described/.zgroup", 200),
+        "image": ("/ome-zarr/0.5/image_described/zarr.json", 200),
+        "level": ("/ome-zarr/0.5/image_described/0/c/0/0", 403),
+        "page": ("/view/image_described", 200),
+        "picture": ("/thumbnail/image_described.png", 403),
+    }.values(),
+)
+def test_who_may_not_read_values_sees_what_is_said_of_them(pair: Pair, matrix: dict[str, Caller], path: str, status: int) -> None:
+    assert pair.ours.get(path, headers=matrix["bob"].headers).status_code == status
+    assert pair.ours.get(path, headers=matrix["alice"].headers).status_code == 200
+
+
+def test_head_ranges_tags_and_revisions_in_paths_follow_the_same_rights(pair: Pair, matrix: dict[str, Caller]) -> None:
+    chunk = "zarr/v3/image_alices/c/0/0"
+    alice, bob = (dict(matrix[name].headers) for name in ("alice", "bob"))
+    whole = pair.ours.get(f"/{chunk}", headers=alice)
+    place = pair.ours.get("/zarr/v3/image_alices/zarr.json", headers=alice).headers["content-location"]
+    pinned = f"{place.rpartition('/zarr/v3/')[0]}/{chunk}"
+    assert pair.ours.get(pinned, headers=alice).content == whole.content
+    assert pair.ours.head(f"/{chunk}", headers=alice).headers["content-length"] == str(len(whole.content))
+    assert pair.ours.get(f"/{chunk}", headers={**alice, "range": "bytes=0-3"}).content == whole.content[:4]
+    for headers, status in ((bob, 403), ({}, 401)):
+        assert pair.ours.get(pinned, headers=headers).status_code == status
+        assert pair.ours.head(f"/{chunk}", headers=headers).status_code == status
+        assert pair.ours.get(f"/{chunk}", headers={**headers, "range": "bytes=0-3"}).status_code == status
+        assert pair.ours.get(f"/{chunk}", headers={**headers, "if-none-match": whole.headers["etag"]}).status_code == status

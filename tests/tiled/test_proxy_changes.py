@@ -33,7 +33,7 @@ def clock() -> Iterator[Clock]:
 def app(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("catalog")
     catalog = in_memory(writable_storage=[str(folder / "data"), f"duckdb:///{folder}/tables.duckdb"])
-    return build_app(catalog, authentication=Authentication(single_user_api_key=KEY))
+    return build_app(catalog, authentication=Authentication(single_user_api_key=KEY, allow_anonymous_access=False))
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_values_of_which_tiled_tells_nothing_are_seen_once_they_are_kept_no_long
 
 def test_values_are_never_kept_if_so_chosen(tmp_path: Path, clock: Clock) -> None:
     catalog = in_memory(named_memory="never_kept", writable_storage=[str(tmp_path)])
-    app, before = build_app(catalog, authentication=Authentication(single_user_api_key=KEY)), clock.now
+    app, before = build_app(catalog, authentication=Authentication(single_user_api_key=KEY, allow_anonymous_access=False)), clock.now
     with paired(app, Trust(look=LOOK, keep=0), settings=PLAIN) as pair:
         array = from_context(pair.context).write_array(FIRST, key="a")
         np.testing.assert_array_equal(values(pair, "a"), FIRST)

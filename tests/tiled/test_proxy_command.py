@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import httpx
 import numpy as np
@@ -15,6 +17,7 @@ from tests.tiled.proxying import KEY
 from tests.tiled.ways import serving
 from tiled.adapters.array import ArrayAdapter
 from tiled.adapters.mapping import MapAdapter
+from tiled.client import from_uri
 from tiled.config import Authentication
 from tiled.server.app import build_app
 
@@ -32,7 +35,7 @@ OURS = "ours"
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     tree = MapAdapter({"group": MapAdapter({"a": ArrayAdapter.from_array(VALUES)})})
-    with serving(build_app(tree, authentication=Authentication(single_user_api_key=KEY))) as address:
+    with serving(build_app(tree, authentication=Authentication(single_user_api_key=KEY, allow_anonymous_access=False))) as address:
         yield address
 
 
@@ -69,6 +72,17 @@ def test_ls_prints_what_tiled_shows_to_everybody() -> None:
 @pytest.mark.parametrize("path", ["", "/", "/api/v1", "/api/v1/"])
 def test_the_address_may_be_that_of_the_server_or_of_its_api(url: str, path: str) -> None:
     assert address_of(url + path).api == f"{url}/api/v1"
+
+
+def test_an_object_of_tileds_client_is_a_tree(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = from_uri(url, api_key=KEY)
+    monkeypatch.setitem(sys.modules, "signed_in", SimpleNamespace(client=client, group=client["group"]))
+    for name, path in (("client", "group/a"), ("group", "a")):
+        chosen = Settings(trees=(Mount(source="pyobject", target=f"signed_in:{name}"),), public=True)
+        tree = plant(chosen)
+        with serving(create_app(tree.root, chosen, tree.tasks, tree.resources)) as ours:
+            np.testing.assert_array_equal(zarr.open_group(f"{ours}/zarr/v3", mode="r")[path][...], VALUES)
+    client.context.http_client.close()
 
 
 def test_a_key_of_the_proxy_is_for_all_who_have_ours(url: str) -> None:
@@ -168,3 +182,8 @@ def test_a_server_of_something_else_is_refused(path: str, message: str) -> None:
 def test_a_container_that_is_not_there_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="Tiled shows you no node none"):
         plant(settings(f"{url}/api/v1/metadata/none", tiled_key=KEY))
+
+
+def test_a_wrong_key_of_the_proxy_is_said_so_at_the_start(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"the key of this proxy is not valid: .*Invalid API key"):
+        plant(settings(url, tiled_key="wrong"))

@@ -83,7 +83,7 @@ def test_a_server_that_works_is_served() -> None:
         (500, 500, "answered 500: gone"),
         (502, 503, "answered 502: gone"),
         (503, 503, "answered 503: gone"),
-        (401, 401, "Tiled asks for a valid key or token: gone"),
+        (401, 500, "the key of this proxy is not valid"),
         (403, 403, "Tiled refuses: gone"),
     ],
 )
@@ -93,6 +93,12 @@ def test_the_status_of_values_is_passed_on(theirs: int, status: int, said: str) 
         assert (answer.status_code, said in answer.text) == (status, True)
         assert ("retry-after" in answer.headers) is (status == 503)
         assert ours.get("/zarr/v3/a/zarr.json").status_code == 200
+
+
+def test_a_key_that_stops_while_values_are_read_is_401_for_its_caller() -> None:
+    with behind(on("array/block/a", lambda: httpx.Response(401, json={"detail": "gone"})), key=None) as ours:
+        answer = ours.get("/zarr/v3/a/c/0", headers={"authorization": "Apikey k"})
+    assert (answer.status_code, "Tiled asks for a valid key or token: gone" in answer.text) == (401, True)
 
 
 @pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError, httpx.PoolTimeout])

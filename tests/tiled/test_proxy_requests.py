@@ -48,7 +48,9 @@ def tree() -> MapAdapter:
 
 @pytest.fixture
 def pair(tree: MapAdapter, clock: Clock) -> Iterator[Pair]:
-    with paired(build_app(tree, authentication=Authentication(single_user_api_key=KEY)), Trust(look=LOOK)) as made:
+    with paired(
+        build_app(tree, authentication=Authentication(single_user_api_key=KEY, allow_anonymous_access=False)), Trust(look=LOOK)
+    ) as made:
         made.get("/zarr/v3/zarr.json")
         made.behind.counted()
         yield made

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
-from tests.tiled.serving import Server, let_go
+from tests.tiled.serving import Server, configured, let_go
 from tiled.access_control.access_tags import AccessTagsCompiler
 from tiled.access_control.scopes import ALL_SCOPES
 from tiled.adapters.array import ArrayAdapter
-from tiled.server.app import build_app_from_config
+from tiled.commandline._catalog import init
 from tiled.server.connection_pool import close_database_connection_pool
 from tiled.server.settings import DatabaseSettings
 from tiled.structures.core import StructureFamily
@@ -54,7 +55,6 @@ def config(folder: Path, files: Path | None = None, **authentication: Any) -> di
                     "uri": f"sqlite:///{folder}/catalog.db",
                     "writable_storage": str((files or folder) / "data"),
                     "readable_storage": [str((files or folder) / "outside")],
-                    "init_if_not_exists": not (folder / "catalog.db").exists(),  # a process of its own, of 3 s
                     "top_level_access_tags": ["public"],
                 },
             }
@@ -96,26 +96,37 @@ def fill(folder: Path, write: Callable[[Any, Path], None] | None = None) -> None
     """Make the databases, and write nodes of every tag, or what `write(client, outside)` writes."""
     (folder / "data").mkdir()
     (folder / "outside").mkdir()
-    with Server(build_app_from_config(config(folder))) as server:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of alembic's configuration
+        init(f"sqlite:///{folder}/catalog.db", if_not_exists=False)  # the setting `init_if_not_exists` starts a process for it
+    with Server(configured(config(folder))) as server:
         key = server.api_key(server.login(PROVIDER, "admin", "admin")["access_token"], scopes=["inherit"], expires_in=3600)["secret"]
     define_tags(folder)
-    with Context.from_app(build_app_from_config(config(folder)), api_key=key) as context:
+    with Context.from_app(configured(config(folder)), api_key=key) as context:
         (write or write_all)(from_context(context), folder / "outside")
     let_go()
 
 
-def register(client: Any, key: str, path: Path, tag: str) -> None:
-    """Add a file that lies outside of the catalog. Its whole has one revision, so that it bears a token."""
-    np.save(path, IMAGE)
+def register(client: Any, outside: Path, tag: str) -> None:
+    """Add files from outside of the catalog: an array that has one revision, and so a token, and an HDF5 file."""
+    np.save(outside / f"{tag}.npy", IMAGE)
+    with h5py.File(outside / f"{tag}.h5", "w") as file:
+        file["inner/small"] = SMALL
     structure = ArrayAdapter.from_array(IMAGE).structure()
-    source = DataSource(
-        structure_family=StructureFamily.array,
-        structure=structure,
-        mimetype="application/x-npy",
-        management=Management.external,
-        assets=[Asset(data_uri=f"file://localhost{path}", is_directory=False, parameter="data_uri")],
+    array = external(
+        outside / f"{tag}.npy", "data_uri", structure_family=StructureFamily.array, structure=structure, mimetype="application/x-npy"
     )
-    client.new("array", [source], key=key, metadata={"said": f"of {tag}"}, access_tags=[tag])
+    group = external(
+        outside / f"{tag}.h5", "data_uris", structure_family=StructureFamily.container, structure=None, mimetype="application/x-hdf5"
+    )
+    client.new("array", [array], key=f"file_{tag}", metadata={"said": f"of {tag}"}, access_tags=[tag])
+    client.new("container", [group], key=f"h5_{tag}", metadata={"said": f"of {tag}"}, access_tags=[tag])
+
+
+def external(path: Path, parameter: str, **fields: Any) -> DataSource:
+    """A file as the source of a node; Tiled's adapter takes its address as `parameter`."""
+    asset = Asset(data_uri=f"file://localhost{path}", is_directory=False, parameter=parameter, num=0 if parameter.endswith("s") else None)
+    return DataSource(management=Management.external, assets=[asset], **fields)
 
 
 def write_all(client: Any, outside: Path) -> None:
@@ -127,7 +138,7 @@ def write_all(client: Any, outside: Path) -> None:
         for inner in ("public", "bobs"):
             folder.write_array(SMALL, key=f"small_{inner}", metadata={"said": f"of {inner}"}, access_tags=[inner])
     for tag in ("shared", "described"):
-        register(client, f"file_{tag}", outside / f"{tag}.npy", tag)
+        register(client, outside, tag)
         client.write_table({"x": np.arange(5.0)}, key=f"table_{tag}", access_tags=[tag])
 
 

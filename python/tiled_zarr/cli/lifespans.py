@@ -40,7 +40,14 @@ class Lifespan:
         if not answer.done():
             answer.cancel()
         elif answer.result()["type"].endswith(".failed"):
+            self.task.add_done_callback(said)
             raise CannotStart(answer.result().get("message", ""))
+
+
+def said(task: asyncio.Future[Any]) -> None:
+    """Drop the exception of an application whose answer has said it; asyncio would log it too."""
+    if not task.cancelled():
+        task.exception()
 
 
 @asynccontextmanager

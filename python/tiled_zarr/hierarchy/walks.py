@@ -130,7 +130,7 @@ class Walk:
     def _count(self, place: Place, counted: Dependencies, room: int) -> int:
         """How many children a folder has, at most about `room`; 0 for what is no folder."""
         group = place.group
-        if group is None or group.outline is None or not group.consolidated:
+        if group is None or group.outline is None or not (group.consolidated and group.outline.is_small()):
             return 0
         counted.note_names(group)
         return self.places.openings.count(group, room)
@@ -197,7 +197,8 @@ class Walk:
             counted.over.append(read.over[-1])
         else:
             counted.note_names(group)
-        if not group.consolidated or self.places.openings.count(group, room) > room:
+        is_small = group.consolidated and (group.outline is None or group.outline.is_small())
+        if not is_small or self.places.openings.count(group, room) > room:
             return None
         is_apart = is_loose(place) if above is None else above.is_loose and is_assembled(group)
         opened = Opened(place, self.children(place), is_apart)

@@ -172,7 +172,9 @@ class Settings:
         "API key with which `serve tiled` reads for all callers; without it, they show Tiled their own. Others see it in `ps`.",
         repr=False,
     )
-    tiled_look: float = setting(parsers.seconds, 5.0, "Seconds for which what Tiled says of a node, a caller and their rights is good.")
+    tiled_look: float = setting(
+        parsers.seconds, 5.0, "Seconds, at least 1, for which what Tiled says of a node, a caller and their rights is good."
+    )
     tiled_keep: int | None = setting(
         parsers.count,
         None,

@@ -7,7 +7,7 @@ read (stacks.py).
 
 A folder lists a stack in place of its frames, but a frame can still be asked for by its own name,
 and a lone numbered file by that of the stack that it may become: an address does not change when a
-scan writes its second frame, nor when the rule changes.
+scan writes its second frame.
 """
 
 from __future__ import annotations

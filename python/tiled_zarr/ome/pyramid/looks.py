@@ -42,7 +42,7 @@ import numpy as np
 
 from ...caches.cost import Cache
 from ...hierarchy.openings import reason
-from ...nodes import Array, Busy, Changed
+from ...nodes import Array, Busy, Changed, Forbidden, Unauthenticated
 from ..display.display import Display
 from ..display.sentinels import found
 from ..display.windows import Window, together, windows
@@ -152,7 +152,8 @@ class Looks:
         except (Changed, Busy):
             raise
         except Exception as error:
-            log.warning("%s is shown without contrast limits: %s", self.name, reason(error))
+            is_refused = isinstance(error, Forbidden | Unauthenticated)
+            log.log(logging.DEBUG if is_refused else logging.WARNING, "%s is shown without contrast limits: %s", self.name, reason(error))
             self._failed = time.monotonic(), revision, reason(error)
             raise Unseen(reason(error)) from error
         self._failed = None

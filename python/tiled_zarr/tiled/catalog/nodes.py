@@ -19,11 +19,11 @@ from tiled.server.core import NoEntry
 from ...caches.allowance import Share
 from ...caches.flight import Flights
 from ...nodes import Group, Node
-from ...outlines import Outline, Source
+from ...outlines import Outline, Source, yes
 from ...resources import Resources, default
 from ...revisions import launch_nonce
 from .homes import Home
-from .rows import Entry, Row, entries_of
+from .rows import Entry, Row, entries_of, is_small
 from .sources import Data
 from .stamps import Stamp, stamp_of
 
@@ -53,16 +53,16 @@ def node_of(adapter: Any, home: Home, resources: Resources | None = None) -> Nod
     """The node of an adapter of Tiled's catalog, such as its root. `home` asks the database. Blocks."""
     catalog = Catalog(home, stamp_of(adapter.context.engine), resources or default())
     (entry,) = home(entries_of(adapter.context, [adapter]))
-    return Child(catalog, entry).node()
+    return Child(catalog, entry, is_root=True).node()
 
 
 class Child:
     """A node of a catalog: its row, and what was made from it."""
 
-    def __init__(self, catalog: Catalog, entry: Entry) -> None:
+    def __init__(self, catalog: Catalog, entry: Entry, *, is_root: bool = False) -> None:
         self.row: Row = entry.row
         self.data = None if entry.row.is_folder else Data(entry, catalog.home, catalog.resources)
-        self._group = _group(catalog, entry) if self.data is None else None
+        self._group = _group(catalog, entry, is_root=is_root) if self.data is None else None
 
     def node(self) -> Node:
         """The node as it is now. Raises what opening its data raises."""
@@ -72,15 +72,16 @@ class Child:
         return self.data.node()
 
 
-def _group(catalog: Catalog, entry: Entry) -> Group:
+def _group(catalog: Catalog, entry: Entry, *, is_root: bool) -> Group:
+    """The group of a container. The root stays the same group when its catalog grows."""
     members = Members(catalog, entry)
     return Group(
         children=members,
         attributes=dict(entry.row.metadata),
         blocking=True,
         kind="folder",
-        consolidated=entry.row.is_small,
-        outline=Outline(members.revision, members.folders, members.sources),
+        consolidated=entry.row.is_small or is_root,
+        outline=Outline(members.revision, members.folders, members.sources, members.is_small if is_root else yes),
     )
 
 
@@ -89,11 +90,12 @@ class Members(Mapping[str, Node]):
 
     def __init__(self, catalog: Catalog, entry: Entry) -> None:
         self._catalog = catalog
-        self._adapter, self._row = entry
+        self._adapter = entry.adapter
         self._kept: Share[str, Known] = catalog.resources.nodes.share()
         self._flights: Flights[tuple[str, Hashable], Child | None] = Flights(catalog.resources.abandoned)
         self._counted: tuple[Hashable, int] | None = None
         self._listed: tuple[Hashable, list[str]] | None = None
+        self._measured: tuple[Hashable, bool] | None = (catalog.stamp(), entry.row.is_small)
 
     def begin(self) -> None:
         """Look up the first child, if any: what the first question takes longer is done before a request."""
@@ -125,16 +127,23 @@ class Members(Mapping[str, Node]):
         """A text that changes when anything is written to the catalog."""
         return f"{launch_nonce()}-{self._catalog.stamp()}"
 
+    def is_small(self) -> bool:
+        """Whether one document may hold what is below, at this stamp."""
+        stamp, measured = self._catalog.stamp(), self._measured
+        if measured is None or measured[0] != stamp:
+            measured = self._measured = (stamp, self._catalog.home(is_small(self._adapter)))
+        return measured[1]
+
     def folders(self) -> list[str]:
         """The names of the containers, if one document may hold what is below."""
-        return [name for name in self._names() if (child := self._child(name)) and child.row.is_folder] if self._row.is_small else []
+        return [name for name in self._names() if (child := self._child(name)) and child.row.is_folder] if self.is_small() else []
 
     def sources(self) -> list[tuple[Source, str]] | None:
         """The children with data as sources, each with the revision at which it was opened.
 
         None if one of them has not been opened, or does not tell when it has to be opened again.
         """
-        if not self._row.is_small:
+        if not self.is_small():
             return None
         found = [child.data.source() for name in self._names() if (child := self._child(name)) and child.data]
         return [source for source in found if source] if all(found) else None

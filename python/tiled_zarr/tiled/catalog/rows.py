@@ -68,7 +68,7 @@ async def entries_of(context: Any, adapters: Iterable[Any]) -> list[Entry]:
     folders = [adapter.node.id for adapter in found if not adapter.node.data_sources]
     async with context.session() as database:
         assets = await _assets(database, sources) if sources else {}
-        small = await _small(database, folders) if folders else frozenset[int]()
+        small = await _small(database, folders)
     return [Entry(adapter, _row(adapter.node, assets, small)) for adapter in found]
 
 
@@ -85,6 +85,12 @@ async def _assets(database: AsyncSession, sources: list[int]) -> Mapping[int, tu
     for source, *asset in (await database.execute(statement)).all():
         found[source].append(Asset(*asset))
     return {source: tuple(listed) for source, listed in found.items()}
+
+
+async def is_small(adapter: Any) -> bool:
+    """Whether at most MOST_BELOW nodes lie below a container."""
+    async with adapter.context.session() as database:
+        return bool(await _small(database, [adapter.node.id]))
 
 
 async def _small(database: AsyncSession, folders: list[int]) -> frozenset[int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from threading import Lock
+from functools import partial
 from typing import Any, NamedTuple
 
 from tiled.adapters.resource_cache import get_resource_cache
@@ -16,6 +16,7 @@ from tiled.adapters.sequence import FileSequenceAdapter
 from tiled.ndslice import NDSlice
 
 from ...adapters.memory.tiled import adapt_tiled
+from ...caches.flight import Flights
 from ...nodes import Damaged, Node, Region, Unavailable
 from ...outlines import Source
 from ...resources import Resources
@@ -55,18 +56,19 @@ class Data:
         self._assets = Assets.of(entry.row.assets)
         self._sequence = _sequence(entry)
         self._opened: Opened | None = None
-        self._lock = Lock()
+        self._opening: Flights[str | int | None, Node] = Flights(resources.abandoned)
 
     def node(self) -> Node:
         """The node as its files are now. Raises Unavailable for what has no form in Zarr."""
         if self._row.family not in FORMS:
             raise Unavailable(f"Zarr has no {self._row.family} arrays; known are {', '.join(sorted(FORMS))}")
+        opened, files = self._opened, self._seen()
+        return opened.node if opened is not None and opened.files == files else self._opening.of(files, partial(self._opened_at, files))
+
+    def _opened_at(self, files: str | int | None) -> Node:
         opened = self._opened
-        if opened is None or opened.files != self._seen():
-            with self._lock:
-                files, opened = self._seen(), self._opened
-                if opened is None or opened.files != files:
-                    opened = self._opened = Opened(files, self._open())
+        if opened is None or opened.files != files:
+            opened = self._opened = Opened(files, self._open())
         return opened.node
 
     def source(self) -> tuple[Source, str] | None:

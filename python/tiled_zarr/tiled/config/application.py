@@ -9,7 +9,7 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from ...settings import Settings
-from ..front import front
+from ..server import front
 from . import logs
 from .overlay import for_front, overlaid
 from .refusals import refused

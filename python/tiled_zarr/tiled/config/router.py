@@ -17,7 +17,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import Receive, Scope, Send
 
 from ...settings import from_environment
-from ..front import front
+from ..server import front
 from .overlay import for_front
 
 
@@ -34,7 +34,8 @@ class Inner:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""
         assert self.stack is not None  # it is made before the lifespan begins
-        return self.stack({**scope, "app": self.app}, receive, send)
+        scope["app"] = self.app
+        return self.stack(scope, receive, send)
 
 
 @asynccontextmanager

@@ -33,12 +33,17 @@ class Startup:
         """Answer one request, or run from the server's start to its end."""
         if scope["type"] == "lifespan":
             return self.app(scope, receive, self.telling(send))
-        return self.app(self.below(scope) if self.root_path else scope, receive, send)
+        if self.root_path:
+            self.put_below(scope)
+        return self.app(scope, receive, send)
 
-    def below(self, scope: Scope) -> Scope:
-        """The scope of a request as uvicorn makes it with the option `root_path`."""
+    def put_below(self, scope: Scope) -> None:
+        """Change the scope of a request to what uvicorn makes with the option `root_path`.
+
+        Not a copy of it: the server writes its log from this one, in which we hide keys.
+        """
         root = self.root_path
-        return {**scope, "root_path": root, "path": root + scope["path"], "raw_path": root.encode() + scope.get("raw_path", b"")}
+        scope.update(root_path=root, path=root + scope["path"], raw_path=root.encode() + scope.get("raw_path", b""))
 
     def telling(self, send: Send) -> Send:
         """A `send` that ends the turn at the end of the startup, and shortens a failure."""

@@ -49,7 +49,7 @@ def reached(url: str, read_timeout: float, queue_timeout: float) -> tuple[Remote
 def proxy(remote: Remote, path: Path, key: str | None, trust: Trust, resources: Resources) -> Proxy:
     """The tree from the node at `path` down. `key` is the proxy's own, if it has one; then it blocks.
 
-    Raises Forbidden or Unauthenticated if Tiled does not show the node to who has the key.
+    Raises Forbidden or Damaged if Tiled does not show the node to who has the key.
     """
     trusted = replace(trust, look=max(trust.look, LEAST_LOOK))
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from ...caches.flight import Flights
-from ...nodes import Damaged
+from ...nodes import Damaged, Unauthenticated
 from ...resources import Resources
 from .remote import Params, Path, Remote, is_addressable
 from .told import Told, told
@@ -42,7 +42,7 @@ class View:
     """A Tiled server as one caller sees it.
 
     `headers` hold the credentials. `tag` stands for the caller in revisions, and tells nothing of
-    the credentials. Thread-safe.
+    the credentials; it is empty if the credentials are the proxy's own. Thread-safe.
     """
 
     def __init__(self, remote: Remote, headers: Mapping[str, str], trust: Trust, resources: Resources, tag: str = "") -> None:
@@ -76,7 +76,7 @@ class View:
             block = ",".join("0" * (len(seen.structure["shape"]) + 1))
             response = self.remote.get("array/block", path, (("block", block),), self.headers)
         if response.is_server_error or response.status_code in FAILURES:
-            raise self.remote.fault(response)
+            raise self._fault(response)
         return response.status_code not in REFUSALS
 
     def count(self, path: Path) -> int:
@@ -111,8 +111,14 @@ class View:
 
     def _checked(self, response: httpx.Response) -> httpx.Response:
         if response.status_code != httpx.codes.OK:
-            raise self.remote.fault(response)
+            raise self._fault(response)
         return response
+
+    def _fault(self, response: httpx.Response) -> Exception:
+        """What a refusal means to who asked us: a key of the proxy's own is not for them to change."""
+        fault = self.remote.fault(response)
+        is_ours = isinstance(fault, Unauthenticated) and not self.tag
+        return Damaged(f"the key of this proxy is not valid: {fault}") if is_ours else fault
 
 
 def _document(response: httpx.Response) -> Any:

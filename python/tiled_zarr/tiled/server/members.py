@@ -99,7 +99,9 @@ class Members(Mapping[str, Node]):
     def group(self) -> Group:
         """The group of these children. Its documents are made anew when decisions are."""
         whole = self.whole
-        outline = None if whole.outline is None else Outline(partial(self._epoch, whole.outline.revision), tuple)
+        outline = (
+            None if whole.outline is None else Outline(partial(self._epoch, whole.outline.revision), tuple, is_small=whole.outline.is_small)
+        )
         revision = partial(self._epoch, whole.revision)
         return replace(whole, children=self, unavailable=self._unavailable, revision=revision, outline=outline, blocking=True, kin=None)
 
