@@ -63,6 +63,11 @@ def environment(*commands: Path) -> dict[str, str]:
     return {**inherited, "PATH": path, "PYTHONUNBUFFERED": "1"}
 
 
+def checkout() -> dict[str, str]:
+    """The reader's environment, in which Python finds this checkout's package."""
+    return {**environment(), "PYTHONPATH": str(ROOT / "python")}
+
+
 def furnish(folder: Path) -> None:
     """Make a folder the reader's: scripts in it find npm's packages."""
     (folder / "node_modules").symlink_to(ROOT / "node_modules", target_is_directory=True)

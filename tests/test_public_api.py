@@ -7,7 +7,7 @@ import importlib
 import pytest
 
 PROMISED = {
-    "tiled_zarr": {"Array", "Group", "Node", "Sparse", "Table", "Unavailable", "__version__", "open", "store"},
+    "tiled_zarr": {"Array", "Group", "Node", "Sparse", "Table", "Unavailable", "__version__", "open", "serve", "store"},
     "tiled_zarr.tiled": {"front", "router"},
 }
 
@@ -17,6 +17,9 @@ def test_names_are_there(module: str) -> None:
     assert set(importlib.import_module(module).__all__) == PROMISED[module]
 
 
-@pytest.mark.parametrize(("module", "name"), [("tiled_zarr.adapters", "adapt"), ("tiled_zarr.demo", "tree"), ("tiled_zarr.app", "app")])
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("tiled_zarr.adapters", "adapt"), ("tiled_zarr.demo", "tree"), ("tiled_zarr.app", "app"), ("tiled_zarr.xarray", "Accessor")],
+)
 def test_entry_points_are_there(module: str, name: str) -> None:
     assert hasattr(importlib.import_module(module), name)

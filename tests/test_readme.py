@@ -14,7 +14,7 @@ from tiled_zarr.cli import main
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SERVERS = (ROOT / "docs" / "servers.md").read_text(encoding="utf-8")
-SHORT_LINES = {"README.md", "CONTRIBUTING.md", "SECURITY.md", "deploy.md", "quickstart.md", "servers.md", "tiled.md"}
+SHORT_LINES = {"README.md", "CONTRIBUTING.md", "SECURITY.md", "deploy.md", "python.md", "quickstart.md", "servers.md", "tiled.md"}
 NO_PROSE = ("|", "![", "    ", "`")
 """How a line begins that is a row of a table, a picture or a command."""
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -66,7 +66,7 @@ def test_extras_are_those_of_the_package():
 @pytest.mark.parametrize("section", snippets.sections(ROOT / "README.md"), ids=lambda section: section.title or "first screen")
 def test_snippets(section: snippets.Section, tmp_path: Path):
     snippets.furnish(tmp_path)
-    snippets.run(section, tmp_path, snippets.environment())
+    snippets.run(section, tmp_path, snippets.checkout())
 
 
 def test_the_first_screen_and_the_section_on_reading_have_snippets():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -213,6 +215,12 @@ def test_an_image_with_too_many_chunks_is_not_listed():
     store = tiled_zarr.store({"a": Array(shape=(10**6, 10**6), dtype=np.dtype("u1"), read=IMAGE.__getitem__)})
     with pytest.raises(TooLarge, match="listing"):
         asyncio.run(listed(store.list_prefix("a")))
+
+
+def test_without_zarr_python_it_says_what_to_install():
+    script = "import sys, tiled_zarr; sys.modules['zarr'] = None; tiled_zarr.store"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert "tiled_zarr.store needs zarr-python 3: pip install 'tiled-zarr[zarr]'" in done.stderr
 
 
 def test_threads_end_with_the_store():

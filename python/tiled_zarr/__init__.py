@@ -7,9 +7,10 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .opening import open  # noqa: A004 - the public name, as gzip.open
+    from .serving import serve
     from .stores import store
 
-__all__ = ["Array", "Group", "Node", "Sparse", "Table", "Unavailable", "__version__", "open", "store"]
+__all__ = ["Array", "Group", "Node", "Sparse", "Table", "Unavailable", "__version__", "open", "serve", "store"]
 
 
 def __getattr__(name: str) -> Any:
@@ -18,6 +19,8 @@ def __getattr__(name: str) -> Any:
     match name:
         case "open":
             from .opening import open as found
+        case "serve":
+            from .serving import serve as found
         case "store":
             from .stores import store as found
         case _:

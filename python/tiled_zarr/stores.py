@@ -32,7 +32,7 @@ try:
     from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
     from zarr.core.buffer import Buffer, BufferPrototype
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(f"tiled_zarr.store needs {error.name}: pip install 'tiled-zarr[zarr]'", name=error.name) from error
+    raise ModuleNotFoundError("tiled_zarr.store needs zarr-python 3: pip install 'tiled-zarr[zarr]'", name=error.name) from error
 
 FORMATS = MappingProxyType({2: v2, 3: v3})
 TRIES = 2
