@@ -94,7 +94,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"app", "assembly", "cli/servers", "logs", "revisions", "settings", "texts", "tiled/config", "tree"},
     "opening": {"adapters", "adapters/directory", "demo", "nodes", "resources", "settings", "tree"},
     "stores": {"codecs", "encoding", "hierarchy", "nodes", "opening"},
-    "serving": {"assembly", "cli", "cli/servers", "hierarchy", "nodes", "opening", "resources", "revisions", "settings", "tree", "views"},
+    "serving": {"adapters/directory"}
+    | {"assembly", "cli", "cli/servers", "hierarchy", "nodes", "opening", "resources", "revisions", "settings", "tree", "views"},
     "xarray": {"serving"},
     "__init__": {"nodes", "opening", "serving", "stores", "version"},
     "__main__": {"cli"},

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import quote
 
+from ..adapters.directory.alone import is_root
 from ..assembly import create_app
 from ..cli import servers
 from ..cli.servers import Limits
@@ -22,7 +23,7 @@ from ..revisions import launch_nonce
 from ..settings import Settings, SettingsError
 from ..settings.declarations import nearest, parsed
 from ..settings.values import SETTINGS
-from ..tree import is_root, resources_of, tasks_of
+from ..tree import resources_of, tasks_of
 from .background import Background
 from .contents import Contents
 from .framing import NOTEBOOKS, Framing, allowed
