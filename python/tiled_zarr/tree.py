@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .adapters.directory.alone import Alone, Mounted, is_group
+from .adapters.directory.alone import Alone, Mounted, is_root
 from .hierarchy.openings import reason
 from .nodes import Array, Forbidden, Group, Node, Unavailable
 from .outlines import Outline
@@ -292,7 +292,7 @@ def python_object(spelling: str, resources: Resources, *, bare: bool = False) ->
     source = found(spelling)
     node = started(lambda: adapt(source, resources=resources), spelling)
     name = spelling.rpartition(":")[2]
-    return node if bare or is_group(node) else adapt_mapping({name: source}, resources), source
+    return node if bare or is_root(node) else adapt_mapping({name: source}, resources), source
 
 
 def started(make: Callable[[], Node], spelling: str) -> Node:
@@ -312,7 +312,7 @@ def started(make: Callable[[], Node], spelling: str) -> Node:
 
 def as_group(node: Node, name: str) -> Group:
     """The node if it is a group, else a group with the node as its only child."""
-    return node if is_group(node) else Group(children={name: node}, revision=launch_nonce)
+    return node if is_root(node) else Group(children={name: node}, revision=launch_nonce)
 
 
 def found(spelling: str) -> object:

@@ -224,11 +224,13 @@ def looked_at(words: tuple[str, ...], key: str | None, given: Mapping[str, str])
     resources = resources_of(settings)
     try:
         tree = plant(settings, resources=resources)
-        root = tree.root if tree.identify is None else seen(tree.identify, last)
-        path = inner.strip("/") or only_child(root, settings.trees[0].source if len(settings.trees) == 1 else "")
-        yield InProcess(KeySpace(root, v3, settings.keyspace, resources)), path
-        for task in tree.tasks.shutdown:
-            asyncio.run(closed(task))
+        try:
+            root = tree.root if tree.identify is None else seen(tree.identify, last)
+            path = inner.strip("/") or only_child(root, settings.trees[0].source if len(settings.trees) == 1 else "")
+            yield InProcess(KeySpace(root, v3, settings.keyspace, resources)), path
+        finally:
+            for task in tree.tasks.shutdown:
+                asyncio.run(closed(task))
     finally:
         resources.close()
 

@@ -54,9 +54,14 @@ def test_callers_show_their_own_key_to_a_server_that_was_started_by_command(url:
         assert KEY not in server.printed()
 
 
+def without_chunks(printed: str) -> list[str]:
+    """The lines without the shapes of chunks, which are ours and not Tiled's."""
+    return [line.partition("  chunks ")[0] for line in printed.splitlines()]
+
+
 def test_ls_prints_what_tiled_shows_with_a_key(url: str) -> None:
     result = CliRunner().invoke(main, ["ls", url, "--api-key", KEY])
-    assert result.output.splitlines() == ["/  group", "  group  group", "    a  array  3 x 4  float64  chunks 3 x 4"]
+    assert without_chunks(result.output) == ["/  group", "  group  group", "    a  array  3 x 4  float64"]
     refused = CliRunner().invoke(main, ["ls", url], env={"TILED_ZARR_API_KEY": None})
     assert (refused.exit_code, "give the key with --api-key" in refused.output) == (1, True), refused.output
 
@@ -66,7 +71,7 @@ def test_ls_prints_what_tiled_shows_to_everybody() -> None:
     access = Authentication(single_user_api_key=KEY, allow_anonymous_access=True)
     with serving(build_app(tree, authentication=access)) as url:
         result = CliRunner().invoke(main, ["ls", url], env={"TILED_ZARR_API_KEY": None})
-    assert result.output.splitlines() == ["/  group", "  a  array  3 x 4  float64  chunks 3 x 4"]
+    assert without_chunks(result.output) == ["/  group", "  a  array  3 x 4  float64"]
 
 
 @pytest.mark.parametrize("path", ["", "/", "/api/v1", "/api/v1/"])

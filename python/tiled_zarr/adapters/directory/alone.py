@@ -58,7 +58,7 @@ class Alone:
         Raises what `node` raises.
         """
         node = self.node()
-        if not is_group(node):
+        if not is_root(node):
             return Group(Mounted({name: self}), blocking=True, kind="folder")
         return replace(
             node,
@@ -72,7 +72,7 @@ class Alone:
     def group(self) -> Group:
         """The group that the file is now. Raises Damaged if it has become something else."""
         node = self.node()
-        if is_group(node):
+        if is_root(node):
             return node
         raise Damaged(
             f"{Path(self.path).name!r} held a group when the server started, and now is an array or table; start the server again"
@@ -82,7 +82,7 @@ class Alone:
         """The revision of the group; None if the file has changed since it was opened. Opens nothing."""
         with suppress(OSError):
             known = self._nodes.known(self.path)
-            return known.revision() if is_group(known) and self._nodes.has(self.path, file_revision(self.path)) else None
+            return known.revision() if is_root(known) and self._nodes.has(self.path, file_revision(self.path)) else None
         return None
 
 
@@ -125,7 +125,7 @@ class Mounted(Mapping[str, Node]):
         return name in self.by_name
 
 
-def is_group(node: Any) -> TypeGuard[Group]:
+def is_root(node: Any) -> TypeGuard[Group]:
     """True if a node may be the root: a group, but not a table.
 
     A table is served as the only child of a root, under a name, as an array is.
