@@ -258,6 +258,32 @@ def test_damage_harms_its_own_keys_alone(name):
     np.testing.assert_array_equal(whole(node.children["good"]), WIDE)
 
 
+class Failing(WrapperStore):
+    """A store whose library fails at chunks, with an address in its text."""
+
+    async def get(self, key, prototype, byte_range=None):
+        if key.startswith("c/"):
+            raise RuntimeError("https://bucket/?signature=secret")
+        return await super().get(key, prototype, byte_range)
+
+
+@pytest.mark.parametrize("kind", ["i4", str])
+def test_a_store_that_fails_is_an_error_without_its_text(kind):
+    node = adapt(zarr.create_array(Failing(MemoryStore()), shape=(4,), dtype=kind))
+    with pytest.raises(Damaged) as raised:
+        whole(node)
+    assert "secret" not in str(raised.value)
+
+
+def test_documents_of_any_size_are_not_read(monkeypatch):
+    monkeypatch.setattr(values, "LARGEST_DOCUMENT", 1000)
+    store = MemoryStore()
+    root = zarr.create_group(store)
+    root.create_array("a", data=WIDE, attributes={"long": "x" * 1000})
+    with pytest.raises(Damaged, match="at most 1000 are expected"):
+        adapt(root).children["a"]
+
+
 def test_an_array_that_is_gone_is_no_array_of_zeros():
     store = MemoryStore()
     node = adapt(zarr.create_array(store, data=WIDE, chunks=(64, 50)))

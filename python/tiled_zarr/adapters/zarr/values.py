@@ -52,10 +52,11 @@ class Values:
         return body
 
     def several(self, keys: Iterable[str]) -> list[bytes | None]:
-        """The values of a few keys, read at once."""
+        """The values of a few keys, read at once. Raises Damaged if one is larger than a document."""
+        store = BoundedStore(self.store)
 
         async def read() -> list[Buffer | None]:
-            return await asyncio.gather(*(self.store.get(key, default_buffer_prototype()) for key in keys))
+            return await asyncio.gather(*(store.get(key, default_buffer_prototype()) for key in keys))
 
         return [None if found is None else found.to_bytes() for found in _answer(read())]
 
