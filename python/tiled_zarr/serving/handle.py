@@ -176,7 +176,7 @@ def chosen(settings: dict[str, Any]) -> dict[str, Any]:
 
 def base(node: Node | None, source: object) -> Group:
     """The root to begin with: the node if it may be one, else a group of it."""
-    if node is not None and is_group(node):
+    if node is not None and is_root(node):
         return node
     return Group({} if node is None else {named(node, source): node}, revision=launch_nonce)
 
