@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from tests.tiled.configured import KEY, MEMORY, PAM, POLICIES, SINGLE, TREE, Parts, answers, configured, folder, served, trees, users
+from tiled.config import parse_configs
 from tiled.server.app import build_app_from_config
 
-from tiled.config import parse_configs
 from tiled_zarr.cli.lifespans import CannotStart
 from tiled_zarr.settings import SettingsError
 from tiled_zarr.tiled.config import application

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import yaml
 from tests.tiled.configured import KEY, MEMORY, MODULE, SINGLE, TREE, Parts, answers, configured, folder, served, trees, users
+from tiled.config import parse_configs
 from tiled.server.settings import get_settings
 
-from tiled.config import parse_configs
 from tiled_zarr import app as serving
 from tiled_zarr import logs
 from tiled_zarr.settings import SettingsError, environment

@@ -9,10 +9,10 @@ import pytest
 import yaml
 from tests.tiled.configured import KEY, SINGLE, TREE, Parts, answers, configured, folder, users
 from tests.tiled.serving import Server
+from tiled.config import parse_configs
 from tiled.server.app import build_app_from_config
 from tiled.server.settings import get_settings
 
-from tiled.config import parse_configs
 from tiled_zarr.cli.lifespans import CannotStart
 from tiled_zarr.tiled.config import application
 

@@ -14,9 +14,9 @@ from tests.tiled.serving import HTTP, Asked, Server, built
 from tests.tiled.trees import IMAGE, SMALL, tree
 from tiled.access_control.access_policies import DummyAccessPolicy
 from tiled.adapters.array import ArrayAdapter
+from tiled.config import Authentication
 
 from asgi import Answer, asked, scope_of
-from tiled.config import Authentication
 from tiled_zarr.ome import Pyramids
 from tiled_zarr.settings import Settings, SettingsError
 from tiled_zarr.tiled import front

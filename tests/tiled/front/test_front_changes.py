@@ -11,8 +11,8 @@ import pytest
 from tests.tiled.policies import USERS, ByReaders, array, tree
 from tests.tiled.serving import Server, built
 from tiled.adapters.mapping import MapAdapter
-
 from tiled.config import Authentication
+
 from tiled_zarr.tiled import front
 from tiled_zarr.tiled.server import asking, members, rights
 

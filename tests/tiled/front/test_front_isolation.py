@@ -13,9 +13,9 @@ from typing import TypeAlias
 import pytest
 from tests.tiled.policies import USERS, ByReaders, tree
 from tests.tiled.serving import Asked, Server, built
+from tiled.config import Authentication
 
 from asgi import Answer
-from tiled.config import Authentication
 from tiled_zarr.tiled import front
 
 INTERLEAVINGS = 1000

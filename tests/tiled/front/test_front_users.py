@@ -18,8 +18,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.tiled.serving import Server, built, configured
 from tests.tiled.trees import Stateful
-
 from tiled.config import Authentication
+
 from tiled_zarr.tiled import front
 from tiled_zarr.tiled.server import asking, rights
 

@@ -20,9 +20,9 @@ from tiled.adapters.mapping import MapAdapter
 from tiled.adapters.sparse import COOAdapter
 from tiled.adapters.xarray import DatasetAdapter
 from tiled.client import from_context
+from tiled.config import Authentication
 from tiled.server.app import build_app
 
-from tiled.config import Authentication
 from tiled_zarr.adapters import adapt
 from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.keyspace import KeySpace

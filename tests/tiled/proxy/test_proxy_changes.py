@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.tiled.proxying import KEY, Clock, Pair, paired, stopped
+from tiled.catalog import in_memory
 from tiled.client import from_context
+from tiled.config import Authentication
 from tiled.server.app import build_app
 from tiled.structures.core import Spec
 
-from tiled.catalog import in_memory
-from tiled.config import Authentication
 from tiled_zarr.tiled.proxy import told
 from tiled_zarr.tiled.proxy.view import Trust
 

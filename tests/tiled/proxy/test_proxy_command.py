@@ -18,10 +18,10 @@ from tests.tiled.ways import serving
 from tiled.adapters.array import ArrayAdapter
 from tiled.adapters.mapping import MapAdapter
 from tiled.client import from_uri
+from tiled.config import Authentication
 from tiled.server.app import build_app
 
 from live import live
-from tiled.config import Authentication
 from tiled_zarr.app import create_app
 from tiled_zarr.cli import main
 from tiled_zarr.settings import Mount, Settings, SettingsError, environment

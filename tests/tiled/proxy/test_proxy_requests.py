@@ -14,9 +14,9 @@ from tests.tiled.proxying import KEY, Clock, Pair, paired, stopped
 from tiled.adapters.array import ArrayAdapter
 from tiled.adapters.dataframe import DataFrameAdapter
 from tiled.adapters.mapping import MapAdapter
+from tiled.config import Authentication
 from tiled.server.app import build_app
 
-from tiled.config import Authentication
 from tiled_zarr.tiled.proxy.view import Trust
 
 MANY = 700
