@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from tiled.server.connection_pool import is_memory_sqlite, json_serializer
 
+from .locks import PATIENCE
 from .stamps import file_of
 
 POOL = 5
@@ -32,7 +33,14 @@ def reading(engine: AsyncEngine) -> AsyncEngine:
 def for_file(path: str) -> AsyncEngine:
     """An engine that reads an SQLite file, which has to exist."""
     url = URL.create("sqlite+aiosqlite", database=f"file:{quote(os.path.abspath(path))}", query={"mode": "ro", "uri": "true"})  # noqa: PTH100
-    return create_async_engine(url, json_serializer=json_serializer, poolclass=AsyncAdaptedQueuePool, pool_size=POOL, max_overflow=POOL)
+    return create_async_engine(
+        url,
+        json_serializer=json_serializer,
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=POOL,
+        max_overflow=POOL,
+        connect_args={"timeout": PATIENCE},
+    )
 
 
 def for_url(url: URL) -> AsyncEngine:

@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from threading import Lock, Thread
 from typing import Any, Protocol, TypeVar
 
+from .locks import passing
+
 T = TypeVar("T")
 
 
@@ -32,11 +34,15 @@ class Within:
         self.loop = loop
 
     def __call__(self, coroutine: Coroutine[Any, Any, T], /) -> T:
-        """Run a coroutine in the loop, and wait. Raises RuntimeError in the loop's own thread."""
+        """Run a coroutine in the loop, and wait. Raises RuntimeError in the loop's own thread.
+
+        Raises Busy if the coroutine found a database locked.
+        """
         if asyncio._get_running_loop() is self.loop:
             coroutine.close()
             raise RuntimeError("a catalog was asked in its own event loop, which would wait for itself; ask in a thread")
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
+        with passing():
+            return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
 
 
 class Apart:

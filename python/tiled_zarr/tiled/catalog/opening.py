@@ -16,7 +16,7 @@ from tiled.catalog.core import check_catalog_database
 from tiled.server.connection_pool import is_memory_sqlite
 from tiled.utils import ensure_specified_sql_driver
 
-from ...nodes import Group, Node
+from ...nodes import Busy, Group, Node
 from ...resources import Resources
 from . import ours
 from .engines import reading, with_engine
@@ -118,6 +118,8 @@ def _why(error: Exception, url: URL) -> str:
     """Why a catalog cannot be opened, and what to do."""
     name = shown(url)
     match error:
+        case Busy():
+            return f"the catalog {name} cannot be opened now: {error}"
         case UninitializedDatabase():
             return f"there is no catalog in the database {name}: create one with: tiled catalog init {name}"
         case DatabaseUpgradeNeeded():

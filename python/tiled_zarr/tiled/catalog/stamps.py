@@ -25,6 +25,9 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import event
 from tiled.server.connection_pool import is_memory_sqlite
 
+from ...nodes import Busy
+from .locks import LOCKED, PATIENCE, lock_in, passing
+
 Stamp: TypeAlias = Callable[[], Hashable]
 
 PERIOD = 1.0
@@ -103,27 +106,45 @@ class Commits:
 
 
 class Version:
-    """The version of an SQLite file, read on a connection of our own. Thread-safe."""
+    """The version of an SQLite file, read on a connection of our own. Thread-safe.
+
+    While another program has the file locked, nothing can tell whether it changed. One thread then
+    waits for PATIENCE seconds, and all that came meanwhile give up with it.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._lock = Lock()
         self._connection: sqlite3.Connection | None = None
         self._renewals = 0
+        self._refusals = 0
 
     def __call__(self) -> tuple[int, int]:
-        """The version, which each commit of others changes. Raises sqlite3.Error."""
+        """The version, which each commit of others changes. Raises Busy and sqlite3.Error."""
+        refusals = self._refusals
         with self._lock:
+            if self._refusals != refusals:
+                raise Busy(LOCKED)
+            try:
+                return self._present()
+            except Busy:
+                self._refusals += 1
+                raise
+
+    def _present(self) -> tuple[int, int]:
+        with passing():
             try:
                 return self._read()
-            except sqlite3.Error:
+            except sqlite3.Error as error:
+                if lock_in(error):
+                    raise
                 self._close()
                 return self._read()
 
     def _read(self) -> tuple[int, int]:
         if self._connection is None:
             self._renewals += 1
-            self._connection = sqlite3.connect(f"file:{quote(self._path)}?mode=ro", uri=True, check_same_thread=False)
+            self._connection = sqlite3.connect(f"file:{quote(self._path)}?mode=ro", PATIENCE, uri=True, check_same_thread=False)
         return self._renewals, self._connection.execute("PRAGMA data_version").fetchone()[0]
 
     def _close(self) -> None:
