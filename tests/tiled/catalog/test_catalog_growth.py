@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import pyarrow as pa
 import pytest
 import tifffile
 import zarr
-from tests.tiled.catalogs import Written, array_at, at, get, revision, values, written
+from tests.tiled.catalogs import Written, array_at, at, corrupted, get, loop_of, revision, values, written
 from tiled.adapters.hdf5 import HDF5ArrayAdapter
 from tiled.client.register import register
 from tiled.structures.array import ArrayStructure
@@ -26,6 +28,7 @@ from tiled_zarr.hierarchy import v3
 from tiled_zarr.hierarchy.keyspace import KeySpace
 from tiled_zarr.nodes import Changed, Group, Node, TooSlow, Unprocessable
 from tiled_zarr.stores import KeySpaceStore
+from tiled_zarr.tiled.catalog import Within, node_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -130,6 +133,48 @@ def test_metadata_change_at_once_and_the_same_node_stays_without(catalog: Writte
     array.update_metadata({"color": "red"})
     assert dict(at(root, "x").attributes) == {"color": "red"}
     assert revision(at(root, "x")) == revision(before)
+
+
+@contextmanager
+def backup(catalog: Written) -> Iterator[Path]:
+    """A copy of the database, which takes its place when the context ends."""
+    path = Path(catalog.uri.removeprefix("sqlite:///"))
+    with closing(sqlite3.connect(path)) as former, closing(sqlite3.connect(path.with_name("backup.db"))) as copy:
+        former.backup(copy)
+    yield path.with_name("backup.db")
+    path.with_name("backup.db").replace(path)
+
+
+def test_a_backup_that_is_restored_is_served(catalog: Written, root: Group) -> None:
+    catalog.client.write_array(IMAGE, key="x")
+    with backup(catalog):
+        catalog.client.write_array(IMAGE, key="later")
+        assert list(root.children) == ["x", "later"]
+    assert list(root.children) == ["x"]
+    assert "later" not in root.children
+    corrupted(Path(catalog.uri.removeprefix("sqlite:///")), "UPDATE nodes SET key = 'y' WHERE key = 'x'")
+    assert list(root.children) == ["y"]
+
+
+def test_a_backup_is_served_through_the_engine_of_tileds_server(catalog: Written) -> None:
+    catalog.client.write_array(IMAGE, key="x")
+    root = node_of(catalog.adapter, Within(loop_of(catalog)), catalog.resources)
+    assert isinstance(root, Group)
+    with backup(catalog):
+        catalog.client.write_array(IMAGE, key="later")
+        assert list(root.children) == ["x", "later"]
+    assert list(root.children) == ["x"] == list(catalog.client)
+
+
+def test_a_database_that_is_away_is_a_503_until_it_is_back(catalog: Written) -> None:
+    catalog.client.write_array(IMAGE, key="x")
+    app = catalog.app()
+    path = Path(catalog.uri.removeprefix("sqlite:///"))
+    assert get(app, "/zarr/v3/x/zarr.json").status == 200
+    path.rename(path.with_name("away.db"))
+    assert get(app, "/zarr/v3/x/zarr.json").status == 503
+    path.with_name("away.db").rename(path)
+    assert get(app, "/zarr/v3/x/zarr.json").status == 200
 
 
 def test_a_document_of_the_root_follows(catalog: Written, root: Group) -> None:

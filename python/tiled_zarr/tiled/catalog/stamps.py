@@ -5,6 +5,7 @@ the database:
 
 - A file of SQLite: `PRAGMA data_version` on a connection of our own, which no transaction uses. It
   changes with each commit of any other connection, in any process, and takes some microseconds.
+  The connection, and those of the engine, are made anew when the path has another file.
 - SQLite in memory: the number of commits of the engine, which is the only one that can write.
 - PostgreSQL: that number and the present period of `PERIOD` seconds. What this process writes is
   seen at once; what others write, in the next period.
@@ -27,6 +28,7 @@ from tiled.server.connection_pool import is_memory_sqlite
 
 from ...nodes import Busy
 from .locks import LOCKED, PATIENCE, lock_in, passing
+from .replaced import file_at, follow
 
 Stamp: TypeAlias = Callable[[], Hashable]
 
@@ -59,6 +61,7 @@ def stamps() -> WeakKeyDictionary[Any, Stamp]:
 def _stamp(engine: Any) -> Stamp:
     file = file_of(engine)
     if file is not None:
+        follow(engine, file)
         return Version(file)
     commits = Commits(engine)
     return commits if engine.dialect.name == "sqlite" else lambda: (commits.count, period())
@@ -116,6 +119,7 @@ class Version:
         self._path = path
         self._lock = Lock()
         self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
         self._renewals = 0
         self._refusals = 0
 
@@ -132,6 +136,10 @@ class Version:
                 raise
 
     def _present(self) -> tuple[int, int]:
+        file = file_at(self._path)
+        if file != self._file:
+            self._close()
+            self._file = file
         with passing():
             try:
                 return self._read()
