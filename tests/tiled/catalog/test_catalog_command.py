@@ -7,9 +7,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import zarr
 from tests.tiled.catalogs import Written, corrupted, written
@@ -22,6 +24,7 @@ from tiled_zarr.tree import plant
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
+ROWS = pa.table({"a": [1, 2, 3], "b": [0.5, 1.5, 2.5]})
 IMAGE = np.arange(60 * 40, dtype="i4").reshape(60, 40)
 
 
@@ -50,6 +53,23 @@ def test_the_command_serves_a_catalog_and_writes_nothing(catalog: Written) -> No
         np.testing.assert_array_equal(zarr.open_array(f"{url}/zarr/v3/later", mode="r")[:], IMAGE + 1)
         assert urlopen(f"{url}/healthz", timeout=60).status == 200
     assert path.read_bytes()[:16] == before[:16]
+
+
+def test_tables_in_a_duckdb_file_that_tiled_has_open_are_503_with_advice(tmp_path: Path) -> None:
+    with written(tmp_path) as catalog:
+        rows = catalog.client.create_appendable_table(ROWS.schema, key="rows")
+        rows.append_partition(0, ROWS)
+        catalog.client.write_array(IMAGE, key="image")
+        with live("catalog", catalog.uri, *(f"--read={place}" for place in catalog.places), "--public") as server:
+            for path in ("rows/zarr.json", "rows/a/zarr.json", "rows/a/c/0"):
+                with pytest.raises(HTTPError) as refused:
+                    urlopen(f"{server.url}/zarr/v3/{path}", timeout=60)
+                said = refused.value.read().decode()
+                assert (refused.value.code, "Retry-After" in refused.value.headers) == (503, True), said
+                assert "another process has open" in said
+                assert "PID" not in said
+                assert "python" not in said
+            np.testing.assert_array_equal(zarr.open_array(f"{server.url}/zarr/v3/image", mode="r")[:], IMAGE)
 
 
 def refusals(folder: Path) -> dict[str, tuple[str, str]]:

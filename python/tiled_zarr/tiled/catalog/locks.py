@@ -31,6 +31,16 @@ STATES = MappingProxyType(
 )
 """Errors of PostgreSQL that pass: a lock, a statement that took too long, two that were in each
 other's way, and a server that takes no connections now."""
+TABLES = MappingProxyType(
+    {
+        "Could not set lock on file": (
+            "its table is in a DuckDB file that another process has open, and DuckDB lets in one process at a time; "
+            "ask again when it has ended, or let one process write and serve: tiled-zarr serve config"
+        ),
+        "database is locked": LOCKED,
+    }
+)
+"""What the drivers of tables say, whose errors have no codes for it."""
 
 
 @contextmanager
@@ -52,4 +62,12 @@ def lock_in(error: Exception) -> str | None:
     cause = getattr(error, "orig", error)
     if isinstance(cause, sqlite3.Error):
         return LOCKED if getattr(cause, "sqlite_errorcode", 0) & PRIMARY in CODES else None
-    return STATES.get(str(getattr(cause, "sqlstate", None)))
+    return STATES.get(str(getattr(cause, "sqlstate", None))) or _in_table(error)
+
+
+def _in_table(error: Exception) -> str | None:
+    """The same of an error of ADBC, which is known by its text."""
+    if not type(error).__module__.startswith("adbc_driver_manager"):
+        return None
+    said = str(error)
+    return next((advice for words, advice in TABLES.items() if words in said), None)

@@ -12,6 +12,7 @@ from ...nodes import Array, Changed, Coordinates, Dense, Group, Node, Region, Re
 from ...resources import Resources
 from . import ours as own
 from .assets import Assets
+from .locks import passing
 from .rows import Row
 
 Files: TypeAlias = Callable[[Region], Sequence[int] | None]
@@ -48,7 +49,8 @@ class Pairing:
         below = ours.children if isinstance(ours, Group) else {}
 
         def child(name: str) -> Node:
-            found = theirs.children[name]
+            with passing():
+                found = theirs.children[name]
             try:
                 mine = below.get(name)
             except Exception:  # noqa: BLE001 - Tiled's adapter reads it
@@ -96,7 +98,8 @@ class Pairing:
     def _read(self, read: Callable[[Region], Any], region: Region) -> Any:
         self._check()
         try:
-            return read(region)
+            with passing():
+                return read(region)
         except TooSlow as error:
             if self.is_at_rest():
                 raise Unprocessable(str(error)) from error

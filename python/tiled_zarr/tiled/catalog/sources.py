@@ -23,6 +23,7 @@ from ...resources import Resources
 from . import ours
 from .assets import Assets, local_path
 from .homes import Home
+from .locks import passing
 from .paired import Pairing
 from .rows import Entry
 from .stamps import period
@@ -68,7 +69,8 @@ class Data:
     def _opened_at(self, files: str | int | None) -> Node:
         opened = self._opened
         if opened is None or opened.files != files:
-            opened = self._opened = Opened(files, self._open())
+            with passing():
+                opened = self._opened = Opened(files, self._open())
         return opened.node
 
     def source(self) -> tuple[Source, str] | None:
