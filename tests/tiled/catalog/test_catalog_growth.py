@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -112,6 +113,18 @@ def test_children_come_and_go(catalog: Written, root: Group) -> None:
     catalog.client.delete_contents("c")
     assert "c" not in root.children
     assert len(root.children) == 0
+
+
+def test_keys_that_zarr_forbids_have_the_aliases_that_the_page_gives(catalog: Written) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "tiled.md").read_text(encoding="utf-8")
+    _, line = page.split("**Keys that Zarr or HTTP clients cannot have**")
+    keys, aliases = (re.findall("`(.+?)`", part) for part in re.findall(r"\((`.+?`)\)", line)[:2])
+    assert len(keys) == len(aliases) == 3
+    for number, key in enumerate(keys):
+        catalog.client.write_array(np.full(3, number), key=key)
+    served = KeySpaceStore(KeySpace(catalog.root(), v3))
+    group = zarr.open_group(served, mode="r")
+    assert [group[alias][0] for alias in aliases] == [0, 1, 2]
 
 
 def test_a_name_that_is_used_again_is_another_node(catalog: Written, root: Group) -> None:
