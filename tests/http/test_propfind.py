@@ -16,7 +16,7 @@ import pytest
 from asgi import Answer, ask
 from tiled_zarr import Array, Group
 from tiled_zarr.http.protocol import replies
-from tiled_zarr.nodes import Damaged, Node, Options
+from tiled_zarr.nodes import Damaged, Forbidden, Node, Options, Revision, Unauthenticated
 
 DAV = "{DAV:}"
 PREFIXES = ["zarr/v2", "zarr/v3", "ome-zarr/0.4", "ome-zarr/0.5"]
@@ -173,6 +173,44 @@ def test_a_chunk_that_cannot_be_read_is_an_error(make: Callable[..., Any]) -> No
     assert propfind(app, "/zarr/v3/").status == 500
     assert propfind(app, "/zarr/v3/good").status == 207
     assert len(resources(propfind(app, "/zarr/v3/", "1"))) == 4
+
+
+def refused(fault: type[Exception], *, has_revision: bool = False) -> Node:
+    """An array whose documents may be read, and whose data may not."""
+
+    def refuse(_: Any) -> Any:
+        raise fault("you may not read these data")
+
+    revision = Revision(lambda: None, None if has_revision else refuse)
+    return Array(shape=(10, 10), dtype=np.dtype("u1"), read=refuse, revision=revision, options=Options(chunk_shape=(5, 5)))
+
+
+@pytest.mark.parametrize("has_revision", [False, True])
+@pytest.mark.parametrize(("fault", "status"), [(Forbidden, "403 Forbidden"), (Unauthenticated, "401 Unauthorized")])
+@pytest.mark.parametrize("path", ["/zarr/v3/", "/zarr/v3/folder", "/zarr/v2/folder/"])
+def test_data_that_may_not_be_read_are_refused_alone(
+    make: Callable[..., Any], path: str, fault: type[Exception], status: str, has_revision: bool
+) -> None:
+    """RFC 4918, section 13: each resource of an answer has a status of its own."""
+    children = {"before": image(512), "data": refused(fault, has_revision=has_revision), "later": image(512)}
+    answer = propfind(make(Group(children={"folder": Group(children=children)})), path)
+    without = resources(propfind(make(Group(children={"folder": Group(children={**children, "data": Group({})})})), path))
+    told = {
+        unquote(response.findtext(f"{DAV}href") or ""): response.findtext(f".//{DAV}status")
+        for response in ElementTree.fromstring(answer.body).iter(f"{DAV}response")
+    }
+    base = f"{path[:8]}/folder/data/"
+    documents = {f"{base}{name}" for name in (["zarr.json"] if "v3" in path else [".zarray", ".zattrs"])}
+    expected = {path for path in without if not path.startswith(base)} | documents
+    assert told == {**dict.fromkeys(expected, "HTTP/1.1 200 OK"), base: f"HTTP/1.1 {status}"}
+    assert b"you may not read these data" in answer.body
+
+
+@pytest.mark.parametrize("path", ["/zarr/v3/data", "/zarr/v3/data/", "/zarr/v3/data/c", "/zarr/v3/data/c/0/"])
+def test_refused_data_alone_are_refused_as_a_whole(make: Callable[..., Any], path: str) -> None:
+    app = make(Group(children={"data": refused(Forbidden)}))
+    assert propfind(app, path).status == 403
+    assert len(resources(propfind(app, "/zarr/v3/data", "1"))) == 3
 
 
 def test_data_that_change_all_the_time_are_503(make: Callable[..., Any]) -> None:

@@ -1,7 +1,8 @@
 """PROPFIND, the listing of WebDAV: names and exact sizes of the keys below a node.
 
 obstore lists by it, with Depth 1 or infinity; VirtualiZarr takes the sizes for the lengths of
-chunks. Readers take what is missing for zeros, so an answer is whole or an error.
+chunks. Readers take what is missing for zeros, so an answer is whole or an error. An array below
+whose data the caller may not read has a 401 or 403 of its own in the answer, with its documents.
 
 The size of a chunk is that of its encoded bytes. Those in the cache are known; all others have to
 be encoded, which keeps them in the cache for whoever reads them next. To refuse costs little: we
@@ -13,14 +14,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
+from http import HTTPStatus
+from typing import NamedTuple, TypeAlias
 from urllib.parse import unquote
 
 from ..caches.cost import Cache
 from ..hierarchy.documents import Rendered
 from ..hierarchy.keyspace import Chunk, Document, KeySpace, Listing, Named, Seen
 from ..hierarchy.steps import Waiting
-from ..nodes import Changed, TooLarge
+from ..nodes import Changed, Forbidden, TooLarge, Unauthenticated
 from ..views.frozen import Frozen
 from .protocol import etags, multistatus, replies, requests
 from .protocol.multistatus import ENTRY_BYTES, Depth, Resource
@@ -28,6 +30,12 @@ from .protocol.replies import Answer, Reply
 from .protocol.requests import Request
 
 MIB = 2**20
+
+
+REFUSALS = (Forbidden, Unauthenticated)
+
+Refused: TypeAlias = dict[str, Exception]
+"""Arrays whose data the caller may not read, by path with a slash, and what was raised."""
 
 
 class Made(NamedTuple):
@@ -75,8 +83,10 @@ class Propfind:
             asked, key = f"{asked.rstrip('/')}/", f"{key.rstrip('/')}/" if key.strip("/") else ""
         try:
             paths = self.bounded(found, key, depth)
-            self.check(paths)
-            return multistatus.reply(asked, [self.resource(path)._replace(path=path[len(key) :]) for path in paths])
+            refused = self.check(paths, key)
+            resources = [told for path in paths if (told := self.unless_refused(path, key, refused))]
+            shown = [self.marked(told, refused) for told in resources if self.is_shown(told.path, refused)]
+            return multistatus.reply(asked, [told._replace(path=told.path[len(key) :]) for told in shown])
         except TooLarge as why:
             return multistatus.too_much(str(why), depth)
 
@@ -129,18 +139,59 @@ class Propfind:
         yield from (f"{path}{name}" for name in listing.keyspace.listings.documents(listing.place))
         yield from (f"{path}{child.name}/" for child in children)
 
-    def check(self, paths: list[str]) -> None:
-        """Raises TooLarge if the sizes of all chunks cost more decoding than one answer may."""
+    def check(self, paths: list[str], key: str) -> Refused:
+        """The arrays below the key whose data may not be read.
+
+        Raises TooLarge if the sizes of all chunks cost more decoding than one answer may.
+        """
         weight = 0
+        refused: Refused = {}
         for path in paths:
-            chunk = None if path.endswith("/") or not path else self.located(path)
-            if isinstance(chunk, Chunk) and not self.is_cached(chunk):
-                weight += chunk.weight
-                if weight > self.most:
-                    raise TooLarge(
-                        f"to tell the sizes of all chunks, more than {self.most // MIB:,} MiB would have to be decoded; "
-                        "ask for a part of the tree, or raise the setting in_flight"
-                    )
+            chunk = None if path.endswith("/") or not path or above(path, refused) else self.located(path)
+            if not isinstance(chunk, Chunk):
+                continue
+            try:
+                weight += 0 if self.is_cached(chunk) else chunk.weight
+            except REFUSALS as why:
+                refused[self.array(path, key, why)] = why
+            if weight > self.most:
+                raise TooLarge(
+                    f"to tell the sizes of all chunks, more than {self.most // MIB:,} MiB would have to be decoded; "
+                    "ask for a part of the tree, or raise the setting in_flight"
+                )
+        return refused
+
+    def array(self, path: str, key: str, why: Exception) -> str:
+        """The path of the array of a chunk that is refused. Raises `why` if nothing else was asked for."""
+        end = path.rfind("/") + 1
+        while end > len(key):
+            found = self.located(path[:end])
+            if isinstance(found, Listing) and found.start is None:
+                return path[:end]
+            end = path.rfind("/", 0, end - 1) + 1
+        raise why
+
+    def unless_refused(self, path: str, key: str, refused: Refused) -> Resource | None:
+        """What a path names; None if it is refused, which then holds for its array."""
+        if not self.is_shown(path, refused):
+            return None
+        try:
+            return self.resource(path)
+        except REFUSALS as why:
+            refused[self.array(path, key, why)] = why
+            return None
+
+    def is_shown(self, path: str, refused: Refused) -> bool:
+        """False for what lies below an array whose data are refused, except for its documents."""
+        return above(path, refused) is None or (not path.endswith("/") and isinstance(self.located(path), Document))
+
+    def marked(self, resource: Resource, refused: Refused) -> Resource:
+        """The resource with the refusal, if it is an array whose data are refused."""
+        why = refused.get(resource.path)
+        if why is None:
+            return resource
+        status = HTTPStatus.FORBIDDEN if isinstance(why, Forbidden) else HTTPStatus.UNAUTHORIZED
+        return resource._replace(status=status, said=str(why))
 
     def is_cached(self, chunk: Chunk) -> bool:
         """True if the cache has the body of a chunk."""
@@ -169,3 +220,15 @@ class Propfind:
         identity = chunk.identity(revision)
         body = self.cache.get(identity, partial(self.work.make, chunk, revision))
         return Resource(path, len(body), self.work.tag(chunk, revision, identity))
+
+
+def above(path: str, refused: Refused) -> str | None:
+    """The array in `refused` that a path lies below.
+
+    >>> above("a/b/c/0/0", {"a/b/": Forbidden()}), above("a/b/", {"a/b/": Forbidden()})
+    ('a/b/', None)
+    """
+    end = path.rfind("/", 0, -1) + 1 if refused else 0
+    while end and path[:end] not in refused:
+        end = path.rfind("/", 0, end - 1) + 1
+    return path[:end] or None

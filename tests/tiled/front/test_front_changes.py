@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from tests.tiled.policies import USERS, ByReaders, array, tree
-from tests.tiled.serving import Server, built
+from tests.tiled.serving import Server, built, configured, sent
+from tests.tiled.users import PROVIDER, SMALL, config, fill
 from tiled.adapters.mapping import MapAdapter
 from tiled.config import Authentication
 
@@ -95,6 +97,41 @@ def test_nodes_come_and_go(server: Server, root: MapAdapter[Any], bob: dict[str,
     clock[0] += rights.KEPT + 0.1
     assert names(server, bob) == before
     assert server.get("/zarr/v3/bob_new/zarr.json", bob).status == 404
+
+
+def test_what_takes_the_place_of_a_node_is_decided_on_at_once(server: Server, root: MapAdapter[Any], bob: dict[str, str]) -> None:
+    """A right on a node that was readable lasts for a while; none on another node under its name."""
+    paths = ("/zarr/v3/both_1/zarr.json", "/zarr/v3/both_1/c/0/0", "/ome-zarr/0.4/both_1/0/0/0", "/view/both_1")
+    folders = ("/zarr/v3/zarr.json", "/zarr/v2/.zmetadata", "/view/")
+    assert {server.get(path, bob).status for path in (*paths, *folders)} == {200}
+    root._mapping["both_1"] = array("alice", said="secret")
+    assert server.get("/api/v1/metadata/both_1", bob).status == 404
+    assert {path: server.get(path, bob).status for path in paths} == dict(zip(paths, (404, 403, 403, 404), strict=True))
+    assert not any(b"secret" in server.get(path, bob).body for path in folders)
+    root._mapping["both_1"] = array("both", data=["alice"], said="told")
+    assert [server.get(path, bob).status for path in paths[1:3]] == [403, 403]
+
+
+@pytest.fixture
+def catalog(tmp_path: Path, clock: list[float]) -> Iterator[Server]:
+    """A server of a catalog with an image for all."""
+    assert clock
+    fill(tmp_path, lambda client, _: client.write_array(SMALL, key="thing", metadata={"said": "old"}, access_tags=["public"]))
+    with Server(front(configured(config(tmp_path)))) as running:
+        yield running
+
+
+def test_new_metadata_of_a_row_are_not_for_who_may_not_read_it_now(catalog: Server) -> None:
+    bob, admin = ({"authorization": f"Bearer {catalog.login(PROVIDER, name, name)['access_token']}"} for name in ("bob", "admin"))
+    paths = ("/zarr/v3/thing/zarr.json", "/zarr/v3/thing/c/0/0", "/view/thing", "/zarr/v3/zarr.json")
+    assert {catalog.get(path, bob).status for path in paths} == {200}
+    body = json.dumps({"metadata": {"said": "secret"}, "access_tags": ["alices"]}).encode()
+    put = sent(catalog.app, "/api/v1/metadata/thing", body, {**admin, "content-type": "application/json"}, "PUT")
+    assert catalog.run(put).status == 200
+    assert catalog.get("/api/v1/metadata/thing", bob).status == 404
+    assert [catalog.get(path, bob).status for path in paths] == [404, 403, 404, 200]
+    assert b"secret" not in catalog.get("/zarr/v3/zarr.json", bob).body
+    assert b"secret" in catalog.get("/zarr/v3/thing/zarr.json", admin).body
 
 
 def test_a_policy_that_fails_hides_what_it_was_asked_for(

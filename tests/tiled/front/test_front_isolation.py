@@ -112,3 +112,14 @@ def test_interleaved_callers_get_their_own(server: Server, alone: dict[str, list
             assert not any(text in answer.body for text in OF_OTHERS[name]), (name, REQUESTS[number])
         seen.update(chosen)
     assert len(seen) == 2 * len(REQUESTS)
+
+
+def test_what_may_be_read_is_listed_beside_what_may_not(server: Server) -> None:
+    """Alice's image that bob sees, and may not read, does no harm to the others in a PROPFIND."""
+    answer = server.get("/zarr/v3/", {**token(server, "bob"), "depth": "infinity"}, "PROPFIND")
+    assert answer.status == 207
+    listed = {line.split(b"</D:href>")[0]: b"200 OK" in line for line in answer.body.split(b"<D:href>/zarr/v3/")[1:]}
+    assert [name for name, is_ok in listed.items() if not is_ok] == [b"alice_shown/"]
+    assert {b"alice_shown/zarr.json", b"bob_1/c/0/0", b"folder_both/both_2/c/0/0"} <= set(listed)
+    assert not any(name.startswith(b"alice_shown/c") for name in listed)
+    assert not any(text in answer.body for text in OF_OTHERS["bob"])

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.machinery import ModuleSpec
 from time import time
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import jwt
@@ -68,6 +70,24 @@ def test_a_password_makes_a_token(users: Server) -> None:
     assert users.get("/zarr/v3/image/c/0/0", {"authorization": f"Bearer {token}"}).status == 200
     assert users.get("/zarr/v3/image/c/0/0", {"authorization": f"Bearer {token[:-6]}nonsen"}).status == 401
     assert users.get("/zarr/v3/image/c/0/0").status == 401
+
+
+@pytest.mark.parametrize("key", [b"\xff", "\u20ac".encode(), b"caf\xc3\xa9", b"\0", b"a\r\nb", b"a b"])
+def test_a_key_that_is_no_visible_ascii_is_refused(users: Server, key: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """None of Tiled's is: it need not be asked, which would fail, and log the key."""
+    odd = b"hiddenpart" + key
+    quoted = quote(odd)
+    given: list[tuple[str, dict[str, str]]] = [
+        (f"/zarr/v3/zarr.json?api_key={quoted}", {}),
+        (f"/k/{quoted}/zarr/v3/zarr.json", {}),
+        ("/zarr/v3/zarr.json", {"authorization": f"Basic {b64encode(b'x:' + odd).decode()}"}),
+    ]
+    if not {0, 10, 32} & set(key):
+        given += [("/zarr/v3/zarr.json", {"authorization": f"{scheme} {odd.decode('latin-1')}"}) for scheme in ("Bearer", "Apikey")]
+        given.append(("/zarr/v3/zarr.json", {"cookie": f"tiled_api_key={odd.decode('latin-1')}"}))
+    assert [users.get(path, headers).status for path, headers in given] == [401] * len(given)
+    assert "hiddenpart" not in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 def test_a_revoked_key_stops(users: Server, monkeypatch: pytest.MonkeyPatch) -> None:

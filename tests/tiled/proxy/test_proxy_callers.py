@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
+import socket
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import pytest
 from tests.tiled import users
 from tests.tiled.proxying import Clock, Pair, paired, stopped
 from tiled.server.app import build_app_from_config
 
+from tiled_zarr.http.protocol.failures import in_full
+from tiled_zarr.nodes import Unauthenticated
+from tiled_zarr.tiled.proxy.remote import Remote, pooled
 from tiled_zarr.tiled.proxy.view import Trust
 
 LOOK = 5.0
@@ -121,6 +126,36 @@ def test_wrong_credentials_are_refused_even_where_anybody_may_read(pair: Pair, c
     answer = pair.ours.get(path, headers=credentials)
     assert answer.status_code == 401
     assert "www-authenticate" in answer.headers
+
+
+@pytest.mark.parametrize("key", [b"\xff", "\u20ac".encode(), b"\0", b"a b"])
+def test_a_key_that_is_no_visible_ascii_is_refused(pair: Pair, key: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """None of Tiled's is; and no header could carry it."""
+    odd = b"hiddenpart" + key
+    basic = {"authorization": f"Basic {b64encode(b'x:' + odd).decode()}"}
+    path = "/zarr/v3/zarr.json"
+    with caplog.at_level(logging.DEBUG, "tiled_zarr"):
+        answers = [
+            pair.ours.get(f"{path}?api_key={quote(odd)}"),
+            pair.ours.get(f"/k/{quote(odd)}{path}"),
+            pair.ours.get(path, headers=basic),
+        ]
+    assert [answer.status_code for answer in answers] == [401] * 3
+    assert not any(b"hiddenpart" in answer.content for answer in answers)
+    assert "hiddenpart" not in "".join(record.getMessage() for record in caplog.records if record.name.startswith("tiled_zarr"))
+
+
+def test_a_header_that_cannot_be_sent_is_in_no_message() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        remote = Remote(f"http://127.0.0.1:{listening.getsockname()[1]}/api/v1", pooled(5.0, 5.0))
+        try:
+            for value in ("Apikey hiddenpart\0", "Apikey hiddenpart\u20ac"):
+                with pytest.raises(Unauthenticated) as caught:
+                    remote.get("metadata", (), (), {"authorization": value})
+                assert "hiddenpart" not in in_full(caught.value)
+                assert caught.value.__cause__ is None
+        finally:
+            remote.close()
 
 
 def test_keys_that_contradict_each_other_are_refused(pair: Pair, matrix: dict[str, Caller]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from binascii import Error, a2b_base64
+from collections.abc import Iterable
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 from starlette.requests import cookie_parser
@@ -23,6 +24,7 @@ COOKIE = "tiled_api_key"
 QUERY = b"api_key"
 CHOSEN_SCHEMES = frozenset({b"apikey", b"bearer"})
 WATCHED = frozenset({b"authorization", b"cookie", b"referer"})
+VISIBLE = re.compile(rb"[!-~]*")
 HIDDEN = "hidden"
 """What logs show in place of a key."""
 REVEALING = re.compile(rb"/k/|%2fk%2f|api(?:_|%5f)key", re.IGNORECASE)
@@ -51,6 +53,15 @@ def given(scope: Scope) -> tuple[list[bytes], list[bytes], bool]:
             else:
                 is_shown = is_shown or REVEALING.search(value) is not None
     return chosen, added, is_shown
+
+
+def are_sendable(values: Iterable[bytes]) -> bool:
+    r"""Whether headers to Tiled can carry keys: all characters are visible ASCII, as in all of Tiled's.
+
+    >>> are_sendable([b"0a~", b""]), are_sendable([b"a", b"\xff"]), are_sendable([b"a\0"])
+    (True, False, False)
+    """
+    return all(VISIBLE.fullmatch(value) for value in values)
 
 
 def password(credentials: bytes) -> list[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from email.utils import formatdate
+from http import HTTPStatus
 from typing import Literal, NamedTuple, TypeAlias
 from urllib.parse import quote
 from xml.sax.saxutils import escape
@@ -24,12 +25,15 @@ ENTRY_BYTES = 360
 class Resource(NamedTuple):
     """A key, or a collection of keys; `path` is relative to the requested one.
 
-    `size` in bytes and the entity tag are those of a GET; None for a collection.
+    `size` in bytes and the entity tag are those of a GET; None for a collection. `status` is not 200
+    if what is in a collection may not be told; `said` is the reason.
     """
 
     path: str
     size: int | None = None
     etag: bytes | None = None
+    status: HTTPStatus = HTTPStatus.OK
+    said: str = ""
 
 
 def depth(header: bytes | None) -> Depth | None:
@@ -74,9 +78,11 @@ def document(asked: str, resources: Iterable[Resource], modified: str) -> Iterat
     """The answer as XML, in pieces."""
     yield f'{XML}<D:multistatus xmlns:D="DAV:">\n'
     for resource in resources:
+        status = f"{resource.status.value} {resource.status.phrase}"
         yield (
             f"<D:response><D:href>{quote(asked + resource.path)}</D:href><D:propstat><D:prop>{properties(resource)}"
-            f"<D:getlastmodified>{modified}</D:getlastmodified></D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>\n"
+            f"<D:getlastmodified>{modified}</D:getlastmodified></D:prop>"
+            f"<D:status>HTTP/1.1 {status}</D:status></D:propstat>{description(resource.said)}</D:response>\n"
         )
     yield "</D:multistatus>\n"
 
@@ -87,3 +93,8 @@ def properties(resource: Resource) -> str:
         return "<D:resourcetype><D:collection/></D:resourcetype>"
     etag = escape((resource.etag or b"").decode())
     return f"<D:resourcetype/><D:getcontentlength>{resource.size}</D:getcontentlength><D:getetag>{etag}</D:getetag>"
+
+
+def description(said: str) -> str:
+    """The reason of a status, if there is one."""
+    return f"<D:responsedescription>{escape(said)}</D:responsedescription>" if said else ""

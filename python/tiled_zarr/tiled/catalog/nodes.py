@@ -9,7 +9,7 @@ children then come with their rows, a page at a time.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -108,6 +108,13 @@ class Members(Mapping[str, Node]):
         if child is None:
             raise KeyError(name)
         return child.node()
+
+    def origin(self, name: str) -> tuple[Row, Callable[[], Node]]:
+        """The row of a child, and what makes the node of that row. Raises KeyError."""
+        child = self._child(name)
+        if child is None:
+            raise KeyError(name)
+        return child.row, child.node
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self._child(name) is not None

@@ -31,7 +31,7 @@ class Row(NamedTuple):
 
     `source` is what identifies the data source and says how it is read, None for a node without
     one. `structure` identifies its structure. `is_small` says that at most MOST_BELOW nodes lie
-    below it.
+    below it. Policies look at `tags`.
     """
 
     identifier: int
@@ -42,6 +42,17 @@ class Row(NamedTuple):
     structure: str
     assets: tuple[Asset, ...]
     is_small: bool
+    tags: Any = None
+
+    def is_of(self, adapter: Any) -> bool:
+        """Whether an adapter of Tiled's has the same node, with the same metadata and tags."""
+        node = adapter.node
+        return (
+            node.id == self.identifier
+            and (node.metadata_ or {}) == self.metadata
+            and adapter.access_tags == self.tags
+            and node.specs == self.specs
+        )
 
     @property
     def is_folder(self) -> bool:
@@ -69,7 +80,7 @@ async def entries_of(context: Any, adapters: Iterable[Any]) -> list[Entry]:
     async with context.session() as database:
         assets = await _assets(database, sources) if sources else {}
         small = await _small(database, folders)
-    return [Entry(adapter, _row(adapter.node, assets, small)) for adapter in found]
+    return [Entry(adapter, _row(adapter, assets, small)) for adapter in found]
 
 
 async def _assets(database: AsyncSession, sources: list[int]) -> Mapping[int, tuple[Asset, ...]]:
@@ -105,8 +116,9 @@ async def _small(database: AsyncSession, folders: list[int]) -> frozenset[int]:
     return frozenset(found)
 
 
-def _row(node: Any, assets: Mapping[int, tuple[Asset, ...]], small: Container[int]) -> Row:
+def _row(adapter: Any, assets: Mapping[int, tuple[Asset, ...]], small: Container[int]) -> Row:
     """The row behind a node of Tiled's, whose data sources are loaded."""
+    node = adapter.node
     source = next(iter(node.data_sources or ()), None)
     return Row(
         identifier=node.id,
@@ -117,4 +129,5 @@ def _row(node: Any, assets: Mapping[int, tuple[Asset, ...]], small: Container[in
         structure="" if source is None else source.structure_id or "",
         assets=() if source is None else assets.get(source.id, ()),
         is_small=node.id in small,
+        tags=adapter.access_tags,
     )

@@ -103,12 +103,12 @@ def credentials(scope: Scope) -> list[str]:
     """The Authorization headers that a request stands for, to be tried in turn: [""] if it has none.
 
     Those that a browser or a proxy added count only if the client chose none. None at all if the
-    client chose several that contradict each other.
+    client chose several that contradict each other, or one that cannot be Tiled's.
     """
     chosen, added, _ = keys.given(scope)
     in_path = keys.in_prefix(scope)
     distinct = {*chosen, *(() if in_path is None else (in_path.encode(),))}
-    if len(distinct) > 1:
+    if len(distinct) > 1 or not keys.are_sendable((*distinct, *added)):
         return []
     found = [f"{BEARER if is_token(scope, key) else APIKEY} {key.decode('latin-1')}" for key in distinct or added]
     return list(dict.fromkeys(found)) or [""]

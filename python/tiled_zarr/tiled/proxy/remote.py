@@ -68,7 +68,7 @@ class Remote:
     def get(self, route: str, path: Path, params: Params, headers: Mapping[str, str], accept: str = JSON) -> httpx.Response:
         """The response of a route for a node, whatever its status. Blocks.
 
-        Raises ConnectionError, TooSlow or Busy if there is no response. Each name in the path has to
+        Raises ConnectionError, TooSlow, Busy or Unauthenticated if there is no response. Each name in the path has to
         be addressable.
         """
         url = "/".join((self.api, *filter(None, [route]), *(quote(name, safe="") for name in path or ("",))))
@@ -79,6 +79,8 @@ class Remote:
                 return ask()
             except DROPPED:
                 return ask()
+        except (httpx.LocalProtocolError, UnicodeError):  # its text shows the header, which holds a key
+            raise Unauthenticated("these credentials cannot be sent to Tiled") from None
         except httpx.PoolTimeout as error:
             raise Busy(f"all {MOST_CONNECTIONS} connections to Tiled are in use; ask again later") from error
         except httpx.TimeoutException as error:

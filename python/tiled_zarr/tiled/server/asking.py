@@ -123,7 +123,7 @@ async def tell(request: Request, found: Annotated[Who, Depends(who)]) -> None:
 
 
 def of(scope: Scope) -> Credentials | None:
-    """The credentials of a request; None if two keys that were chosen for it differ."""
+    """The credentials of a request; None if two keys that were chosen for it differ, or cannot be Tiled's."""
     authorization = cookie = None
     for name, value in scope["headers"]:
         if name == b"authorization":
@@ -140,6 +140,9 @@ def of(scope: Scope) -> Credentials | None:
     if scheme.lower() == b"basic":
         authorization = None
         api_keys = api_keys or (() if cookie else tuple(keys.password(rest)))
+    parts = () if authorization is None else authorization.split()
+    if not keys.are_sendable((*api_keys, *parts, cookie or b"")):
+        return None
     return Credentials(api_keys, authorization, cookie)
 
 

@@ -6,6 +6,9 @@ KEPT seconds. The node itself comes from the tree that all callers share, so tha
 its chunks in the cache are shared too. What may be read whole is that same node; what may be read
 in part is a copy, which stays the same object as long as the node and the right are the same.
 
+A decision holds for what it was made for: an adapter in a mapping, a row of a catalog with its
+metadata and tags. If something else stands under the name, we ask again at once.
+
 A hidden child does not exist: its name is in no listing, and looking it up raises KeyError.
 """
 
@@ -21,9 +24,10 @@ from tiled.server.core import NoEntry
 
 from ...caches.allowance import Share
 from ...caches.flight import Flights
-from ...nodes import Group, Node
+from ...nodes import Changed, Group, Node
 from ...outlines import Outline
 from ...resources import Resources
+from ..catalog.rows import Row
 from .loops import Home
 from .rights import KEPT, Right, Rights
 from .withheld import Refuse, withheld
@@ -48,13 +52,15 @@ class View:
 class Decided(NamedTuple):
     """What was decided on a child, until a time of the monotonic clock.
 
-    `adapter` is Tiled's, from which its children are decided on.
+    `adapter` is Tiled's, for which this was decided, and from which its children are decided on.
+    `origin` is what the node was made from when it was last shown to be that of the adapter.
     """
 
     until: float
     right: Right
     adapter: Any
     shown: Shown
+    origin: Any = None
 
 
 class Shown:
@@ -92,9 +98,10 @@ class Members(Mapping[str, Node]):
         self.whole = whole
         self.container = container
         self._decided: Share[str, Decided] = view.resources.nodes.share()
+        self._origin: Callable[[str], tuple[Any, Callable[[], Node]]] = getattr(whole.children, "origin", self._in_file)
         self._filtered: tuple[float, Any, Any] | None = None
         self._counted: tuple[float, int] | None = None
-        self._flights: Flights[str, Decided] = Flights(view.resources.abandoned)
+        self._flights: Flights[tuple[str, int], Decided] = Flights(view.resources.abandoned)
 
     def group(self) -> Group:
         """The group of these children. Its documents are made anew when decisions are."""
@@ -106,13 +113,18 @@ class Members(Mapping[str, Node]):
         return replace(whole, children=self, unavailable=self._unavailable, revision=revision, outline=outline, blocking=True, kin=None)
 
     def __getitem__(self, name: str) -> Node:
-        decided = self._decide(name)
+        try:
+            origin, opened = self._origin(name)
+        except KeyError:
+            self._decide(name, None)  # a name that does not exist takes as long as one that is hidden
+            raise
+        decided = self._decide(name, origin)
         if decided.right is Right.HIDDEN:
             raise KeyError(name)
-        return decided.shown.of(self.view, self.whole.children[name], decided)
+        return decided.shown.of(self.view, opened(), decided)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self._decide(name).right is not Right.HIDDEN and name in self.whole.children
+        return isinstance(name, str) and self._is_shown(name) and name in self.whole.children
 
     def __iter__(self) -> Iterator[str]:
         """The names; decides on each if there are at most MOST_DECIDED, a page at a time."""
@@ -138,24 +150,62 @@ class Members(Mapping[str, Node]):
 
     def _unavailable(self) -> Mapping[str, str]:
         """What cannot be shown of the children that the caller may see."""
-        return {name: reason for name, reason in self.whole.unavailable().items() if self._decide(name).right is not Right.HIDDEN}
+        return {name: reason for name, reason in self.whole.unavailable().items() if self._is_shown(name)}
 
-    def _decide(self, name: str) -> Decided:
-        """What the caller may do with a child. Blocks; raises what Tiled raises."""
+    def _in_file(self, name: str) -> tuple[Any, Callable[[], Node]]:
+        """The origin of what is in a file: the group of the file, which is another one if the file is."""
+        return self.whole, partial(self.whole.children.__getitem__, name)
+
+    def _is_shown(self, name: str) -> bool:
+        """Whether the caller may see a child."""
+        try:
+            origin, _ = self._origin(name)
+        except KeyError:
+            origin = None
+        return self._decide(name, origin).right is not Right.HIDDEN
+
+    def _decide(self, name: str, origin: Any) -> Decided:
+        """What the caller may do with a child that has an origin. Blocks; raises what Tiled raises.
+
+        Raises Changed if Tiled has something else under the name by now, which the caller may see.
+        """
         known = self._decided.get(name)
         if known is not None and time.monotonic() < known.until:
-            return known
-        return self._flights.of(name, partial(self._looked_up, name))
+            if known.origin is origin and origin is not None:
+                return known
+            if self._is_of(origin, known.adapter):
+                return self._store(name, known._replace(origin=origin))
+        return self._flights.of((name, id(origin)), partial(self._looked_up, name, origin))
 
-    def _looked_up(self, name: str) -> Decided:
-        began, filtered, home, rights = time.monotonic(), self._left(), self.view.home, self.view.rights
+    def _is_of(self, origin: Any, adapter: Any) -> bool:
+        """Whether a child was made from an adapter of Tiled's, or from the same row as the adapter."""
+        if isinstance(origin, Row):
+            return hasattr(adapter, "node") and origin.is_of(adapter)
+        return origin is adapter or origin is self.whole or origin is self.whole.children
+
+    def _looked_up(self, name: str, origin: Any) -> Decided:
+        began = time.monotonic()
+        found, right = self._found(name)
+        if found is not None and not self._is_of(origin, found):
+            self._filtered = None  # it may be a copy from before
+            began = time.monotonic()
+            found, right = self._found(name)
+        if right is Right.HIDDEN or self._is_of(origin, found):
+            return self._keep(name, began + KEPT, right, found, origin)
+        if origin is not None:
+            raise Changed("it was replaced meanwhile; ask again")
+        return Decided(began, Right.HIDDEN, None, Shown())
+
+    def _found(self, name: str) -> tuple[Any, Right]:
+        """Tiled's adapter of a child and the right on it; None if it does not exist or is filtered out."""
+        filtered, home, rights = self._left(), self.view.home, self.view.rights
         if hasattr(filtered, "lookup_adapter"):
-            found, right = home(self._asked(filtered, name))
-        else:
-            found = entry(filtered, name)
-            known = None if found is None else rights.known(found)
-            right = Right.HIDDEN if found is None else home(rights.of(found)) if known is None else known
-        return self._keep(name, began + KEPT, right, found)
+            return home(self._asked(filtered, name))
+        found = entry(filtered, name)
+        if found is None:
+            return None, Right.HIDDEN
+        known = rights.known(found)
+        return found, home(rights.of(found)) if known is None else known
 
     async def _asked(self, filtered: Any, name: str) -> tuple[Any, Right]:
         """A child of a catalog and the right on it; None if it does not exist or is filtered out."""
@@ -165,11 +215,13 @@ class Members(Mapping[str, Node]):
             return None, Right.HIDDEN
         return found, await self.view.rights.of(found)
 
-    def _keep(self, name: str, until: float, right: Right, adapter: Any) -> Decided:
+    def _keep(self, name: str, until: float, right: Right, adapter: Any, origin: Any = None) -> Decided:
         former = self._decided.get(name)
-        decided = Decided(until, right, adapter, Shown() if former is None else former.shown)
-        if adapter is not None:  # clients may ask for any name
-            self._decided[name] = decided
+        decided = Decided(until, right, adapter, Shown() if former is None else former.shown, origin)
+        return decided if adapter is None else self._store(name, decided)  # clients may ask for any name
+
+    def _store(self, name: str, decided: Decided) -> Decided:
+        self._decided[name] = decided
         return decided
 
     def _left(self) -> Any:
@@ -183,9 +235,7 @@ class Members(Mapping[str, Node]):
         """The names of all children, a page at a time."""
         filtered = self._left()
         if not hasattr(filtered, "keys_page"):
-            yield [
-                name for name in filtered if isinstance(name, str) and (page == self._names or self._decide(name).right is not Right.HIDDEN)
-            ]
+            yield [name for name in filtered if isinstance(name, str) and (page == self._names or self._is_shown(name))]
             return
         cursor: int | None = None
         while True:
