@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from ... import budgets, marks
-from ...nodes import Array, Damaged, Dense, Region, Stored, TooLarge, Unavailable
+from ...nodes import LIVE, Array, Damaged, Dense, Region, Revision, Stored, TooLarge, Unavailable
 from ..common.bounds import LARGEST_TEXT
 from ..common.extras import require
 from ..common.snapshot import is_for_users
@@ -31,10 +31,16 @@ A served chunk of text mostly takes less than 1 MiB.
 """
 
 
-def node(
-    source: Any, store: Any, chunks: Chunks | KeyedChunks | None, item: Item, other_names: Callable[[], Sequence[str] | None] = lambda: None
+def node(  # noqa: PLR0913 - one value, made in one place
+    source: Any,
+    store: Any,
+    chunks: Chunks | KeyedChunks | None,
+    item: Item,
+    *,
+    other_names: Callable[[], Sequence[str] | None] = lambda: None,
+    revision: Revision = LIVE,
 ) -> Array:
-    """The node of zarr-python's array `source`, without a revision.
+    """The node of zarr-python's array `source`.
 
     `chunks`, if given, reads and decodes without zarr-python what it can. zarr-python reads all
     else from `store`, which bounds what it reads. `other_names` returns the dimension names if
@@ -58,6 +64,7 @@ def node(
         dimension_names=tuple(names) if names and len(names) == source.ndim else None,
         attributes=attributes,
         maxshape=(None,) * source.ndim,
+        revision=revision,
     )
 
 

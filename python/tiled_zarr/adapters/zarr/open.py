@@ -9,7 +9,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -175,10 +174,9 @@ def _array(folder: Folder, revision: str, source: Any, item: arrays.Item | None)
     item = item or arrays.item_of(source)
     shape, found = arrays.chunk_shape(source), layout(folder.path, folder.fence, item[0])
     chunks = None if found is None or shape is None else Chunks.of(found, folder, revision, shape, item[0])
-    return replace(
-        arrays.node(source, source.store_path.store, chunks, item, partial(_nczarr_names, folder.path, folder.fence)),
-        revision=Revision(live, None if chunks is None else chunks.revision),
-    )
+    of_regions = Revision(live, None if chunks is None else chunks.revision)
+    names = partial(_nczarr_names, folder.path, folder.fence)
+    return arrays.node(source, source.store_path.store, chunks, item, other_names=names, revision=of_regions)
 
 
 def _nczarr_names(path: Path, fence: Fence) -> list[str] | None:
