@@ -103,7 +103,10 @@ class Parts:
 
     async def close(self) -> None:
         """End all threads and helper processes."""
-        await asyncio.to_thread(self.pyramids.close)  # their last step may ask this loop, as catalogs of Tiled do
+        try:
+            await asyncio.to_thread(self.pyramids.close)  # their last step may ask this loop, as catalogs of Tiled do
+        except RuntimeError:  # a script has ended without a stop, and Python starts no more threads
+            self.pyramids.close()
         self.work.shut_down()
         self.resources.close()
 
