@@ -13,14 +13,11 @@ from .adapters.registry import adapt, open_file
 from .nodes import Node, Unavailable
 from .resources import Resources
 from .settings import SettingsError, from_environment
+from .settings.arguments import CONFIGURATIONS, OBJECT
 from .tree import found, plant
 
 DEMO = "demo"
-CONFIGURATIONS = frozenset({".yml", ".yaml"})
-"""Suffixes of configuration files; no adapter has them."""
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-SPELLING = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
-"""`module:name`."""
 KINDS = "a file, a folder, MODULE:NAME, or 'demo'"
 
 
@@ -52,7 +49,7 @@ def named(text: str, resources: Resources | None) -> Node:
     if URL.match(text):
         return opened(local(text), resources)
     path = Path(text).expanduser()
-    if SPELLING.fullmatch(text) and not path.exists():
+    if OBJECT.fullmatch(text) and not path.exists():
         return stated(lambda: adapt(found(text), resources=resources))
     return opened(path, resources)
 

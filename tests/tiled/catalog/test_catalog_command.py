@@ -22,7 +22,7 @@ from tiled_zarr.settings import SettingsError, files
 from tiled_zarr.tiled.catalog import CannotOpen, open_catalog
 from tiled_zarr.tree import plant
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = pytest.mark.filterwarnings("ignore::starlette.exceptions.StarletteDeprecationWarning")  # of the test client that Tiled uses
 
 ROWS = pa.table({"a": [1, 2, 3], "b": [0.5, 1.5, 2.5]})
 IMAGE = np.arange(60 * 40, dtype="i4").reshape(60, 40)

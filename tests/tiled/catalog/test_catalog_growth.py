@@ -31,7 +31,7 @@ from tiled_zarr.nodes import Changed, Group, Node, TooSlow, Unprocessable
 from tiled_zarr.stores import KeySpaceStore
 from tiled_zarr.tiled.catalog import Within, node_of
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = pytest.mark.filterwarnings("ignore::starlette.exceptions.StarletteDeprecationWarning")  # of the test client that Tiled uses
 
 IMAGE = np.arange(60 * 40, dtype="i4").reshape(60, 40)
 FRAME = pd.DataFrame({"a": [1, 2, 3], "b": [0.5, 1.5, 2.5]})

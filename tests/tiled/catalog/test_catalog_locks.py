@@ -21,7 +21,7 @@ from tiled_zarr.tiled.catalog import CannotOpen, Home, open_catalog
 from tiled_zarr.tiled.catalog.engines import for_file
 from tiled_zarr.tiled.catalog.homes import Apart
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = pytest.mark.filterwarnings("ignore::starlette.exceptions.StarletteDeprecationWarning")  # of the test client that Tiled uses
 
 IMAGE = np.arange(60 * 40, dtype="i4").reshape(60, 40)
 SOON = 4.0

@@ -10,7 +10,7 @@ import pytest
 from tests.tiled import objects
 from tests.tiled.catalogs import Written, array_at, at, get, values, written
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = pytest.mark.filterwarnings("ignore::starlette.exceptions.StarletteDeprecationWarning")  # of the test client that Tiled uses
 
 IMAGE = np.arange(60 * 40, dtype="i4").reshape(60, 40)
 OPTIONS = {"access_key_id": "a", "secret_access_key": "s", "region": "us-east-1", "client_options": {"allow_http": True}}

@@ -23,7 +23,7 @@ from tiled_zarr.tiled.catalog import CannotOpen, Within, node_of, open_catalog
 from tiled_zarr.tiled.catalog.engines import reading
 from tiled_zarr.tiled.catalog.homes import Apart
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = pytest.mark.filterwarnings("ignore::starlette.exceptions.StarletteDeprecationWarning")  # of the test client that Tiled uses
 
 IMAGE = np.arange(60 * 40, dtype="i4").reshape(60, 40)
 FRAME = pd.DataFrame({"a": [1, 2, 3], "b": [0.5, 1.5, 2.5]})
