@@ -7,7 +7,7 @@ import importlib
 import pytest
 
 PROMISED = {
-    "tiled_zarr": {"Array", "Group", "Node", "Sparse", "Table", "Unavailable", "__version__", "open", "serve", "store"},
+    "tiled_zarr": {"Array", "Group", "Node", "Sparse", "Table", "Unavailable", "__version__", "bake", "open", "serve", "store"},
     "tiled_zarr.tiled": {"front", "router"},
 }
 

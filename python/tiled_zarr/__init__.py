@@ -6,17 +6,20 @@ from .nodes import Array, Group, Node, Sparse, Table, Unavailable
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .baking import bake
     from .opening import open  # noqa: A004 - the public name, as gzip.open
     from .serving import serve
     from .stores import store
 
-__all__ = ["Array", "Group", "Node", "Sparse", "Table", "Unavailable", "__version__", "open", "serve", "store"]
+__all__ = ["Array", "Group", "Node", "Sparse", "Table", "Unavailable", "__version__", "bake", "open", "serve", "store"]
 
 
 def __getattr__(name: str) -> Any:
     """What is imported at its first use, so that `import tiled_zarr` stays light."""
     found: Any
     match name:
+        case "bake":
+            from .baking import bake as found
         case "open":
             from .opening import open as found
         case "serve":

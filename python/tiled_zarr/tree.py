@@ -315,6 +315,11 @@ def as_group(node: Node, name: str) -> Group:
     return node if is_root(node) else Group(children={name: node}, revision=launch_nonce)
 
 
+def only_child(root: Group, source: str) -> str:
+    """The name of the array or table that a file is; empty if the file is a group, or it is no file."""
+    return next(iter(root.children)) if source == "file" and root.kind == "folder" else ""
+
+
 def found(spelling: str) -> object:
     """The object that `module:name` names; a callable is called, and its result returned.
 

@@ -219,7 +219,7 @@ def looked_at(words: tuple[str, ...], key: str | None, given: Mapping[str, str])
     settings = from_environment(os.environ, options, {"ANYTHING": arguments.SEPARATOR.join([*others, last]), **given})
     if settings.tiled is not None:
         raise SettingsError(f"{last} is a configuration of Tiled's server: start it, and give its address")
-    from ..tree import plant, resources_of
+    from ..tree import only_child, plant, resources_of
 
     resources = resources_of(settings)
     try:
@@ -247,13 +247,6 @@ def seen(identify: Any, url: str) -> Group:
         raise CannotLook(f"{url} shows nothing without a key: {GIVE_KEY}")
     root: Group = caller.root()
     return root
-
-
-def only_child(root: Group, source: str) -> str:
-    """The name of the array or table that a file is; empty if the file is a group, or it is no file."""
-    if source != "file" or root.kind != "folder":
-        return ""
-    return next(iter(root.children))
 
 
 def joined(*parts: str) -> str:

@@ -159,6 +159,7 @@ class Shower:
             revision=image.revision,
             options=Options(frozen=source.options.frozen),
             kind="image",
+            kin=image,
         )
 
     def _stored_labels(self, name: str, source: Node) -> Mapping[str, Node]:
@@ -186,6 +187,11 @@ class Shower:
         with suppress(Exception):
             return name in self._group.children
         return True
+
+
+def image_of(group: Group) -> Image | None:
+    """The image whose levels a group of a view shows; None if it is another group."""
+    return group.kin if isinstance(group.kin, Image) else None
 
 
 def good(labels: Mapping[str, Node]) -> list[str]:

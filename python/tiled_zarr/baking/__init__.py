@@ -1,0 +1,5 @@
+"""Writes a tree as a Zarr store on disk or in an object store: what a server would compute, once."""
+
+from .baked import Baked, bake
+
+__all__ = ["Baked", "bake"]
