@@ -134,6 +134,8 @@ class Plan:
                 raise ValueError("levels are those of images: leave them out, or give format 'ome-zarr'")
             root: Node = Group({self.source.name: self.source.root}) if self._is_wrapped else self.source.root
             return KeySpace(root, self.format, replace(chosen, chunk_shape=choice.chunks or config.chunk_shape), self.source.resources)
+        if choice.chunks is not None and any(edge % 2 for edge in choice.chunks[-2:]):
+            raise ValueError(f"chunks {choice.chunks}: those of images have even edges, since four pixels of a level make one of the next")
         root = cut(self._view, choice)
         return KeySpace(root, self.format, replace(chosen, separator="/"), self.source.resources)
 
@@ -237,15 +239,13 @@ def cut(root: Group, choice: Choice) -> Group:
     return replace(root, children=Mirror(root.children, show, names=[*kept, *others]))
 
 
-def shown(choice: Choice, name: str, node: Node) -> Node:
+def shown(choice: Choice, _: str, node: Node) -> Node:
     """A child of such a tree."""
     if isinstance(node, Group):
         return cut(node, choice)
     if choice.chunks is None:
         return node
     chunks = (*(1,) * (len(node.shape) - 2), *(choice.chunks[-2:] if len(choice.chunks) > 1 else choice.chunks * 2))
-    if any(edge % 2 for edge in chunks[-2:]):
-        raise ValueError(f"chunks {choice.chunks}: {name} is a level of an image, whose chunks have even edges")
     return replace(node, chunks=chunks)
 
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from .. import opening
 from ..hierarchy.metadata import Config
-from ..nodes import Node, Unavailable
+from ..nodes import Group, Node, Unavailable
 from ..resources import Resources, default
+from ..revisions import launch_nonce
 from ..settings import Settings, SettingsError, from_environment
 from ..tree import only_child, plant, resources_of
 
@@ -62,7 +63,7 @@ def stated(word: str, files: Mapping[str, str]) -> Iterator[Source]:
     except SettingsError as error:
         raise Unavailable(str(error)) from error
     try:
-        path = only_child(tree.root, settings.trees[0].source if len(settings.trees) == 1 else "")
+        path = node_alone(tree.root, settings)
         yield Source(tree.root, path, PurePath(word).name.partition(".")[0] or NAMELESS, resources, settings.keyspace)
     finally:
         for task in tree.tasks.shutdown:
@@ -76,6 +77,14 @@ def settings_of(word: str, files: Mapping[str, str]) -> Settings:
     if settings.tiled is not None or settings.asks_tiled:
         raise SettingsError(f"{word} shows each caller what that caller may see; give the key with which to read as TILED_ZARR_TILED_KEY")
     return settings
+
+
+def node_alone(root: Group, settings: Settings) -> str:
+    """The name of the node that a file, a folder or an object is, if the root was made around it."""
+    if len(settings.trees) != 1:
+        return ""
+    is_made = root.kind == "group" and root.revision is launch_nonce and len(root.children) == 1
+    return next(iter(root.children)) if is_made else only_child(root, settings.trees[0].source)
 
 
 async def ended(task: Any) -> None:
