@@ -1,5 +1,6 @@
 """Writes a tree as a Zarr store on disk or in an object store: what a server would compute, once."""
 
 from .baked import Baked, bake
+from .manifest import CannotBake
 
-__all__ = ["Baked", "bake"]
+__all__ = ["Baked", "CannotBake", "bake"]

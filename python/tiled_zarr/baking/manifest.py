@@ -29,13 +29,13 @@ class CannotBake(Exception):
 
 
 def of(plan: Plan) -> Manifest:
-    """The manifest of a plan. Looks at each source."""
+    """The manifest of a plan, in the order in which differences are told. Looks at each source."""
     return {
         BY: f"{__version__}, encoder {ENCODER}",
-        SOURCE: plan.revision(),
         "format": "ome-zarr" if plan.is_ome else "zarr",
         "zarr_format": plan.choice.zarr_format,
         "levels": plan.choice.levels,
+        SOURCE: plan.revision(),
         "arrays": {
             path: {
                 "shape": list(output.shape),
@@ -82,20 +82,21 @@ def compare(known: Manifest, manifest: Manifest, where: str) -> None:
     """Raise CannotBake if two manifests differ, and name what differs."""
     if manifest[SOURCE] is None:
         raise CannotBake(f"the source cannot say whether it has changed since {where} was begun: remove {where}, and bake anew")
-    if known.get(SOURCE) != manifest[SOURCE]:
-        raise CannotBake(f"the source has changed since {where} was begun: remove {where}, and bake anew")
     for name, value in manifest.items():
         was = known.get(name)
-        if was != value:
-            hint = f"{was!r}, now {value!r}" if not isinstance(value, dict) else difference(was, value)
-            raise CannotBake(f"{where} was begun with another {name} ({hint}): give the same options, or remove {where}")
+        if was == value:
+            continue
+        if name == SOURCE:
+            raise CannotBake(f"the source has changed since {where} was begun: remove {where}, and bake anew")
+        hint = difference(was, value) if isinstance(value, dict) else f"{was!r}, now {value!r}"
+        raise CannotBake(f"{where} was begun with another {name} ({hint}): give the same options, or remove {where}")
 
 
 def difference(was: Any, now: Manifest) -> str:
     """The first array that differs between two manifests."""
     for path in sorted({*was, *now}):
         one, other = was.get(path) or {}, now.get(path) or {}
-        for name in sorted({*one, *other}):
+        for name in other or one:
             if one.get(name) != other.get(name):
                 return f"/{path}: {name} {one.get(name)}, now {other.get(name)}"
     return "other arrays"
