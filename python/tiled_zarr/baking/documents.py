@@ -14,9 +14,6 @@ from .plan import Plan
 
 BAKED = "baked"
 """The attribute under ours that says what a store was made from."""
-INDEX_CODECS = ({"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"})
-"""https://zarr-specs.readthedocs.io/en/latest/v3/codecs/sharding-indexed/index.html"""
-
 Document = dict[str, Any]
 
 
@@ -54,11 +51,14 @@ def of(plan: Plan, place: Place, baked: Document) -> Iterator[tuple[str, Documen
 
 
 def sharded(document: Document, output: Output) -> Document:
-    """The document of an array whose chunks are the inner chunks of shards."""
+    """The document of an array whose chunks are the inner chunks of shards.
+
+    https://zarr-specs.readthedocs.io/en/latest/v3/codecs/sharding-indexed/index.html
+    """
     configuration = {
         "chunk_shape": list(output.chunk_shape),
         "codecs": document["codecs"],
-        "index_codecs": list(INDEX_CODECS),
+        "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}],
         "index_location": "end",
     }
     return {

@@ -57,6 +57,7 @@ def bake(node: str, target: str, **options: Any) -> None:
     NODE is anything that `serve` takes, FILE::PATH a node inside. TARGET is a new folder. It can be
     opened once it is whole.
     """
+    from ..baking import CannotBake
     from ..baking import bake as baked
 
     given = files(options)
@@ -67,7 +68,10 @@ def bake(node: str, target: str, **options: Any) -> None:
             bar.length = total
             bar.update(nbytes)
 
-        made = baked(node, target, files=given, zarr_format=zarr_format, progress=advance, **options)
+        try:
+            made = baked(node, target, files=given, zarr_format=zarr_format, progress=advance, **options)
+        except (CannotBake, ValueError) as error:
+            raise click.ClickException(str(error)) from error
     say(made)
 
 
