@@ -33,6 +33,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
+from typing import Any
 
 from ..._native import Faults
 from ...nodes import Changed, Damaged, TooLarge, Unavailable
@@ -123,6 +124,10 @@ class Snapshot:
         """
         if steady_revision(self.path if opened is None else opened) != self.taken:
             raise Changed(f"{self.name!r} changed while it was being read; ask again")
+
+    def check_handle(self, handle: Any) -> None:
+        """Check that what a library has opened by itself is this file, by its `fileno()`."""
+        self.check(handle.fileno())
 
     def is_current(self) -> bool:
         """True if the file is still there and has the same revision."""
