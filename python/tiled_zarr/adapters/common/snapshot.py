@@ -30,6 +30,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
@@ -102,7 +103,9 @@ class Snapshot:
     @classmethod
     def _taken(cls, path: str | os.PathLike[str], fence: Fence, resources: Resources | None) -> Snapshot:
         with fence.opened(path) as file:
-            return cls(os.fspath(path), file_revision(file.fileno()), fence, given=resources)
+            taken = cls(os.fspath(path), file_revision(file.fileno()), fence, given=resources)
+        made_from = _MADE_FROM.get()
+        return taken if made_from is None else made_from(taken)
 
     @property
     def revision(self) -> Callable[[], str | None]:
@@ -205,6 +208,19 @@ class Snapshot:
         """
         with self.fence.pinned(self.path) as path, self.unchanged(path):
             yield path
+
+
+_MADE_FROM: ContextVar[Callable[[Snapshot], Snapshot] | None] = ContextVar("made from", default=None)
+
+
+@contextmanager
+def taken_as(changed: Callable[[Snapshot], Snapshot]) -> Iterator[None]:
+    """Inside the block, `Snapshot.of` in this thread returns what `changed` returns for a file."""
+    token = _MADE_FROM.set(changed)
+    try:
+        yield
+    finally:
+        _MADE_FROM.reset(token)
 
 
 def is_of_the_system(error: Exception) -> bool:
