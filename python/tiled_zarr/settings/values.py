@@ -158,7 +158,7 @@ class Settings:
         parsers.positive,
         2 * min(32, (os.cpu_count() or 1) + 4),
         "Threads that wait for sources; one source gets at most half of those that others leave.",
-        shown="2 x (processors + 4), at most 64",
+        shown="2 x (processors + 4), at most 64; 64 more with remote files",
     )
     read_timeout: float = setting(parsers.seconds, 60.0, "Seconds for one read of a source; then the request is 503.")
     queue_timeout: float = setting(parsers.seconds, 60.0, "Seconds that a request waits for a thread or for memory; then it is 503.")
