@@ -52,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "adapters/hdf5": VALUES | SHARED | {"adapters/common", "helpers", "_native"},
     "adapters/zarr": VALUES | SHARED | {"adapters/common", "_native"},
     **dict.fromkeys(["adapters/files", "adapters/tables", "adapters/tables/csv", "adapters/tiff"], VALUES | SHARED | {"adapters/common"}),
-    **dict.fromkeys(["adapters/directory", "adapters/memory"], VALUES | SHARED | {"adapters/common", "adapters"}),
+    **dict.fromkeys(["adapters/directory", "adapters/memory", "adapters/remote"], VALUES | SHARED | {"adapters/common", "adapters"}),
     "tiled": {"tiled/config", "tiled/server"},
     "tiled/catalog": VALUES | SHARED | {"adapters", "adapters/common", "adapters/memory"},
     "tiled/server": VALUES
@@ -75,7 +75,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tiled/proxy": VALUES | SHARED | {"encoding", "adapters", "adapters/common", "adapters/memory", "http/middleware", "http/protocol"},
     "tiled/files": {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "nodes", "resources", "tiled/catalog"},
     "tree": VALUES
-    | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings"}
+    | {
+        "adapters",
+        "adapters/common",
+        "adapters/directory",
+        "adapters/memory",
+        "adapters/remote",
+        "demo",
+        "hierarchy",
+        "resources",
+        "settings",
+    }
     | {"tiled/catalog", "tiled/files", "tiled/proxy", "views"},
     # it compresses documents and keeps them
     "http/protocol": {"caches", "encoding", "hierarchy", "nodes", "texts"},
@@ -90,15 +100,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"ome", "resources", "settings", "tree", "views"},
     "cli/servers": set(),
     # the command says what a tree holds, and how one chunk of it is made
-    "cli": {"_native", "adapters/directory", "encoding", "hierarchy", "nodes", "resources", "version"}
+    "cli": {"_native", "adapters/common", "encoding", "hierarchy", "nodes", "resources", "version"}
     | {"app", "assembly", "baking", "cli/servers", "logs", "revisions", "settings", "texts", "tiled/config", "tree"},
-    "opening": {"adapters", "adapters/directory", "demo", "nodes", "resources", "settings", "tree"},
+    "opening": {"adapters", "adapters/directory", "adapters/remote", "demo", "nodes", "resources", "settings", "tree"},
     # it reads what it has written before there is a document that an adapter could open
     "baking": VALUES
-    | {"_native", "adapters/zarr", "encoding", "hierarchy", "ome", "ome/pyramid", "opening", "resources", "settings", "tree", "version"}
-    | {"views"},
+    | {"_native", "adapters/common", "adapters/remote", "adapters/zarr", "encoding", "hierarchy", "ome", "ome/pyramid"}
+    | {"opening", "resources", "settings", "tree", "version", "views"},
     "stores": {"codecs", "encoding", "hierarchy", "nodes", "opening"},
-    "serving": {"adapters/directory"}
+    "serving": {"adapters/common"}
     | {"assembly", "cli", "cli/servers", "hierarchy", "nodes", "opening", "resources", "revisions", "settings", "tree", "views"},
     "xarray": {"serving"},
     "__init__": {"baking", "nodes", "opening", "serving", "stores", "version"},

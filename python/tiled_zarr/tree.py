@@ -1,7 +1,7 @@
 """Builds the tree that the settings describe.
 
-It is the demo, a directory, a Python object, a catalog of Tiled's or a Tiled server, or several of
-these mounted at paths.
+It is the demo, a directory, an address of objects, a Python object, a catalog of Tiled's or a Tiled
+server, or several of these mounted at paths.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .adapters.directory.alone import Alone, Mounted, is_root
+from .adapters.common.single import Mounted, Single, is_root
+from .adapters.directory.alone import Alone
 from .hierarchy.openings import reason
 from .nodes import Array, Forbidden, Group, Node, Unavailable
 from .outlines import Outline
-from .resources import Resources
+from .resources import Fetching, Resources
 from .revisions import launch_nonce
 from .settings import Mount, Settings, SettingsError
 from .settings.arguments import stem
@@ -99,7 +100,8 @@ def resources_of(settings: Settings, workers: int = 1) -> Resources:
 
     Raises SettingsError if `memory` is too little.
     """
-    return Resources.of(settings.sizes(workers), patience=settings.queue_timeout, read_timeout=settings.read_timeout)
+    fetching = Fetching(look=settings.remote_look, copy=settings.remote_copy, timeout=min(Fetching().timeout, settings.read_timeout / 2))
+    return Resources.of(settings.sizes(workers), patience=settings.queue_timeout, read_timeout=settings.read_timeout, fetching=fetching)
 
 
 def check_paths(paths: list[str]) -> None:
@@ -110,16 +112,16 @@ def check_paths(paths: list[str]) -> None:
             raise SettingsError(f"trees: /{'/'.join(below)} is inside the tree at /{'/'.join(above)}; give each a separate path")
 
 
-def planted(mount: Mount, watcher: Watcher, resources: Resources, settings: Settings) -> tuple[Node | Alone, object]:
+def planted(mount: Mount, watcher: Watcher, resources: Resources, settings: Settings) -> tuple[Node | Single, object]:
     """The node of a mount with its options, or its file, and the object that it was made from, else None.
 
     Raises SettingsError.
     """
     node, source = source_of(mount, watcher, resources, settings)
-    return node if isinstance(node, Alone) else configured(node, mount), source
+    return node if isinstance(node, Single) else configured(node, mount), source
 
 
-def file(mount: Mount, resources: Resources) -> Group | Alone:
+def file(mount: Mount, resources: Resources) -> Group | Single:
     """The file of a mount; at the root, the group of the file, or one with the file as only child.
 
     Raises SettingsError if a file at the root cannot be opened, or an option has no meaning.
@@ -139,7 +141,7 @@ def file(mount: Mount, resources: Resources) -> Group | Alone:
         raise SettingsError(f"{path} cannot be served: {why(error) if isinstance(error, OSError) else reason(error)}{hint}") from error
 
 
-def source_of(mount: Mount, watcher: Watcher, resources: Resources, settings: Settings) -> tuple[Node | Alone, object]:
+def source_of(mount: Mount, watcher: Watcher, resources: Resources, settings: Settings) -> tuple[Node | Single, object]:
     """The node or file of a mount, and the Python object that it was made from, else None."""
     match mount.source:
         case "demo":
@@ -154,8 +156,32 @@ def source_of(mount: Mount, watcher: Watcher, resources: Resources, settings: Se
             return python_object(mount.target, resources, bare=mount.bare)
         case "catalog":
             return catalog(mount, resources)
+        case "remote":
+            return remote(mount, watcher, resources), None
         case "tiled":
             return tiled_server(mount.target, resources, settings)
+
+
+def remote(mount: Mount, watcher: Watcher, resources: Resources) -> Group | Single:
+    """The group of a prefix, or an object or store of Zarr at an address; at the root, a group.
+
+    Raises SettingsError if nothing is there, its store fails, or an option has no meaning.
+    """
+    from .adapters.common.choices import TextChoice
+    from .adapters.remote.open import Choice, at_root, found_at
+
+    other = next((name for name in mount.files if name not in {"ext", "sequences"}), None)
+    of_files = formats({name: value for name, value in mount.files.items() if name == "ext"})
+    if other is not None or of_files is None:
+        raise SettingsError(f"{other}: {mount.shown} is in a store, whose objects are opened by their suffixes alone; leave it out")
+    choice = Choice(of_files, TextChoice(**mount.csv), (lambda node: configured(node, mount)) if mount.path else Choice().finish)
+    try:
+        found = found_at(mount.target, resources, choice, mount.store, frozen=bool(mount.options.frozen))
+        if isinstance(found, Group) or not mount.path:
+            return at_root(found, stem(mount.shown.rstrip("/").rpartition("/")[2], mount.files.get("ext", {})), watcher)
+    except Exception as error:
+        raise SettingsError(f"{mount.shown} cannot be served: {why(error) if isinstance(error, OSError) else reason(error)}") from error
+    return found
 
 
 def directory(mount: Mount, watcher: Watcher, resources: Resources) -> tuple[Node, object]:
@@ -315,11 +341,6 @@ def as_group(node: Node, name: str) -> Group:
     return node if is_root(node) else Group(children={name: node}, revision=launch_nonce)
 
 
-def only_child(root: Group, source: str) -> str:
-    """The name of the array or table that a file is; empty if the file is a group, or it is no file."""
-    return next(iter(root.children)) if source == "file" and root.kind == "folder" else ""
-
-
 def found(spelling: str) -> object:
     """The object that `module:name` names; a callable is called, and its result returned.
 
@@ -359,9 +380,9 @@ def tasks_of(sources: list[object]) -> Tasks:
     return Tasks(startup=gathered("startup_tasks"), background=gathered("background_tasks"), shutdown=gathered("shutdown_tasks"))
 
 
-def grafted(nodes: Mapping[str, Node | Alone]) -> Group:
+def grafted(nodes: Mapping[str, Node | Single]) -> Group:
     """A group that has every node and file at its path; the path "" is the root itself."""
-    children: dict[str, dict[str, Node | Alone]] = {}
+    children: dict[str, dict[str, Node | Single]] = {}
     for path, node in nodes.items():
         if not path:
             assert isinstance(node, Group)

@@ -11,12 +11,13 @@ from pathlib import PurePath
 from typing import Any
 
 from .. import opening
+from ..adapters.common.single import Mounted
 from ..hierarchy.metadata import Config
 from ..nodes import Group, Node, Unavailable
 from ..resources import Resources, default
 from ..revisions import launch_nonce
 from ..settings import Settings, SettingsError, from_environment
-from ..tree import only_child, plant, resources_of
+from ..tree import plant, resources_of
 
 INSIDE = "::"
 """Between a source and the path of a node inside."""
@@ -81,10 +82,10 @@ def settings_of(word: str, files: Mapping[str, str]) -> Settings:
 
 def node_alone(root: Group, settings: Settings) -> str:
     """The name of the node that a file, a folder or an object is, if the root was made around it."""
-    if len(settings.trees) != 1:
+    if [mount.path for mount in settings.trees] != [""]:
         return ""
-    is_made = root.kind == "group" and root.revision is launch_nonce and len(root.children) == 1
-    return next(iter(root.children)) if is_made else only_child(root, settings.trees[0].source)
+    is_made = isinstance(root.children, Mounted) or (root.revision is launch_nonce and len(root.children) == 1)
+    return next(iter(root.children)) if is_made else ""
 
 
 async def ended(task: Any) -> None:

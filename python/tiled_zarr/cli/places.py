@@ -21,6 +21,7 @@ from urllib.error import HTTPError
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from ..adapters.common.single import Mounted
 from ..encoding.encode import encode
 from ..hierarchy import v3
 from ..hierarchy.keyspace import Chunk, Document, KeySpace
@@ -219,7 +220,7 @@ def looked_at(words: tuple[str, ...], key: str | None, given: Mapping[str, str])
     settings = from_environment(os.environ, options, {"ANYTHING": arguments.SEPARATOR.join([*others, last]), **given})
     if settings.tiled is not None:
         raise SettingsError(f"{last} is a configuration of Tiled's server: start it, and give its address")
-    from ..tree import only_child, plant, resources_of
+    from ..tree import plant, resources_of
 
     resources = resources_of(settings)
     try:
@@ -247,6 +248,13 @@ def seen(identify: Any, url: str) -> Group:
         raise CannotLook(f"{url} shows nothing without a key: {GIVE_KEY}")
     root: Group = caller.root()
     return root
+
+
+def only_child(root: Group, source: str) -> str:
+    """The name of the array or table that a file is; empty if the file is a group, or it is no file."""
+    if source not in {"file", "remote"} or not isinstance(root.children, Mounted):
+        return ""
+    return next(iter(root.children))
 
 
 def joined(*parts: str) -> str:
