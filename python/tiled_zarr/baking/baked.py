@@ -10,15 +10,19 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ..nodes import Changed
+from ..resources import Resources
+from ..settings import arguments
 from . import manifest, work
 from .boxes import Shape
 from .documents import documents
 from .levels import SCRATCH
 from .manifest import CannotBake
+from .objects import Objects
 from .plan import Choice, Format, Plan, ZarrFormat
 from .sources import opened
 from .targets import Folder, Target
 from .work import Progress
+from .zips import SUFFIX, Packed, folder_of, pack
 
 NO_FILES: Mapping[str, str] = MappingProxyType({})
 
@@ -51,7 +55,7 @@ def bake(  # noqa: PLR0913 - the options of one command
     progress: Progress | None = None,
     files: Mapping[str, str] = NO_FILES,
 ) -> Baked:
-    """Write a node and all below it as a Zarr store in the folder `target`.
+    """Write a node and all below it as a Zarr store at `target`: a folder, a `.zip`, or `s3://BUCKET/KEY`.
 
     `node` is anything that `tiled_zarr.open` or `tiled-zarr serve` takes; a text may end in
     `::PATH`, a node inside. Images become OME-Zarr with all their levels, anything else the Zarr
@@ -66,15 +70,35 @@ def bake(  # noqa: PLR0913 - the options of one command
     """
     choice = Choice(format=format, zarr_format=zarr_format, shards=shards, chunks=chunks, codec=codec, levels=levels)
     where = os.fspath(target)
-    store: Target = Folder(Path(where))
     with opened(node, files) as source:
         plan = Plan(source, choice)
         wanted = manifest.of(plan)
-        if not manifest.begin(store, wanted, where, resume=resume):
-            with unchanged(plan, wanted, where):
-                work.run(plan, store, workers or work.processors(), progress or ignored)
-            finish(plan, store, wanted)
+        archive = zip_at(where)
+        if archive is None or not manifest.is_whole(Packed(archive), wanted, where, resume=resume):
+            store = target_at(where, source.resources) if archive is None else Folder(folder_of(archive))
+            place = where if archive is None else str(folder_of(archive))
+            if not manifest.begin(store, wanted, place, resume=resume):
+                with unchanged(plan, wanted, place):
+                    work.run(plan, store, workers or work.processors(), progress or ignored)
+                finish(plan, store, wanted)
+            if archive is not None:
+                pack(archive)
         return Baked(target=where, arrays=len(plan.outputs), nbytes=work.total(plan), left_out=plan.left_out)
+
+
+def is_address(where: str) -> bool:
+    """True for an address that is no path of this machine."""
+    return "://" in where and not where.startswith("file://")
+
+
+def target_at(where: str, resources: Resources) -> Target:
+    """The target at a path or an address. Raises Unavailable if it cannot be written to."""
+    return Objects.at(where, resources) if is_address(where) else Folder(arguments.path_of(where))
+
+
+def zip_at(where: str) -> Path | None:
+    """The ZIP file that a target is; None if it is a folder or an address."""
+    return arguments.path_of(where) if where.endswith(SUFFIX) and not is_address(where) else None
 
 
 @contextmanager

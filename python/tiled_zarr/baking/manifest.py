@@ -14,7 +14,7 @@ from typing import Any
 from ..hierarchy.recipes import ENCODER
 from ..version import __version__
 from .plan import Plan
-from .targets import Target
+from .targets import Reader, Target
 
 KEY = ".tiled-zarr-bake.json"
 """The key of the manifest."""
@@ -67,6 +67,17 @@ def begin(target: Target, manifest: Manifest, where: str, *, resume: bool) -> bo
         compare(json.loads(known), manifest, where)
         target.sweep()
         return False
+    if is_whole(target, manifest, where, resume=resume):
+        return True
+    target.put(KEY, json.dumps(manifest, indent=1).encode())
+    return False
+
+
+def is_whole(target: Reader, manifest: Manifest, where: str, *, resume: bool) -> bool:
+    """True if a target that holds something is the store of a manifest, False if it holds nothing.
+
+    Raises CannotBake if it holds something else, or should be new.
+    """
     if not target.is_empty():
         finished = said(target)
         if not resume or finished is None:
@@ -74,7 +85,6 @@ def begin(target: Target, manifest: Manifest, where: str, *, resume: bool) -> bo
         if finished != baked(manifest):
             raise CannotBake(f"{where} was made from another source, or with other options: remove it, or give another target")
         return True
-    target.put(KEY, json.dumps(manifest, indent=1).encode())
     return False
 
 
@@ -102,7 +112,7 @@ def difference(was: Any, now: Manifest) -> str:
     return "other arrays"
 
 
-def said(target: Target) -> dict[str, Any] | None:
+def said(target: Reader) -> dict[str, Any] | None:
     """What the root of a store says that it was made from; None if it says nothing."""
     for key in ("zarr.json", ".zattrs"):
         body = target.get(key)

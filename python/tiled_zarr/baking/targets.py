@@ -31,17 +31,21 @@ class Input(Protocol):
         """Its last bytes."""
 
 
-class Target(Protocol):
-    """Objects by key. Raises OSError, or what the library of an object store raises."""
-
-    def has(self, key: str) -> bool:
-        """True if the object is there, and so whole."""
+class Reader(Protocol):
+    """Objects by key. Raises OSError, or what an object store raises."""
 
     def is_empty(self) -> bool:
         """True if there is no object."""
 
     def get(self, key: str) -> bytes | None:
         """An object, or None if there is none."""
+
+
+class Target(Reader, Protocol):
+    """Objects by key that are also written."""
+
+    def has(self, key: str) -> bool:
+        """True if the object is there, and so whole."""
 
     def put(self, key: str, body: bytes) -> None:
         """Write an object."""
