@@ -1,0 +1,62 @@
+"""Where the tasks of dask run: what the setting `scheduler` stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import partial
+
+from .clients import connected, of_process, share, started
+from .cluster import Cluster
+
+MAX_BYTES = 1024**3
+"""Bytes of source blocks on the workers, unless a setting says it."""
+
+
+class Executor:
+    """Runs tasks in threads of this process, or on a cluster.
+
+    `scheduler` is what `compute(scheduler=...)` of dask takes, None for what dask itself would do.
+    `cluster` is the one that a setting asks for.
+    """
+
+    def __init__(
+        self, scheduler: str | None = None, cluster: Cluster | None = None, max_bytes: int = MAX_BYTES, abandoned: Collection[int] = ()
+    ) -> None:
+        self.scheduler = scheduler
+        self._own = cluster
+        self._others: Cluster | None = None
+        self._max_bytes = max_bytes
+        self._abandoned = abandoned
+
+    @classmethod
+    def of(cls, setting: str | None, max_bytes: int, servers: int = 1, abandoned: Collection[int] = ()) -> Executor:
+        """The executor of a setting, for one of `servers` processes on this machine.
+
+        It is `threads`, `processes`, the address of a scheduler, or None. Blocks while it connects;
+        raises CannotConnect.
+        """
+        if setting in {None, "threads"}:
+            return cls(setting, None, max_bytes, abandoned)
+        assert setting is not None
+        connect = partial(started, share(servers)) if setting == "processes" else partial(connected, setting)
+        return cls(None, Cluster(connect(), max_bytes, abandoned, connect), max_bytes, abandoned)
+
+    def cluster(self) -> Cluster | None:
+        """The cluster on which arrays are computed that are made now, None if there is none.
+
+        Without a setting it is that of the client which dask uses by default in this process.
+        """
+        if self._own is not None or self.scheduler is not None:
+            return self._own
+        client = of_process()
+        if client is None:
+            return None
+        if self._others is None or self._others.client is not client:
+            self._others = Cluster(client, self._max_bytes, self._abandoned)
+        return self._others
+
+    def close(self) -> None:
+        """Close what this object has started. Blocks."""
+        for cluster in (self._own, self._others):
+            if cluster is not None:
+                cluster.close()
