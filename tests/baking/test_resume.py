@@ -170,7 +170,7 @@ def test_what_is_there_is_not_made_again(tmp_path: Path, monkeypatch: pytest.Mon
 def ended(tmp_path: Path, node: object, **options: Any) -> Path:
     """A store of which everything but the end is there."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tiled_zarr.baking.baked.finish", ends)
+        patch.setattr("tiled_zarr.baking.baked.documents", ends)
         with pytest.raises(Ended):
             tiled_zarr.bake(node, tmp_path / "a", **options)
     return tmp_path / "a"

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 
 from ..nodes import Changed
-from ..resources import Resources
-from ..settings import arguments
-from . import manifest, work
+from . import cluster, manifest, work
 from .boxes import Shape
+from .cluster import Order
 from .documents import documents
 from .levels import SCRATCH
 from .manifest import CannotBake
-from .objects import Objects
+from .objects import target_at
 from .plan import Choice, Format, Plan, ZarrFormat
 from .sources import opened
-from .targets import Folder, Target
+from .targets import Target
 from .work import Progress
-from .zips import SUFFIX, Packed, folder_of, pack
+from .zips import Packed, folder_of, pack, zip_at
 
 NO_FILES: Mapping[str, str] = MappingProxyType({})
 
@@ -52,6 +50,7 @@ def bake(  # noqa: PLR0913 - the options of one command
     levels: int | None = None,
     resume: bool = False,
     workers: int | None = None,
+    scheduler: str | None = None,
     progress: Progress | None = None,
     files: Mapping[str, str] = NO_FILES,
 ) -> Baked:
@@ -61,7 +60,8 @@ def bake(  # noqa: PLR0913 - the options of one command
     `::PATH`, a node inside. Images become OME-Zarr with all their levels, anything else the Zarr
     that `/zarr` serves; `format` ("ome-zarr", "zarr") decides otherwise. `shards` and `chunks` are
     in elements along the last axes, `levels` is how many an image gets at most. `workers` threads
-    each hold about one shard. `progress` is called with the decoded bytes of each shard and
+    each hold about one shard; with `scheduler`, the address of one of Dask's, its workers do the same
+    and open the source themselves. `progress` is called with the decoded bytes of each shard and
     of all.
 
     The documents are written last, so a store can be opened once it is whole. A run that was ended
@@ -70,35 +70,40 @@ def bake(  # noqa: PLR0913 - the options of one command
     """
     choice = Choice(format=format, zarr_format=zarr_format, shards=shards, chunks=chunks, codec=codec, levels=levels)
     where = os.fspath(target)
+    if scheduler is not None:
+        cluster.address(node)
     with opened(node, files) as source:
         plan = Plan(source, choice)
         wanted = manifest.of(plan)
+
+        def run(store: Target, place: str) -> None:
+            if scheduler is None:
+                work.run(plan, store, workers or work.processors(), progress or ignored)
+            else:
+                order = Order.of(node, place, choice, files, wanted[manifest.SOURCE])
+                cluster.run(scheduler, order, plan, store, progress or ignored)
+
         archive = zip_at(where)
-        if archive is None or not manifest.is_whole(Packed(archive), wanted, where, resume=resume):
-            store = target_at(where, source.resources) if archive is None else Folder(folder_of(archive))
-            place = where if archive is None else str(folder_of(archive))
-            if not manifest.begin(store, wanted, place, resume=resume):
-                with unchanged(plan, wanted, place):
-                    work.run(plan, store, workers or work.processors(), progress or ignored)
-                finish(plan, store, wanted)
-            if archive is not None:
-                pack(archive)
+        if archive is None:
+            write(plan, wanted, where, run, resume=resume)
+        elif not manifest.is_whole(Packed(archive), wanted, where, resume=resume):
+            write(plan, wanted, str(folder_of(archive)), run, resume=resume)
+            pack(archive)
         return Baked(target=where, arrays=len(plan.outputs), nbytes=work.total(plan), left_out=plan.left_out)
 
 
-def is_address(where: str) -> bool:
-    """True for an address that is no path of this machine."""
-    return "://" in where and not where.startswith("file://")
-
-
-def target_at(where: str, resources: Resources) -> Target:
-    """The target at a path or an address. Raises Unavailable if it cannot be written to."""
-    return Objects.at(where, resources) if is_address(where) else Folder(arguments.path_of(where))
-
-
-def zip_at(where: str) -> Path | None:
-    """The ZIP file that a target is; None if it is a folder or an address."""
-    return arguments.path_of(where) if where.endswith(SUFFIX) and not is_address(where) else None
+def write(plan: Plan, wanted: manifest.Manifest, where: str, run: Callable[[Target, str], None], *, resume: bool) -> None:
+    """Write a store at a path or an address, unless it is whole; `run` makes its arrays."""
+    store = target_at(where, plan.source.resources)
+    if manifest.begin(store, wanted, where, resume=resume):
+        return
+    with unchanged(plan, wanted, where):
+        run(store, where)
+    store.sweep()  # of a worker that was killed
+    for key, body in documents(plan, manifest.baked(wanted)):
+        store.put(key, body)
+    store.remove(SCRATCH)
+    store.remove(manifest.KEY)
 
 
 @contextmanager
@@ -111,14 +116,6 @@ def unchanged(plan: Plan, wanted: manifest.Manifest, where: str) -> Iterator[Non
         raise CannotBake(why) from error
     if plan.revision() != wanted[manifest.SOURCE]:
         raise CannotBake(why)
-
-
-def finish(plan: Plan, store: Target, wanted: manifest.Manifest) -> None:
-    """Write the documents, and remove what is not part of the store."""
-    for key, body in documents(plan, manifest.baked(wanted)):
-        store.put(key, body)
-    store.remove(SCRATCH)
-    store.remove(manifest.KEY)
 
 
 def ignored(_: int, __: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from io import BytesIO
 
@@ -12,7 +12,8 @@ from ..adapters.remote.clients import Client, Terms, client
 from ..adapters.remote.faults import raised_as
 from ..nodes import Unavailable
 from ..resources import Resources
-from .targets import Input, Output
+from ..settings import arguments
+from .targets import Folder, Input, Output, Target
 
 WRITABLE = SCHEMES - WEB
 
@@ -64,10 +65,9 @@ class Objects:
 
     def get(self, key: str) -> bytes | None:
         """An object, or None if there is none."""
-        if key not in self.keys:
-            return None
-        with raised_as(key):
+        with suppress(FileNotFoundError), raised_as(key):
             return bytes(self.client.obstore.get(self.client.store, self.prefix + key).bytes())
+        return None
 
     def put(self, key: str, body: bytes) -> None:
         """Write an object."""
@@ -102,3 +102,13 @@ class Objects:
         with raised_as(self.prefix or self.client.name):
             for page in self.client.obstore.list(self.client.store, (self.prefix + below) or None):
                 yield from (found["path"].removeprefix(self.prefix) for found in page)
+
+
+def is_address(where: str) -> bool:
+    """True for an address that is no path of this machine."""
+    return "://" in where and not where.startswith("file://")
+
+
+def target_at(where: str, resources: Resources) -> Target:
+    """The target at a path or an address. Raises Unavailable if it cannot be written to."""
+    return Objects.at(where, resources) if is_address(where) else Folder(arguments.path_of(where))

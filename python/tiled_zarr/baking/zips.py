@@ -11,12 +11,19 @@ import shutil
 from pathlib import Path
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
+from ..settings import arguments
+from .objects import is_address
 from .targets import PART
 
 SUFFIX = ".zip"
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 PIECE = 8 * 1024 * 1024
 """Bytes that are copied at once."""
+
+
+def zip_at(where: str) -> Path | None:
+    """The ZIP file that a target is; None if it is a folder or an address."""
+    return arguments.path_of(where) if where.endswith(SUFFIX) and not is_address(where) else None
 
 
 def folder_of(path: Path) -> Path:

@@ -49,6 +49,7 @@ class Sizes(click.ParamType[tuple[int, ...]]):
 @click.option("--codec", help="Codec of the chunks, as in the setting codec.")
 @click.option("--levels", type=click.IntRange(1), help="How many levels an image gets at most.")
 @click.option("--workers", "-w", type=click.IntRange(1), help="Threads; as many as processors if left out.")
+@click.option("--scheduler", metavar="tcp://HOST:PORT", help="Let the workers of a Dask scheduler do the work; they open NODE themselves.")
 @click.option("--resume", is_flag=True, help="Go on where a bake that was ended left TARGET.")
 @of_files
 def bake(node: str, target: str, **options: Any) -> None:
