@@ -164,7 +164,7 @@ def submitted(client: Any, order: Order, phase: int, waiting: Iterator[tuple[int
     def submit(count: int) -> list[Any]:
         return [client.submit(make_there, order, phase, *box, pure=False) for box in islice(waiting, count)]
 
-    running = as_completed(submit(AHEAD * threads), loop=client.loop)
+    running: Any = as_completed(submit(AHEAD * threads), loop=client.loop)  # type: ignore[no-untyped-call]  # distributed is typed in part
     for future in running:
         yield future.result()
         for another in submit(1):

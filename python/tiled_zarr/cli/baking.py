@@ -55,8 +55,8 @@ class Sizes(click.ParamType[tuple[int, ...]]):
 def bake(node: str, target: str, **options: Any) -> None:
     """Write NODE and all below it as a Zarr store, TARGET.
 
-    NODE is anything that `serve` takes, FILE::PATH a node inside. TARGET is a new folder. It can be
-    opened once it is whole.
+    NODE is anything that `serve` takes, FILE::PATH a node inside. TARGET is a new folder, a .zip, or
+    s3://BUCKET/KEY. It can be opened once it is whole.
     """
     from ..baking import CannotBake
     from ..baking import bake as baked
