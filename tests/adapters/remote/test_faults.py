@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
+import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +15,11 @@ import pytest
 
 from adapters.contract import assert_same, read
 from adapters.remote.conftest import S3, SECRET, Clock, Opener
-from adapters.remote.contents import npy, npz, png
-from objectserver import ObjectServer
+from adapters.remote.contents import npy, npz, png, tiff
+from objectserver import ObjectServer, Reply
+from tiled_zarr.adapters.remote.open import found_at
 from tiled_zarr.nodes import Array, Busy, Changed, Damaged, Group, TooLarge, TooSlow, Unavailable
+from tiled_zarr.resources import Resources
 
 VALUES = np.arange(60_000, dtype="i4").reshape(200, 300)
 STATUSES = {
@@ -176,3 +180,56 @@ def test_what_is_too_large_to_copy_says_what_to_do(opener: Callable[..., Opener]
     with pytest.raises(TooLarge, match=r"'a\.npz' has 0 MiB and is copied whole, at most 0 MiB are: raise the setting remote_copy"):
         opener(copy=1000)("s3://lab/a.npz")
     assert server.asked("GET") == []
+
+
+def test_a_signed_url_may_allow_get_alone(opener: Callable[..., Opener], server: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = ObjectServer._object
+    monkeypatch.setattr(ObjectServer, "_object", lambda self, request: Reply(403) if request.method == "HEAD" else answer(self, request))
+    server.objects["data/a.npy"] = npy(VALUES)
+    node = opener()(f"{server.url}/data/a.npy?signature=x")
+    assert isinstance(node, Array)
+    assert_same(read(node, (slice(0, 200), slice(0, 300))), VALUES, "a.npy")
+
+
+def test_without_obstore_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    import tiled_zarr
+
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    with pytest.raises(Damaged, match=r"the package 'obstore.*' is not installed; pip install 'obstore"):
+        tiled_zarr.open("s3://another-bucket/a.npy", resources=Resources.of())
+
+
+def test_a_profile_signs(server: ObjectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("boto3", reason="boto3 is not installed")
+    (tmp_path / "credentials").write_text("[lab]\naws_access_key_id = AKIDOFPROFILE\naws_secret_access_key = x\n")
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_PROFILE", "lab")
+    seen: list[str] = []
+    answer = ObjectServer._answer
+
+    async def noted(self: ObjectServer, method: str, target: str, headers: Mapping[str, str]) -> bytes:
+        seen.append(headers.get("authorization", ""))
+        return await answer(self, method, target, headers)
+
+    monkeypatch.setattr(ObjectServer, "_answer", noted)
+    server.objects["lab/a.npy"] = npy(VALUES)
+    resources = Resources.of()
+    found_at("s3://lab/a.npy", resources, store={"endpoint": server.url, "region": "us-east-1"})
+    resources.close()
+    assert seen
+    assert all("Credential=AKIDOFPROFILE/" in one for one in seen)
+
+
+def test_many_objects_opened_ahead_do_not_wait_for_each_other(opener: Callable[..., Opener], server: ObjectServer) -> None:
+    """Each reads its headers in several pieces at once, in threads that those who open must not fill."""
+    image = np.zeros((1, 40_000), "u1")
+    long = {f"lab/a{i:02d}x.tif": tiff(image, rowsperstrip=1, description="x" * 200_000) for i in range(48)}
+    server.objects |= long
+    group = opener(look=1e6)("s3://lab/")
+    assert isinstance(group, Group)
+    server.delay = 0.05
+    assert [group.children[name].shape for name in group.children] == [(1, 40_000)] * 48  # type: ignore[union-attr] # arrays
