@@ -68,6 +68,18 @@ def test_bytes_of_two_versions_never_mix(opener: Callable[..., Opener], server: 
     assert_same(values(opened(f"s3://lab/{name}")), expected(name, SECOND), name)
 
 
+def test_a_store_without_tags_tells_versions_by_their_times(
+    opener: Callable[..., Opener], server: ObjectServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.has_tags = False
+    server.objects["data/a.npy"] = npy(FIRST)
+    node = opener(look=1e6)(f"{server.url}/data/a.npy")
+    server.objects["data/a.npy"] = npy(FIRST[::-1].copy())
+    monkeypatch.setattr("objectserver.MODIFIED", "Fri, 27 Nov 2026 03:00:01 GMT")
+    with pytest.raises(Changed):
+        values(node)
+
+
 def test_an_object_that_is_replaced_between_two_reads(opener: Callable[..., Opener], server: ObjectServer) -> None:
     """One read of many requests, and the object is replaced before the second one."""
     wide = np.random.default_rng(1).integers(0, 255, (16, 2**19), dtype="u1")
