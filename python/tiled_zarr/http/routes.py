@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..views.profile import BEFORE, is_profile
 from .protocol import replies, requests
 from .protocol.locations import TOKEN
 from .protocol.replies import Reply
@@ -19,19 +20,30 @@ MOST_PARTS = 512
 TOO_LONG = replies.text(414, f"a path may have {MOST_PARTS} parts and, with its query, {MOST_CHARACTERS} characters")
 
 KeyEndpoint: TypeAlias = Callable[[str, Scope, Receive, Send], Awaitable[None]]
+ProfileEndpoints: TypeAlias = Callable[[str, str], KeyEndpoint]
+"""The endpoint of a path prefix (`zarr/v3`) and a profile, as it is spelled in the path."""
 
 
 class Routes:
     """ASGI application that calls the endpoint of the first two parts of a path (`zarr/v3`).
 
-    The endpoint gets the rest of the path as the key. If a part like `@TOKEN` comes before these
-    two, the endpoint is one of `frozen`, and the key begins with the token. Requests for other
-    paths go to `rest`.
+    The endpoint gets the rest of the path as the key. If a profile follows these two parts, it is
+    the endpoint of that profile, out of `profiles`. If a part like `@TOKEN` comes before, the
+    endpoint is one of `frozen`, and the key begins with the token. Requests for other paths go to
+    `rest`.
     """
 
-    def __init__(self, endpoints: Mapping[str, KeyEndpoint], frozen: Mapping[str, KeyEndpoint], rest: ASGIApp) -> None:
+    def __init__(
+        self,
+        endpoints: Mapping[str, KeyEndpoint],
+        frozen: Mapping[str, KeyEndpoint],
+        profiles: tuple[ProfileEndpoints, ProfileEndpoints],
+        rest: ASGIApp,
+    ) -> None:
+        """`profiles` are the endpoints of profiles without a token, and with one."""
         self.endpoints = endpoints
         self.frozen = frozen
+        self.profiled, self.frozen_profiled = profiles
         self.rest = rest
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -47,12 +59,17 @@ class Routes:
         first, second, key = split(path)
         endpoint = self.endpoints.get(f"{first}/{second}")
         if endpoint is not None:
+            if key.startswith(BEFORE) and is_profile(part := key.partition("/")[0]):
+                return self.profiled(f"{first}/{second}", part)(key[len(part) + 1 :], scope, receive, send)
             return endpoint(key, scope, receive, send)
         if first.startswith(TOKEN):
             third, _, rest = key.partition("/")
             endpoint = self.frozen.get(f"{second}/{third}")
+            token = first.removeprefix(TOKEN)
             if endpoint is not None:
-                return endpoint(f"{first.removeprefix(TOKEN)}/{rest}", scope, receive, send)
+                if rest.startswith(BEFORE) and is_profile(part := rest.partition("/")[0]):
+                    return self.frozen_profiled(f"{second}/{third}", part)(f"{token}/{rest[len(part) + 1 :]}", scope, receive, send)
+                return endpoint(f"{token}/{rest}", scope, receive, send)
         if scope["method"] == "PROPFIND":
             return self.refusal(scope).send("PROPFIND", send)
         return self.rest({**scope, "path": path, "root_path": "", "app_root_path": scope.get("root_path", "")}, receive, send)
