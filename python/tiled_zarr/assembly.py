@@ -27,6 +27,7 @@ from .http.others import others
 from .http.profiles import Profiles
 from .http.protocol import caching, replies
 from .http.routes import Routes
+from .http.s3.buckets import Buckets
 from .http.site.answers import answers
 from .http.work.threads import Limits
 from .http.work.work import Work
@@ -107,11 +108,11 @@ class Parts:
         def keys(prefix: str, profile: Profile) -> KeySpace:
             return spaces.of(f"{prefix}/{profile.name}", replace(shown[prefix], view=profile.view))
 
-        profiles = (
-            Profiles(lambda *chosen: Endpoint(keys(*chosen), cache, work, plain)).of,
-            Profiles(lambda *chosen: Endpoint(Frozen(keys(*chosen)), cache, work, pinned, replies.SUPERSEDED)).of,
-        )
-        return Routes(endpoints, frozen, profiles, others(pages, self.metrics, work, formats["zarr/v2"].source))
+        profiles = Profiles(lambda *chosen: Endpoint(keys(*chosen), cache, work, plain))
+        pinned_profiles = Profiles(lambda *chosen: Endpoint(Frozen(keys(*chosen)), cache, work, pinned, replies.SUPERSEDED))
+        buckets = Buckets(endpoints, profiles, work)
+        rest = others(pages, self.metrics, work, formats["zarr/v2"].source)
+        return Routes(endpoints, frozen, (profiles.of, pinned_profiles.of), buckets, rest)
 
     async def close(self) -> None:
         """End all threads and helper processes."""

@@ -32,12 +32,16 @@ class Profiles:
 
     def of(self, prefix: str, part: str) -> KeyEndpoint:
         """The endpoint of the profile that a part of a path spells; if it does not, one that says so."""
-        if not prefix.startswith(PREFIX):
-            return refusing(f"profiles are for {PREFIX}v2 and {PREFIX}v3, not for {prefix}")
         try:
-            profile = parse(part)
+            return self.made(prefix, part)
         except ValueError as error:
             return refusing(str(error))
+
+    def made(self, prefix: str, part: str) -> Endpoint:
+        """The endpoint of a profile. Raises ValueError, which says what is allowed."""
+        if not prefix.startswith(PREFIX):
+            raise ValueError(f"profiles are for {PREFIX}v2 and {PREFIX}v3, not for {prefix}")
+        profile = parse(part)
         return self._kept.get((prefix, profile.name), partial(self._make, prefix, profile))
 
 
