@@ -114,7 +114,7 @@ def run(scheduler: str, order: Order, plan: Plan, target: Target, progress: Prog
     no worker, or one that cannot import this version; and what the first box raises that fails.
     """
     try:
-        client = connected(scheduler)
+        client: Any = connected(scheduler)
         require_module(client, MODULE)
     except CannotConnect as error:
         raise CannotBake(str(error)) from error

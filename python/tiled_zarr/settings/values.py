@@ -268,6 +268,11 @@ class Settings:
             raise SettingsError(f"{self.spelling('memory')}: {error}; raise memory, or lower these sizes") from error
 
     @property
+    def fetching(self) -> Fetching:
+        """How what lies on other machines is read."""
+        return Fetching(look=self.remote_look, copy=self.remote_copy, timeout=min(Fetching().timeout, self.read_timeout / 2))
+
+    @property
     def keyspace(self) -> Config:
         """The settings of the key spaces."""
         return Config(
