@@ -98,7 +98,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app": {"assembly", "logs", "settings", "tiled/config", "tree"},
     "assembly": VALUES
     | {"hierarchy", "http", "http/middleware", "http/protocol", "http/s3", "http/site", "http/work"}
-    | {"ome", "resources", "settings", "tree", "views"},
+    | {"baking", "ome", "resources", "settings", "tree", "views"},
     "cli/servers": set(),
     # the command says what a tree holds, and how one chunk of it is made
     "cli": {"_native", "adapters/common", "encoding", "hierarchy", "nodes", "resources", "version"}

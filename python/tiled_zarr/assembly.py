@@ -12,6 +12,7 @@ from math import inf
 from starlette.types import ASGIApp
 
 from . import ome
+from .baking import Served
 from .hierarchy import v2, v3
 from .hierarchy.keyspace import KeySpace
 from .hierarchy.metadata import Config
@@ -164,7 +165,8 @@ def noted(app: ASGIApp, settings: Settings) -> ASGIApp:
 def pyramids_of(settings: Settings, resources: Resources) -> ome.Pyramids:
     """The stores of image pyramids. Raises SettingsError if `levels_folder` cannot be used."""
     try:
-        return ome.Pyramids.of(resources, folder=settings.levels_folder, budget=settings.tile_budget)
+        baked = None if settings.baked is None else Served(settings.baked, resources)
+        return ome.Pyramids.of(resources, folder=settings.levels_folder, budget=settings.tile_budget, baked=baked)
     except OSError as error:
         name, folder = settings.spelling("levels_folder"), settings.levels_folder
         raise SettingsError(

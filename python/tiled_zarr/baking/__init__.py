@@ -2,5 +2,6 @@
 
 from .baked import Baked, bake
 from .manifest import CannotBake
+from .served import Served
 
-__all__ = ["Baked", "CannotBake", "bake"]
+__all__ = ["Baked", "CannotBake", "Served", "bake"]

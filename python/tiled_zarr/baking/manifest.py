@@ -28,10 +28,15 @@ class CannotBake(Exception):
     """The target holds something else, or the source has changed; the text says what to do."""
 
 
+def maker() -> str:
+    """What decides on the bytes besides source and options: this version."""
+    return f"{__version__}, encoder {ENCODER}"
+
+
 def of(plan: Plan) -> Manifest:
     """The manifest of a plan, in the order in which differences are told. Looks at each source."""
     return {
-        BY: f"{__version__}, encoder {ENCODER}",
+        BY: maker(),
         "format": "ome-zarr" if plan.is_ome else "zarr",
         "zarr_format": plan.choice.zarr_format,
         "levels": plan.choice.levels,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from types import MappingProxyType, ModuleType
@@ -98,8 +98,7 @@ class Plan:
 
     def revision(self) -> str | None:
         """One revision of all that is read; None if a part of it cannot say. Looks at each source."""
-        found = [f"{path}|{revision}" for path, node in self._nodes if (revision := whole(node)) is not None]
-        return joined(["tree", *found]) if found and len(found) == len(self._nodes) else None
+        return fingerprint(self._nodes)
 
     def below(self, place: Place) -> str:
         """The path of a place in the store."""
@@ -179,7 +178,7 @@ class Plan:
 
     def _add_levels(self, image: Image, places: list[Place]) -> None:
         """Add the levels of an image, whose places are in their order."""
-        self._nodes += [(self.below(places[0]), image.node), *((self.below(places[0]), level) for level in image.node.levels)]
+        self._nodes += read_for(self.below(places[0]), image.node)
         base = image.pyramid.base.number
         below, shards = None, self.choice.shards
         for count, (number, place) in enumerate(zip(image.pyramid.shown, places, strict=False)):
@@ -247,6 +246,17 @@ def shown(choice: Choice, _: str, node: Node) -> Node:
         return node
     chunks = (*(1,) * (len(node.shape) - 2), *(choice.chunks[-2:] if len(choice.chunks) > 1 else choice.chunks * 2))
     return replace(node, chunks=chunks)
+
+
+def read_for(path: str, image: Array) -> list[tuple[str, Array]]:
+    """The arrays that are read for an image whose first level is at a path, each with that path."""
+    return [(path, image), *((path, level) for level in image.levels)]
+
+
+def fingerprint(nodes: Sequence[tuple[str, Array]]) -> str | None:
+    """One revision of arrays, each with its path in a store; None if one has none."""
+    found = [f"{path}|{revision}" for path, node in nodes if (revision := whole(node)) is not None]
+    return joined(["tree", *found]) if found and len(found) == len(nodes) else None
 
 
 def whole(node: Array) -> str | None:

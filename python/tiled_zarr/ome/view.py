@@ -19,7 +19,7 @@ from . import documents, stored
 from .documents import Version
 from .image import Image
 from .pyramid.background import Background
-from .pyramid.levels import Stores, looks_of
+from .pyramid.levels import Baked, Stores, looks_of, nothing_baked
 from .pyramid.planes import Planes
 
 LABELS = "labels"
@@ -40,11 +40,11 @@ class Pyramids:
         self._lock = Lock()
 
     @classmethod
-    def of(cls, resources: Resources, *, folder: Path | None, budget: int) -> Pyramids:
+    def of(cls, resources: Resources, *, folder: Path | None, budget: int, baked: Baked | None = None) -> Pyramids:
         """Pyramids that keep their tiles and levels in `resources`, levels in `folder` if given.
 
-        They read at most `budget` bytes of the source for one tile. Raises OSError if the folder
-        cannot be used.
+        They read at most `budget` bytes of the source for one tile, and levels that `baked` finds
+        instead. Raises OSError if the folder cannot be used.
         """
         return cls(
             Stores(
@@ -55,6 +55,7 @@ class Pyramids:
                 budget=budget,
                 looks=looks_of(resources.abandoned),
                 resources=resources,
+                baked=baked or nothing_baked,
             )
         )
 

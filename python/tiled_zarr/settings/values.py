@@ -150,6 +150,12 @@ class Settings:
     levels_folder: Path | None = setting(
         parsers.path, None, "Folder for levels of images, which then survive a restart.", shown="none: in memory"
     )
+    baked: Path | None = setting(
+        parsers.path,
+        None,
+        "Folder of stores that `bake` has made, PATH.ome.zarr of the image at PATH: their levels are sent while the image is the same.",
+        shown="none",
+    )
     tile_budget: int = setting(
         parsers.size, 64 * MIB, "Bytes of a source that may be read for one tile of an OME-NGFF level.", shown=shown(64 * MIB)
     )
