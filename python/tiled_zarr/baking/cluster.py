@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 from uuid import uuid4
 
@@ -157,15 +158,18 @@ def left(step: Step, target: Target, progress: Progress, whole: int) -> Iterator
 
 def submitted(client: Any, order: Order, phase: int, waiting: Iterator[tuple[int, Index]]) -> Iterator[int]:
     """Submit the boxes of a phase, a few ahead of the workers; the bytes of each that ends."""
-    from distributed import as_completed
+    ended: SimpleQueue[Any] = SimpleQueue()
+    running: set[Any] = set()  # the scheduler drops tasks whose futures nobody holds
 
-    threads = sum(client.nthreads().values())
+    def submit(count: int) -> None:
+        for box in islice(waiting, count):
+            future = client.submit(make_there, order, phase, *box, pure=False)
+            running.add(future)
+            future.add_done_callback(ended.put)
 
-    def submit(count: int) -> list[Any]:
-        return [client.submit(make_there, order, phase, *box, pure=False) for box in islice(waiting, count)]
-
-    running: Any = as_completed(submit(AHEAD * threads), loop=client.loop)  # type: ignore[no-untyped-call]  # distributed is typed in part
-    for future in running:
+    submit(AHEAD * sum(client.nthreads().values()))
+    while running:
+        future = ended.get()
+        running.remove(future)
         yield future.result()
-        for another in submit(1):
-            running.add(another)
+        submit(1)
