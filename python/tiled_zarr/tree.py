@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from . import extras
 from .adapters.directory.alone import Alone, Mounted, is_root
 from .hierarchy.openings import reason
 from .nodes import Array, Forbidden, Group, Node, Unavailable
@@ -223,7 +224,7 @@ def of_tiled(option: str) -> ModuleType:
     try:
         from .tiled import files
     except ModuleNotFoundError as error:
-        raise SettingsError(f"{option} needs the package {error.name!r}: pip install 'tiled[all]'") from error
+        raise SettingsError(f"{option} needs the package {error.name!r}: {extras.command('tiled')}") from error
     return files
 
 
@@ -252,7 +253,7 @@ def tiled_server(url: str, resources: Resources, settings: Settings) -> tuple[Gr
         from .tiled.proxy.serving import proxy, reached
         from .tiled.proxy.view import Trust
     except ModuleNotFoundError as error:
-        raise SettingsError(f"to read a Tiled server takes the package {error.name!r}: pip install 'tiled-zarr[tiled]'") from error
+        raise SettingsError(f"to read a Tiled server takes the package {error.name!r}: {extras.command('tiled')}") from error
     if not (settings.asks_tiled or settings.tiled_key):
         raise SettingsError(
             f"{url}: callers can show Tiled their own credentials only if its tree is the only one, and at /; "
@@ -272,7 +273,7 @@ def catalog(mount: Mount, resources: Resources) -> tuple[Group, object]:
     try:
         from .tiled.catalog import CannotOpen, open_catalog
     except ModuleNotFoundError as error:
-        raise SettingsError(f"a catalog needs the package {error.name!r}: pip install 'tiled-zarr[tiled]'") from error
+        raise SettingsError(f"a catalog needs the package {error.name!r}: {extras.command('tiled')}") from error
 
     try:
         served = open_catalog(mount.target, mount.read, resources)
