@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from importlib import metadata
 from types import MappingProxyType
 
@@ -41,7 +41,7 @@ def cure(module: str | None) -> str:
     return f"; {command(min(found, key=lambda extra: len(_extras()[extra])))}" if found else ""
 
 
-@cache
+@lru_cache(maxsize=1)
 def _extras() -> Mapping[str, Mapping[str, str]]:
     """The requirements of each extra by their packages."""
     found: dict[str, dict[str, str]] = {}
