@@ -194,8 +194,8 @@ def formats(files: Mapping[str, Any]) -> Formats | None:
         rule = of_tiled("walker").rule(walkers) if walkers else files.get("sequences", "numbers")
         return rule and Mimetypes(
             by_suffix=files.get("ext", {}),
-            adapters={mimetype: of_tiled("adapter").adapter(named(name), name) for mimetype, name in adapters.items()},
-            hook=None if hook is None else called(named(hook), hook),
+            adapters={mimetype: of_tiled("adapter").adapter(named_by("adapter", name), name) for mimetype, name in adapters.items()},
+            hook=None if hook is None else called(named_by("mimetype_hook", hook), f"mimetype_hook: {hook}"),
             default=lambda mimetype: of_tiled("ext").default_adapter(mimetype) if is_installed("tiled") else None,
         ).formats(rule)
     except ValueError as error:
@@ -208,8 +208,8 @@ def walked(path: Path, files: Mapping[str, Any], resources: Resources) -> tuple[
     Raises SettingsError if a walker is none, or fails.
     """
     for walker in files["walker"]:
-        called(named(walker), walker)
-    classes = {mimetype: named(name) for mimetype, name in files.get("adapter", {}).items()}
+        called(named_by("walker", walker), f"walker: {walker}")
+    classes = {mimetype: named_by("adapter", name) for mimetype, name in files.get("adapter", {}).items()}
     try:
         from .tiled.files.registered import registered  # the whole server of Tiled, which only walkers need
 
@@ -217,6 +217,14 @@ def walked(path: Path, files: Mapping[str, Any], resources: Resources) -> tuple[
     except Exception as error:
         raise SettingsError(f"{', '.join(files['walker'])}: {reason(error)}") from error
     return served.node, served
+
+
+def named_by(option: str, spelling: str) -> object:
+    """The object that an option names. Raises SettingsError, which says which option, if none."""
+    try:
+        return named(spelling)
+    except SettingsError as error:
+        raise SettingsError(f"{option}: {error}") from error
 
 
 def of_tiled(option: str) -> ModuleType:
