@@ -107,6 +107,12 @@ def test_a_store_that_fails_goes_on(s3: Any, source: Path, tmp_path: Path, monke
     assert objects(s3, "a/") == files(tmp_path / "a")
 
 
+def test_a_source_in_the_bucket(s3: Any, source: Path, tmp_path: Path) -> None:
+    s3.put_object(Bucket=BUCKET, Key="sources/scan.npy", Body=source.read_bytes())
+    tiled_zarr.bake(f"s3://{BUCKET}/sources/scan.npy", tmp_path / "a")
+    np.testing.assert_array_equal(open_group(tmp_path / "a", mode="r")["0"][...], np.load(source))
+
+
 def test_scratch_goes(s3: Any) -> None:
     """An image with marks has scratch, of integers that are served as zeros."""
     values = np.random.default_rng(2).integers(100, 200, (2200, 1100)).astype("u2")

@@ -56,6 +56,13 @@ def test_a_file_of_groups(zarr_format: ZarrFormat, file: Path, tmp_path: Path) -
         assert sorted(opened["entry"]) == ["cube", "texts"]
 
 
+def test_one_array_of_version_2(file: Path, tmp_path: Path) -> None:
+    tiled_zarr.bake(f"{file}::entry/cube", tmp_path / "a", format="zarr", zarr_format=2)
+    array = zarr.open_array(tmp_path / "a", mode="r", zarr_format=2)
+    assert array.attrs["units"] == "counts"
+    np.testing.assert_array_equal(array[...], CUBE)
+
+
 def test_one_node_inside(file: Path, tmp_path: Path) -> None:
     tiled_zarr.bake(f"{file}::entry/cube", tmp_path / "a", format="zarr", shards=(8, 300, 280))
     array = zarr.open_array(tmp_path / "a", mode="r")

@@ -88,8 +88,8 @@ class Level:
 
     @cached_property
     def _marks(self) -> NoData:
-        """The marks of the image; blocks, since that reads samples."""
-        return self.image.pyramid.marks(self.revision())
+        """The marks of the image, the same in all levels; blocks, since that reads samples."""
+        return self.below._marks if self.below is not None else self.image.pyramid.marks(self.revision())
 
     @property
     def _is_lossy(self) -> bool:

@@ -41,18 +41,25 @@ def run(plan: Plan, target: Target, threads: int, progress: Progress) -> None:
     """
     whole = total(plan)
     with ThreadPoolExecutor(threads, thread_name_prefix="tiled-zarr-bake") as pool:
-        for phase in plan.phases:
-            waiting = boxes(phase)
-            running: dict[Future[None], int] = {}
-            while batch := [*islice(waiting, AHEAD * threads - len(running))] or running:
-                if isinstance(batch, list):
-                    running |= {pool.submit(make, step, target, place): step.nbytes(place) for step, place in batch}
-                ended, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in ended:
-                    nbytes = running.pop(future)
-                    try:
-                        future.result()
-                    except BaseException:
-                        pool.shutdown(cancel_futures=True)
-                        raise
+        try:
+            for phase in plan.phases:
+                for nbytes in made(pool, boxes(phase), AHEAD * threads, target):
                     progress(nbytes, whole)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def made(pool: ThreadPoolExecutor, waiting: Iterator[tuple[Step, Index]], ahead: int, target: Target) -> Iterator[int]:
+    """Make boxes, of which `ahead` are in the pool; the decoded bytes of each that has been made."""
+    running: dict[Future[None], int] = {}
+    while True:
+        for step, place in islice(waiting, ahead - len(running)):
+            running[pool.submit(make, step, target, place)] = step.nbytes(place)
+        if not running:
+            return
+        ended, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in ended:
+            nbytes = running.pop(future)
+            future.result()
+            yield nbytes
