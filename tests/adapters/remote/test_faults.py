@@ -181,6 +181,26 @@ def test_copies_are_bounded_and_deleted(opener: Callable[..., Opener], server: O
     assert not any(one.exists() for one in folders)
 
 
+def test_a_large_file_is_copied_in_parts(opener: Callable[..., Opener], server: ObjectServer) -> None:
+    """A request has a time limit, and a whole file may take longer."""
+    noise = np.random.default_rng(5).integers(0, 2**16, (3000, 3000), dtype="u2")
+    server.objects["lab/a.npz"] = npz(a=noise)
+    node = opener()("s3://lab/a.npz")
+    assert isinstance(node, Group)
+    array = node.children["a"]
+    assert isinstance(array, Array)
+    assert_same(read(array, (slice(0, 3000), slice(0, 3000))), noise, "a.npz")
+    assert len(server.asked("GET")) == 3
+
+
+def test_a_copy_of_two_versions_is_never_made(opener: Callable[..., Opener], server: ObjectServer) -> None:
+    server.objects["lab/a.npz"] = npz(a=VALUES)
+    single = opener(look=1e6).found("s3://lab/a.npz")
+    server.objects["lab/a.npz"] = npz(a=VALUES + 1)
+    with pytest.raises(Changed):
+        single.node()
+
+
 def test_what_is_too_large_to_copy_says_what_to_do(opener: Callable[..., Opener], server: ObjectServer) -> None:
     server.objects["lab/a.npz"] = npz(a=VALUES)
     with pytest.raises(TooLarge, match=r"'a\.npz' has 0 MiB and is copied whole, at most 0 MiB are: raise the setting remote_copy"):
