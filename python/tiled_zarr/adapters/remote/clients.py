@@ -239,7 +239,7 @@ def _opened(terms: Terms, url: str) -> Any:
     store = require("obstore.store", "remote")
     options = dict(terms.options)
     endpoint = options.get("endpoint") or next((os.environ[name] for name in ENDPOINTS if name in os.environ), "")
-    with raised_as(shown(url)):
+    try:
         return store.from_url(
             url,
             **({"config": options} if options else {}),
@@ -251,6 +251,10 @@ def _opened(terms: Terms, url: str) -> Any:
                 "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2), "base": 2},
             },
         )
+    except Exception as error:
+        if not isinstance(error, require("obstore", "remote").exceptions.BaseError):
+            raise
+    raise Damaged(f"{shown(url)} cannot be opened with these options: check those of its store, and the variables of the environment")
 
 
 def _credentials(url: str, options: Mapping[str, str]) -> Mapping[str, Any]:

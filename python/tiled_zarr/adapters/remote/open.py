@@ -80,6 +80,8 @@ def found_at(
     A URL without a slash at its end is that of an object if there is one, else of a prefix.
     """
     where = Address.of(url)
+    if where.is_web and store:
+        raise Unavailable(f"{where} is on a web server, which has no options: leave out {', '.join(sorted(store))}")
     terms = Terms.of((resources or default()).fetching, store, frozen=frozen)
     shared = Shared.of(client(where, terms, resources), resources, choice.formats, choice.tables)
     if not where.is_prefix and not is_store_name(where) and is_object(where, shared):
