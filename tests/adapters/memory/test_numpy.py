@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters.contract import ARRAYS, Contract
 from tiled_zarr.adapters.memory.numpy import adapt_array, adapt_masked, adapt_memmap, adapt_value
 from tiled_zarr.nodes import Unavailable
 from tiled_zarr.revisions import launch_nonce
+from tiled_zarr.testing import ARRAYS, Contract
 
 MASKED = {
     "floats": (np.ma.MaskedArray([1.0, 2.0, 3.0], [0, 1, 0]), np.array([1, np.nan, 3])),

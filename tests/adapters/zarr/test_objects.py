@@ -14,13 +14,11 @@ import zarr
 from zarr.abc.store import SuffixByteRequest
 from zarr.storage import FsspecStore, LocalStore, MemoryStore, ObjectStore, WrapperStore, ZipStore
 
-from adapters.contract import ARRAYS, Contract
-from adapters.file_contract import whole
-from adapters.readback import check_read_back
 from tiled_zarr.adapters.registry import adapt
 from tiled_zarr.adapters.zarr import values
 from tiled_zarr.grid import Grid
 from tiled_zarr.nodes import Array, Damaged, Group, Unavailable
+from tiled_zarr.testing import ARRAYS, Contract, whole
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning"),
@@ -87,11 +85,6 @@ SHARDS = {"sharded": sharded, "sharded_index_first": lambda folder: sharded(fold
 
 
 class TestObjects(Contract, cases={**CASES, **SHARDS}): ...
-
-
-@pytest.mark.parametrize("case", (CASES | SHARDS).values(), ids=CASES | SHARDS)
-def test_is_read_back_equal(tmp_path, case):
-    check_read_back(*case(tmp_path))
 
 
 @pytest.mark.parametrize("version", [2, 3])
