@@ -3,12 +3,14 @@
 It needs pytest and zarr-python, with its numcodecs, and nothing else of the package imports it.
 """
 
-from importlib.util import find_spec
-
-if missing := [name for name in ("pytest", "zarr", "numcodecs") if find_spec(name) is None]:
-    raise ModuleNotFoundError(f"tiled_zarr.testing needs {', '.join(missing)}: pip install pytest 'tiled-zarr[zarr]'", name=missing[0])
-
-import pytest
+try:
+    import numcodecs  # noqa: F401
+    import pytest
+    import zarr  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"tiled_zarr.testing needs {error.name}, which is not installed: pip install pytest 'tiled-zarr[zarr]'", name=error.name
+    ) from error
 
 pytest.register_assert_rewrite("tiled_zarr.testing.contract", "tiled_zarr.testing.files", "tiled_zarr.testing.readback")
 

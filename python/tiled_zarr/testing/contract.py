@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, TypeAlias
 
 import numcodecs
@@ -31,7 +32,7 @@ Case: TypeAlias = Callable[[Path], tuple[Node, Truth]]
 class Contract:
     """The tests; each is run for every case."""
 
-    cases: ClassVar[Mapping[str, Case]] = {}
+    cases: ClassVar[Mapping[str, Case]] = MappingProxyType({})
 
     def __init_subclass__(cls, *, cases: Mapping[str, Case]) -> None:
         cls.cases = cases
