@@ -171,12 +171,20 @@ def check_beside(served: Served, version: Format, truth: Truth, *, is_whole: boo
     check_neighbour(served, version, truth)
     if is_whole:
         check_version(served, version, DAMAGED, truth)
-        return
-    statuses = set(statuses_below(served, version, DAMAGED, spelled(truth, version)))
-    assert 404 not in statuses, "a key of a damaged file is absent"
-    assert any(is_failure(status) for status in statuses), statuses
-    if not any(served.get(f"/zarr/v{version}/{DAMAGED}/{name}").status == 200 for name in DOCUMENTS[version]):
-        assert DAMAGED in reasons_of(served, version), "the group above does not name it"
+    else:
+        check_errors(served, version, DAMAGED, truth)
+
+
+def check_errors(served: Served, version: Format, name: str, truth: Truth) -> None:
+    """Check that something below a name is a failure, and nothing absent.
+
+    If that are its documents, the root names it with the reason.
+    """
+    statuses = set(statuses_below(served, version, name, spelled(truth, version)))
+    assert 404 not in statuses, "a key of what is damaged is absent"
+    assert any(map(is_failure, statuses)), "damage is not noticed"
+    if not any(served.get(f"/zarr/v{version}/{quote(name)}/{document}").status == 200 for document in DOCUMENTS[version]):
+        assert name in reasons_of(served, version), "the group above does not name it"
 
 
 def is_failure(status: int) -> bool:
@@ -263,7 +271,8 @@ def check_any_box(path: str, node: Array, truth: Block) -> None:
     def check(region: Region) -> None:
         assert_same(read(node, region), part(truth, region), f"{path}{region}")
 
-    hypothesis.given(boxes)(check)()
+    patient = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+    patient(hypothesis.given(boxes)(check))()
 
 
 def whole(node: Array) -> Block:
