@@ -84,7 +84,14 @@ CASES = {f"{name}_v3": hierarchy(make, 3) for name, make in STORES.items()} | {"
 SHARDS = {"sharded": sharded, "sharded_index_first": lambda folder: sharded(folder, "start")}
 
 
-class TestObjects(Contract, cases={**CASES, **SHARDS}): ...
+QUICK = ("in_memory_v3", "sharded")
+
+
+class TestObjects(Contract, cases={name: case for name, case in (CASES | SHARDS).items() if name in QUICK}): ...
+
+
+@pytest.mark.slow
+class TestOtherStores(Contract, cases={name: case for name, case in (CASES | SHARDS).items() if name not in QUICK}): ...
 
 
 @pytest.mark.parametrize("version", [2, 3])
