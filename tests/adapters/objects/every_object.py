@@ -296,6 +296,7 @@ COMPRESSED: Mapping[str, Make] = {
 """Objects whose files are compressed or have checksums, so that garbage in them is noticed."""
 RAW: Mapping[str, Make] = {
     "memmap": memmap,
+    "numpy over a memmap": lambda folder, opened: (np.asarray(memmap(folder, opened)[0]), IMAGE),
     "part of a memmap": part_of_memmap,
     "rows of a memmap": rows_of_memmap,
     "open_memmap": partial(open_memmap, False),

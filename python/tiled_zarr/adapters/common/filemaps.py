@@ -20,9 +20,10 @@ from .snapshot import Snapshot, check_end
 
 @dataclass(slots=True)
 class FileMap:
-    """A memory map, and its file at the latest revision of which it was read."""
+    """An array in a memory map, and its file at the latest revision of which it was read."""
 
-    array: np.memmap[Any, Any]
+    array: np.ndarray[Any, Any]
+    whole: np.memmap[Any, Any]
     snapshot: Snapshot
 
     def revision(self) -> str | None:
@@ -46,12 +47,19 @@ class FileMap:
 
     def place(self) -> tuple[int, int]:
         """Where the first item lies in the file, and where the last byte of the array ends."""
-        whole = self.array
-        while isinstance(whole.base, np.memmap):
-            whole = whole.base
-        first = whole.offset + address(self.array) - address(whole)
+        first = self.whole.offset + address(self.array) - address(self.whole)
         steps = [(size - 1) * stride for size, stride in zip(self.array.shape, self.array.strides, strict=True)]
         return first, first + sum(step for step in steps if step > 0) + self.array.itemsize
+
+
+def whole_map(array: np.ndarray[Any, Any]) -> np.memmap[Any, Any] | None:
+    """The memory map that an array is, or is a view of; None if it is of no file, or private."""
+    found: np.memmap[Any, Any] | None = None
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        found = base if isinstance(base, np.memmap) else found
+        base = base.base
+    return None if found is None or found.filename is None or found.mode == "c" else found
 
 
 def part(array: np.ndarray[Any, Any], region: Region) -> Block:

@@ -13,7 +13,7 @@ from ...nodes import Array, Block, Region, Revision, Unavailable
 from ...resources import Resources
 from ...revisions import launch_nonce
 from ..common.blocks import fill_of, filled, is_masked
-from ..common.filemaps import FileMap, part
+from ..common.filemaps import FileMap, part, whole_map
 from ..common.snapshot import Snapshot
 
 LAUNCH = Revision(launch_nonce)
@@ -21,11 +21,13 @@ LAUNCH = Revision(launch_nonce)
 
 
 def adapt_array(source: np.ndarray[Any, Any]) -> Array:
-    """Views of an array, which must not change while it is served.
+    """Views of an array, which must not change while it is served, or of the file that it maps.
 
     Raises Unavailable for objects other than `str`.
     """
     array = np.asarray(source)
+    if array.base is not None and array.size and (whole := whole_map(array)) is not None:
+        return _mapped(array, whole)
     read: Callable[[Region], Block]
     if array.dtype.kind == "T":
         read, dtype = partial(_read_variable_strings, array), np.dtype(object)
@@ -43,9 +45,14 @@ def adapt_memmap(source: np.memmap[Any, Any], resources: Resources | None = None
     A map of an open file without a name, and one whose changes are its own (mode "c"), are read as
     they are.
     """
-    if source.filename is None or source.mode == "c":
+    whole = whole_map(source)
+    if whole is None:
         return Array(shape=source.shape, dtype=source.dtype, read=partial(part, np.asarray(source)), revision=launch_nonce)
-    found = FileMap(source, Snapshot.of(Path(source.filename), resources))
+    return _mapped(source, whole, resources)
+
+
+def _mapped(source: np.ndarray[Any, Any], whole: np.memmap[Any, Any], resources: Resources | None = None) -> Array:
+    found = FileMap(source, whole, Snapshot.of(Path(str(whole.filename)), resources))
     return Array(shape=source.shape, dtype=source.dtype, read=found.read, revision=found.revision)
 
 
