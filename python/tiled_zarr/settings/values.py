@@ -154,7 +154,7 @@ class Settings:
         parsers.path,
         None,
         "Folder of stores that `bake` has made, PATH.ome.zarr of the image at PATH: their levels are sent while the image is the same.",
-        shown="none",
+        shown="none: all are computed",
     )
     tile_budget: int = setting(
         parsers.size, 64 * MIB, "Bytes of a source that may be read for one tile of an OME-NGFF level.", shown=shown(64 * MIB)
