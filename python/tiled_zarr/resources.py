@@ -21,13 +21,14 @@ Two applications in one process have two `Resources`, and share nothing.
 | budget | code that decodes for a request reserves bytes of it | the thread |
 | hangs, abandoned | http/work sets them, hierarchy and caches check them | child; thread |
 | hdf5 | adapters/hdf5: the library, in helper processes | |
+| dask | adapters/memory: where the tasks of dask run | |
 
 `ome/pyramid/planes` keeps the levels of images, in memory or on disk, up to `sizes.levels` bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
@@ -37,6 +38,7 @@ from .caches.allowance import Allowance
 from .caches.cost import Cache
 from .caches.recent import Recent
 from .caches.resident import Resident
+from .clusters.executor import Executor
 from .hangs import Hangs
 from .helpers.library import Library
 
@@ -110,13 +112,22 @@ class Resources:
     nodes: Allowance
     hangs: Hangs = field(default_factory=Hangs)
     hdf5: Library = field(default_factory=lambda: Library(HDF5, "HDF5"))
+    dask: Executor = field(default_factory=Executor)
 
     @classmethod
-    def of(cls, sizes: Sizes | None = None, *, patience: float = 60.0, read_timeout: float | None = None) -> Resources:
+    def of(
+        cls,
+        sizes: Sizes | None = None,
+        *,
+        patience: float = 60.0,
+        read_timeout: float | None = None,
+        dask: Callable[[Collection[int]], Executor] | None = None,
+    ) -> Resources:
         """New resources with pools of these sizes.
 
         `patience` is how many seconds a request waits for memory, `read_timeout` how many a source
-        may take for one read. The budget is three quarters of `sizes.in_flight`.
+        may take for one read. The budget is three quarters of `sizes.in_flight`. `dask` makes the
+        executor, which gets the threads that were given up, and raises what it raises.
         """
         sizes, abandoned = sizes or Sizes(), set[int]()
         made = cls(
@@ -133,6 +144,7 @@ class Resources:
             mapped=Resident(sizes.mapped, MOST_MAPPED),
             facts=Recent(MOST_FACTS, abandoned=abandoned),
             nodes=Allowance(MOST_NODES),
+            dask=(dask or executor)(abandoned),
         )
         if read_timeout is not None:
             made.hdf5.answer_within(read_timeout)
@@ -147,8 +159,14 @@ class Resources:
             yield Gauge(name, held.total, held.most)
 
     def close(self) -> None:
-        """End the helper processes. Nothing else has to be released."""
+        """End the processes that were started. Nothing else has to be released. Blocks."""
         self.hdf5.close()
+        self.dask.close()
+
+
+def executor(abandoned: Collection[int]) -> Executor:
+    """What runs the tasks of dask if no setting says it: what dask itself would do."""
+    return Executor(abandoned=abandoned)
 
 
 @cache

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from itertools import pairwise
@@ -17,6 +17,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .adapters.directory.alone import Alone, Mounted, is_root
+from .clusters.clients import CannotConnect
+from .clusters.executor import Executor
 from .hierarchy.openings import reason
 from .nodes import Array, Forbidden, Group, Node, Unavailable
 from .outlines import Outline
@@ -97,9 +99,16 @@ def plant(
 def resources_of(settings: Settings, workers: int = 1) -> Resources:
     """New resources for an application with these settings, one of `workers` on the machine.
 
-    Raises SettingsError if `memory` is too little.
+    Raises SettingsError if `memory` is too little, or the scheduler of dask cannot be used.
     """
-    return Resources.of(settings.sizes(workers), patience=settings.queue_timeout, read_timeout=settings.read_timeout)
+
+    def dask(abandoned: Collection[int]) -> Executor:
+        return Executor.of(settings.scheduler, settings.blocks_size, workers, abandoned)
+
+    try:
+        return Resources.of(settings.sizes(workers), patience=settings.queue_timeout, read_timeout=settings.read_timeout, dask=dask)
+    except CannotConnect as error:
+        raise SettingsError(f"{settings.spelling('scheduler')}: {error}") from error
 
 
 def check_paths(paths: list[str]) -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
-if TYPE_CHECKING:
-    from distributed import Client
+Client: TypeAlias = Any
+"""A `distributed.Client`, which is typed in part."""
+Future: TypeAlias = Any
+"""A `distributed.Future`: a value on a worker, or on its way there."""
 
 CONNECT = 10.0
 """Seconds for a connection to the scheduler, at the start and after it was lost."""

@@ -15,8 +15,7 @@ MAX_BYTES = 1024**3
 class Executor:
     """Runs tasks in threads of this process, or on a cluster.
 
-    `scheduler` is what `compute(scheduler=...)` of dask takes, None for what dask itself would do.
-    `cluster` is the one that a setting asks for.
+    `scheduler` is `threads` if a setting says so; `cluster` is the one that a setting asks for.
     """
 
     def __init__(
@@ -54,6 +53,16 @@ class Executor:
         if self._others is None or self._others.client is not client:
             self._others = Cluster(client, self._max_bytes, self._abandoned)
         return self._others
+
+    def local(self) -> str | None:
+        """What `compute(scheduler=...)` of dask takes to compute in this process.
+
+        It is the thread that asks, unless a setting or dask's own configuration says another.
+        """
+        import dask
+
+        is_configured = dask.base.get_scheduler() is not None  # type: ignore[no-untyped-call]  # dask is typed in part
+        return self.scheduler or (None if is_configured else "synchronous")
 
     def close(self) -> None:
         """Close what this object has started. Blocks."""

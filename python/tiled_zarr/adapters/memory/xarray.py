@@ -55,7 +55,7 @@ def adapt_tree(source: xr.DataTree, resources: Resources | None = None) -> Group
 
 
 def _group(source: xr.Dataset, groups: Mapping[str, Maker], resources: Resources | None) -> Group:
-    variables = {str(name): partial(_variable, variable) for name, variable in source.variables.items()}
+    variables = {str(name): partial(_variable, variable, resources) for name, variable in source.variables.items()}
     makers: dict[str, Maker] = {**variables, **groups}
     attributes = {str(name): value for name, value in source.attrs.items()}
     others = [str(name) for name in source.coords if name not in source.dims]
@@ -70,16 +70,16 @@ def _group(source: xr.Dataset, groups: Mapping[str, Maker], resources: Resources
     )
 
 
-def _variable(source: xr.Variable) -> Array:
+def _variable(source: xr.Variable, resources: Resources | None) -> Array:
     variable = source if _is_pandas(source) or not source.dtype.hasobject or _is_text(source) else _encoded(source)
-    node = _node(variable)
+    node = _node(variable, resources)
     if not isinstance(node, Array):
         raise Unavailable(f"a variable of {type(variable.data).__name__}, which is no array; turn it into one of numpy's")
     attributes = {str(name): value for name, value in variable.attrs.items()}
     return replace(node, dimension_names=tuple(map(str, variable.dims)), attributes=merged(node.attributes, attributes))
 
 
-def _node(variable: xr.Variable) -> Node:
+def _node(variable: xr.Variable, resources: Resources | None) -> Node:
     """The node of the values.
 
     Those of pandas' own types (categories, nullable numbers, times with a zone) become what a table
@@ -87,7 +87,7 @@ def _node(variable: xr.Variable) -> Node:
     """
     if _is_pandas(variable):
         return column(pd.Series(variable.data), launch_nonce)
-    return _unloaded(variable) if _is_unloaded(variable) else adapt(variable.data)
+    return _unloaded(variable) if _is_unloaded(variable) else adapt(variable.data, resources=resources)
 
 
 def _is_pandas(variable: xr.Variable) -> bool:
