@@ -110,13 +110,13 @@ class Counted:
         folder, gate = str(self.folder), str(self.gate)
 
         def noted(block: Any) -> Any:  # nested: it is sent as code, since the workers cannot import this module
-            import os
             import time
             import uuid
+            from pathlib import Path
 
-            open(f"{folder}/{uuid.uuid4().hex}", "x").close()
+            Path(folder, uuid.uuid4().hex).touch()
             time.sleep(seconds)
-            while os.path.exists(gate):
+            while Path(gate).exists():
                 time.sleep(0.01)
             return block
 

@@ -36,7 +36,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "budgets": {"nodes"},
     "hangs": {"nodes"},
     "helpers": {"caches", "nodes"},
-    "resources": {"budgets", "caches", "hangs", "helpers"},
+    "clusters": {"caches", "nodes"},
+    "resources": {"budgets", "caches", "clusters", "hangs", "helpers"},
     "grid": {"nodes"},
     "dtypes": {"nodes", "texts"},
     "records": {"attributes", "dtypes", "nodes"},
@@ -52,7 +53,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "adapters/hdf5": VALUES | SHARED | {"adapters/common", "helpers", "_native"},
     "adapters/zarr": VALUES | SHARED | {"adapters/common", "_native"},
     **dict.fromkeys(["adapters/files", "adapters/tables", "adapters/tables/csv", "adapters/tiff"], VALUES | SHARED | {"adapters/common"}),
-    **dict.fromkeys(["adapters/directory", "adapters/memory"], VALUES | SHARED | {"adapters/common", "adapters"}),
+    "adapters/directory": VALUES | SHARED | {"adapters/common", "adapters"},
+    "adapters/memory": VALUES | SHARED | {"adapters/common", "adapters", "clusters"},
     "tiled": {"tiled/config", "tiled/server"},
     "tiled/catalog": VALUES | SHARED | {"adapters", "adapters/common", "adapters/memory"},
     "tiled/server": VALUES
@@ -71,11 +73,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "demo": {"nodes", "version"},
     # a file is called by its name without the suffix of a format
-    "settings": {"adapters", "codecs", "dtypes", "hierarchy", "nodes", "resources", "revisions"},
+    "settings": {"adapters", "clusters", "codecs", "dtypes", "hierarchy", "nodes", "resources", "revisions"},
     "tiled/proxy": VALUES | SHARED | {"encoding", "adapters", "adapters/common", "adapters/memory", "http/middleware", "http/protocol"},
     "tiled/files": {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "nodes", "resources", "tiled/catalog"},
     "tree": VALUES
-    | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings"}
+    | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "clusters", "demo", "hierarchy", "resources", "settings"}
     | {"tiled/catalog", "tiled/files", "tiled/proxy", "views"},
     # it compresses documents and keeps them
     "http/protocol": {"caches", "encoding", "hierarchy", "nodes", "texts"},
@@ -108,6 +110,7 @@ OUTSIDE = {
     "click": {"cli"},
     "hypercorn": {"cli"},
     "blosc2": {"adapters"},
+    "distributed": {"clusters"},
     "yaml": {"settings", "tree"},
     "tiled": {"tiled"},
     "sqlalchemy": {"tiled"},

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .adapters.directory.alone import Alone, Mounted, is_root
-from .clusters.clients import CannotConnect
+from .clusters.clients import CannotConnect, require_module
 from .clusters.executor import Executor
 from .hierarchy.openings import reason
 from .nodes import Array, Forbidden, Group, Node, Unavailable
@@ -105,6 +105,8 @@ def resources_of(settings: Settings, workers: int = 1) -> Resources:
     def dask(abandoned: Collection[int]) -> Executor:
         return Executor.of(settings.scheduler, settings.blocks_size, workers, abandoned)
 
+    if settings.scheduler == "processes" and any(mount.source == "pyobject" for mount in settings.trees):
+        search_here()
     try:
         return Resources.of(settings.sizes(workers), patience=settings.queue_timeout, read_timeout=settings.read_timeout, dask=dask)
     except CannotConnect as error:
@@ -299,9 +301,33 @@ def python_object(spelling: str, resources: Resources, *, bare: bool = False) ->
     from .adapters.registry import adapt
 
     source = found(spelling)
+    require_importable(spelling, source, resources)
     node = started(lambda: adapt(source, resources=resources), spelling)
     name = spelling.rpartition(":")[2]
     return node if bare or is_root(node) else adapt_mapping({name: source}, resources), source
+
+
+def search_here() -> None:
+    """Let Python find the modules of the current folder, here and in processes that start now."""
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+
+
+def require_importable(spelling: str, source: object, resources: Resources) -> None:
+    """Raise SettingsError if a cluster that computes an object cannot import its module."""
+    cluster = resources.dask.cluster()
+    if cluster is None or not is_computed(source):
+        return
+    try:
+        require_module(cluster.client, spelling.partition(":")[0])
+    except CannotConnect as error:
+        raise SettingsError(f"{spelling}: {error}") from error
+
+
+def is_computed(source: object) -> bool:
+    """True if an object or a value of it consists of tasks of dask."""
+    values = [source, *source.values()] if isinstance(source, dict) else [source]
+    return any(getattr(value, "__dask_graph__", dict)() for value in values if not isinstance(value, type))
 
 
 def started(make: Callable[[], Node], spelling: str) -> Node:
@@ -341,8 +367,7 @@ def named(spelling: str) -> object:
     module_name, _, name = spelling.partition(":")
     if not module_name or not name:
         raise SettingsError(f"{spelling!r}: expected MODULE:NAME, like tiled.examples.generated:tree")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+    search_here()
     try:
         source: object = reduce(getattr, name.split("."), importlib.import_module(module_name))
     except ModuleNotFoundError as error:

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dasks import Running, scheduler
+from dasks import Counted, Running, scheduler
 from tiled_zarr.clusters.clients import connected
 from tiled_zarr.clusters.cluster import Cluster
 from tiled_zarr.clusters.executor import Executor
 from tiled_zarr.resources import Resources
+
+
+@pytest.fixture
+def count(tmp_path: Path) -> Iterator[Callable[..., Counted]]:
+    """Makes arrays that count; none of their blocks waits after the test."""
+    made: list[Counted] = []
+
+    def make(*arguments: Any, **options: Any) -> Counted:
+        made.append(Counted(tmp_path, *arguments, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.gate.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")

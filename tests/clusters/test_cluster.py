@@ -55,8 +55,8 @@ def test_masked_items_are_filled(resources: Resources) -> None:
     assert_same(node.read((slice(0, 6), slice(0, 10))), np.ma.filled(truth), "")
 
 
-def test_sixteen_tiles_of_one_block_compute_it_once(resources: Resources, tmp_path: Path) -> None:
-    counted = Counted(tmp_path, (SIDE, SIDE), (BLOCK, BLOCK), seconds=0.1)
+def test_sixteen_tiles_of_one_block_compute_it_once(resources: Resources, count: Callable[..., Counted]) -> None:
+    counted = count((SIDE, SIDE), (BLOCK, BLOCK), seconds=0.1)
     node = adapt_array(counted.dask, resources)
     with ThreadPoolExecutor(16) as pool:
         for region, block in zip(tiles(), pool.map(node.read, tiles()), strict=True):
@@ -66,8 +66,10 @@ def test_sixteen_tiles_of_one_block_compute_it_once(resources: Resources, tmp_pa
     assert counted.begun == 1
 
 
-def test_only_tiles_come_here(cluster: Cluster, resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    counted = Counted(tmp_path, (SIDE, SIDE), (BLOCK, BLOCK))
+def test_only_tiles_come_here(
+    cluster: Cluster, resources: Resources, count: Callable[..., Counted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = count((SIDE, SIDE), (BLOCK, BLOCK))
     node = adapt_array(counted.dask, resources)
     come: list[int] = []
     gather = cluster.client.gather
@@ -83,11 +85,11 @@ def test_only_tiles_come_here(cluster: Cluster, resources: Resources, tmp_path: 
     assert come == [TILE * TILE * 2] * 16
 
 
-def test_a_block_that_costs_little_goes_first(clusters: Callable[[int], Cluster], tmp_path: Path) -> None:
+def test_a_block_that_costs_little_goes_first(clusters: Callable[[int], Cluster], count: Callable[..., Counted]) -> None:
     """There is room for two of three blocks; the one that took least is computed again."""
     cluster = clusters(2 * (200 * 200 * 2 + 400))
     resources = of(cluster)
-    slow = [Counted(tmp_path, (200, 200), (200, 200), seconds) for seconds in (1.0, 0.0, 1.0)]
+    slow = [count((200, 200), (200, 200), seconds) for seconds in (1.0, 0.0, 1.0)]
     nodes = [adapt_array(counted.dask, resources) for counted in slow]
     region = (slice(0, 10), slice(0, 10))
     for node in nodes:
@@ -99,8 +101,8 @@ def test_a_block_that_costs_little_goes_first(clusters: Callable[[int], Cluster]
     assert cluster.blocks.kept.nbytes <= cluster.blocks.kept.max_bytes
 
 
-def test_without_room_nothing_stays(client: Any, clusters: Callable[[int], Cluster], tmp_path: Path) -> None:
-    counted = Counted(tmp_path, (64, 64), (64, 64))
+def test_without_room_nothing_stays(client: Any, clusters: Callable[[int], Cluster], count: Callable[..., Counted]) -> None:
+    counted = count((64, 64), (64, 64))
     node = adapt_array(counted.dask, of(clusters(0)))
     for _ in range(2):
         assert_same(node.read((slice(0, 64), slice(0, 64))), counted.array, "")
@@ -108,8 +110,10 @@ def test_without_room_nothing_stays(client: Any, clusters: Callable[[int], Clust
     assert counted.begun == 2
 
 
-def test_nothing_is_left_on_the_workers_when_it_is_closed(client: Any, cluster: Cluster, resources: Resources, tmp_path: Path) -> None:
-    counted = Counted(tmp_path, (64, 64), (32, 32))
+def test_nothing_is_left_on_the_workers_when_it_is_closed(
+    client: Any, cluster: Cluster, resources: Resources, count: Callable[..., Counted]
+) -> None:
+    counted = count((64, 64), (32, 32))
     adapt_array(counted.dask, resources).read((slice(0, 64), slice(0, 64)))
     wait_until(lambda: cluster.blocks.kept.nbytes > 4 * 32 * 32 * 2)
     cluster.close()
@@ -132,9 +136,9 @@ def test_a_block_that_failed_is_computed_again(resources: Resources, tmp_path: P
     bad.touch()
 
     def maybe(block: Any, bad: str = str(bad)) -> Any:
-        import os
+        from pathlib import Path
 
-        if os.path.exists(bad):
+        if Path(bad).exists():
             raise OSError("not yet")
         return block
 
@@ -145,9 +149,9 @@ def test_a_block_that_failed_is_computed_again(resources: Resources, tmp_path: P
     assert node.read((slice(0, 4),)).tolist() == [1, 1, 1, 1]
 
 
-def test_what_nobody_wants_is_dropped(resources: Resources, tmp_path: Path) -> None:
+def test_what_nobody_wants_is_dropped(resources: Resources, count: Callable[..., Counted]) -> None:
     """Two of 16 blocks are at work when all parts are cancelled: no other begins."""
-    counted = Counted(tmp_path, (SIDE, SIDE), (TILE, TILE))
+    counted = count((SIDE, SIDE), (TILE, TILE))
     node = adapt_array(counted.dask, resources)
     counted.gate.touch()
     assert node.source.begin is not None
@@ -157,13 +161,13 @@ def test_what_nobody_wants_is_dropped(resources: Resources, tmp_path: Path) -> N
         part.cancel()
     del parts
     counted.gate.unlink()
-    last = Counted(tmp_path, (8, 8), (8, 8))
+    last = count((8, 8), (8, 8))
     adapt_array(last.dask, resources).read((slice(0, 8), slice(0, 8)))
     assert counted.begun <= 8
 
 
-def test_a_part_that_others_want_goes_on(resources: Resources, tmp_path: Path) -> None:
-    counted = Counted(tmp_path, (SIDE, SIDE), (BLOCK, BLOCK))
+def test_a_part_that_others_want_goes_on(resources: Resources, count: Callable[..., Counted]) -> None:
+    counted = count((SIDE, SIDE), (BLOCK, BLOCK))
     node = adapt_array(counted.dask, resources)
     counted.gate.touch()
     assert node.source.begin is not None
@@ -178,10 +182,10 @@ def test_a_part_that_others_want_goes_on(resources: Resources, tmp_path: Path) -
     assert counted.begun == 1
 
 
-def test_a_thread_that_was_given_up_does_not_wait(client: Any, tmp_path: Path) -> None:
+def test_a_thread_that_was_given_up_does_not_wait(client: Any, count: Callable[..., Counted]) -> None:
     abandoned: set[int] = set()
     cluster = Cluster(client, 2**30, abandoned)
-    counted = Counted(tmp_path, (8, 8), (8, 8))
+    counted = count((8, 8), (8, 8))
     node = adapt_array(counted.dask, of(cluster))
     counted.gate.touch()
     try:
@@ -193,8 +197,8 @@ def test_a_thread_that_was_given_up_does_not_wait(client: Any, tmp_path: Path) -
         counted.gate.unlink()
 
 
-def test_forgotten_blocks_are_computed_again(client: Any, cluster: Cluster, resources: Resources, tmp_path: Path) -> None:
-    counted = Counted(tmp_path, (64, 64), (64, 64))
+def test_forgotten_blocks_are_computed_again(client: Any, cluster: Cluster, resources: Resources, count: Callable[..., Counted]) -> None:
+    counted = count((64, 64), (64, 64))
     node = adapt_array(counted.dask, resources)
     node.read((slice(0, 8), slice(0, 8)))
     client.cancel([held.future for held in cluster.blocks._coming.values()], force=True)

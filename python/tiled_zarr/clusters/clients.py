@@ -6,6 +6,7 @@ https://distributed.dask.org/en/stable/client.html
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -58,7 +59,7 @@ def started(workers: int) -> Client:
                 n_workers=workers,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
                 silence_logs="CRITICAL",  # what fails is in the log of the server
                 set_as_default=False,
                 direct_to_workers=True,
@@ -74,12 +75,22 @@ def share(servers: int) -> int:
 
 
 def of_process() -> Client | None:
-    """The client that dask uses by default in this process, None if it uses none."""
+    """The client that dask uses by default in this thread, None if it uses none."""
+    if "distributed" not in sys.modules:
+        return None
+    owner = getattr(configured(), "__self__", None)
+    return owner if hasattr(owner, "scheduler_info") and not getattr(owner, "asynchronous", True) else None
+
+
+def configured() -> object:
+    """The function with which dask computes by its configuration in this thread, None if none."""
     import dask
 
-    scheduler = dask.base.get_scheduler()  # type: ignore[no-untyped-call]  # dask is typed in part
-    owner = getattr(scheduler, "__self__", None)
-    return owner if hasattr(owner, "scheduler_info") and not getattr(owner, "asynchronous", True) else None
+    try:
+        found: object = dask.base.get_scheduler()  # type: ignore[no-untyped-call]  # dask is typed in part
+    except RuntimeError:  # a client is the current one in another thread alone
+        return None
+    return found
 
 
 @contextmanager

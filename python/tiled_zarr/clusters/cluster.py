@@ -35,6 +35,8 @@ PATIENCE = 3.0
 A process that replaces a worker which was killed is there within two, and a cluster that grows on
 demand sees the tasks meanwhile.
 """
+ANSWER = 10.0
+"""Seconds that the scheduler may take to say how many workers it has; it may be busy."""
 AGAIN = 5.0
 """Seconds between two tries to reach a scheduler that has gone."""
 WAIT = 0.25
@@ -160,7 +162,7 @@ class Cluster:
     async def _trouble(self, client: Client) -> str | None:
         """Why nothing can be computed now; None if it can."""
         try:
-            workers = await asyncio.wait_for(client.scheduler.ncores(), PATIENCE)
+            workers = await asyncio.wait_for(client.scheduler.ncores(), ANSWER)
         except (OSError, TimeoutError, ValueError, RuntimeError):
             return f"the Dask scheduler at {self.name} does not answer"
         return None if workers else f"the Dask scheduler at {self.name} has no worker"

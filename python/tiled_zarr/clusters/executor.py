@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import partial
 
-from .clients import connected, of_process, share, started
+from .clients import configured, connected, of_process, share, started
 from .cluster import Cluster
 
 MAX_BYTES = 1024**3
@@ -26,6 +26,7 @@ class Executor:
         self._others: Cluster | None = None
         self._max_bytes = max_bytes
         self._abandoned = abandoned
+        self.cluster()
 
     @classmethod
     def of(cls, setting: str | None, max_bytes: int, servers: int = 1, abandoned: Collection[int] = ()) -> Executor:
@@ -43,26 +44,22 @@ class Executor:
     def cluster(self) -> Cluster | None:
         """The cluster on which arrays are computed that are made now, None if there is none.
 
-        Without a setting it is that of the client which dask uses by default in this process.
+        Without a setting it is that of the client which dask uses by default, in this thread or in
+        the one that made this object.
         """
         if self._own is not None or self.scheduler is not None:
             return self._own
         client = of_process()
-        if client is None:
-            return None
-        if self._others is None or self._others.client is not client:
+        if client is not None and (self._others is None or self._others.client is not client):
             self._others = Cluster(client, self._max_bytes, self._abandoned)
-        return self._others
+        return None if self._others is None or self._others.client.status == "closed" else self._others
 
     def local(self) -> str | None:
         """What `compute(scheduler=...)` of dask takes to compute in this process.
 
         It is the thread that asks, unless a setting or dask's own configuration says another.
         """
-        import dask
-
-        is_configured = dask.base.get_scheduler() is not None  # type: ignore[no-untyped-call]  # dask is typed in part
-        return self.scheduler or (None if is_configured else "synchronous")
+        return self.scheduler or ("synchronous" if configured() is None else None)
 
     def close(self) -> None:
         """Close what this object has started. Blocks."""

@@ -60,11 +60,8 @@ class Elsewhere:
         self.times = times
         self._makings: dict[str, Making] = {}
         self._all: set[Making] = set()
-
-    @property
-    def pending(self) -> int:
-        """The number of chunks that are being made."""
-        return len(self._all)
+        self.pending = 0
+        """Chunks for which no thread works, since other processes compute their blocks."""
 
     def submit(self, chunk: Chunk, revision: str | None, identity: str | None, encode: Encode, clock: Clock | None = None) -> Body:
         """A future of the chunk's body at a revision, which `encode` makes of it in a thread.
@@ -105,9 +102,7 @@ class Elsewhere:
         assert begin is not None
         pending = await self.threads.submit(partial(begin, chunk.region), find, clock)
         try:
-            since = perf_counter()
-            await self._done(pending)
-            clock.read += perf_counter() - since
+            await self._done(pending, clock)
             body = await self.threads.submit(partial(encode, read_from(chunk, pending), revision), find, clock)
         finally:
             pending.cancel()
@@ -115,7 +110,7 @@ class Elsewhere:
             self.cache.put(identity, body, perf_counter() - start)
         return body
 
-    async def _done(self, pending: Pending) -> None:
+    async def _done(self, pending: Pending, clock: Clock) -> None:
         """Wait until a block is computed. Raises TooSlow if that takes too long."""
         loop, done, seconds = asyncio.get_running_loop(), asyncio.Event(), self.threads.limits.read
 
@@ -123,11 +118,15 @@ class Elsewhere:
             with suppress(RuntimeError):  # the loop has closed, and nobody waits
                 loop.call_soon_threadsafe(done.set)
 
+        since, self.pending = perf_counter(), self.pending + 1
         pending.when_done(wake)
         try:
             await asyncio.wait_for(done.wait(), seconds)
         except TimeoutError as error:
             raise TooSlow(f"the source did not answer within {seconds:g} s; ask again later") from error
+        finally:
+            self.pending -= 1
+            clock.read += perf_counter() - since
 
     def _left(self, making: Making, _: Body) -> None:
         """Drop a chunk that nobody wants any more."""
