@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .adapters.directory.alone import Alone, Mounted, is_root
-from .clusters.clients import CannotConnect, require_module
+from .clusters.clients import CannotConnect
 from .clusters.executor import Executor
 from .hierarchy.openings import reason
 from .nodes import Array, Forbidden, Group, Node, Unavailable
@@ -315,19 +315,10 @@ def search_here() -> None:
 
 def require_importable(spelling: str, source: object, resources: Resources) -> None:
     """Raise SettingsError if a cluster that computes an object cannot import its module."""
-    cluster = resources.dask.cluster()
-    if cluster is None or not is_computed(source):
-        return
     try:
-        require_module(cluster.client, spelling.partition(":")[0])
+        resources.dask.require_module(spelling.partition(":")[0], source)
     except CannotConnect as error:
         raise SettingsError(f"{spelling}: {error}") from error
-
-
-def is_computed(source: object) -> bool:
-    """True if an object or a value of it consists of tasks of dask."""
-    values = [source, *source.values()] if isinstance(source, dict) else [source]
-    return any(getattr(value, "__dask_graph__", dict)() for value in values if not isinstance(value, type))
 
 
 def started(make: Callable[[], Node], spelling: str) -> Node:

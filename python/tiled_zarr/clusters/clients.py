@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 Client: TypeAlias = Any
@@ -18,7 +19,7 @@ Future: TypeAlias = Any
 
 CONNECT = 10.0
 """Seconds for a connection to the scheduler, at the start and after it was lost."""
-SAME = {"python": 2, "dask": 2, "distributed": 2}
+SAME = MappingProxyType({"python": 2, "dask": 2, "distributed": 2})
 """The leading numbers of versions that must be equal here, on the scheduler and on its workers.
 
 Tasks are pickled code: another Python cannot read it, nor another release of Dask its graphs.

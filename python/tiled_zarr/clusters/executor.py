@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import partial
 
-from .clients import configured, connected, of_process, share, started
+from .clients import configured, connected, of_process, require_module, share, started
 from .cluster import Cluster
 
 MAX_BYTES = 1024**3
@@ -61,8 +61,20 @@ class Executor:
         """
         return self.scheduler or ("synchronous" if configured() is None else None)
 
+    def require_module(self, module: str, source: object) -> None:
+        """Raise CannotConnect if a cluster computes an object and cannot import its module. Blocks."""
+        cluster = self.cluster()
+        if cluster is not None and is_computed(source):
+            require_module(cluster.client, module)
+
     def close(self) -> None:
         """Close what this object has started. Blocks."""
         for cluster in (self._own, self._others):
             if cluster is not None:
                 cluster.close()
+
+
+def is_computed(source: object) -> bool:
+    """True if an object or a value of it consists of tasks of dask."""
+    values = [source, *source.values()] if isinstance(source, dict) else [source]
+    return any(getattr(value, "__dask_graph__", dict)() for value in values if not isinstance(value, type))
