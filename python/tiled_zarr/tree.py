@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from itertools import pairwise
@@ -16,11 +16,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from . import extras
 from .adapters.directory.alone import Alone, Mounted, is_root
-from .clusters.clients import CannotConnect
 from .clusters.executor import Executor
 from .hierarchy.openings import reason
-from .nodes import Array, Forbidden, Group, Node, Unavailable
+from .nodes import Array, Busy, Forbidden, Group, Node, Unavailable
 from .outlines import Outline
 from .resources import Resources
 from .revisions import launch_nonce
@@ -101,15 +101,12 @@ def resources_of(settings: Settings, workers: int = 1) -> Resources:
 
     Raises SettingsError if `memory` is too little, or the scheduler of dask cannot be used.
     """
-
-    def dask(abandoned: Collection[int]) -> Executor:
-        return Executor.of(settings.scheduler, settings.blocks_size, workers, abandoned)
-
+    dask = partial(Executor.of, settings.scheduler, settings.blocks_size, workers)
     if settings.scheduler == "processes" and any(mount.source == "pyobject" for mount in settings.trees):
         search_here()
     try:
         return Resources.of(settings.sizes(workers), patience=settings.queue_timeout, read_timeout=settings.read_timeout, dask=dask)
-    except CannotConnect as error:
+    except Busy as error:
         raise SettingsError(f"{settings.spelling('scheduler')}: {error}") from error
 
 
@@ -204,8 +201,8 @@ def formats(files: Mapping[str, Any]) -> Formats | None:
         rule = of_tiled("walker").rule(walkers) if walkers else files.get("sequences", "numbers")
         return rule and Mimetypes(
             by_suffix=files.get("ext", {}),
-            adapters={mimetype: of_tiled("adapter").adapter(named(name), name) for mimetype, name in adapters.items()},
-            hook=None if hook is None else called(named(hook), hook),
+            adapters={mimetype: of_tiled("adapter").adapter(named_by("adapter", name), name) for mimetype, name in adapters.items()},
+            hook=None if hook is None else called(named_by("mimetype_hook", hook), f"mimetype_hook: {hook}"),
             default=lambda mimetype: of_tiled("ext").default_adapter(mimetype) if is_installed("tiled") else None,
         ).formats(rule)
     except ValueError as error:
@@ -218,8 +215,8 @@ def walked(path: Path, files: Mapping[str, Any], resources: Resources) -> tuple[
     Raises SettingsError if a walker is none, or fails.
     """
     for walker in files["walker"]:
-        called(named(walker), walker)
-    classes = {mimetype: named(name) for mimetype, name in files.get("adapter", {}).items()}
+        called(named_by("walker", walker), f"walker: {walker}")
+    classes = {mimetype: named_by("adapter", name) for mimetype, name in files.get("adapter", {}).items()}
     try:
         from .tiled.files.registered import registered  # the whole server of Tiled, which only walkers need
 
@@ -229,12 +226,20 @@ def walked(path: Path, files: Mapping[str, Any], resources: Resources) -> tuple[
     return served.node, served
 
 
+def named_by(option: str, spelling: str) -> object:
+    """The object that an option names. Raises SettingsError, which says which option, if none."""
+    try:
+        return named(spelling)
+    except SettingsError as error:
+        raise SettingsError(f"{option}: {error}") from error
+
+
 def of_tiled(option: str) -> ModuleType:
     """The room for what only Tiled can say. Raises SettingsError if Tiled is not installed."""
     try:
         from .tiled import files
     except ModuleNotFoundError as error:
-        raise SettingsError(f"{option} needs the package {error.name!r}: pip install 'tiled[all]'") from error
+        raise SettingsError(f"{option} needs the package {error.name!r}: {extras.command('tiled')}") from error
     return files
 
 
@@ -263,7 +268,7 @@ def tiled_server(url: str, resources: Resources, settings: Settings) -> tuple[Gr
         from .tiled.proxy.serving import proxy, reached
         from .tiled.proxy.view import Trust
     except ModuleNotFoundError as error:
-        raise SettingsError(f"to read a Tiled server takes the package {error.name!r}: pip install 'tiled-zarr[tiled]'") from error
+        raise SettingsError(f"to read a Tiled server takes the package {error.name!r}: {extras.command('tiled')}") from error
     if not (settings.asks_tiled or settings.tiled_key):
         raise SettingsError(
             f"{url}: callers can show Tiled their own credentials only if its tree is the only one, and at /; "
@@ -283,7 +288,7 @@ def catalog(mount: Mount, resources: Resources) -> tuple[Group, object]:
     try:
         from .tiled.catalog import CannotOpen, open_catalog
     except ModuleNotFoundError as error:
-        raise SettingsError(f"a catalog needs the package {error.name!r}: pip install 'tiled-zarr[tiled]'") from error
+        raise SettingsError(f"a catalog needs the package {error.name!r}: {extras.command('tiled')}") from error
 
     try:
         served = open_catalog(mount.target, mount.read, resources)
@@ -301,8 +306,7 @@ def python_object(spelling: str, resources: Resources, *, bare: bool = False) ->
     from .adapters.registry import adapt
 
     source = found(spelling)
-    require_importable(spelling, source, resources)
-    node = started(lambda: adapt(source, resources=resources), spelling)
+    node = started(lambda: adapt(resources.dask.computable(source, spelling.partition(":")[0]), resources=resources), spelling)
     name = spelling.rpartition(":")[2]
     return node if bare or is_root(node) else adapt_mapping({name: source}, resources), source
 
@@ -311,14 +315,6 @@ def search_here() -> None:
     """Let Python find the modules of the current folder, here and in processes that start now."""
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
-
-
-def require_importable(spelling: str, source: object, resources: Resources) -> None:
-    """Raise SettingsError if a cluster that computes an object cannot import its module."""
-    try:
-        resources.dask.require_module(spelling.partition(":")[0], source)
-    except CannotConnect as error:
-        raise SettingsError(f"{spelling}: {error}") from error
 
 
 def started(make: Callable[[], Node], spelling: str) -> Node:

@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from ..extras import cure
+from ..nodes import Busy
+
 Client: TypeAlias = Any
 """A `distributed.Client`, which is typed in part."""
 Future: TypeAlias = Any
@@ -28,7 +31,7 @@ MOST_NAMED = 3
 """Machines that one message names, at most."""
 
 
-class CannotConnect(Exception):
+class CannotConnect(Busy):
     """The scheduler cannot be used; the text says why and what to do."""
 
 
@@ -100,7 +103,7 @@ def imported() -> Iterator[Callable[..., Client]]:
     try:
         from distributed import Client
     except ModuleNotFoundError as error:
-        raise CannotConnect(f"this needs the package {error.name!r}: pip install 'tiled-zarr[distributed]'") from error
+        raise CannotConnect(f"this needs the package {error.name!r}{cure(error.name)}") from error
     yield Client
 
 

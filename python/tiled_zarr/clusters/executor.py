@@ -61,11 +61,15 @@ class Executor:
         """
         return self.scheduler or ("synchronous" if configured() is None else None)
 
-    def require_module(self, module: str, source: object) -> None:
-        """Raise CannotConnect if a cluster computes an object and cannot import its module. Blocks."""
+    def computable(self, source: object, module: str) -> object:
+        """The object. Raises CannotConnect if a cluster computes it and cannot import its module.
+
+        Blocks.
+        """
         cluster = self.cluster()
         if cluster is not None and is_computed(source):
             require_module(cluster.client, module)
+        return source
 
     def close(self) -> None:
         """Close what this object has started. Blocks."""
