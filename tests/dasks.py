@@ -88,6 +88,16 @@ def wait_until(is_so: Any, seconds: float = SECONDS) -> None:
         time.sleep(0.02)
 
 
+def known(client: Any) -> int:
+    """How many tasks the scheduler knows."""
+
+    def tasks(dask_scheduler: Any = None) -> int:  # nested: it is sent as code
+        return len(dask_scheduler.tasks)
+
+    found: int = client.run_on_scheduler(tasks)
+    return found
+
+
 class Counted:
     """A dask array of numbers that notes each time a block of it begins to be computed.
 

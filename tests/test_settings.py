@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from tiled_zarr.nodes import Options
 from tiled_zarr.settings import Mount, Settings, SettingsError, environment, parsers
 from tiled_zarr.settings.values import SETTINGS
 
@@ -396,8 +395,3 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_parsers_refuse_what_they_do_not_know(parse: Any, value: Any) -> None:
     with pytest.raises(ValueError, match="expected"):
         parse(value)
-
-
-def test_options_are_values() -> None:
-    assert Mount().options.codec is None
-    assert isinstance(Mount().options, Options)

@@ -9,6 +9,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import dask.array
+import numpy as np
 import pytest
 
 import tiled_zarr
@@ -16,6 +18,8 @@ from dasks import Running, scheduler
 from live import live
 from tiled_zarr.clusters import clients
 from tiled_zarr.clusters.clients import CannotConnect, checked, connected, share
+from tiled_zarr.clusters.cluster import Cluster
+from tiled_zarr.clusters.executor import Executor
 from tiled_zarr.settings import SettingsError
 from tiled_zarr.settings.values import SETTINGS
 
@@ -154,6 +158,11 @@ def test_processes_find_the_modules_of_the_folder(folder: Path) -> None:
         assert zarr.open_array(f"{server.url}/zarr/v3/image", mode="r")[1].tolist() == list(range(16, 32, 2))
 
 
-def test_data_without_tasks_need_no_module_there(folder: Path, running: Running) -> None:
-    with live("pyobject", "ours:numbers", "--public", "--scheduler", running.address, cwd=folder) as server:
-        assert server.pid
+def test_data_without_tasks_need_no_module_there(cluster: Cluster) -> None:
+    executor = Executor(cluster=cluster)
+    numbers = np.arange(3)
+    assert executor.computable(numbers, "ours") is numbers
+    assert executor.computable(dask.array.zeros(3), "math")
+    for computed in (dask.array.zeros(3), {"a": numbers, "b": dask.array.zeros(3)}):
+        with pytest.raises(CannotConnect, match="the module 'ours' cannot be imported on the scheduler"):
+            executor.computable(computed, "ours")

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from adapters.contract import ARRAYS, assert_same
-from dasks import Counted, wait_until
+from dasks import Counted, known, wait_until
 from tiled_zarr.adapters.memory.dask import adapt_array
 from tiled_zarr.clusters.cluster import Cluster
 from tiled_zarr.clusters.executor import Executor
@@ -149,7 +149,7 @@ def test_a_block_that_failed_is_computed_again(resources: Resources, tmp_path: P
     assert node.read((slice(0, 4),)).tolist() == [1, 1, 1, 1]
 
 
-def test_what_nobody_wants_is_dropped(resources: Resources, count: Callable[..., Counted]) -> None:
+def test_what_nobody_wants_is_dropped(client: Any, resources: Resources, count: Callable[..., Counted]) -> None:
     """Two of 16 blocks are at work when all parts are cancelled: no other begins."""
     counted = count((SIDE, SIDE), (TILE, TILE))
     node = adapt_array(counted.dask, resources)
@@ -159,7 +159,8 @@ def test_what_nobody_wants_is_dropped(resources: Resources, count: Callable[...,
     wait_until(lambda: counted.begun == 2)
     for part in parts:
         part.cancel()
-    del parts
+    del part, parts
+    wait_until(lambda: not known(client))
     counted.gate.unlink()
     last = count((8, 8), (8, 8))
     adapt_array(last.dask, resources).read((slice(0, 8), slice(0, 8)))

@@ -21,7 +21,7 @@ import pytest
 import xarray
 
 import tiled_zarr
-from dasks import Counted, Running, scheduler, wait_until
+from dasks import Counted, Running, known, scheduler, wait_until
 from tiled_zarr.serving import Handle
 
 SIDE, BLOCK, TILE = 1024, 1024, 256
@@ -61,17 +61,17 @@ def test_sixteen_tiles_of_one_block_compute_it_once(where: str, running: Running
     assert counted.begun == 1
 
 
-def test_after_sixteen_clients_have_left_at_most_half_begins(running: Running, count: Callable[..., Counted]) -> None:
+def test_after_sixteen_clients_have_left_at_most_half_begins(running: Running, client: Any, count: Callable[..., Counted]) -> None:
     counted = count((SIDE, SIDE), (TILE, TILE))
     counted.gate.touch()
     with tiled(counted, scheduler=running.address) as handle:
         with ExitStack() as clients:
             for key in TILES:
-                client = clients.enter_context(socket.create_connection(("127.0.0.1", handle.port)))
-                client.sendall(f"GET /k/{handle.api_key}/zarr/v3/a/{key} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+                connection = clients.enter_context(socket.create_connection(("127.0.0.1", handle.port)))
+                connection.sendall(f"GET /k/{handle.api_key}/zarr/v3/a/{key} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
             wait_until(lambda: pending(handle) == 16 and counted.begun == 2)
             wait_until(lambda: metric(handle, 'threads{pool="sources",state="busy"}') == 0)  # none waits for the cluster
-        wait_until(lambda: pending(handle) == 0)
+        wait_until(lambda: pending(handle) == 0 and not known(client))
         counted.gate.unlink()
         other = count((8, 8), (8, 8))
         handle["other"] = other.dask
