@@ -162,7 +162,8 @@ def test_data_without_tasks_need_no_module_there(cluster: Cluster) -> None:
     executor = Executor(cluster=cluster)
     numbers = np.arange(3)
     assert executor.computable(numbers, "ours") is numbers
-    assert executor.computable(dask.array.zeros(3), "math")
-    for computed in (dask.array.zeros(3), {"a": numbers, "b": dask.array.zeros(3)}):
+    zeros = dask.array.zeros(3)
+    assert executor.computable(zeros, "math") is zeros
+    for computed in (zeros, {"a": numbers, "b": zeros}):
         with pytest.raises(CannotConnect, match="the module 'ours' cannot be imported on the scheduler"):
             executor.computable(computed, "ours")
