@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import dask.array
 import dask.dataframe
@@ -167,6 +168,39 @@ def test_a_worker_that_is_killed_costs_a_computation(count: Callable[..., Counte
         wait_until(lambda: chunk(handle, "a/c/1/0")[0] == 200)
         np.testing.assert_array_equal(handle.zarr("a")[:], counted.array, strict=True)
         assert counted.begun >= before + 3
+
+
+def test_tasks_that_kill_their_worker_are_503_and_others_go_on(count: Callable[..., Counted]) -> None:
+    counted = count((TILE, TILE), (TILE, TILE))
+
+    def kills(_: Any) -> Any:
+        import os
+
+        os.kill(os.getpid(), 9)
+
+    deadly = dask.array.zeros((8, 8), chunks=8).map_blocks(kills, dtype="f8", meta=np.empty((0, 0)))
+    with (
+        scheduler(workers=2, env={"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}) as own,
+        tiled_zarr.serve({"deadly": deadly, "a": counted.dask}, scheduler=own.address) as handle,
+    ):
+        wait_until(lambda: chunk(handle, "a/c/0/0")[0] == 200)
+        status, headers, body = chunk(handle, "deadly/c/0/0")
+        assert (status, headers["retry-after"]) == (503, "5")
+        assert b"died of these tasks" in body
+        np.testing.assert_array_equal(handle.zarr("a")[:], counted.array, strict=True)
+
+
+def test_a_chunk_under_a_token_is_computed_there_too(running: Running, count: Callable[..., Counted]) -> None:
+    counted = count((TILE, TILE), (TILE, TILE))
+    with tiled(counted, scheduler=running.address, codec="none") as handle:
+        address = f"{handle.url}/zarr/v3/a/zarr.json"
+        with urllib.request.urlopen(address, timeout=SECONDS) as answer:
+            frozen = urljoin(address, answer.headers["content-location"]).removesuffix("zarr.json")
+        with urllib.request.urlopen(f"{frozen}c/0/0", timeout=SECONDS) as answer:
+            assert "immutable" in answer.headers["cache-control"]
+            np.testing.assert_array_equal(np.frombuffer(answer.read(), "u2").reshape(TILE, TILE), counted.array)
+        assert chunk(handle, "a/c/0/0")[0] == 200
+    assert counted.begun == 1
 
 
 def test_a_scheduler_that_is_gone_is_503_until_it_is_back(count: Callable[..., Counted]) -> None:

@@ -110,10 +110,16 @@ class Cluster:
 
     def _begun(self, pieces: Sequence[Piece], finish: Callable[[list[Any]], Block], again: Callable[[], Part] | None) -> Part:
         client = self._usable()
-        held = [self.blocks.of(piece.key, partial(persisted, client, piece.make), piece.nbytes) for piece in pieces]
-        cut = [
-            (one, fresh(partial(client.submit, operator.getitem, one.future, piece.item))) for one, piece in zip(held, pieces, strict=True)
-        ]
+        try:
+            held = [self.blocks.of(piece.key, partial(persisted, client, piece.make), piece.nbytes) for piece in pieces]
+            cut = [
+                (one, fresh(partial(client.submit, operator.getitem, one.future, piece.item)))
+                for one, piece in zip(held, pieces, strict=True)
+            ]
+        except Exception as error:
+            if client.status == "running":
+                raise
+            raise Busy(self.silence()) from error  # it went while we sent
         return Part(self, client, cut, finish, again)
 
     def _usable(self) -> Client:
