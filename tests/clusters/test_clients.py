@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import tiled_zarr
-from dasks import Running, scheduler
+from dasks import Running, scheduler, wait_until
 from live import live
 from tiled_zarr.clusters import clients
 from tiled_zarr.clusters.clients import CannotConnect, checked, connected, share
@@ -151,11 +151,27 @@ def test_a_module_that_is_there_is_served(folder: Path) -> None:
         assert image[:].tolist() == [[2 * (8 * row + column) for column in range(8)] for row in range(8)]
 
 
-def test_processes_find_the_modules_of_the_folder(folder: Path) -> None:
+def test_processes_of_its_own_find_the_folder_and_end_with_the_server(folder: Path) -> None:
     with live("pyobject", "ours:image", "--public", "--scheduler", "processes", cwd=folder) as server:
         import zarr
 
         assert zarr.open_array(f"{server.url}/zarr/v3/image", mode="r")[1].tolist() == list(range(16, 32, 2))
+        (worker,) = server.workers()
+        started = {pid for pid in children(worker) if is_dask(pid)}
+        assert len(started) == share(1)
+    wait_until(lambda: not any(map(is_dask, started)))
+
+
+def children(pid: int) -> list[str]:
+    return [child for file in Path(f"/proc/{pid}/task").glob("*/children") for child in file.read_text().split()]
+
+
+def is_dask(pid: str) -> bool:
+    """Whether a process that multiprocessing has started runs."""
+    try:
+        return "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return False
 
 
 def test_data_without_tasks_need_no_module_there(cluster: Cluster) -> None:

@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 
 from adapters.contract import ARRAYS, assert_same
-from dasks import Counted, known, wait_until
+from dasks import Counted, known, scheduler, wait_until
 from tiled_zarr.adapters.memory.dask import adapt_array
+from tiled_zarr.clusters.clients import connected
 from tiled_zarr.clusters.cluster import Cluster
 from tiled_zarr.clusters.executor import Executor
-from tiled_zarr.nodes import Region, TooSlow
+from tiled_zarr.nodes import Busy, Region, TooSlow
 from tiled_zarr.resources import Resources
 
 SIDE, BLOCK, TILE = 1024, 1024, 256
@@ -146,7 +147,14 @@ def test_a_block_that_failed_is_computed_again(resources: Resources, tmp_path: P
     with pytest.raises(OSError, match="not yet"):
         node.read((slice(0, 4),))
     bad.unlink()
-    assert node.read((slice(0, 4),)).tolist() == [1, 1, 1, 1]
+
+    def is_right() -> bool:
+        try:
+            return bool(node.read((slice(0, 4),)).tolist() == [1, 1, 1, 1])
+        except OSError:  # a worker may report the old error once more
+            return False
+
+    wait_until(is_right)
 
 
 def test_what_nobody_wants_is_dropped(client: Any, resources: Resources, count: Callable[..., Counted]) -> None:
@@ -209,3 +217,16 @@ def test_forgotten_blocks_are_computed_again(client: Any, cluster: Cluster, reso
 
 def of(cluster: Cluster) -> Resources:
     return Resources.of(dask=lambda _: Executor(cluster=cluster))
+
+
+def test_a_cluster_is_closed_though_its_scheduler_has_gone(count: Callable[..., Counted]) -> None:
+    with scheduler(workers=1) as own:
+        cluster = Cluster(connected(own.address), 2**30, reconnect=lambda: connected(own.address))
+        node = adapt_array(count((8, 8), (8, 8)).dask, of(cluster))
+        node.read((slice(0, 8), slice(0, 8)))
+        own.scheduler.kill()
+        own.scheduler.wait(60)
+        cluster.close()
+        assert cluster.client.status == "closed"
+        with pytest.raises(Busy, match="does not answer"):
+            node.read((slice(0, 8), slice(0, 8)))

@@ -10,7 +10,6 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
@@ -218,29 +217,6 @@ def test_a_scheduler_that_is_gone_is_503_until_it_is_back(count: Callable[..., C
         own.add_worker()
         wait_until(lambda: chunk(handle, "a/c/0/0")[0] == 200)
         np.testing.assert_array_equal(handle.zarr("a")[:], counted.array, strict=True)
-
-
-def test_processes_of_its_own_end_with_the_server(count: Callable[..., Counted]) -> None:
-    counted = count((SIDE, SIDE), (BLOCK, BLOCK))
-    before = set(children())
-    with tiled(counted, scheduler="processes") as handle:
-        assert statuses(handle, TILES) == [200] * 16
-        np.testing.assert_array_equal(handle.zarr("a")[:], counted.array, strict=True)
-        assert set(children()) - before
-    assert counted.begun == 1
-    wait_until(lambda: not [child for child in set(children()) - before if is_dask(child)])
-
-
-def children() -> list[str]:
-    return [child for file in Path("/proc/self/task").glob("*/children") for child in file.read_text().split()]
-
-
-def is_dask(pid: str) -> bool:
-    """Whether a process is a worker; Python's own tracker of resources stays."""
-    try:
-        return "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return False
 
 
 def node(handle: Handle, path: str) -> Any:

@@ -79,7 +79,10 @@ class Blocks:
         if held is None or future.status != "finished":
             return
         if is_asked:
-            held.nbytes = next(iter(future.client.nbytes(keys=[future.key]).values()), 0)
+            try:
+                held.nbytes = next(iter(future.client.nbytes(keys=[future.key]).values()), 0)
+            except (OSError, TimeoutError):  # the scheduler has gone, and the block with it
+                return
         self.kept.put(key, held, perf_counter() - held.since)
 
 

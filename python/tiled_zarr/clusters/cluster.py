@@ -17,6 +17,7 @@ import asyncio
 import operator
 from collections.abc import Callable, Collection, Hashable, Sequence
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from functools import partial
 from threading import Event, Lock, get_ident
 from time import monotonic
@@ -39,6 +40,8 @@ ANSWER = 10.0
 """Seconds that the scheduler may take to say how many workers it has; it may be busy."""
 AGAIN = 5.0
 """Seconds between two tries to reach a scheduler that has gone."""
+CLOSE = 5.0
+"""Seconds to say goodbye to a scheduler."""
 WAIT = 0.25
 """Seconds between two checks whether the thread that waits for a part has been given up."""
 
@@ -96,7 +99,8 @@ class Cluster:
         self.blocks.clear()
         if self._reconnect is not None:
             self._reconnect = None
-            self.client.close()
+            with suppress(OSError, TimeoutError):  # the scheduler has gone before
+                self.client.close(CLOSE)
 
     def watch(self, part: Part) -> None:
         """Look at the scheduler as long as a part is waited for."""

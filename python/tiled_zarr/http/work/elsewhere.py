@@ -133,8 +133,10 @@ class Elsewhere:
         if not making.is_wanted:
             making.task.cancel()
 
-    def _forget(self, making: Making, identity: str | None, _: asyncio.Task[bytes]) -> None:
+    def _forget(self, making: Making, identity: str | None, task: asyncio.Task[bytes]) -> None:
         self._all.discard(making)
+        if not task.cancelled():
+            task.exception()  # asyncio logs errors that nobody has looked at
         self.times.note(making.clock)
         if identity is not None and self._makings.get(identity) is making:
             del self._makings[identity]
