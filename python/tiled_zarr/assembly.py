@@ -32,7 +32,7 @@ from .http.site.answers import answers
 from .http.work.threads import Limits
 from .http.work.work import Work
 from .nodes import Group
-from .resources import Resources
+from .resources import IN_FLIGHT, Resources
 from .revisions import relaunch
 from .settings import Settings, SettingsError
 from .tree import Tasks, resources_of
@@ -90,7 +90,8 @@ class Parts:
     @classmethod
     def of(cls, settings: Settings, resources: Resources) -> Parts:
         """New parts. Raises SettingsError if the folder for levels cannot be used."""
-        work = Work(settings.threads, resources, Limits(read=settings.read_timeout, queue=settings.queue_timeout))
+        threads, usual = threads_of(settings, resources)
+        work = Work(threads, resources, Limits(read=settings.read_timeout, queue=settings.queue_timeout), usual)
         pyramids = pyramids_of(settings, resources)
         return cls(settings, resources, work, pyramids, Metrics(resources, work, pyramids.stores.planes.gauge))
 
@@ -127,6 +128,19 @@ async def apart(close: Callable[[], None]) -> None:
         await asyncio.to_thread(close)
     except RuntimeError:  # a script has ended without a stop, and Python starts no more threads
         close()
+
+
+def threads_of(settings: Settings, resources: Resources) -> tuple[int, int | None]:
+    """How many threads read sources, and how many of them work at once, if not one per processor.
+
+    Reading a store takes no processor, so IN_FLIGHT reads are under way at once if there is one.
+    One source gets half of the threads that others leave (jobs.py): so twice as many are added,
+    unless the setting is given.
+    """
+    if not len(resources.stores):
+        return settings.threads, None
+    is_given = settings.threads != Settings().threads
+    return settings.threads + (0 if is_given else 2 * IN_FLIGHT), IN_FLIGHT
 
 
 def by_key(root: Group, parts: Parts) -> ASGIApp:

@@ -13,8 +13,8 @@ from typing import Any
 import dask.array
 import numpy as np
 import pytest
-
 from adapters.contract import ARRAYS, assert_same
+
 from dasks import Counted, known, scheduler, wait_until
 from tiled_zarr.adapters.memory.dask import adapt_array
 from tiled_zarr.clusters.clients import connected

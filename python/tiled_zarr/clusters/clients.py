@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -57,7 +58,7 @@ def started(workers: int) -> Client:
 
     They end when the client is closed, and when this process dies. Raises CannotConnect.
     """
-    with imported() as made:
+    with imported() as made, found_here():
         try:
             client: Client = made(
                 n_workers=workers,
@@ -71,6 +72,17 @@ def started(workers: int) -> Client:
         except (OSError, RuntimeError, TimeoutError) as error:
             raise CannotConnect(f"cannot start {workers} processes of Dask: {error}") from error
     return client
+
+
+@contextmanager
+def found_here() -> Iterator[None]:
+    """A context in which new processes find modules of the current folder, as `module:name` does."""
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)
 
 
 def share(servers: int) -> int:
