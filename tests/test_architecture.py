@@ -37,7 +37,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "budgets": {"nodes"},
     "hangs": {"nodes"},
     "helpers": {"caches", "nodes"},
-    "resources": {"budgets", "caches", "hangs", "helpers"},
+    "clusters": {"caches", "extras", "nodes"},
+    "resources": {"budgets", "caches", "clusters", "hangs", "helpers"},
     "grid": {"nodes"},
     "dtypes": {"nodes", "texts"},
     "records": {"attributes", "dtypes", "nodes"},
@@ -53,7 +54,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "adapters/hdf5": VALUES | SHARED | {"adapters/common", "helpers", "_native"},
     "adapters/zarr": VALUES | SHARED | {"adapters/common", "_native"},
     **dict.fromkeys(["adapters/files", "adapters/tables", "adapters/tables/csv", "adapters/tiff"], VALUES | SHARED | {"adapters/common"}),
-    **dict.fromkeys(["adapters/directory", "adapters/memory", "adapters/remote"], VALUES | SHARED | {"adapters/common", "adapters"}),
+    **dict.fromkeys(["adapters/directory", "adapters/remote"], VALUES | SHARED | {"adapters/common", "adapters"}),
+    "adapters/memory": VALUES | SHARED | {"adapters/common", "adapters", "clusters"},
     "tiled": {"tiled/config", "tiled/server"},
     "tiled/catalog": VALUES | SHARED | {"adapters", "adapters/common", "adapters/memory"},
     "tiled/server": VALUES
@@ -72,7 +74,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "demo": {"nodes", "version"},
     # a file is called by its name without the suffix of a format
-    "settings": {"adapters", "codecs", "dtypes", "extras", "hierarchy", "nodes", "resources", "revisions"},
+    "settings": {"adapters", "clusters", "codecs", "dtypes", "extras", "hierarchy", "nodes", "resources", "revisions"},
     "tiled/proxy": VALUES | SHARED | {"encoding", "adapters", "adapters/common", "adapters/memory", "http/middleware", "http/protocol"},
     "tiled/files": {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "nodes", "resources", "tiled/catalog"},
     "tree": VALUES
@@ -82,6 +84,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "adapters/directory",
         "adapters/memory",
         "adapters/remote",
+        "clusters",
         "demo",
         "hierarchy",
         "resources",
@@ -109,7 +112,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "baking": VALUES
     | {"_native", "adapters/common", "adapters/remote", "adapters/zarr", "encoding", "hierarchy", "ome", "ome/pyramid"}
     | {"clusters", "opening", "resources", "settings", "tree", "version", "views"},
-    "clusters": {"caches", "nodes"},
     "stores": {"codecs", "encoding", "extras", "hierarchy", "nodes", "opening"},
     "serving": {"adapters/common"}
     | {"assembly", "cli", "cli/servers", "hierarchy", "nodes", "opening", "resources", "revisions", "settings", "tree", "views"},
@@ -127,6 +129,7 @@ OUTSIDE = {
     "click": {"cli"},
     "hypercorn": {"cli"},
     "blosc2": {"adapters"},
+    "distributed": {"clusters"},
     "yaml": {"settings", "tree"},
     "tiled": {"tiled"},
     "sqlalchemy": {"tiled"},

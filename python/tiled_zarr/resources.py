@@ -22,13 +22,14 @@ Two applications in one process have two `Resources`, and share nothing.
 | stores | adapters/remote: clients of object stores and web servers | URL and options |
 | hangs, abandoned | http/work sets them, hierarchy and caches check them | child; thread |
 | hdf5 | adapters/hdf5: the library, in helper processes | |
+| dask | adapters/memory: where the tasks of dask run | |
 
 `ome/pyramid/planes` keeps the levels of images, in memory or on disk, up to `sizes.levels` bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
@@ -38,6 +39,7 @@ from .caches.allowance import Allowance
 from .caches.cost import Cache
 from .caches.recent import Recent
 from .caches.resident import Resident
+from .clusters.executor import Executor
 from .hangs import Hangs
 from .helpers.library import Library
 
@@ -132,6 +134,7 @@ class Resources:
     fetching: Fetching = field(default_factory=Fetching)
     hangs: Hangs = field(default_factory=Hangs)
     hdf5: Library = field(default_factory=lambda: Library(HDF5, "HDF5"))
+    dask: Executor = field(default_factory=Executor)
 
     @classmethod
     def of(
@@ -140,12 +143,14 @@ class Resources:
         *,
         patience: float = 60.0,
         read_timeout: float | None = None,
+        dask: Callable[[Collection[int]], Executor] | None = None,
         fetching: Fetching | None = None,
     ) -> Resources:
         """New resources with pools of these sizes.
 
         `patience` is how many seconds a request waits for memory, `read_timeout` how many a source
-        may take for one read. The budget is three quarters of `sizes.in_flight`.
+        may take for one read. The budget is three quarters of `sizes.in_flight`. `dask` makes the
+        executor, which gets the threads that were given up, and raises what it raises.
         """
         sizes, abandoned = sizes or Sizes(), set[int]()
         made = cls(
@@ -162,6 +167,7 @@ class Resources:
             mapped=Resident(sizes.mapped, MOST_MAPPED),
             facts=Recent(MOST_FACTS, abandoned=abandoned),
             nodes=Allowance(MOST_NODES),
+            dask=(dask or executor)(abandoned),
             stores=Recent(MOST_STORES, abandoned=abandoned),
             fetching=fetching or Fetching(),
         )
@@ -178,10 +184,16 @@ class Resources:
             yield Gauge(name, held.total, held.most)
 
     def close(self) -> None:
-        """End the helper processes, and the threads that read stores."""
+        """End the helper processes, the threads that read stores, and what runs tasks. Blocks."""
         self.hdf5.close()
         for store in self.stores.values():
             store.close()
+        self.dask.close()
+
+
+def executor(abandoned: Collection[int]) -> Executor:
+    """What runs the tasks of dask if no setting says it: what dask itself would do."""
+    return Executor(abandoned=abandoned)
 
 
 @cache

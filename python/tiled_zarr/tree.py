@@ -20,8 +20,9 @@ from . import extras
 from .adapters.common.single import Mounted, Single, is_root
 from .adapters.common.watchers import Watcher, ignored
 from .adapters.directory.alone import Alone
+from .clusters.executor import Executor
 from .hierarchy.openings import reason
-from .nodes import Array, Forbidden, Group, Node, Unavailable
+from .nodes import Array, Busy, Forbidden, Group, Node, Unavailable
 from .outlines import Outline
 from .resources import Resources
 from .revisions import launch_nonce
@@ -85,10 +86,14 @@ def plant(
 def resources_of(settings: Settings, workers: int = 1) -> Resources:
     """New resources for an application with these settings, one of `workers` on the machine.
 
-    Raises SettingsError if `memory` is too little.
+    Raises SettingsError if `memory` is too little, or the scheduler of dask cannot be used.
     """
+    dask = partial(Executor.of, settings.scheduler, settings.blocks_size, workers)
     sizes, fetching = settings.sizes(workers), settings.fetching
-    return Resources.of(sizes, patience=settings.queue_timeout, read_timeout=settings.read_timeout, fetching=fetching)
+    try:
+        return Resources.of(sizes, patience=settings.queue_timeout, read_timeout=settings.read_timeout, fetching=fetching, dask=dask)
+    except Busy as error:
+        raise SettingsError(f"{settings.spelling('scheduler')}: {error}") from error
 
 
 def check_paths(paths: list[str]) -> None:
@@ -306,9 +311,8 @@ def python_object(spelling: str, resources: Resources, *, bare: bool = False) ->
     from .adapters.memory.mapping import adapt_mapping
     from .adapters.registry import adapt
 
-    source = found(spelling)
-    node = started(lambda: adapt(source, resources=resources), spelling)
-    name = spelling.rpartition(":")[2]
+    source, (module, _, name) = found(spelling), spelling.rpartition(":")
+    node = started(lambda: adapt(resources.dask.computable(source, module), resources=resources), spelling)
     return node if bare or is_root(node) else adapt_mapping({name: source}, resources), source
 
 

@@ -14,13 +14,11 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from threading import Lock
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import ReferenceType, WeakValueDictionary, finalize, ref
 
 from ..caches.cost import Cache
-
-if TYPE_CHECKING:
-    from distributed import Future
+from .clients import Future
 
 LOST = ("cancelled", "error")
 """What futures say whose block has to be submitted again."""
@@ -65,14 +63,14 @@ class Blocks:
                 return held
             if held is not None:
                 self.kept.drop(key, held)
-            held = self._coming[key] = Held(submit(), nbytes or 0)
+            held = self._coming[key] = Held(fresh(submit), nbytes or 0)
         held.future.add_done_callback(partial(self._landed, key, ref(held), nbytes is None))
         return held
 
     def clear(self) -> None:
         """Forget all blocks, as when their scheduler has gone."""
         with self._lock:
-            self.kept = Cache(self.kept.max_bytes, lambda held: held.nbytes)
+            self.kept.clear()
             self._coming.clear()
 
     def _landed(self, key: Hashable, one: ReferenceType[Held], is_asked: bool, future: Future) -> None:
@@ -81,8 +79,30 @@ class Blocks:
         if held is None or future.status != "finished":
             return
         if is_asked:
-            held.nbytes = next(iter(future.client.nbytes(keys=[future.key]).values()), 0)
+            try:
+                held.nbytes = next(iter(future.client.nbytes(keys=[future.key]).values()), 0)
+            except (OSError, TimeoutError):  # the scheduler has gone, and the block with it
+                return
         self.kept.put(key, held, perf_counter() - held.since)
+
+
+def fresh(submit: Callable[[], Future]) -> Future:
+    """The future that `submit()` returns, submitted again if it has failed before.
+
+    A client releases futures in its own event loop. Until it has done so, another future of the
+    same key is the old one, with its old error.
+    """
+    future = submit()
+    if future.status not in LOST:
+        return future
+    client = future.client
+    released(future)
+    client.sync(nothing)
+    return submit()
+
+
+async def nothing() -> None:
+    """Do nothing: when it is done, the event loop has done all that it was given before."""
 
 
 def released(future: Any) -> None:

@@ -6,16 +6,24 @@ https://distributed.dask.org/en/stable/client.html
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
-if TYPE_CHECKING:
-    from distributed import Client
+from ..extras import cure
+from ..nodes import Busy
+
+Client: TypeAlias = Any
+"""A `distributed.Client`, which is typed in part."""
+Future: TypeAlias = Any
+"""A `distributed.Future`: a value on a worker, or on its way there."""
 
 CONNECT = 10.0
 """Seconds for a connection to the scheduler, at the start and after it was lost."""
-SAME = {"python": 2, "dask": 2, "distributed": 2}
+SAME = MappingProxyType({"python": 2, "dask": 2, "distributed": 2})
 """The leading numbers of versions that must be equal here, on the scheduler and on its workers.
 
 Tasks are pickled code: another Python cannot read it, nor another release of Dask its graphs.
@@ -24,7 +32,7 @@ MOST_NAMED = 3
 """Machines that one message names, at most."""
 
 
-class CannotConnect(Exception):
+class CannotConnect(Busy):
     """The scheduler cannot be used; the text says why and what to do."""
 
 
@@ -50,13 +58,13 @@ def started(workers: int) -> Client:
 
     They end when the client is closed, and when this process dies. Raises CannotConnect.
     """
-    with imported() as made:
+    with imported() as made, found_here():
         try:
             client: Client = made(
                 n_workers=workers,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
                 silence_logs="CRITICAL",  # what fails is in the log of the server
                 set_as_default=False,
                 direct_to_workers=True,
@@ -66,18 +74,39 @@ def started(workers: int) -> Client:
     return client
 
 
+@contextmanager
+def found_here() -> Iterator[None]:
+    """A context in which new processes find modules of the current folder, as `module:name` does."""
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)
+
+
 def share(servers: int) -> int:
     """How many processes each of so many servers on this machine starts: its processors."""
     return max(1, (os.cpu_count() or 1) // servers)
 
 
 def of_process() -> Client | None:
-    """The client that dask uses by default in this process, None if it uses none."""
+    """The client that dask uses by default in this thread, None if it uses none."""
+    if "distributed" not in sys.modules:
+        return None
+    owner = getattr(configured(), "__self__", None)
+    return owner if hasattr(owner, "scheduler_info") and not getattr(owner, "asynchronous", True) else None
+
+
+def configured() -> object:
+    """The function with which dask computes by its configuration in this thread, None if none."""
     import dask
 
-    scheduler = dask.base.get_scheduler()  # type: ignore[no-untyped-call]  # dask is typed in part
-    owner = getattr(scheduler, "__self__", None)
-    return owner if hasattr(owner, "scheduler_info") and not getattr(owner, "asynchronous", True) else None
+    try:
+        found: object = dask.base.get_scheduler()  # type: ignore[no-untyped-call]  # dask is typed in part
+    except RuntimeError:  # a client is the current one in another thread alone
+        return None
+    return found
 
 
 @contextmanager
@@ -86,7 +115,7 @@ def imported() -> Iterator[Callable[..., Client]]:
     try:
         from distributed import Client
     except ModuleNotFoundError as error:
-        raise CannotConnect(f"this needs the package {error.name!r}: pip install 'tiled-zarr[distributed]'") from error
+        raise CannotConnect(f"this needs the package {error.name!r}{cure(error.name)}") from error
     yield Client
 
 

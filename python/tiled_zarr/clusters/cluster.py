@@ -17,18 +17,16 @@ import asyncio
 import operator
 from collections.abc import Callable, Collection, Hashable, Sequence
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from functools import partial
 from threading import Event, Lock, get_ident
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from weakref import ReferenceType, WeakSet, finalize, ref
 
 from ..nodes import Block, Busy, TooSlow
-from .blocks import Blocks, Held, released
-from .clients import CannotConnect
-
-if TYPE_CHECKING:
-    from distributed import Client, Future
+from .blocks import Blocks, Held, fresh, released
+from .clients import CannotConnect, Client, Future
 
 LOOK = 1.0
 """Seconds between two looks at the scheduler, while anything is waited for."""
@@ -38,8 +36,12 @@ PATIENCE = 3.0
 A process that replaces a worker which was killed is there within two, and a cluster that grows on
 demand sees the tasks meanwhile.
 """
+ANSWER = 10.0
+"""Seconds that the scheduler may take to say how many workers it has; it may be busy."""
 AGAIN = 5.0
 """Seconds between two tries to reach a scheduler that has gone."""
+CLOSE = 5.0
+"""Seconds to say goodbye to a scheduler."""
 WAIT = 0.25
 """Seconds between two checks whether the thread that waits for a part has been given up."""
 
@@ -97,7 +99,8 @@ class Cluster:
         self.blocks.clear()
         if self._reconnect is not None:
             self._reconnect = None
-            self.client.close()
+            with suppress(OSError, TimeoutError):  # the scheduler has gone before
+                self.client.close(CLOSE)
 
     def watch(self, part: Part) -> None:
         """Look at the scheduler as long as a part is waited for."""
@@ -111,9 +114,17 @@ class Cluster:
 
     def _begun(self, pieces: Sequence[Piece], finish: Callable[[list[Any]], Block], again: Callable[[], Part] | None) -> Part:
         client = self._usable()
-        held = [self.blocks.of(piece.key, partial(persisted, client, piece.make), piece.nbytes) for piece in pieces]
-        futures = [client.submit(operator.getitem, one.future, piece.item) for one, piece in zip(held, pieces, strict=True)]
-        return Part(self, client, futures, held, finish, again)
+        try:
+            held = [self.blocks.of(piece.key, partial(persisted, client, piece.make), piece.nbytes) for piece in pieces]
+            cut = [
+                (one, fresh(partial(client.submit, operator.getitem, one.future, piece.item)))
+                for one, piece in zip(held, pieces, strict=True)
+            ]
+        except Exception as error:
+            if client.status == "running":
+                raise
+            raise Busy(self.silence()) from error  # it went while we sent
+        return Part(self, client, cut, finish, again)
 
     def _usable(self) -> Client:
         """A client that has a connection; a new one if the old one has given up. Raises Busy."""
@@ -161,7 +172,7 @@ class Cluster:
     async def _trouble(self, client: Client) -> str | None:
         """Why nothing can be computed now; None if it can."""
         try:
-            workers = await asyncio.wait_for(client.scheduler.ncores(), PATIENCE)
+            workers = await asyncio.wait_for(client.scheduler.ncores(), ANSWER)
         except (OSError, TimeoutError, ValueError, RuntimeError):
             return f"the Dask scheduler at {self.name} does not answer"
         return None if workers else f"the Dask scheduler at {self.name} has no worker"
@@ -170,23 +181,23 @@ class Cluster:
 class Part:
     """A block that a cluster computes, as `nodes.Pending` has it.
 
-    `futures` are its pieces, cut out of the blocks `held`. `again` begins it once more.
+    `pieces` are blocks and the futures of what is cut out of them. `again` begins it once more.
     """
 
-    def __init__(  # noqa: PLR0913 - one value, made in one place
+    def __init__(
         self,
         cluster: Cluster,
         client: Client,
-        futures: list[Future],
-        held: list[Held],
+        pieces: list[tuple[Held, Future]],
         finish: Callable[[list[Any]], Block],
         again: Callable[[], Part] | None,
     ) -> None:
         self.is_done = False
+        self.is_wanted = True
         self._cluster = cluster
         self._client = client
-        self._futures = futures
-        self._held = held
+        self._held = [held for held, _ in pieces]
+        self._futures = futures = [future for _, future in pieces]
         self._finish = finish
         self._again = again
         self._left = len(futures)
@@ -211,6 +222,7 @@ class Part:
 
     def cancel(self) -> None:
         """Let the scheduler drop what nobody else wants. May be called again."""
+        self.is_wanted = False
         self._held = []
         self._drop()
 
@@ -221,7 +233,7 @@ class Part:
         try:
             return self._finish(self._gathered())
         except CancelledError as error:
-            if self._again is None:
+            if self._again is None or not self.is_wanted:
                 raise Busy(self._cluster.silence()) from error
         finally:
             self.cancel()
@@ -263,7 +275,7 @@ class Part:
     def _gathered(self) -> list[Any]:
         """The pieces, which come here now. Raises what their tasks have raised, and Busy."""
         from distributed import KilledWorker
-        from distributed.comm import CommClosedError
+        from distributed.comm.core import CommClosedError
 
         try:
             values: list[Any] = self._client.gather(self._futures)
@@ -294,5 +306,5 @@ def persisted(client: Client, make: Callable[[], Any]) -> Future:
     """
     from distributed import futures_of
 
-    (future,) = futures_of(client.persist(make()))
+    (future,) = futures_of(client.persist(make()))  # type: ignore[no-untyped-call]  # it is typed in part
     return future

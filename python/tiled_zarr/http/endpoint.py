@@ -119,16 +119,18 @@ class Endpoint:
     async def __call__(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request for a key."""
         try:
-            reply: Answer
+            reply: Answer | Compute
             match self.plan(key, scope):
                 case Reply() as reply:
                     pass
                 case Compute() as plan:
-                    reply = await self.computed(plan, receive)
+                    reply = plan if plan.chunk.recipe.begin else await self.computed(plan, receive)
                 case Block() as plan:
                     if scope["method"] == "PROPFIND":
                         await requests.skip_body(receive)
                     reply = await self.continued(plan, self.work.threads, receive, partial(self.keys.source, key))
+            if isinstance(reply, Compute):
+                reply = await self.computed_elsewhere(reply, receive)
         except Gone:
             return
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in a source is a 5xx
@@ -214,7 +216,26 @@ class Endpoint:
             return self.made(plan, self.encoded) if clock is None else clock.measuring(self.made, plan, self.encoded)
         return plan
 
-    async def computed(self, plan: Compute, receive: Receive) -> Answer:
+    async def computed_elsewhere(self, plan: Compute, receive: Receive) -> Answer:
+        """The reply with a chunk whose block other processes compute.
+
+        If the data change meanwhile, a thread starts again at the root, once. Raises Gone if the
+        client disconnects first.
+        """
+        for _ in TRIES:
+            request, chunk, revision, identity = plan
+            body = self.work.elsewhere.submit(chunk, revision, identity, self.weighed, request.scope.get(requests.CLOCK))
+            try:
+                return self.with_body(plan, await unless_gone(body, receive))
+            except Changed:
+                start = Block(request, self.keys.start(request.key))
+            again = await self.continued(start, self.work.threads, receive, partial(self.keys.source, request.key))
+            if not isinstance(again, Compute):
+                return again
+            plan = again
+        return self.changing
+
+    async def computed(self, plan: Compute, receive: Receive) -> Answer | Compute:
         """The reply with a chunk encoded by a thread: a native one if possible, else a Python one.
 
         If the data change while a native thread encodes the chunk, a Python thread starts again at
@@ -232,10 +253,10 @@ class Endpoint:
             start = Block(request, self.keys.start(request.key))
         return await self.continued(start, work.processors, receive, lambda: recipe.source)
 
-    async def continued(self, plan: Compute | Block, pool: Threads, receive: Receive, find: Callable[[], str]) -> Answer:
+    async def continued(self, plan: Compute | Block, pool: Threads, receive: Receive, find: Callable[[], str]) -> Answer | Compute:
         """The reply, continued by a thread of `pool`; its times go into the metrics.
 
-        Raises Gone if the client disconnects first.
+        It is the plan for a chunk if other processes compute its block. Raises Gone if the client disconnects first.
         """
         clock = plan.request.scope.get(requests.CLOCK) or Clock()
         try:
@@ -243,7 +264,7 @@ class Endpoint:
         finally:
             self.work.times.note(clock)
 
-    def answer(self, plan: Compute | Block) -> Answer:
+    def answer(self, plan: Compute | Block) -> Answer | Compute:
         """The reply, continued from where the event loop stopped. Blocks.
 
         If the data change meanwhile, we start again at the root, once; if they change again, the
@@ -256,17 +277,20 @@ class Endpoint:
                 plan = Block(plan.request, self.keys.start(plan.request.key))
         return self.changing
 
-    def done(self, plan: Plan) -> Answer:
-        """The reply that a plan leads to. Blocks; raises Changed, and what the source raises."""
+    def done(self, plan: Plan) -> Answer | Compute:
+        """The reply that a plan leads to; the plan itself if other processes compute a block.
+
+        Blocks; raises Changed, and what the source raises.
+        """
         match plan:
             case Reply():
                 return plan
             case Compute():
-                return self.made(plan, self.weighed)
+                return plan if plan.chunk.recipe.begin else self.made(plan, self.weighed)
             case Block(request, resume):
                 return self.resumed(request, resume)
 
-    def resumed(self, request: Request, resume: Reached | Waiting | Document | Listing | Depth) -> Answer:
+    def resumed(self, request: Request, resume: Reached | Waiting | Document | Listing | Depth) -> Answer | Compute:
         """The reply, continued from the step at which the plan stopped.
 
         Blocks; raises Changed, and what the source raises.

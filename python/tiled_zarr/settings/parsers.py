@@ -21,6 +21,7 @@ SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", re.IGNORECASE | re.ASCII)
 DECIMAL = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
 ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+", re.IGNORECASE | re.ASCII)
 LAST_PORT = 65535
+SCHEDULER = re.compile(r"(?:tcp|tls|ws|wss)://[^\s/:]+:[0-9]+/?|(?:tcp|tls|ws|wss)://\[[0-9a-f:.]+\]:[0-9]+/?", re.IGNORECASE | re.ASCII)
 KEY = re.compile(r"[!-~]+")
 HOST = re.compile(r"\*|[a-z0-9_.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE | re.ASCII)
 
@@ -185,6 +186,13 @@ def among(*names: str) -> Callable[[Any], str]:
         raise ValueError(f"expected one of {', '.join(names)}, got {value!r}")
 
     return parse
+
+
+def scheduler(value: Any) -> str:
+    """Where the tasks of dask run: `threads`, `processes`, or the address of a scheduler."""
+    if isinstance(value, str) and (value in {"threads", "processes"} or SCHEDULER.fullmatch(value)):
+        return value
+    raise ValueError(f"expected threads, processes, or the address of a Dask scheduler like tcp://10.0.0.5:8786, got {value!r}")
 
 
 def port(value: Any) -> int:
