@@ -33,7 +33,7 @@ VALUES = np.random.default_rng(3).integers(0, 5000, (3000, 2500)).astype("u2")
 VALUES[500:900, 100:2000] = 65535  # a mark, which needs scratch
 
 def read(region):
-    threading.Event().wait(0.01)
+    threading.Event().wait(0.02)
     return VALUES[region]
 
 image = Array(shape=VALUES.shape, dtype=VALUES.dtype, read=read, revision=lambda: "1")
@@ -72,7 +72,7 @@ def undisturbed(module: Path, tmp_path_factory: pytest.TempPathFactory) -> Calla
 
 def baking(module: Path, target: Path, name: str, **options: Any) -> subprocess.Popen[bytes]:
     """A process that bakes."""
-    given = {**OPTIONS[name], "target": str(target), **options}
+    given = {"workers": 1, **OPTIONS[name], "target": str(target), **options}
     code = f"import tiled_zarr; tiled_zarr.bake(**{given!r})"
     env = {**os.environ, "PYTHONPATH": f"{module}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
     return subprocess.Popen([sys.executable, "-c", code], env=env)
@@ -97,14 +97,15 @@ def test_killed_at_random_points(name: str, module: Path, tmp_path: Path, undist
     assert any(key.endswith((".zgroup", "zarr.json")) for key in expected)
     assert not any("tiled-zarr" in key for key in expected)
     target, seeds = tmp_path / "a", random.Random(name)
-    for kill in range(KILLS if name == "image" else 1):
-        wanted = count(target) + seeds.randrange(1, max(2, len(expected) // KILLS))
+    kills = KILLS if name == "image" else 1
+    for kill in range(kills):
+        wanted = count(target) + seeds.randrange(1, max(2, len(expected) // (2 * kills)))
         process = baking(module, target, name, resume=kill > 0)
         wait_for(lambda process=process, wanted=wanted: process.poll() is not None or count(target) >= wanted)  # type: ignore[misc]
         process.send_signal(signal.SIGKILL)
         assert process.wait(PATIENCE) == -signal.SIGKILL, "the source is too fast for this test"
         found = files(target)
-        assert ".tiled-zarr-bake.json" in found
+        assert ".tiled-zarr-bake.json" in found or all(key.endswith(".part") for key in found)
         assert not [key for key in found if key.rpartition("/")[2] in {"zarr.json", ".zarray", ".zgroup", ".zattrs"}]
         whole = {key: body for key, body in found.items() if key in expected}
         assert whole == {key: expected[key] for key in whole}
@@ -140,6 +141,17 @@ def test_killed_between_the_documents(tmp_path: Path, monkeypatch: pytest.Monkey
         monkeypatch.setattr(Folder, "put", put)
         tiled_zarr.bake(source, target, resume=last < len(documents))
         assert files(target) == expected
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_killed_before_the_manifest(resume: bool, tmp_path: Path) -> None:
+    """Only the half-written manifest is there."""
+    source = file_of(tmp_path)
+    tiled_zarr.bake(source, tmp_path / "whole")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / ".tiled-zarr-bake.json.0123.part").write_text("{")
+    tiled_zarr.bake(source, tmp_path / "a", resume=resume)
+    assert files(tmp_path / "a") == files(tmp_path / "whole")
 
 
 def file_of(folder: Path, seed: int = 0) -> Path:

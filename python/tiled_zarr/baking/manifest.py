@@ -74,6 +74,7 @@ def begin(target: Target, manifest: Manifest, where: str, *, resume: bool) -> bo
         return False
     if is_whole(target, manifest, where, resume=resume):
         return True
+    target.sweep()
     target.put(KEY, json.dumps(manifest, indent=1).encode())
     return False
 

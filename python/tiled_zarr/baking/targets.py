@@ -89,8 +89,8 @@ class Folder:
         return os.path.exists(self._file(key))  # noqa: PTH110 - texts all the way, once for each chunk of Zarr v2
 
     def is_empty(self) -> bool:
-        """True if there is no such folder, or nothing in it."""
-        return not self.path.exists() or not any(self.path.iterdir())
+        """True if there is no such folder, or nothing in it but what is half written."""
+        return not self.path.exists() or all(found.name.endswith(PART) for found in self.path.iterdir())
 
     def get(self, key: str) -> bytes | None:
         """A file, or None if there is none."""
