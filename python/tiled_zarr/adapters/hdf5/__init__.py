@@ -13,6 +13,7 @@ from ...nodes import Node
 from ...resources import Resources
 
 
+@by_ranges
 def open_hdf5(path: Path, resources: Resources | None = None) -> Node:
     """The root group of a file. Raises OSError if it is not an HDF5 file, or is truncated."""
     # helpers import this package too; they need not load the server's side

@@ -2,123 +2,129 @@
 
 The library reads a file's metadata in pieces of a few bytes to 4 KiB, one after the other, all over
 the file. A request to a store takes 10 to 100 ms for any of them. So this file asks for blocks of
-BLOCK bytes, and keeps the last MOST_KEPT bytes of them. It asks for all blocks that it is about to
-need at once, if somebody says so beforehand (`prefetch`). What the library reads in larger pieces
-are the stored chunks of datasets, which it reads once: these are not kept.
+BLOCK bytes, and the process keeps the last MOST_KEPT bytes of them, of all its files. Blocks that
+somebody knows to be needed are asked for at once (`prefetch`). What the library reads in larger
+pieces are the stored chunks of datasets, which it reads once: these are not kept.
 
-h5py passes the exceptions of these methods on to who called the library.
+h5py passes an exception of these methods on to who called the library. Some of our callers take it
+for damage of one attribute or one object, so `Blocks.within` notes it, and raises it in the end.
 https://docs.h5py.org/en/stable/high/file.html#python-file-like-objects
 """
 
 from __future__ import annotations
 
-import io
-import os
+import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from ...caches.recent import Recent
 from ...nodes import TooSlow
+from ..common.ranged import Range, Ranged, RangedFile
 
 BLOCK = 256 * 1024
 """Bytes of a block.
 
 A store sends them in a tenth of the time that a request takes before its first byte.
 """
-MOST_KEPT = 32 * 1024 * 1024
-"""Bytes of blocks that one file keeps."""
+MOST_KEPT = 64 * 1024 * 1024
+"""Bytes of blocks that a helper keeps."""
 WHOLE = 1024 * 1024
 """Bytes of an object up to which it is read with one request."""
 RUN = 4 * 1024 * 1024
 """Bytes that one request asks for, at most."""
 
-Read: TypeAlias = Callable[[Sequence[tuple[int, int]]], Sequence[bytes | memoryview]]
-"""Reads pieces of an object, each by offset and length, several at a time."""
 
 
-class BlockFile(io.RawIOBase):
-    """A file of `size` bytes that `read` reads; for one thread.
+class Blocks:
+    """The blocks of all objects that a process reads, for one thread."""
 
-    Raises TooSlow instead of asking for anything after `deadline` (of `time.monotonic`). The blocks
-    that came before are kept, so a later attempt gets further.
-    """
+    def __init__(self) -> None:
+        self.kept: Recent[tuple[Ranged, int], bytes] = Recent(MOST_KEPT, len)
+        """Blocks by the version of their object and their number in it."""
+        self._deadline = math.inf
+        self._failure: Exception | None = None
 
-    def __init__(self, name: str, size: int, read: Read) -> None:
-        super().__init__()
-        self.name = name
-        self.size = size
-        self.deadline = float("inf")
-        self._read = read
-        self._at = 0
-        self._blocks: Recent[int, bytes | memoryview] = Recent(MOST_KEPT, len)
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Inside the block, nothing more is asked for after some seconds: that raises TooSlow.
 
-    def readable(self) -> bool:
-        """Return True."""
-        return True
+        What came before is kept, so a later attempt gets further. Raises the first exception of a
+        read at the end, whatever the library's caller made of it.
+        """
+        self._deadline, self._failure = time.monotonic() + seconds, None
+        try:
+            yield
+        except Exception as error:
+            if self._failure not in (None, error):
+                raise self._failure from error
+            raise
+        finally:
+            self._deadline = math.inf
+        if self._failure is not None:
+            raise self._failure
 
-    def seekable(self) -> bool:
-        """Return True."""
-        return True
+    def read(self, snapshot: Ranged, ranges: Sequence[Range]) -> list[bytes]:
+        """The bytes of some ranges of an object."""
+        try:
+            if time.monotonic() > self._deadline:
+                raise TooSlow(f"{snapshot.name!r} is read in many small parts, and its store takes long for each; ask again later")
+            return snapshot.read(ranges)
+        except Exception as error:
+            self._failure = self._failure or error
+            raise
 
-    def tell(self) -> int:
-        """The position at which the next bytes are read."""
-        return self._at
 
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Set the position."""
-        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
-        return self._at
+class BlockFile(RangedFile):
+    """An object as a file, for one thread."""
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override] # typeshed allows any buffer
-        """Fill a buffer with the next bytes; returns their number, which is less at the end."""
-        target = memoryview(buffer).cast("B")
-        nbytes = max(0, min(len(target), self.size - self._at))
-        if nbytes == 0:
-            return 0
-        parts = self._small(nbytes) if nbytes <= BLOCK or self.size <= WHOLE else self._large(nbytes)
-        at = 0
-        for part in parts:
-            target[at : at + len(part)] = part
-            at += len(part)
-        self._at += nbytes
-        return nbytes
+    def __init__(self, snapshot: Ranged, blocks: Blocks) -> None:
+        super().__init__(snapshot)
+        self._blocks = blocks
+
+    def at(self, offset: int, nbytes: int) -> bytes:
+        """Bytes at an offset."""
+        self.seek(offset)
+        return self.read(nbytes)
+
+    def read(self, size: int | None = -1) -> bytes:
+        """At most `size` bytes from the position on; all of them if it is negative."""
+        start = self.tell()
+        left = max(0, self.size - start)
+        stop = start + (left if size is None or size < 0 else min(size, left))
+        self.seek(stop)
+        is_small = stop - start <= BLOCK or self.size <= WHOLE
+        return b"".join(self._small(start, stop) if is_small else self._large(start, stop))
 
     def prefetch(self, offsets: Iterable[int]) -> None:
         """Ask for the blocks around some offsets in as few requests as possible, all at once."""
         self._fetch(offset // BLOCK for offset in offsets if 0 <= offset < self.size)
 
-    def _small(self, nbytes: int) -> Iterator[memoryview]:
-        """The next bytes, from blocks."""
-        end = self._at + nbytes
-        numbers = range(self._at // BLOCK, -(-end // BLOCK))
-        blocks = self._fetch(range(-(-self.size // BLOCK)) if self.size <= WHOLE else numbers)
+    def _small(self, start: int, stop: int) -> Iterator[memoryview]:
+        """The bytes of a range, from blocks."""
+        numbers = range(start // BLOCK, -(-stop // BLOCK)) if start < stop else range(0)
+        blocks = self._fetch(range(-(-self.size // BLOCK)) if numbers and self.size <= WHOLE else numbers)
         for number in numbers:
             first = number * BLOCK
-            yield memoryview(blocks[number])[max(0, self._at - first) : end - first]
+            yield memoryview(blocks[number])[max(0, start - first) : stop - first]
 
-    def _large(self, nbytes: int) -> Iterator[bytes | memoryview]:
-        """The next bytes, asked for in runs and not kept."""
-        end = self._at + nbytes
-        yield from self._asked([(first, min(RUN, end - first)) for first in range(self._at, end, RUN)])
+    def _large(self, start: int, stop: int) -> list[bytes]:
+        """The bytes of a range, asked for in runs and not kept."""
+        return self._blocks.read(self.snapshot, [(first, min(first + RUN, stop)) for first in range(start, stop, RUN)])
 
-    def _fetch(self, wanted: Iterable[int]) -> dict[int, bytes | memoryview]:
+    def _fetch(self, wanted: Iterable[int]) -> dict[int, bytes]:
         """The blocks of these numbers; those that are not kept are asked for in runs."""
         numbers = sorted(set(wanted))
-        blocks = {number: block for number in numbers if (block := self._blocks.peek(number)) is not None}
+        blocks = {number: block for number in numbers if (block := self._blocks.kept.peek((self.snapshot, number))) is not None}
         runs = list(_runs(number for number in numbers if number not in blocks))
-        pieces = [(run.start * BLOCK, min(len(run) * BLOCK, self.size - run.start * BLOCK)) for run in runs]
-        for run, content in zip(runs, self._asked(pieces) if pieces else (), strict=True):
+        ranges = [(run.start * BLOCK, min(run.stop * BLOCK, self.size)) for run in runs]
+        contents = self._blocks.read(self.snapshot, ranges) if ranges else []
+        for run, content in zip(runs, contents, strict=True):
             for at, number in enumerate(run):
                 # a copy, since a block that is kept would keep its whole run
-                blocks[number] = bytes(memoryview(content)[at * BLOCK : (at + 1) * BLOCK])
-                self._blocks.keep(number, blocks[number])
+                blocks[number] = content[at * BLOCK : (at + 1) * BLOCK] if len(run) > 1 else content
+                self._blocks.kept.keep((self.snapshot, number), blocks[number])
         return blocks
-
-    def _asked(self, pieces: Sequence[tuple[int, int]]) -> Sequence[bytes | memoryview]:
-        if time.monotonic() > self.deadline:
-            raise TooSlow(f"{self.name!r} is read in many small parts, and the store takes long for each; ask again, it gets further then")
-        return self._read(pieces)
 
 
 def _runs(numbers: Iterable[int]) -> Iterator[range]:

@@ -19,6 +19,7 @@ import numpy as np
 
 from ...nodes import Damaged, Unavailable
 from ..common.extras import require
+from ..common.ranged import Ranged
 from ..common.snapshot import Snapshot
 from .descriptions import ExternalLink, Source, Sources, Wanted
 from .files import FILES
@@ -42,6 +43,8 @@ def beside(snapshot: Snapshot, name: str, what: str) -> Snapshot:
 
     `what` begins the error message. Raises Damaged if the file is missing, or not served.
     """
+    if isinstance(snapshot, Ranged):
+        return snapshot if name == snapshot.path else snapshot.beside(name)
     target = _path(snapshot, name)
     shown = Path(name).name
     # before we open it: the reply must not reveal if it exists
@@ -90,7 +93,7 @@ class Gathered(NamedTuple):
 
     def gather(self, snapshot: Snapshot, dataset: Any) -> None:
         """Add the sources of an open virtual dataset."""
-        own = dataset.file.filename
+        own = snapshot.path
         self.above.append(_object(snapshot, dataset))
         for name, where in sorted({(source.file_name, source.dset_name) for source in dataset.virtual_sources()}):
             if NUMBERED.search(name) or NUMBERED.search(where):
@@ -102,10 +105,12 @@ class Gathered(NamedTuple):
 
     def _add_numbered(self, snapshot: Snapshot, own: str, name: str, where: str) -> None:
         """Add the blocks of a numbered series up to the first missing one, as the library does."""
+        if name != "." and isinstance(snapshot, Ranged):
+            beside(snapshot, name, LINK)
         for number in range(MOST_BLOCKS):
             file = own if name == "." else _numbered(name, number)
             target = _path(snapshot, file)
-            if not os.path.lexists(target):
+            if file != own and not os.path.lexists(target):
                 self.awaited.append(target)
                 return
             source = beside(snapshot, file, LINK)
@@ -131,7 +136,7 @@ class Gathered(NamedTuple):
             except Damaged as error:
                 if is_last:
                     return False
-                raise Damaged(f"a virtual dataset: its source {Path(file.filename).name!r} has no {where!r}") from error
+                raise Damaged(f"a virtual dataset: its source {snapshot.name!r} has no {where!r}") from error
             if isinstance(source, ExternalLink):
                 return self._add(beside(snapshot, source.file, LINK), source.where, is_last=is_last)
             self.seen[snapshot.path, where] = _object(snapshot, source)
