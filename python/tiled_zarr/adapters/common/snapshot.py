@@ -27,6 +27,7 @@ The descriptor or mapping that `mapped.py` keeps is of the very file whose revis
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,6 +41,22 @@ from ...revisions import file_revision, steady_revision
 from . import fences, slips
 from .fences import Fence
 from .kinds import HEAD, other_kind
+
+
+class Elsewhere(ABC):
+    """Something in no file system that an adapter opens as it opens a path, by `Snapshot.of`.
+
+    Only adapters that are marked get one (`ranged.by_ranges`).
+    """
+
+    name: str
+    """The last part of its address."""
+    suffix: str
+    """The suffix of the name, with its dot."""
+
+    @abstractmethod
+    def snapshot(self, resources: Resources | None) -> Snapshot:
+        """It as it is now. Raises FileNotFoundError if it is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +75,19 @@ class Snapshot:
     """The resources that readers of the file share; None means those of the process."""
 
     @classmethod
-    def of(cls, path: Path, resources: Resources | None = None) -> Snapshot:
-        """The file as it is now, behind the fence in force.
+    def of(cls, path: Path | Elsewhere, resources: Resources | None = None) -> Snapshot:
+        """The file as it is now, behind the fence in force; of what is elsewhere, what it says.
 
         Raises OSError if there is no file, Damaged if the fence refuses it.
         """
+        if isinstance(path, Elsewhere):
+            return path.snapshot(resources)
         return cls._taken(path, fences.around(path), resources)
+
+    @property
+    def name(self) -> str:
+        """The name of the file, for users."""
+        return Path(self.path).name
 
     @property
     def resources(self) -> Resources:
@@ -98,7 +122,7 @@ class Snapshot:
         gone.
         """
         if steady_revision(self.path if opened is None else opened) != self.taken:
-            raise Changed(f"{Path(self.path).name!r} changed while it was being read; ask again")
+            raise Changed(f"{self.name!r} changed while it was being read; ask again")
 
     def is_current(self) -> bool:
         """True if the file is still there and has the same revision."""
@@ -119,7 +143,7 @@ class Snapshot:
         yield
         self.check()
         if self.faults.count != faults:
-            raise Changed(f"{Path(self.path).name!r} could not be read in part; ask again")
+            raise Changed(f"{self.name!r} could not be read in part; ask again")
 
     @contextmanager
     def read_as(self, kind: str) -> Iterator[str]:
@@ -146,15 +170,18 @@ class Snapshot:
             self.check()
             if is_for_users(error):
                 raise
-            slips.note(error, f"{Path(self.path).name!r}, read as {kind}")
-            raise Damaged(f"{Path(self.path).name!r} {self._fault(kind)}") from error
+            slips.note(error, f"{self.name!r}, read as {kind}")
+            raise Damaged(f"{self.name!r} {self._fault(kind)}") from error
 
     def _fault(self, kind: str) -> str:
         """What we say to users about a file that a library refuses."""
-        if os.stat(self.path).st_size == 0:  # noqa: PTH116
-            return f"is empty where {kind} is expected; write it again"
         with self.fence.opened(self.path) as file:
-            other = other_kind(file.read(HEAD), kind)
+            size = os.fstat(file.fileno()).st_size
+            return self._said(size, other_kind(file.read(HEAD), kind), kind)
+
+    def _said(self, size: int, other: str | None, kind: str) -> str:
+        if size == 0:
+            return f"is empty where {kind} is expected; write it again"
         if other:
             return f"is {other}"
         return f"cannot be read as {kind}: it is truncated, damaged or something else; write it again, or restore it from a copy"
@@ -194,7 +221,7 @@ def is_for_users(error: Exception) -> bool:
 
 def read_exactly(file: FileIO, offset: int, nbytes: int) -> bytes:
     """`nbytes` bytes at an offset. Raises Damaged if the file ends before them."""
-    check_end(str(file.name), os.fstat(file.fileno()).st_size, offset + nbytes)
+    check_end(str(file.name), size_of(file), offset + nbytes)
     file.seek(offset)
     parts = []
     while nbytes > 0:
@@ -204,6 +231,12 @@ def read_exactly(file: FileIO, offset: int, nbytes: int) -> bytes:
         parts.append(part)
         nbytes -= len(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def size_of(file: FileIO) -> int:
+    """The bytes of an open file, or of an object that is read as one."""
+    size: int | None = getattr(file, "size", None)
+    return os.fstat(file.fileno()).st_size if size is None else size
 
 
 def check_end(path: str, size: int, end: int) -> None:
