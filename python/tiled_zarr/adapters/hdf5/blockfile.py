@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from ...caches.recent import Recent
@@ -29,11 +30,13 @@ A store sends them in a tenth of the time that a request takes before its first 
 """
 MOST_KEPT = 64 * 1024 * 1024
 """Bytes of blocks that a helper keeps."""
-WHOLE = 1024 * 1024
+WHOLE = 4 * 1024 * 1024
 """Bytes of an object up to which it is read with one request."""
 RUN = 4 * 1024 * 1024
 """Bytes that one request asks for, at most."""
 
+MOST_WAITING = 4
+"""Threads that wait for stores, at most: one, and those that calls have given up."""
 
 
 class Blocks:
@@ -42,6 +45,7 @@ class Blocks:
     def __init__(self) -> None:
         self.kept: Recent[tuple[Ranged, int], bytes] = Recent(MOST_KEPT, len)
         """Blocks by the version of their object and their number in it."""
+        self._threads = ThreadPoolExecutor(MOST_WAITING, "blocks")
         self._deadline = math.inf
         self._failure: Exception | None = None
 
@@ -67,12 +71,24 @@ class Blocks:
     def read(self, snapshot: Ranged, ranges: Sequence[Range]) -> list[bytes]:
         """The bytes of some ranges of an object."""
         try:
-            if time.monotonic() > self._deadline:
-                raise TooSlow(f"{snapshot.name!r} is read in many small parts, and its store takes long for each; ask again later")
-            return snapshot.read(ranges)
+            return self._read(snapshot, ranges)
         except Exception as error:
             self._failure = self._failure or error
             raise
+
+    def _read(self, snapshot: Ranged, ranges: Sequence[Range]) -> list[bytes]:
+        """The same; a store that hangs costs one of `_threads` until its client gives up."""
+        left = self._deadline - time.monotonic()
+        if left == math.inf:
+            return snapshot.read(ranges)
+        reading = self._threads.submit(snapshot.read, ranges)
+        try:
+            return reading.result(max(left, 0))
+        except TimeoutError:
+            if reading.done():
+                raise
+            reading.cancel()
+        raise TooSlow(f"the store of {snapshot.name!r} does not answer, or takes long for many small parts; ask again later")
 
 
 class BlockFile(RangedFile):

@@ -1,0 +1,110 @@
+"""A web server with objects that are read by ranges; it counts, and hangs or fails if told to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import md5
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Thread
+from typing import Any, NamedTuple
+
+from tiled_zarr.adapters.hdf5 import open_hdf5
+from tiled_zarr.adapters.remote.addresses import Address
+from tiled_zarr.adapters.remote.clients import Terms, client
+from tiled_zarr.adapters.remote.objects import Object
+from tiled_zarr.nodes import Group
+from tiled_zarr.resources import Resources
+
+WAIT = 20
+"""Seconds after which a test has failed."""
+
+
+class Request(NamedTuple):
+    """A request that was answered: its method, and the range that it asked for."""
+
+    method: str
+    start: int
+    stop: int
+
+
+class Store:
+    """Objects by name. While `is_open` is not set, data are not sent; `status` is sent in their place."""
+
+    def __init__(self, port: int) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.requests: list[Request] = []
+        self.is_open = Event()
+        self.is_open.set()
+        self.status = 0
+        self.url = f"http://127.0.0.1:{port}"
+
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        """The ranges of the requests so far."""
+        return [(one.start, one.stop) for one in self.requests if one.method == "GET"]
+
+    def open(self, name: str, resources: Resources, terms: Terms = Terms()) -> Group:
+        """The root group of an object."""
+        where = Address.of(f"{self.url}/{name}")
+        node = open_hdf5(Object(client(where, terms, resources), where), resources)  # type: ignore[arg-type] # it reads by ranges
+        assert isinstance(node, Group)
+        return node
+
+
+@contextmanager
+def store() -> Iterator[Store]:
+    """A running server without objects."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_HEAD(self) -> None:
+            self.answer()
+
+        def do_GET(self) -> None:
+            self.answer()
+
+        def log_message(self, *_: Any) -> None: ...
+
+        def answer(self) -> None:
+            body = made.objects.get(self.path[1:])
+            if body is None:
+                self.reply(404)
+                return
+            tag = f'"{md5(body, usedforsecurity=False).hexdigest()}"'
+            if self.headers.get("If-Match", tag) != tag:
+                self.reply(412)
+                return
+            span = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+            start, stop = (int(span[1]), int(span[2]) + 1) if span else (0, len(body))
+            made.requests.append(Request(self.command, start, stop))
+            if self.command == "GET":
+                assert made.is_open.wait(5 * WAIT)
+                if made.status:
+                    self.reply(made.status)
+                    return
+            more = {"Content-Range": f"bytes {start}-{stop - 1}/{len(body)}"} if span else {}
+            self.reply(206 if span else 200, body[start:stop], {"ETag": tag, "Accept-Ranges": "bytes", **more})
+
+        def reply(self, status: int, body: bytes = b"", headers: dict[str, str] = {}) -> None:
+            self.send_response(status)
+            fixed = {"Content-Length": str(len(body)), "Last-Modified": "Fri, 27 Nov 2026 00:00:00 GMT"}
+            for name, text in {**fixed, **headers}.items():
+                self.send_header(name, text)
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        made = Store(server.server_port)
+        thread = Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield made
+        finally:
+            made.is_open.set()
+            server.shutdown()
+            thread.join()

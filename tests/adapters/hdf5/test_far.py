@@ -1,0 +1,129 @@
+"""HDF5 files in object stores and on web servers: the same nodes as of local files, by ranges."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count, product
+from pathlib import Path
+from typing import Any, ClassVar
+
+import h5py
+import hdf5plugin
+import numpy as np
+import pytest
+
+from adapters.contract import Case
+from adapters.file_contract import FileContract, outcome, whole
+from adapters.hdf5 import test_open
+from adapters.hdf5.far import Store, store
+from adapters.hdf5.test_open import WIDE, made
+from tiled_zarr.adapters.hdf5 import blockfile, open_hdf5
+from tiled_zarr.adapters.remote.clients import Terms
+from tiled_zarr.nodes import Array, Changed, Damaged, Group, TooSlow, Unavailable
+from tiled_zarr.resources import Resources
+
+RANDOM = np.random.default_rng(20261127)
+NOISE = RANDOM.integers(0, 2**16, (1500, 2000), "u2")
+"""6 MB that no codec makes smaller, so that their file is not read whole."""
+
+
+class Far:
+    """The one server and the one set of helpers of these tests."""
+
+    store: ClassVar[Store]
+    resources: ClassVar[Resources]
+    names = (f"{number}.h5" for number in count())
+
+    @classmethod
+    def put(cls, content: bytes) -> str:
+        """The name of a new object."""
+        name = next(cls.names)
+        cls.store.objects[name] = content
+        return name
+
+    @classmethod
+    def open(cls, content: bytes) -> Group:
+        """The root group of a new object."""
+        return cls.store.open(cls.put(content), cls.resources)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def far() -> Iterator[type[Far]]:
+    with store() as Far.store:
+        Far.resources = Resources.of()
+        yield Far
+        Far.resources.close()
+
+
+def filled(fill: Callable[[h5py.File], Any], **options: Any) -> bytes:
+    """The bytes of a file that a function fills."""
+    content = io.BytesIO()
+    with h5py.File(content, "w", **options) as file:
+        fill(file)
+    return content.getvalue()
+
+
+def array(group: Group, name: str = "x") -> Array:
+    node = group.children[name]
+    assert isinstance(node, Array)
+    return node
+
+
+def of_noise(**options: Any) -> bytes:
+    return filled(lambda file: file.create_dataset("x", data=NOISE, **options))
+
+
+def as_object(case: Case) -> Case:
+    """The same file in a store."""
+
+    def opened(folder: Path) -> Any:
+        _, truth = case(folder)
+        return Far.open((folder / "a.h5").read_bytes()), truth
+
+    return opened
+
+
+FEW = WIDE[:130, :90]
+TYPES = {name: test_open.PLAIN[name] for name in ("bytes", "empty_axis", "five_d", "numbers_>c16", "numbers_?", "zero_d")}
+LARGE: dict[str, Any] = {
+    "group": {"flat": FEW.astype(">f4")},
+    "gzip": FEW,
+    "lzf": FEW,
+    "plain": FEW,
+    "texts": np.array([f"{number} µm" for number in range(2000)], object),
+}
+
+
+def large(folder: Path) -> Any:
+    """A file that is too large to be read whole, and has offsets that count from a user block."""
+    with h5py.File(folder / "a.h5", "w", userblock_size=8 * 1024 * 1024) as file:
+        file["group/flat"] = LARGE["group"]["flat"]
+        file.create_dataset("gzip", data=FEW, chunks=(64, 50), compression="gzip")
+        file.create_dataset("lzf", data=FEW, chunks=(64, 50), compression="lzf", scaleoffset=0)
+        file.create_dataset("plain", data=FEW, chunks=(64, 50))
+        file["texts"] = list(LARGE["texts"])
+    return None, LARGE
+
+
+def own_sources(file: h5py.File) -> None:
+    file["own"] = WIDE
+    layout = h5py.VirtualLayout((2, 300, 400), "<i4")
+    for i in range(2):
+        layout[i] = h5py.VirtualSource(".", "own", (300, 400))
+    file.create_virtual_dataset("v", layout)
+
+
+CASES = {
+    "large": large,
+    "types": made(lambda file: [file.create_dataset(name, data=array) for name, array in TYPES.items()], TYPES),
+    "virtual over itself": made(own_sources, {"own": WIDE, "v": np.stack([WIDE, WIDE])}),
+    **{name: test_open.CASES[name] for name in ("record", "gzip", "zstd", "strings", "special", "tree")},
+}
+
+
+class TestFar(FileContract, cases={name: as_object(case) for name, case in CASES.items()}): ...
