@@ -21,6 +21,9 @@ READ_GAP = 4096
 FETCH_GAP = 256 * 1024
 """Bytes that cost about as much to fetch as another request: 5 ms at 50 MB/s, and 32 in flight."""
 
+KEPT = 1024 * 1024
+"""Bytes of the blocks that are kept if a reader needs a small part of the bytes that it fetches."""
+
 
 class Reopened:
     """A file that is opened for each read, as on Windows.
@@ -68,7 +71,7 @@ class Fetched(Reopened):
 
     def read_kept(self, first: int, nbytes: int, counts: Sequence[int] = (), strides: Sequence[int] = ()) -> bytes:
         """The same, from blocks that are kept: for a caller that needs a small part of the bytes."""
-        return b"".join([self.ranged.kept(start, start + nbytes) for start in starts(first, counts, strides)])
+        return b"".join([self.ranged.kept(start, start + nbytes, KEPT) for start in starts(first, counts, strides)])
 
 
 def starts(first: int, counts: Sequence[int], strides: Sequence[int]) -> list[int]:
@@ -123,6 +126,18 @@ def read_bytes(snapshot: Snapshot, offset: int, nbytes: int) -> bytes:
     file = file_of(snapshot)
     check_end(snapshot.path, len(file), offset + nbytes)
     return file.read(offset, nbytes)
+
+
+def read_several(snapshot: Snapshot, pieces: Sequence[tuple[int, int]]) -> list[bytes]:
+    """Several pieces of a snapshot's file, each an offset and a number of bytes, in order.
+
+    Of what is read by ranges, all of them are in flight at once. Raises OSError if it ends before
+    one of them.
+    """
+    if not isinstance(snapshot, Ranged):
+        return [read_bytes(snapshot, offset, nbytes) for offset, nbytes in pieces]
+    check_end(snapshot.path, snapshot.size, max((offset + nbytes for offset, nbytes in pieces), default=0))
+    return snapshot.read_near([(offset, offset + nbytes) for offset, nbytes in pieces], FETCH_GAP)
 
 
 def _opened(snapshot: Snapshot) -> File | Reopened:

@@ -30,9 +30,11 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
+from typing import Any
 
 from ..._native import Faults
 from ...nodes import Changed, Damaged, TooLarge, Unavailable
@@ -101,7 +103,9 @@ class Snapshot:
     @classmethod
     def _taken(cls, path: str | os.PathLike[str], fence: Fence, resources: Resources | None) -> Snapshot:
         with fence.opened(path) as file:
-            return cls(os.fspath(path), file_revision(file.fileno()), fence, given=resources)
+            taken = cls(os.fspath(path), file_revision(file.fileno()), fence, given=resources)
+        made_from = _MADE_FROM.get()
+        return taken if made_from is None else made_from(taken)
 
     @property
     def revision(self) -> Callable[[], str | None]:
@@ -123,6 +127,10 @@ class Snapshot:
         """
         if steady_revision(self.path if opened is None else opened) != self.taken:
             raise Changed(f"{self.name!r} changed while it was being read; ask again")
+
+    def check_handle(self, handle: Any) -> None:
+        """Check that what a library has opened by itself is this file, by its `fileno()`."""
+        self.check(handle.fileno())
 
     def is_current(self) -> bool:
         """True if the file is still there and has the same revision."""
@@ -200,6 +208,19 @@ class Snapshot:
         """
         with self.fence.pinned(self.path) as path, self.unchanged(path):
             yield path
+
+
+_MADE_FROM: ContextVar[Callable[[Snapshot], Snapshot] | None] = ContextVar("made from", default=None)
+
+
+@contextmanager
+def taken_as(changed: Callable[[Snapshot], Snapshot]) -> Iterator[None]:
+    """Inside the block, `Snapshot.of` in this thread returns what `changed` returns for a file."""
+    token = _MADE_FROM.set(changed)
+    try:
+        yield
+    finally:
+        _MADE_FROM.reset(token)
 
 
 def is_of_the_system(error: Exception) -> bool:

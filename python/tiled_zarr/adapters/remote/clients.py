@@ -8,14 +8,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from math import inf
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import quote, urlsplit, urlunsplit
 
+from ...caches.recent import Recent
 from ...nodes import Changed
-from ...resources import Resources, default
+from ...resources import Resources, default, nbytes_of
 from ..common.extras import require
 from ..common.ranged import Range
 from .addresses import Address, shown
@@ -54,17 +57,22 @@ class Listed(NamedTuple):
 class Client:
     """Reads one store. Thread-safe; all methods block, and raise what `faults.raised_as` raises."""
 
-    def __init__(self, store: Any, name: str, terms: Terms, abandoned: Any = ()) -> None:
-        self.store = store
-        """obstore's store, for zarr-python."""
-        self.name = name
+    def __init__(self, open_store: Callable[[str], Any], url: str, terms: Terms, abandoned: Any = ()) -> None:
+        self._open = open_store
+        self.store = open_store(url)
+        """obstore's store, with whole keys."""
+        self.name = shown(url)
         self.terms = terms
         self.obstore = require("obstore", "remote")
         self.looks = Looks(self._head, terms.look, abandoned)
+        self.copies: Recent[tuple[str, str], Any] = Recent(terms.copy, nbytes_of, abandoned=abandoned)
+        """Copies of objects, by key and revision (copies.py)."""
         self._threads = ThreadPoolExecutor(IN_FLIGHT, "remote")
 
     def close(self) -> None:
-        """Let the threads end."""
+        """Let the threads end, and delete the copies."""
+        for copy in self.copies.values():
+            copy.drop()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def each(self, do: Callable[[T], R], items: Sequence[T]) -> list[R]:
@@ -110,10 +118,50 @@ class Client:
             found = self.obstore.list_with_delimiter(self.store, prefix or None)
         objects = {}
         for meta in found["objects"]:
+            if meta["path"] == prefix:
+                continue  # the mark of an empty folder, as consoles make it
             objects[meta["path"].rpartition("/")[2]] = seen = Seen.of(meta)
             if seen.e_tag is not None and seen.e_tag.endswith('"'):  # as in the header; Azure lists it otherwise
                 self.looks.note(meta["path"], seen, began)
         return Listed([path.rstrip("/").rpartition("/")[2] for path in found["common_prefixes"]], objects)
+
+    def at(self, where: Address) -> Any:
+        """Obstore's store whose keys are below a prefix of this one."""
+        parts = urlsplit(where.store)
+        return self._open(urlunsplit(parts._replace(path=f"/{quote(where.key)}")))
+
+    def look_soon(self, key: str) -> None:
+        """Let another thread look at an object, unless one does so already."""
+        cell = self.looks.cell(key)
+        if cell.is_asked:
+            return
+        cell.is_asked = True
+
+        def look() -> None:
+            try:
+                self.looks.of(key)
+            except Exception:  # noqa: BLE001 - who asks and waits is told
+                return
+            finally:
+                cell.is_asked = False
+
+        self.do_soon(look)
+
+    def do_soon(self, do: Callable[[], object]) -> None:
+        """Call a function in one of the threads, unless the client is closed."""
+        with suppress(RuntimeError):
+            self._threads.submit(do)
+
+    def existing(self, keys: Sequence[str]) -> dict[str, Seen]:
+        """Those of some objects that are there."""
+
+        def seen(key: str) -> Seen | None:
+            try:
+                return self.looks.of(key)
+            except FileNotFoundError:
+                return None
+
+        return {key: found for key, found in zip(keys, self.each(seen, keys), strict=True) if found is not None}
 
     def _head(self, key: str) -> Seen:
         with raised_as(key.rpartition("/")[2] or self.name):
@@ -128,11 +176,16 @@ def client(address: Address, terms: Terms, resources: Resources | None) -> Clien
 
 
 def _made(url: str, terms: Terms, shared: Resources) -> Client:
+    return Client(partial(_opened, terms), url, terms, shared.abandoned)
+
+
+def _opened(terms: Terms, url: str) -> Any:
+    """Obstore's store at a URL. Raises Damaged if obstore refuses its options."""
     store = require("obstore.store", "remote")
     options = dict(terms.options)
     endpoint = options.get("endpoint") or next((os.environ[name] for name in ENDPOINTS if name in os.environ), "")
     with raised_as(shown(url)):
-        found = store.from_url(
+        return store.from_url(
             url,
             **({"config": options} if options else {}),
             client_options=_client_options(url, endpoint, terms),
@@ -142,7 +195,6 @@ def _made(url: str, terms: Terms, shared: Resources) -> Client:
                 "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2), "base": 2},
             },
         )
-    return Client(found, shown(url), terms, shared.abandoned)
 
 
 def _client_options(url: str, endpoint: str, terms: Terms) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ THROTTLED = frozenset({"429", "503"})
 CREDENTIALS = "check its credentials (AWS_..., GOOGLE_..., AZURE_...), or say that it is anonymous"
 
 
-class NoRanges(Exception):
+class NoRanges(ConnectionError):
     """A web server answers requests for a range with all bytes."""
 
 
@@ -51,7 +51,7 @@ def meant(error: Exception, name: str) -> Exception:
         case "PermissionDeniedError" | "UnauthenticatedError":
             return Damaged(f"{name!r} may not be read: the store refuses; {CREDENTIALS}")
         case "NotSupportedError":
-            return NoRanges(name)
+            return NoRanges(f"{name!r} cannot be read by ranges: its server sends all of it each time")
     return answered(found[1], name) if (found := STATUS.search(text)) else unreached(text, name)
 
 

@@ -8,6 +8,7 @@ One thread looks, and others wait for it. A listing is a look at all objects tha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from hashlib import blake2b
 from math import inf
 from time import monotonic
@@ -52,13 +53,18 @@ class Seen(NamedTuple):
 
 
 class Cell:
-    """The last look at an object; `until` is when it is trusted no longer, in monotonic seconds."""
+    """The last look at an object; `until` is when it is trusted no longer, in monotonic seconds.
 
-    __slots__ = ("seen", "until")
+    `seen` is None if there was no object, or nobody has looked. `is_asked` is True while a thread
+    looks for somebody who does not wait.
+    """
+
+    __slots__ = ("is_asked", "seen", "until")
 
     def __init__(self) -> None:
         self.seen: Seen | None = None
         self.until = -inf
+        self.is_asked = False
 
 
 class Looks:
@@ -70,6 +76,7 @@ class Looks:
 
     def __init__(self, head: Callable[[str], Seen], life: float, abandoned: Any = ()) -> None:
         self.life = life
+        self.abandoned = abandoned
         self._head = head
         self._cells: Recent[str, Cell] = Recent(MOST_LOOKS)
         self._flights: Flights[str, Seen] = Flights(abandoned)
@@ -79,10 +86,14 @@ class Looks:
         return self._cells.get(key, Cell)
 
     def of(self, key: str) -> Seen:
-        """The version of an object. Blocks if the last look is too long ago."""
+        """The version of an object. Blocks if the last look is too long ago.
+
+        Raises FileNotFoundError if there is none.
+        """
         cell = self.cell(key)
-        seen, until = cell.seen, cell.until
-        return seen if seen is not None and monotonic() < until else self._flights.of(key, lambda: self._look(key, cell))
+        if monotonic() >= cell.until:
+            return self._flights.of(key, partial(self._look, key, cell))
+        return there(cell.seen, key)
 
     def note(self, key: str, seen: Seen, began: float) -> None:
         """Note what a listing told that was asked for at `began`."""
@@ -96,13 +107,18 @@ class Looks:
         cell.seen, cell.until = None, -inf
 
     def _look(self, key: str, cell: Cell) -> Seen:
-        seen, began = cell.seen, monotonic()
-        if seen is not None and began < cell.until:
-            return seen  # another thread has looked just before
-        try:
-            seen = self._head(key)
-        except FileNotFoundError:
-            cell.seen, cell.until = None, -inf
-            raise
-        cell.seen, cell.until = seen, began + self.life
-        return seen
+        began = monotonic()
+        if began >= cell.until:  # else another thread has looked just before
+            try:
+                cell.seen = self._head(key)
+            except FileNotFoundError:
+                cell.seen = None
+            cell.until = began + self.life
+        return there(cell.seen, key)
+
+
+def there(seen: Seen | None, key: str) -> Seen:
+    """What was seen. Raises FileNotFoundError if it was nothing."""
+    if seen is None:
+        raise FileNotFoundError(f"{key.rpartition('/')[2]!r} is not there")
+    return seen

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from time import monotonic
 from typing import Any, TypeVar
 
 from ...resources import Resources
@@ -14,6 +15,9 @@ from .addresses import Address
 from .clients import Client, Terms, client
 from .looks import Cell, Seen
 
+GRACE = 1.0
+"""Seconds for which a look is still good for who does not wait: a walk through the tree has just
+looked, and the rest of its request comes a moment later."""
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -71,9 +75,14 @@ class Version(Origin):
         return self.client.each(do, items)
 
     def looked(self) -> str | None:
-        """The revision that the last look saw, without waiting."""
-        seen = self._cell.seen
-        return None if seen is None else seen.revision
+        """The revision that the last look saw, without waiting.
+
+        If that is no longer trusted, another thread looks, and the answer is None after GRACE.
+        """
+        seen, late = self._cell.seen, monotonic() - self._cell.until
+        if late >= 0:
+            self.client.look_soon(self.where.key)
+        return None if seen is None or late >= GRACE else seen.revision
 
     def look(self) -> str:
         """The revision, which the store is asked for if the last look is too long ago."""
