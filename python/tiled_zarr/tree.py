@@ -1,7 +1,7 @@
 """Builds the tree that the settings describe.
 
-It is the demo, a directory, a Python object, a catalog of Tiled's or a Tiled server, or several of
-these mounted at paths.
+It is the demo, a directory, an address of objects, a Python object, a catalog of Tiled's or a Tiled
+server, or several of these mounted at paths.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .adapters.directory.alone import Alone
 from .hierarchy.openings import reason
 from .nodes import Array, Forbidden, Group, Node, Unavailable
 from .outlines import Outline
-from .resources import Resources
+from .resources import Fetching, Resources
 from .revisions import launch_nonce
 from .settings import Mount, Settings, SettingsError
 from .settings.arguments import stem
@@ -100,7 +100,8 @@ def resources_of(settings: Settings, workers: int = 1) -> Resources:
 
     Raises SettingsError if `memory` is too little.
     """
-    return Resources.of(settings.sizes(workers), patience=settings.queue_timeout, read_timeout=settings.read_timeout)
+    fetching = Fetching(look=settings.remote_look, copy=settings.remote_copy, timeout=min(Fetching().timeout, settings.read_timeout / 2))
+    return Resources.of(settings.sizes(workers), patience=settings.queue_timeout, read_timeout=settings.read_timeout, fetching=fetching)
 
 
 def check_paths(paths: list[str]) -> None:
@@ -155,8 +156,32 @@ def source_of(mount: Mount, watcher: Watcher, resources: Resources, settings: Se
             return python_object(mount.target, resources, bare=mount.bare)
         case "catalog":
             return catalog(mount, resources)
+        case "remote":
+            return remote(mount, watcher, resources), None
         case "tiled":
             return tiled_server(mount.target, resources, settings)
+
+
+def remote(mount: Mount, watcher: Watcher, resources: Resources) -> Group | Single:
+    """The group of a prefix, or an object or store of Zarr at an address; at the root, a group.
+
+    Raises SettingsError if nothing is there, its store fails, or an option has no meaning.
+    """
+    from .adapters.common.choices import TextChoice
+    from .adapters.remote.open import Choice, at_root, found_at
+
+    other = next((name for name in mount.files if name not in {"ext", "sequences"}), None)
+    of_files = formats({name: value for name, value in mount.files.items() if name == "ext"})
+    if other is not None or of_files is None:
+        raise SettingsError(f"{other}: {mount.shown} is in a store, whose objects are opened by their suffixes alone; leave it out")
+    choice = Choice(of_files, TextChoice(**mount.csv), (lambda node: configured(node, mount)) if mount.path else Choice().finish)
+    try:
+        found = found_at(mount.target, resources, choice, mount.store, frozen=bool(mount.options.frozen))
+        if isinstance(found, Group) or not mount.path:
+            return at_root(found, stem(mount.shown.rstrip("/").rpartition("/")[2], mount.files.get("ext", {})), watcher)
+    except Exception as error:
+        raise SettingsError(f"{mount.shown} cannot be served: {why(error) if isinstance(error, OSError) else reason(error)}") from error
+    return found
 
 
 def directory(mount: Mount, watcher: Watcher, resources: Resources) -> tuple[Node, object]:

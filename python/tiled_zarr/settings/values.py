@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from ..dtypes import StructName
 from ..hierarchy.metadata import Config
-from ..resources import Sizes
+from ..resources import Fetching, Sizes
 from . import memory, parsers
 from .declarations import SettingsError, declared, parsed, setting
 from .deployments import Deployment
@@ -180,6 +180,16 @@ class Settings:
         None,
         "Seconds for which values read from Tiled are kept if it says nothing new; 0 keeps none.",
         shown="600; 60 for arrays that clients of Tiled write; no limit for those that nobody may",
+    )
+
+    remote_look: float = setting(
+        parsers.seconds, Fetching().look, "Seconds for which what a store or web server tells of an object is good: its size, ETag, names."
+    )
+    remote_copy: int = setting(
+        parsers.size,
+        Fetching().copy,
+        "Bytes on disk, per store and worker, for copies of remote files that are not read in parts; a larger file is 413.",
+        shown=shown(Fetching().copy),
     )
 
     log_level: str = setting(

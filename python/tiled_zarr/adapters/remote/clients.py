@@ -13,16 +13,17 @@ from datetime import timedelta
 from functools import partial
 from math import inf
 from time import monotonic
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from ...caches.recent import Recent
 from ...nodes import Changed
-from ...resources import Resources, default, nbytes_of
+from ...resources import Fetching, Resources, default, nbytes_of
 from ..common.extras import require
 from ..common.ranged import Range
 from .addresses import Address, shown
-from .faults import raised_as
+from .faults import Refused, raised_as
 from .looks import Looks, Seen
 
 T = TypeVar("T")
@@ -31,20 +32,28 @@ R = TypeVar("R")
 IN_FLIGHT = 32
 """Requests of one store that are in flight at once, at most, for the readers of one process."""
 RETRIES = 3
+OPTIONS = MappingProxyType({"endpoint": "endpoint", "region": "region", "account": "account_name", "anonymous": "skip_signature"})
+"""Obstore's names of the options of a store, by ours."""
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 
 class Terms(NamedTuple):
-    """How a store is read: for how many seconds a look is trusted, and a request may take.
+    """How a store is read; `options` are obstore's, as pairs."""
 
-    `copy` is how many bytes are copied of what cannot be read by ranges, at most. `options` are
-    obstore's, as pairs; they may hold secrets.
-    """
-
-    look: float = 5.0
-    timeout: float = 30.0
-    copy: int = 256 * 1024 * 1024
+    look: float
+    timeout: float
+    copy: int
     options: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, fetching: Fetching, store: Mapping[str, Any], *, frozen: bool = False) -> Terms:
+        """Those of an application, with the options of a store as settings spell them.
+
+        What is `frozen` is looked at once.
+        """
+        given = {name: store[spelled] for spelled, name in OPTIONS.items() if spelled in store}
+        options = {name: str(value).lower() if isinstance(value, bool) else value for name, value in given.items()}
+        return cls(inf if frozen else fetching.look, fetching.timeout, fetching.copy, tuple(sorted(options.items())))
 
 
 class Listed(NamedTuple):
@@ -153,15 +162,23 @@ class Client:
             self._threads.submit(do)
 
     def existing(self, keys: Sequence[str]) -> dict[str, Seen]:
-        """Those of some objects that are there."""
+        """Those of some objects that are there.
 
-        def seen(key: str) -> Seen | None:
+        One that the store refuses counts as absent if another is there, else Refused is raised.
+        """
+
+        def seen(key: str) -> Seen | FileNotFoundError | Refused:
             try:
                 return self.looks.of(key)
-            except FileNotFoundError:
-                return None
+            except (FileNotFoundError, Refused) as error:
+                return error
 
-        return {key: found for key, found in zip(keys, self.each(seen, keys), strict=True) if found is not None}
+        answers = self.each(seen, keys)
+        found = {key: answer for key, answer in zip(keys, answers, strict=True) if isinstance(answer, Seen)}
+        refused = next((answer for answer in answers if isinstance(answer, Refused)), None)
+        if refused is not None and not found:
+            raise refused
+        return found
 
     def _head(self, key: str) -> Seen:
         with raised_as(key.rpartition("/")[2] or self.name):
@@ -201,7 +218,3 @@ def _client_options(url: str, endpoint: str, terms: Terms) -> Mapping[str, Any]:
     """Options of HTTP. An endpoint or address that is written with http:// may be read without TLS."""
     plain = {"allow_http": True} if url.startswith("http://") or endpoint.startswith("http://") else {}
     return plain | {"timeout": timedelta(seconds=terms.timeout), "connect_timeout": timedelta(seconds=min(5.0, terms.timeout))}
-
-
-FROZEN = inf
-"""Seconds for which the only look is trusted, of data that never change."""
