@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import io
-import json
-import pickle
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import count, product
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
 import h5py
-import hdf5plugin
 import numpy as np
 import pytest
 
 from adapters.contract import Case
-from adapters.file_contract import FileContract, outcome, whole
+from adapters.file_contract import FileContract
 from adapters.hdf5 import test_open
 from adapters.hdf5.far import Store, store
 from adapters.hdf5.test_open import WIDE, made
-from tiled_zarr.adapters.hdf5 import blockfile, open_hdf5
-from tiled_zarr.adapters.remote.clients import Terms
-from tiled_zarr.nodes import Array, Changed, Damaged, Group, TooSlow, Unavailable
+from tiled_zarr.nodes import Array, Group
 from tiled_zarr.resources import Resources
 
 RANDOM = np.random.default_rng(20261127)

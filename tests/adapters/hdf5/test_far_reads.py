@@ -20,7 +20,6 @@ from adapters.hdf5.far import WAIT, Store, store
 from adapters.hdf5.test_links import numbered as endless
 from tiled_zarr.adapters.common.mapped import FETCH_GAP
 from tiled_zarr.adapters.hdf5 import open_hdf5
-from tiled_zarr.adapters.remote.clients import Terms
 from tiled_zarr.nodes import Array, Changed, Damaged, Group, TooSlow
 from tiled_zarr.resources import Resources
 
@@ -42,6 +41,12 @@ def resources() -> Iterator[Resources]:
 def far() -> Iterator[Store]:
     with store() as made:
         yield made
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Raw files, which are made in the current folder, are made in one of the test."""
+    monkeypatch.chdir(tmp_path)
 
 
 def filled(fill: Callable[[h5py.File], Any], **options: Any) -> bytes:
@@ -210,11 +215,10 @@ def raw(file: h5py.File) -> None:
     file.create_dataset("x", (4,), "u1", external=[("b.bin", 0, 4)])
 
 
-@pytest.mark.parametrize(("fill", "name"), REFUSED.values(), ids=REFUSED)
-def test_what_leads_to_other_files_is_refused(
-    far: Store, resources: Resources, fill: Callable[[h5py.File], Any], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)  # where raw files are made
+@pytest.mark.parametrize("kind", REFUSED)
+@pytest.mark.usefixtures("elsewhere")
+def test_what_leads_to_other_files_is_refused(far: Store, resources: Resources, kind: str) -> None:
+    fill, name = REFUSED[kind]
     far.objects["a.h5"] = filled(lambda file: (file.create_dataset("good", data=1), fill(file)))
     node = far.open("a.h5", resources)
     with pytest.raises(Damaged, match=f"'a.h5' names another file, '{name}', which is not read from a store"):

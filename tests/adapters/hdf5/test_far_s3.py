@@ -14,10 +14,7 @@ import numpy as np
 import pytest
 
 from stored import encodings, key, opened
-from tiled_zarr.adapters.hdf5 import open_hdf5
-from tiled_zarr.adapters.remote.addresses import Address
-from tiled_zarr.adapters.remote.clients import Terms, client
-from tiled_zarr.adapters.remote.objects import Object
+from tiled_zarr.adapters.remote.open import open_remote
 from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.keyspace import Config, KeySpace
 from tiled_zarr.resources import Resources
@@ -33,22 +30,30 @@ STORED: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def options() -> Iterator[tuple[tuple[str, str], ...]]:
-    """A local S3 with the bucket `data`: obstore's options for it."""
+def s3() -> Iterator[Any]:
+    """A client of a local S3 with the bucket `data`; the environment leads to it."""
     moto = pytest.importorskip("moto.server", reason="moto[server] is not installed")
     boto3 = pytest.importorskip("boto3", reason="boto3 is not installed")
     server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    made = {"endpoint": f"http://{host}:{port}", "region": "us-east-1", "access_key_id": "key", "secret_access_key": SECRET}
-    s3 = boto3.client("s3", endpoint_url=made["endpoint"], region_name="us-east-1", aws_access_key_id="key", aws_secret_access_key=SECRET)
-    s3.create_bucket(Bucket="data")
-    for name, filters in STORED.items():
-        content = io.BytesIO()
-        with h5py.File(content, "w") as file:
-            file.create_dataset("a", data=DATA, chunks=(128, 128), **filters)
-        s3.put_object(Bucket="data", Key=f"deep/{name}.h5", Body=content.getvalue())
-    yield tuple(made.items())
+    with pytest.MonkeyPatch.context() as patch:
+        for name, text in {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+        }.items():
+            patch.setenv(name, text)
+        made = boto3.client("s3")
+        made.create_bucket(Bucket="data")
+        for name, filters in STORED.items():
+            content = io.BytesIO()
+            with h5py.File(content, "w") as file:
+                file.create_dataset("a", data=DATA, chunks=(128, 128), **filters)
+            made.put_object(Bucket="data", Key=f"deep/{name}.h5", Body=content.getvalue())
+        yield made
     server.stop()
 
 
@@ -61,19 +66,14 @@ def resources() -> Iterator[Resources]:
 
 @pytest.mark.parametrize("format_", [v2, v3], ids=["v2", "v3"])
 @pytest.mark.parametrize("name", STORED)
-def test_all_stored_chunks_are_sent_as_they_are(
-    options: tuple[tuple[str, str], ...], resources: Resources, name: str, format_: ModuleType
-) -> None:
-    where = Address.of(f"s3://data/deep/{name}.h5")
-    made = client(where, Terms(options=options), resources)
-    group = open_hdf5(Object(made, where), resources)  # type: ignore[arg-type] # it reads by ranges
-    keys = KeySpace(group, format_, Config(chunk_shape=(128, 128)))
+def test_all_stored_chunks_are_sent_as_they_are(s3: Any, resources: Resources, name: str, format_: ModuleType) -> None:
+    keys = KeySpace(open_remote(f"s3://data/deep/{name}.h5", resources), format_, Config(chunk_shape=(128, 128)))
     indexes = list(product(range(8), range(8)))
     with encodings() as native:
         sent = {index: value(keys, key(index, format_)) for index in indexes}
         assert native.encode.call_count == 0
-    content = made.obstore.get(made.store, where.key).bytes()
-    with h5py.File(io.BytesIO(bytes(content))) as file:
+    content = s3.get_object(Bucket="data", Key=f"deep/{name}.h5")["Body"].read()
+    with h5py.File(io.BytesIO(content)) as file:
         stored = {index: file["a"].id.read_direct_chunk((index[0] * 128, index[1] * 128))[1] for index in indexes}
     assert len(stored) == 64
     assert sent == stored

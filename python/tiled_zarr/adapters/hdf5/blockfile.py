@@ -13,6 +13,7 @@ https://docs.h5py.org/en/stable/high/file.html#python-file-like-objects
 
 from __future__ import annotations
 
+import gc
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -71,7 +72,8 @@ class Blocks:
     def read(self, snapshot: Ranged, ranges: Sequence[Range]) -> list[bytes]:
         """The bytes of some ranges of an object."""
         try:
-            return self._read(snapshot, ranges)
+            with no_collection():
+                return self._read(snapshot, ranges)
         except Exception as error:
             self._failure = self._failure or error
             raise
@@ -89,6 +91,20 @@ class Blocks:
                 raise
             reading.cancel()
         raise TooSlow(f"the store of {snapshot.name!r} does not answer, or takes long for many small parts; ask again later")
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """No cyclic garbage is collected inside the block, in whatever thread.
+
+    A thread that collects an object of h5py waits for h5py's lock. Who calls the library has that,
+    and waits here for the thread.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 class BlockFile(RangedFile):
