@@ -55,6 +55,8 @@ MOST_NODES = 20_000
 A node takes 0.7 to 1.4 kB besides its attributes (measured 2026-11-26)."""
 
 
+IN_FLIGHT = 32
+"""Requests to a store or web server that are under way at once, at most, in one process."""
 MOST_STORES = 256
 """Clients of object stores that are kept, at most."""
 

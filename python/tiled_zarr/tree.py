@@ -17,14 +17,16 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .adapters.common.single import Mounted, Single, is_root
+from .adapters.common.watchers import Watcher, ignored
 from .adapters.directory.alone import Alone
 from .hierarchy.openings import reason
 from .nodes import Array, Forbidden, Group, Node, Unavailable
 from .outlines import Outline
-from .resources import Fetching, Resources
+from .resources import Resources
 from .revisions import launch_nonce
 from .settings import Mount, Settings, SettingsError
 from .settings.arguments import stem
+from .settings.directories import of_objects
 from .views.options import with_options
 
 if TYPE_CHECKING:
@@ -59,22 +61,6 @@ class Tree:
     identify: Callable[[Any], Awaitable[Any]] | None = None
 
 
-def ignored(_: str, __: int) -> None:
-    """Do nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Watcher:
-    """Callbacks while directories are indexed.
-
-    `on_file` is called with every file. `on_unknown` is called for each folder and suffix with the
-    number of files that have no adapter.
-    """
-
-    on_file: Callable[[Path], None] | None = None
-    on_unknown: Callable[[str, int], None] = ignored
-
-
 def plant(
     settings: Settings,
     on_file: Callable[[Path], None] | None = None,
@@ -100,8 +86,8 @@ def resources_of(settings: Settings, workers: int = 1) -> Resources:
 
     Raises SettingsError if `memory` is too little.
     """
-    fetching = Fetching(look=settings.remote_look, copy=settings.remote_copy, timeout=min(Fetching().timeout, settings.read_timeout / 2))
-    return Resources.of(settings.sizes(workers), patience=settings.queue_timeout, read_timeout=settings.read_timeout, fetching=fetching)
+    sizes, fetching = settings.sizes(workers), settings.fetching
+    return Resources.of(sizes, patience=settings.queue_timeout, read_timeout=settings.read_timeout, fetching=fetching)
 
 
 def check_paths(paths: list[str]) -> None:
@@ -168,20 +154,16 @@ def remote(mount: Mount, watcher: Watcher, resources: Resources) -> Group | Sing
     Raises SettingsError if nothing is there, its store fails, or an option has no meaning.
     """
     from .adapters.common.choices import TextChoice
+    from .adapters.remote.items import INSTALLED
     from .adapters.remote.open import Choice, at_root, found_at
 
-    other = next((name for name in mount.files if name not in {"ext", "sequences"}), None)
-    of_files = formats({name: value for name, value in mount.files.items() if name == "ext"})
-    if other is not None or of_files is None:
-        raise SettingsError(f"{other}: {mount.shown} is in a store, whose objects are opened by their suffixes alone; leave it out")
-    choice = Choice(of_files, TextChoice(**mount.csv), (lambda node: configured(node, mount)) if mount.path else Choice().finish)
+    name = stem(mount.shown.rstrip("/").rpartition("/")[2], of_objects(mount.files, mount.shown))
+    choice = Choice(formats(mount.files) or INSTALLED, TextChoice(**mount.csv), partial(configured, mount=mount if mount.path else Mount()))
     try:
         found = found_at(mount.target, resources, choice, mount.store, frozen=bool(mount.options.frozen))
-        if isinstance(found, Group) or not mount.path:
-            return at_root(found, stem(mount.shown.rstrip("/").rpartition("/")[2], mount.files.get("ext", {})), watcher)
+        return found if isinstance(found, Single) and mount.path else at_root(found, name, watcher)
     except Exception as error:
         raise SettingsError(f"{mount.shown} cannot be served: {why(error) if isinstance(error, OSError) else reason(error)}") from error
-    return found
 
 
 def directory(mount: Mount, watcher: Watcher, resources: Resources) -> tuple[Node, object]:

@@ -158,7 +158,7 @@ class Settings:
         parsers.positive,
         2 * min(32, (os.cpu_count() or 1) + 4),
         "Threads that wait for sources; one source gets at most half of those that others leave.",
-        shown="2 x (processors + 4), at most 64",
+        shown="2 x (processors + 4), at most 64; 64 more with remote files",
     )
     read_timeout: float = setting(parsers.seconds, 60.0, "Seconds for one read of a source; then the request is 503.")
     queue_timeout: float = setting(parsers.seconds, 60.0, "Seconds that a request waits for a thread or for memory; then it is 503.")
@@ -266,6 +266,11 @@ class Settings:
             return dataclasses.replace(memory.sizes(self.memory, given, workers, memory.available()), **on_disk)
         except ValueError as error:
             raise SettingsError(f"{self.spelling('memory')}: {error}; raise memory, or lower these sizes") from error
+
+    @property
+    def fetching(self) -> Fetching:
+        """How what lies on other machines is read."""
+        return Fetching(look=self.remote_look, copy=self.remote_copy, timeout=min(Fetching().timeout, self.read_timeout / 2))
 
     @property
     def keyspace(self) -> Config:

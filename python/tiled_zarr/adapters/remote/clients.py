@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from ...caches.recent import Recent
 from ...nodes import Changed
-from ...resources import Fetching, Resources, default, nbytes_of
+from ...resources import IN_FLIGHT, Fetching, Resources, default, nbytes_of
 from ..common.extras import require
 from ..common.ranged import Range
 from .addresses import Address, shown
@@ -29,8 +29,6 @@ from .looks import Looks, Seen
 T = TypeVar("T")
 R = TypeVar("R")
 
-IN_FLIGHT = 32
-"""Requests of one store that are in flight at once, at most, for the readers of one process."""
 RETRIES = 3
 OPTIONS = MappingProxyType({"endpoint": "endpoint", "region": "region", "account": "account_name", "anonymous": "skip_signature"})
 """Obstore's names of the options of a store, by ours."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from ...nodes import Group, Node, Unavailable
 from ...resources import Resources, default
 from ..common.choices import NO_CHOICE, TextChoice
 from ..common.single import Single
 from ..common.stores import SUFFIXES
+from ..common.watchers import Watcher
 from .addresses import Address
 from .clients import Terms, client
 from .items import INSTALLED, Formats, Shared, documents, object_node, store_node
@@ -110,18 +111,6 @@ def is_object(where: Address, shared: Shared) -> bool:
 def is_store_name(where: Address) -> bool:
     """True if a name says that it is a store of Zarr."""
     return where.name.lower().endswith(tuple(SUFFIXES))
-
-
-class Watcher(Protocol):
-    """Whoever counts what is served."""
-
-    @property
-    def on_file(self) -> Callable[[Path], None] | None:
-        """Called with each object that is data."""
-
-    @property
-    def on_unknown(self) -> Callable[[str, int], None]:
-        """Called with each other suffix, and how many objects have it."""
 
 
 def at_root(found: Single | Group, name: str, watcher: Watcher) -> Group:
