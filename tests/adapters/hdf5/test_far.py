@@ -15,7 +15,7 @@ import pytest
 from adapters.contract import Case
 from adapters.file_contract import FileContract
 from adapters.hdf5 import test_open
-from adapters.hdf5.far import Store, store
+from adapters.hdf5.far import Far
 from adapters.hdf5.test_open import WIDE, made
 from tiled_zarr.nodes import Array, Group
 from tiled_zarr.resources import Resources
@@ -25,10 +25,10 @@ NOISE = RANDOM.integers(0, 2**16, (1500, 2000), "u2")
 """6 MB that no codec makes smaller, so that their file is not read whole."""
 
 
-class Far:
+class Shared:
     """The one server and the one set of helpers of these tests."""
 
-    store: ClassVar[Store]
+    server: ClassVar[Far]
     resources: ClassVar[Resources]
     names = (f"{number}.h5" for number in count())
 
@@ -36,21 +36,21 @@ class Far:
     def put(cls, content: bytes) -> str:
         """The name of a new object."""
         name = next(cls.names)
-        cls.store.objects[name] = content
+        cls.server.objects[name] = content
         return name
 
     @classmethod
     def open(cls, content: bytes) -> Group:
         """The root group of a new object."""
-        return cls.store.open(cls.put(content), cls.resources)
+        return cls.server.open(cls.put(content), cls.resources)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def far() -> Iterator[type[Far]]:
-    with store() as Far.store:
-        Far.resources = Resources.of()
-        yield Far
-        Far.resources.close()
+def shared() -> Iterator[type[Shared]]:
+    with Far() as Shared.server:
+        Shared.resources = Resources.of()
+        yield Shared
+        Shared.resources.close()
 
 
 def filled(fill: Callable[[h5py.File], Any], **options: Any) -> bytes:
@@ -76,7 +76,7 @@ def as_object(case: Case) -> Case:
 
     def opened(folder: Path) -> Any:
         _, truth = case(folder)
-        return Far.open((folder / "a.h5").read_bytes()), truth
+        return Shared.open((folder / "a.h5").read_bytes()), truth
 
     return opened
 

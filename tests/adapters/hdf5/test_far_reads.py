@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from adapters.file_contract import outcome, whole
-from adapters.hdf5.far import WAIT, Store, store
+from adapters.hdf5.far import WAIT, Far
 from adapters.hdf5.test_links import numbered as endless
 from tiled_zarr.adapters.common.mapped import FETCH_GAP
 from tiled_zarr.adapters.hdf5 import open_hdf5
@@ -38,8 +38,8 @@ def resources() -> Iterator[Resources]:
 
 
 @pytest.fixture
-def far() -> Iterator[Store]:
-    with store() as made:
+def far() -> Iterator[Far]:
+    with Far() as made:
         yield made
 
 
@@ -82,7 +82,7 @@ def box(*parts: tuple[int, int]) -> tuple[slice, ...]:
     return tuple(slice(*part) for part in parts)
 
 
-def asked(far: Store) -> list[tuple[int, int]]:
+def asked(far: Far) -> list[tuple[int, int]]:
     """The ranges of the requests since the last call, in order of their places."""
     found = sorted(far.ranges)
     far.requests.clear()
@@ -90,7 +90,7 @@ def asked(far: Store) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("libver", ["earliest", "latest"])
-def test_a_small_file_of_100_datasets_is_opened_with_one_request(far: Store, resources: Resources, libver: str) -> None:
+def test_a_small_file_of_100_datasets_is_opened_with_one_request(far: Far, resources: Resources, libver: str) -> None:
     far.objects["a.h5"] = filled(
         lambda file: [file.create_dataset(f"{i}", data=NOISE[i, :9]).attrs.create("i", i) for i in range(100)], libver=libver
     )
@@ -100,7 +100,7 @@ def test_a_small_file_of_100_datasets_is_opened_with_one_request(far: Store, res
 
 
 @pytest.mark.parametrize("libver", ["earliest", "latest"])
-def test_a_large_file_of_100_datasets_is_opened_with_one_request_each(far: Store, resources: Resources, libver: str) -> None:
+def test_a_large_file_of_100_datasets_is_opened_with_one_request_each(far: Far, resources: Resources, libver: str) -> None:
     """The headers lie 400 KB apart, and blocks have 256 KiB: most lie in a block of their own."""
     far.objects["a.h5"] = filled(
         lambda file: [file.create_dataset(f"{i}", data=NOISE[i : i + 200]).attrs.create("i", i) for i in range(100)], libver=libver
@@ -110,7 +110,7 @@ def test_a_large_file_of_100_datasets_is_opened_with_one_request_each(far: Store
     assert len(far.requests) <= 101
 
 
-def test_a_chunk_is_one_request_once_the_index_is_known(far: Store, resources: Resources) -> None:
+def test_a_chunk_is_one_request_once_the_index_is_known(far: Far, resources: Resources) -> None:
     far.objects["a.h5"] = content = of_noise(**ZSTD)
     where, node = chunks_of(content), x_of(far.open("a.h5", resources))
     assert len(where) == 32
@@ -126,7 +126,7 @@ def test_a_chunk_is_one_request_once_the_index_is_known(far: Store, resources: R
     assert asked(far) == sorted(where.values())
 
 
-def test_neighbours_are_asked_for_together_and_others_at_once(far: Store, resources: Resources) -> None:
+def test_neighbours_are_asked_for_together_and_others_at_once(far: Far, resources: Resources) -> None:
     """Chunks one after the other in the file are one request; the requests are in flight side by side."""
 
     def fill(file: h5py.File) -> None:
@@ -141,17 +141,17 @@ def test_neighbours_are_asked_for_together_and_others_at_once(far: Store, resour
     where, node = chunks_of(content), x_of(far.open("a.h5", resources))
     node.read(box((0, 256), (0, 256)))
     asked(far)
-    far.is_open.clear()
+    far.is_held = True
     with ThreadPoolExecutor(1) as threads:
         reading = threads.submit(whole, node)
         rows = [(min(where[i, j][0] for j in range(4)), max(where[i, j][1] for j in range(4))) for i in range(8)]
         wait_for(lambda: len(far.requests) == 8)
-        far.is_open.set()
+        far.is_held = False
         np.testing.assert_array_equal(reading.result(), NOISE)
     assert asked(far) == rows
 
 
-def test_a_part_of_a_large_chunk_is_decoded_once(far: Store, resources: Resources) -> None:
+def test_a_part_of_a_large_chunk_is_decoded_once(far: Far, resources: Resources) -> None:
     far.objects["a.h5"] = content = of_noise(**ZSTD)
     where, node = chunks_of(content), x_of(far.open("a.h5", resources))
     node.read(box((0, 1), (0, 256)))
@@ -164,7 +164,7 @@ def test_a_part_of_a_large_chunk_is_decoded_once(far: Store, resources: Resource
     assert asked(far) == []
 
 
-def test_a_contiguous_dataset_is_read_by_the_ranges_of_a_region(far: Store, resources: Resources) -> None:
+def test_a_contiguous_dataset_is_read_by_the_ranges_of_a_region(far: Far, resources: Resources) -> None:
     far.objects["a.h5"] = content = of_noise(np.concatenate([NOISE, NOISE]).reshape(-1, 256 * 1024))
     node = x_of(far.open("a.h5", resources))
     data = np.concatenate([NOISE, NOISE]).reshape(-1, 256 * 1024)
@@ -217,7 +217,7 @@ def raw(file: h5py.File) -> None:
 
 @pytest.mark.parametrize("kind", REFUSED)
 @pytest.mark.usefixtures("elsewhere")
-def test_what_leads_to_other_files_is_refused(far: Store, resources: Resources, kind: str) -> None:
+def test_what_leads_to_other_files_is_refused(far: Far, resources: Resources, kind: str) -> None:
     fill, name = REFUSED[kind]
     far.objects["a.h5"] = filled(lambda file: (file.create_dataset("good", data=1), fill(file)))
     node = far.open("a.h5", resources)
@@ -228,7 +228,7 @@ def test_what_leads_to_other_files_is_refused(far: Store, resources: Resources, 
     assert good.read(()) == 1
 
 
-def test_a_replaced_object_is_never_mixed(far: Store, resources: Resources) -> None:
+def test_a_replaced_object_is_never_mixed(far: Far, resources: Resources) -> None:
     """Reads of the old node raise, by the server and by the library, and the next node has all that is new."""
 
     def of(data: np.ndarray[Any, Any]) -> bytes:
@@ -259,7 +259,7 @@ def test_a_replaced_object_is_never_mixed(far: Store, resources: Resources) -> N
     assert whole(texts).tolist() == [str(NOISE[0, 0] + 3)] * 9
 
 
-def test_a_truncated_object_gives_right_data_or_an_error(far: Store, resources: Resources) -> None:
+def test_a_truncated_object_gives_right_data_or_an_error(far: Far, resources: Resources) -> None:
     content, failures = of_noise(NOISE[:256], chunks=(100, 100), compression="gzip"), 0
     cuts = [1, 40, *(len(content) * part // 8 for part in range(1, 8)), len(content) - 1]
     for cut in cuts:
@@ -273,7 +273,7 @@ def test_a_truncated_object_gives_right_data_or_an_error(far: Store, resources: 
     assert failures >= len(cuts) - 1
 
 
-def test_a_damaged_chunk_is_an_error(far: Store, resources: Resources) -> None:
+def test_a_damaged_chunk_is_an_error(far: Far, resources: Resources) -> None:
     content = bytearray(of_noise(**ZSTD))
     start, stop = chunks_of(bytes(content))[0, 1]
     content[start:stop] = bytes(stop - start)
@@ -288,18 +288,18 @@ OTHERS = {"empty": (b"", "is empty where an HDF5 file is expected"), "png": (b"\
 
 
 @pytest.mark.parametrize(("content", "reason"), OTHERS.values(), ids=OTHERS)
-def test_what_is_no_hdf5_file(far: Store, resources: Resources, content: bytes, reason: str) -> None:
+def test_what_is_no_hdf5_file(far: Far, resources: Resources, content: bytes, reason: str) -> None:
     far.objects["a.h5"] = content
     with pytest.raises(Damaged, match=reason):
         far.open("a.h5", resources)
 
 
-def test_a_missing_object_is_missing(far: Store, resources: Resources) -> None:
+def test_a_missing_object_is_missing(far: Far, resources: Resources) -> None:
     with pytest.raises(FileNotFoundError, match=r"'a\.h5' is not there"):
         far.open("a.h5", resources)
 
 
-def test_a_store_that_fails_hides_no_attribute_and_shows_no_secret(far: Store, resources: Resources) -> None:
+def test_a_store_that_fails_hides_no_attribute_and_shows_no_secret(far: Far, resources: Resources) -> None:
     def fill(file: h5py.File) -> None:
         file["before"] = NOISE
         file["x"] = NOISE
@@ -307,15 +307,15 @@ def test_a_store_that_fails_hides_no_attribute_and_shows_no_secret(far: Store, r
 
     far.objects["a.h5"] = filled(fill)
     group = far.open("a.h5?signature=SECRET", resources)
-    far.status = 403
+    far.faults["a.h5"] = 403
     with pytest.raises(Damaged, match=r"'a\.h5' may not be read: the store refuses") as caught:
         group.children["x"]
     assert "SECRET" not in f"{caught.value} {caught.value.__cause__!r} {caught.value.__context__!r}"
-    far.status = 0
+    far.faults.clear()
     assert group.children["x"].attributes == {"unit": "counts"}
 
 
-def test_a_store_that_hangs_delays_no_local_file(far: Store, tmp_path: Path) -> None:
+def test_a_store_that_hangs_delays_no_local_file(far: Far, tmp_path: Path) -> None:
     """Calls about its objects end in time, and the object is read as soon as the store answers."""
     far.objects["a.h5"] = of_noise(**ZSTD)
     (tmp_path / "a.h5").write_bytes(of_noise(NOISE[:8, :8]))
@@ -325,7 +325,7 @@ def test_a_store_that_hangs_delays_no_local_file(far: Store, tmp_path: Path) -> 
         local = open_hdf5(tmp_path / "a.h5", resources)
         assert isinstance(local, Group)
         resources.hdf5_stores.close()  # new helpers have no blocks of it
-        far.is_open.clear()
+        far.is_held = True
         with ThreadPoolExecutor(6) as threads:
             hanging = [threads.submit(outcome, lambda: whole(x_of(group))) for _ in range(6)]
             wait_for(lambda: far.ranges)
@@ -336,7 +336,7 @@ def test_a_store_that_hangs_delays_no_local_file(far: Store, tmp_path: Path) -> 
         assert all(isinstance(error, TimeoutError) for error in errors), errors
         assert any(isinstance(error, TooSlow) and "the store of 'a.h5' does not answer" in str(error) for error in errors)
         assert resources.hdf5_stores.pool.ended == {"late": 0, "died": 0}
-        far.is_open.set()
+        far.is_held = False
         np.testing.assert_array_equal(whole(x_of(group)), NOISE)
     finally:
         resources.close()
