@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,12 +16,8 @@ from adapters.file_contract import FileContract
 from adapters.hdf5 import test_open
 from adapters.hdf5.far import Far
 from adapters.hdf5.test_open import WIDE, made
-from tiled_zarr.nodes import Array, Group
+from tiled_zarr.nodes import Group
 from tiled_zarr.resources import Resources
-
-RANDOM = np.random.default_rng(20261127)
-NOISE = RANDOM.integers(0, 2**16, (1500, 2000), "u2")
-"""6 MB that no codec makes smaller, so that their file is not read whole."""
 
 
 class Shared:
@@ -33,16 +28,11 @@ class Shared:
     names = (f"{number}.h5" for number in count())
 
     @classmethod
-    def put(cls, content: bytes) -> str:
-        """The name of a new object."""
-        name = next(cls.names)
-        cls.server.objects[name] = content
-        return name
-
-    @classmethod
     def open(cls, content: bytes) -> Group:
         """The root group of a new object."""
-        return cls.server.open(cls.put(content), cls.resources)
+        name = next(cls.names)
+        cls.server.objects[name] = content
+        return cls.server.open(name, cls.resources)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -51,24 +41,6 @@ def shared() -> Iterator[type[Shared]]:
         Shared.resources = Resources.of()
         yield Shared
         Shared.resources.close()
-
-
-def filled(fill: Callable[[h5py.File], Any], **options: Any) -> bytes:
-    """The bytes of a file that a function fills."""
-    content = io.BytesIO()
-    with h5py.File(content, "w", **options) as file:
-        fill(file)
-    return content.getvalue()
-
-
-def array(group: Group, name: str = "x") -> Array:
-    node = group.children[name]
-    assert isinstance(node, Array)
-    return node
-
-
-def of_noise(**options: Any) -> bytes:
-    return filled(lambda file: file.create_dataset("x", data=NOISE, **options))
 
 
 def as_object(case: Case) -> Case:
