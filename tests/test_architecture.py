@@ -93,10 +93,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "http/middleware": {"caches", "clocks", "nodes", "resources", "http/protocol", "http/work"},
     "http/site": VALUES | {"caches", "hierarchy", "http/protocol"},
     "http": VALUES | {"caches", "encoding", "hierarchy", "http/middleware", "http/protocol", "http/site", "http/work", "views"},
+    "http/s3": {"hierarchy", "http", "http/protocol", "http/work", "nodes", "views"},
     "tiled/config": {"settings", "tiled/server"},
     "app": {"assembly", "logs", "settings", "tiled/config", "tree"},
     "assembly": VALUES
-    | {"hierarchy", "http", "http/middleware", "http/protocol", "http/site", "http/work"}
+    | {"hierarchy", "http", "http/middleware", "http/protocol", "http/s3", "http/site", "http/work"}
     | {"ome", "resources", "settings", "tree", "views"},
     "cli/servers": set(),
     # the command says what a tree holds, and how one chunk of it is made

@@ -14,6 +14,7 @@ import pytest
 
 from objectserver import ObjectServer
 from tiled_zarr.adapters.common.single import Single
+from tiled_zarr.adapters.remote import clients, looks, objects, prefixes
 from tiled_zarr.adapters.remote.open import Choice, found_at
 from tiled_zarr.nodes import Node
 from tiled_zarr.resources import Fetching, Resources
@@ -119,3 +120,21 @@ def s3(moto: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     return moto
+
+
+class Clock:
+    """What `monotonic` says in the modules that trust looks."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    for module in (looks, objects, clients, prefixes):
+        monkeypatch.setattr(module, "monotonic", made)
+    return made

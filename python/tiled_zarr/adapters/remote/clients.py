@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from importlib import import_module
 from math import inf
 from time import monotonic
 from types import MappingProxyType
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from ...caches.recent import Recent
-from ...nodes import Changed
+from ...nodes import Changed, Damaged
 from ...resources import IN_FLIGHT, Fetching, Resources, default, nbytes_of
 from ..common.extras import require
 from ..common.ranged import Range
@@ -75,12 +76,15 @@ class Client:
         self.copies: Recent[tuple[str, str], Any] = Recent(terms.copy, nbytes_of, abandoned=abandoned)
         """Copies of objects, by key and revision (copies.py)."""
         self._threads = ThreadPoolExecutor(IN_FLIGHT, "remote")
+        self._ahead = ThreadPoolExecutor(IN_FLIGHT, "remote-ahead")
+        """Those of `do_soon`: what they do may wait for the others, so it must not fill them."""
 
     def close(self) -> None:
         """Let the threads end, and delete the copies."""
         for copy in self.copies.values():
             copy.drop()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._ahead, self._threads):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def each(self, do: Callable[[T], R], items: Sequence[T]) -> list[R]:
         """What `do` returns for each item; one item needs no thread."""
@@ -155,9 +159,9 @@ class Client:
         self.do_soon(look)
 
     def do_soon(self, do: Callable[[], object]) -> None:
-        """Call a function in one of the threads, unless the client is closed."""
+        """Call a function in another thread, unless the client is closed."""
         with suppress(RuntimeError):
-            self._threads.submit(do)
+            self._ahead.submit(do)
 
     def existing(self, keys: Sequence[str]) -> dict[str, Seen]:
         """Those of some objects that are there.
@@ -179,8 +183,17 @@ class Client:
         return found
 
     def _head(self, key: str) -> Seen:
-        with raised_as(key.rpartition("/")[2] or self.name):
-            return Seen.of(self.obstore.head(self.store, key))
+        name = key.rpartition("/")[2] or self.name
+        try:
+            with raised_as(name):
+                return Seen.of(self.obstore.head(self.store, key))
+        except Damaged:
+            if not self.name.startswith("http"):
+                raise
+        with raised_as(name):  # a signed URL may allow GET alone
+            found = self.obstore.get(self.store, key, options={"range": (0, 1)})
+            found.bytes()
+            return Seen.of(found.meta)
 
 
 def client(address: Address, terms: Terms, resources: Resources | None) -> Client:
@@ -203,6 +216,7 @@ def _opened(terms: Terms, url: str) -> Any:
         return store.from_url(
             url,
             **({"config": options} if options else {}),
+            **_credentials(url, options),
             client_options=_client_options(url, endpoint, terms),
             retry_config={
                 "max_retries": RETRIES,
@@ -210,6 +224,19 @@ def _opened(terms: Terms, url: str) -> Any:
                 "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2), "base": 2},
             },
         )
+
+
+def _credentials(url: str, options: Mapping[str, str]) -> Mapping[str, Any]:
+    """What reads the profile that AWS_PROFILE names, which obstore leaves to boto3; else nothing."""
+    is_signed = url.startswith("s3") and options.get("skip_signature") != "true"
+    if not is_signed or "AWS_PROFILE" not in os.environ or "AWS_ACCESS_KEY_ID" in os.environ:
+        return {}
+    try:
+        return {"credential_provider": import_module("obstore.auth.boto3").Boto3CredentialProvider()}
+    except ModuleNotFoundError as error:
+        raise Damaged(f"AWS_PROFILE takes the package {error.name!r}: pip install boto3, or set AWS_ACCESS_KEY_ID") from error
+    except Exception as error:
+        raise Damaged(f"the profile in AWS_PROFILE gives no credentials: {type(error).__name__}") from error
 
 
 def _client_options(url: str, endpoint: str, terms: Terms) -> Mapping[str, Any]:
