@@ -18,6 +18,7 @@ import pytest
 from adapters.file_contract import outcome, whole
 from adapters.hdf5.far import WAIT, Far
 from adapters.hdf5.test_links import numbered as endless
+from objectserver import ObjectServer
 from tiled_zarr.adapters.common.mapped import FETCH_GAP
 from tiled_zarr.adapters.hdf5 import open_hdf5
 from tiled_zarr.nodes import Array, Changed, Damaged, Group, TooSlow
@@ -108,6 +109,21 @@ def test_a_large_file_of_100_datasets_is_opened_with_one_request_each(far: Far, 
     node = far.open("a.h5", resources)
     assert {name: child.attributes for name, child in node.children.items()} == {f"{i}": {"i": i} for i in range(100)}
     assert len(far.requests) <= 101
+
+
+def test_a_large_file_with_paged_metadata_is_opened_with_few_requests(far: Far, resources: Resources, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w", fs_strategy="page") as file:
+        for i in range(100):
+            file.create_dataset(f"{i}", data=NOISE[i : i + 200])
+    far.objects["a.h5"] = (tmp_path / "a.h5").read_bytes()
+    assert [child.shape for child in far.open("a.h5", resources).children.values() if isinstance(child, Array)] == [(200, 1024)] * 100
+    assert len(far.requests) <= 15
+
+
+def test_a_server_without_ranges_sends_a_copy(far: Far, resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(far, "_object", lambda request: ObjectServer._object(far, request._replace(range=None)))
+    far.objects["a.h5"] = of_noise(**ZSTD)
+    np.testing.assert_array_equal(whole(x_of(far.open("a.h5", resources))), NOISE)
 
 
 def test_a_chunk_is_one_request_once_the_index_is_known(far: Far, resources: Resources) -> None:
