@@ -21,6 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "texts": set(),
     "version": set(),
     "codecs": set(),
+    "extras": set(),
     "faults": set(),
     "outlines": set(),
     "revisions": set(),
@@ -47,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ome/pyramid": VALUES | SHARED | {"hierarchy", "ome/display", "_native"},
     "views": VALUES | SHARED | {"hierarchy"},
     "ome": VALUES | SHARED | {"ome/display", "ome/pyramid", "views"},
-    "adapters": {"attributes", "nodes", "resources"},
+    "adapters": {"attributes", "extras", "nodes", "resources"},
     "adapters/common": VALUES | SHARED | {"_native"},
     "adapters/hdf5": VALUES | SHARED | {"adapters/common", "helpers", "_native"},
     "adapters/zarr": VALUES | SHARED | {"adapters/common", "_native"},
@@ -71,7 +72,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "demo": {"nodes", "version"},
     # a file is called by its name without the suffix of a format
-    "settings": {"adapters", "codecs", "dtypes", "hierarchy", "nodes", "resources", "revisions"},
+    "settings": {"adapters", "codecs", "dtypes", "extras", "hierarchy", "nodes", "resources", "revisions"},
     "tiled/proxy": VALUES | SHARED | {"encoding", "adapters", "adapters/common", "adapters/memory", "http/middleware", "http/protocol"},
     "tiled/files": {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "nodes", "resources", "tiled/catalog"},
     "tree": VALUES
@@ -104,7 +105,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {"_native", "adapters/common", "encoding", "hierarchy", "nodes", "resources", "version"}
     | {"app", "assembly", "cli/servers", "logs", "revisions", "settings", "texts", "tiled/config", "tree"},
     "opening": {"adapters", "adapters/directory", "adapters/remote", "demo", "nodes", "resources", "settings", "tree"},
-    "stores": {"codecs", "encoding", "hierarchy", "nodes", "opening"},
+    "stores": {"codecs", "encoding", "extras", "hierarchy", "nodes", "opening"},
     "serving": {"adapters/common"}
     | {"assembly", "cli", "cli/servers", "hierarchy", "nodes", "opening", "resources", "revisions", "settings", "tree", "views"},
     "xarray": {"serving"},
