@@ -54,6 +54,9 @@ class Object(Origin):
     def look(self) -> str:
         return self.taken
 
+    def beside(self, name: str) -> Origin:
+        raise NotImplementedError
+
     def distrust(self) -> None: ...
 
     def file(self, blocks: Blocks | None = None) -> BlockFile:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -204,11 +205,6 @@ def refused(name: str) -> Callable[[Callable[[h5py.File], Any]], Callable[[h5py.
     return noted
 
 
-@refused("b.h5")
-def external(file: h5py.File) -> None:
-    file["x"] = h5py.ExternalLink("b.h5", "/x")
-
-
 def over(file: h5py.File, source: str, where: str) -> None:
     layout = h5py.VirtualLayout((4,), "i4")
     layout[:] = h5py.VirtualSource(source, where, (4,))
@@ -242,6 +238,40 @@ def test_what_leads_to_other_files_is_refused(far: Far, resources: Resources, ki
     good = node.children["good"]
     assert isinstance(good, Array)
     assert good.read(()) == 1
+
+
+LINKS = {
+    "beside": ("b.h5", ""),
+    "below": ("./deep/c.h5", ""),
+    "missing": ("d.h5", "a link to the file 'd.h5', which is missing"),
+    "above": ("../b.h5", "a link to the file 'b.h5' outside of the folder of 'a.h5', which is not followed"),
+    "through below": ("deep/../../b.h5", "a link to the file 'b.h5' outside of the folder"),
+    "absolute": ("/b.h5", "a link to the file 'b.h5' outside of the folder"),
+}
+
+
+@pytest.mark.parametrize(("file", "reason"), LINKS.values(), ids=LINKS)
+def test_links_lead_to_objects_of_the_same_folder(far: Far, resources: Resources, file: str, reason: str) -> None:
+    far.objects["data/a.h5"] = filled(lambda opened: opened.__setitem__("x", h5py.ExternalLink(file, "/x")))
+    far.objects |= {"data/b.h5": of_noise(**ZSTD), "data/deep/c.h5": of_noise(), "b.h5": of_noise()}
+    node = far.open("data/a.h5", resources)
+    if reason:
+        with pytest.raises(Damaged, match=re.escape(reason)):
+            node.children["x"]
+    else:
+        np.testing.assert_array_equal(whole(x_of(node)), NOISE)
+
+
+def test_a_linked_object_that_is_replaced_is_opened_again(far: Far, resources: Resources) -> None:
+    far.objects["a.h5"] = filled(lambda opened: opened.__setitem__("x", h5py.ExternalLink("b.h5", "/x")))
+    far.objects["b.h5"] = of_noise(**ZSTD)
+    node = far.open("a.h5", resources)
+    old = x_of(node)
+    np.testing.assert_array_equal(old.read(box((0, 256), (0, 256))), NOISE[:256, :256])
+    far.objects["b.h5"] = of_noise(NOISE[:512] + 1, **ZSTD)
+    with pytest.raises(Changed):
+        old.read(box((256, 512), (0, 256)))
+    np.testing.assert_array_equal(whole(x_of(node)), NOISE[:512] + 1)
 
 
 def test_a_replaced_object_is_never_mixed(far: Far, resources: Resources) -> None:

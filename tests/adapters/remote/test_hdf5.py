@@ -94,17 +94,17 @@ def test_damage_is_a_5xx_with_its_reason(serve: Callable[..., Served], server: O
         place = file["a"].id.get_chunk_info(1)
     content[place.byte_offset : place.byte_offset + place.size] = bytes(place.size)
     server.objects |= {"lab/bad.h5": bytes(content), "lab/cut.h5": bytes(content[:5000])}
-    server.objects["lab/link.h5"] = filled(lambda file: file.__setitem__("a", h5py.ExternalLink("bad.h5", "/a")))
+    server.objects["lab/link.h5"] = filled(lambda file: file.__setitem__("a", h5py.ExternalLink("gone.h5", "/a")))
     served = serve()
     np.testing.assert_array_equal(chunk(served("/zarr/v3/bad/a/c/1/1"), (512, 512)), DATA[512:, 512:])
     for path, reason in {
         "bad/a/c/0/0": "/a cannot be decoded",
         "cut/a/c/0/0": "'cut.h5' cannot be read as an HDF5 file",
-        "link/a/c/0/0": "'link.h5' names another file, 'bad.h5', which is not read from a store",
+        "link/a/c/0/0": "a link to the file 'gone.h5', which is missing",
     }.items():
         answer = served(f"/zarr/v3/{path}")
         assert (answer.status, reason in answer.body.decode()) == (500, True), (path, answer.body)
-    assert "names another file" in served.document("link/")["attributes"]["tiled_zarr"]["unavailable"]["a"]
+    assert "which is missing" in served.document("link/")["attributes"]["tiled_zarr"]["unavailable"]["a"]
     assert "cannot be read as an HDF5 file" in served.document("")["attributes"]["tiled_zarr"]["unavailable"]["cut"]
 
 

@@ -96,7 +96,7 @@ def _member(place: Place, found: Description) -> Member:
         case ExternalLink():
             if place.links == MOST_LINKS:
                 raise Damaged(f"more than {MOST_LINKS} external links, one after the other; let the first one lead to data")
-            target = virtual.beside(place.snapshot, found.file, "a link")
+            target = virtual.linked(place.snapshot, found.file)
             return _open(Place(target, posixpath.join("/", found.where), place.above, place.links + 1))
 
 

@@ -9,6 +9,7 @@ first that is missing. https://support.hdfgroup.org/documentation/hdf5/latest/_h
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -54,6 +55,24 @@ def beside(snapshot: Snapshot, name: str, what: str) -> Snapshot:
         return snapshot_of(target, snapshot.fence, snapshot.given)
     except FileNotFoundError as error:
         raise Damaged(f"{what} to the file {shown!r}, which is missing; put it back where the link leads") from error
+
+
+def linked(snapshot: Snapshot, name: str) -> Snapshot:
+    """The file of an external link. That of an object is one in its folder, or below.
+
+    Raises Damaged if it is missing, or not served.
+    """
+    if not isinstance(snapshot, Ranged):
+        return beside(snapshot, name, "a link")
+    where, shown = posixpath.normpath(name), posixpath.basename(name)
+    if posixpath.isabs(where) or where.startswith(".."):
+        raise Damaged(
+            f"a link to the file {shown!r} outside of the folder of {snapshot.name!r}, which is not followed; copy the file into it"
+        )
+    try:
+        return Ranged.at(snapshot.origin.beside(where), snapshot.given)
+    except FileNotFoundError as error:
+        raise Damaged(f"a link to the file {shown!r}, which is missing; put it back where the link leads") from error
 
 
 def _path(snapshot: Snapshot, name: str) -> str:

@@ -88,6 +88,11 @@ class Version(Origin):
         """The revision, which the store is asked for if the last look is too long ago."""
         return self.client.looks.of(self.where.key).revision
 
+    def beside(self, name: str) -> Origin:
+        """The present version of another object in the same store."""
+        folder, slash, _ = self.where.key.rpartition("/")
+        return Object(self.client, self.where._replace(key=f"{folder}{slash}{name}")).snapshot(None).origin
+
     def distrust(self) -> None:
         """Look again when somebody asks: another process has seen another version."""
         self.client.looks.distrust(self.where.key)
