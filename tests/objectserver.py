@@ -115,6 +115,8 @@ class ObjectServer:
         self._started.set_result(lambda: loop.call_soon_threadsafe(ended.set))
         await ended.wait()
         server.close()
+        for _ in range(10):  # the tasks of connections that were just made begin
+            await asyncio.sleep(0)
         open_ones = [*self._connections]
         for task in open_ones:
             task.cancel()
@@ -134,7 +136,7 @@ class ObjectServer:
                 writer.write(await self._answer(line[0], line[1], headers))
                 await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
+            writer.transport.abort()  # what a client has not taken would keep it open
         finally:
             self._connections.discard(task)
             writer.close()

@@ -345,6 +345,23 @@ def test_a_missing_object_is_missing(far: Far, resources: Resources) -> None:
         far.open("a.h5", resources)
 
 
+def test_an_object_that_was_deleted_is_missing(far: Far, resources: Resources) -> None:
+    """The library's calls say so, as the server's reads do."""
+
+    def fill(file: h5py.File) -> None:
+        file.create_dataset("x", data=NOISE, **ZSTD)
+        file["texts"] = [f"{number:0200}" for number in range(3000)]  # more than a block
+
+    far.objects["a.h5"] = filled(fill)
+    group = far.open("a.h5", resources)
+    found = [x_of(group), group.children["texts"]]
+    far.objects.clear()
+    for node in found:
+        assert isinstance(node, Array)
+        with pytest.raises(FileNotFoundError, match=r"'a\.h5' is not there"):
+            whole(node)
+
+
 def test_a_store_that_fails_hides_no_attribute_and_shows_no_secret(far: Far, resources: Resources) -> None:
     def fill(file: h5py.File) -> None:
         file["before"] = NOISE

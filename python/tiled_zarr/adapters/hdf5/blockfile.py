@@ -35,7 +35,6 @@ WHOLE = 4 * 1024 * 1024
 """Bytes of an object up to which it is read with one request."""
 RUN = 4 * 1024 * 1024
 """Bytes that one request asks for, at most."""
-
 MOST_WAITING = 4
 """Threads that wait for stores, at most: one, and those that calls have given up."""
 
@@ -48,13 +47,13 @@ class Blocks:
         """Blocks by the version of their object and their number in it."""
         self._threads = ThreadPoolExecutor(MOST_WAITING, "blocks")
         self._deadline = math.inf
-        self._failure: Exception | None = None
+        self._failure: OSError | None = None
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
         """Inside the block, nothing more is asked for after some seconds: that raises TooSlow.
 
-        What came before is kept, so a later attempt gets further. Raises the first exception of a
+        What came before is kept, so a later attempt gets further. Raises the first OSError of a
         read at the end, whatever the library's caller made of it.
         """
         self._deadline, self._failure = time.monotonic() + seconds, None
@@ -74,7 +73,7 @@ class Blocks:
         try:
             with no_collection():
                 return self._read(snapshot, ranges)
-        except Exception as error:
+        except OSError as error:
             self._failure = self._failure or error
             raise
 
@@ -100,11 +99,13 @@ def no_collection() -> Iterator[None]:
     A thread that collects an object of h5py waits for h5py's lock. Who calls the library has that,
     and waits here for the thread.
     """
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
+        if was_enabled:
+            gc.enable()
 
 
 class BlockFile(RangedFile):

@@ -42,10 +42,10 @@ def data(snapshot: Snapshot, name: str, *arguments: Any) -> Any:
 def _of_object(snapshot: Ranged, name: str, *arguments: Any) -> Any:
     """The same for an object in a store."""
     helpers = snapshot.resources.hdf5_stores
-    try:
-        with snapshot.failures_as(KIND):
-            source = Source.of(snapshot, SHARE * helpers.read_timeout)
+    source = Source.of(snapshot, SHARE * helpers.read_timeout)
+    with snapshot.failures_as(KIND):
+        try:
             return helpers.data(snapshot.path, snapshot.taken, name, (source, *arguments))
-    except Changed:
-        snapshot.origin.distrust()  # the helper has seen it, and this process has not
-        raise
+        except (Changed, FileNotFoundError):
+            snapshot.origin.distrust()  # the helper has seen it, and this process has not
+            raise
