@@ -121,7 +121,10 @@ class ObjectServer:
         for task in open_ones:
             task.cancel()
         await asyncio.gather(*open_ones, return_exceptions=True)
-        await asyncio.sleep(0)  # transports close a step later
+        for transport in [*loop._transports.values()]:  # type: ignore[attr-defined] # those without a task yet
+            transport.abort()
+        for _ in range(2):  # transports close a step later
+            await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
