@@ -15,7 +15,7 @@ import pytest
 
 from adapters.contract import assert_same, read
 from adapters.remote.conftest import S3, SECRET, Clock, Opener
-from adapters.remote.contents import npy, npz, png, tiff
+from adapters.remote.contents import npy, npz, parquet, png, tiff
 from objectserver import ObjectServer, Reply
 from tiled_zarr.adapters.remote import copies
 from tiled_zarr.adapters.remote.open import found_at
@@ -92,6 +92,19 @@ def test_one_bad_object_harms_only_itself(
     assert isinstance(cut, Array)
     with pytest.raises(Damaged, match="ends at byte 1000"):
         read(cut, (slice(0, 200), slice(0, 300)))
+
+
+def test_a_table_that_promises_more_than_the_object_has(opener: Callable[..., Opener], server: ObjectServer) -> None:
+    """The footer says where a column lies; nobody has changed the object."""
+    whole = parquet(x=np.arange(10_000) * 7)
+    footer = int.from_bytes(whole[-8:-4], "little") + 8
+    server.objects["lab/a.parquet"] = b"PAR1" + whole[-footer:]
+    node = opener()("s3://lab/a.parquet")
+    assert isinstance(node, Group)
+    column = node.children["x"]
+    assert isinstance(column, Array)
+    with pytest.raises(Damaged, match=r"'a\.parquet' ends at byte \d+, data are expected up to \d+"):
+        read(column, (slice(0, 10_000),))
 
 
 NOTHING = {
@@ -179,6 +192,26 @@ def test_copies_are_bounded_and_deleted(opener: Callable[..., Opener], server: O
     opened.resources.close()
     gc.collect()
     assert not any(one.exists() for one in folders)
+
+
+def test_a_large_file_is_copied_in_parts(opener: Callable[..., Opener], server: ObjectServer) -> None:
+    """A request has a time limit, and a whole file may take longer."""
+    noise = np.random.default_rng(5).integers(0, 2**16, (3000, 3000), dtype="u2")
+    server.objects["lab/a.npz"] = npz(a=noise)
+    node = opener()("s3://lab/a.npz")
+    assert isinstance(node, Group)
+    array = node.children["a"]
+    assert isinstance(array, Array)
+    assert_same(read(array, (slice(0, 3000), slice(0, 3000))), noise, "a.npz")
+    assert len(server.asked("GET")) == 3
+
+
+def test_a_copy_of_two_versions_is_never_made(opener: Callable[..., Opener], server: ObjectServer) -> None:
+    server.objects["lab/a.npz"] = npz(a=VALUES)
+    single = opener(look=1e6).found("s3://lab/a.npz")
+    server.objects["lab/a.npz"] = npz(a=VALUES + 1)
+    with pytest.raises(Changed):
+        single.node()
 
 
 def test_what_is_too_large_to_copy_says_what_to_do(opener: Callable[..., Opener], server: ObjectServer) -> None:

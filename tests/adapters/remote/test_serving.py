@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import zarr
+from click.testing import CliRunner
 from numcodecs.registry import get_codec
 
+import tiled_zarr
 from adapters.remote.conftest import S3, Clock
 from adapters.remote.contents import IMAGE, npy, parquet, png, tiff
 from asgi import Answer, ask, asked
 from objectserver import ObjectServer
 from tiled_zarr.app import create_app
+from tiled_zarr.cli import main
 from tiled_zarr.resources import IN_FLIGHT
 from tiled_zarr.settings import Mount, Settings, SettingsError
 from tiled_zarr.settings.files import read
@@ -47,7 +52,10 @@ def serve(server: ObjectServer) -> Iterator[Callable[..., Served]]:
     store = {"endpoint": server.url, "region": "us-east-1", "anonymous": True}
 
     def serving(trees: Mapping[str, str], **settings: Any) -> Served:
-        mounts = tuple(Mount(path=path, source="remote", target=target, store=store, bare=bool(path)) for path, target in trees.items())
+        stores = {path: {} if target.startswith("http") else store for path, target in trees.items()}
+        mounts = tuple(
+            Mount(path=path, source="remote", target=target, store=stores[path], bare=bool(path)) for path, target in trees.items()
+        )
         made.append(Served(Settings(trees=mounts, public=True, **settings)))
         return made[-1]
 
@@ -71,6 +79,24 @@ def test_a_chunk_and_its_tag(serve: Callable[..., Served], server: ObjectServer)
     assert served("/zarr/v3/a/c/1/2", **{"If-None-Match": answer.headers["etag"]}).status == 304
     assert served("/zarr/v3/a/c/1/2").body == answer.body
     assert server.requests == []
+
+
+def test_a_table_alone_is_not_read_again(serve: Callable[..., Served], server: ObjectServer) -> None:
+    server.objects["lab/a.parquet"] = parquet(x=np.arange(1000))
+    served = serve({"": "s3://lab/a.parquet"}, remote_look=1e6)
+    assert served.document("a/x/")["shape"] == [1000]
+    before = served("/zarr/v3/a/x/c/0")
+    server.requests.clear()
+    assert served("/zarr/v3/a/x/c/0", **{"If-None-Match": before.headers["etag"]}).status == 304
+    assert served.document("a/x/")["shape"] == [1000]
+    assert server.requests == []
+
+
+def test_a_store_of_zarr_on_a_web_server(serve: Callable[..., Served], server: ObjectServer, tmp_path: Path) -> None:
+    zarr.open_group(tmp_path / "z", mode="w").create_array("a", data=BLOCKS, chunks=(512, 512), compressors=None)
+    server.add(tmp_path / "z", "data/z.zarr")
+    served = serve({"": f"{server.url}/data/z.zarr"})
+    assert served("/zarr/v3/a/c/1/2").body == BLOCKS[512:1024, 1024:1536].tobytes()
 
 
 def test_two_servers_give_the_same_tags(serve: Callable[..., Served], server: ObjectServer) -> None:
@@ -168,12 +194,27 @@ def test_32_reads_of_one_source_are_under_way(serve: Callable[..., Served], serv
 
 
 def test_a_large_prefix_is_listed_without_opening_it(serve: Callable[..., Served], server: ObjectServer) -> None:
-    server.objects |= {f"lab/many/a{i:05d}x.npy": b"" for i in range(2000)}
+    server.objects |= {f"lab/many/a{i:05d}x.npy": npy(IMAGE[:2, :2]) for i in range(600)}
     served = serve({"": "s3://lab/many/"})
-    server.requests.clear()
-    assert len(served.tree.root.children) == 2000
-    assert "consolidated_metadata" not in served.document("")
+    assert len(served.tree.root.children) == 600
     assert len(server.asked("GET", ".npy")) == 0
+    assert "consolidated_metadata" not in served.document("")
+
+
+def test_a_bucket_of_many_prefixes_is_not_walked(serve: Callable[..., Served], server: ObjectServer) -> None:
+    """One document of its root would take a listing for each of them."""
+    server.objects |= {f"lab/p{i:03d}x/q{i % 3}/a.npy": npy(IMAGE[:2, :2]) for i in range(40)}
+    served = serve({"": "s3://lab/"})
+    server.requests.clear()
+    assert "consolidated_metadata" not in served.document("")
+    assert not any("/q" in request.key for request in server.requests)
+    assert served.document("p012x/q0/a/")["shape"] == [2, 2]
+
+
+def test_a_few_prefixes_are_in_one_document(serve: Callable[..., Served], server: ObjectServer) -> None:
+    server.objects |= {f"lab/p{i}/q/a.npy": npy(IMAGE[:2, :2]) for i in range(5)}
+    members = serve({"": "s3://lab/"}).document("")["consolidated_metadata"]["metadata"]
+    assert sorted(members) == sorted([*(f"p{i}" for i in range(5)), *(f"p{i}/q" for i in range(5)), *(f"p{i}/q/a" for i in range(5))])
 
 
 def test_children_are_opened_side_by_side(serve: Callable[..., Served], server: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,10 +267,22 @@ def test_a_configuration(s3: S3, tmp_path: Any) -> None:
         served.tree.resources.close()
 
 
+def test_the_commands_and_the_function(s3: S3) -> None:
+    s3.client.put_object(Bucket="lab", Key="said/a.npy", Body=npy(IMAGE))
+    s3.client.put_object(Bucket="lab", Key="said/t.parquet", Body=parquet(x=np.arange(1000)))
+    listed = CliRunner().invoke(main, ["ls", "s3://lab/said/"])
+    assert listed.output.splitlines()[:2] == ["/  group", "  a  array  700 x 900  uint16  chunks 512 x 512"], listed.output
+    facts = CliRunner().invoke(main, ["info", "--json", "s3://lab/said/a.npy"])
+    assert json.loads(facts.output)["shape"] == "700 x 900"
+    with tiled_zarr.serve("s3://lab/said/") as served:
+        np.testing.assert_array_equal(served.zarr("a")[600:, 5:7], IMAGE[600:, 5:7])
+
+
 WRONG = {
     "trees: [{remote: 's3://lab/none/'}]": "s3://lab/none/ cannot be served: .*there is nothing at s3://lab/none/",
     "trees: [{remote: 's3://lab/a.npy', walker: 'm:w'}]": "walker: s3://lab/a.npy is in a store, .*; leave it out",
     "trees: [{directory: '.', store: {region: x}}]": "store: only a remote tree has a store",
+    "trees: [{remote: 'https://h/a.npy', store: {region: x}}]": "a web server, which has no options: leave out region",
     "trees: [{remote: 's3://lab/a', store: {secret: x}}]": "store.secret: unknown; known are endpoint, region, account, anonymous",
 }
 

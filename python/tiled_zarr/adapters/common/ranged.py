@@ -23,7 +23,7 @@ from ...nodes import Changed, Damaged
 from ...resources import Resources
 from .fences import Fence
 from .kinds import HEAD, other_kind
-from .snapshot import Snapshot
+from .snapshot import Snapshot, check_end
 
 Range: TypeAlias = tuple[int, int]
 """The first byte of a range, and the byte after its last one."""
@@ -31,7 +31,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 Opener = TypeVar("Opener", bound=Callable[..., Any])
 
-NOWHERE = Fence("", "")
+NOWHERE = Fence("\0", "\0")
 """The fence of objects. It holds nothing: no file may be opened for them."""
 BLOCK = 64 * 1024
 """Bytes of a block, which is fetched whole for a small read.
@@ -106,7 +106,11 @@ class Ranged(Snapshot):
         return self.origin.size
 
     def read(self, ranges: Sequence[Range]) -> list[bytes]:
-        """The bytes of some ranges, in order. Raises what `Origin.read` raises."""
+        """The bytes of some ranges, in order.
+
+        Raises Damaged if the object ends before one of them, and what `Origin.read` raises.
+        """
+        check_end(self.path, self.size, max((stop for _, stop in ranges), default=0))
         return self.origin.read(ranges)
 
     def read_near(self, ranges: Sequence[Range], gap: int) -> list[bytes]:
