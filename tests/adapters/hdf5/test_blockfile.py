@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.file_contract import outcome
 from tiled_zarr.adapters.common.ranged import Origin, Range, Ranged
 from tiled_zarr.adapters.hdf5.blockfile import BLOCK, RUN, WHOLE, BlockFile, Blocks
 from tiled_zarr.nodes import TooSlow
+from tiled_zarr.testing.files import outcome
 
 DATA = np.random.default_rng(1).integers(0, 2**16, (200, 200), "u2")
 LONG = np.random.default_rng(2).bytes(WHOLE + 3 * BLOCK + 12345)

@@ -11,13 +11,12 @@ import h5py
 import numpy as np
 import pytest
 
-from adapters.contract import Case
-from adapters.file_contract import FileContract
 from adapters.hdf5 import test_open
 from adapters.hdf5.far import Far
 from adapters.hdf5.test_open import WIDE, made
 from tiled_zarr.nodes import Group
 from tiled_zarr.resources import Resources
+from tiled_zarr.testing import Case, ReaderContract
 
 
 class Shared:
@@ -91,4 +90,4 @@ CASES = {
 }
 
 
-class TestFar(FileContract, cases={name: as_object(case) for name, case in CASES.items()}): ...
+class TestFar(ReaderContract, cases={name: as_object(case) for name, case in CASES.items()}): ...

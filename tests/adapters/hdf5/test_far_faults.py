@@ -10,11 +10,11 @@ import h5py
 import numpy as np
 import pytest
 
-from adapters.file_contract import outcome, whole
 from adapters.hdf5.far import NOISE, WAIT, ZSTD, Far, box, chunks_of, filled, of_noise, wait_for, x_of
 from tiled_zarr.adapters.hdf5 import open_hdf5
 from tiled_zarr.nodes import Array, Changed, Damaged, Group, TooSlow
 from tiled_zarr.resources import Resources
+from tiled_zarr.testing.files import outcome, whole
 
 
 def test_a_replaced_object_is_never_mixed(far: Far, resources: Resources) -> None:

@@ -11,11 +11,11 @@ import h5py
 import numpy as np
 import pytest
 
-from adapters.file_contract import whole
 from adapters.hdf5.far import NOISE, ZSTD, Far, box, filled, of_noise, x_of
 from adapters.hdf5.test_links import numbered as endless
 from tiled_zarr.nodes import Array, Changed, Damaged
 from tiled_zarr.resources import Resources
+from tiled_zarr.testing.files import whole
 
 
 @pytest.fixture

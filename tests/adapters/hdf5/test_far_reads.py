@@ -11,12 +11,12 @@ import h5py
 import numpy as np
 import pytest
 
-from adapters.file_contract import whole
 from adapters.hdf5.far import NOISE, ZSTD, Far, box, chunks_of, filled, of_noise, wait_for, x_of
 from objectserver import ObjectServer
 from tiled_zarr.adapters.common.mapped import FETCH_GAP
 from tiled_zarr.nodes import Array
 from tiled_zarr.resources import Resources
+from tiled_zarr.testing.files import whole
 
 
 def asked(far: Far) -> list[tuple[int, int]]:
