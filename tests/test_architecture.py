@@ -76,7 +76,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tiled/files": {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "nodes", "resources", "tiled/catalog"},
     "tree": VALUES
     | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings"}
-    | {"tiled/catalog", "tiled/files", "tiled/proxy", "views"},
+    | {"tiers", "tiled/catalog", "tiled/files", "tiled/proxy", "views"},
+    "tiers": {"caches", "settings"},
     # it compresses documents and keeps them
     "http/protocol": {"caches", "encoding", "hierarchy", "nodes", "texts"},
     "http/work": VALUES | SHARED | {"encoding", "hierarchy"},
@@ -112,6 +113,7 @@ OUTSIDE = {
     "tiled": {"tiled"},
     "sqlalchemy": {"tiled"},
     "httpx": {"tiled"},
+    "redis": {"caches"},
 }
 """Where alone a library may be imported."""
 

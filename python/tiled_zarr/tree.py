@@ -24,6 +24,7 @@ from .resources import Resources
 from .revisions import launch_nonce
 from .settings import Mount, Settings, SettingsError
 from .settings.arguments import stem
+from .tiers import shared
 from .views.options import with_options
 
 if TYPE_CHECKING:
@@ -97,9 +98,10 @@ def plant(
 def resources_of(settings: Settings, workers: int = 1) -> Resources:
     """New resources for an application with these settings, one of `workers` on the machine.
 
-    Raises SettingsError if `memory` is too little.
+    Raises SettingsError if `memory` is too little, or if the library of the second cache is missing.
     """
-    return Resources.of(settings.sizes(workers), patience=settings.queue_timeout, read_timeout=settings.read_timeout)
+    read = settings.read_timeout
+    return Resources.of(settings.sizes(workers), patience=settings.queue_timeout, read_timeout=read, shared=shared(settings))
 
 
 def check_paths(paths: list[str]) -> None:

@@ -139,6 +139,14 @@ class Settings:
         "in_flight", "Memory for what requests decode at once; a request that alone needs over three quarters of it is 413, others wait."
     )
     cache_size: int | None = pool("cache_size", "Memory for encoded chunks, such as 512MB; 0 keeps none.", common=True)
+    cache: str | None = setting(
+        parsers.cache,
+        None,
+        "Second cache of chunks, for all workers and servers: folder:///PATH on one machine, or redis://HOST:PORT/NUMBER.",
+        shown="none: memory alone",
+        repr=False,
+    )
+    cache_folder_size: int = setting(parsers.size, 10 * 1024 * MIB, "Bytes on disk of a second cache in a folder.", shown="10240MiB")
     documents_size: int | None = pool("documents_size", "Memory for metadata documents and names of axes.")
     decoded_size: int | None = pool("decoded_size", "Memory for decoded chunks and pictures of files.")
     tables_size: int | None = pool("tables_size", "Memory for parsed text tables.")
