@@ -11,7 +11,7 @@ from math import inf
 
 from starlette.types import ASGIApp
 
-from . import ome
+from . import ome, sums
 from .hierarchy import v2, v3
 from .hierarchy.metadata import Config
 from .http.endpoint import Endpoint
@@ -61,11 +61,12 @@ def create_app(
     named = Hosts(by_key(root, parts) if identify is None else by_caller(identify, parts), settings.allowed_hosts)
     guarded = Cors(named, settings.allow_origins)
     wanted = tasks or Tasks()
+    background = [*wanted.background, parts.metrics.keep_writing]
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
         try:
-            async with lifespan.run(startup=wanted.startup, background=wanted.background, shutdown=wanted.shutdown):
+            async with lifespan.run(startup=wanted.startup, background=background, shutdown=wanted.shutdown):
                 yield
         finally:
             await parts.close()
@@ -86,9 +87,10 @@ class Parts:
     @classmethod
     def of(cls, settings: Settings, resources: Resources) -> Parts:
         """New parts. Raises SettingsError if the folder for levels cannot be used."""
-        work = Work(settings.threads, resources, Limits(read=settings.read_timeout, queue=settings.queue_timeout))
+        limits = Limits(read=settings.read_timeout, queue=settings.queue_timeout)
+        work = Work(settings.threads, resources, limits, [mount.path for mount in settings.trees])
         pyramids = pyramids_of(settings, resources)
-        return cls(settings, resources, work, pyramids, Metrics(resources, work, pyramids.stores.planes.gauge))
+        return cls(settings, resources, work, pyramids, Metrics(resources, work, pyramids.stores.planes.gauge, sums.of_environment()))
 
     def routes(self, root: Group, *, public: bool, refusal: Callable[[], Exception] | None = None) -> Routes:
         """The application of one tree; `refusal` is that of KeySpace."""

@@ -103,7 +103,7 @@ def test_a_slow_body_is_made_once_for_all_processes(shared: Shared, shelf: Dict)
     assert [one.get("a", "x", make) for one in (shared, shared, other)] == [b"body"] * 3
     assert make.count == 1
     assert (shared.counters.stores, shared.counters.misses, shared.counters.hits, other.counters.hits) == (1, 1, 1, 1)
-    assert (shared.counters.written, shared.counters.read, shared.counters.spent) == (4, 4, SLOW)
+    assert (shared.counters.written_bytes, shared.counters.read_bytes, shared.counters.make_seconds) == (4, 4, SLOW)
     assert not shelf.held
 
 

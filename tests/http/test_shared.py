@@ -209,6 +209,34 @@ def test_no_redis_costs_speed_alone(make: Callable[..., Any], source: Source, ca
     assert len([record for record in caplog.records if "the cache that servers share" in record.getMessage()]) == 1
 
 
+def metrics(app: Any) -> dict[str, float]:
+    lines = ask(app, "/metrics").body.decode().splitlines()
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if not line.startswith("#"))}
+
+
+def test_metrics_tell_of_each_tier_and_tree(make: Callable[..., Any], source: Source, folder: Path) -> None:
+    first, second = make(), make()
+    body = ask(first, PATH).body
+    for _ in range(2):
+        ask(second, PATH)
+    made, found = metrics(first), metrics(second)
+    tiers = {
+        "memory": {"hits": 1, "misses": 1, "waits": 0},
+        "folder": {"hits": 1, "misses": 0, "stores": 0, "errors": 0, "waits": 0, "read_bytes": len(body), "written_bytes": 0},
+    }
+    assert {(tier, name): found[f'tiled_zarr_tier_{name}_total{{tier="{tier}"}}'] for tier, row in tiers.items() for name in row} == {
+        (tier, name): value for tier, row in tiers.items() for name, value in row.items()
+    }
+    assert 0 < found['tiled_zarr_tier_hit_seconds_total{tier="folder"}'] < SLOW
+    assert (made['tiled_zarr_tier_stores_total{tier="folder"}'], made['tiled_zarr_tier_written_bytes_total{tier="folder"}']) == (
+        1,
+        len(body),
+    )
+    assert made['tiled_zarr_tier_make_seconds_total{tier="folder"}'] >= SLOW
+    assert made['tiled_zarr_source_requests_total{source="/"}'] == found['tiled_zarr_source_requests_total{source="/"}'] == 1
+    assert made['tiled_zarr_source_read_seconds_total{source="/"}'] >= SLOW > found['tiled_zarr_source_read_seconds_total{source="/"}']
+
+
 ADDRESSES = {
     "folder:///var/cache/x": "folder:///var/cache/x",
     "/var/cache/x": "folder:///var/cache/x",

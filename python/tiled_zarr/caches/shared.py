@@ -100,9 +100,8 @@ class Shelf(Protocol):
 class Counters:
     """What has happened on the shelf since this process started.
 
-    `errors` are failures of the shelf. `read` and `written` are bytes of bodies. `seconds` are the
-    time that all hits took, `spent` that of making what was put. `waits` are requests that have waited
-    for another process.
+    `errors` are failures of the shelf, `waits` requests that have waited for another process.
+    `hit_seconds` are those of all hits, `make_seconds` those of making what was put.
     """
 
     hits: int = 0
@@ -110,10 +109,10 @@ class Counters:
     stores: int = 0
     waits: int = 0
     errors: int = 0
-    read: int = 0
-    written: int = 0
-    seconds: float = 0.0
-    spent: float = 0.0
+    read_bytes: int = 0
+    written_bytes: int = 0
+    hit_seconds: float = 0.0
+    make_seconds: float = 0.0
 
 
 class Shared:
@@ -177,8 +176,8 @@ class Shared:
             with self._lock:
                 self.cost += (seconds - self.cost) / SMOOTHING
                 self.counters.hits += 1
-                self.counters.read += len(body)
-                self.counters.seconds += seconds
+                self.counters.read_bytes += len(body)
+                self.counters.hit_seconds += seconds
         return body
 
     def _held(self, name: str, waiting: Callable[[], AbstractContextManager[None]]) -> Hold | bytes | None:
@@ -242,8 +241,8 @@ class Shared:
             return body
         with self._lock:
             self.counters.stores += 1
-            self.counters.written += len(body)
-            self.counters.spent += seconds
+            self.counters.written_bytes += len(body)
+            self.counters.make_seconds += seconds
         return body
 
     def _fail(self, what: str, error: Failed) -> float:

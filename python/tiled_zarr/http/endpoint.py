@@ -237,11 +237,14 @@ class Endpoint:
 
         Raises Gone if the client disconnects first.
         """
-        clock = plan.request.scope.get(requests.CLOCK) or Clock()
+        clock, has_failed = plan.request.scope.get(requests.CLOCK) or Clock(), True
         try:
-            return await pool.run(partial(self.answer, plan), receive, find, clock)
+            reply = await pool.run(partial(self.answer, plan), receive, find, clock)
+            has_failed = False
+            return reply
         finally:
             self.work.times.note(clock)
+            self.work.sources.note(self.keys.path(plan.request.key), clock, has_failed=has_failed)
 
     def answer(self, plan: Compute | Block) -> Answer:
         """The reply, continued from where the event loop stopped. Blocks.

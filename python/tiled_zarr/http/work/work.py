@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from ...nodes import Array, Group
 from ...resources import Resources
 from .jobs import MOST_STUCK
 from .native import Encoders
+from .sources import Sources
 from .threads import Limits, Threads
 from .times import Times
 
@@ -27,11 +29,12 @@ class Work:
     At most `threads` threads read sources (`threads`), since they may wait for disks or networks;
     one per processor computes (`processors`), and as many are native (`encoders`). They share
     `in_flight` decoded bytes: a quarter is for chunks that native threads encode, which are small,
-    and whose bodies go into the cache of chunks.
+    and whose bodies go into the cache of chunks. `trees` are the paths for which `sources` counts.
     """
 
-    def __init__(self, threads: int, resources: Resources, limits: Limits | None = None) -> None:
+    def __init__(self, threads: int, resources: Resources, limits: Limits | None = None, trees: Sequence[str] = ("",)) -> None:
         limits = limits or Limits()
+        self.sources = Sources(trees)
         self.times = Times()
         self.encoders = Encoders(resources.chunks, resources.sizes.in_flight - resources.budget.nbytes, times=self.times)
         self.budget = resources.budget
