@@ -138,8 +138,9 @@ def noted(app: ASGIApp, settings: Settings) -> ASGIApp:
 
 def pyramids_of(settings: Settings, resources: Resources) -> ome.Pyramids:
     """The stores of image pyramids. Raises SettingsError if `levels_folder` cannot be used."""
+    folder, budget, rate = settings.levels_folder, settings.tile_budget, settings.levels_rate
     try:
-        return ome.Pyramids.of(resources, folder=settings.levels_folder, budget=settings.tile_budget)
+        return ome.Pyramids.of(resources, folder=folder, budget=budget, rate=rate, in_background=settings.levels_background)
     except OSError as error:
         name, folder = settings.spelling("levels_folder"), settings.levels_folder
         raise SettingsError(

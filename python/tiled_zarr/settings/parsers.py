@@ -100,6 +100,11 @@ def size(value: Any) -> int:
     return int(float(match[1]) * UNITS[unit])
 
 
+def rate(value: Any) -> int:
+    """A number of bytes a second, more than 0."""
+    return positive(size(value))
+
+
 def memory(value: Any) -> int:
     """A number of bytes for all pools, at least LEAST.
 

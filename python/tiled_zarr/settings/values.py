@@ -158,6 +158,12 @@ class Settings:
     levels_folder: Path | None = setting(
         parsers.path, None, "Folder for levels of images, which then survive a restart.", shown="none: in memory"
     )
+    levels_background: bool = setting(
+        parsers.boolean, True, "Read whole images in the background to make their levels exact; if false, coarse levels stay samples."
+    )
+    levels_rate: int | None = setting(
+        parsers.rate, None, "Bytes of images that each worker reads in the background in a second, such as 50MB.", shown="no limit"
+    )
     tile_budget: int = setting(
         parsers.size, 64 * MIB, "Bytes of a source that may be read for one tile of an OME-NGFF level.", shown=shown(64 * MIB)
     )
