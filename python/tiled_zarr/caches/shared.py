@@ -19,8 +19,7 @@ Three rules keep it right and cheap:
 - *A shelf never fails a request.* If it does not work (`Failed`), chunks are made without it, and
   it is left alone for PAUSE seconds. If only `put` fails, as on a full disk, we go on reading.
 - *A chunk has to be worth it.* We measure what a hit costs and what making a chunk takes. If the
-  chunks of an array take less than WORTH hits, we do not even ask. As the estimate for an array
-  decays towards its last chunks, an array with a few slow chunks is asked for longer.
+  chunks of an array take less than WORTH hits on average, we do not even ask.
 
 A process that dies while it holds a name loses the hold: at once in a folder, after a few seconds
 in Redis. Nobody waits longer than `patience` seconds for a hold, and then makes the chunk as well.
@@ -51,8 +50,8 @@ A folder takes 0.1 ms for 200 kB, Redis on the same machine 0.4 ms (2026-11-27, 
 """
 SMOOTHING = 16
 """Hits over which their cost is averaged."""
-DECAY = 0.9
-"""What is left of the estimate for an array when a quicker chunk of it was made."""
+LAST = 8
+"""Chunks of an array over which the time to make one is averaged."""
 MOST_ARRAYS = 8192
 """Arrays whose estimates we remember; when full, we forget them all, and ask the shelf again."""
 PAUSE = 5.0
@@ -165,7 +164,8 @@ class Shared:
 
     def _made(self, array: str, make: Make) -> tuple[bytes, float]:
         body, seconds = make()
-        self._estimates[array] = max(seconds, DECAY * self._estimates.get(array, 0.0))
+        known = self._estimates.get(array, seconds)
+        self._estimates[array] = known + (seconds - known) / LAST
         return body, seconds
 
     def _found(self, name: str) -> bytes | None:
