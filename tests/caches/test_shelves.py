@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from disks import small_disk
 from redis_server import RedisServer, redis_server
 from tiled_zarr.caches import folder as folders
 from tiled_zarr.caches import keyvalue
@@ -183,6 +184,18 @@ class TestFolder:
         monkeypatch.undo()
         assert self.files(shelf) == []
         put(shelf, NAME, b"body")
+
+    def test_a_disk_without_room_is_still_read(self, tmp_path: Path) -> None:
+        with small_disk(tmp_path / "disk", 2**20) as disk:
+            shelf = Folder(disk / "cache", 2**30)
+            put(shelf, NAME, b"body")
+            hold = shelf.hold(OTHER)
+            assert hold is not None
+            with pytest.raises(Failed, match="No space left"):
+                hold.put(bytes(2**21))
+            assert shelf.get(NAME) == b"body"
+            assert shelf.get(OTHER) is None
+            put(shelf, OTHER, b"small")
 
 
 class TestKeyValue:

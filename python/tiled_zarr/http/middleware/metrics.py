@@ -17,9 +17,8 @@ from ...caches.cost import Counters
 from ...caches.shared import Shared
 from ...resources import Gauge, Resources
 from ...sums import Sums
-from ..work.sources import Counts
 from ..work.threads import Threads
-from ..work.times import Histogram, merged
+from ..work.times import Counts, Histogram, merged
 from ..work.work import Work
 
 TIERS = MappingProxyType(

@@ -15,9 +15,8 @@ from ...nodes import Array, Group
 from ...resources import Resources
 from .jobs import MOST_STUCK
 from .native import Encoders
-from .sources import Sources
 from .threads import Limits, Threads
-from .times import Times
+from .times import Sources, Times
 
 READY = 5.0
 """Seconds within which each pool of threads must do a job that takes no time."""
