@@ -138,16 +138,41 @@ def test_one_slow_chunk_makes_its_array_worth_asking_for(shared: Shared, shelf: 
     assert asked[-1] == asked[-10] > asked[0], "the average falls"
 
 
-def test_what_a_hit_costs_is_measured(shared: Shared, shelf: Dict) -> None:
+class Timed(Dict):
+    """A shelf that has every body; each look-up takes `seconds` of a clock that stands still else."""
+
+    now, seconds = 0.0, 0.0
+
+    def get(self, name: str) -> bytes | None:
+        self.now += self.seconds
+        return b"kept"
+
+
+def test_what_a_hit_costs_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """A body is worth it by what hits take here and now, not by a constant."""
-    shared.cost = 10 * SLOW
+    shelf = Timed()
+    shared = Shared(shelf)
+    monkeypatch.setattr("tiled_zarr.caches.shared.perf_counter", lambda: shelf.now)
+
+    def hits(seconds: float, count: int) -> float:
+        shelf.seconds = seconds
+        for _ in range(count):
+            assert shared.get("a", "never made", Made()) == b"kept"
+        return shared.cost
+
+    assert hits(0.01, 100) == pytest.approx(0.01)
+    assert hits(0.002, 30) == pytest.approx(0.002, rel=0.01)
+    assert hits(10, 1) < 0.0022, "one of them had to wait"
+    assert hits(0.002, 5) == pytest.approx(0.002, rel=0.05)
+
+
+def test_what_is_worth_it_depends_on_what_a_hit_costs(shared: Shared, shelf: Dict) -> None:
+    shared.cost = SLOW / WORTH * 1.01
     shared.get("a", "x", Made())
     assert not shelf.bodies
-    for _ in range(200):
-        shelf.bodies |= dict.fromkeys(shelf.bodies, b"")
-        shelf.get = lambda name: b"kept"  # type: ignore[method-assign]
-        shared.get("b", "y", Made())
-    assert shared.cost < FIRST_COST
+    shared.cost = SLOW / WORTH
+    shared.get("a", "y", Made())
+    assert len(shelf.bodies) == 1
 
 
 def test_an_error_lets_others_make_the_body(shared: Shared, shelf: Dict) -> None:

@@ -164,6 +164,22 @@ class TestFolder:
         kept.put(b"body")
         assert shelf.get(OTHER) == b"body"
 
+    def test_a_draft_that_is_finished_before_we_lock_it_is_opened_again(self, shelf: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+        lock, finished = folders.locked, []
+
+        def late(descriptor: int) -> bool:
+            if not finished:
+                finished.append(f"{shelf.path}/a3/{NAME}")
+                Path(f"{finished[0]}{DRAFT}").rename(f"{finished[0]}.chunk")
+            return lock(descriptor)
+
+        monkeypatch.setattr(folders, "locked", late)
+        hold = shelf.hold(NAME)
+        assert hold is not None
+        assert Path(f"{finished[0]}.chunk").read_bytes() == b"", "it is not ours any more"
+        hold.put(b"body")
+        assert shelf.get(NAME) == b"body"
+
     def test_a_file_in_the_way_is_a_failure(self, tmp_path: Path) -> None:
         (tmp_path / "cache").write_text("no folder")
         shelf = Folder(tmp_path / "cache", MOST)

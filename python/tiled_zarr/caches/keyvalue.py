@@ -19,6 +19,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as Disconnected
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as TooSlow
 from redis.lock import Lock as RedisLock
 from redis.retry import Retry
 
@@ -116,11 +117,19 @@ class Held:
         self._name = name
 
     def put(self, body: bytes) -> None:
-        """Put the body, and let go. Raises Failed."""
+        """Put the body, and let go. Raises Failed.
+
+        A server that did not answer is not asked again: the hold ends by itself.
+        """
         try:
             self._shelf.put(self._name, body)
-        finally:
-            self.leave()
+        except Failed as error:
+            if isinstance(error.__cause__, Disconnected | TooSlow):
+                self._shelf.let_go(self)
+            else:
+                self.leave()
+            raise
+        self.leave()
 
     def leave(self) -> None:
         """Let go. If the server does not answer, the hold ends by itself."""

@@ -46,10 +46,13 @@ WORTH = 4
 FIRST_COST = 0.0005
 """Seconds that a hit is taken to cost before the first one.
 
-A folder takes 0.1 ms for 200 kB, Redis on the same machine 0.4 ms (2026-11-27, bench/scale.py).
+Of 320 kB a folder takes 0.08 ms, Redis on the same machine 0.12 ms (2026-11-27).
 """
-SMOOTHING = 16
-"""Hits over which their cost is averaged."""
+FALL, RISE = 1 / 4, 1.05
+"""How far the cost of a hit falls to that of a quicker one, and what a slower one multiplies it by.
+
+So a few hits that had to wait for a processor do not make it look dear; ten times the cost takes 47
+hits."""
 LAST = 8
 """Chunks of an array over which the time to make one is averaged."""
 MOST_ARRAYS = 8192
@@ -125,7 +128,7 @@ class Shared:
         self.shelf = shelf
         self.counters = Counters()
         self.cost = FIRST_COST
-        """Seconds of a hit, averaged."""
+        """Seconds of a hit that need not wait, about."""
         self._scope = scope
         self._patience = patience
         self._clock = clock
@@ -174,7 +177,7 @@ class Shared:
         seconds = perf_counter() - start
         if body is not None:
             with self._lock:
-                self.cost += (seconds - self.cost) / SMOOTHING
+                self.cost = min(seconds, self.cost * RISE) if seconds > self.cost else self.cost + (seconds - self.cost) * FALL
                 self.counters.hits += 1
                 self.counters.read_bytes += len(body)
                 self.counters.hit_seconds += seconds
