@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from . import extras
 from .caches.folder import Folder
 from .caches.shared import Shared, Shelf
 from .settings import Settings, SettingsError
@@ -30,7 +31,7 @@ def server(address: str, settings: Settings) -> Shelf:
     except ModuleNotFoundError as error:
         if error.name != "redis":
             raise
-        raise SettingsError(f"{name}: Redis needs the package redis: pip install 'tiled-zarr[redis]'") from error
+        raise SettingsError(f"{name}: Redis needs the package redis: {extras.command('redis')}") from error
     try:
         return KeyValue(address, settings.read_timeout)
     except ValueError as error:

@@ -179,6 +179,8 @@ class Endpoint:
                 return self.chunk(found, request)
             case Document():
                 return self.document(found, request)
+            case Listing() if requests.is_of_s3(request.headers):
+                return replies.NOT_FOUND  # a bucket has objects alone: rclone would copy the listing as a file
             case Listing() | Waiting():
                 return Block(request, found)
             case None:
@@ -304,7 +306,8 @@ class Endpoint:
         if self.shared is None or revision is None or recipe.is_native or (chunk.is_whole and recipe.stored is not None):
             return make()[0]
         identity = chunk.shared_identity(revision) if self.is_replica else chunk.identity(revision)
-        return self.shared.get(self.keys.tokens.described(chunk.place, identity), chunk.place.path, make, threads.waiting)
+        array = f"{chunk.place.path}|{recipe.signature}"
+        return self.shared.get(self.keys.tokens.described(chunk.place, identity), array, make, threads.waiting)
 
     def weighed(self, chunk: Chunk, revision: str | None) -> tuple[bytes, float]:
         """The chunk's body, encoded now, and the seconds that this took, without waiting for memory.
