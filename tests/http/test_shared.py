@@ -162,6 +162,38 @@ def test_chunks_without_a_revision_do_not_go_there(make: Callable[..., Any], sou
     assert bodies(folder) == []
 
 
+PIXELS = np.arange(2**20, dtype="u4").reshape(1024, 1024).astype("u1")
+
+
+def pictured() -> Source:
+    """A source that is an image with two levels."""
+    return Source(PIXELS)
+
+
+def image(source: Source) -> Group:
+    chunks = Options(chunk_shape=(512, 512))
+    node = Array(shape=PIXELS.shape, dtype=PIXELS.dtype, read=source.read, revision=lambda: "r1", blocking=True, options=chunks)
+    return Group({"x": node})
+
+
+def test_levels_of_images_are_shared(make: Callable[..., Any]) -> None:
+    source = pictured()
+    first = ask(make(image(source)), "/ome-zarr/0.5/x/1/c/0/0")
+    reads = source.reads
+    second = ask(make(image(source)), "/ome-zarr/0.5/x/1/c/0/0")
+    assert (second.status, second.body, second.headers) == (200, first.body, first.headers)
+    sums = PIXELS.astype("u4").reshape(512, 2, 512, 2).sum(axis=(1, 3))
+    assert second.body == ((sums + 2) // 4).astype("u1").tobytes()
+    assert source.reads == reads > 0
+
+
+def test_samples_are_not_shared(make: Callable[..., Any], folder: Path) -> None:
+    """They have no revision, and exact pixels will take their place."""
+    app = make(image(pictured()), tile_budget=1, levels_background=False)
+    assert ask(app, "/ome-zarr/0.5/x/1/c/0/0").status == 200
+    assert bodies(folder) == []
+
+
 @pytest.fixture
 def never_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Shared, "get", lambda *_: pytest.fail("the shared cache was asked"))
