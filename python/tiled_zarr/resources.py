@@ -20,6 +20,7 @@ Two applications in one process have two `Resources`, and share nothing.
 | facts | adapters: checksums, links, names found by reading a file | file at a revision, fact |
 | nodes | adapters: children of files and of tables in memory | a dict for each group |
 | budget | code that decodes for a request reserves bytes of it | the thread |
+| stores | adapters/remote: clients of object stores and web servers | URL and options |
 | hangs, abandoned | http/work sets them, hierarchy and caches check them | child; thread |
 | hdf5 | adapters/hdf5: the library, in helper processes | |
 
@@ -53,6 +54,25 @@ MOST_NODES = 20_000
 """Children of groups that are kept, at most: twice as many as one document describes.
 
 A node takes 0.7 to 1.4 kB besides its attributes (measured 2026-11-26)."""
+
+
+IN_FLIGHT = 32
+"""Requests to a store or web server that are under way at once, at most, in one process."""
+MOST_STORES = 256
+"""Clients of object stores that are kept, at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetching:
+    """How what lies on other machines is read.
+
+    `look` is for how many seconds we trust what a store told of an object, `timeout` the seconds of
+    one request, and `copy` the bytes of all copies of objects that cannot be read in parts.
+    """
+
+    look: float = 5.0
+    timeout: float = 30.0
+    copy: int = 256 * MIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,13 +130,21 @@ class Resources:
     mapped: Resident[Any, Any]
     facts: Recent[Any, Any]
     nodes: Allowance
+    stores: Recent[Any, Any]
     shared: Shared | None = None
+    fetching: Fetching = field(default_factory=Fetching)
     hangs: Hangs = field(default_factory=Hangs)
     hdf5: Library = field(default_factory=lambda: Library(HDF5, "HDF5"))
 
     @classmethod
     def of(
-        cls, sizes: Sizes | None = None, *, patience: float = 60.0, read_timeout: float | None = None, shared: Shared | None = None
+        cls,
+        sizes: Sizes | None = None,
+        *,
+        patience: float = 60.0,
+        read_timeout: float | None = None,
+        fetching: Fetching | None = None,
+        shared: Shared | None = None,
     ) -> Resources:
         """New resources with pools of these sizes, and this second cache.
 
@@ -139,6 +167,8 @@ class Resources:
             facts=Recent(MOST_FACTS, abandoned=abandoned),
             nodes=Allowance(MOST_NODES),
             shared=shared,
+            stores=Recent(MOST_STORES, abandoned=abandoned),
+            fetching=fetching or Fetching(),
         )
         if read_timeout is not None:
             made.hdf5.answer_within(read_timeout)
@@ -153,8 +183,10 @@ class Resources:
             yield Gauge(name, held.total, held.most)
 
     def close(self) -> None:
-        """End the helper processes, and the connections of the second cache."""
+        """End the helper processes, the threads that read stores, and the second cache."""
         self.hdf5.close()
+        for store in self.stores.values():
+            store.close()
         if self.shared is not None:
             self.shared.close()
 
