@@ -55,13 +55,13 @@ class Proxy:
 
     def start(self) -> None:
         """Start, and wait until a server behind it answers."""
-        self._process = subprocess.Popen(self._command)
+        self._process = subprocess.Popen(self._command, start_new_session=True)
         wait(self._process, f"{self.url}/healthz", self._log)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End nginx."""
+        """End nginx, and its workers, which would go on without their master."""
         if self._process is not None:
-            self._process.send_signal(how)
+            os.killpg(self._process.pid, how)
             self._process.wait(STOP_SECONDS)
             self._process = None
 
@@ -107,7 +107,7 @@ def configuration(folder: Path, port: int, behind: Sequence[int], *, is_spread: 
         "/var/cache/nginx/tiled-zarr": f"{folder}/cache",
         **({} if len(behind) > 1 else {"127.0.0.1:8000": f"{HOST}:{behind[0]}"}),
         "listen 80;": f"listen {HOST}:{port};",
-        "/run/tiled-zarr-asked.sock": f"{folder}/asked.sock",
+        "127.0.0.1:8081": f"{HOST}:{free_port()}",
         **({} if is_cached else {"proxy_cache tiled_zarr;": ""}),
     }.items():
         assert old in documented
