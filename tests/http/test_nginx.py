@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -214,3 +215,23 @@ def test_readers_never_see_a_mix(folder: Path, request: pytest.FixtureRequest, k
             work.result()
     assert len(seen) > 1
     assert gone.is_set() or len(seen) > 2
+
+
+def test_over_tls_and_http2(tmp_path: Path) -> None:
+    """All tiles of an image over one connection; a second time they come from nginx."""
+    write(tmp_path, 1, "gzip")
+    with live("directory", tmp_path, "--public", "--allowed-hosts", "*") as server, nginx(server, is_encrypted=True) as proxy:
+        for cache in ("MISS", "REVALIDATED"):
+            addresses = [f"{proxy.url}/zarr/v2/a/x/{key}" for key in KEYS]
+            shown = "%{http_version} %{http_code} %{num_connects} %header{x-cache}\n"
+            command = [
+                "curl",
+                "--silent",
+                "--insecure",
+                "--http2",
+                "--write-out",
+                shown,
+                *(word for _ in KEYS for word in ("--output", "/dev/null")),
+            ]
+            said = subprocess.run([*command, *addresses], capture_output=True, text=True, timeout=60, check=True).stdout.split("\n")
+            assert [line.split() for line in said if line] == [["2", "200", str(int(place == 0)), cache] for place in range(len(KEYS))]
