@@ -14,7 +14,7 @@ settings.register_profile("quick", max_examples=50, deadline=None, suppress_heal
 settings.register_profile("thorough", max_examples=1000, deadline=None, suppress_health_check=SLOW_MACHINE)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
-SUITES = {"adapters", "browser", "clients", "demo", "hostile", "http", "native", "ome", "tiled"}
+SUITES = {"adapters", "browser", "clients", "clusters", "demo", "hostile", "http", "native", "ome", "tiled"}
 
 
 @pytest.hookimpl(tryfirst=True)

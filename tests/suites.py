@@ -75,6 +75,7 @@ SUITES = {
     "files": Suite("tests/adapters/files"),
     "common": Suite("tests/adapters/common"),
     "native": Suite("tests/native"),
+    "clusters": Suite("tests/clusters", is_quick=False),
     "demo": Suite("tests/demo"),
     "doctests": Suite("python/tiled_zarr"),
 }

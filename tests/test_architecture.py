@@ -38,7 +38,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "budgets": {"nodes"},
     "hangs": {"nodes"},
     "helpers": {"caches", "nodes"},
-    "resources": {"budgets", "caches", "hangs", "helpers"},
+    "clusters": {"caches", "extras", "nodes"},
+    "resources": {"budgets", "caches", "clusters", "hangs", "helpers"},
     "grid": {"nodes"},
     "dtypes": {"nodes", "texts"},
     "records": {"attributes", "dtypes", "nodes"},
@@ -54,7 +55,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "adapters/hdf5": VALUES | SHARED | {"adapters/common", "helpers", "_native"},
     "adapters/zarr": VALUES | SHARED | {"adapters/common", "_native"},
     **dict.fromkeys(["adapters/files", "adapters/tables", "adapters/tables/csv", "adapters/tiff"], VALUES | SHARED | {"adapters/common"}),
-    **dict.fromkeys(["adapters/directory", "adapters/memory", "adapters/remote"], VALUES | SHARED | {"adapters/common", "adapters"}),
+    **dict.fromkeys(["adapters/directory", "adapters/remote"], VALUES | SHARED | {"adapters/common", "adapters"}),
+    "adapters/memory": VALUES | SHARED | {"adapters/common", "adapters", "clusters"},
     "tiled": {"tiled/config", "tiled/server"},
     "tiled/catalog": VALUES | SHARED | {"adapters", "adapters/common", "adapters/memory"},
     "tiled/server": VALUES
@@ -73,7 +75,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "demo": {"nodes", "version"},
     # a file is called by its name without the suffix of a format
-    "settings": {"adapters", "codecs", "dtypes", "extras", "hierarchy", "nodes", "resources", "revisions"},
+    "settings": {"adapters", "clusters", "codecs", "dtypes", "extras", "hierarchy", "nodes", "resources", "revisions"},
     "tiled/proxy": VALUES | SHARED | {"encoding", "adapters", "adapters/common", "adapters/memory", "http/middleware", "http/protocol"},
     "tiled/files": {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "nodes", "resources", "tiled/catalog"},
     "tree": VALUES
@@ -83,13 +85,16 @@ MAY_IMPORT: dict[str, set[str]] = {
         "adapters/directory",
         "adapters/memory",
         "adapters/remote",
+        "clusters",
         "demo",
         "hierarchy",
+        "imported",
         "resources",
         "settings",
     }
     | {"tiers", "tiled/catalog", "tiled/files", "tiled/proxy", "views"},
     "tiers": {"caches", "extras", "settings"},
+    "imported": {"settings"},
     # it compresses documents and keeps them
     "http/protocol": {"caches", "encoding", "hierarchy", "nodes", "texts"},
     "http/work": VALUES | SHARED | {"encoding", "hierarchy"},
@@ -106,7 +111,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # the command says what a tree holds, and how one chunk of it is made
     "cli": {"_native", "adapters/common", "encoding", "hierarchy", "nodes", "resources", "version"}
     | {"app", "assembly", "cli/servers", "logs", "revisions", "settings", "sums", "texts", "tiled/config", "tree"},
-    "opening": {"adapters", "adapters/directory", "adapters/remote", "demo", "nodes", "resources", "settings", "tree"},
+    "opening": {"adapters", "adapters/directory", "adapters/remote", "demo", "imported", "nodes", "resources", "settings", "tree"},
     "stores": {"codecs", "encoding", "extras", "hierarchy", "nodes", "opening"},
     "serving": {"adapters/common"}
     | {"assembly", "cli", "cli/servers", "hierarchy", "nodes", "opening", "resources", "revisions", "settings", "tree", "views"},
@@ -124,6 +129,7 @@ OUTSIDE = {
     "click": {"cli"},
     "hypercorn": {"cli"},
     "blosc2": {"adapters"},
+    "distributed": {"clusters"},
     "yaml": {"settings", "tree"},
     "tiled": {"tiled"},
     "sqlalchemy": {"tiled"},

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from tiled_zarr.nodes import Options
 from tiled_zarr.settings import Mount, Settings, SettingsError, environment, parsers
 from tiled_zarr.settings.values import POOLS, SETTINGS
 
@@ -35,6 +34,8 @@ GOOD = {
     "in_flight": ("64 mb", 64_000_000),
     "max_age": ("0", 0),
     "instance": ("run 7", "run 7"),
+    "scheduler": ("tcp://a:8786", "tcp://a:8786"),
+    "blocks_size": ("2GiB", 2**31),
     "threads": ("3", 3),
     "read_timeout": ("2.5", 2.5),
     "queue_timeout": ("30", 30.0),
@@ -80,6 +81,8 @@ BAD = {
     "memory": ["x", "63MiB", "0", "-1"],
     "max_age": ["-1", "1.5", "soon", "٣"],
     "instance": [" "],
+    "scheduler": ["synchronous", "10.0.0.5:8786", "tcp://10.0.0.5"],
+    "blocks_size": ["all"],
     "threads": ["0", "many"],
     "read_timeout": ["0", "-1", "inf", "nan", "a minute", "1e3", "٣"],
     "queue_timeout": ["0"],
@@ -362,8 +365,3 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_parsers_refuse_what_they_do_not_know(parse: Any, value: Any) -> None:
     with pytest.raises(ValueError, match="expected"):
         parse(value)
-
-
-def test_options_are_values() -> None:
-    assert Mount().options.codec is None
-    assert isinstance(Mount().options, Options)

@@ -119,12 +119,17 @@ class Parts:
 
     async def close(self) -> None:
         """End all threads and helper processes."""
-        try:
-            await asyncio.to_thread(self.pyramids.close)  # their last step may ask this loop, as catalogs of Tiled do
-        except RuntimeError:  # a script has ended without a stop, and Python starts no more threads
-            self.pyramids.close()
+        await apart(self.pyramids.close)  # their last step may ask this loop, as catalogs of Tiled do
         self.work.shut_down()
-        self.resources.close()
+        await apart(self.resources.close)
+
+
+async def apart(close: Callable[[], None]) -> None:
+    """Call `close`, which blocks, in a thread."""
+    try:
+        await asyncio.to_thread(close)
+    except RuntimeError:  # a script has ended without a stop, and Python starts no more threads
+        close()
 
 
 def threads_of(settings: Settings, resources: Resources) -> tuple[int, int | None]:

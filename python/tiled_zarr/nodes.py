@@ -41,7 +41,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 
@@ -69,6 +69,7 @@ __all__ = [
     "MaxShape",
     "Node",
     "Options",
+    "Pending",
     "Region",
     "Revision",
     "Source",
@@ -140,6 +141,19 @@ class Stored:
             _put(self, codec=codecs.parse(given, stored=True))
 
 
+class Pending(Protocol):
+    """A block that other processes compute, for which no thread of this one waits."""
+
+    def when_done(self, call: Callable[[], None]) -> None:
+        """Call `call()` when `block` need not wait any more: from any thread, or now."""
+
+    def cancel(self) -> None:
+        """Nobody waits any more: stop what can be stopped. May be called again."""
+
+    def block(self) -> Block:
+        """The block, moved here now. Blocks; raises what computing it has raised."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Dense:
     """A source that reads regions.
@@ -153,6 +167,7 @@ class Dense:
     `blocking` says that reading touches disk or network, or computes; `recomputes`, that each read
     of a part of a chunk makes the whole chunk anew. To estimate memory, `unit` is the shape of the
     boxes decoded whole, if other than `Array.chunks`, and `itemsize` the bytes read for one item.
+    `begin(region)`, if given, begins to compute a region in other processes; it may block too.
     """
 
     read: Callable[[Region], Block]
@@ -162,6 +177,7 @@ class Dense:
     unit: tuple[int, ...] | None = None
     itemsize: int | None = None
     recomputes: bool = False
+    begin: Callable[[Region], Pending] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,6 +194,7 @@ class Coordinates:
     blocking: bool = True
     read_stepped: ClassVar[None] = None
     stored: ClassVar[None] = None
+    begin: ClassVar[None] = None
     unit: ClassVar[None] = None
     itemsize: ClassVar[None] = None
 

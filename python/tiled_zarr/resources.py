@@ -24,13 +24,14 @@ Two applications in one process have two `Resources`, and share nothing.
 | hangs, abandoned | http/work sets them, hierarchy and caches check them | child; thread |
 | hdf5 | adapters/hdf5: the library, in helper processes | |
 | hdf5_stores | the same in other helpers, for objects in stores, which may hang | |
+| dask | adapters/memory: where the tasks of dask run | |
 
 `ome/pyramid/planes` keeps the levels of images, in memory or on disk, up to `sizes.levels` bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
@@ -41,6 +42,7 @@ from .caches.cost import Cache
 from .caches.recent import Recent
 from .caches.resident import Resident
 from .caches.shared import Shared
+from .clusters.executor import Executor
 from .hangs import Hangs
 from .helpers.library import Library
 
@@ -137,6 +139,7 @@ class Resources:
     hangs: Hangs = field(default_factory=Hangs)
     hdf5: Library = field(default_factory=lambda: Library(HDF5, "HDF5"))
     hdf5_stores: Library = field(default_factory=lambda: Library(HDF5, "HDF5"))
+    dask: Executor = field(default_factory=Executor)
 
     @classmethod
     def of(
@@ -145,13 +148,14 @@ class Resources:
         *,
         patience: float = 60.0,
         read_timeout: float | None = None,
+        dask: Callable[[Collection[int]], Executor] | None = None,
         fetching: Fetching | None = None,
-        shared: Shared | None = None,
     ) -> Resources:
-        """New resources with pools of these sizes, and this second cache.
+        """New resources with pools of these sizes, without a second cache.
 
         `patience` is how many seconds a request waits for memory, `read_timeout` how many a source
-        may take for one read. The budget is three quarters of `sizes.in_flight`.
+        may take for one read. The budget is three quarters of `sizes.in_flight`. `dask` makes the
+        executor, which gets the threads that were given up, and raises what it raises.
         """
         sizes, abandoned = sizes or Sizes(), set[int]()
         made = cls(
@@ -168,7 +172,7 @@ class Resources:
             mapped=Resident(sizes.mapped, MOST_MAPPED),
             facts=Recent(MOST_FACTS, abandoned=abandoned),
             nodes=Allowance(MOST_NODES),
-            shared=shared,
+            dask=(dask or executor)(abandoned),
             stores=Recent(MOST_STORES, abandoned=abandoned),
             fetching=fetching or Fetching(),
         )
@@ -186,13 +190,22 @@ class Resources:
             yield Gauge(name, held.total, held.most)
 
     def close(self) -> None:
-        """End the helper processes, the threads that read stores, and the second cache."""
+        """End the helper processes, the threads that read stores, the second cache, and what runs tasks.
+
+        Blocks.
+        """
         self.hdf5.close()
         self.hdf5_stores.close()
         for store in self.stores.values():
             store.close()
         if self.shared is not None:
             self.shared.close()
+        self.dask.close()
+
+
+def executor(abandoned: Collection[int]) -> Executor:
+    """What runs the tasks of dask if no setting says it: what dask itself would do."""
+    return Executor(abandoned=abandoned)
 
 
 @cache

@@ -193,3 +193,13 @@ def test_nobody_waits_for_a_thread_that_was_given_up(joins_before: bool) -> None
             assert first.result(20) == b"late"
             abandoned.discard(made[0])
     assert cache.get("a", lambda: b"other") == b"late"
+
+
+def test_a_cleared_cache_holds_nothing() -> None:
+    cache: Cache[bytes] = Cache(2000)
+    for name in "ab":
+        cache.put(name, b"value", 1.0)
+    cache.clear()
+    assert (cache.nbytes, cache.peek("a"), cache.peek("b")) == (0, None, None)
+    cache.put("c", b"value", 1.0)
+    assert cache.peek("c") == b"value"

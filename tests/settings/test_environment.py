@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from test_settings import BAD
-from tiled_zarr.settings import Settings, SettingsError, environment
+from tiled_zarr.nodes import Options
+from tiled_zarr.settings import Mount, Settings, SettingsError, environment
 
 
 def from_environment(**variables: str) -> Settings:
@@ -88,3 +89,8 @@ def test_what_is_wrong_only_together_names_where_it_was_given() -> None:
 def test_a_wrong_variable_of_tiled_names_it() -> None:
     with pytest.raises(SettingsError, match=r"^TILED_ALLOW_ORIGINS: "):
         from_environment(TILED_ALLOW_ORIGINS="example.org")
+
+
+def test_options_are_values() -> None:
+    assert Mount().options.codec is None
+    assert isinstance(Mount().options, Options)

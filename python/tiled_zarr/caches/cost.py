@@ -118,6 +118,13 @@ class Cache(Generic[T]):
             if entry is not None and entry.value is value:
                 self._remove(key)
 
+    def clear(self) -> None:
+        """Remove all values."""
+        with self._lock:
+            self._entries.clear()
+            self._ranks.clear()
+            self.nbytes = 0
+
     def _look_up(self, key: Hashable) -> T | None:
         entry = self._entries.get(key)
         if entry is None:

@@ -19,7 +19,7 @@ from typing import Literal, TypeAlias
 from .. import _native, dtypes
 from ..codecs import Codec
 from ..grid import Grid
-from ..nodes import Array, Block, Region, Stored
+from ..nodes import Array, Block, Pending, Region, Stored
 from . import headers
 
 ENCODER = "4"
@@ -54,7 +54,7 @@ class Recipe:
     view of data in memory and native code.
 
     `read(region)` reads a dense source. `stored` is the source's own chunks if they are, byte for
-    byte, those that are served. `box` is the shape in elements that the source decodes at once,
+    byte, those that are served. `begin` is that of the source. `box` is the shape in elements that the source decodes at once,
     None if it decodes only what it is asked for. `kept` is the shape of the boxes that are kept for
     the chunks beside this one, None if none are. `read_itemsize` are the bytes that it reads for
     one item. `revision()` is that of the whole array. `revision_of(region)`, if the source has it,
@@ -77,6 +77,7 @@ class Recipe:
     is_native: bool
     read: Callable[[Region], Block] | None
     stored: Stored | None
+    begin: Callable[[Region], Pending] | None
     box: tuple[int, ...] | None
     kept: tuple[int, ...] | None
     read_itemsize: int
@@ -116,6 +117,7 @@ def recipe(node: Array, grid: Grid, codec: Codec, source: str, *, is_frozen: boo
         is_native=is_native,
         read=None if node.is_sparse else node.dense.read,
         stored=node.source.stored if headers.stored_codec(node, grid) == codec else None,
+        begin=node.source.begin if form != "sparse" else None,
         box=kept or box(node),
         kept=kept,
         read_itemsize=headers.read_itemsize(node),

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from time import perf_counter
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from starlette.types import Receive, Scope, Send
 
@@ -32,6 +32,7 @@ from ..hierarchy.keyspace import Chunk, Document, KeySpace, Listing, Named, Seen
 from ..hierarchy.steps import Reached, Waiting
 from ..nodes import Changed
 from ..views.frozen import Frozen
+from .plans import Block, Compute, Known, Plan
 from .propfind import Made, Propfind
 from .protocol import codings, etags, failures, locations, multistatus, replies, requests
 from .protocol.caching import Caching
@@ -54,41 +55,8 @@ T = TypeVar("T")
 Keys: TypeAlias = KeySpace | Frozen
 
 
-class Compute(NamedTuple):
-    """The body of a chunk has to be encoded from the data of `revision`.
-
-    `identity` is the body's key in the cache. Both are None if the data have no revision.
-    """
-
-    request: Request
-    chunk: Chunk
-    revision: str | None
-    identity: str | None
-
-
-class Block(NamedTuple):
-    """A thread has to continue from `resume`, since the next step reads disk or network."""
-
-    request: Request
-    resume: Reached | Waiting | Document | Listing | Depth
-
-
-Plan: TypeAlias = Reply | Compute | Block
-"""What is left to do for a request; a `Reply` is ready to be sent."""
 TRIES = ("first", "again")
 """The attempts at one request; the second follows if the data change during the first."""
-
-
-class Known(NamedTuple):
-    """A reply to a plain GET of a chunk, and the values that tell whether it is still valid.
-
-    `headers` has no Content-Length; the body is in the cache, under `identity`.
-    """
-
-    chunk: Chunk
-    revision: str
-    identity: str
-    headers: Headers
 
 
 def timed(make: Callable[[], T]) -> T:
@@ -121,16 +89,18 @@ class Endpoint:
     async def __call__(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request for a key."""
         try:
-            reply: Answer
+            reply: Answer | Compute
             match self.plan(key, scope):
                 case Reply() as reply:
                     pass
                 case Compute() as plan:
-                    reply = await self.computed(plan, receive)
+                    reply = plan if plan.chunk.recipe.begin else await self.computed(plan, receive)
                 case Block() as plan:
                     if scope["method"] == "PROPFIND":
                         await requests.skip_body(receive)
                     reply = await self.continued(plan, self.work.threads, receive, partial(self.keys.source, key))
+            if isinstance(reply, Compute):
+                reply = await self.computed_elsewhere(reply, receive)
         except Gone:
             return
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in a source is a 5xx
@@ -216,7 +186,26 @@ class Endpoint:
             return self.made(plan, self.encoded) if clock is None else clock.measuring(self.made, plan, self.encoded)
         return plan
 
-    async def computed(self, plan: Compute, receive: Receive) -> Answer:
+    async def computed_elsewhere(self, plan: Compute, receive: Receive) -> Answer:
+        """The reply with a chunk whose block other processes compute.
+
+        If the data change meanwhile, a thread starts again at the root, once. Raises Gone if the
+        client disconnects first.
+        """
+        for _ in TRIES:
+            request, chunk, revision, identity = plan
+            body = self.work.elsewhere.submit(chunk, revision, identity, self.alone, request.scope.get(requests.CLOCK))
+            try:
+                return self.with_body(plan, await unless_gone(body, receive))
+            except Changed:
+                start = Block(request, self.keys.start(request.key))
+            again = await self.continued(start, self.work.threads, receive, partial(self.keys.source, request.key))
+            if not isinstance(again, Compute):
+                return again
+            plan = again
+        return self.changing
+
+    async def computed(self, plan: Compute, receive: Receive) -> Answer | Compute:
         """The reply with a chunk encoded by a thread: a native one if possible, else a Python one.
 
         If the data change while a native thread encodes the chunk, a Python thread starts again at
@@ -234,10 +223,10 @@ class Endpoint:
             start = Block(request, self.keys.start(request.key))
         return await self.continued(start, work.processors, receive, lambda: recipe.source)
 
-    async def continued(self, plan: Compute | Block, pool: Threads, receive: Receive, find: Callable[[], str]) -> Answer:
+    async def continued(self, plan: Compute | Block, pool: Threads, receive: Receive, find: Callable[[], str]) -> Answer | Compute:
         """The reply, continued by a thread of `pool`; its times go into the metrics.
 
-        Raises Gone if the client disconnects first.
+        It is the plan for a chunk if other processes compute its block. Raises Gone if the client disconnects first.
         """
         clock, has_failed = plan.request.scope.get(requests.CLOCK) or Clock(), True
         try:
@@ -248,7 +237,7 @@ class Endpoint:
             self.work.times.note(clock)
             self.work.sources.note(self.keys.path(plan.request.key), clock, has_failed=has_failed)
 
-    def answer(self, plan: Compute | Block) -> Answer:
+    def answer(self, plan: Compute | Block) -> Answer | Compute:
         """The reply, continued from where the event loop stopped. Blocks.
 
         If the data change meanwhile, we start again at the root, once; if they change again, the
@@ -261,17 +250,20 @@ class Endpoint:
                 plan = Block(plan.request, self.keys.start(plan.request.key))
         return self.changing
 
-    def done(self, plan: Plan) -> Answer:
-        """The reply that a plan leads to. Blocks; raises Changed, and what the source raises."""
+    def done(self, plan: Plan) -> Answer | Compute:
+        """The reply that a plan leads to; the plan itself if other processes compute a block.
+
+        Blocks; raises Changed, and what the source raises.
+        """
         match plan:
             case Reply():
                 return plan
             case Compute():
-                return self.made(plan, self.fetched)
+                return plan if plan.chunk.recipe.begin else self.made(plan, self.fetched)
             case Block(request, resume):
                 return self.resumed(request, resume)
 
-    def resumed(self, request: Request, resume: Reached | Waiting | Document | Listing | Depth) -> Answer:
+    def resumed(self, request: Request, resume: Reached | Waiting | Document | Listing | Depth) -> Answer | Compute:
         """The reply, continued from the step at which the plan stopped.
 
         Blocks; raises Changed, and what the source raises.
@@ -304,10 +296,14 @@ class Endpoint:
         """
         make, recipe = partial(self.weighed, chunk, revision), chunk.recipe
         if self.shared is None or revision is None or recipe.is_native or (chunk.is_whole and recipe.stored is not None):
-            return make()[0]
+            return self.alone(chunk, revision)
         identity = chunk.shared_identity(revision) if self.is_replica else chunk.identity(revision)
         array = f"{chunk.place.path}|{recipe.signature}"
         return self.shared.get(self.keys.tokens.described(chunk.place, identity), array, make, threads.waiting)
+
+    def alone(self, chunk: Chunk, revision: str | None) -> bytes:
+        """The chunk's body, encoded now, without asking the cache that processes share."""
+        return self.weighed(chunk, revision)[0]
 
     def weighed(self, chunk: Chunk, revision: str | None) -> tuple[bytes, float]:
         """The chunk's body, encoded now, and the seconds that this took, without waiting for memory.

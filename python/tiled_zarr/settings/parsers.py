@@ -25,6 +25,7 @@ SHELVES = MappingProxyType(
 )
 """Schemes of addresses of a shared cache, and how redis-py spells them."""
 LAST_PORT = 65535
+SCHEDULER = re.compile(r"(?:tcp|tls|ws|wss)://[^\s/:]+:[0-9]+/?|(?:tcp|tls|ws|wss)://\[[0-9a-f:.]+\]:[0-9]+/?", re.IGNORECASE | re.ASCII)
 KEY = re.compile(r"[!-~]+")
 HOST = re.compile(r"\*|[a-z0-9_.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE | re.ASCII)
 
@@ -210,6 +211,13 @@ def among(*names: str) -> Callable[[Any], str]:
         raise ValueError(f"expected one of {', '.join(names)}, got {value!r}")
 
     return parse
+
+
+def scheduler(value: Any) -> str:
+    """Where the tasks of dask run: `threads`, `processes`, or the address of a scheduler."""
+    if isinstance(value, str) and (value in {"threads", "processes"} or SCHEDULER.fullmatch(value)):
+        return value
+    raise ValueError(f"expected threads, processes, or the address of a Dask scheduler like tcp://10.0.0.5:8786, got {value!r}")
 
 
 def port(value: Any) -> int:

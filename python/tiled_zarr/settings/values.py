@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from ..clusters.executor import MAX_BYTES
 from ..dtypes import StructName
 from ..hierarchy.metadata import Config
 from ..resources import Fetching, Sizes
@@ -168,6 +169,18 @@ class Settings:
         parsers.size, 64 * MIB, "Bytes of a source that may be read for one tile of an OME-NGFF level.", shown=shown(64 * MIB)
     )
 
+    scheduler: str | None = setting(
+        parsers.scheduler,
+        None,
+        "Where the tasks of dask arrays run: threads, processes (of this machine), or a scheduler's address like tcp://10.0.0.5:8786.",
+        shown="as dask is configured, else the thread that reads",
+    )
+    blocks_size: int = setting(
+        parsers.size,
+        MAX_BYTES,
+        "Memory of the scheduler's workers for source blocks that chunks are cut from, for each worker of this server; 0 keeps none.",
+        shown=shown(MAX_BYTES),
+    )
     threads: int = setting(
         parsers.positive,
         2 * min(32, (os.cpu_count() or 1) + 4),

@@ -6,18 +6,23 @@ import math
 from functools import partial
 from typing import Any
 
-import dask
 import numpy as np
 from dask.array import Array as DaskArray
 
+from ...clusters.executor import Executor
 from ...nodes import Array, Dense, Region, Unavailable
+from ...resources import Resources, default
 from ...revisions import launch_nonce
 from ..common.blocks import fill_of, settle
 from ..common.chunk_sizes import regular, unit
+from .clustered import ClusteredArray
 
 
-def adapt_array(source: DaskArray) -> Array:
+def adapt_array(source: DaskArray, resources: Resources | None = None) -> Array:
     """A dask array; reading a region runs only the tasks behind it.
+
+    On a cluster these are the tasks behind the blocks that the region touches; the blocks stay there
+    for a while, and only the region comes here.
 
     We assume, as dask does, that a graph always gives the same values. Masked items are filled as
     in numpy's masked arrays. If a graph yields masked items without declaring them, these become
@@ -26,29 +31,33 @@ def adapt_array(source: DaskArray) -> Array:
     """
     if any(math.isnan(n) for n in source.shape):
         raise Unavailable(f"a dask array of unknown size {source.shape}; call compute_chunk_sizes() on it")
-    if source.dtype.hasobject and not _is_text(source):
-        raise Unavailable(f"a dask array of {source.dtype} that holds other objects than text; convert it to numbers or str")
-    chunks = regular(source.chunks)
     fill = fill_of(source._meta) if isinstance(source._meta, np.ma.MaskedArray) else None
+    dense = _dense(source, fill, (resources or default()).dask)
+    if source.dtype.hasobject and not _is_text(source, dense):
+        raise Unavailable(f"a dask array of {source.dtype} that holds other objects than text; convert it to numbers or str")
     return Array(
         shape=tuple(int(n) for n in source.shape),
         dtype=source.dtype,
-        source=Dense(partial(_read, source, fill), unit=unit(chunks, source.dtype.itemsize), recomputes=True),
-        chunks=chunks,
+        source=dense,
+        chunks=regular(source.chunks),
         attributes={} if fill is None else {"tiled_zarr": {"masked": fill}},
         revision=launch_nonce,
     )
 
 
-def _read(source: DaskArray, fill: Any, region: Region) -> np.ndarray[Any, Any]:
-    """Compute a region in the calling thread, unless dask is configured to compute elsewhere.
+def _dense(source: DaskArray, fill: Any, executor: Executor) -> Dense:
+    """What reads the array: the cluster that there is now, or this process."""
+    cluster = executor.cluster()
+    if cluster is not None:
+        return ClusteredArray(cluster, source, fill).dense
+    return Dense(partial(_read, source, fill, executor), unit=unit(regular(source.chunks), source.dtype.itemsize), recomputes=True)
 
-    That may be a cluster or a pool.
-    """
-    scheduler = None if dask.base.get_scheduler() else "synchronous"  # type: ignore[no-untyped-call]  # dask is typed in part
-    return settle(source[region].compute(scheduler=scheduler), source.dtype, region, fill)
+
+def _read(source: DaskArray, fill: Any, executor: Executor, region: Region) -> np.ndarray[Any, Any]:
+    """Compute a region in this process, unless dask was configured since to compute elsewhere."""
+    return settle(source[region].compute(scheduler=executor.local()), source.dtype, region, fill)
 
 
-def _is_text(source: DaskArray) -> bool:
-    first = _read(source, None, tuple(slice(0, min(n, 1)) for n in source.shape))
+def _is_text(source: DaskArray, dense: Dense) -> bool:
+    first = dense.read(tuple(slice(0, min(n, 1)) for n in source.shape))
     return source.dtype.kind == "O" and all(isinstance(item, str) for item in first.flat)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import dask
 import pandas as pd
 
 from ...nodes import Array, Group, Revision, Table
-from ...resources import Resources
+from ...resources import Resources, default
 from ...revisions import launch_nonce
 from ..common.children import Children
+from .clustered import partition
 from .partitions import Partitions
 
 
@@ -21,11 +21,14 @@ def adapt_frame(source: Any, resources: Resources | None = None) -> Group:
     All partitions are computed once, to learn the number of rows and the types. We assume, as dask
     does, that a graph always gives the same values.
     """
+    executor = (resources or default()).dask
+    cluster = executor.cluster()
 
     def read(number: int, labels: list[Any] | None) -> pd.DataFrame:
+        if cluster is not None:
+            return partition(cluster, source, number, labels)
         part = source.partitions[number]
-        scheduler = None if dask.base.get_scheduler() else "synchronous"  # type: ignore[no-untyped-call]  # dask is typed in part
-        frame: pd.DataFrame = (part if labels is None else part[labels]).compute(scheduler=scheduler)
+        frame: pd.DataFrame = (part if labels is None else part[labels]).compute(scheduler=executor.local())
         return frame
 
     columns = Partitions(read, int(source.npartitions))

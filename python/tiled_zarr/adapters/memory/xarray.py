@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from ...attributes import merged
-from ...nodes import Array, Block, Group, Node, Region, Unavailable, live
+from ...nodes import Array, Group, Node, Region, Unavailable, live
 from ...resources import Resources
 from ...revisions import launch_nonce, of_file
 from ..common.blocks import settle
@@ -27,6 +27,7 @@ from ..common.lengths import Length
 from ..common.recipes import column
 from ..registry import adapt
 
+T = TypeVar("T")
 Maker = Callable[[], Node]
 Lengths = Mapping[str, Length]
 
@@ -63,7 +64,9 @@ def _tree(source: xr.DataTree, lengths: Lengths, resources: Resources | None) ->
 
 def _group(source: xr.Dataset, groups: Mapping[str, Maker], lengths: Lengths, resources: Resources | None) -> Group:
     own = lengths.get(_path(source))  # not every backend names the file of each variable
-    variables = {str(name): partial(_variable, variable, lengths.get(_path(variable), own)) for name, variable in source.variables.items()}
+    variables = {
+        str(name): partial(_variable, variable, lengths.get(_path(variable), own), resources) for name, variable in source.variables.items()
+    }
     makers: dict[str, Maker] = {**variables, **groups}
     attributes = {str(name): value for name, value in source.attrs.items()}
     others = [str(name) for name in source.coords if name not in source.dims]
@@ -89,16 +92,16 @@ def _path(opened: xr.Dataset | xr.DataTree | xr.Variable) -> str:
     return str(opened.encoding.get("source", ""))
 
 
-def _variable(source: xr.Variable, length: Length | None) -> Array:
+def _variable(source: xr.Variable, length: Length | None, resources: Resources | None) -> Array:
     variable = source if _is_pandas(source) or not source.dtype.hasobject or _is_text(source) else _encoded(source)
-    node = _node(variable, length)
+    node = _node(variable, length, resources)
     if not isinstance(node, Array):
         raise Unavailable(f"a variable of {type(variable.data).__name__}, which is no array; turn it into one of numpy's")
     attributes = {str(name): value for name, value in variable.attrs.items()}
     return replace(node, dimension_names=tuple(map(str, variable.dims)), attributes=merged(node.attributes, attributes))
 
 
-def _node(variable: xr.Variable, length: Length | None) -> Node:
+def _node(variable: xr.Variable, length: Length | None, resources: Resources | None) -> Node:
     """The node of the values.
 
     Those of pandas' own types (categories, nullable numbers, times with a zone) become what a table
@@ -106,13 +109,14 @@ def _node(variable: xr.Variable, length: Length | None) -> Node:
     """
     if _is_pandas(variable):
         return column(pd.Series(variable.data), launch_nonce)
-    node = _unloaded(variable) if _is_unloaded(variable) else adapt(variable.data)
+    node = _unloaded(variable) if _is_unloaded(variable) else adapt(variable.data, resources=resources)
     if length is None or not (isinstance(node, Array) and node.blocking) or node.is_sparse:
         return node
-    return replace(node, source=replace(node.dense, read=partial(_checked, length, node.read)))
+    begin = node.dense.begin and partial(_checked, length, node.dense.begin)
+    return replace(node, source=replace(node.dense, read=partial(_checked, length, node.read), begin=begin))
 
 
-def _checked(length: Length, read: Callable[[Region], Block], region: Region) -> Block:
+def _checked(length: Length, read: Callable[[Region], T], region: Region) -> T:
     length.check()
     return read(region)
 

@@ -13,6 +13,7 @@ from ...hierarchy import v3
 from ...hierarchy.keyspace import Chunk, KeySpace
 from ...nodes import Array, Group
 from ...resources import Resources
+from .elsewhere import Elsewhere
 from .jobs import MOST_STUCK
 from .native import Encoders
 from .threads import Limits, Threads
@@ -27,7 +28,8 @@ class Work:
 
     At most `threads` threads read sources (`threads`), since they may wait for disks or networks,
     of which `usual` work at once unless a job waits; one per processor computes (`processors`), and
-    as many are native (`encoders`). They share
+    as many are native (`encoders`). No thread waits for what other processes compute (`elsewhere`).
+    They share
     `in_flight` decoded bytes: a quarter is for chunks that native threads encode, which are small,
     and whose bodies go into the cache of chunks. `trees` are the paths for which `sources` counts.
     """
@@ -43,6 +45,7 @@ class Work:
         self._probe = probe(resources)
         processors = os.cpu_count() or 1
         self.threads = Threads(threads, "tiled-zarr", usual or processors, limits=limits, resources=resources)
+        self.elsewhere = Elsewhere(self.threads, resources.chunks, self.times)
         self.processors = Threads(processors, "tiled-zarr-encoder", limits=limits, resources=resources)
 
     @property
@@ -51,7 +54,7 @@ class Work:
 
         It includes jobs that continue though their client got an answer or has disconnected.
         """
-        return self.threads.pending + self.processors.pending + self.encoders.pending
+        return self.threads.pending + self.processors.pending + self.encoders.pending + self.elsewhere.pending
 
     @property
     def held(self) -> int:
@@ -76,6 +79,7 @@ class Work:
 
     def shut_down(self) -> None:
         """Make the threads end after the jobs that are queued. Does not wait for them."""
+        self.elsewhere.shut_down()
         self.threads.shut_down()
         self.processors.shut_down()
         self.encoders.shut_down()
