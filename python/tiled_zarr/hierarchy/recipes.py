@@ -19,7 +19,7 @@ from typing import Literal, TypeAlias
 from .. import _native, dtypes
 from ..codecs import Codec
 from ..grid import Grid
-from ..nodes import Array, Block, Region, Stored
+from ..nodes import Array, Block, Look, Region, Stored
 from . import headers
 
 ENCODER = "4"
@@ -58,7 +58,7 @@ class Recipe:
     None if it decodes only what it is asked for. `kept` is the shape of the boxes that are kept for
     the chunks beside this one, None if none are. `read_itemsize` are the bytes that it reads for
     one item. `revision()` is that of the whole array. `revision_of(region)`, if the source has it,
-    is used instead of it.
+    is used instead of it. `look`, if there is one, renews what that says.
 
     `is_frozen` says that the operator has declared the data never to change.
 
@@ -85,6 +85,7 @@ class Recipe:
     signature: str
     revision: Callable[[], str | None]
     revision_of: Callable[[Region], str | None] | None
+    look: Look | None
 
     def weight(self, region: Region) -> int:
         """Bytes of memory to read and encode a region: the chunk, and all boxes decoded for it."""
@@ -124,6 +125,7 @@ def recipe(node: Array, grid: Grid, codec: Codec, source: str, *, is_frozen: boo
         signature=f"{node.dtype.str}|{grid}|{codec}|{ENCODER}",
         revision=node.revision.whole,
         revision_of=node.revision.of,
+        look=node.revision.look,
     )
 
 
