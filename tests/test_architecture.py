@@ -52,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "adapters/hdf5": VALUES | SHARED | {"adapters/common", "helpers", "_native"},
     "adapters/zarr": VALUES | SHARED | {"adapters/common", "_native"},
     **dict.fromkeys(["adapters/files", "adapters/tables", "adapters/tables/csv", "adapters/tiff"], VALUES | SHARED | {"adapters/common"}),
-    **dict.fromkeys(["adapters/directory", "adapters/memory"], VALUES | SHARED | {"adapters/common", "adapters"}),
+    **dict.fromkeys(["adapters/directory", "adapters/memory", "adapters/remote"], VALUES | SHARED | {"adapters/common", "adapters"}),
     "tiled": {"tiled/config", "tiled/server"},
     "tiled/catalog": VALUES | SHARED | {"adapters", "adapters/common", "adapters/memory"},
     "tiled/server": VALUES

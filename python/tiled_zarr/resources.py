@@ -19,6 +19,7 @@ Two applications in one process have two `Resources`, and share nothing.
 | facts | adapters: checksums, links, names found by reading a file | file at a revision, fact |
 | nodes | adapters: children of files and of tables in memory | a dict for each group |
 | budget | code that decodes for a request reserves bytes of it | the thread |
+| stores | adapters/remote: clients of object stores and web servers | URL and options |
 | hangs, abandoned | http/work sets them, hierarchy and caches check them | child; thread |
 | hdf5 | adapters/hdf5: the library, in helper processes | |
 
@@ -51,6 +52,10 @@ MOST_NODES = 20_000
 """Children of groups that are kept, at most: twice as many as one document describes.
 
 A node takes 0.7 to 1.4 kB besides its attributes (measured 2026-11-26)."""
+
+
+MOST_STORES = 256
+"""Clients of object stores that are kept, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +113,7 @@ class Resources:
     mapped: Resident[Any, Any]
     facts: Recent[Any, Any]
     nodes: Allowance
+    stores: Recent[Any, Any]
     hangs: Hangs = field(default_factory=Hangs)
     hdf5: Library = field(default_factory=lambda: Library(HDF5, "HDF5"))
 
@@ -133,6 +139,7 @@ class Resources:
             mapped=Resident(sizes.mapped, MOST_MAPPED),
             facts=Recent(MOST_FACTS, abandoned=abandoned),
             nodes=Allowance(MOST_NODES),
+            stores=Recent(MOST_STORES, abandoned=abandoned),
         )
         if read_timeout is not None:
             made.hdf5.answer_within(read_timeout)
@@ -147,8 +154,10 @@ class Resources:
             yield Gauge(name, held.total, held.most)
 
     def close(self) -> None:
-        """End the helper processes. Nothing else has to be released."""
+        """End the helper processes, and the threads that read stores."""
         self.hdf5.close()
+        for store in self.stores.values():
+            store.close()
 
 
 @cache

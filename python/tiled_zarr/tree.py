@@ -16,7 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .adapters.directory.alone import Alone, Mounted, is_root
+from .adapters.common.single import Mounted, Single, is_root
+from .adapters.directory.alone import Alone
 from .hierarchy.openings import reason
 from .nodes import Array, Forbidden, Group, Node, Unavailable
 from .outlines import Outline
@@ -110,16 +111,16 @@ def check_paths(paths: list[str]) -> None:
             raise SettingsError(f"trees: /{'/'.join(below)} is inside the tree at /{'/'.join(above)}; give each a separate path")
 
 
-def planted(mount: Mount, watcher: Watcher, resources: Resources, settings: Settings) -> tuple[Node | Alone, object]:
+def planted(mount: Mount, watcher: Watcher, resources: Resources, settings: Settings) -> tuple[Node | Single, object]:
     """The node of a mount with its options, or its file, and the object that it was made from, else None.
 
     Raises SettingsError.
     """
     node, source = source_of(mount, watcher, resources, settings)
-    return node if isinstance(node, Alone) else configured(node, mount), source
+    return node if isinstance(node, Single) else configured(node, mount), source
 
 
-def file(mount: Mount, resources: Resources) -> Group | Alone:
+def file(mount: Mount, resources: Resources) -> Group | Single:
     """The file of a mount; at the root, the group of the file, or one with the file as only child.
 
     Raises SettingsError if a file at the root cannot be opened, or an option has no meaning.
@@ -139,7 +140,7 @@ def file(mount: Mount, resources: Resources) -> Group | Alone:
         raise SettingsError(f"{path} cannot be served: {why(error) if isinstance(error, OSError) else reason(error)}{hint}") from error
 
 
-def source_of(mount: Mount, watcher: Watcher, resources: Resources, settings: Settings) -> tuple[Node | Alone, object]:
+def source_of(mount: Mount, watcher: Watcher, resources: Resources, settings: Settings) -> tuple[Node | Single, object]:
     """The node or file of a mount, and the Python object that it was made from, else None."""
     match mount.source:
         case "demo":
@@ -354,9 +355,9 @@ def tasks_of(sources: list[object]) -> Tasks:
     return Tasks(startup=gathered("startup_tasks"), background=gathered("background_tasks"), shutdown=gathered("shutdown_tasks"))
 
 
-def grafted(nodes: Mapping[str, Node | Alone]) -> Group:
+def grafted(nodes: Mapping[str, Node | Single]) -> Group:
     """A group that has every node and file at its path; the path "" is the root itself."""
-    children: dict[str, dict[str, Node | Alone]] = {}
+    children: dict[str, dict[str, Node | Single]] = {}
     for path, node in nodes.items():
         if not path:
             assert isinstance(node, Group)

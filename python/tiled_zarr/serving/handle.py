@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import quote
 
-from ..adapters.directory.alone import is_root
+from ..adapters.common.single import is_root
 from ..assembly import create_app
 from ..cli import servers
 from ..cli.servers import Limits
