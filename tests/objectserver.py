@@ -17,7 +17,7 @@ import asyncio
 import hashlib
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import timedelta
 from http import HTTPStatus
@@ -59,6 +59,7 @@ class ObjectServer:
         self.has_tags = has_tags
         self.faults: dict[str, int | str] = {}
         self.requests: list[Request] = []
+        self._tags: dict[str, tuple[bytes, str]] = {}
         self.before: Callable[[Request], None] = lambda _: None
         """Called before a request is answered; it may change the objects."""
         self.url = ""
@@ -152,11 +153,19 @@ class ObjectServer:
         lines += [f"{name}: {value}" for name, value in reply.headers.items()]
         return "\r\n".join([*lines, "", ""]).encode() + (b"" if method == "HEAD" else reply.body)
 
+    def _tag(self, key: str) -> str:
+        """The ETag of an object, as S3 makes it; computed once."""
+        body, (seen, tag) = self.objects[key], self._tags.get(key, (b"", ""))
+        if seen is not body:
+            tag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+            self._tags[key] = body, tag
+        return tag
+
     def _object(self, request: Request) -> Reply:
         body = self.objects.get(request.key)
         if body is None:
             return Reply(404, b"<Error><Code>NoSuchKey</Code></Error>")
-        tag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+        tag = self._tag(request.key)
         headers = {"last-modified": MODIFIED, "accept-ranges": "bytes"} | ({"etag": tag} if self.has_tags else {})
         if request.if_match not in (None, tag):
             return Reply(412)
@@ -176,15 +185,10 @@ class ObjectServer:
         rest = {key: key[len(prefix) :].partition("/") for key in keys}
         folders = {f"{prefix}{first}/" for first, slash, _ in rest.values() if slash}
         files = [key for key, (_, slash, _) in rest.items() if not slash]
-        return Reply(200, _xml(sorted(files), sorted(folders), bucket, self.objects).encode())
+        contents = "".join(self._entry(key, f"{bucket}/{key}") for key in sorted(files))
+        prefixes = "".join(f"<CommonPrefixes><Prefix>{escape(folder)}</Prefix></CommonPrefixes>" for folder in sorted(folders))
+        return Reply(200, f"<ListBucketResult><IsTruncated>false</IsTruncated>{contents}{prefixes}</ListBucketResult>".encode())
 
-
-def _xml(files: Iterable[str], folders: Iterable[str], bucket: str, objects: Mapping[str, bytes]) -> str:
-    contents = "".join(
-        f"<Contents><Key>{escape(key)}</Key><LastModified>2026-11-27T03:00:00.000Z</LastModified>"
-        f"<ETag>&quot;{hashlib.md5(objects[f'{bucket}/{key}'], usedforsecurity=False).hexdigest()}&quot;</ETag>"
-        f"<Size>{len(objects[f'{bucket}/{key}'])}</Size></Contents>"
-        for key in files
-    )
-    prefixes = "".join(f"<CommonPrefixes><Prefix>{escape(folder)}</Prefix></CommonPrefixes>" for folder in folders)
-    return f"<ListBucketResult><IsTruncated>false</IsTruncated>{contents}{prefixes}</ListBucketResult>"
+    def _entry(self, key: str, path: str) -> str:
+        described = f"<ETag>{escape(self._tag(path))}</ETag><Size>{len(self.objects[path])}</Size>"
+        return f"<Contents><Key>{escape(key)}</Key><LastModified>2026-11-27T03:00:00.000Z</LastModified>{described}</Contents>"

@@ -8,7 +8,6 @@ YAML.
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,9 +155,8 @@ class Settings:
 
     threads: int = setting(
         parsers.positive,
-        2 * min(32, (os.cpu_count() or 1) + 4),
+        64,
         "Threads that wait for sources; one source gets at most half of those that others leave.",
-        shown="2 x (processors + 4), at most 64",
     )
     read_timeout: float = setting(parsers.seconds, 60.0, "Seconds for one read of a source; then the request is 503.")
     queue_timeout: float = setting(parsers.seconds, 60.0, "Seconds that a request waits for a thread or for memory; then it is 503.")

@@ -38,7 +38,7 @@ def adapt_array(source: zarr.Array[Any], resources: Resources | None = None) -> 
     Its regions have revisions in a folder and in an object store of obstore. Other stores cannot
     say when a value changes.
     """
-    return _of_folder(source, resources) or _array(source, values_of(source.store), resources)
+    return _of_folder(source, resources) or _array(source, values_of(source.store, resources), resources)
 
 
 def adapt_group(source: zarr.Group, resources: Resources | None = None) -> Node:
@@ -46,12 +46,12 @@ def adapt_group(source: zarr.Group, resources: Resources | None = None) -> Node:
 
     If it was opened with consolidated metadata, it has the members that these name.
     """
-    return _of_folder(source, resources) or _group(source, values_of(source.store), resources)
+    return _of_folder(source, resources) or _group(source, values_of(source.store, resources), resources)
 
 
 def adapt_store(source: Store, resources: Resources | None = None) -> Node:
     """The array or group at the root of a store."""
-    return _opened(values_of(source), "", resources)
+    return _opened(values_of(source, resources), "", resources)
 
 
 class Followed:
@@ -61,7 +61,7 @@ class Followed:
     """
 
     def __init__(self, source: Store, path: str = "", *, life: float = LIFE, resources: Resources | None = None) -> None:
-        self._values = values_of(source, life)
+        self._values = values_of(source, resources, life)
         self._path = path
         self._resources = resources
         self._keys = [posixpath.join(path, name) for name in (*DOCUMENTS, ATTRIBUTES, CONSOLIDATED)]
@@ -88,13 +88,13 @@ def _opened(values: Values, path: str, resources: Resources | None) -> Node:
     return _of_folder(found, resources) or _node(found, values, resources)
 
 
-def values_of(store: Store, life: float = LIFE) -> Values:
+def values_of(store: Store, resources: Resources | None, life: float = LIFE) -> Values:
     """The values of a store; those of an object store of obstore have tags, trusted for `life` s."""
     if type(store) is not ObjectStore:
         return Values(store)
     from .tagged import Tagged  # it needs obstore, which such a store has loaded
 
-    return Tagged(store, life)
+    return Tagged(store, life, (resources or default()).abandoned)
 
 
 def _of_folder(source: zarr.Array[Any] | zarr.Group, resources: Resources | None) -> Node | None:

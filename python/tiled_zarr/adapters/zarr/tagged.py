@@ -9,8 +9,8 @@ version of the object. `Tagged` notes the last tag of each key, and when it came
 - `fetch` reads. With `expected`, it reads only the version with that tag (If-Match), and raises
   Changed if the store has another one by now.
 
-A missing object has the tag ABSENT. All requests run in zarr-python's event loop, whose one thread
-does all of the bookkeeping; worker threads wait for the results, and read tags that are noted.
+A missing object has the tag ABSENT. A thread that wants one object asks for it itself, which costs
+a third of the way through an event loop; several at once go through zarr-python's.
 
 https://www.rfc-editor.org/rfc/rfc9110#name-etag, https://developmentseed.org/obstore/latest/api/get/
 """
@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Hashable, Iterable
+from collections.abc import Collection, Coroutine, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -29,6 +30,7 @@ from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Suf
 from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
 from zarr.storage import ObjectStore, WrapperStore
 
+from ...caches.flight import Flights
 from ...caches.recent import Recent
 from ...nodes import Changed, Damaged
 from ..common.bounds import LARGEST_DOCUMENT
@@ -41,6 +43,8 @@ MOST_SEEN = 16_384
 TRIES = 5
 """Attempts to read objects that are being replaced meanwhile."""
 T = TypeVar("T")
+UNBOUNDED = 1 << 62
+"""For what zarr-python reads, which `BoundedStore` bounds."""
 REFUSED = (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)
 
 
@@ -64,17 +68,19 @@ class Body(NamedTuple):
 
 
 class Tagged(Values):
-    """Reads the values of an obstore store, and knows their tags. All but `tag`, `is_fresh` block.
+    """Reads the values of an obstore store, and knows their tags.
 
-    A tag is trusted for `life` seconds, which is infinity for data that never change.
+    A tag is trusted for `life` seconds, which is infinity for data that never change. All methods
+    but `tag` and `is_fresh` block, or are coroutines for zarr-python's event loop.
     """
 
-    def __init__(self, store: ObjectStore[Any], life: float = LIFE) -> None:
+    def __init__(self, store: ObjectStore[Any], life: float = LIFE, abandoned: Collection[int] = ()) -> None:
         super().__init__(TaggedStore(store, self))
         self.life = life
+        self.flights: Flights[Hashable, Any] = Flights(abandoned)
+        """What is being asked for, by threads."""
         self._client = store.store
         self._seen: Recent[str, Seen] = Recent(MOST_SEEN)
-        self._asked: dict[Hashable, asyncio.Task[Any]] = {}
 
     def tag(self, key: str) -> str | None:
         """The last tag of a key; None if it never came, or if the store gives none."""
@@ -86,11 +92,15 @@ class Tagged(Values):
         seen = self._seen.peek(key)
         return seen is not None and time.monotonic() - seen.moment < max(self.life, at_least)
 
-    def look(self, keys: Iterable[str], *others: Coroutine[Any, Any, Any]) -> None:
-        """Ask for the tags of keys that are not fresh; run `others` at the same time."""
-        stale = [key for key in keys if not self.is_fresh(key)]
-        if stale or others:
-            answer(_together(*map(self.looked, stale), *others))
+    def stale(self, keys: Iterable[str]) -> list[str]:
+        """Those of some keys whose tag has to be asked for."""
+        return [key for key in keys if not self.is_fresh(key)]
+
+    def look(self, keys: Iterable[str]) -> None:
+        """Ask for the tags of those keys that are not fresh, at once."""
+        stale = self.stale(keys)
+        if stale:
+            self.flights.of(("tags", *stale), partial(self._look, stale))
 
     def state(self, keys: Iterable[str]) -> Hashable | None:
         """The tags of some keys, asked for if they are not fresh; None if one has none."""
@@ -107,62 +117,93 @@ class Tagged(Values):
 
     def get(self, key: str, largest: int = LARGEST_DOCUMENT, byte_range: ByteRequest | None = None) -> bytes | None:
         """The value of a key, or a range of it; None if there is none. Raises as `fetch`."""
-        body = answer(self.fetch(key, largest, byte_range))
+        body = self.fetch(key, largest, byte_range)
         return None if body is None else body.content
 
-    async def fetch(self, key: str, largest: int, byte_range: ByteRequest | None = None, expected: str | None = None) -> Body | None:
+    def fetch(self, key: str, largest: int, byte_range: ByteRequest | None = None, expected: str | None = None) -> Body | None:
         """The value of a key, or a range of it, with its tag; None if there is none.
 
         Raises Changed if it has another tag than `expected`, Damaged if it has more than `largest`
         bytes, or if the store cannot be read.
         """
         try:
-            result = await obstore.get_async(self._client, key, options=_options(byte_range, expected))
-            check_size(key, result.range[1] - result.range[0], largest)
-            body = Body(bytes(await result.bytes_async()), _tag(result.meta))
+            with self._failing(key):
+                result = obstore.get(self._client, key, options=options_of(byte_range, expected))
+                check_size(key, result.range[1] - result.range[0], largest)
+                body = Body(bytes(result.bytes()), result.meta["e_tag"])
         except FileNotFoundError:
             body = None
-        except exceptions.PreconditionError as error:
-            self._seen.drop(key)
-            raise _changed(key) from error
         except exceptions.NotSupportedError:
             if not isinstance(byte_range, SuffixByteRequest):
                 raise
-            return await self._fetch_end(key, largest, byte_range.suffix, expected)
-        except REFUSED as error:
-            raise _refused(key) from error
+            return self._fetch_end(key, largest, byte_range.suffix, expected)
+        return self._noted(key, body, expected)
+
+    async def fetch_soon(self, key: str, largest: int, byte_range: ByteRequest | None = None, expected: str | None = None) -> Body | None:
+        """The same, in zarr-python's event loop, where many requests run at once."""
+        try:
+            with self._failing(key):
+                result = await obstore.get_async(self._client, key, options=options_of(byte_range, expected))
+                check_size(key, result.range[1] - result.range[0], largest)
+                body = Body(bytes(await result.bytes_async()), result.meta["e_tag"])
+        except FileNotFoundError:
+            body = None
+        except exceptions.NotSupportedError:
+            if not isinstance(byte_range, SuffixByteRequest):
+                raise
+            return await asyncio.to_thread(self._fetch_end, key, largest, byte_range.suffix, expected)
+        return self._noted(key, body, expected)
+
+    def _fetch_end(self, key: str, largest: int, nbytes: int, expected: str | None) -> Body | None:
+        """The last bytes of a value, from a store that does not count from the end (Azure)."""
+        with self._failing(key):
+            meta = obstore.head(self._client, key)
+        wanted = RangeByteRequest(max(0, meta["size"] - nbytes), meta["size"])
+        return self.fetch(key, largest, wanted, expected or meta["e_tag"])
+
+    def _look(self, keys: Sequence[str]) -> None:
+        """Ask for the tags of keys, unless they have become fresh just now."""
+        stale = self.stale(keys)
+        if len(stale) == 1:
+            try:
+                with self._failing(stale[0]):
+                    tag = obstore.head(self._client, stale[0])["e_tag"]
+            except FileNotFoundError:
+                tag = ABSENT
+            self._note(stale[0], tag)
+        elif stale:
+            answer(together(map(self._look_soon, stale)))
+
+    async def _look_soon(self, key: str) -> None:
+        try:
+            with self._failing(key):
+                tag = (await obstore.head_async(self._client, key))["e_tag"]
+        except FileNotFoundError:
+            tag = ABSENT
+        self._note(key, tag)
+
+    @contextmanager
+    def _failing(self, key: str) -> Iterator[None]:
+        """Turns errors of obstore, whose texts have addresses, into ours."""
+        try:
+            yield
+        except exceptions.PreconditionError:
+            self._seen.drop(key)
+            raise changed(key) from None
+        except REFUSED:
+            raise Damaged(f"its store refuses to give {key!r} to this server; give the server credentials that may read it") from None
+        except exceptions.NotSupportedError:
+            raise
+        except exceptions.BaseError:
+            raise Damaged(f"{key!r} cannot be read in its store; ask again later, or restore it from a copy") from None
+
+    def _noted(self, key: str, body: Body | None, expected: str | None) -> Body | None:
+        """The body, after its tag is noted. Raises Changed if it is not the one expected."""
         tag = ABSENT if body is None else body.tag
         self._note(key, tag)
         if expected is not None and tag != expected:
-            raise _changed(key)
+            raise changed(key)
         return body
-
-    async def _fetch_end(self, key: str, largest: int, nbytes: int, expected: str | None) -> Body | None:
-        """The last bytes of a value, from a store that does not count from the end (Azure)."""
-        meta = await obstore.head_async(self._client, key)
-        start = max(0, meta["size"] - nbytes)
-        return await self.fetch(key, largest, RangeByteRequest(start, meta["size"]), expected or meta["e_tag"])
-
-    async def looked(self, key: str) -> None:
-        """Ask for the tag of a key, unless somebody is asking for it."""
-        await self.once(("tag", key), partial(self._head, key))
-
-    async def once(self, name: Hashable, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """What `ask()` returns, asked once for all who want it. Runs in zarr-python's event loop."""
-        task: asyncio.Task[T] | None = self._asked.get(name)
-        if task is None:
-            task = self._asked[name] = asyncio.ensure_future(ask())
-            task.add_done_callback(lambda _: self._asked.pop(name, None))
-        return await asyncio.shield(task)
-
-    async def _head(self, key: str) -> None:
-        try:
-            tag = _tag(await obstore.head_async(self._client, key))
-        except FileNotFoundError:
-            tag = ABSENT
-        except REFUSED as error:
-            raise _refused(key) from error
-        self._note(key, tag)
 
     def _note(self, key: str, tag: str | None) -> None:
         self._seen.keep(key, Seen(tag, time.monotonic()))
@@ -182,7 +223,7 @@ class TaggedStore(WrapperStore[ObjectStore[Any]]):
     async def get(self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None) -> Buffer | None:
         """The value of a key, or a range of it. Raises Changed if it has changed."""
         tag = self._values.tag(key)
-        body = await self._values.fetch(key, _UNBOUNDED, byte_range, None if byte_range is None or tag == ABSENT else tag)
+        body = await self._values.fetch_soon(key, UNBOUNDED, byte_range, None if byte_range is None or tag == ABSENT else tag)
         return None if body is None else (prototype or default_buffer_prototype()).buffer.from_bytes(body.content)
 
     async def get_partial_values(
@@ -192,19 +233,12 @@ class TaggedStore(WrapperStore[ObjectStore[Any]]):
         return list(await asyncio.gather(*(self.get(key, prototype, byte_range) for key, byte_range in key_ranges)))
 
 
-_UNBOUNDED = 1 << 62
-
-
-async def _together(*asked: Coroutine[Any, Any, Any]) -> list[Any]:
+async def together(asked: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """What some coroutines return, which run at once."""
     return await asyncio.gather(*asked)
 
 
-def _tag(meta: Any) -> str | None:
-    tag: str | None = meta["e_tag"]
-    return tag
-
-
-def _options(byte_range: ByteRequest | None, expected: str | None) -> Any:
+def options_of(byte_range: ByteRequest | None, expected: str | None) -> Any:
     """The options of a request. A weak tag matches nothing by itself; the reply's is compared."""
     options: dict[str, Any] = {} if expected is None or expected.startswith("W/") else {"if_match": expected}
     match byte_range:
@@ -217,9 +251,6 @@ def _options(byte_range: ByteRequest | None, expected: str | None) -> Any:
     return options
 
 
-def _changed(key: str) -> Changed:
+def changed(key: str) -> Changed:
+    """The error for an object that was replaced."""
     return Changed(f"{key!r} changed in its store while it was being read; ask again")
-
-
-def _refused(key: str) -> Damaged:
-    return Damaged(f"its store refuses to give {key!r} to this server; give the server credentials that may read it")

@@ -17,7 +17,7 @@ chunk changed?" and "what is in it?", and we ask the store once for both (`renew
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -32,7 +32,7 @@ from ...revisions import joined
 from .keyed import KeyedChunks
 from .layout import Shards
 from .shards import find, index_size
-from .tagged import ABSENT, TRIES, Body, Tagged
+from .tagged import ABSENT, TRIES, Body, Tagged, together
 from .values import answer
 
 MOST_OBJECTS = 16
@@ -107,14 +107,14 @@ class VersionedChunks(KeyedChunks):
         if self.tagged.tag(key) == ABSENT and self.tagged.is_fresh(key):
             return None
         if shards is None:
-            body = self._taken(key) or answer(self.tagged.fetch(key, self._largest))
+            body = self._taken(key) or self.tagged.fetch(key, self._largest)
             return None if body is None else body.content
-        found = self._known_index(key) or answer(self._index_once(key, shards))
+        found = self._known_index(key) or self._index_once(key, shards)
         at = None if found is None else find(found.entries, shards, index)
         if found is None or at is None:
             return None
         part = self._part(index, at)
-        body = answer(self.tagged.fetch(key, at[1], part, found.tag)) if part else Body(b"", found.tag)
+        body = self.tagged.fetch(key, at[1], part, found.tag) if part else Body(b"", found.tag)
         return self._checked(key, index, at, None if body is None else body.content)
 
     def _known_index(self, key: str) -> Index | None:
@@ -122,13 +122,17 @@ class VersionedChunks(KeyedChunks):
         found: Index | None = self.resources.decoded.peek((self, key, self.tagged.tag(key)))
         return found
 
-    def _index_once(self, key: str, shards: Shards) -> Coroutine[Any, Any, Index | None]:
-        return self.tagged.once(("index", key), partial(self._fetch_index, key, shards))
+    def _index_once(self, key: str, shards: Shards) -> Index | None:
+        """The index of a shard, read once for all who want it; None if there is no such shard."""
+        found: Index | None = self.tagged.flights.of(("index", key), partial(self._fetch_index, key, shards))
+        return found
 
-    async def _fetch_index(self, key: str, shards: Shards) -> Index | None:
-        """The index of a shard, which is then kept; None if there is no such shard."""
+    def _fetch_index(self, key: str, shards: Shards) -> Index | None:
         size = index_size(shards)
-        body = await self.tagged.fetch(key, size, RangeByteRequest(0, size) if shards.is_index_first else SuffixByteRequest(size))
+        known = self._known_index(key) if self.tagged.is_fresh(key) else None
+        if known is not None:
+            return known  # another thread has read it just before
+        body = self.tagged.fetch(key, size, RangeByteRequest(0, size) if shards.is_index_first else SuffixByteRequest(size))
         if body is None:
             return None
         found = Index(self._parsed(key, shards, body.content), body.tag)
@@ -156,26 +160,26 @@ class VersionedChunks(KeyedChunks):
         return keys is None or all(map(self.tagged.is_fresh, (self.layout.document, *keys)))
 
     def _renew(self, region: Region, is_read_next: bool) -> None:
-        keys = [key for key in self._keys(region) or () if not self.tagged.is_fresh(key)]
-        if is_read_next:
-            self.tagged.look([self.layout.document], *map(self._ahead, keys))
-        else:
-            self.tagged.look([self.layout.document, *keys])
+        self.tagged.look([self.layout.document])
+        keys = self._keys(region) or []
+        if is_read_next and self.layout.shards is not None:
+            for key in self.tagged.stale(keys):
+                if self._known_index(key) is None:
+                    self._index_once(key, self.layout.shards)
+        elif is_read_next and (stale := self.tagged.stale(keys)):
+            self.tagged.flights.of(("objects", *stale), partial(self._fetch_ahead, stale))
+        self.tagged.look(keys if not is_read_next or self.layout.shards is not None else ())
 
-    async def _ahead(self, key: str) -> None:
-        """Fetch the object at a key; of a shard its index, or its tag alone if the index is kept."""
-        shards = self.layout.shards
-        if shards is None:
-            await self.tagged.once(("object", key), partial(self._fetch_object, key))
-        elif self._known_index(key) is None:
-            await self._index_once(key, shards)
+    def _fetch_ahead(self, keys: list[str]) -> None:
+        """Fetch objects for the read that follows, unless another thread has done so just now."""
+        missing = [key for key in keys if not self.tagged.is_fresh(key)]
+        if len(missing) == 1:
+            bodies = [self.tagged.fetch(missing[0], self._largest)]
         else:
-            await self.tagged.looked(key)
-
-    async def _fetch_object(self, key: str) -> None:
-        body = await self.tagged.fetch(key, self._largest)
-        if body is not None:
-            self.resources.decoded.keep((self, key, body.tag), body)
+            bodies = answer(together(self.tagged.fetch_soon(key, self._largest) for key in missing))
+        for key, body in zip(missing, bodies, strict=True):
+            if body is not None:
+                self.resources.decoded.keep((self, key, body.tag), body)
 
     def _keys(self, region: Region) -> list[str] | None:
         """The keys of the objects behind a region; None if there are too many."""
