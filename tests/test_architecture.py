@@ -75,7 +75,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tiled/proxy": VALUES | SHARED | {"encoding", "adapters", "adapters/common", "adapters/memory", "http/middleware", "http/protocol"},
     "tiled/files": {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "nodes", "resources", "tiled/catalog"},
     "tree": VALUES
-    | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings"}
+    | {
+        "adapters",
+        "adapters/common",
+        "adapters/directory",
+        "adapters/memory",
+        "adapters/remote",
+        "demo",
+        "hierarchy",
+        "resources",
+        "settings",
+    }
     | {"tiled/catalog", "tiled/files", "tiled/proxy", "views"},
     # it compresses documents and keeps them
     "http/protocol": {"caches", "encoding", "hierarchy", "nodes", "texts"},
@@ -90,11 +100,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"ome", "resources", "settings", "tree", "views"},
     "cli/servers": set(),
     # the command says what a tree holds, and how one chunk of it is made
-    "cli": {"_native", "adapters/directory", "encoding", "hierarchy", "nodes", "resources", "version"}
+    "cli": {"_native", "adapters/common", "encoding", "hierarchy", "nodes", "resources", "version"}
     | {"app", "assembly", "cli/servers", "logs", "revisions", "settings", "texts", "tiled/config", "tree"},
-    "opening": {"adapters", "adapters/directory", "demo", "nodes", "resources", "settings", "tree"},
+    "opening": {"adapters", "adapters/directory", "adapters/remote", "demo", "nodes", "resources", "settings", "tree"},
     "stores": {"codecs", "encoding", "hierarchy", "nodes", "opening"},
-    "serving": {"adapters/directory"}
+    "serving": {"adapters/common"}
     | {"assembly", "cli", "cli/servers", "hierarchy", "nodes", "opening", "resources", "revisions", "settings", "tree", "views"},
     "xarray": {"serving"},
     "__init__": {"nodes", "opening", "serving", "stores", "version"},

@@ -8,7 +8,7 @@ import pytest
 
 from tiled_zarr.nodes import Options
 from tiled_zarr.settings import Mount, Settings, SettingsError, environment, parsers
-from tiled_zarr.settings.values import SETTINGS
+from tiled_zarr.settings.values import POOLS, SETTINGS
 
 GOOD = {
     "host": ("::1", "::1"),
@@ -50,11 +50,14 @@ GOOD = {
     "tiled_key": ("s3cret", "s3cret"),
     "tiled_look": ("2.5", 2.5),
     "tiled_keep": ("0", 0),
+    "remote_look": ("0.5", 0.5),
+    "remote_copy": ("1GiB", 2**30),
     "log_level": ("info", "info"),
     "log_format": ("json", "json"),
     "slow_request": ("0.5", 0.5),
     "server_timing": ("1", True),
 }
+SIZES = [*POOLS, "consolidated_nodes", "consolidated_bytes", "listing_bytes", "tile_budget", "remote_copy"]
 BAD = {
     "host": [" "],
     "port": ["65536", "-1", "http", "٣"],
@@ -69,25 +72,12 @@ BAD = {
     "chunk_shape": ["0,5", "a", "1.5", "-1", "512x512"],
     "cache_size": ["much", "-1", "1 parsec", "1e9"],
     "memory": ["x", "63MiB", "0", "-1"],
-    "documents_size": ["x"],
-    "row_index_size": ["x"],
-    "chunk_index_size": ["x"],
-    "decoded_size": ["x"],
-    "tables_size": ["x"],
-    "mapped_size": ["x"],
-    "in_flight": ["x"],
     "max_age": ["-1", "1.5", "soon", "٣"],
     "instance": [" "],
     "threads": ["0", "many"],
     "read_timeout": ["0", "-1", "inf", "nan", "a minute", "1e3", "٣"],
     "queue_timeout": ["0"],
-    "consolidated_nodes": ["x"],
-    "consolidated_bytes": ["x"],
-    "listing_bytes": ["x"],
     "struct": ["record"],
-    "tile_budget": ["x"],
-    "tile_cache_size": ["x"],
-    "levels_size": ["x"],
     "levels_folder": [" "],
     "connections": ["0", "many"],
     "request_timeout": ["0", "soon", "nan"],
@@ -95,10 +85,12 @@ BAD = {
     "tiled_key": ["two words"],
     "tiled_look": ["0", "soon"],
     "tiled_keep": ["-1", "1.5"],
+    "remote_look": ["0", "inf"],
     "log_level": ["loud", "INFO"],
     "log_format": ["yaml"],
     "slow_request": ["0", "soon"],
     "server_timing": ["maybe"],
+    **{name: ["x"] for name in SIZES if name != "cache_size"},
 }
 
 
@@ -358,7 +350,7 @@ WRONG = {
     "number as name": ("5: a", r"^server.yml: expected a mapping"),
     "trees is no list": ("trees: {a: b}", r"trees: expected a list of trees"),
     "no trees": ("trees: []", r"trees: expected a list of trees"),
-    "no source": ("trees: [{path: /a}]", r"trees\[0\]: expected one of demo: true, .*catalog: URI, tiled: URL, got none"),
+    "no source": ("trees: [{path: /a}]", r"trees\[0\]: expected one of demo: true, .*catalog: URI, tiled: URL, remote: URL, got none"),
     "two sources": ("trees: [{demo: true, directory: x}]", r"got \['demo', 'directory'\]"),
     "demo: false": ("trees: [{demo: false}]", r"trees\[0\]: expected one of"),
     "empty directory": ("trees: [{directory: ''}]", r"trees\[0\].directory: expected text"),

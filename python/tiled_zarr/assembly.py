@@ -29,7 +29,7 @@ from .http.site.answers import answers
 from .http.work.threads import Limits
 from .http.work.work import Work
 from .nodes import Group
-from .resources import Resources
+from .resources import IN_FLIGHT, Resources
 from .revisions import relaunch
 from .settings import Settings, SettingsError
 from .tree import Tasks, resources_of
@@ -86,7 +86,8 @@ class Parts:
     @classmethod
     def of(cls, settings: Settings, resources: Resources) -> Parts:
         """New parts. Raises SettingsError if the folder for levels cannot be used."""
-        work = Work(settings.threads, resources, Limits(read=settings.read_timeout, queue=settings.queue_timeout))
+        threads, usual = threads_of(settings, resources)
+        work = Work(threads, resources, Limits(read=settings.read_timeout, queue=settings.queue_timeout), usual)
         pyramids = pyramids_of(settings, resources)
         return cls(settings, resources, work, pyramids, Metrics(resources, work, pyramids.stores.planes.gauge))
 
@@ -109,6 +110,19 @@ class Parts:
             self.pyramids.close()
         self.work.shut_down()
         self.resources.close()
+
+
+def threads_of(settings: Settings, resources: Resources) -> tuple[int, int | None]:
+    """How many threads read sources, and how many of them work at once, if not one per processor.
+
+    Reading a store takes no processor, so IN_FLIGHT reads are under way at once if there is one.
+    One source gets half of the threads that others leave (jobs.py): so twice as many are added,
+    unless the setting is given.
+    """
+    if not len(resources.stores):
+        return settings.threads, None
+    is_given = settings.threads != Settings().threads
+    return settings.threads + (0 if is_given else 2 * IN_FLIGHT), IN_FLIGHT
 
 
 def by_key(root: Group, parts: Parts) -> ASGIApp:

@@ -54,8 +54,23 @@ MOST_NODES = 20_000
 A node takes 0.7 to 1.4 kB besides its attributes (measured 2026-11-26)."""
 
 
+IN_FLIGHT = 32
+"""Requests to a store or web server that are under way at once, at most, in one process."""
 MOST_STORES = 256
 """Clients of object stores that are kept, at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetching:
+    """How what lies on other machines is read.
+
+    `look` is for how many seconds we trust what a store told of an object, `timeout` the seconds of
+    one request, and `copy` the bytes of all copies of objects that cannot be read in parts.
+    """
+
+    look: float = 5.0
+    timeout: float = 30.0
+    copy: int = 256 * MIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,11 +129,19 @@ class Resources:
     facts: Recent[Any, Any]
     nodes: Allowance
     stores: Recent[Any, Any]
+    fetching: Fetching = field(default_factory=Fetching)
     hangs: Hangs = field(default_factory=Hangs)
     hdf5: Library = field(default_factory=lambda: Library(HDF5, "HDF5"))
 
     @classmethod
-    def of(cls, sizes: Sizes | None = None, *, patience: float = 60.0, read_timeout: float | None = None) -> Resources:
+    def of(
+        cls,
+        sizes: Sizes | None = None,
+        *,
+        patience: float = 60.0,
+        read_timeout: float | None = None,
+        fetching: Fetching | None = None,
+    ) -> Resources:
         """New resources with pools of these sizes.
 
         `patience` is how many seconds a request waits for memory, `read_timeout` how many a source
@@ -140,6 +163,7 @@ class Resources:
             facts=Recent(MOST_FACTS, abandoned=abandoned),
             nodes=Allowance(MOST_NODES),
             stores=Recent(MOST_STORES, abandoned=abandoned),
+            fetching=fetching or Fetching(),
         )
         if read_timeout is not None:
             made.hdf5.answer_within(read_timeout)

@@ -1,7 +1,7 @@
 """Builds the tree that the settings describe.
 
-It is the demo, a directory, a Python object, a catalog of Tiled's or a Tiled server, or several of
-these mounted at paths.
+It is the demo, a directory, an address of objects, a Python object, a catalog of Tiled's or a Tiled
+server, or several of these mounted at paths.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .adapters.common.single import Mounted, Single, is_root
+from .adapters.common.watchers import Watcher, ignored
 from .adapters.directory.alone import Alone
 from .hierarchy.openings import reason
 from .nodes import Array, Forbidden, Group, Node, Unavailable
@@ -25,6 +26,7 @@ from .resources import Resources
 from .revisions import launch_nonce
 from .settings import Mount, Settings, SettingsError
 from .settings.arguments import stem
+from .settings.directories import of_objects
 from .views.options import with_options
 
 if TYPE_CHECKING:
@@ -59,22 +61,6 @@ class Tree:
     identify: Callable[[Any], Awaitable[Any]] | None = None
 
 
-def ignored(_: str, __: int) -> None:
-    """Do nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Watcher:
-    """Callbacks while directories are indexed.
-
-    `on_file` is called with every file. `on_unknown` is called for each folder and suffix with the
-    number of files that have no adapter.
-    """
-
-    on_file: Callable[[Path], None] | None = None
-    on_unknown: Callable[[str, int], None] = ignored
-
-
 def plant(
     settings: Settings,
     on_file: Callable[[Path], None] | None = None,
@@ -100,7 +86,8 @@ def resources_of(settings: Settings, workers: int = 1) -> Resources:
 
     Raises SettingsError if `memory` is too little.
     """
-    return Resources.of(settings.sizes(workers), patience=settings.queue_timeout, read_timeout=settings.read_timeout)
+    sizes, fetching = settings.sizes(workers), settings.fetching
+    return Resources.of(sizes, patience=settings.queue_timeout, read_timeout=settings.read_timeout, fetching=fetching)
 
 
 def check_paths(paths: list[str]) -> None:
@@ -155,8 +142,28 @@ def source_of(mount: Mount, watcher: Watcher, resources: Resources, settings: Se
             return python_object(mount.target, resources, bare=mount.bare)
         case "catalog":
             return catalog(mount, resources)
+        case "remote":
+            return remote(mount, watcher, resources), None
         case "tiled":
             return tiled_server(mount.target, resources, settings)
+
+
+def remote(mount: Mount, watcher: Watcher, resources: Resources) -> Group | Single:
+    """The group of a prefix, or an object or store of Zarr at an address; at the root, a group.
+
+    Raises SettingsError if nothing is there, its store fails, or an option has no meaning.
+    """
+    from .adapters.common.choices import TextChoice
+    from .adapters.remote.items import INSTALLED
+    from .adapters.remote.open import Choice, at_root, found_at
+
+    name = stem(mount.shown.rstrip("/").rpartition("/")[2], of_objects(mount.files, mount.shown))
+    choice = Choice(formats(mount.files) or INSTALLED, TextChoice(**mount.csv), partial(configured, mount=mount if mount.path else Mount()))
+    try:
+        found = found_at(mount.target, resources, choice, mount.store, frozen=bool(mount.options.frozen))
+        return found if isinstance(found, Single) and mount.path else at_root(found, name, watcher)
+    except Exception as error:
+        raise SettingsError(f"{mount.shown} cannot be served: {why(error) if isinstance(error, OSError) else reason(error)}") from error
 
 
 def directory(mount: Mount, watcher: Watcher, resources: Resources) -> tuple[Node, object]:

@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import logging
 import os
-import re
 import secrets
 import socket
 import sys
@@ -33,7 +32,6 @@ log = logging.getLogger("tiled_zarr")
 
 FIXED = ("host", "port", "workers", "server")
 """Settings that a reload leaves as they were at the start."""
-PASSWORD = re.compile(r"(?<=://)[^/@]*@")
 """User and password in the address of a database, which are not shown."""
 EXAMPLES = """\b
 Examples:
@@ -321,7 +319,4 @@ def described(settings: Settings) -> list[str]:
     """The sources of the trees in words, one text for each tree, or the configuration of Tiled's."""
     if settings.tiled is not None:
         return [f"the configuration {settings.tiled.path} of Tiled"]
-    return [
-        f"{mount.source} {PASSWORD.sub('', mount.target)}".rstrip() + (f" at /{mount.path}" if mount.path else "")
-        for mount in settings.trees
-    ]
+    return [f"{mount.source} {mount.shown}".rstrip() + (f" at /{mount.path}" if mount.path else "") for mount in settings.trees]

@@ -8,6 +8,7 @@ YAML.
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from types import MappingProxyType
 
 from ..dtypes import StructName
 from ..hierarchy.metadata import Config
-from ..resources import Sizes
+from ..resources import Fetching, Sizes
 from . import memory, parsers
 from .declarations import SettingsError, declared, parsed, setting
 from .deployments import Deployment
@@ -155,8 +156,9 @@ class Settings:
 
     threads: int = setting(
         parsers.positive,
-        64,
+        2 * min(32, (os.cpu_count() or 1) + 4),
         "Threads that wait for sources; one source gets at most half of those that others leave.",
+        shown="2 x (processors + 4), at most 64; 64 more with remote files",
     )
     read_timeout: float = setting(parsers.seconds, 60.0, "Seconds for one read of a source; then the request is 503.")
     queue_timeout: float = setting(parsers.seconds, 60.0, "Seconds that a request waits for a thread or for memory; then it is 503.")
@@ -178,6 +180,16 @@ class Settings:
         None,
         "Seconds for which values read from Tiled are kept if it says nothing new; 0 keeps none.",
         shown="600; 60 for arrays that clients of Tiled write; no limit for those that nobody may",
+    )
+
+    remote_look: float = setting(
+        parsers.seconds, Fetching().look, "Seconds for which what a store or web server tells of an object is good: its size, ETag, names."
+    )
+    remote_copy: int = setting(
+        parsers.size,
+        Fetching().copy,
+        "Bytes on disk, per store and worker, for copies of remote files that are not read in parts; a larger file is 413.",
+        shown=shown(Fetching().copy),
     )
 
     log_level: str = setting(
@@ -254,6 +266,11 @@ class Settings:
             return dataclasses.replace(memory.sizes(self.memory, given, workers, memory.available()), **on_disk)
         except ValueError as error:
             raise SettingsError(f"{self.spelling('memory')}: {error}; raise memory, or lower these sizes") from error
+
+    @property
+    def fetching(self) -> Fetching:
+        """How what lies on other machines is read."""
+        return Fetching(look=self.remote_look, copy=self.remote_copy, timeout=min(Fetching().timeout, self.read_timeout / 2))
 
     @property
     def keyspace(self) -> Config:

@@ -11,40 +11,48 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from importlib import import_module
 from math import inf
 from time import monotonic
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from ...caches.recent import Recent
-from ...nodes import Changed
-from ...resources import Resources, default, nbytes_of
+from ...nodes import Changed, Damaged
+from ...resources import IN_FLIGHT, Fetching, Resources, default, nbytes_of
 from ..common.extras import require
 from ..common.ranged import Range
 from .addresses import Address, shown
-from .faults import raised_as
+from .faults import Refused, raised_as
 from .looks import Looks, Seen
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-IN_FLIGHT = 32
-"""Requests of one store that are in flight at once, at most, for the readers of one process."""
 RETRIES = 3
+OPTIONS = MappingProxyType({"endpoint": "endpoint", "region": "region", "account": "account_name", "anonymous": "skip_signature"})
+"""Obstore's names of the options of a store, by ours."""
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 
 class Terms(NamedTuple):
-    """How a store is read: for how many seconds a look is trusted, and a request may take.
+    """How a store is read; `options` are obstore's, as pairs."""
 
-    `copy` is how many bytes are copied of what cannot be read by ranges, at most. `options` are
-    obstore's, as pairs; they may hold secrets.
-    """
-
-    look: float = 5.0
-    timeout: float = 30.0
-    copy: int = 256 * 1024 * 1024
+    look: float
+    timeout: float
+    copy: int
     options: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, fetching: Fetching, store: Mapping[str, Any], *, frozen: bool = False) -> Terms:
+        """Those of an application, with the options of a store as settings spell them.
+
+        What is `frozen` is looked at once.
+        """
+        given = {name: store[spelled] for spelled, name in OPTIONS.items() if spelled in store}
+        options = {name: str(value).lower() if isinstance(value, bool) else value for name, value in given.items()}
+        return cls(inf if frozen else fetching.look, fetching.timeout, fetching.copy, tuple(sorted(options.items())))
 
 
 class Listed(NamedTuple):
@@ -68,12 +76,15 @@ class Client:
         self.copies: Recent[tuple[str, str], Any] = Recent(terms.copy, nbytes_of, abandoned=abandoned)
         """Copies of objects, by key and revision (copies.py)."""
         self._threads = ThreadPoolExecutor(IN_FLIGHT, "remote")
+        self._ahead = ThreadPoolExecutor(IN_FLIGHT, "remote-ahead")
+        """Those of `do_soon`: what they do may wait for the others, so it must not fill them."""
 
     def close(self) -> None:
         """Let the threads end, and delete the copies."""
         for copy in self.copies.values():
             copy.drop()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._ahead, self._threads):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def each(self, do: Callable[[T], R], items: Sequence[T]) -> list[R]:
         """What `do` returns for each item; one item needs no thread."""
@@ -148,24 +159,41 @@ class Client:
         self.do_soon(look)
 
     def do_soon(self, do: Callable[[], object]) -> None:
-        """Call a function in one of the threads, unless the client is closed."""
+        """Call a function in another thread, unless the client is closed."""
         with suppress(RuntimeError):
-            self._threads.submit(do)
+            self._ahead.submit(do)
 
     def existing(self, keys: Sequence[str]) -> dict[str, Seen]:
-        """Those of some objects that are there."""
+        """Those of some objects that are there.
 
-        def seen(key: str) -> Seen | None:
+        One that the store refuses counts as absent if another is there, else Refused is raised.
+        """
+
+        def seen(key: str) -> Seen | FileNotFoundError | Refused:
             try:
                 return self.looks.of(key)
-            except FileNotFoundError:
-                return None
+            except (FileNotFoundError, Refused) as error:
+                return error
 
-        return {key: found for key, found in zip(keys, self.each(seen, keys), strict=True) if found is not None}
+        answers = self.each(seen, keys)
+        found = {key: answer for key, answer in zip(keys, answers, strict=True) if isinstance(answer, Seen)}
+        refused = next((answer for answer in answers if isinstance(answer, Refused)), None)
+        if refused is not None and not found:
+            raise refused
+        return found
 
     def _head(self, key: str) -> Seen:
-        with raised_as(key.rpartition("/")[2] or self.name):
-            return Seen.of(self.obstore.head(self.store, key))
+        name = key.rpartition("/")[2] or self.name
+        try:
+            with raised_as(name):
+                return Seen.of(self.obstore.head(self.store, key))
+        except Damaged:
+            if not self.name.startswith("http"):
+                raise
+        with raised_as(name):  # a signed URL may allow GET alone
+            found = self.obstore.get(self.store, key, options={"range": (0, 1)})
+            found.bytes()
+            return Seen.of(found.meta)
 
 
 def client(address: Address, terms: Terms, resources: Resources | None) -> Client:
@@ -188,6 +216,7 @@ def _opened(terms: Terms, url: str) -> Any:
         return store.from_url(
             url,
             **({"config": options} if options else {}),
+            **_credentials(url, options),
             client_options=_client_options(url, endpoint, terms),
             retry_config={
                 "max_retries": RETRIES,
@@ -197,11 +226,20 @@ def _opened(terms: Terms, url: str) -> Any:
         )
 
 
+def _credentials(url: str, options: Mapping[str, str]) -> Mapping[str, Any]:
+    """What reads the profile that AWS_PROFILE names, which obstore leaves to boto3; else nothing."""
+    is_signed = url.startswith("s3") and options.get("skip_signature") != "true"
+    if not is_signed or "AWS_PROFILE" not in os.environ or "AWS_ACCESS_KEY_ID" in os.environ:
+        return {}
+    try:
+        return {"credential_provider": import_module("obstore.auth.boto3").Boto3CredentialProvider()}
+    except ModuleNotFoundError as error:
+        raise Damaged(f"AWS_PROFILE takes the package {error.name!r}: pip install boto3, or set AWS_ACCESS_KEY_ID") from error
+    except Exception as error:
+        raise Damaged(f"the profile in AWS_PROFILE gives no credentials: {type(error).__name__}") from error
+
+
 def _client_options(url: str, endpoint: str, terms: Terms) -> Mapping[str, Any]:
     """Options of HTTP. An endpoint or address that is written with http:// may be read without TLS."""
     plain = {"allow_http": True} if url.startswith("http://") or endpoint.startswith("http://") else {}
     return plain | {"timeout": timedelta(seconds=terms.timeout), "connect_timeout": timedelta(seconds=min(5.0, terms.timeout))}
-
-
-FROZEN = inf
-"""Seconds for which the only look is trusted, of data that never change."""

@@ -22,6 +22,10 @@ class NoRanges(ConnectionError):
     """A web server answers requests for a range with all bytes."""
 
 
+class Refused(Damaged):
+    """A store refuses. S3 does so too for a key that does not exist, to who may not list the bucket."""
+
+
 @contextmanager
 def raised_as(name: str) -> Iterator[None]:
     """Turns obstore's errors about an object or a prefix of this name into ours.
@@ -39,7 +43,7 @@ def raised_as(name: str) -> Iterator[None]:
         fault = meant(error, name)
     else:
         return
-    raise fault
+    raise fault from None
 
 
 def meant(error: Exception, name: str) -> Exception:
@@ -49,7 +53,7 @@ def meant(error: Exception, name: str) -> Exception:
         case "PreconditionError":
             return Changed(f"{name!r} changed while it was being read; ask again")
         case "PermissionDeniedError" | "UnauthenticatedError":
-            return Damaged(f"{name!r} may not be read: the store refuses; {CREDENTIALS}")
+            return Refused(f"{name!r} may not be read: the store refuses; {CREDENTIALS}")
         case "NotSupportedError":
             return NoRanges(f"{name!r} cannot be read by ranges: its server sends all of it each time")
     return answered(found[1], name) if (found := STATUS.search(text)) else unreached(text, name)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from ...caches.flight import Flights
 from ...caches.recent import Recent
+from .faults import Refused
 
 MOST_LOOKS = 65_536
 """Objects of a store whose last looks are kept, at most; one takes about 600 bytes."""
@@ -55,14 +56,15 @@ class Seen(NamedTuple):
 class Cell:
     """The last look at an object; `until` is when it is trusted no longer, in monotonic seconds.
 
-    `seen` is None if there was no object, or nobody has looked. `is_asked` is True while a thread
-    looks for somebody who does not wait.
+    `seen` is None if there was no object, nobody may see it, or nobody has looked; `fault` says it
+    then. `is_asked` is True while a thread looks for somebody who does not wait.
     """
 
-    __slots__ = ("is_asked", "seen", "until")
+    __slots__ = ("fault", "is_asked", "seen", "until")
 
     def __init__(self) -> None:
         self.seen: Seen | None = None
+        self.fault: FileNotFoundError | Refused | None = None
         self.until = -inf
         self.is_asked = False
 
@@ -71,7 +73,7 @@ class Looks:
     """The last look at each object of a store. Thread-safe.
 
     `life` is how many seconds a look is trusted; `head(key)` asks the store, and raises
-    FileNotFoundError if there is no such object.
+    FileNotFoundError if there is no such object, Refused if nobody may see it.
     """
 
     def __init__(self, head: Callable[[str], Seen], life: float, abandoned: Any = ()) -> None:
@@ -88,18 +90,18 @@ class Looks:
     def of(self, key: str) -> Seen:
         """The version of an object. Blocks if the last look is too long ago.
 
-        Raises FileNotFoundError if there is none.
+        Raises FileNotFoundError if there is none, Refused if nobody may see it.
         """
         cell = self.cell(key)
         if monotonic() >= cell.until:
             return self._flights.of(key, partial(self._look, key, cell))
-        return there(cell.seen, key)
+        return told(cell)
 
     def note(self, key: str, seen: Seen, began: float) -> None:
         """Note what a listing told that was asked for at `began`."""
         cell = self.cell(key)
         if began + self.life > cell.until:
-            cell.seen, cell.until = seen, began + self.life
+            cell.seen, cell.fault, cell.until = seen, None, began + self.life
 
     def distrust(self, key: str) -> None:
         """Look again when somebody asks: the object has another version."""
@@ -110,15 +112,16 @@ class Looks:
         began = monotonic()
         if began >= cell.until:  # else another thread has looked just before
             try:
-                cell.seen = self._head(key)
-            except FileNotFoundError:
-                cell.seen = None
+                cell.seen, cell.fault = self._head(key), None
+            except (FileNotFoundError, Refused) as error:
+                cell.seen, cell.fault = None, type(error)(str(error))  # a traceback would keep what was read
             cell.until = began + self.life
-        return there(cell.seen, key)
+        return told(cell)
 
 
-def there(seen: Seen | None, key: str) -> Seen:
-    """What was seen. Raises FileNotFoundError if it was nothing."""
-    if seen is None:
-        raise FileNotFoundError(f"{key.rpartition('/')[2]!r} is not there")
-    return seen
+def told(cell: Cell) -> Seen:
+    """What was seen. Raises the fault if it was nothing."""
+    if cell.seen is not None:
+        return cell.seen
+    assert cell.fault is not None
+    raise type(cell.fault)(str(cell.fault))

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from ...nodes import Group, Node, Unavailable
-from ...resources import Resources
+from ...resources import Resources, default
 from ..common.choices import NO_CHOICE, TextChoice
 from ..common.single import Single
 from ..common.stores import SUFFIXES
+from ..common.watchers import Watcher
 from .addresses import Address
 from .clients import Terms, client
 from .items import INSTALLED, Formats, Shared, documents, object_node, store_node
 from .prefixes import Prefix
 
-DEFAULT = Terms()
 NO_LISTING = "no Zarr store, and web servers have no listings: give the address of a file, or of a store with zarr.json or .zgroup"
 
 
@@ -29,6 +30,7 @@ class Choice(NamedTuple):
 
 
 NOTHING_CHOSEN = Choice()
+NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 
 class Remote(Single):
@@ -62,12 +64,22 @@ def open_remote(url: str, resources: Resources | None = None) -> Node:
     return found.node() if isinstance(found, Single) else found
 
 
-def found_at(url: str, resources: Resources | None = None, terms: Terms = DEFAULT, choice: Choice = NOTHING_CHOSEN) -> Single | Group:
-    """The group of a prefix, or an object or a store. Raises as `open_remote` does.
+def found_at(
+    url: str,
+    resources: Resources | None = None,
+    choice: Choice = NOTHING_CHOSEN,
+    store: Mapping[str, Any] = NO_OPTIONS,
+    *,
+    frozen: bool = False,
+) -> Single | Group:
+    """The group of a prefix, or an object or a store of Zarr. Raises as `open_remote` does.
+
+    `store` has options as settings spell them. What is `frozen` is looked at once.
 
     A URL without a slash at its end is that of an object if there is one, else of a prefix.
     """
     where = Address.of(url)
+    terms = Terms.of((resources or default()).fetching, store, frozen=frozen)
     shared = Shared.of(client(where, terms, resources), resources, choice.formats, choice.tables)
     if not where.is_prefix and not is_store_name(where) and is_object(where, shared):
         return Remote(where, shared, choice.finish)
@@ -99,3 +111,21 @@ def is_object(where: Address, shared: Shared) -> bool:
 def is_store_name(where: Address) -> bool:
     """True if a name says that it is a store of Zarr."""
     return where.name.lower().endswith(tuple(SUFFIXES))
+
+
+def at_root(found: Single | Group, name: str, watcher: Watcher) -> Group:
+    """The root for what was found; an array or a table is its only child `name`.
+
+    The objects of a prefix are told to the watcher; those of longer ones are not listed. Raises
+    what opening a single one raises.
+    """
+    if isinstance(found, Single):
+        return found.root(name)
+    assert isinstance(found.children, Prefix)
+    listing = found.children.listing()
+    if watcher.on_file is not None:
+        for file in listing.files.values():
+            watcher.on_file(Path(file))
+        for suffix, count in listing.unknown.items():
+            watcher.on_unknown(suffix, count)
+    return found

@@ -25,7 +25,7 @@ from . import arrays
 from .keyed import KeyedChunks
 from .layout import V2, V3, layout_of
 from .open import open_zarr
-from .values import LIFE, BoundedStore, Values
+from .values import BoundedStore, Values
 
 CONSOLIDATED = ".zmetadata"
 OF_FORMAT = MappingProxyType({2: (V2, ".zgroup"), 3: (V3,)})
@@ -49,18 +49,18 @@ def adapt_group(source: zarr.Group, resources: Resources | None = None) -> Node:
     return _of_folder(source, resources) or _group(source, values_of(source.store, resources), resources)
 
 
-def adapt_store(source: Store, resources: Resources | None = None) -> Node:
-    """The array or group at the root of a store."""
-    return _opened(values_of(source, resources), "", resources)
+def adapt_store(source: Store, resources: Resources | None = None, *, life: float | None = None) -> Node:
+    """The array or group at the root of a store; `life` is that of `values_of`."""
+    return _opened(values_of(source, resources, life), "", resources)
 
 
 class Followed:
     """The array or group at a path of a store, opened again when its documents have changed.
 
-    What an object store says of them is trusted for `life` seconds.
+    What an object store says of them is trusted for `life` seconds, as in `values_of`.
     """
 
-    def __init__(self, source: Store, path: str = "", *, life: float = LIFE, resources: Resources | None = None) -> None:
+    def __init__(self, source: Store, path: str = "", *, life: float | None = None, resources: Resources | None = None) -> None:
         self._values = values_of(source, resources, life)
         self._path = path
         self._resources = resources
@@ -88,13 +88,19 @@ def _opened(values: Values, path: str, resources: Resources | None) -> Node:
     return _of_folder(found, resources) or _node(found, values, resources)
 
 
-def values_of(store: Store, resources: Resources | None, life: float = LIFE) -> Values:
-    """The values of a store; those of an object store of obstore have tags, trusted for `life` s."""
+def values_of(store: Store, resources: Resources | None, life: float | None = None) -> Values:
+    """The values of a store; those of an object store of obstore have tags.
+
+    These are trusted for `life` seconds, else for as long as the settings say (`remote_look`).
+    """
     if type(store) is not ObjectStore:
         return Values(store)
     from .tagged import Tagged  # it needs obstore, which such a store has loaded
 
-    return Tagged(store, life, (resources or default()).abandoned)
+    shared = resources or default()
+    found = Tagged(store, shared.fetching.look if life is None else life, shared.abandoned)
+    shared.stores.keep(("zarr", repr(store.store)), found)  # the server starts more threads if there is one
+    return found
 
 
 def _of_folder(source: zarr.Array[Any] | zarr.Group, resources: Resources | None) -> Node | None:

@@ -82,6 +82,9 @@ class Tagged(Values):
         self._client = store.store
         self._seen: Recent[str, Seen] = Recent(MOST_SEEN)
 
+    def close(self) -> None:
+        """Nothing: obstore's client ends with this object."""
+
     def tag(self, key: str) -> str | None:
         """The last tag of a key; None if it never came, or if the store gives none."""
         seen = self._seen.peek(key)

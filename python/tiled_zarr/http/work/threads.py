@@ -167,9 +167,6 @@ class Threads:
     def _relieve(self, loop: asyncio.AbstractEventLoop, taken: int) -> None:
         """Allow one more thread if those at work took fewer jobs than there are of them.
 
-        Allow twice as many if they took none: all wait for a disk or a network, and half of the
-        threads may soon be needed for a store that takes 60 ms for each request.
-
         If no job is held up any more, allow the usual number again. Runs every STALL seconds.
         """
         jobs = self.jobs
@@ -177,8 +174,8 @@ class Threads:
             jobs.allow(self.usual)
             self._relief = None
             return
-        if (begun := jobs.taken - taken) < jobs.busy:
-            jobs.allow(min(jobs.allowed + (1 if begun else jobs.allowed), self.count))
+        if jobs.taken - taken < jobs.busy:
+            jobs.allow(min(jobs.allowed + 1, self.count))
             self._start()
         self._relieve_later(loop)
 

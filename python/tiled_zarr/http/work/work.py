@@ -24,20 +24,21 @@ READY = 5.0
 class Work:
     """The threads that read sources, those that compute, and the native ones, with their memory.
 
-    At most `threads` threads read sources (`threads`), since they may wait for disks or networks;
-    one per processor computes (`processors`), and as many are native (`encoders`). They share
+    At most `threads` threads read sources (`threads`), since they may wait for disks or networks,
+    of which `usual` work at once unless a job waits; one per processor computes (`processors`), and
+    as many are native (`encoders`). They share
     `in_flight` decoded bytes: a quarter is for chunks that native threads encode, which are small,
     and whose bodies go into the cache of chunks.
     """
 
-    def __init__(self, threads: int, resources: Resources, limits: Limits | None = None) -> None:
+    def __init__(self, threads: int, resources: Resources, limits: Limits | None = None, usual: int | None = None) -> None:
         limits = limits or Limits()
         self.times = Times()
         self.encoders = Encoders(resources.chunks, resources.sizes.in_flight - resources.budget.nbytes, times=self.times)
         self.budget = resources.budget
         self._probe = probe(resources)
         processors = os.cpu_count() or 1
-        self.threads = Threads(threads, "tiled-zarr", processors, limits=limits, resources=resources)
+        self.threads = Threads(threads, "tiled-zarr", usual or processors, limits=limits, resources=resources)
         self.processors = Threads(processors, "tiled-zarr-encoder", limits=limits, resources=resources)
 
     @property
