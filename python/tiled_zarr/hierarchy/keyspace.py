@@ -132,17 +132,6 @@ class Chunk:
         """The codec that encodes the chunk."""
         return self.recipe.codec
 
-    def is_fresh(self) -> bool:
-        """True if the store behind the chunk need not be asked for the present revision."""
-        look = self.recipe.look
-        return look is None or look.is_fresh(self.region)
-
-    def renew(self, *, is_read_next: bool = True) -> None:
-        """Ask the store for the present revision unless it is fresh. Blocks; raises as a read."""
-        look = self.recipe.look
-        if look is not None and not look.is_fresh(self.region):
-            look.renew(self.region, is_read_next)
-
     def revision(self) -> str | None:
         """The current revision of the data in the chunk; that of a store is as fresh as it is."""
         of = self.recipe.revision_of

@@ -87,6 +87,15 @@ class Recipe:
     revision_of: Callable[[Region], str | None] | None
     look: Look | None
 
+    def is_fresh(self, region: Region) -> bool:
+        """True if no store has to be asked for the present revision of a region."""
+        return self.look is None or self.look.is_fresh(region)
+
+    def renew(self, region: Region, *, is_read_next: bool = True) -> None:
+        """Ask the store for the revision of a region unless it is fresh. Blocks; raises as a read."""
+        if self.look is not None and not self.look.is_fresh(region):
+            self.look.renew(region, is_read_next)
+
     def weight(self, region: Region) -> int:
         """Bytes of memory to read and encode a region: the chunk, and all boxes decoded for it."""
         if self.box is None:

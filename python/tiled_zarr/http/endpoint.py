@@ -174,7 +174,7 @@ class Endpoint:
         """
         match found:
             case Chunk():
-                return self.chunk(found, request) if found.is_fresh() else Block(request, found)
+                return self.chunk(found, request) if found.recipe.is_fresh(found.region) else Block(request, found)
             case Document():
                 return self.document(found, request)
             case Listing() | Waiting():
@@ -291,7 +291,7 @@ class Endpoint:
         """
         revision = chunk.revision()
         is_kept = revision is not None and self.cache.peek(chunk.identity(revision)) is not None
-        chunk.renew(is_read_next=not is_kept and b"if-none-match" not in request.headers)
+        chunk.recipe.renew(chunk.region, is_read_next=not is_kept and b"if-none-match" not in request.headers)
 
     def made(self, plan: Compute, make: Callable[[Chunk, str | None], bytes]) -> Reply:
         """The reply with a chunk's body.
