@@ -112,6 +112,8 @@ class KeyedChunks:
             return None
         part = self._part(index, at)
         body = self.values.get(key, at[1], part) if part else b""
+        if self.values.snapshot:
+            return self._checked(key, index, at, body)
         try:
             again = find(self._read_index(key, shards), shards, index)
         except FileNotFoundError:

@@ -16,7 +16,7 @@ from zarr.abc.store import Store
 from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import LocalStore, ObjectStore, StorePath
 
-from ...nodes import Array, Changed, Damaged, Group, Node
+from ...nodes import Array, Changed, Damaged, Group, Node, Revision
 from ...resources import Resources, default
 from ..common.children import opened
 from ..common.snapshot import is_for_users
@@ -91,16 +91,21 @@ def _opened(values: Values, path: str, resources: Resources | None) -> Node:
 def values_of(store: Store, resources: Resources | None, life: float | None = None) -> Values:
     """The values of a store; those of an object store of obstore have tags.
 
+    Those of a session of icechunk that only reads belong to one snapshot.
+
     These are trusted for `life` seconds, else for as long as the settings say (`remote_look`).
     """
     if type(store) is not ObjectStore:
-        return Values(store)
+        found = Values(store)
+        session = getattr(store, "session", None) if type(store).__module__.startswith("icechunk.") else None
+        found.snapshot = session.snapshot_id if session is not None and session.read_only else None
+        return found
     from .tagged import Tagged  # it needs obstore, which such a store has loaded
 
     shared = resources or default()
-    found = Tagged(store, shared.fetching.look if life is None else life, shared.abandoned)
-    shared.stores.keep(("zarr", repr(store.store)), found)  # the server starts more threads if there is one
-    return found
+    tagged = Tagged(store, shared.fetching.look if life is None else life, shared.abandoned)
+    shared.stores.keep(("zarr", repr(store.store)), tagged)  # the server starts more threads if there is one
+    return tagged
 
 
 def _of_folder(source: zarr.Array[Any] | zarr.Group, resources: Resources | None) -> Node | None:
@@ -116,10 +121,10 @@ def _array(source: zarr.Array[Any], values: Values, resources: Resources | None)
     found = layout_of(posixpath.join(source.path, V3 if source.metadata.zarr_format == 3 else V2), document, item[0])
     store = BoundedStore(values.store)
     if found is None or shape is None:
-        return arrays.node(source, store, None, item)
+        return arrays.node(source, store, None, item, revision=Revision(values.revision))
     chunks = KeyedChunks.of(found, values, shape, item[0], resources)
     if type(values) is Values or chunks.opened is None:
-        return arrays.node(source, store, chunks, item)
+        return arrays.node(source, store, chunks, item, revision=Revision(values.revision))
     from .versions import VersionedChunks
 
     versioned = VersionedChunks.of(found, values, shape, item[0], resources)
@@ -135,7 +140,7 @@ def _document(metadata: Any) -> Any:
 def _group(source: zarr.Group, values: Values, resources: Resources | None) -> Group:
     known = source.metadata.consolidated_metadata
     members = Members(source, values, resources) if known is None else Consolidated(source, sorted(known.metadata), values, resources)
-    return Group(children=members, attributes=source.attrs.asdict(), blocking=True)
+    return Group(children=members, attributes=source.attrs.asdict(), revision=values.revision, blocking=True)
 
 
 def _node(source: zarr.Array[Any] | zarr.Group, values: Values, resources: Resources | None) -> Node:

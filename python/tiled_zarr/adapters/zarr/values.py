@@ -38,6 +38,8 @@ class Values:
         self.store = store
         self.is_at_hand = type(store) is MemoryStore
         """True if reading costs nothing: then nothing that was read is trusted later."""
+        self.snapshot: str | None = None
+        """The name of the snapshot that all values belong to; None if they may change."""
 
     def get(self, key: str, largest: int = LARGEST_DOCUMENT, byte_range: ByteRequest | None = None) -> bytes | None:
         """The value of a key, or a range of it; None if there is none.
@@ -76,15 +78,29 @@ class Values:
 
             async def exists(key: str) -> str | None:
                 async with turns:
-                    return key if await self.store.exists(key) else None
+                    return key if await self._exists(key) else None
 
             return {key for key in await asyncio.gather(*map(exists, keys)) if key is not None}
 
         return answer(asked())
 
+    async def _exists(self, key: str) -> bool:
+        """Whether a key has a value; stores of VirtualiZarr cannot say it otherwise than by giving it."""
+        try:
+            return await self.store.exists(key)
+        except NotImplementedError:
+            return await self.store.get(key, default_buffer_prototype()) is not None
+
     def moment(self) -> int | None:
-        """A number that changes every LIFE seconds; None if nothing is to be trusted later."""
-        return None if self.is_at_hand else int(time.monotonic() / LIFE)
+        """A number that changes every LIFE seconds, unless the values belong to a snapshot.
+
+        None if nothing is to be trusted later.
+        """
+        return 0 if self.snapshot else None if self.is_at_hand else int(time.monotonic() / LIFE)
+
+    def revision(self) -> str | None:
+        """The revision of all values: their snapshot."""
+        return self.snapshot
 
     def state(self, keys: Iterable[str]) -> Hashable | None:  # noqa: ARG002 - `Tagged` needs them
         """A value that is the same as long as the values of these keys may be taken for unchanged.
