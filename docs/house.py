@@ -26,6 +26,7 @@ VALUES = frozenset(
         "clocks",
         "codecs",
         "dtypes",
+        "extras",
         "faults",
         "grid",
         "marks",

@@ -21,6 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "texts": set(),
     "version": set(),
     "codecs": set(),
+    "extras": set(),
     "faults": set(),
     "outlines": set(),
     "revisions": set(),
@@ -47,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ome/pyramid": VALUES | SHARED | {"hierarchy", "ome/display", "_native"},
     "views": VALUES | SHARED | {"hierarchy"},
     "ome": VALUES | SHARED | {"ome/display", "ome/pyramid", "views"},
-    "adapters": {"attributes", "nodes", "resources"},
+    "adapters": {"attributes", "extras", "nodes", "resources"},
     "adapters/common": VALUES | SHARED | {"_native"},
     "adapters/hdf5": VALUES | SHARED | {"adapters/common", "helpers", "_native"},
     "adapters/zarr": VALUES | SHARED | {"adapters/common", "_native"},
@@ -71,7 +72,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "demo": {"nodes", "version"},
     # a file is called by its name without the suffix of a format
-    "settings": {"adapters", "codecs", "dtypes", "hierarchy", "nodes", "resources", "revisions"},
+    "settings": {"adapters", "codecs", "dtypes", "extras", "hierarchy", "nodes", "resources", "revisions"},
     "tiled/proxy": VALUES | SHARED | {"encoding", "adapters", "adapters/common", "adapters/memory", "http/middleware", "http/protocol"},
     "tiled/files": {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "nodes", "resources", "tiled/catalog"},
     "tree": VALUES
@@ -93,17 +94,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "http/middleware": {"caches", "clocks", "nodes", "resources", "http/protocol", "http/work"},
     "http/site": VALUES | {"caches", "hierarchy", "http/protocol"},
     "http": VALUES | {"caches", "encoding", "hierarchy", "http/middleware", "http/protocol", "http/site", "http/work", "views"},
+    "http/s3": {"hierarchy", "http", "http/protocol", "http/work", "nodes", "views"},
     "tiled/config": {"settings", "tiled/server"},
     "app": {"assembly", "logs", "settings", "tiled/config", "tree"},
     "assembly": VALUES
-    | {"hierarchy", "http", "http/middleware", "http/protocol", "http/site", "http/work"}
+    | {"hierarchy", "http", "http/middleware", "http/protocol", "http/s3", "http/site", "http/work"}
     | {"ome", "resources", "settings", "tree", "views"},
     "cli/servers": set(),
     # the command says what a tree holds, and how one chunk of it is made
     "cli": {"_native", "adapters/common", "encoding", "hierarchy", "nodes", "resources", "version"}
     | {"app", "assembly", "cli/servers", "logs", "revisions", "settings", "texts", "tiled/config", "tree"},
     "opening": {"adapters", "adapters/directory", "adapters/remote", "demo", "nodes", "resources", "settings", "tree"},
-    "stores": {"codecs", "encoding", "hierarchy", "nodes", "opening"},
+    "stores": {"codecs", "encoding", "extras", "hierarchy", "nodes", "opening"},
     "serving": {"adapters/common"}
     | {"assembly", "cli", "cli/servers", "hierarchy", "nodes", "opening", "resources", "revisions", "settings", "tree", "views"},
     "xarray": {"serving"},

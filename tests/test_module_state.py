@@ -42,6 +42,7 @@ ALLOWED = {
     ("demo.images", "moonrise"): "a megabyte of read-only pictures, the same in every application",
     ("http.site.templates", "environment"): "compiled templates; nothing of an application goes in",
     ("attributes", "NOTHING"): "an empty `Said`, whose type says that nobody changes it, of all nodes that say nothing",
+    ("cli.commands", "anything"): "a command of click's, complete once its module is imported",
     ("cli.commands", "serve"): "a command of click's, complete once its module is imported",
     ("adapters.hdf5.files", "FILES"): "of a helper process, whose functions are called by name; no server imports this module",
     ("tiled.catalog.stamps", "stamps"): "counts what an engine writes, for all who read it; engines are of the process, and held weakly",

@@ -220,7 +220,7 @@ def test_an_image_with_too_many_chunks_is_not_listed():
 def test_without_zarr_python_it_says_what_to_install():
     script = "import sys, tiled_zarr; sys.modules['zarr'] = None; tiled_zarr.store"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
-    assert "tiled_zarr.store needs zarr-python 3: pip install 'tiled-zarr[zarr]'" in done.stderr
+    assert "tiled_zarr.store needs zarr-python 3: pip install 'zarr>=" in done.stderr
 
 
 def test_threads_end_with_the_store():

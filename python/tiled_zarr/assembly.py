@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from . import ome
 from .hierarchy import v2, v3
+from .hierarchy.keyspace import KeySpace
 from .hierarchy.metadata import Config
 from .http.endpoint import Endpoint
 from .http.middleware import lifespan
@@ -23,8 +24,10 @@ from .http.middleware.cors import Cors
 from .http.middleware.hosts import Hosts
 from .http.middleware.metrics import Counted, Metrics
 from .http.others import others
+from .http.profiles import Profiles
 from .http.protocol import caching, replies
 from .http.routes import Routes
+from .http.s3.buckets import Buckets
 from .http.site.answers import answers
 from .http.work.threads import Limits
 from .http.work.work import Work
@@ -35,6 +38,7 @@ from .settings import Settings, SettingsError
 from .tree import Tasks, resources_of
 from .views.frozen import Frozen
 from .views.keyspaces import KeySpaces, Shown
+from .views.profile import Profile
 
 
 def create_app(
@@ -95,12 +99,21 @@ class Parts:
         """The application of one tree; `refusal` is that of KeySpace."""
         config, cache, work = self.settings.keyspace, self.resources.chunks, self.work
         spaces = KeySpaces(root, config, self.resources, refusal=refusal)
-        formats = {prefix: spaces.of(prefix, how) for prefix, how in prefixes(config, ome.Pyramids(self.pyramids.stores)).items()}
+        shown = prefixes(config, ome.Pyramids(self.pyramids.stores))
+        formats = {prefix: spaces.of(prefix, how) for prefix, how in shown.items()}
         plain, pinned = caching.plain(self.settings.max_age, public=public), caching.pinned(public=public)
         endpoints = {prefix: Endpoint(keys, cache, work, plain) for prefix, keys in formats.items()}
         frozen = {prefix: Endpoint(Frozen(keys), cache, work, pinned, replies.SUPERSEDED) for prefix, keys in formats.items()}
         pages = answers(formats, cache, plain, public=public)
-        return Routes(endpoints, frozen, others(pages, self.metrics, work, formats["zarr/v2"].source))
+
+        def keys(prefix: str, profile: Profile) -> KeySpace:
+            return spaces.of(f"{prefix}/{profile.name}", replace(shown[prefix], view=profile.view))
+
+        profiles = Profiles(lambda *chosen: Endpoint(keys(*chosen), cache, work, plain))
+        pinned_profiles = Profiles(lambda *chosen: Endpoint(Frozen(keys(*chosen)), cache, work, pinned, replies.SUPERSEDED))
+        buckets = Buckets(endpoints, profiles, work)
+        rest = others(pages, self.metrics, work, formats["zarr/v2"].source)
+        return Routes(endpoints, frozen, (profiles.of, pinned_profiles.of), buckets, rest)
 
     async def close(self) -> None:
         """End all threads and helper processes."""

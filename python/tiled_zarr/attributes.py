@@ -105,6 +105,11 @@ def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any
     return both
 
 
+def joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same, computed again for each document if the first are."""
+    return Late(lambda: merged(now(first), second)) if isinstance(first, Late) else merged(first, second)
+
+
 def _made(value: Any) -> Ours:
     """A value under our key, converted to JSON; one of type `Ours` is JSON already."""
     ours: Ours = value if isinstance(value, Ours) else _said({OURS: value}, {}).get(OURS, Ours())

@@ -20,7 +20,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from . import dtypes
-from .attributes import OURS, Late, merged, now
+from .attributes import OURS, joined
 from .dtypes import Dtype
 from .nodes import Array, Dense, Group, Look, Node, Options, Region, Revision, Unavailable
 
@@ -186,7 +186,4 @@ def _options(field: Field) -> Options:
 
 def _attributes(array: Array) -> Mapping[str, Any]:
     """The array's attributes, with the order of its fields under our key."""
-    ours = {OURS: {"record": list(array.dtype.names or ())}}
-    if isinstance(array.attributes, Late):
-        return Late(lambda: merged(now(array.attributes), ours))
-    return merged(array.attributes, ours)
+    return joined(array.attributes, {OURS: {"record": list(array.dtype.names or ())}})

@@ -18,7 +18,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal, NoReturn, TypeVar
 
-from . import codecs
+from . import codecs, extras
 from .encoding.encode import encode
 from .hierarchy import v2, v3
 from .hierarchy.keyspace import Chunk, KeySpace, Listing
@@ -32,7 +32,7 @@ try:
     from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
     from zarr.core.buffer import Buffer, BufferPrototype
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError("tiled_zarr.store needs zarr-python 3: pip install 'tiled-zarr[zarr]'", name=error.name) from error
+    raise ModuleNotFoundError(f"tiled_zarr.store needs zarr-python 3: {extras.command('zarr')}", name=error.name) from error
 
 FORMATS = MappingProxyType({2: v2, 3: v3})
 TRIES = 2

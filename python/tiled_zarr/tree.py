@@ -16,9 +16,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+<<<<<<< HEAD
 from .adapters.common.single import Mounted, Single, is_root
 from .adapters.common.watchers import Watcher, ignored
 from .adapters.directory.alone import Alone
+=======
+from . import extras
+from .adapters.directory.alone import Alone, Mounted, is_root
+>>>>>>> main
 from .hierarchy.openings import reason
 from .nodes import Array, Forbidden, Group, Node, Unavailable
 from .outlines import Outline
@@ -201,8 +206,8 @@ def formats(files: Mapping[str, Any]) -> Formats | None:
         rule = of_tiled("walker").rule(walkers) if walkers else files.get("sequences", "numbers")
         return rule and Mimetypes(
             by_suffix=files.get("ext", {}),
-            adapters={mimetype: of_tiled("adapter").adapter(named(name), name) for mimetype, name in adapters.items()},
-            hook=None if hook is None else called(named(hook), hook),
+            adapters={mimetype: of_tiled("adapter").adapter(named_by("adapter", name), name) for mimetype, name in adapters.items()},
+            hook=None if hook is None else called(named_by("mimetype_hook", hook), f"mimetype_hook: {hook}"),
             default=lambda mimetype: of_tiled("ext").default_adapter(mimetype) if is_installed("tiled") else None,
         ).formats(rule)
     except ValueError as error:
@@ -215,8 +220,8 @@ def walked(path: Path, files: Mapping[str, Any], resources: Resources) -> tuple[
     Raises SettingsError if a walker is none, or fails.
     """
     for walker in files["walker"]:
-        called(named(walker), walker)
-    classes = {mimetype: named(name) for mimetype, name in files.get("adapter", {}).items()}
+        called(named_by("walker", walker), f"walker: {walker}")
+    classes = {mimetype: named_by("adapter", name) for mimetype, name in files.get("adapter", {}).items()}
     try:
         from .tiled.files.registered import registered  # the whole server of Tiled, which only walkers need
 
@@ -226,12 +231,20 @@ def walked(path: Path, files: Mapping[str, Any], resources: Resources) -> tuple[
     return served.node, served
 
 
+def named_by(option: str, spelling: str) -> object:
+    """The object that an option names. Raises SettingsError, which says which option, if none."""
+    try:
+        return named(spelling)
+    except SettingsError as error:
+        raise SettingsError(f"{option}: {error}") from error
+
+
 def of_tiled(option: str) -> ModuleType:
     """The room for what only Tiled can say. Raises SettingsError if Tiled is not installed."""
     try:
         from .tiled import files
     except ModuleNotFoundError as error:
-        raise SettingsError(f"{option} needs the package {error.name!r}: pip install 'tiled[all]'") from error
+        raise SettingsError(f"{option} needs the package {error.name!r}: {extras.command('tiled')}") from error
     return files
 
 
@@ -260,7 +273,7 @@ def tiled_server(url: str, resources: Resources, settings: Settings) -> tuple[Gr
         from .tiled.proxy.serving import proxy, reached
         from .tiled.proxy.view import Trust
     except ModuleNotFoundError as error:
-        raise SettingsError(f"to read a Tiled server takes the package {error.name!r}: pip install 'tiled-zarr[tiled]'") from error
+        raise SettingsError(f"to read a Tiled server takes the package {error.name!r}: {extras.command('tiled')}") from error
     if not (settings.asks_tiled or settings.tiled_key):
         raise SettingsError(
             f"{url}: callers can show Tiled their own credentials only if its tree is the only one, and at /; "
@@ -280,7 +293,7 @@ def catalog(mount: Mount, resources: Resources) -> tuple[Group, object]:
     try:
         from .tiled.catalog import CannotOpen, open_catalog
     except ModuleNotFoundError as error:
-        raise SettingsError(f"a catalog needs the package {error.name!r}: pip install 'tiled-zarr[tiled]'") from error
+        raise SettingsError(f"a catalog needs the package {error.name!r}: {extras.command('tiled')}") from error
 
     try:
         served = open_catalog(mount.target, mount.read, resources)

@@ -23,7 +23,7 @@ TABLE = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text()
 GRID = np.arange(6.0).reshape(2, 3)
 SOURCES = {
     "numpy": (GRID, Array),
-    "matrix": (np.asmatrix(GRID), Array),
+    "matrix": (GRID.view(np.matrix), Array),
     "masked": (np.ma.masked_equal(GRID, 3), Array),
     "numpy_scalar": (np.float32(3), Array),
     "int": (3, Array),

@@ -167,6 +167,13 @@ def test_the_old_spellings_win(run: Run, folder: Path) -> None:
     assert names(run) == ["inside"]
 
 
+@pytest.mark.parametrize("words", [["demo.h5", "--sequences", "some"], ["--publik", "x"], []], ids=" ".join)
+def test_a_mistake_shows_how_to_use_it(words: list[str]) -> None:
+    """The command that takes all other words has no name, and its lines no second blank for it."""
+    output = CliRunner().invoke(main, ["serve", *words], prog_name="tiled-zarr").output
+    assert output.startswith("Usage: tiled-zarr serve [OPTIONS] ANYTHING...\n")
+
+
 def test_a_default_port_in_use_gives_the_next(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -181,7 +188,9 @@ def test_a_default_port_in_use_gives_the_next(run: Run, monkeypatch: pytest.Monk
 
 
 def test_a_host_that_is_none_is_not_tried_fifty_times() -> None:
-    with pytest.raises(servers.CannotServe, match="port 8000: Cannot assign requested address"):
+    with pytest.raises(
+        servers.CannotServe, match=r"port 8000: Cannot assign requested address; give an address of this machine, or 0\.0\.0\.0 for all$"
+    ):
         servers.listen_near("192.0.2.1", 8000)
 
 

@@ -137,10 +137,13 @@ def test_options_for_files(run: Run, folder: Path, arguments: tuple[str, ...], s
     ("arguments", "message"),
     {
         ("--ext", "numbers"): "--ext: expected .SUFFIX=MIMETYPE or .SUFFIX=FORMAT",
-        ("--ext", ".numbers=nothing"): ".numbers=nothing: nothing opens 'nothing'",
-        ("--adapter", "text/csv=served_by_cli:nothing"): "served_by_cli:nothing: module 'served_by_cli' has no attribute 'nothing'",
-        ("--mimetype-hook", "served_by_cli:tree"): "served_by_cli:tree is a dict, which cannot be called",
-        ("--walker", "served_by_cli:tree"): "served_by_cli:tree is a dict, which cannot be called",
+        ("--ext", ".numbers=nothing"): "ext .numbers=nothing: nothing opens 'nothing'",
+        (
+            "--adapter",
+            "text/csv=served_by_cli:nothing",
+        ): "adapter: served_by_cli:nothing: module 'served_by_cli' has no attribute 'nothing'",
+        ("--mimetype-hook", "served_by_cli:tree"): "mimetype_hook: served_by_cli:tree is a dict, which cannot be called",
+        ("--walker", "served_by_cli:tree"): "walker: served_by_cli:tree is a dict, which cannot be called",
     }.items(),
     ids=" ".join,
 )

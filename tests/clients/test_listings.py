@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from clients import envs, read_listing, running
+from clients import compare, envs, read_listing, running
 from live import Live, live
 
 WALK = """
@@ -34,33 +34,34 @@ WALKS = {("open_group", 2): 3, ("open_group", 3): 1, ("open", 2): 7, ("open", 3)
 """Requests of zarr-python 3 for the demo's 70 nodes, before listings named documents and chunks."""
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Live]:
-    with live(env={"TILED_ZARR_TREE": "clients.listed:tree", "TILED_ZARR_PUBLIC": "1", "PYTHONPATH": running.SOURCES}) as started:
-        yield started
+@pytest.fixture(scope="module", params=[None, "s3cret+key"], ids=["public", "key in the path"])
+def address(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a server, with the key if it has one."""
+    key: str | None = request.param
+    access = {"TILED_ZARR_API_KEY": key} if key else {"TILED_ZARR_PUBLIC": "1"}
+    with live(env={"TILED_ZARR_TREE": "clients.listed:tree", "PYTHONPATH": running.SOURCES, **access}) as started:
+        yield compare.keyed(started.url, key)
 
 
-def checked(python: str | Path, server: Live, checks: tuple[read_listing.Check, ...]) -> dict[str, str]:
+def checked(python: str | Path, address: str, checks: tuple[read_listing.Check, ...]) -> dict[str, str]:
     """What went wrong in an environment, by check."""
-    printed = running.run(
-        [python, running.HERE / "read_listing.py", server.url, *(check.__name__ for check in checks)], env=running.sources()
-    )
+    printed = running.run([python, running.HERE / "read_listing.py", address, *(check.__name__ for check in checks)], env=running.sources())
     found: dict[str, str] = json.loads(printed.splitlines()[-1])
     return found
 
 
 @pytest.fixture(scope="module")
-def of_fsspec(server: Live) -> dict[str, str]:
-    return checked(sys.executable, server, read_listing.FSSPEC)
+def of_fsspec(address: str) -> dict[str, str]:
+    return checked(sys.executable, address, read_listing.FSSPEC)
 
 
 @pytest.fixture(scope="module")
-def of_newer(server: Live) -> dict[str, str]:
+def of_newer(address: str) -> dict[str, str]:
     if envs.base_python("listing") is None:
         pytest.skip(
             f"GDAL, obstore, VirtualiZarr and kerchunk are NOT TESTED: no Python {envs.OLDEST_PYTHON['listing']} or newer is installed"
         )
-    return checked(envs.interpreter("listing"), server, read_listing.NEWER)
+    return checked(envs.interpreter("listing"), address, read_listing.NEWER)
 
 
 @pytest.mark.parametrize("check", [check.__name__ for check in read_listing.FSSPEC])

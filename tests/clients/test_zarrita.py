@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from clients import compare, running
 from live import Live
 from tiled_zarr.hierarchy import headers
+from tiled_zarr.hierarchy.names import wire
 from tiled_zarr.nodes import Array, Options
 
 READABLE = {"v2": "biufSUO", "v3": "biufO"}
@@ -34,6 +36,56 @@ def test_every_array_is_equal(format_name: str, served: str, servers: dict[str, 
     for path in set(arrays) - refused:
         for box, block in zip(jobs[path], answers[path]["blocks"], strict=True):
             assert_same(path, truth, arrays[path], box, block)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("served", ["demo", "every_type"])
+@pytest.mark.parametrize("format_name", ["v2", "v3"])
+def test_the_web_profile_has_what_is_refused_without_it(format_name: str, served: str, servers: dict[str, Live], tmp_path: Path) -> None:
+    """Times, text, bytes, records, booleans and complex numbers, each equal to what numpy makes of them."""
+    tree = compare.load(running.SERVED[served].truth)
+    truth = compare.Truth(tree, tmp_path)
+    arrays = {
+        path: node for path, node in compare.nodes(tree) if isinstance(node, Array) and node.dtype.kind in "MmUSVbc" and 0 not in node.shape
+    }
+    wanted = {part: values for path, node in arrays.items() for part, values in for_web(path, truth.block(node, whole(node)))}
+    wanted = {path: values for path, values in wanted.items() if values.dtype != np.float16}
+    jobs = {path: [tuple((0, size) for size in values.shape)] for path, values in wanted.items()}
+    assert jobs
+    answers = ask(f"{servers[served].url}/zarr/{format_name}/~dtype=web", format_name, jobs)
+    for path, values in wanted.items():
+        assert "error" not in answers[path], answers[path]
+        (block,) = answers[path]["blocks"]
+        if values.dtype == object:
+            assert block["items"] == values.ravel().tolist(), path
+        else:
+            assert block["sha256"] == hashlib.sha256(values.tobytes()).hexdigest(), path
+
+
+def whole(node: Array) -> compare.Box:
+    return tuple((0, size) for size in node.shape)
+
+
+def for_web(path: str, values: np.ndarray[Any, Any]) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
+    """The arrays that JavaScript gets in place of one, each with its path."""
+    little = values.dtype.newbyteorder("<")
+    match values.dtype.kind:
+        case "V":
+            for name in values.dtype.names or ():
+                yield from for_web(f"{path}/{wire(name)}", values[name])
+        case "M" | "m":
+            unit = np.datetime_data(values.dtype)[0]
+            yield path, values.astype(f"<{values.dtype.kind}8[{'D' if unit in {'Y', 'M', 'W'} else unit}]").view("<i8")
+        case "U":
+            yield path, values.astype(object)
+        case "S":
+            yield path, np.frombuffer(values.tobytes(), "u1").reshape(*values.shape, values.dtype.itemsize)
+        case "c":
+            yield path, np.stack([values.real, values.imag], axis=-1).astype(f"<f{values.dtype.itemsize // 2}")
+        case "b":
+            yield path, values.astype("u1")
+        case _:
+            yield path, values.astype(little)
 
 
 def boxes(node: Array) -> list[compare.Box]:

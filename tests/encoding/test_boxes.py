@@ -14,15 +14,19 @@ import dask
 import dask.array
 import numpy as np
 import pytest
+from tiled.adapters.array import ArrayAdapter
+from tiled.adapters.mapping import MapAdapter
 
 from tiled_zarr import Array, Group
+from tiled_zarr.adapters import adapt
 from tiled_zarr.adapters.memory.dask import adapt_array
 from tiled_zarr.adapters.memory.mapping import adapt_mapping
 from tiled_zarr.encoding.encode import SourceError, encode
 from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.keyspace import Chunk, Config, KeySpace
-from tiled_zarr.nodes import LIVE, Dense, Revision
+from tiled_zarr.nodes import LIVE, Dense, Options, Revision
 from tiled_zarr.resources import Resources, Sizes
+from tiled_zarr.views.options import with_options
 
 KIB = 1024
 
@@ -151,6 +155,19 @@ def test_what_is_live_is_read_each_time() -> None:
         assert asked[-1] == chunk.region
     assert len(asked) == 16
     assert resources.tiles.nbytes == resources.decoded.total == 0
+
+
+@pytest.mark.parametrize("frozen", [True, None], ids=["frozen", "live"])
+def test_an_adapter_of_tiled_computes_a_block_once_if_it_is_frozen(frozen: bool | None) -> None:
+    """Nobody can tell when its values change, unless the operator says that they never do."""
+    computed, resources = Computed((512, 512), (512, 512)), Resources.of()
+    tree = with_options(adapt(MapAdapter({"x": ArrayAdapter.from_array(computed.array)})), {"x": Options(frozen=frozen)})
+    keys = KeySpace(tree, v3, Config(codec="none", chunk_shape=(128, 128)), resources)
+    for index in product(range(4), repeat=2):
+        chunk = keys.resolve(f"x/c/{index[0]}/{index[1]}")
+        assert isinstance(chunk, Chunk)
+        np.testing.assert_array_equal(value(chunk, encode(chunk, resources)), computed.values[chunk.region])
+    assert computed.blocks == [(0, 0)] * (1 if frozen else 16)
 
 
 def test_a_replaced_dask_array_is_never_that_of_before() -> None:

@@ -69,7 +69,7 @@ def identified(trees: dict[str, Group], seen: list[str | None] | None = None) ->
     """Says who asks: the key is the caller's name; `down` cannot be asked."""
 
     async def identify(scope: Any) -> Caller | Reply:
-        chosen, added, _ = keys.given(scope)
+        chosen, added, *_ = keys.given(scope)
         given = [*chosen, *added]
         in_path = keys.in_prefix(scope)
         name = in_path if in_path is not None else given[0].decode() if given else "none"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
@@ -13,17 +12,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
+import blosc2
 import h5py
 import numpy as np
 import pandas
 import pytest
 import tifffile
 import zarr
+from PIL import Image
 
 from asgi import ask
 from live import Live, live
 from tiled_zarr.adapters.common.folders import COARSEST_CLOCK
-from tiled_zarr.adapters.directory.open import open_directory
 from tiled_zarr.adapters.registry import open_file
 from tiled_zarr.app import create_app
 from tiled_zarr.nodes import Group
@@ -41,6 +41,8 @@ KEYS = {
     "NPY": ["zarr/v3/files/n/c/0/0"],
     "NPZ": ["zarr/v3/files/m/one/c/0/0"],
     "CSV": ["zarr/v3/files/c/x/c/0"],
+    "PNG": ["zarr/v3/files/p/c/0/0", "ome-zarr/0.5/files/p/0/c/0/0"],
+    "Blosc2": ["zarr/v3/files/l/c/0/0"],
 }
 
 
@@ -60,6 +62,8 @@ def write(folder: Path) -> None:
     np.save(folder / "n.npy", IMAGE)
     np.savez(folder / "m.npz", one=IMAGE)
     (folder / "c.csv").write_text("x,y\n1,2\n3,4\n")
+    Image.fromarray(IMAGE.astype("u1")).save(folder / "p.png")
+    blosc2.asarray(IMAGE, urlpath=str(folder / "l.b2nd"))
 
 
 def write_set(folder: Path) -> None:
@@ -189,21 +193,3 @@ def test_a_process_never_serves_what_it_kept_of_another_file(tmp_path: Path, ins
     after = ask(app, key)
     assert before.body != after.body
     assert (before.headers["etag"] == after.headers["etag"]) == (instance is not None)
-
-
-@pytest.mark.usefixtures("launch")
-def test_a_file_that_a_process_has_open_is_read_again(tmp_path: Path) -> None:
-    """The same for one application, whose caches hold the chunk."""
-    path = tmp_path / "folder" / "a.npy"
-    path.parent.mkdir()
-    np.save(path, IMAGE)
-    app: Any = create_app(open_directory(path.parent), Settings(public=True, codec="none", instance="one"))
-    key, status = "/zarr/v3/a/c/0/0", path.stat()
-    before = ask(app, key)
-    with path.open("r+b") as file:
-        file.seek(-2, os.SEEK_END)
-        file.write(b"\xff\xff")
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    after = ask(app, key)
-    assert before.body != after.body
-    assert json.loads(ask(app, "/zarr/v3/a/zarr.json").body)["shape"] == [300, 300]

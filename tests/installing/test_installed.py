@@ -43,7 +43,7 @@ def test_nothing_comes_from_the_checkout(installed: Environment) -> None:
 
 def test_the_line_for_a_missing_package_installs_it(installed: Environment, tmp_path: Path) -> None:
     Image.fromarray(np.arange(12, dtype=np.uint8).reshape(3, 4)).save(tmp_path / "picture.png")
-    script = "from tiled_zarr.adapters.common.extras import command; print(command('images'))"
+    script = "from tiled_zarr.extras import command; print(command('images'))"
     told = "the package 'PIL' is not installed; " + installed.run("-c", script).strip()
     with installed.serving("directory", tmp_path, "--public") as url:
         with pytest.raises(urllib.error.HTTPError) as refused:

@@ -168,7 +168,7 @@ def test_what_would_open_the_server_to_others_is_refused(config: Path, option: s
 def test_tiled_is_not_installed(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tiled_zarr.settings.deployments.find_spec", lambda name: None if name == "tiled" else object())
     with pytest.raises(
-        SettingsError, match=r"config.yml is a configuration of Tiled's server, which is not installed: pip install 'tiled-zarr\[tiled\]'$"
+        SettingsError, match=r"config.yml is a configuration of Tiled's server, which is not installed: pip install 'tiled\[server\]>=\S+'$"
     ):
         read(config, THEIRS)
     assert read(config, "trees: [{demo: true}]").tiled is None

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from .. import extras
 from ..attributes import merged
 from ..nodes import Array, Damaged, Group, Node, Unavailable
 from ..resources import Resources
@@ -150,7 +151,8 @@ def _load(entry: EntryPoint) -> Adapter:
     try:
         loaded = _called_with_resources(entry.load())
     except ModuleNotFoundError as error:
-        raise Damaged(f"the adapter for {entry.name!r} needs the package {error.name!r}, which is not installed") from error
+        said = f"the adapter for {entry.name!r} needs the package {error.name!r}, which is not installed{extras.cure(error.name)}"
+        raise Damaged(said) from error
     return loaded
 
 

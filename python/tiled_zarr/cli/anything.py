@@ -9,6 +9,21 @@ ANYTHING = ""
 """The name of the command that serves words which are no command; nobody can type it."""
 
 
+class Unnamed(click.Context):
+    """A call of a command that has no name."""
+
+    @property
+    def command_path(self) -> str:
+        """The words before its own, without the blank that stands for its name."""
+        return super().command_path.rstrip()
+
+
+class Words(click.Command):
+    """The command ANYTHING."""
+
+    context_class = Unnamed
+
+
 class Anything(click.Group):
     """A group whose command ANYTHING gets all words if the first one is no command."""
 

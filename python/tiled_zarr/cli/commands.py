@@ -20,7 +20,7 @@ from .. import logs
 from ..revisions import launch_nonce, relaunch
 from ..settings import Settings, SettingsError, arguments, from_environment
 from . import addresses, servers, versions
-from .anything import ANYTHING, Anything
+from .anything import ANYTHING, Anything, Words
 from .look import info, ls
 from .options import common, files, given, of_catalog, of_files
 from .processes import Run
@@ -69,7 +69,7 @@ def serve() -> None:
     """
 
 
-@serve.command(ANYTHING)
+@serve.command(ANYTHING, cls=Words)
 @click.argument("words", metavar="ANYTHING...", nargs=-1, required=True, type=click.Path())
 @of_files
 @of_catalog

@@ -3,8 +3,8 @@
 A dask array computes a chunk of 4096 x 4096 for each of the 64 tiles of 512 x 512 in it. So the
 first tile that asks has the whole box computed, those that ask meanwhile wait for it, and the box
 is kept: by what it cost to make (`tiles`) or, if that pool is too small, for as long as it is in
-use (`decoded`). A box is kept under its array's revision. Of an array without one, or if the box is
-larger than both pools, the source reads only what a tile needs.
+use (`decoded`). A box is kept under its array's revision. Of an array that has none and is not
+declared frozen, or if the box is larger than both pools, the source reads only what a tile needs.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 from ..caches.cost import Cache
 from ..caches.recent import Recent
 from ..hierarchy.keyspace import Chunk
+from ..hierarchy.tokens import FROZEN
 from ..nodes import Region
 from ..resources import Resources, default
 
@@ -44,7 +45,7 @@ def read(chunk: Chunk, kept: Sequence[int], make: Callable[[Region], Block], res
 
     Blocks. Raises what `make` raises.
     """
-    node, revision = chunk.node, chunk.revision()
+    node, revision = chunk.node, chunk.revision() or (FROZEN if chunk.recipe.is_frozen else None)
     if revision is None:
         return make(chunk.region)
     return cut(chunk.region, Boxes(kept, node.shape, node.dtype.itemsize, (ref(node), revision)), make, resources or default())

@@ -28,7 +28,11 @@ from ..nodes import Node
 from ..outlines import Outline, Source
 from ..texts import PASSED_ON
 
-DIGEST_BYTES = 16
+DIGEST_BYTES = 15
+"""Bytes of a digest in an entity tag.
+
+Clients of S3 take a tag of 16 bytes for the MD5 of the body, and call a right copy corrupt.
+"""
 ENTRY = 400
 """Bytes, estimated, that a document takes for what it depends on: a file's path and revision."""
 FEW = 64

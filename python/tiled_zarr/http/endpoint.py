@@ -177,6 +177,8 @@ class Endpoint:
                 return self.chunk(found, request) if found.recipe.is_fresh(found.region) else Block(request, found)
             case Document():
                 return self.document(found, request)
+            case Listing() if requests.is_of_s3(request.headers):
+                return replies.NOT_FOUND  # a bucket has objects alone: rclone would copy the listing as a file
             case Listing() | Waiting():
                 return Block(request, found)
             case None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..views.profile import BEFORE, is_profile
 from .protocol import replies, requests
 from .protocol.locations import TOKEN
 from .protocol.replies import Reply
@@ -18,20 +20,40 @@ MOST_PARTS = 512
 """Parts of a path, at most: this limits the walk down a tree that has no end."""
 TOO_LONG = replies.text(414, f"a path may have {MOST_PARTS} parts and, with its query, {MOST_CHARACTERS} characters")
 
+LISTS = re.compile(rb"(^|&)(list-type|delimiter|prefix|max-keys|marker)=")
+"""What only the query of an S3 client's listing has."""
+
 KeyEndpoint: TypeAlias = Callable[[str, Scope, Receive, Send], Awaitable[None]]
+ProfileEndpoints: TypeAlias = Callable[[str, str], KeyEndpoint]
+"""The endpoint of a path prefix (`zarr/v3`) and a profile, as it is spelled in the path."""
 
 
 class Routes:
     """ASGI application that calls the endpoint of the first two parts of a path (`zarr/v3`).
 
-    The endpoint gets the rest of the path as the key. If a part like `@TOKEN` comes before these
-    two, the endpoint is one of `frozen`, and the key begins with the token. Requests for other
-    paths go to `rest`.
+    The endpoint gets the rest of the path as the key. If a profile follows these two parts, it is
+    the endpoint of that profile, out of `profiles`. If a part like `@TOKEN` comes before, the
+    endpoint is one of `frozen`, and the key begins with the token. Requests for other paths go to
+    `rest`.
     """
 
-    def __init__(self, endpoints: Mapping[str, KeyEndpoint], frozen: Mapping[str, KeyEndpoint], rest: ASGIApp) -> None:
+    def __init__(
+        self,
+        endpoints: Mapping[str, KeyEndpoint],
+        frozen: Mapping[str, KeyEndpoint],
+        profiles: tuple[ProfileEndpoints, ProfileEndpoints],
+        buckets: KeyEndpoint,
+        rest: ASGIApp,
+    ) -> None:
+        """`profiles` are the endpoints of profiles without a token, and with one.
+
+        `buckets` answers for the first parts of the path prefixes alone, as S3 clients ask for them.
+        """
+        self.buckets = buckets
+        self.bucket_names = {prefix.partition("/")[0] for prefix in endpoints}
         self.endpoints = endpoints
         self.frozen = frozen
+        self.profiled, self.frozen_profiled = profiles
         self.rest = rest
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -47,20 +69,37 @@ class Routes:
         first, second, key = split(path)
         endpoint = self.endpoints.get(f"{first}/{second}")
         if endpoint is not None:
+            if key.startswith(BEFORE) and is_profile(part := key.partition("/")[0]):
+                return self.profiled(f"{first}/{second}", part)(key[len(part) + 1 :], scope, receive, send)
             return endpoint(key, scope, receive, send)
         if first.startswith(TOKEN):
-            third, _, rest = key.partition("/")
-            endpoint = self.frozen.get(f"{second}/{third}")
+            endpoint, key = self.under_token(first.removeprefix(TOKEN), second, key)
             if endpoint is not None:
-                return endpoint(f"{first.removeprefix(TOKEN)}/{rest}", scope, receive, send)
+                return endpoint(key, scope, receive, send)
         if scope["method"] == "PROPFIND":
             return self.refusal(scope).send("PROPFIND", send)
+        if not second and (not first or first in self.bucket_names) and is_of_s3(scope):
+            return self.buckets(first, scope, receive, send)
         return self.rest({**scope, "path": path, "root_path": "", "app_root_path": scope.get("root_path", "")}, receive, send)
+
+    def under_token(self, token: str, second: str, key: str) -> tuple[KeyEndpoint | None, str]:
+        """The endpoint of a path that begins with a token, and the key with the token before it."""
+        third, _, rest = key.partition("/")
+        prefix = f"{second}/{third}"
+        endpoint = self.frozen.get(prefix)
+        if endpoint is not None and rest.startswith(BEFORE) and is_profile(part := rest.partition("/")[0]):
+            return self.frozen_profiled(prefix, part), f"{token}/{rest[len(part) + 1 :]}"
+        return endpoint, f"{token}/{rest}"
 
     def refusal(self, scope: Scope) -> Reply:
         """405, with the methods of the path."""
         first, second, _ = split(requests.path_of(scope))
         return replies.NOT_ALLOWED if f"{first}/{second}" in self.endpoints else replies.PAGE_NOT_ALLOWED
+
+
+def is_of_s3(scope: Scope) -> bool:
+    """True if a client of S3 sends the request: its query or its headers tell it from a browser."""
+    return LISTS.search(scope["query_string"]) is not None or requests.is_of_s3(name for name, _ in scope["headers"])
 
 
 def split(path: str) -> tuple[str, str, str]:

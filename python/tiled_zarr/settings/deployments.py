@@ -16,6 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from .. import extras
 from .declarations import Setting, SettingsError, parsed
 from .spots import Spot
 
@@ -88,7 +89,7 @@ def deployment(path: Path, files: Files, environ: Mapping[str, str] = os.environ
     Raises SettingsError if Tiled's server is not installed.
     """
     if any(find_spec(name) is None for name in NEEDED):
-        raise SettingsError(f"{path} is a configuration of Tiled's server, which is not installed: pip install 'tiled-zarr[tiled]'")
+        raise SettingsError(f"{path} is a configuration of Tiled's server, which is not installed: {extras.command('tiled')}")
     access = block(files, "authentication")
     public = access.get("allow_anonymous_access")
     others = [(name, str(where)) for name, _, where in uvicorn(files) if name not in UVICORN.keys() | OF_TILED]

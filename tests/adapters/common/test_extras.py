@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-import tomllib
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -13,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from tiled_zarr.adapters.common import extras
+from tiled_zarr.extras import command
 from tiled_zarr.nodes import Damaged
 
 ROOT = Path(__file__).parents[3]
-EXTRAS: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
 NAME = re.compile(r"[\w.-]+")
 
 
@@ -29,9 +28,9 @@ def asked_for() -> Iterator[tuple[str, str]]:
                     yield module, extra.value if isinstance(extra, ast.Constant) else "images"
 
 
-def installs(command: str) -> set[str]:
+def installs(line: str) -> set[str]:
     """The distributions that a pip command installs, with what they need themselves."""
-    pip, install, *requirements = shlex.split(command)
+    pip, install, *requirements = shlex.split(line)
     assert (pip, install) == ("pip", "install")
     names = {found[0].lower() for requirement in requirements if (found := NAME.match(requirement))}
     needed = (line for name in names for line in metadata.requires(name) or () if "extra ==" not in line)
@@ -41,13 +40,7 @@ def installs(command: str) -> set[str]:
 @pytest.mark.parametrize(("module", "extra"), sorted(set(asked_for())))
 def test_the_command_installs_what_is_asked_for(module: str, extra: str) -> None:
     [distribution] = set(metadata.packages_distributions()[module.partition(".")[0]])
-    assert distribution.lower() in installs(extras.command(extra))
-
-
-@pytest.mark.parametrize("extra", sorted(set(EXTRAS) - {"all"}))
-def test_the_command_names_what_the_project_declares(extra: str) -> None:
-    assert shlex.split(extras.command(extra)) == ["pip", "install", *EXTRAS[extra]]
-    assert "tiled-zarr" not in extras.command(extra)
+    assert distribution.lower() in installs(command(extra))
 
 
 def test_a_module_that_is_missing() -> None:

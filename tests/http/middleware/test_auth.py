@@ -177,7 +177,7 @@ def test_all_keys_are_looked_at() -> None:
     sent = ("Bearer a", "Basic b", "APIKEY c", "Basic dTpw")
     headers = [*((b"authorization", value.encode()) for value in sent), (b"cookie", b"tiled_api_key=e")]
     given = keys.given({"query_string": b"api_key=d", "headers": headers})
-    assert given == ([b"d", b"a", b"c"], [b"p", b"e"], True)
+    assert given == ([b"d", b"a", b"c"], [b"p", b"e"], True, False)
 
 
 @pytest.mark.parametrize("below", ["", "/below", "/k", "/k/below"])

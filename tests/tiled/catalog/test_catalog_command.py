@@ -145,4 +145,4 @@ def test_without_tiled_the_message_names_what_to_install(tmp_path: Path) -> None
         "plant(Settings(trees=(Mount(source='catalog', target='sqlite:///x.db'),)))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
-    assert "pip install 'tiled-zarr[tiled]'" in result.stderr
+    assert "a catalog needs the package 'tiled.server': pip install 'tiled[server]>=" in result.stderr

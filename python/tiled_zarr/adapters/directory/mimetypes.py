@@ -76,7 +76,7 @@ class Mimetypes:
         for mimetype, adapter in self.adapters.items():
             found = suffixes_of(mimetype)
             if not (found or self.hook or mimetype in self.by_suffix.values()):
-                raise Unknown(f"{mimetype}: no suffix means this mimetype; give it one with --ext .SUFFIX={mimetype}")
+                raise Unknown(f"adapter {mimetype}: no suffix means this mimetype; give it one with --ext .SUFFIX={mimetype}")
             opened = {**dict.fromkeys(found, adapter), **opened}
         return Formats(rule, opened, self.chosen if self.hook else None)
 
@@ -99,10 +99,10 @@ class Mimetypes:
 
     def _opened(self, suffix: str, target: str) -> Adapter:
         if not suffix.startswith(".") or len(suffix) == 1:
-            raise Unknown(f"{suffix}={target}: a suffix begins with a dot, as in .{suffix.strip('.') or 'foo'}={target}")
+            raise Unknown(f"ext {suffix}={target}: a suffix begins with a dot, as in .{suffix.strip('.') or 'foo'}={target}")
         adapter = self._adapter(target)
         if adapter is None:
-            raise Unknown(f"{suffix}={target}: nothing opens {target!r}; known are {', '.join(known())}")
+            raise Unknown(f"ext {suffix}={target}: nothing opens {target!r}; known are {', '.join(known())}")
         return adapter
 
     def _adapter(self, target: str) -> Adapter | None:

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...extras import command
 from ...nodes import Damaged, Unavailable
-from ..common.extras import command, require
+from ..common.extras import require
 from ..common.snapshot import Snapshot, check_end, is_for_users
 from . import items as types
 from . import virtual

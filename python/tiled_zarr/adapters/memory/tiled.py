@@ -82,6 +82,7 @@ def _array(adapter: Any) -> Array:
         source=Dense(
             partial(_read, adapter, _shape(structure), dtype),
             unit=unit(chunks, dtype.itemsize) or (None if own == chunks else chunks),
+            recomputes=True,
         ),
         chunks=own,
         dimension_names=_dimension_names(structure),

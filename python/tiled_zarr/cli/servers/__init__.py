@@ -64,9 +64,9 @@ def listen(host: str, port: int, spelling: str = "--port") -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        raise CannotServe(
-            f"cannot listen on {host} port {port}: {error.strerror}; choose another {spelling}, or 0 for a free one"
-        ) from error
+        is_port = error.errno in {errno.EADDRINUSE, errno.EACCES}
+        cure = f"choose another {spelling}, or 0 for a free one" if is_port else "give an address of this machine, or 0.0.0.0 for all"
+        raise CannotServe(f"cannot listen on {host} port {port}: {error.strerror}; {cure}") from error
     listener.setblocking(False)
     return listener
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..protocol import keys, replies, requests
+from ..protocol import keys, replies, requests, signatures
 from ..protocol.replies import NO_STORE, Reply
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
@@ -35,8 +35,10 @@ class Auth:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""
-        chosen, added, is_shown = keys.given(scope)
+        chosen, added, is_shown, is_signed = keys.given(scope)
         inner = scope
+        if is_signed and self.key is not None:
+            chosen.append(self.key if signatures.is_by(scope, self.key) else b"")
         if is_shown or keys.MARK in scope["path"]:
             inner, in_path = self.without_key(scope)
             chosen += in_path

@@ -89,9 +89,14 @@ def chosen(request: Request, content: bytes, known: tuple[Coding, ...] = CODINGS
 
 
 def is_plain(request: Request) -> bool:
-    """Whether a request gets the body without a coding: HEAD, ranges, and if it asks for none."""
+    """Whether a request gets the body without a coding: HEAD, ranges, and if it asks for none.
+
+    Clients of S3 get none: they ask for it, and then store the compressed body under the name.
+    """
     accepted = request.headers.get(b"accept-encoding")
-    return accepted is None or request.method != "GET" or b"range" in request.headers or preferred(accepted).coding is None
+    if accepted is None or request.method != "GET" or b"range" in request.headers:
+        return True
+    return preferred(accepted).coding is None or requests.is_of_s3(request.headers)
 
 
 @lru_cache(MOST_KEPT)

@@ -10,18 +10,21 @@ from __future__ import annotations
 import re
 from binascii import Error, a2b_base64
 from collections.abc import Iterable
+from typing import NamedTuple
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 from starlette.requests import cookie_parser
 from starlette.types import Scope
 
-from . import requests
+from . import requests, signatures
 
 MARK = "/k/"
 PREFIX = "tiled_zarr.key_prefix"
 """The item of a scope with the `/k/KEY`, percent-encoded, that was taken off its path."""
 COOKIE = "tiled_api_key"
 QUERY = b"api_key"
+SECRET = frozenset({QUERY, b"X-Amz-Signature"})
+"""Fields of a query that no log may show."""
 CHOSEN_SCHEMES = frozenset({b"apikey", b"bearer"})
 WATCHED = frozenset({b"authorization", b"cookie", b"referer"})
 VISIBLE = re.compile(rb"[!-~]*")
@@ -31,15 +34,29 @@ REVEALING = re.compile(rb"/k/|%2fk%2f|api(?:_|%5f)key", re.IGNORECASE)
 """What is in a Referer that holds a key."""
 
 
-def given(scope: Scope) -> tuple[list[bytes], list[bytes], bool]:
+class Given(NamedTuple):
     """The keys in the query and headers of a request: those chosen for it, those added to it.
 
-    Also whether a log would show a key, since it is in the query or the Referer. We ignore other
-    schemes, and Basic credentials that cannot be decoded.
+    `is_shown` says that a log would show a key, or a signature, since it is in the query or the
+    Referer; `is_signed`, that the request is signed with a key (signatures.py).
     """
-    chosen: list[bytes] = requests.query_keys(scope) if scope["query_string"] else []
+
+    chosen: list[bytes]
+    added: list[bytes]
+    is_shown: bool
+    is_signed: bool
+
+
+def given(scope: Scope) -> Given:
+    """The keys in the query and headers of a request.
+
+    We ignore other schemes, and Basic credentials that cannot be decoded.
+    """
+    query = scope["query_string"]
+    chosen: list[bytes] = requests.query_keys(scope) if query else []
     added: list[bytes] = []
-    is_shown = bool(chosen)
+    is_signed = bool(query) and signatures.IN_QUERY in query
+    is_shown = bool(chosen) or is_signed
     for name, value in scope["headers"]:
         if name in WATCHED:
             if name == b"authorization":
@@ -48,11 +65,13 @@ def given(scope: Scope) -> tuple[list[bytes], list[bytes], bool]:
                     chosen.append(credentials.strip())
                 elif scheme.lower() == b"basic":
                     added += password(credentials)
+                else:
+                    is_signed = is_signed or scheme == signatures.SCHEME
             elif name == b"cookie":
                 added += in_cookie(value)
             else:
                 is_shown = is_shown or REVEALING.search(value) is not None
-    return chosen, added, is_shown
+    return Given(chosen, added, is_shown, is_signed)
 
 
 def are_sendable(values: Iterable[bytes]) -> bool:
@@ -131,13 +150,14 @@ def hide(scope: Scope, rest: str = "", right: str | None = None) -> None:
 
 
 def field_hidden(field: bytes) -> bytes:
-    """A field of a query, without its key if it is one.
+    """A field of a query, without the key or signature in it.
 
     >>> field_hidden(b"api%5Fkey=secret"), field_hidden(b"version=1")
     (b'api_key=hidden', b'version=1')
     """
-    name, equals, _ = field.partition(b"=")
-    return QUERY + b"=" + HIDDEN.encode() if equals and unquote_to_bytes(name) == QUERY else field
+    spelled, equals, _ = field.partition(b"=")
+    name = unquote_to_bytes(spelled)
+    return name + b"=" + HIDDEN.encode() if equals and name in SECRET else field
 
 
 def header_hidden(name: bytes, value: bytes) -> bytes:

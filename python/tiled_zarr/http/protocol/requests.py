@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote
 
@@ -61,6 +62,15 @@ def is_plain(scope: Scope) -> bool:
             return False
     method: str = scope["method"]
     return method == "GET"
+
+
+def is_of_s3(names: Iterable[bytes]) -> bool:
+    """True if the names of a request's headers tell that a client of S3 has sent it.
+
+    >>> is_of_s3([b"host", b"x-amz-date"]), is_of_s3([b"host"])
+    (True, False)
+    """
+    return any(name.startswith((b"x-amz-", b"amz-sdk-")) for name in names)
 
 
 def request_for(key: str, scope: Scope) -> Request:

@@ -105,7 +105,7 @@ def credentials(scope: Scope) -> list[str]:
     Those that a browser or a proxy added count only if the client chose none. None at all if the
     client chose several that contradict each other, or one that cannot be Tiled's.
     """
-    chosen, added, _ = keys.given(scope)
+    chosen, added, *_ = keys.given(scope)
     in_path = keys.in_prefix(scope)
     distinct = {*chosen, *(() if in_path is None else (in_path.encode(),))}
     if len(distinct) > 1 or not keys.are_sendable((*distinct, *added)):

@@ -1,0 +1,149 @@
+"""The files in deploy/: each is checked by the program that reads it, and against what the server has."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from live import Live, live
+from tiled_zarr.cli.commands import main
+from tiled_zarr.settings.declarations import declared
+from tiled_zarr.settings.values import Settings
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+UNIT = DEPLOY / "tiled-zarr.service"
+SETTING = re.compile(r"\bTILED_ZARR_([A-Z_]+)")
+METRIC = re.compile(r"\btiled_zarr_[a-z_]+")
+EXPOSURE = 20
+"""Tenths of systemd's level of exposure, of 100: 20 and less it calls OK."""
+
+
+def program(name: str, package: str) -> str:
+    """The path of a program. Skips the test if it is missing, or fails it if CI is set."""
+    found = shutil.which(name)
+    if found is None:
+        missing = pytest.fail if os.environ.get("CI") else pytest.skip
+        missing(f"NOT TESTED: {name} is not installed: apt-get install {package}")
+    return found
+
+
+def run(*command: str | Path, **options: str) -> str:
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, **options)  # type: ignore[call-overload]
+    assert done.returncode == 0, done.stdout + done.stderr
+    return str(done.stdout + done.stderr)
+
+
+def instructions(path: Path) -> list[tuple[str, str]]:
+    """The instructions of a container file, each with the rest of its line."""
+    text = re.sub(r"^#.*\n", "", path.read_text(), flags=re.MULTILINE).replace("\\\n", " ")
+    return [(word, rest.strip()) for word, _, rest in (line.partition(" ") for line in text.splitlines() if line.strip())]
+
+
+def patterns(path: Path) -> set[str]:
+    """What a file of patterns leaves out, wherever it lies."""
+    return {line.removeprefix("**/").strip("/") for line in path.read_text().splitlines() if not line.startswith("#")}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Live]:
+    with live("demo") as server:
+        urllib.request.urlopen(f"{server.url}/zarr/v3/flat_array/c/0", timeout=60).close()
+        yield server
+
+
+@pytest.mark.parametrize("path", sorted(DEPLOY.iterdir()), ids=lambda path: path.name)
+def test_every_setting_that_a_file_names_exists(path: Path) -> None:
+    assert {name.lower() for name in SETTING.findall(path.read_text())} <= set(declared(Settings))
+
+
+class TestContainer:
+    container = instructions(DEPLOY / "Containerfile")
+
+    def of(self, word: str) -> list[str]:
+        return [rest for name, rest in self.container if name == word]
+
+    def test_it_runs_as_a_user_without_rights(self) -> None:
+        assert all(int(number) > 0 for number in self.of("USER")[-1].split(":"))
+
+    def test_it_builds_with_compilers_that_are_new_enough(self) -> None:
+        rust, python = (re.search(r":([\d.]+)-", image)[1].split(".") for image in self.of("FROM"))  # type: ignore[index]
+        package = tomllib.loads((ROOT / "rust/py/Cargo.toml").read_text())["package"]
+        workspace = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]
+        oldest = workspace["rust-version"] if package["rust-version"] == {"workspace": True} else package["rust-version"]
+        needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+        assert [int(part) for part in rust] >= [int(part) for part in oldest.split(".")]
+        assert [int(part) for part in python] >= [int(part) for part in needed.removeprefix(">=").split(".")]
+
+    def test_its_command_is_understood(self) -> None:
+        name, *words = [*eval(self.of("ENTRYPOINT")[-1]), *eval(self.of("CMD")[-1])]
+        assert name == "tiled-zarr"
+        assert main.commands[words[0]].make_context(words[0], ["--help"], resilient_parsing=True)
+
+    def test_the_health_check_follows_the_server(self) -> None:
+        check = eval(self.of("HEALTHCHECK")[-1].partition("CMD ")[2])
+        with live("demo") as server:
+            asked = check[2].replace("http://127.0.0.1:8000", server.url)
+            assert asked != check[2]
+            run(sys.executable, "-c", asked)
+        assert subprocess.run([sys.executable, "-c", asked], stderr=subprocess.DEVNULL, check=False, timeout=60).returncode
+
+    def test_what_it_leaves_out_is_what_git_ignores(self) -> None:
+        left_out, ignored = (patterns(ROOT / name) for name in (".dockerignore", ".gitignore"))
+        assert len(left_out) > 5
+        assert left_out - {".git", "viewer/node_modules"} <= ignored
+        assert "node_modules" in ignored
+
+
+class TestUnit:
+    lines = tuple(line for line in UNIT.read_text().splitlines() if "=" in line and not line.startswith("#"))
+
+    def test_systemd_reads_it(self, tmp_path: Path) -> None:
+        tool = program("systemd-analyze", "systemd")
+        unit = tmp_path / UNIT.name
+        unit.write_text(UNIT.read_text().replace("/opt/tiled-zarr/bin/tiled-zarr", sys.executable))
+        assert run(tool, "verify", "--man=no", unit) == ""
+
+    def test_it_is_as_closed_as_it_says(self) -> None:
+        tool = program("systemd-analyze", "systemd")
+        run(tool, "security", "--offline=true", "--no-pager", f"--threshold={EXPOSURE}", UNIT)
+
+    def test_its_command_starts_the_server(self, tmp_path: Path) -> None:
+        (command,) = (line.partition("=")[2] for line in self.lines if line.startswith("ExecStart="))
+        name, serve, *words, path = shlex.split(command)
+        settings = tmp_path / Path(path).name
+        settings.write_text("trees:\n  - demo: true\n")
+        assert (Path(name).name, serve) == ("tiled-zarr", "serve")
+        with live(*words, str(settings)) as server:
+            urllib.request.urlopen(f"{server.url}/readyz", timeout=10).close()
+
+    def test_it_starts_again_where_that_helps(self) -> None:
+        """docs/deploy.md has the exit codes: 1 and 2 are mistakes of the operator's."""
+        assert "RestartPreventExitStatus=1 2" in self.lines
+
+
+class TestPrometheus:
+    def test_it_reads_its_configuration_and_the_alerts(self) -> None:
+        run(program("promtool", "prometheus"), "check", "config", DEPLOY / "prometheus.yml")
+
+    def test_it_finds_no_fault_with_our_metrics(self, server: Live) -> None:
+        text = urllib.request.urlopen(f"{server.url}/metrics", timeout=10).read().decode()
+        assert run(program("promtool", "prometheus"), "check", "metrics", input=text) == ""
+
+    def test_the_alerts_ask_for_metrics_that_there_are(self, server: Live) -> None:
+        text = urllib.request.urlopen(f"{server.url}/metrics", timeout=10).read().decode()
+        asked = set(METRIC.findall((DEPLOY / "alerts.yml").read_text()))
+        assert asked
+        assert asked <= set(METRIC.findall(text))
+        for label in ('pool="sources",state="stuck"', 'part="queue"'):
+            assert label in text
