@@ -40,6 +40,7 @@ Examples:
   tiled-zarr serve measurements --public
   tiled-zarr serve 'run1/*.h5' calibration.npy --open
   tiled-zarr serve module:name --port 9000
+  tiled-zarr serve s3://bucket/survey/ https://example.org/run.tif
   tiled-zarr serve https://tiled.example
   tiled-zarr serve sqlite:///catalog.db --read /data/runs
   tiled-zarr serve server.yml --workers 4 --host 0.0.0.0
@@ -60,10 +61,10 @@ def main() -> None:
 def serve() -> None:
     """Serve ANYTHING as Zarr.
 
-    It may be files, folders, patterns such as '*.tif', Python objects MODULE:NAME, a catalog, a
-    Tiled server, or a configuration (.yml). One thing is the root, or its only child; several are
-    children by their names. If the first word is one of the commands below, it is that command: a
-    folder that is called demo is ./demo.
+    It may be files, folders, patterns such as '*.tif', objects in stores (s3://, gs://, az://,
+    https://), Python objects MODULE:NAME, a catalog, a Tiled server, or a configuration (.yml). One
+    thing is the root, or its only child; several are children by their names. If the first word is
+    one of the commands below, it is that command: a folder that is called demo is ./demo.
 
     Options take precedence over the TILED_ZARR_* variables of the environment.
     """

@@ -17,6 +17,7 @@ from adapters.contract import assert_same, read
 from adapters.remote.conftest import S3, SECRET, Clock, Opener
 from adapters.remote.contents import npy, npz, png, tiff
 from objectserver import ObjectServer, Reply
+from tiled_zarr.adapters.remote import copies
 from tiled_zarr.adapters.remote.open import found_at
 from tiled_zarr.nodes import Array, Busy, Changed, Damaged, Group, TooLarge, TooSlow, Unavailable
 from tiled_zarr.resources import Resources
@@ -70,16 +71,21 @@ def test_a_listing_that_fails_is_no_absence(opener: Callable[..., Opener], serve
         list(group.children)
 
 
-def test_one_bad_object_harms_only_itself(opener: Callable[..., Opener], server: ObjectServer, quiet: None) -> None:
+def test_one_bad_object_harms_only_itself(
+    opener: Callable[..., Opener], server: ObjectServer, quiet: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server.objects |= {"lab/good.npy": npy(VALUES), "lab/bad.npy": npy(VALUES), "lab/cut.npy": npy(VALUES)[:1000], "lab/none.png": b""}
     server.faults["lab/bad.npy"] = 403
-    group = opener(timeout=0.4)("s3://lab/")
+    group = opener(look=1e6, timeout=0.4)("s3://lab/")
     assert isinstance(group, Group)
     good = group.children["good"]
     assert isinstance(good, Array)
     assert_same(read(good, (slice(0, 200), slice(0, 300))), VALUES, "good")
     with pytest.raises(Damaged, match="may not be read"):
         group.children["bad"]
+    with pytest.raises(Damaged, match="is empty where a picture is expected"):
+        group.children["none"]
+    monkeypatch.setattr(copies, "opened", None)  # a refusal is kept as long as the object is the same
     with pytest.raises(Damaged, match="is empty where a picture is expected"):
         group.children["none"]
     cut = group.children["cut"]
@@ -175,6 +181,26 @@ def test_copies_are_bounded_and_deleted(opener: Callable[..., Opener], server: O
     assert not any(one.exists() for one in folders)
 
 
+def test_a_large_file_is_copied_in_parts(opener: Callable[..., Opener], server: ObjectServer) -> None:
+    """A request has a time limit, and a whole file may take longer."""
+    noise = np.random.default_rng(5).integers(0, 2**16, (3000, 3000), dtype="u2")
+    server.objects["lab/a.npz"] = npz(a=noise)
+    node = opener()("s3://lab/a.npz")
+    assert isinstance(node, Group)
+    array = node.children["a"]
+    assert isinstance(array, Array)
+    assert_same(read(array, (slice(0, 3000), slice(0, 3000))), noise, "a.npz")
+    assert len(server.asked("GET")) == 3
+
+
+def test_a_copy_of_two_versions_is_never_made(opener: Callable[..., Opener], server: ObjectServer) -> None:
+    server.objects["lab/a.npz"] = npz(a=VALUES)
+    single = opener(look=1e6).found("s3://lab/a.npz")
+    server.objects["lab/a.npz"] = npz(a=VALUES + 1)
+    with pytest.raises(Changed):
+        single.node()
+
+
 def test_what_is_too_large_to_copy_says_what_to_do(opener: Callable[..., Opener], server: ObjectServer) -> None:
     server.objects["lab/a.npz"] = npz(a=VALUES)
     with pytest.raises(TooLarge, match=r"'a\.npz' has 0 MiB and is copied whole, at most 0 MiB are: raise the setting remote_copy"):
@@ -227,7 +253,7 @@ def test_a_profile_signs(server: ObjectServer, tmp_path: Path, monkeypatch: pyte
 def test_many_objects_opened_ahead_do_not_wait_for_each_other(opener: Callable[..., Opener], server: ObjectServer) -> None:
     """Each reads its headers in several pieces at once, in threads that those who open must not fill."""
     image = np.zeros((1, 40_000), "u1")
-    long = {f"lab/a{i:02d}x.tif": tiff(image, rowsperstrip=1, description="x" * 200_000) for i in range(48)}
+    long = {f"lab/a{i:02d}x.tif": tiff(image, rowsperstrip=1, description="x" * 65_500) for i in range(48)}
     server.objects |= long
     group = opener(look=1e6)("s3://lab/")
     assert isinstance(group, Group)

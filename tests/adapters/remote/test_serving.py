@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 from numcodecs.registry import get_codec
 
 from adapters.remote.conftest import S3, Clock
@@ -47,7 +49,10 @@ def serve(server: ObjectServer) -> Iterator[Callable[..., Served]]:
     store = {"endpoint": server.url, "region": "us-east-1", "anonymous": True}
 
     def serving(trees: Mapping[str, str], **settings: Any) -> Served:
-        mounts = tuple(Mount(path=path, source="remote", target=target, store=store, bare=bool(path)) for path, target in trees.items())
+        stores = {path: {} if target.startswith("http") else store for path, target in trees.items()}
+        mounts = tuple(
+            Mount(path=path, source="remote", target=target, store=stores[path], bare=bool(path)) for path, target in trees.items()
+        )
         made.append(Served(Settings(trees=mounts, public=True, **settings)))
         return made[-1]
 
@@ -71,6 +76,24 @@ def test_a_chunk_and_its_tag(serve: Callable[..., Served], server: ObjectServer)
     assert served("/zarr/v3/a/c/1/2", **{"If-None-Match": answer.headers["etag"]}).status == 304
     assert served("/zarr/v3/a/c/1/2").body == answer.body
     assert server.requests == []
+
+
+def test_a_table_alone_is_not_read_again(serve: Callable[..., Served], server: ObjectServer) -> None:
+    server.objects["lab/a.parquet"] = parquet(x=np.arange(1000))
+    served = serve({"": "s3://lab/a.parquet"}, remote_look=1e6)
+    assert served.document("a/x/")["shape"] == [1000]
+    before = served("/zarr/v3/a/x/c/0")
+    server.requests.clear()
+    assert served("/zarr/v3/a/x/c/0", **{"If-None-Match": before.headers["etag"]}).status == 304
+    assert served.document("a/x/")["shape"] == [1000]
+    assert server.requests == []
+
+
+def test_a_store_of_zarr_on_a_web_server(serve: Callable[..., Served], server: ObjectServer, tmp_path: Path) -> None:
+    zarr.open_group(tmp_path / "z", mode="w").create_array("a", data=BLOCKS, chunks=(512, 512), compressors=None)
+    server.add(tmp_path / "z", "data/z.zarr")
+    served = serve({"": f"{server.url}/data/z.zarr"})
+    assert served("/zarr/v3/a/c/1/2").body == BLOCKS[512:1024, 1024:1536].tobytes()
 
 
 def test_two_servers_give_the_same_tags(serve: Callable[..., Served], server: ObjectServer) -> None:
@@ -230,6 +253,7 @@ WRONG = {
     "trees: [{remote: 's3://lab/none/'}]": "s3://lab/none/ cannot be served: .*there is nothing at s3://lab/none/",
     "trees: [{remote: 's3://lab/a.npy', walker: 'm:w'}]": "walker: s3://lab/a.npy is in a store, .*; leave it out",
     "trees: [{directory: '.', store: {region: x}}]": "store: only a remote tree has a store",
+    "trees: [{remote: 'https://h/a.npy', store: {region: x}}]": "a web server, which has no options: leave out region",
     "trees: [{remote: 's3://lab/a', store: {secret: x}}]": "store.secret: unknown; known are endpoint, region, account, anonymous",
 }
 

@@ -31,7 +31,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 Opener = TypeVar("Opener", bound=Callable[..., Any])
 
-NOWHERE = Fence("", "")
+NOWHERE = Fence("\0", "\0")
 """The fence of objects. It holds nothing: no file may be opened for them."""
 BLOCK = 64 * 1024
 """Bytes of a block, which is fetched whole for a small read.

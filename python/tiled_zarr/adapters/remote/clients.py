@@ -24,13 +24,15 @@ from ...resources import IN_FLIGHT, Fetching, Resources, default, nbytes_of
 from ..common.extras import require
 from ..common.ranged import Range
 from .addresses import Address, shown
-from .faults import Refused, raised_as
+from .faults import NoRanges, Refused, raised_as
 from .looks import Looks, Seen
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 RETRIES = 3
+PART, PARTS = 8 * 1024 * 1024, 8
+"""Bytes of a part of an object that is copied, and parts that are in memory at once."""
 OPTIONS = MappingProxyType({"endpoint": "endpoint", "region": "region", "account": "account_name", "anonymous": "skip_signature"})
 """Obstore's names of the options of a store, by ours."""
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
@@ -75,6 +77,7 @@ class Client:
         self.looks = Looks(self._head, terms.look, abandoned)
         self.copies: Recent[tuple[str, str], Any] = Recent(terms.copy, nbytes_of, abandoned=abandoned)
         """Copies of objects, by key and revision (copies.py)."""
+        self._agrees: bool | None = None
         self._threads = ThreadPoolExecutor(IN_FLIGHT, "remote")
         self._ahead = ThreadPoolExecutor(IN_FLIGHT, "remote-ahead")
         """Those of `do_soon`: what they do may wait for the others, so it must not fill them."""
@@ -112,7 +115,19 @@ class Client:
         return body
 
     def copy(self, key: str, seen: Seen, write: Callable[[bytes], object]) -> None:
-        """Write all bytes of one version of an object. Raises Changed if it has another one now."""
+        """Write all bytes of one version of an object. Raises Changed if it has another one now.
+
+        Asks for parts of PART bytes, some at once: the time that a request may take is for one.
+        """
+        spans = [(start, min(start + PART, seen.size)) for start in range(0, seen.size, PART)]
+        try:
+            for first in range(0, len(spans), PARTS):
+                for part in self.each(partial(self.read, key, seen), spans[first : first + PARTS]):
+                    write(part)
+        except NoRanges:
+            self._copy_whole(key, seen, write)
+
+    def _copy_whole(self, key: str, seen: Seen, write: Callable[[bytes], object]) -> None:
         name, options = key.rpartition("/")[2], {"if_match": seen.condition} if seen.condition else None
         with raised_as(name):
             found = self.obstore.get(self.store, key, options=options)
@@ -132,7 +147,7 @@ class Client:
             if meta["path"] == prefix:
                 continue  # the mark of an empty folder, as consoles make it
             objects[meta["path"].rpartition("/")[2]] = seen = Seen.of(meta)
-            if seen.e_tag is not None and seen.e_tag.endswith('"'):  # as in the header; Azure lists it otherwise
+            if self._lists_tags(meta["path"], seen):
                 self.looks.note(meta["path"], seen, began)
         return Listed([path.rstrip("/").rpartition("/")[2] for path in found["common_prefixes"]], objects)
 
@@ -140,6 +155,18 @@ class Client:
         """Obstore's store whose keys are below a prefix of this one."""
         parts = urlsplit(where.store)
         return self._open(urlunsplit(parts._replace(path=f"/{quote(where.key)}")))
+
+    def _lists_tags(self, key: str, seen: Seen) -> bool:
+        """True if listings tell the same ETags as the objects themselves; Azure's do not.
+
+        The first object that is listed is looked at, to know it of all.
+        """
+        if self._agrees is None:
+            try:
+                self._agrees = self._head(key).revision == seen.revision
+            except OSError:  # it has gone, say, or may not be read: ask of another
+                return False
+        return self._agrees
 
     def look_soon(self, key: str) -> None:
         """Let another thread look at an object, unless one does so already."""
@@ -212,7 +239,7 @@ def _opened(terms: Terms, url: str) -> Any:
     store = require("obstore.store", "remote")
     options = dict(terms.options)
     endpoint = options.get("endpoint") or next((os.environ[name] for name in ENDPOINTS if name in os.environ), "")
-    with raised_as(shown(url)):
+    try:
         return store.from_url(
             url,
             **({"config": options} if options else {}),
@@ -224,6 +251,10 @@ def _opened(terms: Terms, url: str) -> Any:
                 "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2), "base": 2},
             },
         )
+    except Exception as error:
+        if not isinstance(error, require("obstore", "remote").exceptions.BaseError):
+            raise
+    raise Damaged(f"{shown(url)} cannot be opened with these options: check those of its store, and the variables of the environment")
 
 
 def _credentials(url: str, options: Mapping[str, str]) -> Mapping[str, Any]:

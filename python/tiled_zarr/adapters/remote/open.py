@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from ...nodes import Group, Node, Unavailable
 from ...resources import Resources, default
 from ..common.choices import NO_CHOICE, TextChoice
-from ..common.single import Single
-from ..common.stores import SUFFIXES
+from ..common.single import Single, is_root
+from ..common.stores import ZARR
 from ..common.watchers import Watcher
 from .addresses import Address
 from .clients import Terms, client
@@ -50,8 +50,9 @@ class Remote(Single):
         return self._finish(store_node(self.where, found, self._shared))
 
     def revision(self) -> str | None:
-        """None: the group is looked at again with each request."""
-        return None
+        """What the last look saw, without waiting; None if that is no longer trusted."""
+        known = self._shared.nodes.known(f"{self.where}/" if self.where.is_prefix else str(self.where))
+        return known.revision() if is_root(known) else None
 
 
 def open_remote(url: str, resources: Resources | None = None) -> Node:
@@ -79,6 +80,8 @@ def found_at(
     A URL without a slash at its end is that of an object if there is one, else of a prefix.
     """
     where = Address.of(url)
+    if where.is_web and store:
+        raise Unavailable(f"{where} is on a web server, which has no options: leave out {', '.join(sorted(store))}")
     terms = Terms.of((resources or default()).fetching, store, frozen=frozen)
     shared = Shared.of(client(where, terms, resources), resources, choice.formats, choice.tables)
     if not where.is_prefix and not is_store_name(where) and is_object(where, shared):
@@ -110,7 +113,7 @@ def is_object(where: Address, shared: Shared) -> bool:
 
 def is_store_name(where: Address) -> bool:
     """True if a name says that it is a store of Zarr."""
-    return where.name.lower().endswith(tuple(SUFFIXES))
+    return where.name.lower().endswith(ZARR)
 
 
 def at_root(found: Single | Group, name: str, watcher: Watcher) -> Group:

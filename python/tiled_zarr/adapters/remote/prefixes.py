@@ -18,7 +18,7 @@ from ...caches.flight import Flights
 from ...nodes import Damaged, Group, Node
 from ...outlines import Outline, Source
 from ..common.naming import FOLDER, Entries, counted, data_of, names_of
-from ..common.stores import DOCUMENTS, SUFFIXES
+from ..common.stores import DOCUMENTS, ZARR
 from .addresses import Address
 from .clients import Client
 from .items import Shared, documents, object_node, store_node
@@ -129,7 +129,7 @@ class Prefix(Mapping[str, Node]):
         where, known = self.where.below(name, is_prefix=True), self._folders.get(name)
         if known is None or known.listing().is_store:
             found = documents(where, self._shared.client)
-            if found or name.lower().endswith(tuple(SUFFIXES)):
+            if found or name.lower().endswith(ZARR):
                 self._folders.pop(name, None)
                 return store_node(where, found, self._shared)
             known = self._folders.setdefault(name, Prefix(where, self._shared))
