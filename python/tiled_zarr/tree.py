@@ -16,14 +16,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-<<<<<<< HEAD
+from . import extras
 from .adapters.common.single import Mounted, Single, is_root
 from .adapters.common.watchers import Watcher, ignored
 from .adapters.directory.alone import Alone
-=======
-from . import extras
-from .adapters.directory.alone import Alone, Mounted, is_root
->>>>>>> main
 from .hierarchy.openings import reason
 from .nodes import Array, Forbidden, Group, Node, Unavailable
 from .outlines import Outline
