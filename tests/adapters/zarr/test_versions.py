@@ -215,7 +215,7 @@ def test_what_the_store_refuses_is_not_absent(server, tmp_path, name, fault):
     tag = ask(app, chunk(0, 0)).headers["etag"]
     server.faults["bucket/t.zarr/a/c/0/0"] = fault
     answers = [ask(app, chunk(0, 0)), ask(app, chunk(0, 0), headers={"if-none-match": tag})]
-    assert [answer.status // 100 for answer in answers] == [5, 5]
+    assert [answer.status for answer in answers] == [500 if fault == 403 else 503] * 2
     assert "127.0.0.1" not in answers[0].body.decode()
     server.faults = {"bucket/t.zarr/a/zarr.json": fault}
     assert [ask(app, path).status // 100 for path in (chunk(0, 0), "/zarr/v3/t/a/zarr.json")] == [5, 5]
@@ -228,7 +228,7 @@ def test_a_store_that_does_not_answer_is_a_5xx(server, tmp_path):
     app = app_of(opened(server, timeout=0.5))
     ask(app, chunk(0, 0))
     server.faults["bucket/t.zarr/a/c/1/1"] = "hang"
-    assert ask(app, chunk(1, 1)).status // 100 == 5
+    assert ask(app, chunk(1, 1)).status == 503
 
 
 def test_documents_are_asked_for_once_per_time(server, tmp_path):

@@ -12,6 +12,7 @@ from ...revisions import joined
 from ..common import choices
 from ..common.choices import NO_CHOICE, TextChoice
 from ..common.extras import require
+from ..common.faults import NoRanges
 from ..common.ranged import reads_by_ranges
 from ..common.reopened import Nodes
 from ..common.stores import ATTRIBUTES, DOCUMENTS
@@ -19,7 +20,6 @@ from ..registry import Adapter, file_adapter, open_store, suffixes
 from . import copies
 from .addresses import Address
 from .clients import Client
-from .faults import NoRanges
 from .looks import Seen
 from .objects import Object, Version
 

@@ -174,12 +174,12 @@ class Members(Mapping[str, Node]):
         kept = self._kept.get(name)
         if kept is None and not _is_name(name):
             raise KeyError(name)
-        keys = [*self._keys(name), self._key(name, ATTRIBUTES)] if kept is None else kept.keys
+        keys = kept.keys if kept else [*self._keys(name), *[self._key(name, ATTRIBUTES)] * (self._format == 2)]
         state = self._values.state(keys)
         if kept is not None and state is not None and kept.state == state:
             return kept.node
         documents = self._values.several(keys)
-        if all(document is None for document in documents[:-1]):
+        if all(document is None for document in documents[: len(self._keys(name))]):
             raise KeyError(name)
         node = kept.node if kept is not None and kept.documents == documents else opened(partial(self._open, documents), name)
         self._kept[name] = Kept(node, keys, documents, state)

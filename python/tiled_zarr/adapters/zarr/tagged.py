@@ -25,15 +25,15 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import obstore
-from obstore import exceptions
 from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, SuffixByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
 from zarr.storage import ObjectStore, WrapperStore
 
 from ...caches.flight import Flights
 from ...caches.recent import Recent
-from ...nodes import Changed, Damaged
+from ...nodes import Changed
 from ..common.bounds import LARGEST_DOCUMENT
+from ..common.faults import NoRanges, raised_as
 from .values import LIFE, Values, answer, check_size
 
 ABSENT = "absent"
@@ -45,7 +45,6 @@ TRIES = 5
 T = TypeVar("T")
 UNBOUNDED = 1 << 62
 """For what zarr-python reads, which `BoundedStore` bounds."""
-REFUSED = (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)
 
 
 class Seen(NamedTuple):
@@ -127,7 +126,7 @@ class Tagged(Values):
         """The value of a key, or a range of it, with its tag; None if there is none.
 
         Raises Changed if it has another tag than `expected`, Damaged if it has more than `largest`
-        bytes, or if the store cannot be read.
+        bytes, and what `raised_as` raises if the store cannot be read.
         """
         try:
             with self._failing(key):
@@ -136,7 +135,7 @@ class Tagged(Values):
                 body = Body(bytes(result.bytes()), result.meta["e_tag"])
         except FileNotFoundError:
             body = None
-        except exceptions.NotSupportedError:
+        except NoRanges:
             if not isinstance(byte_range, SuffixByteRequest):
                 raise
             return self._fetch_end(key, largest, byte_range.suffix, expected)
@@ -151,7 +150,7 @@ class Tagged(Values):
                 body = Body(bytes(await result.bytes_async()), result.meta["e_tag"])
         except FileNotFoundError:
             body = None
-        except exceptions.NotSupportedError:
+        except NoRanges:
             if not isinstance(byte_range, SuffixByteRequest):
                 raise
             return await asyncio.to_thread(self._fetch_end, key, largest, byte_range.suffix, expected)
@@ -187,18 +186,13 @@ class Tagged(Values):
 
     @contextmanager
     def _failing(self, key: str) -> Iterator[None]:
-        """Turns errors of obstore, whose texts have addresses, into ours."""
+        """Raises our errors in place of obstore's; a tag that the store contradicts is forgotten."""
         try:
-            yield
-        except exceptions.PreconditionError:
+            with raised_as(key):
+                yield
+        except Changed:
             self._seen.drop(key)
-            raise changed(key) from None
-        except REFUSED:
-            raise Damaged(f"its store refuses to give {key!r} to this server; give the server credentials that may read it") from None
-        except exceptions.NotSupportedError:
             raise
-        except exceptions.BaseError:
-            raise Damaged(f"{key!r} cannot be read in its store; ask again later, or restore it from a copy") from None
 
     def _noted(self, key: str, body: Body | None, expected: str | None) -> Body | None:
         """The body, after its tag is noted. Raises Changed if it is not the one expected."""
