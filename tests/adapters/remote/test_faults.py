@@ -15,7 +15,7 @@ import pytest
 
 from adapters.contract import assert_same, read
 from adapters.remote.conftest import S3, SECRET, Clock, Opener
-from adapters.remote.contents import npy, npz, png, tiff
+from adapters.remote.contents import npy, npz, parquet, png, tiff
 from objectserver import ObjectServer, Reply
 from tiled_zarr.adapters.remote import copies
 from tiled_zarr.adapters.remote.open import found_at
@@ -92,6 +92,19 @@ def test_one_bad_object_harms_only_itself(
     assert isinstance(cut, Array)
     with pytest.raises(Damaged, match="ends at byte 1000"):
         read(cut, (slice(0, 200), slice(0, 300)))
+
+
+def test_a_table_that_promises_more_than_the_object_has(opener: Callable[..., Opener], server: ObjectServer) -> None:
+    """The footer says where a column lies; nobody has changed the object."""
+    whole = parquet(x=np.arange(10_000) * 7)
+    footer = int.from_bytes(whole[-8:-4], "little") + 8
+    server.objects["lab/a.parquet"] = b"PAR1" + whole[-footer:]
+    node = opener()("s3://lab/a.parquet")
+    assert isinstance(node, Group)
+    column = node.children["x"]
+    assert isinstance(column, Array)
+    with pytest.raises(Damaged, match=r"'a\.parquet' ends at byte \d+, data are expected up to \d+"):
+        read(column, (slice(0, 10_000),))
 
 
 NOTHING = {

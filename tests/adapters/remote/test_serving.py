@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
+from click.testing import CliRunner
 from numcodecs.registry import get_codec
 
+import tiled_zarr
 from adapters.remote.conftest import S3, Clock
 from adapters.remote.contents import IMAGE, npy, parquet, png, tiff
 from asgi import Answer, ask, asked
 from objectserver import ObjectServer
 from tiled_zarr.app import create_app
+from tiled_zarr.cli import main
 from tiled_zarr.resources import IN_FLIGHT
 from tiled_zarr.settings import Mount, Settings, SettingsError
 from tiled_zarr.settings.files import read
@@ -247,6 +250,17 @@ def test_a_configuration(s3: S3, tmp_path: Any) -> None:
         assert served.document("table/x/")["chunk_grid"]["configuration"]["chunk_shape"] == [100]
     finally:
         served.tree.resources.close()
+
+
+def test_the_commands_and_the_function(s3: S3) -> None:
+    s3.client.put_object(Bucket="lab", Key="said/a.npy", Body=npy(IMAGE))
+    s3.client.put_object(Bucket="lab", Key="said/t.parquet", Body=parquet(x=np.arange(1000)))
+    listed = CliRunner().invoke(main, ["ls", "s3://lab/said/"])
+    assert listed.output.splitlines()[:2] == ["/  group", "  a  array  700 x 900  uint16  chunks 512 x 512"], listed.output
+    facts = CliRunner().invoke(main, ["info", "--json", "s3://lab/said/a.npy"])
+    assert json.loads(facts.output)["shape"] == "700 x 900"
+    with tiled_zarr.serve("s3://lab/said/") as served:
+        np.testing.assert_array_equal(served.zarr("a")[600:, 5:7], IMAGE[600:, 5:7])
 
 
 WRONG = {

@@ -23,7 +23,7 @@ from ...nodes import Changed, Damaged
 from ...resources import Resources
 from .fences import Fence
 from .kinds import HEAD, other_kind
-from .snapshot import Snapshot
+from .snapshot import Snapshot, check_end
 
 Range: TypeAlias = tuple[int, int]
 """The first byte of a range, and the byte after its last one."""
@@ -95,7 +95,11 @@ class Ranged(Snapshot):
         return self.origin.size
 
     def read(self, ranges: Sequence[Range]) -> list[bytes]:
-        """The bytes of some ranges, in order. Raises what `Origin.read` raises."""
+        """The bytes of some ranges, in order.
+
+        Raises Damaged if the object ends before one of them, and what `Origin.read` raises.
+        """
+        check_end(self.path, self.size, max((stop for _, stop in ranges), default=0))
         return self.origin.read(ranges)
 
     def read_near(self, ranges: Sequence[Range], gap: int) -> list[bytes]:
