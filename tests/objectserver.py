@@ -60,6 +60,10 @@ class ObjectServer:
         self.faults: dict[str, int | str] = {}
         self.requests: list[Request] = []
         self._tags: dict[str, tuple[bytes, str]] = {}
+        self.together = 0
+        """How many requests for chunks have to wait at once before any of them is answered."""
+        self._waiting = 0
+        self._all: asyncio.Event | None = None
         self.before: Callable[[Request], None] = lambda _: None
         """Called before a request is answered; it may change the objects."""
         self.url = ""
@@ -143,6 +147,8 @@ class ObjectServer:
         self.requests.append(request)
         if self.delay:
             await asyncio.sleep(self.delay)
+        if self.together and "/c/" in request.key:
+            await self._wait_for_all()
         self.before(request)
         fault = self.faults.get(request.key)
         if fault == "hang":
@@ -178,6 +184,13 @@ class ObjectServer:
         if start >= len(body):
             return Reply(416)
         return Reply(206, body[start:stop], headers | {"content-range": f"bytes {start}-{stop - 1}/{len(body)}"})
+
+    async def _wait_for_all(self) -> None:
+        self._all = self._all or asyncio.Event()
+        self._waiting += 1
+        if self._waiting >= self.together:
+            self._all.set()
+        await asyncio.wait_for(self._all.wait(), 30)
 
     def _listing(self, bucket: str, query: Mapping[str, list[str]]) -> Reply:
         prefix = query.get("prefix", [""])[0]

@@ -7,14 +7,18 @@ and LocalStore of obstore are in test_objects.py, and moto's S3 is in test_s3.py
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
 import zarr
 from zarr.storage import ObjectStore
 
+import tiled_zarr
 from adapters.file_contract import whole
 from asgi import ask
 from objectserver import ObjectServer
@@ -229,6 +233,24 @@ def test_a_store_that_does_not_answer_is_a_5xx(server, tmp_path):
     ask(app, chunk(0, 0))
     server.faults["bucket/t.zarr/a/c/1/1"] = "hang"
     assert ask(app, chunk(1, 1)).status == 503
+
+
+def test_32_reads_of_a_store_are_under_way_at_once(server, tmp_path):
+    """The store answers no request before there are 32."""
+    data = np.ones((1024, 512), "<i4")
+    upload(server, stored(tmp_path / "t", data))
+    source = zarr.open_group(ObjectStore(server.s3("bucket", prefix="t.zarr"), read_only=True), mode="r")
+    with tiled_zarr.serve(source) as served, ThreadPoolExecutor(32) as clients:
+
+        def get(index: tuple[int, int]) -> int:
+            with urlopen(served.url + "/zarr/v3/a/c/{}/{}".format(*index), timeout=60) as answer:
+                return len(answer.read())
+
+        get((0, 0))
+        server.together = 31
+        sizes = list(clients.map(get, [index for index in product(range(8), range(4)) if index != (0, 0)]))
+    assert len(sizes) == 31
+    assert min(sizes) > 0
 
 
 def test_documents_are_asked_for_once_per_time(server, tmp_path):
