@@ -205,6 +205,27 @@ def test_names_come_and_go(opener: Callable[..., Opener], server: ObjectServer, 
         group.children["b"]
 
 
+@pytest.mark.parametrize("name", ["a.npy", "a.png"])
+def test_a_document_depends_on_what_was_opened(opener: Callable[..., Opener], server: ObjectServer, clock: Clock, name: str) -> None:
+    """A look that comes after a node was opened must not pass for the one before."""
+    server.objects[f"lab/{name}"] = FILES[name](FIRST)
+    group = opener(look=5.0)("s3://lab/")
+    assert isinstance(group, Group)
+    assert group.outline is not None
+    assert group.outline.sources() is None, "nobody has opened it"
+    group.children["a"]
+    ((source, revision),) = group.outline.sources() or []
+    assert source.revision() == revision
+    server.objects[f"lab/{name}"] = FILES[name](SECOND)
+    clock.now += 5.1
+    list(group.children)
+    ((source, revision),) = group.outline.sources() or []
+    assert source.revision() != revision
+    group.children["a"]
+    ((source, revision),) = group.outline.sources() or []
+    assert source.revision() == revision
+
+
 def test_an_object_that_has_gone_since_the_listing(opener: Callable[..., Opener], server: ObjectServer) -> None:
     """Within the time of the listing: the read says that it has gone, and the next look lists again."""
     server.objects["lab/a.npy"] = npy(FIRST)

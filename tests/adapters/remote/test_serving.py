@@ -194,12 +194,27 @@ def test_32_reads_of_one_source_are_under_way(serve: Callable[..., Served], serv
 
 
 def test_a_large_prefix_is_listed_without_opening_it(serve: Callable[..., Served], server: ObjectServer) -> None:
-    server.objects |= {f"lab/many/a{i:05d}x.npy": b"" for i in range(2000)}
+    server.objects |= {f"lab/many/a{i:05d}x.npy": npy(IMAGE[:2, :2]) for i in range(600)}
     served = serve({"": "s3://lab/many/"})
-    server.requests.clear()
-    assert len(served.tree.root.children) == 2000
-    assert "consolidated_metadata" not in served.document("")
+    assert len(served.tree.root.children) == 600
     assert len(server.asked("GET", ".npy")) == 0
+    assert "consolidated_metadata" not in served.document("")
+
+
+def test_a_bucket_of_many_prefixes_is_not_walked(serve: Callable[..., Served], server: ObjectServer) -> None:
+    """One document of its root would take a listing for each of them."""
+    server.objects |= {f"lab/p{i:03d}x/q{i % 3}/a.npy": npy(IMAGE[:2, :2]) for i in range(40)}
+    served = serve({"": "s3://lab/"})
+    server.requests.clear()
+    assert "consolidated_metadata" not in served.document("")
+    assert not any("/q" in request.key for request in server.requests)
+    assert served.document("p012x/q0/a/")["shape"] == [2, 2]
+
+
+def test_a_few_prefixes_are_in_one_document(serve: Callable[..., Served], server: ObjectServer) -> None:
+    server.objects |= {f"lab/p{i}/q/a.npy": npy(IMAGE[:2, :2]) for i in range(5)}
+    members = serve({"": "s3://lab/"}).document("")["consolidated_metadata"]["metadata"]
+    assert sorted(members) == sorted([*(f"p{i}" for i in range(5)), *(f"p{i}/q" for i in range(5)), *(f"p{i}/q/a" for i in range(5))])
 
 
 def test_children_are_opened_side_by_side(serve: Callable[..., Served], server: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> None:

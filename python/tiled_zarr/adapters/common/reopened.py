@@ -127,6 +127,11 @@ class Nodes:
         found = self._nodes.peek(path)
         return None if found is None else found.value
 
+    def opened_at(self, path: str) -> str | None:
+        """The revision at which the node at a path was opened last; None if none is kept."""
+        found = self._nodes.peek(path)
+        return None if found is None else found.revision
+
     def others(self, path: str) -> Collection[str]:
         """The other files on which the node opened last at a path depends; none if none is kept."""
         found = self._nodes.peek(path)

@@ -23,6 +23,8 @@ from .clients import Client
 from .looks import Seen
 from .objects import Object, Version
 
+COPIED = " copied to "
+"""Stands between the revision of an object and the folder of its copy, as the revision of a node."""
 MOST_FILES = 10_240
 """Opened objects that are kept for a served address, as for a folder."""
 
@@ -98,8 +100,15 @@ def ranged(where: Address, adapter: Adapter, shared: Shared) -> Node:
 def copied(where: Address, seen: Seen, adapter: Adapter, shared: Shared) -> Node:
     """The node that an adapter makes of a copy of an object."""
     copy = copies.copy_of(Version(shared.client, where, seen, shared.client.looks.cell(where.key)))
+    revision = f"{seen.revision}{COPIED}{copy.folder.name}"
     with choices.in_force(shared.tables):
-        return shared.nodes.get(str(where), copy.folder.name, lambda _: copies.opened(copy, adapter, shared.resources))
+        return shared.nodes.get(str(where), revision, lambda _: copies.opened(copy, adapter, shared.resources))
+
+
+def opened_at(where: Address, shared: Shared) -> str | None:
+    """The revision of an object when its node was opened last; None if no node is kept."""
+    known = shared.nodes.opened_at(str(where))
+    return None if known is None else known.partition(COPIED)[0]
 
 
 def documents(where: Address, client: Client) -> dict[str, Seen]:

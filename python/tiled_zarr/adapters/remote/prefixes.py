@@ -21,7 +21,7 @@ from ..common.naming import FOLDER, Entries, counted, data_of, names_of
 from ..common.stores import DOCUMENTS, ZARR
 from .addresses import Address
 from .clients import Client
-from .items import Shared, documents, object_node, store_node
+from .items import Shared, documents, object_node, opened_at, store_node
 
 SHARE = 20
 """Listing may take at most one part in this many of the time."""
@@ -29,6 +29,11 @@ MOST_CONSOLIDATED = 512
 """Children of a prefix up to which one document describes them all.
 
 Each takes two requests of about 60 ms, and AHEAD of them are opened at once: 2 s."""
+MOST_PREFIXES = (16, 4, 1)
+"""Longer prefixes of one up to which a document describes them too, by its depth below the address.
+
+Each has to be listed: these are at most 145, which take 1 s. A bucket may have a million.
+"""
 AHEAD = 32
 """Objects that other threads open when somebody asks for one after the other."""
 TWICE = "an object and a prefix have this name; rename one of them"
@@ -55,8 +60,9 @@ class Listing(NamedTuple):
 class Prefix(Mapping[str, Node]):
     """The children of a prefix, as they were when it was last listed."""
 
-    def __init__(self, where: Address, shared: Shared) -> None:
+    def __init__(self, where: Address, shared: Shared, depth: int = 0) -> None:
         self.where = where
+        self.depth = depth
         self._shared = shared
         self._folders: dict[str, Prefix] = {}
         self._flights: Flights[str, Listing] = Flights(shared.client.looks.abandoned)
@@ -107,6 +113,7 @@ class Prefix(Mapping[str, Node]):
             self._look_ahead(name, listing)
             return object_node(self.where.below(file), self._shared)
         if (folder := listing.folders.get(name)) is not None:
+            self._look_ahead(name, listing)
             return self._folder(folder)
         if name in listing.ambiguous:
             raise LookupError(f"{name!r} is the stem of several files; ask for one of {', '.join(listing.ambiguous[name])}")
@@ -121,8 +128,17 @@ class Prefix(Mapping[str, Node]):
         if place == last + 1:
             first = place + 1 if place == 1 else place + AHEAD
             for other in names[first : place + AHEAD + 1]:
-                if (file := listing.files.get(other)) is not None:
-                    self._shared.client.do_soon(partial(quietly, self.where.below(file), self._shared))
+                self._shared.client.do_soon(partial(self._open_quietly, other, listing))
+
+    def _open_quietly(self, name: str, listing: Listing) -> None:
+        """Open a child for who asks next, who is then told what is wrong with it."""
+        try:
+            if (file := listing.files.get(name)) is not None:
+                object_node(self.where.below(file), self._shared)
+            elif (folder := listing.folders.get(name)) is not None:
+                len(getattr(self._folder(folder), "children", ()))
+        except Exception:  # noqa: BLE001
+            return
 
     def _folder(self, name: str) -> Node:
         """The node of a longer prefix: a store of Zarr if it holds such documents, else a group."""
@@ -132,7 +148,7 @@ class Prefix(Mapping[str, Node]):
             if found or name.lower().endswith(ZARR):
                 self._folders.pop(name, None)
                 return store_node(where, found, self._shared)
-            known = self._folders.setdefault(name, Prefix(where, self._shared))
+            known = self._folders.setdefault(name, Prefix(where, self._shared, self.depth + 1))
         return known.group()
 
     def __iter__(self) -> Iterator[str]:
@@ -155,11 +171,16 @@ class Prefix(Mapping[str, Node]):
             kind="folder",
             outline=Outline(
                 lambda: self.listing().revision,
-                lambda: [*self.listing().folders],
+                lambda: [*self.listing().folders] if self.is_small() else [],
                 self.sources,
-                lambda: len(self) <= MOST_CONSOLIDATED,
+                self.is_small,
             ),
         )
+
+    def is_small(self) -> bool:
+        """True if one document may describe all that is below."""
+        listing, most = self.listing(), MOST_PREFIXES[self.depth] if self.depth < len(MOST_PREFIXES) else 0
+        return len(listing.names) <= MOST_CONSOLIDATED and len(listing.folders) <= most
 
     def attributes(self) -> dict[str, Any]:
         """How many objects have no adapter, by suffix, under our key; empty if there is none."""
@@ -167,22 +188,18 @@ class Prefix(Mapping[str, Node]):
         return {OURS: Ours({"unknown": {"files": sum(unknown.values()), "suffixes": dict(unknown)}})} if unknown else {}
 
     def sources(self) -> list[tuple[Source, str]] | None:
-        """The objects as sources, each with its revision; None if a longer prefix is a store."""
+        """The objects as sources, each with its revision when it was opened.
+
+        None if one was not opened, or a longer prefix is a store.
+        """
         listing, client = self.listing(), self._shared.client
         if any(name not in self._folders for name in listing.folders.values()):
             return None
-        keys = [self.where.below(file).key for file in listing.files.values()]
-        return [(Source(partial(revision_of, client, key)), revision_of(client, key)) for key in keys]
+        found = [(where, opened_at(where, self._shared)) for where in map(self.where.below, listing.files.values())]
+        known = [(Source(partial(revision_of, client, where.key)), revision) for where, revision in found if revision is not None]
+        return known if len(known) == len(found) else None
 
 
 def revision_of(client: Client, key: str) -> str:
     """The revision of an object. Blocks if the last look is too long ago."""
     return client.looks.of(key).revision
-
-
-def quietly(where: Address, shared: Shared) -> None:
-    """Open an object for who asks next, who is then told what is wrong with it."""
-    try:
-        object_node(where, shared)
-    except Exception:  # noqa: BLE001
-        return
