@@ -34,16 +34,12 @@ BY_NATURE = MappingProxyType(
         "mapping": "tiled_zarr.adapters.memory.mapping:adapt_mapping",
         "array": "tiled_zarr.adapters.memory.arraylike:adapt_arraylike",
         "store": "tiled_zarr.adapters.zarr.objects:adapt_store",
-        ".kerchunk": "tiled_zarr.adapters.zarr.references:open_references",
-        ".icechunk": "tiled_zarr.adapters.zarr.repositories:open_repository",
         "tiled": "tiled_zarr.adapters.memory.tiled:adapt_tiled",
         "tiled.followed": "tiled_zarr.adapters.memory.tiled:followed",
     }
 )
 """What adapts sources that are known by what they can do; `tiled.followed` updates the node of a
-Tiled adapter, which may change in place. No file is named `.kerchunk`: an operator says that a
-suffix means it (`--ext .json=kerchunk`); `.icechunk` is what a folder holds, by its content.
-Another distribution may have entry points of these names.
+Tiled adapter, which may change in place. Another distribution may have entry points of these names.
 """
 ARRAYS = ("__array__", "__array_interface__", "__dlpack__", "__cuda_array_interface__")
 """The protocols by which an object says that it is an array."""
