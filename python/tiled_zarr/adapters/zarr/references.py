@@ -27,7 +27,7 @@ import fsspec.implementations.reference as kerchunk  # type: ignore[import-untyp
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 from zarr.storage import FsspecStore
 
-from ...nodes import Damaged, Node, Unavailable
+from ...nodes import Damaged, Node
 from ...resources import Resources, default
 from ..common import fences
 from ..common.bounds import LARGEST_TEXT
@@ -50,11 +50,11 @@ LOCAL = frozenset({None, "", "file", "local"})
 def open_references(path: Path, resources: Resources | None = None) -> Node:
     """The hierarchy of a JSON file of references, or of a folder of Parquet files.
 
-    Raises Unavailable if the settings name no places, Damaged if these are no references.
+    Raises Damaged if the settings name no places, or if these are no references.
     """
     places = (resources or default()).fetching.references
     if not places:
-        raise Unavailable(HOW)
+        raise Damaged(HOW)
     try:
         files = Confined(_parquet(path) if path.is_dir() else _references(path), path.parent, places)
     except Exception as error:
