@@ -109,7 +109,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "serving": {"adapters/common"}
     | {"assembly", "cli", "cli/servers", "hierarchy", "nodes", "opening", "resources", "revisions", "settings", "tree", "views"},
     "xarray": {"serving"},
-    "__init__": {"nodes", "opening", "serving", "stores", "version"},
+    # asks the whole application, as a client does; imported by the tests of adapters alone
+    "testing": {"app", "grid", "hierarchy", "nodes", "records", "settings"},
+    "__init__": {"adapters/common", "nodes", "opening", "resources", "revisions", "serving", "stores", "version"},
     "__main__": {"cli"},
 }
 """What a room's modules may import from other rooms; a room is a folder, or a module at the top."""
@@ -124,6 +126,8 @@ OUTSIDE = {
     "tiled": {"tiled"},
     "sqlalchemy": {"tiled"},
     "httpx": {"tiled"},
+    "pytest": {"testing"},
+    "hypothesis": {"testing"},
 }
 """Where alone a library may be imported."""
 

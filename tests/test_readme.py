@@ -16,6 +16,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 SERVERS = (ROOT / "docs" / "servers.md").read_text(encoding="utf-8")
 SHORT_LINES = {
     "README.md",
+    "adapters.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
     "deploy.md",

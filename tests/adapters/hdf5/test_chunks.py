@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.file_contract import whole
 from tiled_zarr.adapters.common.snapshot import Snapshot
 from tiled_zarr.adapters.hdf5 import index as chunks
 from tiled_zarr.adapters.hdf5 import indexing, library, open_hdf5
 from tiled_zarr.adapters.hdf5.describing import filters
 from tiled_zarr.nodes import Changed
+from tiled_zarr.testing import whole
 
 DATA = np.arange(61 * 83, dtype="<u4").reshape(61, 83)
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from adapters.contract import Case, Truth
 from adapters.file_contract import FileContract
+
 from adapters.remote.contents import KINDS
 from objectserver import ObjectServer
 from tiled_zarr.adapters.common.single import Single

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from adapters.contract import assert_same, read
+
 from adapters.remote.conftest import S3, SECRET, Clock, Opener
 from adapters.remote.contents import npy, npz, parquet, png, tiff
 from objectserver import ObjectServer, Reply

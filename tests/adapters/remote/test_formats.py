@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import zarr
-
 from adapters.contract import arrays, assert_same, read, regions
 from adapters.file_contract import check_any_box
+
 from adapters.remote.conftest import S3, Opener
 from adapters.remote.contents import IMAGE, KINDS, STACK, npy, parquet, tiff
 from objectserver import ObjectServer

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from adapters.contract import assert_same, read
+
 from adapters.remote.conftest import S3, Clock, Opener
 from adapters.remote.contents import npy, parquet, png, tiff
 from objectserver import ObjectServer, Request

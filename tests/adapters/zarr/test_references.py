@@ -15,8 +15,6 @@ import pytest
 from fsspec.implementations.reference import LazyReferenceMapper
 from kerchunk.hdf import SingleHdf5ToZarr
 
-from adapters.file_contract import whole
-from adapters.readback import check_read_back
 from asgi import ask
 from objectserver import ObjectServer
 from tiled_zarr import open as opened_anything
@@ -25,6 +23,7 @@ from tiled_zarr.app import create_app
 from tiled_zarr.nodes import Damaged, Group, Node
 from tiled_zarr.resources import Fetching, Resources
 from tiled_zarr.settings import Settings, arguments, from_environment
+from tiled_zarr.testing import check_read_back, whole
 from tiled_zarr.tree import plant
 
 WIDE = np.arange(150 * 200, dtype="<i4").reshape(150, 200)

@@ -19,7 +19,6 @@ import zarr
 from zarr.storage import ObjectStore
 
 import tiled_zarr
-from adapters.file_contract import whole
 from asgi import ask
 from objectserver import ObjectServer
 from tiled_zarr.adapters.zarr.objects import Followed
@@ -27,6 +26,7 @@ from tiled_zarr.app import create_app
 from tiled_zarr.grid import Grid
 from tiled_zarr.nodes import Array, Changed, Damaged, Group, Node
 from tiled_zarr.settings import Settings
+from tiled_zarr.testing import whole
 
 LONG = 3600.0
 WIDE = (np.arange(512)[:, None] * 7 + np.arange(512) ** 2 // 3).astype("<i4")
