@@ -117,11 +117,17 @@ class ObjectServer:
         self._started.set_result(lambda: loop.call_soon_threadsafe(ended.set))
         await ended.wait()
         server.close()
+        await self._steps()  # a connection that was just accepted begins
         open_ones = [*self._connections]
         for task in open_ones:
             task.cancel()
         await asyncio.gather(*open_ones, return_exceptions=True)
-        await asyncio.sleep(0)  # transports close a step later
+        await self._steps()  # transports close a step later
+
+    async def _steps(self) -> None:
+        """Let the loop take the few steps in which connections begin and end."""
+        for _ in range(10):
+            await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -139,7 +145,7 @@ class ObjectServer:
             pass
         finally:
             self._connections.discard(task)
-            writer.close()
+            writer.transport.abort()  # a client that has gone reads nothing
 
     async def _answer(self, method: str, target: str, headers: Mapping[str, str]) -> bytes:
         url = urlsplit(target)
