@@ -17,9 +17,10 @@ import asyncio
 import hashlib
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from datetime import timedelta
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
@@ -58,8 +59,9 @@ class ObjectServer:
         self.delay = delay
         self.has_tags = has_tags
         self.faults: dict[str, int | str] = {}
+        self.is_held = False
+        """While it is true, GET gets no answer."""
         self.requests: list[Request] = []
-        self._tags: dict[str, tuple[bytes, str]] = {}
         self.together = 0
         """How many requests for chunks have to wait at once before any of them is answered."""
         self._waiting = 0
@@ -117,16 +119,15 @@ class ObjectServer:
         self._started.set_result(lambda: loop.call_soon_threadsafe(ended.set))
         await ended.wait()
         server.close()
-        await self._steps()  # a connection that was just accepted begins
+        for _ in range(10):  # the tasks of connections that were just made begin
+            await asyncio.sleep(0)
         open_ones = [*self._connections]
         for task in open_ones:
             task.cancel()
         await asyncio.gather(*open_ones, return_exceptions=True)
-        await self._steps()  # transports close a step later
-
-    async def _steps(self) -> None:
-        """Let the loop take the few steps in which connections begin and end."""
-        for _ in range(10):
+        for transport in [*loop._transports.values()]:  # type: ignore[attr-defined] # those without a task yet
+            transport.abort()
+        for _ in range(2):  # transports close a step later
             await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -142,10 +143,10 @@ class ObjectServer:
                 writer.write(await self._answer(line[0], line[1], headers))
                 await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
+            writer.transport.abort()  # what a client has not taken would keep it open
         finally:
             self._connections.discard(task)
-            writer.transport.abort()  # a client that has gone reads nothing
+            writer.close()
 
     async def _answer(self, method: str, target: str, headers: Mapping[str, str]) -> bytes:
         url = urlsplit(target)
@@ -153,6 +154,8 @@ class ObjectServer:
         self.requests.append(request)
         if self.delay:
             await asyncio.sleep(self.delay)
+        while self.is_held and method == "GET":  # noqa: ASYNC110 - another thread sets it
+            await asyncio.sleep(0.01)
         if self.together and "/c/" in request.key:
             await self._wait_for_all()
         self.before(request)
@@ -165,19 +168,11 @@ class ObjectServer:
         lines += [f"{name}: {value}" for name, value in reply.headers.items()]
         return "\r\n".join([*lines, "", ""]).encode() + (b"" if method == "HEAD" else reply.body)
 
-    def _tag(self, key: str) -> str:
-        """The ETag of an object, as S3 makes it; computed once."""
-        body, (seen, tag) = self.objects[key], self._tags.get(key, (b"", ""))
-        if seen is not body:
-            tag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
-            self._tags[key] = body, tag
-        return tag
-
     def _object(self, request: Request) -> Reply:
         body = self.objects.get(request.key)
         if body is None:
             return Reply(404, b"<Error><Code>NoSuchKey</Code></Error>")
-        tag = self._tag(request.key)
+        tag = f'"{md5(body)}"'
         headers = {"last-modified": MODIFIED, "accept-ranges": "bytes"} | ({"etag": tag} if self.has_tags else {})
         if request.if_match not in (None, tag):
             return Reply(412)
@@ -204,10 +199,21 @@ class ObjectServer:
         rest = {key: key[len(prefix) :].partition("/") for key in keys}
         folders = {f"{prefix}{first}/" for first, slash, _ in rest.values() if slash}
         files = [key for key, (_, slash, _) in rest.items() if not slash]
-        contents = "".join(self._entry(key, f"{bucket}/{key}") for key in sorted(files))
-        prefixes = "".join(f"<CommonPrefixes><Prefix>{escape(folder)}</Prefix></CommonPrefixes>" for folder in sorted(folders))
-        return Reply(200, f"<ListBucketResult><IsTruncated>false</IsTruncated>{contents}{prefixes}</ListBucketResult>".encode())
+        return Reply(200, _xml(sorted(files), sorted(folders), bucket, self.objects).encode())
 
-    def _entry(self, key: str, path: str) -> str:
-        described = f"<ETag>{escape(self._tag(path))}</ETag><Size>{len(self.objects[path])}</Size>"
-        return f"<Contents><Key>{escape(key)}</Key><LastModified>2026-11-27T03:00:00.000Z</LastModified>{described}</Contents>"
+
+@lru_cache(32)
+def md5(body: bytes) -> str:
+    """The digest in an object's ETag."""
+    return hashlib.md5(body, usedforsecurity=False).hexdigest()
+
+
+def _xml(files: Iterable[str], folders: Iterable[str], bucket: str, objects: Mapping[str, bytes]) -> str:
+    contents = "".join(
+        f"<Contents><Key>{escape(key)}</Key><LastModified>2026-11-27T03:00:00.000Z</LastModified>"
+        f"<ETag>&quot;{md5(objects[f'{bucket}/{key}'])}&quot;</ETag>"
+        f"<Size>{len(objects[f'{bucket}/{key}'])}</Size></Contents>"
+        for key in files
+    )
+    prefixes = "".join(f"<CommonPrefixes><Prefix>{escape(folder)}</Prefix></CommonPrefixes>" for folder in folders)
+    return f"<ListBucketResult><IsTruncated>false</IsTruncated>{contents}{prefixes}</ListBucketResult>"

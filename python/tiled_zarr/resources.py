@@ -22,6 +22,7 @@ Two applications in one process have two `Resources`, and share nothing.
 | stores | adapters/remote: clients of object stores and web servers | URL and options |
 | hangs, abandoned | http/work sets them, hierarchy and caches check them | child; thread |
 | hdf5 | adapters/hdf5: the library, in helper processes | |
+| hdf5_stores | the same in other helpers, for objects in stores, which may hang | |
 
 `ome/pyramid/planes` keeps the levels of images, in memory or on disk, up to `sizes.levels` bytes.
 """
@@ -134,6 +135,7 @@ class Resources:
     fetching: Fetching = field(default_factory=Fetching)
     hangs: Hangs = field(default_factory=Hangs)
     hdf5: Library = field(default_factory=lambda: Library(HDF5, "HDF5"))
+    hdf5_stores: Library = field(default_factory=lambda: Library(HDF5, "HDF5"))
 
     @classmethod
     def of(
@@ -169,6 +171,7 @@ class Resources:
         )
         if read_timeout is not None:
             made.hdf5.answer_within(read_timeout)
+            made.hdf5_stores.answer_within(read_timeout)
         return made
 
     def gauges(self) -> Iterator[Gauge]:
@@ -182,6 +185,7 @@ class Resources:
     def close(self) -> None:
         """End the helper processes, and the threads that read stores."""
         self.hdf5.close()
+        self.hdf5_stores.close()
         for store in self.stores.values():
             store.close()
 
