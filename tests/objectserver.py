@@ -202,7 +202,7 @@ class ObjectServer:
         return Reply(200, _xml(sorted(files), sorted(folders), bucket, self.objects).encode())
 
 
-@lru_cache(32)
+@lru_cache(4096)
 def md5(body: bytes) -> str:
     """The digest in an object's ETag."""
     return hashlib.md5(body, usedforsecurity=False).hexdigest()
