@@ -9,6 +9,7 @@ Two applications in one process have two `Resources`, and share nothing.
 | field | who fills it | key |
 |---|---|---|
 | chunks | http/endpoint, http/work: encoded bodies; site: thumbnails | a chunk's identity |
+| shared | http/endpoint: encoded bodies that took long, for other processes too | all that its bytes depend on |
 | tiles | ome/pyramid: tiles of levels and units of the source | image, revision, level, index |
 | documents | hierarchy: metadata documents, names of axes; http: compressed ones | key space, path; digest, coding |
 | row_indexes | encoding: indexes over the entries of sparse arrays | the node, weakly |
@@ -39,6 +40,7 @@ from .caches.allowance import Allowance
 from .caches.cost import Cache
 from .caches.recent import Recent
 from .caches.resident import Resident
+from .caches.shared import Shared
 from .hangs import Hangs
 from .helpers.library import Library
 
@@ -132,6 +134,7 @@ class Resources:
     facts: Recent[Any, Any]
     nodes: Allowance
     stores: Recent[Any, Any]
+    shared: Shared | None = None
     fetching: Fetching = field(default_factory=Fetching)
     hangs: Hangs = field(default_factory=Hangs)
     hdf5: Library = field(default_factory=lambda: Library(HDF5, "HDF5"))
@@ -145,8 +148,9 @@ class Resources:
         patience: float = 60.0,
         read_timeout: float | None = None,
         fetching: Fetching | None = None,
+        shared: Shared | None = None,
     ) -> Resources:
-        """New resources with pools of these sizes.
+        """New resources with pools of these sizes, and this second cache.
 
         `patience` is how many seconds a request waits for memory, `read_timeout` how many a source
         may take for one read. The budget is three quarters of `sizes.in_flight`.
@@ -166,6 +170,7 @@ class Resources:
             mapped=Resident(sizes.mapped, MOST_MAPPED),
             facts=Recent(MOST_FACTS, abandoned=abandoned),
             nodes=Allowance(MOST_NODES),
+            shared=shared,
             stores=Recent(MOST_STORES, abandoned=abandoned),
             fetching=fetching or Fetching(),
         )
@@ -183,11 +188,13 @@ class Resources:
             yield Gauge(name, held.total, held.most)
 
     def close(self) -> None:
-        """End the helper processes, and the threads that read stores."""
+        """End the helper processes, the threads that read stores, and the second cache."""
         self.hdf5.close()
         self.hdf5_stores.close()
         for store in self.stores.values():
             store.close()
+        if self.shared is not None:
+            self.shared.close()
 
 
 @cache

@@ -28,6 +28,7 @@ from .revisions import launch_nonce
 from .settings import Mount, Settings, SettingsError
 from .settings.arguments import stem
 from .settings.directories import of_objects
+from .tiers import shared
 from .views.options import with_options
 
 if TYPE_CHECKING:
@@ -85,10 +86,10 @@ def plant(
 def resources_of(settings: Settings, workers: int = 1) -> Resources:
     """New resources for an application with these settings, one of `workers` on the machine.
 
-    Raises SettingsError if `memory` is too little.
+    Raises SettingsError if `memory` is too little, or if the library of the second cache is missing.
     """
-    sizes, fetching = settings.sizes(workers), settings.fetching
-    return Resources.of(sizes, patience=settings.queue_timeout, read_timeout=settings.read_timeout, fetching=fetching)
+    sizes, fetching, read = settings.sizes(workers), settings.fetching, settings.read_timeout
+    return Resources.of(sizes, patience=settings.queue_timeout, read_timeout=read, fetching=fetching, shared=shared(settings))
 
 
 def check_paths(paths: list[str]) -> None:

@@ -139,6 +139,14 @@ class Settings:
         "in_flight", "Memory for what requests decode at once; a request that alone needs over three quarters of it is 413, others wait."
     )
     cache_size: int | None = pool("cache_size", "Memory for encoded chunks, such as 512MB; 0 keeps none.", common=True)
+    cache: str | None = setting(
+        parsers.cache,
+        None,
+        "Second cache of chunks, for all workers and servers: folder:///PATH on one machine, or redis://HOST:PORT/NUMBER.",
+        shown="none: memory alone",
+        repr=False,
+    )
+    cache_folder_size: int = setting(parsers.size, 10 * 1024 * MIB, "Bytes on disk of a second cache in a folder.", shown="10240MiB")
     documents_size: int | None = pool("documents_size", "Memory for metadata documents and names of axes.")
     decoded_size: int | None = pool("decoded_size", "Memory for decoded chunks and pictures of files.")
     tables_size: int | None = pool("tables_size", "Memory for parsed text tables.")
@@ -149,6 +157,12 @@ class Settings:
     levels_size: int | None = pool("levels_size", "Memory for levels of images; on disk, and no memory, with `levels_folder`.")
     levels_folder: Path | None = setting(
         parsers.path, None, "Folder for levels of images, which then survive a restart.", shown="none: in memory"
+    )
+    levels_background: bool = setting(
+        parsers.boolean, True, "Read whole images in the background to make their levels exact; if false, coarse levels stay samples."
+    )
+    levels_rate: int | None = setting(
+        parsers.rate, None, "Bytes of images that each worker reads in the background in a second, such as 50MB.", shown="no limit"
     )
     tile_budget: int = setting(
         parsers.size, 64 * MIB, "Bytes of a source that may be read for one tile of an OME-NGFF level.", shown=shown(64 * MIB)
