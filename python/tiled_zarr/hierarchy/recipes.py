@@ -87,10 +87,6 @@ class Recipe:
     revision_of: Callable[[Region], str | None] | None
     look: Look | None
 
-    def is_fresh(self, region: Region) -> bool:
-        """True if no store has to be asked for the present revision of a region."""
-        return self.look is None or self.look.is_fresh(region)
-
     def renew(self, region: Region, *, is_read_next: bool = True) -> None:
         """Ask the store for the revision of a region unless it is fresh. Blocks; raises as a read."""
         if self.look is not None and not self.look.is_fresh(region):

@@ -176,7 +176,8 @@ class Endpoint:
         """
         match found:
             case Chunk():
-                return self.chunk(found, request) if found.recipe.is_fresh(found.region) else Block(request, found)
+                is_fresh = found.recipe.look is None or found.recipe.look.is_fresh(found.region)
+                return self.chunk(found, request) if is_fresh else Block(request, found)
             case Document():
                 return self.document(found, request)
             case Listing() if requests.is_of_s3(request.headers):
