@@ -62,6 +62,10 @@ class ObjectServer:
         self.is_held = False
         """While it is true, GET gets no answer."""
         self.requests: list[Request] = []
+        self.together = 0
+        """How many requests for chunks have to wait at once before any of them is answered."""
+        self._waiting = 0
+        self._all: asyncio.Event | None = None
         self.before: Callable[[Request], None] = lambda _: None
         """Called before a request is answered; it may change the objects."""
         self.url = ""
@@ -152,6 +156,8 @@ class ObjectServer:
             await asyncio.sleep(self.delay)
         while self.is_held and method == "GET":  # noqa: ASYNC110 - another thread sets it
             await asyncio.sleep(0.01)
+        if self.together and "/c/" in request.key:
+            await self._wait_for_all()
         self.before(request)
         fault = self.faults.get(request.key)
         if fault == "hang":
@@ -180,6 +186,13 @@ class ObjectServer:
             return Reply(416)
         return Reply(206, body[start:stop], headers | {"content-range": f"bytes {start}-{stop - 1}/{len(body)}"})
 
+    async def _wait_for_all(self) -> None:
+        self._all = self._all or asyncio.Event()
+        self._waiting += 1
+        if self._waiting >= self.together:
+            self._all.set()
+        await asyncio.wait_for(self._all.wait(), 30)
+
     def _listing(self, bucket: str, query: Mapping[str, list[str]]) -> Reply:
         prefix = query.get("prefix", [""])[0]
         keys = [key.removeprefix(f"{bucket}/") for key in self.objects if key.startswith(f"{bucket}/{prefix}")]
@@ -189,7 +202,7 @@ class ObjectServer:
         return Reply(200, _xml(sorted(files), sorted(folders), bucket, self.objects).encode())
 
 
-@lru_cache(32)
+@lru_cache(4096)
 def md5(body: bytes) -> str:
     """The digest in an object's ETag."""
     return hashlib.md5(body, usedforsecurity=False).hexdigest()

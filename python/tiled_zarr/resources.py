@@ -71,11 +71,13 @@ class Fetching:
 
     `look` is for how many seconds we trust what a store told of an object, `timeout` the seconds of
     one request, and `copy` the bytes of all copies of objects that cannot be read in parts.
+    `references` are the folders and prefixes of URLs to which references of kerchunk may lead.
     """
 
     look: float = 5.0
     timeout: float = 30.0
     copy: int = 256 * MIB
+    references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,7 +133,7 @@ class Chunk:
         return self.recipe.codec
 
     def revision(self) -> str | None:
-        """The current revision of the data in the chunk."""
+        """The current revision of the data in the chunk; that of a store is as fresh as it is."""
         of = self.recipe.revision_of
         return self.recipe.revision() if of is None else of(self.region)
 

@@ -5,8 +5,8 @@ The event loop makes a plan, a value that says which work is left:
 - a `Reply`: no work. An earlier request made it, or making it takes microseconds.
 - `Compute(chunk, revision, identity)`: encode the chunk. Its recipe says which thread does so.
 - `Block(resume)`: a step that reads disk or network. A thread continues from `resume`: the group
-  at which the walk stopped with the rest of the key, the document or listing that it names, or the
-  depth of a PROPFIND.
+  at which the walk stopped with the rest of the key, the document or listing that it names, the
+  chunk whose store has to say whether it has changed, or the depth of a PROPFIND.
 
 So each request is decided once, and the thread repeats no step of the event loop. Only if the data
 change while they are read (`Changed`) does a request start again at the root, once; after that it
@@ -146,7 +146,8 @@ class Endpoint:
         """
         match found:
             case Chunk():
-                return self.chunk(found, request)
+                is_fresh = found.recipe.look is None or found.recipe.look.is_fresh(found.region)
+                return self.chunk(found, request) if is_fresh else Block(request, found)
             case Document():
                 return self.document(found, request)
             case Listing() if requests.is_of_s3(request.headers):
@@ -172,7 +173,8 @@ class Endpoint:
         body = self.cache.peek(identity)
         if body is None:
             return self.begun(Compute(request, chunk, revision, identity))
-        self._known[request.key] = Known(chunk, revision, identity, (*headers, (b"etag", etag)))
+        if chunk.recipe.look is None:  # a store's answer has to be fresh each time
+            self._known[request.key] = Known(chunk, revision, identity, (*headers, (b"etag", etag)))
         return replies.whole_or_part(request, etag, headers, body)
 
     def begun(self, plan: Compute) -> Reply | Compute:
@@ -263,7 +265,7 @@ class Endpoint:
             case Block(request, resume):
                 return self.resumed(request, resume)
 
-    def resumed(self, request: Request, resume: Reached | Waiting | Document | Listing | Depth) -> Answer | Compute:
+    def resumed(self, request: Request, resume: Reached | Waiting | Document | Chunk | Listing | Depth) -> Answer | Compute:
         """The reply, continued from the step at which the plan stopped.
 
         Blocks; raises Changed, and what the source raises.
@@ -272,12 +274,24 @@ class Endpoint:
             case Document():
                 seen = resume.seen()
                 return self.described(request, resume, seen, timed(resume.rendered))
+            case Chunk():
+                timed(partial(self.renew, request, resume))
+                return self.done(self.chunk(resume, request))
             case "0" | "1" | "infinity":
                 return timed(partial(self.propfind.reply, request, resume))
             case Listing():
                 return timed(partial(listing.reply, request._replace(key=self.keys.path(request.key)), resume))
             case Reached() | Waiting():
                 return self.done(self.planned(timed(partial(self.keys.resumed, request.key, resume)), request))
+
+    def renew(self, request: Request, chunk: Chunk) -> None:
+        """Ask a chunk's store for its revision, and for its data unless they may not be needed.
+
+        Blocks; raises what the source raises.
+        """
+        revision = chunk.revision()
+        is_kept = revision is not None and self.cache.peek(chunk.identity(revision)) is not None
+        chunk.recipe.renew(chunk.region, is_read_next=not is_kept and b"if-none-match" not in request.headers)
 
     def made(self, plan: Compute, make: Callable[[Chunk, str | None], bytes]) -> Reply:
         """The reply with a chunk's body.

@@ -27,7 +27,7 @@ class Block(NamedTuple):
     """A thread has to continue from `resume`, since the next step reads disk or network."""
 
     request: Request
-    resume: Reached | Waiting | Document | Listing | Depth
+    resume: Reached | Waiting | Document | Chunk | Listing | Depth
 
 
 Plan: TypeAlias = Reply | Compute | Block

@@ -19,6 +19,7 @@ FALSE = frozenset({"0", "false", "no", "off"})
 UNITS = MappingProxyType({"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30})
 SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", re.IGNORECASE | re.ASCII)
 DECIMAL = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
+PLACE = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#]+/[^?#]*")
 ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+", re.IGNORECASE | re.ASCII)
 SHELVES = MappingProxyType(
     {"folder": "folder", "redis": "redis", "rediss": "rediss", "valkey": "redis", "valkeys": "rediss", "unix": "unix"}
@@ -199,6 +200,19 @@ def origins(value: Any) -> tuple[str, ...]:
     for origin in found:
         if not isinstance(origin, str) or not ORIGIN.fullmatch(origin):
             raise ValueError(f"expected origins like https://example.org:8080, without a path or final slash, or *, got {origin!r}")
+    return found
+
+
+def places(value: Any) -> tuple[str, ...]:
+    """Absolute folders, and prefixes of URLs, which end in a slash; as a list, or as text.
+
+    >>> places("s3://bucket/raw/, /data")
+    ('s3://bucket/raw/', '/data')
+    """
+    found = items(value)
+    for place in found:
+        if not isinstance(place, str) or not (place.startswith("/") or (PLACE.fullmatch(place) and place.endswith("/"))):
+            raise ValueError(f"expected absolute folders, or URLs with a slash at their ends, like s3://bucket/raw/, got {place!r}")
     return found
 
 

@@ -219,6 +219,14 @@ class Settings:
         shown=shown(Fetching().copy),
     )
 
+    references: tuple[str, ...] = setting(
+        parsers.places,
+        (),
+        "Folders and URL prefixes to which references of kerchunk may lead: comma-separated; without any, none is opened.",
+        shown="",
+        common=True,
+    )
+
     log_level: str = setting(
         parsers.among(*LEVELS), "warning", "What to log: error, warning, info (also every request) or debug.", common=True
     )
@@ -297,7 +305,8 @@ class Settings:
     @property
     def fetching(self) -> Fetching:
         """How what lies on other machines is read."""
-        return Fetching(look=self.remote_look, copy=self.remote_copy, timeout=min(Fetching().timeout, self.read_timeout / 2))
+        timeout = min(Fetching().timeout, self.read_timeout / 2)
+        return Fetching(look=self.remote_look, copy=self.remote_copy, timeout=timeout, references=self.references)
 
     @property
     def keyspace(self) -> Config:

@@ -14,8 +14,9 @@ https://cfconventions.org/Data/cf-conventions/cf-conventions-1.12/cf-conventions
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -57,7 +58,7 @@ class Conversion:
     dtype: np.dtype[Any]
     convert: Callable[[Block], Block]
     inner: tuple[int, ...] = ()
-    attributes: Mapping[str, Any] = field(default_factory=nothing)
+    attributes: Mapping[str, Any] = dataclasses.field(default_factory=nothing)
     mark: Any = None
     keeps_bytes: bool = False
 
@@ -122,6 +123,7 @@ def _parts(block: Block, part: np.dtype[Any]) -> Block:
 
 def _converted(array: Array, conversion: Conversion) -> Array:
     inner, ndim = conversion.inner, len(array.shape)
+    field = records.Field(array, shape=inner)
 
     def axes(sizes: tuple[int, ...] | None) -> tuple[int, ...] | None:
         return (*sizes, *inner) if sizes and len(sizes) == ndim else sizes
@@ -137,7 +139,7 @@ def _converted(array: Array, conversion: Conversion) -> Array:
         dimension_names=(*array.dimension_names, *[None] * len(inner)) if array.dimension_names else None,
         attributes=joined(array.attributes, conversion.attributes),
         mark=_mark(array, conversion),
-        revision=Revision(array.revision, lambda region: array.revision(region[:ndim])) if array.revision.of else array.revision,
+        revision=Revision(array.revision, field.revision, field.look()) if array.revision.of else array.revision,
         options=options,
     )
 
