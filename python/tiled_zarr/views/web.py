@@ -146,8 +146,10 @@ def _dense(
     source: Dense, conversion: Conversion, ndim: int, dtype: np.dtype[Any], axes: Callable[[tuple[int, ...] | None], tuple[int, ...] | None]
 ) -> Dense:
     def cut(block: Any, region: tuple[slice, ...]) -> Block:
+        # numpy's a[()] is a scalar, which has lost the byte order of its array and zeros at the end of text
+        given = block if isinstance(block, np.ndarray) else np.array(block, dtype)
         index: Any = (..., *region[ndim:])
-        converted: Block = conversion.convert(np.asarray(block))[index]
+        converted: Block = conversion.convert(given.astype(dtype, casting="equiv", copy=False))[index]
         return converted
 
     stepped = source.read_stepped
