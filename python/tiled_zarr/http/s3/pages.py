@@ -15,7 +15,7 @@ from time import monotonic
 
 from ...hierarchy.keyspace import Chunk, Listing
 from ...nodes import Changed
-from ..propfind import Propfind
+from ..propfind import REFUSALS, Propfind
 from ..protocol.multistatus import Resource
 from .order import Branch, Wanted, numbers
 
@@ -86,12 +86,26 @@ class Opener:
         keys, place = listing.keyspace, listing.place
         documents = sorted(map(Branch, keys.listings.documents(place)))
         if place.group is not None:
-            children = [
-                Branch(f"{child.name}/", Opener(self.bucket, self.start, f"{self.path}{child.name}/"))
-                for child in keys.listing(place.group)
-            ]
+            names = [*(child.name for child in keys.listing(place.group)), *self.broken(keys.left_out(place.group))]
+            children = [Branch(f"{name}/", Opener(self.bucket, self.start, f"{self.path}{name}/")) for name in names]
             return sorted([*documents, *children], key=attrgetter("text"))
         return merge(documents, chunks(listing, after), key=attrgetter("text"))
+
+    def broken(self, names: Iterable[str]) -> Iterator[str]:
+        """Those of some names below which there is something that cannot be opened, or described.
+
+        A page that goes into them is an error. What Zarr cannot show, or the caller not see, is not
+        there.
+        """
+        for name in names:
+            try:
+                is_there = self.bucket.spaces[self.start].located(f"{self.path}{name}/") is not None
+            except REFUSALS:
+                is_there = False
+            except Exception:  # noqa: BLE001 - a page that goes below the name raises it again
+                is_there = True
+            if is_there:
+                yield name
 
 
 def chunks(listing: Listing, after: str) -> Iterator[Branch]:
