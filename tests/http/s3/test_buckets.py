@@ -205,6 +205,27 @@ def test_what_cannot_be_opened_is_an_error_and_never_left_out(make: Callable[...
         assert (answer.status, ElementTree.fromstring(answer.body).tag, b"broken.npy" in answer.body) == (500, "Error", True)
 
 
+class Opened(dict[str, Any]):
+    """Children that note which of them are opened."""
+
+    def __init__(self, children: dict[str, Any]) -> None:
+        super().__init__(children)
+        self.names: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.names.add(name)
+        return super().__getitem__(name)
+
+
+@pytest.mark.parametrize("prefix", ["b/", "b/c/", "b/c/1/", "b/c/1/0", "b/c/99/", "b/zarr.json", "b/none/", "b//", "none/", "b/c/1/0/0/"])
+def test_a_prefix_opens_the_node_that_it_names_alone(make: Callable[..., Any], prefix: str) -> None:
+    """A folder may have 100,000 others, and some of them hang."""
+    children = Opened({"a": node(), "b": node(), "c": node()})
+    keys = [f"v3/b/c/{row}/0" for row in sorted(map(str, range(12)))] + ["v3/b/zarr.json"]
+    assert listed(make(Group(children)), f"&prefix=v3/{prefix}")[0] == [key for key in keys if key.startswith(f"v3/{prefix}")]
+    assert children.names <= {"b", "none"}
+
+
 def test_what_zarr_cannot_show_is_not_there(make: Callable[..., Any]) -> None:
     class Children(dict[str, Any]):
         def __getitem__(self, name: str) -> Any:

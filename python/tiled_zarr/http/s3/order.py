@@ -46,7 +46,6 @@ class Wanted:
 
     def walk(self, branches: Iterable[Branch], path: str = "") -> Iterator[str]:
         """The wanted keys below a path, in order; what is folded ends in a slash."""
-        first = max(self.prefix, self.after)
         for text, below in branches:
             full = path + text
             if full > self.prefix and not full.startswith(self.prefix):
@@ -59,7 +58,12 @@ class Wanted:
                     if not self.after.startswith(full):
                         yield full
                 else:
-                    yield from self.walk(below(first.removeprefix(full) if first.startswith(full) else ""), full)
+                    yield from self.walk(below(self.first_below(full)), full)
+
+    def first_below(self, path: str) -> str:
+        """What follows a path in the first key that can be wanted; "" if all below it can."""
+        first = max(self.prefix, self.after)
+        return first.removeprefix(path) if first.startswith(path) else ""
 
     def has_some(self, start: str) -> bool:
         """False if no key that begins with `start` can be wanted."""

@@ -44,7 +44,7 @@ class Bucket:
         if not most:
             return page
         last, end = "", monotonic() + PATIENCE
-        for key in wanted.walk(Branch(start, self.opener(start, "")) for start in sorted(self.spaces)):
+        for key in self.walk(wanted):
             if len(page.keys) + len(page.folders) == most or (last and monotonic() > end):
                 page.last = last
                 return page
@@ -59,6 +59,27 @@ class Bucket:
                 page.keys.append(space.resource(path)._replace(path=key))
             last = key
         return page
+
+    def walk(self, wanted: Wanted) -> Iterator[str]:
+        """The wanted keys and folders, in order.
+
+        The walk begins at the node that the prefix names, and opens none beside it, which may hang.
+        """
+        start = next((start for start in self.spaces if wanted.prefix.startswith(start)), None)
+        if start is None:
+            return wanted.walk(Branch(start, self.opener(start, "")) for start in sorted(self.spaces))
+        path = self.node(start, wanted.prefix[len(start) : wanted.prefix.rindex("/") + 1])
+        if path is None:
+            return iter(())
+        return wanted.walk(self.opener(start, path)(wanted.first_below(start + path)), start + path)
+
+    def node(self, start: str, folder: str) -> str | None:
+        """The path of the node that a folder of keys is, or lies in; None if there is no such folder."""
+        while "//" not in f"/{folder}" and isinstance(found := self.spaces[start].located(folder), Listing):
+            if found.start is None:
+                return folder
+            folder = folder[: folder.rindex("/", 0, -1) + 1]
+        return None
 
     def at(self, key: str) -> tuple[Propfind, str]:
         """The key space of a key of the bucket, and the key there."""
