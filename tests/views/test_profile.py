@@ -177,6 +177,11 @@ class TestWeb:
         node = Sparse((3,), np.dtype(bool), lambda: (np.array([[1, 1]]), np.array([True, True])))
         assert WEB.view(group({"x": node})).children["x"] is node
 
+    @FORMATS
+    def test_sparse_text_stays(self, zarr_format: int) -> None:
+        node = Sparse((3,), np.dtype("<U3"), lambda: (np.array([[1]]), np.array(["abc"])))
+        assert np.asarray(opened(group({"x": node}), WEB, zarr_format)["x"][...]).tolist() == ["", "abc", ""]
+
     def test_a_mark_is_converted(self) -> None:
         node = Array(
             shape=(2,),

@@ -75,9 +75,13 @@ def as_web(node: Node) -> Node:
 def _fits(source: Source, conversion: Conversion) -> bool:
     """False for entries that cannot be converted one by one.
 
-    These are booleans, since entries of one place are added up, and a fill of several parts.
+    These are booleans, since entries of one place are added up, texts, since no entry can be of any
+    length, and a fill of several parts.
     """
-    return isinstance(source, Dense) or (conversion.attributes.get("dtype") != "bool" and (source.fill is None or not conversion.inner))
+    if isinstance(source, Dense):
+        return True
+    is_kept = conversion.dtype.kind == "O" or conversion.attributes.get("dtype") == "bool"
+    return not is_kept and (source.fill is None or not conversion.inner)
 
 
 def conversion_of(dtype: np.dtype[Any]) -> Conversion | None:
