@@ -74,6 +74,7 @@ fuzz:  ## Run every fuzz target for some time each, without a nightly toolchain:
 bench: .venv/dev  ## Measure a little of everything, kept in bench/record; docs/servers.md says how to measure well
 	$(BIN)/python bench/kernels.py
 	$(BIN)/python bench/sources.py
+	$(BIN)/python bench/objects.py --quick
 	$(BIN)/python bench/files.py
 	$(BIN)/python bench/stored.py
 	$(BIN)/python bench/server.py --quick

@@ -6,7 +6,8 @@ A case reads each chunk of a dataset of 4096 x 4096 pixels in turn, 512 x 512 at
 it as Blosc lz4. No chunk is read twice in a round, and the file is in the page cache. The times are
 per chunk: on one thread its processor time, on two threads wall time. The two sides take turns. The
 ratio is the median over the rounds, and the spread is that of the middle half of them. It prints
-one line per case and appends it to bench/record/sources.csv.
+one line per case and appends it to bench/record/sources.csv. objects.py asks whole servers for an
+image in every other object and store.
 """
 
 from __future__ import annotations

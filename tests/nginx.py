@@ -1,18 +1,18 @@
-"""nginx with the configuration of docs/deploy.md, in front of a running server."""
+"""nginx with the configuration of docs/deploy.md, in front of running servers."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +22,8 @@ from live import HOST, Live, free_port
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "deploy.md"
 CONFIGURATION = re.compile(r"^```nginx\n(proxy_cache_path.*?)^```$", re.MULTILINE | re.DOTALL)
+UPSTREAM = re.compile(r"^upstream tiled_zarr \{.*?^\}\n", re.MULTILINE | re.DOTALL)
+SEVERAL = re.compile(r"^```nginx\n(upstream tiled_zarr \{\n    hash .*?)^```$", re.MULTILINE | re.DOTALL)
 MAIN = """
 daemon off;
 user {user};
@@ -41,19 +43,35 @@ http {{
 START_SECONDS, STOP_SECONDS = 30, 10
 
 
-@dataclass(frozen=True)
 class Proxy:
-    """A running nginx: its base URL, and that of the server behind it."""
+    """nginx at a base URL that can be stopped and started again; `behind` is that of a server."""
 
-    url: str
-    behind: str
+    def __init__(self, program: str, folder: Path, port: int, behind: str) -> None:
+        self.url = f"http://{HOST}:{port}"
+        self.behind = behind
+        self._log = folder / "error.log"
+        self._command = [program, "-c", folder / "nginx.conf", "-p", folder, "-e", self._log]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start, and wait until a server behind it answers."""
+        self._process = subprocess.Popen(self._command, start_new_session=True)
+        wait(self._process, f"{self.url}/healthz", self._log)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End nginx, and its workers, which would go on without their master."""
+        if self._process is not None:
+            os.killpg(self._process.pid, how)
+            self._process.wait(STOP_SECONDS)
+            self._process = None
 
 
 @contextmanager
-def nginx(server: Live) -> Iterator[Proxy]:
-    """Start nginx in front of a server, and stop it at the end.
+def nginx(*servers: Live, is_spread: bool = True, is_cached: bool = True) -> Iterator[Proxy]:
+    """Start nginx in front of servers, and stop it at the end.
 
-    Without nginx, skips the test, or fails it if CI is set.
+    Several get requests by their paths, or in turns if they are not to be spread so. Without nginx,
+    skips the test, or fails it if CI is set.
     """
     program = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
     if program is None:
@@ -63,31 +81,54 @@ def nginx(server: Live) -> Iterator[Proxy]:
     with tempfile.TemporaryDirectory(prefix="nginx-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        (folder / "nginx.conf").write_text(configuration(folder, port, urlsplit(server.url).port or 80))
-        process = subprocess.Popen([program, "-c", folder / "nginx.conf", "-p", folder, "-e", folder / "error.log"])
+        ports = [urlsplit(server.url).port or 80 for server in servers]
+        text = configuration(folder, port, ports, is_spread=is_spread, is_cached=is_cached)
+        (folder / "nginx.conf").write_text(text)
+        proxy = Proxy(program, folder, port, servers[0].url)
         try:
-            wait(process, f"http://{HOST}:{port}/healthz", folder / "error.log")
-            yield Proxy(f"http://{HOST}:{port}", server.url)
+            proxy.start()
+            yield proxy
         finally:
-            process.terminate()
-            process.wait(STOP_SECONDS)
+            proxy.stop()
 
 
-def configuration(folder: Path, port: int, behind: int) -> str:
-    """The documented configuration, with other ports and folders, and nothing else changed."""
+def configuration(folder: Path, port: int, behind: Sequence[int], *, is_spread: bool = True, is_cached: bool = True) -> str:
+    """The documented configuration, with other ports and folders, and nothing else changed.
+
+    For the comparison of bench/scale.py, it may be without the method that spreads requests, or
+    without the cache.
+    """
     found = CONFIGURATION.search(DOCUMENT.read_text())
     assert found is not None
     documented = found[1]
+    if len(behind) > 1:
+        documented = replaced(documented, UPSTREAM, several(behind, is_spread=is_spread))
     for old, new in {
         "/var/cache/nginx/tiled-zarr": f"{folder}/cache",
-        "127.0.0.1:8000": f"{HOST}:{behind}",
+        **({} if len(behind) > 1 else {"127.0.0.1:8000": f"{HOST}:{behind[0]}"}),
         "listen 80;": f"listen {HOST}:{port};",
-        "/run/tiled-zarr-asked.sock": f"{folder}/asked.sock",
+        "127.0.0.1:8081": f"{HOST}:{free_port()}",
+        **({} if is_cached else {"proxy_cache tiled_zarr;": ""}),
     }.items():
         assert old in documented
         documented = documented.replace(old, new)
     user = "root" if os.getuid() == 0 else "nobody"
     return MAIN.format(folder=folder, documented=documented, user=user)
+
+
+def several(behind: Sequence[int], *, is_spread: bool) -> str:
+    """The documented upstream of several servers."""
+    found = SEVERAL.search(DOCUMENT.read_text())
+    assert found is not None
+    upstream = found[1] if is_spread else replaced(found[1], re.compile(r"^    hash .*\n", re.MULTILINE), "")
+    return replaced(upstream, re.compile(r"(^    server .*\n)+", re.MULTILINE), "".join(f"    server {HOST}:{one};\n" for one in behind))
+
+
+def replaced(text: str, pattern: re.Pattern[str], new: str) -> str:
+    """The text with the one part that a pattern finds replaced."""
+    made, count = pattern.subn(lambda _: new, text)
+    assert count == 1, pattern
+    return made
 
 
 def wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:

@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "options": {"checks", "codecs"},
     "nodes": {"attributes", "checks", "codecs", "faults", "marks", "options", "outlines"},
     "clocks": set(),
+    "sums": set(),
     "logs": set(),
     "budgets": {"nodes"},
     "hangs": {"nodes"},
@@ -53,7 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "adapters/hdf5": VALUES | SHARED | {"adapters/common", "helpers", "_native"},
     "adapters/zarr": VALUES | SHARED | {"adapters/common", "_native"},
     **dict.fromkeys(["adapters/files", "adapters/tables", "adapters/tables/csv", "adapters/tiff"], VALUES | SHARED | {"adapters/common"}),
-    **dict.fromkeys(["adapters/directory", "adapters/memory"], VALUES | SHARED | {"adapters/common", "adapters"}),
+    **dict.fromkeys(["adapters/directory", "adapters/memory", "adapters/remote"], VALUES | SHARED | {"adapters/common", "adapters"}),
     "tiled": {"tiled/config", "tiled/server"},
     "tiled/catalog": VALUES | SHARED | {"adapters", "adapters/common", "adapters/memory"},
     "tiled/server": VALUES
@@ -76,12 +77,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tiled/proxy": VALUES | SHARED | {"encoding", "adapters", "adapters/common", "adapters/memory", "http/middleware", "http/protocol"},
     "tiled/files": {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "nodes", "resources", "tiled/catalog"},
     "tree": VALUES
-    | {"adapters", "adapters/common", "adapters/directory", "adapters/memory", "demo", "hierarchy", "resources", "settings"}
-    | {"tiled/catalog", "tiled/files", "tiled/proxy", "views"},
+    | {
+        "adapters",
+        "adapters/common",
+        "adapters/directory",
+        "adapters/memory",
+        "adapters/remote",
+        "demo",
+        "hierarchy",
+        "resources",
+        "settings",
+    }
+    | {"tiers", "tiled/catalog", "tiled/files", "tiled/proxy", "views"},
+    "tiers": {"caches", "extras", "settings"},
     # it compresses documents and keeps them
     "http/protocol": {"caches", "encoding", "hierarchy", "nodes", "texts"},
     "http/work": VALUES | SHARED | {"encoding", "hierarchy"},
-    "http/middleware": {"caches", "clocks", "nodes", "resources", "http/protocol", "http/work"},
+    "http/middleware": {"caches", "clocks", "nodes", "resources", "sums", "http/protocol", "http/work"},
     "http/site": VALUES | {"caches", "hierarchy", "http/protocol"},
     "http": VALUES | {"caches", "encoding", "hierarchy", "http/middleware", "http/protocol", "http/site", "http/work", "views"},
     "http/s3": {"hierarchy", "http", "http/protocol", "http/work", "nodes", "views"},
@@ -89,17 +101,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app": {"assembly", "logs", "settings", "tiled/config", "tree"},
     "assembly": VALUES
     | {"hierarchy", "http", "http/middleware", "http/protocol", "http/s3", "http/site", "http/work"}
-    | {"ome", "resources", "settings", "tree", "views"},
+    | {"ome", "resources", "settings", "sums", "tree", "views"},
     "cli/servers": set(),
     # the command says what a tree holds, and how one chunk of it is made
-    "cli": {"_native", "adapters/directory", "encoding", "hierarchy", "nodes", "resources", "version"}
-    | {"app", "assembly", "cli/servers", "logs", "revisions", "settings", "texts", "tiled/config", "tree"},
-    "opening": {"adapters", "adapters/directory", "demo", "nodes", "resources", "settings", "tree"},
+    "cli": {"_native", "adapters/common", "encoding", "hierarchy", "nodes", "resources", "version"}
+    | {"app", "assembly", "cli/servers", "logs", "revisions", "settings", "sums", "texts", "tiled/config", "tree"},
+    "opening": {"adapters", "adapters/directory", "adapters/remote", "demo", "nodes", "resources", "settings", "tree"},
     "stores": {"codecs", "encoding", "extras", "hierarchy", "nodes", "opening"},
-    "serving": {"adapters/directory"}
+    "serving": {"adapters/common"}
     | {"assembly", "cli", "cli/servers", "hierarchy", "nodes", "opening", "resources", "revisions", "settings", "tree", "views"},
     "xarray": {"serving"},
-    "__init__": {"nodes", "opening", "serving", "stores", "version"},
+    # asks the whole application, as a client does; imported by the tests of adapters alone
+    "testing": {"app", "grid", "hierarchy", "nodes", "records", "settings"},
+    "__init__": {"adapters/common", "nodes", "opening", "resources", "revisions", "serving", "stores", "version"},
     "__main__": {"cli"},
 }
 """What a room's modules may import from other rooms; a room is a folder, or a module at the top."""
@@ -114,6 +128,9 @@ OUTSIDE = {
     "tiled": {"tiled"},
     "sqlalchemy": {"tiled"},
     "httpx": {"tiled"},
+    "redis": {"caches"},
+    "pytest": {"testing"},
+    "hypothesis": {"testing"},
 }
 """Where alone a library may be imported."""
 

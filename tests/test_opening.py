@@ -83,7 +83,11 @@ def test_the_demo_and_a_folder_of_its_name(tmp_path: Path, monkeypatch: pytest.M
 
 
 WRONG = {
-    "no file": ("{folder}/b.npy", FileNotFoundError, "there is nothing at {folder}/b.npy; give a file, a folder, MODULE:NAME, or 'demo'"),
+    "no file": (
+        "{folder}/b.npy",
+        FileNotFoundError,
+        "there is nothing at {folder}/b.npy; give a file, a folder, an address such as s3://BUCKET/KEY, MODULE:NAME, or 'demo'",
+    ),
     "no folder": ("{folder}/x/y/b.npy", FileNotFoundError, "there is nothing at {folder}/x/y/b.npy, and {folder} has no 'x'; give a file"),
     "no adapter": ("{folder}/notes.docx", Unavailable, "no adapter for the suffix of 'notes.docx'; known are .b2nd, "),
     "no scheme": ("ftp://host/a.npy", Unavailable, "ftp:// is not read; give an object of a library that reads it, or a file"),

@@ -14,7 +14,18 @@ from tiled_zarr.cli import main
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SERVERS = (ROOT / "docs" / "servers.md").read_text(encoding="utf-8")
-SHORT_LINES = {"README.md", "CONTRIBUTING.md", "SECURITY.md", "deploy.md", "python.md", "quickstart.md", "servers.md", "tiled.md"}
+SHORT_LINES = {
+    "README.md",
+    "adapters.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "deploy.md",
+    "python.md",
+    "quickstart.md",
+    "remote.md",
+    "servers.md",
+    "tiled.md",
+}
 NO_PROSE = ("|", "![", "    ", "`")
 """How a line begins that is a row of a table, a picture or a command."""
 LINK = re.compile(r"\]\(([^)\s]+)\)")

@@ -8,7 +8,7 @@ import pytest
 
 from tiled_zarr.nodes import Options
 from tiled_zarr.settings import Mount, Settings, SettingsError, environment, parsers
-from tiled_zarr.settings.values import SETTINGS
+from tiled_zarr.settings.values import POOLS, SETTINGS
 
 GOOD = {
     "host": ("::1", "::1"),
@@ -23,6 +23,8 @@ GOOD = {
     "codec": ("blosc:zstd:3:bitshuffle+crc32c", "blosc:zstd:3:bitshuffle+crc32c"),
     "chunk_shape": ("256,512", (256, 512)),
     "cache_size": ("1.5GiB", 3 * 512 * 1024**2),
+    "cache": ("redis://cache.example.org:6379/0", "redis://cache.example.org:6379/0"),
+    "cache_folder_size": ("1GiB", 2**30),
     "memory": ("4GiB", 4 * 2**30),
     "documents_size": ("16MiB", 2**24),
     "row_index_size": ("16MiB", 2**24),
@@ -43,6 +45,8 @@ GOOD = {
     "tile_budget": ("16MiB", 16 * 2**20),
     "tile_cache_size": ("1GB", 10**9),
     "levels_size": ("0", 0),
+    "levels_background": ("off", False),
+    "levels_rate": ("50MB", 50_000_000),
     "levels_folder": ("/var/cache/levels", Path("/var/cache/levels")),
     "connections": ("50", 50),
     "request_timeout": ("2.5", 2.5),
@@ -50,11 +54,14 @@ GOOD = {
     "tiled_key": ("s3cret", "s3cret"),
     "tiled_look": ("2.5", 2.5),
     "tiled_keep": ("0", 0),
+    "remote_look": ("0.5", 0.5),
+    "remote_copy": ("1GiB", 2**30),
     "log_level": ("info", "info"),
     "log_format": ("json", "json"),
     "slow_request": ("0.5", 0.5),
     "server_timing": ("1", True),
 }
+SIZES = [*POOLS, "consolidated_nodes", "consolidated_bytes", "listing_bytes", "tile_budget", "remote_copy"]
 BAD = {
     "host": [" "],
     "port": ["65536", "-1", "http", "٣"],
@@ -68,26 +75,17 @@ BAD = {
     "codec": ["lzma", "blosc:lz4:10", "zstd:x"],
     "chunk_shape": ["0,5", "a", "1.5", "-1", "512x512"],
     "cache_size": ["much", "-1", "1 parsec", "1e9"],
+    "cache": ["memcached://a", "redis://", "folder://", " "],
+    "cache_folder_size": ["much", "-1"],
     "memory": ["x", "63MiB", "0", "-1"],
-    "documents_size": ["x"],
-    "row_index_size": ["x"],
-    "chunk_index_size": ["x"],
-    "decoded_size": ["x"],
-    "tables_size": ["x"],
-    "mapped_size": ["x"],
-    "in_flight": ["x"],
     "max_age": ["-1", "1.5", "soon", "٣"],
     "instance": [" "],
     "threads": ["0", "many"],
     "read_timeout": ["0", "-1", "inf", "nan", "a minute", "1e3", "٣"],
     "queue_timeout": ["0"],
-    "consolidated_nodes": ["x"],
-    "consolidated_bytes": ["x"],
-    "listing_bytes": ["x"],
     "struct": ["record"],
-    "tile_budget": ["x"],
-    "tile_cache_size": ["x"],
-    "levels_size": ["x"],
+    "levels_background": ["maybe"],
+    "levels_rate": ["fast", "0"],
     "levels_folder": [" "],
     "connections": ["0", "many"],
     "request_timeout": ["0", "soon", "nan"],
@@ -95,10 +93,12 @@ BAD = {
     "tiled_key": ["two words"],
     "tiled_look": ["0", "soon"],
     "tiled_keep": ["-1", "1.5"],
+    "remote_look": ["0", "inf"],
     "log_level": ["loud", "INFO"],
     "log_format": ["yaml"],
     "slow_request": ["0", "soon"],
     "server_timing": ["maybe"],
+    **{name: ["x"] for name in SIZES if name != "cache_size"},
 }
 
 
@@ -167,36 +167,6 @@ def test_what_a_tiled_user_has_set_holds_and_ours_wins() -> None:
     assert from_environment(TILED_ALLOW_ANONYMOUS_ACCESS="1", **theirs).public is True
     assert from_environment(TILED_ALLOW_ANONYMOUS_ACCESS="0").decided().public is False
     assert from_environment(TILED_ALLOW_ANONYMOUS_ACCESS="1", TILED_ZARR_PUBLIC="0").public is False
-
-
-def test_a_key_in_a_file(tmp_path: Path) -> None:
-    file, config = tmp_path / "key", tmp_path / "server.yml"
-    file.write_text("s3cret\n")
-    config.write_text("api_key: another\ntrees: [{demo: true}]\n")
-    given = {"TILED_ZARR_API_KEY_FILE": str(file), "TILED_SINGLE_USER_API_KEY": "theirs"}
-    for settings in (from_environment(**given), from_environment(**given, TILED_ZARR_CONFIG=str(config))):
-        assert settings.decided().require_access().api_key == "s3cret"
-    config.write_text(f"api_key_file: {file}\ntrees: [{{demo: true}}]\n")
-    assert from_environment(TILED_ZARR_CONFIG=str(config)).decided().api_key == "s3cret"
-    assert from_environment(TILED_ZARR_CONFIG=str(config), TILED_ZARR_API_KEY="ours").decided().api_key == "ours"
-
-
-def test_a_file_without_a_key(tmp_path: Path) -> None:
-    file = tmp_path / "key"
-    with pytest.raises(SettingsError, match=f"^api_key_file: cannot read {file}: No such file or directory$"):
-        Settings(api_key_file=file).decided()
-    for text in ("", " \n", "s3cret and more"):
-        file.write_text(text)
-        with pytest.raises(SettingsError, match=f"^api_key_file: {file}: expected a key") as raised:
-            Settings(api_key_file=file).decided()
-        assert "s3cret" not in str(raised.value)
-
-
-def test_two_keys_conflict(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="set only one of TILED_ZARR_API_KEY, TILED_ZARR_API_KEY_FILE"):
-        from_environment(TILED_ZARR_API_KEY="a", TILED_ZARR_API_KEY_FILE="b")
-    with pytest.raises(SettingsError, match="api_key, api_key_file: give only one of them"):
-        Settings(api_key="a", api_key_file=tmp_path).decided()
 
 
 ACCESS = {
@@ -358,7 +328,7 @@ WRONG = {
     "number as name": ("5: a", r"^server.yml: expected a mapping"),
     "trees is no list": ("trees: {a: b}", r"trees: expected a list of trees"),
     "no trees": ("trees: []", r"trees: expected a list of trees"),
-    "no source": ("trees: [{path: /a}]", r"trees\[0\]: expected one of demo: true, .*catalog: URI, tiled: URL, got none"),
+    "no source": ("trees: [{path: /a}]", r"trees\[0\]: expected one of demo: true, .*catalog: URI, tiled: URL, remote: URL, got none"),
     "two sources": ("trees: [{demo: true, directory: x}]", r"got \['demo', 'directory'\]"),
     "demo: false": ("trees: [{demo: false}]", r"trees\[0\]: expected one of"),
     "empty directory": ("trees: [{directory: ''}]", r"trees\[0\].directory: expected text"),

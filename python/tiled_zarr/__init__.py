@@ -1,31 +1,63 @@
 """Serve any tree of scientific data as Zarr v2 and v3 over HTTP, every chunk computed on demand."""
 
+from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from .nodes import Array, Group, Node, Sparse, Table, Unavailable
+from .nodes import Array, Damaged, Dense, Group, Node, Revision, Sparse, Stored, Table, TooLarge, Unavailable
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .adapters.common.flat import FlatArray
+    from .adapters.common.snapshot import Snapshot
     from .opening import open  # noqa: A004 - the public name, as gzip.open
+    from .resources import Resources
+    from .revisions import launch_nonce
     from .serving import serve
     from .stores import store
 
-__all__ = ["Array", "Group", "Node", "Sparse", "Table", "Unavailable", "__version__", "open", "serve", "store"]
+__all__ = [
+    "Array",
+    "Damaged",
+    "Dense",
+    "FlatArray",
+    "Group",
+    "Node",
+    "Resources",
+    "Revision",
+    "Snapshot",
+    "Sparse",
+    "Stored",
+    "Table",
+    "TooLarge",
+    "Unavailable",
+    "__version__",
+    "launch_nonce",
+    "open",
+    "serve",
+    "store",
+]
+
+
+LATER = MappingProxyType(
+    {
+        "FlatArray": ".adapters.common.flat",
+        "Resources": ".resources",
+        "Snapshot": ".adapters.common.snapshot",
+        "launch_nonce": ".revisions",
+        "open": ".opening",
+        "serve": ".serving",
+        "store": ".stores",
+    }
+)
+"""What is imported at its first use, so that `import tiled_zarr` stays light."""
 
 
 def __getattr__(name: str) -> Any:
-    """What is imported at its first use, so that `import tiled_zarr` stays light."""
-    found: Any
-    match name:
-        case "open":
-            from .opening import open as found
-        case "serve":
-            from .serving import serve as found
-        case "store":
-            from .stores import store as found
-        case _:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = found
+    """What is imported at its first use."""
+    if name not in LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(LATER[name], __name__), name)
     return found
 
 

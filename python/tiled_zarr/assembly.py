@@ -11,7 +11,7 @@ from math import inf
 
 from starlette.types import ASGIApp
 
-from . import ome
+from . import ome, sums
 from .hierarchy import v2, v3
 from .hierarchy.keyspace import KeySpace
 from .hierarchy.metadata import Config
@@ -32,7 +32,7 @@ from .http.site.answers import answers
 from .http.work.threads import Limits
 from .http.work.work import Work
 from .nodes import Group
-from .resources import Resources
+from .resources import IN_FLIGHT, Resources
 from .revisions import relaunch
 from .settings import Settings, SettingsError
 from .tree import Tasks, resources_of
@@ -65,11 +65,12 @@ def create_app(
     named = Hosts(by_key(root, parts) if identify is None else by_caller(identify, parts), settings.allowed_hosts)
     guarded = Cors(named, settings.allow_origins)
     wanted = tasks or Tasks()
+    background = [*wanted.background, parts.metrics.keep_writing]
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
         try:
-            async with lifespan.run(startup=wanted.startup, background=wanted.background, shutdown=wanted.shutdown):
+            async with lifespan.run(startup=wanted.startup, background=background, shutdown=wanted.shutdown):
                 yield
         finally:
             await parts.close()
@@ -90,9 +91,11 @@ class Parts:
     @classmethod
     def of(cls, settings: Settings, resources: Resources) -> Parts:
         """New parts. Raises SettingsError if the folder for levels cannot be used."""
-        work = Work(settings.threads, resources, Limits(read=settings.read_timeout, queue=settings.queue_timeout))
+        threads, usual = threads_of(settings, resources)
+        limits = Limits(read=settings.read_timeout, queue=settings.queue_timeout)
+        work = Work(threads, resources, limits, usual, [mount.path for mount in settings.trees])
         pyramids = pyramids_of(settings, resources)
-        return cls(settings, resources, work, pyramids, Metrics(resources, work, pyramids.stores.planes.gauge))
+        return cls(settings, resources, work, pyramids, Metrics(resources, work, pyramids.stores.planes.gauge, sums.of_environment()))
 
     def routes(self, root: Group, *, public: bool, refusal: Callable[[], Exception] | None = None) -> Routes:
         """The application of one tree; `refusal` is that of KeySpace."""
@@ -124,6 +127,19 @@ class Parts:
         self.resources.close()
 
 
+def threads_of(settings: Settings, resources: Resources) -> tuple[int, int | None]:
+    """How many threads read sources, and how many of them work at once, if not one per processor.
+
+    Reading a store takes no processor, so IN_FLIGHT reads are under way at once if there is one.
+    One source gets half of the threads that others leave (jobs.py): so twice as many are added,
+    unless the setting is given.
+    """
+    if not len(resources.stores):
+        return settings.threads, None
+    is_given = settings.threads != Settings().threads
+    return settings.threads + (0 if is_given else 2 * IN_FLIGHT), IN_FLIGHT
+
+
 def by_key(root: Group, parts: Parts) -> ASGIApp:
     """The application of `root` for everyone, or for who has the API key."""
     public = parts.settings.public is True
@@ -149,8 +165,9 @@ def noted(app: ASGIApp, settings: Settings) -> ASGIApp:
 
 def pyramids_of(settings: Settings, resources: Resources) -> ome.Pyramids:
     """The stores of image pyramids. Raises SettingsError if `levels_folder` cannot be used."""
+    folder, budget, rate = settings.levels_folder, settings.tile_budget, settings.levels_rate
     try:
-        return ome.Pyramids.of(resources, folder=settings.levels_folder, budget=settings.tile_budget)
+        return ome.Pyramids.of(resources, folder=folder, budget=budget, rate=rate, in_background=settings.levels_background)
     except OSError as error:
         name, folder = settings.spelling("levels_folder"), settings.levels_folder
         raise SettingsError(

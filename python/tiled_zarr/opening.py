@@ -10,6 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 from .adapters.directory.open import open_directory
 from .adapters.registry import adapt, open_file
+from .adapters.remote.addresses import SCHEMES
+from .adapters.remote.open import open_remote
 from .nodes import Node, Unavailable
 from .resources import Resources
 from .settings import SettingsError, from_environment
@@ -18,13 +20,14 @@ from .tree import found, plant
 
 DEMO = "demo"
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-KINDS = "a file, a folder, MODULE:NAME, or 'demo'"
+KINDS = "a file, a folder, an address such as s3://BUCKET/KEY, MODULE:NAME, or 'demo'"
 
 
 def open(source: object, *, resources: Resources | None = None) -> Node:  # noqa: A001 - the public name, as gzip.open
     """The node of anything that has one.
 
-    A text or a path is a file or a folder, a configuration file of ours (`.yml`), `module:name`
+    A text or a path is a file or a folder, an address (`s3://`, `gs://`, `az://`, `https://`), a
+    configuration file of ours (`.yml`), `module:name`
     (a callable is called), or `demo`; `./demo` is the folder of that name. Anything else is an
     object that an adapter takes: an array, a table, a Dataset, a mapping of any of these, a node.
     Files are opened, and nothing is read before somebody asks for it. `resources` are those of an
@@ -47,7 +50,7 @@ def named(text: str, resources: Resources | None) -> Node:
 
         return demo.tree()
     if URL.match(text):
-        return opened(local(text), resources)
+        return open_remote(text, resources) if text.partition("://")[0].lower() in SCHEMES else opened(local(text), resources)
     path = Path(text).expanduser()
     if OBJECT.fullmatch(text) and not path.exists():
         return stated(lambda: adapt(found(text), resources=resources))
@@ -74,7 +77,7 @@ def configured(path: Path, resources: Resources | None) -> Node:
 
 
 def local(url: str) -> Path:
-    """The path that a `file:` URL names. Raises Unavailable for any other URL."""
+    """The path that a `file:` URL names. Raises Unavailable for a URL of another scheme."""
     parts = urlsplit(url)
     if parts.scheme != "file" or parts.netloc not in {"", "localhost"}:
         raise Unavailable(f"{url}: {parts.scheme}:// is not read; give an object of a library that reads it, or {KINDS}")

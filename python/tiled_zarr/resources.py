@@ -9,6 +9,7 @@ Two applications in one process have two `Resources`, and share nothing.
 | field | who fills it | key |
 |---|---|---|
 | chunks | http/endpoint, http/work: encoded bodies; site: thumbnails | a chunk's identity |
+| shared | http/endpoint: encoded bodies that took long, for other processes too | all that its bytes depend on |
 | tiles | ome/pyramid: tiles of levels and units of the source | image, revision, level, index |
 | documents | hierarchy: metadata documents, names of axes; http: compressed ones | key space, path; digest, coding |
 | row_indexes | encoding: indexes over the entries of sparse arrays | the node, weakly |
@@ -19,8 +20,10 @@ Two applications in one process have two `Resources`, and share nothing.
 | facts | adapters: checksums, links, names found by reading a file | file at a revision, fact |
 | nodes | adapters: children of files and of tables in memory | a dict for each group |
 | budget | code that decodes for a request reserves bytes of it | the thread |
+| stores | adapters/remote: clients of object stores and web servers | URL and options |
 | hangs, abandoned | http/work sets them, hierarchy and caches check them | child; thread |
 | hdf5 | adapters/hdf5: the library, in helper processes | |
+| hdf5_stores | the same in other helpers, for objects in stores, which may hang | |
 
 `ome/pyramid/planes` keeps the levels of images, in memory or on disk, up to `sizes.levels` bytes.
 """
@@ -37,6 +40,7 @@ from .caches.allowance import Allowance
 from .caches.cost import Cache
 from .caches.recent import Recent
 from .caches.resident import Resident
+from .caches.shared import Shared
 from .hangs import Hangs
 from .helpers.library import Library
 
@@ -51,6 +55,25 @@ MOST_NODES = 20_000
 """Children of groups that are kept, at most: twice as many as one document describes.
 
 A node takes 0.7 to 1.4 kB besides its attributes (measured 2026-11-26)."""
+
+
+IN_FLIGHT = 32
+"""Requests to a store or web server that are under way at once, at most, in one process."""
+MOST_STORES = 256
+"""Clients of object stores that are kept, at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetching:
+    """How what lies on other machines is read.
+
+    `look` is for how many seconds we trust what a store told of an object, `timeout` the seconds of
+    one request, and `copy` the bytes of all copies of objects that cannot be read in parts.
+    """
+
+    look: float = 5.0
+    timeout: float = 30.0
+    copy: int = 256 * MIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +131,24 @@ class Resources:
     mapped: Resident[Any, Any]
     facts: Recent[Any, Any]
     nodes: Allowance
+    stores: Recent[Any, Any]
+    shared: Shared | None = None
+    fetching: Fetching = field(default_factory=Fetching)
     hangs: Hangs = field(default_factory=Hangs)
     hdf5: Library = field(default_factory=lambda: Library(HDF5, "HDF5"))
+    hdf5_stores: Library = field(default_factory=lambda: Library(HDF5, "HDF5"))
 
     @classmethod
-    def of(cls, sizes: Sizes | None = None, *, patience: float = 60.0, read_timeout: float | None = None) -> Resources:
-        """New resources with pools of these sizes.
+    def of(
+        cls,
+        sizes: Sizes | None = None,
+        *,
+        patience: float = 60.0,
+        read_timeout: float | None = None,
+        fetching: Fetching | None = None,
+        shared: Shared | None = None,
+    ) -> Resources:
+        """New resources with pools of these sizes, and this second cache.
 
         `patience` is how many seconds a request waits for memory, `read_timeout` how many a source
         may take for one read. The budget is three quarters of `sizes.in_flight`.
@@ -133,9 +168,13 @@ class Resources:
             mapped=Resident(sizes.mapped, MOST_MAPPED),
             facts=Recent(MOST_FACTS, abandoned=abandoned),
             nodes=Allowance(MOST_NODES),
+            shared=shared,
+            stores=Recent(MOST_STORES, abandoned=abandoned),
+            fetching=fetching or Fetching(),
         )
         if read_timeout is not None:
             made.hdf5.answer_within(read_timeout)
+            made.hdf5_stores.answer_within(read_timeout)
         return made
 
     def gauges(self) -> Iterator[Gauge]:
@@ -147,8 +186,13 @@ class Resources:
             yield Gauge(name, held.total, held.most)
 
     def close(self) -> None:
-        """End the helper processes. Nothing else has to be released."""
+        """End the helper processes, the threads that read stores, and the second cache."""
         self.hdf5.close()
+        self.hdf5_stores.close()
+        for store in self.stores.values():
+            store.close()
+        if self.shared is not None:
+            self.shared.close()
 
 
 @cache

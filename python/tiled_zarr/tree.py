@@ -1,7 +1,7 @@
 """Builds the tree that the settings describe.
 
-It is the demo, a directory, a Python object, a catalog of Tiled's or a Tiled server, or several of
-these mounted at paths.
+It is the demo, a directory, an address of objects, a Python object, a catalog of Tiled's or a Tiled
+server, or several of these mounted at paths.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import extras
-from .adapters.directory.alone import Alone, Mounted, is_root
+from .adapters.common.single import Mounted, Single, is_root
+from .adapters.common.watchers import Watcher, ignored
+from .adapters.directory.alone import Alone
 from .hierarchy.openings import reason
 from .nodes import Array, Forbidden, Group, Node, Unavailable
 from .outlines import Outline
@@ -25,6 +27,8 @@ from .resources import Resources
 from .revisions import launch_nonce
 from .settings import Mount, Settings, SettingsError
 from .settings.arguments import stem
+from .settings.directories import of_objects
+from .tiers import shared
 from .views.options import with_options
 
 if TYPE_CHECKING:
@@ -59,22 +63,6 @@ class Tree:
     identify: Callable[[Any], Awaitable[Any]] | None = None
 
 
-def ignored(_: str, __: int) -> None:
-    """Do nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Watcher:
-    """Callbacks while directories are indexed.
-
-    `on_file` is called with every file. `on_unknown` is called for each folder and suffix with the
-    number of files that have no adapter.
-    """
-
-    on_file: Callable[[Path], None] | None = None
-    on_unknown: Callable[[str, int], None] = ignored
-
-
 def plant(
     settings: Settings,
     on_file: Callable[[Path], None] | None = None,
@@ -98,9 +86,10 @@ def plant(
 def resources_of(settings: Settings, workers: int = 1) -> Resources:
     """New resources for an application with these settings, one of `workers` on the machine.
 
-    Raises SettingsError if `memory` is too little.
+    Raises SettingsError if `memory` is too little, or if the library of the second cache is missing.
     """
-    return Resources.of(settings.sizes(workers), patience=settings.queue_timeout, read_timeout=settings.read_timeout)
+    sizes, fetching, read = settings.sizes(workers), settings.fetching, settings.read_timeout
+    return Resources.of(sizes, patience=settings.queue_timeout, read_timeout=read, fetching=fetching, shared=shared(settings))
 
 
 def check_paths(paths: list[str]) -> None:
@@ -111,16 +100,16 @@ def check_paths(paths: list[str]) -> None:
             raise SettingsError(f"trees: /{'/'.join(below)} is inside the tree at /{'/'.join(above)}; give each a separate path")
 
 
-def planted(mount: Mount, watcher: Watcher, resources: Resources, settings: Settings) -> tuple[Node | Alone, object]:
+def planted(mount: Mount, watcher: Watcher, resources: Resources, settings: Settings) -> tuple[Node | Single, object]:
     """The node of a mount with its options, or its file, and the object that it was made from, else None.
 
     Raises SettingsError.
     """
     node, source = source_of(mount, watcher, resources, settings)
-    return node if isinstance(node, Alone) else configured(node, mount), source
+    return node if isinstance(node, Single) else configured(node, mount), source
 
 
-def file(mount: Mount, resources: Resources) -> Group | Alone:
+def file(mount: Mount, resources: Resources) -> Group | Single:
     """The file of a mount; at the root, the group of the file, or one with the file as only child.
 
     Raises SettingsError if a file at the root cannot be opened, or an option has no meaning.
@@ -148,7 +137,7 @@ def unknown_suffix(path: Path) -> str:
     return f"; give it a suffix that says what it is, such as {name}.h5"
 
 
-def source_of(mount: Mount, watcher: Watcher, resources: Resources, settings: Settings) -> tuple[Node | Alone, object]:
+def source_of(mount: Mount, watcher: Watcher, resources: Resources, settings: Settings) -> tuple[Node | Single, object]:
     """The node or file of a mount, and the Python object that it was made from, else None."""
     match mount.source:
         case "demo":
@@ -163,8 +152,28 @@ def source_of(mount: Mount, watcher: Watcher, resources: Resources, settings: Se
             return python_object(mount.target, resources, bare=mount.bare)
         case "catalog":
             return catalog(mount, resources)
+        case "remote":
+            return remote(mount, watcher, resources), None
         case "tiled":
             return tiled_server(mount.target, resources, settings)
+
+
+def remote(mount: Mount, watcher: Watcher, resources: Resources) -> Group | Single:
+    """The group of a prefix, or an object or store of Zarr at an address; at the root, a group.
+
+    Raises SettingsError if nothing is there, its store fails, or an option has no meaning.
+    """
+    from .adapters.common.choices import TextChoice
+    from .adapters.remote.items import INSTALLED
+    from .adapters.remote.open import Choice, at_root, found_at
+
+    name = stem(mount.shown.rstrip("/").rpartition("/")[2], of_objects(mount.files, mount.shown))
+    choice = Choice(formats(mount.files) or INSTALLED, TextChoice(**mount.csv), partial(configured, mount=mount if mount.path else Mount()))
+    try:
+        found = found_at(mount.target, resources, choice, mount.store, frozen=bool(mount.options.frozen))
+        return found if isinstance(found, Single) and mount.path else at_root(found, name, watcher)
+    except Exception as error:
+        raise SettingsError(f"{mount.shown} cannot be served: {why(error) if isinstance(error, OSError) else reason(error)}") from error
 
 
 def directory(mount: Mount, watcher: Watcher, resources: Resources) -> tuple[Node, object]:
@@ -371,9 +380,9 @@ def tasks_of(sources: list[object]) -> Tasks:
     return Tasks(startup=gathered("startup_tasks"), background=gathered("background_tasks"), shutdown=gathered("shutdown_tasks"))
 
 
-def grafted(nodes: Mapping[str, Node | Alone]) -> Group:
+def grafted(nodes: Mapping[str, Node | Single]) -> Group:
     """A group that has every node and file at its path; the path "" is the root itself."""
-    children: dict[str, dict[str, Node | Alone]] = {}
+    children: dict[str, dict[str, Node | Single]] = {}
     for path, node in nodes.items():
         if not path:
             assert isinstance(node, Group)

@@ -27,7 +27,6 @@ import tifffile
 import zarr
 from PIL import Image
 
-from adapters.file_contract import outcome
 from asgi import ask
 from tiled_zarr.adapters import file_adapter
 from tiled_zarr.adapters.common import snapshot
@@ -36,6 +35,7 @@ from tiled_zarr.adapters.directory import open_directory
 from tiled_zarr.app import create_app
 from tiled_zarr.nodes import Array, Damaged, Node
 from tiled_zarr.settings import Settings
+from tiled_zarr.testing import outcome
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60), pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")]
 GOOD = np.arange(64 * 64, dtype="u1").reshape(64, 64)

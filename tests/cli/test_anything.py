@@ -105,7 +105,7 @@ def test_options_of_files_are_for_single_files_too(run: Run, data: Path) -> None
         "broken.h5": "Error: broken.h5 cannot be served: ",
         "notes.odd": "say with --ext what its suffix means, as in --ext .foo=hdf5",
         "nothing": "Error: nothing: there is no such file or folder",
-        "s3://bucket/key": "s3:// is not yet served; copy it to a folder or mount it",
+        "ftp://host/key": "ftp:// is not read; copy it to a folder or mount it",
     }.items(),
 )
 def test_what_cannot_be_served_alone_does_not_start(run: Run, word: str, message: str) -> None:

@@ -102,6 +102,13 @@ def proxy(server: Live) -> Iterator[Proxy]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def several(folder: Path, server: Live) -> Iterator[Proxy]:
+    """nginx before two servers with the same files, each of which gets half of the paths."""
+    with live("directory", folder, "--public") as other, nginx(server, other) as running:
+        yield running
+
+
 class Answered:
     """Counts the GETs that the server behind nginx has answered, by status, without its own."""
 
@@ -164,13 +171,15 @@ def test_one_request_is_made_for_all_who_ask_at_once(folder: Path, answered: Ans
     assert answered.now() - before == {"200": 1}
 
 
+@pytest.mark.parametrize("servers", ["proxy", "several"])
 @pytest.mark.parametrize("kind", CODECS)
-def test_readers_never_see_a_mix(folder: Path, server: Live, proxy: Proxy, kind: str) -> None:
+def test_readers_never_see_a_mix(folder: Path, request: pytest.FixtureRequest, kind: str, servers: str) -> None:
     """Eight clients read under tokens and plain paths while the file is replaced.
 
     Under a token each gets one generation or 410. Of the plain path, what is asked for after a
     document is never older than that document, and what is read while nothing is written is new.
     """
+    proxy: Proxy = request.getfixturevalue(servers)
     done, seen, gone = threading.Event(), set[int](), threading.Event()
 
     def read_under_tokens() -> None:

@@ -39,6 +39,10 @@ def test_it_carries_the_viewer(files: dict[str, bytes]) -> None:
         assert files[f"tiled_zarr/http/static/viewer/{name}"]
 
 
+def test_it_carries_the_contract_of_adapters(files: dict[str, bytes]) -> None:
+    assert {f"tiled_zarr/testing/{name}.py" for name in ("__init__", "contract", "files", "readback")} <= set(files)
+
+
 def test_its_metadata_name_the_licences(files: dict[str, bytes]) -> None:
     named = message_from_bytes(files[f"{INFO}/METADATA"]).get_all("License-File")
     held = {name.removeprefix(f"{INFO}/licenses/") for name in files if name.startswith(f"{INFO}/licenses/")}

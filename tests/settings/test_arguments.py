@@ -74,13 +74,37 @@ def test_several_things_are_children_by_their_names(words: tuple[str, ...], path
     assert all(mount.bare for mount in found)
 
 
+OBJECTS = {
+    ("s3://bucket/a.zarr",): [("", "s3://bucket/a.zarr")],
+    ("gs://bucket",): [("", "gs://bucket")],
+    ("az://box/b/", "https://h/d/b.h5?signature=x"): [("b", "az://box/b/"), ("d/b.h5", "https://h/d/b.h5?signature=x")],
+    ("s3://one/data", "abfss://box@account.dfs.core.windows.net/data"): [
+        ("data", "s3://one/data"),
+        ("box@account.dfs.core.windows.net/data", "abfss://box@account.dfs.core.windows.net/data"),
+    ],
+}
+
+
+@pytest.mark.parametrize(("words", "expected"), OBJECTS.items())
+def test_addresses_of_objects(words: tuple[str, ...], expected: list[tuple[str, str]]) -> None:
+    found = arguments.mounts(words, {})
+    assert [(mount.source, mount.target) for mount in found] == [("remote", target) for _, target in expected]
+    names = [mount.path for mount in found]
+    assert all(name.endswith(path.rpartition("/")[2]) for name, (path, _) in zip(names, expected, strict=True))
+    assert len({*names}) == len(names)
+
+
+def test_what_is_shown_of_an_address_has_no_secret() -> None:
+    (mount,) = arguments.mounts(["https://me:secret@h/d/b.h5?signature=x"], {})
+    assert mount.shown == "https://h/d/b.h5"
+
+
 REFUSED = {
     ("nothing.tif",): "nothing.tif: there is no such file or folder",
     ("*.nothing",): "no file or folder matches this pattern",
-    ("s3://bucket/a.zarr",): "s3:// is not yet served; copy it to a folder or mount it",
-    ("gs://bucket/a",): "gs:// is not yet served",
-    ("az://bucket/a",): "az:// is not yet served",
-    ("https://h/a.h5",): "a file at an address is not yet served; copy it.*tiled-zarr serve tiled https://h/a.h5",
+    ("ftp://h/a.zarr",): "ftp:// is not read; copy it to a folder or mount it",
+    ("gcs://bucket/a",): "gcs:// is not read; write gs://",
+    ("s3://one/a.npy", "s3://one/a.npy/"): "would both be /one/a.npy",
     ("gopher://h/a",): "gopher:// is no address that can be served",
     ("file://host/a.h5",): "host is another machine; a path on this one is file:///PATH",
     ("m:tree", "n:tree"): "m:tree and n:tree would both be /tree",

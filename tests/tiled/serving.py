@@ -17,7 +17,7 @@ from tiled.config import Database
 from tiled.server.app import build_app, build_app_from_config
 from tiled.server.settings import get_settings
 
-from asgi import Answer, asked, scope_of
+from asgi import Answer, asked
 
 DEADLINE = 60.0
 """Seconds in which an answer has to come."""
@@ -144,20 +144,4 @@ async def cancelled() -> None:
 
 async def sent(app: Any, path: str, body: bytes, headers: Mapping[str, str], method: str = "POST") -> Answer:
     """The answer to a request with a body."""
-    messages: list[dict[str, Any]] = []
-    waiting = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def receive() -> dict[str, Any]:
-        if waiting:
-            return waiting.pop()
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    async def send(message: dict[str, Any]) -> None:
-        messages.append(message)
-
-    scope = scope_of(path, method, {"host": "localhost", "content-length": str(len(body)), **headers}, **HTTP)
-    await app(scope, receive, send)
-    start, *bodies = messages
-    decoded = {name.decode(): value.decode("latin-1") for name, value in start["headers"]}
-    return Answer(start["status"], decoded, b"".join(message.get("body", b"") for message in bodies), messages)
+    return await asked(app, path, method, {"host": "localhost", "content-length": str(len(body)), **headers}, sent=body, **HTTP)

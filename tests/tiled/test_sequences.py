@@ -17,11 +17,11 @@ from tiled.client.register import register
 from tiled.server.app import build_app
 
 from adapters.directory.frames import Values, write
-from adapters.file_contract import whole
 from tiled_zarr.adapters.directory import open_directory
 from tiled_zarr.adapters.directory.formats import Formats
 from tiled_zarr.adapters.directory.sequences import Rule
 from tiled_zarr.nodes import Array, Damaged, Group
+from tiled_zarr.testing import whole
 
 RANDOM = np.random.default_rng(20261127)
 GREY = RANDOM.integers(0, 2**16, (12, 20, 30)).astype("<u2")

@@ -65,7 +65,8 @@ export class HttpStore implements AsyncReadable {
   private async fetch(key: AbsolutePath, init: RequestInit): Promise<Response> {
     const headers: HeadersInit = this.key === null ? {} : { Authorization: `Apikey ${this.key}` };
     try {
-      return await fetch(this.url + key, { ...init, headers, credentials: "omit" });
+      // with cookies for our own origin alone: a proxy in front, such as that of Jupyter, lets nobody in without its own
+      return await fetch(this.url + key, { ...init, headers, credentials: "same-origin" });
     } catch (error) {
       if (init.signal?.aborted) throw error;
       throw new Error(`${new URL(this.url, location.href).host} does not answer. Is the server still running? Then try again.`);

@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import logging
 import os
-import re
 import secrets
 import socket
 import sys
@@ -17,7 +16,7 @@ from urllib.parse import quote
 
 import click
 
-from .. import logs
+from .. import logs, sums
 from ..revisions import launch_nonce, relaunch
 from ..settings import Settings, SettingsError, arguments, from_environment
 from . import addresses, servers, versions
@@ -33,7 +32,6 @@ log = logging.getLogger("tiled_zarr")
 
 FIXED = ("host", "port", "workers", "server")
 """Settings that a reload leaves as they were at the start."""
-PASSWORD = re.compile(r"(?<=://)[^/@]*@")
 """User and password in the address of a database, which are not shown."""
 EXAMPLES = """\b
 Examples:
@@ -42,6 +40,7 @@ Examples:
   tiled-zarr serve measurements --public
   tiled-zarr serve 'run1/*.h5' calibration.npy --open
   tiled-zarr serve module:name --port 9000
+  tiled-zarr serve s3://bucket/survey/ https://example.org/run.tif
   tiled-zarr serve https://tiled.example
   tiled-zarr serve sqlite:///catalog.db --read /data/runs
   tiled-zarr serve server.yml --workers 4 --host 0.0.0.0
@@ -62,10 +61,10 @@ def main() -> None:
 def serve() -> None:
     """Serve ANYTHING as Zarr.
 
-    It may be files, folders, patterns such as '*.tif', Python objects MODULE:NAME, a catalog, a
-    Tiled server, or a configuration (.yml). One thing is the root, or its only child; several are
-    children by their names. If the first word is one of the commands below, it is that command: a
-    folder that is called demo is ./demo.
+    It may be files, folders, patterns such as '*.tif', objects in stores (s3://, gs://, az://,
+    https://), Python objects MODULE:NAME, a catalog, a Tiled server, or a configuration (.yml). One
+    thing is the root, or its only child; several are children by their names. If the first word is
+    one of the commands below, it is that command: a folder that is called demo is ./demo.
 
     Options take precedence over the TILED_ZARR_* variables of the environment.
     """
@@ -194,7 +193,8 @@ def listening(settings: Settings) -> socket.socket:
 
 def supervise(make: Callable[[], Crew], workers: int, listener: socket.socket, on_start: Callable[[], None]) -> int:
     """Keep `workers` processes running until the server ends; return the exit code."""
-    return Supervisor(make, workers, listener, say).run(on_start)
+    with sums.shared(workers):
+        return Supervisor(make, workers, listener, say).run(on_start)
 
 
 def say(text: str) -> None:
@@ -321,7 +321,4 @@ def described(settings: Settings) -> list[str]:
     """The sources of the trees in words, one text for each tree, or the configuration of Tiled's."""
     if settings.tiled is not None:
         return [f"the configuration {settings.tiled.path} of Tiled"]
-    return [
-        f"{mount.source} {PASSWORD.sub('', mount.target)}".rstrip() + (f" at /{mount.path}" if mount.path else "")
-        for mount in settings.trees
-    ]
+    return [f"{mount.source} {mount.shown}".rstrip() + (f" at /{mount.path}" if mount.path else "") for mount in settings.trees]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from ..adapters.directory.alone import Alone, Mounted
+from ..adapters.common.single import Mounted, Single
 from ..hierarchy.openings import reason
 from ..nodes import Array, Group, Node
 from ..texts import name as as_name
@@ -82,7 +82,7 @@ def counted(found: Contents, group: Group, name: str, path: str, *, deep: bool) 
     """A child, after it was counted; None if it is a file that nobody has opened, or fails."""
     if isinstance(group.children, Mounted) and not deep:
         item = group.children.by_name[name]
-        if isinstance(item, Alone):
+        if isinstance(item, Single):
             found.files[suffix(Path(item.path))] += 1
             return None
     try:

@@ -21,6 +21,7 @@ from urllib.error import HTTPError
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from ..adapters.common.single import Mounted
 from ..encoding.encode import encode
 from ..hierarchy import v3
 from ..hierarchy.keyspace import Chunk, Document, KeySpace
@@ -251,7 +252,7 @@ def seen(identify: Any, url: str) -> Group:
 
 def only_child(root: Group, source: str) -> str:
     """The name of the array or table that a file is; empty if the file is a group, or it is no file."""
-    if source != "file" or root.kind != "folder":
+    if source not in {"file", "remote"} or not isinstance(root.children, Mounted):
         return ""
     return next(iter(root.children))
 

@@ -80,7 +80,7 @@ def shown(settings: Settings, resources: Resources) -> Tree:
         unknown[suffix] += count
 
     sources = {mount.source for mount in settings.trees}
-    if "directory" in sources:
+    if {"directory", "remote"} & sources:
         with progress() as count:
 
             def on_file(path: Path) -> None:
@@ -92,7 +92,7 @@ def shown(settings: Settings, resources: Resources) -> Tree:
         tree = plant(settings, resources=resources)
     if unknown:
         log.warning("%s", unknown_files(unknown))
-    for line in contents(tree.root, files, deep=sources == {"file"} and len(settings.trees) == 1).lines():
+    for line in contents(tree.root, files, deep=sources <= {"file", "remote"} and len(settings.trees) == 1 and not files).lines():
         click.echo(line)
     return tree
 

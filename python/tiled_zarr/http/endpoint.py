@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from time import perf_counter
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from starlette.types import Receive, Scope, Send
@@ -108,12 +109,13 @@ class Endpoint:
         self.changing = changing
         self.cache = cache
         self.work = work
+        self.shared = keys.resources.shared
         self.is_replica = keys.config.is_replica
         live, kept, frozen = ((b"cache-control", value) for value in caching)
         self.live_chunk, self.kept_chunk, self.frozen_chunk = (live, *CHUNK_HEADERS), (kept, *CHUNK_HEADERS), (frozen, *CHUNK_HEADERS)
         self.live_document, self.kept_document = (live, *DOCUMENT_HEADERS), (kept, *DOCUMENT_HEADERS)
         self.frozen_document = (frozen, *DOCUMENT_HEADERS)
-        self.propfind = Propfind(keys, cache, Made(self.weighed, self.tag, digest_of), work.budget.nbytes, changing)
+        self.propfind = Propfind(keys, cache, Made(self.fetched, self.tag, digest_of), work.budget.nbytes, changing)
         self._known: Forgetful[str, Known] = Forgetful(MOST_KNOWN)
 
     async def __call__(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -237,11 +239,14 @@ class Endpoint:
 
         Raises Gone if the client disconnects first.
         """
-        clock = plan.request.scope.get(requests.CLOCK) or Clock()
+        clock, has_failed = plan.request.scope.get(requests.CLOCK) or Clock(), True
         try:
-            return await pool.run(partial(self.answer, plan), receive, find, clock)
+            reply = await pool.run(partial(self.answer, plan), receive, find, clock)
+            has_failed = False
+            return reply
         finally:
             self.work.times.note(clock)
+            self.work.sources.note(self.keys.path(plan.request.key), clock, has_failed=has_failed)
 
     def answer(self, plan: Compute | Block) -> Answer:
         """The reply, continued from where the event loop stopped. Blocks.
@@ -262,7 +267,7 @@ class Endpoint:
             case Reply():
                 return plan
             case Compute():
-                return self.made(plan, self.weighed)
+                return self.made(plan, self.fetched)
             case Block(request, resume):
                 return self.resumed(request, resume)
 
@@ -291,15 +296,30 @@ class Endpoint:
         body = make(chunk, None) if identity is None else self.cache.get(identity, partial(make, chunk, revision))
         return self.with_body(plan, body)
 
-    def weighed(self, chunk: Chunk, revision: str | None) -> bytes:
-        """The chunk's body, encoded now, after taking its decoded bytes out of the budget.
+    def fetched(self, chunk: Chunk, revision: str | None) -> bytes:
+        """The chunk's body, from the cache that processes share, or encoded now.
 
-        Blocks; raises Changed, and TooLarge or Busy if the budget does not have the bytes.
+        Chunks that are sent as they are stored never go there, nor those of arrays in memory.
+        Blocks; raises as `weighed` does.
+        """
+        make, recipe = partial(self.weighed, chunk, revision), chunk.recipe
+        if self.shared is None or revision is None or recipe.is_native or (chunk.is_whole and recipe.stored is not None):
+            return make()[0]
+        identity = chunk.shared_identity(revision) if self.is_replica else chunk.identity(revision)
+        array = f"{chunk.place.path}|{recipe.signature}"
+        return self.shared.get(self.keys.tokens.described(chunk.place, identity), array, make, threads.waiting)
+
+    def weighed(self, chunk: Chunk, revision: str | None) -> tuple[bytes, float]:
+        """The chunk's body, encoded now, and the seconds that this took, without waiting for memory.
+
+        Blocks until the budget has its decoded bytes. Raises Changed, and TooLarge or Busy if the
+        budget does not have the bytes.
         """
         budget, weight = self.work.budget, chunk.weight
         threads.take(budget, weight)
         try:
-            return self.encoded(chunk, revision)
+            start = perf_counter()
+            return self.encoded(chunk, revision), perf_counter() - start
         finally:
             budget.give_back(weight)
 

@@ -40,17 +40,17 @@ class Pyramids:
         self._lock = Lock()
 
     @classmethod
-    def of(cls, resources: Resources, *, folder: Path | None, budget: int) -> Pyramids:
+    def of(cls, resources: Resources, *, folder: Path | None, budget: int, rate: int | None = None, in_background: bool = True) -> Pyramids:
         """Pyramids that keep their tiles and levels in `resources`, levels in `folder` if given.
 
-        They read at most `budget` bytes of the source for one tile. Raises OSError if the folder
-        cannot be used.
+        They read at most `budget` bytes of the source for one tile. In the background they read
+        `rate` bytes a second, or nothing. Raises OSError if the folder cannot be used.
         """
         return cls(
             Stores(
                 tiles=resources.tiles,
                 planes=Planes(resources.sizes.levels, folder),
-                background=Background(resources.budget.forget),
+                background=Background(resources.budget.forget, rate=rate, is_on=in_background),
                 memory=resources.budget,
                 budget=budget,
                 looks=looks_of(resources.abandoned),

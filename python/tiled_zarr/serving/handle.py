@@ -13,9 +13,10 @@ from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import quote
 
-from ..adapters.directory.alone import is_root
+from ..adapters.common.single import is_root
 from ..assembly import create_app
 from ..cli import servers
+from ..cli.addresses import in_address, local
 from ..cli.servers import Limits
 from ..nodes import Array, Group, Node
 from ..opening import open as opened
@@ -105,7 +106,7 @@ class Handle:
         self.port = background.port
         self.api_key = key
         self._in_path = f"k/{quote(key, safe='')}/" if key else ""
-        self._server = f"http://{reached(host)}:{self.port}/"
+        self._server = f"http://{local(host)}:{self.port}/"
         self._browsed = self._server if proxy is None else f"{proxy.format(port=self.port).rstrip('/')}/"
 
     @property
@@ -194,13 +195,3 @@ def proxied() -> str | None:
     """Where jupyter-server-proxy shows a port in this notebook of a JupyterHub, None elsewhere."""
     prefix = os.environ.get(HUB)
     return None if prefix is None else f"{prefix.rstrip('/')}/{THROUGH_HUB}"
-
-
-def in_address(host: str) -> str:
-    """A host as it stands in an address."""
-    return f"[{host}]" if ":" in host else host
-
-
-def reached(host: str) -> str:
-    """The host by which a program on this machine reaches a server that listens on `host`."""
-    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, in_address(host))  # noqa: S104 - compared, not listened on

@@ -25,9 +25,13 @@ SEPARATOR = "\0"
 """Stands between two arguments in one text; no path holds it."""
 CONFIGURATIONS = (".yml", ".yaml")
 DATABASES = ("sqlite", "postgresql")
-STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "ftp", "memory"})
-"""Schemes of addresses that are not served yet."""
+STORES = frozenset({"s3", "s3a", "gs", "az", "azure", "adl", "abfs", "abfss"})
+"""Schemes of the addresses of objects, besides those of web servers."""
+ELSEWHERE = frozenset({"gcs", "ftp", "sftp", "memory", "hdfs"})
+"""Schemes of addresses that nobody reads for us."""
 COPY = "copy it to a folder or mount it, and serve that"
+FILES = frozenset({"directory", "file", "remote"})
+"""The sources that are opened by their suffixes."""
 OBJECT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 PATTERN = frozenset("*?[")
 
@@ -61,7 +65,7 @@ def mounts(words: Sequence[str], files: Mapping[str, Any], read: tuple[str, ...]
     """
     things = [thing for word in words for thing in things_of(word, files.get("ext", {}))]
     things = list({(thing.source, thing.target): thing for thing in things}.values())
-    has_files = any(thing.source in {"directory", "file"} for thing in things)
+    has_files = any(thing.source in FILES for thing in things)
     if files and not has_files:
         option = "--" + next(name for name in DIRECTORY if name in files).replace("_", "-")
         raise SettingsError(f"{option}: nothing that is served here is a file or a folder; leave it out")
@@ -75,7 +79,7 @@ def mounts(words: Sequence[str], files: Mapping[str, Any], read: tuple[str, ...]
 
 def mount(thing: Thing, files: Mapping[str, Any], read: tuple[str, ...]) -> Mount:
     """The mount of one thing at the root."""
-    of_files = files if thing.source in {"directory", "file"} else {}
+    of_files = files if thing.source in FILES else {}
     return Mount(source=thing.source, target=thing.target, files=of_files, read=read if thing.source == "catalog" else ())
 
 
@@ -83,7 +87,7 @@ def things_of(word: str, ext: Mapping[str, str]) -> list[Thing]:
     """What one argument means: one thing, or the files of a pattern. Raises SettingsError."""
     scheme = urlsplit(word).scheme if "://" in word else ""
     if scheme not in {"", "file"}:
-        return [at_address(word, scheme)]
+        return [at_address(word, scheme, ext)]
     if word == "demo":
         return [Thing("demo", "", ("demo",))]
     if found := matching(word):
@@ -123,19 +127,32 @@ def at_path(path: Path, ext: Mapping[str, str]) -> Thing:
     return Thing("directory" if path.is_dir() else "file", str(path), (stem(parts[-1], ext), *longer))
 
 
-def at_address(word: str, scheme: str) -> Thing:
-    """A catalog or a Tiled server. Raises SettingsError if the address is one of something else."""
+def at_address(word: str, scheme: str, ext: Mapping[str, str]) -> Thing:
+    """A catalog, objects of a store or a web server, or a Tiled server.
+
+    Of a web server, an address with a suffix that an adapter reads is that of a file or a store of
+    Zarr. Raises SettingsError if the address is one of something else.
+    """
     parts = urlsplit(word)
     last = next((part for part in reversed(parts.path.split("/")) if part), "")
     if scheme.partition("+")[0] in DATABASES:
         return Thing("catalog", word, (unquote(stem(last, {".db": ""})) or "catalog",))
     if scheme in STORES:
-        raise SettingsError(f"{word}: {scheme}:// is not yet served; {COPY}")
+        return objects(word, word.partition("://")[2], ext)
+    if scheme in ELSEWHERE:
+        raise SettingsError(f"{word}: {scheme}:// is not read{'; write gs://' if scheme == 'gcs' else f'; {COPY}'}")
     if scheme not in {"http", "https"}:
         raise SettingsError(f"{word}: {scheme}:// is no address that can be served; a Tiled server has http:// or https://")
-    if "/api/v1" not in parts.path and stem(last, {}) != last:
-        raise SettingsError(f"{word}: a file at an address is not yet served; {COPY}. A Tiled server: tiled-zarr serve tiled {word}")
+    if "/api/v1" not in parts.path and stem(last, ext) != last:
+        return objects(word, unquote(f"{parts.hostname}{parts.path}"), ext)
     return Thing("tiled", word, (unquote(last) if last != "v1" and last else parts.hostname or "tiled",))
+
+
+def objects(word: str, path: str, ext: Mapping[str, str]) -> Thing:
+    """An object, a store of Zarr or a prefix; `path` begins with its bucket or host."""
+    parts = [part for part in path.split("/") if part] or ["objects"]
+    longer = ("/".join(parts[i:]) for i in range(len(parts) - 1, -1, -1))
+    return Thing("remote", word, (stem(parts[-1], ext), *longer))
 
 
 def stem(name: str, ext: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from . import parsers
-from .declarations import Setting
+from .declarations import Setting, SettingsError
 
 RULES = ("numbers", "tiled", "none")
 
@@ -45,6 +45,17 @@ def adapters(value: Any) -> dict[str, str]:
     """
     found = pairs(value, lambda line: line.rpartition("="), "MIMETYPE=MODULE:CLASS, like application/x-foo=my.module:Adapter")
     return {mimetype: spelling(target) for mimetype, target in found.items()}
+
+
+def of_objects(files: Mapping[str, Any], address: str) -> Mapping[str, str]:
+    """What suffixes mean for the objects of a store, the one option that they have.
+
+    Raises SettingsError if there is another one.
+    """
+    other = next((name for name in files if name != "ext"), None)
+    if other is not None:
+        raise SettingsError(f"{other}: {address} is in a store, whose objects are opened by their suffixes alone; leave it out")
+    return files.get("ext") or {}
 
 
 def spellings(value: Any) -> tuple[str, ...]:

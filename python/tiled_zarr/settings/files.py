@@ -13,6 +13,9 @@ trees:
   - path: /runs
     catalog: postgresql://reader@db.example/tiled
     read: [/data/runs]               where the files are
+  - path: /survey
+    remote: s3://bucket/survey/      credentials are taken from the environment
+    store: {endpoint: "https://s3.example", region: eu-north-1, anonymous: true}
   - path: /model
     pyobject: simulation:tree
     codec: zstd:3
@@ -60,11 +63,22 @@ TABLES = MappingProxyType(
 """The options for text tables in a directory; an option that is left out is detected per file."""
 SOURCES: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
     {"demo": parsers.boolean, "directory": parsers.text, "file": parsers.text}
-    | dict.fromkeys(["pyobject", "catalog", "tiled"], parsers.text)
+    | dict.fromkeys(["pyobject", "catalog", "tiled", "remote"], parsers.text)
 )
 FILES = frozenset({"directory", "file"})
 """The sources that are files, whose paths are relative to the folder of the settings."""
-TREE_KEYS = ("path", *SOURCES, *OPTIONS, "nodes", "csv", "read", *DIRECTORY)
+SUFFIXED = FILES | {"remote"}
+"""The sources that are opened by their suffixes."""
+STORE = MappingProxyType(
+    {
+        "endpoint": described(parsers.text, "URL of a store that speaks S3, GCS or Azure."),
+        "region": described(parsers.text, "Region of an S3 bucket."),
+        "account": described(parsers.text, "Account of an Azure container."),
+        "anonymous": described(parsers.boolean, "Whether requests are not signed."),
+    }
+)
+"""The options of an object store; credentials are only taken from the environment."""
+TREE_KEYS = ("path", *SOURCES, *OPTIONS, "nodes", "csv", "read", "store", *DIRECTORY)
 """The keys of an item of `trees`."""
 SUFFIXES = (".yml", ".yaml")
 """Those of the files of a folder that Tiled reads."""
@@ -140,13 +154,15 @@ def mount(document: Any, where: Spot, folder: Path) -> Mount:
     checked = mapping(document, where, list(TREE_KEYS))
     given = {name: parsed(where.at(name), parse, checked[name]) for name, parse in SOURCES.items() if name in checked}
     if len(given) != 1 or given.get("demo") is False:
-        kinds = "demo: true, directory: PATH, file: PATH, pyobject: MODULE:NAME, catalog: URI, tiled: URL"
+        kinds = "demo: true, directory: PATH, file: PATH, pyobject: MODULE:NAME, catalog: URI, tiled: URL, remote: URL"
         raise SettingsError(f"{where}: expected one of {kinds}, got {sorted(given) or 'none'}")
     [(source, target)] = given.items()
-    if "csv" in checked and source not in FILES:
+    if "csv" in checked and source not in SUFFIXED:
         raise SettingsError(f"{where.at('csv')}: only a directory or a file has text tables")
     of_files = [name for name in DIRECTORY if name in checked]
-    if of_files and source not in FILES:
+    if "store" in checked and source != "remote":
+        raise SettingsError(f"{where.at('store')}: only a remote tree has a store")
+    if of_files and source not in SUFFIXED:
         raise SettingsError(f"{where.at(of_files[0])}: only a directory or a file has files")
     if "read" in checked and source != "catalog":
         raise SettingsError(f"{where.at('read')}: only a catalog names where its data may be")
@@ -159,6 +175,7 @@ def mount(document: Any, where: Spot, folder: Path) -> Mount:
         options=options({name: checked[name] for name in OPTIONS if name in checked}, where),
         csv=tables(checked.get("csv", {}), where.at("csv")),
         files={name: parsed(where.at(name), DIRECTORY[name].parse, checked[name]) for name in of_files},
+        store=of_store(checked.get("store", {}), where.at("store")),
         read=places(checked.get("read", []), where.at("read"), folder),
         nodes={path.strip("/"): options(value, below.named(path)) for path, value in nodes.items()},
     )
@@ -174,6 +191,12 @@ def tables(document: Any, where: Spot) -> Mapping[str, Any]:
     """The options in a mapping that say how text tables are written. Raises SettingsError."""
     checked = mapping(document, where, list(TABLES))
     return {name: parsed(where.at(name), TABLES[name].parse, value) for name, value in checked.items()}
+
+
+def of_store(document: Any, where: Spot) -> Mapping[str, Any]:
+    """The options in a mapping that say how an object store is reached. Raises SettingsError."""
+    checked = mapping(document, where, list(STORE))
+    return {name: parsed(where.at(name), STORE[name].parse, value) for name, value in checked.items()}
 
 
 def places(document: Any, where: Spot, folder: Path) -> tuple[str | Mapping[str, Any], ...]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from ..nodes import Options
 
-Source: TypeAlias = Literal["demo", "directory", "file", "pyobject", "catalog", "tiled"]
+PASSWORD = re.compile(r"(?<=://)[^/@]*@")
+"""The user and password in a URL."""
+Source: TypeAlias = Literal["demo", "directory", "file", "pyobject", "catalog", "tiled", "remote"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +20,8 @@ class Mount:
     """A tree and the path at which it is served ("" is the root).
 
     `target` is the folder of a directory, the path of a file, the `module:name` of a Python object, the address of the
-    database of a catalog, or that of a Tiled server, which is read over HTTP. `options` hold for the
+    database of a catalog, that of a Tiled server, which is read over HTTP, or that of objects, whose
+    `store` has options. `options` hold for the
     whole tree, those in `nodes` for the nodes at and below their paths. `csv` says how the text
     tables in a directory are written, `files` what else is chosen for its files, `read` in which
     folders and stores the data of a catalog may be. With `bare`, an array is at `path` itself, and not
@@ -32,7 +36,14 @@ class Mount:
     csv: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     files: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     read: tuple[str | Mapping[str, Any], ...] = ()
+    store: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     bare: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The target without a password and without the query of a URL, which may sign it."""
+        target = PASSWORD.sub("", self.target)
+        return target.partition("?")[0] if self.source == "remote" else target
 
 
 DEMO = (Mount(),)

@@ -20,6 +20,10 @@ UNITS = MappingProxyType({"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 
 SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", re.IGNORECASE | re.ASCII)
 DECIMAL = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
 ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+", re.IGNORECASE | re.ASCII)
+SHELVES = MappingProxyType(
+    {"folder": "folder", "redis": "redis", "rediss": "rediss", "valkey": "redis", "valkeys": "rediss", "unix": "unix"}
+)
+"""Schemes of addresses of a shared cache, and how redis-py spells them."""
 LAST_PORT = 65535
 KEY = re.compile(r"[!-~]+")
 HOST = re.compile(r"\*|[a-z0-9_.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE | re.ASCII)
@@ -96,6 +100,11 @@ def size(value: Any) -> int:
     return int(float(match[1]) * UNITS[unit])
 
 
+def rate(value: Any) -> int:
+    """A number of bytes a second, more than 0."""
+    return positive(size(value))
+
+
 def memory(value: Any) -> int:
     """A number of bytes for all pools, at least LEAST.
 
@@ -111,6 +120,22 @@ def memory(value: Any) -> int:
 def path(value: Any) -> Path:
     """The path of a file or folder, `~` expanded; it need not exist."""
     return Path(text(value)).expanduser()
+
+
+def cache(value: Any) -> str:
+    """The address of a cache that processes share: a folder, or a Redis or Valkey server.
+
+    >>> cache("folder:///var/cache/chunks"), cache("valkey://cache.example.org:6379/0")
+    ('folder:///var/cache/chunks', 'redis://cache.example.org:6379/0')
+    """
+    found = text(value)
+    scheme, separator, rest = found.partition("://")
+    if not separator:
+        return f"folder://{path(found).absolute()}"
+    known = SHELVES.get(scheme)
+    if known is None or not rest.strip("/"):
+        raise ValueError("expected folder:///PATH, or redis://HOST:PORT/NUMBER (also rediss, valkey, valkeys, unix)")
+    return f"{known}://{path(rest).absolute() if known == 'folder' else rest}"
 
 
 def shape(value: Any) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from ..dtypes import StructName
 from ..hierarchy.metadata import Config
-from ..resources import Sizes
+from ..resources import Fetching, Sizes
 from . import memory, parsers
 from .declarations import SettingsError, declared, parsed, setting
 from .deployments import Deployment
@@ -139,6 +139,14 @@ class Settings:
         "in_flight", "Memory for what requests decode at once; a request that alone needs over three quarters of it is 413, others wait."
     )
     cache_size: int | None = pool("cache_size", "Memory for encoded chunks, such as 512MB; 0 keeps none.", common=True)
+    cache: str | None = setting(
+        parsers.cache,
+        None,
+        "Second cache of chunks, for all workers and servers: folder:///PATH on one machine, or redis://HOST:PORT/NUMBER.",
+        shown="none: memory alone",
+        repr=False,
+    )
+    cache_folder_size: int = setting(parsers.size, 10 * 1024 * MIB, "Bytes on disk of a second cache in a folder.", shown="10240MiB")
     documents_size: int | None = pool("documents_size", "Memory for metadata documents and names of axes.")
     decoded_size: int | None = pool("decoded_size", "Memory for decoded chunks and pictures of files.")
     tables_size: int | None = pool("tables_size", "Memory for parsed text tables.")
@@ -150,6 +158,12 @@ class Settings:
     levels_folder: Path | None = setting(
         parsers.path, None, "Folder for levels of images, which then survive a restart.", shown="none: in memory"
     )
+    levels_background: bool = setting(
+        parsers.boolean, True, "Read whole images in the background to make their levels exact; if false, coarse levels stay samples."
+    )
+    levels_rate: int | None = setting(
+        parsers.rate, None, "Bytes of images that each worker reads in the background in a second, such as 50MB.", shown="no limit"
+    )
     tile_budget: int = setting(
         parsers.size, 64 * MIB, "Bytes of a source that may be read for one tile of an OME-NGFF level.", shown=shown(64 * MIB)
     )
@@ -158,7 +172,7 @@ class Settings:
         parsers.positive,
         2 * min(32, (os.cpu_count() or 1) + 4),
         "Threads that wait for sources; one source gets at most half of those that others leave.",
-        shown="2 x (processors + 4), at most 64",
+        shown="2 x (processors + 4), at most 64; 64 more with remote files",
     )
     read_timeout: float = setting(parsers.seconds, 60.0, "Seconds for one read of a source; then the request is 503.")
     queue_timeout: float = setting(parsers.seconds, 60.0, "Seconds that a request waits for a thread or for memory; then it is 503.")
@@ -180,6 +194,16 @@ class Settings:
         None,
         "Seconds for which values read from Tiled are kept if it says nothing new; 0 keeps none.",
         shown="600; 60 for arrays that clients of Tiled write; no limit for those that nobody may",
+    )
+
+    remote_look: float = setting(
+        parsers.seconds, Fetching().look, "Seconds for which what a store or web server tells of an object is good: its size, ETag, names."
+    )
+    remote_copy: int = setting(
+        parsers.size,
+        Fetching().copy,
+        "Bytes on disk, per store and worker, for copies of remote files that are not read in parts; a larger file is 413.",
+        shown=shown(Fetching().copy),
     )
 
     log_level: str = setting(
@@ -256,6 +280,11 @@ class Settings:
             return dataclasses.replace(memory.sizes(self.memory, given, workers, memory.available()), **on_disk)
         except ValueError as error:
             raise SettingsError(f"{self.spelling('memory')}: {error}; raise memory, or lower these sizes") from error
+
+    @property
+    def fetching(self) -> Fetching:
+        """How what lies on other machines is read."""
+        return Fetching(look=self.remote_look, copy=self.remote_copy, timeout=min(Fetching().timeout, self.read_timeout / 2))
 
     @property
     def keyspace(self) -> Config:

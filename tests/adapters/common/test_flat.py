@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters.contract import ARRAYS, assert_same
-from adapters.file_contract import FileContract, check_rewritten, check_truncated, reading, whole
 from tiled_zarr import revisions
 from tiled_zarr.adapters.common import flat, mapped
 from tiled_zarr.adapters.common import snapshot as snapshots
@@ -22,6 +20,7 @@ from tiled_zarr.adapters.files.npy import open_npy
 from tiled_zarr.caches.resident import Resident
 from tiled_zarr.nodes import Array, Changed, Dense
 from tiled_zarr.resources import MOST_MAPPED, Resources
+from tiled_zarr.testing import ARRAYS, ReaderContract, assert_same, check_rewritten, check_truncated, reading, whole
 from unmapped import KEPT, REOPENED, Unmapped
 
 WIDE = np.arange(3000 * 4000, dtype="<u2").reshape(3000, 4000)
@@ -48,17 +47,17 @@ def case_of(array: np.ndarray):
 CASES = {name: case_of(array) for name, array in PLAIN.items()}
 
 
-class TestMapped(FileContract, cases=CASES): ...
+class TestMapped(ReaderContract, cases=CASES): ...
 
 
-class TestRead(FileContract, cases=CASES):
+class TestRead(ReaderContract, cases=CASES):
     """The same if the system maps nothing."""
 
     @pytest.fixture(autouse=True)
     def no_mappings(self, only_read: None) -> None: ...
 
 
-class TestReopened(FileContract, cases=CASES):
+class TestReopened(ReaderContract, cases=CASES):
     """The same if files do not stay open."""
 
     @pytest.fixture(autouse=True)

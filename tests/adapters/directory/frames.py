@@ -10,9 +10,9 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from adapters.contract import Truth
 from tiled_zarr.adapters.directory import open_directory
 from tiled_zarr.nodes import Array, Group, Node
+from tiled_zarr.testing import Truth
 
 Values: TypeAlias = "np.ndarray[Any, Any]"
 

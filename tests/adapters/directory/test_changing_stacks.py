@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters.contract import assert_same
 from adapters.directory.frames import only, settle, stack, write
-from adapters.file_contract import whole
 from asgi import ask
 from tiled_zarr.adapters.directory import open_directory, stacks
 from tiled_zarr.app import create_app
 from tiled_zarr.nodes import Array, Changed, Damaged, Group
 from tiled_zarr.settings import Settings
+from tiled_zarr.testing import assert_same, whole
 
 FRAMES = np.random.default_rng(20261127).integers(0, 2**16, (5, 30, 40)).astype("<u2")
 

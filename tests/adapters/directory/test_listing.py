@@ -17,10 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi import ask
+from tiled_zarr.adapters.common import naming
 from tiled_zarr.adapters.common.fences import Fence
+from tiled_zarr.adapters.common.naming import FILE, FOLDER, Entries
 from tiled_zarr.adapters.common.stores import SUFFIXES as STORE_SUFFIXES
-from tiled_zarr.adapters.directory import listing
-from tiled_zarr.adapters.directory.listing import FILE, FOLDER, Entries, Place, item_of
+from tiled_zarr.adapters.directory.listing import Place, item_of
 from tiled_zarr.adapters.directory.open import Folder, open_directory
 from tiled_zarr.app import create_app
 from tiled_zarr.nodes import Array, Damaged, Group
@@ -182,7 +183,7 @@ def test_a_document_that_is_read_behind_the_fence(tmp_path: Path) -> None:
 def test_files_that_share_their_stems_take_no_longer_than_others() -> None:
     """In pairs, one look at all files for each pair took hours."""
     files = [f"{i}.{suffix}" for i in range(50_000) for suffix in ("npy", "npz")]
-    names, ambiguous = listing._names(listing._data(Entries(files, {}), frozenset({".npy", ".npz"})))
+    names, ambiguous = naming.names_of(naming.data_of(Entries(files, {}), frozenset({".npy", ".npz"})))
     assert names == {name: name for name in files}
     assert len(ambiguous) == 50_000
 
@@ -208,4 +209,4 @@ PARTS = st.lists(st.sampled_from(["a", "b", "npy", "NPY", "ome", "tif", "zarr", 
 def test_names_are_those_of_the_obvious_way(files: set[str], below: set[str]) -> None:
     entries = Entries([*files], dict.fromkeys(below - files, FOLDER))
     suffixes = frozenset({".npy", ".tif", ".ome.tif"})
-    assert listing._names(listing._data(entries, suffixes)) == slow_names(entries, suffixes)
+    assert naming.names_of(naming.data_of(entries, suffixes)) == slow_names(entries, suffixes)

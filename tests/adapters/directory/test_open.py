@@ -10,13 +10,14 @@ import tifffile
 import zarr
 from PIL import Image
 
-from adapters.file_contract import FEW, MANY, FileContract, reading, whole
 from tiled_zarr.adapters.common import extras
 from tiled_zarr.adapters.directory import formats, listing, open_directory
 from tiled_zarr.adapters.directory import open as opening
 from tiled_zarr.adapters.files.image import open_image
 from tiled_zarr.nodes import Array, Damaged, Group, Unavailable
 from tiled_zarr.revisions import file_revision
+from tiled_zarr.testing import ReaderContract, reading, whole
+from tiled_zarr.testing.files import FEW, MANY
 
 
 def mixed(folder: Path):
@@ -45,7 +46,7 @@ def mixed(folder: Path):
     return open_directory(folder), truth
 
 
-class TestDirectory(FileContract, cases={"mixed": mixed}): ...
+class TestDirectory(ReaderContract, cases={"mixed": mixed}): ...
 
 
 def save(path: Path, data=FEW) -> Path:

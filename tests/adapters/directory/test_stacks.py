@@ -17,9 +17,7 @@ import tifffile
 import zarr
 from PIL import Image
 
-from adapters.contract import Truth, assert_same
 from adapters.directory.frames import only, stack, write
-from adapters.file_contract import FileContract, reading, whole
 from asgi import ask
 from tiled_zarr.adapters.directory import open_directory, stacked, stacks
 from tiled_zarr.adapters.directory.formats import Formats
@@ -33,6 +31,7 @@ from tiled_zarr.nodes import Array, Damaged, Group, Node
 from tiled_zarr.resources import Resources
 from tiled_zarr.settings import Settings
 from tiled_zarr.stores import KeySpaceStore
+from tiled_zarr.testing import ReaderContract, Truth, assert_same, reading, whole
 
 RANDOM = np.random.default_rng(20261127)
 FRAMES = RANDOM.integers(0, 2**16, (5, 30, 40)).astype("<u2")
@@ -82,7 +81,7 @@ CASES: dict[str, Callable[[Path], tuple[Node, Truth]]] = {
 }
 
 
-class TestStack(FileContract, cases=CASES): ...
+class TestStack(ReaderContract, cases=CASES): ...
 
 
 def test_tifffile_reads_the_same(tmp_path: Path) -> None:

@@ -4,10 +4,9 @@ import blosc2
 import numpy as np
 import pytest
 
-from adapters.contract import ARRAYS
-from adapters.file_contract import FileContract, check_rewritten, check_truncated, reading, whole
 from tiled_zarr.adapters.files.b2nd import open_b2nd
 from tiled_zarr.nodes import Damaged, Unavailable
+from tiled_zarr.testing import ARRAYS, ReaderContract, check_rewritten, check_truncated, reading, whole
 
 WIDE = np.arange(300 * 400, dtype="<i4").reshape(300, 400)
 SAVED = {name: np.ascontiguousarray(array) for name, array in ARRAYS.items() if array.dtype.kind in "biufcSUM" and array.ndim}
@@ -26,7 +25,7 @@ CASES |= {"chunked": saved(WIDE, chunks=(100, 90), blocks=(20, 30)), "sparse_fra
 CASES |= {"zero_d": saved(np.array(3.5))}
 
 
-class TestB2nd(FileContract, cases=CASES): ...
+class TestB2nd(ReaderContract, cases=CASES): ...
 
 
 def write(path: Path, array) -> None:

@@ -6,11 +6,11 @@ import pytest
 import skimage
 from PIL import Image, PngImagePlugin
 
-from adapters.file_contract import FileContract, check_rewritten, check_truncated, reading, whole
 from tiled_zarr import budgets
 from tiled_zarr.adapters.files import image
 from tiled_zarr.adapters.files.image import open_image
 from tiled_zarr.nodes import TooLarge, Unavailable
+from tiled_zarr.testing import ReaderContract, check_rewritten, check_truncated, reading, whole
 
 PICTURES = Path(skimage.__file__).parent / "data"
 GREY = np.arange(50 * 60, dtype="u1").reshape(50, 60)
@@ -70,7 +70,7 @@ CASES = {
 }
 
 
-class TestImage(FileContract, cases=CASES): ...
+class TestImage(ReaderContract, cases=CASES): ...
 
 
 def write(path: Path, pixels) -> None:

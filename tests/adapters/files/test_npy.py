@@ -9,12 +9,11 @@ from random import Random
 import numpy as np
 import pytest
 
-from adapters.contract import ARRAYS, assert_same
-from adapters.file_contract import FileContract, check_rewritten, check_truncated, outcome, reading, whole
 from tiled_zarr.adapters.files import archives
 from tiled_zarr.adapters.files.npy import open_npy
 from tiled_zarr.nodes import Damaged, Unavailable
 from tiled_zarr.resources import Resources, Sizes
+from tiled_zarr.testing import ARRAYS, ReaderContract, assert_same, check_rewritten, check_truncated, outcome, reading, whole
 
 BROKEN = {
     "empty_array": ("a.npy", b"", "is empty where an NPY array"),
@@ -55,11 +54,11 @@ def archived(save):
 
 
 class TestNpy(
-    FileContract, cases={name: saved(array) for name, array in PLAIN.items()} | {"wide": saved(WIDE), "wide_f": saved(WIDE.T)}
+    ReaderContract, cases={name: saved(array) for name, array in PLAIN.items()} | {"wide": saved(WIDE), "wide_f": saved(WIDE.T)}
 ): ...
 
 
-class TestNpz(FileContract, cases={"stored": archived(np.savez), "compressed": archived(np.savez_compressed)}): ...
+class TestNpz(ReaderContract, cases={"stored": archived(np.savez), "compressed": archived(np.savez_compressed)}): ...
 
 
 @pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])

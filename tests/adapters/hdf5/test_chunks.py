@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.file_contract import whole
 from tiled_zarr.adapters.common.snapshot import Snapshot
 from tiled_zarr.adapters.hdf5 import index as chunks
 from tiled_zarr.adapters.hdf5 import indexing, library, open_hdf5
 from tiled_zarr.adapters.hdf5.describing import filters
 from tiled_zarr.nodes import Changed
+from tiled_zarr.testing import whole
 
 DATA = np.arange(61 * 83, dtype="<u4").reshape(61, 83)
 
@@ -138,7 +138,7 @@ def test_pieces_are_read_alike_however_they_lie(tmp_path_factory, pieces):
 
 def test_runs_have_a_bound(monkeypatch):
     monkeypatch.setattr(chunks, "RUN", 100)
-    assert chunks._runs([(150, 10), (0, 40), (40, 60), (100, 10), (9000, 500)]) == [[1, 2], [3, 0], [4]]
+    assert chunks._runs([(150, 10), (0, 40), (40, 60), (100, 10), (9000, 500)], chunks.GAP) == [[1, 2], [3, 0], [4]]
 
 
 WRITER = """

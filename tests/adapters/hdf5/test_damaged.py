@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 import damagedhdf5
-from adapters.file_contract import whole
 from tiled_zarr.adapters.hdf5 import indexing, items, library, open_hdf5
 from tiled_zarr.helpers.pool import NoAnswer
 from tiled_zarr.nodes import Damaged, Group, TooLarge, Unavailable
 from tiled_zarr.resources import default
+from tiled_zarr.testing import whole
 
 pytestmark = pytest.mark.slow
 

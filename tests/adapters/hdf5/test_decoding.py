@@ -12,11 +12,12 @@ import hdf5plugin
 import numpy as np
 import pytest
 
-from adapters.contract import ARRAYS, assert_same, regions
-from adapters.file_contract import check_any_box, check_rewritten, check_truncated, whole
 from tiled_zarr.adapters.hdf5 import chunked, open_hdf5
 from tiled_zarr.adapters.hdf5.chunked import ChunkedArray
 from tiled_zarr.helpers.library import Library
+from tiled_zarr.testing import ARRAYS, assert_same, check_rewritten, check_truncated, whole
+from tiled_zarr.testing.contract import regions
+from tiled_zarr.testing.files import check_any_box
 
 WAVES = np.add.outer(np.arange(61) * 7, np.arange(83) ** 2 % 97)
 NOISE = np.random.default_rng(1).integers(0, 1 << 16, WAVES.shape)

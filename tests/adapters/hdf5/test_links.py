@@ -11,11 +11,11 @@ import h5py
 import numpy as np
 import pytest
 
-from adapters.file_contract import FileContract, Truth, whole
 from tiled_zarr.adapters.directory import open_directory
 from tiled_zarr.adapters.hdf5 import open_hdf5
 from tiled_zarr.adapters.hdf5.virtual import _numbered
 from tiled_zarr.nodes import Array, Damaged, Group, Node, Unavailable
+from tiled_zarr.testing import ReaderContract, Truth, whole
 
 PARTS = [np.arange(24, dtype="i4").reshape(2, 3, 4) + 24 * number for number in range(3)]
 ALL = np.concatenate(PARTS)
@@ -133,7 +133,7 @@ def raw(folder: Path) -> tuple[Node, Truth]:
 CASES = {function.__name__: function for function in (linked, over_another, numbered_inside, raw)}
 
 
-class TestLinks(FileContract, cases=CASES): ...
+class TestLinks(ReaderContract, cases=CASES): ...
 
 
 def child(folder: Path, name: str = "x") -> Array:

@@ -6,8 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from adapters.file_contract import whole
 from tiled_zarr.adapters.hdf5 import open_hdf5
+from tiled_zarr.testing import whole
 
 LATIN = "Höhe_°C".encode("latin-1")
 ESCAPED = "H\udcf6he_\udcb0C"

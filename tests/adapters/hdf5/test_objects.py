@@ -9,12 +9,10 @@ import h5py
 import numpy as np
 import pytest
 
-from adapters.contract import Contract
-from adapters.file_contract import whole
-from adapters.readback import check_read_back
 from tiled_zarr.adapters.hdf5 import open_hdf5
 from tiled_zarr.adapters.registry import adapt
 from tiled_zarr.nodes import Damaged, Group, Unavailable
+from tiled_zarr.testing import Contract, whole
 
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
 DATA = np.arange(60 * 80, dtype="<i4").reshape(60, 80)
@@ -103,12 +101,6 @@ def case(make):
 
 
 class TestObjects(Contract, cases={name: case(make) for name, make in OBJECTS.items()}): ...
-
-
-@pytest.mark.parametrize("make", OBJECTS.values(), ids=OBJECTS.keys())
-def test_is_read_back_equal(tmp_path, make):
-    source, truth = make(tmp_path)
-    check_read_back(adapt(source), truth)
 
 
 def test_what_is_open_for_reading_has_the_revision_of_the_file(tmp_path):

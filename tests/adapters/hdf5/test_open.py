@@ -11,10 +11,9 @@ import hdf5plugin
 import numpy as np
 import pytest
 
-from adapters.contract import ARRAYS
-from adapters.file_contract import FileContract, check_rewritten, check_truncated, reading, whole
 from tiled_zarr.adapters.hdf5 import open_hdf5
 from tiled_zarr.nodes import Damaged, Group, Unavailable
+from tiled_zarr.testing import ARRAYS, ReaderContract, check_rewritten, check_truncated, reading, whole
 
 WIDE = np.arange(300 * 400, dtype="<i4").reshape(300, 400)
 PLAIN = {name: array for name, array in sorted(ARRAYS.items()) if array.dtype.kind in "biufcS"}
@@ -120,7 +119,7 @@ CASES = {
 }
 
 
-class TestHdf5(FileContract, cases=CASES): ...
+class TestHdf5(ReaderContract, cases=CASES): ...
 
 
 def write(path: Path, data) -> None:

@@ -8,9 +8,9 @@ import h5py
 import numpy as np
 import pytest
 
-from adapters.file_contract import FileContract, Truth
 from tiled_zarr.adapters.hdf5 import open_hdf5
 from tiled_zarr.nodes import Array, Group, Node, Unavailable
+from tiled_zarr.testing import ReaderContract, Truth
 
 UNITS = ["µm", "°C", "mm", "Å"]
 LATIN = np.array([unit.encode("latin-1") for unit in UNITS], object)
@@ -67,7 +67,7 @@ def types(folder: Path) -> tuple[Node, Truth]:
     return found, truth
 
 
-class TestTypes(FileContract, cases={"types": types}): ...
+class TestTypes(ReaderContract, cases={"types": types}): ...
 
 
 def test_what_stands_for_another_type_says_so(tmp_path: Path) -> None:

@@ -2,10 +2,10 @@ import dask.array
 import numpy as np
 import pytest
 
-from adapters.contract import ARRAYS, Contract, assert_same
 from tiled_zarr.adapters.memory.dask import adapt_array
 from tiled_zarr.adapters.memory.numpy import adapt_masked
 from tiled_zarr.nodes import Unavailable
+from tiled_zarr.testing import ARRAYS, Contract, assert_same
 
 
 def chunked(array, chunks="auto"):

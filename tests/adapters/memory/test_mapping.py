@@ -6,9 +6,9 @@ from types import MappingProxyType, SimpleNamespace
 import numpy as np
 import pytest
 
-from adapters.contract import Contract
 from tiled_zarr.adapters import adapt
 from tiled_zarr.nodes import Array, Damaged, Group, Unavailable
+from tiled_zarr.testing import Contract
 
 ARRAY = np.arange(6.0).reshape(2, 3)
 SOURCE = {"array": ARRAY, "group": {"number": 3, "text": "ä", "empty": {}}, "node": Group(children={})}

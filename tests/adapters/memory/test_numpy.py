@@ -1,12 +1,14 @@
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from adapters.contract import ARRAYS, Contract
+from tiled_zarr.adapters import adapt
 from tiled_zarr.adapters.memory.numpy import adapt_array, adapt_masked, adapt_memmap, adapt_value
-from tiled_zarr.nodes import Unavailable
+from tiled_zarr.nodes import Damaged, Unavailable
 from tiled_zarr.revisions import launch_nonce
+from tiled_zarr.testing import ARRAYS, Contract
 
 MASKED = {
     "floats": (np.ma.MaskedArray([1.0, 2.0, 3.0], [0, 1, 0]), np.array([1, np.nan, 3])),
@@ -86,6 +88,42 @@ def test_a_mapped_file_changes_its_revision(tmp_path):
     (tmp_path / "mapped.bin").write_bytes(bytes(100))
     assert node.revision() != before
     assert node.blocking
+
+
+def test_a_map_that_is_written_to_is_read_as_it_is_now(tmp_path):
+    array = np.memmap(tmp_path / "a.bin", "<i4", "w+", shape=(4, 5))
+    node = adapt_memmap(array)
+    everything = (slice(0, 4), slice(0, 5))
+    assert not node.read(everything).any()
+    array[1] = 7
+    array.flush()
+    np.testing.assert_array_equal(node.read(everything), array)
+
+
+def test_a_private_map_is_read_with_its_own_changes(tmp_path):
+    mapped(tmp_path)
+    array = np.memmap(tmp_path / "mapped.bin", ">i4", "c", shape=(4, 5))
+    array[:] = 9
+    assert (adapt_memmap(array).read((slice(0, 4), slice(0, 5))) == 9).all()
+
+
+@pytest.mark.parametrize("part", [np.s_[1:, ::2], np.s_[::-1], np.s_[:, 3]], ids=["strided", "reversed", "column"])
+def test_a_part_of_a_map_is_that_part(tmp_path, part):
+    array = mapped(tmp_path)[part]
+    block = adapt_memmap(array).read(tuple(slice(0, size) for size in array.shape))
+    np.testing.assert_array_equal(block, np.arange(20, dtype=">i4").reshape(4, 5)[part])
+
+
+@pytest.mark.parametrize(
+    "kind", [lambda array: array, np.asarray, lambda array: np.asarray(array)[::-1][::-1]], ids=["map", "array", "view"]
+)
+def test_a_map_whose_file_was_cut_is_damaged(tmp_path, kind):
+    """Looking at numpy's own mapping would end this process."""
+    array = np.memmap(tmp_path / "a.bin", "u1", "w+", shape=(100_000,))
+    node = adapt(kind(array))
+    os.truncate(tmp_path / "a.bin", 10)
+    with pytest.raises(Damaged, match="ends at byte 10, data are expected up to 100000"):
+        node.read((slice(99_000, 100_000),))
 
 
 def test_a_filled_item_is_named():

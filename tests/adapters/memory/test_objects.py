@@ -19,11 +19,9 @@ import pytest
 import scipy.sparse
 import tifffile
 
-from adapters.contract import Contract
-from adapters.file_contract import whole
-from adapters.readback import check_read_back
 from tiled_zarr.adapters.registry import adapt
 from tiled_zarr.nodes import Damaged, Group, Unavailable
+from tiled_zarr.testing import Contract, whole
 
 DATA = np.arange(60 * 80, dtype="<u2").reshape(60, 80)
 FRAME = pd.DataFrame({"n": np.arange(10, dtype="i8"), "x": np.linspace(0, 1, 10)}, pd.Index(np.arange(10, dtype="i8"), name="row"))
@@ -223,12 +221,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificati
 
 
 class TestObjects(Contract, cases={name: case(make) for name, make in OBJECTS.items()}): ...
-
-
-@pytest.mark.parametrize("make", OBJECTS.values(), ids=OBJECTS.keys())
-def test_is_read_back_equal(tmp_path, make):
-    source, truth = make(tmp_path)
-    check_read_back(adapt(source), truth)
 
 
 def test_tensors_are_views():

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from adapters.contract import Contract
 from tiled_zarr.adapters.memory.scipy import adapt_sparse
 from tiled_zarr.nodes import Unavailable
+from tiled_zarr.testing import Contract
 
 DENSE = np.where(np.arange(600).reshape(20, 30) % 7 == 0, np.arange(600).reshape(20, 30), 0)
 KINDS = [f"{layout}_{kind}" for layout in ("bsr", "coo", "csc", "csr", "dia", "dok", "lil") for kind in ("array", "matrix")]

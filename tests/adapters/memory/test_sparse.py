@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import sparse
 
-from adapters.contract import Contract
 from tiled_zarr import Array
 from tiled_zarr.adapters.memory.sparse import adapt_sparse
 from tiled_zarr.nodes import Unavailable
+from tiled_zarr.testing import Contract
 
 
 def scattered(shape, dtype):

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pytest
 import sparse
 
-from adapters.contract import ARRAYS, Contract
 from tiled_zarr.adapters import adapt
 from tiled_zarr.hierarchy import headers
 from tiled_zarr.nodes import Array, Changed, Damaged, Options, Unavailable
+from tiled_zarr.testing import ARRAYS, Contract
 
 GRID = np.arange(60, dtype="<i4").reshape(6, 10)
 

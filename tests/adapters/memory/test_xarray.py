@@ -9,7 +9,6 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core.indexing import IndexingSupport, LazilyIndexedArray, explicit_indexing_adapter
 
-from adapters.contract import Contract
 from tiled_zarr import Array
 from tiled_zarr.adapters import adapt
 from tiled_zarr.hierarchy import v2, v3
@@ -17,6 +16,7 @@ from tiled_zarr.hierarchy.keyspace import KeySpace
 from tiled_zarr.nodes import Unavailable
 from tiled_zarr.revisions import launch_nonce
 from tiled_zarr.stores import KeySpaceStore
+from tiled_zarr.testing import Contract
 
 GRID = np.arange(12, dtype="<f4").reshape(3, 4)
 TIMES = np.array(["2026-11-23", "2026-11-24", "2026-11-25", "2026-11-26"], "<M8[ns]")

@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from adapters.contract import Contract
 from tiled_zarr.adapters.common.columns import Facts, plan, schema_names, unique
 from tiled_zarr.adapters.tables.arrow import adapt_table
 from tiled_zarr.nodes import Unavailable
+from tiled_zarr.testing import Contract
 
 NAN = float("nan")
 DAY = dt.date(2026, 11, 23)

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from pyarrow import csv as arrow_csv
 
-from adapters.contract import Contract
 from tiled_zarr.adapters.common.choices import NO_CHOICE
 from tiled_zarr.adapters.common.columns import schema_names
 from tiled_zarr.adapters.common.snapshot import Snapshot
 from tiled_zarr.adapters.tables.csv import open_csv, survey, tables
 from tiled_zarr.nodes import Changed, Damaged, TooLarge
+from tiled_zarr.testing import Contract
 
 PLAIN = "number,half,text,flag,day,nothing\n1,1.5,a,true,2026-11-23,\n2,,ä,false,2026-11-24,\n,2.5,,true,,\n"
 TRUTH = {

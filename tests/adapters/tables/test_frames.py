@@ -13,11 +13,9 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from adapters.contract import Contract
-from adapters.file_contract import whole
-from adapters.readback import check_read_back
 from tiled_zarr.adapters.registry import adapt
 from tiled_zarr.nodes import Changed, Unavailable
+from tiled_zarr.testing import Contract, whole
 
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
 COLUMNS = {"n": [1, 2, 3, 4, 5], "x": [0.5, None, 1.5, 2.0, 3.0], "text": ["", "ä", None, "b", "c"], "gaps": [1, None, 3, 4, 5]}
@@ -104,12 +102,6 @@ def case(make):
 
 
 class TestFrames(Contract, cases={name: case(make) for name, make in OBJECTS.items()}): ...
-
-
-@pytest.mark.parametrize("make", OBJECTS.values(), ids=OBJECTS.keys())
-def test_is_read_back_equal(tmp_path, make):
-    source, truth = make(tmp_path)
-    check_read_back(adapt(source), truth)
 
 
 def test_objects_of_polars_are_left_out():

@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adapters.contract import Contract
 from tiled_zarr.adapters.tables.pandas import adapt_frame, adapt_series
 from tiled_zarr.nodes import Unavailable
+from tiled_zarr.testing import Contract
 
 NAN = float("nan")
 ROWS = np.arange(3)

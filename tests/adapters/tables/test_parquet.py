@@ -6,12 +6,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from adapters.contract import Contract
 from tiled_zarr import budgets
 from tiled_zarr.adapters.common import columns
 from tiled_zarr.adapters.tables import parquet
 from tiled_zarr.adapters.tables.parquet import open_parquet
 from tiled_zarr.nodes import Changed, Damaged, TooLarge
+from tiled_zarr.testing import Contract
 
 ROWS = np.arange(1000)
 TABLE = pa.table(

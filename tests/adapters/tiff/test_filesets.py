@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 import tifffile
 
-from adapters.contract import Case
-from adapters.file_contract import FileContract, whole
 from asgi import ask
 from tiled_zarr.adapters.common import dependencies, folders
 from tiled_zarr.adapters.directory import open_directory
@@ -20,6 +18,7 @@ from tiled_zarr.adapters.tiff import open_tiff
 from tiled_zarr.app import create_app
 from tiled_zarr.nodes import Array, Damaged, Group, Node, Unavailable
 from tiled_zarr.settings import Settings
+from tiled_zarr.testing import Case, ReaderContract, whole
 
 DATA = np.random.default_rng(3).integers(0, 4000, (2, 3, 60, 70)).astype("u2")
 NAMES = ("set_C0.ome.tif", "set_C1.ome.tif")
@@ -79,7 +78,7 @@ def opened(number: int) -> Case:
     return case
 
 
-class TestSets(FileContract, cases={"first": opened(0), "second": opened(1)}): ...
+class TestSets(ReaderContract, cases={"first": opened(0), "second": opened(1)}): ...
 
 
 def test_a_set_is_one_image_under_the_name_of_its_first_file(tmp_path: Path) -> None:

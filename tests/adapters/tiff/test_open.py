@@ -6,11 +6,12 @@ import pytest
 import skimage
 import tifffile
 
-from adapters.file_contract import FileContract, check_any_box, check_rewritten, check_truncated, reading, whole
 from tiled_zarr._native import File
 from tiled_zarr.adapters.common import mapped
 from tiled_zarr.adapters.tiff import open_tiff, pages, segments
 from tiled_zarr.nodes import Damaged, Unavailable
+from tiled_zarr.testing import ReaderContract, check_rewritten, check_truncated, reading, whole
+from tiled_zarr.testing.files import check_any_box
 
 PICTURES = Path(skimage.__file__).parent / "data"
 GREY = np.arange(100 * 120, dtype="<u2").reshape(100, 120) * 5
@@ -104,7 +105,7 @@ CASES = {
 }
 
 
-class TestTiff(FileContract, cases=CASES): ...
+class TestTiff(ReaderContract, cases=CASES): ...
 
 
 @pytest.mark.parametrize("options", [{}, TILED], ids=["contiguous", "tiles"])

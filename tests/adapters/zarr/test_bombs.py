@@ -27,10 +27,10 @@ from zarr.codecs import Crc32cCodec, GzipCodec, ZstdCodec
 from zarr.codecs.numcodecs import BZ2, LZ4, LZMA, AsType, Delta, Zlib
 
 from adapters.bombs import asking, stores
-from adapters.file_contract import outcome
 from tiled_zarr.adapters.common import bounds
 from tiled_zarr.adapters.zarr import open_zarr
 from tiled_zarr.nodes import Array, Damaged
+from tiled_zarr.testing import outcome
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,6 @@ import pytest
 import zarr
 from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, ShardingCodec, TransposeCodec
 
-from adapters.file_contract import outcome, reading
 from stored import DATA, WHOLE, encodings, key, keyspace, opened
 from tiled_zarr.adapters.common import fences
 from tiled_zarr.adapters.common.fences import Fence
@@ -30,6 +29,7 @@ from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.keyspace import Chunk
 from tiled_zarr.nodes import Array, Changed, Damaged, Group
 from tiled_zarr.stores import value
+from tiled_zarr.testing import outcome, reading
 
 FORMATS = pytest.mark.parametrize("format_", [v2, v3], ids=["v2", "v3"])
 CHUNK, SHARD = (128, 128), (256, 512)

@@ -14,13 +14,11 @@ import zarr
 from zarr.abc.store import SuffixByteRequest
 from zarr.storage import FsspecStore, LocalStore, MemoryStore, ObjectStore, WrapperStore, ZipStore
 
-from adapters.contract import ARRAYS, Contract
-from adapters.file_contract import whole
-from adapters.readback import check_read_back
 from tiled_zarr.adapters.registry import adapt
 from tiled_zarr.adapters.zarr import values
 from tiled_zarr.grid import Grid
 from tiled_zarr.nodes import Array, Damaged, Group, Unavailable
+from tiled_zarr.testing import ARRAYS, Contract, whole
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning"),
@@ -86,12 +84,14 @@ CASES = {f"{name}_v3": hierarchy(make, 3) for name, make in STORES.items()} | {"
 SHARDS = {"sharded": sharded, "sharded_index_first": lambda folder: sharded(folder, "start")}
 
 
-class TestObjects(Contract, cases={**CASES, **SHARDS}): ...
+QUICK = ("in_memory_v3", "sharded")
 
 
-@pytest.mark.parametrize("case", (CASES | SHARDS).values(), ids=CASES | SHARDS)
-def test_is_read_back_equal(tmp_path, case):
-    check_read_back(*case(tmp_path))
+class TestObjects(Contract, cases={name: case for name, case in (CASES | SHARDS).items() if name in QUICK}): ...
+
+
+@pytest.mark.slow
+class TestOtherStores(Contract, cases={name: case for name, case in (CASES | SHARDS).items() if name not in QUICK}): ...
 
 
 @pytest.mark.parametrize("version", [2, 3])

@@ -7,13 +7,13 @@ import pytest
 import xarray
 import zarr
 
-from adapters.contract import ARRAYS
-from adapters.file_contract import FEW, MANY, FileContract, reading, whole
 from rights import unprivileged
 from tiled_zarr.adapters.common import fences
 from tiled_zarr.adapters.zarr.arrays import chunk_shape
 from tiled_zarr.adapters.zarr.open import open_zarr
 from tiled_zarr.nodes import Damaged, Group, Unavailable
+from tiled_zarr.testing import ARRAYS, ReaderContract, reading, whole
+from tiled_zarr.testing.files import FEW, MANY
 
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
 WIDE = np.arange(300 * 400, dtype="<i4").reshape(300, 400)
@@ -56,7 +56,7 @@ def sharded(folder: Path):
     return open_zarr(folder / "a.zarr"), WIDE
 
 
-class TestZarr(FileContract, cases={"v2": hierarchy(2), "v3": hierarchy(3), "sharded": sharded}): ...
+class TestZarr(ReaderContract, cases={"v2": hierarchy(2), "v3": hierarchy(3), "sharded": sharded}): ...
 
 
 def test_chunks_of_shards_are_the_inner_ones(tmp_path):

@@ -34,7 +34,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ...nodes import Region
-from .mapped import File, Reopened, file_of, touch
+from .mapped import READ_GAP, Fetched, File, Reopened, file_of, touch
 from .snapshot import Snapshot, check_end
 
 Block: TypeAlias = "np.ndarray[Any, Any]"
@@ -44,8 +44,6 @@ GAP = 64 * 1024
 
 A fault brings as many bytes into memory.
 """
-READ_GAP = 4096
-"""Bytes that cost as much to copy as another `pread`, about half a microsecond."""
 AT_ONCE = 16 * 1024 * 1024
 """Bytes of a file, about, that one step of a copy touches before their pages may be released."""
 
@@ -139,7 +137,7 @@ class FlatArray:
         if 0 in box.sizes:
             return np.empty(box.sizes, self.dtype)
         file = file_of(self.snapshot)
-        pieces = box.pieces(GAP if file.is_mapped else READ_GAP)
+        pieces = box.pieces(_gap(file))
         self._prepare(file, box, pieces)
         if file.is_mapped or pieces.total <= 2 * box.nbytes:
             return self._block(file, box, pieces)
@@ -163,7 +161,7 @@ class FlatArray:
         if block.size:
             with self.snapshot.unchanged():
                 file = file_of(self.snapshot)
-                self._prepare(file, stepped, stepped.pieces(GAP if file.is_mapped else READ_GAP))
+                self._prepare(file, stepped, stepped.pieces(_gap(file)))
                 self._copy(block, file, stepped)
         return block
 
@@ -186,18 +184,24 @@ class FlatArray:
             touch(self.snapshot, pieces.touched)
             return np.ndarray(box.sizes, self.dtype, memoryview(file), box.first, box.strides)
         outer = len(pieces.counts)
+        read = file.read_kept if isinstance(file, Fetched) and pieces.total > 2 * box.nbytes else file.read
         strides = tuple(pieces.nbytes * math.prod(pieces.counts[axis + 1 :]) for axis in range(outer))
-        return np.ndarray(box.sizes, self.dtype, file.read(*pieces), strides=(*strides, *box.strides[outer:]))
+        return np.ndarray(box.sizes, self.dtype, read(*pieces), strides=(*strides, *box.strides[outer:]))
 
     def _copy(self, block: Block, file: File | Reopened, box: Box) -> None:
         """Copy a box part by part, so that a bounded number of its bytes is resident at once."""
         touched = box.pieces(GAP).touched
         axis = next((axis for axis, size in enumerate(box.sizes) if size > 1), None)
         if axis is None or touched <= AT_ONCE:
-            block[...] = self._block(file, box, box.pieces(GAP if file.is_mapped else READ_GAP))
+            block[...] = self._block(file, box, box.pieces(_gap(file)))
             return
         size = box.sizes[axis]
         step = max(1, AT_ONCE * size // touched)
         for start in range(0, size, step):
             stop = min(start + step, size)
             self._copy(block[(slice(None),) * axis + (slice(start, stop),)], file, box.part(axis, start, stop))
+
+
+def _gap(file: File | Reopened) -> int:
+    """Bytes between two pieces of a file that cost no more than another piece."""
+    return GAP if file.is_mapped else file.gap if isinstance(file, Reopened) else READ_GAP

@@ -62,9 +62,17 @@ class Nodes:
     kept.
 
     With an `allowance`, nodes are kept as long as it has room, else the `most` used last.
+    `is_settled(path)` says whether another change would give another revision.
     """
 
-    def __init__(self, most: int = MOST_KEPT, abandoned: Collection[int] = (), allowance: Allowance | None = None) -> None:
+    def __init__(
+        self,
+        most: int = MOST_KEPT,
+        abandoned: Collection[int] = (),
+        allowance: Allowance | None = None,
+        is_settled: Callable[[str], bool] | None = None,
+    ) -> None:
+        self._is_settled = is_settled or is_settled_file
         self._nodes: Keeps[Node] = Recent(most) if allowance is None else allowance.share()
         self._refusals: Keeps[Damaged | Unavailable] = Recent(most) if allowance is None else allowance.share()
         self._opening: Flights[tuple[str, str], Node] = Flights(abandoned)
@@ -96,7 +104,7 @@ class Nodes:
             try:
                 node = opened(open_node, Path(path))
             except (Damaged, Unavailable) as error:
-                if is_settled_file(path):
+                if self._is_settled(path):
                     refusal = type(error)(str(error))  # a traceback would keep what was read
                     self._refusals.keep(path, Kept(revision, refusal, Dependencies(files)))
                 raise
@@ -118,6 +126,11 @@ class Nodes:
         """
         found = self._nodes.peek(path)
         return None if found is None else found.value
+
+    def opened_at(self, path: str) -> str | None:
+        """The revision at which the node at a path was opened last; None if none is kept."""
+        found = self._nodes.peek(path)
+        return None if found is None else found.revision
 
     def others(self, path: str) -> Collection[str]:
         """The other files on which the node opened last at a path depends; none if none is kept."""

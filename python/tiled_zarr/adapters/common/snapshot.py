@@ -27,11 +27,14 @@ The descriptor or mapping that `mapped.py` keeps is of the very file whose revis
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
+from typing import Any
 
 from ..._native import Faults
 from ...nodes import Changed, Damaged, TooLarge, Unavailable
@@ -40,6 +43,22 @@ from ...revisions import file_revision, steady_revision
 from . import fences, slips
 from .fences import Fence
 from .kinds import HEAD, other_kind
+
+
+class Elsewhere(ABC):
+    """Something in no file system that an adapter opens as it opens a path, by `Snapshot.of`.
+
+    Only adapters that are marked get one (`ranged.by_ranges`).
+    """
+
+    name: str
+    """The last part of its address."""
+    suffix: str
+    """The suffix of the name, with its dot."""
+
+    @abstractmethod
+    def snapshot(self, resources: Resources | None) -> Snapshot:
+        """It as it is now. Raises FileNotFoundError if it is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +77,19 @@ class Snapshot:
     """The resources that readers of the file share; None means those of the process."""
 
     @classmethod
-    def of(cls, path: Path, resources: Resources | None = None) -> Snapshot:
-        """The file as it is now, behind the fence in force.
+    def of(cls, path: Path | Elsewhere, resources: Resources | None = None) -> Snapshot:
+        """The file as it is now, behind the fence in force; of what is elsewhere, what it says.
 
         Raises OSError if there is no file, Damaged if the fence refuses it.
         """
+        if isinstance(path, Elsewhere):
+            return path.snapshot(resources)
         return cls._taken(path, fences.around(path), resources)
+
+    @property
+    def name(self) -> str:
+        """The name of the file, for users."""
+        return Path(self.path).name
 
     @property
     def resources(self) -> Resources:
@@ -77,7 +103,9 @@ class Snapshot:
     @classmethod
     def _taken(cls, path: str | os.PathLike[str], fence: Fence, resources: Resources | None) -> Snapshot:
         with fence.opened(path) as file:
-            return cls(os.fspath(path), file_revision(file.fileno()), fence, given=resources)
+            taken = cls(os.fspath(path), file_revision(file.fileno()), fence, given=resources)
+        made_from = _MADE_FROM.get()
+        return taken if made_from is None else made_from(taken)
 
     @property
     def revision(self) -> Callable[[], str | None]:
@@ -98,7 +126,11 @@ class Snapshot:
         gone.
         """
         if steady_revision(self.path if opened is None else opened) != self.taken:
-            raise Changed(f"{Path(self.path).name!r} changed while it was being read; ask again")
+            raise Changed(f"{self.name!r} changed while it was being read; ask again")
+
+    def check_handle(self, handle: Any) -> None:
+        """Check that what a library has opened by itself is this file, by its `fileno()`."""
+        self.check(handle.fileno())
 
     def is_current(self) -> bool:
         """True if the file is still there and has the same revision."""
@@ -119,7 +151,7 @@ class Snapshot:
         yield
         self.check()
         if self.faults.count != faults:
-            raise Changed(f"{Path(self.path).name!r} could not be read in part; ask again")
+            raise Changed(f"{self.name!r} could not be read in part; ask again")
 
     @contextmanager
     def read_as(self, kind: str) -> Iterator[str]:
@@ -146,15 +178,18 @@ class Snapshot:
             self.check()
             if is_for_users(error):
                 raise
-            slips.note(error, f"{Path(self.path).name!r}, read as {kind}")
-            raise Damaged(f"{Path(self.path).name!r} {self._fault(kind)}") from error
+            slips.note(error, f"{self.name!r}, read as {kind}")
+            raise Damaged(f"{self.name!r} {self._fault(kind)}") from error
 
     def _fault(self, kind: str) -> str:
         """What we say to users about a file that a library refuses."""
-        if os.stat(self.path).st_size == 0:  # noqa: PTH116
-            return f"is empty where {kind} is expected; write it again"
         with self.fence.opened(self.path) as file:
-            other = other_kind(file.read(HEAD), kind)
+            size = os.fstat(file.fileno()).st_size
+            return self._said(size, other_kind(file.read(HEAD), kind), kind)
+
+    def _said(self, size: int, other: str | None, kind: str) -> str:
+        if size == 0:
+            return f"is empty where {kind} is expected; write it again"
         if other:
             return f"is {other}"
         return f"cannot be read as {kind}: it is truncated, damaged or something else; write it again, or restore it from a copy"
@@ -173,6 +208,19 @@ class Snapshot:
         """
         with self.fence.pinned(self.path) as path, self.unchanged(path):
             yield path
+
+
+_MADE_FROM: ContextVar[Callable[[Snapshot], Snapshot] | None] = ContextVar("made from", default=None)
+
+
+@contextmanager
+def taken_as(changed: Callable[[Snapshot], Snapshot]) -> Iterator[None]:
+    """Inside the block, `Snapshot.of` in this thread returns what `changed` returns for a file."""
+    token = _MADE_FROM.set(changed)
+    try:
+        yield
+    finally:
+        _MADE_FROM.reset(token)
 
 
 def is_of_the_system(error: Exception) -> bool:
@@ -194,7 +242,7 @@ def is_for_users(error: Exception) -> bool:
 
 def read_exactly(file: FileIO, offset: int, nbytes: int) -> bytes:
     """`nbytes` bytes at an offset. Raises Damaged if the file ends before them."""
-    check_end(str(file.name), os.fstat(file.fileno()).st_size, offset + nbytes)
+    check_end(str(file.name), size_of(file), offset + nbytes)
     file.seek(offset)
     parts = []
     while nbytes > 0:
@@ -204,6 +252,12 @@ def read_exactly(file: FileIO, offset: int, nbytes: int) -> bytes:
         parts.append(part)
         nbytes -= len(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def size_of(file: FileIO) -> int:
+    """The bytes of an open file, or of an object that is read as one."""
+    size: int | None = getattr(file, "size", None)
+    return os.fstat(file.fileno()).st_size if size is None else size
 
 
 def check_end(path: str, size: int, end: int) -> None:

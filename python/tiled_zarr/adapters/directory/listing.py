@@ -5,29 +5,22 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
 
 from ...nodes import Unavailable
 from ..common.fences import CIRCLE, KINDS, NOWHERE, OUTSIDE, Fence
 from ..common.folders import described, is_settled
+from ..common.naming import FILE, FOLDER, Data, Entries, Item, counted, data_of, names_of
 from ..common.stores import DOCUMENTS, FRAME
-from ..common.stores import SUFFIXES as STORE_SUFFIXES
-from ..common.texts import as_text
 from .formats import Chooser, Formats
 from .sequences import NONE, Found, Sequence, sequences
 
 STORE_FILES = frozenset({*DOCUMENTS, FRAME})
-MOST_SUFFIXES = 100
-"""Suffixes of unknown files that are counted by themselves; the others are counted together."""
-LONGEST_SUFFIX = 30
-"""Characters of a suffix that are kept."""
 CYCLE = "a cycle: a link back to a folder above it"
 BROKEN = MappingProxyType({errno.ENOENT: NOWHERE, errno.ENOTDIR: NOWHERE, errno.ELOOP: CIRCLE})
 """Reasons by the error of looking at a link's target."""
@@ -62,21 +55,6 @@ class Place:
         except OSError as error:
             return BROKEN.get(error.errno or 0, f"a link that cannot be followed: {error.strerror}")
         return CYCLE if real in self.above | {self.real} else None
-
-
-class Item(NamedTuple):
-    """What a folder's entry is.
-
-    `is_folder` is None if that is unknown; `refusal` is the reason why the entry is no child, or
-    None.
-    """
-
-    is_folder: bool | None
-    refusal: str | None
-
-
-FOLDER = Item(is_folder=True, refusal=None)
-FILE = Item(is_folder=False, refusal=None)
 
 
 @dataclass(frozen=True)
@@ -121,40 +99,22 @@ class Listing:
         return len(self.files) + len(self.folders) + len(self.stacks)
 
 
-class Entries(NamedTuple):
-    """The entries of a folder: the names of regular files, and what each other entry is."""
-
-    files: list[str]
-    others: dict[str, Item]
-
-
-class Data(NamedTuple):
-    """The entries that are data: their file names, and the `stems` that would name them, in order.
-
-    `unknown` are the names of the files without an adapter.
-    """
-
-    files: list[str]
-    stems: list[str]
-    unknown: list[str]
-
-
 def list_folder(place: Place, formats: Formats) -> Listing:
     """The children of a folder: its sub-folders, and its files of these formats. Opens no file.
 
     100,000 files cost at most about three times as much as `os.scandir`, and numbered ones four
-    times: what is done for each of them is one loop in `_data`, and operations on whole sets. Raises
+    times: what is done for each of them is one loop in `data_of` (naming.py), and operations on whole sets. Raises
     OSError if the folder may not be read and searched, Damaged if it is no longer inside the fence.
     """
     with place.fence.listed(place.path) as descriptor:
         status = os.fstat(descriptor)
         with os.scandir(descriptor) as found:
             entries = _sorted_out(found, place)
-    data = _data(entries, formats.suffixes)
+    data = data_of(entries, formats.suffixes)
     failed: dict[str, str] = {}
     if formats.chosen is not None:
         data = _as_chosen(data, entries, place, formats.chosen, failed)
-    names, ambiguous = _names(data)
+    names, ambiguous = names_of(data)
     sequenced = _sequences(data, entries, formats, names, ambiguous) if formats.sequences != "none" else NONE
     folders, refused = {}, failed
     if entries.others:
@@ -176,7 +136,7 @@ def list_folder(place: Place, formats: Formats) -> Listing:
         frames=frames,
         ambiguous={**ambiguous, **sequenced.ambiguous},
         refused=refused,
-        unknown=_unknown(data.unknown),
+        unknown=counted(data.unknown),
     )
 
 
@@ -214,17 +174,6 @@ def _sorted_out(found: Iterable[os.DirEntry[str]], place: Place) -> Entries:
     return entries
 
 
-def _unknown(names: Iterable[str]) -> dict[str, int]:
-    """How many files there are of each suffix, in lower case.
-
-    Suffixes after the MOST_SUFFIXES most frequent are counted together under "*".
-    """
-    counts = Counter(as_text(name.rpartition(".")[2].lower() if "." in name else "")[:LONGEST_SUFFIX] for name in names)
-    common = counts.most_common(MOST_SUFFIXES)
-    rest = counts.total() - sum(count for _, count in common)
-    return dict(sorted(common)) | ({"*": rest} if rest else {})
-
-
 def item_of(entry: os.DirEntry[str], place: Place) -> Item:
     """What an entry of a folder is. Opens nothing, and raises no OSError."""
     try:
@@ -253,39 +202,6 @@ def _kind(status: os.stat_result) -> str:
     return KINDS.get(stat.S_IFMT(status.st_mode), "no regular file")
 
 
-def _data(entries: Entries, suffixes: frozenset[str]) -> Data:
-    """The entries that are data; hidden ones are not.
-
-    A stem is a file's name without its longest known suffix, or a folder's without the suffix of a
-    store. What follows the first dot decides, and most files of a folder have the same there.
-    """
-    data = Data([], [], [])
-    files, stems, unknown = data
-    lengths: dict[str, int] = {}
-    for name in entries.files:
-        first, _, ending = name.partition(".")
-        length = lengths.get(ending)
-        if length is None:
-            length = lengths[ending] = _suffix_length(ending, suffixes)
-        if not first:
-            continue
-        if length:
-            files.append(name)
-            stems.append(first if length > len(ending) else name[:-length])
-        else:
-            unknown.append(name)
-    for name, item in entries.others.items():
-        length = _suffix_length(name.partition(".")[2], STORE_SUFFIXES if item.is_folder else suffixes)
-        if name.startswith("."):
-            continue
-        if length or item.is_folder is not False:
-            files.append(name)
-            stems.append(name[:-length] if length else name)
-        elif item == FILE:
-            unknown.append(name)
-    return data
-
-
 def _as_chosen(data: Data, entries: Entries, place: Place, chosen: Chooser, failed: dict[str, str]) -> Data:
     """The data, after an operator's function has been asked about each file.
 
@@ -309,35 +225,3 @@ def _as_chosen(data: Data, entries: Entries, place: Place, chosen: Chooser, fail
         else:
             kept.unknown.append(file)
     return kept
-
-
-def _suffix_length(ending: str, known: frozenset[str]) -> int:
-    """The length of the longest known suffix, with its dot, of a name that ends so; 0 if none.
-
-    `ending` is what follows the first dot of the name.
-
-    >>> _suffix_length("1.OME.tif", frozenset({".tif", ".ome.tif"})), _suffix_length("", frozenset({".tif"}))
-    (8, 0)
-    """
-    parts = ending.split(".")
-    endings = (".".join(["", *parts[i:]]) for i in range(len(parts)))
-    return next((len(suffix) for suffix in endings if suffix.lower() in known), 0)
-
-
-def _names(data: Data) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """File names by the names of children, and files that share a stem, by stem.
-
-    A child is named by its stem, or by its file name if another entry has the same stem or name.
-    """
-    files, stems, _ = data
-    names = dict(zip(stems, files, strict=True))
-    is_unique = len(names) == len(files)
-    if is_unique and (names.keys().isdisjoint(files) or all(names[name] == name for name in names.keys() & {*files})):
-        return names, {}
-    sharing: dict[str, list[str]] = {}
-    for file, stem in zip(files, stems, strict=True):
-        sharing.setdefault(stem, []).append(file)
-    taken = {*files}
-    short = [len(sharing[stem]) == 1 and (stem == file or stem not in taken) for file, stem in zip(files, stems, strict=True)]
-    names = {stem if is_short else file: file for file, stem, is_short in zip(files, stems, short, strict=True)}
-    return names, {stem: sorted(files) for stem, files in sharing.items() if len(files) > 1 and stem not in names}

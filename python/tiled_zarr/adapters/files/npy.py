@@ -24,6 +24,7 @@ from ...resources import Resources
 from ..common.children import Children
 from ..common.decoded import piece
 from ..common.flat import FlatArray
+from ..common.ranged import by_ranges
 from ..common.snapshot import Snapshot
 from .archives import AT_ONCE, Listed, Member
 
@@ -43,6 +44,7 @@ if two threads build one at once (https://github.com/python/cpython/issues/10690
 """
 
 
+@by_ranges(but=[".npz"])
 def open_npy(path: Path, resources: Resources | None = None) -> Node:
     """The array of an `.npy` file, or the group of arrays of an `.npz` archive."""
     snapshot = Snapshot.of(path, resources)

@@ -7,7 +7,7 @@ https://docs.xarray.dev/en/stable/user-guide/io.html#coordinates
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,24 +18,27 @@ import pandas as pd
 import xarray as xr
 
 from ...attributes import merged
-from ...nodes import Array, Group, Node, Region, Unavailable, live
+from ...nodes import Array, Block, Group, Node, Region, Unavailable, live
 from ...resources import Resources
 from ...revisions import launch_nonce, of_file
 from ..common.blocks import settle
 from ..common.children import Children
+from ..common.lengths import Length
 from ..common.recipes import column
 from ..registry import adapt
 
 Maker = Callable[[], Node]
+Lengths = Mapping[str, Length]
 
 
 def adapt_dataset(source: xr.Dataset, resources: Resources | None = None) -> Group:
     """A group of the variables, including the coordinates.
 
     A variable that is not loaded stays so, and is read by regions. The dataset must not change
-    while it is served, except for what it reads from a file.
+    while it is served, except for what it reads from a file. A file that becomes shorter meanwhile
+    is Damaged.
     """
-    return _group(source, {}, resources)
+    return _group(source, {}, _lengths([source]), resources)
 
 
 def adapt_data_array(source: xr.DataArray, resources: Resources | None = None) -> Group:
@@ -50,12 +53,17 @@ def adapt_tree(source: xr.DataTree, resources: Resources | None = None) -> Group
 
     Inherited coordinates are left out.
     """
-    groups = {name: partial(adapt_tree, child, resources) for name, child in source.children.items()}
-    return _group(source.to_dataset(inherit=False), groups, resources)
+    return _tree(source, _lengths(source.subtree), resources)
 
 
-def _group(source: xr.Dataset, groups: Mapping[str, Maker], resources: Resources | None) -> Group:
-    variables = {str(name): partial(_variable, variable) for name, variable in source.variables.items()}
+def _tree(source: xr.DataTree, lengths: Lengths, resources: Resources | None) -> Group:
+    groups = {name: partial(_tree, child, lengths, resources) for name, child in source.children.items()}
+    return _group(source.to_dataset(inherit=False), groups, lengths, resources)
+
+
+def _group(source: xr.Dataset, groups: Mapping[str, Maker], lengths: Lengths, resources: Resources | None) -> Group:
+    own = lengths.get(_path(source))  # not every backend names the file of each variable
+    variables = {str(name): partial(_variable, variable, lengths.get(_path(variable), own)) for name, variable in source.variables.items()}
     makers: dict[str, Maker] = {**variables, **groups}
     attributes = {str(name): value for name, value in source.attrs.items()}
     others = [str(name) for name in source.coords if name not in source.dims]
@@ -70,16 +78,27 @@ def _group(source: xr.Dataset, groups: Mapping[str, Maker], resources: Resources
     )
 
 
-def _variable(source: xr.Variable) -> Array:
+def _lengths(sources: Iterable[xr.Dataset | xr.DataTree]) -> Lengths:
+    """The lengths of the files that datasets and their variables were opened from, now."""
+    paths = {_path(part) for source in sources for part in (source, *source.variables.values())}
+    return {path: Length.of(path) for path in paths if path and Path(path).is_file()}
+
+
+def _path(opened: xr.Dataset | xr.DataTree | xr.Variable) -> str:
+    """Where a dataset or variable was opened, empty if nobody says so."""
+    return str(opened.encoding.get("source", ""))
+
+
+def _variable(source: xr.Variable, length: Length | None) -> Array:
     variable = source if _is_pandas(source) or not source.dtype.hasobject or _is_text(source) else _encoded(source)
-    node = _node(variable)
+    node = _node(variable, length)
     if not isinstance(node, Array):
         raise Unavailable(f"a variable of {type(variable.data).__name__}, which is no array; turn it into one of numpy's")
     attributes = {str(name): value for name, value in variable.attrs.items()}
     return replace(node, dimension_names=tuple(map(str, variable.dims)), attributes=merged(node.attributes, attributes))
 
 
-def _node(variable: xr.Variable) -> Node:
+def _node(variable: xr.Variable, length: Length | None) -> Node:
     """The node of the values.
 
     Those of pandas' own types (categories, nullable numbers, times with a zone) become what a table
@@ -87,7 +106,15 @@ def _node(variable: xr.Variable) -> Node:
     """
     if _is_pandas(variable):
         return column(pd.Series(variable.data), launch_nonce)
-    return _unloaded(variable) if _is_unloaded(variable) else adapt(variable.data)
+    node = _unloaded(variable) if _is_unloaded(variable) else adapt(variable.data)
+    if length is None or not (isinstance(node, Array) and node.blocking) or node.is_sparse:
+        return node
+    return replace(node, source=replace(node.dense, read=partial(_checked, length, node.read)))
+
+
+def _checked(length: Length, read: Callable[[Region], Block], region: Region) -> Block:
+    length.check()
+    return read(region)
 
 
 def _is_pandas(variable: xr.Variable) -> bool:
@@ -105,7 +132,7 @@ def _unloaded(variable: xr.Variable) -> Array:
 
     If it reads from several files, it has no revision.
     """
-    path = Path(str(variable.encoding.get("source", "")))
+    path = Path(_path(variable))
     chunks = variable.encoding.get("chunksizes") or variable.encoding.get("chunks")
     return Array(
         shape=variable.shape,

@@ -22,6 +22,7 @@ from ..common.bounds import LARGEST_TEXT
 from ..common.children import Children
 from ..common.chunk_sizes import regular
 from ..common.columns import Facts, Plan, depends_on_nulls, plan, schema_attributes, schema_names, text_bytes, unavailable
+from ..common.ranged import Ranged, by_ranges, file_like, read_ahead
 from ..common.snapshot import Snapshot
 
 KIND = "a Parquet file"
@@ -40,6 +41,7 @@ LARGEST_FOOTER = 256 * 1024 * 1024
 """Bytes of a footer at most; 1,000 columns in 1,000 row groups take 100 MB."""
 
 
+@by_ranges()
 def open_parquet(path: Path, resources: Resources | None = None) -> Group:
     """The columns of a Parquet file. Opening it reads its footer alone.
 
@@ -65,7 +67,7 @@ def _footer_bytes(path: str) -> int:
     Arrow reads as many bytes as the file says, whatever is in them. Raises TooLarge for more than
     LARGEST_FOOTER.
     """
-    with open(path, "rb") as file:  # noqa: PTH123 - it was checked and pinned
+    with file_like(path) as file:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(end - ENDING, 0))
         nbytes = int.from_bytes(file.read(4), "little")
@@ -195,6 +197,8 @@ class _File:
         name = self.names[i]
         texts = [name] if any(DICTIONARIES & set(piece.encodings) for piece in self._pieces(i, found)) and planned.dtype.hasobject else None
         with self.snapshot.read_as(KIND) as path:
+            if isinstance(self.snapshot, Ranged):
+                read_ahead(path, [_span(piece) for piece in self._pieces(i, found)])
             with pq.ParquetFile(path, metadata=self.metadata, page_checksum_verification=True, read_dictionary=texts) as file:
                 groups = file.read_row_groups(found, columns=[name], use_threads=False)
             same = [place for place, found in enumerate(groups.column_names) if found == name]
@@ -213,6 +217,12 @@ def _converted(texts: pa.ChunkedArray, planned: Plan) -> np.ndarray[Any, Any]:
             f"{nbytes >> 20} MiB of text in {len(texts)} rows, at most {LARGEST_TEXT >> 20} MiB are read: set a smaller chunk_shape"
         )
     return planned.convert(texts)
+
+
+def _span(piece: pq.ColumnChunkMetaData) -> tuple[int, int]:
+    """The bytes of a column chunk in its file."""
+    first = min(filter(None, (piece.dictionary_page_offset, piece.data_page_offset)))
+    return first, first + piece.total_compressed_size
 
 
 def _is_free_of_nulls(piece: pq.ColumnChunkMetaData) -> bool:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from ...nodes import Damaged
+from ...nodes import Damaged, Unavailable
 from ...revisions import joined
 from ..common import dependencies
+from ..common.ranged import Ranged
 from ..common.snapshot import Snapshot
 from . import omexml
 
@@ -46,12 +47,14 @@ class FileSet:
 
         Only names without a path count, and we look for them beside the file itself. A file that
         the fence refuses is missing. Raises Damaged if there are more than MOST_FILES, or two of
-        the same name.
+        the same name, and Unavailable in a store.
         """
         own = os.path.realpath(snapshot.path)
         names = omexml.other_files(xml, os.path.basename(own))  # noqa: PTH119 - strings throughout
         if not names:
             return cls.alone(snapshot)
+        if isinstance(snapshot, Ranged):
+            raise Unavailable("a set of files in a store, of which each is served by itself")
         if len(names) > MOST_FILES:
             raise Damaged(f"its OME-XML names {len(names):,} files, and a set may have {MOST_FILES:,}; split it")
         found = {name: beside(snapshot, _path(own, name)) if _is_plain(name) else None for name in names}

@@ -23,6 +23,7 @@ from ..common import fences
 from ..common.decoded import piece
 from ..common.extras import require
 from ..common.flat import FlatArray
+from ..common.ranged import by_ranges
 from ..common.snapshot import Snapshot
 from . import omexml
 from .attributes import attributes
@@ -42,6 +43,7 @@ EDGE = 512
 OME_IS_BAD = "it cannot be read: axes, names and sizes of pixels are those that the TIFF file has without it"
 
 
+@by_ranges()
 def open_tiff(path: Path, resources: Resources | None = None) -> Node:
     """The array of a file with one series of pages, or the group of its series.
 
@@ -92,7 +94,7 @@ def _opened(files: FileSet, **options: bool) -> Iterator[Any]:
     tifffile = require("tifffile", "tiff")
     flags = OF_ONE_FILE | options | ({"_multifile": True, "omexml": files.xml} if files.xml else {})
     with files.snapshot.read_as(KIND) as readable, tifffile.TiffFile(readable, **flags) as file:
-        files.snapshot.check(file.filehandle.fileno())  # tifffile has opened the real path again
+        files.snapshot.check_handle(file.filehandle)  # tifffile has opened the real path again
         yield file
         files.check()
 

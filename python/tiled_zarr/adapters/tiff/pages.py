@@ -157,7 +157,7 @@ class Pages:
         with self._loading:
             handle.open()
             try:
-                self.files.snapshot.check(handle.fileno())
+                self.files.snapshot.check_handle(handle)
                 return self._series[index]
             finally:
                 handle.close()

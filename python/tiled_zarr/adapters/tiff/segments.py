@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,7 +14,8 @@ import numpy as np
 from ...nodes import Damaged, Region
 from ..common.decoded import piece
 from ..common.flat import FlatArray
-from ..common.mapped import read_bytes
+from ..common.mapped import read_bytes, read_several
+from ..common.ranged import Ranged
 from ..common.snapshot import Snapshot
 from .pictures import pixels
 
@@ -29,6 +31,10 @@ Their segments state their own sizes, and tifffile decodes to those.
 """
 SURPLUS = 2**20
 """Pixels that such a segment may have too many; tifffile cuts off rows beyond a strip."""
+
+MOST_AHEAD = 64 * 1024 * 1024
+"""Bytes of segments that are fetched at once, at most; of more, one after the other."""
+NOTHING: Mapping[int, bytes] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +97,24 @@ class Segments:
         touched = list(self.touching(box))
         if len(touched) == 1:
             return self._part(page, *touched[0], box)
+        stored = self._stored(page, [index for index, _ in touched]) if isinstance(self.snapshot, Ranged) else NOTHING
         block = np.empty([part.stop - part.start for part in box], self.dtype)
         for index, extent in touched:
             target = tuple(slice(max(a.start, b.start) - b.start, min(a.stop, b.stop) - b.start) for a, b in zip(extent, box, strict=True))
-            block[target] = self._part(page, index, extent, box)
+            block[target] = self._part(page, index, extent, box, stored.get(index))
         return block
 
-    def _part(self, page: Any, index: int, extent: Region, box: Region) -> Block:
-        """What a box holds of a segment.
+    def _stored(self, page: Any, indices: list[int]) -> Mapping[int, bytes]:
+        """The bytes of segments by index, read at once; without those that are kept decoded."""
+        known = self.snapshot.resources.decoded
+        pieces = {index: (page.dataoffsets[index], page.databytecounts[index]) for index in indices}
+        wanted = {index: piece for index, piece in pieces.items() if all(piece) and (self.snapshot, piece[0]) not in known}
+        if sum(nbytes for _, nbytes in wanted.values()) > MOST_AHEAD:
+            return NOTHING
+        return dict(zip(wanted, read_several(self.snapshot, [*wanted.values()]), strict=True))
+
+    def _part(self, page: Any, index: int, extent: Region, box: Region, stored: bytes | None = None) -> Block:
+        """What a box holds of a segment, whose bytes are `stored` if they have been read.
 
         If only a part of it is wanted, we keep the decoded segment for requests for the rest.
         """
@@ -108,10 +124,11 @@ class Segments:
             return np.full([part.stop - part.start for part in common], self.nodata, self.dtype)
         flat = self._flat(extent, offset, nbytes)
         if flat is not None:
-            return flat.look(common).astype(self.dtype, copy=False)
+            items = flat.look(common) if stored is None else np.ndarray(flat.shape, flat.dtype, stored)[common]
+            return items.astype(self.dtype, copy=False)
 
         def decoded() -> Block:
-            return self._decode(read_bytes(self.snapshot, offset, nbytes), page, index, extent)
+            return self._decode(read_bytes(self.snapshot, offset, nbytes) if stored is None else stored, page, index, extent)
 
         is_whole = all(part.stop - part.start == whole.stop - whole.start for part, whole in zip(common, extent, strict=True))
         segment = decoded() if is_whole else piece(self.snapshot.resources.decoded, self.snapshot, offset, decoded)

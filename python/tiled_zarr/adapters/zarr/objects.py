@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from zarr.storage import LocalStore, StorePath
 
 from ...nodes import Array, Damaged, Group, Node
 from ...resources import Resources, default
-from ..common.children import opened
+from ..common.children import Children, opened
 from ..common.snapshot import is_for_users
 from ..common.stores import ATTRIBUTES, DOCUMENTS
 from . import arrays
@@ -79,7 +79,11 @@ def _document(metadata: Any) -> Any:
 
 def _group(source: zarr.Group, values: Values, resources: Resources | None) -> Group:
     known = source.metadata.consolidated_metadata
-    members = Members(source, values, resources) if known is None else Consolidated(source, sorted(known.metadata), values, resources)
+    members: Mapping[str, Node]
+    if known is None:
+        members = Members(source, values, resources)
+    else:
+        members = Children(sorted(known.metadata), lambda name: _node(source[name], values, resources), resources)
     return Group(children=members, attributes=source.attrs.asdict(), blocking=True)
 
 
@@ -150,35 +154,6 @@ class Members(Mapping[str, Node]):
                 with suppress(ValueError, RecursionError):
                     arrays.check_codecs(json.loads(document))
             raise _refusal(repr(name), error) from error
-
-
-class Consolidated(Mapping[str, Node]):
-    """The members of a group whose consolidated metadata name them all."""
-
-    def __init__(self, source: zarr.Group, names: Iterable[str], values: Values, resources: Resources | None) -> None:
-        self._source = source
-        self._names = dict.fromkeys(names)
-        self._values = values
-        self._resources = resources
-        self._kept: dict[str, Node] = (resources or default()).nodes.share()
-
-    def __getitem__(self, name: str) -> Node:
-        if name not in self._names:
-            raise KeyError(name)
-        kept = self._kept.get(name)
-        return self._kept.setdefault(name, opened(self._open, name)) if kept is None else kept
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._names
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def _open(self, name: str) -> Node:
-        return _node(self._source[name], self._values, self._resources)
 
 
 def _mode(store: Store) -> Literal["r", "r+"]:

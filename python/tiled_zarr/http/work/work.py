@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from ...resources import Resources
 from .jobs import MOST_STUCK
 from .native import Encoders
 from .threads import Limits, Threads
-from .times import Times
+from .times import Sources, Times
 
 READY = 5.0
 """Seconds within which each pool of threads must do a job that takes no time."""
@@ -24,20 +25,24 @@ READY = 5.0
 class Work:
     """The threads that read sources, those that compute, and the native ones, with their memory.
 
-    At most `threads` threads read sources (`threads`), since they may wait for disks or networks;
-    one per processor computes (`processors`), and as many are native (`encoders`). They share
+    At most `threads` threads read sources (`threads`), since they may wait for disks or networks,
+    of which `usual` work at once unless a job waits; one per processor computes (`processors`), and
+    as many are native (`encoders`). They share
     `in_flight` decoded bytes: a quarter is for chunks that native threads encode, which are small,
-    and whose bodies go into the cache of chunks.
+    and whose bodies go into the cache of chunks. `trees` are the paths for which `sources` counts.
     """
 
-    def __init__(self, threads: int, resources: Resources, limits: Limits | None = None) -> None:
+    def __init__(
+        self, threads: int, resources: Resources, limits: Limits | None = None, usual: int | None = None, trees: Sequence[str] = ("",)
+    ) -> None:
         limits = limits or Limits()
+        self.sources = Sources(trees)
         self.times = Times()
         self.encoders = Encoders(resources.chunks, resources.sizes.in_flight - resources.budget.nbytes, times=self.times)
         self.budget = resources.budget
         self._probe = probe(resources)
         processors = os.cpu_count() or 1
-        self.threads = Threads(threads, "tiled-zarr", processors, limits=limits, resources=resources)
+        self.threads = Threads(threads, "tiled-zarr", usual or processors, limits=limits, resources=resources)
         self.processors = Threads(processors, "tiled-zarr-encoder", limits=limits, resources=resources)
 
     @property
