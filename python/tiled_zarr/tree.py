@@ -125,16 +125,11 @@ def file(mount: Mount, resources: Resources) -> Group | Single:
     try:
         return alone().root(stem(path.name, mount.files.get("ext", {})))
     except Exception as error:
-        hint = unknown_suffix(path) if type(error) is Unavailable else ""
+        name, hint = path.resolve().name, ""  # the name of what a link leads to counts
+        if type(error) is Unavailable:
+            can_help = "say with --ext what its suffix means, as in --ext .foo=hdf5"
+            hint = f"; {can_help if Path(name).suffix else f'give it a suffix that says what it is, such as {name}.h5'}"
         raise SettingsError(f"{path} cannot be served: {why(error) if isinstance(error, OSError) else reason(error)}{hint}") from error
-
-
-def unknown_suffix(path: Path) -> str:
-    """What can be done about a file that has no adapter; the name of what a link leads to counts."""
-    name = path.resolve().name
-    if Path(name).suffix:
-        return "; say with --ext what its suffix means, as in --ext .foo=hdf5"
-    return f"; give it a suffix that says what it is, such as {name}.h5"
 
 
 def source_of(mount: Mount, watcher: Watcher, resources: Resources, settings: Settings) -> tuple[Node | Single, object]:
