@@ -81,6 +81,7 @@ bench: .venv/dev  ## Measure a little of everything, kept in bench/record; docs/
 	$(BIN)/python bench/rivals.py --quick
 	$(BIN)/python bench/hdf5.py --quick
 	$(BIN)/python bench/latency.py --quick
+	$(BIN)/python bench/remote.py --quick
 	$(BIN)/python bench/viewer.py --quick
 	$(BIN)/python bench/growth.py --quick
 

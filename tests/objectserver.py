@@ -20,6 +20,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from datetime import timedelta
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
@@ -58,7 +59,13 @@ class ObjectServer:
         self.delay = delay
         self.has_tags = has_tags
         self.faults: dict[str, int | str] = {}
+        self.is_held = False
+        """While it is true, GET gets no answer."""
         self.requests: list[Request] = []
+        self.together = 0
+        """How many requests for chunks have to wait at once before any of them is answered."""
+        self._waiting = 0
+        self._all: asyncio.Event | None = None
         self.before: Callable[[Request], None] = lambda _: None
         """Called before a request is answered; it may change the objects."""
         self.url = ""
@@ -112,11 +119,16 @@ class ObjectServer:
         self._started.set_result(lambda: loop.call_soon_threadsafe(ended.set))
         await ended.wait()
         server.close()
+        for _ in range(10):  # the tasks of connections that were just made begin
+            await asyncio.sleep(0)
         open_ones = [*self._connections]
         for task in open_ones:
             task.cancel()
         await asyncio.gather(*open_ones, return_exceptions=True)
-        await asyncio.sleep(0)  # transports close a step later
+        for transport in [*loop._transports.values()]:  # type: ignore[attr-defined] # those without a task yet
+            transport.abort()
+        for _ in range(2):  # transports close a step later
+            await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -131,7 +143,7 @@ class ObjectServer:
                 writer.write(await self._answer(line[0], line[1], headers))
                 await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
+            writer.transport.abort()  # what a client has not taken would keep it open
         finally:
             self._connections.discard(task)
             writer.close()
@@ -142,6 +154,10 @@ class ObjectServer:
         self.requests.append(request)
         if self.delay:
             await asyncio.sleep(self.delay)
+        while self.is_held and method == "GET":  # noqa: ASYNC110 - another thread sets it
+            await asyncio.sleep(0.01)
+        if self.together and "/c/" in request.key:
+            await self._wait_for_all()
         self.before(request)
         fault = self.faults.get(request.key)
         if fault == "hang":
@@ -156,7 +172,7 @@ class ObjectServer:
         body = self.objects.get(request.key)
         if body is None:
             return Reply(404, b"<Error><Code>NoSuchKey</Code></Error>")
-        tag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+        tag = f'"{md5(body)}"'
         headers = {"last-modified": MODIFIED, "accept-ranges": "bytes"} | ({"etag": tag} if self.has_tags else {})
         if request.if_match not in (None, tag):
             return Reply(412)
@@ -170,6 +186,13 @@ class ObjectServer:
             return Reply(416)
         return Reply(206, body[start:stop], headers | {"content-range": f"bytes {start}-{stop - 1}/{len(body)}"})
 
+    async def _wait_for_all(self) -> None:
+        self._all = self._all or asyncio.Event()
+        self._waiting += 1
+        if self._waiting >= self.together:
+            self._all.set()
+        await asyncio.wait_for(self._all.wait(), 30)
+
     def _listing(self, bucket: str, query: Mapping[str, list[str]]) -> Reply:
         prefix = query.get("prefix", [""])[0]
         keys = [key.removeprefix(f"{bucket}/") for key in self.objects if key.startswith(f"{bucket}/{prefix}")]
@@ -179,10 +202,16 @@ class ObjectServer:
         return Reply(200, _xml(sorted(files), sorted(folders), bucket, self.objects).encode())
 
 
+@lru_cache(4096)
+def md5(body: bytes) -> str:
+    """The digest in an object's ETag."""
+    return hashlib.md5(body, usedforsecurity=False).hexdigest()
+
+
 def _xml(files: Iterable[str], folders: Iterable[str], bucket: str, objects: Mapping[str, bytes]) -> str:
     contents = "".join(
         f"<Contents><Key>{escape(key)}</Key><LastModified>2026-11-27T03:00:00.000Z</LastModified>"
-        f"<ETag>&quot;{hashlib.md5(objects[f'{bucket}/{key}'], usedforsecurity=False).hexdigest()}&quot;</ETag>"
+        f"<ETag>&quot;{md5(objects[f'{bucket}/{key}'])}&quot;</ETag>"
         f"<Size>{len(objects[f'{bucket}/{key}'])}</Size></Contents>"
         for key in files
     )

@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "options": {"checks", "codecs"},
     "nodes": {"attributes", "checks", "codecs", "faults", "marks", "options", "outlines"},
     "clocks": set(),
+    "sums": set(),
     "logs": set(),
     "budgets": {"nodes"},
     "hangs": {"nodes"},
@@ -87,14 +88,17 @@ MAY_IMPORT: dict[str, set[str]] = {
         "clusters",
         "demo",
         "hierarchy",
+        "imported",
         "resources",
         "settings",
     }
-    | {"tiled/catalog", "tiled/files", "tiled/proxy", "views"},
+    | {"tiers", "tiled/catalog", "tiled/files", "tiled/proxy", "views"},
+    "tiers": {"caches", "extras", "settings"},
+    "imported": {"settings"},
     # it compresses documents and keeps them
     "http/protocol": {"caches", "encoding", "hierarchy", "nodes", "texts"},
     "http/work": VALUES | SHARED | {"encoding", "hierarchy"},
-    "http/middleware": {"caches", "clocks", "nodes", "resources", "http/protocol", "http/work"},
+    "http/middleware": {"caches", "clocks", "nodes", "resources", "sums", "http/protocol", "http/work"},
     "http/site": VALUES | {"caches", "hierarchy", "http/protocol"},
     "http": VALUES | {"caches", "encoding", "hierarchy", "http/middleware", "http/protocol", "http/site", "http/work", "views"},
     "http/s3": {"hierarchy", "http", "http/protocol", "http/work", "nodes", "views"},
@@ -102,12 +106,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app": {"assembly", "logs", "settings", "tiled/config", "tree"},
     "assembly": VALUES
     | {"hierarchy", "http", "http/middleware", "http/protocol", "http/s3", "http/site", "http/work"}
-    | {"baking", "ome", "resources", "settings", "tree", "views"},
+    | {"baking", "ome", "resources", "settings", "sums", "tree", "views"},
     "cli/servers": set(),
     # the command says what a tree holds, and how one chunk of it is made
     "cli": {"_native", "adapters/common", "encoding", "hierarchy", "nodes", "resources", "version"}
-    | {"app", "assembly", "baking", "cli/servers", "logs", "revisions", "settings", "texts", "tiled/config", "tree"},
-    "opening": {"adapters", "adapters/directory", "adapters/remote", "demo", "nodes", "resources", "settings", "tree"},
+    | {"app", "assembly", "baking", "cli/servers", "logs", "revisions", "settings", "sums", "texts", "tiled/config", "tree"},
+    "opening": {"adapters", "adapters/directory", "adapters/remote", "demo", "imported", "nodes", "resources", "settings", "tree"},
     # it reads what it has written before there is a document that an adapter could open
     "baking": VALUES
     | {"_native", "adapters/common", "adapters/remote", "adapters/zarr", "encoding", "hierarchy", "ome", "ome/pyramid"}
@@ -134,6 +138,7 @@ OUTSIDE = {
     "tiled": {"tiled"},
     "sqlalchemy": {"tiled"},
     "httpx": {"tiled"},
+    "redis": {"caches"},
     "pytest": {"testing"},
     "hypothesis": {"testing"},
 }

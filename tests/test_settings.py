@@ -22,6 +22,8 @@ GOOD = {
     "codec": ("blosc:zstd:3:bitshuffle+crc32c", "blosc:zstd:3:bitshuffle+crc32c"),
     "chunk_shape": ("256,512", (256, 512)),
     "cache_size": ("1.5GiB", 3 * 512 * 1024**2),
+    "cache": ("redis://cache.example.org:6379/0", "redis://cache.example.org:6379/0"),
+    "cache_folder_size": ("1GiB", 2**30),
     "memory": ("4GiB", 4 * 2**30),
     "documents_size": ("16MiB", 2**24),
     "row_index_size": ("16MiB", 2**24),
@@ -44,6 +46,8 @@ GOOD = {
     "tile_budget": ("16MiB", 16 * 2**20),
     "tile_cache_size": ("1GB", 10**9),
     "levels_size": ("0", 0),
+    "levels_background": ("off", False),
+    "levels_rate": ("50MB", 50_000_000),
     "levels_folder": ("/var/cache/levels", Path("/var/cache/levels")),
     "baked": ("/data/baked", Path("/data/baked")),
     "connections": ("50", 50),
@@ -54,6 +58,7 @@ GOOD = {
     "tiled_keep": ("0", 0),
     "remote_look": ("0.5", 0.5),
     "remote_copy": ("1GiB", 2**30),
+    "references": ("s3://bucket/raw/, /data", ("s3://bucket/raw/", "/data")),
     "log_level": ("info", "info"),
     "log_format": ("json", "json"),
     "slow_request": ("0.5", 0.5),
@@ -73,6 +78,8 @@ BAD = {
     "codec": ["lzma", "blosc:lz4:10", "zstd:x"],
     "chunk_shape": ["0,5", "a", "1.5", "-1", "512x512"],
     "cache_size": ["much", "-1", "1 parsec", "1e9"],
+    "cache": ["memcached://a", "redis://", "folder://", " "],
+    "cache_folder_size": ["much", "-1"],
     "memory": ["x", "63MiB", "0", "-1"],
     "max_age": ["-1", "1.5", "soon", "٣"],
     "instance": [" "],
@@ -82,6 +89,8 @@ BAD = {
     "read_timeout": ["0", "-1", "inf", "nan", "a minute", "1e3", "٣"],
     "queue_timeout": ["0"],
     "struct": ["record"],
+    "levels_background": ["maybe"],
+    "levels_rate": ["fast", "0"],
     "levels_folder": [" "],
     "baked": [" "],
     "connections": ["0", "many"],
@@ -91,6 +100,7 @@ BAD = {
     "tiled_look": ["0", "soon"],
     "tiled_keep": ["-1", "1.5"],
     "remote_look": ["0", "inf"],
+    "references": ["raw", "s3://bucket", "s3://bucket/raw", '["/data", 3]', "file:///data/?x"],
     "log_level": ["loud", "INFO"],
     "log_format": ["yaml"],
     "slow_request": ["0", "soon"],
@@ -164,36 +174,6 @@ def test_what_a_tiled_user_has_set_holds_and_ours_wins() -> None:
     assert from_environment(TILED_ALLOW_ANONYMOUS_ACCESS="1", **theirs).public is True
     assert from_environment(TILED_ALLOW_ANONYMOUS_ACCESS="0").decided().public is False
     assert from_environment(TILED_ALLOW_ANONYMOUS_ACCESS="1", TILED_ZARR_PUBLIC="0").public is False
-
-
-def test_a_key_in_a_file(tmp_path: Path) -> None:
-    file, config = tmp_path / "key", tmp_path / "server.yml"
-    file.write_text("s3cret\n")
-    config.write_text("api_key: another\ntrees: [{demo: true}]\n")
-    given = {"TILED_ZARR_API_KEY_FILE": str(file), "TILED_SINGLE_USER_API_KEY": "theirs"}
-    for settings in (from_environment(**given), from_environment(**given, TILED_ZARR_CONFIG=str(config))):
-        assert settings.decided().require_access().api_key == "s3cret"
-    config.write_text(f"api_key_file: {file}\ntrees: [{{demo: true}}]\n")
-    assert from_environment(TILED_ZARR_CONFIG=str(config)).decided().api_key == "s3cret"
-    assert from_environment(TILED_ZARR_CONFIG=str(config), TILED_ZARR_API_KEY="ours").decided().api_key == "ours"
-
-
-def test_a_file_without_a_key(tmp_path: Path) -> None:
-    file = tmp_path / "key"
-    with pytest.raises(SettingsError, match=f"^api_key_file: cannot read {file}: No such file or directory$"):
-        Settings(api_key_file=file).decided()
-    for text in ("", " \n", "s3cret and more"):
-        file.write_text(text)
-        with pytest.raises(SettingsError, match=f"^api_key_file: {file}: expected a key") as raised:
-            Settings(api_key_file=file).decided()
-        assert "s3cret" not in str(raised.value)
-
-
-def test_two_keys_conflict(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="set only one of TILED_ZARR_API_KEY, TILED_ZARR_API_KEY_FILE"):
-        from_environment(TILED_ZARR_API_KEY="a", TILED_ZARR_API_KEY_FILE="b")
-    with pytest.raises(SettingsError, match="api_key, api_key_file: give only one of them"):
-        Settings(api_key="a", api_key_file=tmp_path).decided()
 
 
 ACCESS = {

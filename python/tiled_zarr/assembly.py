@@ -11,7 +11,7 @@ from math import inf
 
 from starlette.types import ASGIApp
 
-from . import ome
+from . import ome, sums
 from .baking import Served
 from .hierarchy import v2, v3
 from .hierarchy.keyspace import KeySpace
@@ -66,11 +66,12 @@ def create_app(
     named = Hosts(by_key(root, parts) if identify is None else by_caller(identify, parts), settings.allowed_hosts)
     guarded = Cors(named, settings.allow_origins)
     wanted = tasks or Tasks()
+    background = [*wanted.background, parts.metrics.keep_writing]
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
         try:
-            async with lifespan.run(startup=wanted.startup, background=wanted.background, shutdown=wanted.shutdown):
+            async with lifespan.run(startup=wanted.startup, background=background, shutdown=wanted.shutdown):
                 yield
         finally:
             await parts.close()
@@ -92,9 +93,10 @@ class Parts:
     def of(cls, settings: Settings, resources: Resources) -> Parts:
         """New parts. Raises SettingsError if the folder for levels cannot be used."""
         threads, usual = threads_of(settings, resources)
-        work = Work(threads, resources, Limits(read=settings.read_timeout, queue=settings.queue_timeout), usual)
+        limits = Limits(read=settings.read_timeout, queue=settings.queue_timeout)
+        work = Work(threads, resources, limits, usual, [mount.path for mount in settings.trees])
         pyramids = pyramids_of(settings, resources)
-        return cls(settings, resources, work, pyramids, Metrics(resources, work, pyramids.stores.planes.gauge))
+        return cls(settings, resources, work, pyramids, Metrics(resources, work, pyramids.stores.planes.gauge, sums.of_environment()))
 
     def routes(self, root: Group, *, public: bool, refusal: Callable[[], Exception] | None = None) -> Routes:
         """The application of one tree; `refusal` is that of KeySpace."""
@@ -169,9 +171,11 @@ def noted(app: ASGIApp, settings: Settings) -> ASGIApp:
 
 def pyramids_of(settings: Settings, resources: Resources) -> ome.Pyramids:
     """The stores of image pyramids. Raises SettingsError if `levels_folder` cannot be used."""
+    folder, budget, rate = settings.levels_folder, settings.tile_budget, settings.levels_rate
     try:
         baked = None if settings.baked is None else Served(settings.baked, resources)
-        return ome.Pyramids.of(resources, folder=settings.levels_folder, budget=settings.tile_budget, baked=baked)
+        in_background = settings.levels_background
+        return ome.Pyramids.of(resources, folder=folder, budget=budget, rate=rate, in_background=in_background, baked=baked)
     except OSError as error:
         name, folder = settings.spelling("levels_folder"), settings.levels_folder
         raise SettingsError(

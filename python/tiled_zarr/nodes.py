@@ -41,7 +41,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal, Protocol, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias, get_args
 
 import numpy as np
 
@@ -66,6 +66,7 @@ __all__ = [
     "Forbidden",
     "Group",
     "Kind",
+    "Look",
     "MaxShape",
     "Node",
     "Options",
@@ -104,16 +105,31 @@ def live() -> None:
     """Return None: the revision of a node whose data may change at any moment."""
 
 
+class Look(NamedTuple):
+    """Asks a store whether the data have changed, for a revision that only a request can tell.
+
+    `is_fresh(region)` is True while the answer of the last request is trusted; it takes
+    microseconds. `renew(region, is_read_next)` asks again, and blocks. If the region is read next,
+    one request fetches the data too, and the read that follows gets them.
+    """
+
+    is_fresh: Callable[[Region], bool]
+    renew: Callable[[Region, bool], None]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Revision:
     """The revision of an array: a text, or None if the source cannot say when the data change.
 
     `whole()` covers all data; `of(region)`, if the source has it, those of a region. Both take
     microseconds. A reader calls it before and after reading: the data are of it if both are equal.
+    With a `look`, `of` repeats what the store answered last, so callers renew that first unless it
+    is fresh.
     """
 
     whole: Callable[[], str | None]
     of: Callable[[Region], str | None] | None = None
+    look: Look | None = None
 
     def __call__(self, region: Region | None = None) -> str | None:
         """The revision of a region, or of the whole array."""

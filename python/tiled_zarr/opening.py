@@ -12,11 +12,12 @@ from .adapters.directory.open import open_directory
 from .adapters.registry import adapt, open_file
 from .adapters.remote.addresses import SCHEMES
 from .adapters.remote.open import open_remote
+from .imported import found
 from .nodes import Node, Unavailable
 from .resources import Resources
 from .settings import SettingsError, from_environment
 from .settings.arguments import CONFIGURATIONS, OBJECT
-from .tree import found, plant
+from .tree import plant
 
 DEMO = "demo"
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")

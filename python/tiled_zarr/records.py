@@ -22,7 +22,7 @@ import numpy as np
 from . import dtypes
 from .attributes import OURS, joined
 from .dtypes import Dtype
-from .nodes import Array, Dense, Group, Node, Options, Region, Revision, Unavailable
+from .nodes import Array, Dense, Group, Look, Node, Options, Region, Revision, Unavailable
 
 NO_REASONS: Mapping[str, str] = MappingProxyType({})
 MOST_TYPES = 1024
@@ -107,6 +107,14 @@ class Field:
         """The revision of the items that a region is read from."""
         return self.array.revision(region[: len(self.array.shape)])
 
+    def look(self) -> Look | None:
+        """What renews the revision of the items, if it has to be renewed."""
+        look, outer = self.array.revision.look, len(self.array.shape)
+        if look is None:
+            return None
+        is_fresh, renew = look
+        return Look(lambda region: is_fresh(region[:outer]), lambda region, is_read_next: renew(region[:outer], is_read_next))
+
     def axes(self, sizes: tuple[int, ...] | None) -> tuple[int, ...] | None:
         """Sizes along the array's axes, followed by the shape of the items.
 
@@ -164,7 +172,7 @@ def _node(field: Field, dtype: Dtype) -> Node:
         ),
         chunks=field.axes(array.chunks),
         dimension_names=(*array.dimension_names, *[None] * len(field.shape)) if array.dimension_names else None,
-        revision=Revision(array.revision, field.revision),
+        revision=Revision(array.revision, field.revision, field.look()),
         options=_options(field),
         maxshape=(*array.maxshape, *field.shape) if array.maxshape else None,
     )

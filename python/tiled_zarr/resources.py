@@ -9,6 +9,7 @@ Two applications in one process have two `Resources`, and share nothing.
 | field | who fills it | key |
 |---|---|---|
 | chunks | http/endpoint, http/work: encoded bodies; site: thumbnails | a chunk's identity |
+| shared | http/endpoint: encoded bodies that took long, for other processes too | all that its bytes depend on |
 | tiles | ome/pyramid: tiles of levels and units of the source | image, revision, level, index |
 | documents | hierarchy: metadata documents, names of axes; http: compressed ones | key space, path; digest, coding |
 | row_indexes | encoding: indexes over the entries of sparse arrays | the node, weakly |
@@ -22,6 +23,7 @@ Two applications in one process have two `Resources`, and share nothing.
 | stores | adapters/remote: clients of object stores and web servers | URL and options |
 | hangs, abandoned | http/work sets them, hierarchy and caches check them | child; thread |
 | hdf5 | adapters/hdf5: the library, in helper processes | |
+| hdf5_stores | the same in other helpers, for objects in stores, which may hang | |
 | dask | adapters/memory: where the tasks of dask run | |
 
 `ome/pyramid/planes` keeps the levels of images, in memory or on disk, up to `sizes.levels` bytes.
@@ -39,6 +41,7 @@ from .caches.allowance import Allowance
 from .caches.cost import Cache
 from .caches.recent import Recent
 from .caches.resident import Resident
+from .caches.shared import Shared
 from .clusters.executor import Executor
 from .hangs import Hangs
 from .helpers.library import Library
@@ -68,11 +71,13 @@ class Fetching:
 
     `look` is for how many seconds we trust what a store told of an object, `timeout` the seconds of
     one request, and `copy` the bytes of all copies of objects that cannot be read in parts.
+    `references` are the folders and prefixes of URLs to which references of kerchunk may lead.
     """
 
     look: float = 5.0
     timeout: float = 30.0
     copy: int = 256 * MIB
+    references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,9 +136,11 @@ class Resources:
     facts: Recent[Any, Any]
     nodes: Allowance
     stores: Recent[Any, Any]
+    shared: Shared | None = None
     fetching: Fetching = field(default_factory=Fetching)
     hangs: Hangs = field(default_factory=Hangs)
     hdf5: Library = field(default_factory=lambda: Library(HDF5, "HDF5"))
+    hdf5_stores: Library = field(default_factory=lambda: Library(HDF5, "HDF5"))
     dask: Executor = field(default_factory=Executor)
 
     @classmethod
@@ -146,7 +153,7 @@ class Resources:
         dask: Callable[[Collection[int]], Executor] | None = None,
         fetching: Fetching | None = None,
     ) -> Resources:
-        """New resources with pools of these sizes.
+        """New resources with pools of these sizes, without a second cache.
 
         `patience` is how many seconds a request waits for memory, `read_timeout` how many a source
         may take for one read. The budget is three quarters of `sizes.in_flight`. `dask` makes the
@@ -173,6 +180,7 @@ class Resources:
         )
         if read_timeout is not None:
             made.hdf5.answer_within(read_timeout)
+            made.hdf5_stores.answer_within(read_timeout)
         return made
 
     def gauges(self) -> Iterator[Gauge]:
@@ -184,10 +192,16 @@ class Resources:
             yield Gauge(name, held.total, held.most)
 
     def close(self) -> None:
-        """End the helper processes, the threads that read stores, and what runs tasks. Blocks."""
+        """End the helper processes, the threads that read stores, the second cache, and what runs tasks.
+
+        Blocks.
+        """
         self.hdf5.close()
+        self.hdf5_stores.close()
         for store in self.stores.values():
             store.close()
+        if self.shared is not None:
+            self.shared.close()
         self.dask.close()
 
 

@@ -7,10 +7,9 @@ server, or several of these mounted at paths.
 from __future__ import annotations
 
 import importlib.util
-import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial, reduce
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +21,7 @@ from .adapters.common.watchers import Watcher, ignored
 from .adapters.directory.alone import Alone
 from .clusters.executor import Executor
 from .hierarchy.openings import reason
+from .imported import called, found, named
 from .nodes import Array, Busy, Forbidden, Group, Node, Unavailable
 from .outlines import Outline
 from .resources import Resources
@@ -29,6 +29,7 @@ from .revisions import launch_nonce
 from .settings import Mount, Settings, SettingsError
 from .settings.arguments import stem
 from .settings.directories import of_objects
+from .tiers import shared
 from .views.options import with_options
 
 if TYPE_CHECKING:
@@ -86,12 +87,14 @@ def plant(
 def resources_of(settings: Settings, workers: int = 1) -> Resources:
     """New resources for an application with these settings, one of `workers` on the machine.
 
-    Raises SettingsError if `memory` is too little, or the scheduler of dask cannot be used.
+    Raises SettingsError if `memory` is too little, the library of the second cache is missing, or
+    the scheduler of dask cannot be used.
     """
     dask = partial(Executor.of, settings.scheduler, settings.blocks_size, workers)
-    sizes, fetching = settings.sizes(workers), settings.fetching
+    sizes, fetching, read = settings.sizes(workers), settings.fetching, settings.read_timeout
     try:
-        return Resources.of(sizes, patience=settings.queue_timeout, read_timeout=settings.read_timeout, fetching=fetching, dask=dask)
+        made = Resources.of(sizes, patience=settings.queue_timeout, read_timeout=read, fetching=fetching, dask=dask)
+        return replace(made, shared=shared(settings))
     except Busy as error:
         raise SettingsError(f"{settings.spelling('scheduler')}: {error}") from error
 
@@ -129,7 +132,10 @@ def file(mount: Mount, resources: Resources) -> Group | Single:
     try:
         return alone().root(stem(path.name, mount.files.get("ext", {})))
     except Exception as error:
-        hint = "; say with --ext what its suffix means, as in --ext .foo=hdf5" if type(error) is Unavailable else ""
+        name, hint = path.resolve().name, ""  # the name of what a link leads to counts
+        if type(error) is Unavailable:
+            can_help = "say with --ext what its suffix means, as in --ext .foo=hdf5"
+            hint = f"; {can_help if Path(name).suffix else f'give it a suffix that says what it is, such as {name}.h5'}"
         raise SettingsError(f"{path} cannot be served: {why(error) if isinstance(error, OSError) else reason(error)}{hint}") from error
 
 
@@ -254,14 +260,6 @@ def is_installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
-def called(found: Any, spelling: str) -> Callable[..., Any]:
-    """The object that `spelling` names. Raises SettingsError if it cannot be called."""
-    if not callable(found):
-        raise SettingsError(f"{spelling} is a {type(found).__name__}, which cannot be called; give a function")
-    function: Callable[..., Any] = found
-    return function
-
-
 def why(error: Exception) -> str:
     """The text of an error; for missing permissions, also what to do."""
     denied = "; let the user that runs the server read and search it (chmod u+rx)" if isinstance(error, PermissionError) else ""
@@ -334,36 +332,6 @@ def started(make: Callable[[], Node], spelling: str) -> Node:
 def as_group(node: Node, name: str) -> Group:
     """The node if it is a group, else a group with the node as its only child."""
     return node if is_root(node) else Group(children={name: node}, revision=launch_nonce)
-
-
-def found(spelling: str) -> object:
-    """The object that `module:name` names; a callable is called, and its result returned.
-
-    Raises SettingsError if there is no such object.
-    """
-    source = named(spelling)
-    return source() if callable(source) else source
-
-
-def named(spelling: str) -> object:
-    """The object that `module:name` names. The current folder is searched as well.
-
-    Raises SettingsError if there is no such object.
-    """
-    module_name, _, name = spelling.partition(":")
-    if not module_name or not name:
-        raise SettingsError(f"{spelling!r}: expected MODULE:NAME, like tiled.examples.generated:tree")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        source: object = reduce(getattr, name.split("."), importlib.import_module(module_name))
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise
-        raise SettingsError(f"{spelling}: there is no module {error.name!r} in {Path.cwd()} or among the installed ones") from error
-    except AttributeError as error:
-        raise SettingsError(f"{spelling}: {error}") from error
-    return source
 
 
 def tasks_of(sources: list[object]) -> Tasks:

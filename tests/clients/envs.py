@@ -19,10 +19,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = Path(__file__).parent / "requirements"
 NAMES = tuple(sorted(file.stem for file in REQUIREMENTS.glob("*.txt")))
-OLDEST_PYTHON = {"zarr-new": (3, 12), "listing": (3, 12)}
+OLDEST_PYTHON = {"zarr-new": (3, 12), "listing": (3, 12), "virtual": (3, 12)}
 """Environments that need a newer Python than the package does; a machine may lack it.
 
-The newest zarr, rasterio with GDAL 3.12 and VirtualiZarr need it.
+The newest zarr, rasterio with GDAL 3.12, VirtualiZarr and icechunk need it.
 """
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import dask.array
 import numpy as np
 import pytest
-from adapters.contract import ARRAYS, assert_same
 
 from dasks import Counted, known, scheduler, wait_until
 from tiled_zarr.adapters.memory.dask import adapt_array
@@ -22,6 +21,7 @@ from tiled_zarr.clusters.cluster import Cluster
 from tiled_zarr.clusters.executor import Executor
 from tiled_zarr.nodes import Busy, Region, TooSlow
 from tiled_zarr.resources import Resources
+from tiled_zarr.testing import ARRAYS, assert_same
 
 SIDE, BLOCK, TILE = 1024, 1024, 256
 IRREGULAR = ((3, 1, 0, 4), (2, 5))

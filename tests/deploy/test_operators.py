@@ -9,13 +9,18 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, ClassVar
 
+import numpy as np
 import pytest
+import yaml
 
-from live import Live, live
+import nginx
+from live import Live, free_port, live
 from tiled_zarr.cli.commands import main
 from tiled_zarr.settings.declarations import declared
 from tiled_zarr.settings.values import Settings
@@ -98,6 +103,13 @@ class TestContainer:
             run(sys.executable, "-c", asked)
         assert subprocess.run([sys.executable, "-c", asked], stderr=subprocess.DEVNULL, check=False, timeout=60).returncode
 
+    @pytest.mark.parametrize("path", [DEPLOY / "Containerfile", ROOT / "docs/deploy.md"], ids=lambda path: path.name)
+    def test_podman_keeps_the_health_check(self, path: Path) -> None:
+        """https://docs.podman.io/en/latest/markdown/podman-build.1.html: images in OCI's own format have none"""
+        builds = re.findall(r"podman build .*", path.read_text())
+        assert builds
+        assert all("--format docker" in build for build in builds)
+
     def test_what_it_leaves_out_is_what_git_ignores(self) -> None:
         left_out, ignored = (patterns(ROOT / name) for name in (".dockerignore", ".gitignore"))
         assert len(left_out) > 5
@@ -134,7 +146,9 @@ class TestUnit:
 
 class TestPrometheus:
     def test_it_reads_its_configuration_and_the_alerts(self) -> None:
-        run(program("promtool", "prometheus"), "check", "config", DEPLOY / "prometheus.yml")
+        tool = program("promtool", "prometheus")
+        run(tool, "check", "config", "--syntax-only", DEPLOY / "prometheus.yml")
+        run(tool, "check", "rules", DEPLOY / "alerts.yml")
 
     def test_it_finds_no_fault_with_our_metrics(self, server: Live) -> None:
         text = urllib.request.urlopen(f"{server.url}/metrics", timeout=10).read().decode()
@@ -147,3 +161,47 @@ class TestPrometheus:
         assert asked <= set(METRIC.findall(text))
         for label in ('pool="sources",state="stuck"', 'part="queue"'):
             assert label in text
+
+
+class TestCompose:
+    compose: ClassVar[Any] = yaml.safe_load((DEPLOY / "compose.yml").read_text())
+    servers: ClassVar[Any] = {name: service for name, service in compose["services"].items() if name.startswith("server-")}
+
+    def test_what_it_mounts_and_builds_is_there(self) -> None:
+        named = [mount.partition(":")[0] for service in self.compose["services"].values() for mount in service.get("volumes", ())]
+        assert [name for name in named if name.startswith("./") and not (DEPLOY / name).is_file()] == []
+        build = self.servers["server-1"]["build"]
+        assert (DEPLOY / build["context"] / build["dockerfile"]).samefile(DEPLOY / "Containerfile")
+
+    def test_servers_have_no_rights_and_a_key(self) -> None:
+        for service in self.servers.values():
+            assert (service["read_only"], service["cap_drop"], service["secrets"]) == (True, ["ALL"], ["key"])
+            assert all(mount.endswith(":ro") for mount in service["volumes"])
+
+    def test_its_command_starts_a_server_with_these_settings(self, tmp_path: Path) -> None:
+        """With the paths and the Redis of this machine; without one chunks are made without it."""
+        config, path = self.servers["server-1"]["command"]
+        assert f"./server.yml:{path}:ro" in self.servers["server-1"]["volumes"]
+        settings, key = tmp_path / "server.yml", tmp_path / "key"
+        settings.write_text(
+            (DEPLOY / "server.yml").read_text().replace("/data", str(tmp_path)).replace("redis:6379", f"127.0.0.1:{free_port()}")
+        )
+        key.write_text("secret\n")
+        np.save(tmp_path / "x.npy", np.arange(3))
+        names = dict.fromkeys(self.servers["server-1"]["environment"], str(key))
+        assert list(names) == ["TILED_ZARR_API_KEY_FILE"]
+        with live(config, str(settings), env=names) as server:
+            assert urllib.request.urlopen(f"{server.url}/k/secret/zarr/v3/x/c/0", timeout=20).status == 200
+            with pytest.raises(urllib.error.HTTPError, match="401"):
+                urllib.request.urlopen(f"{server.url}/zarr/v3/x/c/0", timeout=20)
+
+    def test_prometheus_asks_all_servers_with_the_key(self) -> None:
+        (job,) = yaml.safe_load((DEPLOY / "prometheus.yml").read_text())["scrape_configs"]
+        assert [target.partition(":")[0] for target in job["static_configs"][0]["targets"]] == list(self.servers)
+        assert job["authorization"]["credentials_file"] == "/run/secrets/key"
+        assert self.compose["services"]["prometheus"]["secrets"] == ["key"]
+
+    def test_nginx_has_the_documented_configuration_for_these_servers(self) -> None:
+        _, _, found = (DEPLOY / "nginx.conf").read_text().partition("\n")
+        upstream = nginx.replaced(nginx.several_documented(), nginx.SERVERS, "".join(f"    server {name}:8000;\n" for name in self.servers))
+        assert found == nginx.replaced(nginx.documented(), nginx.UPSTREAM, upstream)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -102,6 +103,13 @@ def proxy(server: Live) -> Iterator[Proxy]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def several(folder: Path, server: Live) -> Iterator[Proxy]:
+    """nginx before two servers with the same files, each of which gets half of the paths."""
+    with live("directory", folder, "--public") as other, nginx(server, other) as running:
+        yield running
+
+
 class Answered:
     """Counts the GETs that the server behind nginx has answered, by status, without its own."""
 
@@ -164,13 +172,15 @@ def test_one_request_is_made_for_all_who_ask_at_once(folder: Path, answered: Ans
     assert answered.now() - before == {"200": 1}
 
 
+@pytest.mark.parametrize("servers", ["proxy", "several"])
 @pytest.mark.parametrize("kind", CODECS)
-def test_readers_never_see_a_mix(folder: Path, server: Live, proxy: Proxy, kind: str) -> None:
+def test_readers_never_see_a_mix(folder: Path, request: pytest.FixtureRequest, kind: str, servers: str) -> None:
     """Eight clients read under tokens and plain paths while the file is replaced.
 
     Under a token each gets one generation or 410. Of the plain path, what is asked for after a
     document is never older than that document, and what is read while nothing is written is new.
     """
+    proxy: Proxy = request.getfixturevalue(servers)
     done, seen, gone = threading.Event(), set[int](), threading.Event()
 
     def read_under_tokens() -> None:
@@ -205,3 +215,23 @@ def test_readers_never_see_a_mix(folder: Path, server: Live, proxy: Proxy, kind:
             work.result()
     assert len(seen) > 1
     assert gone.is_set() or len(seen) > 2
+
+
+def test_over_tls_and_http2(tmp_path: Path) -> None:
+    """All tiles of an image over one connection; a second time they come from nginx."""
+    write(tmp_path, 1, "gzip")
+    with live("directory", tmp_path, "--public", "--allowed-hosts", "*") as server, nginx(server, is_encrypted=True) as proxy:
+        for cache in ("MISS", "REVALIDATED"):
+            addresses = [f"{proxy.url}/zarr/v2/a/x/{key}" for key in KEYS]
+            shown = "%{http_version} %{http_code} %{num_connects} %header{x-cache}\n"
+            command = [
+                "curl",
+                "--silent",
+                "--insecure",
+                "--http2",
+                "--write-out",
+                shown,
+                *(word for _ in KEYS for word in ("--output", "/dev/null")),
+            ]
+            said = subprocess.run([*command, *addresses], capture_output=True, text=True, timeout=60, check=True).stdout.split("\n")
+            assert [line.split() for line in said if line] == [["2", "200", str(int(place == 0)), cache] for place in range(len(KEYS))]

@@ -30,7 +30,7 @@ from tiled_zarr.settings import Settings
 
 MOST = 8
 ROOT = f"{Path(tiled_zarr.__file__).parent}/"
-SOURCES = "revisions"
+SOURCES = ("revisions", "testing/")
 IMAGE = np.random.default_rng(5).normal(1000, 30, (1024, 1024)).astype("<u2")
 
 START = {"http/routes", "http/endpoint", "hierarchy/keyspace", "hierarchy/places", "caches/cost", "http/protocol/replies"}

@@ -33,6 +33,7 @@ BY_NATURE = MappingProxyType(
         "folder": "tiled_zarr.adapters.directory:open_directory",
         "mapping": "tiled_zarr.adapters.memory.mapping:adapt_mapping",
         "array": "tiled_zarr.adapters.memory.arraylike:adapt_arraylike",
+        "store": "tiled_zarr.adapters.zarr.objects:adapt_store",
         "tiled": "tiled_zarr.adapters.memory.tiled:adapt_tiled",
         "tiled.followed": "tiled_zarr.adapters.memory.tiled:followed",
     }
@@ -74,6 +75,12 @@ def followed(source: object, node: Node) -> Node:
         return node
     follow: Callable[[object, Node], Node] = _table()["tiled.followed"].load()
     return follow(source, node)
+
+
+def open_store(store: object, resources: Resources | None, *, life: float) -> Node:
+    """The node of a store of zarr-python; what it says of its values is trusted for `life` seconds."""
+    opened: Callable[..., Node] = _table()["store"].load()
+    return opened(store, resources, life=life)
 
 
 def open_file(path: Path, metadata: Mapping[str, Any] | None = None, resources: Resources | None = None) -> Node:

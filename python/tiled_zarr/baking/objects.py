@@ -7,9 +7,9 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from io import BytesIO
 
+from ..adapters.common.faults import raised_as
 from ..adapters.remote.addresses import SCHEMES, WEB, Address
 from ..adapters.remote.clients import Client, Terms, client
-from ..adapters.remote.faults import raised_as
 from ..nodes import Unavailable
 from ..resources import Resources
 from ..settings import arguments

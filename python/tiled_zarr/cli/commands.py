@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import click
 
-from .. import logs
+from .. import logs, sums
 from ..revisions import launch_nonce, relaunch
 from ..settings import Settings, SettingsError, arguments, from_environment
 from . import addresses, servers, versions
@@ -195,7 +195,8 @@ def listening(settings: Settings) -> socket.socket:
 
 def supervise(make: Callable[[], Crew], workers: int, listener: socket.socket, on_start: Callable[[], None]) -> int:
     """Keep `workers` processes running until the server ends; return the exit code."""
-    return Supervisor(make, workers, listener, say).run(on_start)
+    with sums.shared(workers):
+        return Supervisor(make, workers, listener, say).run(on_start)
 
 
 def say(text: str) -> None:

@@ -133,7 +133,7 @@ class Chunk:
         return self.recipe.codec
 
     def revision(self) -> str | None:
-        """The current revision of the data in the chunk."""
+        """The current revision of the data in the chunk; that of a store is as fresh as it is."""
         of = self.recipe.revision_of
         return self.recipe.revision() if of is None else of(self.region)
 
@@ -291,6 +291,10 @@ class KeySpace:
         Raises TooLarge, and what listing the group raises.
         """
         return self.listings.children(group)
+
+    def left_out(self, group: Group) -> list[str]:
+        """The names of children that `listing` has left out. Call it first."""
+        return self.listings.left_out(group)
 
     def tokens_below(self, path: str, children: Iterable[Child]) -> list[str | None]:
         """The tokens of children of the group at a path; None for those without one, or not open.

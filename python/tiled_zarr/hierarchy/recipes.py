@@ -19,7 +19,7 @@ from typing import Literal, TypeAlias
 from .. import _native, dtypes
 from ..codecs import Codec
 from ..grid import Grid
-from ..nodes import Array, Block, Pending, Region, Stored
+from ..nodes import Array, Block, Look, Pending, Region, Stored
 from . import headers
 
 ENCODER = "4"
@@ -58,7 +58,7 @@ class Recipe:
     None if it decodes only what it is asked for. `kept` is the shape of the boxes that are kept for
     the chunks beside this one, None if none are. `read_itemsize` are the bytes that it reads for
     one item. `revision()` is that of the whole array. `revision_of(region)`, if the source has it,
-    is used instead of it.
+    is used instead of it. `look`, if there is one, renews what that says.
 
     `is_frozen` says that the operator has declared the data never to change.
 
@@ -86,6 +86,12 @@ class Recipe:
     signature: str
     revision: Callable[[], str | None]
     revision_of: Callable[[Region], str | None] | None
+    look: Look | None
+
+    def renew(self, region: Region, *, is_read_next: bool = True) -> None:
+        """Ask the store for the revision of a region unless it is fresh. Blocks; raises as a read."""
+        if self.look is not None and not self.look.is_fresh(region):
+            self.look.renew(region, is_read_next)
 
     def weight(self, region: Region) -> int:
         """Bytes of memory to read and encode a region: the chunk, and all boxes decoded for it."""
@@ -126,6 +132,7 @@ def recipe(node: Array, grid: Grid, codec: Codec, source: str, *, is_frozen: boo
         signature=f"{node.dtype.str}|{grid}|{codec}|{ENCODER}",
         revision=node.revision.whole,
         revision_of=node.revision.of,
+        look=node.revision.look,
     )
 
 

@@ -78,6 +78,10 @@ class Tokens:
             last = self._last[place] = revision, self._digest(place, revision)
         return last[1]
 
+    def described(self, place: Place, identity: str) -> str:
+        """All that the bytes of a chunk depend on, in whatever process: its name in a shared cache."""
+        return f"{self._beginning}|{place.options}|{identity}"
+
     def _digest(self, place: Place, revision: str) -> str:
         told = shared(revision) if self._is_replica else revision
         text = f"{self._beginning}|{place.options}|{place.path}|{told}"

@@ -5,8 +5,8 @@ The event loop makes a plan, a value that says which work is left:
 - a `Reply`: no work. An earlier request made it, or making it takes microseconds.
 - `Compute(chunk, revision, identity)`: encode the chunk. Its recipe says which thread does so.
 - `Block(resume)`: a step that reads disk or network. A thread continues from `resume`: the group
-  at which the walk stopped with the rest of the key, the document or listing that it names, or the
-  depth of a PROPFIND.
+  at which the walk stopped with the rest of the key, the document or listing that it names, the
+  chunk whose store has to say whether it has changed, or the depth of a PROPFIND.
 
 So each request is decided once, and the thread repeats no step of the event loop. Only if the data
 change while they are read (`Changed`) does a request start again at the root, once; after that it
@@ -18,7 +18,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple, TypeAlias, TypeVar
+from time import perf_counter
+from typing import TypeAlias, TypeVar
 
 from starlette.types import Receive, Scope, Send
 
@@ -31,6 +32,7 @@ from ..hierarchy.keyspace import Chunk, Document, KeySpace, Listing, Named, Seen
 from ..hierarchy.steps import Reached, Waiting
 from ..nodes import Changed
 from ..views.frozen import Frozen
+from .plans import Block, Compute, Known, Plan
 from .propfind import Made, Propfind
 from .protocol import codings, etags, failures, locations, multistatus, replies, requests
 from .protocol.caching import Caching
@@ -53,41 +55,8 @@ T = TypeVar("T")
 Keys: TypeAlias = KeySpace | Frozen
 
 
-class Compute(NamedTuple):
-    """The body of a chunk has to be encoded from the data of `revision`.
-
-    `identity` is the body's key in the cache. Both are None if the data have no revision.
-    """
-
-    request: Request
-    chunk: Chunk
-    revision: str | None
-    identity: str | None
-
-
-class Block(NamedTuple):
-    """A thread has to continue from `resume`, since the next step reads disk or network."""
-
-    request: Request
-    resume: Reached | Waiting | Document | Listing | Depth
-
-
-Plan: TypeAlias = Reply | Compute | Block
-"""What is left to do for a request; a `Reply` is ready to be sent."""
 TRIES = ("first", "again")
 """The attempts at one request; the second follows if the data change during the first."""
-
-
-class Known(NamedTuple):
-    """A reply to a plain GET of a chunk, and the values that tell whether it is still valid.
-
-    `headers` has no Content-Length; the body is in the cache, under `identity`.
-    """
-
-    chunk: Chunk
-    revision: str
-    identity: str
-    headers: Headers
 
 
 def timed(make: Callable[[], T]) -> T:
@@ -108,12 +77,13 @@ class Endpoint:
         self.changing = changing
         self.cache = cache
         self.work = work
+        self.shared = keys.resources.shared
         self.is_replica = keys.config.is_replica
         live, kept, frozen = ((b"cache-control", value) for value in caching)
         self.live_chunk, self.kept_chunk, self.frozen_chunk = (live, *CHUNK_HEADERS), (kept, *CHUNK_HEADERS), (frozen, *CHUNK_HEADERS)
         self.live_document, self.kept_document = (live, *DOCUMENT_HEADERS), (kept, *DOCUMENT_HEADERS)
         self.frozen_document = (frozen, *DOCUMENT_HEADERS)
-        self.propfind = Propfind(keys, cache, Made(self.weighed, self.tag, digest_of), work.budget.nbytes, changing)
+        self.propfind = Propfind(keys, cache, Made(self.fetched, self.tag, digest_of), work.budget.nbytes, changing)
         self._known: Forgetful[str, Known] = Forgetful(MOST_KNOWN)
 
     async def __call__(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -176,7 +146,8 @@ class Endpoint:
         """
         match found:
             case Chunk():
-                return self.chunk(found, request)
+                is_fresh = found.recipe.look is None or found.recipe.look.is_fresh(found.region)
+                return self.chunk(found, request) if is_fresh else Block(request, found)
             case Document():
                 return self.document(found, request)
             case Listing() if requests.is_of_s3(request.headers):
@@ -202,7 +173,8 @@ class Endpoint:
         body = self.cache.peek(identity)
         if body is None:
             return self.begun(Compute(request, chunk, revision, identity))
-        self._known[request.key] = Known(chunk, revision, identity, (*headers, (b"etag", etag)))
+        if chunk.recipe.look is None:  # a store's answer has to be fresh each time
+            self._known[request.key] = Known(chunk, revision, identity, (*headers, (b"etag", etag)))
         return replies.whole_or_part(request, etag, headers, body)
 
     def begun(self, plan: Compute) -> Reply | Compute:
@@ -224,7 +196,7 @@ class Endpoint:
         """
         for _ in TRIES:
             request, chunk, revision, identity = plan
-            body = self.work.elsewhere.submit(chunk, revision, identity, self.weighed, request.scope.get(requests.CLOCK))
+            body = self.work.elsewhere.submit(chunk, revision, identity, self.alone, request.scope.get(requests.CLOCK))
             try:
                 return self.with_body(plan, await unless_gone(body, receive))
             except Changed:
@@ -258,11 +230,14 @@ class Endpoint:
 
         It is the plan for a chunk if other processes compute its block. Raises Gone if the client disconnects first.
         """
-        clock = plan.request.scope.get(requests.CLOCK) or Clock()
+        clock, has_failed = plan.request.scope.get(requests.CLOCK) or Clock(), True
         try:
-            return await pool.run(partial(self.answer, plan), receive, find, clock)
+            reply = await pool.run(partial(self.answer, plan), receive, find, clock)
+            has_failed = False
+            return reply
         finally:
             self.work.times.note(clock)
+            self.work.sources.note(self.keys.path(plan.request.key), clock, has_failed=has_failed)
 
     def answer(self, plan: Compute | Block) -> Answer | Compute:
         """The reply, continued from where the event loop stopped. Blocks.
@@ -286,11 +261,11 @@ class Endpoint:
             case Reply():
                 return plan
             case Compute():
-                return plan if plan.chunk.recipe.begin else self.made(plan, self.weighed)
+                return plan if plan.chunk.recipe.begin else self.made(plan, self.fetched)
             case Block(request, resume):
                 return self.resumed(request, resume)
 
-    def resumed(self, request: Request, resume: Reached | Waiting | Document | Listing | Depth) -> Answer | Compute:
+    def resumed(self, request: Request, resume: Reached | Waiting | Document | Chunk | Listing | Depth) -> Answer | Compute:
         """The reply, continued from the step at which the plan stopped.
 
         Blocks; raises Changed, and what the source raises.
@@ -299,12 +274,24 @@ class Endpoint:
             case Document():
                 seen = resume.seen()
                 return self.described(request, resume, seen, timed(resume.rendered))
+            case Chunk():
+                timed(partial(self.renew, request, resume))
+                return self.done(self.chunk(resume, request))
             case "0" | "1" | "infinity":
                 return timed(partial(self.propfind.reply, request, resume))
             case Listing():
                 return timed(partial(listing.reply, request._replace(key=self.keys.path(request.key)), resume))
             case Reached() | Waiting():
                 return self.done(self.planned(timed(partial(self.keys.resumed, request.key, resume)), request))
+
+    def renew(self, request: Request, chunk: Chunk) -> None:
+        """Ask a chunk's store for its revision, and for its data unless they may not be needed.
+
+        Blocks; raises what the source raises.
+        """
+        revision = chunk.revision()
+        is_kept = revision is not None and self.cache.peek(chunk.identity(revision)) is not None
+        chunk.recipe.renew(chunk.region, is_read_next=not is_kept and b"if-none-match" not in request.headers)
 
     def made(self, plan: Compute, make: Callable[[Chunk, str | None], bytes]) -> Reply:
         """The reply with a chunk's body.
@@ -315,15 +302,34 @@ class Endpoint:
         body = make(chunk, None) if identity is None else self.cache.get(identity, partial(make, chunk, revision))
         return self.with_body(plan, body)
 
-    def weighed(self, chunk: Chunk, revision: str | None) -> bytes:
-        """The chunk's body, encoded now, after taking its decoded bytes out of the budget.
+    def fetched(self, chunk: Chunk, revision: str | None) -> bytes:
+        """The chunk's body, from the cache that processes share, or encoded now.
 
-        Blocks; raises Changed, and TooLarge or Busy if the budget does not have the bytes.
+        Chunks that are sent as they are stored never go there, nor those of arrays in memory.
+        Blocks; raises as `weighed` does.
+        """
+        make, recipe = partial(self.weighed, chunk, revision), chunk.recipe
+        if self.shared is None or revision is None or recipe.is_native or (chunk.is_whole and recipe.stored is not None):
+            return self.alone(chunk, revision)
+        identity = chunk.shared_identity(revision) if self.is_replica else chunk.identity(revision)
+        array = f"{chunk.place.path}|{recipe.signature}"
+        return self.shared.get(self.keys.tokens.described(chunk.place, identity), array, make, threads.waiting)
+
+    def alone(self, chunk: Chunk, revision: str | None) -> bytes:
+        """The chunk's body, encoded now, without asking the cache that processes share."""
+        return self.weighed(chunk, revision)[0]
+
+    def weighed(self, chunk: Chunk, revision: str | None) -> tuple[bytes, float]:
+        """The chunk's body, encoded now, and the seconds that this took, without waiting for memory.
+
+        Blocks until the budget has its decoded bytes. Raises Changed, and TooLarge or Busy if the
+        budget does not have the bytes.
         """
         budget, weight = self.work.budget, chunk.weight
         threads.take(budget, weight)
         try:
-            return self.encoded(chunk, revision)
+            start = perf_counter()
+            return self.encoded(chunk, revision), perf_counter() - start
         finally:
             budget.give_back(weight)
 

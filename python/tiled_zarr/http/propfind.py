@@ -213,6 +213,7 @@ class Propfind:
 
     def of_chunk(self, path: str, chunk: Chunk) -> Resource:
         """A chunk with its size and tag; encodes it unless the cache has it."""
+        chunk.recipe.renew(chunk.region)
         revision = chunk.revision()
         if revision is None:
             body = self.work.make(chunk, None)

@@ -40,17 +40,27 @@ class Pyramids:
         self._lock = Lock()
 
     @classmethod
-    def of(cls, resources: Resources, *, folder: Path | None, budget: int, baked: Baked | None = None) -> Pyramids:
+    def of(  # noqa: PLR0913 - one value, made in one place
+        cls,
+        resources: Resources,
+        *,
+        folder: Path | None,
+        budget: int,
+        rate: int | None = None,
+        in_background: bool = True,
+        baked: Baked | None = None,
+    ) -> Pyramids:
         """Pyramids that keep their tiles and levels in `resources`, levels in `folder` if given.
 
         They read at most `budget` bytes of the source for one tile, and levels that `baked` finds
-        instead. Raises OSError if the folder cannot be used.
+        instead. In the background they read `rate` bytes a second, or nothing. Raises OSError if
+        the folder cannot be used.
         """
         return cls(
             Stores(
                 tiles=resources.tiles,
                 planes=Planes(resources.sizes.levels, folder),
-                background=Background(resources.budget.forget),
+                background=Background(resources.budget.forget, rate=rate, is_on=in_background),
                 memory=resources.budget,
                 budget=budget,
                 looks=looks_of(resources.abandoned),

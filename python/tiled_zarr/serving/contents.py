@@ -86,7 +86,7 @@ def stamped(node: Node, stamp: str) -> Node:
     if isinstance(node, Array):
         whole, of = node.revision.whole, node.revision.of
         levels = tuple(level for below in node.levels if isinstance(level := stamped(below, stamp), Array))
-        revision = Revision(partial(joined, stamp, whole), None if of is None else partial(joined_of, stamp, of))
+        revision = Revision(partial(joined, stamp, whole), None if of is None else partial(joined_of, stamp, of), node.revision.look)
         return replace(node, revision=revision, levels=levels)
     below = Mirror(node.children, lambda _, child: stamped(child, stamp), keeps_all=True)
     return replace(node, children=below, revision=partial(joined, stamp, node.revision))

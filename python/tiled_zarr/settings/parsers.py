@@ -19,7 +19,12 @@ FALSE = frozenset({"0", "false", "no", "off"})
 UNITS = MappingProxyType({"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30})
 SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", re.IGNORECASE | re.ASCII)
 DECIMAL = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
+PLACE = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#]+/[^?#]*")
 ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+", re.IGNORECASE | re.ASCII)
+SHELVES = MappingProxyType(
+    {"folder": "folder", "redis": "redis", "rediss": "rediss", "valkey": "redis", "valkeys": "rediss", "unix": "unix"}
+)
+"""Schemes of addresses of a shared cache, and how redis-py spells them."""
 LAST_PORT = 65535
 SCHEDULER = re.compile(r"(?:tcp|tls|ws|wss)://[^\s/:]+:[0-9]+/?|(?:tcp|tls|ws|wss)://\[[0-9a-f:.]+\]:[0-9]+/?", re.IGNORECASE | re.ASCII)
 KEY = re.compile(r"[!-~]+")
@@ -97,6 +102,11 @@ def size(value: Any) -> int:
     return int(float(match[1]) * UNITS[unit])
 
 
+def rate(value: Any) -> int:
+    """A number of bytes a second, more than 0."""
+    return positive(size(value))
+
+
 def memory(value: Any) -> int:
     """A number of bytes for all pools, at least LEAST.
 
@@ -112,6 +122,22 @@ def memory(value: Any) -> int:
 def path(value: Any) -> Path:
     """The path of a file or folder, `~` expanded; it need not exist."""
     return Path(text(value)).expanduser()
+
+
+def cache(value: Any) -> str:
+    """The address of a cache that processes share: a folder, or a Redis or Valkey server.
+
+    >>> cache("folder:///var/cache/chunks"), cache("valkey://cache.example.org:6379/0")
+    ('folder:///var/cache/chunks', 'redis://cache.example.org:6379/0')
+    """
+    found = text(value)
+    scheme, separator, rest = found.partition("://")
+    if not separator:
+        return f"folder://{path(found).absolute()}"
+    known = SHELVES.get(scheme)
+    if known is None or not rest.strip("/"):
+        raise ValueError("expected folder:///PATH, or redis://HOST:PORT/NUMBER (also rediss, valkey, valkeys, unix)")
+    return f"{known}://{path(rest).absolute() if known == 'folder' else rest}"
 
 
 def shape(value: Any) -> tuple[int, ...]:
@@ -174,6 +200,19 @@ def origins(value: Any) -> tuple[str, ...]:
     for origin in found:
         if not isinstance(origin, str) or not ORIGIN.fullmatch(origin):
             raise ValueError(f"expected origins like https://example.org:8080, without a path or final slash, or *, got {origin!r}")
+    return found
+
+
+def places(value: Any) -> tuple[str, ...]:
+    """Absolute folders, and prefixes of URLs, which end in a slash; as a list, or as text.
+
+    >>> places("s3://bucket/raw/, /data")
+    ('s3://bucket/raw/', '/data')
+    """
+    found = items(value)
+    for place in found:
+        if not isinstance(place, str) or not (place.startswith("/") or (PLACE.fullmatch(place) and place.endswith("/"))):
+            raise ValueError(f"expected absolute folders, or URLs with a slash at their ends, like s3://bucket/raw/, got {place!r}")
     return found
 
 

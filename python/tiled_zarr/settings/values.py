@@ -140,6 +140,14 @@ class Settings:
         "in_flight", "Memory for what requests decode at once; a request that alone needs over three quarters of it is 413, others wait."
     )
     cache_size: int | None = pool("cache_size", "Memory for encoded chunks, such as 512MB; 0 keeps none.", common=True)
+    cache: str | None = setting(
+        parsers.cache,
+        None,
+        "Second cache of chunks, for all workers and servers: folder:///PATH on one machine, or redis://HOST:PORT/NUMBER.",
+        shown="none: memory alone",
+        repr=False,
+    )
+    cache_folder_size: int = setting(parsers.size, 10 * 1024 * MIB, "Bytes on disk of a second cache in a folder.", shown="10240MiB")
     documents_size: int | None = pool("documents_size", "Memory for metadata documents and names of axes.")
     decoded_size: int | None = pool("decoded_size", "Memory for decoded chunks and pictures of files.")
     tables_size: int | None = pool("tables_size", "Memory for parsed text tables.")
@@ -156,6 +164,12 @@ class Settings:
         None,
         "Folder of stores that `bake` has made, PATH.ome.zarr of the image at PATH: their levels are sent while the image is the same.",
         shown="none: all are computed",
+    )
+    levels_background: bool = setting(
+        parsers.boolean, True, "Read whole images in the background to make their levels exact; if false, coarse levels stay samples."
+    )
+    levels_rate: int | None = setting(
+        parsers.rate, None, "Bytes of images that each worker reads in the background in a second, such as 50MB.", shown="no limit"
     )
     tile_budget: int = setting(
         parsers.size, 64 * MIB, "Bytes of a source that may be read for one tile of an OME-NGFF level.", shown=shown(64 * MIB)
@@ -209,6 +223,14 @@ class Settings:
         Fetching().copy,
         "Bytes on disk, per store and worker, for copies of remote files that are not read in parts; a larger file is 413.",
         shown=shown(Fetching().copy),
+    )
+
+    references: tuple[str, ...] = setting(
+        parsers.places,
+        (),
+        "Folders and URL prefixes to which references of kerchunk may lead: comma-separated; without any, none is opened.",
+        shown="",
+        common=True,
     )
 
     log_level: str = setting(
@@ -289,7 +311,8 @@ class Settings:
     @property
     def fetching(self) -> Fetching:
         """How what lies on other machines is read."""
-        return Fetching(look=self.remote_look, copy=self.remote_copy, timeout=min(Fetching().timeout, self.read_timeout / 2))
+        timeout = min(Fetching().timeout, self.read_timeout / 2)
+        return Fetching(look=self.remote_look, copy=self.remote_copy, timeout=timeout, references=self.references)
 
     @property
     def keyspace(self) -> Config:

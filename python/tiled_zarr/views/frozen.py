@@ -73,6 +73,7 @@ class Frozen:
         self.keys = keys
         self.config = keys.config
         self.resources = keys.resources
+        self.tokens = keys.tokens
         self._chunks: Forgetful[str, FrozenChunk] = Forgetful(MOST_FOUND)
 
     def find(self, key: str) -> Named | Waiting:

@@ -14,8 +14,9 @@ https://cfconventions.org/Data/cf-conventions/cf-conventions-1.12/cf-conventions
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -57,7 +58,7 @@ class Conversion:
     dtype: np.dtype[Any]
     convert: Callable[[Block], Block]
     inner: tuple[int, ...] = ()
-    attributes: Mapping[str, Any] = field(default_factory=nothing)
+    attributes: Mapping[str, Any] = dataclasses.field(default_factory=nothing)
     mark: Any = None
     keeps_bytes: bool = False
 
@@ -75,9 +76,13 @@ def as_web(node: Node) -> Node:
 def _fits(source: Source, conversion: Conversion) -> bool:
     """False for entries that cannot be converted one by one.
 
-    These are booleans, since entries of one place are added up, and a fill of several parts.
+    These are booleans, since entries of one place are added up, texts, since no entry can be of any
+    length, and a fill of several parts.
     """
-    return isinstance(source, Dense) or (conversion.attributes.get("dtype") != "bool" and (source.fill is None or not conversion.inner))
+    if isinstance(source, Dense):
+        return True
+    is_kept = conversion.dtype.kind == "O" or conversion.attributes.get("dtype") == "bool"
+    return not is_kept and (source.fill is None or not conversion.inner)
 
 
 def conversion_of(dtype: np.dtype[Any]) -> Conversion | None:
@@ -122,6 +127,7 @@ def _parts(block: Block, part: np.dtype[Any]) -> Block:
 
 def _converted(array: Array, conversion: Conversion) -> Array:
     inner, ndim = conversion.inner, len(array.shape)
+    field = records.Field(array, shape=inner)
 
     def axes(sizes: tuple[int, ...] | None) -> tuple[int, ...] | None:
         return (*sizes, *inner) if sizes and len(sizes) == ndim else sizes
@@ -137,7 +143,7 @@ def _converted(array: Array, conversion: Conversion) -> Array:
         dimension_names=(*array.dimension_names, *[None] * len(inner)) if array.dimension_names else None,
         attributes=joined(array.attributes, conversion.attributes),
         mark=_mark(array, conversion),
-        revision=Revision(array.revision, lambda region: array.revision(region[:ndim])) if array.revision.of else array.revision,
+        revision=Revision(array.revision, field.revision, field.look()) if array.revision.of else array.revision,
         options=options,
     )
 
@@ -146,8 +152,10 @@ def _dense(
     source: Dense, conversion: Conversion, ndim: int, dtype: np.dtype[Any], axes: Callable[[tuple[int, ...] | None], tuple[int, ...] | None]
 ) -> Dense:
     def cut(block: Any, region: tuple[slice, ...]) -> Block:
+        # numpy's a[()] is a scalar, which has lost the byte order of its array and zeros at the end of text
+        given = block if isinstance(block, np.ndarray) else np.array(block, dtype)
         index: Any = (..., *region[ndim:])
-        converted: Block = conversion.convert(np.asarray(block))[index]
+        converted: Block = conversion.convert(given.astype(dtype, casting="equiv", copy=False))[index]
         return converted
 
     stepped = source.read_stepped

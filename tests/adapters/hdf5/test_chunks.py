@@ -138,7 +138,7 @@ def test_pieces_are_read_alike_however_they_lie(tmp_path_factory, pieces):
 
 def test_runs_have_a_bound(monkeypatch):
     monkeypatch.setattr(chunks, "RUN", 100)
-    assert chunks._runs([(150, 10), (0, 40), (40, 60), (100, 10), (9000, 500)]) == [[1, 2], [3, 0], [4]]
+    assert chunks._runs([(150, 10), (0, 40), (40, 60), (100, 10), (9000, 500)], chunks.GAP) == [[1, 2], [3, 0], [4]]
 
 
 WRITER = """

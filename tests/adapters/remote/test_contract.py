@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from adapters.contract import Case, Truth
-from adapters.file_contract import FileContract
 
 from adapters.remote.contents import KINDS
 from objectserver import ObjectServer
@@ -15,6 +13,7 @@ from tiled_zarr.adapters.common.single import Single
 from tiled_zarr.adapters.remote.open import found_at
 from tiled_zarr.nodes import Node
 from tiled_zarr.resources import Resources
+from tiled_zarr.testing import Case, ReaderContract, Truth
 
 SERVER = ObjectServer()
 RESOURCES = Resources.of()
@@ -41,5 +40,5 @@ def case(name: str) -> Case:
 CASES = {name: case(name) for name in ["big.npy", "empty.npy", "tiled.tif", "pages.tif", "archive.npz"]}
 
 
-class TestFilesInAStore(FileContract, cases=CASES):
+class TestFilesInAStore(ReaderContract, cases=CASES):
     """A file of each way to be read."""

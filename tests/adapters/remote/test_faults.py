@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from adapters.contract import assert_same, read
 
 from adapters.remote.conftest import S3, SECRET, Clock, Opener
 from adapters.remote.contents import npy, npz, parquet, png, tiff
@@ -21,6 +20,7 @@ from tiled_zarr.adapters.remote import copies
 from tiled_zarr.adapters.remote.open import found_at
 from tiled_zarr.nodes import Array, Busy, Changed, Damaged, Group, TooLarge, TooSlow, Unavailable
 from tiled_zarr.resources import Resources
+from tiled_zarr.testing.contract import assert_same, read
 
 VALUES = np.arange(60_000, dtype="i4").reshape(200, 300)
 STATUSES = {

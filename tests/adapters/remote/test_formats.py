@@ -7,14 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import zarr
-from adapters.contract import arrays, assert_same, read, regions
-from adapters.file_contract import check_any_box
 
 from adapters.remote.conftest import S3, Opener
 from adapters.remote.contents import IMAGE, KINDS, STACK, npy, parquet, tiff
 from objectserver import ObjectServer
 from tiled_zarr.nodes import Array, Group
 from tiled_zarr.settings import Mount, Settings
+from tiled_zarr.testing.contract import arrays, assert_same, read, regions
+from tiled_zarr.testing.files import check_any_box
 from tiled_zarr.tree import plant
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from adapters.contract import assert_same, read
 
 from adapters.remote.conftest import S3, Clock, Opener
 from adapters.remote.contents import npy, parquet, png, tiff
 from objectserver import ObjectServer, Request
 from tiled_zarr.nodes import Array, Changed, Group, Node
+from tiled_zarr.testing.contract import assert_same, read
 
 FIRST = np.arange(90_000, dtype="i4").reshape(300, 300)
 SECOND = FIRST[:200] * 3 + 1

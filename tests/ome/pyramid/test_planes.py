@@ -41,7 +41,7 @@ def levels(layout: Layout = LAYOUT) -> list[np.ndarray]:
 
 
 def keep(planes: Planes, name: str, layout: Layout = LAYOUT) -> None:
-    draft = planes.draft(layout)
+    draft = planes.draft(name, layout)
     assert draft is not None
     for number, values in enumerate(levels(layout)):
         draft.put(layout.first + number, 0, 0, values)
@@ -94,7 +94,7 @@ def test_blocks_of_any_place_come_back(
     box = data.draw(st.tuples(st.integers(1, 70), st.integers(1, 70)))
     for folder in (None, tmp_path_factory.mktemp("levels")):
         planes = Planes(1 << 20, folder)
-        draft = planes.draft(layout)
+        draft = planes.draft("a", layout)
         assert draft is not None
         for top in range(0, shape[0], box[0]):
             for left in range(0, shape[1], box[1]):
@@ -120,7 +120,7 @@ def test_the_oldest_go_first_and_drafts_count(tmp_path: Path, is_on_disk: bool) 
         keep(planes, name)
         assert planes.nbytes <= planes.max_bytes
     assert not planes.has("b", LAYOUT)
-    draft = planes.draft(LAYOUT)
+    draft = planes.draft("a", LAYOUT)
     assert draft is not None
     if is_on_disk:
         assert sum(path.stat().st_size for path in files(tmp_path)) <= ROOM
@@ -136,7 +136,7 @@ def test_files_outlive_the_server(tmp_path: Path) -> None:
 
 def test_a_crash_leaves_nothing_to_be_found(tmp_path: Path) -> None:
     """What was being written has another name; a file cut short is no plane."""
-    draft = Planes(ROOM, tmp_path).draft(LAYOUT)
+    draft = Planes(ROOM, tmp_path).draft("a", LAYOUT)
     assert draft is not None
     assert not Planes(ROOM, tmp_path).has("a", LAYOUT)
     draft.drop()
@@ -160,7 +160,7 @@ def test_the_folder_is_bounded(tmp_path: Path) -> None:
 
 
 def test_a_dropped_draft_leaves_no_file(tmp_path: Path) -> None:
-    draft = Planes(ROOM, tmp_path).draft(LAYOUT)
+    draft = Planes(ROOM, tmp_path).draft("a", LAYOUT)
     assert draft is not None
     draft.drop()
     assert files(tmp_path) == []
@@ -284,11 +284,11 @@ def test_memory_beside_a_broken_folder_is_bounded(tmp_path: Path, monkeypatch: p
     keep(planes, "a")
     keep(planes, "b")
     assert planes.nbytes == LAYOUT.nbytes
-    assert planes.draft(LAYOUT._replace(shapes=((400, 600),))) is None
+    assert planes.draft("a", LAYOUT._replace(shapes=((400, 600),))) is None
 
 
 def test_a_disk_that_fails_while_a_plane_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    draft = Planes(ROOM, tmp_path).draft(LAYOUT)
+    draft = Planes(ROOM, tmp_path).draft("a", LAYOUT)
     assert isinstance(draft, drafts.FileDraft)
 
     def fail(*_: object) -> None:
@@ -318,7 +318,7 @@ def test_a_full_disk(disk: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert [path.name for path in files(disk)] == ["other"]
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "No space left on device" in caplog.text
-    assert isinstance(planes.draft(LAYOUT), MemoryPlane)
+    assert isinstance(planes.draft("a", LAYOUT), MemoryPlane)
 
 
 def test_a_disk_that_becomes_read_only(disk: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -352,7 +352,7 @@ from pathlib import Path
 import numpy as np
 from tiled_zarr.ome.pyramid.layouts import Layout
 from tiled_zarr.ome.pyramid.planes import Planes
-draft = Planes(10**6, Path(sys.argv[1])).draft(Layout(2, ((40, 60),), 16, np.dtype("<u2")))
+draft = Planes(10**6, Path(sys.argv[1])).draft("a", Layout(2, ((40, 60),), 16, np.dtype("<u2")))
 print("begun", flush=True)
 sys.stdin.read()
 """

@@ -77,6 +77,17 @@ class Origin(ABC):
         Raises FileNotFoundError if the object has gone.
         """
 
+    @abstractmethod
+    def beside(self, name: str) -> Origin:
+        """The present version of another object, by its path from the folder of this one.
+
+        Raises FileNotFoundError if it is not there.
+        """
+
+    @abstractmethod
+    def distrust(self) -> None:
+        """Have the next look ask the store: somebody has seen another version."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ranged(Snapshot):

@@ -18,6 +18,12 @@ SUFFIXES = frozenset({ZARR, f".ome{ZARR}", B2ND})
 """Suffixes in the names of such folders; their content shows what they are."""
 DOCUMENTS = ("zarr.json", ".zarray", ".zgroup")
 ATTRIBUTES = ".zattrs"
+ICECHUNK = ".icechunk"
+REPOSITORY = "repo"
+"""The file of a repository of icechunk (format 2) that each commit replaces."""
+REFERENCES, CONSOLIDATED = ".kerchunk", ".zmetadata"
+PARQUET = (".parq", ".parquet")
+"""Suffixes of folders with references of kerchunk, whose only document is CONSOLIDATED."""
 FRAME = "chunks.b2frame"
 """The file of a sparse frame that changes with every chunk."""
 LEFTOVERS = MappingProxyType({ZARR: re.compile(r"c|[0-9.]+|\.zattrs|\.zmetadata"), B2ND: re.compile(r"[0-9A-Fa-f]{8}\.chunk")})
@@ -43,6 +49,10 @@ def store_suffix(folder: str | os.PathLike[str]) -> str | None:
         return ZARR
     if _is_there(folder, FRAME):
         return B2ND
+    if _is_there(folder, REPOSITORY) and os.path.isdir(os.path.join(folder, "snapshots")):  # noqa: PTH112, PTH118
+        return ICECHUNK
+    if os.fspath(folder).lower().endswith(PARQUET) and _is_there(folder, CONSOLIDATED):
+        return REFERENCES
     return next((suffix for suffix, leftover in LEFTOVERS.items() if _is_bare(folder, suffix, leftover)), None)
 
 
@@ -121,7 +131,8 @@ class StoreRevisions:
 
 def _documents(folder: str | os.PathLike[str]) -> tuple[tuple[str, str], ...]:
     """The files that an opened store keeps in memory, each with its revision."""
-    paths = (os.path.join(folder, name) for name in (*DOCUMENTS, ATTRIBUTES, FRAME))  # noqa: PTH118 - called on every request
+    names = (*DOCUMENTS, ATTRIBUTES, FRAME, REPOSITORY, *[CONSOLIDATED] * os.fspath(folder).lower().endswith(PARQUET))
+    paths = (os.path.join(folder, name) for name in names)  # noqa: PTH118 - called on every request
     return tuple((path, file_revision(path)) for path in paths if os.path.isfile(path))  # noqa: PTH113
 
 

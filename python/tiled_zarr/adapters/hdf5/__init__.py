@@ -11,8 +11,10 @@ from pathlib import Path
 
 from ...nodes import Node
 from ...resources import Resources
+from ..common.ranged import by_ranges
 
 
+@by_ranges()
 def open_hdf5(path: Path, resources: Resources | None = None) -> Node:
     """The root group of a file. Raises OSError if it is not an HDF5 file, or is truncated."""
     # helpers import this package too; they need not load the server's side

@@ -46,6 +46,7 @@ from ... import _native
 from ...nodes import Damaged, Region
 from ..common.decoded import piece as kept
 from ..common.flat import FlatArray
+from ..common.ranged import Ranged
 from ..common.snapshot import Snapshot
 from .descriptions import ArrayDescription, Filters
 from .index import NOWHERE, chunk_index, read_pieces
@@ -59,6 +60,8 @@ SMALL_PLAIN = 65536
 
 Larger ones are read one by one, and only the part that is needed.
 """
+SMALL_FAR = 1024 * 1024
+"""The same for an object in a store, where a part of a chunk costs about as much as all of it."""
 SHUFFLE, BITSHUFFLE = 2, 32008
 COMPRESSORS = frozenset({2, 3})
 """Compressors that bitshuffle can apply, by its fifth parameter: 2 is LZ4, 3 is Zstandard."""
@@ -145,28 +148,43 @@ class ChunkedArray:
 
     def _put_together(self, pieces: Sequence[Piece], region: Region, block: Block) -> Block:
         """The block with the chunks written to it, or a view of the one chunk that covers it."""
-        is_small = self._nbytes() <= (SMALL_PLAIN if self.is_plain else SMALL)
+        is_far = isinstance(self.snapshot, Ranged)
+        most = SMALL if not self.is_plain else SMALL_FAR if is_far else SMALL_PLAIN
+        is_small, is_mapped = self._nbytes() <= most, self.is_plain and not is_far
         whole: list[Piece] = []
         parted: list[Piece] = []
         for piece in pieces:
-            (whole if is_small or (self._is_within(piece, region) and not self.is_plain) else parted).append(piece)
+            (whole if is_small or (self._is_within(piece, region) and not is_mapped) else parted).append(piece)
         with self.snapshot.unchanged():
             if whole:
                 self._decode(whole, region, block)
+            ahead = self._ahead(parted) if is_far and len(parted) > 1 and not self.is_plain else {}
             for piece in parted:
-                target, part = self._part(piece, region)
+                target, part = self._part(piece, region, ahead.get(piece))
                 if part.shape == block.shape:
                     return part
                 block[target] = part
         return block
 
-    def _decode(self, pieces: Sequence[Piece], region: Region, block: Block) -> None:
-        """Read and decode chunks, and write what a region has of them to its block."""
-        stored = read_pieces(self.snapshot, [(piece.offset, piece.nbytes) for piece in pieces])
+    def _ahead(self, pieces: Sequence[Piece]) -> dict[Piece, memoryview]:
+        """The stored bytes of those chunks of which no decoded copy is kept, read at once."""
+        decoded = self.snapshot.resources.decoded
+        missing = [piece for piece in pieces if (self.snapshot, (self.where, piece.place)) not in decoded]
+        return dict(zip(missing, self._stored(missing), strict=True))
+
+    def _stored(self, pieces: Sequence[Piece]) -> list[memoryview]:
+        return read_pieces(self.snapshot, [(piece.offset, piece.nbytes) for piece in pieces])
+
+    def _decode(self, pieces: Sequence[Piece], region: Region, block: Block, ahead: memoryview | None = None) -> None:
+        """Read and decode chunks, and write what a region has of them to its block.
+
+        `ahead` has the stored bytes of the one chunk if they have been read.
+        """
+        stored = self._stored(pieces) if ahead is None else [ahead]
         chunks = [(piece.place, content, piece.mask) for piece, content in zip(pieces, stored, strict=True)]
         self.decoder.read(block.view(f"V{block.itemsize}"), [part.start for part in region], chunks)
 
-    def _part(self, piece: Piece, region: Region) -> tuple[Region, Block]:
+    def _part(self, piece: Piece, region: Region, ahead: memoryview | None) -> tuple[Region, Block]:
         """The part of a region's block that a chunk fills, and the elements that belong there."""
         corners = [i * chunk for i, chunk in zip(piece.place, self.chunk_shape, strict=True)]
         every = list(zip(corners, self.chunk_shape, region, strict=True))
@@ -178,7 +196,7 @@ class ChunkedArray:
 
         def decode() -> Block:
             chunk = np.empty(self.chunk_shape, self.dtype)
-            self._decode([piece], tuple(slice(corner, corner + size) for corner, size, _ in every), chunk)
+            self._decode([piece], tuple(slice(corner, corner + size) for corner, size, _ in every), chunk, ahead)
             return chunk
 
         return target, kept(self.snapshot.resources.decoded, self.snapshot, (self.where, piece.place), decode)[source]

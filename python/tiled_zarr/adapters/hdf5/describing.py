@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,7 +81,7 @@ def refusal(snapshot: Snapshot, name: str, error: Exception) -> Exception:
     """
     if is_for_users(error):
         return error
-    return Damaged(f"{text(name)!r} in {Path(snapshot.path).name!r} {DAMAGED}")
+    return Damaged(f"{text(name)!r} in {snapshot.name!r} {DAMAGED}")
 
 
 def _array(snapshot: Snapshot, name: str, item: Any) -> ArrayDescription:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
@@ -10,6 +11,7 @@ import numpy as np
 from ...nodes import MaxShape, Region
 from ...resources import Resources
 from ..common.fences import Fence
+from ..common.ranged import Origin, Ranged
 from ..common.snapshot import Snapshot
 from .growing import Growing, restored
 
@@ -18,24 +20,32 @@ Filters: TypeAlias = tuple[tuple[int, tuple[int, ...]], ...]
 
 
 class Source(NamedTuple):
-    """A file, its revision, and the fence around it: how processes send each other a snapshot."""
+    """A file, its revision, and the fence around it: how processes send each other a snapshot.
+
+    An object has its `origin`, and `seconds` is how long it may be read in one call.
+    """
 
     path: str
     taken: str
     fence: Fence
+    origin: Origin | None = None
+    seconds: float = math.inf
 
     @classmethod
-    def of(cls, snapshot: Snapshot) -> Source:
+    def of(cls, snapshot: Snapshot, seconds: float = math.inf) -> Source:
         """The file of a snapshot."""
-        return cls(snapshot.path, snapshot.taken, snapshot.fence)
+        origin = snapshot.origin if isinstance(snapshot, Ranged) else None
+        return cls(snapshot.path, snapshot.taken, snapshot.fence, origin, seconds)
 
     @property
     def snapshot(self) -> Snapshot:
         """Its snapshot in this process."""
-        return restored(self.path, self.taken, self.fence)
+        return self.read_with(None)
 
     def read_with(self, resources: Resources | None) -> Snapshot:
         """Its snapshot in the server, with the resources of its readers."""
+        if self.origin is not None:
+            return Ranged.at(self.origin, resources)
         return restored(self.path, self.taken, self.fence, resources)
 
     @property

@@ -7,17 +7,21 @@ runs only one call at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import import_module
+from pathlib import Path
 from threading import RLock
 from typing import Any, NamedTuple
 
 from ...caches.recent import Recent
 from ..common.extras import require
+from ..common.ranged import Ranged
 from ..common.snapshot import Snapshot
+from .blockfile import BlockFile, Blocks
 from .growing import Growing
-from .links import locate
+from .links import headers, locate
 
 MOST_FILES = 16
 MOST_DATASETS = 2
@@ -38,10 +42,14 @@ BEING_WRITTEN = "file is already open for write"
 
 
 class Handle(NamedTuple):
-    """An open file, and the revision that it had when it was opened."""
+    """An open file, and the revision that it had when it was opened.
+
+    `source` is what the library reads if the file is an object in a store, else None.
+    """
 
     taken: str
     file: Any
+    source: BlockFile | None = None
 
 
 class Files:
@@ -51,6 +59,8 @@ class Files:
         self._lock = RLock()
         self._handles: Recent[str, Handle] = Recent(MOST_FILES)
         self._datasets: Recent[tuple[str, str], Any] = Recent(MOST_DATASETS)
+        self.blocks = Blocks()
+        """The blocks of objects in stores."""
 
     @contextmanager
     def opened(self, snapshot: Snapshot) -> Iterator[Any]:
@@ -87,6 +97,22 @@ class Files:
             with file:
                 yield file
 
+    def prefetch(self, snapshot: Snapshot, group: Any, names: Sequence[str]) -> None:
+        """Have the headers of an open group's members read at once, if they are in a store."""
+        handle = self._handles.peek(snapshot.path)
+        if handle is not None and handle.source is not None:
+            handle.source.prefetch(headers(group, names))
+
+    def bytes_of(self, snapshot: Snapshot) -> Callable[[int, int], bytes] | None:
+        """A function that reads bytes of an open file by offset and length.
+
+        None for an object without a user block: then the library's offsets are right.
+        """
+        if not isinstance(snapshot, Ranged):
+            return partial(_read_path, snapshot.path)
+        with self.opened(snapshot) as file:
+            return BlockFile(snapshot, self.blocks).at if file.userblock_size else None
+
     def close(self, path: str) -> None:
         """Close a file and every dataset opened from it."""
         with self._lock:
@@ -105,10 +131,16 @@ class Files:
         handle = self._handles.peek(snapshot.path)
         if handle is None or handle.taken != snapshot.taken:
             self.close(snapshot.path)
-            handle = Handle(snapshot.taken, _open(snapshot))
+            handle = self._open(snapshot)
             for path, gone in self._handles.keep(snapshot.path, handle):
                 self._closed(path, gone)
         return handle.file
+
+    def _open(self, snapshot: Snapshot) -> Handle:
+        if not isinstance(snapshot, Ranged):
+            return Handle(snapshot.taken, _open(snapshot))
+        source = BlockFile(snapshot, self.blocks)
+        return Handle(snapshot.taken, _opened(source), source)
 
     def _closed(self, path: str, handle: Handle) -> None:
         """Close a file that is no longer kept, and forget its datasets."""
@@ -142,7 +174,13 @@ def _open(snapshot: Snapshot) -> Any:
         raise
 
 
-def _opened(path: str, **options: Any) -> Any:
+def _read_path(path: str, offset: int, nbytes: int) -> bytes:
+    with Path(path).open("rb", buffering=0) as file:
+        file.seek(offset)
+        return file.read(nbytes)
+
+
+def _opened(path: str | BlockFile, **options: Any) -> Any:
     h5py = require("h5py", "hdf5")
     with suppress(ModuleNotFoundError):
         import_module("hdf5plugin")

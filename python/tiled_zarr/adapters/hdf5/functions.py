@@ -45,10 +45,11 @@ def describe_members(source: Source, where: str, names: Sequence[str]) -> list[D
     The list may be shorter than `names`; it has at least one entry.
     """
     found: list[Description | Exception] = []
-    end = time.monotonic() + AT_ONCE
     nbytes = 0
     with FILES.opened(source.snapshot) as file:
         group = locate(file, where)
+        FILES.prefetch(source.snapshot, group, names)
+        end = time.monotonic() + AT_ONCE
         for name in names:
             try:
                 found.append(describe(source.snapshot, name, locate(group, name)))
@@ -62,8 +63,9 @@ def describe_members(source: Source, where: str, names: Sequence[str]) -> list[D
 
 def chunk_index(source: Source, where: str) -> ChunkIndex:
     """The index of a chunked dataset."""
-    with FILES.dataset(source.snapshot, where) as dataset:
-        return read_index(dataset)
+    snapshot = source.snapshot
+    with FILES.dataset(snapshot, where) as dataset:
+        return read_index(dataset, FILES.bytes_of(snapshot))
 
 
 def read(source: Source, wanted: Wanted) -> np.ndarray[Any, Any]:
@@ -106,10 +108,17 @@ def _attribute_bytes(found: Description | Exception) -> int:
 
 
 def _patient(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function with retries: if it fails on a growing file, reopen that and call again."""
+    """The function with retries: if it fails on a growing file, reopen that and call again.
+
+    What it reads from a store has the time that the source gives.
+    """
 
     @wraps(function)
     def ask(source: Source, *arguments: Any) -> Any:
+        with FILES.blocks.within(source.seconds):
+            return retry(source, *arguments)
+
+    def retry(source: Source, *arguments: Any) -> Any:
         for _ in range(TRIES - 1 if source.is_growing else 0):
             try:
                 return function(source, *arguments)

@@ -21,7 +21,7 @@ from ...resources import Resources
 from ...revisions import file_revision
 from ..common import fences
 from ..common.fences import Fence
-from ..common.snapshot import Snapshot
+from ..common.snapshot import Elsewhere, Snapshot
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 VERSION, FLAGS = 8, 11
@@ -74,12 +74,14 @@ class Growing(Snapshot):
             return growing_revision(file.fileno())
 
 
-def snapshot_of(path: str | os.PathLike[str], fence: Fence | None = None, resources: Resources | None = None) -> Snapshot:
-    """A snapshot of the file, Growing if a SWMR writer has it open.
+def snapshot_of(path: str | os.PathLike[str] | Elsewhere, fence: Fence | None = None, resources: Resources | None = None) -> Snapshot:
+    """A snapshot of the file, Growing if a SWMR writer has it open; of what is elsewhere, its own.
 
     `fence` None means the fence in force. Raises OSError if there is no file, Damaged if the fence
     refuses it.
     """
+    if isinstance(path, Elsewhere):
+        return path.snapshot(resources)
     fence = fence or fences.around(path)
     with fence.opened(path) as file:
         growing = growing_revision(file.fileno())

@@ -7,7 +7,7 @@ the file (indexing.py); the server then reads the chunks themselves from the fil
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
@@ -15,8 +15,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..common.decoded import piece
-from ..common.mapped import read_bytes
-from ..common.snapshot import Snapshot
+from ..common.mapped import FETCH_GAP, read_bytes
+from ..common.ranged import Ranged
+from ..common.snapshot import Snapshot, check_end
 from . import library
 
 Rows: TypeAlias = "np.ndarray[Any, Any]"
@@ -115,26 +116,36 @@ def stored_chunk(snapshot: Snapshot, where: str, index: Sequence[int]) -> bytes 
 def read_pieces(snapshot: Snapshot, pieces: Sequence[tuple[int, int]]) -> list[memoryview]:
     """The file's bytes at each offset and of each length.
 
-    Pieces at most GAP bytes apart are read with one call, up to RUN bytes. Raises OSError if the
-    file ends before them. The caller must check that the file does not change meanwhile.
+    Pieces at most GAP bytes apart are read with one call, up to RUN bytes; those of an object in a
+    store if they are at most FETCH_GAP apart, and all calls at once. Raises OSError if the file
+    ends before them. The caller must check that the file does not change meanwhile.
     """
     found: list[memoryview] = [memoryview(b"")] * len(pieces)
-    for run in _runs(pieces):
-        first = pieces[run[0]][0]
-        content = memoryview(read_bytes(snapshot, first, max(sum(pieces[i]) for i in run) - first))
+    runs = _runs(pieces, FETCH_GAP if isinstance(snapshot, Ranged) else GAP)
+    spans = [(pieces[run[0]][0], max(sum(pieces[i]) for i in run)) for run in runs]
+    for run, (first, _), content in zip(runs, spans, _contents(snapshot, spans), strict=True):
+        whole = memoryview(content)
         for i in run:
             offset, nbytes = pieces[i]
-            found[i] = content[offset - first : offset - first + nbytes]
+            found[i] = whole[offset - first : offset - first + nbytes]
     return found
 
 
-def _runs(pieces: Sequence[tuple[int, int]]) -> list[list[int]]:
+def _contents(snapshot: Snapshot, spans: Sequence[tuple[int, int]]) -> Iterable[bytes]:
+    """The bytes from one offset to another, for each of some pairs of them."""
+    if not isinstance(snapshot, Ranged):
+        return (read_bytes(snapshot, start, stop - start) for start, stop in spans)
+    check_end(snapshot.path, snapshot.size, max((stop for _, stop in spans), default=0))
+    return snapshot.read(spans)
+
+
+def _runs(pieces: Sequence[tuple[int, int]], gap: int) -> list[list[int]]:
     """The numbers of the pieces to read together, in order of their offsets."""
     runs: list[list[int]] = []
     first, end = 0, 0
     for i in sorted(range(len(pieces)), key=lambda i: pieces[i]):
         offset, nbytes = pieces[i]
-        if not runs or offset > end + GAP or offset + nbytes > first + RUN:
+        if not runs or offset > end + gap or offset + nbytes > first + RUN:
             runs.append([])
             first, end = offset, offset
         runs[-1].append(i)

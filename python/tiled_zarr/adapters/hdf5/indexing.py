@@ -7,26 +7,32 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ...nodes import Damaged
 from .index import LARGEST, NOWHERE, ROW, ChunkIndex, Rows
 
+Read: TypeAlias = Callable[[int, int], bytes]
+"""Reads bytes of a file by offset and length; fewer if the file ends before them."""
+
 MOST_CHUNKS = 4_000_000
 """Chunks of a dataset up to which we index it; the library needs about 1.5 s per million."""
 
 
-def read_index(dataset: Any) -> ChunkIndex:
-    """The index of an open dataset."""
+def read_index(dataset: Any, read: Read | None) -> ChunkIndex:
+    """The index of an open dataset.
+
+    `read` reads bytes of its file, so that we can check the offsets. None means that we need not.
+    """
     unknown = ChunkIndex(dataset.shape, dataset.chunks, dataset.dtype.itemsize, np.empty(0, ROW), None, is_known=False)
     if dataset.id.get_num_chunks() > MOST_CHUNKS:
         return unknown
     corners, rows = _iterate(dataset)
-    return _ordered(unknown, corners, rows) if _agrees(dataset, corners, rows) else unknown
+    return _ordered(unknown, corners, rows) if read is None or _agrees(dataset, corners, rows, read) else unknown
 
 
 def _iterate(dataset: Any) -> tuple[np.ndarray[Any, Any], Rows]:
@@ -60,7 +66,7 @@ def _ordered(unknown: ChunkIndex, corners: np.ndarray[Any, Any], rows: Rows) -> 
     return replace(unknown, rows=rows[is_inside][order], places=None if is_whole else places[order], is_known=True)
 
 
-def _agrees(dataset: Any, corners: np.ndarray[Any, Any], rows: Rows) -> bool:
+def _agrees(dataset: Any, corners: np.ndarray[Any, Any], rows: Rows, read: Read) -> bool:
     """True if the first chunk lies at its listed offset.
 
     Some versions of the library leave the size of the user block out of the offsets.
@@ -71,6 +77,4 @@ def _agrees(dataset: Any, corners: np.ndarray[Any, Any], rows: Rows) -> bool:
     first = int(is_stored.argmax())
     offset, nbytes, _ = rows[first].item()
     _, content = dataset.id.read_direct_chunk(tuple(corners[first].tolist()))
-    with Path(dataset.file.filename).open("rb", buffering=0) as file:
-        file.seek(offset)
-        return file.read(nbytes) == bytes(content)
+    return read(offset, nbytes) == bytes(content)

@@ -6,6 +6,8 @@ any file that the link names.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from ...nodes import Damaged, Unavailable
@@ -78,6 +80,20 @@ def _followed(above: Any, where: bytes) -> Any:
         else:
             raise Unavailable("a link of a user-defined kind, which only the program that made it can follow")
     return found
+
+
+def headers(group: Any, names: Iterable[str]) -> Iterator[int]:
+    """The byte offsets in the file of the headers of some members of an open group.
+
+    Members that are linked in another way, or not to be found, are left out.
+    """
+    h5py = require("h5py", "hdf5")
+    base = group.file.userblock_size
+    for name in names:
+        with suppress(KeyError, RuntimeError, ValueError):
+            link = group.id.links.get_info(encoded(name))
+            if link.type == h5py.h5l.TYPE_HARD:
+                yield base + link.u
 
 
 def _parts(where: bytes) -> list[bytes]:

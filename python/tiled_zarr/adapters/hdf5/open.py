@@ -17,7 +17,8 @@ from ...nodes import Array, Damaged, Dense, Group, Node, Region, Stored, Unavail
 from ...resources import Resources
 from ..common.extras import check_installed
 from ..common.flat import FlatArray
-from ..common.snapshot import Snapshot
+from ..common.ranged import Ranged
+from ..common.snapshot import Elsewhere, Snapshot
 from . import library, virtual
 from .chunked import ChunkedArray
 from .descriptions import ArrayDescription, Description, ExternalLink, GroupDescription, Wanted
@@ -64,10 +65,15 @@ class Member(NamedTuple):
         return isinstance(self.place.snapshot, Growing) or any(source.is_growing for source in self.found.files)
 
 
-def open_hdf5(path: Path, resources: Resources | None = None) -> Node:
+MOST_AHEAD = 64
+"""Objects whose headers are read ahead from a store, at most: at most 16 MiB of blocks."""
+
+
+def open_hdf5(path: Path | Elsewhere, resources: Resources | None = None) -> Node:
     """The root group of a file. Raises OSError if it is not an HDF5 file, or is truncated."""
     check_installed("h5py", "hdf5")
-    return _open(Place(snapshot_of(path.absolute(), resources=resources), "/")).node
+    there = path if isinstance(path, Elsewhere) else path.absolute()
+    return _open(Place(snapshot_of(there, resources=resources), "/")).node
 
 
 def _open(place: Place) -> Member:
@@ -90,7 +96,7 @@ def _member(place: Place, found: Description) -> Member:
         case ExternalLink():
             if place.links == MOST_LINKS:
                 raise Damaged(f"more than {MOST_LINKS} external links, one after the other; let the first one lead to data")
-            target = virtual.beside(place.snapshot, found.file, "a link")
+            target = virtual.linked(place.snapshot, found.file)
             return _open(Place(target, posixpath.join("/", found.where), place.above, place.links + 1))
 
 
@@ -124,7 +130,8 @@ class Inside:
         snapshot = self.place.snapshot
         if isinstance(snapshot, Growing):
             return [_described(self.at(names[0]))]
-        described: list[Found] = library.header(snapshot, "describe_members", self.place.where, names)
+        ahead = names[:MOST_AHEAD] if isinstance(snapshot, Ranged) else names
+        described: list[Found] = library.header(snapshot, "describe_members", self.place.where, ahead)
         return described
 
     def make(self, name: str, description: Description) -> Member:

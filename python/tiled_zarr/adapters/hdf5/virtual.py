@@ -9,6 +9,7 @@ first that is missing. https://support.hdfgroup.org/documentation/hdf5/latest/_h
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -19,6 +20,7 @@ import numpy as np
 
 from ...nodes import Damaged, Unavailable
 from ..common.extras import require
+from ..common.ranged import Ranged
 from ..common.snapshot import Snapshot
 from .descriptions import ExternalLink, Source, Sources, Wanted
 from .files import FILES
@@ -42,6 +44,8 @@ def beside(snapshot: Snapshot, name: str, what: str) -> Snapshot:
 
     `what` begins the error message. Raises Damaged if the file is missing, or not served.
     """
+    if isinstance(snapshot, Ranged):
+        return snapshot if name == snapshot.path else snapshot.beside(name)
     target = _path(snapshot, name)
     shown = Path(name).name
     # before we open it: the reply must not reveal if it exists
@@ -51,6 +55,24 @@ def beside(snapshot: Snapshot, name: str, what: str) -> Snapshot:
         return snapshot_of(target, snapshot.fence, snapshot.given)
     except FileNotFoundError as error:
         raise Damaged(f"{what} to the file {shown!r}, which is missing; put it back where the link leads") from error
+
+
+def linked(snapshot: Snapshot, name: str) -> Snapshot:
+    """The file of an external link. That of an object is one in its folder, or below.
+
+    Raises Damaged if it is missing, or not served.
+    """
+    if not isinstance(snapshot, Ranged):
+        return beside(snapshot, name, "a link")
+    where, shown = posixpath.normpath(name), posixpath.basename(name)
+    if posixpath.isabs(where) or where.startswith(".."):
+        raise Damaged(
+            f"a link to the file {shown!r} outside of the folder of {snapshot.name!r}, which is not followed; copy the file into it"
+        )
+    try:
+        return Ranged.at(snapshot.origin.beside(where), snapshot.given)
+    except FileNotFoundError as error:
+        raise Damaged(f"a link to the file {shown!r}, which is missing; put it back where the link leads") from error
 
 
 def _path(snapshot: Snapshot, name: str) -> str:
@@ -90,7 +112,7 @@ class Gathered(NamedTuple):
 
     def gather(self, snapshot: Snapshot, dataset: Any) -> None:
         """Add the sources of an open virtual dataset."""
-        own = dataset.file.filename
+        own = snapshot.path
         self.above.append(_object(snapshot, dataset))
         for name, where in sorted({(source.file_name, source.dset_name) for source in dataset.virtual_sources()}):
             if NUMBERED.search(name) or NUMBERED.search(where):
@@ -102,10 +124,12 @@ class Gathered(NamedTuple):
 
     def _add_numbered(self, snapshot: Snapshot, own: str, name: str, where: str) -> None:
         """Add the blocks of a numbered series up to the first missing one, as the library does."""
+        if name != "." and isinstance(snapshot, Ranged):
+            beside(snapshot, name, LINK)
         for number in range(MOST_BLOCKS):
             file = own if name == "." else _numbered(name, number)
             target = _path(snapshot, file)
-            if not os.path.lexists(target):
+            if file != own and not os.path.lexists(target):
                 self.awaited.append(target)
                 return
             source = beside(snapshot, file, LINK)
@@ -131,7 +155,7 @@ class Gathered(NamedTuple):
             except Damaged as error:
                 if is_last:
                     return False
-                raise Damaged(f"a virtual dataset: its source {Path(file.filename).name!r} has no {where!r}") from error
+                raise Damaged(f"a virtual dataset: its source {snapshot.name!r} has no {where!r}") from error
             if isinstance(source, ExternalLink):
                 return self._add(beside(snapshot, source.file, LINK), source.where, is_last=is_last)
             self.seen[snapshot.path, where] = _object(snapshot, source)

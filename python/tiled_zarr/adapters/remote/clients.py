@@ -22,9 +22,9 @@ from ...caches.recent import Recent
 from ...nodes import Changed, Damaged
 from ...resources import IN_FLIGHT, Fetching, Resources, default, nbytes_of
 from ..common.extras import require
+from ..common.faults import NoRanges, Refused, raised_as
 from ..common.ranged import Range
 from .addresses import Address, shown
-from .faults import NoRanges, Refused, raised_as
 from .looks import Looks, Seen
 
 T = TypeVar("T")

@@ -12,14 +12,14 @@ from ...revisions import joined
 from ..common import choices
 from ..common.choices import NO_CHOICE, TextChoice
 from ..common.extras import require
+from ..common.faults import NoRanges
 from ..common.ranged import reads_by_ranges
 from ..common.reopened import Nodes
 from ..common.stores import ATTRIBUTES, DOCUMENTS
-from ..registry import Adapter, adapt, file_adapter, suffixes
+from ..registry import Adapter, file_adapter, open_store, suffixes
 from . import copies
 from .addresses import Address
 from .clients import Client
-from .faults import NoRanges
 from .looks import Seen
 from .objects import Object, Version
 
@@ -130,4 +130,4 @@ def opened_store(where: Address, shared: Shared) -> Node:
     """The node that zarr-python's store over obstore's makes."""
     storage = require("zarr.storage", "remote")
     store = storage.ObjectStore(shared.client.at(where), read_only=True)
-    return adapt(store, resources=shared.resources)
+    return open_store(store, shared.resources, life=shared.client.terms.look)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from ...caches.flight import Flights
 from ...caches.recent import Recent
-from .faults import Refused
+from ..common.faults import Refused
 
 MOST_LOOKS = 65_536
 """Objects of a store whose last looks are kept, at most; one takes about 600 bytes."""

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ...resources import Resources
 from ..common.ranged import Origin, Range, Ranged
 from ..common.snapshot import Elsewhere
 from .addresses import Address
-from .clients import Client
+from .clients import Client, Terms, client
 from .looks import Cell, Seen
 
 GRACE = 1.0
@@ -59,6 +59,10 @@ class Version(Origin):
     def __hash__(self) -> int:
         return hash(self._same())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled for a helper process, which makes a client of its own; it may hold secrets."""
+        return _restored, (self.where, self.client.terms, self.seen)
+
     def _same(self) -> tuple[int, str, str]:
         return id(self.client), self.where.key, self.taken
 
@@ -83,3 +87,18 @@ class Version(Origin):
     def look(self) -> str:
         """The revision, which the store is asked for if the last look is too long ago."""
         return self.client.looks.of(self.where.key).revision
+
+    def beside(self, name: str) -> Origin:
+        """The present version of another object in the same store."""
+        folder, slash, _ = self.where.key.rpartition("/")
+        return Object(self.client, self.where._replace(key=f"{folder}{slash}{name}")).snapshot(None).origin
+
+    def distrust(self) -> None:
+        """Look again when somebody asks: another process has seen another version."""
+        self.client.looks.distrust(self.where.key)
+
+
+def _restored(where: Address, terms: Terms, seen: Seen) -> Version:
+    """A version that another process has sent."""
+    made = client(where, terms, None)
+    return Version(made, where, seen, made.looks.cell(where.key))

@@ -22,6 +22,7 @@ import zarr
 from zarr.abc.codec import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, Codec
 from zarr.codecs import ShardingCodec
 from zarr.codecs import VLenUTF8Codec as VLenUTF8
+from zarr.core.array_spec import ArraySpec
 from zarr.core.buffer import Buffer, NDBuffer, default_buffer_prototype
 from zarr.storage import StorePath
 
@@ -87,8 +88,13 @@ def bounded(source: Any, store: FencedStore, allowance: Allowance | None = None)
     else:
         codecs = _v3(metadata.codecs, int(source.dtype.itemsize), allowance)
         metadata = replace(metadata, codecs=codecs)
-        config = source.async_array.config
-        spec = metadata.get_chunk_spec((0,) * source.ndim, config, default_buffer_prototype())
+        spec = ArraySpec(  # since zarr-python 3.4, metadata make none
+            shape=source.shards or source.chunks,
+            dtype=metadata.data_type,
+            fill_value=metadata.fill_value,
+            config=source.async_array.config,
+            prototype=default_buffer_prototype(),
+        )
         largest, largest_part = stored_size(codecs, spec), max(_inner_sizes(codecs, spec))
     if allowance is None:
         store = store.bounded(SHARD_SLACK * largest, largest_part)

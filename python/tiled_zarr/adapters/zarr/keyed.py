@@ -1,28 +1,33 @@
 """Chunks of a Zarr array that lies in a store of zarr-python: values of keys, or parts of shards.
 
-`chunks.py` does the same for a folder, whose files have revisions. A store has none. So the index
-of a shard is kept for LIFE seconds (values.py), and a chunk that it no longer fits is looked up
-again before it counts as damaged.
+`chunks.py` does the same for a folder, whose files have revisions, and `versions.py` for an object
+store. Any other store has none. So the index of a shard is kept for LIFE seconds (values.py), and
+is read again after each chunk: if the chunk lies elsewhere by then, its bytes may be those of
+another chunk, and both are read anew.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from zarr.abc.store import ByteRequest, RangeByteRequest, SuffixByteRequest
 
 from ... import _native
-from ...nodes import Damaged, Region
+from ...nodes import Changed, Damaged, Region
 from ...resources import Resources, default
 from ..common.bounds import LARGEST_TEXT, grown
 from .layout import Layout, Shards
 from .pieces import assembled, decoded, decoder_of
 from .shards import find, index_size, parsed
 from .values import Values
+
+TRIES = 5
+"""Attempts to read a chunk whose shard is being replaced."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,12 +40,14 @@ class KeyedChunks:
     dtype: np.dtype[Any]
     decoder: _native.Decoder | None
     resources: Resources
+    opened: Hashable | None
+    """The state of the array's document when it was opened."""
 
     @classmethod
-    def of(cls, layout: Layout, values: Values, shape: tuple[int, ...], dtype: np.dtype[Any], resources: Resources | None) -> KeyedChunks:
+    def of(cls, layout: Layout, values: Values, shape: tuple[int, ...], dtype: np.dtype[Any], resources: Resources | None) -> Self:
         """The chunks of an array with this layout."""
         decoder = None if layout.codec is None or dtype.hasobject else decoder_of(layout.codec, shape, dtype.itemsize)
-        return cls(layout, values, shape, dtype, decoder, resources or default())
+        return cls(layout, values, shape, dtype, decoder, resources or default(), values.state([layout.document]))
 
     def read(self, index: tuple[int, ...]) -> bytes | None:
         """The stored bytes of a chunk, or None if it was never written.
@@ -75,13 +82,7 @@ class KeyedChunks:
 
     def _block(self, index: tuple[int, ...], inner: Region) -> np.ndarray[Any, Any] | None:
         """A part of a chunk, or None if that chunk was never written."""
-        try:
-            block = self._decoded(index)
-        except Damaged:
-            if self.layout.shards is None or self.values.is_at_hand:
-                raise
-            self._forget(self._key(index))
-            block = self._decoded(index)
+        block = self._decoded(index)
         box: Any = (*inner, ...)
         return None if block is None else block[box]
 
@@ -94,16 +95,44 @@ class KeyedChunks:
         key, shards = self._key(index), self.layout.shards
         if shards is None:
             return self.values.get(key, self._largest)
-        shard_index = self._index(key, shards)
-        at = None if shard_index is None else find(shard_index, shards, index)
+        for _ in range(TRIES):
+            with suppress(Changed):
+                return self._in_shard(key, shards, index)
+            self.resources.decoded.drop((self, key, self.values.moment()))
+        return self._in_shard(key, shards, index)
+
+    def _in_shard(self, key: str, shards: Shards, index: tuple[int, ...]) -> bytes | None:
+        """The stored bytes of a chunk of a shard; None if it was never written.
+
+        Raises Changed if they lie elsewhere after they were read.
+        """
+        entries = self._index(key, shards)
+        at = None if entries is None else find(entries, shards, index)
         if at is None:
             return None
+        part = self._part(index, at)
+        body = self.values.get(key, at[1], part) if part else b""
+        if self.values.snapshot:
+            return self._checked(key, index, at, body)
+        try:
+            again = find(self._read_index(key, shards), shards, index)
+        except FileNotFoundError:
+            again = None
+        if again != at:
+            raise Changed(f"the shard {key!r} changed while it was being read; ask again")
+        return self._checked(key, index, at, body)
+
+    def _part(self, index: tuple[int, ...], at: tuple[int, int]) -> ByteRequest | None:
+        """The range of a chunk in its shard; None if it has no bytes. Raises Damaged if it is too long."""
         offset, nbytes = at
         if nbytes > self._largest:
             raise Damaged(f"the chunk {index} has {nbytes} bytes, at most {self._largest} are expected; restore it from a copy")
-        body = self.values.get(key, nbytes, RangeByteRequest(offset, offset + nbytes)) if nbytes else b""
-        if body is None or len(body) != nbytes:
-            raise Damaged(f"the shard {key!r} has {len(body or b'')} bytes of the chunk {index}, expected {nbytes}; restore it from a copy")
+        return RangeByteRequest(offset, offset + nbytes) if nbytes else None
+
+    def _checked(self, key: str, index: tuple[int, ...], at: tuple[int, int], body: bytes | None) -> bytes:
+        """The bytes of a chunk in its shard. Raises Damaged if the shard ends before them."""
+        if body is None or len(body) != at[1]:
+            raise Damaged(f"the shard {key!r} has {len(body or b'')} bytes of the chunk {index}, expected {at[1]}; restore it from a copy")
         return body
 
     def _index(self, key: str, shards: Shards) -> np.ndarray[Any, Any] | None:
@@ -125,12 +154,13 @@ class KeyedChunks:
         body = self.values.get(key, size, wanted)
         if body is None:
             raise FileNotFoundError(key)
+        return self._parsed(key, shards, body)
+
+    def _parsed(self, key: str, shards: Shards, body: bytes) -> np.ndarray[Any, Any]:
+        size = index_size(shards)
         if len(body) != size:
             raise Damaged(f"the shard {key!r} has {len(body)} bytes of its index, expected {size}; restore it from a copy")
         return parsed(body, shards, key)
-
-    def _forget(self, key: str) -> None:
-        self.resources.decoded.drop((self, key, self.values.moment()))
 
     def _key(self, index: tuple[int, ...]) -> str:
         """The key under which a chunk is stored."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -14,9 +14,9 @@ from typing import Any, Literal, NamedTuple
 import zarr
 from zarr.abc.store import Store
 from zarr.core.buffer import default_buffer_prototype
-from zarr.storage import LocalStore, StorePath
+from zarr.storage import LocalStore, ObjectStore, StorePath
 
-from ...nodes import Array, Damaged, Group, Node
+from ...nodes import Array, Changed, Damaged, Group, Node, Revision
 from ...resources import Resources, default
 from ..common.children import Children, opened
 from ..common.snapshot import is_for_users
@@ -27,6 +27,7 @@ from .layout import V2, V3, layout_of
 from .open import open_zarr
 from .values import BoundedStore, Values
 
+CONSOLIDATED = ".zmetadata"
 OF_FORMAT = MappingProxyType({2: (V2, ".zgroup"), 3: (V3,)})
 """The documents of which a node of each format has one."""
 
@@ -34,9 +35,10 @@ OF_FORMAT = MappingProxyType({2: (V2, ".zgroup"), 3: (V3,)})
 def adapt_array(source: zarr.Array[Any], resources: Resources | None = None) -> Node:
     """The array as it was when it was opened; in a folder, as it is in that folder now.
 
-    It has no revision outside a folder, since a store cannot say when a value changes.
+    Its regions have revisions in a folder and in an object store of obstore. Other stores cannot
+    say when a value changes.
     """
-    return _of_folder(source, resources) or _array(source, Values(source.store), resources)
+    return _of_folder(source, resources) or _array(source, values_of(source.store, resources), resources)
 
 
 def adapt_group(source: zarr.Group, resources: Resources | None = None) -> Node:
@@ -44,16 +46,66 @@ def adapt_group(source: zarr.Group, resources: Resources | None = None) -> Node:
 
     If it was opened with consolidated metadata, it has the members that these name.
     """
-    return _of_folder(source, resources) or _group(source, Values(source.store), resources)
+    return _of_folder(source, resources) or _group(source, values_of(source.store, resources), resources)
 
 
-def adapt_store(source: Store, resources: Resources | None = None) -> Node:
-    """The array or group at the root of a store."""
+def adapt_store(source: Store, resources: Resources | None = None, *, life: float | None = None) -> Node:
+    """The array or group at the root of a store; `life` is that of `values_of`."""
+    return _opened(values_of(source, resources, life), "", resources)
+
+
+class Followed:
+    """The array or group at a path of a store, opened again when its documents have changed.
+
+    What an object store says of them is trusted for `life` seconds, as in `values_of`.
+    """
+
+    def __init__(self, source: Store, path: str = "", *, life: float | None = None, resources: Resources | None = None) -> None:
+        self._values = values_of(source, resources, life)
+        self._path = path
+        self._resources = resources
+        self._keys = [posixpath.join(path, name) for name in (*DOCUMENTS, ATTRIBUTES, CONSOLIDATED)]
+        self._kept: tuple[Hashable, Node] | None = None
+
+    def __call__(self) -> Node:
+        """The node as it is now. Blocks; raises what opening it raises, Changed if it changes meanwhile."""
+        state, kept = self._values.state(self._keys), self._kept
+        if kept is not None and state is not None and kept[0] == state:
+            return kept[1]
+        node = _opened(self._values, self._path, self._resources)
+        if self._values.state(self._keys) != state:
+            raise Changed("its documents changed while they were read; ask again")
+        self._kept = (state, node)
+        return node
+
+
+def _opened(values: Values, path: str, resources: Resources | None) -> Node:
+    """The array or group at a path. Raises FileNotFoundError if there is none, Damaged if it is bad."""
     try:
-        found = zarr.open(store=source, mode=_mode(source))
+        found = zarr.open(store=StorePath(values.store, path), mode=_mode(values.store))
     except Exception as error:
         raise _refusal("the store", error) from error
-    return adapt_array(found, resources) if isinstance(found, zarr.Array) else adapt_group(found, resources)
+    return _of_folder(found, resources) or _node(found, values, resources)
+
+
+def values_of(store: Store, resources: Resources | None, life: float | None = None) -> Values:
+    """The values of a store; those of an object store of obstore have tags.
+
+    Those of a session of icechunk that only reads belong to one snapshot.
+
+    These are trusted for `life` seconds, else for as long as the settings say (`remote_look`).
+    """
+    if type(store) is not ObjectStore:
+        found = Values(store)
+        session = getattr(store, "session", None) if type(store).__module__.startswith("icechunk.") else None
+        found.snapshot = session.snapshot_id if session is not None and session.read_only else None
+        return found
+    from .tagged import Tagged  # it needs obstore, which such a store has loaded
+
+    shared = resources or default()
+    tagged = Tagged(store, shared.fetching.look if life is None else life, shared.abandoned)
+    shared.stores.keep(("zarr", repr(store.store)), tagged)  # the server starts more threads if there is one
+    return tagged
 
 
 def _of_folder(source: zarr.Array[Any] | zarr.Group, resources: Resources | None) -> Node | None:
@@ -67,8 +119,16 @@ def _array(source: zarr.Array[Any], values: Values, resources: Resources | None)
     arrays.check_codecs(document)
     item, shape = arrays.item_of(source), arrays.chunk_shape(source)
     found = layout_of(posixpath.join(source.path, V3 if source.metadata.zarr_format == 3 else V2), document, item[0])
-    chunks = None if found is None or shape is None else KeyedChunks.of(found, values, shape, item[0], resources)
-    return arrays.node(source, BoundedStore(values.store), chunks, item)
+    store = BoundedStore(values.store)
+    if found is None or shape is None:
+        return arrays.node(source, store, None, item, revision=Revision(values.revision))
+    chunks = KeyedChunks.of(found, values, shape, item[0], resources)
+    if type(values) is Values or chunks.opened is None:
+        return arrays.node(source, store, chunks, item, revision=Revision(values.revision))
+    from .versions import VersionedChunks
+
+    versioned = VersionedChunks.of(found, values, shape, item[0], resources)
+    return arrays.node(source, store, versioned, item, revision=versioned.revision())
 
 
 def _document(metadata: Any) -> Any:
@@ -84,7 +144,7 @@ def _group(source: zarr.Group, values: Values, resources: Resources | None) -> G
         members = Members(source, values, resources)
     else:
         members = Children(sorted(known.metadata), lambda name: _node(source[name], values, resources), resources)
-    return Group(children=members, attributes=source.attrs.asdict(), blocking=True)
+    return Group(children=members, attributes=source.attrs.asdict(), revision=values.revision, blocking=True)
 
 
 def _node(source: zarr.Array[Any] | zarr.Group, values: Values, resources: Resources | None) -> Node:
@@ -92,17 +152,19 @@ def _node(source: zarr.Array[Any] | zarr.Group, values: Values, resources: Resou
 
 
 class Kept(NamedTuple):
-    """A member's node, its documents as they were read, and when they were."""
+    """A member's node, its documents by keys as they were read, and their state before that."""
 
     node: Node
+    keys: list[str]
     documents: list[bytes | None]
-    moment: int | None
+    state: Hashable | None
 
 
 class Members(Mapping[str, Node]):
     """The members of a group, as their documents in the store are now.
 
-    A document is read again after LIFE seconds, and a node made anew if it has changed.
+    A document is read again after LIFE seconds, or if its object has another tag, and a node made
+    anew if it has changed.
     """
 
     def __init__(self, source: zarr.Group, values: Values, resources: Resources | None) -> None:
@@ -113,23 +175,25 @@ class Members(Mapping[str, Node]):
         self._kept: dict[str, Kept] = (resources or default()).nodes.share()
 
     def __getitem__(self, name: str) -> Node:
-        kept, moment = self._kept.get(name), self._values.moment()
-        if kept is not None and moment is not None and kept.moment == moment:
-            return kept.node
-        if not _is_name(name):
+        kept = self._kept.get(name)
+        if kept is None and not _is_name(name):
             raise KeyError(name)
-        documents = self._values.several([*self._keys(name), self._key(name, ATTRIBUTES)])
-        if all(document is None for document in documents[:-1]):
+        keys = kept.keys if kept else [*self._keys(name), *[self._key(name, ATTRIBUTES)] * (self._format == 2)]
+        state = self._values.state(keys)
+        if kept is not None and state is not None and kept.state == state:
+            return kept.node
+        documents = self._values.several(keys)
+        if all(document is None for document in documents[: len(self._keys(name))]):
             raise KeyError(name)
         node = kept.node if kept is not None and kept.documents == documents else opened(partial(self._open, documents), name)
-        self._kept[name] = Kept(node, documents, moment)
+        self._kept[name] = Kept(node, keys, documents, state)
         return node
 
     def __contains__(self, name: object) -> bool:
         return _is_name(name) and bool(self._values.existing(self._keys(str(name))))
 
     def __iter__(self) -> Iterator[str]:
-        names = [name for name in self._values.names(self._path) if _is_name(name) and name not in (*DOCUMENTS, ATTRIBUTES, ".zmetadata")]
+        names = [name for name in self._values.names(self._path) if _is_name(name) and name not in (*DOCUMENTS, ATTRIBUTES, CONSOLIDATED)]
         there = self._values.existing(key for name in names for key in self._keys(name))
         return iter(sorted(name for name in names if not there.isdisjoint(self._keys(name))))
 

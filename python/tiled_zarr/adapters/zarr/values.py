@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Hashable, Iterable
 from typing import Any, TypeVar
 
 from zarr.abc.store import ByteRequest, Store
@@ -38,16 +38,18 @@ class Values:
         self.store = store
         self.is_at_hand = type(store) is MemoryStore
         """True if reading costs nothing: then nothing that was read is trusted later."""
+        self.snapshot: str | None = None
+        """The name of the snapshot that all values belong to; None if they may change."""
 
     def get(self, key: str, largest: int = LARGEST_DOCUMENT, byte_range: ByteRequest | None = None) -> bytes | None:
         """The value of a key, or a range of it; None if there is none.
 
         Raises Damaged if it has more than `largest` bytes.
         """
-        found = _answer(self.store.get(key, default_buffer_prototype(), byte_range))
+        found = answer(self.store.get(key, default_buffer_prototype(), byte_range))
         if found is None:
             return None
-        _check_size(key, found, largest)
+        check_size(key, len(found), largest)
         body: bytes = found.to_bytes()
         return body
 
@@ -58,7 +60,7 @@ class Values:
         async def read() -> list[Buffer | None]:
             return await asyncio.gather(*(store.get(key, default_buffer_prototype()) for key in keys))
 
-        return [None if found is None else found.to_bytes() for found in _answer(read())]
+        return [None if found is None else found.to_bytes() for found in answer(read())]
 
     def names(self, prefix: str) -> list[str]:
         """The names of values and of folders below a prefix, without an order."""
@@ -66,7 +68,7 @@ class Values:
         async def listed() -> list[str]:
             return [name.strip("/") async for name in self.store.list_dir(prefix)]
 
-        return _answer(listed())
+        return answer(listed())
 
     def existing(self, keys: Iterable[str]) -> set[str]:
         """Those of some keys that have a value."""
@@ -76,18 +78,39 @@ class Values:
 
             async def exists(key: str) -> str | None:
                 async with turns:
-                    return key if await self.store.exists(key) else None
+                    return key if await self._exists(key) else None
 
             return {key for key in await asyncio.gather(*map(exists, keys)) if key is not None}
 
-        return _answer(asked())
+        return answer(asked())
+
+    async def _exists(self, key: str) -> bool:
+        """Whether a key has a value; stores of VirtualiZarr cannot say it otherwise than by giving it."""
+        try:
+            return await self.store.exists(key)
+        except NotImplementedError:
+            return await self.store.get(key, default_buffer_prototype()) is not None
 
     def moment(self) -> int | None:
-        """A number that changes every LIFE seconds; None if nothing is to be trusted later."""
-        return None if self.is_at_hand else int(time.monotonic() / LIFE)
+        """A number that changes every LIFE seconds, unless the values belong to a snapshot.
+
+        None if nothing is to be trusted later.
+        """
+        return 0 if self.snapshot else None if self.is_at_hand else int(time.monotonic() / LIFE)
+
+    def revision(self) -> str | None:
+        """The revision of all values: their snapshot."""
+        return self.snapshot
+
+    def state(self, keys: Iterable[str]) -> Hashable | None:  # noqa: ARG002 - `Tagged` needs them
+        """A value that is the same as long as the values of these keys may be taken for unchanged.
+
+        None if nothing is to be trusted later.
+        """
+        return self.moment()
 
 
-def _answer(asked: Coroutine[Any, Any, T]) -> T:
+def answer(asked: Coroutine[Any, Any, T]) -> T:
     """What a coroutine of a store returns. Raises Damaged for the errors of its library.
 
     Their texts are not for readers: they may contain addresses and signatures.
@@ -126,7 +149,7 @@ class BoundedStore(WrapperStore[Store]):
         """The value of a key, or a range of it. Raises Damaged if it is too large."""
         found = await self._store.get(key, prototype, byte_range)
         if found is not None:
-            _check_size(key, found, self.largest if byte_range is None else self.largest_part)
+            check_size(key, len(found), self.largest if byte_range is None else self.largest_part)
             self.take(len(found))
         return found
 
@@ -137,6 +160,7 @@ class BoundedStore(WrapperStore[Store]):
         return list(await asyncio.gather(*(self.get(key, prototype, byte_range) for key, byte_range in key_ranges)))
 
 
-def _check_size(key: str, found: Buffer, largest: int) -> None:
-    if len(found) > largest:
-        raise Damaged(f"{key!r} has {len(found)} bytes to be read, at most {largest} are expected; restore it from a copy")
+def check_size(key: str, nbytes: int, largest: int) -> None:
+    """Raises Damaged if a value has more bytes than are expected."""
+    if nbytes > largest:
+        raise Damaged(f"{key!r} has {nbytes} bytes to be read, at most {largest} are expected; restore it from a copy")

@@ -1,35 +1,64 @@
-"""What one worker process has done, as Prometheus text.
+"""What the workers of a server have done, as Prometheus text.
 
 https://prometheus.io/docs/instrumenting/exposition_formats/
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import asdict
 from operator import itemgetter
 from time import perf_counter
+from types import MappingProxyType
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ...caches.cost import Counters
+from ...caches.shared import Shared
 from ...resources import Gauge, Resources
+from ...sums import Sums
 from ..work.threads import Threads
-from ..work.times import Histogram, merged
+from ..work.times import Counts, Histogram, merged
 from ..work.work import Work
 
+TIERS = MappingProxyType(
+    {
+        "hits": "Chunks found in each cache.",
+        "misses": "Chunks that were not in each cache.",
+        "stores": "Chunks put into the cache that processes share.",
+        "waits": "Requests that waited for a chunk which another was making.",
+        "errors": "Failures of the cache that processes share.",
+        "read_bytes": "Encoded bytes read from the cache that processes share.",
+        "written_bytes": "Encoded bytes put into the cache that processes share.",
+        "hit_seconds": "Seconds that hits in the cache that processes share took, summed up.",
+        "make_seconds": "Seconds that it took to make what was put there, summed up.",
+    }
+)
+SOURCES = MappingProxyType(
+    {
+        "requests": "Requests for which a thread worked, by tree.",
+        "failures": "Those of them that raised an error.",
+        "wait_seconds": "Seconds that they waited for a thread, summed up.",
+        "read_seconds": "Seconds that they read the source, summed up.",
+        "encode_seconds": "Seconds that they encoded, summed up.",
+    }
+)
 KNOWN_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND"})
 
 
 class Metrics:
     """Counts requests by method and status, and reads the counters of caches, threads and memory.
 
-    `levels` returns the gauge of the store of computed image levels.
+    `levels` returns the gauge of the store of computed image levels. `sums` adds the metrics of the
+    other workers.
     """
 
-    def __init__(self, resources: Resources, work: Work, levels: Callable[[], Gauge]) -> None:
+    def __init__(self, resources: Resources, work: Work, levels: Callable[[], Gauge], sums: Sums | None = None) -> None:
         self.resources = resources
         self.cache = resources.chunks
         self.levels = levels
         self.work = work
+        self.sums = sums
         self.requests: dict[tuple[str, int], Histogram] = {}
 
     def count(self, method: str, status: int, seconds: float) -> None:
@@ -44,12 +73,21 @@ class Metrics:
         return self.requests.setdefault((method if method in KNOWN_METHODS else "other", status), Histogram())
 
     def text(self) -> str:
-        """All metrics in the exposition format."""
+        """The metrics of all workers in the exposition format."""
+        return self.own() if self.sums is None else self.sums.added(self.own())
+
+    def own(self) -> str:
+        """The metrics of this worker in the exposition format."""
         return "\n".join(self.lines()) + "\n"
+
+    async def keep_writing(self) -> None:
+        """Tell the other workers what this one has done, until the task is cancelled."""
+        if self.sums is not None:
+            await self.sums.keep_writing(self.own)
 
     def lines(self) -> Iterator[str]:
         """The exposition format, line by line."""
-        yield "# HELP tiled_zarr_requests_total Requests answered by this worker."
+        yield "# HELP tiled_zarr_requests_total Requests answered."
         yield "# TYPE tiled_zarr_requests_total counter"
         for (method, status), seconds in sorted(self.requests.items(), key=itemgetter(0)):
             yield f'tiled_zarr_requests_total{{method="{method}",status="{status}"}} {seconds.count}'
@@ -68,6 +106,8 @@ class Metrics:
         yield from single("cache_joined_total", "counter", "Requests that waited for an encoding already under way.", counters.joined)
         yield from single("cache_evictions_total", "counter", "Chunks dropped from the cache.", counters.evictions)
         yield from single("cache_bytes", "gauge", "Encoded bytes in the cache.", self.cache.nbytes)
+        yield from tiers(counters, self.resources.shared)
+        yield from of_sources(self.work.sources)
         yield from single("work_pending", "gauge", "Requests that wait for a thread or are in one, answered or not.", self.work.pending)
         yield from single("work_bytes", "gauge", "Decoded bytes of the chunks being encoded.", self.work.held)
         gauges = [*self.resources.gauges(), self.levels()]
@@ -82,6 +122,38 @@ class Metrics:
         for pool, states in pools.items():
             for state, number in states.items():
                 yield f'tiled_zarr_threads{{pool="{pool}",state="{state}"}} {number}'
+
+
+def tiers(memory: Counters, shared: Shared | None) -> Iterator[str]:
+    """What each cache of encoded chunks has done: that in memory, and that which processes share."""
+    rows: dict[str, dict[str, float]] = {"memory": {"hits": memory.hits, "misses": memory.misses, "waits": memory.joined}}
+    if shared is not None:
+        rows[shared.shelf.kind] = asdict(shared.counters)
+    for name, description in TIERS.items():
+        found = {tier: row[name] for tier, row in rows.items() if name in row}
+        yield from labelled(f"tier_{name}_total", description, "tier", found)
+
+
+def of_sources(sources: Mapping[str, Counts]) -> Iterator[str]:
+    """What threads have done for each tree of the settings."""
+    for name, description in SOURCES.items():
+        yield from labelled(f"source_{name}_total", description, "source", {source: getattr(row, name) for source, row in sources.items()})
+
+
+def labelled(name: str, description: str, label: str, values: Mapping[str, float]) -> Iterator[str]:
+    """A counter with one label; nothing if it has no values."""
+    if values:
+        yield from heading(name, "counter", description)
+        yield from (f'tiled_zarr_{name}{{{label}="{escaped(one)}"}} {value}' for one, value in values.items())
+
+
+def escaped(text: str) -> str:
+    r"""The value of a label, without characters that have a meaning there.
+
+    >>> print(escaped('a"b'))
+    a\"b
+    """
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
 def counts(threads: Threads) -> dict[str, int]:

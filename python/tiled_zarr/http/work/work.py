@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from .elsewhere import Elsewhere
 from .jobs import MOST_STUCK
 from .native import Encoders
 from .threads import Limits, Threads
-from .times import Times
+from .times import Sources, Times
 
 READY = 5.0
 """Seconds within which each pool of threads must do a job that takes no time."""
@@ -30,11 +31,14 @@ class Work:
     as many are native (`encoders`). No thread waits for what other processes compute (`elsewhere`).
     They share
     `in_flight` decoded bytes: a quarter is for chunks that native threads encode, which are small,
-    and whose bodies go into the cache of chunks.
+    and whose bodies go into the cache of chunks. `trees` are the paths for which `sources` counts.
     """
 
-    def __init__(self, threads: int, resources: Resources, limits: Limits | None = None, usual: int | None = None) -> None:
+    def __init__(
+        self, threads: int, resources: Resources, limits: Limits | None = None, usual: int | None = None, trees: Sequence[str] = ("",)
+    ) -> None:
         limits = limits or Limits()
+        self.sources = Sources(trees)
         self.times = Times()
         self.encoders = Encoders(resources.chunks, resources.sizes.in_flight - resources.budget.nbytes, times=self.times)
         self.budget = resources.budget

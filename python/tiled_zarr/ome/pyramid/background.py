@@ -29,8 +29,8 @@ MOST_STUCK = 3
 """Threads that we give up at most; after that, a stuck step holds up all other jobs."""
 END = 5.0
 """Seconds for which `stop` waits for the current step to end."""
-Job = Callable[[], Iterator[None]]
-"""Work in steps: each `next` does one of them."""
+Job = Callable[[], Iterator[int | None]]
+"""Work in steps: each `next` does one of them, and says how many bytes of a source it has read."""
 
 
 class Background:
@@ -43,11 +43,25 @@ class Background:
     longer than STUCK seconds, we give up its thread, and a new one runs the other jobs; that
     happens at most MOST_STUCK times. `forget(thread)` then gives back the memory that the given-up
     thread holds; `thread` is its identifier. `clock` counts seconds.
+
+    With `rate`, steps read at most so many bytes of sources a second, on average. If not `is_on`,
+    no job is ever run.
     """
 
-    def __init__(self, forget: Callable[[int], None] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        forget: Callable[[int], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        rate: float | None = None,
+        is_on: bool = True,
+    ) -> None:
+        self._rate = rate
+        self._is_on = is_on
+        self._rested_at = float("-inf")
+        """When the next step may begin."""
         self._changed = Condition()
-        self._waiting: dict[str, Iterator[None]] = {}
+        self._waiting: dict[str, Iterator[int | None]] = {}
         self._failed: Forgetful[str, float] = Forgetful(MOST_FAILED)
         """The time at which each job failed, by name."""
         self._forget_thread = forget
@@ -62,8 +76,10 @@ class Background:
     def request(self, name: str, job: Job) -> None:
         """Run a job before all others that wait; a job already begun goes on where it is.
 
-        Does nothing after `stop`, or if the job failed less than RETRY seconds ago.
+        Does nothing if it is off, after `stop`, or if the job failed less than RETRY seconds ago.
         """
+        if not self._is_on:
+            return
         with self._changed:
             self._replace_stuck_thread()
             if self._is_stopped or self._has_failed(name):
@@ -117,7 +133,7 @@ class Background:
         while (newest := self._newest()) is not None:
             self._step(*newest)
 
-    def _newest(self) -> tuple[str, Iterator[None]] | None:
+    def _newest(self) -> tuple[str, Iterator[int | None]] | None:
         """The job requested last. Blocks until there is one.
 
         None if `stop` was called or another thread has replaced this one.
@@ -127,6 +143,7 @@ class Background:
                 return None
             self._begun = None
             self._changed.wait_for(lambda: self._waiting or self._is_over())
+            self._changed.wait_for(self._is_over, max(self._rested_at - self._clock(), 0.0))
             self._changed.wait_for(lambda: self._urgent == 0 or self._is_over(), PATIENCE)
             if self._is_over() or not self._waiting:
                 return None
@@ -137,9 +154,11 @@ class Background:
     def _is_over(self) -> bool:
         return self._is_stopped or current_thread() is not self._thread
 
-    def _step(self, name: str, job: Iterator[None]) -> None:
+    def _step(self, name: str, job: Iterator[int | None]) -> None:
         try:
-            next(job)
+            nbytes = next(job)
+            if self._rate is not None:
+                self._rested_at = max(self._rested_at, self._clock()) + (nbytes or 0) / self._rate
         except StopIteration:
             self._forget(name)
         except Exception:

@@ -7,6 +7,7 @@ A file has this form:
     tile        its pixels, row by row, little-endian; only the part inside the level
     CRC-32C     of the tile
     tile, CRC-32C, ...      in the order of `Layout.tiles()`: the finest level first
+    rows, CRC-32C           only while it is a draft: how many rows of the source are done
 
 Each CRC-32C has 4 bytes, little-endian. The layout determines the length of the file and the offset
 of each tile, so there is no index: a request reads one tile with one seek and one read. `load`
@@ -22,7 +23,9 @@ How a draft becomes a plane:
 
 1. `FileDraft` gives the file its whole length and reserves the space (`posix_fallocate`), so that a
    full disk fails here rather than after minutes of work.
-2. `put` writes blocks at any place, in any order.
+2. `put` writes blocks at any place, in any order. `checkpoint` notes behind the tiles how many rows
+   of the source are in the file, once their bytes are on disk. A later process that opens the draft
+   of one that has ended goes on from there.
 3. `sealed` reads a tile back when no block of it is missing, and writes its checksum behind it.
 4. `finished` calls `fsync` and then renames the file. The name appears only when the bytes are on
    disk.
@@ -38,6 +41,7 @@ import json
 import math
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
@@ -52,6 +56,10 @@ from .layouts import Box, Layout, Tile
 Block: TypeAlias = np.ndarray[Any, Any]
 
 MAGIC = "tiled-zarr levels 1"
+MARK = 20 + CHECKSUM
+"""Bytes of the checkpoint at the end of a draft: digits, and their checksum."""
+OFTEN = 0.2
+"""Seconds between two checkpoints, at least: each waits for the disk, some milliseconds."""
 UNSUPPORTED = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS})
 """Errors of `posix_fallocate` on a file system that cannot reserve space.
 
@@ -69,6 +77,9 @@ class Spoiled(Exception):
 
 class MemoryPlane:
     """The levels of a plane in memory. It is also its own draft."""
+
+    rows = 0
+    """Rows of the source that were done before."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
@@ -93,10 +104,16 @@ class MemoryPlane:
         """A tile to which nothing more will be written."""
         return self.tile(tile)
 
+    def checkpoint(self, rows: int) -> None:
+        """Do nothing: memory does not outlive the process."""
+
     def finished(self, path: Path | None) -> MemoryPlane:  # noqa: ARG002 - that of a file needs one
         """The plane, now read-only."""
         self.flat.flags.writeable = False
         return self
+
+    def leave(self) -> None:
+        """Throw the draft away."""
 
     def drop(self) -> None:
         """Throw the draft away."""
@@ -132,17 +149,22 @@ class FilePlane:
 class FileDraft:
     """A plane that is being written to a file, under another name until it is finished.
 
-    Raises Unkept if the disk fails, also while it is made.
+    `rows` are those of the source that another process had done before it ended. Raises Unkept if
+    the disk fails, also while it is made.
     """
 
     def __init__(self, layout: Layout, file: FileIO, path: Path) -> None:
         self.layout = layout
         self.file = file
         self.path = path
+        self._written_at = time.monotonic()
         try:
             with _keeping():
-                _reserve(file, length(layout))
-                _write(file, 0, header(layout))
+                self.rows = rows_done(file, layout)
+                if self.rows == 0:
+                    file.truncate(0)
+                    _reserve(file, length(layout) + MARK)
+                    _write(file, 0, header(layout))
         except Unkept:
             self.drop()
             raise
@@ -164,21 +186,43 @@ class FileDraft:
             _write(self.file, start + nbytes, checksum(body))
         return np.frombuffer(body, self.layout.dtype).reshape(shape)
 
+    def checkpoint(self, rows: int) -> None:
+        """Note that `rows` rows of the source are in the file, now on disk. Raises Unkept.
+
+        Does nothing if that was less than OFTEN seconds ago.
+        """
+        if time.monotonic() - self._written_at < OFTEN:
+            return
+        with _keeping():
+            os.fsync(self.file.fileno())
+            text = b"%0*d" % (MARK - CHECKSUM, rows)
+            _write(self.file, length(self.layout), text + checksum(text))
+        self.rows = rows
+        self._written_at = time.monotonic()
+
     def finished(self, path: Path | None) -> FilePlane:
         """The plane, renamed to `path` once its bytes are on disk. Raises Unkept."""
         assert path is not None
         with _keeping():
+            self.file.truncate(length(self.layout))
             os.fsync(self.file.fileno())
             self.path.replace(path)
         self.file.close()
         return FilePlane(self.layout, path)
 
+    def leave(self) -> None:
+        """Close the draft for a process that goes on with it; without a checkpoint, throw it away."""
+        if self.rows == 0:
+            self.drop()
+        else:
+            self.file.close()
+
     def drop(self) -> None:
         """Throw the draft away."""
         if not self.file.closed:
-            self.file.close()
             with suppress(OSError):
                 self.path.unlink(missing_ok=True)
+            self.file.close()
 
     def _put(self, tile: Tile, inside: Box, block: Block) -> None:
         itemsize, width = self.layout.dtype.itemsize, self.layout.tile_shape(tile)[1]
@@ -207,6 +251,22 @@ def load(path: Path, layout: Layout) -> FilePlane | None:
     with suppress(OSError):
         os.utime(path)
     return FilePlane(layout, path)
+
+
+def rows_done(file: FileIO, layout: Layout | None = None) -> int:
+    """Rows of the source that are in a draft; 0 if it has another layout or no checkpoint.
+
+    Raises OSError.
+    """
+    size = os.fstat(file.fileno()).st_size
+    try:
+        if layout is not None and (size != length(layout) + MARK or _read(file, 0, len(header(layout))) != header(layout)):
+            return 0
+        mark = _read(file, max(size - MARK, 0), MARK)
+    except Spoiled:
+        return 0
+    text, written = mark[:-CHECKSUM], mark[-CHECKSUM:]
+    return int(text) if checksum(text) == written and text.isdigit() else 0
 
 
 def header(layout: Layout) -> bytes:

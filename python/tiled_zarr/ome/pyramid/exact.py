@@ -15,8 +15,9 @@ decode the same chunks again and again. So we go over the source once:
 4. `Planes.keep` takes the finished draft and shows it to all requests.
 
 The pass is a generator: each `next` does one step (one block, or STEP bytes of tiles), so that the
-background thread can pause between steps while requests are being served (background.py). At
-each block we compare revisions. If the source has changed, we drop the draft, so no plane mixes two
+background thread can pause between steps while requests are being served (background.py). After
+each row of blocks a draft on disk notes how far we are (drafts.py). At each block we compare
+revisions. If the source has changed, we drop the draft, so no plane mixes two
 revisions. In memory we hold one block and what we make of it, besides the draft.
 
 The pixels equal those that levels.py merges on demand: both halve level by level from the base.
@@ -60,46 +61,54 @@ class Plane(NamedTuple):
     marks: Callable[[], NoData]
 
 
-def run(base: Base, planes: Planes, plane: Plane) -> Iterator[None]:
+def run(base: Base, planes: Planes, plane: Plane) -> Iterator[int]:
     """Make the levels of a plane step by step, and keep them in `planes`.
 
-    Stops early if the plane is kept already, if there is no room for it, if the source changes, or
+    Yields after each step how many bytes of the source it has read. Stops early if the plane is
+    kept already, if another process makes it, if there is no room for it, if the source changes, or
     if the disk fails; then `planes` leaves its folder alone for a while. Raises what the source
-    raises.
+    raises. What was done before an error, or before the end of the process, is not read again.
     """
     name, layout = plane.name, plane.layout
-    draft = None if planes.has(name, layout) else planes.draft(layout)
+    draft = None if planes.has(name, layout) else planes.draft(name, layout)
     if draft is None:
         return
     try:
-        for _ in _fill(base, layout, plane.place, draft, plane.marks()):
+        for nbytes in _fill(base, layout, plane.place, draft, plane.marks()):
             if base.revision() != plane.revision:
+                draft.drop()
                 return
-            yield
+            yield nbytes
         planes.keep(name, draft)
     except Unkept as error:
+        draft.drop()
         planes.pause(error)
     except Changed:
-        return
-    finally:
         draft.drop()
+    finally:
+        draft.leave()
 
 
-def _fill(base: Base, layout: Layout, place: Index, draft: Draft, no_data: NoData) -> Iterator[None]:
-    """Write the first level block by block, then each further level from the tiles before."""
+def _fill(base: Base, layout: Layout, place: Index, draft: Draft, no_data: NoData) -> Iterator[int]:
+    """Write the first level block by block, then each further level from the tiles before.
+
+    Yields the bytes of the source that each step has read.
+    """
     source, rule = base.source, base.display.rule
     halvings = layout.first - base.number
     rows, columns = shape = source.array.shape[-2:]
-    largest = source.reader.largest // source.reader.display.itemsize
-    box = block_shape(shape, source.array.chunks and source.array.chunks[-2:], source.reader.display.weight, 1 << halvings, largest)
-    for top in range(0, rows, box[0]):
+    weight, largest = source.reader.display.weight, source.reader.largest // source.reader.display.itemsize
+    box = block_shape(shape, source.array.chunks and source.array.chunks[-2:], weight, 1 << halvings, largest)
+    for top in range(draft.rows // box[0] * box[0], rows, box[0]):
         for left in range(0, columns, box[1]):
             inside = region_of((top // box[0], left // box[1]), box, shape)
             block = no_data.joined(source.read((*(slice(i, i + 1) for i in place), *inside)))
+            nbytes = block.size * weight
             for _ in range(halvings):
                 block = no_data.halved(block, rule)
             draft.put(layout.first, top >> halvings, left >> halvings, block.reshape(block.shape[-2:]))
-            yield
+            yield nbytes
+        draft.checkpoint(min(top + box[0], rows))
     last = layout.first + len(layout.shapes) - 1
     done = 0
     for tile in layout.tiles():
@@ -109,7 +118,7 @@ def _fill(base: Base, layout: Layout, place: Index, draft: Draft, no_data: NoDat
         done += block.nbytes
         if done >= STEP:
             done = 0
-            yield
+            yield 0
 
 
 def block_shape(shape: Shape, chunks: Shape | None, weight: int, unit: int, largest: int) -> Shape:

@@ -22,7 +22,9 @@ worker processes of a server share them. Three things can go wrong there:
 
 To find a plane, we look in memory, then among the files that we know, then once for a file that
 another process has written. We remember the names without a file, because a look costs an `open`
-and every tile asks. The total is bounded by `max_bytes`: we unlink the files used longest ago.
+and every tile asks. While another process makes a plane, we look again every LOOK seconds, and
+before we make one ourselves. The total is bounded by `max_bytes`: we unlink the files used longest
+ago.
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
+from io import FileIO
+from math import inf
 from pathlib import Path
 from threading import Lock
 from typing import TypeAlias
@@ -49,6 +53,8 @@ PAUSE = 60
 """Seconds for which we do not write to a folder that has failed."""
 SILENCE = 3600
 """Seconds for which we do not log the same failure of a folder again."""
+LOOK = 1.0
+"""Seconds between two looks for a plane that another process makes."""
 MOST_MISSING = 10_000
 """Names without a file that we remember; when full, we forget them all and look again."""
 Clock: TypeAlias = Callable[[], float]
@@ -67,7 +73,8 @@ class Planes:
         self.folder = None if folder is None else Folder(folder)
         self._files: Recent[str, Plane] = Recent(max_bytes, nbytes_of)
         self._memory: Recent[str, Plane] = Recent(max_bytes if folder is None else min(max_bytes, BESIDE_A_FOLDER), nbytes_of)
-        self._missing: Forgetful[str, None] = Forgetful(MOST_MISSING)
+        self._missing: Forgetful[str, float] = Forgetful(MOST_MISSING)
+        """Until when not to look for the file of a plane."""
         self._clock = clock
         self._paused_until = float("-inf")
         self._warned: dict[object, float] = {}
@@ -103,9 +110,23 @@ class Planes:
             self._forget(name)
         return None
 
-    def draft(self, layout: Layout) -> Draft | None:
-        """Room for a plane: a file if a folder works, else memory; None if there is no room."""
-        return self._file_draft(layout) or self._memory_draft(layout)
+    def draft(self, name: str, layout: Layout) -> Draft | None:
+        """Room for a plane: a file if a folder works, else memory.
+
+        None if there is no room, or if another process makes the plane or has made it.
+        """
+        if self.folder is None or self._is_paused:
+            return self._memory_draft(layout)
+        self.folder.trim(self.max_bytes - layout.nbytes, name)
+        try:
+            made = self.folder.create(name)
+            if made is not None:
+                return FileDraft(layout, *made) if self._is_still_missing(name, layout) else self._abandoned(*made)
+        except (OSError, Unkept) as error:
+            self.pause(error)
+            return self._memory_draft(layout)
+        self._missing[name] = self._clock() + LOOK
+        return None
 
     def keep(self, name: str, draft: Draft) -> None:
         """Keep a finished draft as the plane `name`, for all to read. Raises Unkept."""
@@ -149,29 +170,24 @@ class Planes:
         """A finished plane, or None. Looks for a file once for each name."""
         with self._lock:
             plane = self._memory.peek(name) or self._files.peek(name)
-            if plane is not None or self.folder is None or name in self._missing:
+            if plane is not None or self.folder is None or self._clock() < self._missing.get(name, -inf):
                 return plane
             plane = load(self.folder.file(name), layout)
             if plane is None:
-                self._missing[name] = None
+                self._missing[name] = inf
             else:
                 self._unlink(self._files.keep(name, plane))
             return plane
 
-    def _file_draft(self, layout: Layout) -> FileDraft | None:
-        if self.folder is None or self._is_paused:
-            return None
-        self.folder.trim(self.max_bytes - layout.nbytes)
-        try:
-            file, path = self.folder.create()
-        except OSError as error:
-            self.pause(error)
-            return None
-        try:
-            return FileDraft(layout, file, path)
-        except Unkept as error:
-            self.pause(error)
-            return None
+    def _is_still_missing(self, name: str, layout: Layout) -> bool:
+        """Whether no other process has kept the plane before we locked its draft."""
+        self._missing.pop(name, None)
+        return not self.has(name, layout)
+
+    @staticmethod
+    def _abandoned(file: FileIO, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        file.close()
 
     def _memory_draft(self, layout: Layout) -> MemoryPlane | None:
         if layout.nbytes > self._memory.most:
@@ -183,7 +199,7 @@ class Planes:
     def _forget(self, name: str) -> None:
         with self._lock:
             self._files.drop(name)
-            self._missing[name] = None
+            self._missing[name] = inf
         self._unlink([(name, None)])
 
     def _unlink(self, gone: Iterable[tuple[str, object]]) -> None:

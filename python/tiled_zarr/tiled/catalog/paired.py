@@ -93,7 +93,7 @@ class Pairing:
         def named(found: str | None) -> str | None:
             return None if found is None else f"{identity}-{found}"
 
-        return Revision(lambda: named(whole()), None if of is None else lambda region: named(of(region)))
+        return Revision(lambda: named(whole()), None if of is None else lambda region: named(of(region)), revision.look)
 
     def _read(self, read: Callable[[Region], Any], region: Region) -> Any:
         self._check()

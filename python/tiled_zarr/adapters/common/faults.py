@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ...nodes import Busy, Changed, Damaged, TooSlow
-from ..common.extras import require
+from .extras import require
 
 STATUS = re.compile(r"Server returned non-2xx status code: (\d{3})")
 SLOW = re.compile(r"TimedOut|timed out|deadline", re.IGNORECASE)
