@@ -21,6 +21,7 @@ So the folder may exceed the bound by that part for each process that writes.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -31,6 +32,7 @@ from zlib import crc32
 from .shared import Failed
 
 BODY, DRAFT, TRIM = ".chunk", ".part", "trim.lock"
+OURS = re.compile("[0-9a-f]{2}")
 SEED = 0x745A
 """The checksum of nothing: a file of zeros has a wrong one."""
 HEAD = 4
@@ -137,9 +139,10 @@ class Folder:
             total -= size
 
     def _entries(self) -> Iterator[os.DirEntry[str]]:
+        """What is in the folders of bodies: others, as `lost+found` of a disk, are not ours."""
         with os.scandir(self.path) as folders:
             for folder in folders:
-                if folder.is_dir(follow_symlinks=False):
+                if OURS.fullmatch(folder.name) and folder.is_dir(follow_symlinks=False):
                     with os.scandir(folder) as entries:
                         yield from entries
 
