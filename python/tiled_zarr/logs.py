@@ -21,6 +21,8 @@ from typing import Any
 
 ROOT = "tiled_zarr"
 """The name of the logger above all of ours."""
+LOUD = "distributed"
+"""A library that sets its loggers to INFO when it is imported, whatever the level of the log."""
 MOST_PLACES = 1000
 """Places in the code whose tracebacks are remembered; of others every traceback is written."""
 
@@ -51,6 +53,11 @@ class Lines(logging.Handler):
         super().__init__()
         self.write = as_json if is_json else as_text
         self.places: set[tuple[str, int]] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool | logging.LogRecord:
+        """Whether a record is written: of libraries only warnings and errors are."""
+        is_loud = record.name.partition(".")[0] == LOUD and record.levelno < logging.WARNING
+        return not is_loud and super().filter(record)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
