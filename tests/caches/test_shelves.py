@@ -167,8 +167,9 @@ class TestFolder:
         numbers = sorted(int(path.stem[-8:], 16) for path in kept)
         assert numbers == [5, *range(300 - len(kept) + 1, 300)]
 
-    def test_what_is_not_ours_is_left_alone(self, shelf: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-        foreign = shelf.path / "lost+found" / "big.chunk"
+    @pytest.mark.parametrize("where", ["lost+found", "00"])
+    def test_what_is_not_ours_is_left_alone(self, shelf: Folder, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+        foreign = shelf.path / where / "big.chunk"
         foreign.parent.mkdir(parents=True)
         foreign.write_bytes(bytes(2 * MOST))
         scan = os.scandir
@@ -186,6 +187,26 @@ class TestFolder:
         assert shelf.get(NAME) is None
         assert shelf.get(OTHER) is not None
         assert foreign.exists()
+
+    def test_what_cannot_be_removed_holds_up_nothing(self, shelf: Folder) -> None:
+        folder = shelf.path / "a3" / "old.chunk"
+        folder.mkdir(parents=True)
+        os.utime(folder, (0, 0))
+        for name in NAME, OTHER:
+            put(shelf, name, bytes(MOST * 2 // 3))
+        shelf.trim()
+        assert shelf.get(NAME) is None
+        assert shelf.get(OTHER) is not None
+
+    def test_a_trim_that_another_has_kept_us_from_is_made_up_for(self, shelf: Folder) -> None:
+        put(shelf, NAME, bytes(MOST * 2 // 3))
+        descriptor = os.open(shelf.path / folders.TRIM, os.O_RDWR)
+        assert folders.locked(descriptor)
+        put(shelf, OTHER, bytes(MOST * 2 // 3))
+        assert len(self.files(shelf)) == 2
+        os.close(descriptor)
+        put(shelf, "b4" + 38 * "0", b"small")
+        assert sum(path.stat().st_size for path in self.files(shelf)) <= MOST
 
     def test_a_body_larger_than_the_bound_is_not_kept(self, tmp_path: Path) -> None:
         shelf = Folder(tmp_path, 100)
