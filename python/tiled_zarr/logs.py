@@ -53,11 +53,7 @@ class Lines(logging.Handler):
         super().__init__()
         self.write = as_json if is_json else as_text
         self.places: set[tuple[str, int]] = set()
-
-    def filter(self, record: logging.LogRecord) -> bool | logging.LogRecord:
-        """Whether a record is written: of libraries only warnings and errors are."""
-        is_loud = record.name.partition(".")[0] == LOUD and record.levelno < logging.WARNING
-        return not is_loud and super().filter(record)
+        self.addFilter(is_meant)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
@@ -77,6 +73,11 @@ class Lines(logging.Handler):
         if len(self.places) < MOST_PLACES:
             self.places.add(found)
         return True
+
+
+def is_meant(record: logging.LogRecord) -> bool:
+    """Whether a record is ours, or at least a warning if it is of a library that says too much."""
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] != LOUD
 
 
 def place(trace: TracebackType) -> tuple[str, int]:
