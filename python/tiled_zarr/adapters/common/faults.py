@@ -15,6 +15,8 @@ NO_HOST = re.compile(r"dns error|failed to lookup|name resolution", re.IGNORECAS
 METADATA = "169.254.169.254"
 """Where machines of clouds are told their credentials."""
 THROTTLED = frozenset({"429", "503"})
+NO_METHOD = frozenset({"405", "501"})
+"""What web servers without listings answer to PROPFIND, by which obstore lists."""
 CREDENTIALS = "check its credentials (AWS_..., GOOGLE_..., AZURE_...), or say that it is anonymous"
 
 
@@ -37,8 +39,8 @@ def raised_as(name: str) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise FileNotFoundError(f"{name!r} is not there") from None
-    except Exception as error:
-        if not isinstance(error, require("obstore", "remote").exceptions.BaseError):
+    except BaseException as error:
+        if not (isinstance(error, require("obstore", "remote").exceptions.BaseError) or is_of_rust(error)):
             raise
         fault = meant(error, name)
     else:
@@ -46,10 +48,19 @@ def raised_as(name: str) -> Iterator[None]:
     raise fault from None
 
 
-def meant(error: Exception, name: str) -> Exception:
+def is_of_rust(error: BaseException) -> bool:
+    """True for what obstore raises outside of its own classes: a key that it cannot spell, a panic."""
+    return type(error).__name__ == "PanicException" or (isinstance(error, ValueError) and str(error).startswith("Could not parse path"))
+
+
+def meant(error: BaseException, name: str) -> Exception:
     """The error of ours for one of obstore's."""
     text = str(error)
     match type(error).__name__:
+        case "InvalidPathError" | "ValueError":
+            return Damaged(f"{name!r} cannot be read: it, or a key below it, has '//', or a part '.' or '..'; rename that object")
+        case "PanicException":
+            return Damaged(f"{name!r} cannot be asked for; check its bucket, and the variables of the environment for its store")
         case "PreconditionError":
             return Changed(f"{name!r} changed while it was being read; ask again")
         case "PermissionDeniedError" | "UnauthenticatedError":
@@ -63,6 +74,8 @@ def answered(status: str, name: str) -> Exception:
     """The error for a status that a store answered."""
     if status in THROTTLED:
         return Busy(f"the store of {name!r} asks for fewer requests; ask again later")
+    if status in NO_METHOD:
+        return Damaged(f"the server of {name!r} has no listings; consolidate the metadata of the Zarr group (zarr.consolidate_metadata)")
     if status.startswith("5"):
         return ConnectionError(f"the store of {name!r} failed with status {status}")
     if status == "404":

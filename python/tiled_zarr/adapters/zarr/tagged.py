@@ -163,6 +163,10 @@ class Tagged(Values):
         wanted = RangeByteRequest(max(0, meta["size"] - nbytes), meta["size"])
         return self.fetch(key, largest, wanted, expected or meta["e_tag"])
 
+    async def _listed(self, prefix: str) -> list[str]:
+        with raised_as(prefix or "the store"):
+            return await super()._listed(prefix)
+
     def _look(self, keys: Sequence[str]) -> None:
         """Ask for the tags of keys, unless they have become fresh just now."""
         stale = self.stale(keys)
