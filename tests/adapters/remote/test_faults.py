@@ -16,7 +16,7 @@ import zarr
 
 from adapters.remote.conftest import S3, SECRET, Clock, Opener
 from adapters.remote.contents import npy, npz, parquet, png, tiff
-from objectserver import ObjectServer, Reply
+from objectserver import ObjectServer, Reply, Request
 from tiled_zarr.adapters.remote import copies
 from tiled_zarr.adapters.remote.open import found_at
 from tiled_zarr.nodes import Array, Busy, Changed, Damaged, Group, TooLarge, TooSlow, Unavailable
@@ -341,3 +341,25 @@ def test_a_zarr_group_whose_listing_is_throttled(opener: Callable[..., Opener], 
         list(group.children)
     server.faults.clear()
     assert list(group.children) == ["a"]
+
+
+class FromStart(ObjectServer):
+    """Answers requests for the last bytes with all of them, as simple web servers do."""
+
+    def _object(self, request: Request) -> Reply:
+        return super()._object(request._replace(range=None) if (request.range or "").startswith("bytes=-") else request)
+
+
+@pytest.mark.parametrize("kind", [ObjectServer, FromStart])
+@pytest.mark.parametrize("nbytes", [0, 5])
+def test_a_shard_that_is_cut_to_nothing_is_damaged(tmp_path: Path, kind: type[ObjectServer], nbytes: int) -> None:
+    zarr.create_array(tmp_path, data=VALUES, chunks=(50, 50), shards=(100, 150))
+    resources = Resources.of()
+    with kind() as server:
+        server.add(tmp_path, "data/z.zarr")
+        server.objects["data/z.zarr/c/0/0"] = server.objects["data/z.zarr/c/0/0"][:nbytes]
+        node = found_at(f"{server.url}/data/z.zarr", resources).node()
+        with pytest.raises(Damaged, match=r"'c/0/0' (ends before these data|has \d bytes of its index, expected 100)"):
+            read(node, (slice(0, 50), slice(0, 50)))
+        assert_same(read(node, (slice(100, 200), slice(0, 300))), VALUES[100:], "another shard")
+        resources.close()

@@ -10,6 +10,8 @@ from ...nodes import Busy, Changed, Damaged, TooSlow
 from .extras import require
 
 STATUS = re.compile(r"Server returned non-2xx status code: (\d{3})")
+WHOLE = "Received non-partial response"
+"""A reply to a request for the end: of servers that count from the start only, and for empty objects."""
 SLOW = re.compile(r"TimedOut|timed out|deadline", re.IGNORECASE)
 NO_HOST = re.compile(r"dns error|failed to lookup|name resolution", re.IGNORECASE)
 METADATA = "169.254.169.254"
@@ -65,6 +67,8 @@ def meant(error: BaseException, name: str) -> Exception:
             return Changed(f"{name!r} changed while it was being read; ask again")
         case "PermissionDeniedError" | "UnauthenticatedError":
             return Refused(f"{name!r} may not be read: the store refuses; {CREDENTIALS}")
+        case "GenericError" if WHOLE in text:
+            return NoRanges(f"{name!r} cannot be read by this range: its server sends all of it")
         case "NotSupportedError":
             return NoRanges(f"{name!r} cannot be read by ranges: its server sends all of it each time")
     return answered(found[1], name) if (found := STATUS.search(text)) else unreached(text, name)
@@ -80,6 +84,8 @@ def answered(status: str, name: str) -> Exception:
         return ConnectionError(f"the store of {name!r} failed with status {status}")
     if status == "404":
         return Damaged(f"there is no bucket for {name!r}; check the address, its region and its endpoint")
+    if status == "416":
+        return Damaged(f"{name!r} ends before these data: it is truncated; restore it from a copy")
     return Damaged(f"{name!r} cannot be read: the store answered {status}; check the address, its region and its endpoint")
 
 
