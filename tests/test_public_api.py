@@ -7,7 +7,7 @@ import importlib
 import pytest
 
 PROMISED = {
-    "tiled_zarr": {"Array", "Group", "Node", "Sparse", "Table", "Unavailable", "__version__", "open", "serve", "store"}
+    "tiled_zarr": {"Array", "Group", "Node", "Sparse", "Table", "Unavailable", "__version__", "bake", "open", "serve", "store"}
     | {"Damaged", "Dense", "FlatArray", "Resources", "Revision", "Snapshot", "Stored", "TooLarge", "launch_nonce"},
     "tiled_zarr.testing": {"ARRAYS", "Case", "Contract", "FileContract", "ReaderContract", "Served", "Truth", "assert_same"}
     | {"check_read_back", "check_rewritten", "check_truncated", "outcome", "reading", "whole"},

@@ -10,6 +10,7 @@ from .version import __version__
 if TYPE_CHECKING:
     from .adapters.common.flat import FlatArray
     from .adapters.common.snapshot import Snapshot
+    from .baking import bake
     from .opening import open  # noqa: A004 - the public name, as gzip.open
     from .resources import Resources
     from .revisions import launch_nonce
@@ -32,6 +33,7 @@ __all__ = [
     "TooLarge",
     "Unavailable",
     "__version__",
+    "bake",
     "launch_nonce",
     "open",
     "serve",
@@ -44,6 +46,7 @@ LATER = MappingProxyType(
         "FlatArray": ".adapters.common.flat",
         "Resources": ".resources",
         "Snapshot": ".adapters.common.snapshot",
+        "bake": ".baking",
         "launch_nonce": ".revisions",
         "open": ".opening",
         "serve": ".serving",

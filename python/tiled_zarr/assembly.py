@@ -12,6 +12,7 @@ from math import inf
 from starlette.types import ASGIApp
 
 from . import ome, sums
+from .baking import Served
 from .hierarchy import v2, v3
 from .hierarchy.keyspace import KeySpace
 from .hierarchy.metadata import Config
@@ -172,7 +173,9 @@ def pyramids_of(settings: Settings, resources: Resources) -> ome.Pyramids:
     """The stores of image pyramids. Raises SettingsError if `levels_folder` cannot be used."""
     folder, budget, rate = settings.levels_folder, settings.tile_budget, settings.levels_rate
     try:
-        return ome.Pyramids.of(resources, folder=folder, budget=budget, rate=rate, in_background=settings.levels_background)
+        baked = None if settings.baked is None else Served(settings.baked, resources)
+        in_background = settings.levels_background
+        return ome.Pyramids.of(resources, folder=folder, budget=budget, rate=rate, in_background=in_background, baked=baked)
     except OSError as error:
         name, folder = settings.spelling("levels_folder"), settings.levels_folder
         raise SettingsError(

@@ -132,7 +132,10 @@ def file(mount: Mount, resources: Resources) -> Group | Single:
     try:
         return alone().root(stem(path.name, mount.files.get("ext", {})))
     except Exception as error:
-        hint = "; say with --ext what its suffix means, as in --ext .foo=hdf5" if type(error) is Unavailable else ""
+        name, hint = path.resolve().name, ""  # the name of what a link leads to counts
+        if type(error) is Unavailable:
+            can_help = "say with --ext what its suffix means, as in --ext .foo=hdf5"
+            hint = f"; {can_help if Path(name).suffix else f'give it a suffix that says what it is, such as {name}.h5'}"
         raise SettingsError(f"{path} cannot be served: {why(error) if isinstance(error, OSError) else reason(error)}{hint}") from error
 
 

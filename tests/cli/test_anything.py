@@ -112,6 +112,17 @@ def test_what_cannot_be_served_alone_does_not_start(run: Run, word: str, message
     assert message in run(word, code=1).output
 
 
+@pytest.mark.usefixtures("data")
+@pytest.mark.parametrize("word", ["plain", "link.h5"])
+def test_a_file_without_a_suffix_needs_one(run: Run, data: Path, word: str) -> None:
+    """No --ext can name it: that option gives a suffix a meaning."""
+    (data / "plain").write_bytes(b"what is it")
+    (data / "link.h5").symlink_to("plain")
+    said = run(word, code=1).output
+    assert "give it a suffix that says what it is, such as plain.h5" in said
+    assert "--ext" not in said
+
+
 def replaced(path: Path, title: str, values: np.ndarray) -> None:
     """Write another HDF5 file in the place of one, as most programs do."""
     with h5py.File(path.with_suffix(".new"), "w") as file:

@@ -270,6 +270,7 @@ def test_a_key_from_a_file_is_not_on_the_command_line(run: Run, folder: Path) ->
     both = run("demo", "--api-key-file", "key", "--api-key", "typed", code=1).output
     assert both == "Error: set only one of --api-key, --api-key-file\n"
     assert "does not exist" in run("demo", "--api-key-file", "none", code=2).output
+    assert run("demo", "--api-key", "", code=1).output.startswith("Error: --api-key: expected a key of")
 
 
 def test_on_loopback_known_names_alone_are_answered(run: Run) -> None:

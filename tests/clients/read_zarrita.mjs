@@ -1,8 +1,9 @@
-// Reads boxes of arrays with zarrita: `node read_zarrita.mjs BASE_URL FORMAT < jobs.json`.
+// Reads boxes of arrays with zarrita: `node read_zarrita.mjs BASE FORMAT < jobs.json`. BASE is a URL, or the path of a folder.
 // A job is {path, boxes: [[[start, stop], ...], ...]}; the answer to it, in a list on stdout, {path, blocks: [{dtype, shape, sha256 | items}]}
 // or {path, error}. Numbers are hashed as they lie in memory, little endian, C order; booleans and strings are given as they are.
 import { createHash } from "node:crypto";
 import { text } from "node:stream/consumers";
+import FileSystemStore from "@zarrita/storage/fs";
 import * as zarr from "zarrita";
 
 const [base, format] = process.argv.slice(2);
@@ -27,7 +28,9 @@ function described(array, data, shape) {
 
 async function answer({ path, boxes }) {
     try {
-        const store = new zarr.FetchStore(`${base}/${path.split("/").map(encodeURIComponent).join("/")}`);
+        const store = base.startsWith("/")
+            ? new FileSystemStore(`${base}/${path}`)
+            : new zarr.FetchStore(`${base}/${path.split("/").map(encodeURIComponent).join("/")}`);
         const array = await open(store, { kind: "array" });
         const blocks = [];
         for (const box of boxes) blocks.push(await read(array, box));

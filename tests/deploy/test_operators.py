@@ -103,6 +103,13 @@ class TestContainer:
             run(sys.executable, "-c", asked)
         assert subprocess.run([sys.executable, "-c", asked], stderr=subprocess.DEVNULL, check=False, timeout=60).returncode
 
+    @pytest.mark.parametrize("path", [DEPLOY / "Containerfile", ROOT / "docs/deploy.md"], ids=lambda path: path.name)
+    def test_podman_keeps_the_health_check(self, path: Path) -> None:
+        """https://docs.podman.io/en/latest/markdown/podman-build.1.html: images in OCI's own format have none"""
+        builds = re.findall(r"podman build .*", path.read_text())
+        assert builds
+        assert all("--format docker" in build for build in builds)
+
     def test_what_it_leaves_out_is_what_git_ignores(self) -> None:
         left_out, ignored = (patterns(ROOT / name) for name in (".dockerignore", ".gitignore"))
         assert len(left_out) > 5

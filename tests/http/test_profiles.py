@@ -16,6 +16,7 @@ import zarr
 from asgi import Answer, ask
 from tiled_zarr import Array, Group
 from tiled_zarr.adapters.registry import open_file
+from tiled_zarr.hierarchy.names import wire
 
 DATA = np.arange(600 * 500, dtype="<u2").reshape(600, 500)
 NODE = Array(shape=DATA.shape, dtype=DATA.dtype, read=lambda region: DATA[region], blocking=False, revision=lambda: "r1")
@@ -47,6 +48,14 @@ def test_all_documents_of_a_tree_are_in_the_profile(app: Any) -> None:
 
 def test_a_name_that_begins_with_the_same_sign_is_none(app: Any) -> None:
     assert document(app, "/zarr/v3/~7ex/zarr.json")["node_type"] == "array"
+
+
+@pytest.mark.parametrize("name", ["~codec=none", "/=x", "__a=b"])
+def test_an_alias_with_an_equals_sign_is_none(make: Callable[..., Any], name: str) -> None:
+    app = make(Group({name: NODE}))
+    for path in (f"{wire(name)}/zarr.json", f"{PROFILE}/{wire(name)}/zarr.json"):
+        assert document(app, f"/zarr/v3/{path}")["node_type"] == "array"
+    assert f"<Key>v3/{wire(name)}/c/0/0</Key>".encode() in ask(app, f"/zarr?list-type=2&prefix=v3/{wire(name)}/c/0/0").body
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PROPFIND"])

@@ -134,6 +134,26 @@ class TestWeb:
         np.testing.assert_array_equal(found[...], np.stack([values.real, values.imag], axis=-1))
         np.testing.assert_array_equal(found[1:3, 2, 1], values.imag[1:3, 2])
 
+    @FORMATS
+    @pytest.mark.parametrize(
+        "values", [np.array(b"a", "S4"), np.array(1 + 2j, ">c16"), np.array("2020-01-01", ">M8[s]"), np.array(True)], ids=str
+    )
+    def test_an_array_without_axes_may_give_a_scalar(self, values: np.ndarray[Any, Any], zarr_format: int) -> None:
+        """numpy's `values[()]` has the machine's byte order, and no zeros at the end of bytes."""
+        little = values.astype(values.dtype.newbyteorder("<"))
+        node = Array(shape=(), dtype=values.dtype, read=lambda region: values[region])
+        found = opened(group({"x": node}), WEB, zarr_format)["x"]
+        parts = {"S": "u1", "c": "<f8", "M": "<i8", "b": "u1"}[values.dtype.kind]
+        assert found[...].tobytes() == little.tobytes()
+        assert found.dtype == np.dtype(parts)
+
+    @FORMATS
+    def test_a_source_may_return_the_other_byte_order(self, zarr_format: int) -> None:
+        values = numbers(">c16")
+        node = Array(shape=values.shape, dtype=values.dtype, read=lambda region: values[region].astype("<c16"))
+        found = opened(group({"x": node}), WEB, zarr_format)["x"]
+        np.testing.assert_array_equal(found[...], np.stack([values.real, values.imag], axis=-1))
+
     @pytest.mark.parametrize("name", RECORDS)
     def test_records_are_groups_of_their_fields(self, name: str) -> None:
         values = RECORDS[name]
@@ -156,6 +176,11 @@ class TestWeb:
         """Entries of one place are added up, which would make 2 of two that are true."""
         node = Sparse((3,), np.dtype(bool), lambda: (np.array([[1, 1]]), np.array([True, True])))
         assert WEB.view(group({"x": node})).children["x"] is node
+
+    @FORMATS
+    def test_sparse_text_stays(self, zarr_format: int) -> None:
+        node = Sparse((3,), np.dtype("<U3"), lambda: (np.array([[1]]), np.array(["abc"])))
+        assert np.asarray(opened(group({"x": node}), WEB, zarr_format)["x"][...]).tolist() == ["", "abc", ""]
 
     def test_a_mark_is_converted(self) -> None:
         node = Array(

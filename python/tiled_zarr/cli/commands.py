@@ -21,6 +21,7 @@ from ..revisions import launch_nonce, relaunch
 from ..settings import Settings, SettingsError, arguments, from_environment
 from . import addresses, servers, versions
 from .anything import ANYTHING, Anything, Words
+from .baking import bake
 from .look import info, ls
 from .options import common, files, given, of_catalog, of_files
 from .processes import Run
@@ -143,6 +144,7 @@ def config(path: str, **options: Any) -> None:
     start({"CONFIG": path}, **options)
 
 
+main.add_command(bake)
 main.add_command(ls)
 main.add_command(info)
 

@@ -77,9 +77,13 @@ def files(typed: dict[str, Any]) -> dict[str, str]:
 
 
 def given(typed: Mapping[str, Any]) -> dict[str, str]:
-    """The settings that were typed, as text; an empty option counts as left out.
+    """The settings that were typed, as text; an empty option counts as left out, but for a key.
 
-    >>> given({"port": 0, "public": True, "server_timing": False, "codec": None})
-    {'port': '0', 'public': 'True'}
+    >>> given({"port": 0, "public": True, "server_timing": False, "codec": None, "title": "", "api_key": ""})
+    {'port': '0', 'public': 'True', 'api_key': ''}
     """
-    return {name: str(value) for name, value in typed.items() if value not in {None, ""} and value is not False}
+    return {
+        name: str(value)
+        for name, value in typed.items()
+        if value is not None and value is not False and (value != "" or name in environment.KEYS)
+    }

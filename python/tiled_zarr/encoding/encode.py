@@ -116,11 +116,11 @@ def _read(chunk: Chunk, resources: Resources | None = None) -> Block:
     """
     kept = chunk.recipe.kept
     if kept is None:
-        return _asked(chunk, chunk.region)
-    return boxes.read(chunk, kept, partial(_asked, chunk), resources)
+        return read_region(chunk, chunk.region)
+    return boxes.read(chunk, kept, partial(read_region, chunk), resources)
 
 
-def _asked(chunk: Chunk, region: Region) -> Block:
+def read_region(chunk: Chunk, region: Region) -> Block:
     """The block that the source of a chunk gives for a region. Raises as `_read` does."""
     node = chunk.node
     assert chunk.recipe.read is not None

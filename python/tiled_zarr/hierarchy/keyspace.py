@@ -292,6 +292,10 @@ class KeySpace:
         """
         return self.listings.children(group)
 
+    def left_out(self, group: Group) -> list[str]:
+        """The names of children that `listing` has left out. Call it first."""
+        return self.listings.left_out(group)
+
     def tokens_below(self, path: str, children: Iterable[Child]) -> list[str | None]:
         """The tokens of children of the group at a path; None for those without one, or not open.
 

@@ -93,6 +93,12 @@ class Listings:
             self._fail(group, why)
             raise
 
+    def left_out(self, group: Group) -> list[str]:
+        """The names on the wire of the children that `children` has left out."""
+        openings, forbidden = self.places.openings, self.places.forbidden
+        bad = openings.bad(group)
+        return [names.wire(name, forbidden) for name in openings.names(group) if name in bad] if bad else []
+
     def documents(self, place: Place) -> tuple[str, ...]:
         """The documents of a node. Blocks: to know if it has a consolidated one may open files."""
         found: tuple[str, ...] = self.format.documents(is_group=place.group is not None)

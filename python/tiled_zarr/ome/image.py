@@ -7,7 +7,7 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
-from ..nodes import Array, Block, Changed, Options, Region
+from ..nodes import Array, Block, Changed, Dense, Options, Region
 from . import documents
 from .display.display import Display, display
 from .documents import Channels, Version
@@ -47,7 +47,12 @@ class Image:
         shown = display(node, resources=stores.resources)
         if shown is None:
             return None
-        return cls(node, Pyramid(path, shown, _stored(node, shown), stores, node.options.tile_budget or budget or stores.budget))
+        pyramid = Pyramid(path, shown, _stored(node, shown), stores, node.options.tile_budget or budget or stores.budget)
+        revision = pyramid.source_revision()
+        baked = stores.baked(path, node) if revision is not None else {}
+        if baked and pyramid.source_revision() == revision:
+            pyramid.use(baked, revision)
+        return cls(node, pyramid)
 
     def is_like(self, other: Image) -> bool:
         """True if `other` is the same image, whose node was only opened again.
@@ -135,7 +140,7 @@ class Image:
         return Array(
             shape=pyramid.shapes[number],
             dtype=pyramid.display.array.dtype,
-            read=partial(self._read, number),
+            source=Dense(partial(self._read, number), stored=pyramid.stored(number)),
             chunks=pyramid.tile_shape,
             dimension_names=tuple(pyramid.display.axes),
             revision=partial(pyramid.revision, number),

@@ -19,7 +19,7 @@ from . import documents, stored
 from .documents import Version
 from .image import Image
 from .pyramid.background import Background
-from .pyramid.levels import Stores, looks_of
+from .pyramid.levels import Baked, Stores, looks_of, nothing_baked
 from .pyramid.planes import Planes
 
 LABELS = "labels"
@@ -40,11 +40,21 @@ class Pyramids:
         self._lock = Lock()
 
     @classmethod
-    def of(cls, resources: Resources, *, folder: Path | None, budget: int, rate: int | None = None, in_background: bool = True) -> Pyramids:
+    def of(  # noqa: PLR0913 - one value, made in one place
+        cls,
+        resources: Resources,
+        *,
+        folder: Path | None,
+        budget: int,
+        rate: int | None = None,
+        in_background: bool = True,
+        baked: Baked | None = None,
+    ) -> Pyramids:
         """Pyramids that keep their tiles and levels in `resources`, levels in `folder` if given.
 
-        They read at most `budget` bytes of the source for one tile. In the background they read
-        `rate` bytes a second, or nothing. Raises OSError if the folder cannot be used.
+        They read at most `budget` bytes of the source for one tile, and levels that `baked` finds
+        instead. In the background they read `rate` bytes a second, or nothing. Raises OSError if
+        the folder cannot be used.
         """
         return cls(
             Stores(
@@ -55,6 +65,7 @@ class Pyramids:
                 budget=budget,
                 looks=looks_of(resources.abandoned),
                 resources=resources,
+                baked=baked or nothing_baked,
             )
         )
 
@@ -159,6 +170,7 @@ class Shower:
             revision=image.revision,
             options=Options(frozen=source.options.frozen),
             kind="image",
+            kin=image,
         )
 
     def _stored_labels(self, name: str, source: Node) -> Mapping[str, Node]:
@@ -186,6 +198,11 @@ class Shower:
         with suppress(Exception):
             return name in self._group.children
         return True
+
+
+def image_of(group: Group) -> Image | None:
+    """The image whose levels a group of a view shows; None if it is another group."""
+    return group.kin if isinstance(group.kin, Image) else None
 
 
 def good(labels: Mapping[str, Node]) -> list[str]:

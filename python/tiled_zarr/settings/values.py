@@ -159,6 +159,12 @@ class Settings:
     levels_folder: Path | None = setting(
         parsers.path, None, "Folder for levels of images, which then survive a restart.", shown="none: in memory"
     )
+    baked: Path | None = setting(
+        parsers.path,
+        None,
+        "Folder of stores that `bake` has made, PATH.ome.zarr of the image at PATH: their levels are sent while the image is the same.",
+        shown="none: all are computed",
+    )
     levels_background: bool = setting(
         parsers.boolean, True, "Read whole images in the background to make their levels exact; if false, coarse levels stay samples."
     )

@@ -1,8 +1,8 @@
 """The view that a client chooses in the path, as in `/zarr/v3/~codec=zstd:3,chunks=256x256/image`.
 
 A profile wins over what trees and nodes say, so a client gets the codec that it can read, or chunks
-that suit the way in which it reads. No name of a node looks like a profile: an alias has two hex
-digits after `~` (hierarchy/names.py), and no word below begins with two.
+that suit the way in which it reads. No name of a node looks like a profile: one that begins with
+`~` is an alias, with two hex digits after it (hierarchy/names.py), and no word below begins so.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from .. import codecs
+from ..hierarchy.names import ESCAPE
 from ..nodes import Group, Node, Options
 from .mirror import Mirror
 from .web import as_web
@@ -71,10 +72,10 @@ def everywhere(change: Callable[[Node], Node], node: Node) -> Node:
 def is_profile(part: str) -> bool:
     """True if a part of a path is meant as a profile.
 
-    >>> is_profile("~codec=zstd"), is_profile("~zstd"), is_profile("a=b")
-    (True, False, False)
+    >>> is_profile("~codec=zstd"), is_profile("~zstd"), is_profile("a=b"), is_profile("~2fa=b")
+    (True, False, False, False)
     """
-    return part.startswith(BEFORE) and "=" in part
+    return part.startswith(BEFORE) and "=" in part and ESCAPE.match(part) is None
 
 
 def parse(part: str) -> Profile:

@@ -76,9 +76,13 @@ def as_web(node: Node) -> Node:
 def _fits(source: Source, conversion: Conversion) -> bool:
     """False for entries that cannot be converted one by one.
 
-    These are booleans, since entries of one place are added up, and a fill of several parts.
+    These are booleans, since entries of one place are added up, texts, since no entry can be of any
+    length, and a fill of several parts.
     """
-    return isinstance(source, Dense) or (conversion.attributes.get("dtype") != "bool" and (source.fill is None or not conversion.inner))
+    if isinstance(source, Dense):
+        return True
+    is_kept = conversion.dtype.kind == "O" or conversion.attributes.get("dtype") == "bool"
+    return not is_kept and (source.fill is None or not conversion.inner)
 
 
 def conversion_of(dtype: np.dtype[Any]) -> Conversion | None:
@@ -148,8 +152,10 @@ def _dense(
     source: Dense, conversion: Conversion, ndim: int, dtype: np.dtype[Any], axes: Callable[[tuple[int, ...] | None], tuple[int, ...] | None]
 ) -> Dense:
     def cut(block: Any, region: tuple[slice, ...]) -> Block:
+        # numpy's a[()] is a scalar, which has lost the byte order of its array and zeros at the end of text
+        given = block if isinstance(block, np.ndarray) else np.array(block, dtype)
         index: Any = (..., *region[ndim:])
-        converted: Block = conversion.convert(np.asarray(block))[index]
+        converted: Block = conversion.convert(given.astype(dtype, casting="equiv", copy=False))[index]
         return converted
 
     stepped = source.read_stepped

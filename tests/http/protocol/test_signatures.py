@@ -105,3 +105,5 @@ def test_no_log_shows_a_signature(app: Any) -> None:
 
     ask(Noted(), presigned(), headers={"Host": "server:8000"})
     assert b"X-Amz-Signature=hidden" in scope["given"]["query_string"]
+    ask(Noted(), "/favicon.ico", headers={"Referer": f"{HOST}{presigned(target='/view')}"})
+    assert scope["given"]["headers"] == [(b"referer", b"hidden")]

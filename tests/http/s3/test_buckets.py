@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -14,8 +15,9 @@ import pytest
 
 from asgi import Answer, ask
 from tiled_zarr import Array, Group
+from tiled_zarr.adapters.directory import open_directory
 from tiled_zarr.http.s3 import pages
-from tiled_zarr.nodes import Options
+from tiled_zarr.nodes import Forbidden, Options, Unavailable
 
 S3 = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 DATA = np.arange(700 * 12, dtype="<u2").reshape(700, 12)
@@ -189,6 +191,51 @@ def test_a_page_is_never_a_part_of_what_it_says(make: Callable[..., Any]) -> Non
     app = make(Group({"a": broken}))
     assert ask(app, "/zarr?list-type=2&prefix=v3/a/c/0").status == 200
     assert ask(app, "/zarr?list-type=2").status == 500
+
+
+def test_what_cannot_be_opened_is_an_error_and_never_left_out(make: Callable[..., Any], tmp_path: Path) -> None:
+    """A program that copies a bucket deletes what is not listed."""
+    np.save(tmp_path / "good.npy", DATA)
+    (tmp_path / "broken.npy").write_bytes(b"\x93NUMPY\1\0 and nothing")
+    app = make(open_directory(tmp_path))
+    assert listed(app, "&delimiter=/&prefix=v3/")[:2] == (["v3/zarr.json"], ["v3/broken/", "v3/good/"])
+    assert listed(app, "&prefix=v3/good/")[0][-1] == "v3/good/zarr.json"
+    for prefix in ("v3/", "v3/b", "v3/broken/", "v3/broken/c/", "v2/"):
+        answer = ask(app, f"/zarr?list-type=2&prefix={prefix}")
+        assert (answer.status, ElementTree.fromstring(answer.body).tag, b"broken.npy" in answer.body) == (500, "Error", True)
+
+
+class Opened(dict[str, Any]):
+    """Children that note which of them are opened."""
+
+    def __init__(self, children: dict[str, Any]) -> None:
+        super().__init__(children)
+        self.names: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.names.add(name)
+        return super().__getitem__(name)
+
+
+@pytest.mark.parametrize("prefix", ["b/", "b/c/", "b/c/1/", "b/c/1/0", "b/c/99/", "b/zarr.json", "b/none/", "b//", "none/", "b/c/1/0/0/"])
+def test_a_prefix_opens_the_node_that_it_names_alone(make: Callable[..., Any], prefix: str) -> None:
+    """A folder may have 100,000 others, and some of them hang."""
+    children = Opened({"a": node(), "b": node(), "c": node()})
+    keys = [f"v3/b/c/{row}/0" for row in sorted(map(str, range(12)))] + ["v3/b/zarr.json"]
+    assert listed(make(Group(children)), f"&prefix=v3/{prefix}")[0] == [key for key in keys if key.startswith(f"v3/{prefix}")]
+    assert children.names <= {"b", "none"}
+
+
+def test_what_zarr_cannot_show_is_not_there(make: Callable[..., Any]) -> None:
+    class Children(dict[str, Any]):
+        def __getitem__(self, name: str) -> Any:
+            if name in {"ragged", "secret"}:
+                raise {"ragged": Unavailable("rows of different lengths"), "secret": Forbidden("not you")}[name]
+            return super().__getitem__(name)
+
+    app = make(Group(Children(a=node(), ragged=node(), secret=node())))
+    assert listed(app, "&delimiter=/&prefix=v3/")[1] == ["v3/a/"]
+    assert len(all_keys(app, "&prefix=v3/")) == 14
 
 
 def test_a_page_ends_where_its_chunks_would_take_too_much_memory(make: Callable[..., Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from itertools import islice, product
 from typing import Any
 
@@ -67,8 +68,36 @@ def test_chunks_go_on_behind_any_key(counts: tuple[int, ...], separator: str) ->
         assert list(walk) == keys[place:]
 
 
-def test_what_comes_before_is_not_made() -> None:
-    """A page of an array of 10^18 chunks takes no longer than its keys."""
-    counts = (10**9, 10**9)
-    walk = Wanted("c/", "c/777/888").walk([Branch("c/", lambda after: numbers(counts, "/", after))])
-    assert next(walk) == "c/777/8880"
+@given(st.sampled_from([(1,), (13,), (12, 3), (2, 101)]), st.text("0159:-/.x", max_size=5), st.text("0159:-/.x", max_size=5))
+def test_chunks_begin_at_any_text(counts: tuple[int, ...], prefix: str, after: str) -> None:
+    keys = sorted("/".join(map(str, index)) for index in product(*map(range, counts)))
+    walk = Wanted(prefix, after).walk(numbers(counts, "/", max(prefix, after)))
+    assert list(walk) == [key for key in keys if key.startswith(prefix) and key > after]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "after", "expected"),
+    [
+        ("c/9", "", ["c/9/0", "c/9/1"]),
+        ("c/777/888", "c/777/888", ["c/777/8880", "c/777/88800"]),
+        ("c/0/9", "c/0/99999999", ["c/0/999999990", "c/0/999999991"]),
+        ("c/5/", "c/5/9x", []),
+        ("c/99999999999", "", []),
+        ("c/", "c/x", []),
+        ("c/-", "", []),
+        ("c/08", "", []),
+    ],
+)
+def test_what_is_not_wanted_is_not_made(prefix: str, after: str, expected: list[str]) -> None:
+    """A page of an array of 10^18 chunks takes no longer than its keys: not a million steps."""
+    steps = 0
+
+    def counted(branches: Iterable[Branch]) -> Iterator[Branch]:
+        nonlocal steps
+        for text, below in branches:
+            steps += 1
+            assert steps < 1000
+            yield Branch(text, None if below is None else lambda first, below=below: counted(below(first)))
+
+    walk = Wanted(prefix, after).walk([Branch("c/", lambda first: counted(numbers((10**9, 10**9), "/", first)))])
+    assert list(islice(walk, 2)) == expected

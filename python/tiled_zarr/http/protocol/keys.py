@@ -30,8 +30,8 @@ WATCHED = frozenset({b"authorization", b"cookie", b"referer"})
 VISIBLE = re.compile(rb"[!-~]*")
 HIDDEN = "hidden"
 """What logs show in place of a key."""
-REVEALING = re.compile(rb"/k/|%2fk%2f|api(?:_|%5f)key", re.IGNORECASE)
-"""What is in a Referer that holds a key."""
+REVEALING = re.compile(rb"/k/|%2fk%2f|api(?:_|%5f)key|x-amz-signature", re.IGNORECASE)
+"""What is in a Referer that holds a key or a signature."""
 
 
 class Given(NamedTuple):
@@ -109,8 +109,13 @@ def in_cookie(header: bytes) -> list[bytes]:
 
 
 def is_shown(scope: Scope) -> bool:
-    """Whether a log would show a key, since it is in the query or the Referer of a request."""
-    return bool(requests.query_keys(scope)) or any(name == b"referer" and REVEALING.search(value) for name, value in scope["headers"])
+    """Whether a log would show a key or a signature, in the query or the Referer of a request."""
+    query: bytes = scope["query_string"]
+    return (
+        signatures.IN_QUERY in query
+        or bool(requests.query_keys(scope))
+        or any(name == b"referer" and REVEALING.search(value) for name, value in scope["headers"])
+    )
 
 
 def in_prefix(scope: Scope) -> str | None:
@@ -161,5 +166,5 @@ def field_hidden(field: bytes) -> bytes:
 
 
 def header_hidden(name: bytes, value: bytes) -> bytes:
-    """The value of a header, unless it is a Referer that holds a key."""
+    """The value of a header, unless it is a Referer that holds a key or a signature."""
     return HIDDEN.encode() if name == b"referer" and REVEALING.search(value) else value

@@ -64,7 +64,7 @@ class Buckets:
             except Gone:
                 return
             except Exception as error:  # noqa: BLE001 - whatever goes wrong in a source is a 5xx
-                reply = failures.reply_to(error, scope["path"])
+                reply = xml.failure(failures.reply_to(error, scope["path"]))
         await reply.send(scope["method"], send)
 
     def at_once(self, name: str, fields: Mapping[str, str], method: str) -> Reply | None:
@@ -94,7 +94,7 @@ class Buckets:
         for _ in range(2):
             with suppress(Changed):
                 return xml.listing(name, query.fields, bucket.page(query.wanted, query.most), query.marker, query.most)
-        return replies.CHANGING
+        return xml.failure(replies.CHANGING)
 
     def bucket(self, name: str, prefix: str) -> Bucket:
         """The bucket of a name; behind a profile in the prefix, that of the profile alone.

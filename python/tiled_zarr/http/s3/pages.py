@@ -15,7 +15,7 @@ from time import monotonic
 
 from ...hierarchy.keyspace import Chunk, Listing
 from ...nodes import Changed
-from ..propfind import Propfind
+from ..propfind import REFUSALS, Propfind
 from ..protocol.multistatus import Resource
 from .order import Branch, Wanted, numbers
 
@@ -44,7 +44,7 @@ class Bucket:
         if not most:
             return page
         last, end = "", monotonic() + PATIENCE
-        for key in wanted.walk(Branch(start, self.opener(start, "")) for start in sorted(self.spaces)):
+        for key in self.walk(wanted):
             if len(page.keys) + len(page.folders) == most or (last and monotonic() > end):
                 page.last = last
                 return page
@@ -59,6 +59,27 @@ class Bucket:
                 page.keys.append(space.resource(path)._replace(path=key))
             last = key
         return page
+
+    def walk(self, wanted: Wanted) -> Iterator[str]:
+        """The wanted keys and folders, in order.
+
+        The walk begins at the node that the prefix names, and opens none beside it, which may hang.
+        """
+        start = next((start for start in self.spaces if wanted.prefix.startswith(start)), None)
+        if start is None:
+            return wanted.walk(Branch(start, self.opener(start, "")) for start in sorted(self.spaces))
+        path = self.node(start, wanted.prefix[len(start) : wanted.prefix.rindex("/") + 1])
+        if path is None:
+            return iter(())
+        return wanted.walk(self.opener(start, path)(wanted.first_below(start + path)), start + path)
+
+    def node(self, start: str, folder: str) -> str | None:
+        """The path of the node that a folder of keys is, or lies in; None if there is no such folder."""
+        while "//" not in f"/{folder}" and isinstance(found := self.spaces[start].located(folder), Listing):
+            if found.start is None:
+                return folder
+            folder = folder[: folder.rindex("/", 0, -1) + 1]
+        return None
 
     def at(self, key: str) -> tuple[Propfind, str]:
         """The key space of a key of the bucket, and the key there."""
@@ -86,12 +107,26 @@ class Opener:
         keys, place = listing.keyspace, listing.place
         documents = sorted(map(Branch, keys.listings.documents(place)))
         if place.group is not None:
-            children = [
-                Branch(f"{child.name}/", Opener(self.bucket, self.start, f"{self.path}{child.name}/"))
-                for child in keys.listing(place.group)
-            ]
+            names = [*(child.name for child in keys.listing(place.group)), *self.broken(keys.left_out(place.group))]
+            children = [Branch(f"{name}/", Opener(self.bucket, self.start, f"{self.path}{name}/")) for name in names]
             return sorted([*documents, *children], key=attrgetter("text"))
         return merge(documents, chunks(listing, after), key=attrgetter("text"))
+
+    def broken(self, names: Iterable[str]) -> Iterator[str]:
+        """Those of some names below which there is something that cannot be opened, or described.
+
+        A page that goes into them is an error. What Zarr cannot show, or the caller not see, is not
+        there.
+        """
+        for name in names:
+            try:
+                is_there = self.bucket.spaces[self.start].located(f"{self.path}{name}/") is not None
+            except REFUSALS:
+                is_there = False
+            except Exception:  # noqa: BLE001 - a page that goes below the name raises it again
+                is_there = True
+            if is_there:
+                yield name
 
 
 def chunks(listing: Listing, after: str) -> Iterator[Branch]:

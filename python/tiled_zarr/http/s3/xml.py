@@ -27,6 +27,14 @@ def error(status: int, code: str, why: str) -> Reply:
     return reply(iter([f"<Error><Code>{code}</Code><Message>{escape(why)}</Message></Error>"]), status)
 
 
+def failure(why: Reply) -> Reply:
+    """A reply of plain text as S3 has it, so that clients show what it says."""
+    code = {401: "AccessDenied", 403: "AccessDenied", 503: "ServiceUnavailable"}.get(why.status, "InternalError")
+    told = error(why.status, code, why.body.decode().strip())
+    kept = tuple((name, value) for name, value in why.headers if name not in dict(HEADERS))
+    return told._replace(headers=(*told.headers, *kept))
+
+
 def location() -> Reply:
     """The region of a bucket: the one that has no name."""
     return reply(iter([f'<LocationConstraint xmlns="{NAMESPACE}"/>']))

@@ -27,6 +27,10 @@ lists it in the metadata and its `revision` is None, so that no client caches a 
 the revision of an exact one. The names under which we cache tiles and planes contain the revision
 of the source, so we never serve a tile of an older revision.
 
+A level may have been written in advance from the same revision (`Stores.baked`): then it is read,
+and its chunks are sent as they are stored. While the source has another revision, or if a chunk is
+not there, the level is made as above.
+
 Pixels may be marks ("no value here"), which a mean must skip. So we look for marks before we make
 the first tile (looks.py). If that fails, we serve the pixels as they are, without a revision, and
 cache nothing.
@@ -35,7 +39,8 @@ cache nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import islice, product, takewhile
@@ -45,7 +50,7 @@ import numpy as np
 
 from ...budgets import Budget
 from ...caches.cost import Cache
-from ...nodes import Region
+from ...nodes import Array, Damaged, Region, Stored
 from ...resources import Resources
 from ..display.display import Display
 from . import exact, sampled, shapes
@@ -81,9 +86,18 @@ Raise the number when the way in which we find or show marks changes.
 """
 
 
+def nothing_baked(_: str, __: Array) -> Mapping[int, Array]:
+    """No levels that were written in advance."""
+    return {}
+
+
 def looks_of(abandoned: Collection[int] = ()) -> Cache[Look]:
     """A cache for what samples of images show; `abandoned` as in Flights."""
     return Cache(LOOKS, lambda look: LOOK + WINDOW * len(look.windows), abandoned=abandoned)
+
+
+Baked: TypeAlias = Callable[[str, Array], Mapping[int, Array]]
+"""The levels by number that were written in advance from an image as it is now, by its path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +107,8 @@ class Stores:
     `memory` bounds what we may decode of all sources at once. `budget` is how much of one source we
     read for a tile if neither the node nor the caller says otherwise. An image in memory of at most
     `eager` bytes gets all its levels without a request. `looks` caches what samples of images show.
-    Row indexes lie in `resources`, or in those of the process if it is None.
+    Row indexes lie in `resources`, or in those of the process if it is None. `baked` finds levels
+    that were written in advance.
     """
 
     tiles: Cache[Block]
@@ -104,6 +119,7 @@ class Stores:
     eager: int = 1024**3
     looks: Cache[Look] = field(default_factory=looks_of)
     resources: Resources | None = None
+    baked: Baked = nothing_baked
 
 
 class Pyramid:
@@ -138,6 +154,26 @@ class Pyramid:
         )
         self.marked = f"|{MARKS}" if display.sentinels or display.packing else ""
         self.looks = Looks(key, self.sources[self.finest].reader, stores.looks)
+        self._opened: str | None = None
+        self._baked: Mapping[int, Array] = {}
+
+    def use(self, baked: Mapping[int, Array], revision: str | None) -> None:
+        """Read levels that were written from the source at a revision while it has that."""
+        dtype = self.display.array.dtype.newbyteorder("<")
+        fitting = {level: node for level, node in baked.items() if level in self.shown and fits(node, self.shapes[level], dtype)}
+        self._opened, self._baked = revision, fitting if revision is not None else {}
+
+    def baked(self, level: int) -> Array | None:
+        """A level that was written in advance, if the source is still the same; else None."""
+        node = self._baked.get(level)
+        return node if node is not None and self.source_revision() == self._opened else None
+
+    def stored(self, level: int) -> Stored | None:
+        """The stored chunks of such a level if they are its tiles, None if it has none."""
+        node = self.baked(level)
+        if node is None or node.dense.stored is None or node.chunks != self.tile_shape:
+            return None
+        return Stored(node.dense.stored.codec, partial(self._stored_chunk, level))
 
     @property
     def shown(self) -> range:
@@ -192,7 +228,7 @@ class Pyramid:
         Above `exact` that takes a kept plane for each place on the axes before y and x. If there
         are more than EAGER_PLANES places, we do not look them all up and the answer is False.
         """
-        if level <= self.exact:
+        if level <= self.exact or self.baked(level) is not None:
             return True
         places = math.prod(self.leading)
         return places <= EAGER_PLANES and all(self._is_kept(level, place) for place in np.ndindex(*self.leading))
@@ -203,12 +239,37 @@ class Pyramid:
 
     def read(self, level: int, region: Region) -> Block:
         """The pixels of a region of a level, as served. Blocks; raises what the source raises."""
+        baked = self._read_baked(level, region)
+        if baked is not None:
+            return baked
         revision, no_data = self._seen(self.source_revision())
         source = self.sources[level] if level <= self.base.number else None
         if source is not None and source.unit_shape == self.tile_shape:
             return no_data.shown(no_data.joined(source.read(region)))
         tiles = partial(self._tile, level, revision=revision, no_data=no_data)
         return no_data.shown(assemble(region, self.tile_shape, self.display.array.dtype, tiles))
+
+    def _read_baked(self, level: int, region: Region) -> Block | None:
+        """The same from what was written in advance; None if a chunk of it is not there.
+
+        A reader of Zarr takes a chunk that is not there for zeros, so we look first.
+        """
+        node = self.baked(level)
+        if node is None or node.chunks is None:
+            return None
+        spans = [range(part.start // size, -(-part.stop // size)) for part, size in zip(region, node.chunks, strict=True)]
+        if any(self._stored_chunk(level, index) is None for index in product(*spans)):
+            return None
+        return np.asarray(node.read(region))
+
+    def _stored_chunk(self, level: int, index: Index) -> bytes | None:
+        """The stored bytes of a chunk of what was written in advance; None if they cannot be used."""
+        node = self.baked(level)
+        if node is None or node.dense.stored is None:
+            return None
+        with suppress(OSError, Damaged):
+            return node.dense.stored.read(index)
+        return None
 
     def tile_at(self, level: int, index: Index, revision: str | None) -> Block:
         """The part of a tile that lies inside its level, with marks joined. Blocks.
@@ -269,7 +330,7 @@ class Pyramid:
         We ask for as many of the first EAGER_PLANES planes as there is room for.
         """
         revision, layout = self.source_revision(), self.layout
-        if revision is None or layout is None or not self.is_eager:
+        if revision is None or layout is None or not self.is_eager or self.baked(layout.first) is not None:
             return
         places = list(islice(np.ndindex(*self.leading), EAGER_PLANES))
         missing = [place for place in places if not self._is_kept(layout.first, place, revision)]
@@ -311,6 +372,11 @@ class Pyramid:
     def _plane_name(self, place: Index, revision: str) -> str:
         array = self.display.array
         return f"{self.key}|{revision}|{array.shape}|{array.dtype.str}|{self.display.rule}|{tuple(place)}{self.marked}"
+
+
+def fits(node: Array, shape: Shape, dtype: np.dtype[Any]) -> bool:
+    """True if an array that was written in advance has the shape and type of a level."""
+    return (node.shape, node.dtype) == (shape, dtype) and not node.is_sparse
 
 
 def _possible(sources: list[Source]) -> tuple[list[Source], int]:

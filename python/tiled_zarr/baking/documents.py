@@ -1,0 +1,87 @@
+"""The metadata documents of a store: those of the key space, with shards and levels as baked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from ..attributes import OURS
+from ..hierarchy import v2
+from ..hierarchy.places import Place
+from .outputs import Output
+from .plan import Plan
+
+BAKED = "baked"
+"""The attribute under ours that says what a store was made from."""
+Document = dict[str, Any]
+
+
+def documents(plan: Plan, baked: Document) -> Iterator[tuple[str, bytes]]:
+    """The documents by key, the root's last, so that nobody opens a store that is not whole.
+
+    `baked` says in the root's attributes what the store was made from.
+    """
+    found = {path: document for place in plan.places for path, document in of(plan, place, baked)}
+    if plan.root.group is not None and len(plan.places) <= plan.keyspace.config.max_nodes:
+        consolidate(plan, found)
+    for key in sorted(found, key=lambda key: (-key.count("/"), not key.endswith(".zattrs"), key)):
+        yield key, json.dumps(found[key], allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def of(plan: Plan, place: Place, baked: Document) -> Iterator[tuple[str, Document]]:
+    """The documents of one node by key."""
+    for name in plan.format.documents(is_group=place.group is not None):
+        body = plan.keyspace.rendered(place, name).body
+        if body is None:
+            continue
+        document: Document = json.loads(body)
+        document.pop("consolidated_metadata", None)
+        path = plan.below(place)
+        output = plan.outputs.get(path)
+        if name == "zarr.json" and output is not None and output.is_sharded:
+            document = sharded(document, output)
+        attributes = document if name == ".zattrs" else document.get("attributes")
+        if attributes is not None:
+            if place.group is not None and place.group.kind == "image":
+                exact(attributes, [child.wire_name for child in plan.places if child.above is place])
+            if place is plan.root:
+                attributes[OURS] = {**attributes.get(OURS, {}), BAKED: baked}
+        yield f"{path}/{name}" if path else name, document
+
+
+def sharded(document: Document, output: Output) -> Document:
+    """The document of an array whose chunks are the inner chunks of shards.
+
+    https://zarr-specs.readthedocs.io/en/latest/v3/codecs/sharding-indexed/index.html
+    """
+    configuration = {
+        "chunk_shape": list(output.chunk_shape),
+        "codecs": document["codecs"],
+        "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}],
+        "index_location": "end",
+    }
+    return {
+        **document,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(output.box)}},
+        "codecs": [{"name": "sharding_indexed", "configuration": configuration}],
+    }
+
+
+def exact(attributes: Document, levels: list[str]) -> None:
+    """Say of a multiscale image that all its levels are exact, and name only those that are baked."""
+    [multiscale] = attributes.get("ome", attributes)["multiscales"]
+    multiscale["metadata"]["sampled"] = []
+    multiscale["datasets"] = [dataset for dataset in multiscale["datasets"] if dataset["path"] in levels]
+
+
+def consolidate(plan: Plan, found: dict[str, Document]) -> None:
+    """Add what all nodes below say to the root: its own document in v3, `.zmetadata` in v2.
+
+    Siblings are next to each other: zarr-python relies on it.
+    """
+    if plan.format is v2:
+        found[v2.CONSOLIDATED] = {"zarr_consolidated_format": 1, "metadata": dict(found)}
+        return
+    members = {key.rpartition("/")[0]: document for key, document in found.items() if "/" in key}
+    found["zarr.json"]["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": members}
