@@ -239,6 +239,8 @@ def _opened(terms: Terms, url: str) -> Any:
     store = require("obstore.store", "remote")
     options = dict(terms.options)
     endpoint = options.get("endpoint") or next((os.environ[name] for name in ENDPOINTS if name in os.environ), "")
+    if url.startswith("s3") and endpoint and not endpoint.startswith(("http://", "https://")):
+        raise Damaged(f"the endpoint of {shown(url)} is no address; write it as https://HOST or http://HOST:PORT")
     try:
         return store.from_url(
             url,
