@@ -6,18 +6,16 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import fsspec
 import h5py
 import numpy as np
 import pytest
 import zarr
-from fsspec.implementations.reference import LazyReferenceMapper
 from kerchunk.hdf import SingleHdf5ToZarr
 
 import tiled_zarr
+from adapters.zarr.test_references import in_parquet
 from asgi import ask
 from objectserver import ObjectServer
 from tiled_zarr.app import create_app
@@ -49,15 +47,6 @@ def references(url: str, **changed: Any) -> dict[str, Any]:
     return {**found, "refs": {**found["refs"], **{f"wide/{name[1:]}": value for name, value in changed.items()}}}
 
 
-def parquet(folder: Path, found: Mapping[str, Any]) -> None:
-    """Write references as a folder of Parquet files."""
-    folder.mkdir()
-    mapper = LazyReferenceMapper.create(root=str(folder), fs=fsspec.filesystem("file"), record_size=10, engine="pyarrow")
-    for key, value in sorted(found["refs"].items(), key=lambda item: ".z" not in item[0]):  # documents first
-        mapper[key] = value if isinstance(value, list) else value.encode()
-    mapper.flush()
-
-
 WRONG: Mapping[str, Any] = {
     "gone": {"_0.0": ["s3://lab/raw/gone.h5", 0, 30000]},
     "beyond": {"_0.0": ["s3://lab/raw/a.h5", len(RAW) - 10, 30000]},
@@ -81,7 +70,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectServer]:
     for name, changed in WRONG.items():
         objects[f"lab/wrong/{name}.json"] = json.dumps(references("s3://lab/raw/a.h5", **changed)).encode()
     for name in ("all.parq", "torn.parq"):
-        parquet(folder / name, references("raw/a.h5"))
+        in_parquet(folder / name, references("raw/a.h5"))
     with ObjectServer(objects) as server:
         for name in ("all.parq", "torn.parq"):
             server.add(folder / name, f"lab/{name}")

@@ -158,6 +158,18 @@ class Confined(kerchunk.ReferenceFileSystem):  # type: ignore[misc] # fsspec has
         self._fences = [Fence.of(place) for place in places if "://" not in place]
         self._stores: dict[str, Any] = {}
 
+    async def _ls(self, path: str, detail: bool = True, **options: Any) -> list[Any]:
+        """What is in a group. zarr-python asks for names, with a slash before the path.
+
+        Fsspec has no such path, and fails for a group without members in Parquet files.
+        """
+        if detail:
+            return list(await super()._ls(path, detail, **options))
+        try:
+            return [f"/{name}" for name in await super()._ls(path.strip("/"), detail, **options)]
+        except KeyError:
+            return []
+
     async def _cat_file(self, path: str, start: int | None = None, end: int | None = None, **_: Any) -> bytes:
         """The bytes of a key, or a range of them. Raises FileNotFoundError if there is no such key.
 
