@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from ...nodes import Damaged, Node
-from ...resources import Resources
+from ...resources import Resources, default
 from ..common.snapshot import Elsewhere, is_for_users
 from .objects import adapt_store
 
 BRANCH = "main"
 S3 = ("s3", "s3a")
+TRIES = 4
+"""Attempts at a request, as for other objects."""
 INSTALL = "with Python 3.12 or newer: pip install 'icechunk>=2,<3'"
 
 
@@ -31,9 +33,7 @@ def open_repository(path: Path | Elsewhere, resources: Resources | None = None) 
     import icechunk  # type: ignore[import-not-found,unused-ignore]  # Python 3.11 has none
 
     try:
-        repository = icechunk.Repository.open(
-            _in_s3(path) if isinstance(path, Elsewhere) else icechunk.local_filesystem_storage(os.path.realpath(path))
-        )
+        repository = icechunk.Repository.open(*_in_s3(path, resources) if isinstance(path, Elsewhere) else _in_folder(path))
         store = repository.readonly_session(BRANCH).store
     except Exception as error:
         if is_for_users(error):
@@ -43,8 +43,18 @@ def open_repository(path: Path | Elsewhere, resources: Resources | None = None) 
     return adapt_store(store, resources)
 
 
-def _in_s3(there: Elsewhere) -> Any:
-    """Icechunk's storage for a prefix of S3, with the options and credentials of its store."""
+def _in_folder(path: Path) -> tuple[Any]:
+    """Icechunk's storage for a folder."""
+    import icechunk  # type: ignore[import-not-found,unused-ignore]
+
+    return (icechunk.local_filesystem_storage(os.path.realpath(path)),)
+
+
+def _in_s3(there: Elsewhere, resources: Resources | None) -> tuple[Any, Any]:
+    """Icechunk's storage for a prefix of S3, with the options and credentials of its store.
+
+    And the configuration that says how long it tries: its own default is 10 times.
+    """
     import icechunk  # type: ignore[import-not-found,unused-ignore]
 
     scheme, _, rest = there.address.partition("://")
@@ -53,7 +63,7 @@ def _in_s3(there: Elsewhere) -> Any:
     bucket, _, prefix = rest.strip("/").partition("/")
     options = there.options()
     endpoint, is_anonymous = options.get("endpoint"), options.get("skip_signature") == "true"
-    return icechunk.s3_storage(
+    storage = icechunk.s3_storage(
         bucket=bucket,
         prefix=prefix or None,
         region=options.get("region"),
@@ -62,3 +72,9 @@ def _in_s3(there: Elsewhere) -> Any:
         force_path_style=endpoint is not None,
         **({"anonymous": True} if is_anonymous else {"from_env": True}),
     )
+    timeout = round(1000 * (resources or default()).fetching.timeout)
+    settings = icechunk.StorageSettings(
+        retries=icechunk.StorageRetriesSettings(max_tries=TRIES),
+        timeouts=icechunk.StorageTimeoutSettings(connect_timeout_ms=min(5000, timeout), operation_timeout_ms=timeout),
+    )
+    return storage, icechunk.RepositoryConfig(storage=settings)
