@@ -8,6 +8,7 @@ The truths are what was written, and what h5py reads. It prints nothing if all i
 from __future__ import annotations
 
 import json
+import os
 import sys
 import urllib.error
 import urllib.request
@@ -148,6 +149,9 @@ def stores(folder: Path) -> None:
             assert {get(f"{served.url}/zarr/v3/all/lost/{name}/c/0/0")[0] // 100 for name in LAYOUTS} == {5}
             assert get(f"{served.url}/zarr/v3/all/failing/plain/c/0/0")[0] // 100 == 5
             assert get(f"{served.url}/zarr/v3/plain/zarr.json")[0] == 200, "a prefix with an object named repo"
+        os.environ |= {"AWS_ENDPOINT_URL": server.url, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}
+        with tiled_zarr.serve("s3://lab/tree/repo/") as served:
+            check_read(served.url, "", newer)
 
 
 def virtual_chunks(folder: Path) -> None:
