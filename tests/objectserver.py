@@ -118,9 +118,11 @@ class ObjectServer:
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         self._started.set_result(lambda: loop.call_soon_threadsafe(ended.set))
         await ended.wait()
-        server.close()
-        for _ in range(10):  # the tasks of connections that were just made begin
+        for socket in server.sockets:
+            loop.remove_reader(socket)
+        for _ in range(10):  # the tasks of connections that were just made begin; a closed server leaves their sockets open
             await asyncio.sleep(0)
+        server.close()
         open_ones = [*self._connections]
         for task in open_ones:
             task.cancel()

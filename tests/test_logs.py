@@ -78,6 +78,17 @@ def test_of_libraries_only_warnings_and_errors(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err == ""
 
 
+def test_of_dask_only_warnings_and_errors(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its package sets the level of its loggers to INFO when it is imported."""
+    logs.begin("info", "text")
+    loud = logging.getLogger("distributed.tests")
+    loud.propagate, loud.level = True, logging.INFO
+    monkeypatch.setattr(loud, "parent", logging.getLogger())  # wherever `distributed` was imported first
+    loud.info("State start")
+    loud.warning("it is late")
+    assert [line.rpartition(": ")[2] for line in capsys.readouterr().err.splitlines()] == ["it is late"]
+
+
 def test_beginning_again_replaces_the_handler(capsys: pytest.CaptureFixture[str]) -> None:
     logs.begin("warning", "json")
     logs.begin("warning", "text")

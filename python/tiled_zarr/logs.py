@@ -21,6 +21,8 @@ from typing import Any
 
 ROOT = "tiled_zarr"
 """The name of the logger above all of ours."""
+LOUD = "distributed"
+"""A library that sets its loggers to INFO when it is imported, whatever the level of the log."""
 MOST_PLACES = 1000
 """Places in the code whose tracebacks are remembered; of others every traceback is written."""
 
@@ -51,6 +53,7 @@ class Lines(logging.Handler):
         super().__init__()
         self.write = as_json if is_json else as_text
         self.places: set[tuple[str, int]] = set()
+        self.addFilter(is_meant)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
@@ -70,6 +73,11 @@ class Lines(logging.Handler):
         if len(self.places) < MOST_PLACES:
             self.places.add(found)
         return True
+
+
+def is_meant(record: logging.LogRecord) -> bool:
+    """Whether a record is ours, or at least a warning if it is of a library that says too much."""
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] != LOUD
 
 
 def place(trace: TracebackType) -> tuple[str, int]:

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from .adapters.directory.open import open_directory
 from .adapters.registry import adapt, open_file
-from .adapters.remote.addresses import SCHEMES
+from .adapters.remote.addresses import SCHEMES, Address
 from .adapters.remote.open import open_remote
 from .imported import found
 from .nodes import Node, Unavailable
@@ -83,6 +83,17 @@ def local(url: str) -> Path:
     if parts.scheme != "file" or parts.netloc not in {"", "localhost"}:
         raise Unavailable(f"{url}: {parts.scheme}:// is not read; give an object of a library that reads it, or {KINDS}")
     return Path(unquote(parts.path))
+
+
+def file_name(text: str) -> str:
+    """The name of the file, the object in a store or the Python object that a text names.
+
+    >>> file_name("https://host/a%20b.npy?signature=1"), file_name("data/a%20b.npy"), file_name("module:name")
+    ('a b.npy', 'a%20b.npy', 'name')
+    """
+    if not URL.match(text):
+        return Path(text).name.rpartition(":")[2]
+    return Address.of(text).name if text.partition("://")[0].lower() in SCHEMES else local(text).name
 
 
 def nearest(path: Path) -> str:

@@ -34,5 +34,5 @@ def server(address: str, settings: Settings) -> Shelf:
         raise SettingsError(f"{name}: Redis needs the package redis: {extras.command('redis')}") from error
     try:
         return KeyValue(address, settings.read_timeout)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise SettingsError(f"{name}: {error}") from error

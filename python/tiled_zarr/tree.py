@@ -166,14 +166,16 @@ def remote(mount: Mount, watcher: Watcher, resources: Resources) -> Group | Sing
     Raises SettingsError if nothing is there, its store fails, or an option has no meaning.
     """
     from .adapters.common.choices import TextChoice
+    from .adapters.remote.addresses import Address
     from .adapters.remote.items import INSTALLED
     from .adapters.remote.open import Choice, at_root, found_at
 
-    name = stem(mount.shown.rstrip("/").rpartition("/")[2], of_objects(mount.files, mount.shown))
+    ext = of_objects(mount.files, mount.shown)
     choice = Choice(formats(mount.files) or INSTALLED, TextChoice(**mount.csv), partial(configured, mount=mount if mount.path else Mount()))
     try:
         found = found_at(mount.target, resources, choice, mount.store, frozen=bool(mount.options.frozen))
-        return found if isinstance(found, Single) and mount.path else at_root(found, name, watcher)
+        is_below = isinstance(found, Single) and bool(mount.path)
+        return found if is_below else at_root(found, stem(Address.of(mount.target).name, ext), watcher)
     except Exception as error:
         raise SettingsError(f"{mount.shown} cannot be served: {why(error) if isinstance(error, OSError) else reason(error)}") from error
 

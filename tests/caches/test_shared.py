@@ -18,6 +18,8 @@ from tiled_zarr.caches.shared import FIRST_COST, PAUSE, SILENCE, WORTH, Failed, 
 SLOW, QUICK = 10 * WORTH * FIRST_COST, FIRST_COST
 LONG = 30.0
 
+SAID = {"get": "cannot use", "hold": "cannot write to"}
+
 
 class Held:
     def __init__(self, shelf: Dict, name: str) -> None:
@@ -241,7 +243,7 @@ def test_nobody_waits_longer_than_patience(shelf: Dict) -> None:
     assert make.count == 1
 
 
-@pytest.mark.parametrize("broken", ["get", "hold"])
+@pytest.mark.parametrize("broken", SAID)
 def test_a_shelf_that_fails_is_left_alone_for_a_while(
     shared: Shared, shelf: Dict, clock: Clock, caplog: pytest.LogCaptureFixture, broken: str
 ) -> None:
@@ -254,7 +256,7 @@ def test_a_shelf_that_fails_is_left_alone_for_a_while(
         clock.now += PAUSE
         assert shared.get("a", "x", make) == b"body"
         assert shelf.asked.count(broken) == 2
-    assert [record.getMessage().split(":")[0] for record in caplog.records] == ["cannot use the cache that servers share"]
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == [f"{SAID[broken]} the cache that servers share"]
     assert shared.counters.errors == 2
     shelf.broken = set()
     clock.now += PAUSE
@@ -263,6 +265,15 @@ def test_a_shelf_that_fails_is_left_alone_for_a_while(
     count = make.count
     shared.get("a", "x", make)
     assert make.count == count, "it works again"
+
+
+def test_a_read_only_shelf_is_still_read(shared: Shared, shelf: Dict) -> None:
+    make = Made()
+    shared.get("a", "x", make)
+    shelf.broken = {"hold"}
+    shared.get("b", "x", make)
+    assert shared.get("a", "x", make) == b"body"
+    assert make.count == 2
 
 
 def test_a_full_shelf_is_still_read(shared: Shared, shelf: Dict, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:

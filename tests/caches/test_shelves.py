@@ -5,9 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import socketserver
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -51,6 +54,24 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[]
 @pytest.fixture
 def shelf(make: Callable[[], Shelf]) -> Shelf:
     return make()
+
+
+@contextmanager
+def answering(reply: bytes) -> Iterator[int]:
+    """The port of a service that answers all that it is sent with the same bytes."""
+
+    class Same(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                while self.request.recv(4096):
+                    self.request.sendall(reply)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Same) as service:
+        service.daemon_threads = True
+        service.block_on_close = False
+        Thread(target=service.serve_forever, args=(0.01,), daemon=True).start()
+        yield service.server_address[1]
+        service.shutdown()
 
 
 def put(shelf: Shelf, name: str, body: bytes) -> None:
@@ -145,6 +166,47 @@ class TestFolder:
         assert MOST * (1 - 2 / folders.PART) <= sum(path.stat().st_size for path in kept) <= MOST * (1 + 1 / folders.PART)
         numbers = sorted(int(path.stem[-8:], 16) for path in kept)
         assert numbers == [5, *range(300 - len(kept) + 1, 300)]
+
+    @pytest.mark.parametrize("where", ["lost+found", "00"])
+    def test_what_is_not_ours_is_left_alone(self, shelf: Folder, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+        foreign = shelf.path / where / "big.chunk"
+        foreign.parent.mkdir(parents=True)
+        foreign.write_bytes(bytes(2 * MOST))
+        scan = os.scandir
+
+        def forbidden(path: Any) -> Any:
+            """As a user who may not read `lost+found`, which root may."""
+            if os.fspath(path) == str(foreign.parent):
+                raise PermissionError(13, "Permission denied", os.fspath(path))
+            return scan(path)
+
+        monkeypatch.setattr(folders.os, "scandir", forbidden)
+        for name in NAME, OTHER:
+            put(shelf, name, bytes(MOST * 2 // 3))
+        shelf.trim()
+        assert shelf.get(NAME) is None
+        assert shelf.get(OTHER) is not None
+        assert foreign.exists()
+
+    def test_what_cannot_be_removed_holds_up_nothing(self, shelf: Folder) -> None:
+        folder = shelf.path / "a3" / "old.chunk"
+        folder.mkdir(parents=True)
+        os.utime(folder, (0, 0))
+        for name in NAME, OTHER:
+            put(shelf, name, bytes(MOST * 2 // 3))
+        shelf.trim()
+        assert shelf.get(NAME) is None
+        assert shelf.get(OTHER) is not None
+
+    def test_a_trim_that_another_has_kept_us_from_is_made_up_for(self, shelf: Folder) -> None:
+        put(shelf, NAME, bytes(MOST * 2 // 3))
+        descriptor = os.open(shelf.path / folders.TRIM, os.O_RDWR)
+        assert folders.locked(descriptor)
+        put(shelf, OTHER, bytes(MOST * 2 // 3))
+        assert len(self.files(shelf)) == 2
+        os.close(descriptor)
+        put(shelf, "b4" + 38 * "0", b"small")
+        assert sum(path.stat().st_size for path in self.files(shelf)) <= MOST
 
     def test_a_body_larger_than_the_bound_is_not_kept(self, tmp_path: Path) -> None:
         shelf = Folder(tmp_path, 100)
@@ -261,6 +323,27 @@ class TestKeyValue:
         finally:
             client.config_set("maxmemory", "0")
         put(shelf, NAME, b"body")
+
+    @pytest.mark.parametrize("reply", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b":5\r\n", b"+OK\r\n", b"$5\r\nhello\r\n", b"*1\r\n:5\r\n"])
+    def test_another_service_is_a_failure(self, reply: bytes) -> None:
+        with answering(reply) as port:
+            shelf = KeyValue(f"redis://127.0.0.1:{port}")
+            with pytest.raises(Failed):
+                shelf.get(NAME)
+            shelf.close()
+
+    def test_bodies_that_do_not_come_as_bytes_are_a_failure(self, shelf: KeyValue, server: RedisServer) -> None:
+        put(shelf, NAME, b"body")
+        put(shelf, OTHER, b"\xff")
+        other = KeyValue(f"{server.address}?decode_responses=True")
+        for name in NAME, OTHER:
+            with pytest.raises(Failed):
+                other.get(name)
+        other.close()
+
+    def test_a_name_of_no_host_is_a_failure(self) -> None:
+        with pytest.raises(Failed, match="label"):
+            KeyValue(f"redis://{'a' * 70}.example").get(NAME)
 
     def test_no_server_is_a_failure(self, shelf: KeyValue, tmp_path: Path) -> None:
         with redis_server(tmp_path) as other:

@@ -277,6 +277,7 @@ def test_what_it_says_is_bounded() -> None:
     assert said.endswith("; and 15 more.")
     faulty = Group({"faulty": Group(Unlisted({}, failing))})
     assert [*contents(faulty, {}).lines()][1] == "Left out: faulty: OSError: no list."
+    assert [*contents(Group(Unlisted({}, failing)), {}).lines()] == ["Left out: /: OSError: no list."]
     many = Group({f"n{number}": adapt(np.zeros(1)) for number in range(MOST_NODES + 1)})
     assert list(contents(many, {}).lines()) == [f"The tree has at least {MOST_NODES} arrays."]
 

@@ -141,6 +141,12 @@ def test_a_file_that_is_an_array_is_its_node(folder: Path) -> None:
     assert facts(folder) == {"path": "/", "kind": "group", "children": 2, "left out": 1}
 
 
+@pytest.mark.parametrize("name", ["pc%20", "q?m", "ha#sh"])
+def test_a_file_whose_name_has_an_alias_on_the_wire(tmp_path: Path, name: str) -> None:
+    np.save(tmp_path / f"{name}.npy", np.zeros((2, 3)))
+    assert facts(tmp_path / f"{name}.npy")["shape"] == "2 x 3"
+
+
 def test_an_array_without_items_has_no_chunk(tmp_path: Path) -> None:
     np.save(tmp_path / "empty.npy", np.zeros((0, 3)))
     assert "one chunk" not in facts(tmp_path / "empty.npy")

@@ -14,7 +14,7 @@ from clients import running
 from clients.compare import Report
 from live import Live, live
 
-collect_ignore_glob = ["read_*.py", "run_snippets.py", "tiled_changing.py"]
+collect_ignore_glob = ["read_*.py", "run_snippets.py", "serve_virtual.py", "tiled_changing.py"]
 """These run in other environments."""
 
 Reports = Callable[[str, str], dict[str, Report]]

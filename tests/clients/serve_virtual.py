@@ -8,6 +8,7 @@ The truths are what was written, and what h5py reads. It prints nothing if all i
 from __future__ import annotations
 
 import json
+import os
 import sys
 import urllib.error
 import urllib.request
@@ -25,6 +26,9 @@ import zarr
 from obspec_utils.registry import ObjectStoreRegistry
 
 import tiled_zarr
+from objectserver import ObjectServer
+from tiled_zarr.settings import Mount, Settings
+from tiled_zarr.tree import plant
 
 WIDE = (np.arange(512)[:, None] * 7 + np.arange(512) ** 2 // 3).astype("<i4")
 LAYOUTS: Mapping[str, Mapping[str, Any]] = {
@@ -110,6 +114,75 @@ def folders(folder: Path) -> None:
         assert {get(f"{server.url}/zarr/v3/lost/{name}/c/0/0")[0] // 100 for name in LAYOUTS} == {5}
 
 
+def stores(folder: Path) -> None:
+    """A repository in an object store, by its address and below a prefix, which follows its branch."""
+    found = repository(folder / "repo")
+    repository(folder / "bad")
+    (folder / "bad" / "repo").write_bytes(b"no repository")
+    repository(folder / "lost")
+    truth, newer = dict.fromkeys(LAYOUTS, WIDE), dict.fromkeys(LAYOUTS, WIDE + 1)
+    with ObjectServer({"lab/plain/repo": b"a file of this name"}) as server:
+        for name in ("repo", "bad", "lost"):
+            server.add(folder / name, f"lab/tree/{name}")
+        server.add(folder / "lost", "lab/tree/failing")  # not lost yet
+        server.faults |= {key: 500 for key in server.objects if "/failing/chunks/" in key}
+        server.objects |= {key: body[:10] for key, body in server.objects.items() if "/lost/chunks/" in key}
+        options = {"endpoint": server.url, "region": "us-east-1", "anonymous": True}
+        trees = [
+            Mount(path=path, source="remote", target=f"s3://lab/{target}/", store=options)
+            for path, target in {"one": "tree/repo", "all": "tree", "plain": "plain"}.items()
+        ]
+        tree = plant(Settings(trees=tuple(trees), public=True, remote_look=0.0))
+        snapshot = found.readonly_session("main").snapshot_id
+        assert tree.root.children["all"].children["repo"].revision() == snapshot
+        with tiled_zarr.serve(tree.root) as served:
+            for path in ("one", "all/repo"):
+                check_read(served.url, path, truth)
+            tag = get(f"{served.url}/zarr/v3/one/plain/c/1/2")[1]["ETag"]
+            commit(found, WIDE + 1)
+            server.add(folder / "repo", "lab/tree/repo")
+            for path in ("one", "all/repo"):
+                check_read(served.url, path, newer)
+            assert get(f"{served.url}/zarr/v3/one/plain/c/1/2", **{"If-None-Match": tag})[0] == 200
+            assert tree.root.children["all"].children["repo"].revision() != snapshot
+            assert get(f"{served.url}/zarr/v3/all/bad/zarr.json")[0] // 100 == 5
+            assert {get(f"{served.url}/zarr/v3/all/lost/{name}/c/0/0")[0] // 100 for name in LAYOUTS} == {5}
+            assert get(f"{served.url}/zarr/v3/all/failing/plain/c/0/0")[0] // 100 == 5
+            assert get(f"{served.url}/zarr/v3/plain/zarr.json")[0] == 200, "a prefix with an object named repo"
+        os.environ |= {"AWS_ENDPOINT_URL": server.url, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}
+        with tiled_zarr.serve("s3://lab/tree/repo/") as served:
+            check_read(served.url, "", newer)
+
+
+def virtual_chunks(folder: Path) -> None:
+    """Chunks in other files are refused, in a folder and in a store: nobody has authorized them."""
+    (folder / "secret").write_bytes(WIDE.tobytes())
+    url = f"file://{folder}/"
+    config = icechunk.RepositoryConfig.default()
+    config.set_virtual_chunk_container(icechunk.VirtualChunkContainer(url, icechunk.local_filesystem_store(str(folder))))
+    storage = icechunk.local_filesystem_storage(str(folder / "tree" / "repo"))
+    found = icechunk.Repository.create(storage, config, authorize_virtual_chunk_access={url: None})
+    found.save_config()
+    session = found.writable_session("main")
+    root = zarr.create_group(session.store)
+    root.create_array("wide", shape=WIDE.shape, dtype=WIDE.dtype, chunks=WIDE.shape, compressors=None)
+    session.store.set_virtual_ref("wide/c/0/0", f"{url}secret", offset=0, length=WIDE.nbytes)
+    session.commit("leads elsewhere")
+    allowed = zarr.open_group(found.readonly_session("main").store, mode="r")
+    np.testing.assert_array_equal(allowed["wide"][...], WIDE)  # type: ignore[index]
+    with ObjectServer() as server:
+        server.add(folder / "tree", "lab")
+        options = {"endpoint": server.url, "region": "us-east-1", "anonymous": True}
+        trees = (
+            Mount(path="far", source="remote", target="s3://lab/", store=options),
+            Mount(path="near", source="directory", target=str(folder / "tree")),
+        )
+        with tiled_zarr.serve(plant(Settings(trees=trees, public=True)).root) as served:
+            for path in ("far", "near"):
+                assert get(f"{served.url}/zarr/v3/{path}/repo/wide/zarr.json")[0] == 200
+                assert get(f"{served.url}/zarr/v3/{path}/repo/wide/c/0/0")[0] // 100 == 5
+
+
 def manifests(folder: Path) -> None:
     """A store of VirtualiZarr over a file of HDF5, whose chunks are ranges of that file."""
     path = folder / "a.h5"
@@ -129,7 +202,7 @@ def manifests(folder: Path) -> None:
         assert get(f"{server.url}/zarr/v3/store/wide/c/3/3")[0] // 100 == 5
 
 
-CHECKS = {check.__name__: check for check in (sessions, folders, manifests)}
+CHECKS = {check.__name__: check for check in (sessions, folders, stores, virtual_chunks, manifests)}
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")

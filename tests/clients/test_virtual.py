@@ -33,6 +33,6 @@ def package(tmp_path: Path) -> dict[str, str]:
     return {**running.sources(), "PYTHONPATH": os.pathsep.join([running.SOURCES, str(described)])}
 
 
-@pytest.mark.parametrize("check", ["sessions", "folders", "manifests"])
+@pytest.mark.parametrize("check", ["sessions", "folders", "stores", "virtual_chunks", "manifests"])
 def test_it_is_read_back_equal(python, package, tmp_path, check):
     running.run([python, running.HERE / "serve_virtual.py", tmp_path, check], env=package)

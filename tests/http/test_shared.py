@@ -302,7 +302,9 @@ def test_wrong_addresses(given: str) -> None:
         environment.from_environment({"TILED_ZARR_CACHE": given})
 
 
-@pytest.mark.parametrize(("address", "reason"), {"redis://a:port/0": "port", "redis://a?db=x": "db"}.items())
+@pytest.mark.parametrize(
+    ("address", "reason"), {"redis://a:port/0": "port", "redis://a?db=x": "db", "redis://a?colour=red": "colour"}.items()
+)
 def test_addresses_that_the_library_refuses(make: Callable[..., Any], address: str, reason: str) -> None:
     with pytest.raises(SettingsError, match=f"(?i)^cache: .*{reason}"):
         make(cache=address)

@@ -21,6 +21,7 @@ So the folder may exceed the bound by that part for each process that writes.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -31,6 +32,7 @@ from zlib import crc32
 from .shared import Failed
 
 BODY, DRAFT, TRIM = ".chunk", ".part", "trim.lock"
+OURS = re.compile("[0-9a-f]{2}")
 SEED = 0x745A
 """The checksum of nothing: a file of zeros has a wrong one."""
 HEAD = 4
@@ -104,25 +106,28 @@ class Folder:
             is_due = self._written >= self.most // PART
             if is_due:
                 self._written = 0
-        if is_due:
-            self.trim()
+        if is_due and not self.trim():
+            with self._lock:  # the other may have listed the folder before we wrote
+                self._written += self.most // PART
 
-    def trim(self) -> None:
+    def trim(self) -> bool:
         """Remove the files used longest ago until the bound holds, and drafts that nobody makes.
 
-        Does nothing if another process does it. Raises OSError.
+        Does nothing and returns False if another thread or process does it. Raises OSError.
         """
         descriptor = os.open(self.path / TRIM, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            if locked(descriptor):
+            is_ours = locked(descriptor)
+            if is_ours:
                 self._trim()
         finally:
             os.close(descriptor)
+        return is_ours
 
     def _trim(self) -> None:
         bodies, total = [], 0
         for entry in self._entries():
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError, PermissionError):
                 status = entry.stat(follow_symlinks=False)
                 if entry.name.endswith(BODY):
                     bodies.append((status.st_mtime_ns, status.st_size, entry.path))
@@ -132,15 +137,20 @@ class Folder:
         for _, size, path in sorted(bodies):
             if total <= self.most:
                 return
-            with suppress(FileNotFoundError):
+            try:
                 os.unlink(path)  # noqa: PTH108
+            except (IsADirectoryError, PermissionError):  # not ours: another has to go
+                continue
+            except FileNotFoundError:
+                pass
             total -= size
 
     def _entries(self) -> Iterator[os.DirEntry[str]]:
+        """What is in the folders of bodies: others, as `lost+found` of a disk, are not ours."""
         with os.scandir(self.path) as folders:
             for folder in folders:
-                if folder.is_dir(follow_symlinks=False):
-                    with os.scandir(folder) as entries:
+                if OURS.fullmatch(folder.name) and folder.is_dir(follow_symlinks=False):
+                    with suppress(FileNotFoundError, PermissionError), os.scandir(folder) as entries:
                         yield from entries
 
     def _path(self, name: str, suffix: str) -> str:

@@ -40,7 +40,8 @@ TIMEOUT = 1.0
 class KeyValue:
     """Bodies in the server at a `redis://` address. It connects when it is first asked.
 
-    A hold is renewed for at most `patience` seconds, since its thread may never come back.
+    A hold is renewed for at most `patience` seconds, since its thread may never come back. Raises
+    ValueError, and TypeError for an option that the library does not know.
     """
 
     kind = "redis"
@@ -51,6 +52,8 @@ class KeyValue:
         self._client = redis.Redis.from_url(
             address, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=again, retry_on_error=[Disconnected]
         )
+        pool = self._client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # not connected yet; raises TypeError
         self._patience = patience
         self._holds: set[Held] = set()
         self._is_closed = Event()
@@ -61,7 +64,7 @@ class KeyValue:
         """The body of a name."""
         with failures():
             body = self._client.get(PREFIX + name)
-        assert body is None or isinstance(body, bytes)
+            assert body is None or isinstance(body, bytes), f"expected bytes, got {type(body).__name__}"
         return body
 
     def hold(self, name: str) -> Held | None:
@@ -103,7 +106,7 @@ class KeyValue:
                     self._renewer = None
                     return
             for held in holds:
-                with suppress(RedisError):
+                with suppress(Exception):  # as in `failures`
                     held.lock.reacquire()
 
 
@@ -134,14 +137,18 @@ class Held:
     def leave(self) -> None:
         """Let go. If the server does not answer, the hold ends by itself."""
         self._shelf.let_go(self)
-        with suppress(RedisError):
+        with suppress(Exception):  # as in `failures`
             self.lock.release()
 
 
 @contextmanager
 def failures() -> Iterator[None]:
-    """A context in which an error of the server, or of the way to it, is one of the shelf."""
+    """A context in which an error of the server, or of the way to it, is one of the shelf.
+
+    The library also raises AttributeError, UnicodeError and others: for the answers of a server
+    that is no Redis, and for names of hosts that cannot be.
+    """
     try:
         yield
-    except RedisError as error:
+    except Exception as error:
         raise Failed(f"{type(error).__name__}: {error}") from error

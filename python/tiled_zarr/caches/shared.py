@@ -17,7 +17,8 @@ Three rules keep it right and cheap:
 - *The name says all that the bytes depend on* (`Tokens.described`), with the revision. So nothing
   on a shelf is ever old, and only chunks with a revision go there.
 - *A shelf never fails a request.* If it does not work (`Failed`), chunks are made without it, and
-  it is left alone for PAUSE seconds. If only `put` fails, as on a full disk, we go on reading.
+  it is left alone for PAUSE seconds. If only `hold` or `put` fails, as on a full or read-only disk,
+  we go on reading.
 - *A chunk has to be worth it.* We measure what a hit costs and what making a chunk takes. If the
   chunks of an array take less than WORTH hits on average, we do not even ask.
 
@@ -70,6 +71,10 @@ Make: TypeAlias = Callable[[], tuple[bytes, float]]
 
 class Failed(Exception):
     """The shelf does not work now; the text says why."""
+
+
+class Full(Failed):
+    """Nothing can be put on the shelf now, though it may have what is asked for."""
 
 
 class Hold(Protocol):
@@ -150,6 +155,9 @@ class Shared:
         try:
             found = self._found(name)
             found = self._held(name, waiting) if found is None else found
+        except Full as error:
+            self._full_until = self._fail("cannot write to", error)
+            found = None
         except Failed as error:
             self._absent_until = self._fail("cannot use", error)
             found = None
@@ -200,8 +208,14 @@ class Shared:
         return found
 
     def _looked(self, name: str) -> Hold | bytes | None:
-        """The right to make a body; the body if it has come since the last look; None if held."""
-        hold = self.shelf.hold(name)
+        """The right to make a body; the body if it has come since the last look; None if held.
+
+        Raises Full if the right cannot be had.
+        """
+        try:
+            hold = self.shelf.hold(name)
+        except Failed as error:
+            raise Full(str(error)) from error
         if hold is None:
             return None
         try:

@@ -42,7 +42,7 @@ class Contents:
         if counted:
             yield f"The tree has {'at least ' if self.is_cut else ''}{', '.join(counted)}."
         if self.left_out:
-            named = "; ".join(f"{name}: {why}" for name, why in islice(self.left_out.items(), MOST_NAMED))
+            named = "; ".join(f"{name or '/'}: {why}" for name, why in islice(self.left_out.items(), MOST_NAMED))
             more = len(self.left_out) - MOST_NAMED
             yield f"Left out: {named}" + (f"; and {more} more." if more > 0 else ".")
 

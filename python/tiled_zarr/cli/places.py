@@ -25,6 +25,7 @@ from ..adapters.common.single import Mounted
 from ..encoding.encode import encode
 from ..hierarchy import v3
 from ..hierarchy.keyspace import Chunk, Document, KeySpace
+from ..hierarchy.names import wire
 from ..nodes import Group
 from ..settings import SettingsError, arguments, from_environment
 
@@ -251,10 +252,10 @@ def seen(identify: Any, url: str) -> Group:
 
 
 def only_child(root: Group, source: str) -> str:
-    """The name of the array or table that a file is; empty if the file is a group, or it is no file."""
+    """The name on the wire of the array or table that a file is; empty if the file is a group, or it is no file."""
     if source not in {"file", "remote"} or not isinstance(root.children, Mounted):
         return ""
-    return next(iter(root.children))
+    return wire(next(iter(root.children)))
 
 
 def joined(*parts: str) -> str:

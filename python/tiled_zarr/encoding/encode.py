@@ -151,5 +151,9 @@ def _padded_strings(block: Block, chunk_shape: tuple[int, ...]) -> list[str]:
 
 
 def _text_bytes(items: list[str]) -> int:
-    """The bytes that strings take in UTF-8, at most."""
-    return sum(len(item) if item.isascii() else LONGEST_CHARACTER * len(item) for item in items)
+    """The bytes that strings take in UTF-8, at most. Raises ValueError if an item is no text."""
+    try:
+        return sum(len(item) if item.isascii() else LONGEST_CHARACTER * len(item) for item in items)
+    except AttributeError as error:  # dask shows its first item alone before it computes the others
+        found = next(type(item).__name__ for item in items if not isinstance(item, str))
+        raise ValueError(f"the source returned an item of type {found}, but text was promised") from error

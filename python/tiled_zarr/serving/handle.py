@@ -8,7 +8,6 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import quote
@@ -19,6 +18,7 @@ from ..cli import servers
 from ..cli.addresses import in_address, local
 from ..cli.servers import Limits
 from ..nodes import Array, Group, Node
+from ..opening import file_name
 from ..opening import open as opened
 from ..revisions import launch_nonce
 from ..settings import Settings, SettingsError
@@ -185,8 +185,7 @@ def base(node: Node | None, source: object) -> Group:
 def named(node: Node, source: object) -> str:
     """The name of an only child: the file's without suffix, the object's own, or what it is."""
     if isinstance(source, str | os.PathLike):
-        text = os.fspath(source)
-        return Path(text).name.rpartition(":")[2].split(".")[0] or "file"
+        return file_name(os.fspath(source)).split(".")[0] or "file"
     name = getattr(source, "name", None)
     return name if isinstance(name, str) and name and "/" not in name else "array" if isinstance(node, Array) else "table"
 

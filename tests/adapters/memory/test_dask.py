@@ -1,7 +1,9 @@
 import dask.array
 import numpy as np
 import pytest
+import zarr
 
+import tiled_zarr
 from tiled_zarr.adapters.memory.dask import adapt_array
 from tiled_zarr.adapters.memory.numpy import adapt_masked
 from tiled_zarr.nodes import Unavailable
@@ -105,6 +107,13 @@ def test_masks_that_the_graph_does_not_tell_of():
     np.testing.assert_array_equal(adapt_array(floats).read((slice(0, 5),)), [0, 1, 2, np.nan, 4])
     with pytest.raises(ValueError, match="a block of int64 has masked items, and its source did not say so"):
         adapt_array(numbers.map_blocks(mask, dtype="i8", meta=np.empty(0, "i8"))).read((slice(0, 5),))
+
+
+def test_an_item_that_is_no_text_is_named():
+    texts = np.array(["one", "two", None], object)
+    array = zarr.open_array(tiled_zarr.store(dask.array.from_array(texts, 3)), mode="r")
+    with pytest.raises(Exception, match="the source returned an item of type NoneType, but text was promised"):
+        array[:]
 
 
 def test_a_block_of_another_shape_raises():

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 
 from adapters.remote.conftest import S3, SECRET, Clock, Opener
 from adapters.remote.contents import npy, npz, parquet, png, tiff
-from objectserver import ObjectServer, Reply
+from objectserver import ObjectServer, Reply, Request
 from tiled_zarr.adapters.remote import copies
 from tiled_zarr.adapters.remote.open import found_at
 from tiled_zarr.nodes import Array, Busy, Changed, Damaged, Group, TooLarge, TooSlow, Unavailable
@@ -272,3 +273,93 @@ def test_many_objects_opened_ahead_do_not_wait_for_each_other(opener: Callable[.
     assert isinstance(group, Group)
     server.delay = 0.05
     assert [group.children[name].shape for name in group.children] == [(1, 40_000)] * 48  # type: ignore[union-attr] # arrays
+
+
+KEYS = ("lab/in//a.npy", "lab/in/./a.npy", "lab/in/../a.npy")
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_that_obstore_cannot_spell_is_named_as_the_fault(opener: Callable[..., Opener], server: ObjectServer, key: str) -> None:
+    server.objects |= {key: npy(VALUES), "lab/in/b.npy": npy(VALUES)}
+    with pytest.raises(Damaged, match=r"'a\.npy' cannot be read: it, or a key below it, has '//'.*; rename that object"):
+        opener()(f"s3://{key}")
+    assert opener()("s3://lab/in/b.npy").shape == VALUES.shape  # type: ignore[union-attr]
+
+
+def test_a_prefix_with_a_double_slash_says_so(s3: S3) -> None:
+    import tiled_zarr
+
+    s3.client.put_object(Bucket="lab", Key="slashes//a.npy", Body=npy(VALUES))
+    with pytest.raises(Damaged, match=r"'slashes' cannot be read: it, or a key below it, has '//'.*; rename that object"):
+        tiled_zarr.open("s3://lab/slashes/")
+
+
+PANICS = {
+    "AWS_ENDPOINT_URL": ("minio:9000", r"the endpoint of s3://lab is no address; write it as https://HOST or http://HOST:PORT"),
+    "AWS_SESSION_TOKEN": (f"{SECRET}\nb", r"'a\.npy' cannot be asked for; check its bucket, and the variables of the environment"),
+}
+
+
+@pytest.mark.parametrize("name", PANICS)
+def test_a_panic_of_obstore_is_an_error_of_ours(s3: S3, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    value, text = PANICS[name]
+    monkeypatch.setenv(name, value)
+    resources = Resources.of()
+    with pytest.raises(Damaged, match=text) as raised:
+        found_at("s3://lab/a.npy", resources)
+    resources.close()
+    assert SECRET not in texts(raised.value)
+
+
+def test_a_password_in_the_address_of_a_bucket_is_not_shown(s3: S3) -> None:
+    import tiled_zarr
+
+    with pytest.raises(FileNotFoundError, match=r"nothing at s3://lab/none\.npy;") as raised:
+        tiled_zarr.open(f"s3://me:{SECRET}@lab/none.npy")
+    assert SECRET not in texts(raised.value)
+
+
+@pytest.mark.parametrize("status", [405, 501])
+def test_a_zarr_group_whose_server_lists_nothing(opener: Callable[..., Opener], server: ObjectServer, tmp_path: Path, status: int) -> None:
+    zarr.open_group(tmp_path, mode="w").create_array("a", data=VALUES)
+    server.add(tmp_path, "data/z.zarr")
+    server.faults["data/z.zarr"] = status
+    group = opener()(f"{server.url}/data/z.zarr")
+    assert isinstance(group, Group)
+    assert_same(read(group.children["a"], (slice(0, 200), slice(0, 300))), VALUES, "a")  # type: ignore[arg-type]
+    with pytest.raises(Damaged, match=r"has no listings; consolidate the metadata of the Zarr group"):
+        list(group.children)
+
+
+def test_a_zarr_group_whose_listing_is_throttled(opener: Callable[..., Opener], server: ObjectServer, tmp_path: Path) -> None:
+    zarr.open_group(tmp_path, mode="w").create_array("a", data=VALUES)
+    server.add(tmp_path, "lab/z.zarr")
+    group = opener(timeout=0.4)("s3://lab/z.zarr")
+    assert isinstance(group, Group)
+    server.faults["lab"] = 503
+    with pytest.raises(Busy):
+        list(group.children)
+    server.faults.clear()
+    assert list(group.children) == ["a"]
+
+
+class FromStart(ObjectServer):
+    """Answers requests for the last bytes with all of them, as simple web servers do."""
+
+    def _object(self, request: Request) -> Reply:
+        return super()._object(request._replace(range=None) if (request.range or "").startswith("bytes=-") else request)
+
+
+@pytest.mark.parametrize("kind", [ObjectServer, FromStart])
+@pytest.mark.parametrize("nbytes", [0, 5])
+def test_a_shard_that_is_cut_to_nothing_is_damaged(tmp_path: Path, kind: type[ObjectServer], nbytes: int) -> None:
+    zarr.create_array(tmp_path, data=VALUES, chunks=(50, 50), shards=(100, 150))
+    resources = Resources.of()
+    with kind() as server:
+        server.add(tmp_path, "data/z.zarr")
+        server.objects["data/z.zarr/c/0/0"] = server.objects["data/z.zarr/c/0/0"][:nbytes]
+        node = found_at(f"{server.url}/data/z.zarr", resources).node()
+        with pytest.raises(Damaged, match=r"'c/0/0' (ends before these data|has \d bytes of its index, expected 100)"):
+            read(node, (slice(0, 50), slice(0, 50)))
+        assert_same(read(node, (slice(100, 200), slice(0, 300))), VALUES[100:], "another shard")
+        resources.close()

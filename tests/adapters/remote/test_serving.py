@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -21,8 +22,10 @@ from asgi import Answer, ask, asked
 from objectserver import ObjectServer
 from tiled_zarr.app import create_app
 from tiled_zarr.cli import main
+from tiled_zarr.hierarchy.names import wire
+from tiled_zarr.opening import file_name
 from tiled_zarr.resources import IN_FLIGHT
-from tiled_zarr.settings import Mount, Settings, SettingsError
+from tiled_zarr.settings import Mount, Settings, SettingsError, from_environment
 from tiled_zarr.settings.files import read
 from tiled_zarr.tree import plant
 
@@ -292,3 +295,22 @@ def test_a_configuration_that_is_wrong(s3: S3, tmp_path: Any, text: str, message
     (tmp_path / "c.yml").write_text(text)
     with pytest.raises(SettingsError, match=message):
         plant(read(tmp_path / "c.yml"))
+
+
+ODD = ("a b", "pc%20", "q?m", "ha#sh", "ü+&", "tilde~")
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_single_object_has_the_name_of_its_key(s3: S3, server: ObjectServer, name: str) -> None:
+    body = npy(IMAGE)
+    s3.client.put_object(Bucket="lab", Key=f"odd/{name}.npy", Body=body)
+    server.objects[f"data/{name}.npy"] = body
+    for url in (f"s3://lab/odd/{name}.npy", f"{server.url}/data/{quote(name)}.npy"):
+        planted = plant(from_environment({}, tree={"ANYTHING": url}))
+        try:
+            assert [*planted.root.children] == [name]
+        finally:
+            planted.resources.close()
+        listed = CliRunner().invoke(main, ["ls", url])
+        assert listed.output == f"{wire(name)}  array  700 x 900  uint16  chunks 512 x 512\n"
+        assert file_name(url) == f"{name}.npy"

@@ -12,9 +12,11 @@ import fsspec
 import h5py
 import numpy as np
 import pytest
+import zarr
 from fsspec.implementations.reference import LazyReferenceMapper
 from kerchunk.hdf import SingleHdf5ToZarr
 
+import tiled_zarr
 from asgi import ask
 from objectserver import ObjectServer
 from tiled_zarr import open as opened_anything
@@ -59,6 +61,15 @@ def written(folder: Path, found: dict[str, Any]) -> Path:
     return path
 
 
+def in_parquet(folder: Path, found: dict[str, Any]) -> None:
+    """Write references as a folder of Parquet files."""
+    folder.mkdir()
+    mapper = LazyReferenceMapper.create(root=str(folder), fs=fsspec.filesystem("file"), record_size=10, engine="pyarrow")
+    for key, value in sorted(found["refs"].items(), key=lambda item: ".z" not in item[0]):  # documents first
+        mapper[key] = value if isinstance(value, list) else value.encode()
+    mapper.flush()
+
+
 def opened(path: Path, *places: str | Path) -> Node:
     return open_references(path, Resources.of(fetching=Fetching(references=tuple(map(str, places)))))
 
@@ -68,15 +79,43 @@ def test_json_is_read_back_equal(tmp_path, raw, truth):
 
 
 def test_parquet_is_read_back_equal(tmp_path, raw, truth):
-    folder = tmp_path / "combined.parq"
-    folder.mkdir()
-    mapper = LazyReferenceMapper.create(root=str(folder), fs=fsspec.filesystem("file"), record_size=10, engine="pyarrow")
-    for key, value in sorted(references(raw)["refs"].items(), key=lambda item: ".z" not in item[0]):  # documents first
-        mapper[key] = value if isinstance(value, list) else value.encode()
-    mapper.flush()
+    in_parquet(tmp_path / "combined.parq", references(raw))
     settings = from_environment({"TILED_ZARR_REFERENCES": str(raw.parent)}, tree={"DIRECTORY": str(tmp_path)})
     tree = plant(settings).root
     check_read_back(tree.children["combined.parq" if "combined.parq" in tree.children else "combined"], truth)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_they_are_read_back_over_http(tmp_path, raw, truth, version):
+    parquet = tmp_path / "combined.parq"
+    in_parquet(parquet, references(raw))
+    nodes = {"json": opened(written(tmp_path, references(raw)), raw.parent), "parquet": opened(parquet, raw.parent)}
+    with tiled_zarr.serve(nodes) as server:
+        root = zarr.open_group(f"{server.url}/zarr/v{version}/", mode="r", zarr_format=version)
+        for name in nodes:
+            assert set(root[name]) == {"group", "wide", "zipped"}
+            assert set(root[name]["group"]) == {"line"}, "the members of a group in the references"
+            np.testing.assert_array_equal(root[name]["group/line"][...], truth["group"]["line"])
+            for path in ("wide", "zipped"):
+                np.testing.assert_array_equal(root[name][path][...], truth[path])
+
+
+def test_a_group_without_members_is_one(tmp_path, raw):
+    found = references(raw)
+    found["refs"]["empty/.zgroup"] = '{"zarr_format": 2}'
+    in_parquet(tmp_path / "combined.parq", found)
+    for path in (written(tmp_path, found), tmp_path / "combined.parq"):
+        assert list(opened(path, raw.parent).children["empty"].children) == []
+
+
+def test_a_torn_file_of_references_is_an_error_and_no_missing_chunk(tmp_path, raw):
+    in_parquet(tmp_path / "combined.parq", references(raw))
+    part = tmp_path / "combined.parq" / "wide" / "refs.0.parq"
+    part.write_bytes(part.read_bytes()[:-20])
+    node = opened(tmp_path / "combined.parq", raw.parent)
+    app = create_app(Group(children={"r": node}), Settings(public=True))
+    assert ask(app, "/zarr/v3/r/wide/c/0/0").status // 100 == 5
+    np.testing.assert_array_equal(whole(node.children["zipped"]), WIDE)
 
 
 def test_relative_paths_begin_at_the_references(tmp_path, raw, truth):

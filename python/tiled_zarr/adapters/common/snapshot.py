@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -55,10 +55,29 @@ class Elsewhere(ABC):
     """The last part of its address."""
     suffix: str
     """The suffix of the name, with its dot."""
+    address: str
+    """Its URL, without credentials."""
+    is_folder: bool
+    """True for all that is below a prefix."""
 
     @abstractmethod
     def snapshot(self, resources: Resources | None) -> Snapshot:
         """It as it is now. Raises FileNotFoundError if it is not there."""
+
+    @abstractmethod
+    def beside(self, path: str) -> Elsewhere:
+        """What a path names that begins in the folder of this one."""
+
+    @abstractmethod
+    def at(self, url: str, resources: Resources | None) -> Elsewhere:
+        """What a URL names; a store of the same kind is read with the same options.
+
+        Raises Unavailable if no such URLs are read.
+        """
+
+    @abstractmethod
+    def options(self) -> Mapping[str, str]:
+        """How the store is reached: its `endpoint`, `region` and `skip_signature`, if they are said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ SUFFIXES = frozenset({ZARR, f".ome{ZARR}", B2ND})
 DOCUMENTS = ("zarr.json", ".zarray", ".zgroup")
 ATTRIBUTES = ".zattrs"
 ICECHUNK = ".icechunk"
-REPOSITORY = "repo"
-"""The file of a repository of icechunk (format 2) that each commit replaces."""
+REPOSITORY, SNAPSHOTS = "repo", "snapshots"
+"""The file of a repository of icechunk (format 2) that each commit replaces, and a folder beside it."""
 REFERENCES, CONSOLIDATED = ".kerchunk", ".zmetadata"
 PARQUET = (".parq", ".parquet")
 """Suffixes of folders with references of kerchunk, whose only document is CONSOLIDATED."""
@@ -49,7 +49,7 @@ def store_suffix(folder: str | os.PathLike[str]) -> str | None:
         return ZARR
     if _is_there(folder, FRAME):
         return B2ND
-    if _is_there(folder, REPOSITORY) and os.path.isdir(os.path.join(folder, "snapshots")):  # noqa: PTH112, PTH118
+    if _is_there(folder, REPOSITORY) and os.path.isdir(os.path.join(folder, SNAPSHOTS)):  # noqa: PTH112, PTH118
         return ICECHUNK
     if os.fspath(folder).lower().endswith(PARQUET) and _is_there(folder, CONSOLIDATED):
         return REFERENCES

@@ -10,6 +10,8 @@ from ...nodes import Unavailable
 STORES = frozenset({"s3", "s3a", "gs", "az", "azure", "adl", "abfs", "abfss"})
 WEB = frozenset({"http", "https"})
 SCHEMES = STORES | WEB
+CONTAINERS = frozenset({"abfs", "abfss"})
+"""Schemes that name a container before `@`, where others may have a user and a password."""
 
 
 class Address(NamedTuple):
@@ -76,7 +78,7 @@ def shown(url: str) -> str:
     ('https://host:81', 'abfss://container@account.dfs.core.windows.net')
     """
     parts = urlsplit(url)
-    netloc = parts.netloc.rpartition("@")[2] if parts.scheme in WEB else parts.netloc
+    netloc = parts.netloc if parts.scheme in CONTAINERS else parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
 
 

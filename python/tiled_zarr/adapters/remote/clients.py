@@ -35,7 +35,14 @@ PART, PARTS = 8 * 1024 * 1024, 8
 """Bytes of a part of an object that is copied, and parts that are in memory at once."""
 OPTIONS = MappingProxyType({"endpoint": "endpoint", "region": "region", "account": "account_name", "anonymous": "skip_signature"})
 """Obstore's names of the options of a store, by ours."""
-ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+VARIABLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "endpoint": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+        "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
+        "skip_signature": ("AWS_SKIP_SIGNATURE",),
+    }
+)
+"""Variables of the environment that say what options of a store say, the first that is set."""
 
 
 class Terms(NamedTuple):
@@ -230,6 +237,15 @@ def client(address: Address, terms: Terms, resources: Resources | None) -> Clien
     return made
 
 
+def said(terms: Terms) -> dict[str, str]:
+    """The options of VARIABLES, as the tree says them, else the environment."""
+    given = dict(terms.options)
+    found = {
+        name: given.get(name) or next((os.environ[one] for one in names if one in os.environ), "") for name, names in VARIABLES.items()
+    }
+    return {name: value for name, value in found.items() if value}
+
+
 def _made(url: str, terms: Terms, shared: Resources) -> Client:
     return Client(partial(_opened, terms), url, terms, shared.abandoned)
 
@@ -238,7 +254,9 @@ def _opened(terms: Terms, url: str) -> Any:
     """Obstore's store at a URL. Raises Damaged if obstore refuses its options."""
     store = require("obstore.store", "remote")
     options = dict(terms.options)
-    endpoint = options.get("endpoint") or next((os.environ[name] for name in ENDPOINTS if name in os.environ), "")
+    endpoint = said(terms).get("endpoint", "")
+    if url.startswith("s3") and endpoint and not endpoint.startswith(("http://", "https://")):
+        raise Damaged(f"the endpoint of {shown(url)} is no address; write it as https://HOST or http://HOST:PORT")
     try:
         return store.from_url(
             url,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from ...nodes import Node, Unavailable
+from ...nodes import Damaged, Node, Unavailable
 from ...resources import Resources
 from ...revisions import joined
 from ..common import choices
@@ -15,7 +15,7 @@ from ..common.extras import require
 from ..common.faults import NoRanges
 from ..common.ranged import reads_by_ranges
 from ..common.reopened import Nodes
-from ..common.stores import ATTRIBUTES, DOCUMENTS
+from ..common.stores import ATTRIBUTES, CONSOLIDATED, DOCUMENTS, ICECHUNK, PARQUET, REFERENCES, REPOSITORY, SNAPSHOTS
 from ..registry import Adapter, file_adapter, open_store, suffixes
 from . import copies
 from .addresses import Address
@@ -111,19 +111,42 @@ def opened_at(where: Address, shared: Shared) -> str | None:
     return None if known is None else known.partition(COPIED)[0]
 
 
-def documents(where: Address, client: Client) -> dict[str, Seen]:
-    """The documents of Zarr that a prefix has, by key; without one of DOCUMENTS it is no store.
+def documents(where: Address, shared: Shared) -> dict[str, Seen]:
+    """The objects that make a prefix a store, by key; none if it is no store.
 
-    Blocks if the last looks are too long ago.
+    They are the documents of Zarr, else the one that tells that a repository of icechunk, or a folder
+    of references, has changed. Blocks if the last looks are too long ago.
     """
-    found = client.existing([where.below(name).key for name in (*DOCUMENTS, ATTRIBUTES)])
-    return found if any(key.endswith(DOCUMENTS) for key in found) else {}
+    found = shared.client.existing([where.below(name).key for name in (*DOCUMENTS, ATTRIBUTES)])
+    return found if any(key.endswith(DOCUMENTS) for key in found) else {} if where.is_web else _of_others(where, shared)
+
+
+def _of_others(where: Address, shared: Shared) -> dict[str, Seen]:
+    """The document of a repository of icechunk, or of a folder of references.
+
+    A repository has a folder of snapshots, too, which we look for until it has been opened.
+    """
+    names = (REPOSITORY, *[CONSOLIDATED] * where.name.lower().endswith(PARQUET))
+    found = shared.client.existing([where.below(name).key for name in names])
+    repository = where.below(REPOSITORY).key
+    if repository in found and opened_at(where, shared) is None and SNAPSHOTS not in shared.client.list(where.key).prefixes:
+        del found[repository]
+    return found
 
 
 def store_node(where: Address, found: dict[str, Seen], shared: Shared) -> Node:
-    """The node of a store of Zarr with these documents; it is opened again if one of them changes."""
+    """The node of a store with these documents; it is opened again if one of them changes."""
     revision = joined([f"{key}={seen.revision}" for key, seen in sorted(found.items())])
-    return shared.nodes.get(f"{where}/", revision, lambda _: opened_store(where, shared))
+    other = ICECHUNK if where.below(REPOSITORY).key in found else REFERENCES if where.below(CONSOLIDATED).key in found else None
+    return shared.nodes.get(str(where), revision, lambda _: opened_store(where, shared) if other is None else adapted(where, other, shared))
+
+
+def adapted(where: Address, suffix: str, shared: Shared) -> Node:
+    """The node that the adapter for stores of a kind makes of a prefix."""
+    adapter = file_adapter(Path(suffix))
+    if adapter is None:
+        raise Damaged(f"no adapter is installed for {suffix}")
+    return adapter(Object(shared.client, where), shared.resources)
 
 
 def opened_store(where: Address, shared: Shared) -> Node:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from time import monotonic
@@ -12,7 +12,7 @@ from ...resources import Resources
 from ..common.ranged import Origin, Range, Ranged
 from ..common.snapshot import Elsewhere
 from .addresses import Address
-from .clients import Client, Terms, client
+from .clients import Client, Terms, client, said
 from .looks import Cell, Seen
 
 GRACE = 1.0
@@ -39,10 +39,35 @@ class Object(Elsewhere):
         """The suffix of its name."""
         return PurePosixPath(self.name).suffix
 
+    @property
+    def address(self) -> str:  # type: ignore[override]
+        """Its URL."""
+        return str(self.where)
+
+    @property
+    def is_folder(self) -> bool:  # type: ignore[override]
+        """True for a prefix."""
+        return self.where.is_prefix
+
     def snapshot(self, resources: Resources | None) -> Ranged:
         """It as it is now. Raises FileNotFoundError if it is not there."""
         seen = self.client.looks.of(self.where.key)
         return Ranged.at(Version(self.client, self.where, seen, self.client.looks.cell(self.where.key)), resources)
+
+    def beside(self, path: str) -> Object:
+        """The object at a path that begins in the folder of this one."""
+        folder, slash, _ = self.where.key.rpartition("/")
+        return Object(self.client, self.where._replace(key=f"{folder}{slash}{path}", is_prefix=False))
+
+    def at(self, url: str, resources: Resources | None) -> Object:
+        """The object at a URL; options of S3, say, are for other buckets of S3 too."""
+        where, terms = Address.of(url), self.client.terms
+        is_alike = where.store.partition(":")[0] == self.where.store.partition(":")[0]
+        return Object(client(where, terms if is_alike else terms._replace(options=()), resources), where)
+
+    def options(self) -> Mapping[str, str]:
+        """How the store is reached, by the tree's options, else by the environment."""
+        return said(self.client.terms)
 
 
 class Version(Origin):
@@ -90,8 +115,7 @@ class Version(Origin):
 
     def beside(self, name: str) -> Origin:
         """The present version of another object in the same store."""
-        folder, slash, _ = self.where.key.rpartition("/")
-        return Object(self.client, self.where._replace(key=f"{folder}{slash}{name}")).snapshot(None).origin
+        return Object(self.client, self.where).beside(name).snapshot(None).origin
 
     def distrust(self) -> None:
         """Look again when somebody asks: another process has seen another version."""

@@ -46,12 +46,12 @@ class Remote(Single):
         """The node as it is now. Blocks if the last look is too long ago."""
         if not self.where.is_prefix:
             return self._finish(object_node(self.where, self._shared))
-        found = documents(self.where, self._shared.client)
+        found = documents(self.where, self._shared)
         return self._finish(store_node(self.where, found, self._shared))
 
     def revision(self) -> str | None:
-        """What the last look saw, without waiting; None if that is no longer trusted."""
-        known = self._shared.nodes.known(f"{self.where}/" if self.where.is_prefix else str(self.where))
+        """What the last look saw, without waiting; None if that is no longer trusted, or of a store."""
+        known = None if self.where.is_prefix else self._shared.nodes.known(str(self.where))
         return known.revision() if is_root(known) else None
 
 
@@ -87,7 +87,7 @@ def found_at(
     if not where.is_prefix and not is_store_name(where) and is_object(where, shared):
         return Remote(where, shared, choice.finish)
     prefix = where._replace(is_prefix=True)
-    if is_store_name(where) or documents(prefix, shared.client):
+    if is_store_name(where) or documents(prefix, shared):
         return Remote(prefix, shared, choice.finish)
     if where.is_web:
         raise Unavailable(f"{where} is {NO_LISTING}")

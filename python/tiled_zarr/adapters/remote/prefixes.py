@@ -18,7 +18,7 @@ from ...caches.flight import Flights
 from ...nodes import Damaged, Group, Node
 from ...outlines import Outline, Source
 from ..common.naming import FOLDER, Entries, counted, data_of, names_of
-from ..common.stores import DOCUMENTS, ZARR
+from ..common.stores import CONSOLIDATED, DOCUMENTS, REPOSITORY, ZARR
 from .addresses import Address
 from .clients import Client
 from .items import Shared, documents, object_node, opened_at, store_node
@@ -43,7 +43,8 @@ class Listing(NamedTuple):
     """What a prefix held: file names and names of prefixes by the names of children.
 
     `refused` has the reason why an entry is no child, `ambiguous` the files that share a stem,
-    `unknown` the number of objects without an adapter by suffix. `until` is in monotonic seconds.
+    `unknown` the number of objects without an adapter by suffix. `may_be_store` is True if an object
+    has the name of a store's document. `until` is in monotonic seconds.
     """
 
     files: Mapping[str, str]
@@ -52,7 +53,7 @@ class Listing(NamedTuple):
     refused: Mapping[str, str]
     ambiguous: Mapping[str, list[str]]
     unknown: Mapping[str, int]
-    is_store: bool
+    may_be_store: bool
     revision: str
     until: float
 
@@ -95,7 +96,7 @@ class Prefix(Mapping[str, Node]):
             twice,
             ambiguous,
             unknown,
-            not found.objects.keys().isdisjoint(DOCUMENTS),
+            not found.objects.keys().isdisjoint((*DOCUMENTS, REPOSITORY, CONSOLIDATED)),
             blake2b(repr((sorted(names.items()), sorted(unknown.items()))).encode(), digest_size=12).hexdigest(),
             began + life,
         )
@@ -143,8 +144,8 @@ class Prefix(Mapping[str, Node]):
     def _folder(self, name: str) -> Node:
         """The node of a longer prefix: a store of Zarr if it holds such documents, else a group."""
         where, known = self.where.below(name, is_prefix=True), self._folders.get(name)
-        if known is None or known.listing().is_store:
-            found = documents(where, self._shared.client)
+        if known is None or known.listing().may_be_store:
+            found = documents(where, self._shared)
             if found or name.lower().endswith(ZARR):
                 self._folders.pop(name, None)
                 return store_node(where, found, self._shared)

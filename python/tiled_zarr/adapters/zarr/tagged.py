@@ -160,8 +160,14 @@ class Tagged(Values):
         """The last bytes of a value, from a store that does not count from the end (Azure)."""
         with self._failing(key):
             meta = obstore.head(self._client, key)
+        if not meta["size"]:
+            return self._noted(key, Body(b"", meta["e_tag"]), expected)
         wanted = RangeByteRequest(max(0, meta["size"] - nbytes), meta["size"])
         return self.fetch(key, largest, wanted, expected or meta["e_tag"])
+
+    async def _listed(self, prefix: str) -> list[str]:
+        with raised_as(prefix or "the store"):
+            return await super()._listed(prefix)
 
     def _look(self, keys: Sequence[str]) -> None:
         """Ask for the tags of keys, unless they have become fresh just now."""

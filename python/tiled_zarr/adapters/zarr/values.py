@@ -64,11 +64,10 @@ class Values:
 
     def names(self, prefix: str) -> list[str]:
         """The names of values and of folders below a prefix, without an order."""
+        return answer(self._listed(prefix))
 
-        async def listed() -> list[str]:
-            return [name.strip("/") async for name in self.store.list_dir(prefix)]
-
-        return answer(listed())
+    async def _listed(self, prefix: str) -> list[str]:
+        return [name.strip("/") async for name in self.store.list_dir(prefix)]
 
     def existing(self, keys: Iterable[str]) -> set[str]:
         """Those of some keys that have a value."""

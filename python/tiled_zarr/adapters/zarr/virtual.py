@@ -10,9 +10,12 @@ from pathlib import Path
 from ...nodes import Node
 from ...resources import Resources
 from ..common.extras import check_installed
+from ..common.ranged import by_ranges
+from ..common.snapshot import Elsewhere
 
 
-def open_references(path: Path, resources: Resources | None = None) -> Node:
+@by_ranges()
+def open_references(path: Path | Elsewhere, resources: Resources | None = None) -> Node:
     """The hierarchy of references of kerchunk, as `references.open_references`."""
     for package in ("zarr", "fsspec"):
         check_installed(package, "zarr")
@@ -21,7 +24,8 @@ def open_references(path: Path, resources: Resources | None = None) -> Node:
     return opened(path, resources)
 
 
-def open_repository(path: Path, resources: Resources | None = None) -> Node:
+@by_ranges()
+def open_repository(path: Path | Elsewhere, resources: Resources | None = None) -> Node:
     """The hierarchy of a repository of icechunk, as `repositories.open_repository`."""
     check_installed("zarr", "zarr")
     from .repositories import open_repository as opened
