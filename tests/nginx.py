@@ -112,7 +112,7 @@ def configuration(folder: Path, port: int, behind: Sequence[int], *, is_spread: 
         **({} if len(behind) > 1 else {"127.0.0.1:8000": f"{HOST}:{behind[0]}"}),
         "listen 80;": f"listen {HOST}:{port};",
         "127.0.0.1:8081": f"{HOST}:{free_port()}",
-        **({} if is_cached else {"proxy_cache tiled_zarr;": ""}),
+        **({} if is_cached else {"proxy_cache $tiled_zarr_cache;": ""}),
     }.items():
         assert old in text
         text = text.replace(old, new)
