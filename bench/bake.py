@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -24,7 +25,7 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,14 @@ def run(command: list[str | Path], env: dict[str, str] | None = None) -> tuple[f
         assert process.returncode == 0, f"{command} ended with {process.returncode}"
         out.seek(0)
         return float(out.read().split()[-1]), usage.ru_maxrss / 1024
+
+
+def apart(make: Callable[[Path], None], path: Path) -> None:
+    """Make a source in a process of its own: the peak RSS of a process counts that of its parent."""
+    process = multiprocessing.get_context("spawn").Process(target=make, args=(path,))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
 
 
 def ours(node: str, target: Path, **options: Any) -> list[str | Path]:
@@ -151,7 +160,7 @@ def best(
 
 
 def image(folder: Path) -> None:
-    photograph(folder / "image.npy")
+    apart(photograph, folder / "image.npy")
     target = folder / "target"
     python, script = envs.interpreter("ome"), HERE / "peers" / "writers.py"
     peers: dict[str, list[str | Path]] = {
@@ -163,7 +172,7 @@ def image(folder: Path) -> None:
 
 
 def file(folder: Path) -> None:
-    hdf5(folder / "image.h5")
+    apart(hdf5, folder / "image.h5")
     target = folder / "target"
     commands = {
         OURS: ours(f"{folder / 'image.h5'}::image", target),
