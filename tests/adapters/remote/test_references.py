@@ -12,8 +12,8 @@ import h5py
 import numpy as np
 import pytest
 import zarr
-from kerchunk.hdf import SingleHdf5ToZarr
 
+import kerchunked
 import tiled_zarr
 from adapters.zarr.test_references import in_parquet
 from asgi import ask
@@ -43,7 +43,7 @@ RAW = file_of_hdf5()
 
 def references(url: str, **changed: Any) -> dict[str, Any]:
     """What kerchunk writes of the file at a URL, with other references for some chunks of `wide`."""
-    found: dict[str, Any] = SingleHdf5ToZarr(io.BytesIO(RAW), url, inline_threshold=0).translate()
+    found = kerchunked.references(RAW, url)
     return {**found, "refs": {**found["refs"], **{f"wide/{name[1:]}": value for name, value in changed.items()}}}
 
 

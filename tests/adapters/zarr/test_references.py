@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import zarr
 from fsspec.implementations.reference import LazyReferenceMapper
-from kerchunk.hdf import SingleHdf5ToZarr
 
+import kerchunked
 import tiled_zarr
 from asgi import ask
 from objectserver import ObjectServer
@@ -50,9 +50,7 @@ def truth(raw: Path) -> dict[str, Any]:
 
 def references(raw: Path, url: str | None = None) -> dict[str, Any]:
     """What kerchunk writes of the file, with another URL for it."""
-    with raw.open("rb") as file:
-        found: dict[str, Any] = SingleHdf5ToZarr(file, url or str(raw), inline_threshold=0).translate()
-    return found
+    return kerchunked.references(raw.read_bytes(), url or str(raw))
 
 
 def written(folder: Path, found: dict[str, Any]) -> Path:
