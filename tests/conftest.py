@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,10 @@ settings.register_profile("fast", max_examples=10, deadline=None, suppress_healt
 settings.register_profile("quick", max_examples=50, deadline=None, suppress_health_check=SLOW_MACHINE)
 settings.register_profile("thorough", max_examples=1000, deadline=None, suppress_health_check=SLOW_MACHINE)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a shell ignores it for what it starts in the background, and then all that tests start would too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SUITES = {"adapters", "browser", "clients", "clusters", "demo", "hostile", "http", "native", "ome", "tiled"}
 

@@ -207,3 +207,4 @@ CHECKS = {check.__name__: check for check in (sessions, folders, stores, virtual
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")
     CHECKS[sys.argv[2]](Path(sys.argv[1]))
+    os._exit(0)  # obstore may abort a process that ends soon after its asynchronous requests
