@@ -101,7 +101,7 @@ def test_killed_at_random_points(name: str, module: Path, tmp_path: Path, undist
     for kill in range(kills):
         wanted = count(target) + seeds.randrange(1, max(2, len(expected) // (2 * kills)))
         process = baking(module, target, name, resume=kill > 0)
-        wait_for(lambda process=process, wanted=wanted: process.poll() is not None or count(target) >= wanted)  # type: ignore[misc]
+        wait_for(lambda process=process, wanted=wanted: process.poll() is not None or count(target) >= wanted)  # type: ignore[misc] # mypy reads no defaults of a lambda
         process.send_signal(signal.SIGKILL)
         assert process.wait(PATIENCE) == -signal.SIGKILL, "the source is too fast for this test"
         found = files(target)

@@ -23,7 +23,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
 def test_zarr_reads_it(zarr_format: int, source: Path, tmp_path: Path) -> None:
-    tiled_zarr.bake(source, tmp_path / "a.zip", zarr_format=zarr_format)  # type: ignore[arg-type]
+    tiled_zarr.bake(source, tmp_path / "a.zip", zarr_format=zarr_format)  # type: ignore[arg-type] # 2 or 3
     with ZipStore(tmp_path / "a.zip", mode="r") as store:
         group = zarr.open_group(store, mode="r")
         for number, level in enumerate(levels(np.load(source))):

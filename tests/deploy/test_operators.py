@@ -44,7 +44,7 @@ def program(name: str, package: str) -> str:
 
 
 def run(*command: str | Path, **options: str) -> str:
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, **options)  # type: ignore[call-overload]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, **options)  # type: ignore[call-overload] # all texts
     assert done.returncode == 0, done.stdout + done.stderr
     return str(done.stdout + done.stderr)
 

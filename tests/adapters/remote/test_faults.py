@@ -283,7 +283,7 @@ def test_a_key_that_obstore_cannot_spell_is_named_as_the_fault(opener: Callable[
     server.objects |= {key: npy(VALUES), "lab/in/b.npy": npy(VALUES)}
     with pytest.raises(Damaged, match=r"'a\.npy' cannot be read: it, or a key below it, has '//'.*; rename that object"):
         opener()(f"s3://{key}")
-    assert opener()("s3://lab/in/b.npy").shape == VALUES.shape  # type: ignore[union-attr]
+    assert opener()("s3://lab/in/b.npy").shape == VALUES.shape  # type: ignore[union-attr] # an array
 
 
 def test_a_prefix_with_a_double_slash_says_so(s3: S3) -> None:
@@ -326,7 +326,7 @@ def test_a_zarr_group_whose_server_lists_nothing(opener: Callable[..., Opener], 
     server.faults["data/z.zarr"] = status
     group = opener()(f"{server.url}/data/z.zarr")
     assert isinstance(group, Group)
-    assert_same(read(group.children["a"], (slice(0, 200), slice(0, 300))), VALUES, "a")  # type: ignore[arg-type]
+    assert_same(read(group.children["a"], (slice(0, 200), slice(0, 300))), VALUES, "a")  # type: ignore[arg-type] # an array
     with pytest.raises(Damaged, match=r"has no listings; consolidate the metadata of the Zarr group"):
         list(group.children)
 
