@@ -5,6 +5,7 @@
  */
 
 import { type Channel, formatColor, MOST_ACTIVE, type Multiscale, parseColor, type Window } from "./multiscale";
+import { button, make } from "./page";
 
 const STEPS = 1000;
 const STEP_KEYS: Record<string, string> = { z: "[ and ]", t: "comma and full stop" };
@@ -140,19 +141,6 @@ function withBound(window: Window, bound: "start" | "end", share: number): Windo
   const value = min + share * (max - min);
   if (bound === "start") return { ...window, start: Math.min(value, max - least), end: Math.max(window.end, Math.min(value, max - least) + least) };
   return { ...window, end: Math.max(value, min + least), start: Math.min(window.start, Math.max(value, min + least) - least) };
-}
-
-function button(text: string, title: string, onClick: () => void): HTMLElement {
-  const element = make("button", { type: "button", textContent: text, title });
-  element.addEventListener("click", onClick);
-  return element;
-}
-
-function make<Name extends keyof HTMLElementTagNameMap>(
-  name: Name,
-  properties: Partial<HTMLElementTagNameMap[Name]> = {},
-): HTMLElementTagNameMap[Name] {
-  return Object.assign(document.createElement(name), properties);
 }
 
 function short(value: number): string {
