@@ -67,7 +67,7 @@ def test_the_number_under_the_pointer_is_numpys(server: Live, tmp_path: Path, na
 
 def test_a_place_takes_one_small_request(server: Live, tmp_path: Path) -> None:
     shown = show(f"{server.url}/view/u8", tmp_path / "page.png", actions=[trace(np.array([[70, 70], [71, 71], [72, 75]]))])
-    asked = [request for request in shown.loads[0] if "/~dtype=web" in request.url]
+    asked = [request for request in shown.loads[0] if "/zarr/v3/" in request.url]
     assert [request.url.rpartition("/u8/")[2] for request in asked] == ["zarr.json", "c/1/1"]
     assert sum(request.bytes for request in asked) < 64 * 64 * 8 + 4000
 

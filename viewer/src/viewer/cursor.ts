@@ -122,7 +122,7 @@ export class Cursor {
       if (signal.aborted) return;
       this.write(pixel, shown, values, isExact);
     } catch (error) {
-      if (!signal.aborted) this.readout.replaceChildren(placeText(this.stage, pixel), make("span", { textContent: (error as Error).message }));
+      if (!signal.aborted) this.say(pixel, make("span", { textContent: (error as Error).message }));
       if (!signal.aborted) this.readout.dataset.state = "failed";
     }
   }
@@ -136,8 +136,13 @@ export class Cursor {
       return part;
     });
     const note = isExact ? [] : [make("span", { className: "note", textContent: "as drawn" })];
-    this.readout.replaceChildren(placeText(this.stage, pixel), ...parts.filter((_, i) => distinct[i]), ...note);
+    this.say(pixel, ...parts.filter((_, i) => distinct[i]), ...note);
     this.readout.dataset.state = "read";
+  }
+
+  /** The place and what is there, with spaces between for those who hear it. */
+  private say(pixel: Point, ...parts: HTMLElement[]): void {
+    this.readout.replaceChildren(placeText(this.stage, pixel), ...parts.flatMap((part) => [" ", part]));
   }
 }
 

@@ -166,6 +166,7 @@ class Viewer implements Stage {
     if (motion) this.look(moved(this.camera, motion.pan, motion.zoom, pageSize(), this.size));
     else if (event.key === "0") this.fit();
     else if (event.key === "a") this.autoContrast();
+    else if (event.key === "c") document.getElementById("crosshair")?.focus();
     else if (event.key === "[" || event.key === "]") this.step("z", event.key === "[" ? -1 : 1);
     else if (event.key === "," || event.key === ".") this.step("t", event.key === "," ? -1 : 1);
     else return;

@@ -32,13 +32,12 @@ Find: TypeAlias = Callable[[Node, Node], Origin | None]
 """The origin of an image, from its node and its multiscale group; None if it has none."""
 
 
-def link(origin: Origin, path: str, token: Callable[[str, str], str | None]) -> tuple[str, str | None]:
-    """The path of the array in Zarr v3 below the server's root, and the token of its revision.
+def link(origin: Origin, path: str) -> str:
+    """The path of the array in Zarr v3, below the server's root; `path` is the image's node in v2.
 
-    `path` is that of the image's node in Zarr v2, and `token` finds the token of a node.
+    It has no token, because that of a profile is known only after its tree has been shown.
     """
-    node = "/".join([names.path_in_v3(path), *map(names.wire, origin.path)]).lstrip("/")
-    return f"{PREFIX}/{profile(origin)}/{node}", token(PREFIX, node)
+    return f"{PREFIX}/{profile(origin)}/" + "/".join([names.path_in_v3(path), *map(names.wire, origin.path)]).lstrip("/")
 
 
 def profile(origin: Origin) -> str:

@@ -66,7 +66,7 @@ class ViewerPage:
             name=path.rpartition("/")[2],
             trail=trail(path)[:-1],
             sources=" ".join(here.bare_link(f"{prefix}/{spelled[prefix]}", token(prefix, spelled[prefix])) for prefix in self.sources),
-            values="" if origin is None else here.bare_link(*origins.link(origin, path, token)),
+            values="" if origin is None else here.bare_link(origins.link(origin, path)),
             letters="" if origin is None else origin.axes,
             addresses=here,
             **files,
