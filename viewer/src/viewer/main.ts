@@ -12,6 +12,7 @@ import { type Camera, fit, motionOf, moved, type Size, within } from "./camera";
 import * as contrast from "./contrast";
 import { layers, type Scene } from "./layers";
 import { type Channel, type Multiscale, open } from "./multiscale";
+import { Overlays } from "./overlay";
 import { buildPanel, type Panel } from "./panel";
 import { Refinement } from "./refinement";
 import { scaleBar } from "./scalebar";
@@ -45,16 +46,18 @@ class Viewer {
   private readonly panel: Panel;
   private readonly deck: Deck<OrthographicView>;
   private readonly refinement: Refinement;
+  private readonly overlays: Overlays;
   private camera: Camera;
   private generation = 0;
   private readonly measuring = new Set<Channel>();
 
   constructor(private readonly image: Multiscale) {
     const [height = 1, width = 1] = image.axes.slice(-2).map((axis) => axis.size);
-    this.size = { width, height };
+    this.size = { width: width * image.stretch[1], height: height * image.stretch[0] };
     this.tiles = new Tiles(image);
     this.position = [...image.start];
     this.refinement = new Refinement(image, () => this.readAgain(), notice);
+    this.overlays = new Overlays(image, () => this.show(), (error) => fail(error));
     this.camera = fit(this.size, pageSize());
     this.deck = new Deck({
       canvas: page.canvas,
@@ -154,8 +157,10 @@ class Viewer {
       planes: this.active().map(({ plane }) => plane),
       shades: this.image.channels.map(({ active, color, window }) => ({
         color: active ? color : [0, 0, 0],
-        limits: [(window ?? EMPTY).start, (window ?? EMPTY).end],
+        window: window ?? EMPTY,
       })),
+      look: { ...this.image.look },
+      overlay: this.overlays.at(this.position),
       isClose: this.isClose(),
       generation: this.generation,
     };

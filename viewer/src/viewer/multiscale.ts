@@ -121,6 +121,13 @@ export async function open(urls: string[], key: string | null): Promise<Multisca
   throw new Error(`There is no image at ${urls.join(" or ")}. An image has two axes or more, and numbers in it.`);
 }
 
+/** Open one of the label images of an image. Throws if there is none of this name. */
+export async function openLabels(image: Multiscale, name: string): Promise<Multiscale> {
+  const labels = await openAt(image.store.below(`labels/${name}`));
+  if (labels === null) throw new Error(`There is no label image ${name}.`);
+  return { ...labels, isLabels: true, stretch: image.stretch };
+}
+
 async function openAt(plain: HttpStore): Promise<Multiscale | null> {
   const store = remembering(plain);
   const { metadata, format, labels } = await readMetadata(store);
