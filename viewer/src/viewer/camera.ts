@@ -4,7 +4,7 @@
  * At zoom 0 a pixel of the image is a pixel of the page; each +1 doubles its size.
  */
 
-/** A point of the image, in pixels of level 0 (the first pixel spans 0 to 1), or of the page. */
+/** A point of the drawing, in pixels of level 0 times the image's `stretch`, or of the page. */
 export type Point = [x: number, y: number];
 
 export interface Camera {

@@ -19,11 +19,21 @@ export function isPlaced({ unit, scale, origin }: Axis): boolean {
   return unit !== null || scale !== 1 || origin !== 0;
 }
 
-/** The coordinates of a point of the image as text; empty if they are only the numbers of the pixel. */
-export function coordinates(image: Multiscale, point: Point): string {
+/** The coordinates of the middle of a pixel as text; empty if they are only the numbers of the pixel. */
+export function coordinates(image: Multiscale, pixel: Point): string {
   const axes = image.axes.slice(-2).reverse();
   if (!axes.some(isPlaced)) return "";
-  return axes.map((axis, i) => `${short(coordinate(axis, point[i] ?? 0))}${axis.unit ? ` ${symbolOf(axis.unit)}` : ""}`).join(", ");
+  return axes.map((axis, i) => `${short(coordinate(axis, (pixel[i] ?? 0) + 0.5))}${axis.unit ? ` ${symbolOf(axis.unit)}` : ""}`).join(", ");
+}
+
+/** The pixel of level 0 at a point of the drawing. */
+export function pixelAt({ stretch }: Multiscale, [x, y]: Point): Point {
+  return [Math.floor(x / stretch[1]), Math.floor(y / stretch[0])];
+}
+
+/** The point of the drawing that is the middle of a pixel. */
+export function middleOf({ stretch }: Multiscale, [x, y]: Point): Point {
+  return [(x + 0.5) * stretch[1], (y + 0.5) * stretch[0]];
 }
 
 /** A number in at most six digits. */

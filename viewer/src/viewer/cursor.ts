@@ -4,8 +4,8 @@
  * It shows the place and the values there.
  */
 
-import { clamp, type Point, toImage, toPage } from "./camera";
-import { coordinates } from "./coordinates";
+import { clamp, type Point, type Size, toImage, toPage } from "./camera";
+import { coordinates, middleOf, pixelAt } from "./coordinates";
 import { make, page, pageSize } from "./page";
 import type { Shown, Stage } from "./stage";
 import type { Value, Values } from "./values";
@@ -22,6 +22,7 @@ export class Cursor {
   private readonly listeners: (() => void)[] = [];
   /** The point of the page under the pointer; null if the crosshair was moved last. */
   private pointer: Point | null = null;
+  /** The point of the drawing at the cursor, on the image or beside it. */
   private place: Point | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private reading = new AbortController();
@@ -40,10 +41,15 @@ export class Cursor {
 
   /** The pixel of level 0 at the cursor; null if it is not on the image. */
   get pixel(): Point | null {
-    const { width, height } = this.stage.size;
+    const { width, height } = this.extent;
     if (!this.place) return null;
-    const [x, y] = this.place.map(Math.floor) as Point;
+    const [x, y] = pixelAt(this.stage.image, this.place);
     return x >= 0 && y >= 0 && x < width && y < height ? [x, y] : null;
+  }
+
+  private get extent(): Size {
+    const [height = 1, width = 1] = this.stage.image.axes.slice(-2).map(({ size }) => size);
+    return { width, height };
   }
 
   /** Call `listener` after each move of the cursor. */
@@ -61,25 +67,24 @@ export class Cursor {
   private begin(): void {
     this.pointer = null;
     this.readout.ariaLive = "polite";
-    const [x, y] = this.pixel ?? this.stage.camera.target;
-    this.go([x, y]);
+    this.go(this.pixel ?? pixelAt(this.stage.image, this.stage.camera.target));
   }
 
   private press(event: KeyboardEvent): void {
     const direction = ARROWS[event.key];
-    if (!direction || !this.place || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!direction || !this.pixel || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     event.stopPropagation();
     const step = Math.max(1, Math.round(STEP * 2 ** -this.stage.camera.zoom)) * (event.shiftKey ? FASTER : 1);
     this.pointer = null;
     this.readout.ariaLive = "polite";
-    this.go([this.place[0] + direction[0] * step, this.place[1] + direction[1] * step]);
+    this.go([this.pixel[0] + direction[0] * step, this.pixel[1] + direction[1] * step]);
   }
 
-  /** Move the crosshair to the middle of the pixel at a place, and the image along if it would leave the page. */
+  /** Move the crosshair to a pixel, and the image along if it would leave the page. */
   private go([x, y]: Point): void {
-    const { width, height } = this.stage.size;
-    this.move([clamp(Math.floor(x), 0, width - 1) + 0.5, clamp(Math.floor(y), 0, height - 1) + 0.5]);
+    const { width, height } = this.extent;
+    this.move(middleOf(this.stage.image, [clamp(x, 0, width - 1), clamp(y, 0, height - 1)]));
     const camera = this.stage.camera;
     const [left, top] = toPage(camera, pageSize(), this.place as Point);
     const isVisible = left >= 0 && top >= 0 && left <= pageSize().width && top <= pageSize().height;
@@ -148,7 +153,7 @@ export class Cursor {
 
 function placeText(stage: Stage, [x, y]: Point): HTMLElement {
   const { image } = stage;
-  const found = coordinates(image, [x + 0.5, y + 0.5]);
+  const found = coordinates(image, [x, y]);
   return make("span", { className: "place", textContent: `x ${x}, y ${y}${found ? ` (${found})` : ""}` });
 }
 

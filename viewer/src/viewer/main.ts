@@ -14,6 +14,7 @@ import * as contrast from "./contrast";
 import { Cursor } from "./cursor";
 import { layers, type Scene } from "./layers";
 import { type Channel, type Multiscale, open } from "./multiscale";
+import { Overlays } from "./overlay";
 import { buildPanel, type Panel } from "./panel";
 import { Refinement } from "./refinement";
 import { Rulers } from "./rulers";
@@ -32,6 +33,7 @@ class Viewer implements Stage {
   private readonly panel: Panel;
   private readonly deck: Deck<OrthographicView>;
   private readonly refinement: Refinement;
+  private readonly overlays: Overlays;
   camera: Camera;
   private generation = 0;
   private readonly measuring = new Set<Channel>();
@@ -40,10 +42,11 @@ class Viewer implements Stage {
 
   constructor(readonly image: Multiscale) {
     const [height = 1, width = 1] = image.axes.slice(-2).map((axis) => axis.size);
-    this.size = { width, height };
+    this.size = { width: width * image.stretch[1], height: height * image.stretch[0] };
     this.tiles = new Tiles(image);
     this.position = [...image.start];
     this.refinement = new Refinement(image, () => this.readAgain(), notice);
+    this.overlays = new Overlays(image, () => this.show(), (error) => fail(error));
     this.camera = fit(this.size, pageSize());
     this.deck = new Deck({
       canvas: page.canvas,
@@ -148,8 +151,10 @@ class Viewer implements Stage {
       planes: this.active().map(({ plane }) => plane),
       shades: this.image.channels.map(({ active, color, window }) => ({
         color: active ? color : [0, 0, 0],
-        limits: [(window ?? EMPTY).start, (window ?? EMPTY).end],
+        window: window ?? EMPTY,
       })),
+      look: { ...this.image.look },
+      overlay: this.overlays.at(this.position),
       isClose: this.isClose(),
       generation: this.generation,
     };

@@ -7,6 +7,7 @@
 import * as zarr from "zarrita";
 
 import { HttpStore, remembering } from "../common/store";
+import { type Look, PLAIN } from "./look";
 
 export interface Axis {
   name: string;
@@ -61,10 +62,25 @@ export interface Multiscale {
   /** The index of the channel axis; null if there is none. */
   channelAxis: number | null;
   channels: Channel[];
+  /** How values become colours; the controls change it in place. */
+  look: Look;
+  /** The names of the label images of this image. */
+  labels: string[];
+  /** Whether the first three channels are red, green and blue. */
+  isRgb: boolean;
+  /** The unit of the values; null if the metadata have none. */
+  valueUnit: string | null;
+  /**
+   * How many times as high and wide a pixel is drawn, [1, 1] unless the image is very thin.
+   *
+   * The deck's coordinates are pixels of level 0 times this.
+   */
+  stretch: [y: number, x: number];
   /** Size of a pixel of level 0 in `unit`; null if the metadata have none. */
   pixel: { size: number; unit: string } | null;
   isLabels: boolean;
   packing: Packing;
+  isInteger: boolean;
   /** The levels that the server has only made from samples so far. */
   sampled: number[];
   /**
@@ -89,7 +105,7 @@ interface MultiscalesMetadata {
   datasets: { path: string; coordinateTransformations?: Transformation[] }[];
   coordinateTransformations?: Transformation[];
   type?: string;
-  metadata?: { sampled?: number[]; no_data?: number | "NaN"; marks?: number[]; scale_factor?: number; add_offset?: number };
+  metadata?: { sampled?: number[]; no_data?: number | "NaN"; units?: string; marks?: number[]; scale_factor?: number; add_offset?: number };
 }
 
 interface Transformation {
@@ -117,9 +133,16 @@ export async function open(urls: string[], key: string | null): Promise<Multisca
   throw new Error(`There is no image at ${urls.join(" or ")}. An image has two axes or more, and numbers in it.`);
 }
 
+/** Open one of the label images of an image. Throws if there is none of this name. */
+export async function openLabels(image: Multiscale, name: string): Promise<Multiscale> {
+  const labels = await openAt(image.store.below(`labels/${name}`));
+  if (labels === null) throw new Error(`There is no label image ${name}.`);
+  return { ...labels, isLabels: true, stretch: image.stretch };
+}
+
 async function openAt(plain: HttpStore): Promise<Multiscale | null> {
   const store = remembering(plain);
-  const { metadata, format } = await readMetadata(store);
+  const { metadata, format, labels } = await readMetadata(store);
   const multiscales = metadata?.multiscales?.[0];
   if (!metadata || !multiscales) return null;
   const root = zarr.root(await zarr.withMaybeConsolidatedMetadata(store, { format }));
@@ -142,9 +165,15 @@ async function openAt(plain: HttpStore): Promise<Multiscale | null> {
     levels: arrays.map((array) => ({ array, factor: factorOf(array.shape, base.shape) })),
     channelAxis: channelAxis < 0 ? null : channelAxis,
     channels: channelsOf(metadata, count),
+    look: { ...PLAIN, labels: labels[0] ?? "" },
+    labels,
+    isRgb: isRgb(metadata),
+    valueUnit: multiscales.metadata?.units ?? null,
+    stretch: stretchOf(base.shape),
     pixel: pixelOf(multiscales, axes),
     isLabels: metadata["image-label"] !== undefined || multiscales.type === "mode",
     packing: packingOf(multiscales),
+    isInteger: /^u?int(8|16|32)$/.test(base.dtype),
     sampled: sampledOf(multiscales),
     noData: Number(multiscales.metadata?.no_data) || null,
     start: startOf(metadata, axes),
@@ -158,10 +187,12 @@ export async function readSampled(image: Multiscale): Promise<number[]> {
 }
 
 /** The metadata of an image: OME-Zarr 0.5 has them in Zarr v3, 0.4 in v2. */
-async function readMetadata(store: zarr.AsyncReadable): Promise<{ metadata?: Metadata; format: "v2" | "v3" }> {
+async function readMetadata(store: zarr.AsyncReadable): Promise<{ metadata?: Metadata; format: "v2" | "v3"; labels: string[] }> {
   const v3 = await readJson(store, "/zarr.json");
-  if (v3) return { metadata: v3.attributes?.ome, format: "v3" };
-  return { metadata: await readJson(store, "/.zattrs"), format: "v2" };
+  // the consolidated metadata say whether there are labels, so that nothing is requested in vain
+  if (v3) return { metadata: v3.attributes?.ome, format: "v3", labels: v3.consolidated_metadata?.metadata?.labels?.attributes?.ome?.labels ?? [] };
+  const consolidated = await readJson(store, "/.zmetadata");
+  return { metadata: await readJson(store, "/.zattrs"), format: "v2", labels: consolidated?.metadata?.["labels/.zattrs"]?.labels ?? [] };
 }
 
 async function readJson(store: zarr.AsyncReadable, key: zarr.AbsolutePath): Promise<any> {
@@ -210,6 +241,23 @@ function channelsOf(metadata: Metadata, count: number): Channel[] {
       window: windowOf(window),
     };
   });
+}
+
+/** Whether the metadata describe red, green and blue, in this order, and perhaps opacity. */
+function isRgb({ omero }: Metadata): boolean {
+  const colors = omero?.channels?.map(({ color }) => color?.toUpperCase()) ?? [];
+  const names = omero?.channels?.map(({ label }) => label?.toLowerCase()) ?? [];
+  return [3, 4].includes(colors.length) && ["FF0000", "00FF00", "0000FF"].every((color, i) => colors[i] === color) && ["red", "green", "blue"].every((name, i) => names[i] === name);
+}
+
+const THIN = 50;
+const STRETCHED = 20;
+
+/** An image whose edges differ by a factor of more than 50 is drawn as if they differed by 20. */
+function stretchOf(shape: number[]): [number, number] {
+  const [y = 1, x = 1] = shape.slice(-2);
+  if (x > THIN * y) return [Math.ceil(x / y / STRETCHED), 1];
+  return y > THIN * x ? [1, Math.ceil(y / x / STRETCHED)] : [1, 1];
 }
 
 function windowOf(window: Partial<Window> | undefined): Window | null {

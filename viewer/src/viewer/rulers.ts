@@ -41,8 +41,8 @@ export class Rulers {
     this.isDue = false;
     const [y, x] = this.stage.image.axes.slice(-2) as [Axis, Axis];
     this.svg.replaceChildren(...this.ruler(x, 0), ...this.ruler(y, 1));
-    const { pixel } = this.stage.image;
-    const { width, text } = scaleBar((pixel?.size ?? 1) * 2 ** -this.stage.camera.zoom, pixel?.unit ?? "pixels");
+    const { pixel, stretch } = this.stage.image;
+    const { width, text } = scaleBar(((pixel?.size ?? 1) / stretch[1]) * 2 ** -this.stage.camera.zoom, pixel?.unit ?? "pixels");
     page.bar.style.width = `${width}px`;
     page.bar.textContent = text;
     page.bar.hidden = false;
@@ -50,7 +50,8 @@ export class Rulers {
 
   /** The ruler of an axis: 0 is x, above the image, and 1 is y, left of it; both stay on the page. */
   private ruler(axis: Axis, along: 0 | 1): SVGElement[] {
-    const { camera, size } = this.stage;
+    const { camera, size, image } = this.stage;
+    const stretch = image.stretch[along === 0 ? 1 : 0];
     const { width, height } = pageSize();
     const across = along === 0 ? 1 : 0;
     const first = toPage(camera, pageSize(), [0, 0]);
@@ -59,10 +60,10 @@ export class Rulers {
     const edge = Math.min(Math.max(first[across], least[across]), most[across]);
     const [start, end] = [Math.max(first[along], least[along]), Math.min(last[along], most[along])];
     const at = (value: number) => {
-      const point = pointAt(axis, value);
+      const point = pointAt(axis, value) * stretch;
       return toPage(camera, pageSize(), [point, point])[along];
     };
-    const [low, high] = [start, end].map((place) => coordinate(axis, toImage(camera, pageSize(), [place, place])[along])) as Point;
+    const [low, high] = [start, end].map((place) => coordinate(axis, toImage(camera, pageSize(), [place, place])[along] / stretch)) as Point;
     const marks = ticks(Math.min(low, high), Math.max(low, high), Math.abs(high - low) / Math.max(1, (end - start) / SPACING[along]));
     const line = along === 0 ? draw("path", { d: `M${start} ${edge}H${end}` }) : draw("path", { d: `M${edge} ${start}V${end}` });
     const hasRoom = edge - least[across] >= ROOM[across];
