@@ -14,6 +14,8 @@ export const page = {
   notice: element("notice"),
   failure: element("failure"),
   bar: element("scalebar"),
+  /** What the page has just done, for those who do not see it. */
+  said: element("said"),
 };
 
 /** The API key in the address of the page, or null. */

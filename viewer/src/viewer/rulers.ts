@@ -23,11 +23,18 @@ const EDGES = { left: 8, top: 2, right: 8, bottom: 34 };
 export class Rulers {
   private readonly svg = draw("svg", { id: "rulers", "aria-hidden": "true" });
   private isDue = false;
+  /** Whether the rulers are shown; the scale bar always is. */
+  isShown = true;
 
   constructor(private readonly stage: Stage) {
     page.root.insertBefore(this.svg, page.canvas.nextSibling);
     stage.watch(() => this.plan());
     addEventListener("resize", () => this.plan());
+  }
+
+  show(isShown: boolean): void {
+    this.isShown = isShown;
+    this.plan();
   }
 
   /** Draw once before the next frame. */
@@ -40,7 +47,7 @@ export class Rulers {
   private draw(): void {
     this.isDue = false;
     const [y, x] = this.stage.image.axes.slice(-2) as [Axis, Axis];
-    this.svg.replaceChildren(...this.ruler(x, 0), ...this.ruler(y, 1));
+    this.svg.replaceChildren(...(this.isShown ? [...this.ruler(x, 0), ...this.ruler(y, 1)] : []));
     const { pixel, stretch } = this.stage.image;
     const { width, text } = scaleBar(((pixel?.size ?? 1) / stretch[1]) * 2 ** -this.stage.camera.zoom, pixel?.unit ?? "pixels");
     page.bar.style.width = `${width}px`;
