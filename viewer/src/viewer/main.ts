@@ -29,6 +29,8 @@ import { type Box, type Plane, Tiles } from "./tiles";
 import { Values } from "./values";
 
 const CLOSE_ZOOM = 1;
+/** Screens, as style.css has them, on which the panel is folded at first, since it hides the image. */
+const PHONE = "(max-width: 600px)";
 const EMPTY = { start: 0, end: 1, min: 0, max: 1 };
 
 export class Viewer implements Stage {
@@ -225,6 +227,7 @@ async function main(): Promise<void> {
   ]);
   const keyboard = new Keyboard(viewer, commands(viewer, cursor, rulers, line, address));
   page.controls.append(...(viewer.player.first === null ? [] : [viewer.player.controls()]), keyboard.buttons());
+  page.panel.open = !matchMedia(PHONE).matches;
   await viewer.start();
   address.start();
 }
