@@ -22,11 +22,11 @@ HERE = Path(__file__).parent
 SECONDS = 170
 NOT_FOUND = "Failed to load resource: the server responded with a status of 404"
 
-Action = tuple[str | int, ...]
+Action = tuple[str | int | bool, ...]
 """An action on a page, as `drive.mjs` reads it.
 
 Examples: ("press", "+"), ("click", "Fit"), ("drag", -300, 0), ("turn", -100), ("pause", 200),
-("call", url), ("reload",), ("copy", "Copy").
+("call", url), ("reload",), ("copy", "Copy"), ("set", "Scale", "log"), ("tell", "canvas", "title").
 """
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 

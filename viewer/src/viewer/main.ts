@@ -10,6 +10,7 @@ import { Deck, OrthographicView } from "@deck.gl/core";
 
 import { type Camera, fit, motionOf, moved, type Size, within } from "./camera";
 import * as contrast from "./contrast";
+import { histogramOf } from "./histogram";
 import { layers, type Scene } from "./layers";
 import { type Channel, type Multiscale, open } from "./multiscale";
 import { Overlays } from "./overlay";
@@ -17,7 +18,7 @@ import { buildPanel, type Panel } from "./panel";
 import { Refinement } from "./refinement";
 import { scaleBar } from "./scalebar";
 import { HttpError } from "../common/store";
-import { type Plane, Tiles } from "./tiles";
+import { type Pixels, type Plane, Tiles } from "./tiles";
 
 const CLOSE_ZOOM = 1;
 /** The status of paths that name a revision of the image that has gone. */
@@ -37,6 +38,7 @@ const page = {
   notice: element("notice"),
   failure: element("failure"),
   bar: element("scalebar"),
+  nothing: element("nothing"),
 };
 
 class Viewer {
@@ -70,6 +72,7 @@ class Viewer {
     this.panel = buildPanel(page.controls, image, this.position, {
       onChange: () => this.show(),
       onAuto: () => this.autoContrast(),
+      onPercentile: (shares) => this.autoContrast(shares),
       onFit: () => this.fit(),
     });
     document.addEventListener("keydown", (event) => this.press(event));
@@ -82,9 +85,9 @@ class Viewer {
     this.show();
   }
 
-  private async autoContrast(): Promise<void> {
+  private async autoContrast(shares = contrast.AUTO): Promise<void> {
     if (this.image.isLabels) return;
-    await this.measure(this.active());
+    await this.measure(this.active(), shares);
     this.show();
   }
 
@@ -94,13 +97,27 @@ class Viewer {
     return this.active().filter(({ channel }) => channel.window === null && !this.measuring.has(channel));
   }
 
-  private async measure(shown: Shown[]): Promise<void> {
+  private async measure(shown: Shown[], shares = contrast.AUTO): Promise<void> {
     for (const { channel } of shown) this.measuring.add(channel);
-    const windows = await Promise.all(shown.map(({ plane }) => contrast.windowOf(this.tiles, plane)));
+    const values = await Promise.all(shown.map(({ plane }) => contrast.valuesOf(this.tiles, plane)));
+    const found = values.map((one) => contrast.windowOf(one, shares));
+    const isTogether = this.image.isRgb && found.length > 0;
     shown.forEach(({ channel }, i) => {
-      channel.window = widened(windows[i] ?? EMPTY, channel.window);
+      channel.window = widened(isTogether ? contrast.together(found) : (found[i] ?? EMPTY), channel.window, shares[1] - shares[0] === 100);
       this.measuring.delete(channel);
     });
+    this.panel.update();
+  }
+
+  /** Count the values of the shown planes, and say so if none of them has data. */
+  private async count(): Promise<void> {
+    if (this.image.isLabels) return;
+    const shown = this.active();
+    const values = await Promise.all(shown.map(({ plane }) => contrast.valuesOf(this.tiles, plane)));
+    shown.forEach(({ channel }, i) => {
+      channel.histogram = channel.window && histogramOf(values[i] as Pixels, channel.window, this.image.look, this.image.isInteger);
+    });
+    page.nothing.hidden = shown.length === 0 || values.some((one) => one.some((value) => Number.isFinite(value)));
     this.panel.update();
   }
 
@@ -150,6 +167,7 @@ class Viewer {
     if (page.root.dataset.state !== "loading" || !layers.every((layer) => layer.isLoaded)) return;
     page.root.dataset.state = "ready";
     this.refinement.watch(this.scene().planes);
+    this.count().catch((error) => fail(error));
   }
 
   private scene(): Scene {
@@ -199,8 +217,9 @@ class Viewer {
 }
 
 /** A measured window, with a range widened by that of the window before. */
-function widened(measured: typeof EMPTY, before: typeof EMPTY | null): typeof EMPTY {
+function widened(measured: typeof EMPTY, before: typeof EMPTY | null, isFull: boolean): typeof EMPTY {
   if (!before) return measured;
+  if (isFull) return widened({ ...measured, start: Math.min(measured.min, before.min), end: Math.max(measured.max, before.max) }, before, false);
   return { ...measured, min: Math.min(measured.min, before.min), max: Math.max(measured.max, before.max) };
 }
 
