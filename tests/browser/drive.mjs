@@ -1,7 +1,7 @@
 // Opens pages in one headless Chromium: `node drive.mjs CHROMIUM`, told what to do by a line of JSON on standard input for each page:
 // {url, loads, actions, isExact, screenshot}. It opens the page `loads` times in a context of its own (no cache, no storage of earlier
 // pages), acts after the last time ([name of one of ACTIONS, its arguments, ...]), takes the screenshot, and prints a line of JSON:
-// {loads: [[request, ...], ...], console, text}, or {error}. A load lists what was asked for until there was something to see, as the
+// {loads: [[request, ...], ...], console, text, said}, or {error}; `said` has what actions return. A load lists what was asked for until there was something to see, as the
 // browser's network log has it, and if it acts, until there was something to see again. With `isExact` it stays until no overview is
 // made of samples any more.
 import { createInterface } from "node:readline";
@@ -60,6 +60,23 @@ const ACTIONS = {
     reload: (page) => page.reload(),
     /** Let the test do something: it listens at this address. */
     call: (_, url) => fetch(url),
+    /** Put the pointer on points of the page, and return what the viewer says of each. */
+    trace: async (page, points) => {
+        const said = [];
+        for (const [x, y] of points) {
+            await page.mouse.move(x, y);
+            await page.waitForFunction(() => document.getElementById("readout").dataset.state !== "reading");
+            said.push(await page.locator("#readout").innerText());
+        }
+        return said;
+    },
+    /** Return the text of the first element that a selector finds, once it is there. */
+    read: async (page, selector) => [await page.locator(selector).first().innerText()],
+    /** Return the address of the page, once it has not changed for a moment. */
+    address: async (page) => {
+        await page.waitForTimeout(600);
+        return [page.url()];
+    },
     pause: (page, milliseconds) => page.waitForTimeout(milliseconds),
 };
 
@@ -116,7 +133,7 @@ async function settled(page, log) {
 }
 
 async function show(context, wanted) {
-    const result = { loads: [], console: [], text: "" };
+    const result = { loads: [], console: [], text: "", said: [] };
     for (let load = 1; load <= wanted.loads; load++) {
         const page = await context.newPage();
         const log = await logged(page);
@@ -130,7 +147,7 @@ async function show(context, wanted) {
             await settled(page, log);
         }
         if (load === wanted.loads) {
-            for (const [name, ...rest] of wanted.actions) await ACTIONS[name](page, ...rest);
+            for (const [name, ...rest] of wanted.actions) result.said.push(...((await ACTIONS[name](page, ...rest)) ?? []));
             await settled(page, log);
             if (wanted.actions.length > 0) result.loads[load - 1] = [...log.requests.values()];
             await page.waitForTimeout(200);

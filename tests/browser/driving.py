@@ -22,11 +22,12 @@ HERE = Path(__file__).parent
 SECONDS = 170
 NOT_FOUND = "Failed to load resource: the server responded with a status of 404"
 
-Action = tuple[str | int | bool, ...]
+Action = tuple[Any, ...]
 """An action on a page, as `drive.mjs` reads it.
 
 Examples: ("press", "+"), ("click", "Fit"), ("drag", -300, 0), ("turn", -100), ("pause", 200),
-("call", url), ("reload",), ("copy", "Copy"), ("set", "Scale", "log"), ("tell", "canvas", "title").
+("call", url), ("reload",), ("copy", "Copy"), ("trace", [(x, y), ...]),
+("set", "Scale", "log"), ("tell", "canvas", "title").
 """
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -56,6 +57,7 @@ class Shown:
     console: list[str]
     text: str
     pixels: Pixels
+    said: list[str]
 
     def asked(self, origin: str, load: int = 0) -> list[Request]:
         """What a load asked of an origin and no cache answered."""
@@ -119,7 +121,7 @@ def show(url: str, screenshot: Path, *, loads: int = 1, actions: Sequence[Action
     with Image.open(screenshot) as image:
         pixels = np.asarray(image.convert("RGB"))
     console = [line for line in result["console"] if not line.startswith(NOT_FOUND)]
-    return Shown([[_request(request) for request in load] for load in result["loads"]], console, result["text"], pixels)
+    return Shown([[_request(request) for request in load] for load in result["loads"]], console, result["text"], pixels, result["said"])
 
 
 def press(*keys: str) -> list[Action]:

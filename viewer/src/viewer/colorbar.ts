@@ -1,9 +1,10 @@
 /** The bar that says which colour stands for which value. */
 
 import { colorAt, tableOf } from "./colormaps";
-import { type Control, make, short } from "./controls";
+import { type Control, short } from "./controls";
 import { limitsOf, type Look, shareOf, valueOf } from "./look";
 import type { Channel, Multiscale } from "./multiscale";
+import { make } from "./page";
 
 const [WIDTH, HEIGHT] = [220, 12];
 /** The least distance of two numbers below the bar, as a share of its width. */

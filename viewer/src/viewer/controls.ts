@@ -1,6 +1,7 @@
 /** Labelled controls: each changes one value, and shows it again at an update. */
 
 import { type Color, formatColor, parseColor } from "./multiscale";
+import { make } from "./page";
 
 export interface Control {
   element: HTMLElement;
@@ -61,13 +62,6 @@ export function colorField(name: string, { get, set }: Value<Color>): Control {
   element.setAttribute("aria-label", name);
   element.addEventListener("input", () => set(parseColor(element.value)));
   return { element, update: () => (element.value = formatColor(get())) };
-}
-
-export function make<Name extends keyof HTMLElementTagNameMap>(
-  name: Name,
-  properties: Partial<HTMLElementTagNameMap[Name]> = {},
-): HTMLElementTagNameMap[Name] {
-  return Object.assign(document.createElement(name), properties);
 }
 
 export function short(value: number): string {

@@ -2,9 +2,10 @@
 
 import { colorBar } from "./colorbar";
 import { COLORMAPS } from "./colormaps";
-import { checkbox, colorField, type Control, make, row, select, slider, type Value } from "./controls";
+import { checkbox, colorField, type Control, row, select, slider, type Value } from "./controls";
 import { type Look, PERCENTILES, SCALES } from "./look";
 import type { Color, Multiscale } from "./multiscale";
+import { make } from "./page";
 
 const GAMMA_STEP = 0.05;
 

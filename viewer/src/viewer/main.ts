@@ -1,7 +1,8 @@
 /**
  * The page: an image, controls, and an error message if something fails.
  *
- * It reads the URLs of the image from the element `#viewer`, and the API key from its own URL.
+ * It reads the URLs of the image and of its exact values from the element `#viewer`, and the API key
+ * from its own URL.
  */
 
 import "./style.css";
@@ -10,50 +11,37 @@ import { Deck, OrthographicView } from "@deck.gl/core";
 
 import { type Camera, fit, motionOf, moved, type Size, within } from "./camera";
 import * as contrast from "./contrast";
+import { Cursor } from "./cursor";
 import { histogramOf } from "./histogram";
 import { layers, type Scene } from "./layers";
 import { type Channel, type Multiscale, open } from "./multiscale";
 import { Overlays } from "./overlay";
 import { buildPanel, type Panel } from "./panel";
 import { Refinement } from "./refinement";
-import { scaleBar } from "./scalebar";
-import { HttpError } from "../common/store";
+import { Rulers } from "./rulers";
+import type { Shown, Stage } from "./stage";
+import { fail, key, notice, page, pageSize } from "./page";
 import { type Pixels, type Plane, Tiles } from "./tiles";
+import { Values } from "./values";
 
 const CLOSE_ZOOM = 1;
-/** The status of paths that name a revision of the image that has gone. */
-const GONE = 410;
 const EMPTY = { start: 0, end: 1, min: 0, max: 1 };
 
-/** A channel that is shown, and its plane in the image. */
-interface Shown {
-  channel: Channel;
-  plane: Plane;
-}
-
-const page = {
-  root: element("viewer"),
-  canvas: element("canvas") as HTMLCanvasElement,
-  controls: element("controls"),
-  notice: element("notice"),
-  failure: element("failure"),
-  bar: element("scalebar"),
-  nothing: element("nothing"),
-};
-
-class Viewer {
-  private readonly tiles: Tiles;
-  private readonly size: Size;
-  private readonly position: number[];
+class Viewer implements Stage {
+  readonly tiles: Tiles;
+  readonly size: Size;
+  readonly position: number[];
   private readonly panel: Panel;
   private readonly deck: Deck<OrthographicView>;
   private readonly refinement: Refinement;
   private readonly overlays: Overlays;
-  private camera: Camera;
+  camera: Camera;
   private generation = 0;
   private readonly measuring = new Set<Channel>();
 
-  constructor(private readonly image: Multiscale) {
+  private readonly listeners: (() => void)[] = [];
+
+  constructor(readonly image: Multiscale) {
     const [height = 1, width = 1] = image.axes.slice(-2).map((axis) => axis.size);
     this.size = { width: width * image.stretch[1], height: height * image.stretch[0] };
     this.tiles = new Tiles(image);
@@ -76,6 +64,14 @@ class Viewer {
       onFit: () => this.fit(),
     });
     document.addEventListener("keydown", (event) => this.press(event));
+  }
+
+  watch(listener: () => void): void {
+    this.listeners.push(listener);
+  }
+
+  private tell(): void {
+    for (const listener of this.listeners) listener();
   }
 
   /** Measure the contrast of channels whose metadata have none, then draw. */
@@ -122,7 +118,7 @@ class Viewer {
   }
 
   /** The channels that are shown, each with its plane. */
-  private active(): Shown[] {
+  active(): Shown[] {
     return this.image.channels.flatMap((channel, c) => (channel.active ? [{ channel, plane: this.plane(c) }] : []));
   }
 
@@ -130,28 +126,25 @@ class Viewer {
     return this.position.map((index, axis) => (axis === this.image.channelAxis ? channel : index));
   }
 
-  private look(camera: Camera): void {
+  look(camera: Camera): void {
     const wasClose = this.isClose();
     this.camera = camera;
     page.root.dataset.state = "loading";
     this.deck.setProps({ viewState: camera });
     if (this.isClose() !== wasClose) this.show();
-    if (!this.image.pixel) return;
-    const { width, text } = scaleBar(this.image.pixel.size * 2 ** -camera.zoom, this.image.pixel.unit);
-    page.bar.style.width = `${width}px`;
-    page.bar.textContent = text;
-    page.bar.hidden = false;
+    this.tell();
   }
 
   private isClose(): boolean {
     return this.camera.zoom >= CLOSE_ZOOM;
   }
 
-  private show(): void {
+  show(): void {
     const unmeasured = this.unmeasured();
     if (unmeasured.length > 0) this.measure(unmeasured).then(() => this.show(), (error) => fail(error));
     page.root.dataset.state = "loading";
     this.refinement.stop();
+    this.tell();
     this.deck.setProps({ layers: layers(this.tiles, this.scene(), (error) => fail(error, () => this.readAgain())) });
   }
 
@@ -184,7 +177,7 @@ class Viewer {
     };
   }
 
-  private fit(): void {
+  fit(): void {
     this.look(fit(this.size, pageSize()));
   }
 
@@ -195,6 +188,7 @@ class Viewer {
     if (motion) this.look(moved(this.camera, motion.pan, motion.zoom, pageSize(), this.size));
     else if (event.key === "0") this.fit();
     else if (event.key === "a") this.autoContrast();
+    else if (event.key === "c") document.getElementById("crosshair")?.focus();
     else if (event.key === "[" || event.key === "]") this.step("z", event.key === "[" ? -1 : 1);
     else if (event.key === "," || event.key === ".") this.step("t", event.key === "," ? -1 : 1);
     else return;
@@ -223,44 +217,18 @@ function widened(measured: typeof EMPTY, before: typeof EMPTY | null, isFull: bo
   return { ...measured, min: Math.min(measured.min, before.min), max: Math.max(measured.max, before.max) };
 }
 
-function pageSize(): Size {
-  return { width: page.canvas.clientWidth, height: page.canvas.clientHeight };
-}
-
-function element(id: string): HTMLElement {
-  return document.getElementById(id) as HTMLElement;
-}
-
-function notice(isSampled: boolean): void {
-  page.notice.textContent = "Overview sampled, being refined";
-  page.notice.hidden = !isSampled;
-}
-
-/** Show an error, with a button that calls `again`; if the revision of the image has gone, it loads the page. */
-function fail(error: Error, again: () => void = reload): void {
-  console.error(error, error.cause);
-  page.root.dataset.state = "failed";
-  const isGone = error instanceof HttpError && error.status === GONE;
-  const button = Object.assign(document.createElement("button"), {
-    type: "button",
-    textContent: "Try again",
-    onclick: isGone ? reload : again,
-  });
-  page.failure.replaceChildren(error.message, " ", button);
-  page.failure.hidden = false;
-}
-
-function reload(): void {
-  location.reload();
-}
-
 async function main(): Promise<void> {
   if (!document.createElement("canvas").getContext("webgl2")) {
     throw new Error("This browser cannot draw images here: it has no WebGL 2. Switch on hardware acceleration, or use another browser.");
   }
-  const key = new URLSearchParams(location.search).get("api_key");
   const urls = (page.root.dataset.sources ?? "").split(" ").map((url) => new URL(url, location.href).href);
-  await new Viewer(await open(urls, key)).start();
+  const image = await open(urls, key);
+  const viewer = new Viewer(image);
+  const { values, axes } = page.root.dataset;
+  const source = values && axes ? { url: new URL(values, location.href).href, axes } : null;
+  new Cursor(viewer, new Values(image, source, key));
+  new Rulers(viewer);
+  await viewer.start();
 }
 
 main().catch((error) => fail(error));

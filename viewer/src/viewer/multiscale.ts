@@ -14,6 +14,16 @@ export interface Axis {
   name: string;
   size: number;
   unit: string | null;
+  /** The size of a pixel of level 0 in `unit`, and the coordinate of the middle of the first one. */
+  scale: number;
+  origin: number;
+}
+
+/** How the numbers of the source become those of the levels: `number * scale + offset`; `marks` mean "no data". */
+export interface Packing {
+  marks: number[];
+  scale: number;
+  offset: number;
 }
 
 /**
@@ -72,6 +82,7 @@ export interface Multiscale {
   /** Size of a pixel of level 0 in `unit`; null if the metadata have none. */
   pixel: { size: number; unit: string } | null;
   isLabels: boolean;
+  packing: Packing;
   isInteger: boolean;
   /** The levels that the server has only made from samples so far. */
   sampled: number[];
@@ -97,12 +108,13 @@ interface MultiscalesMetadata {
   datasets: { path: string; coordinateTransformations?: Transformation[] }[];
   coordinateTransformations?: Transformation[];
   type?: string;
-  metadata?: { sampled?: number[]; no_data?: number | "NaN"; units?: string };
+  metadata?: { sampled?: number[]; no_data?: number | "NaN"; units?: string; marks?: number[]; scale_factor?: number; add_offset?: number };
 }
 
 interface Transformation {
   type: string;
   scale?: number[];
+  translation?: number[];
 }
 
 interface ChannelMetadata {
@@ -145,6 +157,7 @@ async function openAt(plain: HttpStore): Promise<Multiscale | null> {
     name: typeof axis === "string" ? axis : axis.name,
     size: base.shape[i] ?? 1,
     unit: typeof axis === "string" ? null : (axis.unit ?? null),
+    ...placementOf(multiscales, i),
   }));
   const channelAxis = multiscales.axes.findIndex((axis) => axis === "c" || (typeof axis === "object" && axis.type === "channel"));
   const count = channelAxis < 0 ? 1 : (axes[channelAxis]?.size ?? 1);
@@ -162,6 +175,7 @@ async function openAt(plain: HttpStore): Promise<Multiscale | null> {
     stretch: stretchOf(base.shape),
     pixel: pixelOf(multiscales, axes),
     isLabels: metadata["image-label"] !== undefined || multiscales.type === "mode",
+    packing: packingOf(multiscales),
     isInteger: /^u?int(8|16|32)$/.test(base.dtype),
     sampled: sampledOf(multiscales),
     noData: Number(multiscales.metadata?.no_data) || null,
@@ -269,6 +283,20 @@ function pixelOf(multiscales: MultiscalesMetadata, axes: Axis[]): Multiscale["pi
   const unit = axes.at(-1)?.unit;
   const scale = scaleOf(multiscales.datasets[0]?.coordinateTransformations) * scaleOf(multiscales.coordinateTransformations);
   return unit && scale > 0 ? { size: scale, unit } : null;
+}
+
+/** The pixel size and the first coordinate along an axis: the transformations of level 0, then those of all levels. */
+function placementOf({ datasets, coordinateTransformations = [] }: MultiscalesMetadata, axis: number): { scale: number; origin: number } {
+  const placement = { scale: 1, origin: 0 };
+  for (const { scale, translation } of [...(datasets[0]?.coordinateTransformations ?? []), ...coordinateTransformations]) {
+    placement.scale *= scale?.[axis] ?? 1;
+    placement.origin = placement.origin * (scale?.[axis] ?? 1) + (translation?.[axis] ?? 0);
+  }
+  return placement.scale ? placement : { scale: 1, origin: 0 };
+}
+
+function packingOf({ metadata: { marks = [], scale_factor: scale = 1, add_offset: offset = 0 } = {} }: MultiscalesMetadata): Packing {
+  return { marks: marks.map(Number), scale, offset };
 }
 
 /** The product of the scales along x of all transformations; 1 if there are none. */

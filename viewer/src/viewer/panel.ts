@@ -4,11 +4,12 @@
  * The row says whether the channel is shown, in which colour, and with which contrast limits.
  */
 
-import { colorField, type Control, make, numberField, short } from "./controls";
+import { colorField, type Control, numberField, short } from "./controls";
 import { histogramControl } from "./histogram";
 import { limitsOf, shareOf, valueOf } from "./look";
 import { lookControls } from "./lookpanel";
 import { type Channel, MOST_ACTIVE, type Multiscale, type Window } from "./multiscale";
+import { button, make } from "./page";
 
 const STEPS = 1000;
 const STEP_KEYS: Record<string, string> = { z: "[ and ]", t: "comma and full stop" };
@@ -149,10 +150,4 @@ function withLimit(window: Window, bound: "start" | "end", value: number): Windo
   const least = (window.max - window.min) / STEPS;
   const [start, end] = bound === "start" ? [value, value < window.end ? window.end : value + least] : [value > window.start ? window.start : value - least, value];
   return { start, end, min: Math.min(window.min, start), max: Math.max(window.max, end) };
-}
-
-function button(text: string, title: string, onClick: () => void): HTMLElement {
-  const element = make("button", { type: "button", textContent: text, title });
-  element.addEventListener("click", onClick);
-  return element;
 }

@@ -1,0 +1,30 @@
+/** What the parts of the page see of the viewer: the image, what is shown of it, and from where. */
+
+import type { Camera, Size } from "./camera";
+import type { Channel, Multiscale } from "./multiscale";
+import type { Plane, Tiles } from "./tiles";
+
+/** A channel that is shown, and its plane in the image. */
+export interface Shown {
+  channel: Channel;
+  plane: Plane;
+}
+
+export interface Stage {
+  readonly image: Multiscale;
+  readonly tiles: Tiles;
+  readonly size: Size;
+  readonly camera: Camera;
+  /** The index on each axis except the last two; after a change, call `show`. */
+  readonly position: number[];
+  /** The channels that are shown, each with its plane. */
+  active(): Shown[];
+  /** Move the camera. */
+  look(camera: Camera): void;
+  /** Show the whole image. */
+  fit(): void;
+  /** Draw what `position` and the channels say now. */
+  show(): void;
+  /** Call `listener` after each move of the camera and each change of what is shown. */
+  watch(listener: () => void): void;
+}
