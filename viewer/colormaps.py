@@ -21,7 +21,9 @@ NAMES = ("gray", "viridis", "plasma", "inferno", "magma", "cividis", "turbo", "R
 
 def main() -> None:
     """Write all tables."""
-    tables = {name: base64.b64encode(mpl.colormaps[name]((np.arange(256) + 0.5) / 256, bytes=True)[:, :3].tobytes()).decode() for name in NAMES}
+    tables = {
+        name: base64.b64encode(mpl.colormaps[name]((np.arange(256) + 0.5) / 256, bytes=True)[:, :3].tobytes()).decode() for name in NAMES
+    }
     TARGET.write_text(json.dumps(tables, indent=2) + "\n")
 
 

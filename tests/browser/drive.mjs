@@ -48,6 +48,18 @@ const ACTIONS = {
         await page.evaluate((text) => document.body.append(text), copied);
         return [copied];
     },
+    /** Give the control of a label a value: an option, a number, a colour, or true and false for a box. */
+    set: async (page, label, value) => {
+        await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
+        const control = page.getByLabel(label, { exact: true });
+        if (typeof value === "boolean") await control.setChecked(value);
+        else if (await control.evaluate((element) => element.tagName === "SELECT")) await control.selectOption(value);
+        else await control.fill(value);
+        await control.dispatchEvent("change");
+    },
+    /** Put an attribute of the first element that a selector finds at the end of the page's text. */
+    tell: (page, selector, attribute) =>
+        page.evaluate(([selector, attribute]) => document.body.append(` ${document.querySelector(selector)?.getAttribute(attribute)}`), [selector, attribute]),
     leave: (page) => page.goto("about:blank"),
     reload: (page) => page.reload(),
     /** Let the test do something: it listens at this address. */

@@ -71,10 +71,11 @@ function tileLayer(id: string, picture: Picture, scene: Scene, onError: OnError,
   const [height = 1, width = 1] = axes.slice(-2).map((axis) => axis.size);
   const { shades, look, isClose, generation } = scene;
   const interpolation = kind !== "image" || isClose ? "nearest" : "linear";
+  const modelMatrix = scaling(ratio[1] * stretch[1], ratio[0] * stretch[0]);
   return new TileLayer<Tile>({
     id,
     extent: [0, 0, width, height],
-    modelMatrix: scaling(ratio[1] * stretch[1], ratio[0] * stretch[0]),
+    modelMatrix,
     tileSize: tileSizeOf(levels[0]?.array.chunks ?? []),
     minZoom: zooms[0],
     maxZoom: zooms[1],
@@ -89,6 +90,7 @@ function tileLayer(id: string, picture: Picture, scene: Scene, onError: OnError,
       const shown = kind === "image" ? data.planes.map((plane) => shades[channelOf(tiles.image, plane)] as Shade) : [LABELS];
       return new XRLayer({
         id,
+        modelMatrix,
         channelData: data,
         bounds: data.bounds,
         dtype: dtypeOf(data.data[0] as Pixels),

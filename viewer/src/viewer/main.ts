@@ -14,6 +14,7 @@ import { type Camera, fit, type Size, within } from "./camera";
 import { commands } from "./commands";
 import * as contrast from "./contrast";
 import { Cursor } from "./cursor";
+import { histogramOf } from "./histogram";
 import { Keyboard } from "./keyboard";
 import { layers, type Scene } from "./layers";
 import { Line } from "./line";
@@ -25,7 +26,7 @@ import { Refinement } from "./refinement";
 import { Rulers } from "./rulers";
 import type { Shown, Stage } from "./stage";
 import { fail, key, notice, page, pageSize } from "./page";
-import { type Box, type Plane, Tiles } from "./tiles";
+import { type Box, type Pixels, type Plane, Tiles } from "./tiles";
 import { Values } from "./values";
 
 const CLOSE_ZOOM = 1;
@@ -67,6 +68,7 @@ export class Viewer implements Stage {
     this.panel = buildPanel(page.controls, image, this.position, {
       onChange: () => this.show(),
       onAuto: () => this.autoContrast(),
+      onPercentile: (shares) => this.autoContrast(shares),
       onFit: () => this.fit(),
       beside: (axis) => this.player.buttonOf(axis),
     });
@@ -89,9 +91,9 @@ export class Viewer implements Stage {
     await this.measure(this.unmeasured());
   }
 
-  async autoContrast(): Promise<void> {
+  async autoContrast(shares = contrast.AUTO): Promise<void> {
     if (this.image.isLabels) return;
-    await this.measure(this.active());
+    await this.measure(this.active(), shares);
     this.show();
   }
 
@@ -101,13 +103,27 @@ export class Viewer implements Stage {
     return this.active().filter(({ channel }) => channel.window === null && !this.measuring.has(channel));
   }
 
-  private async measure(shown: Shown[]): Promise<void> {
+  private async measure(shown: Shown[], shares = contrast.AUTO): Promise<void> {
     for (const { channel } of shown) this.measuring.add(channel);
-    const windows = await Promise.all(shown.map(({ plane }) => contrast.windowOf(this.tiles, plane)));
+    const values = await Promise.all(shown.map(({ plane }) => contrast.valuesOf(this.tiles, plane)));
+    const found = values.map((one) => contrast.windowOf(one, shares));
+    const isTogether = this.image.isRgb && found.length > 0;
     shown.forEach(({ channel }, i) => {
-      channel.window = widened(windows[i] ?? EMPTY, channel.window);
+      channel.window = widened(isTogether ? contrast.together(found) : (found[i] ?? EMPTY), channel.window, shares[1] - shares[0] === 100);
       this.measuring.delete(channel);
     });
+    this.panel.update();
+  }
+
+  /** Count the values of the shown planes, and say so if none of them has data. */
+  private async count(): Promise<void> {
+    if (this.image.isLabels) return;
+    const shown = this.active();
+    const values = await Promise.all(shown.map(({ plane }) => contrast.valuesOf(this.tiles, plane)));
+    shown.forEach(({ channel }, i) => {
+      channel.histogram = channel.window && histogramOf(values[i] as Pixels, channel.window, this.image.look, this.image.isInteger);
+    });
+    page.nothing.hidden = shown.length === 0 || values.some((one) => one.some((value) => Number.isFinite(value)));
     this.panel.update();
   }
 
@@ -154,6 +170,7 @@ export class Viewer implements Stage {
     if (page.root.dataset.state !== "loading" || !layers.every((layer) => layer.isLoaded)) return;
     page.root.dataset.state = "ready";
     this.refinement.watch(this.scene().planes);
+    this.count().catch((error) => fail(error));
   }
 
   private scene(): Scene {
@@ -204,8 +221,9 @@ export class Viewer implements Stage {
 }
 
 /** A measured window, with a range widened by that of the window before. */
-function widened(measured: typeof EMPTY, before: typeof EMPTY | null): typeof EMPTY {
+function widened(measured: typeof EMPTY, before: typeof EMPTY | null, isFull: boolean): typeof EMPTY {
   if (!before) return measured;
+  if (isFull) return widened({ ...measured, start: Math.min(measured.min, before.min), end: Math.max(measured.max, before.max) }, before, false);
   return { ...measured, min: Math.min(measured.min, before.min), max: Math.max(measured.max, before.max) };
 }
 

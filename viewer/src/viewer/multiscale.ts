@@ -7,6 +7,7 @@
 import * as zarr from "zarrita";
 
 import { HttpStore, remembering } from "../common/store";
+import type { Histogram } from "./histogram";
 import { type Look, PLAIN } from "./look";
 
 export interface Axis {
@@ -41,6 +42,8 @@ export interface Channel {
   active: boolean;
   /** Null if the metadata have none; then we measure it from the data. */
   window: Window | null;
+  /** Of the plane that is shown; null until it has been read. */
+  histogram: Histogram | null;
 }
 
 export type Color = [red: number, green: number, blue: number];
@@ -239,6 +242,7 @@ function channelsOf(metadata: Metadata, count: number): Channel[] {
       color: parseColor(color ?? (count === 1 ? "ffffff" : (PALETTE[i % PALETTE.length] as string))),
       active: (active ?? true) && i < MOST_ACTIVE,
       window: windowOf(window),
+      histogram: null,
     };
   });
 }

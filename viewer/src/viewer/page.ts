@@ -14,6 +14,7 @@ export const page = {
   notice: element("notice"),
   failure: element("failure"),
   bar: element("scalebar"),
+  nothing: element("nothing"),
   /** What the page has just done, for those who do not see it. */
   said: element("said"),
 };

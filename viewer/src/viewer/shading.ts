@@ -16,10 +16,14 @@ export interface ShadingProps {
   kind: "image" | "labels" | "overlay";
   colors: Color[];
   contrastLimits: [low: number, high: number][];
+  dtype: string;
+  interpolation: "nearest" | "linear";
   look: Look;
 }
 
-/** What the numbers in the shader mean. */
+type MapFormat = "rgba8unorm" | "rgba8uint" | "rgba16sint";
+
+/** The numbers that stand for a scale in the shader; a square root is a power too. */
 const SCALE_NUMBERS: Record<Scale, number> = { linear: 0, sqrt: 0, gamma: 0, log: 1, symlog: 2 };
 
 // VIV_CHANNEL_INDEX is Viv's placeholder: Viv repeats each line with it, once per channel.
@@ -33,13 +37,15 @@ uniform shadingUniforms {
   float exponent;
   float hasMap;
   float isReversed;
+  float unit;
   vec3 noData;
   vec4 under;
   vec4 over;
   float widthVIV_CHANNEL_INDEX;
   vec3 colorVIV_CHANNEL_INDEX;
 } shading;
-uniform highp sampler2D shadingMap;
+// WebGL's validation wants one type for all samplers, so the map has the type of the pixels
+uniform highp SAMPLER_TYPE shadingMap;
 
 float shading_bent(float value, float width) {
   if (shading.scale == 1.0) return log(value);
@@ -73,7 +79,7 @@ vec4 shading_label(float number) {
 vec3 shading_mapped(float share, vec3 color) {
   float at = shading.isReversed > 0.5 ? 1.0 - share : share;
   if (shading.hasMap < 0.5) return at * color;
-  return texelFetch(shadingMap, ivec2(min(int(at * ${COLORS}.0), ${COLORS - 1}), 0), 0).rgb;
+  return vec3(texelFetch(shadingMap, ivec2(min(int(at * ${COLORS}.0), ${COLORS - 1}), 0), 0).rgb) * shading.unit;
 }
 
 vec4 shading_color(float[NUM_CHANNELS] shares) {
@@ -112,6 +118,7 @@ export class Shading extends VivLayerExtension {
             exponent: "f32",
             hasMap: "f32",
             isReversed: "f32",
+            unit: "f32",
             noData: "vec3<f32>",
             under: "vec4<f32>",
             over: "vec4<f32>",
@@ -130,7 +137,7 @@ export class Shading extends VivLayerExtension {
 
   /** Sets the uniforms; deck.gl calls it with the layer as `this`. */
   override updateState(this: VivLayer & { props: ShadingProps }, _: unknown, extension: Shading): void {
-    const { colors, kind, look, contrastLimits } = this.props;
+    const { colors, kind, look, contrastLimits, dtype, interpolation } = this.props;
     const uniforms: Record<string, unknown> = {
       isLabels: kind === "image" ? 0 : 1,
       isOverlay: kind === "overlay" ? 1 : 0,
@@ -147,7 +154,9 @@ export class Shading extends VivLayerExtension {
       uniforms[`color${i}`] = parts(color);
       uniforms[`width${i}`] = linearWidth(contrastLimits[i] ?? [0, 1]);
     });
-    const shadingMap = extension.map(this.context.device, look.colormap);
+    const format = interpolation === "linear" || dtype === "Float32" ? "rgba8unorm" : dtype.startsWith("U") ? "rgba8uint" : "rgba16sint";
+    uniforms.unit = format === "rgba8unorm" ? 1 : 1 / 255;
+    const shadingMap = extension.map(this.context.device, look.colormap, format);
     for (const model of this.getModels()) {
       model.shaderInputs.setProps({ shading: uniforms });
       model.setBindings({ shadingMap });
@@ -155,13 +164,15 @@ export class Shading extends VivLayerExtension {
   }
 
   /** The texture of a colour map, or any other one if there is none of this name: the shader needs one. */
-  private map(device: Device, name: string): Texture {
-    const known = this.maps.get(name);
+  private map(device: Device, name: string, format: MapFormat): Texture {
+    const id = `${name} ${format}`;
+    const known = this.maps.get(id);
     if (known) return known;
     const table = tableOf(name) ?? new Uint8Array(3 * COLORS);
-    const data = Uint8Array.from({ length: 4 * COLORS }, (_, i) => (i % 4 === 3 ? 255 : (table[Math.floor(i / 4) * 3 + (i % 4)] ?? 0)));
-    const made = device.createTexture({ width: COLORS, height: 1, format: "rgba8unorm", data, sampler: { minFilter: "nearest", magFilter: "nearest" } });
-    this.maps.set(name, made);
+    const bytes = Array.from({ length: 4 * COLORS }, (_, i) => (i % 4 === 3 ? 255 : (table[Math.floor(i / 4) * 3 + (i % 4)] ?? 0)));
+    const data = format === "rgba16sint" ? Int16Array.from(bytes) : Uint8Array.from(bytes);
+    const made = device.createTexture({ width: COLORS, height: 1, format, data, sampler: { minFilter: "nearest", magFilter: "nearest" } });
+    this.maps.set(id, made);
     return made;
   }
 }
