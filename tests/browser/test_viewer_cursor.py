@@ -49,7 +49,7 @@ def number(text: str, dtype: np.dtype[Any]) -> Any:
         return {"true": True, "false": False}[text]
     if dtype.kind == "c":
         real, sign, imaginary = text.removesuffix("i").split(" ")
-        return complex(float(real), float(imaginary) * (-1 if sign == "−" else 1))
+        return complex(float(real), float(imaginary) * (-1 if sign == "\u2212" else 1))
     return dtype.type(int(text)) if dtype.kind in "iu" else dtype.type(float(text))
 
 
