@@ -142,7 +142,7 @@ class Image:
             dtype=pyramid.display.array.dtype,
             source=Dense(partial(self._read, number), stored=pyramid.stored(number)),
             chunks=pyramid.tile_shape,
-            dimension_names=tuple(pyramid.display.axes),
+            dimension_names=tuple(pyramid.display.hint.names.get(letter, letter) for letter in pyramid.display.axes),
             revision=partial(pyramid.revision, number),
             options=Options(codec=self.node.options.codec, verbatim=True, frozen=self.node.options.frozen),
         )
