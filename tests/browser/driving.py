@@ -108,12 +108,23 @@ def browser() -> Browser:
     return Browser(process)
 
 
-def show(url: str, screenshot: Path, *, loads: int = 1, actions: Sequence[Action] = (), is_exact: bool = False) -> Shown:
+def show(  # noqa: PLR0913 - each has a usual value
+    url: str,
+    screenshot: Path,
+    *,
+    loads: int = 1,
+    actions: Sequence[Action] = (),
+    is_exact: bool = False,
+    size: tuple[int, int] = (1280, 720),
+    scheme: str = "light",
+) -> Shown:
     """Open a page, wait until something is visible, do the actions, and look at it.
 
-    With `is_exact`, wait until it is not made from samples.
+    With `is_exact`, wait until it is not made from samples. `size` is that of the window, and
+    `scheme` the colours that the user prefers: light or dark.
     """
     wanted = {"url": url, "loads": loads, "actions": list(actions), "isExact": is_exact, "screenshot": str(screenshot)}
+    wanted |= {"size": size, "scheme": scheme}
     if browser().process.poll() is not None:  # an earlier page has taken it down
         browser.cache_clear()
     result = browser().show(wanted)

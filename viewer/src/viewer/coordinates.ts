@@ -36,7 +36,9 @@ export function middleOf({ stretch }: Multiscale, [x, y]: Point): Point {
   return [(x + 0.5) * stretch[1], (y + 0.5) * stretch[0]];
 }
 
-/** A number in at most six digits. */
+/** A number in at most six digits, such as 12.5 or 1.8e19. */
 export function short(value: number): string {
-  return Number(value.toPrecision(6)).toString();
+  const rounded = Number(value.toPrecision(6));
+  const isOrdinary = rounded === 0 || (Math.abs(rounded) >= 1e-4 && Math.abs(rounded) < 1e7);
+  return isOrdinary ? String(rounded) : rounded.toExponential().replace("e+", "e");
 }

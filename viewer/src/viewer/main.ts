@@ -9,25 +9,32 @@ import "./style.css";
 
 import { Deck, OrthographicView } from "@deck.gl/core";
 
-import { type Camera, fit, motionOf, moved, type Size, within } from "./camera";
+import { Address } from "./address";
+import { type Camera, fit, type Size, within } from "./camera";
+import { commands } from "./commands";
 import * as contrast from "./contrast";
 import { Cursor } from "./cursor";
 import { histogramOf } from "./histogram";
+import { Keyboard } from "./keyboard";
 import { layers, type Scene } from "./layers";
+import { Line } from "./line";
 import { type Channel, type Multiscale, open } from "./multiscale";
 import { Overlays } from "./overlay";
 import { buildPanel, type Panel } from "./panel";
+import { Player } from "./play";
 import { Refinement } from "./refinement";
 import { Rulers } from "./rulers";
 import type { Shown, Stage } from "./stage";
 import { fail, key, notice, page, pageSize } from "./page";
-import { type Pixels, type Plane, Tiles } from "./tiles";
+import { type Box, type Pixels, type Plane, Tiles } from "./tiles";
 import { Values } from "./values";
 
 const CLOSE_ZOOM = 1;
+/** Screens, as style.css has them, on which the panel is folded at first, since it hides the image. */
+const PHONE = "(max-width: 600px)";
 const EMPTY = { start: 0, end: 1, min: 0, max: 1 };
 
-class Viewer implements Stage {
+export class Viewer implements Stage {
   readonly tiles: Tiles;
   readonly size: Size;
   readonly position: number[];
@@ -35,6 +42,7 @@ class Viewer implements Stage {
   private readonly deck: Deck<OrthographicView>;
   private readonly refinement: Refinement;
   private readonly overlays: Overlays;
+  readonly player = new Player(this);
   camera: Camera;
   private generation = 0;
   private readonly measuring = new Set<Channel>();
@@ -62,8 +70,12 @@ class Viewer implements Stage {
       onAuto: () => this.autoContrast(),
       onPercentile: (shares) => this.autoContrast(shares),
       onFit: () => this.fit(),
+      beside: (axis) => this.player.buttonOf(axis),
     });
-    document.addEventListener("keydown", (event) => this.press(event));
+  }
+
+  update(): void {
+    this.panel.update();
   }
 
   watch(listener: () => void): void {
@@ -74,14 +86,12 @@ class Viewer implements Stage {
     for (const listener of this.listeners) listener();
   }
 
-  /** Measure the contrast of channels whose metadata have none, then draw. */
+  /** Measure the contrast of channels whose metadata have none. Draws nothing. */
   async start(): Promise<void> {
     await this.measure(this.unmeasured());
-    this.look(this.camera);
-    this.show();
   }
 
-  private async autoContrast(shares = contrast.AUTO): Promise<void> {
+  async autoContrast(shares = contrast.AUTO): Promise<void> {
     if (this.image.isLabels) return;
     await this.measure(this.active(), shares);
     this.show();
@@ -181,32 +191,32 @@ class Viewer implements Stage {
     this.look(fit(this.size, pageSize()));
   }
 
-  private press(event: KeyboardEvent): void {
-    const isTyping = event.target instanceof HTMLInputElement && event.target.type === "range" && event.key.startsWith("Arrow");
-    if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
-    const motion = motionOf(event);
-    if (motion) this.look(moved(this.camera, motion.pan, motion.zoom, pageSize(), this.size));
-    else if (event.key === "0") this.fit();
-    else if (event.key === "a") this.autoContrast();
-    else if (event.key === "c") document.getElementById("crosshair")?.focus();
-    else if (event.key === "[" || event.key === "]") this.step("z", event.key === "[" ? -1 : 1);
-    else if (event.key === "," || event.key === ".") this.step("t", event.key === "," ? -1 : 1);
-    else return;
-    event.preventDefault();
+  isFit(): boolean {
+    const { target, zoom } = fit(this.size, pageSize());
+    return zoom === this.camera.zoom && target.every((at, i) => at === this.camera.target[i]);
   }
 
-  /**
-   * Change the index on an axis by `by`.
-   *
-   * If only one axis besides y, x and channels has more than one index, its name is ignored.
-   */
-  private step(name: string, by: number): void {
-    const further = this.image.axes.slice(0, -2).flatMap((axis, i) => (i !== this.image.channelAxis && axis.size > 1 ? [i] : []));
-    const axis = further.length === 1 ? further[0] : further.find((i) => this.image.axes[i]?.name === name);
-    if (axis === undefined) return;
+  step(axis: number, by: number): void {
     this.position[axis] = Math.min((this.image.axes[axis]?.size ?? 1) - 1, Math.max(0, (this.position[axis] ?? 0) + by));
     this.panel.update();
     this.show();
+  }
+
+  prepare(axis: number, index: number): void {
+    const planes = this.active().map(({ plane }) => plane.map((at, i) => (i === axis ? index : at)));
+    for (const { bbox, index: { z } } of this.drawn()) this.tiles.read(planes, bbox as Box, -z).catch(() => {}); // shown again, they say what failed
+  }
+
+  /** The tiles of the page. */
+  private drawn(): { bbox: unknown; index: { z: number } }[] {
+    const layers = this.deck.props.layers as { id: string; state?: { tileset?: { selectedTiles: ReturnType<Viewer["drawn"]> | null } } }[];
+    return layers.flatMap(({ id, state }) => (id.includes("labels") ? [] : (state?.tileset?.selectedTiles ?? [])));
+  }
+
+  /** The canvas, just drawn; what it shows is lost at the end of the task. */
+  picture(): HTMLCanvasElement {
+    this.deck.redraw("picture");
+    return page.canvas;
   }
 }
 
@@ -226,9 +236,18 @@ async function main(): Promise<void> {
   const viewer = new Viewer(image);
   const { values, axes } = page.root.dataset;
   const source = values && axes ? { url: new URL(values, location.href).href, axes } : null;
-  new Cursor(viewer, new Values(image, source, key));
-  new Rulers(viewer);
+  const cursor = new Cursor(viewer, new Values(image, source, key));
+  const rulers = new Rulers(viewer);
+  const line = new Line(viewer, cursor, () => address.changed());
+  const address = new Address(viewer, [
+    { name: "line", get: () => line.get(), set: (text) => line.load(text) },
+    { name: "rulers", get: () => (rulers.isShown ? null : "off"), set: (text) => rulers.show(text !== "off") },
+  ]);
+  const keyboard = new Keyboard(viewer, commands(viewer, cursor, rulers, line, address));
+  page.controls.append(...(viewer.player.first === null ? [] : [viewer.player.controls()]), keyboard.buttons());
+  page.panel.open = !matchMedia(PHONE).matches;
   await viewer.start();
+  address.start();
 }
 
 main().catch((error) => fail(error));

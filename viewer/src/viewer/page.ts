@@ -15,6 +15,8 @@ export const page = {
   failure: element("failure"),
   bar: element("scalebar"),
   nothing: element("nothing"),
+  /** What the page has just done, for those who do not see it. */
+  said: element("said"),
 };
 
 /** The API key in the address of the page, or null. */

@@ -8,7 +8,7 @@ import { colorField, type Control, numberField, short } from "./controls";
 import { histogramControl } from "./histogram";
 import { limitsOf, shareOf, valueOf } from "./look";
 import { lookControls } from "./lookpanel";
-import { type Channel, MOST_ACTIVE, type Multiscale, type Window } from "./multiscale";
+import { type Axis, type Channel, MOST_ACTIVE, type Multiscale, type Window } from "./multiscale";
 import { button, make } from "./page";
 
 const STEPS = 1000;
@@ -25,6 +25,8 @@ interface Actions {
   /** Set the limits of the shown channels to percentiles of their values. */
   onPercentile: (shares: [low: number, high: number]) => void;
   onFit: () => void;
+  /** A control beside the slider of an axis. */
+  beside: (axis: number) => HTMLElement;
 }
 
 /**
@@ -39,7 +41,7 @@ export function buildPanel(root: HTMLElement, image: Multiscale, position: numbe
     updates.push(control.update);
   };
   for (const [i, axis] of image.axes.slice(0, -2).entries()) {
-    if (i !== image.channelAxis && axis.size > 1) add(axisSlider(axis.name, axis.size, position, i, actions.onChange));
+    if (i !== image.channelAxis && axis.size > 1) add(axisSlider(axis, position, i, actions));
   }
   if (!image.isLabels) for (const channel of image.channels) add(channelControls(channel, image, changed));
   add(lookControls(image, changed, actions.onPercentile));
@@ -65,21 +67,23 @@ function keys(image: Multiscale): string {
   return `${["Arrows pan", "+ and − zoom", "0 fits", ...steps].join(", ")}.`;
 }
 
-function axisSlider(name: string, size: number, position: number[], axis: number, onChange: () => void): Control {
-  const range = make("input", { type: "range", min: "0", max: String(size - 1), step: "1" });
+/** A slider for the index on an axis; it follows the axis if that grows. */
+function axisSlider(of: Axis, position: number[], axis: number, { onChange, beside }: Actions): Control {
+  const range = make("input", { type: "range", min: "0", step: "1", ariaLabel: of.name });
   const value = make("output");
-  const label = make("label", { className: "axis" });
-  label.append(make("span", { textContent: name }), range, value);
+  const element = make("div", { className: "axis" });
+  element.append(make("span", { textContent: of.name }), range, value, beside(axis));
   const update = () => {
+    range.max = String(of.size - 1);
     range.value = String(position[axis]);
-    value.textContent = `${position[axis]} / ${size - 1}`;
+    value.textContent = `${position[axis]} / ${of.size - 1}`;
   };
   range.addEventListener("input", () => {
     position[axis] = Number(range.value);
     update();
     onChange();
   });
-  return { element: label, update };
+  return { element, update };
 }
 
 function channelControls(channel: Channel, image: Multiscale, onChange: () => void): Control {

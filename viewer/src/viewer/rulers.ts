@@ -18,16 +18,23 @@ const MOST_TICKS = 100;
 /** Pixels of the page that numbers take beside a ruler of y, and above one of x. */
 const ROOM: Point = [48, 12];
 /** Pixels of the page at its edges that rulers leave free. */
-const EDGES = { left: 8, top: 2, right: 8, bottom: 34 };
+const EDGES = { left: 8, top: 2, right: 8, bottom: 66 };
 
 export class Rulers {
   private readonly svg = draw("svg", { id: "rulers", "aria-hidden": "true" });
   private isDue = false;
+  /** Whether the rulers are shown; the scale bar always is. */
+  isShown = true;
 
   constructor(private readonly stage: Stage) {
     page.root.insertBefore(this.svg, page.canvas.nextSibling);
     stage.watch(() => this.plan());
     addEventListener("resize", () => this.plan());
+  }
+
+  show(isShown: boolean): void {
+    this.isShown = isShown;
+    this.plan();
   }
 
   /** Draw once before the next frame. */
@@ -40,7 +47,7 @@ export class Rulers {
   private draw(): void {
     this.isDue = false;
     const [y, x] = this.stage.image.axes.slice(-2) as [Axis, Axis];
-    this.svg.replaceChildren(...this.ruler(x, 0), ...this.ruler(y, 1));
+    this.svg.replaceChildren(...(this.isShown ? [...this.ruler(x, 0), ...this.ruler(y, 1)] : []));
     const { pixel, stretch } = this.stage.image;
     const { width, text } = scaleBar(((pixel?.size ?? 1) / stretch[1]) * 2 ** -this.stage.camera.zoom, pixel?.unit ?? "pixels");
     page.bar.style.width = `${width}px`;
@@ -56,7 +63,7 @@ export class Rulers {
     const across = along === 0 ? 1 : 0;
     const first = toPage(camera, pageSize(), [0, 0]);
     const last = toPage(camera, pageSize(), [size.width, size.height]);
-    const [least, most] = [[EDGES.left, EDGES.top], [width - EDGES.right, height - EDGES.bottom]] as [Point, Point];
+    const [least, most] = [[EDGES.left, EDGES.top], [widthBeside(width) - EDGES.right, height - EDGES.bottom]] as [Point, Point];
     const edge = Math.min(Math.max(first[across], least[across]), most[across]);
     const [start, end] = [Math.max(first[along], least[along]), Math.min(last[along], most[along])];
     const at = (value: number) => {
@@ -71,9 +78,15 @@ export class Rulers {
   }
 }
 
+/** The width of the page that the panel leaves free, if it lies at its right. */
+function widthBeside(width: number): number {
+  const { left, width: panel } = page.panel.getBoundingClientRect();
+  return page.panel.open && panel < width / 2 ? left : width;
+}
+
 /** A tick and its number, outside of the image if there is room. */
 function tick(text: string, at: number, edge: number, along: 0 | 1, hasRoom: boolean): SVGElement[] {
-  if (along === 0) return [draw("path", { d: `M${at} ${edge}v${-LENGTH}` }), draw("text", { x: at, y: edge + (hasRoom ? -8 : 12), "text-anchor": "middle" }, text)];
+  if (along === 0) return [draw("path", { d: `M${at} ${edge}v${-LENGTH}` }), draw("text", { x: at + 3, y: edge + (hasRoom ? -3 : 12) }, text)];
   const place = hasRoom ? { x: edge - 9, "text-anchor": "end" } : { x: edge + 4, "text-anchor": "start" };
   return [draw("path", { d: `M${edge} ${at}h${-LENGTH}` }), draw("text", { ...place, y: at + 4 }, text)];
 }
@@ -82,7 +95,7 @@ function tick(text: string, at: number, edge: number, along: 0 | 1, hasRoom: boo
 function nameOf(axis: Axis, end: number, edge: number, along: 0 | 1, most: number): SVGElement {
   const unit = axis.unit ? symbolOf(axis.unit) : isPlaced(axis) ? "" : "pixels";
   const text = unit ? `${axis.name} (${unit})` : axis.name;
-  const behind = most - end < 60 ? { x: end - 4, y: edge + 24, "text-anchor": "end" } : { x: end + 7, y: edge + 4, "text-anchor": "start" };
+  const behind = most - end < 70 ? { x: end - 4, y: edge + 24, "text-anchor": "end" } : { x: end + 7, y: edge + 4, "text-anchor": "start" };
   if (along === 0) return draw("text", { ...behind, class: "name" }, text);
   return draw("text", { x: edge, y: most - end < 14 ? end - 6 : end + 14, class: "name" }, text);
 }

@@ -23,8 +23,16 @@ export interface Stage {
   look(camera: Camera): void;
   /** Show the whole image. */
   fit(): void;
+  /** Whether the whole image is shown, as `fit` does. */
+  isFit(): boolean;
+  /** Change the index on an axis by `by`, at most to its end. */
+  step(axis: number, by: number): void;
+  /** Show in the controls what `position` and the channels say now. */
+  update(): void;
   /** Draw what `position` and the channels say now. */
   show(): void;
+  /** Read the tiles of the page at another index of an axis into the cache. */
+  prepare(axis: number, index: number): void;
   /** Call `listener` after each move of the camera and each change of what is shown. */
   watch(listener: () => void): void;
 }
