@@ -33,6 +33,13 @@ const ACTIONS = {
         await page.mouse.move(MIDDLE[0] + aside / 2, MIDDLE[1] + down / 2, { steps: 5 });
         await page.mouse.up();
     },
+    /** Press the button of the pointer at one place, and let it go at another. */
+    pull: async (page, fromX, fromY, toX, toY) => {
+        await page.mouse.move(fromX, fromY);
+        await page.mouse.down();
+        await page.mouse.move(toX, toY, { steps: 5 });
+        await page.mouse.up();
+    },
     /** Turn the wheel over the middle of the page; downwards is away from the image. */
     turn: async (page, down) => {
         await page.mouse.move(...MIDDLE);
@@ -57,13 +64,6 @@ const ACTIONS = {
         else await control.fill(value);
         await control.dispatchEvent("change");
     },
-    /** Put an attribute of the first element that a selector finds at the end of the page's text. */
-    tell: (page, selector, attribute) =>
-        page.evaluate(([selector, attribute]) => document.body.append(` ${document.querySelector(selector)?.getAttribute(attribute)}`), [selector, attribute]),
-    leave: (page) => page.goto("about:blank"),
-    reload: (page) => page.reload(),
-    /** Let the test do something: it listens at this address. */
-    call: (_, url) => fetch(url),
     /** Put the pointer on points of the page, and return what the viewer says of each. */
     trace: async (page, points) => {
         const said = [];

@@ -27,7 +27,7 @@ Action = tuple[Any, ...]
 
 Examples: ("press", "+"), ("click", "Fit"), ("drag", -300, 0), ("turn", -100), ("pause", 200),
 ("call", url), ("reload",), ("copy", "Copy"), ("trace", [(x, y), ...]),
-("set", "Scale", "log"), ("tell", "canvas", "title").
+("set", "Scale", "log").
 """
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 

@@ -29,6 +29,8 @@ LONGEST_LABEL = 128
 """Characters of a channel's label; we cut longer ones."""
 NAN = "NaN"
 """The string for a NaN, which JSON numbers cannot hold; Zarr v2 and v3 spell it the same way."""
+MARKED = "marked-"
+"""What the names of levels in which marks are left begin with; no listing has them."""
 MOST_ACTIVE = 6
 """Viewers draw at most this many channels on top of each other; with more, only the first is on."""
 
@@ -37,13 +39,15 @@ class Channels(NamedTuple):
     """How to show an image, found at one revision of its pixels: its channels and its marks.
 
     If `omero` is None and there is a reason for it, `missing` says which. `no_data` holds the
-    marks, the pixel values that mean "no value here".
+    marks, the pixel values that mean "no value here", `marked` the names of the levels in which a
+    mark is left.
     """
 
     revision: str | None
     omero: dict[str, Any] | None
     missing: str | None = None
     no_data: NoData = NOTHING
+    marked: Sequence[str] = ()
 
 
 def image(version: Version, name: str, pyramid: Pyramid, channels: Channels) -> dict[str, Any]:
@@ -61,6 +65,7 @@ def image(version: Version, name: str, pyramid: Pyramid, channels: Channels) -> 
         "metadata": {
             "sampled": pyramid.sampled(),
             **_values(pyramid.display, channels.no_data),
+            **_marked(channels),
             **({} if channels.missing is None else {"unavailable": {"omero": channels.missing}}),
         },
     }
@@ -73,6 +78,16 @@ def image(version: Version, name: str, pyramid: Pyramid, channels: Channels) -> 
         return {"multiscales": [{"version": version, **multiscale}], **named}
     shown: dict[str, Any] = {} if omero is None else {"omero": omero}
     return {"ome": {"version": version, "multiscales": [multiscale], **shown, **named}, **shown}
+
+
+def marked(pyramid: Pyramid) -> list[str]:
+    """The names of the levels in which marks are left, empty if there are none.
+
+    In unsigned levels marks become zeros, as dark as viewers draw them, but counts may be zeros too.
+    """
+    is_unsigned = pyramid.display.sentinels and pyramid.display.array.dtype.kind == "u"
+    is_baked = any(pyramid.baked(level) is not None for level in pyramid.shown)
+    return [f"{MARKED}{level}" for level in pyramid.shown] if is_unsigned and not is_baked else []
 
 
 def labels(version: Version, names: Sequence[str]) -> dict[str, Any]:
@@ -119,6 +134,13 @@ def _values(display: Display, no_data: NoData) -> dict[str, Any]:
     if display.hint.value_unit:
         said["units"] = display.hint.value_unit
     return said
+
+
+def _marked(channels: Channels) -> dict[str, Any]:
+    """The metadata that tells where the levels with marks are, and the number that is the mark there."""
+    if not (channels.marked and channels.no_data.marks):
+        return {}
+    return {"marked": {"paths": list(channels.marked), "no_data": channels.no_data.marks[0].item()}}
 
 
 def _axes(display: Display) -> list[dict[str, str]]:

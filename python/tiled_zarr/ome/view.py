@@ -173,7 +173,7 @@ class Shower:
     def _levels(self, name: str, source: Node, image: Image, labels: Mapping[str, Node] = NO_LABELS) -> Group:
         """The multiscale group of a source's image: its levels and its labels, if there are any."""
         return Group(
-            children={**image.levels, **labels},
+            children=Unlisted({**image.levels, **labels}, image.marked),
             attributes=Late(partial(image.attributes, self._version, name)),
             revision=image.revision,
             options=Options(frozen=source.options.frozen),
@@ -206,6 +206,17 @@ class Shower:
         with suppress(Exception):
             return name in self._group.children
         return True
+
+
+class Unlisted(dict[str, Node]):
+    """Children, and further ones that no listing names: levels of an image in which marks are left."""
+
+    def __init__(self, listed: Mapping[str, Node], unlisted: Mapping[str, Node]) -> None:
+        super().__init__(listed)
+        self._unlisted = unlisted
+
+    def __missing__(self, name: str) -> Node:
+        return self._unlisted[name]
 
 
 def image_of(group: Group) -> Image | None:

@@ -6,32 +6,41 @@ import type { Channel, Multiscale, Window } from "./multiscale";
 import { make } from "./page";
 import type { Pixels } from "./tiles";
 
+/** A power of two, for the search. */
 const BINS = 64;
 const [WIDTH, HEIGHT] = [220, 44];
 
 export interface Histogram {
+  /** What was counted. */
+  values: Pixels;
   /** The limits of the bins, one more than there are bins. */
   edges: number[];
   counts: number[];
 }
 
-/**
- * Counts like `numpy.histogram(values, edges)`; NaN and what lies outside is not counted.
- *
- * The bins are equally wide on the scale that is drawn: in a logarithm, their limits are powers.
- */
-export function histogramOf(values: Pixels, window: Window, look: Look, isInteger: boolean): Histogram {
+/** The histogram of values, or the known one if it still holds. */
+export function histogramOf(values: Pixels, edges: number[], known: Histogram | null): Histogram {
+  const isSame = known?.values === values && edges.every((edge, i) => edge === known.edges[i]);
+  return isSame ? known : { values, edges, counts: counted(values, edges) };
+}
+
+/** The limits of bins that are equally wide on the scale that is drawn: in a logarithm, they are powers. */
+export function edgesOf(window: Window, look: Look, isInteger: boolean): number[] {
   const limits = limitsOf({ start: window.min, end: window.max }, look.scale, isInteger);
-  const edges = Array.from({ length: BINS + 1 }, (_, i) => (i === BINS ? limits[1] : valueOf(i / BINS, limits, look)));
+  return Array.from({ length: BINS + 1 }, (_, i) => (i === BINS ? limits[1] : valueOf(i / BINS, limits, look)));
+}
+
+/** Counts like `numpy.histogram(values, edges)`; NaN and what lies outside is not counted. */
+function counted(values: Pixels, edges: number[]): number[] {
   const counts = new Array<number>(BINS).fill(0);
+  const [least = 0, most = 0] = [edges[0], edges[BINS]];
   for (const value of values) {
-    if (!(value >= (edges[0] as number) && value <= (edges[BINS] as number))) continue;
-    let bin = Math.min(BINS - 1, Math.floor(shareOf(value, limits, look) * BINS));
-    while (bin > 0 && value < (edges[bin] as number)) bin--;
-    while (bin < BINS - 1 && value >= (edges[bin + 1] as number)) bin++;
+    if (!(value >= least && value <= most)) continue;
+    let bin = 0;
+    for (let step = BINS / 2; step >= 1; step /= 2) if (value >= (edges[bin + step] as number)) bin += step;
     counts[bin] = (counts[bin] as number) + 1;
   }
-  return { edges, counts };
+  return counts;
 }
 
 /**

@@ -56,7 +56,7 @@ const LINEAR_SHARE = 1e-3;
  */
 export function limitsOf({ start, end }: Pick<Window, "start" | "end">, scale: Scale, isInteger: boolean): [low: number, high: number] {
   if (scale !== "log" || start > 0) return [start, end];
-  return end > 1 && isInteger ? [1, end] : end > 0 ? [end * FLOAT_DECADES, end] : [Number.MIN_VALUE, 1];
+  return end > 1 && isInteger ? [1, end] : end > 0 ? [end * FLOAT_DECADES, end] : [FLOAT_DECADES, 1];
 }
 
 /** The distance from zero within which symlog is about linear. */

@@ -14,7 +14,7 @@ import { type Camera, fit, type Size, within } from "./camera";
 import { commands } from "./commands";
 import * as contrast from "./contrast";
 import { Cursor } from "./cursor";
-import { histogramOf } from "./histogram";
+import { edgesOf, histogramOf } from "./histogram";
 import { Keyboard } from "./keyboard";
 import { layers, type Scene } from "./layers";
 import { Line } from "./line";
@@ -122,7 +122,9 @@ export class Viewer implements Stage {
     const shown = this.active();
     const values = await Promise.all(shown.map(({ plane }) => contrast.valuesOf(this.tiles, plane)));
     shown.forEach(({ channel }, i) => {
-      channel.histogram = channel.window && histogramOf(values[i] as Pixels, channel.window, this.image.look, this.image.isInteger);
+      if (!channel.window) return;
+      const edges = edgesOf(channel.window, this.image.look, this.image.isInteger);
+      channel.histogram = histogramOf(values[i] as Pixels, edges, channel.histogram);
     });
     page.nothing.hidden = shown.length === 0 || values.some((one) => one.some((value) => Number.isFinite(value)));
     this.panel.update();

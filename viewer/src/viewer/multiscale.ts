@@ -89,7 +89,8 @@ export interface Multiscale {
   /**
    * The value besides NaN that means "no data"; null if there is none.
    *
-   * A `no_data` of 0 counts as none, since 0 may be a measured count.
+   * A `no_data` of 0 counts as none, since 0 may be a measured count. Then the server names levels
+   * in which the mark is left (`marked`), and we read these.
    */
   noData: number | null;
   /** The first index to show on each axis except the last two. */
@@ -108,7 +109,7 @@ interface MultiscalesMetadata {
   datasets: { path: string; coordinateTransformations?: Transformation[] }[];
   coordinateTransformations?: Transformation[];
   type?: string;
-  metadata?: { sampled?: number[]; no_data?: number | "NaN"; units?: string; marks?: number[]; scale_factor?: number; add_offset?: number };
+  metadata?: { sampled?: number[]; no_data?: number | "NaN"; units?: string; marks?: number[]; marked?: { paths: string[]; no_data: number }; scale_factor?: number; add_offset?: number };
 }
 
 interface Transformation {
@@ -150,7 +151,9 @@ async function openAt(plain: HttpStore): Promise<Multiscale | null> {
   if (!metadata || !multiscales) return null;
   const root = zarr.root(await zarr.withMaybeConsolidatedMetadata(store, { format }));
   const openArray = format === "v3" ? zarr.open.v3 : zarr.open.v2;
-  const arrays = await Promise.all(multiscales.datasets.map(({ path }) => openArray(root.resolve(path), { kind: "array" })));
+  const marked = multiscales.metadata?.marked;
+  const paths = marked?.paths ?? multiscales.datasets.map(({ path }) => path);
+  const arrays = await Promise.all(paths.map((path) => openArray(root.resolve(path), { kind: "array" })));
   const base = arrays[0];
   if (!base) return null;
   const axes = multiscales.axes.map((axis, i) => ({
@@ -178,7 +181,7 @@ async function openAt(plain: HttpStore): Promise<Multiscale | null> {
     packing: packingOf(multiscales),
     isInteger: /^u?int(8|16|32)$/.test(base.dtype),
     sampled: sampledOf(multiscales),
-    noData: Number(multiscales.metadata?.no_data) || null,
+    noData: marked?.no_data ?? (Number(multiscales.metadata?.no_data) || null),
     start: startOf(metadata, axes),
   };
 }
