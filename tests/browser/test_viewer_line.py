@@ -72,7 +72,13 @@ def test_a_line_is_drawn_with_the_pointer(server: Live, tmp_path: Path) -> None:
 
 
 def test_a_line_is_drawn_with_keys(server: Live, tmp_path: Path) -> None:
-    actions = [*press("c", "l", *["Shift+ArrowRight"] * 3, "Shift+ArrowUp", "l"), IS_PLOTTED, ("address",), *press("ArrowLeft", "l"), ("address",)]
+    actions = [
+        *press("c", "l", *["Shift+ArrowRight"] * 3, "Shift+ArrowUp", "l"),
+        IS_PLOTTED,
+        ("address",),
+        *press("ArrowLeft", "l"),
+        ("address",),
+    ]
     shown = show(f"{server.url}/view/i8", tmp_path / "page.png", actions=actions)
     assert shown.said[0].startswith("33 values of level 0")
     assert "line=75,45,105,35" in shown.said[1]

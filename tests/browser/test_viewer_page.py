@@ -77,7 +77,14 @@ def test_every_control_has_a_name_and_takes_the_focus(server: Live, tmp_path: Pa
     shown = show(f"{server.url}/view/stack", tmp_path / "page.png", actions=actions)
     stops = [said.split("|") for said in shown.said]
     reached = {name for stop, name, _ in stops}
-    assert {"Play z", "Cursor on the image: arrow keys move it", "Planes a second", "Colour of channel 0", "Draw a line, and plot the values along it (L)", "List the keys (?)"} <= reached
+    assert {
+        "Play z",
+        "Cursor on the image: arrow keys move it",
+        "Planes a second",
+        "Colour of channel 0",
+        "Draw a line, and plot the values along it (L)",
+        "List the keys (?)",
+    } <= reached
     assert all(name and name != "undefined" for stop, name, _ in stops if stop != "BODY")
     assert all(outline != "none" for stop, _, outline in stops if stop not in {"BODY", "canvas"})
 
@@ -116,7 +123,12 @@ def test_play_stops_at_the_end_without_a_loop(server: Live, tmp_path: Path) -> N
 
 
 def test_planes_are_read_before_they_are_shown(server: Live, tmp_path: Path) -> None:
-    actions = [("choose", ".playing select", "1"), *press("p"), ("until", "document.querySelector('.axis output').value[0] === '3'"), *press("p")]
+    actions = [
+        ("choose", ".playing select", "1"),
+        *press("p"),
+        ("until", "document.querySelector('.axis output').value[0] === '3'"),
+        *press("p"),
+    ]
     shown = show(f"{server.url}/view/stack", tmp_path / "page.png", actions=actions)
     planes = {found[1] for request in shown.loads[0] if (found := re.search(r"/stack/0/c/\d/(\d)/", request.url))}
     assert planes == {"2", "3", "0", "1"}
@@ -142,7 +154,16 @@ def test_rulers_follow_the_image(server: Live, tmp_path: Path) -> None:
         "[...document.querySelectorAll('#rulers path')].flatMap((each) => {"
         " const found = /^M([\\d.]+) [\\d.]+v-6/.exec(each.getAttribute('d')); return found ? [found[1]] : [] }).join(' ')"
     )
-    actions = [*press("+", "+", "+", "+"), IS_READY, ("until", f"{numbers}.includes('105')"), ("value", numbers), ("value", ticks), *press("r"), ("until", "document.querySelector('#rulers text') === null"), ("value", numbers)]
+    actions = [
+        *press("+", "+", "+", "+"),
+        IS_READY,
+        ("until", f"{numbers}.includes('105')"),
+        ("value", numbers),
+        ("value", ticks),
+        *press("r"),
+        ("until", "document.querySelector('#rulers text') === null"),
+        ("value", numbers),
+    ]
     shown = show(f"{server.url}/view/stored", tmp_path / "page.png", actions=actions)
     words, places, none = shown.said
     assert "x (µm)" in words
@@ -156,6 +177,10 @@ def test_rulers_follow_the_image(server: Live, tmp_path: Path) -> None:
 
 
 def test_the_scale_bar_counts_pixels_without_a_unit(server: Live, tmp_path: Path) -> None:
-    shown = show(f"{server.url}/view/u2", tmp_path / "page.png", actions=[("read", "#scalebar"), ("value", "document.getElementById('scalebar').offsetWidth")])
+    shown = show(
+        f"{server.url}/view/u2",
+        tmp_path / "page.png",
+        actions=[("read", "#scalebar"), ("value", "document.getElementById('scalebar').offsetWidth")],
+    )
     assert shown.said[0] == "10 pixels"
     assert abs(float(shown.said[1]) - 10 * 720 / 90 * 0.96) < 1.5
