@@ -102,7 +102,8 @@ class Parts:
         """The application of one tree; `refusal` is that of KeySpace."""
         config, cache, work = self.settings.keyspace, self.resources.chunks, self.work
         spaces = KeySpaces(root, config, self.resources, refusal=refusal)
-        shown = prefixes(config, ome.Pyramids(self.pyramids.stores))
+        pyramids = ome.Pyramids(self.pyramids.stores)
+        shown = prefixes(config, pyramids)
         formats = {prefix: spaces.of(prefix, how) for prefix, how in shown.items()}
         plain, pinned = caching.plain(self.settings.max_age, public=public), caching.pinned(public=public)
         endpoints = {prefix: Endpoint(keys, cache, work, plain) for prefix, keys in formats.items()}
@@ -110,7 +111,8 @@ class Parts:
         pages = answers(formats, cache, plain, ome.origin, public=public)
 
         def keys(prefix: str, profile: Profile) -> KeySpace:
-            return spaces.of(f"{prefix}/{profile.name}", replace(shown[prefix], view=profile.view))
+            view = profile.view if profile.plane is None else prefixes(config, pyramids, profile.plane)[prefix].view
+            return spaces.of(f"{prefix}/{profile.name}", replace(shown[prefix], view=view))
 
         profiles = Profiles(lambda *chosen: Endpoint(keys(*chosen), cache, work, plain))
         pinned_profiles = Profiles(lambda *chosen: Endpoint(Frozen(keys(*chosen)), cache, work, pinned, replies.SUPERSEDED))
@@ -184,11 +186,15 @@ def pyramids_of(settings: Settings, resources: Resources) -> ome.Pyramids:
         ) from error
 
 
-def prefixes(config: Config, pyramids: ome.Pyramids) -> dict[str, Shown]:
-    """How the tree is shown below each path prefix: as Zarr v2 and v3, as OME-NGFF 0.4 and 0.5."""
+def prefixes(config: Config, pyramids: ome.Pyramids, plane: str | None = None) -> dict[str, Shown]:
+    """How the tree is shown below each path prefix: as Zarr v2 and v3, as OME-NGFF 0.4 and 0.5.
+
+    `plane` has the axes of the rows and the columns of images, if a client chooses them.
+    """
+    view = partial(ome.view, pyramids=pyramids, plane=plane)
     return {
         "zarr/v2": Shown(v2),
         "zarr/v3": Shown(v3),
-        "ome-zarr/0.4": Shown(v2, partial(ome.view, version="0.4", pyramids=pyramids), replace(config, separator="/")),
-        "ome-zarr/0.5": Shown(v3, partial(ome.view, version="0.5", pyramids=pyramids)),
+        "ome-zarr/0.4": Shown(v2, partial(view, version="0.4"), replace(config, separator="/")),
+        "ome-zarr/0.5": Shown(v3, partial(view, version="0.5")),
     }

@@ -49,7 +49,7 @@ def number(text: str, dtype: np.dtype[Any]) -> Any:
         return {"true": True, "false": False}[text]
     if dtype.kind == "c":
         real, sign, imaginary = text.removesuffix("i").split(" ")
-        return complex(float(real), float(imaginary) * (-1 if sign == "−" else 1))
+        return complex(float(real), float(imaginary) * (-1 if sign == "\u2212" else 1))
     return dtype.type(int(text)) if dtype.kind in "iu" else dtype.type(float(text))
 
 
@@ -116,3 +116,40 @@ def test_keys_move_the_cursor(server: Live, tmp_path: Path) -> None:
     shown = show(f"{server.url}/view/i8", tmp_path / "page.png", actions=actions)
     row, column = ROWS // 2 - 10, COLUMNS // 2 + 3
     assert shown.said[-1].split() == ["x", f"{column},", "y", str(row), str(kinds.VALUES["i8"][row, column])]
+
+
+@pytest.mark.parametrize("plane", ["zx", "zy"])
+def test_a_stack_from_the_side(server: Live, tmp_path: Path, plane: str) -> None:
+    """The pixels of the plane are numpy's; the axis that is left has a slider."""
+    side = kinds.VALUES["stack"].transpose(["zcyx".index(axis) for axis in ("cy" if plane == "zx" else "cx") + plane])
+    middle = side.shape[1] // 2
+    rows, columns = side.shape[2:]
+    zoom = min(WINDOW[1] / rows, WINDOW[0] / columns) * 0.96
+    pixels = np.array([[column, row] for row in range(rows) for column in (0, 17, columns // 2)])
+    points = (pixels + 0.5 - np.array((columns, rows)) / 2) * zoom + WINDOW / 2
+    url = f"{server.url}/view/stack#plane={plane}"
+    shown = show(url, tmp_path / "page.png", actions=[("trace", points.tolist()), ("read", ".axis span"), ("address",)])
+    assert shown.console == []
+    for (column, row), text in zip(pixels, shown.said[: len(pixels)], strict=True):
+        assert f"{plane[1]} {column}, {plane[0]} {row}" in text, text
+        for channel in range(3):
+            assert f"channel {channel} {side[channel, middle, row, column]}" in text, text
+    assert shown.said[-2] == ("y" if plane == "zx" else "x")
+    assert shown.said[-1] == url
+
+
+def test_another_plane_is_chosen_in_the_panel(server: Live, tmp_path: Path) -> None:
+    actions = [
+        ("choose", "label.row select", "zx"),
+        ("until", "document.querySelector('.axis span')?.textContent === 'y'"),
+        ("until", "document.getElementById('viewer').dataset.state === 'ready'"),
+        ("address",),
+    ]
+    shown = show(f"{server.url}/view/stack", tmp_path / "page.png", actions=actions)
+    assert shown.said == [f"{server.url}/view/stack#plane=zx"]
+
+
+def test_a_plane_that_is_not_there_is_ignored(server: Live, tmp_path: Path) -> None:
+    shown = show(f"{server.url}/view/u2#plane=tx", tmp_path / "page.png", actions=[trace(np.array([[5, 6]])), ("address",)])
+    assert str(kinds.VALUES["u2"][6, 5]) in shown.said[0]
+    assert shown.said[1] == f"{server.url}/view/u2"

@@ -56,7 +56,7 @@ def test_a_long_line_takes_a_smaller_level(server: Live, tmp_path: Path) -> None
         url = f"{running.url}/view/nested/images/big_image"
         size = demo.tree().children["nested"].children["images"].children["big_image"].shape[-1]
         shown = show(f"{url}#line=0,100,{size - 1},100", tmp_path / "page.png", actions=[IS_PLOTTED])
-    found = re.match(r"(\d+) values of level (\d), each for (\d+) × \3 pixels", shown.said[0])
+    found = re.match("(\\d+) values of level (\\d), each for (\\d+) \u00d7 \\3 pixels", shown.said[0])
     assert found, shown.said
     assert 1000 < int(found[1]) <= 2049
     assert int(found[3]) == 2 ** int(found[2])

@@ -71,7 +71,8 @@ def test_every_control_has_a_name_and_takes_the_focus(server: Live, tmp_path: Pa
     """Tab goes through all controls, and each says what it is; an outline is visible."""
     step = (
         "(() => { const at = document.activeElement; const style = getComputedStyle(at);"
-        " return [at.id || at.tagName, at.ariaLabel || at.title || at.textContent || at.labels?.[0]?.textContent, style.outlineStyle].join('|') })()"
+        " const name = at.ariaLabel || at.title || at.textContent || at.labels?.[0]?.textContent;"
+        " return [at.id || at.tagName, name, style.outlineStyle].join('|') })()"
     )
     actions = [action for _ in range(45) for action in (*press("Tab"), ("value", step))]
     shown = show(f"{server.url}/view/stack", tmp_path / "page.png", actions=actions)

@@ -8,7 +8,7 @@ from functools import partial
 from starlette.types import Receive, Scope, Send
 
 from ..caches.recent import Recent
-from ..views.profile import Profile, parse
+from ..views.profile import ALLOWED, ALLOWED_OF_IMAGES, Profile, parse
 from .endpoint import Endpoint
 from .protocol import replies
 from .routes import KeyEndpoint
@@ -17,7 +17,7 @@ MOST_KEPT = 32
 """Endpoints that are kept, at most; each may hold a key space and the replies to 8192 keys."""
 
 PREFIX = "zarr/"
-"""The beginning of the path prefixes that may have profiles; the display view has its own types."""
+"""The beginning of the path prefixes of exact data; the display view has types and chunks of its own."""
 
 
 class Profiles:
@@ -39,9 +39,12 @@ class Profiles:
 
     def made(self, prefix: str, part: str) -> Endpoint:
         """The endpoint of a profile. Raises ValueError, which says what is allowed."""
-        if not prefix.startswith(PREFIX):
-            raise ValueError(f"profiles are for {PREFIX}v2 and {PREFIX}v3, not for {prefix}")
         profile = parse(part)
+        is_exact = prefix.startswith(PREFIX)
+        if is_exact and profile.plane:
+            raise ValueError(f"a plane is for images, not for {prefix}; a profile there has {ALLOWED}")
+        if not is_exact and profile != Profile(plane=profile.plane):
+            raise ValueError(f"such profiles are for {PREFIX}v2 and {PREFIX}v3; a profile of {prefix} has {ALLOWED_OF_IMAGES}")
         return self._kept.get((prefix, profile.name), partial(self._make, prefix, profile))
 
 

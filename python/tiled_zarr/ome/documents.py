@@ -147,8 +147,8 @@ def _axes(display: Display) -> list[dict[str, str]]:
     """The `axes` of a multiscale image, with a unit if the hint knows one."""
     axes = []
     for letter in display.axes:
-        unit = display.hint.units.get(letter)
-        axes.append({"name": letter, "type": TYPES[letter], **({"unit": unit} if unit else {})})
+        unit, name = display.hint.units.get(letter), display.hint.names.get(letter, letter)
+        axes.append({"name": name, "type": TYPES[name], **({"unit": unit} if unit else {})})
     return axes
 
 

@@ -149,7 +149,7 @@ class Image:
                 stored=None if keeps_marks else pyramid.stored(number),
             ),
             chunks=pyramid.tile_shape,
-            dimension_names=tuple(pyramid.display.axes),
+            dimension_names=tuple(pyramid.display.hint.names.get(letter, letter) for letter in pyramid.display.axes),
             revision=partial(pyramid.revision, number, keeps_marks=keeps_marks),
             options=Options(codec=self.node.options.codec, verbatim=True, frozen=self.node.options.frozen),
         )

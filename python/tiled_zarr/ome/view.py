@@ -15,7 +15,7 @@ from ..caches.recent import Recent
 from ..nodes import Array, Group, Node, Options
 from ..resources import Resources
 from ..views.mirror import Mirror
-from . import documents, stored
+from . import documents, planes, stored
 from .documents import Version
 from .image import Image
 from .pyramid.background import Background
@@ -92,17 +92,19 @@ class Pyramids:
         self.stores.background.stop()
 
 
-def view(root: Node, version: Version, pyramids: Pyramids) -> Group:
+def view(root: Node, version: Version, pyramids: Pyramids, plane: str | None = None) -> Group:
     """The tree below `root` as OME-NGFF `version`; an array as `root` gives an empty group.
 
-    A child is opened at its first request.
+    With `plane`, such as "zx", images have these axes as rows and columns, and those without both
+    are left out. A child is opened at its first request.
     """
-    return _mirror(root if isinstance(root, Group) else Group({}), "", version, pyramids, None)
+    path = "" if plane is None else f"~plane={plane}"
+    return _mirror(root if isinstance(root, Group) else Group({}), path, version, pyramids, None, plane=plane)
 
 
-def _mirror(group: Group, path: str, version: Version, pyramids: Pyramids, budget: int | None) -> Group:
+def _mirror(group: Group, path: str, version: Version, pyramids: Pyramids, budget: int | None, *, plane: str | None) -> Group:  # noqa: PLR0913 - what a Shower has
     """The group at `path` with its children as OME-NGFF shows them."""
-    shower = Shower(group, path, version, pyramids, group.options.tile_budget or budget)
+    shower = Shower(group, path, version, pyramids, group.options.tile_budget or budget, plane=plane)
     return Group(
         children=Mirror(group.children, shower.shown),
         attributes=_passed(version, group.attributes),
@@ -124,10 +126,14 @@ def _passed(version: Version, attributes: Mapping[str, Any]) -> Mapping[str, Any
 
 
 class Shower:
-    """Shows a group's children: images as multiscale groups, groups as groups, nothing else."""
+    """Shows a group's children: images as multiscale groups, groups as groups, nothing else.
 
-    def __init__(self, group: Group, path: str, version: Version, pyramids: Pyramids, budget: int | None) -> None:
+    `path` identifies the group among those of all planes.
+    """
+
+    def __init__(self, group: Group, path: str, version: Version, pyramids: Pyramids, budget: int | None, *, plane: str | None) -> None:  # noqa: PLR0913 - made in two places
         self._group = group
+        self._plane = plane
         self._budget = budget
         self._path = path
         self._version = version
@@ -155,11 +161,13 @@ class Shower:
         match source:
             case Array() | Group(kind="table"):
                 raise KeyError(name)
-        return _mirror(source, f"{self._path}/{name}", self._version, self._pyramids, self._budget)
+        return _mirror(source, f"{self._path}/{name}", self._version, self._pyramids, self._budget, plane=self._plane)
 
     def _image(self, name: str, source: Node, *, is_label: bool = False) -> Image | None:
         """The image of a child (an array, or a stored multiscale group), or None."""
         pixels = stored.pixels(source, is_label=is_label)
+        if pixels is not None and self._plane is not None:
+            pixels = planes.turned(pixels, self._plane)
         return None if pixels is None else self._pyramids.image(f"{self._path}/{name}", pixels, self._budget)
 
     def _levels(self, name: str, source: Node, image: Image, labels: Mapping[str, Node] = NO_LABELS) -> Group:
@@ -179,7 +187,7 @@ class Shower:
         if found is None:
             return NO_LABELS
         below, names = found
-        shower = Shower(below, f"{self._path}/{name}/{LABELS}", self._version, self._pyramids, self._budget)
+        shower = Shower(below, f"{self._path}/{name}/{LABELS}", self._version, self._pyramids, self._budget, plane=self._plane)
         return shower.labels(names, are_stored=True)
 
     def _labels(self, image: Image) -> Mapping[str, Node]:

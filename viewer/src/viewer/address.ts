@@ -20,6 +20,8 @@ export interface Part {
   get: () => string | null;
   /** Takes any text, since it comes from the address; null if it has none. */
   set: (text: string | null) => void;
+  /** Whether it stays in the address even if the page shows what it shows by itself. */
+  isKept?: boolean;
 }
 
 export class Address {
@@ -48,7 +50,7 @@ export class Address {
     clearTimeout(this.timer);
     const text = this.text();
     const url = new URL(location.href);
-    url.hash = text === this.usual ? "" : text;
+    url.hash = text === this.usual ? this.kept() : text;
     // a new entry for each move would make Back useless
     if (url.href !== location.href) history.replaceState(history.state, "", url.hash ? url.href : url.href.replace(/#$/, ""));
     return location.href;
@@ -70,6 +72,10 @@ export class Address {
       ...this.parts.map(({ name, get }): [string, string | null] => [name, get()]),
     ];
     return said.flatMap(([name, value]) => (value === null ? [] : [`${name}=${value}`])).join("&");
+  }
+
+  private kept(): string {
+    return this.parts.flatMap(({ name, get, isKept }) => (isKept && get() !== null ? [`${name}=${get()}`] : [])).join("&");
   }
 
   private apply(): void {

@@ -154,7 +154,7 @@ export class Cursor {
 function placeText(stage: Stage, [x, y]: Point): HTMLElement {
   const { image } = stage;
   const found = coordinates(image, [x, y]);
-  return make("span", { className: "place", textContent: `x ${x}, y ${y}${found ? ` (${found})` : ""}` });
+  return make("span", { className: "place", textContent: `${image.axes.at(-1)?.name} ${x}, ${image.axes.at(-2)?.name} ${y}${found ? ` (${found})` : ""}` });
 }
 
 function valueText({ text, unit, stored }: Value): string {

@@ -18,7 +18,8 @@ import { edgesOf, histogramOf } from "./histogram";
 import { Keyboard } from "./keyboard";
 import { layers, type Scene } from "./layers";
 import { Line } from "./line";
-import { type Channel, type Multiscale, open } from "./multiscale";
+import { type Channel, type Multiscale } from "./multiscale";
+import { openPlane, planeControls, planeOf } from "./planes";
 import { Overlays } from "./overlay";
 import { buildPanel, type Panel } from "./panel";
 import { Player } from "./play";
@@ -233,8 +234,7 @@ async function main(): Promise<void> {
   if (!document.createElement("canvas").getContext("webgl2")) {
     throw new Error("This browser cannot draw images here: it has no WebGL 2. Switch on hardware acceleration, or use another browser.");
   }
-  const urls = (page.root.dataset.sources ?? "").split(" ").map((url) => new URL(url, location.href).href);
-  const image = await open(urls, key);
+  const { image, plane } = await openPlane();
   const viewer = new Viewer(image);
   const { values, axes } = page.root.dataset;
   const source = values && axes ? { url: new URL(values, location.href).href, axes } : null;
@@ -242,11 +242,12 @@ async function main(): Promise<void> {
   const rulers = new Rulers(viewer);
   const line = new Line(viewer, cursor, () => address.changed());
   const address = new Address(viewer, [
+    { name: "plane", get: () => plane, set: (text) => planeOf(text) !== plane && location.reload(), isKept: true },
     { name: "line", get: () => line.get(), set: (text) => line.load(text) },
     { name: "rulers", get: () => (rulers.isShown ? null : "off"), set: (text) => rulers.show(text !== "off") },
   ]);
   const keyboard = new Keyboard(viewer, commands(viewer, cursor, rulers, line, address));
-  page.controls.append(...(viewer.player.first === null ? [] : [viewer.player.controls()]), keyboard.buttons());
+  page.controls.append(...planeControls(image, plane, address), ...(viewer.player.first === null ? [] : [viewer.player.controls()]), keyboard.buttons());
   page.panel.open = !matchMedia(PHONE).matches;
   await viewer.start();
   address.start();

@@ -213,11 +213,11 @@ function sampledOf(multiscales: MultiscalesMetadata): number[] {
 /**
  * The first index to show on each axis except the last two.
  *
- * It is the metadata's default, else the middle of the z axis and 0 on all others.
+ * It is the metadata's default, else the middle of an axis of space and 0 on all others.
  */
 function startOf({ omero }: Metadata, axes: Axis[]): number[] {
   const given: Record<string, number | undefined> = { t: omero?.rdefs?.defaultT, z: omero?.rdefs?.defaultZ };
-  return axes.slice(0, -2).map(({ name, size }) => Math.min(size - 1, given[name] ?? (name === "z" ? Math.floor(size / 2) : 0)));
+  return axes.slice(0, -2).map(({ name, size }) => Math.min(size - 1, given[name] ?? ("zyx".includes(name) ? Math.floor(size / 2) : 0)));
 }
 
 function factorOf(shape: number[], base: number[]): [number, number] {

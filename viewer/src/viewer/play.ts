@@ -72,13 +72,20 @@ export class Player {
     }
   }
 
-  /** Go on once the plane is drawn and has been shown for its time since `start`. */
-  private wait(start: number): void {
+  /** Go on once the plane is drawn and has been shown for its time since `start`; read the next planes meanwhile. */
+  private wait(start: number, isPrepared = false): void {
     const left = start + 1000 / this.rate - performance.now();
     const isReady = page.root.dataset.state === "ready";
     if (page.root.dataset.state === "failed") return this.stop();
+    if (isReady && !isPrepared) this.prepare();
     if (left <= 0 && isReady) return this.advance();
-    this.timer = setTimeout(() => this.wait(start), Math.max(POLL_MS, isReady ? left : 0));
+    this.timer = setTimeout(() => this.wait(start, isReady), Math.max(POLL_MS, isReady ? left : 0));
+  }
+
+  private prepare(): void {
+    const axis = this.playing as number;
+    const size = this.stage.image.axes[axis]?.size ?? 1;
+    for (let ahead = 1; ahead <= AHEAD; ahead++) this.stage.prepare(axis, ((this.stage.position[axis] ?? 0) + ahead) % size);
   }
 
   private advance(): void {
@@ -87,7 +94,6 @@ export class Player {
     const next = (this.stage.position[axis] ?? 0) + 1;
     if (next >= size && !this.isLooping) return this.stop();
     this.stage.step(axis, next < size ? 1 : 1 - size);
-    for (let ahead = 1; ahead <= AHEAD; ahead++) this.stage.prepare(axis, (next + ahead) % size);
     this.wait(performance.now());
   }
 }

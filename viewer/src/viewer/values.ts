@@ -82,11 +82,11 @@ export class Values {
     return array.shape.length > axes.length ? [[...place, 0], [...place, 1]] : [place];
   }
 
-  /** The index of a pixel on an axis of the source. Phases of complex numbers are channels after all magnitudes. */
+  /** The index of a pixel on an axis of the source; x and y are those of the page. Phases of complex numbers are channels after all magnitudes. */
   private index(letter: string, plane: Plane, x: number, y: number, size: number): number {
-    if (letter === "x") return x;
-    if (letter === "y") return y;
-    return (plane[this.image.axes.findIndex(({ name }) => name === letter)] ?? 0) % size;
+    const { axes } = this.image;
+    const axis = axes.findIndex(({ name }) => name === letter);
+    return axis === axes.length - 1 ? x : axis === axes.length - 2 ? y : (plane[axis] ?? 0) % size;
   }
 
   private async element(array: Opened["array"], place: number[], signal: AbortSignal): Promise<number | bigint> {

@@ -16,16 +16,23 @@ MOST_COLOURS = 4
 
 
 class Origin(Protocol):
-    """The array behind an image: its names below the image's node, its axes by letter, its shape."""
+    """The array behind an image, as `ome.origin` finds it."""
 
     @property
-    def path(self) -> tuple[str, ...]: ...
+    def path(self) -> tuple[str, ...]:
+        """Its names below the image's node."""
+
     @property
-    def axes(self) -> str: ...
+    def axes(self) -> str:
+        """A letter for each of its axes."""
+
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """Its shape, in elements."""
+
     @property
-    def is_complex(self) -> bool: ...
+    def is_complex(self) -> bool:
+        """True if its elements are complex numbers."""
 
 
 Find: TypeAlias = Callable[[Node, Node], Origin | None]

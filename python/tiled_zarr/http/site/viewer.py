@@ -17,6 +17,8 @@ from .browse import Browser, trail
 PREFIX = "/view/"
 SOURCES = ("ome-zarr/0.5", "ome-zarr/0.4")
 """The prefixes under which the viewer looks for an image, in this order."""
+PLANE = "~plane=ROWSCOLUMNS"
+"""The profile of images on other axes; the viewer puts their letters in place of the words."""
 
 HEADERS = templates.headers("script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:")
 NOT_BUILT = replies.text(
@@ -66,6 +68,7 @@ class ViewerPage:
             name=path.rpartition("/")[2],
             trail=trail(path)[:-1],
             sources=" ".join(here.bare_link(f"{prefix}/{spelled[prefix]}", token(prefix, spelled[prefix])) for prefix in self.sources),
+            turned=" ".join(here.bare_link(f"{prefix}/{PLANE}/{spelled[prefix]}") for prefix in self.sources),
             values="" if origin is None else here.bare_link(origins.link(origin, path)),
             letters="" if origin is None else origin.axes,
             addresses=here,

@@ -3,6 +3,7 @@
 Under the key `tiled_zarr` we read:
 
 - `axes`: one letter of "tczyx" for each axis; `scale` and `units`: by letter
+- `names`: the name of an axis by letter, if another axis than that of its letter is there
 - `channels`: objects with `label`, `color` and `window`
 - `is_label`: true for a label image; `image_label`: OME-NGFF's metadata of labels
 - `labels`: the names of siblings that label this image
@@ -71,6 +72,7 @@ class Hint:
     bits: int | None = None
     orientation: int | None = None
     value_unit: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def hint(attributes: Mapping[str, Any]) -> Hint:
@@ -99,6 +101,7 @@ def hint(attributes: Mapping[str, Any]) -> Hint:
         bits=_count(ours.get("bits")),
         orientation=_count(ours.get("orientation")),
         value_unit=_text(attributes.get("units"))[:LONGEST_UNIT],
+        names={axis: name for axis, name in _mapping(ours.get("names")).items() if name in ORDER},
     )
 
 
