@@ -53,7 +53,9 @@ class Image:
             return None
         pyramid = Pyramid(path, shown, _stored(node, shown), stores, node.options.tile_budget or budget or stores.budget)
         revision = pyramid.source_revision()
-        baked = stores.baked(path, node) if revision is not None else {}
+        # levels that were baked the other way round have another revision
+        source = replace(node, revision=shown.array.revision) if shown.hint.flipped else node
+        baked = stores.baked(path, source) if revision is not None else {}
         if baked and pyramid.source_revision() == revision:
             pyramid.use(baked, revision)
         return cls(node, pyramid)

@@ -18,6 +18,7 @@ from ..views.mirror import Mirror
 from . import documents, planes, stored
 from .documents import Version
 from .image import Image
+from .latitudes import Latitudes
 from .pyramid.background import Background
 from .pyramid.levels import Baked, Stores, looks_of, nothing_baked
 from .pyramid.planes import Planes
@@ -138,6 +139,7 @@ class Shower:
         self._path = path
         self._version = version
         self._pyramids = pyramids
+        self._latitudes = Latitudes(group)
 
     def label(self, name: str, source: Node, *, is_stored: bool) -> Node:
         """A child as a label image. Raises KeyError if it is no image.
@@ -165,7 +167,7 @@ class Shower:
 
     def _image(self, name: str, source: Node, *, is_label: bool = False) -> Image | None:
         """The image of a child (an array, or a stored multiscale group), or None."""
-        pixels = stored.pixels(source, is_label=is_label)
+        pixels = self._latitudes.north_up(source) if isinstance(source, Array) else stored.pixels(source, is_label=is_label)
         if pixels is not None and self._plane is not None:
             pixels = planes.turned(pixels, self._plane)
         return None if pixels is None else self._pyramids.image(f"{self._path}/{name}", pixels, self._budget)
