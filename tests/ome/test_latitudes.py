@@ -48,7 +48,7 @@ def netcdf(data: xarray.Dataset, folder: Path) -> Node:
 
 
 SOURCES = {
-    "netCDF-4": lambda data, folder: netcdf(data, folder),
+    "netCDF-4": netcdf,
     "Zarr v2": lambda data, folder: zarr_store(data, folder, 2),
     "Zarr v3": lambda data, folder: zarr_store(data, folder, 3),
     "xarray": lambda data, _: adapt(data),
