@@ -5,14 +5,14 @@ Nothing is copied: a read asks the source for the mirrored region and returns a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from ...nodes import Array, Region
+from ...nodes import Array, Region, Revision
 
 Block: TypeAlias = np.ndarray[Any, Any]
 Steps: TypeAlias = tuple[int, ...]
@@ -23,14 +23,14 @@ def flipped(node: Array, letters: str, wanted: Collection[str]) -> Array:
 
     Its revision says so, because caches know the other way round under the source's revision.
     """
-    axes = [axis for axis, letter in enumerate(letters) if letter in wanted]
+    axes = tuple(axis for axis, letter in enumerate(letters) if letter in wanted)
     if not axes:
         return node
     mark = f"|flipped {''.join(letters[axis] for axis in axes)}"
-    return replace(mirrored(node, axes), revision=partial(_marked, node.revision.whole, mark))
+    return replace(mirrored(node, axes), revision=Revision(partial(_marked, node.revision.whole, mark)))
 
 
-def mirrored(node: Array, axes: Sequence[int]) -> Array:
+def mirrored(node: Array, axes: tuple[int, ...]) -> Array:
     """The dense array read backwards along `axes`; stored chunks are left out, since none fits."""
     source, stepped = node.dense, node.dense.read_stepped
 
@@ -48,11 +48,11 @@ def mirrored(node: Array, axes: Sequence[int]) -> Array:
         return tuple(parts)
 
     def read(region: Region) -> Block:
-        return np.flip(np.asarray(source.read(own(region, (1,) * len(region)))), axes)
+        return np.asarray(np.flip(np.asarray(source.read(own(region, (1,) * len(region)))), axes))
 
     def read_stepped(region: Region, steps: Steps) -> Block:
         assert stepped is not None
-        return np.flip(np.asarray(stepped(own(region, steps), steps)), axes)
+        return np.asarray(np.flip(np.asarray(stepped(own(region, steps), steps)), axes))
 
     return replace(node, source=replace(source, read=read, read_stepped=None if stepped is None else read_stepped, stored=None))
 

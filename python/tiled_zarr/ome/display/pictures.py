@@ -174,7 +174,7 @@ def _turned(node: Array, orientation: int | None, letters: str) -> Array:
         return node
     is_crossed, *reversals = TURNS[orientation]
     y, x = letters.index("y"), letters.index("x")
-    reversed_axes = [axis for axis, is_reversed in zip((y, x), reversals, strict=True) if is_reversed]
+    reversed_axes = tuple(axis for axis, is_reversed in zip((y, x), reversals, strict=True) if is_reversed)
     return mirrored(_exchanged(node, y, x) if is_crossed else node, reversed_axes)
 
 
