@@ -43,7 +43,7 @@ HINTS = {
 def tree() -> Group:
     """All images in one group, and the latitudes of one of them, which ascend."""
     latitudes = node("lat", np.linspace(-55, 54.9, 1100))
-    return Group(children={"lat": latitudes, **{name: node(name, values) for name, values in pictures().items()}})
+    return Group(children={"lat": latitudes, **{name: node(name, values) for name, values in pictures().items()}}, blocking=True)
 
 
 def node(name: str, values: np.ndarray) -> Array:
