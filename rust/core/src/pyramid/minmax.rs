@@ -214,3 +214,6 @@ fn gather(line: &View, stride: isize, places: std::ops::Range<usize>, swap: usiz
         swap_units(copy, swap);
     }
 }
+
+#[cfg(test)]
+mod tests;
