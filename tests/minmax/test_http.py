@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -132,12 +133,21 @@ def test_a_key_is_needed_and_each_caller_sees_their_own(make: Callable[..., Any]
 
 
 def test_samples_come_first_and_have_no_tag_of_the_exact_ones(make: Callable[..., Any]) -> None:
-    app = make({"line": node_of(VALUES, chunks=(PATCH,))}, tile_budget=2 * 2**20)
+    may_go_on = threading.Event()
+
+    def read(region: Any) -> np.ndarray:
+        if threading.current_thread().name == "tiled-zarr-levels":
+            assert may_go_on.wait(SECONDS)
+        return VALUES[region]
+
+    app = make({"line": node_of(VALUES, read=read, chunks=(PATCH,))}, tile_budget=2 * 2**20)
     assert said(app)["sampled"] == ["3", "4"]
     path = "/minmax/v3/line/4/c/0/0"
     token = ask(app, "/minmax/v3/line/zarr.json").headers["content-location"].split("@")[1].split("/")[0]
     first = ask(app, path)
     assert first.headers["cache-control"] == "no-cache"
+    assert "immutable" not in ask(app, f"/@{token}{path}").headers["cache-control"]
+    may_go_on.set()
     end = time.monotonic() + SECONDS
     while said(app)["sampled"] and time.monotonic() < end:
         time.sleep(0.02)
