@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -166,21 +167,46 @@ def test_nulls_of_parquet_do_not_count(tmp_path: Path) -> None:
     assert_is_line(root["time"], times.to_numpy())
 
 
-def test_statistics_of_parquet_are_those_of_its_rows(tmp_path: Path) -> None:
-    """Ints, floats with NaN, times and decimals; none if a row group has no statistics."""
-    frame = pd.DataFrame({"i": np.arange(100) - 50, "f": NUMBERS[:100], "t": TIMES[:100].astype("M8[us]")})
-    frame.loc[::9, "f"] = np.nan
-    pq.write_table(pa.Table.from_pandas(frame), tmp_path / "a.parquet", row_group_size=30)
-    pq.write_table(pa.Table.from_pandas(frame), tmp_path / "b.parquet", row_group_size=30, write_statistics=["i"])
-    for name in frame:
-        node = opened(tmp_path / "a.parquet").children[name]
-        assert isinstance(node, Array)
-        starts, pairs = node.dense.extremes() if node.dense.extremes else (None, None)
+COUNT = 100
+COLUMNS = {
+    "signed": pa.array(range(-50, 50)),
+    "unsigned": pa.array([2**64 - 1 - 7 * i for i in range(COUNT)], pa.uint64()),
+    "floats": pa.array([None if i % 9 == 0 else float("nan") if i % 7 == 0 else i / 3 for i in range(COUNT)]),
+    "half floats": pa.array(np.arange(COUNT, dtype="f2")),
+    "flags": pa.array([i < 40 for i in range(COUNT)]),
+    "nulls": pa.array([None if i < 35 or i % 2 else i for i in range(COUNT)]),
+    "decimals": pa.array([Decimal(i).scaleb(-2) for i in range(COUNT)], pa.decimal128(9, 2)),
+    "days": pa.array(range(COUNT), pa.date32()),
+    "times": pa.array(TIMES[:COUNT]),
+    "times in a zone": pa.array(TIMES[:COUNT].astype("M8[us]"), pa.timestamp("us", "Europe/Paris")),
+    "spans": pa.array(range(COUNT), pa.duration("s")),
+    "hours": pa.array(range(COUNT), pa.time64("us")),
+}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_statistics_of_parquet_are_those_of_its_rows(name: str, tmp_path: Path) -> None:
+    """Half floats have none that pyarrow reads."""
+    pq.write_table(pa.table({"a": COLUMNS[name]}), tmp_path / "a.parquet", row_group_size=30)
+    node = opened(tmp_path / "a.parquet").children["a"]
+    assert isinstance(node, Array)
+    assert node.dense.extremes is not None
+    stored = node.dense.extremes()
+    assert (stored is None) == (name == "half floats")
+    if stored is not None:
+        starts, pairs = stored
         assert starts.tolist() == [0, 30, 60, 90]
-        rows = [group[group == group] for group in np.split(frame[name].to_numpy(), [30, 60, 90])]  # noqa: PLR0124
-        np.testing.assert_array_equal(pairs, np.array([(one.min(), one.max()) for one in rows]))
-    without = opened(tmp_path / "b.parquet").children["t"]
-    assert without.dense.extremes() is None
+        values = node.read((slice(0, COUNT),))
+        nat = np.datetime64("NaT") if values.dtype.kind == "M" else None
+        expected = [extremes(values[first : first + 30], 30, nat)[0] for first in starts]
+        np.testing.assert_array_equal(pairs.astype(expected[0].dtype), np.array(expected))
+
+
+def test_parquet_without_statistics_has_none(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"a": NUMBERS, "b": NUMBERS}), tmp_path / "a.parquet", row_group_size=30_000, write_statistics=["a"])
+    children = opened(tmp_path / "a.parquet").children
+    assert children["a"].dense.extremes() is not None
+    assert children["b"].dense.extremes() is None
 
 
 def test_tables_are_no_tables_here() -> None:
