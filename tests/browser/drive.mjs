@@ -33,6 +33,19 @@ const ACTIONS = {
         await page.mouse.move(MIDDLE[0] + aside / 2, MIDDLE[1] + down / 2, { steps: 5 });
         await page.mouse.up();
     },
+    /** Go to another fragment of the address, and take a picture when all is drawn. */
+    state: async (page, fragment, path) => {
+        await page.evaluate(
+            (fragment) =>
+                new Promise((resolve) => {
+                    addEventListener("hashchange", () => setTimeout(resolve), { once: true });
+                    location.hash = fragment;
+                }),
+            fragment,
+        );
+        await ACTIONS.until(page, "document.getElementById('viewer').dataset.state === 'ready'");
+        await page.screenshot({ path });
+    },
     /** Press the button of the pointer at one place, and let it go at another. */
     pull: async (page, fromX, fromY, toX, toY) => {
         await page.mouse.move(fromX, fromY);

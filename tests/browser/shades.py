@@ -60,6 +60,7 @@ def tree() -> Group:
         children={
             "ramp": held(ramp(), {"units": "K"}),
             "counts": held(counts()),
+            "signed": held(counts().astype("i4")),
             "holed": held(holed()),
             "empty": held(np.full((300, 400), np.nan, "f4")),
             "column": held(np.arange(3000, dtype="f4")[:, None]),
