@@ -11,7 +11,7 @@ from math import inf
 
 from starlette.types import ASGIApp
 
-from . import ome, sums
+from . import minmax, ome, sums
 from .baking import Served
 from .hierarchy import v2, v3
 from .hierarchy.keyspace import KeySpace
@@ -40,6 +40,7 @@ from .tree import Tasks, resources_of
 from .views.frozen import Frozen
 from .views.keyspaces import KeySpaces, Shown
 from .views.profile import Profile
+from .views.view import composed
 
 
 def create_app(
@@ -111,8 +112,9 @@ class Parts:
         pages = answers(formats, cache, plain, ome.origin, public=public)
 
         def keys(prefix: str, profile: Profile) -> KeySpace:
-            view = profile.view if profile.plane is None else prefixes(config, pyramids, profile.plane)[prefix].view
-            return spaces.of(f"{prefix}/{profile.name}", replace(shown[prefix], view=view))
+            if profile.plane is not None:
+                return spaces.of(f"{prefix}/{profile.name}", prefixes(config, pyramids, profile.plane)[prefix])
+            return spaces.of(f"{prefix}/{profile.name}", replace(shown[prefix], view=composed(shown[prefix].view, profile.view)))
 
         profiles = Profiles(lambda *chosen: Endpoint(keys(*chosen), cache, work, plain))
         pinned_profiles = Profiles(lambda *chosen: Endpoint(Frozen(keys(*chosen)), cache, work, pinned, replies.SUPERSEDED))
@@ -187,14 +189,18 @@ def pyramids_of(settings: Settings, resources: Resources) -> ome.Pyramids:
 
 
 def prefixes(config: Config, pyramids: ome.Pyramids, plane: str | None = None) -> dict[str, Shown]:
-    """How the tree is shown below each path prefix: as Zarr v2 and v3, as OME-NGFF 0.4 and 0.5.
+    """How the tree is shown below each path prefix: as Zarr v2 and v3, as OME-NGFF, as min/max levels.
 
     `plane` has the axes of the rows and the columns of images, if a client chooses them.
     """
     view = partial(ome.view, pyramids=pyramids, plane=plane)
+    stores = pyramids.stores
+    lines = minmax.Stores(tiles=stores.tiles, background=stores.background, memory=stores.memory, budget=stores.budget)
     return {
         "zarr/v2": Shown(v2),
         "zarr/v3": Shown(v3),
         "ome-zarr/0.4": Shown(v2, partial(view, version="0.4"), replace(config, separator="/")),
         "ome-zarr/0.5": Shown(v3, partial(view, version="0.5")),
+        "minmax/v2": Shown(v2, partial(minmax.view, stores=lines)),
+        "minmax/v3": Shown(v3, partial(minmax.view, stores=lines)),
     }

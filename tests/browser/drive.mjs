@@ -104,7 +104,8 @@ const ACTIONS = {
     /** Wait until an expression is true; `waitForFunction` would compile it in the page, whose policy forbids that. */
     until: async (page, condition) => {
         const end = Date.now() + LONGEST_WAIT_MS;
-        while (!(await page.evaluate(`Boolean(${condition})`))) {
+        const holds = () => page.evaluate(`Boolean(${condition})`).catch(() => false); // the page may be loading another
+        while (!(await holds())) {
             if (Date.now() > end) throw new Error(`${condition} is not true within ${LONGEST_WAIT_MS} ms`);
             await page.waitForTimeout(20);
         }

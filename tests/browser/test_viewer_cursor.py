@@ -140,7 +140,7 @@ def test_a_stack_from_the_side(server: Live, tmp_path: Path, plane: str) -> None
 
 def test_another_plane_is_chosen_in_the_panel(server: Live, tmp_path: Path) -> None:
     actions = [
-        ("choose", "label.row select", "zx"),
+        ("choose", "#plane", "zx"),
         ("until", "document.querySelector('.axis span')?.textContent === 'y'"),
         ("until", "document.getElementById('viewer').dataset.state === 'ready'"),
         ("address",),

@@ -161,7 +161,8 @@ export class Viewer implements Stage {
     this.deck.setProps({ layers: layers(this.tiles, this.scene(), (error) => fail(error, () => this.readAgain())) });
   }
 
-  private readAgain(): void {
+  /** Forget what was read, and draw what there is now; sliders follow the sizes of axes. */
+  readAgain(): void {
     page.failure.hidden = true;
     this.tiles.clear();
     this.generation++;
@@ -234,7 +235,7 @@ async function main(): Promise<void> {
   if (!document.createElement("canvas").getContext("webgl2")) {
     throw new Error("This browser cannot draw images here: it has no WebGL 2. Switch on hardware acceleration, or use another browser.");
   }
-  const { image, plane } = await openPlane();
+  const { image, asked, plane } = await openPlane();
   const viewer = new Viewer(image);
   const { values, axes } = page.root.dataset;
   const source = values && axes ? { url: new URL(values, location.href).href, axes } : null;
@@ -242,7 +243,7 @@ async function main(): Promise<void> {
   const rulers = new Rulers(viewer);
   const line = new Line(viewer, cursor, () => address.changed());
   const address = new Address(viewer, [
-    { name: "plane", get: () => plane, set: (text) => planeOf(text) !== plane && location.reload(), isKept: true },
+    { name: "plane", get: () => plane, set: (text) => planeOf(text) !== asked && location.reload(), isKept: true },
     { name: "line", get: () => line.get(), set: (text) => line.load(text) },
     { name: "rulers", get: () => (rulers.isShown ? null : "off"), set: (text) => rulers.show(text !== "off") },
   ]);

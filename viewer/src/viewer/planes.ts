@@ -16,13 +16,21 @@ export function planeOf(text: string | null): string | null {
   return text !== null && PLANE.test(text) && text !== USUAL ? text : null;
 }
 
-/** Open the image on the pair of axes that the address names, else as it is. */
-export async function openPlane(): Promise<{ image: Multiscale; plane: string | null }> {
+/** An image, the pair of axes that the address has asked for, and the one that it has; null for the usual one. */
+export interface Opened {
+  image: Multiscale;
+  asked: string | null;
+  plane: string | null;
+}
+
+/** Open the image on the pair of axes that the address asks for, else as it is. */
+export async function openPlane(): Promise<Opened> {
   const { sources = "", turned = "" } = page.root.dataset;
-  const plane = planeOf(new URLSearchParams(location.hash.slice(1)).get("plane"));
+  const asked = planeOf(new URLSearchParams(location.hash.slice(1)).get("plane"));
   // a link may name an axis that the image has not got
-  const image = plane && turned ? await open(absolute(turned.replaceAll(PAIR, plane)), key).catch(() => null) : null;
-  return image ? { image: { ...image, stretch: stretchOf(image) }, plane } : { image: await open(absolute(sources), key), plane: null };
+  const image = asked && turned ? await open(absolute(turned.replaceAll(PAIR, asked)), key).catch(() => null) : null;
+  if (image) return { image: { ...image, stretch: stretchOf(image) }, asked, plane: asked };
+  return { image: await open(absolute(sources), key), asked, plane: null };
 }
 
 /** A menu of the pairs, if the image has any but the usual one. Choosing one opens the page again, at the same place. */
@@ -30,7 +38,7 @@ export function planeControls(image: Multiscale, plane: string | null, address: 
   const names = [...ORDER].filter((name) => image.axes.some((axis) => axis.name === name && axis.size > 1));
   const pairs = names.flatMap((rows, i) => names.slice(i + 1).map((columns) => rows + columns));
   if (pairs.length < 2 || !page.root.dataset.turned) return [];
-  const menu = make("select");
+  const menu = make("select", { id: "plane" });
   for (const pair of pairs.reverse()) menu.append(make("option", { value: pair, textContent: [...pair].join(" / "), selected: pair === (plane ?? USUAL) }));
   menu.addEventListener("change", () => {
     const said = new URLSearchParams(new URL(address.now()).hash.slice(1));
