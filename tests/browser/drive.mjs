@@ -44,6 +44,7 @@ const ACTIONS = {
             fragment,
         );
         await ACTIONS.until(page, "document.getElementById('viewer').dataset.state === 'ready'");
+        await page.waitForTimeout(200);
         await page.screenshot({ path });
     },
     /** Press the button of the pointer at one place, and let it go at another. */
