@@ -115,7 +115,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # it reads what it has written before there is a document that an adapter could open
     "baking": VALUES
     | {"_native", "adapters/common", "adapters/remote", "adapters/zarr", "encoding", "hierarchy", "ome", "ome/pyramid"}
-    | {"clusters", "opening", "resources", "settings", "tree", "version", "views"},
+    | {"clusters", "opening", "resources", "settings", "storage", "tree", "version", "views"},
+    "storage": VALUES | {"_native", "adapters/zarr", "hierarchy"},
     "stores": {"codecs", "encoding", "extras", "hierarchy", "nodes", "opening"},
     "serving": {"adapters/common"}
     | {"assembly", "cli", "cli/servers", "hierarchy", "nodes", "opening", "resources", "revisions", "settings", "tree", "views"},

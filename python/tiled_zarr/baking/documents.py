@@ -9,7 +9,7 @@ from typing import Any
 from ..attributes import OURS
 from ..hierarchy import v2
 from ..hierarchy.places import Place
-from .outputs import Output
+from ..storage.shards import sharded
 from .plan import Plan
 
 BAKED = "baked"
@@ -40,7 +40,7 @@ def of(plan: Plan, place: Place, baked: Document) -> Iterator[tuple[str, Documen
         path = plan.below(place)
         output = plan.outputs.get(path)
         if name == "zarr.json" and output is not None and output.is_sharded:
-            document = sharded(document, output)
+            document = sharded(document, output.chunk_shape, output.box)
         attributes = document if name == ".zattrs" else document.get("attributes")
         if attributes is not None:
             if place.group is not None and place.group.kind == "image":
@@ -48,24 +48,6 @@ def of(plan: Plan, place: Place, baked: Document) -> Iterator[tuple[str, Documen
             if place is plan.root:
                 attributes[OURS] = {**attributes.get(OURS, {}), BAKED: baked}
         yield f"{path}/{name}" if path else name, document
-
-
-def sharded(document: Document, output: Output) -> Document:
-    """The document of an array whose chunks are the inner chunks of shards.
-
-    https://zarr-specs.readthedocs.io/en/latest/v3/codecs/sharding-indexed/index.html
-    """
-    configuration = {
-        "chunk_shape": list(output.chunk_shape),
-        "codecs": document["codecs"],
-        "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}],
-        "index_location": "end",
-    }
-    return {
-        **document,
-        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(output.box)}},
-        "codecs": [{"name": "sharding_indexed", "configuration": configuration}],
-    }
 
 
 def exact(attributes: Document, levels: list[str]) -> None:

@@ -11,10 +11,9 @@ import json
 from hashlib import blake2b
 from typing import Any
 
-from ..hierarchy.recipes import ENCODER
-from ..version import __version__
+from ..storage.maker import maker
+from ..storage.targets import Reader, Target
 from .plan import Plan
-from .targets import Reader, Target
 
 KEY = ".tiled-zarr-bake.json"
 """The key of the manifest."""
@@ -26,11 +25,6 @@ Manifest = dict[str, Any]
 
 class CannotBake(Exception):
     """The target holds something else, or the source has changed; the text says what to do."""
-
-
-def maker() -> str:
-    """What decides on the bytes besides source and options: this version."""
-    return f"{__version__}, encoder {ENCODER}"
 
 
 def of(plan: Plan) -> Manifest:
