@@ -175,7 +175,16 @@ def pyramids_of(settings: Settings, resources: Resources) -> ome.Pyramids:
     try:
         baked = None if settings.baked is None else Served(settings.baked, resources)
         in_background = settings.levels_background
-        return ome.Pyramids.of(resources, folder=folder, budget=budget, rate=rate, in_background=in_background, baked=baked)
+        return ome.Pyramids.of(
+            resources,
+            folder=folder,
+            budget=budget,
+            rate=rate,
+            in_background=in_background,
+            baked=baked,
+            codec=settings.codec,
+            instance=settings.instance,
+        )
     except OSError as error:
         name, folder = settings.spelling("levels_folder"), settings.levels_folder
         raise SettingsError(

@@ -21,13 +21,16 @@ from hypothesis import strategies as st
 from numcodecs.checksum32 import CRC32C
 
 from disks import remount_read_only, small_disk
+from tiled_zarr.codecs import parse
 from tiled_zarr.ome.pyramid import drafts, folders
-from tiled_zarr.ome.pyramid.drafts import MemoryPlane, Unkept
+from tiled_zarr.ome.pyramid.drafts import Draft, MemoryPlane
+from tiled_zarr.ome.pyramid.files import Unkept
 from tiled_zarr.ome.pyramid.folders import Folder
 from tiled_zarr.ome.pyramid.kernels import checksum
 from tiled_zarr.ome.pyramid.layouts import Layout, Tile
 from tiled_zarr.ome.pyramid.planes import PAUSE, Planes
 
+CODEC = parse("blosc:lz4:5:shuffle")
 LAYOUT = Layout(2, ((40, 60), (20, 30)), 16, np.dtype("<u2"))
 ROOM = 13_000
 """For two planes of 6000 bytes."""
@@ -41,14 +44,20 @@ def levels(layout: Layout = LAYOUT) -> list[np.ndarray]:
 
 
 def keep(planes: Planes, name: str, layout: Layout = LAYOUT) -> None:
-    draft = planes.draft(name, layout)
+    draft = planes.draft(name, layout, CODEC)
     assert draft is not None
     for number, values in enumerate(levels(layout)):
         draft.put(layout.first + number, 0, 0, values)
-    for tile in layout.tiles():
-        draft.sealed(tile)
+    seal(draft)
     planes.keep(name, draft)
     draft.drop()
+
+
+def seal(draft: Draft) -> None:
+    for row in draft.left():
+        with draft.sealing(*row) as sealed:
+            for tile in draft.layout.row(*row):
+                sealed(tile)
 
 
 def same(planes: Planes, name: str, layout: Layout = LAYOUT) -> list[bool]:
@@ -94,13 +103,12 @@ def test_blocks_of_any_place_come_back(
     box = data.draw(st.tuples(st.integers(1, 70), st.integers(1, 70)))
     for folder in (None, tmp_path_factory.mktemp("levels")):
         planes = Planes(1 << 20, folder)
-        draft = planes.draft("a", layout)
+        draft = planes.draft("a", layout, CODEC)
         assert draft is not None
         for top in range(0, shape[0], box[0]):
             for left in range(0, shape[1], box[1]):
                 draft.put(1, top, left, values[top : top + box[0], left : left + box[1]])
-        for one in layout.tiles():
-            draft.sealed(one)
+        seal(draft)
         planes.keep("a", draft)
         for one in (one for one in layout.tiles() if one.level == 1):
             block = planes.tile("a", layout, one)
@@ -120,7 +128,7 @@ def test_the_oldest_go_first_and_drafts_count(tmp_path: Path, is_on_disk: bool) 
         keep(planes, name)
         assert planes.nbytes <= planes.max_bytes
     assert not planes.has("b", LAYOUT)
-    draft = planes.draft("a", LAYOUT)
+    draft = planes.draft("a", LAYOUT, CODEC)
     assert draft is not None
     if is_on_disk:
         assert sum(path.stat().st_size for path in files(tmp_path)) <= ROOM
@@ -136,7 +144,7 @@ def test_files_outlive_the_server(tmp_path: Path) -> None:
 
 def test_a_crash_leaves_nothing_to_be_found(tmp_path: Path) -> None:
     """What was being written has another name; a file cut short is no plane."""
-    draft = Planes(ROOM, tmp_path).draft("a", LAYOUT)
+    draft = Planes(ROOM, tmp_path).draft("a", LAYOUT, CODEC)
     assert draft is not None
     assert not Planes(ROOM, tmp_path).has("a", LAYOUT)
     draft.drop()
@@ -160,7 +168,7 @@ def test_the_folder_is_bounded(tmp_path: Path) -> None:
 
 
 def test_a_dropped_draft_leaves_no_file(tmp_path: Path) -> None:
-    draft = Planes(ROOM, tmp_path).draft("a", LAYOUT)
+    draft = Planes(ROOM, tmp_path).draft("a", LAYOUT, CODEC)
     assert draft is not None
     draft.drop()
     assert files(tmp_path) == []
@@ -284,11 +292,11 @@ def test_memory_beside_a_broken_folder_is_bounded(tmp_path: Path, monkeypatch: p
     keep(planes, "a")
     keep(planes, "b")
     assert planes.nbytes == LAYOUT.nbytes
-    assert planes.draft("a", LAYOUT._replace(shapes=((400, 600),))) is None
+    assert planes.draft("a", LAYOUT._replace(shapes=((400, 600),)), CODEC) is None
 
 
 def test_a_disk_that_fails_while_a_plane_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    draft = Planes(ROOM, tmp_path).draft("a", LAYOUT)
+    draft = Planes(ROOM, tmp_path).draft("a", LAYOUT, CODEC)
     assert isinstance(draft, drafts.FileDraft)
 
     def fail(*_: object) -> None:
@@ -318,7 +326,7 @@ def test_a_full_disk(disk: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert [path.name for path in files(disk)] == ["other"]
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "No space left on device" in caplog.text
-    assert isinstance(planes.draft("a", LAYOUT), MemoryPlane)
+    assert isinstance(planes.draft("a", LAYOUT, CODEC), MemoryPlane)
 
 
 def test_a_disk_that_becomes_read_only(disk: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -350,9 +358,10 @@ WORKER = """
 import sys
 from pathlib import Path
 import numpy as np
+from tiled_zarr.codecs import parse
 from tiled_zarr.ome.pyramid.layouts import Layout
 from tiled_zarr.ome.pyramid.planes import Planes
-draft = Planes(10**6, Path(sys.argv[1])).draft("a", Layout(2, ((40, 60),), 16, np.dtype("<u2")))
+draft = Planes(10**6, Path(sys.argv[1])).draft("a", Layout(2, ((40, 60),), 16, np.dtype("<u2")), parse("none"))
 print("begun", flush=True)
 sys.stdin.read()
 """
