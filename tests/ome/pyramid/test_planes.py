@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import zlib
@@ -33,7 +34,9 @@ from tiled_zarr.ome.pyramid.planes import PAUSE, Planes
 CODEC = parse("blosc:lz4:5:shuffle")
 LAYOUT = Layout(2, ((40, 60), (20, 30)), 16, np.dtype("<u2"))
 ROOM = 13_000
-"""For two planes of 6000 bytes."""
+"""For two planes of 6000 bytes in memory."""
+DISK = 20_000
+"""For two planes of 8977 bytes on disk: with documents, indexes and whole tiles at the edges."""
 DISKS = [False, True]
 
 
@@ -74,6 +77,18 @@ def same(planes: Planes, name: str, layout: Layout = LAYOUT) -> list[bool]:
 
 def files(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
+
+
+def parts(folder: Path) -> list[Path]:
+    """All files of the stores in a folder: documents and shards."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def nbytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in parts(folder))
+
+
+SHARD = "3/c/0/0"
 
 
 @pytest.mark.parametrize("is_on_disk", DISKS)
@@ -119,7 +134,8 @@ def test_blocks_of_any_place_come_back(
 
 @pytest.mark.parametrize("is_on_disk", DISKS)
 def test_the_oldest_go_first_and_drafts_count(tmp_path: Path, is_on_disk: bool) -> None:
-    planes = Planes(ROOM, tmp_path if is_on_disk else None)
+    room = DISK if is_on_disk else ROOM
+    planes = Planes(room, tmp_path if is_on_disk else None)
     keep(planes, "a")
     keep(planes, "b")
     assert planes.has("a", LAYOUT)
@@ -131,9 +147,9 @@ def test_the_oldest_go_first_and_drafts_count(tmp_path: Path, is_on_disk: bool) 
     draft = planes.draft("a", LAYOUT, CODEC)
     assert draft is not None
     if is_on_disk:
-        assert sum(path.stat().st_size for path in files(tmp_path)) <= ROOM
+        assert nbytes(tmp_path) <= room
     else:
-        assert planes.nbytes + LAYOUT.nbytes <= ROOM
+        assert planes.nbytes + LAYOUT.nbytes <= room
     draft.drop()
 
 
@@ -143,16 +159,23 @@ def test_files_outlive_the_server(tmp_path: Path) -> None:
 
 
 def test_a_crash_leaves_nothing_to_be_found(tmp_path: Path) -> None:
-    """What was being written has another name; a file cut short is no plane."""
+    """What was being written has another name; a store with a file cut short is no plane."""
     draft = Planes(ROOM, tmp_path).draft("a", LAYOUT, CODEC)
     assert draft is not None
     assert not Planes(ROOM, tmp_path).has("a", LAYOUT)
+    seal(draft)
+    assert not Planes(ROOM, tmp_path).has("a", LAYOUT)
+    assert not list(tmp_path.rglob("zarr.json")), "no reader opens what is not whole"
     draft.drop()
     keep(Planes(ROOM, tmp_path), "a")
-    [path] = files(tmp_path)
-    for length in (0, 50, path.stat().st_size - 1):
-        path.write_bytes(path.read_bytes()[:length])
-        assert not Planes(ROOM, tmp_path).has("a", LAYOUT)
+    for path in parts(tmp_path):
+        content = path.read_bytes()
+        for length in (0, len(content) - 1):
+            path.write_bytes(content[:length])
+            planes = Planes(ROOM, tmp_path)
+            assert all(same(planes, "a"))
+            assert not planes.has("a", LAYOUT)
+            keep(Planes(ROOM, tmp_path), "a")
 
 
 @pytest.mark.parametrize("other", [LAYOUT._replace(dtype=np.dtype("u1")), LAYOUT._replace(shapes=((40, 60), (20, 31)))])
@@ -163,8 +186,8 @@ def test_a_file_of_another_layout_is_no_plane(tmp_path: Path, other: Layout) -> 
 
 def test_the_folder_is_bounded(tmp_path: Path) -> None:
     for name in "abcdefgh":
-        keep(Planes(ROOM, tmp_path), name)
-    assert sum(path.stat().st_size for path in files(tmp_path)) <= ROOM
+        keep(Planes(DISK, tmp_path), name)
+        assert LAYOUT.nbytes < nbytes(tmp_path) <= DISK
 
 
 def test_a_dropped_draft_leaves_no_file(tmp_path: Path) -> None:
@@ -187,16 +210,19 @@ def test_every_flipped_bit_is_noticed(tmp_path: Path, caplog: pytest.LogCaptureF
     Its plane is deleted and can be made again.
     """
     keep(Planes(ROOM, tmp_path), "a")
-    [path] = files(tmp_path)
-    content = path.read_bytes()
+    whole = {path: path.read_bytes() for path in parts(tmp_path)}
     rng, noticed = np.random.default_rng(0), 0
-    for place in rng.integers(0, 8 * len(content), 200).tolist():
-        flipped = bytearray(content)
-        flipped[place // 8] ^= 1 << place % 8
+    for place in rng.integers(0, 8 * nbytes(tmp_path), 200).tolist():
+        path, bit = located(whole, place)
+        flipped = bytearray(whole[path])
+        flipped[bit // 8] ^= 1 << bit % 8
         path.write_bytes(flipped)
         planes = Planes(ROOM, tmp_path)
         assert all(same(planes, "a"))
         noticed += not planes.has("a", LAYOUT)
+        for one, content in whole.items():
+            one.parent.mkdir(parents=True, exist_ok=True)
+            one.write_bytes(content)
     assert noticed == 200
     assert any("checksum" in record.getMessage() for record in caplog.records)
     planes = Planes(ROOM, tmp_path)
@@ -204,11 +230,21 @@ def test_every_flipped_bit_is_noticed(tmp_path: Path, caplog: pytest.LogCaptureF
     assert same(planes, "a") == [True] * 16
 
 
-@pytest.mark.parametrize("damage", ["truncated", "emptied", "removed", "a folder", "flipped"])
-def test_a_file_damaged_under_a_server_is_no_longer_kept(tmp_path: Path, damage: str) -> None:
+def located(whole: dict[Path, bytes], place: int) -> tuple[Path, int]:
+    """The file of a bit, and its number there, of files that follow each other."""
+    for path, content in whole.items():
+        if place < 8 * len(content):
+            return path, place
+        place -= 8 * len(content)
+    raise AssertionError("beyond the files")
+
+
+@pytest.mark.parametrize("damage", ["truncated", "emptied", "removed", "a folder", "a pipe", "flipped", "all removed"])
+def test_a_store_damaged_under_a_server_is_no_longer_kept(tmp_path: Path, damage: str) -> None:
     planes = Planes(ROOM, tmp_path)
     keep(planes, "a")
-    [path] = files(tmp_path)
+    [store] = files(tmp_path)
+    path = store / SHARD
     content = path.read_bytes()
     match damage:
         case "truncated":
@@ -220,24 +256,37 @@ def test_a_file_damaged_under_a_server_is_no_longer_kept(tmp_path: Path, damage:
         case "a folder":
             path.unlink()
             path.mkdir()
+        case "a pipe":
+            path.unlink()
+            os.mkfifo(path)
         case "flipped":
             path.write_bytes(bytes(~byte & 255 for byte in content))
+        case "all removed":
+            shutil.rmtree(store)
     assert all(same(planes, "a"))
     assert not planes.has("a", LAYOUT)
-    if damage != "a folder":
-        keep(planes, "a")
-        assert same(planes, "a") == [True] * 16
+    assert files(tmp_path) == []
+    keep(planes, "a")
+    assert same(planes, "a") == [True] * 16
 
 
 def test_a_fifo_among_the_files_is_not_waited_for(tmp_path: Path) -> None:
     planes = Planes(ROOM, tmp_path)
     keep(planes, "a")
-    [path] = files(tmp_path)
-    path.unlink()
-    os.mkfifo(path)
+    [store] = files(tmp_path)
+    (store / "zarr.json").unlink()
+    os.mkfifo(store / "zarr.json")
     assert not Planes(ROOM, tmp_path).has("a", LAYOUT)
     os.mkfifo(tmp_path / f"x{folders.WRITING}")
-    Planes(ROOM, tmp_path)
+    keep(Planes(ROOM, tmp_path), "a")
+
+
+def test_a_store_without_a_shard_is_no_plane(tmp_path: Path) -> None:
+    """A reader of Zarr would take it for zeros."""
+    keep(Planes(ROOM, tmp_path), "a")
+    [store] = files(tmp_path)
+    (store / SHARD).unlink()
+    assert not Planes(ROOM, tmp_path).has("a", LAYOUT)
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
@@ -302,7 +351,7 @@ def test_a_disk_that_fails_while_a_plane_is_written(tmp_path: Path, monkeypatch:
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, "no room")
 
-    monkeypatch.setattr("tiled_zarr.ome.pyramid.drafts._write", fail)
+    monkeypatch.setattr("tiled_zarr.ome.pyramid.drafts.write", fail)
     with pytest.raises(Unkept, match="no room"):
         draft.put(2, 0, 0, levels()[0])
     draft.drop()
@@ -344,9 +393,7 @@ def test_a_disk_that_becomes_read_only(disk: Path, caplog: pytest.LogCaptureFixt
 def test_a_folder_that_vanishes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     planes = Planes(10**8, tmp_path / "levels")
     keep(planes, "a")
-    for path in files(tmp_path / "levels"):
-        path.unlink()
-    (tmp_path / "levels").rmdir()
+    shutil.rmtree(tmp_path / "levels")
     assert same(planes, "a") == []
     for name in "abc":
         keep(planes, name)
@@ -376,7 +423,9 @@ def test_drafts_of_killed_servers_go_and_those_of_live_ones_stay(tmp_path: Path)
             assert worker.stdout.readline() == "begun\n"
             [draft] = files(tmp_path)
             (tmp_path / f"old{folders.WRITING}").write_bytes(b"left by a server that was killed")
-            (tmp_path / f"old{folders.WITHOUT_CHECKSUMS}").write_bytes(b"left by a server without checksums")
+            (tmp_path / f"lost{folders.MADE}" / "2").mkdir(parents=True)
+            for suffix in folders.OLD:
+                (tmp_path / f"old{suffix}").write_bytes(b"left by an older version")
             (tmp_path / "mine.txt").write_bytes(b"not ours")
             Planes(ROOM, tmp_path)
             assert files(tmp_path) == sorted([draft, tmp_path / "mine.txt"])

@@ -142,7 +142,7 @@ class FileDraft:
                 if self.rows == 0:
                     remove(self.made.path)
                     file.truncate(0)
-                    reserve(file, self._start + self.layout.nbytes + self._row_nbytes(*next(self.layout.rows)))
+                    reserve(file, self._start + self.layout.draft_nbytes)
                     write(file, MARK, header(self.store))
         except Unkept:
             self.drop()
@@ -177,7 +177,7 @@ class FileDraft:
                 self.made.path.mkdir(mode=0o700, exist_ok=True)
         done = self._end - size(self.file)
         rows = list(self.layout.rows)
-        nbytes = accumulate((self._row_nbytes(*row) for row in rows), initial=0)
+        nbytes = accumulate((self.layout.row_nbytes(*row) for row in rows), initial=0)
         return (row for row, before in zip(rows, nbytes, strict=False) if before >= done)
 
     @contextmanager
@@ -197,7 +197,7 @@ class FileDraft:
                 yield sealed
                 shard.end()
             os.fsync(self.file.fileno())
-            self.file.truncate(size(self.file) - self._row_nbytes(level, row))
+            self.file.truncate(size(self.file) - self.layout.row_nbytes(level, row))
 
     def finished(self, path: Path | None) -> StoredPlane:
         """The plane, renamed to `path` once its bytes are on disk. Raises Unkept.
@@ -246,8 +246,8 @@ class FileDraft:
             return 0
         rows, nbytes = rows_done(self.file), size(self.file)
         if rows != ALL:
-            return rows if nbytes == self._end + self._row_nbytes(*next(self.layout.rows)) else 0
-        done = list(accumulate((self._row_nbytes(*row) for row in self.layout.rows), initial=0))
+            return rows if nbytes == self._start + self.layout.draft_nbytes else 0
+        done = list(accumulate((self.layout.row_nbytes(*row) for row in self.layout.rows), initial=0))
         if nbytes > self._end:
             return ALL
         if self._end - nbytes not in done:
@@ -280,11 +280,6 @@ class FileDraft:
         """The offset in bytes at which a tile begins in the file."""
         behind = self.layout.start(tile) + math.prod(self.layout.tile_shape(tile))
         return self._end - behind * self.layout.dtype.itemsize
-
-    def _row_nbytes(self, level: int, row: int) -> int:
-        """Bytes of a row of tiles in the file."""
-        height, _ = self.layout.tile_shape(Tile(level, row, 0))
-        return height * self.layout.shape(level)[1] * self.layout.dtype.itemsize
 
 
 Plane: TypeAlias = MemoryPlane | StoredPlane

@@ -12,6 +12,7 @@ from io import FileIO
 from pathlib import Path
 from tempfile import mkstemp
 
+from ...caches.forgetful import Forgetful
 from ...storage.maker import maker
 from .drafts import rows_done
 from .files import GONE, opened, remove
@@ -34,6 +35,9 @@ SILENT_SECONDS = 600
 A file system of several hosts may keep the lock of a host that has gone. A pass writes every 8 MiB.
 """
 
+MOST_KNOWN = 100_000
+"""Stores whose sizes we remember, at most; when full, we forget them all and look again."""
+
 
 class Folder:
     """Stores of planes by name. Raises OSError on construction if no file can be made there.
@@ -45,6 +49,8 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._nbytes: Forgetful[tuple[Path, int], int] = Forgetful(MOST_KNOWN)
+        """The bytes of stores, which do not change, by path and inode."""
         path.mkdir(parents=True, exist_ok=True)
         file, probe = self._unique()
         file.close()
@@ -133,9 +139,11 @@ class Folder:
         if path.name.endswith(WRITING):
             made = self.made(path)
             return path.stat().st_mtime_ns, path.stat().st_size + sum(sizes(made).values()), path
+        known = path, path.stat().st_ino
+        if known not in self._nbytes:
+            self._nbytes[known] = sum(sizes(path).values())
         root = path / ROOT
-        used = root if root.exists() else path
-        return used.stat().st_mtime_ns, sum(sizes(path).values()), path
+        return (root if root.exists() else path).stat().st_mtime_ns, self._nbytes[known], path
 
     def _removed(self, path: Path, is_wanted: Callable[[FileIO], bool]) -> bool:
         """Whether a draft was removed: only if nobody holds its lock and `is_wanted(file)` says so.

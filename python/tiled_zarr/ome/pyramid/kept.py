@@ -189,9 +189,8 @@ def sizes(path: Path) -> Mapping[str, int]:
     """The bytes of each file in a store by its key. Raises OSError."""
     found: dict[str, int] = {}
     for folder, _, names in os.walk(path):
-        for name in names:
-            file = Path(folder) / name
-            found[file.relative_to(path).as_posix()] = file.lstat().st_size
+        below = "" if folder == str(path) else f"{os.path.relpath(folder, path)}/"
+        found |= {f"{below}{name}": os.lstat(f"{folder}/{name}").st_size for name in names}
     return found
 
 

@@ -46,7 +46,7 @@ class Layout(NamedTuple):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all pixels, without checksums."""
+        """Bytes of all pixels."""
         return self.size * self.dtype.itemsize
 
     @property
@@ -66,6 +66,16 @@ class Layout(NamedTuple):
     def row(self, level: int, row: int) -> Iterator[Tile]:
         """The tiles of a row."""
         return (Tile(level, row, column) for column in range(self.grid(level)[1]))
+
+    def row_nbytes(self, level: int, row: int) -> int:
+        """Bytes of the pixels of a row of tiles."""
+        height, _ = self.tile_shape(Tile(level, row, 0))
+        return height * self.shape(level)[1] * self.dtype.itemsize
+
+    @property
+    def draft_nbytes(self) -> int:
+        """Bytes of a draft on disk: all pixels, and room to encode a row of tiles."""
+        return self.nbytes + self.row_nbytes(*next(self.rows))
 
     def tiles(self) -> Iterator[Tile]:
         """All tiles, the finest level first."""

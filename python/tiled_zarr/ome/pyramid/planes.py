@@ -117,7 +117,7 @@ class Planes:
         """
         if self.folder is None or self._is_paused:
             return self._memory_draft(layout)
-        self.folder.trim(self.max_bytes - layout.nbytes, name)
+        self.folder.trim(self.max_bytes - layout.draft_nbytes, name)
         try:
             made = self.folder.create(name)
             if made is not None:
