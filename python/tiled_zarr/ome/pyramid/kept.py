@@ -47,6 +47,8 @@ Block: TypeAlias = np.ndarray[Any, Any]
 ROOT = "zarr.json"
 BAKED = "baked"
 """The attribute under ours that says what a store was made from."""
+MOST_PADDED = 1.03
+"""Pixels of whole tiles for one of the levels up to which chunks may be stored uncompressed."""
 LARGEST = 1024 * 1024
 """Bytes of a document that we read."""
 AXES = ({"name": "y", "type": "space"}, {"name": "x", "type": "space"})
@@ -109,10 +111,12 @@ def key(level: int, row: int) -> str:
 def store_of(source: str, layout: Layout, served: Codec) -> Store:
     """The store to write for chunks that are served with a codec.
 
-    Chunks without a compressor would hold the padding of tiles at the edge, so there we take the
-    default.
+    Chunks without a compressor hold the padding of tiles at the edge. If that is much, we take the
+    default codec instead.
     """
-    codec = codecs.parse(codecs.DEFAULT).suited(layout.dtype.itemsize) if served.name == "none" else served
+    pixels = layout.tile**2 * sum(1 for _ in layout.tiles())
+    is_padded = served.name == "none" and pixels > MOST_PADDED * layout.size
+    codec = codecs.parse(codecs.DEFAULT).suited(layout.dtype.itemsize) if is_padded else served
     return Store(source, layout, replace(codec, crc32c=True))
 
 
