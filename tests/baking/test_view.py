@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import numpy as np
 import pytest
@@ -18,14 +18,16 @@ import zarr
 import tiled_zarr
 from asgi import ask
 from baking.stocked import CUBE, FRAME, RECORDS, SCAN, TEXTS, WEATHER, app_of, body, read, sent, store, swap, write_all, write_run
-from tiled_zarr import Array, Group, Sparse, launch_nonce
+from tiled_zarr import Array, Group, Sparse, budgets, launch_nonce
 from tiled_zarr.app import create_app
-from tiled_zarr.baking import Stores
+from tiled_zarr.baking import Stores, view
 from tiled_zarr.baking.origins import Names
 from tiled_zarr.resources import default
 from tiled_zarr.settings import Settings, from_environment
 from tiled_zarr.testing.readback import Format
 from tiled_zarr.tree import plant, resources_of
+
+pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")  # of records and texts in Zarr v3
 
 OTHER = CUBE + 10_000
 BOTH: list[Format] = [2, 3]
@@ -39,10 +41,18 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one file; what is baked of it lies beside it."""
+    folder = tmp_path_factory.mktemp("run") / "data"
+    write_run(folder / "in" / "run.h5")
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with one file in `data`, of which nothing is baked yet."""
-    write_run(tmp_path / "data" / "in" / "run.h5")
+def folder(run: Path, tmp_path: Path) -> Path:
+    """A folder with that file in `data`, of which nothing is baked yet."""
+    (tmp_path / "data").symlink_to(run)
     return tmp_path
 
 
@@ -52,8 +62,12 @@ def serve(folder: Path) -> Callable[..., Any]:
 
 
 def bake(folder: Path, target: str, inner: str = "", **options: Any) -> Path:
-    """A store of the file, or of a node in it."""
-    tiled_zarr.bake(f"{folder / 'data' / 'in' / 'run.h5'}{inner}", folder / "baked" / target, **options)
+    """A store of the file, or of a node in it: a copy of one that was baked once."""
+    data = (folder / "data").resolve()
+    made = data.parent / quote(f"{inner} {options}", "")
+    if not made.exists():
+        tiled_zarr.bake(f"{data / 'in' / 'run.h5'}{inner}", made, **options)
+    shutil.copytree(made, folder / "baked" / target)
     return folder / "baked" / target
 
 
@@ -158,17 +172,19 @@ def change(store: Path, **values: Any) -> None:
     (store / "zarr.json").write_text(json.dumps(document))
 
 
-def test_a_source_that_changes_is_computed_at_once(folder: Path, serve: Callable[..., Any]) -> None:
+def test_a_source_that_changes_is_computed_at_once(tmp_path: Path) -> None:
     """By the server that has sent the store, under other tags; and what it sent for ever is gone."""
+    folder = tmp_path
+    write_run(folder / "data" / "in" / "run.h5")
     swap(bake(folder, "in/run.zarr") / "entry" / "cube", OTHER)
-    app, path = serve(), "/zarr/v3/in/run/entry/cube"
+    app, path = app_of(folder / "data", folder / "baked"), "/zarr/v3/in/run/entry/cube"
     np.testing.assert_array_equal(read(app, "in/run/entry/cube"), OTHER)
     chunk = urljoin(located(app, f"{path}/zarr.json"), "c/0/0/0")
     before, frozen = ask(app, f"{path}/c/0/0/0"), ask(app, chunk)
     assert (frozen.status, frozen.body, frozen.headers["etag"]) == (200, before.body, before.headers["etag"])
     write_run(folder / "data" / "in" / "run.h5", CUBE + 1, moment=2)
     assert ask(app, chunk).status == 410
-    for one in (app, serve()):
+    for one in (app, app_of(folder / "data", folder / "baked")):
         after = ask(one, f"{path}/c/0/0/0", headers={"if-none-match": before.headers["etag"]})
         assert (after.status, after.headers["etag"] != before.headers["etag"]) == (200, True)
         np.testing.assert_array_equal(read(one, "in/run/entry/cube"), CUBE + 1)
@@ -191,11 +207,21 @@ def test_head_and_ranges_are_those_of_the_chunk(folder: Path, serve: Callable[..
     np.testing.assert_array_equal(read(app, "in/run/entry/cube"), OTHER)
 
 
+GZIP = {"codec": "gzip:1", "chunks": (4, 150, 130), "shards": (8, 150, 130)}
+
+
 @pytest.mark.parametrize(
-    "options", [{}, {"codec": "zstd:3"}, {"chunks": (3, 50, 60)}, {"codec": "gzip:1", "chunks": (4, 150, 130), "shards": (8, 150, 130)}]
+    ("profile", "options"),
+    [
+        ("~codec=zstd:3", {}),
+        ("~codec=zstd:3", {"codec": "zstd:3"}),
+        ("~chunks=3x50x60", {"chunks": (3, 50, 60)}),
+        ("~codec=gzip:1,chunks=4x150x130", GZIP),
+        ("~codec=zstd:3", GZIP),
+        ("~dtype=web", GZIP),
+    ],
 )
-@pytest.mark.parametrize("profile", ["~codec=zstd:3", "~chunks=3x50x60", "~codec=gzip:1,chunks=4x150x130", "~dtype=web"])
-def test_profiles_and_layouts(options: dict[str, Any], profile: str, folder: Path, serve: Callable[..., Any]) -> None:
+def test_profiles_and_layouts(profile: str, options: dict[str, Any], folder: Path, serve: Callable[..., Any]) -> None:
     """Whatever the layout of the store, a client gets the layout that it asks for, of the store's items."""
     made = bake(folder, "in/run.zarr", **options) / "entry" / "cube"
     swap(made, OTHER)
@@ -203,10 +229,8 @@ def test_profiles_and_layouts(options: dict[str, Any], profile: str, folder: Pat
     for path in (f"{profile}/in/run/entry/cube", "in/run/entry/cube"):
         assert body(app, f"/zarr/v3/{path}/zarr.json") == body(plain, f"/zarr/v3/{path}/zarr.json")
         np.testing.assert_array_equal(read(app, path), OTHER)
-    has_layout = profile == f"~codec={options.get('codec')},chunks={'x'.join(map(str, options.get('chunks', ())))}"
-    if has_layout:
-        shard = (made / "c" / "0" / "0" / "0").read_bytes()
-        assert body(app, f"/zarr/v3/{profile}/in/run/entry/cube/c/1/0/0") in shard
+    if profile.endswith("chunks=4x150x130"):
+        assert body(app, f"/zarr/v3/{profile}/in/run/entry/cube/c/1/0/0") in (made / "c" / "0" / "0" / "0").read_bytes()
 
 
 def test_the_layout_of_the_settings_passes_through(folder: Path, serve: Callable[..., Any]) -> None:
@@ -367,6 +391,20 @@ def test_what_cannot_say_its_revision_never_counts(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(app, "memory"), CUBE + 2)
 
 
+def test_a_chunk_that_takes_too_much_memory_is_computed(tmp_path: Path) -> None:
+    """Of the budget that all requests share."""
+    tree = Group({"a": custom(CUBE, "1")})
+    tiled_zarr.bake(tree, tmp_path / "baked")
+    swap(tmp_path / "baked" / "a", OTHER)
+    array = view(tree, Stores(tmp_path / "baked", default())).children["a"]
+    assert isinstance(array, Array)
+    corner = (slice(0, 2),) * 3
+    for nbytes, values in ((CUBE.nbytes - 1, CUBE), (CUBE.nbytes, OTHER)):
+        budgets.lend(budgets.Budget(nbytes, patience=1))
+        np.testing.assert_array_equal(array.read(corner), values[corner])
+    budgets.lend(None)
+
+
 @pytest.mark.parametrize("version", BOTH)
 def test_a_sparse_array_is_sent_as_it_is_stored(version: Format, tmp_path: Path) -> None:
     """Else it is made of its entries, in the same codec without a shuffle."""
@@ -403,7 +441,7 @@ def test_a_server_looks_once_for_an_array_and_never_without_the_setting(tmp_path
     plain = create_app(tree, Settings(public=True))
     for name in tree.children:
         read(plain, name)
-    assert (looks, len(reads) > 2) == ([], True)
+    assert (looks, bool(reads)) == ([], True)
     reads.clear()
     app = create_app(tree, Settings(public=True, baked=tmp_path / "baked", cache_size=0))
     for name in ("baked", "computed"):

@@ -20,6 +20,7 @@ from ..hierarchy import names, v2, v3
 from ..hierarchy.openings import reason
 from ..nodes import Array
 from ..resources import Resources
+from ..revisions import file_revision
 from . import manifest
 from .origins import Names
 from .targets import Folder
@@ -74,11 +75,12 @@ class Stores:
         said = self._of_root(store)
         if said is None:
             return None
-        forbidden = (v3 if (store / "zarr.json").exists() else v2).FORBIDDEN
-        folder = store.joinpath(*(names.wire(name, forbidden) for name in below))
-        if not self._is_inside(folder):
+        is_v3 = (store / "zarr.json").exists()
+        folder = store.joinpath(*(names.wire(name, (v3 if is_v3 else v2).FORBIDDEN) for name in below))
+        document = folder / ("zarr.json" if is_v3 else ".zarray")
+        if not (self._is_inside(folder) and document.exists()):
             return None
-        opened = store_revision(folder)
+        opened = file_revision(document)
         mark = (manifest.said(Folder(folder)) if below else said) or {}
         if manifest.ORIGIN not in mark:
             return None
@@ -89,7 +91,7 @@ class Stores:
         if not isinstance(node, Array) or not is_like(node, array):
             self._tell(store, f"{folder.name} in it has another shape or type than its source: bake it again")
             return None
-        return Stored(folder, opened, origin, node)
+        return Stored(document, opened, node)
 
     def _of_root(self, store: Path) -> Said:
         """What the root of a store says; None if it is no store, or none that counts."""

@@ -10,6 +10,7 @@ store, and the next one from the source, and sees no difference.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
@@ -19,10 +20,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..adapters.common.stores import store_revision
+from .. import budgets
 from ..codecs import Codec
 from ..hierarchy.openings import reason
-from ..nodes import Array, Block, Changed, Damaged, Region
+from ..nodes import Array, Block, Changed, Damaged, Region, TooLarge
+from ..revisions import file_revision
 from .origins import Names, origin
 from .outputs import Index
 
@@ -37,36 +39,44 @@ class Lost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An array in the folder of a store, opened when its documents had the revision `opened`."""
+    """An array of a store, opened when its `document` had the revision `opened`."""
 
-    folder: Path
+    document: Path
     opened: str
-    origin: str
     array: Array
 
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.document.parent.name
+
     def is_same(self) -> bool:
-        """True if nobody has written the array anew since it was opened."""
+        """True if nobody has baked the array anew since it was opened."""
         try:
-            return store_revision(self.folder) == self.opened
+            return file_revision(self.document) == self.opened
         except OSError:
             return False
 
     def chunk(self, index: Index) -> bytes:
-        """The bytes of a chunk. Raises Lost if it is not there, and what reading it raises."""
+        """The encoded bytes of a chunk. Raises Lost if it is not there, and what reading it raises."""
         stored = self.array.dense.stored
         body = None if stored is None else stored.read(index)
         if body is None:
-            raise Lost(f"the chunk {index} of {self.folder.name} is not there: bake it again")
+            raise Lost(f"the chunk {index} of {self.name} is not there: bake it again")
         return body
 
     def block(self, region: Region) -> Block:
-        """The items of a region. Raises Lost if a chunk is not there, and what reading raises."""
+        """The items of a region. Raises Lost if a chunk is not there, and what reading raises.
+
+        A chunk takes memory that nobody has counted: it may be larger than the one that is served.
+        """
         assert self.array.chunks is not None
         for index in product(
             *(range(part.start // size, -(-part.stop // size)) for part, size in zip(region, self.array.chunks, strict=True))
         ):
             self.chunk(index)
-        return np.asarray(self.array.read(region))
+        with budgets.hold(math.prod(self.array.chunks) * self.array.dtype.itemsize):
+            return np.asarray(self.array.read(region))
 
 
 Find = Callable[[str], Stored | None]
@@ -110,7 +120,7 @@ class Written:
             return None
         try:
             got = ask(found)
-        except (OSError, Damaged, Changed, Lost) as error:
+        except (OSError, Damaged, Changed, Lost, TooLarge) as error:
             self._tell(found, error)
             return None
         return got if found.is_same() else None
@@ -132,6 +142,4 @@ class Written:
         """Log once what is wrong with the store."""
         if not self._has_told and found.is_same():
             self._has_told = True
-            log.warning(
-                "%s is not used where it cannot be read: %s", found.folder.name, error if isinstance(error, Lost) else reason(error)
-            )
+            log.warning("%s is not used where it cannot be read: %s", found.name, error if isinstance(error, Lost) else reason(error))
