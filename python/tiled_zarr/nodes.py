@@ -71,6 +71,7 @@ __all__ = [
     "Node",
     "Options",
     "Pending",
+    "Prepared",
     "Region",
     "Revision",
     "Source",
@@ -157,6 +158,19 @@ class Stored:
             _put(self, codec=codecs.parse(given, stored=True))
 
 
+class Prepared(Protocol):
+    """Chunks that were encoded in advance, and are sent while the data are still the same.
+
+    Nothing else of an array depends on them: they are the bytes that encoding a chunk would make.
+    """
+
+    def fits(self, codec: Codec, shape: tuple[int, ...]) -> bool:
+        """True if there are chunks of this codec and shape of the data as they are now. Blocks."""
+
+    def read(self, index: tuple[int, ...]) -> bytes | None:
+        """The bytes of the chunk at an index in their grid, None if it cannot be had. Blocks."""
+
+
 class Pending(Protocol):
     """A block that other processes compute, for which no thread of this one waits."""
 
@@ -184,6 +198,7 @@ class Dense:
     of a part of a chunk makes the whole chunk anew. To estimate memory, `unit` is the shape of the
     boxes decoded whole, if other than `Array.chunks`, and `itemsize` the bytes read for one item.
     `begin(region)`, if given, begins to compute a region in other processes; it may block too.
+    `prepared`, if given, has chunks that were encoded in advance.
     """
 
     read: Callable[[Region], Block]
@@ -194,6 +209,7 @@ class Dense:
     itemsize: int | None = None
     recomputes: bool = False
     begin: Callable[[Region], Pending] | None = None
+    prepared: Prepared | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -202,12 +218,14 @@ class Coordinates:
 
     `entries()` returns `(coords, data)` of the whole array: integers of shape (ndim, nnz) in any
     order, and items of shape (nnz,). Entries with the same coordinates are added up. All other
-    elements are `fill`, an item of the dtype (None means zero). `blocking` is as in `Dense`.
+    elements are `fill`, an item of the dtype (None means zero). `blocking` and `prepared` are as in
+    `Dense`.
     """
 
     entries: Callable[[], tuple[Block, Block]]
     fill: Any = None
     blocking: bool = True
+    prepared: Prepared | None = None
     read_stepped: ClassVar[None] = None
     stored: ClassVar[None] = None
     begin: ClassVar[None] = None

@@ -100,7 +100,7 @@ def write(plan: Plan, wanted: manifest.Manifest, where: str, run: Callable[[Targ
     with unchanged(plan, wanted, where):
         run(store, where)
     store.sweep()  # of a worker that was killed
-    for key, body in documents(plan, manifest.baked(wanted)):
+    for key, body in documents(plan, manifest.baked(wanted), manifest.origins(wanted)):
         store.put(key, body)
     store.remove(SCRATCH)
     store.remove(manifest.KEY)

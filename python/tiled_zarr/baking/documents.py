@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..attributes import OURS
@@ -13,23 +13,25 @@ from ..storage.shards import sharded
 from .plan import Plan
 
 BAKED = "baked"
-"""The attribute under ours that says what a store was made from."""
+"""The attribute under ours that says what a store, or an array of it, was made from."""
 Document = dict[str, Any]
 
 
-def documents(plan: Plan, baked: Document) -> Iterator[tuple[str, bytes]]:
+def documents(plan: Plan, baked: Document, origins: Mapping[str, Document]) -> Iterator[tuple[str, bytes]]:
     """The documents by key, the root's last, so that nobody opens a store that is not whole.
 
-    `baked` says in the root's attributes what the store was made from.
+    `baked` says in the root's attributes what the store was made from, `origins` in those of other
+    arrays, by path.
     """
-    found = {path: document for place in plan.places for path, document in of(plan, place, baked)}
+    said = {**origins, "": baked}
+    found = {path: document for place in plan.places for path, document in of(plan, place, said)}
     if plan.root.group is not None and len(plan.places) <= plan.keyspace.config.max_nodes:
         consolidate(plan, found)
     for key in sorted(found, key=lambda key: (-key.count("/"), not key.endswith(".zattrs"), key)):
         yield key, json.dumps(found[key], allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def of(plan: Plan, place: Place, baked: Document) -> Iterator[tuple[str, Document]]:
+def of(plan: Plan, place: Place, said: Mapping[str, Document]) -> Iterator[tuple[str, Document]]:
     """The documents of one node by key."""
     for name in plan.format.documents(is_group=place.group is not None):
         body = plan.keyspace.rendered(place, name).body
@@ -45,8 +47,8 @@ def of(plan: Plan, place: Place, baked: Document) -> Iterator[tuple[str, Documen
         if attributes is not None:
             if place.group is not None and place.group.kind == "image":
                 exact(attributes, [child.wire_name for child in plan.places if child.above is place])
-            if place is plan.root:
-                attributes[OURS] = {**attributes.get(OURS, {}), BAKED: baked}
+            if path in said:
+                attributes[OURS] = {**attributes.get(OURS, {}), BAKED: said[path]}
         yield f"{path}/{name}" if path else name, document
 
 
