@@ -47,7 +47,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "hierarchy": VALUES | SHARED | {"hangs", "_native"},
     "encoding": VALUES | SHARED | {"hierarchy", "_native"},
     "ome/display": VALUES | {"encoding", "resources"},
-    "ome/pyramid": VALUES | SHARED | {"hierarchy", "ome/display", "_native"},
+    # it writes levels as a bake does, and decodes them as those of any store
+    "ome/pyramid": VALUES | SHARED | {"adapters/zarr", "hierarchy", "ome/display", "storage", "_native"},
     "views": VALUES | SHARED | {"hierarchy"},
     "ome": VALUES | SHARED | {"ome/display", "ome/pyramid", "views"},
     "adapters": {"attributes", "extras", "nodes", "resources"},

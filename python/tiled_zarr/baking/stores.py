@@ -21,9 +21,10 @@ from ..hierarchy.openings import reason
 from ..nodes import Array
 from ..resources import Resources
 from ..revisions import file_revision
+from ..storage.maker import maker
+from ..storage.targets import Folder
 from . import manifest
 from .origins import Names
-from .targets import Folder
 from .written import Stored
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ class Stores:
         said = known[1]
         if said is None or manifest.BY not in said:
             return None  # Zarr that we have not baked, or a node in a store
-        if (said[manifest.BY], said.get(manifest.VERSION)) != (manifest.maker(), manifest.NUMBER):
+        if (said[manifest.BY], said.get(manifest.VERSION)) != (maker(), manifest.NUMBER):
             self._tell(store, "another version of tiled-zarr has made it: bake it again")
             return None
         return said

@@ -12,6 +12,7 @@ from ..options import NO_OPTIONS
 from . import documents
 from .display.display import Display, display
 from .documents import Channels, Version
+from .pyramid import prepared
 from .pyramid.levels import Pyramid
 from .pyramid.looks import Unseen, default_place
 from .pyramid.shapes import is_half
@@ -142,7 +143,7 @@ class Image:
         return Array(
             shape=pyramid.shapes[number],
             dtype=pyramid.display.array.dtype,
-            source=Dense(partial(self._read, number), stored=pyramid.stored(number)),
+            source=Dense(partial(self._read, number), stored=pyramid.stored(number), prepared=prepared.of(pyramid, number)),
             chunks=pyramid.tile_shape,
             dimension_names=tuple(pyramid.display.axes),
             revision=partial(pyramid.revision, number),

@@ -278,7 +278,8 @@ class FileDraft:
 
     def _offset(self, tile: Tile) -> int:
         """The offset in bytes at which a tile begins in the file."""
-        behind = self.layout.start(tile) + math.prod(self.layout.tile_shape(tile))
+        rows, columns = self.layout.tile_shape(tile)
+        behind = self.layout.start(tile) + rows * columns
         return self._end - behind * self.layout.dtype.itemsize
 
 

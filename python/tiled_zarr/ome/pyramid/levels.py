@@ -123,12 +123,9 @@ class Pyramid:
         return node if node is not None and self.source_revision() == self._opened else None
 
     def stored(self, level: int) -> Stored | None:
-        """The stored chunks of a level if they may be its tiles: of such a level, or of kept planes."""
+        """The stored chunks of such a level if they are its tiles, None if it has none."""
         node = self.baked(level)
-        if node is None:
-            is_kept = self.stores.planes.folder is not None and level > self.exact and self.layout is not None
-            return Stored(self.codec, partial(self._kept_chunk, level)) if is_kept else None
-        if node.dense.stored is None or node.chunks != self.tile_shape:
+        if node is None or node.dense.stored is None or node.chunks != self.tile_shape:
             return None
         return Stored(node.dense.stored.codec, partial(self._stored_chunk, level))
 
@@ -188,7 +185,7 @@ class Pyramid:
         if level <= self.exact or self.baked(level) is not None:
             return True
         places = math.prod(self.leading)
-        return places <= EAGER_PLANES and all(self._is_kept(level, place) for place in np.ndindex(*self.leading))
+        return places <= EAGER_PLANES and all(self.is_kept(level, place) for place in np.ndindex(*self.leading))
 
     def sampled(self) -> list[int]:
         """The numbers of the levels that show samples at the moment."""
@@ -199,7 +196,7 @@ class Pyramid:
         baked = self._read_baked(level, region)
         if baked is not None:
             return baked
-        revision, no_data = self._seen(self.source_revision())
+        revision, no_data = self.seen(self.source_revision())
         source = self.sources[level] if level <= self.base.number else None
         if source is not None and source.unit_shape == self.tile_shape:
             return no_data.shown(no_data.joined(source.read(region)))
@@ -233,7 +230,7 @@ class Pyramid:
 
         It is cached under `revision`; if that is None, it is not cached.
         """
-        revision, no_data = self._seen(revision)
+        revision, no_data = self.seen(revision)
         return self._tile(level, index, revision, no_data)
 
     def marks(self, revision: str | None) -> NoData:
@@ -243,7 +240,7 @@ class Pyramid:
         """
         return self.looks.at(revision).no_data if self.display.sentinels else NOTHING
 
-    def _seen(self, revision: str | None) -> tuple[str | None, NoData]:
+    def seen(self, revision: str | None) -> tuple[str | None, NoData]:
         """The revision and the marks of the pixels at it.
 
         If we cannot read the pixels now, no revision and no marks: then nothing may be cached.
@@ -277,7 +274,7 @@ class Pyramid:
         """Ask the background thread to make the kept levels of a plane from all its pixels."""
         layout = self.layout
         if layout is not None:
-            name = self._plane_name(place, revision)
+            name = self.plane_name(place, revision)
             plane = exact.Plane(name, layout, place, revision, partial(self.marks, revision), self.codec)
             self.stores.background.request(name, partial(exact.run, self.base, self.stores.planes, plane))
 
@@ -290,7 +287,7 @@ class Pyramid:
         if revision is None or layout is None or not self.is_eager or self.baked(layout.first) is not None:
             return
         places = list(islice(np.ndindex(*self.leading), EAGER_PLANES))
-        missing = [place for place in places if not self._is_kept(layout.first, place, revision)]
+        missing = [place for place in places if not self.is_kept(layout.first, place, revision)]
         room = next((count for count in range(len(missing), 0, -1) if self.stores.planes.has_room(count * layout.nbytes)), 0)
         for place in reversed(missing[:room]):
             self.make_exact(place, revision)
@@ -308,39 +305,26 @@ class Pyramid:
         out.flags.writeable = False
         return out
 
-    def _is_kept(self, level: int, place: Index, revision: str | None = None) -> bool:
+    def is_kept(self, level: int, place: Index, revision: str | None = None) -> bool:
         """True if a finished plane with this level is kept."""
         revision = revision or self.source_revision()
         if self.layout is None or revision is None or level < self.layout.first:
             return False
-        return self.stores.planes.has(self._plane_name(place, revision), self.layout)
+        return self.stores.planes.has(self.plane_name(place, revision), self.layout)
 
     def _kept(self, level: int, index: Index, revision: str | None) -> Block | None:
         """A tile of a finished plane, or None if it is not kept."""
         if self.layout is None or revision is None or level < self.layout.first:
             return None
         *place, row, column = index
-        block = self.stores.planes.tile(self._plane_name(tuple(place), revision), self.layout, Tile(level, row, column))
+        block = self.stores.planes.tile(self.plane_name(tuple(place), revision), self.layout, Tile(level, row, column))
         return None if block is None else block.reshape((1,) * len(place) + block.shape)
-
-    def _kept_chunk(self, level: int, index: Index) -> bytes | None:
-        """A tile as the store of a finished plane has it; None if it is not kept, or shown otherwise.
-
-        A store has marks as they are in the source.
-        """
-        revision = self.source_revision()
-        if self.layout is None or revision is None or level < self.layout.first:
-            return None
-        revision, no_data = self._seen(revision)
-        if revision is None or no_data.changes:
-            return None
-        *place, row, column = index
-        return self.stores.planes.body(self._plane_name(tuple(place), revision), self.layout, Tile(level, row, column), self.codec)
 
     def _name(self, revision: str, level: int) -> str:
         return f"{self.key}|{revision}|{level}"
 
-    def _plane_name(self, place: Index, revision: str) -> str:
+    def plane_name(self, place: Index, revision: str) -> str:
+        """The name under which all that share `stores` keep a plane of a revision."""
         array, instance = self.display.array, self.stores.instance
         # replicas share a folder as they share tags
         told = revision if instance is None or self.stores.planes.folder is None else f"{instance}|{shared(revision)}"
