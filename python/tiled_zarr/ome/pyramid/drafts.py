@@ -144,6 +144,8 @@ class FileDraft:
                     file.truncate(0)
                     reserve(file, self._start + self.layout.draft_nbytes)
                     write(file, MARK, header(self.store))
+                else:
+                    self.made.sweep()
         except Unkept:
             self.drop()
             raise
