@@ -281,8 +281,8 @@ class FileDraft:
     def _offset(self, tile: Tile) -> int:
         """The offset in bytes at which a tile begins in the file."""
         rows, columns = self.layout.tile_shape(tile)
-        behind = self.layout.start(tile) + rows * columns
-        return self._end - behind * self.layout.dtype.itemsize
+        nbytes: int = (self.layout.start(tile) + rows * columns) * self.layout.dtype.itemsize
+        return self._end - nbytes
 
 
 Plane: TypeAlias = MemoryPlane | StoredPlane

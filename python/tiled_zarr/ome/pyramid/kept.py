@@ -49,9 +49,9 @@ BAKED = "baked"
 """The attribute under ours that says what a store was made from."""
 MOST_PADDED = 1.03
 """Pixels of whole tiles for one of the levels up to which chunks may be stored uncompressed."""
+AXES = ("y", "x")
 LARGEST = 1024 * 1024
 """Bytes of a document that we read."""
-AXES = ({"name": "y", "type": "space"}, {"name": "x", "type": "space"})
 
 
 class Store(NamedTuple):
@@ -74,7 +74,8 @@ class Store(NamedTuple):
         """The documents by key, the root's last."""
         levels = range(self.layout.first, self.layout.first + len(self.layout.shapes))
         found = [(f"{level}/{ROOT}", self._array(level)) for level in levels]
-        image = {"version": "0.5", "multiscales": [{"axes": AXES, "datasets": [_dataset(level) for level in levels]}]}
+        axes = [{"name": name, "type": "space"} for name in AXES]
+        image = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": [_dataset(level) for level in levels]}]}
         said = {"source": texts.plain(self.source), "tiled_zarr": maker(), "tile": self.layout.tile, "codec": str(self.codec)}
         attributes = {"ome": image, OURS: {BAKED: said}}
         found.append((ROOT, {"zarr_format": 3, "node_type": "group", "attributes": attributes}))
@@ -87,7 +88,7 @@ class Store(NamedTuple):
             chunk_shape=tile,
             dtype=self.layout.dtype,
             codec=self.codec,
-            dimension_names=("y", "x"),
+            dimension_names=AXES,
             attributes={},
             separator=v3.SEPARATOR,
         )
