@@ -31,7 +31,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "attributes": {"texts", "tojson"},
     "marks": {"attributes"},
     "options": {"checks", "codecs"},
-    "nodes": {"attributes", "checks", "codecs", "faults", "marks", "options", "outlines"},
+    "stored": {"codecs"},
+    "nodes": {"attributes", "checks", "faults", "marks", "options", "outlines", "stored"},
     "clocks": set(),
     "sums": set(),
     "logs": set(),
@@ -115,7 +116,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # it reads what it has written before there is a document that an adapter could open
     "baking": VALUES
     | {"_native", "adapters/common", "adapters/remote", "adapters/zarr", "encoding", "hierarchy", "ome", "ome/pyramid"}
-    | {"clusters", "opening", "resources", "settings", "tree", "version", "views"},
+    | {"caches", "clusters", "opening", "resources", "settings", "tree", "version", "views"},
     "stores": {"codecs", "encoding", "extras", "hierarchy", "nodes", "opening"},
     "serving": {"adapters/common"}
     | {"assembly", "cli", "cli/servers", "hierarchy", "nodes", "opening", "resources", "revisions", "settings", "tree", "views"},
