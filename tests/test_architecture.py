@@ -31,7 +31,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "attributes": {"texts", "tojson"},
     "marks": {"attributes"},
     "options": {"checks", "codecs"},
-    "nodes": {"attributes", "checks", "codecs", "faults", "marks", "options", "outlines"},
+    "stored": {"codecs"},
+    "nodes": {"attributes", "checks", "faults", "marks", "options", "outlines", "stored"},
     "clocks": set(),
     "sums": set(),
     "logs": set(),
@@ -116,7 +117,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # it reads what it has written before there is a document that an adapter could open
     "baking": VALUES
     | {"_native", "adapters/common", "adapters/remote", "adapters/zarr", "encoding", "hierarchy", "ome", "ome/pyramid"}
-    | {"clusters", "opening", "resources", "settings", "storage", "tree", "version", "views"},
+    | {"caches", "clusters", "opening", "resources", "settings", "storage", "tree", "version", "views"},
     "storage": VALUES | {"_native", "adapters/zarr", "hierarchy"},
     "stores": {"codecs", "encoding", "extras", "hierarchy", "nodes", "opening"},
     "serving": {"adapters/common"}

@@ -45,13 +45,13 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias, get_
 
 import numpy as np
 
-from . import checks, codecs, marks
+from . import checks, marks
 from .attributes import NOTHING, nothing, said
-from .codecs import Codec
 from .faults import Busy, Changed, Damaged, Forbidden, TooLarge, TooSlow, Unauthenticated, Unavailable, Unprocessable
 from .marks import Mark
 from .options import NO_OPTIONS, Options
 from .outlines import Outline
+from .stored import Prepared, Stored
 
 __all__ = [
     "LIVE",
@@ -138,37 +138,6 @@ class Revision:
 
 
 LIVE = Revision(live)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Stored:
-    """The chunks of a source as stored: little endian, packed, in C order, `codec` applied.
-
-    `read(index)` returns the stored bytes of the chunk at an index in the source's grid
-    (`Array.chunks`), or None if that chunk is not stored, or stored unlike the others. It blocks.
-    """
-
-    codec: Codec
-    read: Callable[[tuple[int, ...]], bytes | None]
-
-    def __post_init__(self) -> None:
-        """Replace the spelling of a codec by the codec. Raises ValueError if there is none."""
-        given: Any = self.codec
-        if not isinstance(given, Codec):
-            _put(self, codec=codecs.parse(given, stored=True))
-
-
-class Prepared(Protocol):
-    """Chunks that were encoded in advance, and are sent while the data are still the same.
-
-    Nothing else of an array depends on them: they are the bytes that encoding a chunk would make.
-    """
-
-    def fits(self, codec: Codec, shape: tuple[int, ...]) -> bool:
-        """True if there are chunks of this codec and shape of the data as they are now. Blocks."""
-
-    def read(self, index: tuple[int, ...]) -> bytes | None:
-        """The bytes of the chunk at an index in their grid, None if it cannot be had. Blocks."""
 
 
 class Pending(Protocol):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import h5py
 import numpy as np
@@ -15,6 +17,7 @@ import zarr
 from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import MemoryStore
 
+import tiled_zarr
 from asgi import ask
 from tiled_zarr.app import create_app
 from tiled_zarr.revisions import file_revision
@@ -123,3 +126,20 @@ def swap(array: Path, values: Any) -> None:
     before = [file_revision(path) for path in documents]
     zarr.open_array(array, mode="r+")[...] = values
     assert [file_revision(path) for path in documents] == before
+
+
+def bake(folder: Path, target: str, inner: str = "", **options: Any) -> Path:
+    """A store of the file, or of a node in it: a copy of one that was baked once."""
+    data = (folder / "data").resolve()
+    made = data.parent / quote(f"{inner} {options}", "")
+    if not made.exists():
+        tiled_zarr.bake(f"{data / 'in' / 'run.h5'}{inner}", made, **options)
+    shutil.copytree(made, folder / "baked" / target)
+    return folder / "baked" / target
+
+
+def change(store: Path, **values: Any) -> None:
+    """Let the document of a store or an array say something else of what it was baked from."""
+    document = json.loads((store / "zarr.json").read_text())
+    document["attributes"]["tiled_zarr"]["baked"].update(values)
+    (store / "zarr.json").write_text(json.dumps(document))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import numpy as np
 import pytest
@@ -17,15 +17,32 @@ import zarr
 
 import tiled_zarr
 from asgi import ask
-from baking.stocked import CUBE, FRAME, RECORDS, SCAN, TEXTS, WEATHER, app_of, body, read, sent, store, swap, write_all, write_run
+from baking.stocked import (
+    CUBE,
+    FRAME,
+    RECORDS,
+    SCAN,
+    TEXTS,
+    WEATHER,
+    app_of,
+    bake,
+    body,
+    change,
+    read,
+    sent,
+    store,
+    swap,
+    write_all,
+    write_run,
+)
 from tiled_zarr import Array, Group, Sparse, budgets, launch_nonce
 from tiled_zarr.app import create_app
 from tiled_zarr.baking import Stores, view
 from tiled_zarr.baking.origins import Names
 from tiled_zarr.resources import default
-from tiled_zarr.settings import Settings, from_environment
+from tiled_zarr.settings import Settings
 from tiled_zarr.testing.readback import Format
-from tiled_zarr.tree import plant, resources_of
+from tiled_zarr.tree import resources_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")  # of records and texts in Zarr v3
 
@@ -39,36 +56,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
     tiled_zarr.bake(write_all(folder / "data"), folder / "baked", shards=(10, 120, 140))
     return folder
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one file; what is baked of it lies beside it."""
-    folder = tmp_path_factory.mktemp("run") / "data"
-    write_run(folder / "in" / "run.h5")
-    return folder
-
-
-@pytest.fixture
-def folder(run: Path, tmp_path: Path) -> Path:
-    """A folder with that file in `data`, of which nothing is baked yet."""
-    (tmp_path / "data").symlink_to(run)
-    return tmp_path
-
-
-@pytest.fixture
-def serve(folder: Path) -> Callable[..., Any]:
-    return lambda **options: app_of(folder / "data", folder / "baked", **options)
-
-
-def bake(folder: Path, target: str, inner: str = "", **options: Any) -> Path:
-    """A store of the file, or of a node in it: a copy of one that was baked once."""
-    data = (folder / "data").resolve()
-    made = data.parent / quote(f"{inner} {options}", "")
-    if not made.exists():
-        tiled_zarr.bake(f"{data / 'in' / 'run.h5'}{inner}", made, **options)
-    shutil.copytree(made, folder / "baked" / target)
-    return folder / "baked" / target
 
 
 @pytest.mark.parametrize("version", BOTH)
@@ -165,13 +152,6 @@ def test_the_nearest_store_wins(folder: Path, serve: Callable[..., Any]) -> None
             shutil.rmtree(folder / "baked" / target)
 
 
-def change(store: Path, **values: Any) -> None:
-    """Let the document of a store or an array say something else of what it was baked from."""
-    document = json.loads((store / "zarr.json").read_text())
-    document["attributes"]["tiled_zarr"]["baked"].update(values)
-    (store / "zarr.json").write_text(json.dumps(document))
-
-
 def test_a_source_that_changes_is_computed_at_once(tmp_path: Path) -> None:
     """By the server that has sent the store, under other tags; and what it sent for ever is gone."""
     folder = tmp_path
@@ -238,133 +218,6 @@ def test_the_layout_of_the_settings_passes_through(folder: Path, serve: Callable
     made = bake(folder, "in/run.zarr", codec="gzip:9", shards=(15, 180, 140)) / "entry" / "cube"
     one = body(serve(codec="gzip:9"), "/zarr/v2/in/run/entry/cube/0.0.0")
     assert one in (made / "c" / "0" / "0" / "0").read_bytes()
-
-
-CUBE_STORE = "in/run/entry/cube.zarr"
-
-
-@pytest.mark.parametrize("lost", ["c/0/0/0", "c", "."])
-def test_what_is_lost_is_computed(lost: str, folder: Path, serve: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
-    """A reader would take a chunk that is not there for zeros."""
-    made = bake(folder, CUBE_STORE, "::entry/cube", format="zarr", shards=(10, 60, 140))
-    swap(made, OTHER)
-    app = serve(cache_size="0")
-    np.testing.assert_array_equal(read(app, "in/run/entry/cube"), OTHER)
-    gone = made / lost
-    shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
-    expected = CUBE.copy()
-    if lost == "c/0/0/0":
-        expected = OTHER.copy()
-        expected[:10, :60] = CUBE[:10, :60]
-    for one in (app, serve(cache_size="0")):
-        caplog.clear()
-        for version in BOTH:
-            np.testing.assert_array_equal(read(one, "in/run/entry/cube", version), expected)
-        assert len([line for line in caplog.messages if "is not there" in line]) == (lost != ".")
-
-
-@pytest.mark.parametrize("cut", [1, 9, 4000])
-def test_a_damaged_shard_is_computed(cut: int, folder: Path, serve: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
-    made = bake(folder, CUBE_STORE, "::entry/cube", format="zarr", shards=(15, 180, 140))
-    shard = made / "c" / "0" / "0" / "0"
-    shard.write_bytes(shard.read_bytes()[:-cut])
-    np.testing.assert_array_equal(read(serve(), "in/run/entry/cube"), CUBE)
-    assert len([line for line in caplog.messages if "cube.zarr is not used" in line]) == 1
-
-
-def test_a_damaged_chunk_is_computed(folder: Path, serve: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
-    made = bake(folder, CUBE_STORE, "::entry/cube", format="zarr", zarr_format=2)
-    swap(made, OTHER)
-    path = made / "0.0.0"
-    path.write_bytes(path.read_bytes()[:-7])
-    found = read(serve(), "in/run/entry/cube")
-    inside = tuple(slice(0, size) for size in json.loads((made / ".zarray").read_text())["chunks"])
-    expected = OTHER.copy()
-    expected[inside] = CUBE[inside]
-    np.testing.assert_array_equal(found, expected)
-    assert len([line for line in caplog.messages if "cube.zarr is not used" in line]) == 1
-
-
-def test_an_unfinished_store_counts_as_none(folder: Path, serve: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
-    made = bake(folder, "in/run.zarr")
-    for name in ("cube", "other"):
-        swap(made / "entry" / name, OTHER)
-    (made / ".tiled-zarr-bake.json").write_text("{}")
-    app = serve()
-    for version in BOTH:
-        np.testing.assert_array_equal(read(app, "in/run/entry/cube", version), CUBE)
-        np.testing.assert_array_equal(read(app, "in/run/entry/other", version), CUBE[::-1, ::-1])
-    assert [line for line in caplog.messages if "run.zarr is not used" in line] == [
-        "in/run.zarr is not used: it is not finished: go on with --resume"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"tiled_zarr": "0.0.1, encoder 1"}, "another version of tiled-zarr has made it"),
-        ({"version": 1}, "another version of tiled-zarr has made it"),
-        ({"version": None}, "another version of tiled-zarr has made it"),
-        ({"origin": "another"}, "made from another version of its source"),
-    ],
-)
-def test_a_store_of_another_kind_counts_as_none(
-    values: dict[str, Any], message: str, folder: Path, serve: Callable[..., Any], caplog: pytest.LogCaptureFixture
-) -> None:
-    made = bake(folder, CUBE_STORE, "::entry/cube", format="zarr")
-    swap(made, OTHER)
-    change(made, **values)
-    app = serve()
-    for version in BOTH:
-        np.testing.assert_array_equal(read(app, "in/run/entry/cube", version), CUBE)
-    assert len([line for line in caplog.messages if message in line and "bake it again" in line]) == 1
-
-
-def test_documents_that_are_no_json_count_as_none(folder: Path, serve: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
-    made = bake(folder, "in/run.zarr")
-    (made / "entry" / "cube" / "zarr.json").write_text("{")
-    (folder / "baked" / "in" / "zarr.json").write_text("[]")
-    np.testing.assert_array_equal(read(serve(), "in/run/entry/cube"), CUBE)
-    assert [line.partition(" is not used")[0] for line in caplog.messages if "is not used" in line] == ["in/run.zarr", "in"]
-
-
-def test_the_store_of_another_array_of_the_same_file(folder: Path, serve: Callable[..., Any]) -> None:
-    """It has the same shape, type and revision."""
-    bake(folder, "in/run/entry/cube.zarr", "::entry/other", format="zarr")
-    np.testing.assert_array_equal(read(serve(), "in/run/entry/cube"), CUBE)
-    bake(folder, "in/run/entry.zarr")  # of the whole file: its `entry/cube` would be `entry/entry/cube`
-    bake(folder, "in/run.zarr", "::entry", format="zarr")
-    swap(folder / "baked" / "in" / "run.zarr" / "cube", OTHER)
-    np.testing.assert_array_equal(read(serve(), "in/run/entry/cube"), CUBE)
-
-
-def test_a_store_that_is_baked_anew_under_a_server(folder: Path, serve: Callable[..., Any]) -> None:
-    """With other chunks and codecs: what the server knows of the old one must not be used for it."""
-    made = bake(folder, CUBE_STORE, "::entry/cube", format="zarr", chunks=(4, 30, 50), shards=(8, 150, 150))
-    app = serve(cache_size="0")
-    np.testing.assert_array_equal(read(app, "in/run/entry/cube"), CUBE)
-    shutil.rmtree(made)
-    bake(folder, CUBE_STORE, "::entry/cube", format="zarr", chunks=(4, 50, 30), shards=(8, 150, 150), codec="none")
-    np.testing.assert_array_equal(read(app, "in/run/entry/cube"), CUBE)
-
-
-def test_a_file_that_is_mounted_elsewhere_has_its_store_there(folder: Path) -> None:
-    """The origin of an array is a file and a path in it, not a path in a tree."""
-    swap(bake(folder, "runs/first.zarr") / "entry" / "cube", OTHER)
-    tree = f"{{path: /runs/first, file: {folder / 'data' / 'in' / 'run.h5'}}}"
-    (folder / "server.yml").write_text(f"{{public: true, baked: {folder / 'baked'}, trees: [{tree}]}}")
-    settings = from_environment({}, {}, {"CONFIG": str(folder / "server.yml")})
-    planted = plant(settings)
-    app = create_app(planted.root, settings, planted.tasks, planted.resources)
-    np.testing.assert_array_equal(read(app, "runs/first/entry/cube"), OTHER)
-
-
-def test_names_that_lead_out_of_the_folder(folder: Path) -> None:
-    made = bake(folder, "cube.zarr", "::entry/cube", format="zarr")
-    stores = Stores(folder / "baked" / "deeper", default())
-    (folder / "baked" / "deeper").mkdir()
-    assert [*stores._candidates(("..", "cube"))] == [(folder / "baked" / "deeper", ("..", "cube"))]
-    assert next(Stores(folder / "baked", default())._candidates(("cube",))) == (made, ())
 
 
 def custom(values: np.ndarray, revision: str | None, reads: list[Any] | None = None) -> Array:

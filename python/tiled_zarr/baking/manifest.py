@@ -49,7 +49,7 @@ def of(plan: Plan) -> Manifest:
                 "chunks": list(output.chunk_shape),
                 "box": list(output.box),
                 "codec": str(output.recipe.codec),
-                ORIGIN: origins.get(path),
+                **({ORIGIN: origins[path]} if origins.get(path) else {}),
             }
             for path, output in plan.outputs.items()
         },
@@ -67,7 +67,7 @@ def baked(manifest: Manifest) -> dict[str, Any]:
 
 def origins(manifest: Manifest) -> dict[str, dict[str, Any]]:
     """What the attributes of arrays say, by path: the origins of those that have one."""
-    return {path: {ORIGIN: array[ORIGIN]} for path, array in manifest["arrays"].items() if array[ORIGIN] is not None}
+    return {path: {ORIGIN: array[ORIGIN]} for path, array in manifest["arrays"].items() if ORIGIN in array}
 
 
 def begin(target: Target, manifest: Manifest, where: str, *, resume: bool) -> bool:
