@@ -18,8 +18,8 @@ import zarr
 import tiled_zarr
 from asgi import ask
 from ome.detectors import eiger
-from ome.pyramid.test_planes import LAYOUT, SHARD, files, keep, nbytes, same, seal
-from ome.pyramid.test_planes import levels as made_of
+from ome.pyramid.planes import CODEC, LAYOUT, SHARD, files, keep, nbytes, same, seal
+from ome.pyramid.planes import levels as made_of
 from ome.twins import image, levels, node_of, stores, whole
 from tiled_zarr import revisions
 from tiled_zarr.app import create_app
@@ -33,7 +33,6 @@ from tiled_zarr.storage.targets import PART
 
 SECONDS = 60
 TILE = 32
-CODEC = parse("blosc:lz4:5:shuffle")
 VALUES = np.random.default_rng(3).integers(0, 60_000, (3, 200, 150)).astype("u2")
 """Three planes, whose levels have tiles at the edge."""
 

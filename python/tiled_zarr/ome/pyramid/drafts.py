@@ -61,7 +61,7 @@ MAGIC = "tiled-zarr levels 2"
 DIGITS = 20
 MARK = DIGITS + CHECKSUM
 """Bytes of the checkpoint: digits, and their checksum."""
-ALL = 10**DIGITS - 1
+ALL = int("9" * DIGITS)
 """The rows of a draft in which all rows of its source are, so that it may be sealed."""
 LONGEST = 64 * 1024
 """Bytes of a header that we read."""
@@ -247,11 +247,10 @@ class FileDraft:
         if codec_of(self.file, self.layout) is None:
             return 0
         rows, nbytes = rows_done(self.file), size(self.file)
-        if rows != ALL:
-            return rows if nbytes == self._start + self.layout.draft_nbytes else 0
+        is_full = nbytes == self._start + self.layout.draft_nbytes
+        if rows != ALL or is_full:
+            return rows if is_full else 0
         done = list(accumulate((self.layout.row_nbytes(*row) for row in self.layout.rows), initial=0))
-        if nbytes > self._end:
-            return ALL
         if self._end - nbytes not in done:
             return 0
         written = list(self.layout.rows)[: done.index(self._end - nbytes)]
