@@ -27,7 +27,7 @@ from tiled_zarr.ome.pyramid.planes import Planes
 
 ROOM = 13_000
 """For two planes of 6000 bytes in memory."""
-DISK = 20_000
+DISK = 17_990
 """For two planes of 8977 bytes on disk: with documents, indexes and whole tiles at the edges."""
 DISKS = [False, True]
 
@@ -131,6 +131,17 @@ def test_the_folder_is_bounded(tmp_path: Path) -> None:
         assert LAYOUT.nbytes < nbytes(tmp_path) <= DISK
 
 
+def test_a_store_that_takes_more_than_its_pixels_is_not_made_again(tmp_path: Path) -> None:
+    """`levels_size` has room for the pixels; documents and checksums come on top."""
+    planes = Planes(LAYOUT.nbytes, tmp_path)
+    keep(planes, "a")
+    assert nbytes(tmp_path) > LAYOUT.nbytes
+    for one in (planes, Planes(LAYOUT.nbytes, tmp_path)):
+        assert same(one, "a") == [True] * 16
+    keep(planes, "b")
+    assert len(files(tmp_path)) == 1
+
+
 def test_a_dropped_draft_leaves_no_file(tmp_path: Path) -> None:
     draft = Planes(ROOM, tmp_path).draft("a", LAYOUT, CODEC)
     assert draft is not None
@@ -166,6 +177,7 @@ def test_every_flipped_bit_is_noticed(tmp_path: Path, caplog: pytest.LogCaptureF
             one.write_bytes(content)
     assert noticed == 200
     assert any("checksum" in record.getMessage() for record in caplog.records)
+    next(iter(whole)).write_bytes(b"damaged")
     planes = Planes(ROOM, tmp_path)
     keep(planes, "a")
     assert same(planes, "a") == [True] * 16

@@ -119,7 +119,8 @@ class Folder:
     def trim(self, nbytes: int, but: str) -> None:
         """Remove the stores used longest ago until at most `nbytes` are left.
 
-        Drafts count, except that of the plane `but`; those that somebody makes stay.
+        Drafts count, except that of the plane `but`; those that somebody makes stay, and so does the
+        store of that plane.
         """
         own = self._path(but, WRITING)
         with suppress(OSError):
@@ -128,6 +129,8 @@ class Folder:
             for _, size, path in sorted(found):
                 if total <= nbytes:
                     return
+                if path == self.store(but):
+                    continue
                 if path.name.endswith(SUFFIX):
                     remove(path)
                 elif not self._removed(path, lambda _: True):

@@ -122,7 +122,7 @@ def store_of(source: str, layout: Layout, served: Codec) -> Store:
 
 
 class StoredPlane:
-    """The levels of a plane in a store; `nbytes` are those of its files.
+    """The levels of a plane in a store; `nbytes` are those of its files, at most those of its pixels.
 
     We open the file for each read, so that a thousand planes hold no file descriptors.
     """
@@ -187,7 +187,7 @@ def load(path: Path, source: str, layout: Layout) -> StoredPlane | None:
         return None
     with suppress(OSError):
         os.utime(path / ROOT)
-    return StoredPlane(path, store, sum(found.values()))
+    return StoredPlane(path, store, min(sum(found.values()), layout.nbytes))
 
 
 def sizes(path: Path) -> Mapping[str, int]:
