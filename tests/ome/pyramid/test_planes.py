@@ -177,7 +177,7 @@ def test_every_flipped_bit_is_noticed(tmp_path: Path, caplog: pytest.LogCaptureF
             one.write_bytes(content)
     assert noticed == 200
     assert any("checksum" in record.getMessage() for record in caplog.records)
-    next(iter(whole)).write_bytes(b"damaged")
+    parts(tmp_path)[-1].write_bytes(b"no document")
     planes = Planes(ROOM, tmp_path)
     keep(planes, "a")
     assert same(planes, "a") == [True] * 16
