@@ -52,7 +52,7 @@ def test_what_is_lost_is_computed(lost: str, folder: Path, serve: Callable[..., 
         assert len([line for line in caplog.messages if "is not there" in line]) == (lost != ".")
 
 
-@pytest.mark.parametrize("cut", [1, 9, 4000])
+@pytest.mark.parametrize("cut", [1, 9, 4000, 10**9])
 def test_a_damaged_shard_is_computed(cut: int, folder: Path, serve: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
     made = bake(folder, CUBE_STORE, "::entry/cube", format="zarr", shards=(15, 180, 140))
     shard = made / "c" / "0" / "0" / "0"
