@@ -278,6 +278,21 @@ def test_a_sparse_array_is_sent_as_it_is_stored(version: Format, tmp_path: Path)
     assert (served, asked) == (computed, [])
 
 
+def test_each_version_of_a_source_has_its_store(tmp_path: Path) -> None:
+    """Also if the node stays the same one, as that of a tree in memory does."""
+    versions = ["1"]
+    tree = Group({"a": replace(custom(CUBE, None), revision=lambda: versions[-1])})
+    app = create_app(tree, Settings(public=True, baked=tmp_path / "baked"))
+    for number in (1, 2):
+        versions.append(str(number))
+        shutil.rmtree(tmp_path / "baked", ignore_errors=True)
+        tiled_zarr.bake(tree, tmp_path / "baked")
+        swap(tmp_path / "baked" / "a", CUBE + number)
+        np.testing.assert_array_equal(read(app, "a"), CUBE + number)
+    versions.append("3")
+    np.testing.assert_array_equal(read(app, "a"), CUBE)
+
+
 def test_a_server_looks_once_for_an_array_and_never_without_the_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reads: list[Any] = []
     tree = Group({"baked": custom(CUBE, "1", reads), "computed": custom(CUBE, "2", reads)})

@@ -25,7 +25,7 @@ from ..storage.maker import maker
 from ..storage.targets import Folder
 from . import manifest
 from .origins import Names
-from .written import Stored
+from .written import Counterpart
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Stores:
         self._said: Forgetful[Path, tuple[str, Said]] = Forgetful(MOST_STORES)
         self._told: Forgetful[tuple[Path, str], None] = Forgetful(MOST_STORES)
 
-    def find(self, path: Names, array: Array, origin: str) -> Stored | None:
+    def find(self, path: Names, array: Array, origin: str) -> Counterpart | None:
         """The array in a store that was made from the node at a path, as it is now; None if none was.
 
         Blocks. A store that cannot be read counts as none, and is logged once.
@@ -71,7 +71,7 @@ class Stores:
         """True if a folder is there, and is in ours: names of nodes may hold slashes and dots."""
         return folder.is_dir() and folder.resolve().is_relative_to(self.folder)
 
-    def _in(self, store: Path, below: Names, array: Array, origin: str) -> Stored | None:
+    def _in(self, store: Path, below: Names, array: Array, origin: str) -> Counterpart | None:
         """The array at a path in a store if it was made from that origin."""
         said = self._of_root(store)
         if said is None:
@@ -92,7 +92,7 @@ class Stores:
         if not isinstance(node, Array) or not is_like(node, array):
             self._tell(store, f"{folder.name} in it has another shape or type than its source: bake it again")
             return None
-        return Stored(document, opened, node)
+        return Counterpart(document, opened, node)
 
     def _of_root(self, store: Path) -> Said:
         """What the root of a store says; None if it is no store, or none that counts."""

@@ -38,7 +38,7 @@ class Lost(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class Counterpart:
     """An array of a store, opened when its `document` had the revision `opened`."""
 
     document: Path
@@ -79,7 +79,7 @@ class Stored:
             return np.asarray(self.array.read(region))
 
 
-Find = Callable[[str], Stored | None]
+Find = Callable[[str], Counterpart | None]
 """Returns the array in a store that has an origin, None if there is none. Blocks."""
 
 
@@ -94,7 +94,7 @@ class Written:
         self._inside = inside
         self._find = find
         self._lock = Lock()
-        self._known: tuple[str | None, Stored | None] = None, None
+        self._known: tuple[str | None, Counterpart | None] = None, None
         self._has_told = False
 
     def fits(self, codec: Codec, shape: tuple[int, ...]) -> bool:
@@ -113,7 +113,7 @@ class Written:
         block = self._got(lambda found: found.block(region))
         return self._source.read(region) if block is None else block
 
-    def _got(self, ask: Callable[[Stored], T]) -> T | None:
+    def _got(self, ask: Callable[[Counterpart], T]) -> T | None:
         """What `ask` reads from the store; None if it fails, or if the store was written anew."""
         found = self._now()
         if found is None:
@@ -125,7 +125,7 @@ class Written:
             return None
         return got if found.is_same() else None
 
-    def _now(self) -> Stored | None:
+    def _now(self) -> Counterpart | None:
         """The array in a store that was made from the source as it is now."""
         revision = self._source.revision()
         if revision is None:
@@ -138,7 +138,7 @@ class Written:
         known, found = self._known
         return found if known == revision and found is not None and found.is_same() else None
 
-    def _tell(self, found: Stored, error: Exception) -> None:
+    def _tell(self, found: Counterpart, error: Exception) -> None:
         """Log once what is wrong with the store."""
         if not self._has_told and found.is_same():
             self._has_told = True
