@@ -168,6 +168,7 @@ class Dense:
     boxes decoded whole, if other than `Array.chunks`, and `itemsize` the bytes read for one item.
     `begin(region)`, if given, begins to compute a region in other processes; it may block too.
     `prepared`, if given, has chunks that were encoded in advance.
+    `extremes()`, if given, has the first items and (least, greatest) of runs of a 1-d array, or None.
     """
 
     read: Callable[[Region], Block]
@@ -179,6 +180,7 @@ class Dense:
     recomputes: bool = False
     begin: Callable[[Region], Pending] | None = None
     prepared: Prepared | None = None
+    extremes: Callable[[], tuple[Block, Block] | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
