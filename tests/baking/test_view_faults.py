@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from baking.stocked import (
     swap,
 )
 from tiled_zarr.app import create_app
-from tiled_zarr.baking import Stores
+from tiled_zarr.baking import Stores, written
 from tiled_zarr.resources import default
 from tiled_zarr.settings import from_environment
 from tiled_zarr.testing.readback import Format
@@ -135,6 +136,20 @@ def test_a_store_that_is_baked_anew_under_a_server(folder: Path, serve: Callable
     shutil.rmtree(made)
     bake(folder, CUBE_STORE, "::entry/cube", format="zarr", chunks=(4, 50, 30), shards=(8, 150, 150), codec="none")
     np.testing.assert_array_equal(read(app, "in/run/entry/cube"), CUBE)
+
+
+def test_a_store_is_found_that_comes_later(folder: Path, serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """And another one in its place; but not before it is time to look again."""
+    made, app, hours = folder / "baked" / CUBE_STORE, serve(cache_size="0"), [0.0]
+    monkeypatch.setattr(written, "AGAIN", 1800.0)
+    monkeypatch.setattr(written, "monotonic", lambda: time.monotonic() + 3600 * hours[0])
+    np.testing.assert_array_equal(read(app, "in/run/entry/cube"), CUBE)
+    for values, options in ((OTHER, {}), (OTHER + 1, {"chunks": (4, 30, 50)})):
+        shutil.rmtree(made, ignore_errors=True)
+        swap(bake(folder, CUBE_STORE, "::entry/cube", format="zarr", **options), values)
+        np.testing.assert_array_equal(read(app, "in/run/entry/cube"), CUBE)
+        hours[0] += 1
+        np.testing.assert_array_equal(read(app, "in/run/entry/cube"), values)
 
 
 def test_a_file_that_is_mounted_elsewhere_has_its_store_there(folder: Path) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from threading import Lock
+from time import monotonic
 from typing import TypeVar
 
 import numpy as np
@@ -27,6 +28,9 @@ from ..nodes import Array, Block, Changed, Damaged, Region, TooLarge
 from ..revisions import file_revision
 from .origins import Names, origin
 from .outputs import Index
+
+AGAIN = 30.0
+"""Seconds after which a store is looked for again: a look takes 0.1 ms, and a bake may have ended."""
 
 T = TypeVar("T")
 
@@ -86,7 +90,8 @@ Find = Callable[[str], Counterpart | None]
 class Written:
     """What a store has of `source`, the array at a path `inside` its source, as it is now.
 
-    `find` looks for a store once for each revision of the source. The functions block.
+    `find` looks for a store once for each revision of the source, and again every AGAIN seconds as
+    long as there is none. The functions block.
     """
 
     def __init__(self, source: Array, inside: Names, find: Find) -> None:
@@ -95,6 +100,7 @@ class Written:
         self._find = find
         self._lock = Lock()
         self._known: tuple[str | None, Counterpart | None] = None, None
+        self._again = 0.0
         self._has_told = False
 
     def fits(self, codec: Codec, shape: tuple[int, ...]) -> bool:
@@ -130,13 +136,20 @@ class Written:
         revision = self._source.revision()
         if revision is None:
             return None
-        if self._known[0] != revision:
-            with self._lock:
-                if self._known[0] != revision:
-                    wanted = origin(self._inside, revision)
-                    self._known = revision, None if wanted is None else self._find(wanted)
         known, found = self._known
-        return found if known == revision and found is not None and found.is_same() else None
+        if known == revision and found is not None and found.is_same():
+            return found
+        return self._looked_for(revision)
+
+    def _looked_for(self, revision: str) -> Counterpart | None:
+        """The array in a store at a revision of the source; None until it is time to look again."""
+        with self._lock:
+            if self._known[0] != revision or monotonic() >= self._again:
+                wanted = origin(self._inside, revision)
+                self._known = revision, None if wanted is None else self._find(wanted)
+                self._again = monotonic() + AGAIN
+            found = self._known[1]
+            return found if found is not None and found.is_same() else None
 
     def _tell(self, found: Counterpart, error: Exception) -> None:
         """Log once what is wrong with the store."""
