@@ -44,6 +44,7 @@ const ACTIONS = {
             fragment,
         );
         await ACTIONS.until(page, "document.getElementById('viewer').dataset.state === 'ready'");
+        await page.waitForTimeout(200);
         await page.screenshot({ path });
     },
     /** Press the button of the pointer at one place, and let it go at another. */
@@ -103,7 +104,8 @@ const ACTIONS = {
     /** Wait until an expression is true; `waitForFunction` would compile it in the page, whose policy forbids that. */
     until: async (page, condition) => {
         const end = Date.now() + LONGEST_WAIT_MS;
-        while (!(await page.evaluate(`Boolean(${condition})`))) {
+        const holds = () => page.evaluate(`Boolean(${condition})`).catch(() => false); // the page may be loading another
+        while (!(await holds())) {
             if (Date.now() > end) throw new Error(`${condition} is not true within ${LONGEST_WAIT_MS} ms`);
             await page.waitForTimeout(20);
         }
@@ -121,6 +123,10 @@ const ACTIONS = {
         await page.waitForTimeout(600);
         return [page.url()];
     },
+    leave: (page) => page.goto("about:blank"),
+    reload: (page) => page.reload(),
+    /** Let the test do something: it listens at this address. */
+    call: (_, url) => fetch(url),
     pause: (page, milliseconds) => page.waitForTimeout(milliseconds),
 };
 

@@ -73,9 +73,8 @@ def test_a_tile_reads_little(app: Any) -> None:
         reads.append(int(np.prod([part.stop - part.start for part in region])))
         return STACK[region]
 
-    node = Array(
-        shape=STACK.shape, dtype=STACK.dtype, read=read, chunks=(1, 50, 12), revision=lambda: "1", attributes={"tiled_zarr": PLACED}
-    )
+    hints = {"tiled_zarr": PLACED}
+    node = Array(shape=STACK.shape, dtype=STACK.dtype, read=read, chunks=(1, 50, 12), revision=lambda: "1", attributes=hints)
     served = create_app(Group(children={"stack": node}), Settings(public=True))
     assert ask(served, "/ome-zarr/0.5/~plane=zx/stack/0/c/300/0/0").status == 200
     samples = 40 * 12
@@ -97,9 +96,10 @@ def test_images_without_both_axes_are_left_out(app: Any, path: str) -> None:
     assert ask(app, f"/ome-zarr/0.5/{path.rpartition('/')[2]}/zarr.json").status == 200
 
 
-@pytest.mark.parametrize(
-    "part", ["~plane=zz", "~plane=z", "~plane=cx", "~plane=zyx", "~plane=", "~plane=zx,codec=zstd", "~plane=zx,plane=zy"]
-)
+NO_PLANES = ("~plane=zz", "~plane=z", "~plane=cx", "~plane=zyx", "~plane=", "~plane=zx,codec=zstd", "~plane=zx,plane=zy")
+
+
+@pytest.mark.parametrize("part", NO_PLANES)
 def test_what_is_no_plane_is_refused_with_what_there_is(app: Any, part: str) -> None:
     answer = ask(app, f"/ome-zarr/0.5/{part}/stack/zarr.json")
     assert (answer.status, b"such as plane=zx" in answer.body or b"twice" in answer.body) == (400, True)

@@ -16,8 +16,8 @@ from .routes import KeyEndpoint
 MOST_KEPT = 32
 """Endpoints that are kept, at most; each may hold a key space and the replies to 8192 keys."""
 
-PREFIX = "zarr/"
-"""The beginning of the path prefixes of exact data; the display view has types and chunks of its own."""
+PREFIXES = ("zarr/v2", "zarr/v3", "minmax/v2", "minmax/v3")
+"""The path prefixes that may have profiles; the display view has types and chunks of its own."""
 
 
 class Profiles:
@@ -40,11 +40,11 @@ class Profiles:
     def made(self, prefix: str, part: str) -> Endpoint:
         """The endpoint of a profile. Raises ValueError, which says what is allowed."""
         profile = parse(part)
-        is_exact = prefix.startswith(PREFIX)
+        is_exact = prefix in PREFIXES
         if is_exact and profile.plane:
             raise ValueError(f"a plane is for images, not for {prefix}; a profile there has {ALLOWED}")
         if not is_exact and profile != Profile(plane=profile.plane):
-            raise ValueError(f"such profiles are for {PREFIX}v2 and {PREFIX}v3; a profile of {prefix} has {ALLOWED_OF_IMAGES}")
+            raise ValueError(f"such profiles are for {', '.join(PREFIXES)}; a profile of {prefix} has {ALLOWED_OF_IMAGES}")
         return self._kept.get((prefix, profile.name), partial(self._make, prefix, profile))
 
 

@@ -52,7 +52,7 @@ export function numberField(name: string, get: () => number | null, set: (value:
   });
   const update = () => {
     const value = get();
-    element.value = value === null ? "" : String(Number(value.toPrecision(10)));
+    element.value = value === null ? "" : String(Number(value.toPrecision(Number.isInteger(value) ? 10 : 7)));
   };
   return { element, update };
 }

@@ -45,7 +45,7 @@ export class Viewer implements Stage {
   private readonly overlays: Overlays;
   readonly player = new Player(this);
   camera: Camera;
-  private generation = 0;
+  generation = 0;
   private readonly measuring = new Set<Channel>();
 
   private readonly listeners: (() => void)[] = [];
@@ -161,7 +161,8 @@ export class Viewer implements Stage {
     this.deck.setProps({ layers: layers(this.tiles, this.scene(), (error) => fail(error, () => this.readAgain())) });
   }
 
-  private readAgain(): void {
+  /** Forget what was read, and draw what there is now; sliders follow the sizes of axes. */
+  readAgain(): void {
     page.failure.hidden = true;
     this.tiles.clear();
     this.generation++;
