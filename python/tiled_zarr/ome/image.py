@@ -54,11 +54,11 @@ class Image:
         shown = display(node, resources=stores.resources)
         if shown is None:
             return None
+        if shown.hint.flipped:  # levels that were baked the other way round are of another revision
+            node = replace(node, revision=shown.array.revision)
         pyramid = Pyramid(path, shown, _stored(node, shown), stores, node.options.over(options))
         revision = pyramid.source_revision()
-        # levels that were baked the other way round have another revision
-        source = replace(node, revision=shown.array.revision) if shown.hint.flipped else node
-        baked = stores.baked(path, source) if revision is not None else {}
+        baked = stores.baked(path, node) if revision is not None else {}
         if baked and pyramid.source_revision() == revision:
             pyramid.use(baked, revision)
         return cls(node, pyramid)
