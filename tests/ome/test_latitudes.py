@@ -132,6 +132,14 @@ def test_other_coordinates_change_nothing(latitudes: Any, attributes: dict[str, 
     assert not is_flipped(served(group(latitudes, attributes, name)), "map/t")
 
 
+def test_the_coordinate_may_lie_in_a_group_above() -> None:
+    """As in netCDF; but not in a folder, whose children are separate sources."""
+    below = Group(children={"deep": Group(children={"t": node_of(NUMBERS, dimension_names=("lat", "lon"))}, blocking=True)}, blocking=True)
+    north = {"map": below, "lat": node_of(UP, attributes=NORTH)}
+    assert is_flipped(served(Group(children=north, blocking=True)), "map/map/deep/t")
+    assert not is_flipped(served(Group(children=north, blocking=True, kind="folder")), "map/map/deep/t")
+
+
 def test_a_coordinate_is_read_once_and_two_items_of_it() -> None:
     reads: list[tuple[slice, ...]] = []
 

@@ -32,10 +32,15 @@ STANDARD_NAME = "latitude"
 
 
 class Latitudes:
-    """The coordinates of a group, and which of them are latitudes that ascend."""
+    """The coordinates of a group, and which of them are latitudes that ascend.
 
-    def __init__(self, group: Group) -> None:
+    As in netCDF, the arrays of a group may have coordinates of the groups above it (`above`), but
+    not those of a folder, whose children are separate sources.
+    """
+
+    def __init__(self, group: Group, above: Latitudes | None = None) -> None:
         self._group = group
+        self._above = above if above is not None and above.may_serve(group) else None
         self._known: Forgetful[str, tuple[Array, bool]] = Forgetful(MOST_KNOWN)
 
     def north_up(self, image: Array) -> Array:
@@ -44,25 +49,31 @@ class Latitudes:
         A hint of its own wins. Blocks only if looking up children of the group does.
         """
         found = rows(image)
-        if found is None or not self._ascends(*found):
+        if found is None or not self.ascends(*found):
             return image
         ours = image.attributes.get(OURS)
         return replace(image, attributes={**image.attributes, OURS: {**(ours if isinstance(ours, Mapping) else {}), "flipped": ["y"]}})
 
-    def _ascends(self, name: str, size: int) -> bool:
+    def ascends(self, name: str, size: int) -> bool:
         """True if the coordinate of a dimension is a latitude that ascends; read once.
 
         If it cannot be read, the answer is False: the map is shown as it is stored.
         """
         with suppress(Exception):
-            node = self._group.children[name]
+            node = self._group.children.get(name)
+            if node is None and self._above is not None:
+                return self._above.ascends(name, size)
             if not (isinstance(node, Array) and is_latitude(name, node) and node.shape == (size,) and self._may_read(node)):
                 return False
             known = self._known.get(name)
             if known is None or known[0] is not node:
-                known = self._known[name] = node, ascends(node)
+                known = self._known[name] = node, _ascends(node)
             return known[1]
         return False
+
+    def may_serve(self, below: Group) -> bool:
+        """True if a group below may use the coordinates, without looking them up in the event loop."""
+        return self._group.kind != "folder" and (below.blocking or not self._group.blocking)
 
     def _may_read(self, node: Array) -> bool:
         """False in a group whose children are looked up in the event loop, if a read would block it."""
@@ -91,7 +102,7 @@ def is_latitude(name: str, node: Array) -> bool:
     return units in UNITS if units else name.lower() in NAMES
 
 
-def ascends(node: Array) -> bool:
+def _ascends(node: Array) -> bool:
     """True if the last item of a 1-d array, unpacked, is greater than the first. Reads these two."""
     packed = packing(node, hints.hint(node.attributes))
     first, last = (float(np.asarray(node.read((slice(at, at + 1),)))[0]) for at in (0, node.shape[0] - 1))

@@ -112,10 +112,10 @@ def view(root: Node, version: Version, pyramids: Pyramids, plane: str | None = N
 
 
 def _mirror(  # noqa: PLR0913 - what a Shower has
-    group: Group, path: str, version: Version, pyramids: Pyramids, above: Options, *, plane: str | None
+    group: Group, path: str, version: Version, pyramids: Pyramids, above: Options, *, plane: str | None, latitudes: Latitudes | None = None
 ) -> Group:
     """The group at `path` with its children as OME-NGFF shows them."""
-    shower = Shower(group, path, version, pyramids, group.options.over(above), plane=plane)
+    shower = Shower(group, path, version, pyramids, group.options.over(above), plane=plane, latitudes=latitudes)
     return Group(
         children=Mirror(group.children, shower.shown),
         attributes=_passed(version, group.attributes),
@@ -139,11 +139,19 @@ def _passed(version: Version, attributes: Mapping[str, Any]) -> Mapping[str, Any
 class Shower:
     """Shows a group's children: images as multiscale groups, groups as groups, nothing else.
 
-    `path` identifies the group among those of all planes.
+    `path` identifies the group among those of all planes. `latitudes` are those of the group above.
     """
 
     def __init__(  # noqa: PLR0913 - made in two places
-        self, group: Group, path: str, version: Version, pyramids: Pyramids, options: Options, *, plane: str | None
+        self,
+        group: Group,
+        path: str,
+        version: Version,
+        pyramids: Pyramids,
+        options: Options,
+        *,
+        plane: str | None,
+        latitudes: Latitudes | None = None,
     ) -> None:
         self._group = group
         self._options = options
@@ -151,7 +159,7 @@ class Shower:
         self._path = path
         self._version = version
         self._pyramids = pyramids
-        self._latitudes = Latitudes(group)
+        self._latitudes = Latitudes(group, latitudes)
 
     def label(self, name: str, source: Node, *, is_stored: bool) -> Node:
         """A child as a label image. Raises KeyError if it is no image.
@@ -175,7 +183,8 @@ class Shower:
         match source:
             case Array() | Group(kind="table"):
                 raise KeyError(name)
-        return _mirror(source, f"{self._path}/{name}", self._version, self._pyramids, self._options, plane=self._plane)
+        path = f"{self._path}/{name}"
+        return _mirror(source, path, self._version, self._pyramids, self._options, plane=self._plane, latitudes=self._latitudes)
 
     def _image(self, name: str, source: Node, *, is_label: bool = False) -> Image | None:
         """The image of a child (an array, or a stored multiscale group), or None."""
