@@ -1,0 +1,158 @@
+/**
+ * The page of a table: a grid of its cells, and a plot of a column.
+ *
+ * It reads the URL of the server and the path of the table from the element `#table`, and the API
+ * key from its own URL.
+ */
+
+import "slickgrid/dist/styles/css/slick.grid.css";
+import "uplot/dist/uPlot.min.css";
+import "./style.css";
+
+import type { Column } from "./column";
+import { button, make } from "./elements";
+import { Grid } from "./grid";
+import { type Filter, MOST_ROWS, rowsOf, type Sort, whyNot } from "./order";
+import { Plot } from "./plot";
+import { read, type State, write } from "./state";
+import { openTable, type Table } from "./table";
+import { Toolbar } from "./toolbar";
+
+const root = document.getElementById("table") as HTMLElement;
+const failure = make("p", { className: "failure", role: "alert", hidden: true });
+const count = make("p", { className: "count", role: "status" });
+
+class Page {
+  private state: State = read();
+  private readonly grid: Grid;
+  private readonly toolbar: Toolbar;
+  private readonly plot: Plot;
+  private isSettled = false;
+
+  constructor(private readonly table: Table) {
+    const tools = make("section", { className: "tools", ariaLabel: "Controls" });
+    const plotted = make("section", { className: "plot", ariaLabel: "Plot", hidden: true });
+    const cells = make("div", { className: "cells" });
+    root.append(tools, failure, plotted, cells);
+    this.toolbar = new Toolbar(tools, table, {
+      onPlot: (column) => this.step({ plot: column.name, span: null }),
+      onSort: (sort) => this.arrange({ sort }),
+      onFilter: (filter) => this.arrange({ filter }),
+      onGo: (row) => (this.grid.go(row), this.grid.focus()),
+    });
+    this.plot = new Plot(plotted, table, {
+      onZoom: (span) => this.step({ span }),
+      onAxis: (x) => this.step({ x }),
+      onClose: () => this.step({ plot: "", span: null }),
+      onFailure: fail,
+      onSettled: () => this.tell(),
+    });
+    this.grid = new Grid(cells, table, {
+      onPlot: (column) => this.step({ plot: column.name, span: null }),
+      onSort: (column) => this.arrange({ sort: turned(this.state.sort, column) }),
+      onMove: () => this.moved(),
+      onFailure: fail,
+      onSettled: (isSettled) => ((this.isSettled = isSettled), this.tell()),
+    });
+    addEventListener("popstate", () => ((this.state = read()), void this.restore()));
+  }
+
+  /** Show what the address says. */
+  async restore(): Promise<void> {
+    const { sort, filter, row } = this.state;
+    this.draw();
+    await this.rearrange(sort, filter, row);
+    this.toolbar.show(this.grid.column, filter);
+  }
+
+  /** Read everything that is shown anew: the data have changed. */
+  refresh(): void {
+    this.grid.refresh();
+    this.draw();
+  }
+
+  private draw(): void {
+    const find = (name: string) => this.table.columns.find((column) => column.name === name);
+    this.plot.show(find(this.state.plot), find(this.state.x), this.state.span).catch(fail);
+  }
+
+  private step(change: Partial<State>): void {
+    this.change(change, true);
+    this.draw();
+  }
+
+  private arrange(change: { sort?: Sort | null; filter?: Filter | null }): void {
+    if (this.table.rows > MOST_ROWS) return fail(new Error(whyNot(this.table.rows)));
+    this.change({ ...change, row: 0 }, true);
+    void this.rearrange(this.state.sort, this.state.filter, 0);
+  }
+
+  private async rearrange(sort: Sort | null, filter: Filter | null, row: number): Promise<void> {
+    failure.hidden = true;
+    root.dataset.state = "loading";
+    try {
+      const order = await rowsOf((name) => this.table.columns.find((column) => column.name === name), sort, filter);
+      if (sort !== this.state.sort || filter !== this.state.filter) return;
+      this.grid.show(order, row);
+      this.grid.mark(sort);
+      const rows = this.grid.length;
+      count.textContent = order && rows < this.table.rows ? `${named(rows, "row")} of ${this.table.rows.toLocaleString("en")}` : named(this.table.rows, "row");
+      count.textContent += `, ${named(this.table.columns.length, "column")}`;
+    } catch (error) {
+      fail(error as Error);
+    }
+  }
+
+  private moved(): void {
+    this.change({ row: this.grid.top }, false);
+    this.toolbar.show(this.grid.column);
+  }
+
+  private change(change: Partial<State>, isStep: boolean): void {
+    this.state = { ...this.state, ...change };
+    write(this.state, isStep);
+  }
+
+  private tell(): void {
+    root.dataset.state = this.isSettled && this.plot.isSettled ? "ready" : "loading";
+  }
+}
+
+/** The next sort of a column: ascending, then descending, then none. */
+function turned(sort: Sort | null, { name }: Column): Sort | null {
+  if (sort?.column !== name) return { column: name, descending: false };
+  return sort.descending ? null : { column: name, descending: true };
+}
+
+function named(number: number, noun: string): string {
+  return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+function fail(error: Error): void {
+  console.error(error);
+  root.dataset.state = "failed";
+  failure.replaceChildren(error.message, " ", button("Try again", "Load the page again", () => location.reload()));
+  failure.hidden = false;
+}
+
+function heading(server: string, path: string): HTMLElement {
+  const home = new URL(`${server}view/${path.split("/").map(encodeURIComponent).join("/")}`);
+  const key = new URLSearchParams(location.search).get("api_key");
+  if (key !== null) home.searchParams.set("api_key", key);
+  const about = make("a", { href: home.href, textContent: "About this table" });
+  const licences = make("a", { href: root.dataset.licences ?? "", textContent: "Licences" });
+  return make("header", {}, make("h1", { textContent: path.split("/").at(-1) || "Table" }), count, make("nav", { ariaLabel: "Pages" }, about, " ", licences));
+}
+
+async function main(): Promise<void> {
+  const server = new URL(root.dataset.root ?? "", location.href).href;
+  const table = await openTable(server, root.dataset.pathInV3 ?? "", new URLSearchParams(location.search).get("api_key"));
+  root.append(heading(server, root.dataset.path ?? ""));
+  for (const [name, reason] of table.unavailable) root.append(make("p", { className: "note", textContent: `Left out: ${name}: ${reason}` }));
+  await new Page(table).restore();
+}
+
+main().catch((error) => {
+  root.append(failure);
+  fail(error);
+});
