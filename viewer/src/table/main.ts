@@ -12,6 +12,7 @@ import "./style.css";
 import type { Column } from "./column";
 import { button, make } from "./elements";
 import { Grid } from "./grid";
+import { Lines } from "./lines";
 import { type Filter, MOST_ROWS, rowsOf, type Sort, whyNot } from "./order";
 import { Plot } from "./plot";
 import { read, type State, write } from "./state";
@@ -29,7 +30,10 @@ class Page {
   private readonly plot: Plot;
   private isSettled = false;
 
-  constructor(private readonly table: Table) {
+  constructor(
+    private readonly table: Table,
+    lines: Lines,
+  ) {
     const tools = make("section", { className: "tools", ariaLabel: "Controls" });
     const plotted = make("section", { className: "plot", ariaLabel: "Plot", hidden: true });
     const cells = make("div", { className: "cells" });
@@ -40,7 +44,7 @@ class Page {
       onFilter: (filter) => this.arrange({ filter }),
       onGo: (row) => (this.grid.go(row), this.grid.focus()),
     });
-    this.plot = new Plot(plotted, table, {
+    this.plot = new Plot(plotted, table, lines, {
       onZoom: (span) => this.step({ span }),
       onAxis: (x) => this.step({ x }),
       onClose: () => this.step({ plot: "", span: null }),
@@ -146,10 +150,12 @@ function heading(server: string, path: string): HTMLElement {
 
 async function main(): Promise<void> {
   const server = new URL(root.dataset.root ?? "", location.href).href;
-  const table = await openTable(server, root.dataset.pathInV3 ?? "", new URLSearchParams(location.search).get("api_key"));
+  const path = root.dataset.pathInV3 ?? "";
+  const key = new URLSearchParams(location.search).get("api_key");
+  const table = await openTable(server, path, key);
   root.append(heading(server, root.dataset.path ?? ""));
   for (const [name, reason] of table.unavailable) root.append(make("p", { className: "note", textContent: `Left out: ${name}: ${reason}` }));
-  await new Page(table).restore();
+  await new Page(table, new Lines(server, path, key)).restore();
 }
 
 main().catch((error) => {
