@@ -128,7 +128,7 @@ function markOf(fill: Attributes["_FillValue"]): Item | null {
   return new DataView(bytes.buffer).getFloat64(0, true);
 }
 
-/** A column by its name; its metadata are read when they are first needed. */
+/** A column by its name; its metadata are read when they are first needed. `width` is that of its cells in pixels. */
 export class Column {
   facts: Facts | null = null;
   private opening: Promise<Facts> | null = null;
@@ -136,6 +136,7 @@ export class Column {
   constructor(
     readonly name: string,
     readonly key: string,
+    readonly width: number,
     private readonly location: zarr.Location<zarr.AsyncReadable>,
   ) {}
 

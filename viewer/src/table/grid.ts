@@ -11,9 +11,7 @@ import type { Table } from "./table";
 import { cellOf } from "./values";
 
 const ROW_HEIGHT = 26;
-const WIDTH = 150;
 const DIGIT_WIDTH = 9;
-const NUMBERS = "row";
 /** We wait for this long after a scroll before we request what is in view then. */
 const PAUSE_MS = 40;
 const MOST_COPIED = 100_000;
@@ -26,6 +24,13 @@ interface Actions {
   onFailure: (error: Error) => void;
   /** All cells in view are here, or not any more. */
   onSettled: (isSettled: boolean) => void;
+}
+
+interface Shown {
+  text: string;
+  toolTip?: string;
+  addClasses: string;
+  removeClasses: string;
 }
 
 export class Grid {
@@ -120,13 +125,24 @@ export class Grid {
 
   private columns(): GridColumn[] {
     const width = Math.max(60, DIGIT_WIDTH * String(this.table.rows).length + 20);
-    const numbers: GridColumn = { id: NUMBERS, field: NUMBERS, name: NUMBERS, width, focusable: false, selectable: false, cssClass: "number", cellAttrs: { "aria-colindex": 1 }, formatter: (row) => String(this.source(row)) };
+    const numbers: GridColumn = {
+      id: "row",
+      field: "row",
+      name: "#",
+      toolTip: "Row number",
+      width,
+      focusable: false,
+      selectable: false,
+      cssClass: "number",
+      cellAttrs: { "aria-colindex": 1 },
+      formatter: (row) => String(this.source(row)),
+    };
     const others = this.table.columns.map((column, i): GridColumn => ({
       id: `c${i}`,
       field: `c${i}`,
       name: header(column),
       toolTip: column.name,
-      width: WIDTH,
+      width: column.width,
       cellAttrs: { "aria-colindex": i + 2 },
       formatter: (row) => this.cell(column, this.source(row)),
     }));
@@ -138,12 +154,12 @@ export class Grid {
     return this.order?.[row] ?? row;
   }
 
-  private cell(column: Column, row: number): { text: string; addClasses: string; removeClasses: string } {
+  private cell(column: Column, row: number): Shown {
     const block = this.chunks.at(column, row);
     if (!column.facts || !block) return { text: "", addClasses: "pending", removeClasses: "missing" };
     const { text, isMissing } = cellOf(column.facts, block, row);
     const isNumber = column.facts.kind === "integer" || column.facts.kind === "float";
-    return { text, addClasses: `${isMissing ? "missing" : ""} ${isNumber ? "right" : ""}`.trim(), removeClasses: isMissing ? "pending" : "pending missing" };
+    return { text, toolTip: text, addClasses: `${isMissing ? "missing" : ""} ${isNumber ? "right" : ""}`.trim(), removeClasses: isMissing ? "pending" : "pending missing" };
   }
 
   private look(): void {
@@ -165,7 +181,7 @@ export class Grid {
     let edge = 0;
     return this.table.columns.filter((_, i) => {
       const start = edge;
-      edge += this.grid.getColumns()[i + 1]?.width ?? WIDTH;
+      edge += this.grid.getColumns()[i + 1]?.width ?? 0;
       return edge > left && start < right;
     });
   }

@@ -9,11 +9,13 @@ import "slickgrid/dist/styles/css/slick.grid.css";
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
 
+import { registerTexts } from "../common/codecs/vlen";
 import type { Column } from "./column";
 import { button, make } from "./elements";
+import type { Filter } from "./filtering";
 import { Grid } from "./grid";
 import { Lines } from "./lines";
-import { type Filter, MOST_ROWS, rowsOf, type Sort, whyNot } from "./order";
+import { MOST_ROWS, Orders, type Sort, whyNot } from "./order";
 import { Plot } from "./plot";
 import { read, type State, write } from "./state";
 import { openTable, type Table } from "./table";
@@ -28,12 +30,14 @@ class Page {
   private readonly grid: Grid;
   private readonly toolbar: Toolbar;
   private readonly plot: Plot;
+  private readonly orders: Orders;
   private isSettled = false;
 
   constructor(
     private readonly table: Table,
     lines: Lines,
   ) {
+    this.orders = new Orders(table.columns);
     const tools = make("section", { className: "tools", ariaLabel: "Controls" });
     const plotted = make("section", { className: "plot", ariaLabel: "Plot", hidden: true });
     const cells = make("div", { className: "cells" });
@@ -71,8 +75,9 @@ class Page {
 
   /** Read everything that is shown anew: the data have changed. */
   refresh(): void {
+    this.orders.forget();
     this.grid.refresh();
-    this.draw();
+    void this.restore();
   }
 
   private draw(): void {
@@ -95,7 +100,7 @@ class Page {
     failure.hidden = true;
     root.dataset.state = "loading";
     try {
-      const order = await rowsOf((name) => this.table.columns.find((column) => column.name === name), sort, filter);
+      const order = await this.orders.rows(sort, filter);
       if (sort !== this.state.sort || filter !== this.state.filter) return;
       this.grid.show(order, row);
       this.grid.mark(sort);
@@ -149,6 +154,7 @@ function heading(server: string, path: string): HTMLElement {
 }
 
 async function main(): Promise<void> {
+  registerTexts();
   const server = new URL(root.dataset.root ?? "", location.href).href;
   const path = root.dataset.pathInV3 ?? "";
   const key = new URLSearchParams(location.search).get("api_key");

@@ -49,7 +49,7 @@ export class Plot {
     private readonly lines: Lines,
     private readonly actions: Actions,
   ) {
-    this.axis = select([ROWS, ...table.columns.map(({ name }) => name)], () => actions.onAxis(this.axis.selectedIndex === 0 ? "" : this.axis.value));
+    this.axis = select([], () => actions.onAxis(this.axis.selectedIndex === 0 ? "" : this.axis.value));
     const controls = make("div", { className: "tools" }, this.title, labelled("Against", this.axis));
     controls.append(
       button("+", "Zoom in", () => this.zoom(0.5, 0)),
@@ -82,9 +82,16 @@ export class Plot {
     if (!signal.aborted) this.settle(true);
   }
 
+  /** List the columns, of which there may be thousands, when the first plot needs them. */
+  private offerAxes(): void {
+    if (this.axis.length > 0) return;
+    this.axis.append(...[ROWS, ...this.table.columns.map(({ name }) => name)].map((name) => make("option", { value: name, textContent: name })));
+  }
+
   private async draw(column: Column, x: Column | undefined, span: Span | null, signal: AbortSignal): Promise<void> {
     const facts = await column.open();
     this.title.textContent = facts.unit ? `${column.name} [${facts.unit}]` : column.name;
+    this.offerAxes();
     this.axis.value = x?.name ?? ROWS;
     if (!facts.isPlotted) {
       this.clear();
@@ -128,7 +135,7 @@ export class Plot {
         width: this.canvas.clientWidth,
         height: HEIGHT,
         scales: { x: { time: xFacts?.kind === "time" } },
-        axes: [axisOf(color, x ? (xFacts?.unit ?? "") : "", xFacts?.kind === "time" ? undefined : xFacts), axisOf(color, facts.unit, facts)],
+        axes: [axisOf(color, xFacts?.unit ?? "", xFacts, true), axisOf(color, facts.unit, facts, false)],
         series,
         bands: isExact ? [] : [{ series: [2, 1], fill: color("--band") }],
         cursor: { drag: { x: true, y: false, setScale: false } },

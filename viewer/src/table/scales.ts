@@ -3,7 +3,7 @@
 import type uPlot from "uplot";
 
 import type { Facts, Item } from "./column";
-import { isoOf } from "./values";
+import { isoOf } from "./times";
 
 const SECONDS: Record<string, number> = {
   days: 86_400,
@@ -19,6 +19,8 @@ const SECONDS: Record<string, number> = {
 };
 const TIME_WIDTH = 150;
 const WIDTH = 80;
+/** Pixels between two labels below an axis. */
+const SPACE = 110;
 
 /** The place of a value; null for one that is missing or infinite. */
 export function numberOf(facts: Facts, item: Item): number | null {
@@ -30,19 +32,30 @@ export function numberOf(facts: Facts, item: Item): number | null {
   return seconds < 1 ? number / Math.round(1 / seconds) : number * seconds;
 }
 
-/** An axis in the colours of the page; times on it are in ISO 8601, unless uPlot writes them. */
-export function axisOf(color: (name: string) => string, unit: string, facts: Facts | undefined): uPlot.Axis {
+/** An axis in the colours of the page; times on it are in ISO 8601. `isBelow` says that it is the x axis. */
+export function axisOf(color: (name: string) => string, label: string, facts: Facts | undefined, isBelow: boolean): uPlot.Axis {
   const isTime = facts?.kind === "time";
   return {
     stroke: color("--text"),
     grid: { stroke: color("--line"), width: 1 },
     ticks: { stroke: color("--line"), width: 1 },
-    ...(unit && { label: unit }),
-    ...(facts && { size: isTime ? TIME_WIDTH : WIDTH }),
-    ...(facts && { values: (_: uPlot, values: number[]) => values.map((value) => (isTime ? isoOf(BigInt(Math.round(value * 1000)), "milliseconds") : short(value))) }),
+    ...(isBelow ? { space: SPACE } : { size: isTime ? TIME_WIDTH : WIDTH }),
+    ...(label && { label }),
+    values: (_: uPlot, values: number[], __: number, ___: number, step: number) => values.map((value, i) => (isTime ? clock(value, step, isBelow && i > 0) : short(value))),
   };
 }
 
+/** A time with the digits that tell it from those `step` seconds away; all but the first label leave out the date. */
+function clock(seconds: number, step: number, isShort: boolean): string {
+  const text = isoOf(BigInt(Math.round(seconds * 1e6)), "microseconds");
+  const [date = "", time = ""] = text.split("T");
+  if (step >= 86_400) return date;
+  const digits = step >= 60 ? 5 : step >= 1 ? 8 : step >= 1e-3 ? 12 : 15;
+  const shown = time.slice(0, digits);
+  return isShort && !/^[0:.]+$/.test(time) ? shown : `${shown}\n${date}`;
+}
+
 function short(value: number): string {
-  return Number(value.toPrecision(12)).toString();
+  const rounded = Number(value.toPrecision(12));
+  return Math.abs(rounded) >= 1e4 && Math.abs(rounded) < 1e15 ? rounded.toLocaleString("en") : String(rounded);
 }

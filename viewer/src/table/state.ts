@@ -1,6 +1,7 @@
 /** What the page shows, as the query of its address: a link, a reload and Back show the same. */
 
-import { type Filter, type Operator, OPERATORS, type Sort } from "./order";
+import { type Filter, type Operator, OPERATORS } from "./filtering";
+import type { Sort } from "./order";
 
 export interface State {
   /** The first row that is shown, in the order that is shown. */

@@ -16,8 +16,18 @@ export interface Table {
 
 interface GroupDocument {
   attributes?: { tiled_zarr?: { unavailable?: Record<string, string> } };
-  consolidated_metadata?: { metadata: Record<string, { node_type: string; shape?: number[] }> };
+  consolidated_metadata?: { metadata: Record<string, Member> };
 }
+
+interface Member {
+  node_type: string;
+  data_type?: unknown;
+  attributes?: { units?: string; calendar?: string };
+}
+
+/** Pixels that hold the longest number of a type, or a time with nine digits of its second. */
+const WIDTHS: Record<string, number> = { int64: 172, uint64: 172, float64: 172, string: 160 };
+const [WIDTH, TIME_WIDTH] = [120, 236];
 
 /** Open the table at a path below the URL of the server. Throws HttpError. */
 export async function openTable(server: string, path: string, key: string | null): Promise<Table> {
@@ -28,7 +38,7 @@ export async function openTable(server: string, path: string, key: string | null
   const members = group.consolidated_metadata?.metadata;
   const keys = members ? Object.keys(members).filter((name) => members[name]?.node_type === "array") : await listed(store, key);
   const location = zarr.root(withDocuments(store, members ?? {}));
-  const columns = keys.map((name) => new Column(spelled(name), name, location));
+  const columns = keys.map((name) => new Column(spelled(name), name, widthOf(members?.[name]), location));
   const first = await columns[0]?.open();
   return { rows: first?.rows ?? 0, columns, unavailable: Object.entries(group.attributes?.tiled_zarr?.unavailable ?? {}) };
 }
@@ -42,13 +52,17 @@ async function listed(store: HttpStore, key: string | null): Promise<string[]> {
 }
 
 /** A store that has the metadata documents of the columns already. */
-function withDocuments(store: HttpStore, members: Record<string, unknown>): zarr.AsyncReadable {
+function withDocuments(store: HttpStore, members: Record<string, Member>): zarr.AsyncReadable {
   return {
     async get(key, options) {
       const member = key.endsWith("/zarr.json") ? members[key.slice(1, -"/zarr.json".length)] : undefined;
       return member ? new TextEncoder().encode(JSON.stringify(member)) : store.get(key, options ?? {});
     },
   };
+}
+
+function widthOf(member: Member | undefined): number {
+  return member?.attributes?.calendar ? TIME_WIDTH : (WIDTHS[String(member?.data_type)] ?? WIDTH);
 }
 
 /** A name as its source has it: `~` and two hex digits stand for a byte that Zarr forbids in names. */

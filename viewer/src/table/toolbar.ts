@@ -2,7 +2,8 @@
 
 import type { Column, Facts } from "./column";
 import { button, labelled, make, select } from "./elements";
-import { type Filter, MOST_ROWS, type Operator, OPERATORS, type Sort, whyNot } from "./order";
+import { type Filter, type Operator, OPERATORS } from "./filtering";
+import { MOST_ROWS, type Sort, whyNot } from "./order";
 import type { Table } from "./table";
 
 interface Actions {

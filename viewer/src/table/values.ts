@@ -1,17 +1,7 @@
 /** Values as text, exact: an integer with all its digits, a float with as few as name it alone. */
 
 import type { Block, Facts, Item } from "./column";
-
-const DIGITS: Record<string, number> = {
-  seconds: 0,
-  milliseconds: 3,
-  microseconds: 6,
-  nanoseconds: 9,
-  picoseconds: 12,
-  femtoseconds: 15,
-  attoseconds: 18,
-};
-const MINUTES: Record<string, bigint> = { days: 1440n, hours: 60n, minutes: 1n };
+import { isoOf } from "./times";
 
 export interface Cell {
   text: string;
@@ -73,46 +63,4 @@ export function floatOf(value: number, dtype: string): string {
 function half(value: number): number {
   const { Float16Array: Halves } = globalThis as unknown as { Float16Array: Float32ArrayConstructor };
   return new Halves([value])[0] as number;
-}
-
-/** A time since 1970 in ISO 8601, with the digits of its unit. Its years are those of numpy, which has a year 0. */
-export function isoOf(count: bigint, unit: string): string {
-  const digits = DIGITS[unit];
-  const perMinute = digits === undefined ? 1n : 60n * 10n ** BigInt(digits);
-  const minutes = digits === undefined ? count * (MINUTES[unit] ?? 1n) : floorDivide(count, perMinute);
-  const days = floorDivide(minutes, 1440n);
-  if (unit === "days") return dateOf(days);
-  const minute = Number(minutes - days * 1440n);
-  const clock = `${dateOf(days)}T${two(Math.floor(minute / 60))}:${two(minute % 60)}`;
-  if (digits === undefined) return clock;
-  const text = String(count - minutes * perMinute).padStart(2 + digits, "0");
-  return digits === 0 ? `${clock}:${text}` : `${clock}:${text.slice(0, -digits)}.${text.slice(-digits)}`;
-}
-
-/**
- * The date of a day since 1970 in the Gregorian calendar, also before it was introduced.
- *
- * We count from 1 March of year 0, so that the day which leap years add is the last of a year, in
- * eras of 400 years, which have 146,097 days each: https://howardhinnant.github.io/date_algorithms.html
- */
-function dateOf(day: bigint): string {
-  const since = day + 719_468n;
-  const era = floorDivide(since, 146_097n);
-  const dayOfEra = Number(since - era * 146_097n);
-  const year = Math.floor((dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365);
-  const dayOfYear = dayOfEra - (365 * year + Math.floor(year / 4) - Math.floor(year / 100));
-  const march = Math.floor((5 * dayOfYear + 2) / 153);
-  const month = march < 10 ? march + 3 : march - 9;
-  const full = era * 400n + BigInt(year) + (month <= 2 ? 1n : 0n);
-  const [sign, size] = full < 0n ? ["-", -full] : ["", full];
-  return `${sign}${String(size).padStart(4, "0")}-${two(month)}-${two(dayOfYear - Math.floor((153 * march + 2) / 5) + 1)}`;
-}
-
-function floorDivide(a: bigint, b: bigint): bigint {
-  const quotient = a / b;
-  return a % b < 0n ? quotient - 1n : quotient;
-}
-
-function two(value: number): string {
-  return String(value).padStart(2, "0");
 }
