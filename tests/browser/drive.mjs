@@ -1,9 +1,10 @@
 // Opens pages in one headless Chromium: `node drive.mjs CHROMIUM`, told what to do by a line of JSON on standard input for each page:
-// {url, loads, actions, isExact, screenshot}. It opens the page `loads` times in a context of its own (no cache, no storage of earlier
+// {url, loads, actions, isExact, screenshot, size, scheme}. It opens the page `loads` times in a context of its own (no cache, no storage of earlier
 // pages), acts after the last time ([name of one of ACTIONS, its arguments, ...]), takes the screenshot, and prints a line of JSON:
-// {loads: [[request, ...], ...], console, text}, or {error}. A load lists what was asked for until there was something to see, as the
+// {loads: [[request, ...], ...], console, text, said}, or {error}; `said` has what actions return. A load lists what was asked for until there was something to see, as the
 // browser's network log has it, and if it acts, until there was something to see again. With `isExact` it stays until no overview is
 // made of samples any more.
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
@@ -48,6 +49,60 @@ const ACTIONS = {
     reload: (page) => page.reload(),
     /** Let the test do something: it listens at this address. */
     call: (_, url) => fetch(url),
+    /** Put the pointer on points of the page, and return what the viewer says of each. */
+    trace: async (page, points) => {
+        const said = [];
+        for (const [x, y] of points) {
+            await page.mouse.move(x, y);
+            await page.waitForFunction(() => document.getElementById("readout").dataset.state !== "reading");
+            said.push(await page.locator("#readout").innerText());
+        }
+        return said;
+    },
+    /** Return the text of the first element that a selector finds, once it is there. */
+    read: async (page, selector) => [await page.locator(selector).first().innerText()],
+    /** Return what axe finds wrong with the page: https://github.com/dequelabs/axe-core */
+    axe: async (page) => {
+        await page.evaluate(readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8"));
+        const { violations, passes } = await page.evaluate(() => window.axe.run());
+        if (passes.length === 0) throw new Error("axe has looked at nothing");
+        return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+    },
+    /** Click what a selector finds first. */
+    hit: (page, selector) => page.locator(selector).first().click(),
+    /** Choose an option of the field that a selector finds. */
+    choose: (page, selector, option) => page.locator(selector).selectOption(option),
+    /** Give the field of a label a text. */
+    fill: (page, label, text) => page.getByLabel(label, { exact: true }).fill(text),
+    /** Drag over an element that a selector finds, from one fraction of its width to another. */
+    sweep: async (page, selector, from, to) => {
+        const { x, y, width, height } = await page.locator(selector).first().boundingBox();
+        await page.mouse.move(x + from * width, y + height / 2);
+        await page.mouse.down();
+        await page.mouse.move(x + to * width, y + height / 2, { steps: 4 });
+        await page.mouse.up();
+    },
+    back: (page) => page.goBack(),
+    /** Wait until the page of a table has read what it shows. */
+    settle: async (page) => {
+        await page.waitForTimeout(100);
+        await page.waitForFunction(() => document.getElementById("table").dataset.state !== "loading", null, { timeout: LONGEST_MS });
+    },
+    /** Wait until a condition, an expression, holds. */
+    until: (page, condition) => page.waitForFunction(condition),
+    /** Return the value of an expression, as text. */
+    value: async (page, expression) => [String(await page.evaluate(expression))],
+    /** Click what a selector finds, and return the name of the file that the page then saves, and its size in pixels if it is a picture. */
+    saved: async (page, selector) => {
+        const [download] = await Promise.all([page.waitForEvent("download"), page.locator(selector).first().click()]);
+        const body = readFileSync(await download.path());
+        return [download.suggestedFilename(), body.toString("base64")];
+    },
+    /** Return the address of the page, once it has not changed for a moment. */
+    address: async (page) => {
+        await page.waitForTimeout(600);
+        return [page.url()];
+    },
     pause: (page, milliseconds) => page.waitForTimeout(milliseconds),
 };
 
@@ -95,7 +150,7 @@ async function logged(page) {
 async function settled(page, log) {
     const end = Date.now() + LONGEST_MS;
     for (; Date.now() < end; await page.waitForTimeout(50)) {
-        const [state, isReady] = await page.evaluate(() => [document.getElementById("viewer")?.dataset.state, window.viewer?.isReady?.() ?? true]);
+        const [state, isReady] = await page.evaluate(() => [document.querySelector("#viewer, #table")?.dataset.state, window.viewer?.isReady?.() ?? true]);
         const isSilent = (ms) => Date.now() - log.last > ms && ![...log.requests.values()].some((request) => request.isOpen);
         // Our viewer says when it has loaded, but what it is told to do a moment later is not yet under way then.
         if (state ? state !== "loading" && isSilent(BREATH_MS) : isSilent(QUIET_MS) && isReady) return;
@@ -103,8 +158,13 @@ async function settled(page, log) {
     throw new Error(`${page.url()} has not settled within ${LONGEST_MS} ms`);
 }
 
+/** How a page is looked at; `size` is that of the window, `scheme` light or dark. */
+function contextOf({ size: [width, height] = [WIDTH, HEIGHT], scheme = "light" }) {
+    return { viewport: { width, height }, deviceScaleFactor: 1, colorScheme: scheme };
+}
+
 async function show(context, wanted) {
-    const result = { loads: [], console: [], text: "" };
+    const result = { loads: [], console: [], text: "", said: [] };
     for (let load = 1; load <= wanted.loads; load++) {
         const page = await context.newPage();
         const log = await logged(page);
@@ -118,7 +178,7 @@ async function show(context, wanted) {
             await settled(page, log);
         }
         if (load === wanted.loads) {
-            for (const [name, ...rest] of wanted.actions) await ACTIONS[name](page, ...rest);
+            for (const [name, ...rest] of wanted.actions) result.said.push(...((await ACTIONS[name](page, ...rest)) ?? []));
             await settled(page, log);
             if (wanted.actions.length > 0) result.loads[load - 1] = [...log.requests.values()];
             await page.waitForTimeout(200);
@@ -134,7 +194,7 @@ const [executablePath] = process.argv.slice(2);
 const browser = await chromium.launch({ executablePath, headless: true, args: [...ALONE, ...SOFTWARE_GL] });
 try {
     for await (const line of createInterface({ input: process.stdin })) {
-        const context = await browser.newContext({ viewport: { width: WIDTH, height: HEIGHT }, deviceScaleFactor: 1 });
+        const context = await browser.newContext(contextOf(JSON.parse(line)));
         try {
             console.log(JSON.stringify(await show(context, JSON.parse(line))));
         } catch (error) {

@@ -61,9 +61,6 @@ export class Grid {
     this.grid.onViewportChanged.subscribe(() => this.look());
     this.grid.onActiveCellChanged.subscribe(() => (this.number(), this.actions.onMove()));
     this.grid.onRendered.subscribe(() => this.number());
-    this.grid.onKeyDown.subscribe((event) => {
-      if (event.getNativeEvent<KeyboardEvent>().key === "Tab") event.stopImmediatePropagation();
-    });
     element.addEventListener("copy", (event) => this.copy(event));
     new ResizeObserver(() => (this.grid.resizeCanvas(), this.look())).observe(element);
     this.show(null, 0);

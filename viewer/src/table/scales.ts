@@ -17,10 +17,10 @@ const SECONDS: Record<string, number> = {
   femtoseconds: 1e-15,
   attoseconds: 1e-18,
 };
-const TIME_WIDTH = 150;
+const TIME_WIDTH = 100;
 const WIDTH = 80;
 /** Pixels between two labels below an axis. */
-const SPACE = 110;
+const SPACE = 90;
 
 /** The place of a value; null for one that is missing or infinite. */
 export function numberOf(facts: Facts, item: Item): number | null {

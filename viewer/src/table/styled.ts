@@ -35,10 +35,14 @@ export class StyledGrid extends SlickGrid<unknown, GridColumn, GridOption<GridCo
     this.getActiveCellNode()?.focus({ preventScroll: true });
   }
 
+  /** Leave Tab to the browser: SlickGrid goes to the next cell, out of which no key leads. */
+  protected override handleKeyDown(event: KeyboardEvent & { originalEvent: Event }): void {
+    if (event.key !== "Tab") super.handleKeyDown(event);
+  }
+
   /** Let Tab pass through the grid: it stops at the active cell, and nowhere else. */
   makeOneTabStop(): void {
-    for (const sink of [this._focusSink, this._focusSink2]) (sink.tabIndex = -1), sink.setAttribute("aria-hidden", "true");
-    for (const scroller of [this._viewportTopL, this._viewportTopR, this._viewportBottomL, this._viewportBottomR]) scroller.tabIndex = -1;
+    for (const element of this.getContainerNode().querySelectorAll("[tabindex]:not(.slick-cell)")) element.removeAttribute("tabindex");
     for (const cell of this.getContainerNode().querySelectorAll<HTMLElement>(".slick-cell[tabindex='0']")) cell.tabIndex = -1;
     const active = this.getActiveCellNode();
     if (active) active.tabIndex = 0;

@@ -1,0 +1,375 @@
+"""The page of a table, in a browser, against a running server; the right values are pandas'."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from browser import tables
+from browser.conftest import KEY, environment
+from browser.driving import Action, Shown, press, show
+from live import Live, live
+
+CELLS = """JSON.stringify([...document.querySelectorAll('.grid-canvas-right .slick-row')].flatMap((row) =>
+    [...row.querySelectorAll('.slick-cell:not(.pending)')].map((cell) => [
+        Number(document.querySelector(`.grid-canvas-left [data-row="${row.dataset.row}"]`).innerText),
+        Number(cell.ariaColIndex) - 2, cell.textContent, cell.classList.contains('missing'), Number(row.dataset.row)])))"""
+"""The cells: row of the table, column, text, whether it is missing, row on the page."""
+PLOTTED = "JSON.stringify(document.querySelector('.plot').plotted)"
+ACTIVE = "`${document.activeElement.textContent} of ${document.activeElement.parentNode.ariaRowIndex}`"
+COPIED = """(() => { const data = new DataTransfer();
+    document.activeElement.dispatchEvent(new ClipboardEvent('copy', { clipboardData: data, bubbles: true, cancelable: true }));
+    return data.getData('text/plain'); })()"""
+FOCUS: Action = ("hit", ".slick-cell.active")
+SETTLE: Action = ("settle",)
+LOOK: Action = ("value", CELLS)
+EVERY_COLUMN = (3400, 720)
+
+Cells = dict[tuple[int, int], tuple[str, bool]]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Live]:
+    """All tables, in one server."""
+    with live(env=environment("http://127.0.0.1:1") | {"TILED_ZARR_TREE": "browser.tables:tree", "TILED_ZARR_PUBLIC": "1"}) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def locked() -> Iterator[Live]:
+    """The same behind a key."""
+    with live(env=environment("http://127.0.0.1:1") | {"TILED_ZARR_TREE": "browser.tables:tree", "TILED_ZARR_API_KEY": KEY}) as served:
+        yield served
+
+
+def is_flawless(shown: Shown, server: Live) -> bool:
+    """Whether nothing went wrong, and no other host was asked."""
+    requests = [request for load in shown.loads for request in load]
+    assert [request for request in requests if not request.is_answered] == []
+    assert (shown.console, shown.missing()) == ([], set())
+    assert {f"http://{urlsplit(request.url).netloc}" for request in requests} == {server.url}
+    return True
+
+
+def cells(said: str) -> Cells:
+    return {(row, column): (text, missing) for row, column, text, missing, _ in json.loads(said)}
+
+
+def rows_shown(said: str) -> list[int]:
+    """The rows of the table, in the order on the page."""
+    shown = {place: row for row, _, _, _, place in json.loads(said)}
+    return [row for _, row in sorted(shown.items())]
+
+
+def go(row: int) -> list[Action]:
+    return [("fill", "Row", str(row)), ("click", "Go"), SETTLE, LOOK]
+
+
+def open_table(server: Live, path: str, tmp_path: Path, actions: Sequence[Action] = (), **options: Any) -> Shown:
+    shown = show(f"{server.url}/explore/{path}", tmp_path / "page.png", actions=[SETTLE, *actions], **options)
+    assert is_flawless(shown, server)
+    return shown
+
+
+def chunks(shown: Shown, column: str) -> set[int]:
+    """The chunks of a column that were requested."""
+    found = [re.search(rf"/{column}/c/(\d+)$", request.url) for load in shown.loads for request in load]
+    return {int(match[1]) for match in found if match}
+
+
+def same_text(text: str, value: Any) -> bool:
+    return text == str(value)
+
+
+def same_float(text: str, value: Any) -> bool:
+    """The same number, with no more digits than numpy needs for its type."""
+    return type(value)(text) == value and len(text.lstrip("-")) <= len(np.format_float_positional(value, trim="-").lstrip("-"))
+
+
+def same_double(text: str, value: Any) -> bool:
+    return float(text) == value and len(re.sub(r"[^\d]", "", text.partition("e")[0]).strip("0")) <= 17
+
+
+def same_time(text: str, value: Any) -> bool:
+    plain = value if isinstance(value, np.datetime64) else pd.Timestamp(value)
+    if isinstance(plain, pd.Timestamp):
+        plain = (plain.tz_convert("UTC").tz_localize(None) if plain.tz else plain).to_datetime64()
+    return text == str(plain)
+
+
+def same_span(text: str, value: Any) -> bool:
+    count, unit = text.split(" ")
+    return pd.Timedelta(int(count), {"microseconds": "us", "nanoseconds": "ns"}[unit]) == value
+
+
+def same_truth(text: str, value: Any) -> bool:
+    return text == ("true" if value else "false")
+
+
+def same_complex(text: str, value: Any) -> bool:
+    return bool(complex(text.replace("i", "j")) == value)
+
+
+CHECKS: dict[str, Callable[[str, Any], bool]] = {
+    "float64": same_double,
+    "float32": same_float,
+    "tiny": same_double,
+    "bool": same_truth,
+    "maybe": same_truth,
+    "time": same_time,
+    "second": same_time,
+    "zoned": same_time,
+    "span": same_span,
+    "complex": same_complex,
+}
+MARKS = {"float64": "NaN", "time": "NaT", "span": "NaT", "text": "null", "nullable": "null", "maybe": "null"}
+
+
+def test_every_type_is_shown_exactly(server: Live, tmp_path: Path) -> None:
+    frame = tables.kinds().reset_index()
+    jumps = [0, 399, 173]
+    shown = open_table(server, "kinds", tmp_path, [action for row in jumps for action in go(row)], size=EVERY_COLUMN)
+    seen: Cells = {}
+    for said in shown.said:
+        seen |= cells(said)
+    assert {0, 399, 173} <= {row for row, _ in seen}
+    for column, name in enumerate(frame.columns):
+        values = [(row, *seen[row, column]) for row, at in seen if at == column]
+        assert len(values) > 60
+        for row, text, missing in values:
+            value = frame[name].iloc[row]
+            if name in MARKS and pd.isna(value):
+                assert (text, missing) == (MARKS[name], True), (name, row)
+            else:
+                assert CHECKS.get(name, same_text)(text, value), (name, row, text, value)
+                assert not missing
+    header = json.loads(open_table(server, "kinds", tmp_path, [("value", HEADERS)], size=EVERY_COLUMN).said[0])
+    assert header == ["#", *frame.columns]
+
+
+HEADERS = "JSON.stringify([...document.querySelectorAll('[role=columnheader]')].map((header) => header.innerText.trim()))"
+
+
+def long_row(row: int) -> list[str]:
+    when = np.datetime64(row * 10, "ms")
+    return [str(tables.number_at(row)), str(tables.wave()[row % tables.GROUP]).removesuffix(".0"), tables.state_at(row), str(when)]
+
+
+def test_any_row_of_a_hundred_million_is_there_at_once(server: Live, tmp_path: Path) -> None:
+    """Only the chunks of the rows in view are read: the first, the last, and those of jumps."""
+    jumps = [int(row) for row in np.random.default_rng(1).integers(0, tables.LONG_ROWS, 3)]
+    actions = [LOOK, FOCUS, *press("Control+End"), SETTLE, LOOK, *[action for row in jumps for action in go(row)]]
+    shown = open_table(server, "long", tmp_path, actions)
+    for said, row in zip(shown.said, [0, tables.LONG_ROWS - 1, *jumps], strict=True):
+        seen = cells(said)
+        assert row in {at for at, _ in seen}
+        for (at, column), (text, missing) in seen.items():
+            expected = long_row(at)[column]
+            assert (text, missing) == (expected, False) or float(text) == float(expected) == 0
+    size = 131_072
+    expected = {row // size for row in [0, tables.LONG_ROWS - 1, *jumps]}
+    assert expected <= chunks(shown, "number") <= expected | {chunk + 1 for chunk in expected}
+    assert "100,000,000 rows, 4 columns" in shown.text
+    assert "are off beyond 1,000,000 rows" in shown.text
+
+
+def test_a_billion_rows_scroll_by_one_row(server: Live, tmp_path: Path) -> None:
+    last = tables.LONGEST_ROWS - 1
+    actions = [FOCUS, *press("Control+End"), SETTLE, ("value", ACTIVE), LOOK, *press(*["ArrowUp"] * 3), ("value", ACTIVE)]
+    actions += [*go(612_345_678), *press("ArrowDown"), ("value", ACTIVE), ("turn", 26), SETTLE, LOOK, *press("Control+Home"), SETTLE, LOOK]
+    end, bottom, up, middle, down, turned, top = open_table(server, "longest", tmp_path, actions).said
+    assert end == f"{last * 2 + 1} of {last + 2}"
+    assert up == f"{(last - 3) * 2 + 1} of {last - 3 + 2}"
+    assert down == f"{612_345_679 * 2 + 1} of {612_345_679 + 2}"
+    for said, row in ((bottom, last), (middle, 612_345_678), (turned, 612_345_690), (top, 0)):
+        seen = cells(said)
+        assert (row, 0) in seen
+        assert all(text == str(at * 2 + 1) for (at, _), (text, _) in seen.items())
+    assert max(at for at, _ in cells(turned)) - max(at for at, _ in cells(middle)) <= 30
+
+
+SORTS = [("number", False), ("number", True), ("count", True), ("small", False), ("text", False), ("text", True), ("time", False)]
+
+
+@pytest.mark.parametrize(("column", "descending"), SORTS)
+def test_sorted_as_pandas_sorts(server: Live, tmp_path: Path, column: str, descending: bool) -> None:
+    expected = tables.shuffled()[column].sort_values(ascending=not descending, kind="stable", na_position="last").index.to_list()
+    query = f"?sort={column}{'&order=descending' if descending else ''}"
+    top, bottom, order = open_table(
+        server, f"shuffled{query}", tmp_path, [LOOK, FOCUS, *press("Control+End"), SETTLE, LOOK, ("value", f"document.querySelector('[aria-sort$=ending]').ariaSort")]
+    ).said
+    first, last = rows_shown(top), rows_shown(bottom)
+    assert len(first) > 20
+    assert first == expected[: len(first)]
+    assert last[-20:] == expected[-20:]
+    assert order == ("descending" if descending else "ascending")
+
+
+def filters() -> dict[str, pd.Series]:
+    frame = tables.shuffled()
+    return {
+        "filter=text&is=contains&value=T123": frame.text.str.lower().str.contains("t123"),
+        "filter=text&is=%3D&value=é": frame.text == "é",
+        "filter=number&is=%E2%89%A5&value=2.5": frame.number >= 2.5,
+        "filter=number&is=is+missing": frame.number.isna(),
+        "filter=small&is=%E2%89%A0&value=3": frame.small != 3,
+        "filter=count&is=%3C&value=-4611686018427000000": frame["count"] < -4_611_686_018_427_000_000,
+        "filter=time&is=%3E&value=2051-09-01T12:30": frame.time > pd.Timestamp("2051-09-01T12:30"),
+    }
+
+
+@pytest.mark.parametrize("query", list(filters()))
+def test_filtered_as_pandas_filters(server: Live, tmp_path: Path, query: str) -> None:
+    frame = tables.shuffled()
+    expected = frame[filters()[query]]
+    assert 0 < len(expected) < len(frame)
+    in_order = expected.sort_values("small", ascending=False, kind="stable").index.to_list()
+    shown = open_table(server, f"shuffled?{query}&sort=small&order=descending", tmp_path, [LOOK])
+    assert f"{len(expected):,} row" in shown.text
+    rows = rows_shown(shown.said[0])
+    assert rows == in_order[: len(rows)]
+    assert len(rows) == len(expected) or len(rows) > 20
+
+
+def test_controls_sort_filter_and_go_back(server: Live, tmp_path: Path) -> None:
+    actions: list[Action] = [
+        ("hit", ".slick-header-column[title=small] .sort"),
+        SETTLE,
+        LOOK,
+        ("choose", "label select", "text"),
+        ("fill", "Value to filter by", "t777"),
+        ("click", "Filter"),
+        SETTLE,
+        LOOK,
+        ("value", "location.search"),
+        ("reload",),
+        SETTLE,
+        LOOK,
+        ("back",),
+        SETTLE,
+        LOOK,
+        ("click", "All rows"),
+        SETTLE,
+        LOOK,
+    ]
+    sorted_rows, filtered, address, again, back, every = open_table(server, "shuffled", tmp_path, actions).said
+    frame = tables.shuffled()
+    in_order = frame.sort_values("small", kind="stable")
+    assert parse_qs(address) == {"?sort": ["small"], "filter": ["text"], "is": ["contains"], "value": ["t777"]}
+    expected = in_order[in_order.text.str.contains("t777")].index.to_list()
+    assert rows_shown(filtered) == rows_shown(again) == expected[: len(rows_shown(again))]
+    assert rows_shown(sorted_rows) == rows_shown(back) == in_order.index.to_list()[: len(rows_shown(back))]
+    assert rows_shown(every) == list(range(len(rows_shown(every))))
+
+
+def test_what_no_column_can_be_is_said(server: Live, tmp_path: Path) -> None:
+    shown = show(f"{server.url}/explore/shuffled?filter=number&is=%3E&value=high", tmp_path / "page.png", actions=[SETTLE])
+    assert "“high” is not a value of a column of type float64." in shown.text
+
+
+def test_only_the_columns_in_view_are_read(server: Live, tmp_path: Path) -> None:
+    shown = open_table(server, "wide", tmp_path, [FOCUS, *press("End"), SETTLE, LOOK])
+    seen = cells(shown.said[0])
+    assert seen[3, tables.COLUMNS] == (str(3 * tables.COLUMNS + tables.COLUMNS - 1), False)
+    columns = {request.url.split("/")[-3] for request in shown.loads[0] if "/c/" in request.url}
+    assert 10 <= len(columns) <= 40
+
+
+def plotted(said: str) -> dict[str, Any]:
+    return json.loads(said)
+
+
+def test_a_plot_has_the_extremes_of_each_bin_and_then_each_sample(server: Live, tmp_path: Path) -> None:
+    span = (40_000_000, 44_000_000)
+    actions = [("value", PLOTTED), ("sweep", ".u-over", 0.5, 0.51), SETTLE, ("value", PLOTTED), ("value", "location.search")]
+    shown = open_table(server, f"long?plot=wave&span={span[0]}-{span[1]}", tmp_path, actions)
+    coarse, fine = plotted(shown.said[0]), plotted(shown.said[1])
+    factor = coarse["factor"]
+    assert factor > 1
+    assert not coarse["isSampled"]
+    assert 500 <= len(coarse["x"]) <= 2500
+    starts = np.arange(span[0] // factor, -(-span[1] // factor)) * factor
+    bins = np.take(tables.wave(), (starts[:, None] + np.arange(factor)) % tables.GROUP)
+    np.testing.assert_array_equal(np.array(coarse["low"], "f4"), bins.min(axis=1))
+    np.testing.assert_array_equal(np.array(coarse["high"], "f4"), bins.max(axis=1))
+    np.testing.assert_array_equal(coarse["x"], starts + (factor - 1) / 2)
+    assert (fine["factor"], len(fine["x"]) > 1000) == (1, True)
+    row = np.array(fine["x"]).astype(int)
+    assert parse_qs(shown.said[2])["span"] == [f"{row[0]}-{row[-1] + 1}"]
+    assert abs(row.mean() - (span[0] + 0.505 * (span[1] - span[0]))) < 2 * factor
+    np.testing.assert_array_equal(np.array(fine["low"], "f4"), tables.wave()[row % tables.GROUP])
+
+
+def test_a_click_plots_a_column_and_the_first_plot_of_many_rows_says_what_it_is(server: Live, tmp_path: Path) -> None:
+    actions: list[Action] = [
+        ("hit", ".slick-header-column[title=wave] .name"),
+        SETTLE,
+        ("value", PLOTTED),
+        ("read", ".plot .note"),
+        ("hit", ".slick-header-column[title=state] .name"),
+        SETTLE,
+        ("read", ".plot .note"),
+        ("back",),
+        SETTLE,
+        ("value", "document.querySelector('.plot h2').innerText"),
+    ]
+    first, note, text, back = open_table(server, "long", tmp_path, actions).said
+    overview = plotted(first)
+    assert (set(overview["low"]), set(overview["high"])) == ({-1}, {1})
+    assert ("samples" in note) == overview["isSampled"]
+    assert "no plot" in text
+    assert back == "wave"
+
+
+def test_a_plot_against_a_column_of_times(server: Live, tmp_path: Path) -> None:
+    actions = [("value", PLOTTED), ("choose", ".plot select", "row number"), SETTLE, ("value", "location.search")]
+    shown = open_table(server, "long?plot=number&x=when&span=5000-5400", tmp_path, actions)
+    drawn = plotted(shown.said[0])
+    rows = np.arange(5000, 5400)
+    np.testing.assert_allclose(drawn["x"], rows / 100, rtol=1e-12)
+    np.testing.assert_array_equal(drawn["low"], tables.number_at(rows))
+    assert "x" not in parse_qs(shown.said[1])
+
+
+def test_missing_values_leave_gaps_in_a_plot(server: Live, tmp_path: Path) -> None:
+    drawn = plotted(open_table(server, "kinds?plot=float64", tmp_path, [("value", PLOTTED)]).said[0])
+    expected = tables.kinds()["float64"]
+    assert [value is None for value in drawn["low"]] == expected.isna().to_list()
+    assert [value for value in drawn["low"] if value is not None] == expected.dropna().to_list()
+
+
+def test_keys_reach_everything_and_leave_the_grid_again(server: Live, tmp_path: Path) -> None:
+    actions = [FOCUS, *press("ArrowRight", "ArrowDown"), ("value", ACTIVE), ("value", COPIED), *press("Shift+ArrowDown", "Shift+ArrowRight"), ("value", COPIED)]
+    actions += [*press("Shift+Tab"), ("value", "document.activeElement.textContent")]
+    active, copied, several, outside = open_table(server, "shuffled", tmp_path, actions).said
+    frame = tables.shuffled()
+    count = frame["count"]
+    assert active == f"{count[1]} of 3"
+    assert copied == str(count[1])
+    assert several == "\n".join(f"{count[row]}\t{frame['small'][row]}" for row in (1, 2))
+    assert outside == "Go"
+
+
+@pytest.mark.parametrize(("size", "scheme"), [((1280, 720), "light"), ((390, 844), "dark")])
+@pytest.mark.parametrize("path", ["kinds?plot=float64", "long"])
+def test_axe_finds_nothing(server: Live, tmp_path: Path, path: str, size: tuple[int, int], scheme: str) -> None:
+    shown = open_table(server, path, tmp_path, [("axe",), ("value", "document.documentElement.scrollWidth <= innerWidth")], size=size, scheme=scheme)
+    assert shown.said == ["true"]
+    assert (shown.pixels.mean() > 127) == (scheme == "light")
+
+
+@pytest.mark.parametrize("spelling", ["?api_key={key}", "/k/{key}"])
+def test_a_key_reaches_every_request(locked: Live, tmp_path: Path, spelling: str) -> None:
+    part = spelling.format(key=quote(KEY, safe=""))
+    prefix, query = (part, "") if part.startswith("/") else ("", part)
+    shown = show(f"{locked.url}{prefix}/explore/shuffled{query}", tmp_path / "page.png", actions=[SETTLE, LOOK])
+    assert is_flawless(shown, locked)
+    assert rows_shown(shown.said[0])[:3] == [0, 1, 2]
