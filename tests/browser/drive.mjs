@@ -45,8 +45,8 @@ const ACTIONS = {
         await page.context().grantPermissions(["clipboard-read"]);
         await page.evaluate(async () => document.body.append(await navigator.clipboard.readText()));
     },
-    leave: (page) => page.goto("about:blank"),
-    reload: (page) => page.reload(),
+    leave: async (page) => void (await page.goto("about:blank")),
+    reload: async (page) => void (await page.reload()),
     /** Let the test do something: it listens at this address. */
     call: (_, url) => fetch(url),
     /** Put the pointer on points of the page, and return what the viewer says of each. */
@@ -82,7 +82,7 @@ const ACTIONS = {
         await page.mouse.move(x + to * width, y + height / 2, { steps: 4 });
         await page.mouse.up();
     },
-    back: (page) => page.goBack(),
+    back: async (page) => void (await page.goBack()),
     /** Wait until the page of a table has read what it shows. */
     settle: async (page) => {
         await page.waitForTimeout(100);

@@ -100,6 +100,7 @@ def number_at(row: int) -> int:
     return row * 7 + 3
 
 
+@cache
 def wave() -> np.ndarray:
     """The values of a row group of the large file; each has the same."""
     return np.sin(np.arange(GROUP) / 1000).round(2).astype("f4")

@@ -1,11 +1,10 @@
 /** The grid: cells of the rows and columns that are in view. */
 
-import { SlickCellSelectionModel } from "slickgrid";
-
 import { Chunks } from "./chunks";
 import type { Column } from "./column";
 import { make } from "./elements";
 import type { Sort } from "./order";
+import { Selection } from "./selection";
 import { type GridColumn, StyledGrid } from "./styled";
 import type { Table } from "./table";
 import { cellOf } from "./values";
@@ -56,10 +55,10 @@ export class Grid {
     });
     element.ariaLabel = "Cells";
     element.ariaColCount = String(table.columns.length + 1);
-    this.grid.setSelectionModel(new SlickCellSelectionModel());
+    this.grid.setSelectionModel(new Selection());
     this.grid.onHeaderClick.subscribe((event, { column }) => this.clicked(event.getNativeEvent<MouseEvent>(), column));
     this.grid.onViewportChanged.subscribe(() => this.look());
-    this.grid.onActiveCellChanged.subscribe(() => (this.number(), this.actions.onMove()));
+    this.grid.onActiveCellChanged.subscribe(() => this.activated());
     this.grid.onRendered.subscribe(() => this.number());
     element.addEventListener("copy", (event) => this.copy(event));
     new ResizeObserver(() => (this.grid.resizeCanvas(), this.look())).observe(element);
@@ -198,6 +197,13 @@ export class Grid {
       for (const node of rowNode ?? []) node.ariaRowIndex = String(Number(row) + 2);
     }
     this.grid.makeOneTabStop();
+  }
+
+  /** The focus follows the active cell, unless it is elsewhere on the page. */
+  private activated(): void {
+    this.number();
+    if (this.grid.getContainerNode().contains(document.activeElement)) this.grid.focus();
+    this.actions.onMove();
   }
 
   private clicked(event: MouseEvent, { id }: GridColumn): void {

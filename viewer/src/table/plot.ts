@@ -114,7 +114,7 @@ export class Plot {
     this.note.textContent = said(line, isSampled, from, to);
     this.redraw = () => this.paint(column, facts, x, against?.facts, drawn);
     this.redraw();
-    Object.assign(this.root, { plotted: { ...drawn, factor: line.factor, isSampled } });
+    Object.assign(this.root, { plotted: { x: drawn.x, low: drawn.low, high: drawn.high, factor: line.factor, isSampled } });
     if (isSampled) setTimeout(() => signal.aborted || void this.show(column, x, span), REFINED_MS);
   }
 
