@@ -244,7 +244,7 @@ def test_controls_sort_filter_and_go_back(server: Live, tmp_path: Path) -> None:
         ("hit", ".slick-header-column[title=small] .sort"),
         SETTLE,
         LOOK,
-        ("choose", "[aria-label=Controls] label select", "text"),
+        ("select", "Column", "text"),
         ("fill", "Value to filter by", "t777"),
         ("click", "Filter"),
         SETTLE,
@@ -330,7 +330,7 @@ def test_a_click_plots_a_column_and_the_first_plot_of_many_rows_says_what_it_is(
 
 
 def test_a_plot_against_a_column_of_times(server: Live, tmp_path: Path) -> None:
-    actions = [("value", PLOTTED), ("choose", ".plot select", "row number"), SETTLE, ("value", "location.search")]
+    actions = [("value", PLOTTED), ("select", "Against", "row number"), SETTLE, ("value", "location.search")]
     shown = open_table(server, "long?plot=number&x=when&span=5000-5400", tmp_path, actions)
     drawn = plotted(shown.said[0])
     rows = np.arange(5000, 5400)
