@@ -6,7 +6,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .. import _native
+from .. import _native, marks
+from ..attributes import OURS, Late
 from ..nodes import Array
 
 Block: TypeAlias = np.ndarray[Any, Any]
@@ -25,10 +26,20 @@ def dtype(node: Array) -> np.dtype[Any]:
 
 
 def mark(node: Array) -> np.generic | None:
-    """The item that stands for a bin without any value, if it is not NaN; it is skipped in bins."""
+    """The item that means "no value here", and is skipped in bins; None if only NaN does.
+
+    It is NaT, the node's mark, the null of a column, or the one in CF's `missing_value`.
+    """
     if node.dtype.kind in TIMES:
-        return np.array("NaT", dtype(node))[()]
-    return node.mark if isinstance(node.mark, np.generic) and node.dtype.kind != "b" else None
+        nat: Any = np.array("NaT", dtype(node))
+        item: np.generic = nat[()]
+        return item
+    if node.dtype.kind == "b":
+        return None
+    said = {} if isinstance(node.attributes, Late) else node.attributes
+    given = (node.mark, said.get(OURS, {}).get("null"), said.get("missing_value"))
+    found = (marks.of(one, node.dtype) for one in given if one is not None)
+    return next((one for one in found if isinstance(one, np.generic)), None)
 
 
 def minmax(line: Block, factor: int, skipped: np.generic | None) -> Block:
