@@ -107,7 +107,7 @@ def browser() -> Browser:
     return Browser(process)
 
 
-def show(  # noqa: PLR0913 - each has a usual value
+def show(
     url: str,
     screenshot: Path,
     *,

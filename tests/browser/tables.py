@@ -97,6 +97,7 @@ def longest() -> Group:
 
 
 def number_at(row: int) -> int:
+    """The value of a row of the large file."""
     return row * 7 + 3
 
 
@@ -120,7 +121,9 @@ def long_file() -> Path:
         return path
     FOLDER.mkdir(parents=True, exist_ok=True)
     writing = path.with_suffix(f".{os.getpid()}")
-    schema = pa.schema([("number", pa.int64()), ("wave", pa.float32()), ("state", pa.dictionary(pa.int32(), pa.string())), ("when", pa.timestamp("ms"))])
+    schema = pa.schema(
+        [("number", pa.int64()), ("wave", pa.float32()), ("state", pa.dictionary(pa.int32(), pa.string())), ("when", pa.timestamp("ms"))]
+    )
     row = np.arange(GROUP)
     waves = pa.array(wave())
     states = pa.DictionaryArray.from_arrays(pa.array((row // 4096 % 3).astype("i4")), pa.array(STATES))
@@ -129,7 +132,7 @@ def long_file() -> Path:
         for start in range(0, LONG_ROWS, GROUP):
             size = min(GROUP, LONG_ROWS - start)
             whole = row[:size] + start
-            columns = [pa.array(number_at(whole)), waves[:size], states[:size], pa.array(whole * 10).cast(pa.timestamp("ms"))]
+            columns = [pa.array(whole * 7 + 3), waves[:size], states[:size], pa.array(whole * 10).cast(pa.timestamp("ms"))]
             writer.write_table(pa.table(columns, schema=schema), row_group_size=GROUP)
     writing.rename(path)
     return path

@@ -91,7 +91,7 @@ def same_text(text: str, value: Any) -> bool:
 
 def same_float(text: str, value: Any) -> bool:
     """The same number, with no more digits than numpy needs for its type."""
-    return type(value)(text) == value and len(text.lstrip("-")) <= len(np.format_float_positional(value, trim="-").lstrip("-"))
+    return bool(type(value)(text) == value) and len(text.lstrip("-")) <= len(np.format_float_positional(value, trim="-").lstrip("-"))
 
 
 def same_double(text: str, value: Any) -> bool:
@@ -175,8 +175,8 @@ def test_any_row_of_a_hundred_million_is_there_at_once(server: Live, tmp_path: P
             expected = long_row(at)[column]
             assert (text, missing) == (expected, False) or float(text) == float(expected) == 0
     size = 131_072
-    expected = {row // size for row in [0, tables.LONG_ROWS - 1, *jumps]}
-    assert expected <= chunks(shown, "number") <= expected | {chunk + 1 for chunk in expected}
+    first = {row // size for row in [0, tables.LONG_ROWS - 1, *jumps]}
+    assert first <= chunks(shown, "number") <= first | {chunk + 1 for chunk in first}
     assert "100,000,000 rows, 4 columns" in shown.text
     assert "are off beyond 1,000,000 rows" in shown.text
 
@@ -204,7 +204,10 @@ def test_sorted_as_pandas_sorts(server: Live, tmp_path: Path, column: str, desce
     expected = tables.shuffled()[column].sort_values(ascending=not descending, kind="stable", na_position="last").index.to_list()
     query = f"?sort={column}{'&order=descending' if descending else ''}"
     top, bottom, order = open_table(
-        server, f"shuffled{query}", tmp_path, [LOOK, FOCUS, *press("Control+End"), SETTLE, LOOK, ("value", f"document.querySelector('[aria-sort$=ending]').ariaSort")]
+        server,
+        f"shuffled{query}",
+        tmp_path,
+        [LOOK, FOCUS, *press("Control+End"), SETTLE, LOOK, ("value", "document.querySelector('[aria-sort$=ending]').ariaSort")],
     ).said
     first, last = rows_shown(top), rows_shown(bottom)
     assert len(first) > 20
@@ -284,7 +287,9 @@ def test_only_the_columns_in_view_are_read(server: Live, tmp_path: Path) -> None
 
 
 def plotted(said: str) -> dict[str, Any]:
-    return json.loads(said)
+    """The points of the plot: `x`, `low` and `high` with `factor` rows a point."""
+    points: dict[str, Any] = json.loads(said)
+    return points
 
 
 def test_a_plot_has_the_extremes_of_each_bin_and_then_each_sample(server: Live, tmp_path: Path) -> None:
@@ -335,7 +340,7 @@ def test_a_plot_against_a_column_of_times(server: Live, tmp_path: Path) -> None:
     drawn = plotted(shown.said[0])
     rows = np.arange(5000, 5400)
     np.testing.assert_allclose(drawn["x"], rows / 100, rtol=1e-12)
-    np.testing.assert_array_equal(drawn["low"], tables.number_at(rows))
+    np.testing.assert_array_equal(drawn["low"], [tables.number_at(int(row)) for row in rows])
     assert "x" not in parse_qs(shown.said[1])
 
 
@@ -347,7 +352,14 @@ def test_missing_values_leave_gaps_in_a_plot(server: Live, tmp_path: Path) -> No
 
 
 def test_keys_reach_everything_and_leave_the_grid_again(server: Live, tmp_path: Path) -> None:
-    actions = [FOCUS, *press("ArrowRight", "ArrowRight", "ArrowDown"), ("value", ACTIVE), ("value", COPIED), *press("Shift+ArrowDown", "Shift+ArrowRight"), ("value", COPIED)]
+    actions = [
+        FOCUS,
+        *press("ArrowRight", "ArrowRight", "ArrowDown"),
+        ("value", ACTIVE),
+        ("value", COPIED),
+        *press("Shift+ArrowDown", "Shift+ArrowRight"),
+        ("value", COPIED),
+    ]
     actions += [*press("Shift+Tab"), ("value", "document.activeElement.textContent")]
     active, copied, several, outside = open_table(server, "shuffled", tmp_path, actions).said
     frame = tables.shuffled()
@@ -361,7 +373,9 @@ def test_keys_reach_everything_and_leave_the_grid_again(server: Live, tmp_path: 
 @pytest.mark.parametrize(("size", "scheme"), [((1280, 720), "light"), ((390, 844), "dark")])
 @pytest.mark.parametrize("path", ["kinds?plot=float64", "long"])
 def test_axe_finds_nothing(server: Live, tmp_path: Path, path: str, size: tuple[int, int], scheme: str) -> None:
-    shown = open_table(server, path, tmp_path, [("axe",), ("value", "document.documentElement.scrollWidth <= innerWidth")], size=size, scheme=scheme)
+    shown = open_table(
+        server, path, tmp_path, [("axe",), ("value", "document.documentElement.scrollWidth <= innerWidth")], size=size, scheme=scheme
+    )
     assert shown.said == ["true"]
     assert (shown.pixels.mean() > 127) == (scheme == "light")
 

@@ -58,8 +58,8 @@ export class Facts {
     this.zone = ours.time_zone ?? "";
     this.type = nameOf(this, ours.source_type ?? "");
     this.hasNull = "null" in ours;
-    const mark = markOf(attributes._FillValue);
-    this.mark = typeof ours.null === "number" || typeof ours.null === "string" ? ours.null : mark;
+    const isNull = typeof ours.null === "number" || (this.kind === "text" && typeof ours.null === "string");
+    this.mark = isNull ? (ours.null as Item) : markOf(attributes._FillValue, array.dtype);
   }
 
   get rows(): number {
@@ -120,10 +120,11 @@ function nameOf({ kind, counts, array }: Facts, source: string): string {
   return kind === "integer" || kind === "float" ? array.dtype : kind;
 }
 
-/** The value that the source has for "missing": floats are spelled as base64 of eight bytes in Zarr v3. */
-function markOf(fill: Attributes["_FillValue"]): Item | null {
+/** The value that the source has for "missing"; floats are spelled as base64 of eight bytes in Zarr v3. */
+function markOf(fill: Attributes["_FillValue"], dtype: string): Item | null {
   if (typeof fill === "number") return fill;
-  if (typeof fill !== "string" || fill.length !== 12) return typeof fill === "string" ? fill : null;
+  if (typeof fill !== "string") return null;
+  if (!dtype.startsWith("float")) return fill;
   const bytes = Uint8Array.from(atob(fill), (letter) => letter.charCodeAt(0));
   return new DataView(bytes.buffer).getFloat64(0, true);
 }

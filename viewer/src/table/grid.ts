@@ -111,12 +111,11 @@ export class Grid {
     });
   }
 
-  /** Read everything that is shown anew. */
-  refresh(): void {
+  /** Stop reading, and leave the page. */
+  close(): void {
+    clearTimeout(this.timer);
     this.chunks.forget();
-    this.grid.invalidateAllRows();
-    this.grid.render();
-    this.look();
+    this.grid.destroy();
   }
 
   private columns(): GridColumn[] {

@@ -12,7 +12,7 @@ import type { Column, Facts, Item } from "./column";
 
 /** Below so many samples a pixel there is no level to read: the finest has bins of 64 rows. */
 const FINEST = 64;
-const PLAIN_UNITS = ["D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"];
+const PREFIX = "minmax/v3/~dtype=web";
 
 export type Span = [from: number, to: number];
 
@@ -34,12 +34,7 @@ interface Level {
 
 interface Document {
   attributes?: { tiled_zarr?: { minmax?: { levels: Level[]; sampled: string[] } } };
-  consolidated_metadata?: { metadata: Record<string, ArrayDocument> };
-}
-
-interface ArrayDocument {
-  data_type: string | { configuration: { unit: string; scale_factor: number } };
-  fill_value: unknown;
+  consolidated_metadata?: { metadata: Record<string, unknown> };
 }
 
 export class Lines {
@@ -57,7 +52,8 @@ export class Lines {
   async read(column: Column, facts: Facts, [from, to]: Span, wanted: { pixels: number; factor?: number }, signal: AbortSignal): Promise<Line> {
     const isFew = to - from <= FINEST * wanted.pixels;
     if (wanted.factor === 1 || (isFew && wanted.factor === undefined)) return samples(facts, from, to, signal);
-    const store = new HttpStore([`${this.server}minmax/v3`, ...[...this.table.split("/"), ...column.key.split("/")].filter(Boolean).map(encodeURIComponent)].join("/"), this.key);
+    const parts = [...this.table.split("/"), ...column.key.split("/")].filter(Boolean).map(encodeURIComponent);
+    const store = new HttpStore([`${this.server}${PREFIX}`, ...parts].join("/"), this.key);
     const body = await store.get("/zarr.json", { signal, cache: "no-cache" });
     const document = JSON.parse(body ? new TextDecoder().decode(body) : "{}") as Document;
     const { levels = [], sampled = [] } = document.attributes?.tiled_zarr?.minmax ?? {};
@@ -77,15 +73,9 @@ async function samples(facts: Facts, from: number, to: number, signal: AbortSign
   return { start: from, factor: 1, low: data, high: data, isSampled: false };
 }
 
-/** A level; times, whose type zarrita lacks, are read as the integers that they are stored as. */
-async function opened(store: HttpStore, path: string, known: ArrayDocument | undefined): Promise<zarr.Array<zarr.DataType>> {
-  const document = known ?? (JSON.parse(new TextDecoder().decode(await store.get(`/${path}/zarr.json`))) as ArrayDocument);
-  const type = document.data_type;
-  if (typeof type === "object" && !(PLAIN_UNITS.includes(type.configuration.unit) && type.configuration.scale_factor === 1)) {
-    throw new Error(`Times in units of ${type.configuration.scale_factor} ${type.configuration.unit} have no plot.`);
-  }
-  const plain = typeof type === "object" ? { ...document, data_type: "int64", fill_value: 0 } : document;
-  const body = new TextEncoder().encode(JSON.stringify(plain));
-  const reader: zarr.AsyncReadable = { get: async (key, options) => (key.endsWith("/zarr.json") ? body : store.get(key, options ?? {})) };
+/** A level, whose header came with the document of its group. */
+function opened(store: HttpStore, path: string, known: unknown): Promise<zarr.Array<zarr.DataType>> {
+  const body = known === undefined ? undefined : new TextEncoder().encode(JSON.stringify(known));
+  const reader: zarr.AsyncReadable = { get: async (key, options) => (key.endsWith("/zarr.json") && body) || store.get(key, options ?? {}) };
   return zarr.open.v3(zarr.root(reader).resolve(path), { kind: "array" });
 }

@@ -25,13 +25,17 @@ const root = document.getElementById("table") as HTMLElement;
 const failure = make("p", { className: "failure", role: "alert", hidden: true });
 const count = make("p", { className: "count", role: "status" });
 
+const REST_MS = 250;
+
 class Page {
   private state: State = read();
   private readonly grid: Grid;
   private readonly toolbar: Toolbar;
   private readonly plot: Plot;
   private readonly orders: Orders;
+  private readonly closed = new AbortController();
   private isSettled = false;
+  private timer = 0;
 
   constructor(
     private readonly table: Table,
@@ -62,7 +66,7 @@ class Page {
       onFailure: fail,
       onSettled: (isSettled) => ((this.isSettled = isSettled), this.tell()),
     });
-    addEventListener("popstate", () => ((this.state = read()), void this.restore()));
+    addEventListener("popstate", () => (clearTimeout(this.timer), (this.state = read()), void this.restore()), { signal: this.closed.signal });
   }
 
   /** Show what the address says. */
@@ -73,11 +77,12 @@ class Page {
     this.toolbar.show(this.grid.column, filter);
   }
 
-  /** Read everything that is shown anew: the data have changed. */
-  refresh(): void {
-    this.orders.forget();
-    this.grid.refresh();
-    void this.restore();
+  /** Stop reading, since another page takes the place of this one. */
+  close(): void {
+    this.closed.abort();
+    clearTimeout(this.timer);
+    this.plot.close();
+    this.grid.close();
   }
 
   private draw(): void {
@@ -112,19 +117,30 @@ class Page {
     }
   }
 
+  /** Browsers refuse more than some addresses a second, so this waits until the user rests. */
   private moved(): void {
-    this.change({ row: this.grid.top }, false);
     this.toolbar.show(this.grid.column);
+    clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => this.change({ row: this.grid.top }, false), REST_MS);
   }
 
   private change(change: Partial<State>, isStep: boolean): void {
+    clearTimeout(this.timer);
     this.state = { ...this.state, ...change };
     write(this.state, isStep);
   }
 
+  /** Say whether everything is drawn; the time of the first plot is for bench/viewer.py. */
   private tell(): void {
+    if (this.isSettled) mark("rows");
+    if (this.plot.isDrawn) mark("plot");
     root.dataset.state = this.isSettled && this.plot.isSettled ? "ready" : "loading";
   }
+}
+
+/** Keep the moment at which something was first there. */
+function mark(what: string): void {
+  if (performance.getEntriesByName(what).length === 0) performance.mark(what);
 }
 
 /** The next sort of a column: ascending, then descending, then none. */
@@ -153,18 +169,23 @@ function heading(server: string, path: string): HTMLElement {
   return make("header", {}, make("h1", { textContent: path.split("/").at(-1) || "Table" }), count, make("nav", { ariaLabel: "Pages" }, about, " ", licences));
 }
 
-async function main(): Promise<void> {
-  registerTexts();
+let page: Page | null = null;
+
+/** Read the table and show what the address says; again, if the data have changed. */
+export async function refresh(): Promise<void> {
   const server = new URL(root.dataset.root ?? "", location.href).href;
   const path = root.dataset.pathInV3 ?? "";
   const key = new URLSearchParams(location.search).get("api_key");
   const table = await openTable(server, path, key);
-  root.append(heading(server, root.dataset.path ?? ""));
+  page?.close();
+  root.replaceChildren(heading(server, root.dataset.path ?? ""));
   for (const [name, reason] of table.unavailable) root.append(make("p", { className: "note", textContent: `Left out: ${name}: ${reason}` }));
-  await new Page(table, new Lines(server, path, key)).restore();
+  page = new Page(table, new Lines(server, path, key));
+  await page.restore();
 }
 
-main().catch((error) => {
+registerTexts();
+refresh().catch((error) => {
   root.append(failure);
   fail(error);
 });

@@ -41,11 +41,6 @@ export class Orders {
     return sort && sorting ? inOrder(rows, sorting, sort.descending) : rows;
   }
 
-  /** Forget all values, since the data may have changed. */
-  forget(): void {
-    this.kept.clear();
-  }
-
   private async whole(name: string): Promise<Whole> {
     const known = this.kept.get(name) ?? this.read(name);
     this.kept.delete(name);

@@ -64,15 +64,28 @@ export class Plot {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.redraw());
   }
 
+  get isDrawn(): boolean {
+    return this.chart !== null;
+  }
+
   /** Plot rows of a column, all for null, against their numbers or the values of `x`; nothing without a column. */
   async show(column: Column | undefined, x: Column | undefined, span: Span | null): Promise<void> {
     this.reading.abort();
-    this.root.hidden = !column;
-    if (!column) return this.settle(true);
     const { signal } = (this.reading = new AbortController());
-    this.settle(false);
+    this.root.hidden = !column;
+    this.settle(!column);
+    if (column) await this.draw(column, x, span, signal, false);
+  }
+
+  /** Stop reading: what is read is not shown any more. */
+  close(): void {
+    this.reading.abort();
+    this.clear();
+  }
+
+  private async draw(column: Column, x: Column | undefined, span: Span | null, signal: AbortSignal, isAgain: boolean): Promise<void> {
     try {
-      await this.draw(column, x, span, signal);
+      await this.readAndPaint(column, x, span, signal, isAgain);
     } catch (error) {
       if (signal.aborted) return;
       this.clear();
@@ -88,7 +101,8 @@ export class Plot {
     this.axis.append(...[ROWS, ...this.table.columns.map(({ name }) => name)].map((name) => make("option", { value: name, textContent: name })));
   }
 
-  private async draw(column: Column, x: Column | undefined, span: Span | null, signal: AbortSignal): Promise<void> {
+  /** With `isAgain` a plot of samples is there, and stays until the exact one can be read. */
+  private async readAndPaint(column: Column, x: Column | undefined, span: Span | null, signal: AbortSignal, isAgain: boolean): Promise<void> {
     const facts = await column.open();
     this.title.textContent = facts.unit ? `${column.name} [${facts.unit}]` : column.name;
     this.offerAxes();
@@ -104,6 +118,8 @@ export class Plot {
     const against = x && { facts: await x.open(), line: await this.lines.read(x, await x.open(), [from, to], { pixels, factor: line.factor }, signal) };
     if (signal.aborted) return;
     const isSampled = line.isSampled || (against?.line.isSampled ?? false);
+    if (isSampled) setTimeout(() => signal.aborted || void this.draw(column, x, span, signal, true), REFINED_MS);
+    if (isSampled && isAgain) return;
     const drawn: Drawn = {
       line,
       x: Array.from(line.low, (_, i) => (against ? middleOf(against.facts, against.line, i) : line.start + i * line.factor + (line.factor - 1) / 2)),
@@ -115,7 +131,6 @@ export class Plot {
     this.redraw = () => this.paint(column, facts, x, against?.facts, drawn);
     this.redraw();
     Object.assign(this.root, { plotted: { x: drawn.x, low: drawn.low, high: drawn.high, factor: line.factor, isSampled } });
-    if (isSampled) setTimeout(() => signal.aborted || void this.show(column, x, span), REFINED_MS);
   }
 
   private paint(column: Column, facts: Facts, x: Column | undefined, xFacts: Facts | undefined, drawn: Drawn): void {
