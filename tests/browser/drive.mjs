@@ -74,8 +74,8 @@ const ACTIONS = {
     choose: (page, selector, option) => page.locator(selector).selectOption(option),
     /** Give the field of a label a text. */
     fill: (page, label, text) => page.getByLabel(label, { exact: true }).fill(text),
-    /** Choose an option of the field of a label. */
-    select: async (page, label, option) => void (await page.getByLabel(label, { exact: true }).selectOption(option)),
+    /** Choose an option of the list of a name. */
+    select: async (page, name, option) => void (await page.getByRole("combobox", { name }).selectOption(option)),
     /** Drag over an element that a selector finds, from one fraction of its width to another. */
     sweep: async (page, selector, from, to) => {
         const { x, y, width, height } = await page.locator(selector).first().boundingBox();

@@ -139,4 +139,12 @@ def long_file() -> Path:
 
 
 def tree() -> dict[str, object]:
-    return {"kinds": kinds(), "shuffled": shuffled(), "wide": wide(), "longest": longest(), "long": tiled_zarr.open(long_file())}
+    empty = pd.DataFrame({"a": np.zeros(0), "b": np.zeros(0, "M8[s]")})
+    return {
+        "kinds": kinds(),
+        "empty": empty,
+        "shuffled": shuffled(),
+        "wide": wide(),
+        "longest": longest(),
+        "long": tiled_zarr.open(long_file()),
+    }

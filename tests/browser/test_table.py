@@ -278,6 +278,12 @@ def test_what_no_column_can_be_is_said(server: Live, tmp_path: Path) -> None:
     assert "“high” is not a value of a column of type float64." in shown.text
 
 
+def test_a_table_without_rows(server: Live, tmp_path: Path) -> None:
+    shown = open_table(server, "empty?plot=a", tmp_path, [("value", HEADERS), LOOK])
+    assert (json.loads(shown.said[0])[-2:], json.loads(shown.said[1])) == (["a", "b"], [])
+    assert "0 rows" in shown.text
+
+
 def test_only_the_columns_in_view_are_read(server: Live, tmp_path: Path) -> None:
     shown = open_table(server, "wide", tmp_path, [FOCUS, *press("End"), SETTLE, LOOK])
     seen = cells(shown.said[0])

@@ -93,6 +93,7 @@ export class Facts {
   async read(start: number, stop: number, signal?: AbortSignal): Promise<Block> {
     const [, ...inner] = this.array.shape;
     const width = inner.reduce((product, size) => product * size, 1);
+    if (start >= stop) return { start, data: [], width };
     const { data } = await zarr.get(this.array, [zarr.slice(start, stop), ...inner.map(() => null)], signal ? { signal } : {});
     return { start, data: data as ArrayLike<Item>, width };
   }

@@ -207,6 +207,7 @@ function isAscending(values: (number | null)[]): boolean {
 }
 
 function said({ factor, low }: Line, isSampled: boolean, from: number, to: number): string {
+  if (to <= from) return "no rows";
   const rows = `rows ${from.toLocaleString("en")} to ${(to - 1).toLocaleString("en")}`;
   if (factor === 1) return `${rows}, each of ${low.length.toLocaleString("en")} samples`;
   return `${rows}, lowest and highest of each ${factor.toLocaleString("en")}${isSampled ? ", from samples, being refined" : ""}`;
