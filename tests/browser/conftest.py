@@ -48,6 +48,20 @@ def locked(elsewhere: Host) -> Iterator[Live]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def frames() -> Iterator[Live]:
+    """Tables of every kind."""
+    with live(env=environment("") | {"TILED_ZARR_TREE": "browser.tables:tree", "TILED_ZARR_PUBLIC": "1"}) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def locked_frames() -> Iterator[Live]:
+    """The same behind a key."""
+    with live(env=environment("") | {"TILED_ZARR_TREE": "browser.tables:tree", "TILED_ZARR_API_KEY": KEY}) as server:
+        yield server
+
+
 def environment(origin: str) -> dict[str, str]:
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     return {"TILED_ZARR_TREE": "browser.gallery:tree", "TILED_ZARR_ALLOW_ORIGINS": origin, "PYTHONPATH": path}

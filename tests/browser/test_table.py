@@ -4,79 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from browser import tables
-from browser.conftest import KEY, environment
+from browser.conftest import KEY
 from browser.driving import Action, Shown, press, show
-from live import Live, live
-
-CELLS = """JSON.stringify([...document.querySelectorAll('.grid-canvas-right .slick-row')].flatMap((row) =>
-    [...row.querySelectorAll('.slick-cell:not(.pending)')].map((cell) => [
-        Number(document.querySelector(`.grid-canvas-left [data-row="${row.dataset.row}"]`).innerText),
-        Number(cell.ariaColIndex) - 2, cell.textContent, cell.classList.contains('missing'), Number(row.dataset.row)])))"""
-"""The cells: row of the table, column, text, whether it is missing, row on the page."""
-PLOTTED = "JSON.stringify(document.querySelector('.plot').plotted)"
-ACTIVE = "`${document.activeElement.textContent} of ${document.activeElement.parentNode.ariaRowIndex}`"
-COPIED = """(() => { const data = new DataTransfer();
-    document.activeElement.dispatchEvent(new ClipboardEvent('copy', { clipboardData: data, bubbles: true, cancelable: true }));
-    return data.getData('text/plain'); })()"""
-FOCUS: Action = ("hit", ".slick-cell.active")
-SETTLE: Action = ("settle",)
-LOOK: Action = ("value", CELLS)
-EVERY_COLUMN = (3400, 720)
-
-Cells = dict[tuple[int, int], tuple[str, bool]]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Live]:
-    """All tables, in one server."""
-    with live(env=environment("http://127.0.0.1:1") | {"TILED_ZARR_TREE": "browser.tables:tree", "TILED_ZARR_PUBLIC": "1"}) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def locked() -> Iterator[Live]:
-    """The same behind a key."""
-    with live(env=environment("http://127.0.0.1:1") | {"TILED_ZARR_TREE": "browser.tables:tree", "TILED_ZARR_API_KEY": KEY}) as served:
-        yield served
-
-
-def is_flawless(shown: Shown, server: Live) -> bool:
-    """Whether nothing went wrong, and no other host was asked."""
-    requests = [request for load in shown.loads for request in load]
-    assert [request for request in requests if not request.is_answered] == []
-    assert (shown.console, shown.missing()) == ([], set())
-    assert {f"http://{urlsplit(request.url).netloc}" for request in requests} == {server.url}
-    return True
-
-
-def cells(said: str) -> Cells:
-    return {(row, column): (text, missing) for row, column, text, missing, _ in json.loads(said)}
-
-
-def rows_shown(said: str) -> list[int]:
-    """The rows of the table, in the order on the page."""
-    shown = {place: row for row, _, _, _, place in json.loads(said)}
-    return [row for _, row in sorted(shown.items())]
-
-
-def go(row: int) -> list[Action]:
-    return [("fill", "Row", str(row)), ("click", "Go"), SETTLE, LOOK]
-
-
-def open_table(server: Live, path: str, tmp_path: Path, actions: Sequence[Action] = (), **options: Any) -> Shown:
-    shown = show(f"{server.url}/explore/{path}", tmp_path / "page.png", actions=[SETTLE, *actions], **options)
-    assert is_flawless(shown, server)
-    return shown
+from browser.grids import ACTIVE, COPIED, EVERY_COLUMN, FOCUS, LOOK, SETTLE, Cells, cells, go, is_flawless, open_table, rows_shown, visit
+from live import Live
 
 
 def chunks(shown: Shown, column: str) -> set[int]:
@@ -133,10 +74,10 @@ CHECKS: dict[str, Callable[[str, Any], bool]] = {
 MARKS = {"float64": "NaN", "time": "NaT", "span": "NaT", "text": "null", "nullable": "null", "maybe": "null"}
 
 
-def test_every_type_is_shown_exactly(server: Live, tmp_path: Path) -> None:
+def test_every_type_is_shown_exactly(frames: Live, tmp_path: Path) -> None:
     frame = tables.kinds().reset_index()
     jumps = [0, 399, 173]
-    shown = open_table(server, "kinds", tmp_path, [action for row in jumps for action in go(row)], size=EVERY_COLUMN)
+    shown = open_table(frames, "kinds", tmp_path, [action for row in jumps for action in go(row)], size=EVERY_COLUMN)
     seen: Cells = {}
     for said in shown.said:
         seen |= cells(said)
@@ -151,7 +92,7 @@ def test_every_type_is_shown_exactly(server: Live, tmp_path: Path) -> None:
             else:
                 assert CHECKS.get(name, same_text)(text, value), (name, row, text, value)
                 assert not missing
-    header = json.loads(open_table(server, "kinds", tmp_path, [("value", HEADERS)], size=EVERY_COLUMN).said[0])
+    header = json.loads(open_table(frames, "kinds", tmp_path, [("value", HEADERS)], size=EVERY_COLUMN).said[0])
     assert header == ["#", *frame.columns]
 
 
@@ -163,11 +104,11 @@ def long_row(row: int) -> list[str]:
     return [str(tables.number_at(row)), str(tables.wave()[row % tables.GROUP]).removesuffix(".0"), tables.state_at(row), str(when)]
 
 
-def test_any_row_of_a_hundred_million_is_there_at_once(server: Live, tmp_path: Path) -> None:
+def test_any_row_of_a_hundred_million_is_there_at_once(frames: Live, tmp_path: Path) -> None:
     """Only the chunks of the rows in view are read: the first, the last, and those of jumps."""
     jumps = [int(row) for row in np.random.default_rng(1).integers(0, tables.LONG_ROWS, 3)]
     actions = [LOOK, FOCUS, *press("Control+End"), SETTLE, LOOK, *[action for row in jumps for action in go(row)]]
-    shown = open_table(server, "long", tmp_path, actions)
+    shown = open_table(frames, "long", tmp_path, actions)
     for said, row in zip(shown.said, [0, tables.LONG_ROWS - 1, *jumps], strict=True):
         seen = cells(said)
         assert row in {at for at, _ in seen}
@@ -181,11 +122,11 @@ def test_any_row_of_a_hundred_million_is_there_at_once(server: Live, tmp_path: P
     assert "are off beyond 1,000,000 rows" in shown.text
 
 
-def test_a_billion_rows_scroll_by_one_row(server: Live, tmp_path: Path) -> None:
+def test_a_billion_rows_scroll_by_one_row(frames: Live, tmp_path: Path) -> None:
     last = tables.LONGEST_ROWS - 1
     actions = [FOCUS, *press("Control+End"), SETTLE, ("value", ACTIVE), LOOK, *press(*["ArrowUp"] * 3), ("value", ACTIVE)]
     actions += [*go(612_345_678), *press("ArrowDown"), ("value", ACTIVE), ("turn", 26), SETTLE, LOOK, *press("Control+Home"), SETTLE, LOOK]
-    end, bottom, up, middle, down, turned, top = open_table(server, "longest", tmp_path, actions).said
+    end, bottom, up, middle, down, turned, top = open_table(frames, "longest", tmp_path, actions).said
     assert end == f"{last * 2 + 1} of {last + 2}"
     assert up == f"{(last - 3) * 2 + 1} of {last - 3 + 2}"
     assert down == f"{612_345_679 * 2 + 1} of {612_345_679 + 2}"
@@ -199,18 +140,13 @@ def test_a_billion_rows_scroll_by_one_row(server: Live, tmp_path: Path) -> None:
 SORTS = [("number", False), ("number", True), ("count", True), ("small", False), ("text", False), ("text", True), ("time", False)]
 
 
-def at(query: str) -> list[Action]:
-    """Go to another address of the page, as Back does: a page of its own takes a second."""
-    return [("value", f"history.pushState(null, '', '?{query}'), dispatchEvent(new PopStateEvent('popstate'))"), SETTLE]
-
-
-def test_sorted_as_pandas_sorts(server: Live, tmp_path: Path) -> None:
+def test_sorted_as_pandas_sorts(frames: Live, tmp_path: Path) -> None:
     order: Action = ("value", "document.querySelector('[aria-sort$=ending]').ariaSort")
     actions: list[Action] = []
     for column, descending in SORTS:
         query = f"sort={column}{'&order=descending' if descending else ''}"
-        actions += [*at(query), LOOK, order, FOCUS, *press("Control+End"), SETTLE, LOOK]
-    said = open_table(server, "shuffled", tmp_path, actions).said
+        actions += [*visit(query), LOOK, order, FOCUS, *press("Control+End"), SETTLE, LOOK]
+    said = open_table(frames, "shuffled", tmp_path, actions).said
     for (column, descending), (_, top, direction, bottom) in zip(SORTS, batched(said, 4), strict=True):
         expected = tables.shuffled()[column].sort_values(ascending=not descending, kind="stable", na_position="last").index.to_list()
         first, last = rows_shown(top), rows_shown(bottom)
@@ -237,10 +173,10 @@ def filters() -> dict[str, pd.Series]:
     }
 
 
-def test_filtered_as_pandas_filters(server: Live, tmp_path: Path) -> None:
+def test_filtered_as_pandas_filters(frames: Live, tmp_path: Path) -> None:
     count: Action = ("value", "document.querySelector('.count').innerText")
-    actions = [action for query in filters() for action in (*at(f"{query}&sort=small&order=descending"), LOOK, count)]
-    said = open_table(server, "shuffled", tmp_path, actions).said
+    actions = [action for query in filters() for action in (*visit(f"{query}&sort=small&order=descending"), LOOK, count)]
+    said = open_table(frames, "shuffled", tmp_path, actions).said
     for (query, passes), (_, looked, counted) in zip(filters().items(), batched(said, 3), strict=True):
         expected = tables.shuffled()[passes]
         assert 0 < len(expected) < tables.SORTED_ROWS
@@ -251,7 +187,7 @@ def test_filtered_as_pandas_filters(server: Live, tmp_path: Path) -> None:
         assert len(rows) == len(expected) or len(rows) > 20
 
 
-def test_controls_sort_filter_and_go_back(server: Live, tmp_path: Path) -> None:
+def test_controls_sort_filter_and_go_back(frames: Live, tmp_path: Path) -> None:
     actions: list[Action] = [
         ("hit", ".slick-header-column[title=small] .sort"),
         SETTLE,
@@ -272,7 +208,7 @@ def test_controls_sort_filter_and_go_back(server: Live, tmp_path: Path) -> None:
         SETTLE,
         LOOK,
     ]
-    sorted_rows, filtered, address, again, back, every = open_table(server, "shuffled", tmp_path, actions).said
+    sorted_rows, filtered, address, again, back, every = open_table(frames, "shuffled", tmp_path, actions).said
     frame = tables.shuffled()
     in_order = frame.sort_values("small", kind="stable")
     assert parse_qs(address) == {"?sort": ["small"], "filter": ["text"], "is": ["contains"], "value": ["t777"]}
@@ -282,91 +218,26 @@ def test_controls_sort_filter_and_go_back(server: Live, tmp_path: Path) -> None:
     assert rows_shown(every) == list(range(len(rows_shown(every))))
 
 
-def test_what_no_column_can_be_is_said(server: Live, tmp_path: Path) -> None:
-    shown = show(f"{server.url}/explore/shuffled?filter=number&is=%3E&value=high", tmp_path / "page.png", actions=[SETTLE])
+def test_what_no_column_can_be_is_said(frames: Live, tmp_path: Path) -> None:
+    shown = show(f"{frames.url}/explore/shuffled?filter=number&is=%3E&value=high", tmp_path / "page.png", actions=[SETTLE])
     assert "“high” is not a value of a column of type float64." in shown.text
 
 
-def test_a_table_without_rows(server: Live, tmp_path: Path) -> None:
-    shown = open_table(server, "empty?plot=a", tmp_path, [("value", HEADERS), LOOK])
+def test_a_table_without_rows(frames: Live, tmp_path: Path) -> None:
+    shown = open_table(frames, "empty?plot=a", tmp_path, [("value", HEADERS), LOOK])
     assert (json.loads(shown.said[0])[-2:], json.loads(shown.said[1])) == (["a", "b"], [])
     assert "0 rows" in shown.text
 
 
-def test_only_the_columns_in_view_are_read(server: Live, tmp_path: Path) -> None:
-    shown = open_table(server, "wide", tmp_path, [FOCUS, *press("End"), SETTLE, LOOK])
+def test_only_the_columns_in_view_are_read(frames: Live, tmp_path: Path) -> None:
+    shown = open_table(frames, "wide", tmp_path, [FOCUS, *press("End"), SETTLE, LOOK])
     seen = cells(shown.said[0])
     assert seen[3, tables.COLUMNS] == (str(3 * tables.COLUMNS + tables.COLUMNS - 1), False)
     columns = {request.url.split("/")[-3] for request in shown.loads[0] if "/c/" in request.url}
     assert 10 <= len(columns) <= 40
 
 
-def plotted(said: str) -> dict[str, Any]:
-    """The points of the plot: `x`, `low` and `high` with `factor` rows a point."""
-    points: dict[str, Any] = json.loads(said)
-    return points
-
-
-def test_a_plot_has_the_extremes_of_each_bin_and_then_each_sample(server: Live, tmp_path: Path) -> None:
-    span = (40_000_000, 44_000_000)
-    actions = [("value", PLOTTED), ("sweep", ".u-over", 0.5, 0.51), SETTLE, ("value", PLOTTED), ("value", "location.search")]
-    shown = open_table(server, f"long?plot=wave&span={span[0]}-{span[1]}", tmp_path, actions)
-    coarse, fine = plotted(shown.said[0]), plotted(shown.said[1])
-    factor = coarse["factor"]
-    assert factor > 1
-    assert not coarse["isSampled"]
-    assert 500 <= len(coarse["x"]) <= 2500
-    starts = np.arange(span[0] // factor, -(-span[1] // factor)) * factor
-    bins = np.take(tables.wave(), (starts[:, None] + np.arange(factor)) % tables.GROUP)
-    np.testing.assert_array_equal(np.array(coarse["low"], "f4"), bins.min(axis=1))
-    np.testing.assert_array_equal(np.array(coarse["high"], "f4"), bins.max(axis=1))
-    np.testing.assert_array_equal(coarse["x"], starts + (factor - 1) / 2)
-    assert (fine["factor"], len(fine["x"]) > 1000) == (1, True)
-    row = np.array(fine["x"]).astype(int)
-    assert parse_qs(shown.said[2])["span"] == [f"{row[0]}-{row[-1] + 1}"]
-    assert abs(row.mean() - (span[0] + 0.505 * (span[1] - span[0]))) < 2 * factor
-    np.testing.assert_array_equal(np.array(fine["low"], "f4"), tables.wave()[row % tables.GROUP])
-
-
-def test_a_click_plots_a_column_and_the_first_plot_of_many_rows_says_what_it_is(server: Live, tmp_path: Path) -> None:
-    actions: list[Action] = [
-        ("hit", ".slick-header-column[title=wave] .name"),
-        SETTLE,
-        ("value", PLOTTED),
-        ("read", ".plot .note"),
-        ("hit", ".slick-header-column[title=state] .name"),
-        SETTLE,
-        ("read", ".plot .note"),
-        ("back",),
-        SETTLE,
-        ("value", "document.querySelector('.plot h2').innerText"),
-    ]
-    first, note, text, back = open_table(server, "long", tmp_path, actions).said
-    overview = plotted(first)
-    assert (set(overview["low"]), set(overview["high"])) == ({-1}, {1})
-    assert ("samples" in note) == overview["isSampled"]
-    assert "no plot" in text
-    assert back == "wave"
-
-
-def test_a_plot_against_a_column_of_times(server: Live, tmp_path: Path) -> None:
-    actions = [("value", PLOTTED), ("select", "Against", "row number"), SETTLE, ("value", "location.search")]
-    shown = open_table(server, "long?plot=number&x=when&span=5000-5400", tmp_path, actions)
-    drawn = plotted(shown.said[0])
-    rows = np.arange(5000, 5400)
-    np.testing.assert_allclose(drawn["x"], rows / 100, rtol=1e-12)
-    np.testing.assert_array_equal(drawn["low"], [tables.number_at(int(row)) for row in rows])
-    assert "x" not in parse_qs(shown.said[1])
-
-
-def test_missing_values_leave_gaps_in_a_plot(server: Live, tmp_path: Path) -> None:
-    drawn = plotted(open_table(server, "kinds?plot=float64", tmp_path, [("value", PLOTTED)]).said[0])
-    expected = tables.kinds()["float64"]
-    assert [value is None for value in drawn["low"]] == expected.isna().to_list()
-    assert [value for value in drawn["low"] if value is not None] == expected.dropna().to_list()
-
-
-def test_keys_reach_everything_and_leave_the_grid_again(server: Live, tmp_path: Path) -> None:
+def test_keys_reach_everything_and_leave_the_grid_again(frames: Live, tmp_path: Path) -> None:
     actions = [
         FOCUS,
         *press("ArrowRight", "ArrowRight", "ArrowDown"),
@@ -376,7 +247,7 @@ def test_keys_reach_everything_and_leave_the_grid_again(server: Live, tmp_path: 
         ("value", COPIED),
     ]
     actions += [*press("Shift+Tab"), ("value", "document.activeElement.textContent")]
-    active, copied, several, outside = open_table(server, "shuffled", tmp_path, actions).said
+    active, copied, several, outside = open_table(frames, "shuffled", tmp_path, actions).said
     frame = tables.shuffled()
     count = frame["count"]
     assert active == f"{count[1]} of 3"
@@ -387,18 +258,18 @@ def test_keys_reach_everything_and_leave_the_grid_again(server: Live, tmp_path: 
 
 @pytest.mark.parametrize(("size", "scheme"), [((1280, 720), "light"), ((390, 844), "dark")])
 @pytest.mark.parametrize("path", ["kinds?plot=float64", "long"])
-def test_axe_finds_nothing(server: Live, tmp_path: Path, path: str, size: tuple[int, int], scheme: str) -> None:
+def test_axe_finds_nothing(frames: Live, tmp_path: Path, path: str, size: tuple[int, int], scheme: str) -> None:
     shown = open_table(
-        server, path, tmp_path, [("axe",), ("value", "document.documentElement.scrollWidth <= innerWidth")], size=size, scheme=scheme
+        frames, path, tmp_path, [("axe",), ("value", "document.documentElement.scrollWidth <= innerWidth")], size=size, scheme=scheme
     )
     assert shown.said == ["true"]
     assert (shown.pixels.mean() > 127) == (scheme == "light")
 
 
 @pytest.mark.parametrize("spelling", ["?api_key={key}", "/k/{key}"])
-def test_a_key_reaches_every_request(locked: Live, tmp_path: Path, spelling: str) -> None:
+def test_a_key_reaches_every_request(locked_frames: Live, tmp_path: Path, spelling: str) -> None:
     part = spelling.format(key=quote(KEY, safe=""))
     prefix, query = (part, "") if part.startswith("/") else ("", part)
-    shown = show(f"{locked.url}{prefix}/explore/shuffled{query}", tmp_path / "page.png", actions=[SETTLE, LOOK])
-    assert is_flawless(shown, locked)
+    shown = show(f"{locked_frames.url}{prefix}/explore/shuffled{query}", tmp_path / "page.png", actions=[SETTLE, LOOK])
+    assert is_flawless(shown, locked_frames)
     assert rows_shown(shown.said[0])[:3] == [0, 1, 2]
