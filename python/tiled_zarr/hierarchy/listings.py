@@ -86,7 +86,8 @@ class Listings:
                 with one_look():
                     return [Child(names.wire(name, forbidden), node) for name, node in openings.all(group, listed)]
             bad = openings.bad(group)
-            return [Child(names.wire(name, forbidden), None) for name in listed if name not in bad]
+            good = [name for name in listed if name not in bad] if bad else listed
+            return [Child(name, None) for name in names.wires(good, forbidden)]
         except TooLarge:
             raise
         except Exception as why:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from ... import attributes
-from ...hierarchy.keyspace import KeySpace
+from ...hierarchy.keyspace import Document, KeySpace
 from ...hierarchy.listings import Child
 from ...hierarchy.openings import reason
 from ...nodes import Group, Node
 from ..protocol import codings, replies, requests
 from ..protocol.replies import Reply
 from ..protocol.requests import Request
-from . import addresses, listing, pager, templates
+from . import addresses, choice, listing, pager, templates
 from .addresses import Addresses
 from .describe import Describer, Description
 
 MOST_DESCRIBED = 100
 """Children that one page of a group describes; of all further ones it shows name and kind only."""
+SHORT = 20
+"""Children of a group up to which its page has no form to filter and sort them."""
+ABSENT = "it has gone, or has no form in Zarr"
 
 HEADERS = templates.headers(
-    f"script-src {templates.source_of(templates.COPY)}; style-src {templates.source_of(templates.STYLE)}; img-src 'self' data:"
+    f"script-src {templates.source_of(templates.COPY)}; style-src {templates.source_of(templates.STYLE)}; img-src 'self' data:",
+    forms="'self'",  # the form that filters and sorts the children leads to the page itself
 )
 
 
@@ -49,21 +53,36 @@ class Browser:
         body = json.dumps(document, ensure_ascii=False).encode()
         return codings.of_content(request, listing.JSON, body, self.keys.resources.documents)
 
+    def node(self, path: str) -> Node | None:
+        """The node at `path`, spelled as in its URL; None if there is none.
+
+        We look for its attributes document, which every node has.
+        """
+        found = self.keys.resolve(f"{path}/.zattrs".lstrip("/"))
+        return found.place.node if isinstance(found, Document) else None
+
     def page(self, request: Request, path: str, node: Node) -> Reply:
         """The page of the node at `path`, spelled as in its URL; 404 if its list is not so long."""
-        here = addresses.of(request.scope)
+        here, chosen = addresses.of(request.scope), choice.of(request.scope)
+        if chosen is None:
+            return replies.text(400, f"sort is one of {', '.join(choice.SORTS)}")
         with self.keys.one_look():
-            described = self.describer.node(path, node, here)
             listed = self.keys.listing(node) if isinstance(node, Group) else []
-            shown = pager.of(request.scope, len(listed))
+            described = self.describer.node(path, node, here, len(listed))
+            passing = chosen.of(listed)
+            shown = pager.of(request.scope, len(passing))
             if shown is None:
                 return replies.NOT_FOUND
-            children = list(self.children(path, [listed[number] for number in shown.shown], here))
+            children = list(self.children(path, [passing[number] for number in shown.shown], here))
         body = templates.html(
             "node.html",
             node=described,
             children=children,
             pager=shown,
+            choice=chosen,
+            sorts=choice.SORTS,
+            total=len(listed),
+            is_long=len(listed) > SHORT,
             trail=trail(path),
             formats=[prefix for prefix in self.formats if prefix.startswith("zarr/")],
             addresses=here,
@@ -71,22 +90,28 @@ class Browser:
         )
         return codings.of_content(request, (*HEADERS, (b"vary", b"accept")), body, self.keys.resources.documents)
 
-    def children(self, path: str, listed: Iterable[Child], here: Addresses) -> Iterator[Description]:
-        """Children of the group at `path`."""
+    def children(self, path: str, listed: Sequence[Child], here: Addresses) -> Iterator[Description]:
+        """Children of the group at `path`.
+
+        The group was not opened if it is large; the few that pass a filter are opened here.
+        """
+        are_few = len(listed) <= MOST_DESCRIBED
         for number, entry in enumerate(listed):
             below = f"{path}/{entry.name}".lstrip("/")
-            if entry.node is not None and number < MOST_DESCRIBED:
+            if number < MOST_DESCRIBED and (entry.node is not None or are_few):
                 yield self.child(below, entry.node, here)
             else:
                 yield brief(below, entry.node)
 
-    def child(self, path: str, node: Node, here: Addresses) -> Description:
-        """The description of a child of the node whose page we make.
+    def child(self, path: str, known: Node | None, here: Addresses) -> Description:
+        """The description of a child of the node whose page we make, opened unless it is known.
 
         If reading the child fails, the description has the reason instead.
         """
+        node = known
         try:
-            return self.describer.node(path, node, here)
+            node = known or self.node(path)
+            return brief(path, None, ABSENT) if node is None else self.describer.node(path, node, here)
         except Exception as why:  # noqa: BLE001 - the page of its group must not fail with it
             return brief(path, node, reason(why))
 

@@ -64,8 +64,11 @@ class Describer:
         self.keys = formats["zarr/v2"]
         self.images = formats.get("ome-zarr/0.4")
 
-    def node(self, path: str, node: Node, addresses: Addresses) -> Description:
-        """The whole description of a node. May open files. Blocks."""
+    def node(self, path: str, node: Node, addresses: Addresses, listed: int | None = None) -> Description:
+        """The whole description of a node. May open files. Blocks.
+
+        `listed` is the number of children of a group, if its page lists them.
+        """
         name = path.rpartition("/")[2]
         attributes = self._document(path, ".zattrs")
         unavailable = attributes.get(OURS, {}).get("unavailable", {})
@@ -82,7 +85,7 @@ class Describer:
                 kind="table" if node.kind == "table" else "group",
                 is_group=True,
                 is_image=is_image,
-                facts=(("children", _number(len(node.children))),),
+                facts=(("children", _number(self.count(node) if listed is None else listed)),),
                 attributes=_shown(attributes),
                 unavailable=unavailable,
                 unknown=texts.unknown_files(files) if (files := unknown(node.attributes)) else "",
@@ -104,6 +107,10 @@ class Describer:
             viewers=viewers,
             image_token=image_token,
         )
+
+    def count(self, group: Group) -> int:
+        """How many children of a group its own page would list, as far as known without opening."""
+        return max(0, len(group.children) - len(self.keys.left_out(group)))
 
     def token(self, prefix: str, path: str) -> str | None:
         """The token of a node under a prefix; None if it has none, or cannot be read now."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...hierarchy import names
-from ...hierarchy.keyspace import Document, KeySpace
-from ...nodes import Node
+from ...hierarchy.keyspace import KeySpace
 from ..protocol import codings, replies, requests
 from ..protocol.replies import NOT_FOUND, Reply
 from ..protocol.requests import Request
@@ -39,19 +38,11 @@ class ViewerPage:
     def reply(self, request: Request) -> Reply:
         """The viewer or the page of a node; 404 if there is no such node. Blocks."""
         path = requests.path_of(request.scope).removeprefix(PREFIX).rstrip("/")
-        node = self.node(path)
+        node = self.browser.node(path)
         if node is None:
             return NOT_FOUND
         is_image = self.browser.describer.image(path) is not None
         return self.viewer(request, path) if is_image else self.browser.page(request, path, node)
-
-    def node(self, path: str) -> Node | None:
-        """The node at `path`, spelled as in its URL; None if there is none.
-
-        We look for its attributes document, which every node has.
-        """
-        found = self.keys.resolve(f"{path}/.zattrs".lstrip("/"))
-        return found.place.node if isinstance(found, Document) else None
 
     def viewer(self, request: Request, path: str) -> Reply:
         """The page that shows an image; 501 if the viewer is not built."""
