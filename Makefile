@@ -100,7 +100,7 @@ wheel: .venv/bin/maturin $(VIEWER)  ## Build a wheel into build/wheels that runs
 hook:  ## Have git run `make lint` before each commit and `make test-fast` before each push
 	git config core.hooksPath .githooks
 
-viewer: $(VIEWER)  ## Build the viewer page's script into the package
+viewer: $(VIEWER)  ## Build the scripts of the viewer, explore and table pages into the package
 
 envs: .venv/dev  ## Make the environments of the client tests in build/envs
 	$(BIN)/python tests/clients/envs.py
@@ -136,5 +136,5 @@ $(VIZARR): tests/browser/unpack_vizarr.sh
 $(ITK): tests/browser/unpack_itk.sh
 	bash $< $(@D)
 
-$(VIEWER): $(shell find viewer -path viewer/node_modules -prune -o -name '*.ts' -print -o -name '*.css' -print -o -name '*.json' -print)
+$(VIEWER): $(shell find viewer -path viewer/node_modules -prune -o -name '*.ts' -print -o -name '*.tsx' -print -o -name '*.mjs' -print -o -name '*.css' -print -o -name '*.json' -print)
 	$(or $(PYTHON),python3) build_backend/viewer.py

@@ -56,10 +56,11 @@ class Crate:
 
 
 def write_npm() -> None:
-    """Copy the licences of the packages in the viewer's bundle, which Vite has written beside it."""
+    """Copy the licences of the packages in each page's bundle, which Vite has written beside it."""
     if viewer.is_whole():
         FOLDER.mkdir(exist_ok=True)
-        shutil.copyfile(viewer.BUNDLE / "THIRD-PARTY.txt", NPM)
+        texts = [(viewer.BUNDLE / f"{page}.txt").read_text(encoding="utf-8") for page in viewer.PAGES]
+        NPM.write_text(f"\n{RULE}\n\n".join(texts), encoding="utf-8")
     else:
         NPM.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""Build the viewer page's bundle with Node; `python build_backend/viewer.py` does so from a shell.
+"""Build the bundles of the pages that run scripts with Node; `python build_backend/viewer.py` does so from a shell.
 
 It needs the standard library alone.
 """
@@ -12,7 +12,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "viewer"
 BUNDLE = ROOT / "python" / "tiled_zarr" / "http" / "static" / "viewer"
-FILES = ("THIRD-PARTY.txt", "viewer.css", "viewer.js")
+PAGES = ("viewer",)
+FILES = tuple(f"{page}.{suffix}" for page in PAGES for suffix in ("css", "js", "txt"))
+"""The style sheet and the script of each page, and the licences of what they contain."""
 LOCK = SOURCES / "package-lock.json"
 INSTALLED = SOURCES / "node_modules" / ".package-lock.json"
 """npm writes this file when it has installed what the lock file names."""
@@ -88,7 +90,7 @@ def is_fresh() -> bool:
 def sources() -> list[Path]:
     """The files that the bundle is made from."""
     inner = (SOURCES / "src").rglob("*")
-    return [path for path in [*SOURCES.glob("*.json"), *SOURCES.glob("*.ts"), *inner] if path.is_file()]
+    return [path for path in [*SOURCES.glob("*.json"), *SOURCES.glob("*.ts"), *SOURCES.glob("*.mjs"), *inner] if path.is_file()]
 
 
 if __name__ == "__main__":

@@ -2,24 +2,28 @@ import { defineConfig } from "vite";
 
 import { licences } from "./licences";
 
-// We build one script and one style sheet. The server requires the key in the address of every
-// file, and an import inside a script would not carry it.
+const PAGES = ["viewer", "explore", "table"];
+const page = process.env.PAGE ?? "";
+if (!PAGES.includes(page)) throw new Error(`PAGE=${page}: set it to one of ${PAGES.join(", ")}`);
+
+// We build one script and one style sheet for each page. The server requires the key in the address
+// of every file, and an import inside a script would not carry it. `npm run build` empties the folder.
 export default defineConfig({
   base: "./",
   publicDir: false,
   // The codecs that zarrita uses by default compile code at run time, which the page's content
   // security policy forbids.
-  resolve: { alias: Object.fromEntries(["blosc", "lz4", "zstd"].map((name) => [`numcodecs/${name}`, `/src/codecs/${name}.ts`])) },
-  plugins: [licences("THIRD-PARTY.txt")],
+  resolve: { alias: Object.fromEntries(["blosc", "lz4", "zstd"].map((name) => [`numcodecs/${name}`, `/src/common/codecs/${name}.ts`])) },
+  plugins: [licences(`${page}.txt`)],
   build: {
     target: "es2022",
     outDir: "../python/tiled_zarr/http/static/viewer",
-    emptyOutDir: true,
+    emptyOutDir: false,
     cssCodeSplit: false,
     chunkSizeWarningLimit: 4000,
     rollupOptions: {
-      input: "src/main.ts",
-      output: { inlineDynamicImports: true, entryFileNames: "viewer.js", assetFileNames: "viewer[extname]" },
+      input: `src/${page}/main.ts`,
+      output: { inlineDynamicImports: true, entryFileNames: `${page}.js`, assetFileNames: `${page}[extname]` },
     },
   },
 });

@@ -7,13 +7,14 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from build_backend import viewer
 
 from installing.conftest import hooked
 from snippets import ROOT
 
 pytestmark = pytest.mark.slow
 
-BUNDLE = {f"python/tiled_zarr/http/static/viewer/{name}" for name in ("THIRD-PARTY.txt", "viewer.css", "viewer.js")}
+BUNDLE = {f"python/tiled_zarr/http/static/viewer/{name}" for name in viewer.FILES}
 AT_THE_TOP = {"Cargo.lock", "Cargo.toml", "LICENSE", "README.md", "pyproject.toml"}
 MADE = {"PKG-INFO", "third-party/npm.txt"}
 

@@ -10,6 +10,7 @@ from email import message_from_bytes
 from pathlib import Path
 
 import pytest
+from build_backend import viewer
 
 from installing import glibc
 from snippets import ROOT
@@ -35,7 +36,7 @@ def crates(files: dict[str, bytes]) -> str:
 
 
 def test_it_carries_the_viewer(files: dict[str, bytes]) -> None:
-    for name in ("viewer.js", "viewer.css", "THIRD-PARTY.txt"):
+    for name in viewer.FILES:
         assert files[f"tiled_zarr/http/static/viewer/{name}"]
 
 

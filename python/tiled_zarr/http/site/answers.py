@@ -12,6 +12,7 @@ from ..protocol.replies import Reply
 from ..protocol.requests import Request
 from .assets import PREFIX, Assets
 from .browse import Browser
+from .explore import ExplorePage
 from .thumbnails import Thumbnails
 from .viewer import ViewerPage
 
@@ -25,10 +26,12 @@ def answers(
     """
     browser = Browser(formats)
     assets = Assets(public=public)
+    viewer = ViewerPage(formats, browser, assets)
     thumbnails = Thumbnails(formats.get("ome-zarr/0.4"), cache, caching)
     return {
         "/": browser.home,
-        "/view/{path:path}": ViewerPage(formats, browser, assets).reply,
+        "/view/{path:path}": viewer.reply,
+        "/explore/{path:path}": ExplorePage(viewer).reply,
         "/thumbnail/{path:path}.png": thumbnails.reply,
         "/@{token}/thumbnail/{path:path}.png": thumbnails.reply,
         f"/{PREFIX}{{name}}": lambda request: assets.reply(request, requests.path_of(request.scope).rpartition("/")[2]),

@@ -1,4 +1,4 @@
-"""The files of the viewer page, which `make viewer` builds.
+"""The files of the pages that run scripts, which `make viewer` builds.
 
 We keep them in memory, and browsers cache each version of them for a year.
 """
@@ -18,13 +18,12 @@ from .addresses import Addresses
 
 FOLDER = Path(__file__).parents[1] / "static" / "viewer"
 PREFIX = "static/viewer/"
+SUFFIXES = MappingProxyType({"script": ".js", "sheet": ".css", "licences": ".txt"})
+PAGES = ("viewer", "explore", "table")
 TYPES = MappingProxyType(
-    {
-        "viewer.js": b"text/javascript; charset=utf-8",
-        "viewer.css": b"text/css; charset=utf-8",
-        "THIRD-PARTY.txt": b"text/plain; charset=utf-8",
-    }
+    {".js": b"text/javascript; charset=utf-8", ".css": b"text/css; charset=utf-8", ".txt": b"text/plain; charset=utf-8"}
 )
+"""The media type of a page's script, of its style sheet, and of the licences of what it contains."""
 
 
 class Asset:
@@ -42,12 +41,18 @@ class Asset:
 
 
 class Assets:
-    """The files of the viewer in a folder, by name; none if the viewer is not built."""
+    """The files of all pages in a folder, by name; none if they are not built."""
 
     def __init__(self, folder: Path = FOLDER, *, public: bool) -> None:
-        paths = [(folder / name, kind) for name, kind in TYPES.items()]
+        paths = [(folder / f"{page}{suffix}", kind) for page in PAGES for suffix, kind in TYPES.items()]
         self.files = {path.name: Asset(path, kind) for path, kind in paths if path.is_file()}
         self.cache_control = (b"cache-control", caching.immutable(public=public))
+
+    def links(self, page: str, addresses: Addresses) -> dict[str, str]:
+        """Links to the script, the style sheet and the licences of a page; empty if it is not built."""
+        if f"{page}.js" not in self.files:
+            return {}
+        return {kind: self.link(f"{page}{suffix}", addresses) for kind, suffix in SUFFIXES.items()}
 
     def link(self, name: str, addresses: Addresses) -> str:
         """A link to the current version of a file: its URL changes with its content."""

@@ -46,18 +46,17 @@ class ViewerPage:
 
     def viewer(self, request: Request, path: str) -> Reply:
         """The page that shows an image; 501 if the viewer is not built."""
-        if "viewer.js" not in self.assets.files:
-            return NOT_BUILT
         here, token = addresses.of(request.scope), self.browser.describer.token
+        files = self.assets.links("viewer", here)
+        if not files:
+            return NOT_BUILT
         spelled = dict(zip(SOURCES, (names.path_in_v3(path), path), strict=True))
         body = templates.html(
             "viewer.html",
             name=path.rpartition("/")[2],
             trail=trail(path)[:-1],
             sources=" ".join(here.bare_link(f"{prefix}/{spelled[prefix]}", token(prefix, spelled[prefix])) for prefix in self.sources),
-            script=self.assets.link("viewer.js", here),
-            sheet=self.assets.link("viewer.css", here),
-            licences=self.assets.link("THIRD-PARTY.txt", here),
             addresses=here,
+            **files,
         )
         return codings.of_content(request, HEADERS, body, self.keys.resources.documents)

@@ -6,7 +6,7 @@
 
 import * as zarr from "zarrita";
 
-import { HttpStore, remembering } from "./store";
+import { HttpStore, remembering } from "../common/store";
 
 export interface Axis {
   name: string;

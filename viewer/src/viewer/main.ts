@@ -15,7 +15,7 @@ import { type Channel, type Multiscale, open } from "./multiscale";
 import { buildPanel, type Panel } from "./panel";
 import { Refinement } from "./refinement";
 import { scaleBar } from "./scalebar";
-import { HttpError } from "./store";
+import { HttpError } from "../common/store";
 import { type Plane, Tiles } from "./tiles";
 
 const CLOSE_ZOOM = 1;
