@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ... import attributes
 from ...hierarchy.keyspace import Document, KeySpace
-from ...hierarchy.listings import Child
 from ...hierarchy.openings import reason
 from ...nodes import Group, Node
 from ..protocol import codings, replies, requests
@@ -16,6 +15,7 @@ from ..protocol.requests import Request
 from . import addresses, choice, listing, pager, templates
 from .addresses import Addresses
 from .describe import Describer, Description
+from .orders import NONE, Orders
 
 MOST_DESCRIBED = 100
 """Children that one page of a group describes; of all further ones it shows name and kind only."""
@@ -36,6 +36,7 @@ class Browser:
         self.formats = formats
         self.keys = formats["zarr/v2"]
         self.describer = Describer(formats)
+        self.orders = Orders(self.keys)
 
     def home(self, request: Request) -> Reply:
         """The page of the root, or the same facts as JSON if the client prefers that."""
@@ -67,13 +68,13 @@ class Browser:
         if chosen is None:
             return replies.text(400, f"sort is one of {', '.join(choice.SORTS)}")
         with self.keys.one_look():
-            listed = self.keys.listing(node) if isinstance(node, Group) else []
+            listed, nodes = self.orders.of(path, node, chosen) if isinstance(node, Group) else ([], NONE)
             described = self.describer.node(path, node, here, len(listed))
-            passing = chosen.of(listed)
+            passing = chosen.passing(listed)
             shown = pager.of(request.scope, len(passing))
             if shown is None:
                 return replies.NOT_FOUND
-            children = list(self.children(path, [passing[number] for number in shown.shown], here))
+            children = list(self.children(path, [(name, nodes.get(name)) for name in passing[shown.shown.start : shown.shown.stop]], here))
         body = templates.html(
             "node.html",
             node=described,
@@ -90,18 +91,16 @@ class Browser:
         )
         return codings.of_content(request, (*HEADERS, (b"vary", b"accept")), body, self.keys.resources.documents)
 
-    def children(self, path: str, listed: Sequence[Child], here: Addresses) -> Iterator[Description]:
+    def children(self, path: str, listed: Sequence[tuple[str, Node | None]], here: Addresses) -> Iterator[Description]:
         """Children of the group at `path`.
 
         The group was not opened if it is large; the few that pass a filter are opened here.
         """
         are_few = len(listed) <= MOST_DESCRIBED
-        for number, entry in enumerate(listed):
-            below = f"{path}/{entry.name}".lstrip("/")
-            if number < MOST_DESCRIBED and (entry.node is not None or are_few):
-                yield self.child(below, entry.node, here)
-            else:
-                yield brief(below, entry.node)
+        for number, (name, node) in enumerate(listed):
+            below = f"{path}/{name}".lstrip("/")
+            is_described = number < MOST_DESCRIBED and (node is not None or are_few)
+            yield self.child(below, node, here) if is_described else brief(below, node)
 
     def child(self, path: str, known: Node | None, here: Addresses) -> Description:
         """The description of a child of the node whose page we make, opened unless it is known.

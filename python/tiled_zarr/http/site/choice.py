@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from types import MappingProxyType
 
 from starlette.types import Scope
 
-from ...hierarchy.listings import Child
-from ...nodes import Group
+from ...nodes import Group, Node
 from ..protocol import requests
 from . import listing
 
@@ -36,24 +36,26 @@ class Choice:
         """The fields of a query that chooses the same."""
         return {name: value for name, value in ((FILTER, self.filter), (SORT, self.sort)) if value}
 
-    def of(self, listed: Sequence[Child]) -> list[Child]:
-        """The children that pass the filter, in the order of the choice.
+    def ordered(self, names: list[str], nodes: Mapping[str, Node]) -> list[str]:
+        """The names of children in the order of the choice. `nodes` are the children that are open.
 
         Without a choice it is that of the source, unless the source has only sorted the names: then
         numbers in them count as numbers, as people expect it. Children that were not opened have no
         kind, and are sorted by name.
         """
-        passes = matcher(self.filter)
-        found = [child for child in listed if passes(child.name)] if self.filter else list(listed)
         match self.sort:
             case "source":
-                return found
+                return names
             case "":
-                return sorted(found, key=natural) if is_sorted(found) else found
+                return sorted(names, key=natural) if is_sorted(names) else names
             case "kind":
-                return sorted(found, key=lambda child: (kind(child), natural(child)))
+                return sorted(names, key=lambda name: (kind(nodes.get(name)), natural(name)))
             case _:
-                return sorted(found, key=natural, reverse=self.sort.startswith("-"))
+                return sorted(names, key=natural, reverse=self.sort.startswith("-"))
+
+    def passing(self, names: list[str]) -> list[str]:
+        """The names that pass the filter."""
+        return list(filter(matcher(self.filter), names)) if self.filter else names
 
 
 def of(scope: Scope) -> Choice | None:
@@ -77,13 +79,12 @@ def matcher(given: str) -> Callable[[str], object]:
     return lambda name: match(name.casefold())
 
 
-def natural(child: Child) -> tuple[str, str]:
-    """A key for sorting by name in which `scan2` comes before `scan10`, whatever the case.
+def natural(name: str) -> tuple[str, str]:
+    """A key for sorting names in which `scan2` comes before `scan10`, whatever the case.
 
-    >>> [child.name for child in sorted((Child("a10", None), Child("A9", None), Child("a09", None)), key=natural)]
+    >>> sorted(("a10", "A9", "a09"), key=natural)
     ['A9', 'a09', 'a10']
     """
-    name = child.name
     return NUMBER.sub(_padded, name.casefold()), name
 
 
@@ -91,13 +92,13 @@ def _padded(match: re.Match[str]) -> str:
     return match[0].zfill(MOST_DIGITS)
 
 
-def is_sorted(listed: Sequence[Child]) -> bool:
+def is_sorted(names: list[str]) -> bool:
     """True if the names are in the order of their characters."""
-    return all(before.name < after.name for before, after in zip(listed, listed[1:], strict=False))
+    return all(map(str.__lt__, names, islice(names, 1, None)))
 
 
-def kind(child: Child) -> str:
-    """The kind by which a child is sorted: groups, tables and arrays apart."""
-    if isinstance(child.node, Group) and child.node.kind == "table":
+def kind(node: Node | None) -> str:
+    """The kind by which a node is sorted: groups, tables and arrays apart."""
+    if isinstance(node, Group) and node.kind == "table":
         return "table"
-    return listing.kind(child.node) or ""
+    return listing.kind(node) or ""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ...hierarchy import names
 from ...hierarchy.keyspace import KeySpace
+from ...nodes import Node
 from ..protocol import codings, replies, requests
 from ..protocol.replies import NOT_FOUND, Reply
 from ..protocol.requests import Request
@@ -38,11 +39,15 @@ class ViewerPage:
     def reply(self, request: Request) -> Reply:
         """The viewer or the page of a node; 404 if there is no such node. Blocks."""
         path = requests.path_of(request.scope).removeprefix(PREFIX).rstrip("/")
-        node = self.browser.node(path)
+        node = self.node(path)
         if node is None:
             return NOT_FOUND
         is_image = self.browser.describer.image(path) is not None
         return self.viewer(request, path) if is_image else self.browser.page(request, path, node)
+
+    def node(self, path: str) -> Node | None:
+        """The node at `path`, spelled as in its URL; None if there is none."""
+        return self.browser.node(path)
 
     def viewer(self, request: Request, path: str) -> Reply:
         """The page that shows an image; 501 if the viewer is not built."""
