@@ -13,6 +13,7 @@ from ..protocol.requests import Request
 from .assets import PREFIX, Assets
 from .browse import Browser
 from .explore import ExplorePage
+from .plots import Plots
 from .thumbnails import Thumbnails
 from .viewer import ViewerPage
 
@@ -28,11 +29,14 @@ def answers(
     assets = Assets(public=public)
     viewer = ViewerPage(formats, browser, assets)
     thumbnails = Thumbnails(formats.get("ome-zarr/0.4"), cache, caching)
+    plots = Plots(formats, cache, caching)
     return {
         "/": browser.home,
         "/view/{path:path}": viewer.reply,
         "/explore/{path:path}": ExplorePage(viewer).reply,
         "/thumbnail/{path:path}.png": thumbnails.reply,
         "/@{token}/thumbnail/{path:path}.png": thumbnails.reply,
+        "/thumbnail/{path:path}.svg": plots.reply,
+        "/@{token}/thumbnail/{path:path}.svg": plots.reply,
         f"/{PREFIX}{{name}}": lambda request: assets.reply(request, requests.path_of(request.scope).rpartition("/")[2]),
     }

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from time import monotonic
 
 from ... import attributes
 from ...hierarchy.keyspace import Document, KeySpace
 from ...hierarchy.openings import reason
-from ...nodes import Group, Node
+from ...nodes import Array, Group, Node
 from ..protocol import codings, replies, requests
 from ..protocol.replies import Reply
 from ..protocol.requests import Request
-from . import addresses, choice, listing, pager, templates
+from . import addresses, choice, listing, pager, templates, values
 from .addresses import Addresses
 from .describe import Describer, Description
 from .orders import NONE, Orders
+from .values import Values
 
 MOST_DESCRIBED = 100
 """Children that one page of a group describes; of all further ones it shows name and kind only."""
 SHORT = 20
 """Children of a group up to which its page has no form to filter and sort them."""
+READING = 1.0
+"""Seconds after which a page reads no more values of children: they may lie on slow disks."""
+LATE = "not read here, since others took too long"
 ABSENT = "it has gone, or has no form in Zarr"
 
 HEADERS = templates.headers(
@@ -69,7 +76,7 @@ class Browser:
             return replies.text(400, f"sort is one of {', '.join(choice.SORTS)}")
         with self.keys.one_look():
             listed, nodes = self.orders.of(path, node, chosen) if isinstance(node, Group) else ([], NONE)
-            described = self.describer.node(path, node, here, len(listed))
+            described = replace(self.describer.node(path, node, here, len(listed)), values=self.values(path, node, nodes, listed))
             passing = chosen.passing(listed)
             shown = pager.of(request.scope, len(passing))
             if shown is None:
@@ -91,28 +98,51 @@ class Browser:
         )
         return codings.of_content(request, (*HEADERS, (b"vary", b"accept")), body, self.keys.resources.documents)
 
+    def values(self, path: str, node: Node, nodes: Mapping[str, Node], listed: Sequence[str]) -> Values | None:
+        """The first values of an array or of a table; None for any other group. Blocks."""
+        if isinstance(node, Array):
+            return values.of_array(self.keys, path, values.unit_of(node.attributes))
+        return values.of_table(self.keys, path, values.arrays(nodes, listed)) if node.kind == "table" else None
+
     def children(self, path: str, listed: Sequence[tuple[str, Node | None]], here: Addresses) -> Iterator[Description]:
         """Children of the group at `path`.
 
         The group was not opened if it is large; the few that pass a filter are opened here.
         """
         are_few = len(listed) <= MOST_DESCRIBED
+        end = monotonic() + READING
         for number, (name, node) in enumerate(listed):
             below = f"{path}/{name}".lstrip("/")
             is_described = number < MOST_DESCRIBED and (node is not None or are_few)
-            yield self.child(below, node, here) if is_described else brief(below, node)
+            yield self.child(below, node, here, end) if is_described else brief(below, node)
 
-    def child(self, path: str, known: Node | None, here: Addresses) -> Description:
+    def child(self, path: str, known: Node | None, here: Addresses, end: float) -> Description:
         """The description of a child of the node whose page we make, opened unless it is known.
 
-        If reading the child fails, the description has the reason instead.
+        If reading the child fails, the description has the reason instead. Its values are there if
+        they are few, and if it is not yet the time `end`, of `monotonic`.
         """
         node = known
         try:
             node = known or self.node(path)
-            return brief(path, None, ABSENT) if node is None else self.describer.node(path, node, here)
+            if node is None:
+                return brief(path, None, ABSENT)
+            described = self.describer.node(path, node, here)
         except Exception as why:  # noqa: BLE001 - the page of its group must not fail with it
             return brief(path, node, reason(why))
+        found = self.few(path, node, end) if isinstance(node, Array) else ""
+        return replace(described, facts=(("value", found), *described.facts)) if found else described
+
+    def few(self, path: str, node: Array, end: float) -> str:
+        """All values of an array that has few, or why they are not shown. Blocks."""
+        if not 0 < math.prod(node.shape) <= values.FEW:
+            return ""
+        if monotonic() > end:
+            return LATE
+        try:
+            return values.few(self.keys, values.placed(self.keys, path), values.unit_of(node.attributes))
+        except Exception as why:  # noqa: BLE001 - as above
+            return reason(why)
 
 
 def brief(path: str, node: Node | None, failure: str = "") -> Description:

@@ -15,9 +15,10 @@ from ...grid import Grid
 from ...hierarchy import names
 from ...hierarchy.keyspace import Document, KeySpace
 from ...nodes import Array, Group, Node
-from . import snippets
+from . import lines, snippets, values
 from .addresses import Addresses
 from .snippets import Link, Snippet
+from .values import Values
 
 DIMENSIONS = "_ARRAY_DIMENSIONS"
 UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
@@ -29,7 +30,8 @@ class Description:
 
     `kind` is empty if the node was not opened. `attributes` is JSON text, and empty if there are
     none. `unavailable` has the reasons why children cannot be opened. `unknown` says how many files
-    of a folder no adapter can read. `failure` is the reason why nothing more is known.
+    of a folder no adapter can read. `failure` is the reason why nothing more is known. `values` are
+    the first values, if the page is that of the node. `is_line` says that a plot can be drawn of it.
     """
 
     name: str
@@ -42,8 +44,12 @@ class Description:
     unavailable: Mapping[str, str]
     unknown: str = ""
     failure: str = ""
+    values: Values | None = None
+    is_line: bool = False
     snippets: tuple[Snippet, ...] = ()
     viewers: tuple[Link, ...] = ()
+    token: str | None = None
+    """The token of the node in Zarr v2, if it has one."""
     image_token: str | None = None
     """The token of the image in OME-Zarr 0.4, if it has one."""
 
@@ -85,7 +91,7 @@ class Describer:
                 kind="table" if node.kind == "table" else "group",
                 is_group=True,
                 is_image=is_image,
-                facts=(("children", _number(self.count(node) if listed is None else listed)),),
+                facts=self._facts_of_group(node, self.count(node) if listed is None else listed),
                 attributes=_shown(attributes),
                 unavailable=unavailable,
                 unknown=texts.unknown_files(files) if (files := unknown(node.attributes)) else "",
@@ -100,13 +106,25 @@ class Describer:
             path=path,
             kind="sparse array" if node.is_sparse else "array",
             is_image=is_image,
-            facts=_facts(node, self._document(path, ".zarray"), attributes.get(DIMENSIONS, [])),
+            facts=_facts(node, self._document(path, ".zarray"), attributes.get(DIMENSIONS, []), values.unit_of(attributes)),
+            is_line=lines.is_line(node),
+            token=self.token("zarr/v2", path),
             attributes=_shown(attributes),
             unavailable=unavailable,
             snippets=tuple(snippets.of_array(in_v3, addresses, is_image=is_image, tokens=tokens)),
             viewers=viewers,
             image_token=image_token,
         )
+
+    def _facts_of_group(self, node: Group, count: int) -> tuple[tuple[str, str], ...]:
+        """The size of a group; of a table as rows and columns."""
+        if node.kind != "table":
+            return (("children", _number(count)),)
+        with suppress(Exception):  # the first column is damaged: its own line says so
+            column = next(iter(node.children.values()))
+            if isinstance(column, Array) and column.shape:
+                return (("rows", _number(column.shape[0])), ("columns", _number(count)))
+        return (("columns", _number(count)),)
 
     def count(self, group: Group) -> int:
         """How many children of a group its own page would list, as far as known without opening."""
@@ -142,12 +160,13 @@ def finest_level(node: Node) -> Array | None:
     return level if isinstance(level, Array) else None
 
 
-def _facts(node: Array, document: Mapping[str, Any], axes: list[str]) -> tuple[tuple[str, str], ...]:
+def _facts(node: Array, document: Mapping[str, Any], axes: list[str], unit: str) -> tuple[tuple[str, str], ...]:
     dtype = dtypes.wire(node.dtype)
     grid = Grid(node.shape, tuple(document.get("chunks") or node.shape))
     facts = {
         "shape": _product(node.shape) or "one value",
         "type": "text" if node.dtype.kind == "O" else str(dtype),
+        "unit": unit,
         "axes": ", ".join(axes),
         "chunks": f"{_product(grid.chunk_shape)}, {_number(math.prod(grid.counts))} of them" if node.shape else "",
         "size": "" if node.dtype.kind == "O" else _size(math.prod(node.shape) * node.dtype.itemsize),
