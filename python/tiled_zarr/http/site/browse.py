@@ -130,8 +130,7 @@ class Browser:
             described = self.describer.node(path, node, here)
         except Exception as why:  # noqa: BLE001 - the page of its group must not fail with it
             return brief(path, node, reason(why))
-        found = self.few(path, node, end) if isinstance(node, Array) else ""
-        return replace(described, facts=(("value", found), *described.facts)) if found else described
+        return replace(described, value=self.few(path, node, end)) if isinstance(node, Array) else described
 
     def few(self, path: str, node: Array, end: float) -> str:
         """All values of an array that has few, or why they are not shown. Blocks."""

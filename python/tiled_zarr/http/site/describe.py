@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ... import dtypes, texts
+from ... import texts
 from ...attributes import OURS, unknown
 from ...grid import Grid
 from ...hierarchy import names
@@ -30,8 +30,8 @@ class Description:
 
     `kind` is empty if the node was not opened. `attributes` is JSON text, and empty if there are
     none. `unavailable` has the reasons why children cannot be opened. `unknown` says how many files
-    of a folder no adapter can read. `failure` is the reason why nothing more is known. `values` are
-    the first values, if the page is that of the node. `is_line` says that a plot can be drawn of it.
+    of a folder no adapter can read. `failure` is the reason why nothing more is known. `value` has all
+    values, if they are few, and `values` the first, if the page is that of the node. `is_line` says that a plot can be drawn of it.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Description:
     unavailable: Mapping[str, str]
     unknown: str = ""
     failure: str = ""
+    value: str = ""
     values: Values | None = None
     is_line: bool = False
     snippets: tuple[Snippet, ...] = ()
@@ -161,11 +162,10 @@ def finest_level(node: Node) -> Array | None:
 
 
 def _facts(node: Array, document: Mapping[str, Any], axes: list[str], unit: str) -> tuple[tuple[str, str], ...]:
-    dtype = dtypes.wire(node.dtype)
     grid = Grid(node.shape, tuple(document.get("chunks") or node.shape))
     facts = {
         "shape": _product(node.shape) or "one value",
-        "type": "text" if node.dtype.kind == "O" else str(dtype),
+        "type": values.typed(node.dtype),
         "unit": unit,
         "axes": ", ".join(axes),
         "chunks": f"{_product(grid.chunk_shape)}, {_number(math.prod(grid.counts))} of them" if node.shape else "",

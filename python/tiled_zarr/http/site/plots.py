@@ -13,14 +13,14 @@ from ..protocol import replies, requests
 from ..protocol.caching import Caching
 from ..protocol.replies import NO_SNIFFING, NOT_FOUND, Headers, Reply
 from ..protocol.requests import Request
-from . import lines
+from . import lines, templates
 from .bodies import Bodies, Body
 from .thumbnails import parsed
 
 SUFFIX = ".svg"
 HEADERS: Headers = (
     (b"content-type", b"image/svg+xml"),
-    (b"content-security-policy", b"default-src 'none'"),
+    (b"content-security-policy", f"default-src 'none'; style-src {templates.source_of(lines.STYLE)}".encode()),
     NO_SNIFFING,
 )
 

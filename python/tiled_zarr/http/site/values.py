@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ...encoding import values
 from ...encoding.encode import Block
 from ...hierarchy.keyspace import Chunk, Document, KeySpace
@@ -70,7 +72,7 @@ def of_table(keys: KeySpace, path: str, columns: Sequence[tuple[str, Array]]) ->
         try:
             place = placed(keys, f"{path}/{name}".lstrip("/"))
             parts.append([cell(item) for item in items(read(keys, place, (slice(0, stop),)))])
-            heads.append(Column(name, noted(typed(column), unit_of(place.node.attributes))))
+            heads.append(Column(name, noted(typed(column.dtype), unit_of(place.node.attributes))))
         except Exception as why:  # noqa: BLE001 - one damaged column harms only itself
             parts.append(["…"] * stop)
             heads.append(Column(name, reason(why)))
@@ -101,7 +103,7 @@ def _of_array(keys: KeySpace, place: Place, unit: str) -> Values:
     if not shape:
         return Values(alone=" ".join(filter(None, [cell(items(read(keys, place, ()))[0], LONGEST_ALONE), unit])))
     if 0 in shape:
-        return Values(caption="It has no values.")
+        return Values(caption="no values")
     *before, rows = shape[:1] if len(shape) == 1 else shape[:-1]
     columns = shape[-1] if len(shape) > 1 else 1
     most = min(rows, ROWS), min(columns, COLUMNS)
@@ -112,7 +114,7 @@ def _of_array(keys: KeySpace, place: Place, unit: str) -> Values:
         caption += f", {first(most[1], columns, 'column')}"
         heads = tuple(Column(f"{number:,}") for number in range(most[1]))
     elif dtype.names is not None:
-        heads = tuple(Column(name, str(dtype[name])) for name in dtype.names[:TABLE_COLUMNS])
+        heads = tuple(Column(name, typed(dtype[name])) for name in dtype.names[:TABLE_COLUMNS])
         caption += f", {first(len(heads), len(dtype.names), 'field')}"
         block = block[:, 0]
     else:
@@ -122,7 +124,7 @@ def _of_array(keys: KeySpace, place: Place, unit: str) -> Values:
     if unit and len(shape) > 1:
         caption += f", in {unit}"
     labelled = tuple((f"{row:,}", tuple(cell(item) for item in cells(block[row], heads))) for row in range(most[0]))
-    return Values(columns=heads, rows=labelled, caption=f"{caption}.")
+    return Values(columns=heads, rows=labelled, caption=caption)
 
 
 def cells(row: Any, heads: Sequence[Column]) -> list[Any]:
@@ -162,9 +164,19 @@ def unit_of(found: Mapping[str, Any]) -> str:
     return named if isinstance(named, str) and len(named) <= LONGEST_UNIT else ""
 
 
-def typed(node: Array) -> str:
-    """The type of an array's items, as pages call it."""
-    return "text" if node.dtype.kind == "O" else str(node.dtype.newbyteorder("="))
+def typed(dtype: np.dtype[Any]) -> str:
+    """What pages call a type.
+
+    >>> typed(np.dtype(">i4")), typed(np.dtype("S8")), typed(np.dtype("i4,f8")), typed(np.dtype(object))
+    ('int32', 'S8', 'record of 2 fields', 'text')
+    """
+    if dtype.kind == "O":
+        return "text"
+    return (
+        str(dtype.newbyteorder("=")).lstrip("|<>")
+        if dtype.names is None
+        else f"record of {first(len(dtype.names), len(dtype.names), 'field')}"
+    )
 
 
 def noted(*texts: str) -> str:
