@@ -108,7 +108,7 @@ class Parts:
         plain, pinned = caching.plain(self.settings.max_age, public=public), caching.pinned(public=public)
         endpoints = {prefix: Endpoint(keys, cache, work, plain) for prefix, keys in formats.items()}
         frozen = {prefix: Endpoint(Frozen(keys), cache, work, pinned, replies.SUPERSEDED) for prefix, keys in formats.items()}
-        pages = answers(formats, cache, plain, public=public)
+        pages = answers(formats, cache, plain, public=public, origins=self.settings.allow_origins)
 
         def keys(prefix: str, profile: Profile) -> KeySpace:
             return spaces.of(f"{prefix}/{profile.name}", replace(shown[prefix], view=profile.view))

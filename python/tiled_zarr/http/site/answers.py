@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ...caches.cost import Cache
 from ...hierarchy.keyspace import KeySpace
@@ -19,14 +19,15 @@ from .viewer import ViewerPage
 
 
 def answers(
-    formats: Mapping[str, KeySpace], cache: Cache[bytes], caching: Caching, *, public: bool
+    formats: Mapping[str, KeySpace], cache: Cache[bytes], caching: Caching, *, public: bool, origins: Iterable[str] = ()
 ) -> dict[str, Callable[[Request], Reply]]:
     """Functions from request to reply, which may block, by Starlette's path patterns.
 
-    `formats` has the key space of each prefix; `caching` says how long thumbnails may be kept.
+    `formats` has the key space of each prefix; `caching` says how long thumbnails may be kept, `origins`
+    which web pages may read.
     """
-    browser = Browser(formats)
     assets = Assets(public=public)
+    browser = Browser(formats, origins, assets.pages)
     viewer = ViewerPage(formats, browser, assets)
     thumbnails = Thumbnails(formats.get("ome-zarr/0.4"), cache, caching)
     plots = Plots(formats, cache, caching)

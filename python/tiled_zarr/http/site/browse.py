@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from time import monotonic
 
@@ -37,12 +37,12 @@ HEADERS = templates.headers(
 
 
 class Browser:
-    """Makes the pages of nodes. `formats` has the key space of each prefix (`zarr/v2`)."""
+    """Makes the pages of nodes. `formats`, `origins` and `pages` are those of Describer."""
 
-    def __init__(self, formats: Mapping[str, KeySpace]) -> None:
+    def __init__(self, formats: Mapping[str, KeySpace], origins: Iterable[str] = (), pages: Iterable[str] = ()) -> None:
         self.formats = formats
         self.keys = formats["zarr/v2"]
-        self.describer = Describer(formats)
+        self.describer = Describer(formats, origins, pages)
         self.orders = Orders(self.keys)
 
     def home(self, request: Request) -> Reply:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +39,7 @@ class Description:
     kind: str = ""
     is_group: bool = False
     is_image: bool = False
+    is_explorable: bool = False
     facts: tuple[tuple[str, str], ...] = ()
     attributes: str = ""
     unavailable: Mapping[str, str]
@@ -63,11 +64,14 @@ class Description:
 class Describer:
     """Describes the nodes of a tree from its Zarr v2 documents.
 
-    `formats` has the key space of each prefix (`zarr/v2`).
+    `formats` has the key space of each prefix (`zarr/v2`). `origins` may read what we serve, and
+    `pages` are the pages with scripts that are built.
     """
 
-    def __init__(self, formats: Mapping[str, KeySpace]) -> None:
+    def __init__(self, formats: Mapping[str, KeySpace], origins: Iterable[str] = (), pages: Iterable[str] = ()) -> None:
         self.formats = formats
+        self.origins = frozenset(origins)
+        self.pages = frozenset(pages)
         self.keys = formats["zarr/v2"]
         self.images = formats.get("ome-zarr/0.4")
 
@@ -82,7 +86,7 @@ class Describer:
         image = self.image(path)
         is_image = image is not None
         image_token = self.token("ome-zarr/0.4", path) if image else None
-        viewers = tuple(snippets.viewers(path, addresses, max(image.shape[-2:]), image_token)) if image else ()
+        viewers = self.viewers(snippets.viewers(path, addresses, max(image.shape[-2:]), image_token)) if image else ()
         in_v3 = names.path_in_v3(path)
         token = self.token("zarr/v3", in_v3)
         if isinstance(node, Group):
@@ -92,6 +96,7 @@ class Describer:
                 kind="table" if node.kind == "table" else "group",
                 is_group=True,
                 is_image=is_image,
+                is_explorable=("table" if node.kind == "table" else "explore") in self.pages,
                 facts=self._facts_of_group(node, self.count(node) if listed is None else listed),
                 attributes=_shown(attributes),
                 unavailable=unavailable,
@@ -107,6 +112,7 @@ class Describer:
             path=path,
             kind="sparse array" if node.is_sparse else "array",
             is_image=is_image,
+            is_explorable="explore" in self.pages,
             facts=_facts(node, self._document(path, ".zarray"), attributes.get(DIMENSIONS, []), values.unit_of(attributes)),
             is_line=lines.is_line(node),
             token=self.token("zarr/v2", path),
@@ -126,6 +132,10 @@ class Describer:
             if isinstance(column, Array) and column.shape:
                 return (("rows", _number(column.shape[0])), ("columns", _number(count)))
         return (("columns", _number(count)),)
+
+    def viewers(self, links: Iterable[Link]) -> tuple[Link, ...]:
+        """The viewers on other servers that may read from this one: others would show nothing."""
+        return tuple(link for link in links if not self.origins.isdisjoint({"*", link.origin}))
 
     def count(self, group: Group) -> int:
         """How many children of a group its own page would list, as far as known without opening."""
