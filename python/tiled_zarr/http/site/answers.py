@@ -12,6 +12,7 @@ from ..protocol.replies import Reply
 from ..protocol.requests import Request
 from .assets import PREFIX, Assets
 from .browse import Browser
+from .downloads import Downloads
 from .explore import ExplorePage
 from .plots import Plots
 from .thumbnails import Thumbnails
@@ -31,6 +32,7 @@ def answers(
     viewer = ViewerPage(formats, browser, assets)
     thumbnails = Thumbnails(formats.get("ome-zarr/0.4"), cache, caching)
     plots = Plots(formats, cache, caching)
+    downloads = Downloads(formats, caching)
     return {
         "/": browser.home,
         "/view/{path:path}": viewer.reply,
@@ -39,5 +41,6 @@ def answers(
         "/@{token}/thumbnail/{path:path}.png": thumbnails.reply,
         "/thumbnail/{path:path}.svg": plots.reply,
         "/@{token}/thumbnail/{path:path}.svg": plots.reply,
+        **{f"/download/{{path:path}}.{suffix}": downloads.reply for suffix in downloads.makers},
         f"/{PREFIX}{{name}}": lambda request: assets.reply(request, requests.path_of(request.scope).rpartition("/")[2]),
     }

@@ -21,7 +21,7 @@ TRIES = 2
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a reply is made of: `make()` reads the `parts`, which take `weight` bytes of memory.
+    """What a reply is made of: `make()` reads the `parts`.
 
     `name` says all that the body depends on besides the parts and their revisions.
     """
@@ -30,11 +30,12 @@ class Body:
     parts: tuple[Chunk, ...]
     make: Callable[[], bytes]
     headers: Headers
+    extra: int = 0
 
     @property
     def weight(self) -> int:
-        """Bytes of memory that reading all parts takes."""
-        return sum(part.weight for part in self.parts)
+        """Bytes of memory that making the body takes: reading all parts, and `extra`."""
+        return sum(part.weight for part in self.parts) + self.extra
 
     def revisions(self) -> list[str] | None:
         """The revisions of all parts; None if one of them has none. Raises what the source raises."""

@@ -15,7 +15,7 @@ from ...grid import Grid
 from ...hierarchy import names
 from ...hierarchy.keyspace import Document, KeySpace
 from ...nodes import Array, Group, Node
-from . import lines, snippets, values
+from . import files, lines, snippets, values
 from .addresses import Addresses
 from .snippets import Link, Snippet
 from .values import Values
@@ -32,6 +32,7 @@ class Description:
     none. `unavailable` has the reasons why children cannot be opened. `unknown` says how many files
     of a folder no adapter can read. `failure` is the reason why nothing more is known. `value` has all
     values, if they are few, and `values` the first, if the page is that of the node. `is_line` says that a plot can be drawn of it.
+    `downloads` has the suffixes of the files that it has as a whole.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Description:
     is_group: bool = False
     is_image: bool = False
     is_explorable: bool = False
+    downloads: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     attributes: str = ""
     unavailable: Mapping[str, str]
@@ -90,6 +92,8 @@ class Describer:
         in_v3 = names.path_in_v3(path)
         token = self.token("zarr/v3", in_v3)
         if isinstance(node, Group):
+            count = self.count(node) if listed is None else listed
+            rows = self.rows(node)
             return Description(
                 name=name,
                 path=path,
@@ -97,10 +101,11 @@ class Describer:
                 is_group=True,
                 is_image=is_image,
                 is_explorable=("table" if node.kind == "table" else "explore") in self.pages,
-                facts=self._facts_of_group(node, self.count(node) if listed is None else listed),
+                downloads=() if rows is None else files.of_table(rows, count),
+                facts=_sizes(node, rows, count),
                 attributes=_shown(attributes),
                 unavailable=unavailable,
-                unknown=texts.unknown_files(files) if (files := unknown(node.attributes)) else "",
+                unknown=texts.unknown_files(found) if (found := unknown(node.attributes)) else "",
                 snippets=tuple(snippets.of_group(in_v3, addresses, token)),
                 viewers=viewers,
                 image_token=image_token,
@@ -115,6 +120,7 @@ class Describer:
             is_explorable="explore" in self.pages,
             facts=_facts(node, self._document(path, ".zarray"), attributes.get(DIMENSIONS, []), values.unit_of(attributes)),
             is_line=lines.is_line(node),
+            downloads=files.of_array(node, image),
             token=self.token("zarr/v2", path),
             attributes=_shown(attributes),
             unavailable=unavailable,
@@ -123,15 +129,12 @@ class Describer:
             image_token=image_token,
         )
 
-    def _facts_of_group(self, node: Group, count: int) -> tuple[tuple[str, str], ...]:
-        """The size of a group; of a table as rows and columns."""
-        if node.kind != "table":
-            return (("children", _number(count)),)
+    def rows(self, node: Group) -> int | None:
+        """The number of rows of a table; None for any other group, and if nobody can say."""
         with suppress(Exception):  # the first column is damaged: its own line says so
-            column = next(iter(node.children.values()))
-            if isinstance(column, Array) and column.shape:
-                return (("rows", _number(column.shape[0])), ("columns", _number(count)))
-        return (("columns", _number(count)),)
+            column = next(iter(node.children.values())) if node.kind == "table" else None
+            return column.shape[0] if isinstance(column, Array) and column.shape else None
+        return None
 
     def viewers(self, links: Iterable[Link]) -> tuple[Link, ...]:
         """The viewers on other servers that may read from this one: others would show nothing."""
@@ -169,6 +172,13 @@ def finest_level(node: Node) -> Array | None:
     """The finest level of a multiscale image; None for other nodes."""
     level = next(iter(node.children.values()), None) if isinstance(node, Group) and node.kind == "image" else None
     return level if isinstance(level, Array) else None
+
+
+def _sizes(node: Group, rows: int | None, count: int) -> tuple[tuple[str, str], ...]:
+    """The size of a group; of a table as rows and columns."""
+    if node.kind != "table":
+        return (("children", _number(count)),)
+    return (*(() if rows is None else (("rows", _number(rows)),)), ("columns", _number(count)))
 
 
 def _facts(node: Array, document: Mapping[str, Any], axes: list[str], unit: str) -> tuple[tuple[str, str], ...]:
