@@ -106,7 +106,7 @@ def test_code_and_addresses_are_copied(server: Live, tmp_path: Path) -> None:
     """By the script on the page, whose hash its policy names."""
     for name, expected in {
         "Copy address": f"{server.url}{PREFIX}/zarr/v3/energy",
-        "Copy attributes": '"units": "keV"\n}',
+        "Copy attributes": '{ "units": "keV" }',
     }.items():
         shown = show(f"{server.url}{PREFIX}/view/energy", tmp_path / "page.png", actions=[("copy", name)])
         assert shown.text.rstrip().endswith(expected)
