@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from itertools import pairwise
@@ -72,11 +73,10 @@ def test_odd_lines_are_still_drawings(make: Callable[..., Any], line: Any) -> No
     assert "inf" not in body.decode()
 
 
-@pytest.mark.parametrize("node", ["text", "plane", "one", "long", "group", "none"])
+@pytest.mark.parametrize("node", ["text", "plane", "one", "group", "none"])
 def test_what_has_no_plot_is_absent(make: Callable[..., Any], node: str) -> None:
-    long = Array(shape=(lines.MOST_VALUES + 1,), dtype=np.dtype("f8"), read=lambda region: np.zeros(3))
     children = {"text": array_node(np.array(["a", "b"])), "plane": array_node(np.zeros((3, 3))), "one": array_node(np.zeros(1))}
-    app = make(Group(children={**children, "long": long, "group": Group(children={})}))
+    app = make(Group(children={**children, "group": Group(children={})}))
     assert ask(app, f"/thumbnail/{node}.svg").status == 404
     assert ".svg" not in ask(app, f"/view/{node}").body.decode()
 
@@ -107,3 +107,19 @@ def test_a_line_that_changes_while_it_is_drawn(make: Callable[..., Any]) -> None
     counted = iter(range(1000))
     node = Array(shape=(9,), dtype=np.dtype("f8"), read=lambda region: np.zeros(9), revision=lambda: f"r{next(counted)}")
     assert ask(make(Group(children={"a": node})), "/thumbnail/a.svg").status == 503
+
+
+@pytest.mark.parametrize("count", [130_000, 3_000_001])
+def test_a_long_line_is_drawn_of_its_levels(make: Callable[..., Any], count: int) -> None:
+    """The level is of 64, 128, ... samples a bin; each bin of the plot is of whole bins of it."""
+    line = np.random.default_rng(2).normal(size=count)
+    line[count // 3] = 50
+    app = make(Group(children={"a": array_node(line)}))
+    factor = json.loads(ask(app, "/minmax/v2/a/.zattrs").body)["tiled_zarr"]["minmax"]["levels"][-1]["factor"]
+    parts = [line[start : start + factor] for start in range(0, count, factor)]
+    starts = [number * len(parts) // 300 for number in range(300)]
+    found = bands(ask(app, "/thumbnail/a.svg").body)
+    low, high = line.min(), line.max()
+    for (bottom, top), (start, stop) in zip(found.values(), pairwise([*starts, len(parts)]), strict=True):
+        part = np.concatenate(parts[start:stop])
+        np.testing.assert_allclose((bottom, top), [(end - low) / (high - low) for end in (part.min(), part.max())], atol=1e-3)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from time import monotonic
 
 from ... import attributes
-from ...hierarchy.keyspace import Document, KeySpace
+from ...hierarchy.keyspace import KeySpace
 from ...hierarchy.openings import reason
 from ...nodes import Array, Group, Node
 from ..protocol import codings, replies, requests
@@ -19,6 +19,7 @@ from . import addresses, choice, listing, pager, templates, values
 from .addresses import Addresses
 from .describe import Describer, Description
 from .orders import NONE, Orders
+from .places import placed
 from .values import Values
 
 MOST_DESCRIBED = 100
@@ -62,12 +63,9 @@ class Browser:
         return codings.of_content(request, listing.JSON, body, self.keys.resources.documents)
 
     def node(self, path: str) -> Node | None:
-        """The node at `path`, spelled as in its URL; None if there is none.
-
-        We look for its attributes document, which every node has.
-        """
-        found = self.keys.resolve(f"{path}/.zattrs".lstrip("/"))
-        return found.place.node if isinstance(found, Document) else None
+        """The node at `path`, spelled as in its URL; None if there is none."""
+        place = placed(self.keys, path)
+        return None if place is None else place.node
 
     def page(self, request: Request, path: str, node: Node) -> Reply:
         """The page of the node at `path`, spelled as in its URL; 404 if its list is not so long."""
@@ -139,7 +137,7 @@ class Browser:
         if monotonic() > end:
             return LATE
         try:
-            return values.few(self.keys, values.placed(self.keys, path), values.unit_of(node.attributes))
+            return values.few(self.keys, values.there(self.keys, path), values.unit_of(node.attributes))
         except Exception as why:  # noqa: BLE001 - as above
             return reason(why)
 

@@ -17,7 +17,7 @@ import numpy as np
 from ...encoding import values
 from ...encoding.encode import Block
 from ...hierarchy import headers
-from ...hierarchy.keyspace import Chunk, Document, KeySpace
+from ...hierarchy.keyspace import Chunk, KeySpace
 from ...hierarchy.places import Place
 from ...nodes import Array, TooLarge
 from ..protocol import replies, requests
@@ -27,6 +27,7 @@ from ..protocol.requests import Request
 from . import commas, planes, slices
 from .bodies import Bodies, Body
 from .files import MOST_BYTES, MOST_CELLS
+from .places import placed
 from .slices import NoSlice, Slice
 
 PREFIX = "/download/"
@@ -59,7 +60,7 @@ class Downloads:
 
     def npy(self, path: str, text: str) -> Body | None:
         """An array as NPY."""
-        place = self.place(path)
+        place = placed(self.keys, path)
         if place is None or not isinstance(place.node, Array):
             return None
         wanted = slices.parse(text, place.node.shape)
@@ -70,7 +71,7 @@ class Downloads:
 
     def csv(self, path: str, text: str) -> Body | None:
         """A table, or an array of at most two axes, as CSV."""
-        place = self.place(path)
+        place = placed(self.keys, path)
         if place is None:
             return None
         if isinstance(place.node, Array):
@@ -93,7 +94,7 @@ class Downloads:
         """The rows of a table as CSV, below the names of its columns."""
         group = place.group
         assert group is not None
-        below = {name: self.place(f"{path}/{name}".lstrip("/")) for name in (child.name for child in self.keys.listing(group))}
+        below = {name: placed(self.keys, f"{path}/{name}".lstrip("/")) for name in (child.name for child in self.keys.listing(group))}
         columns = {name: found for name, found in below.items() if found is not None and isinstance(found.node, Array) and found.node.shape}
         length = min((found.array.shape[0] for found in columns.values()), default=0)
         wanted = {name: slices.parse(text, (length, *found.array.shape[1:])) for name, found in columns.items()}
@@ -112,11 +113,6 @@ class Downloads:
         if plane is None:
             return None
         return replace(self.body(path, plane.parts, plane.picture, "png", b"image/png"), name=plane.name, extra=plane.nbytes)
-
-    def place(self, path: str) -> Place | None:
-        """The place at a path; None if there is no such node. Blocks, and raises what opening does."""
-        found = self.keys.resolve(f"{path}/.zattrs".lstrip("/"))
-        return found.place if isinstance(found, Document) else None
 
     def part(self, place: Place, wanted: Slice) -> Chunk:
         """The region of a part. Raises TooLarge if it has more than MOST_BYTES."""

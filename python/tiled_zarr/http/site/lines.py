@@ -12,8 +12,6 @@ import numpy as np
 from ...encoding.encode import Block
 from ...nodes import Array
 
-MOST_VALUES = 2_000_000
-"""Values of an array that is read whole for its plot, at most: 16 MB of float64."""
 WIDTH, HEIGHT = 300, 100
 """Bins of a plot at most, one a unit of width; units of height between the extremes."""
 MARGIN = 4
@@ -29,16 +27,18 @@ KINDS = frozenset("biuf")
 
 def is_line(node: Array) -> bool:
     """True if a plot can be drawn of an array."""
-    return len(node.shape) == 1 and node.dtype.kind in KINDS and not node.is_sparse and 1 < node.shape[0] <= MOST_VALUES
+    return len(node.shape) == 1 and node.dtype.kind in KINDS and not node.is_sparse and node.shape[0] > 1
 
 
 def svg(values: Block, mark: Any = None) -> bytes:
     """The plot of the values of an array; those that are not finite, or the mark, leave a gap.
 
-    The outer drawing has the size of what shows it, so that text is not stretched as the line is.
+    Values on two axes are the least and the greatest of each bin (docs/minmax.md). The outer
+    drawing has the size of what shows it, so that text is not stretched as the line is.
     """
     given = np.asarray(values, np.float64)
-    lows, highs = extremes(given if mark is None else np.where(values == mark, np.nan, given))
+    finite = np.where(np.isfinite(given) if mark is None else np.isfinite(given) & (values != mark), given, np.nan)
+    lows, highs = extremes(*((finite, finite) if finite.ndim == 1 else (finite[:, 0], finite[:, 1])))
     box = f"0 {-MARGIN} {len(lows)} {HEIGHT + 2 * MARGIN}"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="100%" height="100%"><style>{STYLE}</style>'
@@ -54,12 +54,11 @@ def labels(lows: Any, highs: Any) -> str:
     return f'<text x="4" y="14">{top}</text><text x="4" y="100%" dy="-4">{bottom}</text>'
 
 
-def extremes(values: Any) -> tuple[Any, Any]:
-    """The least and the greatest finite value of each bin; NaN for a bin without any."""
-    finite = np.where(np.isfinite(values), values, np.nan)
-    count = min(finite.size, WIDTH)
-    starts = np.arange(count) * finite.size // count
-    return np.fmin.reduceat(finite, starts), np.fmax.reduceat(finite, starts)
+def extremes(lows: Any, highs: Any) -> tuple[Any, Any]:
+    """The least of `lows` and the greatest of `highs` in each bin; NaN for a bin without any."""
+    count = min(lows.size, WIDTH)
+    starts = np.arange(count) * lows.size // count
+    return np.fmin.reduceat(lows, starts), np.fmax.reduceat(highs, starts)
 
 
 def drawn(lows: Any, highs: Any) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 
 from ...caches.cost import Cache
 from ...encoding import values
-from ...hierarchy.keyspace import Chunk, Document, KeySpace
+from ...hierarchy.keyspace import Chunk, KeySpace
 from ...nodes import Array
 from ..protocol import replies, requests
 from ..protocol.caching import Caching
@@ -15,9 +15,12 @@ from ..protocol.replies import NO_SNIFFING, NOT_FOUND, Headers, Reply
 from ..protocol.requests import Request
 from . import lines, templates
 from .bodies import Bodies, Body
+from .places import placed
 from .thumbnails import parsed
 
 SUFFIX = ".svg"
+SHORT = 100_000
+"""Values of an array up to which its plot is drawn of all of them: no level of it is shorter."""
 HEADERS: Headers = (
     (b"content-type", b"image/svg+xml"),
     (b"content-security-policy", f"default-src 'none'; style-src {templates.source_of(lines.STYLE)}".encode()),
@@ -30,6 +33,7 @@ class Plots:
 
     def __init__(self, formats: Mapping[str, KeySpace], cache: Cache[bytes], caching: Caching) -> None:
         self.keys = formats["zarr/v2"]
+        self.levels = formats.get("minmax/v2")
         is_replica = self.keys.config.is_replica
         self.live = Bodies(caching, cache, is_replica=is_replica)
         self.pinned = Bodies(caching._replace(kept=caching.frozen), cache, is_replica=is_replica)
@@ -49,11 +53,23 @@ class Plots:
         return replies.SUPERSEDED if token is not None and self.keys.token(path) != token else made
 
     def part(self, path: str) -> Chunk | None:
-        """What the plot of a node is drawn of; None if there is no such node, or no plot of it."""
-        found = self.keys.resolve(f"{path}/.zattrs".lstrip("/"))
-        if not (isinstance(found, Document) and isinstance(node := found.place.node, Array) and lines.is_line(node)):
+        """What the plot of a node is drawn of: its values, or its coarsest min/max level.
+
+        None if there is no such node, or no plot of it.
+        """
+        place = placed(self.keys, path)
+        if place is None or not (isinstance(place.node, Array) and lines.is_line(place.node)):
             return None
-        return values.part(self.keys, found.place, (slice(0, node.shape[0]),))
+        level = self.coarsest(path) if place.node.shape[0] > SHORT else None
+        return values.part(self.keys, place, (slice(0, place.node.shape[0]),)) if level is None else level
+
+    def coarsest(self, path: str) -> Chunk | None:
+        """The whole of the coarsest level of a line; None if it has no levels."""
+        levels = self.levels
+        line = None if levels is None else placed(levels, path)
+        names = [] if line is None or line.group is None else [*line.group.children]
+        place = None if levels is None or not names else placed(levels, f"{path}/{names[-1]}")
+        return None if levels is None or place is None else values.part(levels, place, tuple(slice(0, size) for size in place.array.shape))
 
     def drawn(self, part: Chunk) -> bytes:
         """The plot of a part. Blocks; raises what the source raises."""

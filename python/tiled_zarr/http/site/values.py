@@ -11,11 +11,12 @@ import numpy as np
 
 from ...encoding import values
 from ...encoding.encode import Block
-from ...hierarchy.keyspace import Chunk, Document, KeySpace
+from ...hierarchy.keyspace import Chunk, KeySpace
 from ...hierarchy.openings import reason
 from ...hierarchy.places import Place
 from ...nodes import Array, Node, Region
 from .cells import LONGEST_ALONE, cell
+from .places import placed
 
 ROWS, COLUMNS = 10, 8
 TABLE_COLUMNS = 12
@@ -54,7 +55,7 @@ class Values:
 def of_array(keys: KeySpace, path: str, unit: str) -> Values:
     """The first values of the array at `path`, and its unit. Blocks; a failure is said in them."""
     try:
-        return _of_array(keys, placed(keys, path), unit)
+        return _of_array(keys, there(keys, path), unit)
     except Exception as why:  # noqa: BLE001 - the page says all else about the array
         return Values(failure=reason(why))
 
@@ -70,7 +71,7 @@ def of_table(keys: KeySpace, path: str, columns: Sequence[tuple[str, Array]]) ->
     heads, parts = list[Column](), list[list[str]]()
     for name, column in shown:
         try:
-            place = placed(keys, f"{path}/{name}".lstrip("/"))
+            place = there(keys, f"{path}/{name}".lstrip("/"))
             parts.append([cell(item) for item in items(read(keys, place, (slice(0, stop),)))])
             heads.append(Column(name, noted(typed(column.dtype), unit_of(place.node.attributes))))
         except Exception as why:  # noqa: BLE001 - one damaged column harms only itself
@@ -146,12 +147,12 @@ def read(keys: KeySpace, place: Place, region: Region) -> Block:
     return values.held(part, keys.resources)
 
 
-def placed(keys: KeySpace, path: str) -> Place:
+def there(keys: KeySpace, path: str) -> Place:
     """The place at a path. Raises KeyError if there is no such node, and what opening it raises."""
-    found = keys.resolve(f"{path}/.zattrs".lstrip("/"))
-    if not isinstance(found, Document):
+    place = placed(keys, path)
+    if place is None:
         raise KeyError(path)
-    return found.place
+    return place
 
 
 def unit_of(found: Mapping[str, Any]) -> str:
