@@ -106,15 +106,16 @@ class Parts:
         """The application of one tree; `refusal` is that of KeySpace."""
         config, cache, work = self.settings.keyspace, self.resources.chunks, self.work
         spaces = KeySpaces(root, config, self.resources, refusal=refusal)
-        shown = prefixes(config, self.exact(root), ome.Pyramids(self.pyramids.stores))
+        exact, pyramids = self.exact(root), ome.Pyramids(self.pyramids.stores)
+        shown = prefixes(config, exact, pyramids)
         formats = {prefix: spaces.of(prefix, how) for prefix, how in shown.items()}
         plain, pinned = caching.plain(self.settings.max_age, public=public), caching.pinned(public=public)
         endpoints = {prefix: Endpoint(keys, cache, work, plain) for prefix, keys in formats.items()}
         frozen = {prefix: Endpoint(Frozen(keys), cache, work, pinned, replies.SUPERSEDED) for prefix, keys in formats.items()}
-        pages = answers(formats, cache, plain, public=public, origins=self.settings.allow_origins)
+        pages = answers(formats, cache, plain, ome.origin, public=public, origins=self.settings.allow_origins)
 
         def keys(prefix: str, profile: Profile) -> KeySpace:
-            how = shown[prefix]
+            how = shown[prefix] if profile.plane is None else prefixes(config, exact, pyramids, profile.plane)[prefix]
             return spaces.of(f"{prefix}/{profile.name}", replace(how, view=composed(how.view, profile.view)))
 
         profiles = Profiles(lambda *chosen: Endpoint(keys(*chosen), cache, work, plain))
@@ -205,15 +206,19 @@ def pyramids_of(settings: Settings, resources: Resources) -> ome.Pyramids:
         ) from error
 
 
-def prefixes(config: Config, exact: View, pyramids: ome.Pyramids) -> dict[str, Shown]:
-    """How the tree is shown below each path prefix: as Zarr v2 and v3, as OME-NGFF, as min/max levels."""
+def prefixes(config: Config, exact: View, pyramids: ome.Pyramids, plane: str | None = None) -> dict[str, Shown]:
+    """How the tree is shown below each path prefix: as Zarr v2 and v3, as OME-NGFF, as min/max levels.
+
+    `plane` has the axes of the rows and the columns of images, if a client chooses them.
+    """
     stores = pyramids.stores
     lines = minmax.Stores(tiles=stores.tiles, background=stores.background, memory=stores.memory, budget=stores.budget)
+    images = partial(ome.view, pyramids=pyramids, plane=plane)
     return {
         "zarr/v2": Shown(v2, exact),
         "zarr/v3": Shown(v3, exact),
-        "ome-zarr/0.4": Shown(v2, partial(ome.view, version="0.4", pyramids=pyramids), replace(config, separator="/")),
-        "ome-zarr/0.5": Shown(v3, partial(ome.view, version="0.5", pyramids=pyramids)),
+        "ome-zarr/0.4": Shown(v2, partial(images, version="0.4"), replace(config, separator="/")),
+        "ome-zarr/0.5": Shown(v3, partial(images, version="0.5")),
         "minmax/v2": Shown(v2, partial(minmax.view, stores=lines)),
         "minmax/v3": Shown(v3, partial(minmax.view, stores=lines)),
     }

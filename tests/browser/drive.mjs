@@ -11,6 +11,7 @@ import { chromium } from "playwright-core";
 const QUIET_MS = 1200;
 const BREATH_MS = 300;
 const LONGEST_MS = 90_000;
+const LONGEST_WAIT_MS = 30_000;
 const [WIDTH, HEIGHT] = [1280, 720];
 const MIDDLE = [WIDTH / 2, HEIGHT / 2];
 const SOFTWARE_GL = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"];
@@ -32,23 +33,51 @@ const ACTIONS = {
         await page.mouse.move(MIDDLE[0] + aside / 2, MIDDLE[1] + down / 2, { steps: 5 });
         await page.mouse.up();
     },
+    /** Go to another fragment of the address, and take a picture when all is drawn. */
+    state: async (page, fragment, path) => {
+        await page.evaluate(
+            (fragment) =>
+                new Promise((resolve) => {
+                    addEventListener("hashchange", () => setTimeout(resolve), { once: true });
+                    location.hash = fragment;
+                }),
+            fragment,
+        );
+        await ACTIONS.until(page, "document.getElementById('viewer').dataset.state === 'ready'");
+        await page.waitForTimeout(200);
+        await page.screenshot({ path });
+    },
+    /** Press the button of the pointer at one place, and let it go at another. */
+    pull: async (page, fromX, fromY, toX, toY) => {
+        await page.mouse.move(fromX, fromY);
+        await page.mouse.down();
+        await page.mouse.move(toX, toY, { steps: 5 });
+        await page.mouse.up();
+    },
     /** Turn the wheel over the middle of the page; downwards is away from the image. */
     turn: async (page, down) => {
         await page.mouse.move(...MIDDLE);
         await page.mouse.wheel(0, down);
     },
-    /** Click the first button of a name, and put what it has copied at the end of the page's text. */
+    /** Click the first button of a name, put what it has copied at the end of the page's text, and return it. */
     copy: async (page, name) => {
         await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
         await page.getByRole("button", { name }).first().click();
         await page.locator("[data-state=copied]").waitFor();
         await page.context().grantPermissions(["clipboard-read"]);
-        await page.evaluate(async () => document.body.append(await navigator.clipboard.readText()));
+        const copied = await page.evaluate(() => navigator.clipboard.readText());
+        await page.evaluate((text) => document.body.append(text), copied);
+        return [copied];
     },
-    leave: async (page) => void (await page.goto("about:blank")),
-    reload: async (page) => void (await page.reload()),
-    /** Let the test do something: it listens at this address. */
-    call: (_, url) => fetch(url),
+    /** Give the control of a label a value: an option, a number, a colour, or true and false for a box. */
+    set: async (page, label, value) => {
+        await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
+        const control = page.getByLabel(label, { exact: true });
+        if (typeof value === "boolean") await control.setChecked(value);
+        else if (await control.evaluate((element) => element.tagName === "SELECT")) await control.selectOption(value);
+        else await control.fill(value);
+        await control.dispatchEvent("change");
+    },
     /** Put the pointer on points of the page, and return what the viewer says of each. */
     trace: async (page, points) => {
         const said = [];
@@ -71,7 +100,7 @@ const ACTIONS = {
     /** Click what a selector finds first. */
     hit: (page, selector) => page.locator(selector).first().click(),
     /** Choose an option of the field that a selector finds. */
-    choose: (page, selector, option) => page.locator(selector).selectOption(option),
+    choose: async (page, selector, option) => void (await page.locator(selector).selectOption(option)),
     /** Give the field of a label a text. */
     fill: (page, label, text) => page.getByLabel(label, { exact: true }).fill(text),
     /** Choose an option of the list of a name. */
@@ -84,14 +113,20 @@ const ACTIONS = {
         await page.mouse.move(x + to * width, y + height / 2, { steps: 4 });
         await page.mouse.up();
     },
-    back: async (page) => void (await page.goBack()),
     /** Wait until the page of a table has read what it shows. */
     settle: async (page) => {
         await page.waitForTimeout(100);
-        await page.waitForFunction(() => document.getElementById("table").dataset.state !== "loading", null, { timeout: LONGEST_MS });
+        await ACTIONS.until(page, "document.getElementById('table').dataset.state !== 'loading'");
     },
-    /** Wait until a condition, an expression, holds. */
-    until: (page, condition) => page.waitForFunction(condition),
+    /** Wait until an expression is true; `waitForFunction` would compile it in the page, whose policy forbids that. */
+    until: async (page, condition) => {
+        const end = Date.now() + LONGEST_WAIT_MS;
+        const holds = () => page.evaluate(`Boolean(${condition})`).catch(() => false); // the page may be loading another
+        while (!(await holds())) {
+            if (Date.now() > end) throw new Error(`${condition} is not true within ${LONGEST_WAIT_MS} ms`);
+            await page.waitForTimeout(20);
+        }
+    },
     /** Return the value of an expression, as text. */
     value: async (page, expression) => [String(await page.evaluate(expression))],
     /** Click what a selector finds, and return the name of the file that the page then saves, and its size in pixels if it is a picture. */
@@ -105,6 +140,11 @@ const ACTIONS = {
         await page.waitForTimeout(600);
         return [page.url()];
     },
+    leave: (page) => page.goto("about:blank"),
+    reload: (page) => page.reload(),
+    back: (page) => page.goBack(),
+    /** Let the test do something: it listens at this address. */
+    call: (_, url) => fetch(url),
     pause: (page, milliseconds) => page.waitForTimeout(milliseconds),
 };
 
@@ -180,7 +220,10 @@ async function show(context, wanted) {
             await settled(page, log);
         }
         if (load === wanted.loads) {
-            for (const [name, ...rest] of wanted.actions) result.said.push(...((await ACTIONS[name](page, ...rest)) ?? []));
+            for (const [name, ...rest] of wanted.actions) {
+                const said = await ACTIONS[name](page, ...rest);
+                if (Array.isArray(said)) result.said.push(...said);
+            }
             await settled(page, log);
             if (wanted.actions.length > 0) result.loads[load - 1] = [...log.requests.values()];
             await page.waitForTimeout(200);

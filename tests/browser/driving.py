@@ -26,7 +26,8 @@ Action = tuple[Any, ...]
 """An action on a page, as `drive.mjs` reads it.
 
 Examples: ("press", "+"), ("click", "Fit"), ("drag", -300, 0), ("turn", -100), ("pause", 200),
-("call", url), ("reload",), ("copy", "Copy"), ("trace", [(x, y), ...]).
+("call", url), ("reload",), ("copy", "Copy"), ("trace", [(x, y), ...]),
+("set", "Scale", "log").
 """
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 

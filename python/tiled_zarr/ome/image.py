@@ -26,6 +26,7 @@ TOO_MANY = Channels(None, None, f"more than {documents.MOST_CHANNELS:,} channels
 class Image:
     """An array that is an image. Making one reads no pixels.
 
+    `marked` has the levels with a mark left in, by name, if the metadata may name them.
     `opened` is the revision of the pixels when it was made. The node of a file says the revision of
     what lies at the path now, but it only reads what lay there when it was opened.
     """
@@ -36,6 +37,9 @@ class Image:
         self.opened = pyramid.source_revision()
         self._has_changed = False
         self._levels = {number: self._level(number) for number in pyramid.shown}
+        self.marked = {
+            name: self._level(number, keeps_marks=True) for name, number in zip(documents.marked(pyramid), pyramid.shown, strict=False)
+        }
         self._channels: Channels | None = None
         self._lock = Lock()
 
@@ -127,26 +131,30 @@ class Image:
             raise
         except Unseen as error:
             return Channels(revision, None, str(error))
-        return Channels(revision, documents.omero(name, shown, look.windows, default_place(shown)), no_data=look.no_data)
+        return Channels(revision, documents.omero(name, shown, look.windows, default_place(shown)), None, look.no_data, tuple(self.marked))
 
-    def _read(self, number: int, region: Region) -> Block:
+    def _read(self, number: int, region: Region, *, keeps_marks: bool = False) -> Block:
         """The pixels of a region of a level. Blocks; raises what the source raises."""
         try:
-            return self.pyramid.read(number, region)
+            return self.pyramid.read(number, region, keeps_marks=keeps_marks)
         except Changed:
             self._has_changed = True
             raise
 
-    def _level(self, number: int) -> Array:
+    def _level(self, number: int, *, keeps_marks: bool = False) -> Array:
         """The node of a level, whose chunks are the tiles of the pyramid."""
         pyramid = self.pyramid
         return Array(
             shape=pyramid.shapes[number],
             dtype=pyramid.display.array.dtype,
-            source=Dense(partial(self._read, number), stored=pyramid.stored(number), prepared=prepared.of(pyramid, number)),
+            source=Dense(
+                partial(self._read, number, keeps_marks=keeps_marks),
+                stored=None if keeps_marks else pyramid.stored(number),
+                prepared=None if keeps_marks else prepared.of(pyramid, number),
+            ),
             chunks=pyramid.tile_shape,
-            dimension_names=tuple(pyramid.display.axes),
-            revision=partial(pyramid.revision, number),
+            dimension_names=tuple(pyramid.display.hint.names.get(letter, letter) for letter in pyramid.display.axes),
+            revision=partial(pyramid.revision, number, keeps_marks=keeps_marks),
             options=Options(codec=self.node.options.codec, verbatim=True, frozen=self.node.options.frozen),
         )
 

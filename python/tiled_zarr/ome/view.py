@@ -17,7 +17,7 @@ from ..nodes import Array, Group, Node, Options
 from ..options import NO_OPTIONS
 from ..resources import Resources
 from ..views.mirror import Mirror
-from . import documents, stored
+from . import documents, planes, stored
 from .documents import Version
 from .image import Image
 from .pyramid.background import Background
@@ -100,17 +100,21 @@ class Pyramids:
         self.stores.background.stop()
 
 
-def view(root: Node, version: Version, pyramids: Pyramids) -> Group:
+def view(root: Node, version: Version, pyramids: Pyramids, plane: str | None = None) -> Group:
     """The tree below `root` as OME-NGFF `version`; an array as `root` gives an empty group.
 
-    A child is opened at its first request.
+    With `plane`, such as "zx", images have these axes as rows and columns, and those without both
+    are left out. A child is opened at its first request.
     """
-    return _mirror(root if isinstance(root, Group) else Group({}), "", version, pyramids, NO_OPTIONS)
+    path = "" if plane is None else f"~plane={plane}"
+    return _mirror(root if isinstance(root, Group) else Group({}), path, version, pyramids, NO_OPTIONS, plane=plane)
 
 
-def _mirror(group: Group, path: str, version: Version, pyramids: Pyramids, above: Options) -> Group:
+def _mirror(  # noqa: PLR0913 - what a Shower has
+    group: Group, path: str, version: Version, pyramids: Pyramids, above: Options, *, plane: str | None
+) -> Group:
     """The group at `path` with its children as OME-NGFF shows them."""
-    shower = Shower(group, path, version, pyramids, group.options.over(above))
+    shower = Shower(group, path, version, pyramids, group.options.over(above), plane=plane)
     return Group(
         children=Mirror(group.children, shower.shown),
         attributes=_passed(version, group.attributes),
@@ -132,11 +136,17 @@ def _passed(version: Version, attributes: Mapping[str, Any]) -> Mapping[str, Any
 
 
 class Shower:
-    """Shows a group's children: images as multiscale groups, groups as groups, nothing else."""
+    """Shows a group's children: images as multiscale groups, groups as groups, nothing else.
 
-    def __init__(self, group: Group, path: str, version: Version, pyramids: Pyramids, options: Options) -> None:
+    `path` identifies the group among those of all planes.
+    """
+
+    def __init__(  # noqa: PLR0913 - made in two places
+        self, group: Group, path: str, version: Version, pyramids: Pyramids, options: Options, *, plane: str | None
+    ) -> None:
         self._group = group
         self._options = options
+        self._plane = plane
         self._path = path
         self._version = version
         self._pyramids = pyramids
@@ -163,17 +173,19 @@ class Shower:
         match source:
             case Array() | Group(kind="table"):
                 raise KeyError(name)
-        return _mirror(source, f"{self._path}/{name}", self._version, self._pyramids, self._options)
+        return _mirror(source, f"{self._path}/{name}", self._version, self._pyramids, self._options, plane=self._plane)
 
     def _image(self, name: str, source: Node, *, is_label: bool = False) -> Image | None:
         """The image of a child (an array, or a stored multiscale group), or None."""
         pixels = stored.pixels(source, is_label=is_label)
+        if pixels is not None and self._plane is not None:
+            pixels = planes.turned(pixels, self._plane)
         return None if pixels is None else self._pyramids.image(f"{self._path}/{name}", pixels, self._options)
 
     def _levels(self, name: str, source: Node, image: Image, labels: Mapping[str, Node] = NO_LABELS) -> Group:
         """The multiscale group of a source's image: its levels and its labels, if there are any."""
         return Group(
-            children={**image.levels, **labels},
+            children=Unlisted({**image.levels, **labels}, image.marked),
             attributes=Late(partial(image.attributes, self._version, name)),
             revision=image.revision,
             options=Options(frozen=source.options.frozen),
@@ -187,7 +199,7 @@ class Shower:
         if found is None:
             return NO_LABELS
         below, names = found
-        shower = Shower(below, f"{self._path}/{name}/{LABELS}", self._version, self._pyramids, self._options)
+        shower = Shower(below, f"{self._path}/{name}/{LABELS}", self._version, self._pyramids, self._options, plane=self._plane)
         return shower.labels(names, are_stored=True)
 
     def _labels(self, image: Image) -> Mapping[str, Node]:
@@ -206,6 +218,17 @@ class Shower:
         with suppress(Exception):
             return name in self._group.children
         return True
+
+
+class Unlisted(dict[str, Node]):
+    """Children, and further ones that no listing names: levels of an image in which marks are left."""
+
+    def __init__(self, listed: Mapping[str, Node], unlisted: Mapping[str, Node]) -> None:
+        super().__init__(listed)
+        self._unlisted = unlisted
+
+    def __missing__(self, name: str) -> Node:
+        return self._unlisted[name]
 
 
 def image_of(group: Group) -> Image | None:

@@ -14,22 +14,23 @@ from .assets import PREFIX, Assets
 from .browse import Browser
 from .downloads import Downloads
 from .explore import ExplorePage
+from .origins import Find
 from .plots import Plots
 from .thumbnails import Thumbnails
 from .viewer import ViewerPage
 
 
 def answers(
-    formats: Mapping[str, KeySpace], cache: Cache[bytes], caching: Caching, *, public: bool, origins: Iterable[str] = ()
+    formats: Mapping[str, KeySpace], cache: Cache[bytes], caching: Caching, origin: Find, *, public: bool, origins: Iterable[str] = ()
 ) -> dict[str, Callable[[Request], Reply]]:
     """Functions from request to reply, which may block, by Starlette's path patterns.
 
     `formats` has the key space of each prefix; `caching` says how long thumbnails may be kept, `origins`
-    which web pages may read.
+    which web pages may read. `origin` finds the array behind an image.
     """
     assets = Assets(public=public)
     browser = Browser(formats, origins, assets.pages)
-    viewer = ViewerPage(formats, browser, assets)
+    viewer = ViewerPage(formats, browser, assets, origin)
     thumbnails = Thumbnails(formats.get("ome-zarr/0.4"), cache, caching)
     plots = Plots(formats, cache, caching)
     downloads = Downloads(formats, caching)

@@ -167,14 +167,14 @@ class Pyramid:
         """The revision of the source's pixels."""
         return self.base.revision()
 
-    def revision(self, level: int) -> str | None:
+    def revision(self, level: int, *, keeps_marks: bool = False) -> str | None:
         """The revision of a level; None while its pixels may change and the source does not.
 
         That is the case while it shows samples, and while we could not look for its marks.
         """
         revision = self.source_revision()
         is_passing = revision is None or not self.is_exact(level) or self.looks.has_failed(revision)
-        return None if is_passing else f"{revision}|level {level}|{self.display.rule}{self.marked}"
+        return None if is_passing else f"{revision}|level {level}|{self.display.rule}{self.marked}{'|kept' if keeps_marks else ''}"
 
     def is_exact(self, level: int) -> bool:
         """True if every tile of a level is made of all the pixels behind it.
@@ -191,17 +191,21 @@ class Pyramid:
         """The numbers of the levels that show samples at the moment."""
         return [level for level in self.shown if not self.is_exact(level)]
 
-    def read(self, level: int, region: Region) -> Block:
-        """The pixels of a region of a level, as served. Blocks; raises what the source raises."""
-        baked = self._read_baked(level, region)
+    def read(self, level: int, region: Region, *, keeps_marks: bool = False) -> Block:
+        """The pixels of a region of a level: as served, or with marks joined if `keeps_marks`.
+
+        Blocks; raises what the source raises.
+        """
+        baked = None if keeps_marks else self._read_baked(level, region)
         if baked is not None:
             return baked
         revision, no_data = self.seen(self.source_revision())
         source = self.sources[level] if level <= self.base.number else None
+        served = no_data.joined if keeps_marks else no_data.shown
         if source is not None and source.unit_shape == self.tile_shape:
-            return no_data.shown(no_data.joined(source.read(region)))
+            return served(no_data.joined(source.read(region)))
         tiles = partial(self._tile, level, revision=revision, no_data=no_data)
-        return no_data.shown(assemble(region, self.tile_shape, self.display.array.dtype, tiles))
+        return served(assemble(region, self.tile_shape, self.display.array.dtype, tiles))
 
     def _read_baked(self, level: int, region: Region) -> Block | None:
         """The same from what was written in advance; None if a chunk of it is not there.
