@@ -20,7 +20,7 @@ from .thumbnails import Thumbnails
 from .viewer import ViewerPage
 
 
-def answers(
+def answers(  # noqa: PLR0913 - pages show parts of everything
     formats: Mapping[str, KeySpace], cache: Cache[bytes], caching: Caching, origin: Find, *, public: bool, origins: Iterable[str] = ()
 ) -> dict[str, Callable[[Request], Reply]]:
     """Functions from request to reply, which may block, by Starlette's path patterns.
