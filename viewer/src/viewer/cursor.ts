@@ -26,6 +26,7 @@ export class Cursor {
   private place: Point | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private reading = new AbortController();
+  private generation = 0;
 
   constructor(
     private readonly stage: Stage,
@@ -93,6 +94,8 @@ export class Cursor {
 
   /** After the camera has moved or the image has changed: another place may be under the pointer. */
   private follow(): void {
+    if (this.stage.generation !== this.generation) this.values.clear();
+    this.generation = this.stage.generation;
     this.move(this.pointer ? toImage(this.stage.camera, pageSize(), this.pointer) : this.place);
   }
 

@@ -119,7 +119,7 @@ export class Line {
     const { camera, image } = this.stage;
     const points = this.ends?.map((pixel) => toPage(camera, pageSize(), middleOf(image, pixel))) ?? [];
     this.svg.replaceChildren(...(points.length === 2 ? [draw("path", { d: `M${points.join("L")}` }), ...points.map(([cx, cy]) => draw("circle", { cx, cy, r: 3 }))] : []));
-    const wanted = this.ends ? JSON.stringify([this.ends, this.stage.active().map(({ plane, channel }) => [plane, channel.color])]) : "";
+    const wanted = this.ends ? JSON.stringify([this.ends, this.stage.generation, this.stage.active().map(({ plane, channel }) => [plane, channel.color])]) : "";
     if (wanted === this.drawn) return;
     this.drawn = wanted;
     clearTimeout(this.timer);

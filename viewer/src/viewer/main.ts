@@ -45,7 +45,7 @@ export class Viewer implements Stage {
   private readonly overlays: Overlays;
   readonly player = new Player(this);
   camera: Camera;
-  private generation = 0;
+  generation = 0;
   private readonly measuring = new Set<Channel>();
 
   private readonly listeners: (() => void)[] = [];

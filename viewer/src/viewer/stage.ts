@@ -17,6 +17,8 @@ export interface Stage {
   readonly camera: Camera;
   /** The index on each axis except the last two; after a change, call `show`. */
   readonly position: number[];
+  /** A number that increases when what was read is out of date. */
+  readonly generation: number;
   /** The channels that are shown, each with its plane. */
   active(): Shown[];
   /** Move the camera. */
