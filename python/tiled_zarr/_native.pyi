@@ -25,6 +25,7 @@ __all__ = [
     "encode_strings",
     "halve",
     "is_whole",
+    "minmax",
 ]
 
 _Items: TypeAlias = Buffer | NDArray[Any]
@@ -117,6 +118,16 @@ def halve(block: _Items, dtype: str, rule: Literal["mean", "mode", "nearest"] = 
     rounded half up; the mean of floats ignores NaN. The mode is the smallest of equally common
     values, and NaN only if all are NaN. Raises ValueError if there are fewer than two axes or the
     type is not a number.
+    """
+
+def minmax(line: _Items, dtype: str, factor: int, mark: bytes | None = None) -> bytes:
+    """Find the smallest and the largest number of each bin of a line.
+
+    Returns them in pairs, little endian. A bin is `factor` consecutive numbers; the last may be
+    shorter. `line` is a buffer with one axis of any stride (`a.view(f"V{a.itemsize}")`). `dtype` is
+    as for `halve`. NaN and `mark` (one item, little endian) are skipped. A bin of nothing else
+    becomes NaN, or the mark if the numbers are integers. Raises ValueError if the line has not one
+    axis, `factor` is 0, the type is not a number, or sizes of items disagree.
     """
 
 @final

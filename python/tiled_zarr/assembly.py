@@ -11,7 +11,7 @@ from math import inf
 
 from starlette.types import ASGIApp
 
-from . import ome, sums
+from . import minmax, ome, sums
 from .baking import Served
 from .hierarchy import v2, v3
 from .hierarchy.keyspace import KeySpace
@@ -185,10 +185,14 @@ def pyramids_of(settings: Settings, resources: Resources) -> ome.Pyramids:
 
 
 def prefixes(config: Config, pyramids: ome.Pyramids) -> dict[str, Shown]:
-    """How the tree is shown below each path prefix: as Zarr v2 and v3, as OME-NGFF 0.4 and 0.5."""
+    """How the tree is shown below each path prefix: as Zarr v2 and v3, as OME-NGFF, as min/max levels."""
+    stores = pyramids.stores
+    lines = minmax.Stores(tiles=stores.tiles, background=stores.background, memory=stores.memory, budget=stores.budget)
     return {
         "zarr/v2": Shown(v2),
         "zarr/v3": Shown(v3),
         "ome-zarr/0.4": Shown(v2, partial(ome.view, version="0.4", pyramids=pyramids), replace(config, separator="/")),
         "ome-zarr/0.5": Shown(v3, partial(ome.view, version="0.5", pyramids=pyramids)),
+        "minmax/v2": Shown(v2, partial(minmax.view, stores=lines)),
+        "minmax/v3": Shown(v3, partial(minmax.view, stores=lines)),
     }

@@ -184,6 +184,7 @@ class Dense:
     of a part of a chunk makes the whole chunk anew. To estimate memory, `unit` is the shape of the
     boxes decoded whole, if other than `Array.chunks`, and `itemsize` the bytes read for one item.
     `begin(region)`, if given, begins to compute a region in other processes; it may block too.
+    `extremes()`, if given, has the first items and (least, greatest) of runs of a 1-d array, or None.
     """
 
     read: Callable[[Region], Block]
@@ -194,6 +195,7 @@ class Dense:
     itemsize: int | None = None
     recomputes: bool = False
     begin: Callable[[Region], Pending] | None = None
+    extremes: Callable[[], tuple[Block, Block] | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -37,7 +37,7 @@ mod _native {
     #[pymodule_export]
     use super::pool::Pool;
     #[pymodule_export]
-    use super::pyramid::halve;
+    use super::pyramid::{halve, minmax};
     #[cfg(unix)]
     #[pymodule_export]
     use super::raw::file::File;

@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use tiled_zarr_core::pyramid::{Number, Rule, halve as halve_block, halved};
+use tiled_zarr_core::pyramid::{Number, Rule, bins, halve as halve_block, halved, minmax as minmax_of};
 
 use crate::error::{detached, exception};
 use crate::raw::buffer::Buffer;
@@ -19,6 +19,18 @@ pub fn halve<'py>(py: Python<'py>, block: Buffer, dtype: &str, rule: &str) -> Py
     let rule = parse_rule(rule)?;
     let size = tiled_zarr_core::shape::nbytes(&halved(view.shape()), view.itemsize()).map_err(exception)?;
     PyBytes::new_with(py, size, |out| detached(py, || halve_block(&view, number, rule, out)))
+}
+
+/// The smallest and the largest number of each bin of a line.
+#[pyfunction]
+#[pyo3(signature = (line, dtype, factor, mark=None))]
+pub fn minmax<'py>(py: Python<'py>, line: Buffer, dtype: &str, factor: usize, mark: Option<&[u8]>) -> PyResult<Bound<'py, PyBytes>> {
+    malloc::tune();
+    let view = line.view()?;
+    let number = Number::parse(dtype).map_err(exception)?;
+    let shape = [view.shape().first().map_or(0, |&n| bins(n, factor.max(1))), 2];
+    let size = tiled_zarr_core::shape::nbytes(&shape, number.itemsize()).map_err(exception)?;
+    PyBytes::new_with(py, size, |out| detached(py, || minmax_of(&view, number, factor, mark, out)))
 }
 
 fn parse_rule(rule: &str) -> PyResult<Rule> {

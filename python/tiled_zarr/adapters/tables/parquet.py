@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ... import budgets
-from ...nodes import Array, Group, Region, Table, TooLarge
+from ...nodes import Array, Dense, Group, Region, Table, TooLarge
 from ...resources import Resources
 from ..common.bounds import LARGEST_TEXT
 from ..common.children import Children
@@ -166,11 +166,24 @@ class _File:
         return Array(
             shape=(self.starts[-1],),
             dtype=planned.dtype,
-            read=partial(self._read, i, planned),
+            source=Dense(partial(self._read, i, planned), extremes=partial(self._extremes, i, planned)),
             chunks=self.chunks,
             attributes={**schema_attributes(field.metadata), **(planned.attributes or {})},
             revision=self.snapshot.revision,
         )
+
+    def _extremes(self, i: int, planned: Plan) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
+        """The first row of each row group, and the statistics of a column there from the footer.
+
+        None if a row group with values has none.
+        """
+        groups = range(len(self.starts) - 1)
+        found = [piece.statistics for piece in self._pieces(i, groups)]
+        if len(found) != len(groups) or not all(one and (one.has_min_max or one.num_values == 0) for one in found):
+            return None
+        ends = [end for one in found for end in ((one.min, one.max) if one.has_min_max else (None, None))]
+        items = pa.chunked_array([pa.array(ends, self.schema.field(i).type)])
+        return np.array(self.starts[:-1]), planned.convert(items).reshape(-1, 2)
 
     def _read(self, i: int, planned: Plan, region: Region) -> np.ndarray[Any, Any]:
         """Rows of a column. The checksums of its pages are checked, if the file has them."""

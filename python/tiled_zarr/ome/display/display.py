@@ -118,6 +118,25 @@ def display(node: Array, letters: str | None = None, resources: Resources | None
     )
 
 
+def line(node: Array) -> Display:
+    """A 1-d array as it is, for what reads displays (ome/pyramid/reads.py)."""
+    return Display(
+        array=node,
+        axes="x",
+        letters="x",
+        hint=hints.hint({}),
+        weight=max(node.dtype.itemsize, node.source.itemsize or 0),
+        itemsize=node.dtype.itemsize,
+        chunk_nbytes=_chunk_nbytes(node),
+        is_colour=False,
+        is_complex=False,
+        in_memory=not node.blocking,
+        packing=None,
+        sentinels=NO_SENTINELS,
+        valid=None,
+    )
+
+
 def _is_colour(node: Array, found: str, hint: Hint) -> bool:
     """True if the channels are red, green and blue, with or without opacity.
 

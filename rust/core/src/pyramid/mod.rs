@@ -1,8 +1,9 @@
-//! Halving of images: one pixel for each square of two by two.
+//! Halving of images: one pixel for each square of two by two. Lines have extremes of bins instead.
 //!
 //! A last row or column without a partner counts twice.
 
 mod mean;
+mod minmax;
 mod number;
 mod pixel;
 mod rule;
@@ -12,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::gather::swap_units;
 use crate::shape::nbytes;
 use crate::view::View;
+pub use minmax::{bins, minmax};
 pub use number::Number;
 pub use rule::Rule;
 use squeeze::Squeeze;

@@ -2,6 +2,7 @@
 
 use half::f16;
 
+use super::minmax::{self, Bin};
 use super::pixel::Pixel;
 use super::rule::{self, Rule};
 use super::squeeze::{Squeeze, squeeze};
@@ -34,6 +35,10 @@ macro_rules! kinds {
 
             fn squeeze(self, rule: Rule) -> Squeeze {
                 match self { $(Self::$kind => of::<$type>(rule)),* }
+            }
+
+            fn bin(self) -> Bin {
+                match self { $(Self::$kind => minmax::bin::<$type, { minmax::STEP / size_of::<$type>() }>),* }
             }
         }
 
@@ -107,5 +112,10 @@ impl Number {
     /// The function that makes one row of two.
     pub(super) fn squeeze(self, rule: Rule) -> Squeeze {
         self.kind.squeeze(rule)
+    }
+
+    /// The function that finds the extremes of a bin.
+    pub(super) fn bin(self) -> Bin {
+        self.kind.bin()
     }
 }

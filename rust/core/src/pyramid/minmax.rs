@@ -1,0 +1,219 @@
+//! The smallest and the largest number of each bin of a line.
+//!
+//! A bin is `factor` consecutive numbers; the last one may be shorter. NaN and the mark ("no value
+//! here") are skipped. A bin of nothing else has no number: it becomes NaN, or the mark if the
+//! numbers are integers.
+//!
+//! Several lanes find extremes side by side, so that the compiler can keep them in vector
+//! registers: it may not reorder comparisons of floats itself. The lanes begin with the largest
+//! number as `low` and the smallest as `high`. So `low > high` in the end if all were skipped.
+
+use half::f16;
+
+use super::number::Number;
+use super::pixel::Pixel;
+use crate::error::{Error, Result};
+use crate::gather::swap_units;
+use crate::view::View;
+
+/// Bytes of the numbers that all lanes take in one step: four vectors of 16 bytes.
+pub const STEP: usize = 64;
+/// Writes the extremes of one bin, given as bytes, little endian, and not empty.
+pub type Bin = fn(items: &[u8], mark: Option<&[u8]>, out: &mut [u8]);
+
+/// A number whose order is that of its keys.
+pub trait Ordered: Pixel {
+    /// What is compared in place of the number.
+    type Key: Copy + PartialOrd;
+    /// The smallest key.
+    const LEAST: Self::Key;
+    /// The largest key.
+    const MOST: Self::Key;
+    /// The key of a number; a NaN gets any that is `skipped`, or one that compares as NaN does.
+    fn key(self) -> Self::Key;
+    /// The number of a key.
+    fn of(key: Self::Key) -> Self;
+    /// Whether a key is that of a NaN that compares like a number.
+    fn is_skipped(_: Self::Key) -> bool {
+        false
+    }
+    /// The keys in place of one that is skipped, as a candidate for the smallest and the largest.
+    const SKIPPED: (Self::Key, Self::Key) = (Self::MOST, Self::LEAST);
+    /// The number for a bin without any.
+    fn none(mark: Option<Self>) -> Self;
+}
+
+macro_rules! integers {
+    ($($type:ty),*) => {
+        $(impl Ordered for $type {
+            type Key = Self;
+            const LEAST: Self = Self::MIN;
+            const MOST: Self = Self::MAX;
+            fn key(self) -> Self {
+                self
+            }
+            fn of(key: Self) -> Self {
+                key
+            }
+            fn none(mark: Option<Self>) -> Self {
+                mark.expect("only marks are skipped")
+            }
+        })*
+    };
+}
+
+macro_rules! floats {
+    ($($type:ty),*) => {
+        $(impl Ordered for $type {
+            type Key = Self;
+            const LEAST: Self = Self::NEG_INFINITY;
+            const MOST: Self = Self::INFINITY;
+            const SKIPPED: (Self, Self) = (Self::NAN, Self::NAN);
+            fn key(self) -> Self {
+                self
+            }
+            fn of(key: Self) -> Self {
+                key
+            }
+            fn none(_: Option<Self>) -> Self {
+                Self::NAN
+            }
+        })*
+    };
+}
+
+integers!(u8, u16, u64, i8, i16, i32, i64);
+floats!(f32, f64);
+
+/// SSE2 compares integers of 32 bits only if they are signed.
+impl Ordered for u32 {
+    type Key = i32;
+    const LEAST: i32 = i32::MIN;
+    const MOST: i32 = i32::MAX;
+    fn key(self) -> i32 {
+        self.cast_signed() ^ i32::MIN
+    }
+    fn of(key: i32) -> Self {
+        (key ^ i32::MIN).cast_unsigned()
+    }
+    fn none(mark: Option<Self>) -> Self {
+        mark.expect("only marks are skipped")
+    }
+}
+
+/// Half floats are compared as integers, since the processor does not compare them itself.
+impl Ordered for f16 {
+    type Key = i16;
+    const LEAST: i16 = i16::MIN;
+    const MOST: i16 = i16::MAX;
+    fn key(self) -> i16 {
+        let bits = self.to_bits().cast_signed();
+        if bits == i16::MIN { 0 } else { bits ^ (bits >> 15 & i16::MAX) }
+    }
+    fn of(key: i16) -> Self {
+        Self::from_bits((key ^ (key >> 15 & i16::MAX)).cast_unsigned())
+    }
+    fn is_skipped(key: i16) -> bool {
+        const INFINITY: i16 = 0x7c00;
+        key > INFINITY || key < !INFINITY
+    }
+    fn none(_: Option<Self>) -> Self {
+        Self::NAN
+    }
+}
+
+/// Write the extremes of one bin, with `LANES` lanes.
+pub fn bin<N: Ordered, const LANES: usize>(items: &[u8], mark: Option<&[u8]>, out: &mut [u8]) {
+    let mark = mark.map(N::get);
+    let (low, high) = match mark.map(N::key) {
+        None => extremes::<N, LANES>(items, N::is_skipped),
+        Some(mark) => extremes::<N, LANES>(items, |key| key == mark || N::is_skipped(key)),
+    };
+    let (first, second) = out.split_at_mut(size_of::<N>());
+    let is_empty = low > high;
+    (if is_empty { N::none(mark) } else { N::of(low) }).put(first);
+    (if is_empty { N::none(mark) } else { N::of(high) }).put(second);
+}
+
+fn extremes<N: Ordered, const LANES: usize>(items: &[u8], is_skipped: impl Fn(N::Key) -> bool + Copy) -> (N::Key, N::Key) {
+    let take = |low: &mut N::Key, high: &mut N::Key, item: &[u8]| {
+        let key = N::get(item).key();
+        let (down, up) = if is_skipped(key) { N::SKIPPED } else { (key, key) };
+        *low = if down < *low { down } else { *low };
+        *high = if up > *high { up } else { *high };
+    };
+    let (mut lows, mut highs) = ([N::MOST; LANES], [N::LEAST; LANES]);
+    let steps = items.chunks_exact(LANES * size_of::<N>());
+    let rest = steps.remainder();
+    for step in steps {
+        for ((low, high), item) in lows.iter_mut().zip(&mut highs).zip(step.chunks_exact(size_of::<N>())) {
+            take(low, high, item);
+        }
+    }
+    for ((low, high), item) in lows.iter_mut().zip(&mut highs).zip(rest.chunks_exact(size_of::<N>())) {
+        take(low, high, item);
+    }
+    let low = lows.into_iter().fold(N::MOST, |low, one| if one < low { one } else { low });
+    let high = highs.into_iter().fold(N::LEAST, |high, one| if one > high { one } else { high });
+    (low, high)
+}
+
+/// Bins of a line of `n` items.
+///
+/// ```
+/// # use tiled_zarr_core::pyramid::bins;
+/// assert_eq!((bins(0, 64), bins(64, 64), bins(65, 64)), (0, 1, 2));
+/// ```
+#[must_use]
+pub fn bins(n: usize, factor: usize) -> usize {
+    n.div_ceil(factor)
+}
+
+/// Write the smallest and the largest number of each bin of a line, in pairs, little endian.
+///
+/// `out` has exactly two numbers for each bin. `mark` is one item, little endian. Refused if the
+/// line has not one axis, `factor` is 0, or items, numbers and mark differ in size.
+pub fn minmax(line: &View, number: Number, factor: usize, mark: Option<&[u8]>, out: &mut [u8]) -> Result<()> {
+    let &[n] = line.shape() else {
+        return Err(Error::invalid(format!("block has {} axes: a line has one", line.shape().len())));
+    };
+    let itemsize = number.itemsize();
+    if factor == 0 {
+        return Err(Error::invalid("factor 0: a bin has at least one number".to_owned()));
+    }
+    if let Some(other) = [line.itemsize(), mark.map_or(itemsize, <[u8]>::len)].into_iter().find(|&size| size != itemsize) {
+        return Err(Error::invalid(format!("items or mark of {other} bytes, numbers of {itemsize}")));
+    }
+    assert_eq!(out.len(), bins(n, factor) * 2 * itemsize, "two numbers for each bin");
+    let bin = number.bin();
+    let stride = line.strides()[0];
+    let is_packed = stride.cast_unsigned() == itemsize && number.swap() == 1;
+    let mut copy = Vec::new();
+    for (i, out) in out.chunks_exact_mut(2 * itemsize).enumerate() {
+        let (first, last) = (i * factor, n.min(factor.saturating_mul(i + 1)));
+        let items = if is_packed {
+            &line.data()[line.origin() + first * itemsize..][..(last - first) * itemsize]
+        } else {
+            gather(line, stride, first..last, number.swap(), &mut copy);
+            &copy
+        };
+        bin(items, mark, out);
+    }
+    Ok(())
+}
+
+/// Copy some items to `copy`, which is overwritten, as little endian.
+fn gather(line: &View, stride: isize, places: std::ops::Range<usize>, swap: usize, copy: &mut Vec<u8>) {
+    copy.clear();
+    for place in places {
+        let offset = isize::try_from(place).expect("an index is below isize::MAX") * stride;
+        let at = line.origin().checked_add_signed(offset).expect("a view lies inside its memory");
+        copy.extend_from_slice(&line.data()[at..][..line.itemsize()]);
+    }
+    if swap > 1 {
+        swap_units(copy, swap);
+    }
+}
+
+#[cfg(test)]
+mod tests;
