@@ -2,7 +2,11 @@
 
 import type { Change } from "./patches";
 
-export const IMPORTS = 'import { usePreferredVis, useSelectedPath, useSlice } from "/src/explore/address";\n';
+export const IMPORTS = [
+  'import { usePreferredVis, useSelectedPath, useSlice } from "/src/explore/address";',
+  'import { orLongLine } from "/src/explore/line/instead";',
+  "",
+].join("\n");
 
 export const CHANGES: Change[] = [
   // the address has what is selected
@@ -11,6 +15,15 @@ export const CHANGES: Change[] = [
   { from: "[c, l] = E(t || a || s);", to: "[c, l] = E(a || t || s);" },
   { from: "t < o ? r(a.name) : t === o && n && i(), l(a);", to: "r(a.name), l(a);" },
   { from: "return Ii(t, o.dims) && n === o.axesCount && r === o.lockedDimsCount ? [o.mapping, c] : [s, c];", to: "return useSlice(t, n, s);" },
+  // long lines are ours
+  { from: "\t\tContainer: Io,\n", to: "\t\tContainer: orLongLine(Io),\n" },
+  // tables show all digits unless another notation is chosen
+  { from: "\t\tnotation: ee.Scientific,\n", to: "\t\tnotation: ee.Exact,\n" },
+  // a badge costs no request: it says what the group's own attributes say
+  {
+    from: 'if (!Ws(t.path, n, r)?.supportedVis.some((e) => e.name.startsWith("NX"))) return null;',
+    to: 'if (!pi(t, "NX_class")) return null;',
+  },
   // an image has its row 0 at the top
   { from: "\t\tflipYAxis: y,\n", to: "\t\tflipYAxis: y !== !!t.isImage,\n" },
 ];

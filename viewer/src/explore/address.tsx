@@ -1,5 +1,5 @@
 /**
- * What is selected, in the page's address: /explore/PATH?vis=NAME&slice=0,y,x.
+ * What is selected, in the page's address: /explore/PATH?vis=NAME&slice=0,y,x&x=FIRST,END.
  *
  * A change of the path is a step of the browser's history, so that Back undoes it; one of the rest
  * replaces the address. `part` names the signal or an axis inside an array that is shown as a group.
@@ -14,7 +14,7 @@ import { nameOf, parentOf } from "./tree";
 const PAGE = "explore";
 /** The characters that Zarr v2, which pages are named after, forbids in names and v3 does not. */
 const FORBIDDEN_IN_V2 = /[[\]*]/g;
-const OURS = ["vis", "slice", "part"];
+const OURS = ["vis", "slice", "part", "x"];
 
 export class Address {
   constructor(

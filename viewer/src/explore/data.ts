@@ -10,12 +10,16 @@ export class Data {
   /** Their pyramids. */
   readonly images: HttpStore;
 
+  /** The extremes of long lines. */
+  readonly lines: HttpStore;
+
   constructor(
     readonly root: string,
     private readonly key: string | null,
   ) {
     this.arrays = this.store("zarr/v3");
     this.images = this.store("ome-zarr/0.5");
+    this.lines = this.store("minmax/v3");
     this.tree = new Tree(this.arrays);
   }
 

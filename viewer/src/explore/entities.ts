@@ -4,6 +4,7 @@ import { type Dataset, EntityKind, type Entity, type Group, type GroupWithChildr
 
 import { attributesOf, described } from "./attributes";
 import { isColour, isImage } from "./hints";
+import type { Extremes } from "./line/extremes";
 import type { ArrayNode, Attributes, ZarrNode } from "./nodes";
 import { nameOf } from "./tree";
 import { typeOf } from "./types";
@@ -20,6 +21,8 @@ export interface Shown extends Dataset, Ours {
   read: Read;
   /** The metadata of the array that it shows, if it shows one whole. */
   node?: ArrayNode;
+  /** What is drawn of a line that is too long to be read whole. */
+  line?: Extremes;
   /** Whether row 0 is at the top. */
   isImage: boolean;
 }

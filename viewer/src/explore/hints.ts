@@ -6,8 +6,8 @@ import { isNumeric } from "./types";
 /** The items of the last two axes up to which an array is read as it is; above, a level of it. */
 export const MOST_OF_A_PLANE = 2 ** 22;
 
-/** The items of a line above which extremes are plotted instead of all samples. */
-export const MOST_OF_A_LINE = 2 ** 17;
+/** The samples of a line up to which the server has no levels of extremes, and all are plotted. */
+export const MOST_OF_A_LINE = 128_000;
 
 export type Nodes = ReadonlyMap<string, ZarrNode>;
 

@@ -17,9 +17,11 @@ import { attributesOf } from "./attributes";
 import type { Data } from "./data";
 import { dataset, group, isOurs, type Shown, unavailable, unresolved, withChildren } from "./entities";
 import { exported } from "./exports";
-import { coordinates, defaultOf, isColour, type Nodes } from "./hints";
+import { coordinates, defaultOf, isColour, isLongLine, type Nodes } from "./hints";
+import { Extremes } from "./line/extremes";
 import type { ArrayNode, GroupNode, ZarrNode } from "./nodes";
 import { child, nameOf, parentOf } from "./tree";
+import { isNumeric } from "./types";
 import { partsOf, values } from "./values";
 import { isVirtual, virtual } from "./virtual";
 
@@ -84,7 +86,8 @@ export class Provider extends DataProviderApi {
   }
 
   private dataset(path: string, node: ArrayNode, hasCoordinates: boolean): Shown {
-    return dataset(path, node, (parts, signal) => values(this.data.arrays, path, node, parts, signal), hasCoordinates);
+    const shown = dataset(path, node, (parts, signal) => values(this.data.arrays, path, node, parts, signal), hasCoordinates);
+    return isLongLine(node) && isNumeric(node.data_type) ? { ...shown, line: new Extremes(this.data, path, node) } : shown;
   }
 }
 

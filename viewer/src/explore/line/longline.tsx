@@ -1,0 +1,106 @@
+/** A line of millions of samples, in place of H5Web's line, which would read and draw them all. */
+
+import { DefaultInteractions, type DefaultInteractionsConfig, ResetZoomButton, TooltipMesh, VisCanvas, getDomain, extendDomain } from "@h5web/lib";
+import { useEffect, useState } from "react";
+import { createPortal } from "react-dom";
+
+import { useAddress } from "../address";
+import { Camera } from "./camera";
+import { Curve } from "./curve";
+import type { Band, Extremes, Range } from "./extremes";
+import { Tools } from "./tools";
+
+/** Time after which we look again whether bins made from samples have become exact, in milliseconds. */
+const AGAIN = 1000;
+/** The wheel zooms along x alone, since the height shows the whole range of values. */
+const INTERACTIONS: DefaultInteractionsConfig = { zoom: false, xAxisZoom: { modifierKey: [] } };
+
+interface Props {
+  line: Extremes;
+  label: string;
+  toolbar: HTMLElement | undefined;
+}
+
+export function LongLine({ line, label, toolbar }: Props): React.ReactNode {
+  const address = useAddress();
+  const [wanted, setWanted] = useState<Range | null>(() => spelled(address.get("x")));
+  const [range, setRange] = useState<Range>({ start: 0, stop: line.length });
+  const whole = useBand(line, null);
+  const part = useBand(line, range);
+  if (!whole) return <p className="loading">Loading…</p>;
+  const band = part ?? whole;
+  const rest = (next: Range): void => {
+    const inside = { start: Math.max(0, Math.floor(next.start)), stop: Math.min(line.length, Math.ceil(next.stop)) };
+    const isAll = inside.stop - inside.start >= line.length;
+    address.keep("x", isAll ? null : `${inside.start},${inside.stop}`);
+    setRange(inside);
+  };
+  return (
+    <>
+      {toolbar && createPortal(<Tools line={line} band={band} range={range} onRange={setWanted} />, toolbar)}
+      <figure className="line" aria-label={`${label}: ${described(band)}`} data-factor={band.factor} data-start={band.start} data-count={band.low.length}>
+        <VisCanvas
+          title={label}
+          abscissaConfig={{ visDomain: [0, line.length], showGrid: true, isIndexAxis: true, label: "index" }}
+          ordinateConfig={{ visDomain: heights(whole), showGrid: true, label }}
+        >
+          <DefaultInteractions {...INTERACTIONS} />
+          <ResetZoomButton />
+          <Camera wanted={wanted} onRest={rest} />
+          <Curve band={band} />
+          <TooltipMesh guides="vertical" renderTooltip={(x) => <Value band={band} x={x} />} />
+        </VisCanvas>
+        <figcaption role="status">{described(band)}</figcaption>
+      </figure>
+    </>
+  );
+}
+
+/** The band of a range, or of the whole line; the one before until it has come. */
+function useBand(line: Extremes, range: Range | null): Band | null {
+  const [band, setBand] = useState<Band | null>(null);
+  const [error, setError] = useState<Error | null>(null);
+  const [again, setAgain] = useState(0);
+  useEffect(() => {
+    const ended = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const show = (next: Band): void => {
+      setBand(next);
+      if (next.isSampled) timer = setTimeout(() => setAgain(again + 1), AGAIN);
+    };
+    line.band(range ?? undefined, ended.signal).then(
+      (next) => ended.signal.aborted || show(next),
+      (reason) => ended.signal.aborted || setError(reason),
+    );
+    return () => {
+      ended.abort();
+      clearTimeout(timer);
+    };
+  }, [line, range?.start, range?.stop, again]);
+  if (error) throw error;
+  return band;
+}
+
+function Value({ band, x }: { band: Band; x: number }): React.ReactNode {
+  const { start, factor, exact } = band;
+  const bin = Math.floor((x - start) / factor);
+  if (factor === 1) return `${start + bin}: ${exact[bin] ?? ""}`;
+  return `${start + bin * factor} to ${start + (bin + 1) * factor - 1}: ${exact[2 * bin] ?? ""} to ${exact[2 * bin + 1] ?? ""}`;
+}
+
+function heights({ low, high }: Band): [number, number] {
+  const [bottom, top] = [getDomain(low)?.[0] ?? 0, getDomain(high)?.[1] ?? 1];
+  return extendDomain(bottom < top ? [bottom, top] : [bottom - 1, top + 1], 0.05);
+}
+
+function described({ start, factor, low, isSampled }: Band): string {
+  const stop = (start + low.length * factor).toLocaleString("en");
+  if (factor === 1) return `All ${low.length.toLocaleString("en")} samples from ${start.toLocaleString("en")} on`;
+  const what = isSampled ? "made from some of their samples, to be refined" : "each with its lowest and highest";
+  return `${low.length.toLocaleString("en")} bins of ${factor.toLocaleString("en")} samples, from ${start.toLocaleString("en")} to ${stop}, ${what}`;
+}
+
+function spelled(text: string | null): Range | null {
+  const [start = NaN, stop = NaN] = (text ?? "").split(",").map(Number);
+  return start < stop ? { start, stop } : null;
+}
