@@ -4,7 +4,8 @@ import type { Change } from "./patches";
 
 export const IMPORTS = [
   'import { usePreferredVis, useSelectedPath, useSlice } from "/src/explore/address";',
-  'import { orLongLine } from "/src/explore/line/instead";',
+  'import { EntityProvider, NamedDimensions } from "/src/explore/dimensions";',
+  'import { orLongLine, orRows } from "/src/explore/line/instead";',
   "",
 ].join("\n");
 
@@ -17,6 +18,15 @@ export const CHANGES: Change[] = [
   { from: "return Ii(t, o.dims) && n === o.axesCount && r === o.lockedDimsCount ? [o.mapping, c] : [s, c];", to: "return useSlice(t, n, s);" },
   // long lines are ours
   { from: "\t\tContainer: Io,\n", to: "\t\tContainer: orLongLine(Io),\n" },
+  { from: "\t\tContainer: To,\n", to: "\t\tContainer: orRows(To),\n" },
+  { from: "\t\tContainer: is,\n", to: "\t\tContainer: orRows(is),\n" },
+  // axes have names
+  { from: "DimensionMapper as c, ", to: "" },
+  { from: 'import { Fragment as be,', to: 'const c = NamedDimensions;\nimport { Fragment as be,' },
+  {
+    from: "children: /* @__PURE__ */ k(o, {\n\t\t\t\tentity: t,\n\t\t\t\ttoolbarContainer: s\n\t\t\t})",
+    to: "children: k(EntityProvider, { value: t, children: k(o, { entity: t, toolbarContainer: s }) })",
+  },
   // tables show all digits unless another notation is chosen
   { from: "\t\tnotation: ee.Scientific,\n", to: "\t\tnotation: ee.Exact,\n" },
   // a badge costs no request: it says what the group's own attributes say

@@ -6,30 +6,36 @@
  */
 
 import type { DimensionMapping } from "@h5web/lib";
-import { createContext, useContext, useEffect, useMemo, useState } from "react";
+import { createContext, useContext, useMemo, useState, useSyncExternalStore } from "react";
 
-import type { Tree } from "./tree";
-import { nameOf, parentOf } from "./tree";
+import { MORE, nameOf, parentOf, type Tree } from "./tree";
 
 const PAGE = "explore";
 /** The characters that Zarr v2, which pages are named after, forbids in names and v3 does not. */
 const FORBIDDEN_IN_V2 = /[[\]*]/g;
-const OURS = ["vis", "slice", "part", "x"];
+const OURS = ["vis", "slice", "part", "x", "row"];
 
 export class Address {
+  private readonly listeners = new Set<() => void>();
+
   constructor(
     private readonly root: string,
     private readonly tree: Tree,
     private readonly start: string,
   ) {
     history.replaceState({ path: this.start }, "");
+    addEventListener("popstate", () => this.tell());
   }
 
-  /** The path of the node in Zarr v3, with the part inside it. */
+  /** The path of the selected node, in Zarr v3. */
+  get node(): string {
+    return (history.state as { path?: string } | null)?.path ?? this.start;
+  }
+
+  /** The same, with the part inside it. */
   get path(): string {
-    const path = (history.state as { path?: string } | null)?.path ?? this.start;
     const part = this.get("part");
-    return part === null ? path : `${path}/${part}`;
+    return part === null ? this.node : `${this.node}/${part}`;
   }
 
   get(name: string): string | null {
@@ -37,40 +43,56 @@ export class Address {
   }
 
   keep(name: string, value: string | null): void {
-    history.replaceState(history.state, "", this.changed(location.href, { [name]: value }));
+    history.replaceState(history.state, "", changed(location.href, { [name]: value }));
   }
 
+  /** Go to a node or a part of one; to the group's own page if the path is that of MORE children. */
   select(path: string): void {
+    if (path === this.path) return;
     const above = parentOf(path);
+    if (nameOf(path).startsWith(MORE)) return location.assign(this.page(above, "view"));
     const isPart = path !== "/" && this.tree.isArray(above);
     const node = isPart ? above : path;
     const cleared = Object.fromEntries(OURS.map((name) => [name, null]));
-    history.pushState({ path: node }, "", this.changed(this.page(node), { ...cleared, part: isPart ? nameOf(path) : null }));
+    history.pushState({ path: node }, "", changed(this.page(node), { ...cleared, part: isPart ? nameOf(path) : null }));
+    this.tell();
   }
 
-  /** The address of a page of a node: `explore`, `view`, or "" for the browse page of a group. */
+  /** The address of a page of a node: `explore`, `view`, or "" for the page of all data. */
   page(path: string, page = PAGE): string {
     const spelled = path.replace(FORBIDDEN_IN_V2, (letter) => `~${letter.charCodeAt(0).toString(16)}`);
-    const url = new URL(`${page}${spelled.split("/").map(encodeURIComponent).join("/")}`, this.root);
-    url.search = location.search;
+    const url = new URL(`${page}${spelled.split("/").map(encodeURIComponent).join("/")}`.replace(/^\//, ""), this.root);
+    const key = this.get("api_key");
+    if (key !== null) url.searchParams.set("api_key", key);
     return url.href;
   }
 
-  /** Call when the browser goes back or forth; returns what ends that. */
-  follow(then: (path: string) => void): () => void {
-    const go = (): void => then(this.path);
-    addEventListener("popstate", go);
-    return () => removeEventListener("popstate", go);
+  /** The path, as a state of React. */
+  usePath(): string {
+    return useSyncExternalStore(this.subscribe, () => this.path);
   }
 
-  private changed(href: string, values: Record<string, string | null>): string {
-    const url = new URL(href);
-    for (const [name, value] of Object.entries(values)) {
-      if (value === null) url.searchParams.delete(name);
-      else url.searchParams.set(name, value);
-    }
-    return url.href.replaceAll("%2C", ",");
+  useNode(): string {
+    return useSyncExternalStore(this.subscribe, () => this.node);
   }
+
+  private readonly subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  private tell(): void {
+    for (const listener of this.listeners) listener();
+  }
+}
+
+function changed(href: string, values: Record<string, string | null>): string {
+  const url = new URL(href);
+  for (const [name, value] of Object.entries(values)) {
+    if (value === null) url.searchParams.delete(name);
+    else url.searchParams.set(name, value);
+  }
+  return url.href.replaceAll("%2C", ",");
 }
 
 const Context = createContext<Address | null>(null);
@@ -83,13 +105,7 @@ export function useAddress(): Address {
 /** H5Web's state of the selected path. */
 export function useSelectedPath(): [string, (path: string) => void] {
   const address = useAddress();
-  const [path, setPath] = useState(address.path);
-  useEffect(() => address.follow(setPath), [address]);
-  const select = (to: string): void => {
-    if (to !== path) address.select(to);
-    setPath(to);
-  };
-  return [path, select];
+  return [address.usePath(), (path) => address.select(path)];
 }
 
 /** H5Web's state of the kind of plot; it is kept for each address, not in the browser. */

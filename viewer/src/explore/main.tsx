@@ -25,7 +25,7 @@ function Explorer({ data, licences }: { data: Data; licences: string }): React.R
   }, []);
   return (
     <DataProvider api={provider}>
-      <Bar licences={licences} />
+      <Bar data={shown} licences={licences} />
       <App />
     </DataProvider>
   );

@@ -20,7 +20,7 @@ import { exported } from "./exports";
 import { coordinates, defaultOf, isColour, isLongLine, type Nodes } from "./hints";
 import { Extremes } from "./line/extremes";
 import type { ArrayNode, GroupNode, ZarrNode } from "./nodes";
-import { child, nameOf, parentOf } from "./tree";
+import { child, MORE, nameOf, parentOf } from "./tree";
 import { isNumeric } from "./types";
 import { partsOf, values } from "./values";
 import { isVirtual, virtual } from "./virtual";
@@ -59,7 +59,7 @@ export class Provider extends DataProviderApi {
     const first = "NX_class" in attributes || "default" in attributes ? null : defaultOf(nodes);
     const children = [...nodes].map(([name, below]) => this.child(child(path, name), below, node, nodes));
     const missing = Object.entries(unavailable(node)).map(([name, reason]) => unresolved(child(path, name), { reason }));
-    const more = left > 0 ? [unresolved(child(path, `… ${left.toLocaleString("en")} more: see the page of this group`), {})] : [];
+    const more = left > 0 ? [unresolved(child(path, `${MORE} ${left.toLocaleString("en")} more: see the page of this group`), {})] : [];
     return withChildren(path, first ? { ...attributes, default: first } : attributes, [...children, ...missing, ...more]);
   }
 

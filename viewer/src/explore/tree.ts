@@ -7,6 +7,8 @@ import type { GroupNode, ZarrNode } from "./nodes";
 
 /** Children of a group that the tree shows; the browse page has them all. */
 export const MOST_CHILDREN = 1000;
+/** How the name of what stands for all further children begins. */
+export const MORE = "…";
 const AT_ONCE = 8;
 
 export interface Children {

@@ -26,7 +26,7 @@ export function LongLine({ line, label, toolbar }: Props): React.ReactNode {
   const [wanted, setWanted] = useState<Range | null>(() => spelled(address.get("x")));
   const [range, setRange] = useState<Range>({ start: 0, stop: line.length });
   const whole = useBand(line, null);
-  const part = useBand(line, range);
+  const part = useBand(line, range.stop - range.start < line.length ? range : null);
   if (!whole) return <p className="loading">Loading…</p>;
   const band = part ?? whole;
   const rest = (next: Range): void => {
@@ -41,7 +41,7 @@ export function LongLine({ line, label, toolbar }: Props): React.ReactNode {
       <figure className="line" aria-label={`${label}: ${described(band)}`} data-factor={band.factor} data-start={band.start} data-count={band.low.length}>
         <VisCanvas
           title={label}
-          abscissaConfig={{ visDomain: [0, line.length], showGrid: true, isIndexAxis: true, label: "index" }}
+          abscissaConfig={{ visDomain: [0, line.length], showGrid: true, isIndexAxis: true, label: "index", formatTick: (at) => at.toLocaleString("en") }}
           ordinateConfig={{ visDomain: heights(whole), showGrid: true, label }}
         >
           <DefaultInteractions {...INTERACTIONS} />
@@ -96,8 +96,8 @@ function heights({ low, high }: Band): [number, number] {
 function described({ start, factor, low, isSampled }: Band): string {
   const stop = (start + low.length * factor).toLocaleString("en");
   if (factor === 1) return `All ${low.length.toLocaleString("en")} samples from ${start.toLocaleString("en")} on`;
-  const what = isSampled ? "made from some of their samples, to be refined" : "each with its lowest and highest";
-  return `${low.length.toLocaleString("en")} bins of ${factor.toLocaleString("en")} samples, from ${start.toLocaleString("en")} to ${stop}, ${what}`;
+  const what = isSampled ? "Lowest and highest (so far, from some samples)" : "Lowest and highest";
+  return `${what} of each ${factor.toLocaleString("en")} samples, from ${start.toLocaleString("en")} to ${stop}: ${low.length.toLocaleString("en")} bins`;
 }
 
 function spelled(text: string | null): Range | null {
