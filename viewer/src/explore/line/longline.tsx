@@ -1,7 +1,7 @@
 /** A line of millions of samples, in place of H5Web's line, which would read and draw them all. */
 
 import { DefaultInteractions, type DefaultInteractionsConfig, ResetZoomButton, TooltipMesh, VisCanvas, getDomain, extendDomain } from "@h5web/lib";
-import { useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { createPortal } from "react-dom";
 
 import { useAddress } from "../address";
@@ -27,6 +27,9 @@ export function LongLine({ line, label, toolbar }: Props): React.ReactNode {
   const [range, setRange] = useState<Range>({ start: 0, stop: line.length });
   const whole = useBand(line, null);
   const part = useBand(line, range.stop - range.start < line.length ? range : null);
+  // the same objects as before, since H5Web moves the camera when a domain is another
+  const width = useMemo((): [number, number] => [0, line.length], [line]);
+  const height = useMemo(() => heights(whole), [whole]);
   if (!whole) return <p className="loading">Loading…</p>;
   const band = part ?? whole;
   const rest = (next: Range): void => {
@@ -41,8 +44,8 @@ export function LongLine({ line, label, toolbar }: Props): React.ReactNode {
       <figure className="line" aria-label={`${label}: ${described(band)}`} data-factor={band.factor} data-start={band.start} data-count={band.low.length}>
         <VisCanvas
           title={label}
-          abscissaConfig={{ visDomain: [0, line.length], showGrid: true, isIndexAxis: true, label: "index", formatTick: (at) => at.toLocaleString("en") }}
-          ordinateConfig={{ visDomain: heights(whole), showGrid: true, label }}
+          abscissaConfig={{ visDomain: width, showGrid: true, isIndexAxis: true, label: "index", formatTick: (at) => at.toLocaleString("en") }}
+          ordinateConfig={{ visDomain: height, showGrid: true, label }}
         >
           <DefaultInteractions {...INTERACTIONS} />
           <ResetZoomButton />
@@ -88,8 +91,8 @@ function Value({ band, x }: { band: Band; x: number }): React.ReactNode {
   return `${start + bin * factor} to ${start + (bin + 1) * factor - 1}: ${exact[2 * bin] ?? ""} to ${exact[2 * bin + 1] ?? ""}`;
 }
 
-function heights({ low, high }: Band): [number, number] {
-  const [bottom, top] = [getDomain(low)?.[0] ?? 0, getDomain(high)?.[1] ?? 1];
+function heights(band: Band | null): [number, number] {
+  const [bottom, top] = band ? [getDomain(band.low)?.[0] ?? 0, getDomain(band.high)?.[1] ?? 1] : [0, 1];
   return extendDomain(bottom < top ? [bottom, top] : [bottom - 1, top + 1], 0.05);
 }
 
