@@ -1,8 +1,8 @@
 /** Which samples the canvas shows. */
 
 import { useCameraState, useVisCanvasContext } from "@h5web/lib";
-import { useThree } from "@react-three/fiber";
-import { useEffect, useLayoutEffect } from "react";
+import { useFrame, useThree } from "@react-three/fiber";
+import { useEffect, useRef } from "react";
 
 import type { Range } from "./extremes";
 
@@ -21,14 +21,21 @@ export function Camera({ wanted, onRest }: Props): null {
   const invalidate = useThree((state) => state.invalidate);
   const visible = useCameraState((state) => getVisibleDomains(state).xVisibleDomain.join(), [getVisibleDomains]);
 
-  useLayoutEffect(() => {
-    if (!wanted) return;
-    const [left, right] = [abscissaScale(wanted.start), abscissaScale(wanted.stop)];
+  // after each render, H5Web moves the camera to where it was in the last frame: so we move it in a frame
+  const pending = useRef<Range | null>(null);
+  useEffect(() => {
+    pending.current = wanted;
+    invalidate();
+  }, [wanted]);
+  useFrame(() => {
+    if (!pending.current) return;
+    const [left, right] = [abscissaScale(pending.current.start), abscissaScale(pending.current.stop)];
+    pending.current = null;
     camera.scale.x = Math.min(1, (right - left) / canvasSize.width);
     camera.position.x = camera.scale.x < 1 ? (left + right) / 2 : 0;
     camera.updateMatrixWorld();
     invalidate();
-  }, [wanted]);
+  });
 
   useEffect(() => {
     const [start = 0, stop = 0] = visible.split(",").map(Number);

@@ -27,7 +27,6 @@ export function LongLine({ line, label, toolbar }: Props): React.ReactNode {
   const [range, setRange] = useState<Range>({ start: 0, stop: line.length });
   const whole = useBand(line, null);
   const part = useBand(line, range.stop - range.start < line.length ? range : null);
-  // the same objects as before, since H5Web moves the camera when a domain is another
   const width = useMemo((): [number, number] => [0, line.length], [line]);
   const height = useMemo(() => heights(whole), [whole]);
   if (!whole) return <p className="loading">Loading…</p>;
