@@ -9,6 +9,7 @@ export const IMPORTS = [
   "",
 ].join("\n");
 
+/** Of the package @h5web/app. */
 export const CHANGES: Change[] = [
   // the address has what is selected
   { from: "[o, s] = E(n), [c, l] = E(!1)", to: "[o, s] = useSelectedPath(n), [c, l] = E(!1)" },
@@ -27,6 +28,12 @@ export const CHANGES: Change[] = [
     from: "children: /* @__PURE__ */ k(o, {\n\t\t\t\tentity: t,\n\t\t\t\ttoolbarContainer: s\n\t\t\t})",
     to: "children: k(EntityProvider, { value: t, children: k(o, { entity: t, toolbarContainer: s }) })",
   },
+  // roles that fit together: https://www.w3.org/TR/wai-aria-1.2/
+  { from: '\t\t\t\trole: "tablist",\n\t\t\t\tariaLabel: "Viewer mode",', to: 'role: "radiogroup", ariaLabel: "Viewer mode",' },
+  { from: "\t\t\tclassName: pc.tabBar,\n", to: 'className: pc.tabBar, role: "tablist", "aria-label": "Sidebar",\n' },
+  { from: "\t\tclassName: sc.entries,\n", to: 'className: sc.entries, role: "tree", "aria-label": "Found",\n' },
+  // the plot fits on a phone
+  { from: "\t\t\t\t\tminSize: 500,\n", to: "minSize: 250,\n" },
   // tables show all digits unless another notation is chosen
   { from: "\t\tnotation: ee.Scientific,\n", to: "\t\tnotation: ee.Exact,\n" },
   // a badge costs no request: it says what the group's own attributes say
@@ -37,3 +44,6 @@ export const CHANGES: Change[] = [
   // an image has its row 0 at the top
   { from: "\t\tflipYAxis: y,\n", to: "\t\tflipYAxis: y !== !!t.isImage,\n" },
 ];
+
+/** Of the package @h5web/lib: keys can scroll a table. */
+export const CHANGES_OF_LIB: Change[] = [{ from: "\t\t\toverscanCount: 10,\n", to: 'overscanCount: 10, tabIndex: 0, "aria-label": "Values",\n' }];

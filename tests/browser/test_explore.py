@@ -236,3 +236,13 @@ def test_search(explored: Live, tmp_path: Path) -> None:
 def test_a_snapshot(explored: Live, tmp_path: Path) -> None:
     explore(explored, "long", tmp_path, ("save", "link", "Snapshot", str(tmp_path / "a.png")))
     assert (tmp_path / "a.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.mark.parametrize("path", ["long", "long?vis=Matrix", "climate", "arrays/records", "scalars/text", "nexus?vis=NX Line"])
+def test_accessible(explored: Live, tmp_path: Path, path: str) -> None:
+    assert explore(explored, path, tmp_path, ("axe",)).said == []
+
+
+def test_accessible_search_and_metadata(explored: Live, tmp_path: Path) -> None:
+    search: list[Action] = [("pick", "tab", "Search"), ("fill", "Path to search", "whole"), ("pick", "radio", "Inspect"), ("axe",)]
+    assert explore(explored, "climate/temperature", tmp_path, *search).said == []

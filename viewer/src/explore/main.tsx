@@ -12,6 +12,8 @@ import { Bar } from "./bar";
 import { Data } from "./data";
 import { Provider } from "./provider";
 
+/** The width of a page, in pixels, below which the tree is folded. */
+const NARROW = 700;
 /** An event of the page: dispatch it when the data have changed, and all that is shown is read again. */
 const REFRESH = "refresh";
 
@@ -26,7 +28,7 @@ function Explorer({ data, licences }: { data: Data; licences: string }): React.R
   return (
     <DataProvider api={provider}>
       <Bar data={shown} licences={licences} />
-      <App />
+      <App sidebarOpen={innerWidth >= NARROW} />
     </DataProvider>
   );
 }

@@ -52,7 +52,7 @@ export function LongLine({ line, label, toolbar }: Props): React.ReactNode {
           <Curve band={band} />
           <TooltipMesh guides="vertical" renderTooltip={(x) => <Value band={band} x={x} />} />
         </VisCanvas>
-        <figcaption role="status">{described(band)}</figcaption>
+        <p role="status">{described(band)}</p>
       </figure>
     </>
   );
