@@ -43,7 +43,7 @@ export function LongLine({ line, label, toolbar }: Props): React.ReactNode {
       <figure className="line" aria-label={`${label}: ${described(band)}`} data-factor={band.factor} data-start={band.start} data-count={band.low.length}>
         <VisCanvas
           title={label}
-          abscissaConfig={{ visDomain: width, showGrid: true, isIndexAxis: true, label: "index", formatTick: (at) => at.toLocaleString("en") }}
+          abscissaConfig={{ visDomain: width, showGrid: true, isIndexAxis: true, label: "index", formatTick: String }}
           ordinateConfig={{ visDomain: height, showGrid: true, label }}
         >
           <DefaultInteractions {...INTERACTIONS} />
