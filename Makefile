@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-fast test-rust test-python coverage check lint format types fuzz bench docs sdist wheel viewer envs hook clean
+.PHONY: help demo serve ready test test-fast test-rust test-python coverage check lint format types fuzz bench docs sdist wheel viewer envs hook clean
 
 PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -35,7 +35,9 @@ test: test-rust test-python  ## Build and pass every test: Rust, Python, clients
 test-rust:  ## Pass the tests of the Rust core
 	cargo test --release --locked --quiet --package tiled-zarr-core
 
-test-python: .venv/dev node_modules/.package-lock.json $(VIZARR) $(ITK) $(VIEWER) envs  ## Pass the tests in Python, or some suites of them: SUITES="http ome"
+ready: .venv/dev node_modules/.package-lock.json $(VIZARR) $(ITK) $(VIEWER) envs  ## Build and install all that tests need; --jobs=4 does so side by side
+
+test-python: ready  ## Pass the tests in Python, or some suites of them: SUITES="http ome"
 	$(BIN)/python tests/suites.py --logs $(LOGS) $(if $(COVERAGE),--coverage) $(ARGS) $(SUITES)
 
 coverage: COVERAGE := 1
@@ -53,7 +55,7 @@ lint: .venv/dev  ## Look for bad form in Python and Rust
 	$(BIN)/ruff check .
 	cargo fmt --all --check
 	cargo fmt --manifest-path rust/fuzz/Cargo.toml --check
-	cargo clippy --workspace --all-targets --locked --quiet -- --deny warnings
+	cargo clippy --release --workspace --all-targets --locked --quiet -- --deny warnings
 
 format: .venv/dev  ## Put Python and Rust into form
 	$(BIN)/ruff format .
@@ -102,7 +104,7 @@ hook:  ## Have git run `make lint` before each commit and `make test-fast` befor
 
 viewer: $(VIEWER)  ## Build the scripts of the viewer, explore and table pages into the package
 
-envs: .venv/dev  ## Make the environments of the client tests in build/envs
+envs: .venv/bin/maturin  ## Make the environments of the client tests in build/envs
 	$(BIN)/python tests/clients/envs.py
 
 clean:  ## Remove all that was made, downloads of the package managers excepted

@@ -189,6 +189,19 @@ def float_mean(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.nanmean(four, axis=0, dtype=np.float64).astype(a.dtype)
 
 
+def extremes() -> Iterator[Case]:
+    """The smallest and largest of each 64 samples of a line, compared with numpy's reductions."""
+    for dtype in DTYPES[1:-1]:
+        line = scene(dtype).reshape(-1)[: 1 << 20]
+        items, bins = opaque(line), line.reshape(-1, 64)
+        low, high = (np.fmin, np.fmax) if line.dtype.kind == "f" else (np.minimum, np.maximum)
+        yield Case(
+            f"minmax {dtype}",
+            lambda v=items, dtype=dtype: _native.minmax(v, dtype, 64),
+            lambda v=bins, low=low, high=high: np.stack([low.reduce(v, axis=1), high.reduce(v, axis=1)], axis=1),
+        )
+
+
 def two_threads() -> Iterator[Case]:
     """Two chunks on two threads that live on, as in a server, compared with one chunk.
 
@@ -252,7 +265,7 @@ def machine() -> str:
 def main() -> None:
     numcodecs.blosc.use_threads = False
     results = []
-    for make in (gathers, encodes, densifies, densifies_huge, halves, two_threads):
+    for make in (gathers, encodes, densifies, densifies_huge, halves, extremes, two_threads):
         for case in make():
             if all(word in case.name for word in sys.argv[1:]):
                 results.append(measure(case))

@@ -49,6 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ome/display": VALUES | {"encoding", "resources"},
     "ome/pyramid": VALUES | SHARED | {"hierarchy", "ome/display", "_native"},
     "views": VALUES | SHARED | {"hierarchy"},
+    "minmax": VALUES | SHARED | {"ome/display", "ome/pyramid", "views", "_native"},
     "ome": VALUES | SHARED | {"ome/display", "ome/pyramid", "views"},
     "adapters": {"attributes", "extras", "nodes", "resources"},
     "adapters/common": VALUES | SHARED | {"_native"},
@@ -106,7 +107,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app": {"assembly", "logs", "settings", "tiled/config", "tree"},
     "assembly": VALUES
     | {"hierarchy", "http", "http/middleware", "http/protocol", "http/s3", "http/site", "http/work"}
-    | {"baking", "ome", "resources", "settings", "sums", "tree", "views"},
+    | {"baking", "minmax", "ome", "resources", "settings", "sums", "tree", "views"},
     "cli/servers": set(),
     # the command says what a tree holds, and how one chunk of it is made
     "cli": {"_native", "adapters/common", "encoding", "hierarchy", "nodes", "resources", "version"}

@@ -40,6 +40,7 @@ from .tree import Tasks, resources_of
 from .views.frozen import Frozen
 from .views.keyspaces import KeySpaces, Shown
 from .views.profile import Profile
+from .views.view import composed
 
 
 def create_app(
@@ -110,7 +111,7 @@ class Parts:
         pages = answers(formats, cache, plain, public=public)
 
         def keys(prefix: str, profile: Profile) -> KeySpace:
-            return spaces.of(f"{prefix}/{profile.name}", replace(shown[prefix], view=profile.view))
+            return spaces.of(f"{prefix}/{profile.name}", replace(shown[prefix], view=composed(shown[prefix].view, profile.view)))
 
         profiles = Profiles(lambda *chosen: Endpoint(keys(*chosen), cache, work, plain))
         pinned_profiles = Profiles(lambda *chosen: Endpoint(Frozen(keys(*chosen)), cache, work, pinned, replies.SUPERSEDED))

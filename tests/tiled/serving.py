@@ -7,12 +7,14 @@ import gc
 import json
 import warnings
 from collections.abc import Coroutine, Iterable, Mapping
+from contextlib import suppress
 from threading import Thread
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlencode
 from uuid import uuid4
 
+from sqlalchemy.exc import OperationalError
 from tiled.config import Database
 from tiled.server.app import build_app, build_app_from_config
 from tiled.server.settings import get_settings
@@ -21,7 +23,7 @@ from asgi import Answer, asked
 
 DEADLINE = 60.0
 """Seconds in which an answer has to come."""
-
+TRIES = 3
 
 HTTP = MappingProxyType({"scheme": "http", "http_version": "1.1", "server": ("localhost", 80), "client": ("127.0.0.1", 1)})
 """What servers say of a connection, and Tiled wants to know."""
@@ -107,6 +109,10 @@ class Server:
         return self.run(gathered())
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """The answer; asked for again if Tiled's own clean-up holds the one connection of a database in memory."""
+        for _ in range(TRIES):
+            with suppress(OperationalError):
+                return self.run(sent(self.app, path, body, headers))
         return self.run(sent(self.app, path, body, headers))
 
     def login(self, provider: str, name: str, password: str) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from ..hierarchy.names import wire
 from ..nodes import Group
 from ..settings import SettingsError, arguments, from_environment
 
-BELOW = re.compile(r"(?P<base>.*?)/(?:zarr/v[23]|ome-zarr/0\.[45]|view|explore)(?:/(?P<path>.*))?")
+BELOW = re.compile(r"(?P<base>.*?)/(?:zarr/v[23]|minmax/v[23]|ome-zarr/0\.[45]|view|explore)(?:/(?P<path>.*))?")
 """The path of an address below which a node is named."""
 SECONDS = 60
 """Seconds for one answer of a server."""

@@ -16,8 +16,8 @@ from .routes import KeyEndpoint
 MOST_KEPT = 32
 """Endpoints that are kept, at most; each may hold a key space and the replies to 8192 keys."""
 
-PREFIX = "zarr/"
-"""The beginning of the path prefixes that may have profiles; the display view has its own types."""
+PREFIXES = ("zarr/v2", "zarr/v3", "minmax/v2", "minmax/v3")
+"""The path prefixes that may have profiles; the display view has its own types."""
 
 
 class Profiles:
@@ -39,8 +39,8 @@ class Profiles:
 
     def made(self, prefix: str, part: str) -> Endpoint:
         """The endpoint of a profile. Raises ValueError, which says what is allowed."""
-        if not prefix.startswith(PREFIX):
-            raise ValueError(f"profiles are for {PREFIX}v2 and {PREFIX}v3, not for {prefix}")
+        if prefix not in PREFIXES:
+            raise ValueError(f"profiles are for {', '.join(PREFIXES)}, not for {prefix}")
         profile = parse(part)
         return self._kept.get((prefix, profile.name), partial(self._make, prefix, profile))
 

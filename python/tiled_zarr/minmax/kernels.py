@@ -31,7 +31,9 @@ def mark(node: Array) -> np.generic | None:
     It is NaT, the node's mark, the null of a column, or the one in CF's `missing_value`.
     """
     if node.dtype.kind in TIMES:
-        return np.array("NaT", dtype(node))[()]
+        nat: Any = np.array("NaT", dtype(node))
+        item: np.generic = nat[()]
+        return item
     if node.dtype.kind == "b":
         return None
     said = {} if isinstance(node.attributes, Late) else node.attributes

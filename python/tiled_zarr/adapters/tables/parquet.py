@@ -175,15 +175,18 @@ class _File:
     def _extremes(self, i: int, planned: Plan) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
         """The first row of each row group, and the statistics of a column there from the footer.
 
-        None if a row group with values has none.
+        None if a row group with values has none, or if they are not of the column's type.
         """
         groups = range(len(self.starts) - 1)
         found = [piece.statistics for piece in self._pieces(i, groups)]
         if len(found) != len(groups) or not all(one and (one.has_min_max or one.num_values == 0) for one in found):
             return None
         ends = [end for one in found for end in ((one.min, one.max) if one.has_min_max else (None, None))]
-        items = pa.chunked_array([pa.array(ends, self.schema.field(i).type)])
-        return np.array(self.starts[:-1]), planned.convert(items).reshape(-1, 2)
+        try:
+            items = planned.convert(pa.chunked_array([pa.array(ends, self.schema.field(i).type)]))
+        except (pa.ArrowException, OverflowError, TypeError, ValueError):
+            return None
+        return np.array(self.starts[:-1]), items.reshape(-1, 2)
 
     def _read(self, i: int, planned: Plan, region: Region) -> np.ndarray[Any, Any]:
         """Rows of a column. The checksums of its pages are checked, if the file has them."""

@@ -1,4 +1,4 @@
-"""Answers what S3 clients ask of a bucket, at `/zarr` and `/ome-zarr`, in path style."""
+"""Answers what S3 clients ask of a bucket, at `/zarr`, `/ome-zarr` and `/minmax`, in path style."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from ...settings import Settings, SettingsError
 from ...tree import resources_of
 from .trees import Trees
 
-PREFIXES = frozenset({("zarr", "v2"), ("zarr", "v3"), ("static", "viewer")})
+PREFIXES = frozenset({("zarr", "v2"), ("zarr", "v3"), ("minmax", "v2"), ("minmax", "v3"), ("static", "viewer")})
 FIRST = frozenset({"ome-zarr", "view", "explore", "thumbnail", "k"})
 HOME = "view/"
 TO_VIEW = Reply(307, ((b"location", b"./view/"), NO_STORE))
@@ -94,8 +94,8 @@ class Front:
 def is_ours(path: str) -> bool:
     """Whether the front answers for a path below the server's root.
 
-    >>> [path for path in ("/zarr/v3/a", "/view", "/@a1/zarr/v2", "/k/x/", "/", "/zarr", "/api/v1/") if is_ours(path)]
-    ['/zarr/v3/a', '/view', '/@a1/zarr/v2', '/k/x/']
+    >>> [path for path in ("/zarr/v3/a", "/view", "/@a1/zarr/v2", "/k/x/", "/minmax/v3", "/", "/zarr", "/api/v1/") if is_ours(path)]
+    ['/zarr/v3/a', '/view', '/@a1/zarr/v2', '/k/x/', '/minmax/v3']
     """
     first, _, rest = path[1:].partition("/")
     return first in FIRST or first.startswith(locations.TOKEN) or (first, rest.partition("/")[0]) in PREFIXES

@@ -25,9 +25,9 @@ mod x86_64;
 
 pub use compare::{Compare, LANES, SPAN};
 #[cfg(not(target_arch = "x86_64"))]
-pub use plain::{bitshuffle, by_compare, prefetch, repeats, shuffle, unshuffle};
+pub use plain::{bitshuffle, by_compare, prefetch, repeats, shuffle, unshuffle, vectorised};
 #[cfg(target_arch = "x86_64")]
-pub use x86_64::{bitshuffle, by_compare, prefetch, repeats, shuffle, unshuffle};
+pub use x86_64::{bitshuffle, by_compare, prefetch, repeats, shuffle, unshuffle, vectorised};
 
 #[cfg(test)]
 pub mod tests {

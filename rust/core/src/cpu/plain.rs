@@ -29,3 +29,8 @@ pub fn by_compare<W: Compare>(work: W) -> W::Made {
 
 /// Does nothing: stable Rust has no such instruction for this processor.
 pub fn prefetch(_bytes: &[u8]) {}
+
+/// Does the work as it is.
+pub fn vectorised<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}

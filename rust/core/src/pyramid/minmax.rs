@@ -7,19 +7,49 @@
 //! Several lanes find extremes side by side, so that the compiler can keep them in vector
 //! registers: it may not reorder comparisons of floats itself. The lanes begin with the largest
 //! number as `low` and the smallest as `high`. So `low > high` in the end if all were skipped.
+#![expect(clippy::inline_always, reason = "what is not inlined is not compiled for the processor's vectors")]
+
+use std::ops::Range;
 
 use half::f16;
 
 use super::number::Number;
 use super::pixel::Pixel;
+use crate::cpu;
 use crate::error::{Error, Result};
 use crate::gather::swap_units;
 use crate::view::View;
 
 /// Bytes of the numbers that all lanes take in one step: four vectors of 16 bytes.
 pub const STEP: usize = 64;
-/// Writes the extremes of one bin, given as bytes, little endian, and not empty.
-pub type Bin = fn(items: &[u8], mark: Option<&[u8]>, out: &mut [u8]);
+/// Writes the extremes of each bin of a line.
+pub type Bins = fn(line: &Line, factor: usize, mark: Option<&[u8]>, out: &mut [u8]);
+
+/// A view with one axis, and the width in bytes of the units whose bytes are reversed (1: none).
+pub struct Line<'a> {
+    view: &'a View<'a>,
+    swap: usize,
+}
+
+impl Line<'_> {
+    /// Some items, little endian and contiguous: in the line's memory if they are, else in `copy`.
+    fn items<'b>(&'b self, places: Range<usize>, copy: &'b mut Vec<u8>) -> &'b [u8] {
+        let (view, stride) = (self.view, self.view.strides()[0]);
+        if stride.cast_unsigned() == view.itemsize() && self.swap == 1 {
+            return &view.data()[view.origin() + places.start * view.itemsize()..][..places.len() * view.itemsize()];
+        }
+        copy.clear();
+        for place in places {
+            let offset = isize::try_from(place).expect("an index is below isize::MAX") * stride;
+            let at = view.origin().checked_add_signed(offset).expect("a view lies inside its memory");
+            copy.extend_from_slice(&view.data()[at..][..view.itemsize()]);
+        }
+        if self.swap > 1 {
+            swap_units(copy, self.swap);
+        }
+        copy
+    }
+}
 
 /// A number whose order is that of its keys.
 pub trait Ordered: Pixel {
@@ -115,16 +145,31 @@ impl Ordered for f16 {
     }
     fn is_skipped(key: i16) -> bool {
         const INFINITY: i16 = 0x7c00;
-        key > INFINITY || key < !INFINITY
+        !(!INFINITY..=INFINITY).contains(&key)
     }
     fn none(_: Option<Self>) -> Self {
         Self::NAN
     }
 }
 
-/// Write the extremes of one bin, with `LANES` lanes.
-pub fn bin<N: Ordered, const LANES: usize>(items: &[u8], mark: Option<&[u8]>, out: &mut [u8]) {
-    let mark = mark.map(N::get);
+/// Write the extremes of each bin of a line of numbers, with `LANES` lanes.
+pub fn each<N: Ordered, const LANES: usize>(line: &Line, factor: usize, mark: Option<&[u8]>, out: &mut [u8]) {
+    let (n, mark) = (line.view.shape()[0], mark.map(N::get));
+    cpu::vectorised(
+        #[inline(always)]
+        || {
+            let mut copy = Vec::new();
+            for (i, out) in out.chunks_exact_mut(2 * size_of::<N>()).enumerate() {
+                let items = line.items(i * factor..n.min(factor.saturating_mul(i + 1)), &mut copy);
+                bin::<N, LANES>(items, mark, out);
+            }
+        },
+    );
+}
+
+/// Write the extremes of one bin, given as bytes, little endian, and not empty.
+#[inline(always)]
+fn bin<N: Ordered, const LANES: usize>(items: &[u8], mark: Option<N>, out: &mut [u8]) {
     let (low, high) = match mark.map(N::key) {
         None => extremes::<N, LANES>(items, N::is_skipped),
         Some(mark) => extremes::<N, LANES>(items, |key| key == mark || N::is_skipped(key)),
@@ -135,12 +180,13 @@ pub fn bin<N: Ordered, const LANES: usize>(items: &[u8], mark: Option<&[u8]>, ou
     (if is_empty { N::none(mark) } else { N::of(high) }).put(second);
 }
 
+#[inline(always)]
 fn extremes<N: Ordered, const LANES: usize>(items: &[u8], is_skipped: impl Fn(N::Key) -> bool + Copy) -> (N::Key, N::Key) {
     let take = |low: &mut N::Key, high: &mut N::Key, item: &[u8]| {
         let key = N::get(item).key();
         let (down, up) = if is_skipped(key) { N::SKIPPED } else { (key, key) };
-        *low = if down < *low { down } else { *low };
-        *high = if up > *high { up } else { *high };
+        *low = smaller(down, *low);
+        *high = larger(up, *high);
     };
     let (mut lows, mut highs) = ([N::MOST; LANES], [N::LEAST; LANES]);
     let steps = items.chunks_exact(LANES * size_of::<N>());
@@ -150,12 +196,32 @@ fn extremes<N: Ordered, const LANES: usize>(items: &[u8], is_skipped: impl Fn(N:
             take(low, high, item);
         }
     }
-    for ((low, high), item) in lows.iter_mut().zip(&mut highs).zip(rest.chunks_exact(size_of::<N>())) {
-        take(low, high, item);
+    // Apart from the lanes, which stay in registers only if no index of them is a variable.
+    let (mut low, mut high) = (N::MOST, N::LEAST);
+    for item in rest.chunks_exact(size_of::<N>()) {
+        take(&mut low, &mut high, item);
     }
-    let low = lows.into_iter().fold(N::MOST, |low, one| if one < low { one } else { low });
-    let high = highs.into_iter().fold(N::LEAST, |high, one| if one > high { one } else { high });
-    (low, high)
+    let mut width = LANES;
+    while width > 1 {
+        width /= 2;
+        for i in 0..width {
+            lows[i] = smaller(lows[i], lows[i + width]);
+            highs[i] = larger(highs[i], highs[i + width]);
+        }
+    }
+    (smaller(lows[0], low), larger(highs[0], high))
+}
+
+/// The smaller key; the second if the first is NaN.
+#[inline(always)]
+fn smaller<K: PartialOrd>(a: K, b: K) -> K {
+    if a < b { a } else { b }
+}
+
+/// The larger key; the second if the first is NaN.
+#[inline(always)]
+fn larger<K: PartialOrd>(a: K, b: K) -> K {
+    if a > b { a } else { b }
 }
 
 /// Bins of a line of `n` items.
@@ -185,34 +251,8 @@ pub fn minmax(line: &View, number: Number, factor: usize, mark: Option<&[u8]>, o
         return Err(Error::invalid(format!("items or mark of {other} bytes, numbers of {itemsize}")));
     }
     assert_eq!(out.len(), bins(n, factor) * 2 * itemsize, "two numbers for each bin");
-    let bin = number.bin();
-    let stride = line.strides()[0];
-    let is_packed = stride.cast_unsigned() == itemsize && number.swap() == 1;
-    let mut copy = Vec::new();
-    for (i, out) in out.chunks_exact_mut(2 * itemsize).enumerate() {
-        let (first, last) = (i * factor, n.min(factor.saturating_mul(i + 1)));
-        let items = if is_packed {
-            &line.data()[line.origin() + first * itemsize..][..(last - first) * itemsize]
-        } else {
-            gather(line, stride, first..last, number.swap(), &mut copy);
-            &copy
-        };
-        bin(items, mark, out);
-    }
+    number.extremes()(&Line { view: line, swap: number.swap() }, factor, mark, out);
     Ok(())
-}
-
-/// Copy some items to `copy`, which is overwritten, as little endian.
-fn gather(line: &View, stride: isize, places: std::ops::Range<usize>, swap: usize, copy: &mut Vec<u8>) {
-    copy.clear();
-    for place in places {
-        let offset = isize::try_from(place).expect("an index is below isize::MAX") * stride;
-        let at = line.origin().checked_add_signed(offset).expect("a view lies inside its memory");
-        copy.extend_from_slice(&line.data()[at..][..line.itemsize()]);
-    }
-    if swap > 1 {
-        swap_units(copy, swap);
-    }
 }
 
 #[cfg(test)]

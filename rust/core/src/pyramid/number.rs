@@ -2,7 +2,7 @@
 
 use half::f16;
 
-use super::minmax::{self, Bin};
+use super::minmax::{self, Bins};
 use super::pixel::Pixel;
 use super::rule::{self, Rule};
 use super::squeeze::{Squeeze, squeeze};
@@ -37,8 +37,8 @@ macro_rules! kinds {
                 match self { $(Self::$kind => of::<$type>(rule)),* }
             }
 
-            fn bin(self) -> Bin {
-                match self { $(Self::$kind => minmax::bin::<$type, { minmax::STEP / size_of::<$type>() }>),* }
+            fn extremes(self) -> Bins {
+                match self { $(Self::$kind => minmax::each::<$type, { minmax::STEP / size_of::<$type>() }>),* }
             }
         }
 
@@ -115,7 +115,7 @@ impl Number {
     }
 
     /// The function that finds the extremes of a bin.
-    pub(super) fn bin(self) -> Bin {
-        self.kind.bin()
+    pub(super) fn extremes(self) -> Bins {
+        self.kind.extremes()
     }
 }

@@ -1,7 +1,7 @@
 /** Above a long line: the range that is shown, which can be typed, and downloads of it. */
 
 import { ExportMenu, Separator, SnapshotBtn, Toolbar } from "@h5web/lib";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 
 import { npy } from "../npy";
 import type { Band, Extremes, Range } from "./extremes";
@@ -16,7 +16,7 @@ interface Props {
 export function Tools({ line, band, range, onRange }: Props): React.ReactNode {
   return (
     <Toolbar>
-      <Typed key={`${range.start},${range.stop}`} range={range} length={line.length} onRange={onRange} />
+      <Typed range={range} length={line.length} onRange={onRange} />
       <Separator />
       <ExportMenu
         entries={[
@@ -32,6 +32,10 @@ export function Tools({ line, band, range, onRange }: Props): React.ReactNode {
 function Typed({ range, length, onRange }: { range: Range; length: number; onRange: (range: Range) => void }): React.ReactNode {
   const [start, setStart] = useState(String(range.start));
   const [stop, setStop] = useState(String(range.stop));
+  useEffect(() => {
+    setStart(String(range.start));
+    setStop(String(range.stop));
+  }, [range.start, range.stop]);
   return (
     <form
       className="range"

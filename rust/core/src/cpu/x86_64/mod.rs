@@ -114,6 +114,19 @@ pub fn by_compare<W: Compare>(work: W) -> W::Made {
     work.run(compare::equal)
 }
 
+/// Do plain work, compiled for the vectors of this processor as far as it is inlined here.
+pub fn vectorised<T>(work: impl FnOnce() -> T) -> T {
+    #[target_feature(enable = "avx2")]
+    fn by_avx2<T>(work: impl FnOnce() -> T) -> T {
+        work()
+    }
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: the function asks for AVX2 alone, which was just detected.
+        return unsafe { by_avx2(work) };
+    }
+    work()
+}
+
 /// Have bytes fetched into the first-level cache, without waiting for them.
 pub fn prefetch(bytes: &[u8]) {
     for line in bytes.chunks(LINE) {
