@@ -41,6 +41,8 @@ export const CHANGES: Change[] = [
     from: 'if (!Ws(t.path, n, r)?.supportedVis.some((e) => e.name.startsWith("NX"))) return null;',
     to: 'if (!pi(t, "NX_class")) return null;',
   },
+  // gaps of detectors are not drawn
+  { from: "if (!qn(e)) return;\n\t\tlet n = Eo(e, t);", to: "if (!qn(e)) return;\n\t\tif (e.gap !== undefined) return (n) => n === e.gap;\n\t\tlet n = Eo(e, t);" },
   // an image has its row 0 at the top
   { from: "\t\tflipYAxis: y,\n", to: "\t\tflipYAxis: y !== !!t.isImage,\n" },
 ];

@@ -35,6 +35,26 @@ const ACTIONS = {
         await page.mouse.move(MIDDLE[0] + aside / 2, MIDDLE[1] + down / 2, { steps: 5 });
         await page.mouse.up();
     },
+    /** Go to another fragment of the address, and take a picture when all is drawn. */
+    state: async (page, fragment, path) => {
+        await page.evaluate(
+            (fragment) =>
+                new Promise((resolve) => {
+                    addEventListener("hashchange", () => setTimeout(resolve), { once: true });
+                    location.hash = fragment;
+                }),
+            fragment,
+        );
+        await ACTIONS.until(page, "document.getElementById('viewer').dataset.state === 'ready'");
+        await page.screenshot({ path });
+    },
+    /** Press the button of the pointer at one place, and let it go at another. */
+    pull: async (page, fromX, fromY, toX, toY) => {
+        await page.mouse.move(fromX, fromY);
+        await page.mouse.down();
+        await page.mouse.move(toX, toY, { steps: 5 });
+        await page.mouse.up();
+    },
     /** Turn the wheel over the middle of the page; downwards is away from the image. */
     turn: async (page, down) => {
         await page.mouse.move(...MIDDLE);
@@ -59,13 +79,6 @@ const ACTIONS = {
         else await control.fill(value);
         await control.dispatchEvent("change");
     },
-    /** Put an attribute of the first element that a selector finds at the end of the page's text. */
-    tell: (page, selector, attribute) =>
-        page.evaluate(([selector, attribute]) => document.body.append(` ${document.querySelector(selector)?.getAttribute(attribute)}`), [selector, attribute]),
-    leave: (page) => page.goto("about:blank"),
-    reload: (page) => page.reload(),
-    /** Let the test do something: it listens at this address. */
-    call: (_, url) => fetch(url),
     /** Put the pointer on points of the page, and return what the viewer says of each. */
     trace: async (page, points) => {
         const said = [];
@@ -92,7 +105,8 @@ const ACTIONS = {
     /** Wait until an expression is true; `waitForFunction` would compile it in the page, whose policy forbids that. */
     until: async (page, condition) => {
         const end = Date.now() + LONGEST_WAIT_MS;
-        while (!(await page.evaluate(`Boolean(${condition})`))) {
+        const holds = () => page.evaluate(`Boolean(${condition})`).catch(() => false); // the page may be loading another
+        while (!(await holds())) {
             if (Date.now() > end) throw new Error(`${condition} is not true within ${LONGEST_WAIT_MS} ms`);
             await page.waitForTimeout(20);
         }

@@ -27,7 +27,7 @@ Action = tuple[Any, ...]
 
 Examples: ("press", "+"), ("click", "Fit"), ("drag", -300, 0), ("turn", -100), ("pause", 200),
 ("call", url), ("reload",), ("copy", "Copy"), ("trace", [(x, y), ...]),
-("set", "Scale", "log"), ("tell", "canvas", "title").
+("set", "Scale", "log").
 """
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -108,7 +108,7 @@ def browser() -> Browser:
     return Browser(process)
 
 
-def show(  # noqa: PLR0913 - each has a usual value
+def show(
     url: str,
     screenshot: Path,
     *,

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import xarray
 
+from ome import detectors
 from tiled_zarr import Array, Group, Table
 from tiled_zarr.adapters import open_file
 from tiled_zarr.nodes import Node
@@ -32,6 +33,8 @@ TEXTS = np.array(["plain", "Grüße", ""])
 BYTES = np.array([b"ab", b"\xc3\xa9", b""], "S4")
 SIX = np.arange(2 * 3 * 4 * 5 * 6 * 7, dtype="i4").reshape(2, 3, 4, 5, 6, 7)
 COUNTS = np.arange(120, dtype=np.float32).reshape(10, 12) ** 2
+PHOTOGRAPH = np.stack([np.tile(np.arange(256, dtype="u1"), (200, 1)), *np.zeros((2, 200, 256), "u1")], axis=-1)
+PHOTOGRAPH[:50, :, 1] = 255
 ENERGIES = np.linspace(1, 2, 12)
 
 
@@ -65,6 +68,8 @@ def tree() -> Group:
             "nexus": nexus(),
             "long": long(),
             "large": large(),
+            "eiger": held(detectors.eiger(), ("y", "x")),
+            "photograph": held(PHOTOGRAPH, ("y", "x", "c")),
             "wide": Group(children={f"item{number:04d}": held(np.asarray(number)) for number in range(WIDE)}),
             "table": Table({"size": held(np.arange(5.0)), "name": held(np.array(list("abcde")))}),
         }
@@ -108,6 +113,9 @@ def nexus() -> Node:
         data["counts"] = COUNTS
         data["energy"] = ENERGIES
         data["energy"].attrs["units"] = "keV"
+        trace = entry.create_group("trace")
+        trace.attrs.update({"NX_class": "NXdata", "signal": "voltage"})
+        trace["voltage"] = samples(0, 200_000)
         entry["state"] = np.array([0, 1, 1], "u1")
         kind = h5py.enum_dtype({"OPEN": 0, "CLOSED": 1}, "u1")
         entry.create_dataset("shutter", data=np.array([1, 0, 1], "u1"), dtype=kind)

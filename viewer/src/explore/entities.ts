@@ -3,7 +3,7 @@
 import { type Dataset, EntityKind, type Entity, type Group, type GroupWithChildren, parseShape, type UnresolvedEntity } from "@h5web/app";
 
 import { attributesOf, described } from "./attributes";
-import { isColour, isImage } from "./hints";
+import { gapOf, isColour, isImage } from "./hints";
 import type { Extremes } from "./line/extremes";
 import type { ArrayNode, Attributes, ZarrNode } from "./nodes";
 import { nameOf } from "./tree";
@@ -21,6 +21,8 @@ export interface Shown extends Dataset, Ours {
   read: Read;
   /** The metadata of the array that it shows, if it shows one whole. */
   node?: ArrayNode;
+  /** A value that is not drawn, since it means that there is none. */
+  gap?: number | undefined;
   /** What is drawn of a line that is too long to be read whole. */
   line?: Extremes;
   /** Whether row 0 is at the top. */
@@ -51,6 +53,7 @@ export function dataset(path: string, node: ArrayNode, read: Read, hasCoordinate
     rawType: node.data_type,
     chunks: node.chunk_grid.configuration.chunk_shape,
     filters: node.codecs.map(({ name }, id) => ({ id, name })),
+    gap: gapOf(node),
     isImage: isImage(node, hasCoordinates),
     node,
     read,

@@ -4,7 +4,7 @@ import type { ArrayNode, Attributes, DataType, ZarrNode } from "./nodes";
 import { isNumeric } from "./types";
 
 /** The items of the last two axes up to which an array is read as it is; above, a level of it. */
-export const MOST_OF_A_PLANE = 2 ** 22;
+export const MOST_OF_A_PLANE = 2 ** 23;
 
 /** The samples of a line up to which the server has no levels of extremes, and all are plotted. */
 export const MOST_OF_A_LINE = 128_000;
@@ -48,6 +48,12 @@ export function isImage({ attributes, dimension_names: names = [] }: ArrayNode, 
   if (["axes", "channels", "is_label"].some((hint) => hint in hints)) return true;
   const y = names.indexOf("y");
   return !hasCoordinates && y >= 0 && names[y + 1] === "x";
+}
+
+/** What detectors write where they have no pixel, if the array names no mark: the largest integer of 16 or 32 bits. */
+export function gapOf({ data_type, shape, attributes }: ArrayNode): number | undefined {
+  const bits = /^uint(16|32)$/.exec(String(data_type))?.[1];
+  return bits && shape.length > 1 && !("_FillValue" in attributes) ? 2 ** Number(bits) - 1 : undefined;
 }
 
 /** Whether the last axis holds the colours of pixels. */

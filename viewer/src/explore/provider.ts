@@ -17,13 +17,16 @@ import { attributesOf } from "./attributes";
 import type { Data } from "./data";
 import { dataset, group, isOurs, type Shown, unavailable, unresolved, withChildren } from "./entities";
 import { exported } from "./exports";
-import { coordinates, defaultOf, isColour, isLongLine, type Nodes } from "./hints";
+import { coordinates, defaultOf, isColour, isLargePlane, isLongLine, type Nodes } from "./hints";
 import { Extremes } from "./line/extremes";
 import type { ArrayNode, GroupNode, ZarrNode } from "./nodes";
 import { child, MORE, nameOf, parentOf } from "./tree";
 import { isNumeric } from "./types";
 import { partsOf, values } from "./values";
 import { isVirtual, virtual } from "./virtual";
+
+/** The class of groups of NeXus with a plot; they name their arrays, which stay datasets. */
+const NX_DATA = "NXdata";
 
 export class Provider extends DataProviderApi {
   constructor(readonly data: Data) {
@@ -55,22 +58,25 @@ export class Provider extends DataProviderApi {
 
   private async group(path: string, node: GroupNode): Promise<ProvidedEntity> {
     const { nodes, left } = await this.data.tree.children(path);
-    const attributes = attributesOf(node);
+    const large = await this.largeSignal(path, node);
+    const attributes = large ? { default: large } : attributesOf(node);
     const first = "NX_class" in attributes || "default" in attributes ? null : defaultOf(nodes);
-    const children = [...nodes].map(([name, below]) => this.child(child(path, name), below, node, nodes));
+    const isWhole = node.attributes.NX_class === NX_DATA && !large;
+    const children = [...nodes].map(([name, below]) => this.child(child(path, name), below, isWhole, nodes));
     const missing = Object.entries(unavailable(node)).map(([name, reason]) => unresolved(child(path, name), { reason }));
     const more = left > 0 ? [unresolved(child(path, `${MORE} ${left.toLocaleString("en")} more: see the page of this group`), {})] : [];
     return withChildren(path, first ? { ...attributes, default: first } : attributes, [...children, ...missing, ...more]);
   }
 
-  private child(path: string, node: ZarrNode, above: GroupNode, beside: Nodes): ChildEntity {
-    if (node.node_type === "group" || hasPlot(path, node, above, beside)) return group(path, attributesOf(node));
+  private child(path: string, node: ZarrNode, isWhole: boolean, beside: Nodes): ChildEntity {
+    if (node.node_type === "group" || (!isWhole && hasPlot(path, node, beside))) return group(path, attributesOf(node));
     return this.dataset(path, node, coordinates(nameOf(path), node, beside).some(Boolean));
   }
 
   private async array(path: string, node: ArrayNode, above: ZarrNode | null): Promise<ProvidedEntity> {
     const beside = await this.beside(path, node);
-    return hasPlot(path, node, above, beside) ? virtual(this.data, path, node, beside) : this.dataset(path, node, false);
+    const isWhole = above?.attributes.NX_class === NX_DATA && !(await this.largeSignal(parentOf(path), above as GroupNode));
+    return !isWhole && hasPlot(path, node, beside) ? virtual(this.data, path, node, beside) : this.dataset(path, node, false);
   }
 
   /** The signal or an axis of the group that stands for an array. */
@@ -79,6 +85,14 @@ export class Provider extends DataProviderApi {
     const found = children.find((entity) => entity.name === name);
     if (!found) throw new Error(`There is no ${child(path, name)}: ${path} is an array.`);
     return found as ProvidedEntity;
+  }
+
+  /** The signal of a group of NeXus, if it is too large to be drawn whole: then the array is shown by itself. */
+  private async largeSignal(path: string, { attributes }: GroupNode): Promise<string | null> {
+    const { NX_class, signal } = attributes;
+    if (NX_class !== NX_DATA || typeof signal !== "string") return null;
+    const found = (await this.data.tree.some(path, [signal])).get(signal);
+    return found?.node_type === "array" && (isLongLine(found) || isLargePlane(found)) ? signal : null;
   }
 
   private beside(path: string, node: ArrayNode): Promise<Nodes> {
@@ -91,7 +105,7 @@ export class Provider extends DataProviderApi {
   }
 }
 
-/** Whether an array is shown as a group; those of NeXus name their arrays, which stay what they are. */
-function hasPlot(path: string, node: ArrayNode, above: ZarrNode | null, beside: Nodes): boolean {
-  return above?.attributes.NX_class !== "NXdata" && !isColour(node) && isVirtual(nameOf(path), node, beside);
+/** Whether an array is shown as a group. */
+function hasPlot(path: string, node: ArrayNode, beside: Nodes): boolean {
+  return !isColour(node) && isVirtual(nameOf(path), node, beside);
 }
