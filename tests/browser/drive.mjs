@@ -79,6 +79,10 @@ const ACTIONS = {
         else await control.fill(value);
         await control.dispatchEvent("change");
     },
+    leave: (page) => page.goto("about:blank"),
+    reload: (page) => page.reload(),
+    /** Let the test do something: it listens at this address. */
+    call: (_, url) => fetch(url),
     /** Put the pointer on points of the page, and return what the viewer says of each. */
     trace: async (page, points) => {
         const said = [];
