@@ -43,9 +43,10 @@ export function isLongLine({ shape }: ArrayNode): boolean {
 }
 
 /** Whether row 0 is at the top: where the tree says that an array is an image, by hints or names of axes. */
-export function isImage({ attributes, dimension_names: names = [] }: ArrayNode, hasCoordinates: boolean): boolean {
-  const hints = (attributes.tiled_zarr ?? {}) as Attributes;
+export function isImage(node: ArrayNode, hasCoordinates: boolean): boolean {
+  const hints = (node.attributes.tiled_zarr ?? {}) as Attributes;
   if (["axes", "channels", "is_label"].some((hint) => hint in hints)) return true;
+  const names = axisNames(node);
   const y = names.indexOf("y");
   return !hasCoordinates && y >= 0 && names[y + 1] === "x";
 }
@@ -57,7 +58,9 @@ export function gapOf({ data_type, shape, attributes }: ArrayNode): number | und
 }
 
 /** Whether the last axis holds the colours of pixels. */
-export function isColour({ shape, data_type, dimension_names: names = [] }: ArrayNode): boolean {
+export function isColour(node: ArrayNode): boolean {
+  const { shape, data_type } = node;
+  const names = axisNames(node);
   const bands = shape.at(-1);
   const isPhoto = data_type === "uint8" && shape.length === 3 && (bands === 3 || bands === 4);
   return isPhoto && names[0] === "y" && names[1] === "x";
@@ -69,6 +72,11 @@ export function defaultOf(nodes: Nodes): string | null {
     if (node.node_type === "array" && isPlotted(node.data_type) && coordinates(name, node, nodes).some(Boolean)) return name;
   }
   return null;
+}
+
+/** Names of axes; the server calls one `y_512` if another array beside it has a different `y`. */
+function axisNames({ dimension_names: names = [] }: ArrayNode): string[] {
+  return names.map((name) => (name ?? "").replace(/_\d+$/, ""));
 }
 
 function isAxis(node: ZarrNode, length: number): node is ArrayNode {

@@ -12,6 +12,8 @@ import { Tools } from "./tools";
 
 /** Time after which we look again whether bins made from samples have become exact, in milliseconds. */
 const AGAIN = 1000;
+/** The part of a range by which the camera's ends may be beside those that were asked for. */
+const ROUNDING = 1e-5;
 /** The wheel zooms along x alone, since the height shows the whole range of values. */
 const INTERACTIONS: DefaultInteractionsConfig = { zoom: false, xAxisZoom: { modifierKey: [] } };
 
@@ -32,7 +34,8 @@ export function LongLine({ line, label, toolbar }: Props): React.ReactNode {
   if (!whole) return <p className="loading">Loading…</p>;
   const band = part ?? whole;
   const rest = (next: Range): void => {
-    const inside = { start: Math.max(0, Math.floor(next.start)), stop: Math.min(line.length, Math.ceil(next.stop)) };
+    const slack = Math.min(0.25, (next.stop - next.start) * ROUNDING);
+    const inside = { start: Math.max(0, Math.floor(next.start + slack)), stop: Math.min(line.length, Math.ceil(next.stop - slack)) };
     const isAll = inside.stop - inside.start >= line.length;
     address.keep("x", isAll ? null : `${inside.start},${inside.stop}`);
     setRange(inside);
