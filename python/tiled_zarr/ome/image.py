@@ -8,12 +8,15 @@ from threading import Lock
 from typing import Any
 
 from ..nodes import Array, Block, Changed, Dense, Options, Region
+from ..options import NO_OPTIONS
 from . import documents
 from .display.display import Display, display
 from .documents import Channels, Version
-from .pyramid.levels import Pyramid, Stores
+from .pyramid import prepared
+from .pyramid.levels import Pyramid
 from .pyramid.looks import Unseen, default_place
 from .pyramid.shapes import is_half
+from .pyramid.stores import Stores
 
 NO_CHANNELS = Channels(None, None)
 """For label images: their values are names, so they have no contrast limits."""
@@ -37,17 +40,17 @@ class Image:
         self._lock = Lock()
 
     @classmethod
-    def of(cls, path: str, node: Array, stores: Stores, budget: int | None = None) -> Image | None:
+    def of(cls, path: str, node: Array, stores: Stores, options: Options = NO_OPTIONS) -> Image | None:
         """The image at `path`, or None if `node` is no image.
 
-        One tile reads at most as many bytes of the source as the node's `tile_budget` says, else
-        `budget`, else the one of `stores`. Raises TooLarge if the chunks of every level are too
-        large to decode.
+        The node's own options say how many bytes of the source one tile may read, and with which
+        codec it is sent; else `options`, those of the groups above; else `stores`. Raises TooLarge
+        if the chunks of every level are too large to decode.
         """
         shown = display(node, resources=stores.resources)
         if shown is None:
             return None
-        pyramid = Pyramid(path, shown, _stored(node, shown), stores, node.options.tile_budget or budget or stores.budget)
+        pyramid = Pyramid(path, shown, _stored(node, shown), stores, node.options.over(options))
         revision = pyramid.source_revision()
         baked = stores.baked(path, node) if revision is not None else {}
         if baked and pyramid.source_revision() == revision:
@@ -140,7 +143,7 @@ class Image:
         return Array(
             shape=pyramid.shapes[number],
             dtype=pyramid.display.array.dtype,
-            source=Dense(partial(self._read, number), stored=pyramid.stored(number)),
+            source=Dense(partial(self._read, number), stored=pyramid.stored(number), prepared=prepared.of(pyramid, number)),
             chunks=pyramid.tile_shape,
             dimension_names=tuple(pyramid.display.axes),
             revision=partial(pyramid.revision, number),

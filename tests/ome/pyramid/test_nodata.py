@@ -236,5 +236,5 @@ def test_an_image_without_a_revision_is_looked_at_now_and_then(monkeypatch: pyte
 def test_kept_levels_of_images_that_may_have_marks_have_their_own_names(tmp_path: Path) -> None:
     """A folder of an earlier version, which knew of no marks, is not read for them."""
     marked, plain = (image(node_of(np.zeros((200, 200), dtype)), stores(folder=tmp_path)).pyramid for dtype in ("u2", "u1"))
-    assert "no data" in marked._plane_name((), "1")
-    assert "no data" not in plain._plane_name((), "1")
+    assert "no data" in marked.plane_name((), "1")
+    assert "no data" not in plain.plane_name((), "1")
