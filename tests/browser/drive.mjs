@@ -7,6 +7,7 @@
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
+import { ACTIONS as EXPLORING } from "./acting.mjs";
 
 const QUIET_MS = 1200;
 const BREATH_MS = 300;
@@ -24,6 +25,7 @@ const ALONE = [
     "--disable-sync",
 ];
 const ACTIONS = {
+    ...EXPLORING,
     press: (page, key) => page.keyboard.press(key),
     click: (page, name) => page.getByRole("button", { name }).click(),
     /** Pull the image so far; the way leads through the middle of the page. */
@@ -101,8 +103,6 @@ const ACTIONS = {
     hit: (page, selector) => page.locator(selector).first().click(),
     /** Choose an option of the field that a selector finds. */
     choose: async (page, selector, option) => void (await page.locator(selector).selectOption(option)),
-    /** Give the field of a label a text. */
-    fill: (page, label, text) => page.getByLabel(label, { exact: true }).fill(text),
     /** Choose an option of the list of a name. */
     select: async (page, name, option) => void (await page.getByRole("combobox", { name }).selectOption(option)),
     /** Drag over an element that a selector finds, from one fraction of its width to another. */
@@ -142,7 +142,6 @@ const ACTIONS = {
     },
     leave: (page) => page.goto("about:blank"),
     reload: (page) => page.reload(),
-    back: (page) => page.goBack(),
     /** Let the test do something: it listens at this address. */
     call: (_, url) => fetch(url),
     pause: (page, milliseconds) => page.waitForTimeout(milliseconds),
