@@ -23,6 +23,7 @@ from baking.stocked import (
 from tiled_zarr import Array, Group
 from tiled_zarr.app import create_app
 from tiled_zarr.baking import Stores, written
+from tiled_zarr.baking.written import Counterpart
 from tiled_zarr.hierarchy.names import wire
 from tiled_zarr.resources import default
 from tiled_zarr.settings import Settings, from_environment
@@ -175,6 +176,28 @@ def test_a_name_that_no_file_has_is_computed(name: str, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     app = create_app(tree, Settings(public=True, baked=tmp_path))
     np.testing.assert_array_equal(read(app, quote(f"in/{wire(name)}")), CUBE[:, 0, 0])
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_a_chunk_that_goes_while_it_is_read_is_computed(
+    is_seen: bool, folder: Path, serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when somebody removes the store, whose document may be the last to go."""
+    made = bake(folder, CUBE_STORE, "::entry/cube", format="zarr", zarr_format=2, chunks=(12, 150, 130))
+    app, chunk = serve(cache_size="0"), Counterpart.chunk
+
+    def seen(self: Counterpart, index: Any) -> bytes:
+        body = chunk(self, index)
+        (made / "0.0.0").unlink(missing_ok=True)
+        return body
+
+    def lost(self: Counterpart, region: Any) -> Any:
+        (made / "0.0.0").unlink(missing_ok=True)
+        return block(self, region)
+
+    block = Counterpart.block
+    monkeypatch.setattr(Counterpart, *(("chunk", seen) if is_seen else ("block", lost)))
+    np.testing.assert_array_equal(read(app, "in/run/entry/cube"), CUBE)
 
 
 def test_names_that_lead_out_of_the_folder(folder: Path) -> None:
