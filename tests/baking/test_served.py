@@ -143,6 +143,20 @@ def test_what_is_lost_from_the_store_is_computed(lost: str, folder: Path, serve:
         np.testing.assert_array_equal(level_of(app, number), level)
 
 
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_samples_in_place_of_what_is_lost_are_called_samples(version: str, folder: Path, serve: Callable[..., Any]) -> None:
+    """They have tags of their own: a client may hold the tiles that were sent before."""
+    app, path = serve(cache_size="0"), f"/ome-zarr/{version}/in/scan/1/{'c/' if version == '0.5' else ''}0/0"
+    before = ask(app, path)
+    shutil.rmtree(folder / "baked" / "in" / "scan.ome.zarr" / "1" / "c")
+    for one in (app, serve()):
+        after = ask(one, path)
+        assert (after.status, after.headers["cache-control"]) == (200, "no-cache")
+        assert after.headers["etag"] != before.headers["etag"]
+        assert attributes(one)["metadata"]["sampled"] == [1]
+        assert level_of(one, 1, version).shape == levels(PICTURE)[1].shape
+
+
 def test_what_goes_while_it_is_read_is_computed(folder: Path, serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """A tile at the edge is read again after it was looked for."""
     look = Pyramid._stored_chunk

@@ -217,10 +217,13 @@ class Pyramid:
         def is_there() -> bool:
             return all(self._stored_chunk(level, index) is not None for index in product(*spans))
 
-        if not is_there():
-            return None
-        block = np.asarray(node.read(region))
-        return block if is_there() else None
+        if is_there():
+            block = np.asarray(node.read(region))
+            if is_there():
+                return block
+        if level > self.exact:  # its tiles may be samples now: it has no revision any more
+            self._baked = {number: other for number, other in self._baked.items() if number != level}
+        return None
 
     def _stored_chunk(self, level: int, index: Index) -> bytes | None:
         """The stored bytes of a chunk of what was written in advance; None if they cannot be used."""
