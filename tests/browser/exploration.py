@@ -36,6 +36,8 @@ COUNTS = np.arange(120, dtype=np.float32).reshape(10, 12) ** 2
 PHOTOGRAPH = np.stack([np.tile(np.arange(256, dtype="u1"), (200, 1)), *np.zeros((2, 200, 256), "u1")], axis=-1)
 PHOTOGRAPH[:50, :, 1] = 255
 ENERGIES = np.linspace(1, 2, 12)
+SOUTHERN = np.arange(-1200, 1200) / 20
+"""The latitudes of a large map."""
 
 
 def tree() -> Group:
@@ -68,6 +70,7 @@ def tree() -> Group:
             "nexus": nexus(),
             "long": long(),
             "large": large(),
+            "south": south(),
             "eiger": held(detectors.eiger(), ("y", "x")),
             "photograph": held(PHOTOGRAPH, ("y", "x", "c")),
             "wide": Group(children={f"item{number:04d}": held(np.asarray(number)) for number in range(WIDE)}),
@@ -138,6 +141,12 @@ def long() -> Array:
         revision=lambda: "1",
         blocking=False,
     )
+
+
+def south() -> Group:
+    """A large map whose first row is the southernmost one; each pixel has its latitude."""
+    heights = np.repeat(SOUTHERN.astype("f4")[:, None], 4000, axis=1)
+    return Group(children={"height": held(heights, ("lat", "lon")), "lat": held(SOUTHERN, ("lat",), {"units": "degrees_north"})})
 
 
 def large() -> Array:

@@ -223,6 +223,15 @@ def test_a_large_image_is_drawn_from_a_level(explored: Live, tmp_path: Path) -> 
     assert "Open large in the viewer" in shown.text
 
 
+def test_a_large_map_is_drawn_north_up_with_its_latitudes(explored: Live, tmp_path: Path) -> None:
+    """The levels of the display view are flipped; here, rows are those of the array, and H5Web draws them upwards."""
+    export: list[Action] = [DRAWN, ("pick", "button", "Export"), ("save", "button", "Export to NPY", str(tmp_path / "a"))]
+    shown = explore(explored, "south/height", tmp_path, ("resize", 2400, 720), *export)
+    means = nodes.SOUTHERN.reshape(-1, 4).mean(axis=1)
+    np.testing.assert_allclose(np.load(tmp_path / "a"), np.repeat(means[:, None], 1000, axis=1), rtol=1e-4)
+    assert "lat (degrees_north)" in shown.text
+
+
 def test_the_address_has_what_is_selected(explored: Live, tmp_path: Path) -> None:
     walk: list[Action] = [
         ("pick", "treeitem", "texts"),

@@ -4,6 +4,7 @@ import type { AbsolutePath } from "zarrita";
 
 import type { HttpStore } from "../common/store";
 import type { ArrayNode } from "./nodes";
+import { type Part, values } from "./values";
 
 /** Items of the last two axes of the level that we choose, at most: at 10,000 x 10,000 it is level 3. */
 const MOST = 2 ** 21;
@@ -15,6 +16,8 @@ export interface Level {
   /** For each axis, the indices at full resolution of the centres of the first item and of the next. */
   starts: number[];
   steps: number[];
+  /** The axes along which the level has the items of the array in the other order. */
+  flipped: number[];
 }
 
 interface Transformation {
@@ -22,22 +25,54 @@ interface Transformation {
   translation?: number[];
 }
 
+interface Multiscale {
+  axes: { name: string }[];
+  datasets: { path: string; coordinateTransformations: Transformation[] }[];
+  metadata?: { flipped?: string[] };
+}
+
 interface Image {
-  attributes: { ome: { multiscales: { datasets: { path: string; coordinateTransformations: Transformation[] }[] }[] } };
+  attributes: { ome: { multiscales: Multiscale[] } };
   consolidated_metadata?: { metadata: Record<string, ArrayNode> };
 }
 
 /** The finest level that is small enough to draw; null if the array is no image. */
 export async function levelOf(store: HttpStore, path: string): Promise<Level | null> {
   const image = (await json(store, `${path}/zarr.json`)) as Image | null;
-  const datasets = image?.attributes.ome.multiscales[0]?.datasets ?? [];
+  const { axes = [], datasets = [], metadata } = image?.attributes.ome.multiscales[0] ?? {};
+  const flipped = axes.flatMap(({ name }, axis) => (metadata?.flipped?.includes(name) ? [axis] : []));
   const [first] = datasets;
+  let whole: number[] | undefined;
   for (const [number, { path: key, coordinateTransformations }] of datasets.entries()) {
     const node = image?.consolidated_metadata?.metadata[key] ?? ((await json(store, `${path}/${key}/zarr.json`)) as ArrayNode);
+    whole ??= node.shape;
     if (!isSmall(node) && number < datasets.length - 1) continue;
-    return { path: `${path}/${key}`, node, number, ...relative(coordinateTransformations, first!.coordinateTransformations, node.shape.length) };
+    const { starts, steps } = relative(coordinateTransformations, first!.coordinateTransformations, node.shape.length);
+    for (const axis of flipped) starts[axis] = whole[axis]! - 1 - (starts[axis]! + steps[axis]! * (node.shape[axis]! - 1));
+    return { path: `${path}/${key}`, node, number, starts, steps, flipped };
   }
   return null;
+}
+
+/** The values of a level in the order of the array: H5Web draws latitudes that ascend upwards by itself. */
+export async function levelValues(store: HttpStore, { path, node, flipped }: Level, parts: Part[], signal?: AbortSignal): Promise<unknown> {
+  const own = parts.map((part, axis) => (flipped.includes(axis) && typeof part === "number" ? node.shape[axis]! - 1 - part : part));
+  const found = await values(store, path, node, own, signal);
+  const left = node.shape.map((_, axis) => axis).filter((axis) => typeof parts[axis] !== "number");
+  const shape = left.map((axis) => node.shape[axis]!);
+  return left.reduce((data, axis, i) => (flipped.includes(axis) ? reversed(data as Float32Array, shape, i) : data), found);
+}
+
+/** Items in C order, those along one axis in the other order. */
+function reversed(data: Float32Array, shape: number[], axis: number): Float32Array {
+  const size = shape[axis]!;
+  const inner = shape.slice(axis + 1).reduce((product, length) => product * length, 1);
+  const out = data.slice();
+  for (let at = 0; at < data.length / inner; at++) {
+    const from = at - (at % size) + size - 1 - (at % size);
+    out.set(data.subarray(from * inner, (from + 1) * inner), at * inner);
+  }
+  return out;
 }
 
 function isSmall({ shape }: ArrayNode): boolean {

@@ -10,7 +10,7 @@ import { type Axis, ofCoordinates, ofIndices } from "./axes";
 import type { Data } from "./data";
 import { dataset, type Shown, withChildren } from "./entities";
 import { coordinates, isLargePlane, isLongLine, isPlotted, type Nodes } from "./hints";
-import { type Level, levelOf } from "./levels";
+import { type Level, levelOf, levelValues } from "./levels";
 import type { ArrayNode } from "./nodes";
 import { child, nameOf, parentOf } from "./tree";
 import { values } from "./values";
@@ -36,11 +36,12 @@ export function ofArray(data: Data, path: string, node: ArrayNode, hasCoordinate
   return dataset(child(path, nameOf(path)), node, (parts, signal) => values(data.arrays, path, node, parts, signal), hasCoordinates);
 }
 
-function ofLevel(data: Data, path: string, whole: ArrayNode, { node, number, steps, path: key }: Level, hasCoordinates: boolean): Shown {
+function ofLevel(data: Data, path: string, whole: ArrayNode, level: Level, hasCoordinates: boolean): Shown {
+  const { node, number, steps } = level;
   const name = nameOf(path);
   const label = `${name}, level ${number}: one value for ${Math.round(steps.at(-1) ?? 1)} x ${Math.round(steps.at(-2) ?? 1)}`;
   const named = { ...whole, ...node, attributes: { ...whole.attributes, long_name: label } };
-  return dataset(child(path, name), named, (parts, signal) => values(data.images, key, node, parts, signal), hasCoordinates);
+  return dataset(child(path, name), named, (parts, signal) => levelValues(data.images, level, parts, signal), hasCoordinates);
 }
 
 function whole(data: Data, path: string, [name, node]: [string, ArrayNode]): Promise<Shown> {
