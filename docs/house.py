@@ -35,6 +35,7 @@ VALUES = frozenset(
         "options",
         "records",
         "revisions",
+        "stored",
         "texts",
         "tojson",
         "version",

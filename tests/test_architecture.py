@@ -31,7 +31,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "attributes": {"texts", "tojson"},
     "marks": {"attributes"},
     "options": {"checks", "codecs"},
-    "nodes": {"attributes", "checks", "codecs", "faults", "marks", "options", "outlines"},
+    "stored": {"codecs"},
+    "nodes": {"attributes", "checks", "faults", "marks", "options", "outlines", "stored"},
     "clocks": set(),
     "sums": set(),
     "logs": set(),
@@ -47,7 +48,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "hierarchy": VALUES | SHARED | {"hangs", "_native"},
     "encoding": VALUES | SHARED | {"hierarchy", "_native"},
     "ome/display": VALUES | {"encoding", "resources"},
-    "ome/pyramid": VALUES | SHARED | {"hierarchy", "ome/display", "_native"},
+    # it writes levels as a bake does, and decodes them as those of any store
+    "ome/pyramid": VALUES | SHARED | {"adapters/zarr", "hierarchy", "ome/display", "storage", "_native"},
     "views": VALUES | SHARED | {"hierarchy"},
     "minmax": VALUES | SHARED | {"ome/display", "ome/pyramid", "views", "_native"},
     "ome": VALUES | SHARED | {"ome/display", "ome/pyramid", "views"},
@@ -118,7 +120,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # it reads what it has written before there is a document that an adapter could open
     "baking": VALUES
     | {"_native", "adapters/common", "adapters/remote", "adapters/zarr", "encoding", "hierarchy", "ome", "ome/pyramid"}
-    | {"clusters", "opening", "resources", "settings", "tree", "version", "views"},
+    | {"caches", "clusters", "opening", "resources", "settings", "storage", "tree", "version", "views"},
+    "storage": VALUES | {"_native", "adapters/zarr", "hierarchy"},
     "stores": {"codecs", "encoding", "extras", "hierarchy", "nodes", "opening"},
     "serving": {"adapters/common"}
     | {"assembly", "cli", "cli/servers", "hierarchy", "nodes", "opening", "resources", "revisions", "settings", "tree", "views"},

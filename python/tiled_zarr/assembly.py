@@ -11,8 +11,7 @@ from math import inf
 
 from starlette.types import ASGIApp
 
-from . import minmax, ome, sums
-from .baking import Served
+from . import baking, minmax, ome, sums
 from .hierarchy import v2, v3
 from .hierarchy.keyspace import KeySpace
 from .hierarchy.metadata import Config
@@ -40,7 +39,7 @@ from .tree import Tasks, resources_of
 from .views.frozen import Frozen
 from .views.keyspaces import KeySpaces, Shown
 from .views.profile import Profile
-from .views.view import composed
+from .views.view import View, composed, same
 
 
 def create_app(
@@ -89,6 +88,7 @@ class Parts:
     work: Work
     pyramids: ome.Pyramids
     metrics: Metrics
+    baked: baking.Stores | None
 
     @classmethod
     def of(cls, settings: Settings, resources: Resources) -> Parts:
@@ -97,27 +97,38 @@ class Parts:
         limits = Limits(read=settings.read_timeout, queue=settings.queue_timeout)
         work = Work(threads, resources, limits, usual, [mount.path for mount in settings.trees])
         pyramids = pyramids_of(settings, resources)
-        return cls(settings, resources, work, pyramids, Metrics(resources, work, pyramids.stores.planes.gauge, sums.of_environment()))
+        metrics = Metrics(resources, work, pyramids.stores.planes.gauge, sums.of_environment())
+        baked = None if settings.baked is None else baking.Stores(settings.baked, resources)
+        return cls(settings, resources, work, pyramids, metrics, baked)
 
     def routes(self, root: Group, *, public: bool, refusal: Callable[[], Exception] | None = None) -> Routes:
         """The application of one tree; `refusal` is that of KeySpace."""
         config, cache, work = self.settings.keyspace, self.resources.chunks, self.work
         spaces = KeySpaces(root, config, self.resources, refusal=refusal)
-        shown = prefixes(config, ome.Pyramids(self.pyramids.stores))
+        exact, pyramids = self.exact(root), ome.Pyramids(self.pyramids.stores)
+        shown = prefixes(config, exact, pyramids)
         formats = {prefix: spaces.of(prefix, how) for prefix, how in shown.items()}
         plain, pinned = caching.plain(self.settings.max_age, public=public), caching.pinned(public=public)
         endpoints = {prefix: Endpoint(keys, cache, work, plain) for prefix, keys in formats.items()}
         frozen = {prefix: Endpoint(Frozen(keys), cache, work, pinned, replies.SUPERSEDED) for prefix, keys in formats.items()}
-        pages = answers(formats, cache, plain, public=public)
+        pages = answers(formats, cache, plain, ome.origin, public=public)
 
         def keys(prefix: str, profile: Profile) -> KeySpace:
-            return spaces.of(f"{prefix}/{profile.name}", replace(shown[prefix], view=composed(shown[prefix].view, profile.view)))
+            how = shown[prefix] if profile.plane is None else prefixes(config, exact, pyramids, profile.plane)[prefix]
+            return spaces.of(f"{prefix}/{profile.name}", replace(how, view=composed(how.view, profile.view)))
 
         profiles = Profiles(lambda *chosen: Endpoint(keys(*chosen), cache, work, plain))
         pinned_profiles = Profiles(lambda *chosen: Endpoint(Frozen(keys(*chosen)), cache, work, pinned, replies.SUPERSEDED))
         buckets = Buckets(endpoints, profiles, work)
         rest = others(pages, self.metrics, work, formats["zarr/v2"], formats["zarr/v3"])
         return Routes(endpoints, frozen, (profiles.of, pinned_profiles.of), buckets, rest)
+
+    def exact(self, root: Group) -> View:
+        """How `/zarr` shows the tree: as it is, read from the stores that were baked from it."""
+        if self.baked is None:
+            return same
+        shown = baking.view(root, self.baked)
+        return lambda _: shown
 
     async def close(self) -> None:
         """End all threads and helper processes."""
@@ -174,9 +185,18 @@ def pyramids_of(settings: Settings, resources: Resources) -> ome.Pyramids:
     """The stores of image pyramids. Raises SettingsError if `levels_folder` cannot be used."""
     folder, budget, rate = settings.levels_folder, settings.tile_budget, settings.levels_rate
     try:
-        baked = None if settings.baked is None else Served(settings.baked, resources)
+        baked = None if settings.baked is None else baking.Served(settings.baked, resources)
         in_background = settings.levels_background
-        return ome.Pyramids.of(resources, folder=folder, budget=budget, rate=rate, in_background=in_background, baked=baked)
+        return ome.Pyramids.of(
+            resources,
+            folder=folder,
+            budget=budget,
+            rate=rate,
+            in_background=in_background,
+            baked=baked,
+            codec=settings.codec,
+            instance=settings.instance,
+        )
     except OSError as error:
         name, folder = settings.spelling("levels_folder"), settings.levels_folder
         raise SettingsError(
@@ -185,15 +205,19 @@ def pyramids_of(settings: Settings, resources: Resources) -> ome.Pyramids:
         ) from error
 
 
-def prefixes(config: Config, pyramids: ome.Pyramids) -> dict[str, Shown]:
-    """How the tree is shown below each path prefix: as Zarr v2 and v3, as OME-NGFF, as min/max levels."""
+def prefixes(config: Config, exact: View, pyramids: ome.Pyramids, plane: str | None = None) -> dict[str, Shown]:
+    """How the tree is shown below each path prefix: as Zarr v2 and v3, as OME-NGFF, as min/max levels.
+
+    `plane` has the axes of the rows and the columns of images, if a client chooses them.
+    """
     stores = pyramids.stores
     lines = minmax.Stores(tiles=stores.tiles, background=stores.background, memory=stores.memory, budget=stores.budget)
+    images = partial(ome.view, pyramids=pyramids, plane=plane)
     return {
-        "zarr/v2": Shown(v2),
-        "zarr/v3": Shown(v3),
-        "ome-zarr/0.4": Shown(v2, partial(ome.view, version="0.4", pyramids=pyramids), replace(config, separator="/")),
-        "ome-zarr/0.5": Shown(v3, partial(ome.view, version="0.5", pyramids=pyramids)),
+        "zarr/v2": Shown(v2, exact),
+        "zarr/v3": Shown(v3, exact),
+        "ome-zarr/0.4": Shown(v2, partial(images, version="0.4"), replace(config, separator="/")),
+        "ome-zarr/0.5": Shown(v3, partial(images, version="0.5")),
         "minmax/v2": Shown(v2, partial(minmax.view, stores=lines)),
         "minmax/v3": Shown(v3, partial(minmax.view, stores=lines)),
     }

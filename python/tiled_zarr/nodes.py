@@ -45,13 +45,13 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias, get_
 
 import numpy as np
 
-from . import checks, codecs, marks
+from . import checks, marks
 from .attributes import NOTHING, nothing, said
-from .codecs import Codec
 from .faults import Busy, Changed, Damaged, Forbidden, TooLarge, TooSlow, Unauthenticated, Unavailable, Unprocessable
 from .marks import Mark
 from .options import NO_OPTIONS, Options
 from .outlines import Outline
+from .stored import Prepared, Stored
 
 __all__ = [
     "LIVE",
@@ -71,6 +71,7 @@ __all__ = [
     "Node",
     "Options",
     "Pending",
+    "Prepared",
     "Region",
     "Revision",
     "Source",
@@ -139,24 +140,6 @@ class Revision:
 LIVE = Revision(live)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Stored:
-    """The chunks of a source as stored: little endian, packed, in C order, `codec` applied.
-
-    `read(index)` returns the stored bytes of the chunk at an index in the source's grid
-    (`Array.chunks`), or None if that chunk is not stored, or stored unlike the others. It blocks.
-    """
-
-    codec: Codec
-    read: Callable[[tuple[int, ...]], bytes | None]
-
-    def __post_init__(self) -> None:
-        """Replace the spelling of a codec by the codec. Raises ValueError if there is none."""
-        given: Any = self.codec
-        if not isinstance(given, Codec):
-            _put(self, codec=codecs.parse(given, stored=True))
-
-
 class Pending(Protocol):
     """A block that other processes compute, for which no thread of this one waits."""
 
@@ -184,6 +167,7 @@ class Dense:
     of a part of a chunk makes the whole chunk anew. To estimate memory, `unit` is the shape of the
     boxes decoded whole, if other than `Array.chunks`, and `itemsize` the bytes read for one item.
     `begin(region)`, if given, begins to compute a region in other processes; it may block too.
+    `prepared`, if given, has chunks that were encoded in advance.
     `extremes()`, if given, has the first items and (least, greatest) of runs of a 1-d array, or None.
     """
 
@@ -195,6 +179,7 @@ class Dense:
     itemsize: int | None = None
     recomputes: bool = False
     begin: Callable[[Region], Pending] | None = None
+    prepared: Prepared | None = None
     extremes: Callable[[], tuple[Block, Block] | None] | None = None
 
 
@@ -204,12 +189,14 @@ class Coordinates:
 
     `entries()` returns `(coords, data)` of the whole array: integers of shape (ndim, nnz) in any
     order, and items of shape (nnz,). Entries with the same coordinates are added up. All other
-    elements are `fill`, an item of the dtype (None means zero). `blocking` is as in `Dense`.
+    elements are `fill`, an item of the dtype (None means zero). `blocking` and `prepared` are as in
+    `Dense`.
     """
 
     entries: Callable[[], tuple[Block, Block]]
     fill: Any = None
     blocking: bool = True
+    prepared: Prepared | None = None
     read_stepped: ClassVar[None] = None
     stored: ClassVar[None] = None
     begin: ClassVar[None] = None

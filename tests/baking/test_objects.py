@@ -15,9 +15,13 @@ from zarr import open_group
 from zarr.storage import ObjectStore
 
 import tiled_zarr
+from baking.stocked import CUBE, read, swap, write_run
 from baking.twins import files, levels
+from tiled_zarr.app import create_app
 from tiled_zarr.baking import CannotBake
 from tiled_zarr.baking.objects import Objects
+from tiled_zarr.settings import from_environment
+from tiled_zarr.tree import plant
 
 BUCKET = "stores"
 
@@ -131,3 +135,18 @@ def test_a_bucket_that_is_not_there(s3: Any, source: Path) -> None:
 def test_targets_that_take_nothing(target: str, source: Path) -> None:
     with pytest.raises(tiled_zarr.Unavailable, match=r"takes no objects|is not read"):
         tiled_zarr.bake(source, target)
+
+
+def test_an_object_is_sent_from_what_was_baked_of_it(s3: Any, tmp_path: Path) -> None:
+    """Until another version of it has been looked at."""
+    s3.upload_file(str(write_run(tmp_path / "run.h5")), BUCKET, "data/run.h5")
+    tiled_zarr.bake(f"s3://{BUCKET}/data/run.h5", tmp_path / "baked" / "run.zarr")
+    swap(tmp_path / "baked" / "run.zarr" / "entry" / "cube", CUBE + 1)
+    settings = from_environment(
+        {}, {"public": "1", "baked": str(tmp_path / "baked"), "remote_look": "0.001"}, {"ANYTHING": f"s3://{BUCKET}/data/"}
+    )
+    tree = plant(settings)
+    app = create_app(tree.root, settings, tree.tasks, tree.resources)
+    np.testing.assert_array_equal(read(app, "run/entry/cube"), CUBE + 1)
+    s3.upload_file(str(write_run(tmp_path / "run.h5", CUBE + 2)), BUCKET, "data/run.h5")
+    np.testing.assert_array_equal(read(app, "run/entry/cube"), CUBE + 2)

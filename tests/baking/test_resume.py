@@ -20,9 +20,9 @@ import tiled_zarr
 from baking.twins import files
 from tiled_zarr import Array, Group
 from tiled_zarr.baking import CannotBake
-from tiled_zarr.baking.targets import Folder
 from tiled_zarr.nodes import Region
 from tiled_zarr.revisions import file_revision
+from tiled_zarr.storage.targets import Folder
 
 SLOW = """
 import threading

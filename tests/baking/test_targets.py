@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tiled_zarr.baking import targets
-from tiled_zarr.baking.targets import EARLY, Folder
+from tiled_zarr.storage import targets
+from tiled_zarr.storage.targets import EARLY, Folder
 
 PIECE = EARLY * 3 // 8
 

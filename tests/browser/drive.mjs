@@ -1,15 +1,17 @@
 // Opens pages in one headless Chromium: `node drive.mjs CHROMIUM`, told what to do by a line of JSON on standard input for each page:
-// {url, loads, actions, isExact, screenshot}. It opens the page `loads` times in a context of its own (no cache, no storage of earlier
+// {url, loads, actions, isExact, screenshot, size, scheme}. It opens the page `loads` times in a context of its own (no cache, no storage of earlier
 // pages), acts after the last time ([name of one of ACTIONS, its arguments, ...]), takes the screenshot, and prints a line of JSON:
-// {loads: [[request, ...], ...], console, text}, or {error}. A load lists what was asked for until there was something to see, as the
+// {loads: [[request, ...], ...], console, text, said}, or {error}; `said` has what actions return. A load lists what was asked for until there was something to see, as the
 // browser's network log has it, and if it acts, until there was something to see again. With `isExact` it stays until no overview is
 // made of samples any more.
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
 const QUIET_MS = 1200;
 const BREATH_MS = 300;
 const LONGEST_MS = 90_000;
+const LONGEST_WAIT_MS = 30_000;
 const [WIDTH, HEIGHT] = [1280, 720];
 const MIDDLE = [WIDTH / 2, HEIGHT / 2];
 const SOFTWARE_GL = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"];
@@ -31,23 +33,96 @@ const ACTIONS = {
         await page.mouse.move(MIDDLE[0] + aside / 2, MIDDLE[1] + down / 2, { steps: 5 });
         await page.mouse.up();
     },
+    /** Go to another fragment of the address, and take a picture when all is drawn. */
+    state: async (page, fragment, path) => {
+        await page.evaluate(
+            (fragment) =>
+                new Promise((resolve) => {
+                    addEventListener("hashchange", () => setTimeout(resolve), { once: true });
+                    location.hash = fragment;
+                }),
+            fragment,
+        );
+        await ACTIONS.until(page, "document.getElementById('viewer').dataset.state === 'ready'");
+        await page.waitForTimeout(200);
+        await page.screenshot({ path });
+    },
+    /** Press the button of the pointer at one place, and let it go at another. */
+    pull: async (page, fromX, fromY, toX, toY) => {
+        await page.mouse.move(fromX, fromY);
+        await page.mouse.down();
+        await page.mouse.move(toX, toY, { steps: 5 });
+        await page.mouse.up();
+    },
     /** Turn the wheel over the middle of the page; downwards is away from the image. */
     turn: async (page, down) => {
         await page.mouse.move(...MIDDLE);
         await page.mouse.wheel(0, down);
     },
-    /** Click the first button of a name, and put what it has copied at the end of the page's text. */
+    /** Click the first button of a name, put what it has copied at the end of the page's text, and return it. */
     copy: async (page, name) => {
         await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
         await page.getByRole("button", { name }).first().click();
         await page.locator("[data-state=copied]").waitFor();
         await page.context().grantPermissions(["clipboard-read"]);
-        await page.evaluate(async () => document.body.append(await navigator.clipboard.readText()));
+        const copied = await page.evaluate(() => navigator.clipboard.readText());
+        await page.evaluate((text) => document.body.append(text), copied);
+        return [copied];
     },
-    leave: (page) => page.goto("about:blank"),
-    reload: (page) => page.reload(),
-    /** Let the test do something: it listens at this address. */
-    call: (_, url) => fetch(url),
+    /** Give the control of a label a value: an option, a number, a colour, or true and false for a box. */
+    set: async (page, label, value) => {
+        await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
+        const control = page.getByLabel(label, { exact: true });
+        if (typeof value === "boolean") await control.setChecked(value);
+        else if (await control.evaluate((element) => element.tagName === "SELECT")) await control.selectOption(value);
+        else await control.fill(value);
+        await control.dispatchEvent("change");
+    },
+    /** Put the pointer on points of the page, and return what the viewer says of each. */
+    trace: async (page, points) => {
+        const said = [];
+        for (const [x, y] of points) {
+            await page.mouse.move(x, y);
+            await page.waitForFunction(() => document.getElementById("readout").dataset.state !== "reading");
+            said.push(await page.locator("#readout").innerText());
+        }
+        return said;
+    },
+    /** Return the text of the first element that a selector finds, once it is there. */
+    read: async (page, selector) => [await page.locator(selector).first().innerText()],
+    /** Return what axe finds wrong with the page: https://github.com/dequelabs/axe-core */
+    axe: async (page) => {
+        await page.evaluate(readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8"));
+        const { violations, passes } = await page.evaluate(() => window.axe.run());
+        if (passes.length === 0) throw new Error("axe has looked at nothing");
+        return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+    },
+    /** Click what a selector finds first. */
+    hit: (page, selector) => page.locator(selector).first().click(),
+    /** Choose an option of the field that a selector finds. */
+    choose: async (page, selector, option) => void (await page.locator(selector).selectOption(option)),
+    /** Wait until an expression is true; `waitForFunction` would compile it in the page, whose policy forbids that. */
+    until: async (page, condition) => {
+        const end = Date.now() + LONGEST_WAIT_MS;
+        const holds = () => page.evaluate(`Boolean(${condition})`).catch(() => false); // the page may be loading another
+        while (!(await holds())) {
+            if (Date.now() > end) throw new Error(`${condition} is not true within ${LONGEST_WAIT_MS} ms`);
+            await page.waitForTimeout(20);
+        }
+    },
+    /** Return the value of an expression, as text. */
+    value: async (page, expression) => [String(await page.evaluate(expression))],
+    /** Click what a selector finds, and return the name of the file that the page then saves, and its size in pixels if it is a picture. */
+    saved: async (page, selector) => {
+        const [download] = await Promise.all([page.waitForEvent("download"), page.locator(selector).first().click()]);
+        const body = readFileSync(await download.path());
+        return [download.suggestedFilename(), body.toString("base64")];
+    },
+    /** Return the address of the page, once it has not changed for a moment. */
+    address: async (page) => {
+        await page.waitForTimeout(600);
+        return [page.url()];
+    },
     pause: (page, milliseconds) => page.waitForTimeout(milliseconds),
 };
 
@@ -103,8 +178,13 @@ async function settled(page, log) {
     throw new Error(`${page.url()} has not settled within ${LONGEST_MS} ms`);
 }
 
+/** How a page is looked at; `size` is that of the window, `scheme` light or dark. */
+function contextOf({ size: [width, height] = [WIDTH, HEIGHT], scheme = "light" }) {
+    return { viewport: { width, height }, deviceScaleFactor: 1, colorScheme: scheme };
+}
+
 async function show(context, wanted) {
-    const result = { loads: [], console: [], text: "" };
+    const result = { loads: [], console: [], text: "", said: [] };
     for (let load = 1; load <= wanted.loads; load++) {
         const page = await context.newPage();
         const log = await logged(page);
@@ -118,7 +198,10 @@ async function show(context, wanted) {
             await settled(page, log);
         }
         if (load === wanted.loads) {
-            for (const [name, ...rest] of wanted.actions) await ACTIONS[name](page, ...rest);
+            for (const [name, ...rest] of wanted.actions) {
+                const said = await ACTIONS[name](page, ...rest);
+                if (Array.isArray(said)) result.said.push(...said);
+            }
             await settled(page, log);
             if (wanted.actions.length > 0) result.loads[load - 1] = [...log.requests.values()];
             await page.waitForTimeout(200);
@@ -134,7 +217,7 @@ const [executablePath] = process.argv.slice(2);
 const browser = await chromium.launch({ executablePath, headless: true, args: [...ALONE, ...SOFTWARE_GL] });
 try {
     for await (const line of createInterface({ input: process.stdin })) {
-        const context = await browser.newContext({ viewport: { width: WIDTH, height: HEIGHT }, deviceScaleFactor: 1 });
+        const context = await browser.newContext(contextOf(JSON.parse(line)));
         try {
             console.log(JSON.stringify(await show(context, JSON.parse(line))));
         } catch (error) {

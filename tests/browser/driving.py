@@ -22,11 +22,12 @@ HERE = Path(__file__).parent
 SECONDS = 170
 NOT_FOUND = "Failed to load resource: the server responded with a status of 404"
 
-Action = tuple[str | int, ...]
+Action = tuple[Any, ...]
 """An action on a page, as `drive.mjs` reads it.
 
 Examples: ("press", "+"), ("click", "Fit"), ("drag", -300, 0), ("turn", -100), ("pause", 200),
-("call", url), ("reload",), ("copy", "Copy").
+("call", url), ("reload",), ("copy", "Copy"), ("trace", [(x, y), ...]),
+("set", "Scale", "log").
 """
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -56,6 +57,7 @@ class Shown:
     console: list[str]
     text: str
     pixels: Pixels
+    said: list[str]
 
     def asked(self, origin: str, load: int = 0) -> list[Request]:
         """What a load asked of an origin and no cache answered."""
@@ -106,12 +108,23 @@ def browser() -> Browser:
     return Browser(process)
 
 
-def show(url: str, screenshot: Path, *, loads: int = 1, actions: Sequence[Action] = (), is_exact: bool = False) -> Shown:
+def show(
+    url: str,
+    screenshot: Path,
+    *,
+    loads: int = 1,
+    actions: Sequence[Action] = (),
+    is_exact: bool = False,
+    size: tuple[int, int] = (1280, 720),
+    scheme: str = "light",
+) -> Shown:
     """Open a page, wait until something is visible, do the actions, and look at it.
 
-    With `is_exact`, wait until it is not made from samples.
+    With `is_exact`, wait until it is not made from samples. `size` is that of the window, and
+    `scheme` the colours that the user prefers: light or dark.
     """
     wanted = {"url": url, "loads": loads, "actions": list(actions), "isExact": is_exact, "screenshot": str(screenshot)}
+    wanted |= {"size": size, "scheme": scheme}
     if browser().process.poll() is not None:  # an earlier page has taken it down
         browser.cache_clear()
     result = browser().show(wanted)
@@ -119,7 +132,7 @@ def show(url: str, screenshot: Path, *, loads: int = 1, actions: Sequence[Action
     with Image.open(screenshot) as image:
         pixels = np.asarray(image.convert("RGB"))
     console = [line for line in result["console"] if not line.startswith(NOT_FOUND)]
-    return Shown([[_request(request) for request in load] for load in result["loads"]], console, result["text"], pixels)
+    return Shown([[_request(request) for request in load] for load in result["loads"]], console, result["text"], pixels, result["said"])
 
 
 def press(*keys: str) -> list[Action]:

@@ -42,7 +42,9 @@ class Host:
         here = Addresses("", "./", None)
         self.pages["/viewer"] = (
             "text/html",
-            templates.html("viewer.html", name="image", trail=[], sources=source, addresses=here, **links),
+            templates.html(
+                "viewer.html", name="image", trail=[], sources=source, values="", letters="", turned="", addresses=here, **links
+            ),
         )
         return f"{self.origin}/viewer"
 

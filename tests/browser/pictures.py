@@ -17,6 +17,8 @@ MIDDLE = (360, 640)
 VIEWER_EDGE = 691
 """The longer edge of an image that our viewer fits into a page of 1280 x 720."""
 VIZARR_EDGE = 620
+NO_DATA = (64, 42, 84)
+"""The colour of our viewer for pixels without a value."""
 
 
 @cache

@@ -95,46 +95,47 @@ def test_a_stack_of_channels(gallery: Live, tmp_path: Path) -> None:
     assert "membrane" in shown.text
 
 
-def test_holes_are_black(gallery: Live, tmp_path: Path) -> None:
-    shown = show(f"{gallery.url}/view/holes", tmp_path / "page.png")
+def test_holes_have_the_colour_of_no_data(gallery: Live, tmp_path: Path) -> None:
+    shown = show(f"{gallery.url}/view/holes#rulers=off", tmp_path / "page.png")
     assert is_flawless(shown)
     pixels = cut(shown.pixels, EDGE, EDGE * 1500 / 1200)
     hole = cut(shown.pixels, EDGE / 3 - 4, EDGE * 500 / 1200 - 4)
-    assert hole.max() == 0
+    assert (hole == pictures.NO_DATA).all()
     assert pixels[-20, -20].min() > 240
     assert pixels[-20, 200].max() < 80
 
 
 @pytest.mark.parametrize("name", ["eiger", "eiger16", "pilatus"])
-def test_gaps_of_a_detector_are_black_and_counts_are_not(gallery: Live, tmp_path: Path, name: str) -> None:
-    shown = show(f"{gallery.url}/view/{name}", tmp_path / "page.png")
+def test_gaps_of_a_detector_are_no_data_and_counts_are_not(gallery: Live, tmp_path: Path, name: str) -> None:
+    shown = show(f"{gallery.url}/view/{name}#rulers=off", tmp_path / "page.png")
     assert is_flawless(shown)
     frame = cut(shown.pixels, EDGE, EDGE * 520 / 400)
     zoom = EDGE / 400
     row, column = (round((gap.start + gap.stop) / 2 * zoom) for gap in detectors.GAP)
-    assert frame[row - 4 : row + 4, 50:].max() == 0
-    assert frame[300:, column - 2 : column + 2].max() == 0
+    assert (frame[row - 4 : row + 4, 50:800] == pictures.NO_DATA).all()
+    assert (frame[300:, column - 2 : column + 2] == pictures.NO_DATA).all()
     centre = frame[round(150 * zoom) : round(190 * zoom), round(220 * zoom) : round(295 * zoom)]
     assert centre.mean() > 3 * frame[-60:-10, -60:-10].mean() > 0
 
 
 def looks_like_land(shown: Shown, *, is_negative: bool = False) -> bool:
-    """Whether a page shows land from black to white in a black sea."""
-    frame = cut(shown.pixels, EDGE, EDGE * 520 / 400)
+    """Whether a page shows land from black to white in a sea of the colour of no data, beside the panel."""
+    frame = cut(shown.pixels, EDGE, EDGE * 520 / 400)[:, : round(EDGE * 440 / 400)]
     sign = -1 if is_negative else 1
     expected = detectors.drawn(sign * detectors.heights(), ~detectors.sea())
-    return bool(frame[:20, :20].max() == 0) and likeness(frame, expected) > 0.98
+    expected[detectors.sea()] = np.mean(pictures.NO_DATA) / 255
+    return bool((frame[2:20, 2:20] == pictures.NO_DATA).all()) and likeness(frame, expected[:, :440]) > 0.98
 
 
 @pytest.mark.parametrize("name", ["map", "map16", "packed"])
-def test_a_map_shows_land_and_a_black_sea(gallery: Live, tmp_path: Path, name: str) -> None:
-    shown = show(f"{gallery.url}/view/{name}", tmp_path / "page.png")
+def test_a_map_shows_land_and_a_sea_of_no_data(gallery: Live, tmp_path: Path, name: str) -> None:
+    shown = show(f"{gallery.url}/view/{name}#rulers=off", tmp_path / "page.png")
     assert is_flawless(shown)
     assert looks_like_land(shown, is_negative=name == "packed")
 
 
 def test_contrast_found_by_the_viewer_passes_over_the_sea(gallery: Live, tmp_path: Path) -> None:
-    shown = show(f"{gallery.url}/view/map16", tmp_path / "page.png", actions=[("click", "Auto contrast")])
+    shown = show(f"{gallery.url}/view/map16#rulers=off", tmp_path / "page.png", actions=[("click", "Auto contrast")])
     assert is_flawless(shown)
     assert looks_like_land(shown)
 

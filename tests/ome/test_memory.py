@@ -141,7 +141,7 @@ def test_tiles_samples_windows_and_passes_share_what_may_be_decoded(chunks: tupl
         shared.background.stop()
     layout = made.pyramid.layout
     assert layout is not None
-    plane = exact.Plane("pass", layout, (), "1", partial(made.pyramid.marks, "1"))
+    plane = exact.Plane("pass", layout, (), "1", partial(made.pyramid.marks, "1"), made.pyramid.codec)
     for _ in islice(exact.run(made.pyramid.base, shared.planes, plane), 3):
         pass
     assert 0 < source.most <= limit

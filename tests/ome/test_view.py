@@ -16,6 +16,7 @@ from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.keyspace import Chunk, Document, KeySpace
 from tiled_zarr.hierarchy.metadata import Config
 from tiled_zarr.nodes import Array, Group, Table
+from tiled_zarr.options import NO_OPTIONS
 
 IMAGE = np.arange(700 * 900, dtype="u2").reshape(700, 900)
 
@@ -157,7 +158,7 @@ def test_both_versions_share_their_levels() -> None:
     node = Array(shape=IMAGE.shape, dtype=IMAGE.dtype, read=read, revision=lambda: "1")
     pyramids = ome.Pyramids(stores())
     root = Group(children={"image": node})
-    made = pyramids.image("/image", node, None)
+    made = pyramids.image("/image", node, NO_OPTIONS)
     assert made is not None
     made.attributes("0.4", "image")  # looks at samples, once
     reads.clear()
@@ -172,6 +173,6 @@ def test_both_versions_share_their_levels() -> None:
 def test_a_node_that_was_opened_again_keeps_its_windows() -> None:
     """As long as its revision stands; a file's node may be another object at every request."""
     pyramids = ome.Pyramids(stores())
-    first = pyramids.image("/a", node_of(IMAGE), None)
-    assert pyramids.image("/a", node_of(IMAGE), None) is first
-    assert pyramids.image("/a", node_of(IMAGE, revision=lambda: "2"), None) is not first
+    first = pyramids.image("/a", node_of(IMAGE), NO_OPTIONS)
+    assert pyramids.image("/a", node_of(IMAGE), NO_OPTIONS) is first
+    assert pyramids.image("/a", node_of(IMAGE, revision=lambda: "2"), NO_OPTIONS) is not first

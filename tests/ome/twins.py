@@ -13,8 +13,8 @@ from tiled_zarr.nodes import Array, Dense
 from tiled_zarr.ome.display.display import display
 from tiled_zarr.ome.image import Image
 from tiled_zarr.ome.pyramid.background import Background
-from tiled_zarr.ome.pyramid.levels import Stores
 from tiled_zarr.ome.pyramid.planes import Planes
+from tiled_zarr.ome.pyramid.stores import Stores
 
 LARGE = 1 << 40
 

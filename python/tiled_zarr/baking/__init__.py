@@ -3,5 +3,7 @@
 from .baked import Baked, bake
 from .manifest import CannotBake
 from .served import Served
+from .stores import Stores
+from .view import view
 
-__all__ = ["Baked", "CannotBake", "Served", "bake"]
+__all__ = ["Baked", "CannotBake", "Served", "Stores", "bake", "view"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ..nodes import Changed
+from ..storage.targets import Target
 from . import cluster, manifest, work
 from .boxes import Shape
 from .cluster import Order
@@ -18,7 +19,6 @@ from .manifest import CannotBake
 from .objects import target_at
 from .plan import Choice, Format, Plan, ZarrFormat
 from .sources import opened
-from .targets import Target
 from .work import Progress
 from .zips import Packed, folder_of, pack, zip_at
 
@@ -100,7 +100,7 @@ def write(plan: Plan, wanted: manifest.Manifest, where: str, run: Callable[[Targ
     with unchanged(plan, wanted, where):
         run(store, where)
     store.sweep()  # of a worker that was killed
-    for key, body in documents(plan, manifest.baked(wanted)):
+    for key, body in documents(plan, manifest.baked(wanted), manifest.origins(wanted)):
         store.put(key, body)
     store.remove(SCRATCH)
     store.remove(manifest.KEY)

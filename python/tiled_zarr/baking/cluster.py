@@ -20,6 +20,7 @@ from typing import Any
 from uuid import uuid4
 
 from ..clusters.clients import CannotConnect, connected, require_module
+from ..storage.targets import Target
 from ..version import __version__
 from . import work
 from .manifest import CannotBake
@@ -28,7 +29,6 @@ from .outputs import Index
 from .plan import Choice, Plan
 from .sources import INSIDE, opened
 from .steps import Step, make
-from .targets import Target
 from .work import AHEAD, Progress
 
 MODULE = "tiled_zarr.baking.cluster"

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..attributes import OURS
 from ..hierarchy import v2
 from ..hierarchy.places import Place
-from .outputs import Output
+from ..storage.shards import sharded
 from .plan import Plan
 
 BAKED = "baked"
-"""The attribute under ours that says what a store was made from."""
+"""The attribute under ours that says what a store, or an array of it, was made from."""
 Document = dict[str, Any]
 
 
-def documents(plan: Plan, baked: Document) -> Iterator[tuple[str, bytes]]:
+def documents(plan: Plan, baked: Document, origins: Mapping[str, Document]) -> Iterator[tuple[str, bytes]]:
     """The documents by key, the root's last, so that nobody opens a store that is not whole.
 
-    `baked` says in the root's attributes what the store was made from.
+    `baked` says in the root's attributes what the store was made from, `origins` in those of other
+    arrays, by path.
     """
-    found = {path: document for place in plan.places for path, document in of(plan, place, baked)}
+    said = {**origins, "": baked}
+    found = {path: document for place in plan.places for path, document in of(plan, place, said)}
     if plan.root.group is not None and len(plan.places) <= plan.keyspace.config.max_nodes:
         consolidate(plan, found)
     for key in sorted(found, key=lambda key: (-key.count("/"), not key.endswith(".zattrs"), key)):
         yield key, json.dumps(found[key], allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def of(plan: Plan, place: Place, baked: Document) -> Iterator[tuple[str, Document]]:
+def of(plan: Plan, place: Place, said: Mapping[str, Document]) -> Iterator[tuple[str, Document]]:
     """The documents of one node by key."""
     for name in plan.format.documents(is_group=place.group is not None):
         body = plan.keyspace.rendered(place, name).body
@@ -40,32 +42,14 @@ def of(plan: Plan, place: Place, baked: Document) -> Iterator[tuple[str, Documen
         path = plan.below(place)
         output = plan.outputs.get(path)
         if name == "zarr.json" and output is not None and output.is_sharded:
-            document = sharded(document, output)
+            document = sharded(document, output.chunk_shape, output.box)
         attributes = document if name == ".zattrs" else document.get("attributes")
         if attributes is not None:
             if place.group is not None and place.group.kind == "image":
                 exact(attributes, [child.wire_name for child in plan.places if child.above is place])
-            if place is plan.root:
-                attributes[OURS] = {**attributes.get(OURS, {}), BAKED: baked}
+            if path in said:
+                attributes[OURS] = {**attributes.get(OURS, {}), BAKED: said[path]}
         yield f"{path}/{name}" if path else name, document
-
-
-def sharded(document: Document, output: Output) -> Document:
-    """The document of an array whose chunks are the inner chunks of shards.
-
-    https://zarr-specs.readthedocs.io/en/latest/v3/codecs/sharding-indexed/index.html
-    """
-    configuration = {
-        "chunk_shape": list(output.chunk_shape),
-        "codecs": document["codecs"],
-        "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}],
-        "index_location": "end",
-    }
-    return {
-        **document,
-        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(output.box)}},
-        "codecs": [{"name": "sharding_indexed", "configuration": configuration}],
-    }
 
 
 def exact(attributes: Document, levels: list[str]) -> None:

@@ -24,9 +24,9 @@ import numpy as np
 from ..nodes import Region
 from ..ome.image import Image
 from ..ome.pyramid.nodata import NoData
+from ..storage.targets import Target
 from . import boxes
 from .outputs import Block, Index, Output
-from .targets import Target
 
 SCRATCH = ".tiled-zarr-scratch/"
 """Where levels lie whose marks are not yet replaced."""

@@ -11,15 +11,19 @@ import json
 from hashlib import blake2b
 from typing import Any
 
-from ..hierarchy.recipes import ENCODER
-from ..version import __version__
+from ..storage.maker import maker
+from ..storage.targets import Reader, Target
 from .plan import Plan
-from .targets import Reader, Target
 
 KEY = ".tiled-zarr-bake.json"
 """The key of the manifest."""
 SOURCE = "source"
 BY = "tiled_zarr"
+VERSION = "version"
+NUMBER = 2
+"""The version of the manifest, and of what documents say. In version 1 arrays said no origin."""
+ORIGIN = "origin"
+"""The name of an array's origin (origins.py)."""
 
 Manifest = dict[str, Any]
 
@@ -28,15 +32,12 @@ class CannotBake(Exception):
     """The target holds something else, or the source has changed; the text says what to do."""
 
 
-def maker() -> str:
-    """What decides on the bytes besides source and options: this version."""
-    return f"{__version__}, encoder {ENCODER}"
-
-
 def of(plan: Plan) -> Manifest:
     """The manifest of a plan, in the order in which differences are told. Looks at each source."""
+    origins = plan.origins()
     return {
         BY: maker(),
+        VERSION: NUMBER,
         "format": "ome-zarr" if plan.is_ome else "zarr",
         "zarr_format": plan.choice.zarr_format,
         "levels": plan.choice.levels,
@@ -48,6 +49,7 @@ def of(plan: Plan) -> Manifest:
                 "chunks": list(output.chunk_shape),
                 "box": list(output.box),
                 "codec": str(output.recipe.codec),
+                **({ORIGIN: origins[path]} if origins.get(path) else {}),
             }
             for path, output in plan.outputs.items()
         },
@@ -55,9 +57,17 @@ def of(plan: Plan) -> Manifest:
 
 
 def baked(manifest: Manifest) -> dict[str, Any]:
-    """What the root's attributes say of a store: its source, its maker, a digest of the manifest."""
+    """What the root's attributes say of a store: its source, its maker, a digest of the manifest.
+
+    Of a store that is one array they also say its origin.
+    """
     digest = blake2b(json.dumps(manifest, sort_keys=True).encode(), digest_size=16).hexdigest()
-    return {SOURCE: manifest[SOURCE], BY: manifest[BY], "manifest": digest}
+    return {SOURCE: manifest[SOURCE], BY: manifest[BY], VERSION: NUMBER, "manifest": digest, **origins(manifest).get("", {})}
+
+
+def origins(manifest: Manifest) -> dict[str, dict[str, Any]]:
+    """What the attributes of arrays say, by path: the origins of those that have one."""
+    return {path: {ORIGIN: array[ORIGIN]} for path, array in manifest["arrays"].items() if ORIGIN in array}
 
 
 def begin(target: Target, manifest: Manifest, where: str, *, resume: bool) -> bool:
@@ -119,7 +129,7 @@ def difference(was: Any, now: Manifest) -> str:
 
 
 def said(target: Reader) -> dict[str, Any] | None:
-    """What the root of a store says that it was made from; None if it says nothing."""
+    """What the root of a store, or an array, says that it was made from; None if it says nothing."""
     for key in ("zarr.json", ".zattrs"):
         body = target.get(key)
         if body is not None:

@@ -13,7 +13,7 @@ from ..adapters.remote.clients import Client, Terms, client
 from ..nodes import Unavailable
 from ..resources import Resources
 from ..settings import arguments
-from .targets import Folder, Input, Output, Target
+from ..storage.targets import Folder, Input, Output, Target
 
 WRITABLE = SCHEMES - WEB
 

@@ -14,18 +14,16 @@ import numpy as np
 from .. import _native, dtypes
 from ..adapters.zarr.layout import Shards
 from ..adapters.zarr.pieces import decoder_of
-from ..adapters.zarr.shards import NOT_STORED, find, index_size, parsed
 from ..grid import Grid
 from ..hierarchy.recipes import Recipe
 from ..nodes import Damaged, Region
+from ..storage import shards
+from ..storage.targets import Target
 from . import boxes
 from .boxes import Shape
-from .targets import Input, Target
 
 Block: TypeAlias = np.ndarray[Any, Any]
 Index: TypeAlias = tuple[int, ...]
-CHECKED = _native.Codec("none", crc32c=True)
-"""The codec of a shard's index."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,7 +60,7 @@ class Output:
     @cached_property
     def shards(self) -> Shards:
         """The chunks of a box along each axis."""
-        return Shards(tuple(size // chunk for size, chunk in zip(self.box, self.chunk_shape, strict=True)), is_index_first=False)
+        return shards.shards_of(self.box, self.chunk_shape)
 
     @property
     def itemsize(self) -> int:
@@ -111,18 +109,10 @@ class Output:
         if not self.is_sharded:
             yield lambda index, body: target.put(self.key(index), body)
             return
-        table = np.full((*self.shards.counts, 2), NOT_STORED, "<u8")
-        end = 0
         with target.writing(self.key(place)) as file:
-
-            def add(index: Index, body: bytes) -> None:
-                nonlocal end
-                file.write(body)
-                table[self.shards.inner(index)] = end, len(body)
-                end += len(body)
-
-            yield add
-            file.write(CHECKED.encode(table))
+            shard = shards.Writer(file, self.shards)
+            yield shard.add
+            shard.end()
 
     def read(self, target: Target, place: Index) -> Generator[tuple[Region, Block]]:
         """The items of a box as they are in the store, stripe by stripe.
@@ -148,9 +138,5 @@ class Output:
             yield lambda index: target.get(self.key(index)) or b""
             return
         with target.reading(self.key(place)) as file:
-            table = parsed(file.tail(index_size(self.shards)), self.shards, self.key(place))
-            yield lambda index: self._part(file, table, index)
-
-    def _part(self, file: Input, table: Block, index: Index) -> bytes:
-        found = find(table, self.shards, index)
-        return b"" if found is None else file.part(*found)
+            table = shards.table(file, self.shards, self.key(place))
+            yield lambda index: shards.body(file, self.shards, table, index) or b""

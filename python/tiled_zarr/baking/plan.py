@@ -18,11 +18,12 @@ from ..hierarchy.steps import walk
 from ..nodes import Array, Group, Node, Unavailable
 from ..ome.image import Image
 from ..ome.view import Pyramids, image_of, view
-from ..revisions import joined
+from ..revisions import joined, launch_nonce
 from ..views.mirror import Mirror
 from . import boxes
 from .boxes import Shape
 from .levels import Level
+from .origins import Names, inside, origin
 from .outputs import Output
 from .sources import Source
 from .steps import Copy, Step
@@ -85,6 +86,7 @@ class Plan:
         self.outputs: dict[str, Output] = {}
         self.left_out: dict[str, str] = {}
         self._nodes: list[tuple[str, Array]] = []
+        self._inside: dict[str, Names] = {}
         self.keyspace = self._keyspace()
         self.root = self._found()
         self._add(self.root)
@@ -99,6 +101,10 @@ class Plan:
     def revision(self) -> str | None:
         """One revision of all that is read; None if a part of it cannot say. Looks at each source."""
         return fingerprint(self._nodes)
+
+    def origins(self) -> dict[str, str | None]:
+        """The origins of the arrays that are copied, by path in the store. Looks at each source."""
+        return {path: origin(self._inside[path], node.revision()) for path, node in self._nodes if path in self._inside}
 
     def below(self, place: Place) -> str:
         """The path of a place in the store."""
@@ -117,13 +123,18 @@ class Plan:
         return not self.source.path and self.choice.format != "zarr"
 
     @cached_property
+    def _tree(self) -> Node:
+        """The tree of the source, as the only child of a group if the root is baked as an image."""
+        root = self.source.root
+        return Group({self.source.name: root}, revision=launch_nonce) if self._is_wrapped else root
+
+    @cached_property
     def _view(self) -> Group:
         """The tree as OME-NGFF. Nothing is made in the background."""
-        root: Node = Group({self.source.name: self.source.root}) if self._is_wrapped else self.source.root
         resources = self.source.resources
         pyramids = Pyramids.of(resources, folder=None, budget=resources.sizes.in_flight)
         pyramids.close()
-        return view(root, VERSIONS[self.choice.zarr_format], pyramids)
+        return view(self._tree, VERSIONS[self.choice.zarr_format], pyramids)
 
     def _keyspace(self) -> KeySpace:
         choice, config = self.choice, self.source.config
@@ -131,8 +142,9 @@ class Plan:
         if not self.is_ome:
             if choice.levels is not None:
                 raise ValueError("levels are those of images: leave them out, or give format 'ome-zarr'")
-            root: Node = Group({self.source.name: self.source.root}) if self._is_wrapped else self.source.root
-            return KeySpace(root, self.format, replace(chosen, chunk_shape=choice.chunks or config.chunk_shape), self.source.resources)
+            return KeySpace(
+                self._tree, self.format, replace(chosen, chunk_shape=choice.chunks or config.chunk_shape), self.source.resources
+            )
         if choice.chunks is not None and any(edge % 2 for edge in choice.chunks[-2:]):
             raise ValueError(f"chunks {choice.chunks}: those of images have even edges, since four pixels of a level make one of the next")
         root = cut(self._view, choice)
@@ -172,6 +184,7 @@ class Plan:
     def _add_array(self, place: Place) -> None:
         node = place.array
         self._nodes.append((self.below(place), node))
+        self._inside[self.below(place)] = inside(place)
         output = self._output(place, node.source.unit or node.chunks, self.choice.shards, is_plane=False)
         key = f"{place.path}/" if place.path else ""
         self.phases[0].append(Copy(output=output, keyspace=self.keyspace, node=node, key=key))

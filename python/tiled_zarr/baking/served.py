@@ -10,9 +10,10 @@ from .. import opening
 from ..hierarchy.openings import reason
 from ..nodes import Array, Group
 from ..resources import Resources
+from ..storage.maker import maker
+from ..storage.targets import Folder
 from . import manifest
 from .plan import fingerprint, read_for
-from .targets import Folder
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Served:
 
     def _levels(self, store: Path, image: Array) -> Mapping[int, Array]:
         baked = manifest.said(Folder(store))
-        if baked is None or baked.get(manifest.BY) != manifest.maker():
+        if baked is None or baked.get(manifest.BY) != maker():
             return {}
         source = fingerprint(read_for("0", image))
         if source is None or baked.get(manifest.SOURCE) != source:

@@ -9,9 +9,9 @@ from typing import Protocol
 from ..encoding.encode import encode, read_region
 from ..hierarchy.keyspace import Chunk, KeySpace
 from ..nodes import Array, Changed, Region
+from ..storage.targets import Target
 from . import boxes
 from .outputs import Block, Index, Output
-from .targets import Target
 
 
 class Step(Protocol):

@@ -8,10 +8,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from typing import TypeAlias
 
+from ..storage.targets import Target
 from .outputs import Index
 from .plan import Plan
 from .steps import Step, make
-from .targets import Target
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Is called with the decoded bytes of each box that is in the store, and those of all boxes."""

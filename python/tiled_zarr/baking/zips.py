@@ -12,8 +12,8 @@ from pathlib import Path
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from ..settings import arguments
+from ..storage.targets import PART
 from .objects import is_address
-from .targets import PART
 
 SUFFIX = ".zip"
 EARLIEST = (1980, 1, 1, 0, 0, 0)

@@ -1,10 +1,11 @@
-"""Encodes a chunk: sends the source's stored bytes, or reads, pads, filters and compresses.
+"""Encodes a chunk: sends bytes that are stored, or reads, pads, filters and compresses.
 
 The native encoder does everything after the read in one pass.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -13,7 +14,7 @@ import numpy as np
 from .. import _native, budgets, dtypes
 from ..clocks import CURRENT
 from ..hierarchy.keyspace import Chunk
-from ..nodes import Region, Stored
+from ..nodes import Prepared, Region, Stored
 from ..resources import Resources
 from . import boxes, row_index
 
@@ -44,8 +45,10 @@ def encode(chunk: Chunk, resources: Resources | None = None) -> bytes:
 
 
 def _encode(chunk: Chunk, resources: Resources | None) -> bytes:
-    stored = chunk.recipe.stored
-    body = None if stored is None else _stored(chunk, stored)
+    prepared, stored = chunk.recipe.prepared, chunk.recipe.stored
+    body = None if prepared is None else _prepared(chunk, prepared)
+    if body is None and stored is not None:
+        body = _stored(chunk, stored)
     if body is not None:
         return body
     match chunk.recipe.form:
@@ -89,11 +92,19 @@ def _stored(chunk: Chunk, stored: Stored) -> bytes | None:
     None at the array's edge, since the stored chunk may hold anything beyond it. None also if the
     bytes are not one whole frame: then the source decodes them, and raises what is wrong with them.
     """
+    return _read_as_it_is(chunk, stored.read) if chunk.is_whole else None
+
+
+def _prepared(chunk: Chunk, prepared: Prepared) -> bytes | None:
+    """The bytes of a chunk that were encoded in advance, also at the array's edge; None if none were."""
+    return _read_as_it_is(chunk, prepared.read) if chunk.recipe.is_prepared else None
+
+
+def _read_as_it_is(chunk: Chunk, read: Callable[[tuple[int, ...]], bytes | None]) -> bytes | None:
+    """The bytes of a chunk that `read` returns, None if they are not one whole frame."""
     recipe = chunk.recipe
     clock = CURRENT.get()
-    body = None
-    if chunk.is_whole:
-        body = stored.read(chunk.index) if clock is None else clock.reading(stored.read, chunk.index)
+    body = read(chunk.index) if clock is None else clock.reading(read, chunk.index)
     nbytes = None if recipe.form == "strings" else recipe.nbytes
     return body if body is not None and _native.is_whole(recipe.codec.name, body, nbytes, crc32c=recipe.codec.crc32c) else None
 

@@ -19,7 +19,7 @@ from typing import Literal, TypeAlias
 from .. import _native, dtypes
 from ..codecs import Codec
 from ..grid import Grid
-from ..nodes import Array, Block, Look, Pending, Region, Stored
+from ..nodes import Array, Block, Look, Pending, Prepared, Region, Stored
 from . import headers
 
 ENCODER = "4"
@@ -54,8 +54,10 @@ class Recipe:
     view of data in memory and native code.
 
     `read(region)` reads a dense source. `stored` is the source's own chunks if they are, byte for
-    byte, those that are served. `begin` is that of the source. `box` is the shape in elements that the source decodes at once,
-    None if it decodes only what it is asked for. `kept` is the shape of the boxes that are kept for
+    byte, those that are served. `begin` and `prepared` are those of the source.
+
+    `box` is the shape in elements that the source decodes at once, None if it decodes only what it
+    is asked for. `kept` is the shape of the boxes that are kept for
     the chunks beside this one, None if none are. `read_itemsize` are the bytes that it reads for
     one item. `revision()` is that of the whole array. `revision_of(region)`, if the source has it,
     is used instead of it. `look`, if there is one, renews what that says.
@@ -78,6 +80,7 @@ class Recipe:
     read: Callable[[Region], Block] | None
     stored: Stored | None
     begin: Callable[[Region], Pending] | None
+    prepared: Prepared | None
     box: tuple[int, ...] | None
     kept: tuple[int, ...] | None
     read_itemsize: int
@@ -87,6 +90,11 @@ class Recipe:
     revision: Callable[[], str | None]
     revision_of: Callable[[Region], str | None] | None
     look: Look | None
+
+    @property
+    def is_prepared(self) -> bool:
+        """True if the chunks, as they are now, were encoded in advance. Blocks."""
+        return self.prepared is not None and self.prepared.fits(self.codec, self.grid.chunk_shape)
 
     def renew(self, region: Region, *, is_read_next: bool = True) -> None:
         """Ask the store for the revision of a region unless it is fresh. Blocks; raises as a read."""
@@ -124,6 +132,7 @@ def recipe(node: Array, grid: Grid, codec: Codec, source: str, *, is_frozen: boo
         read=None if node.is_sparse else node.dense.read,
         stored=node.source.stored if headers.stored_codec(node, grid) == codec else None,
         begin=node.source.begin if form != "sparse" else None,
+        prepared=node.source.prepared,
         box=kept or box(node),
         kept=kept,
         read_itemsize=headers.read_itemsize(node),

@@ -305,11 +305,13 @@ class Endpoint:
     def fetched(self, chunk: Chunk, revision: str | None) -> bytes:
         """The chunk's body, from the cache that processes share, or encoded now.
 
-        Chunks that are sent as they are stored never go there, nor those of arrays in memory.
+        Chunks that are sent as they are stored, or were encoded in advance, never go there, nor those
+        of arrays in memory.
         Blocks; raises as `weighed` does.
         """
         make, recipe = partial(self.weighed, chunk, revision), chunk.recipe
-        if self.shared is None or revision is None or recipe.is_native or (chunk.is_whole and recipe.stored is not None):
+        is_stored = chunk.is_whole and recipe.stored is not None
+        if self.shared is None or revision is None or recipe.is_native or is_stored or recipe.is_prepared:
             return self.alone(chunk, revision)
         identity = chunk.shared_identity(revision) if self.is_replica else chunk.identity(revision)
         array = f"{chunk.place.path}|{recipe.signature}"

@@ -8,7 +8,7 @@ from functools import partial
 from starlette.types import Receive, Scope, Send
 
 from ..caches.recent import Recent
-from ..views.profile import Profile, parse
+from ..views.profile import ALLOWED, ALLOWED_OF_IMAGES, Profile, parse
 from .endpoint import Endpoint
 from .protocol import replies
 from .routes import KeyEndpoint
@@ -17,7 +17,7 @@ MOST_KEPT = 32
 """Endpoints that are kept, at most; each may hold a key space and the replies to 8192 keys."""
 
 PREFIXES = ("zarr/v2", "zarr/v3", "minmax/v2", "minmax/v3")
-"""The path prefixes that may have profiles; the display view has its own types."""
+"""The path prefixes that may have profiles; the display view has types and chunks of its own."""
 
 
 class Profiles:
@@ -39,9 +39,12 @@ class Profiles:
 
     def made(self, prefix: str, part: str) -> Endpoint:
         """The endpoint of a profile. Raises ValueError, which says what is allowed."""
-        if prefix not in PREFIXES:
-            raise ValueError(f"profiles are for {', '.join(PREFIXES)}, not for {prefix}")
         profile = parse(part)
+        is_exact = prefix in PREFIXES
+        if is_exact and profile.plane:
+            raise ValueError(f"a plane is for images, not for {prefix}; a profile there has {ALLOWED}")
+        if not is_exact and profile != Profile(plane=profile.plane):
+            raise ValueError(f"such profiles are for {', '.join(PREFIXES)}; a profile of {prefix} has {ALLOWED_OF_IMAGES}")
         return self._kept.get((prefix, profile.name), partial(self._make, prefix, profile))
 
 

@@ -4,7 +4,8 @@ The children of that group are the image's levels. https://ngff.openmicroscopy.o
 """
 
 from .documents import Version
-from .pyramid.levels import Stores
+from .origins import origin
+from .pyramid.stores import Stores
 from .view import Pyramids, view
 
-__all__ = ["Pyramids", "Stores", "Version", "view"]
+__all__ = ["Pyramids", "Stores", "Version", "origin", "view"]

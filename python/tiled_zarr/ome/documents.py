@@ -5,11 +5,11 @@ https://ngff.openmicroscopy.org/0.4/, https://ngff.openmicroscopy.org/0.5/
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from .display import hints
+from .display import colours, hints
 from .display.display import Display
 from .display.windows import Window
 from .pyramid.levels import Pyramid
@@ -18,9 +18,8 @@ from .pyramid.nodata import NOTHING, NoData
 Version: TypeAlias = Literal["0.4", "0.5"]
 
 TYPES = MappingProxyType({"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"})
-WHITE = "FFFFFF"
 PALETTE = ("FF00FF", "00FF00", "00FFFF", "FFFF00", "FF0000", "0000FF")
-COLOURS = (("red", "FF0000"), ("green", "00FF00"), ("blue", "0000FF"), ("opacity", WHITE))
+COLOURS = (*colours.RGB, ("opacity", colours.WHITE))
 MOST_CHANNELS = 2048
 """An image with more channels gets no `omero`: viewers want all channels or none.
 
@@ -30,6 +29,8 @@ LONGEST_LABEL = 128
 """Characters of a channel's label; we cut longer ones."""
 NAN = "NaN"
 """The string for a NaN, which JSON numbers cannot hold; Zarr v2 and v3 spell it the same way."""
+MARKED = "marked-"
+"""What the names of levels in which marks are left begin with; no listing has them."""
 MOST_ACTIVE = 6
 """Viewers draw at most this many channels on top of each other; with more, only the first is on."""
 
@@ -38,13 +39,15 @@ class Channels(NamedTuple):
     """How to show an image, found at one revision of its pixels: its channels and its marks.
 
     If `omero` is None and there is a reason for it, `missing` says which. `no_data` holds the
-    marks, the pixel values that mean "no value here".
+    marks, the pixel values that mean "no value here", `marked` the names of the levels in which a
+    mark is left.
     """
 
     revision: str | None
     omero: dict[str, Any] | None
     missing: str | None = None
     no_data: NoData = NOTHING
+    marked: Sequence[str] = ()
 
 
 def image(version: Version, name: str, pyramid: Pyramid, channels: Channels) -> dict[str, Any]:
@@ -62,6 +65,7 @@ def image(version: Version, name: str, pyramid: Pyramid, channels: Channels) -> 
         "metadata": {
             "sampled": pyramid.sampled(),
             **_values(pyramid.display, channels.no_data),
+            **_marked(channels),
             **({} if channels.missing is None else {"unavailable": {"omero": channels.missing}}),
         },
     }
@@ -74,6 +78,16 @@ def image(version: Version, name: str, pyramid: Pyramid, channels: Channels) -> 
         return {"multiscales": [{"version": version, **multiscale}], **named}
     shown: dict[str, Any] = {} if omero is None else {"omero": omero}
     return {"ome": {"version": version, "multiscales": [multiscale], **shown, **named}, **shown}
+
+
+def marked(pyramid: Pyramid) -> list[str]:
+    """The names of the levels in which marks are left, empty if there are none.
+
+    In unsigned levels marks become zeros, as dark as viewers draw them, but counts may be zeros too.
+    """
+    is_unsigned = pyramid.display.sentinels and pyramid.display.array.dtype.kind == "u"
+    is_baked = any(pyramid.baked(level) is not None for level in pyramid.shown)
+    return [f"{MARKED}{level}" for level in pyramid.shown] if is_unsigned and not is_baked else []
 
 
 def labels(version: Version, names: Sequence[str]) -> dict[str, Any]:
@@ -104,7 +118,7 @@ def omero(name: str, display: Display, windows: Sequence[Window], default: tuple
 
 
 def _values(display: Display, no_data: NoData) -> dict[str, Any]:
-    """The metadata that tells how the values differ from the source's.
+    """The metadata that tells the unit of the values, and how they differ from the source's.
 
     `no_data` is the value we serve in place of the source's `marks`. `scale_factor` and
     `add_offset` are the CF scale and offset that we have already applied.
@@ -117,15 +131,24 @@ def _values(display: Display, no_data: NoData) -> dict[str, Any]:
         said = {"no_data": NAN if value != value else value, "marks": [mark.item() for mark in marks]}  # noqa: PLR0124 - only NaN differs
     if packing and packing.is_scaled:
         said |= {"scale_factor": packing.scale, "add_offset": packing.offset}
+    if display.hint.value_unit:
+        said["units"] = display.hint.value_unit
     return said
+
+
+def _marked(channels: Channels) -> dict[str, Any]:
+    """The metadata that tells where the levels with marks are, and the number that is the mark there."""
+    if not (channels.marked and channels.no_data.marks):
+        return {}
+    return {"marked": {"paths": list(channels.marked), "no_data": channels.no_data.marks[0].item()}}
 
 
 def _axes(display: Display) -> list[dict[str, str]]:
     """The `axes` of a multiscale image, with a unit if the hint knows one."""
     axes = []
     for letter in display.axes:
-        unit = display.hint.units.get(letter)
-        axes.append({"name": letter, "type": TYPES[letter], **({"unit": unit} if unit else {})})
+        unit, name = display.hint.units.get(letter), display.hint.names.get(letter, letter)
+        axes.append({"name": name, "type": TYPES[name], **({"unit": unit} if unit else {})})
     return axes
 
 
@@ -157,8 +180,8 @@ def _channel(display: Display, number: int, window: Window) -> dict[str, Any]:
     label, colour, is_active = _usual(display, number)
     start, end = hints.window(known) or (window.start, window.end)
     return {
-        "label": str(known.get("label") or label)[:LONGEST_LABEL],
-        "color": hints.colour(known) or colour,
+        "label": (hints.label(known) or label)[:LONGEST_LABEL],
+        "color": hints.colour(known) or _named(display, known) or colour,
         "active": known.get("active", is_active) is True,
         "coefficient": 1.0,
         "family": "linear",
@@ -167,15 +190,20 @@ def _channel(display: Display, number: int, window: Window) -> dict[str, Any]:
     }
 
 
+def _named(display: Display, known: Mapping[str, Any]) -> str | None:
+    """The colour that a channel's name means, if there are several and they are no photograph."""
+    return colours.by_name(hints.label(known)) if display.channels > 1 and not display.is_colour else None
+
+
 def _usual(display: Display, number: int) -> tuple[str, str, bool]:
     """The label, colour and `active` flag of a channel about which the source says nothing."""
     count = display.channels
     if display.is_colour:
         return (*COLOURS[number], number < 3)
     if display.is_complex:
-        return "magnitude" if number < count // 2 else "phase", WHITE, number == 0
+        return "magnitude" if number < count // 2 else "phase", colours.WHITE, number == 0
     if count == 1:
-        return "intensity", WHITE, True
+        return "intensity", colours.WHITE, True
     if count > MOST_ACTIVE:
-        return f"channel {number}", PALETTE[number % len(PALETTE)] if number else WHITE, number == 0
+        return f"channel {number}", PALETTE[number % len(PALETTE)] if number else colours.WHITE, number == 0
     return f"channel {number}", PALETTE[number % len(PALETTE)], True

@@ -8,12 +8,15 @@ from threading import Lock
 from typing import Any
 
 from ..nodes import Array, Block, Changed, Dense, Options, Region
+from ..options import NO_OPTIONS
 from . import documents
 from .display.display import Display, display
 from .documents import Channels, Version
-from .pyramid.levels import Pyramid, Stores
+from .pyramid import prepared
+from .pyramid.levels import Pyramid
 from .pyramid.looks import Unseen, default_place
 from .pyramid.shapes import is_half
+from .pyramid.stores import Stores
 
 NO_CHANNELS = Channels(None, None)
 """For label images: their values are names, so they have no contrast limits."""
@@ -23,6 +26,7 @@ TOO_MANY = Channels(None, None, f"more than {documents.MOST_CHANNELS:,} channels
 class Image:
     """An array that is an image. Making one reads no pixels.
 
+    `marked` has the levels with a mark left in, by name, if the metadata may name them.
     `opened` is the revision of the pixels when it was made. The node of a file says the revision of
     what lies at the path now, but it only reads what lay there when it was opened.
     """
@@ -33,21 +37,24 @@ class Image:
         self.opened = pyramid.source_revision()
         self._has_changed = False
         self._levels = {number: self._level(number) for number in pyramid.shown}
+        self.marked = {
+            name: self._level(number, keeps_marks=True) for name, number in zip(documents.marked(pyramid), pyramid.shown, strict=False)
+        }
         self._channels: Channels | None = None
         self._lock = Lock()
 
     @classmethod
-    def of(cls, path: str, node: Array, stores: Stores, budget: int | None = None) -> Image | None:
+    def of(cls, path: str, node: Array, stores: Stores, options: Options = NO_OPTIONS) -> Image | None:
         """The image at `path`, or None if `node` is no image.
 
-        One tile reads at most as many bytes of the source as the node's `tile_budget` says, else
-        `budget`, else the one of `stores`. Raises TooLarge if the chunks of every level are too
-        large to decode.
+        The node's own options say how many bytes of the source one tile may read, and with which
+        codec it is sent; else `options`, those of the groups above; else `stores`. Raises TooLarge
+        if the chunks of every level are too large to decode.
         """
         shown = display(node, resources=stores.resources)
         if shown is None:
             return None
-        pyramid = Pyramid(path, shown, _stored(node, shown), stores, node.options.tile_budget or budget or stores.budget)
+        pyramid = Pyramid(path, shown, _stored(node, shown), stores, node.options.over(options))
         revision = pyramid.source_revision()
         baked = stores.baked(path, node) if revision is not None else {}
         if baked and pyramid.source_revision() == revision:
@@ -124,26 +131,30 @@ class Image:
             raise
         except Unseen as error:
             return Channels(revision, None, str(error))
-        return Channels(revision, documents.omero(name, shown, look.windows, default_place(shown)), no_data=look.no_data)
+        return Channels(revision, documents.omero(name, shown, look.windows, default_place(shown)), None, look.no_data, tuple(self.marked))
 
-    def _read(self, number: int, region: Region) -> Block:
+    def _read(self, number: int, region: Region, *, keeps_marks: bool = False) -> Block:
         """The pixels of a region of a level. Blocks; raises what the source raises."""
         try:
-            return self.pyramid.read(number, region)
+            return self.pyramid.read(number, region, keeps_marks=keeps_marks)
         except Changed:
             self._has_changed = True
             raise
 
-    def _level(self, number: int) -> Array:
+    def _level(self, number: int, *, keeps_marks: bool = False) -> Array:
         """The node of a level, whose chunks are the tiles of the pyramid."""
         pyramid = self.pyramid
         return Array(
             shape=pyramid.shapes[number],
             dtype=pyramid.display.array.dtype,
-            source=Dense(partial(self._read, number), stored=pyramid.stored(number)),
+            source=Dense(
+                partial(self._read, number, keeps_marks=keeps_marks),
+                stored=None if keeps_marks else pyramid.stored(number),
+                prepared=None if keeps_marks else prepared.of(pyramid, number),
+            ),
             chunks=pyramid.tile_shape,
-            dimension_names=tuple(pyramid.display.axes),
-            revision=partial(pyramid.revision, number),
+            dimension_names=tuple(pyramid.display.hint.names.get(letter, letter) for letter in pyramid.display.axes),
+            revision=partial(pyramid.revision, number, keeps_marks=keeps_marks),
             options=Options(codec=self.node.options.codec, verbatim=True, frozen=self.node.options.frozen),
         )
 

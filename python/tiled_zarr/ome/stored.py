@@ -64,6 +64,13 @@ def _levels(group: Group, described: Mapping[str, Any]) -> Iterator[Array]:
         yield node
 
 
+def finest(group: Group) -> tuple[str, ...] | None:
+    """The names on the path from a multiscale group to its level 0; None if it lists no level."""
+    datasets = _list((_described(group.attributes) or {}).get("datasets"))
+    path = datasets[0].get("path") if datasets and isinstance(datasets[0], Mapping) else None
+    return tuple(path.split("/")) if isinstance(path, str) else None
+
+
 def _described(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The first item of `multiscales`, in version 0.5 or an older one; None if there is none."""
     listed = _list(_ome(attributes).get("multiscales"))

@@ -10,17 +10,19 @@ from threading import Lock
 from types import MappingProxyType
 from typing import Any
 
+from .. import codecs
 from ..attributes import Late
 from ..caches.recent import Recent
 from ..nodes import Array, Group, Node, Options
+from ..options import NO_OPTIONS
 from ..resources import Resources
 from ..views.mirror import Mirror
-from . import documents, stored
+from . import documents, planes, stored
 from .documents import Version
 from .image import Image
 from .pyramid.background import Background
-from .pyramid.levels import Baked, Stores, looks_of, nothing_baked
 from .pyramid.planes import Planes
+from .pyramid.stores import Baked, Stores, looks_of, nothing_baked
 
 LABELS = "labels"
 NO_LABELS: Mapping[str, Node] = MappingProxyType({})
@@ -49,12 +51,15 @@ class Pyramids:
         rate: int | None = None,
         in_background: bool = True,
         baked: Baked | None = None,
+        codec: str | None = None,
+        instance: str | None = None,
     ) -> Pyramids:
         """Pyramids that keep their tiles and levels in `resources`, levels in `folder` if given.
 
         They read at most `budget` bytes of the source for one tile, and levels that `baked` finds
-        instead. In the background they read `rate` bytes a second, or nothing. Raises OSError if
-        the folder cannot be used.
+        instead. In the background they read `rate` bytes a second, or nothing. Tiles are sent with
+        `codec`, else with the default. Servers with the same `instance` are replicas. Raises OSError
+        if the folder cannot be used.
         """
         return cls(
             Stores(
@@ -66,21 +71,24 @@ class Pyramids:
                 looks=looks_of(resources.abandoned),
                 resources=resources,
                 baked=baked or nothing_baked,
+                codec=codec or codecs.DEFAULT,
+                instance=instance,
             )
         )
 
-    def image(self, path: str, node: Array, budget: int | None) -> Image | None:
+    def image(self, path: str, node: Array, options: Options) -> Image | None:
         """The image of the node at `path`, or None if it is no image. Reads no pixels.
 
-        One tile may read `budget` bytes of the source. The node's own `tile_budget` wins over
-        `budget`; if both are None, the server's applies.
+        One tile may read `tile_budget` bytes of the source, and is sent with `codec`. The node's
+        own options win over `options`, those of the groups above; if both are None, the server's
+        apply.
 
         If the node was opened again and nothing else has changed, the known image stays.
         """
         with self._lock:
             known = self._images.peek(path)
             if known is None or known.node is not node:
-                made = Image.of(path, node, self.stores, budget)
+                made = Image.of(path, node, self.stores, options)
                 if made is None:
                     return None
                 known = made if known is None or not known.is_like(made) else known
@@ -92,17 +100,21 @@ class Pyramids:
         self.stores.background.stop()
 
 
-def view(root: Node, version: Version, pyramids: Pyramids) -> Group:
+def view(root: Node, version: Version, pyramids: Pyramids, plane: str | None = None) -> Group:
     """The tree below `root` as OME-NGFF `version`; an array as `root` gives an empty group.
 
-    A child is opened at its first request.
+    With `plane`, such as "zx", images have these axes as rows and columns, and those without both
+    are left out. A child is opened at its first request.
     """
-    return _mirror(root if isinstance(root, Group) else Group({}), "", version, pyramids, None)
+    path = "" if plane is None else f"~plane={plane}"
+    return _mirror(root if isinstance(root, Group) else Group({}), path, version, pyramids, NO_OPTIONS, plane=plane)
 
 
-def _mirror(group: Group, path: str, version: Version, pyramids: Pyramids, budget: int | None) -> Group:
+def _mirror(  # noqa: PLR0913 - what a Shower has
+    group: Group, path: str, version: Version, pyramids: Pyramids, above: Options, *, plane: str | None
+) -> Group:
     """The group at `path` with its children as OME-NGFF shows them."""
-    shower = Shower(group, path, version, pyramids, group.options.tile_budget or budget)
+    shower = Shower(group, path, version, pyramids, group.options.over(above), plane=plane)
     return Group(
         children=Mirror(group.children, shower.shown),
         attributes=_passed(version, group.attributes),
@@ -124,11 +136,17 @@ def _passed(version: Version, attributes: Mapping[str, Any]) -> Mapping[str, Any
 
 
 class Shower:
-    """Shows a group's children: images as multiscale groups, groups as groups, nothing else."""
+    """Shows a group's children: images as multiscale groups, groups as groups, nothing else.
 
-    def __init__(self, group: Group, path: str, version: Version, pyramids: Pyramids, budget: int | None) -> None:
+    `path` identifies the group among those of all planes.
+    """
+
+    def __init__(  # noqa: PLR0913 - made in two places
+        self, group: Group, path: str, version: Version, pyramids: Pyramids, options: Options, *, plane: str | None
+    ) -> None:
         self._group = group
-        self._budget = budget
+        self._options = options
+        self._plane = plane
         self._path = path
         self._version = version
         self._pyramids = pyramids
@@ -155,17 +173,19 @@ class Shower:
         match source:
             case Array() | Group(kind="table"):
                 raise KeyError(name)
-        return _mirror(source, f"{self._path}/{name}", self._version, self._pyramids, self._budget)
+        return _mirror(source, f"{self._path}/{name}", self._version, self._pyramids, self._options, plane=self._plane)
 
     def _image(self, name: str, source: Node, *, is_label: bool = False) -> Image | None:
         """The image of a child (an array, or a stored multiscale group), or None."""
         pixels = stored.pixels(source, is_label=is_label)
-        return None if pixels is None else self._pyramids.image(f"{self._path}/{name}", pixels, self._budget)
+        if pixels is not None and self._plane is not None:
+            pixels = planes.turned(pixels, self._plane)
+        return None if pixels is None else self._pyramids.image(f"{self._path}/{name}", pixels, self._options)
 
     def _levels(self, name: str, source: Node, image: Image, labels: Mapping[str, Node] = NO_LABELS) -> Group:
         """The multiscale group of a source's image: its levels and its labels, if there are any."""
         return Group(
-            children={**image.levels, **labels},
+            children=Unlisted({**image.levels, **labels}, image.marked),
             attributes=Late(partial(image.attributes, self._version, name)),
             revision=image.revision,
             options=Options(frozen=source.options.frozen),
@@ -179,7 +199,7 @@ class Shower:
         if found is None:
             return NO_LABELS
         below, names = found
-        shower = Shower(below, f"{self._path}/{name}/{LABELS}", self._version, self._pyramids, self._budget)
+        shower = Shower(below, f"{self._path}/{name}/{LABELS}", self._version, self._pyramids, self._options, plane=self._plane)
         return shower.labels(names, are_stored=True)
 
     def _labels(self, image: Image) -> Mapping[str, Node]:
@@ -198,6 +218,17 @@ class Shower:
         with suppress(Exception):
             return name in self._group.children
         return True
+
+
+class Unlisted(dict[str, Node]):
+    """Children, and further ones that no listing names: levels of an image in which marks are left."""
+
+    def __init__(self, listed: Mapping[str, Node], unlisted: Mapping[str, Node]) -> None:
+        super().__init__(listed)
+        self._unlisted = unlisted
+
+    def __missing__(self, name: str) -> Node:
+        return self._unlisted[name]
 
 
 def image_of(group: Group) -> Image | None:

@@ -162,7 +162,8 @@ class Settings:
     baked: Path | None = setting(
         parsers.path,
         None,
-        "Folder of stores that `bake` has made, PATH.ome.zarr of the image at PATH: their levels are sent while the image is the same.",
+        "Folder of stores that `bake` has made, PATH.zarr of the node at PATH, or PATH.ome.zarr of an image: they are sent while their "
+        "source is the same.",
         shown="none: all are computed",
     )
     levels_background: bool = setting(

@@ -20,19 +20,26 @@ BEFORE = "~"
 """What a profile begins with in a path."""
 MOST_AXES = 32
 WEB = "web"
+PLANE_AXES = frozenset("tzyx")
 ALLOWED = (
     "codec=CODEC (such as zstd:3, blosc:lz4:5, gzip:5 or none), chunks=SIZExSIZE (in elements, for arrays with as many axes), "
     f"dtype={WEB} (types that JavaScript has)"
 )
+ALLOWED_OF_IMAGES = "plane=ROWS and COLUMNS, two different axes of t, z, y and x, such as plane=zx"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What a client chooses. None, or False, means: as it is served without a profile."""
+    """What a client chooses. None, or False, means: as it is served without a profile.
+
+    `plane` has the axes of the rows and the columns of images; it is for the display view alone,
+    and all else is for the others.
+    """
 
     codec: str | None = None
     chunk_shape: tuple[int, ...] | None = None
     is_web: bool = False
+    plane: str | None = None
 
     @property
     def name(self) -> str:
@@ -45,6 +52,7 @@ class Profile:
             "codec": self.codec,
             "chunks": self.chunk_shape and "x".join(map(str, self.chunk_shape)),
             "dtype": WEB if self.is_web else None,
+            "plane": self.plane,
         }
         return BEFORE + ",".join(f"{name}={value}" for name, value in parts.items() if value)
 
@@ -82,18 +90,28 @@ def parse(part: str) -> Profile:
     """The profile that a part of a path spells. Raises ValueError, which says what is allowed.
 
     >>> parse("~dtype=web")
-    Profile(codec=None, chunk_shape=None, is_web=True)
+    Profile(codec=None, chunk_shape=None, is_web=True, plane=None)
     """
     given: dict[str, str] = {}
     for item in part.removeprefix(BEFORE).split(","):
         name, equals, value = item.partition("=")
-        if not equals or name not in {"codec", "chunks", "dtype"} or name in given:
+        if not equals or name not in {"codec", "chunks", "dtype", "plane"} or name in given:
             raise ValueError(f"{item!r} is no part of a profile, or stands there twice; a profile has {ALLOWED}, with commas between them")
         given[name] = value
     if given.get("dtype", WEB) != WEB:
         raise ValueError(f"dtype={given['dtype']}: only dtype={WEB} is known")
     codec = str(codecs.parse(given["codec"])) if "codec" in given else None
-    return Profile(codec=codec, chunk_shape=_sizes(given["chunks"]) if "chunks" in given else None, is_web="dtype" in given)
+    chunk_shape = _sizes(given["chunks"]) if "chunks" in given else None
+    return Profile(
+        codec=codec, chunk_shape=chunk_shape, is_web="dtype" in given, plane=_plane(given["plane"]) if "plane" in given else None
+    )
+
+
+def _plane(text: str) -> str:
+    """The axes of rows and columns. Raises ValueError."""
+    if len(text) != len(set(text)) or len(text) != 2 or not set(text) <= PLANE_AXES:
+        raise ValueError(f"plane={text}: give {ALLOWED_OF_IMAGES}")
+    return text
 
 
 def _sizes(text: str) -> tuple[int, ...]:

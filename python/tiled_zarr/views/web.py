@@ -170,6 +170,7 @@ def _dense(
         read_stepped if stepped else None,
         _stored(source, conversion),
         blocking=source.blocking,
+        prepared=source.prepared if conversion.keeps_bytes else None,
         unit=axes(source.unit),
         itemsize=source.itemsize or (dtype.itemsize if source.blocking and conversion.inner else None),
         recomputes=source.recomputes,

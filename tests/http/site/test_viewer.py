@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -97,6 +99,40 @@ def test_images_open_in_the_viewer(images: Any) -> None:
     assert f'data-sources="{sources}"' in page
     assert "unsafe" not in ask(images, "/view/colours").headers["content-security-policy"]
     assert "data-sources" not in ask(images, "/view/line").body.decode()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape", "axes", "chunks"),
+    [
+        ("<f8", (300, 200), "yx", "64x64"),
+        ("<u2", (5, 40, 3000), "zyx", "1x40x64"),
+        ("<i8", (4, 5, 300, 200), None, "1x1x64x64"),
+        ("u1", (300, 200, 3), "yxc", "64x64x3"),
+        ("u1", (300, 200, 9), "yxc", "64x64x1"),
+        ("<c16", (300, 200), "yx", "64x64x2"),
+    ],
+)
+def test_the_page_names_the_exact_values_in_small_chunks(
+    make: Callable[..., Any], dtype: str, shape: tuple[int, ...], axes: str | None, chunks: str
+) -> None:
+    values = np.arange(np.prod(shape)).astype(dtype).reshape(shape)
+    app = make(Group(children={"a [1]": held(values, **({"axes": axes} if axes else {}))}))
+    page = ask(app, "/view/a ~5b1~5d").body.decode()
+    found = re.search(r'data-values="\.\./([^"]+)" data-axes="(\w+)"', page)
+    assert found, page
+    assert unquote(found[1]) == f"zarr/v3/~dtype=web,chunks={chunks}/a [1]"
+    assert found[2] == (axes or "czyx")
+    document = json.loads(ask(app, f"/{unquote(found[1])}/zarr.json").body)
+    assert "x".join(map(str, document["chunk_grid"]["configuration"]["chunk_shape"])) == chunks
+
+
+@pytest.mark.parametrize(
+    "hints", [{"orientation": 6}, {"photometric": "palette", "palette": [[255, 0, 0]] * 256}, {"photometric": "miniswhite"}]
+)
+def test_a_picture_that_is_computed_has_no_exact_values(make: Callable[..., Any], hints: dict[str, Any]) -> None:
+    """Its pixels are not those of the array: the viewer reads level 0 instead."""
+    app = make(Group(children={"a": held(np.ones((300, 200), np.uint8), **hints)}))
+    assert 'data-values=""' in ask(app, "/view/a").body.decode()
 
 
 def test_a_viewer_that_is_not_built_says_so(images: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,7 +103,7 @@ def test_flipped_bytes_on_disk_never_reach_a_client(tmp_path: Path) -> None:
     chunk, expected = "/ome-zarr/0.4/image/1/2/2", halved(VALUES)[1024:, 1024:]
     for is_damaged in (False, True):
         app = create_app(Group(children={"image": node_of(VALUES)}), Settings(**settings))
-        for path in tmp_path.iterdir():
+        for path in tmp_path.rglob("c/*/0"):
             body = bytearray(path.read_bytes())
             body[len(body) // 8 :: 1024] = bytes(len(body[len(body) // 8 :: 1024]))
             path.write_bytes(body)

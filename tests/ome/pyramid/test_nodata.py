@@ -5,6 +5,7 @@ We test their levels, what is served in place of marks, and what the metadata sa
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tiled_zarr.ome.pyramid import looks as looking
 from tiled_zarr.ome.pyramid.nodata import NOTHING, NoData
 
 U4, I4 = 2**32 - 1, -(2**31)
+EIGER = {"no_data": U4, "paths": ["marked-0", "marked-1", "marked-2", "marked-3", "marked-4"]}
 SERVED = {
     "u4": ((U4,), 0),
     "u2": ((65535,), 0),
@@ -144,7 +146,7 @@ def test_positive_marks_of_signed_integers_are_served_as_the_least() -> None:
 @pytest.mark.parametrize(
     ("values", "said", "expected"),
     [
-        (detectors.eiger("u4"), {}, {"no_data": 0, "marks": [U4]}),
+        (detectors.eiger("u4"), {}, {"no_data": 0, "marks": [U4], "marked": EIGER}),
         (detectors.pilatus(), {}, {"no_data": -2, "marks": [-2, -1]}),
         (detectors.map_of(-9999, "f4"), {}, {"no_data": "NaN", "marks": [-9999.0]}),
         (detectors.map_of(-9999, "i2"), {"_FillValue": -9999}, {"no_data": "NaN", "marks": [-9999]}),
@@ -161,6 +163,39 @@ def test_the_metadata_say_so(version: str, values: np.ndarray, said: dict[str, f
     get = served({"image": node_of(values, attributes=said)})
     [multiscale] = attributes(get(f"/ome-zarr/{version}/image/{DOCUMENTS[version]}"))["multiscales"]
     assert {name: value for name, value in multiscale["metadata"].items() if name != "sampled"} == expected
+
+
+@pytest.mark.parametrize("mark", [U4, 65535])
+def test_unsigned_levels_are_also_there_with_their_mark(mark: int) -> None:
+    """Zeros may be counts, so our viewer reads these levels, on whose names the metadata agree."""
+    values = detectors.eiger("u4" if mark == U4 else "u2")
+    made = image(node_of(values))
+    count = len(made.pyramid.shapes)
+    said = made.attributes("0.4", "a")["multiscales"][0]["metadata"]["marked"]
+    assert said == {"paths": [f"marked-{number}" for number in range(count)], "no_data": mark}
+    assert list(made.marked) == said["paths"]
+    for level, expected in zip(made.marked.values(), valid_levels(values, count, (mark,), mark), strict=True):
+        assert_same(whole(level), expected)
+    assert made.marked["marked-1"].revision() != made.level(1).revision()
+
+
+@pytest.mark.parametrize("values", [detectors.pilatus(), detectors.map_of(-9999, "f4"), np.ones((70, 80), "u1")])
+def test_other_levels_are_there_once(values: np.ndarray) -> None:
+    made = image(node_of(values))
+    assert (made.marked, made.attributes("0.4", "a")["multiscales"][0]["metadata"].get("marked")) == ({}, None)
+
+
+@pytest.mark.parametrize(("version", "header"), [("0.4", ".zarray"), ("0.5", "zarr.json")])
+def test_nobody_lists_the_levels_with_marks(version: str, header: str) -> None:
+    get = served({"image": node_of(detectors.eiger("u4"))})
+    store = f"/ome-zarr/{version}/image"
+    statuses = [get(f"{store}/{name}/{header}").status for name in ("marked-0", "marked-1", "marked-99", "marked")]
+    assert statuses == [200, 200, 404, 404]
+    listing = json.loads(get(f"{store}/", headers={"accept": "application/json"}).body)
+    assert "marked" not in json.dumps(listing)
+    consolidated = json.loads(get(f"{store}/{'.zmetadata' if version == '0.4' else 'zarr.json'}").body)
+    members = consolidated["metadata"] if version == "0.4" else consolidated["consolidated_metadata"]["metadata"]
+    assert [name for name in members if name.startswith("marked")] == []
 
 
 def chunk(body: bytes, dtype: str, edge: int = 64) -> np.ndarray:
@@ -236,5 +271,5 @@ def test_an_image_without_a_revision_is_looked_at_now_and_then(monkeypatch: pyte
 def test_kept_levels_of_images_that_may_have_marks_have_their_own_names(tmp_path: Path) -> None:
     """A folder of an earlier version, which knew of no marks, is not read for them."""
     marked, plain = (image(node_of(np.zeros((200, 200), dtype)), stores(folder=tmp_path)).pyramid for dtype in ("u2", "u1"))
-    assert "no data" in marked._plane_name((), "1")
-    assert "no data" not in plain._plane_name((), "1")
+    assert "no data" in marked.plane_name((), "1")
+    assert "no data" not in plain.plane_name((), "1")

@@ -5,13 +5,11 @@ They are bounded, never half written, and never give other bytes than were writt
 
 from __future__ import annotations
 
-import errno
-import logging
 import os
+import shutil
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,51 +18,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numcodecs.checksum32 import CRC32C
 
-from disks import remount_read_only, small_disk
-from tiled_zarr.ome.pyramid import drafts, folders
-from tiled_zarr.ome.pyramid.drafts import MemoryPlane, Unkept
+from ome.pyramid.planes import CODEC, LAYOUT, SHARD, files, keep, nbytes, parts, same, seal
+from tiled_zarr.ome.pyramid import folders
 from tiled_zarr.ome.pyramid.folders import Folder
 from tiled_zarr.ome.pyramid.kernels import checksum
 from tiled_zarr.ome.pyramid.layouts import Layout, Tile
-from tiled_zarr.ome.pyramid.planes import PAUSE, Planes
+from tiled_zarr.ome.pyramid.planes import Planes
 
-LAYOUT = Layout(2, ((40, 60), (20, 30)), 16, np.dtype("<u2"))
 ROOM = 13_000
-"""For two planes of 6000 bytes."""
+"""For two planes of 6000 bytes in memory."""
+DISK = 17_990
+"""For two planes of 8977 bytes on disk: with documents, indexes and whole tiles at the edges."""
 DISKS = [False, True]
-
-
-def levels(layout: Layout = LAYOUT) -> list[np.ndarray]:
-    """What is written to a plane in tests: all pixels differ."""
-    rng = np.random.default_rng(0)
-    return [rng.integers(0, 60_000, shape).astype(layout.dtype) for shape in layout.shapes]
-
-
-def keep(planes: Planes, name: str, layout: Layout = LAYOUT) -> None:
-    draft = planes.draft(name, layout)
-    assert draft is not None
-    for number, values in enumerate(levels(layout)):
-        draft.put(layout.first + number, 0, 0, values)
-    for tile in layout.tiles():
-        draft.sealed(tile)
-    planes.keep(name, draft)
-    draft.drop()
-
-
-def same(planes: Planes, name: str, layout: Layout = LAYOUT) -> list[bool]:
-    """Of each tile that is kept, whether it is what was written."""
-    found = []
-    for tile in layout.tiles():
-        block = planes.tile(name, layout, tile)
-        if block is not None:
-            top, left = tile.row * layout.tile, tile.column * layout.tile
-            expected = levels(layout)[tile.level - layout.first][top : top + layout.tile, left : left + layout.tile]
-            found.append(np.array_equal(block, expected))
-    return found
-
-
-def files(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir())
 
 
 @pytest.mark.parametrize("is_on_disk", DISKS)
@@ -94,13 +59,12 @@ def test_blocks_of_any_place_come_back(
     box = data.draw(st.tuples(st.integers(1, 70), st.integers(1, 70)))
     for folder in (None, tmp_path_factory.mktemp("levels")):
         planes = Planes(1 << 20, folder)
-        draft = planes.draft("a", layout)
+        draft = planes.draft("a", layout, CODEC)
         assert draft is not None
         for top in range(0, shape[0], box[0]):
             for left in range(0, shape[1], box[1]):
                 draft.put(1, top, left, values[top : top + box[0], left : left + box[1]])
-        for one in layout.tiles():
-            draft.sealed(one)
+        seal(draft)
         planes.keep("a", draft)
         for one in (one for one in layout.tiles() if one.level == 1):
             block = planes.tile("a", layout, one)
@@ -111,7 +75,8 @@ def test_blocks_of_any_place_come_back(
 
 @pytest.mark.parametrize("is_on_disk", DISKS)
 def test_the_oldest_go_first_and_drafts_count(tmp_path: Path, is_on_disk: bool) -> None:
-    planes = Planes(ROOM, tmp_path if is_on_disk else None)
+    room = DISK if is_on_disk else ROOM
+    planes = Planes(room, tmp_path if is_on_disk else None)
     keep(planes, "a")
     keep(planes, "b")
     assert planes.has("a", LAYOUT)
@@ -120,12 +85,12 @@ def test_the_oldest_go_first_and_drafts_count(tmp_path: Path, is_on_disk: bool) 
         keep(planes, name)
         assert planes.nbytes <= planes.max_bytes
     assert not planes.has("b", LAYOUT)
-    draft = planes.draft("a", LAYOUT)
+    draft = planes.draft("a", LAYOUT, CODEC)
     assert draft is not None
     if is_on_disk:
-        assert sum(path.stat().st_size for path in files(tmp_path)) <= ROOM
+        assert nbytes(tmp_path) <= room
     else:
-        assert planes.nbytes + LAYOUT.nbytes <= ROOM
+        assert planes.nbytes + LAYOUT.nbytes <= room
     draft.drop()
 
 
@@ -135,16 +100,23 @@ def test_files_outlive_the_server(tmp_path: Path) -> None:
 
 
 def test_a_crash_leaves_nothing_to_be_found(tmp_path: Path) -> None:
-    """What was being written has another name; a file cut short is no plane."""
-    draft = Planes(ROOM, tmp_path).draft("a", LAYOUT)
+    """What was being written has another name; a store with a file cut short is no plane."""
+    draft = Planes(ROOM, tmp_path).draft("a", LAYOUT, CODEC)
     assert draft is not None
     assert not Planes(ROOM, tmp_path).has("a", LAYOUT)
+    seal(draft)
+    assert not Planes(ROOM, tmp_path).has("a", LAYOUT)
+    assert not list(tmp_path.rglob("zarr.json")), "no reader opens what is not whole"
     draft.drop()
     keep(Planes(ROOM, tmp_path), "a")
-    [path] = files(tmp_path)
-    for length in (0, 50, path.stat().st_size - 1):
-        path.write_bytes(path.read_bytes()[:length])
-        assert not Planes(ROOM, tmp_path).has("a", LAYOUT)
+    for path in parts(tmp_path):
+        content = path.read_bytes()
+        for length in (0, len(content) - 1):
+            path.write_bytes(content[:length])
+            planes = Planes(ROOM, tmp_path)
+            assert all(same(planes, "a"))
+            assert not planes.has("a", LAYOUT)
+            keep(Planes(ROOM, tmp_path), "a")
 
 
 @pytest.mark.parametrize("other", [LAYOUT._replace(dtype=np.dtype("u1")), LAYOUT._replace(shapes=((40, 60), (20, 31)))])
@@ -155,12 +127,23 @@ def test_a_file_of_another_layout_is_no_plane(tmp_path: Path, other: Layout) -> 
 
 def test_the_folder_is_bounded(tmp_path: Path) -> None:
     for name in "abcdefgh":
-        keep(Planes(ROOM, tmp_path), name)
-    assert sum(path.stat().st_size for path in files(tmp_path)) <= ROOM
+        keep(Planes(DISK, tmp_path), name)
+        assert LAYOUT.nbytes < nbytes(tmp_path) <= DISK
+
+
+def test_a_store_that_takes_more_than_its_pixels_is_not_made_again(tmp_path: Path) -> None:
+    """`levels_size` has room for the pixels; documents and checksums come on top."""
+    planes = Planes(LAYOUT.nbytes, tmp_path)
+    keep(planes, "a")
+    assert nbytes(tmp_path) > LAYOUT.nbytes
+    for one in (planes, Planes(LAYOUT.nbytes, tmp_path)):
+        assert same(one, "a") == [True] * 16
+    keep(planes, "b")
+    assert len(files(tmp_path)) == 1
 
 
 def test_a_dropped_draft_leaves_no_file(tmp_path: Path) -> None:
-    draft = Planes(ROOM, tmp_path).draft("a", LAYOUT)
+    draft = Planes(ROOM, tmp_path).draft("a", LAYOUT, CODEC)
     assert draft is not None
     draft.drop()
     assert files(tmp_path) == []
@@ -179,28 +162,42 @@ def test_every_flipped_bit_is_noticed(tmp_path: Path, caplog: pytest.LogCaptureF
     Its plane is deleted and can be made again.
     """
     keep(Planes(ROOM, tmp_path), "a")
-    [path] = files(tmp_path)
-    content = path.read_bytes()
+    whole = {path: path.read_bytes() for path in parts(tmp_path)}
     rng, noticed = np.random.default_rng(0), 0
-    for place in rng.integers(0, 8 * len(content), 200).tolist():
-        flipped = bytearray(content)
-        flipped[place // 8] ^= 1 << place % 8
+    for place in rng.integers(0, 8 * nbytes(tmp_path), 200).tolist():
+        path, bit = located(whole, place)
+        flipped = bytearray(whole[path])
+        flipped[bit // 8] ^= 1 << bit % 8
         path.write_bytes(flipped)
         planes = Planes(ROOM, tmp_path)
         assert all(same(planes, "a"))
         noticed += not planes.has("a", LAYOUT)
+        for one, content in whole.items():
+            one.parent.mkdir(parents=True, exist_ok=True)
+            one.write_bytes(content)
     assert noticed == 200
     assert any("checksum" in record.getMessage() for record in caplog.records)
+    parts(tmp_path)[-1].write_bytes(b"no document")
     planes = Planes(ROOM, tmp_path)
     keep(planes, "a")
     assert same(planes, "a") == [True] * 16
 
 
-@pytest.mark.parametrize("damage", ["truncated", "emptied", "removed", "a folder", "flipped"])
-def test_a_file_damaged_under_a_server_is_no_longer_kept(tmp_path: Path, damage: str) -> None:
+def located(whole: dict[Path, bytes], place: int) -> tuple[Path, int]:
+    """The file of a bit, and its number there, of files that follow each other."""
+    for path, content in whole.items():
+        if place < 8 * len(content):
+            return path, place
+        place -= 8 * len(content)
+    raise AssertionError("beyond the files")
+
+
+@pytest.mark.parametrize("damage", ["truncated", "emptied", "removed", "a folder", "a pipe", "flipped", "all removed"])
+def test_a_store_damaged_under_a_server_is_no_longer_kept(tmp_path: Path, damage: str) -> None:
     planes = Planes(ROOM, tmp_path)
     keep(planes, "a")
-    [path] = files(tmp_path)
+    [store] = files(tmp_path)
+    path = store / SHARD
     content = path.read_bytes()
     match damage:
         case "truncated":
@@ -212,147 +209,47 @@ def test_a_file_damaged_under_a_server_is_no_longer_kept(tmp_path: Path, damage:
         case "a folder":
             path.unlink()
             path.mkdir()
+        case "a pipe":
+            path.unlink()
+            os.mkfifo(path)
         case "flipped":
             path.write_bytes(bytes(~byte & 255 for byte in content))
+        case "all removed":
+            shutil.rmtree(store)
     assert all(same(planes, "a"))
     assert not planes.has("a", LAYOUT)
-    if damage != "a folder":
-        keep(planes, "a")
-        assert same(planes, "a") == [True] * 16
+    assert files(tmp_path) == []
+    keep(planes, "a")
+    assert same(planes, "a") == [True] * 16
 
 
 def test_a_fifo_among_the_files_is_not_waited_for(tmp_path: Path) -> None:
     planes = Planes(ROOM, tmp_path)
     keep(planes, "a")
-    [path] = files(tmp_path)
-    path.unlink()
-    os.mkfifo(path)
+    [store] = files(tmp_path)
+    (store / "zarr.json").unlink()
+    os.mkfifo(store / "zarr.json")
     assert not Planes(ROOM, tmp_path).has("a", LAYOUT)
     os.mkfifo(tmp_path / f"x{folders.WRITING}")
-    Planes(ROOM, tmp_path)
+    keep(Planes(ROOM, tmp_path), "a")
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
-def test_a_disk_that_cannot_reserve_room_leaves_levels_in_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
-) -> None:
-    now = [0.0]
-    planes = Planes(ROOM, tmp_path, clock=lambda: now[0])
-    is_full = [True]
-    reserve = os.posix_fallocate
-
-    def fail(*arguments: int) -> None:
-        if is_full[0]:
-            raise OSError(code, os.strerror(code))
-        reserve(*arguments)
-
-    monkeypatch.setattr(os, "posix_fallocate", fail)
-    for name in "abc":
-        now[0] += PAUSE
-        keep(planes, name)
-        assert same(planes, name) == [True] * 16
-        assert planes.nbytes <= ROOM
-    assert files(tmp_path) == []
-    assert [record.levelno for record in caplog.records] == [logging.WARNING], "one line"
-    assert os.strerror(code) in caplog.text
-    is_full[0] = False
-    keep(planes, "d")
-    assert files(tmp_path) == [], "it is left alone for a while"
-    now[0] += PAUSE
-    keep(planes, "e")
-    assert len(files(tmp_path)) == 1
-    assert same(planes, "e") == [True] * 16
-
-
-@pytest.mark.parametrize("code", [errno.EOPNOTSUPP, errno.EINVAL])
-def test_a_file_system_that_cannot_reserve_room_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
-    def fail(*_: int) -> None:
-        raise OSError(code, os.strerror(code))
-
-    monkeypatch.setattr(os, "posix_fallocate", fail)
-    planes = Planes(ROOM, tmp_path)
-    keep(planes, "a")
-    assert len(files(tmp_path)) == 1
-    assert same(planes, "a") == [True] * 16
-
-
-def test_memory_beside_a_broken_folder_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`levels_size` may be as large as the disk."""
-    monkeypatch.setattr("tiled_zarr.ome.pyramid.planes.BESIDE_A_FOLDER", LAYOUT.nbytes)
-    planes = Planes(1 << 40, tmp_path)
-    planes.pause(OSError(errno.EIO, "broken"))
-    keep(planes, "a")
-    keep(planes, "b")
-    assert planes.nbytes == LAYOUT.nbytes
-    assert planes.draft("a", LAYOUT._replace(shapes=((400, 600),))) is None
-
-
-def test_a_disk_that_fails_while_a_plane_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    draft = Planes(ROOM, tmp_path).draft("a", LAYOUT)
-    assert isinstance(draft, drafts.FileDraft)
-
-    def fail(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "no room")
-
-    monkeypatch.setattr("tiled_zarr.ome.pyramid.drafts._write", fail)
-    with pytest.raises(Unkept, match="no room"):
-        draft.put(2, 0, 0, levels()[0])
-    draft.drop()
-    assert files(tmp_path) == []
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    with small_disk(tmp_path / "disk", 2**20) as path:
-        yield path
-
-
-def test_a_full_disk(disk: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Planes of 2 MB on a disk with room for one; writing to a mapping would raise SIGBUS."""
-    large = Layout(1, ((1000, 1000), (500, 500)), 512, np.dtype("u1"))
-    planes = Planes(10**8, disk)
-    (disk / "other").write_bytes(bytes(2**19))
-    keep(planes, "a", large)
-    assert all(same(planes, "a", large))
-    assert len(same(planes, "a", large)) == 5
-    assert [path.name for path in files(disk)] == ["other"]
-    assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    assert "No space left on device" in caplog.text
-    assert isinstance(planes.draft("a", LAYOUT), MemoryPlane)
-
-
-def test_a_disk_that_becomes_read_only(disk: Path, caplog: pytest.LogCaptureFixture) -> None:
-    planes = Planes(10**8, disk)
-    keep(planes, "a")
-    remount_read_only(disk)
-    assert same(planes, "a") == [True] * 16
-    for name in "bcd":
-        keep(planes, name)
-        assert same(planes, name) == [True] * 16
-    assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    assert same(planes, "a") == [True] * 16
-
-
-def test_a_folder_that_vanishes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    planes = Planes(10**8, tmp_path / "levels")
-    keep(planes, "a")
-    for path in files(tmp_path / "levels"):
-        path.unlink()
-    (tmp_path / "levels").rmdir()
-    assert same(planes, "a") == []
-    for name in "abc":
-        keep(planes, name)
-        assert same(planes, name) == [True] * 16
-    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+def test_a_store_without_a_shard_is_no_plane(tmp_path: Path) -> None:
+    """A reader of Zarr would take it for zeros."""
+    keep(Planes(ROOM, tmp_path), "a")
+    [store] = files(tmp_path)
+    (store / SHARD).unlink()
+    assert not Planes(ROOM, tmp_path).has("a", LAYOUT)
 
 
 WORKER = """
 import sys
 from pathlib import Path
 import numpy as np
+from tiled_zarr.codecs import parse
 from tiled_zarr.ome.pyramid.layouts import Layout
 from tiled_zarr.ome.pyramid.planes import Planes
-draft = Planes(10**6, Path(sys.argv[1])).draft("a", Layout(2, ((40, 60),), 16, np.dtype("<u2")))
+draft = Planes(10**6, Path(sys.argv[1])).draft("a", Layout(2, ((40, 60),), 16, np.dtype("<u2")), parse("none"))
 print("begun", flush=True)
 sys.stdin.read()
 """
@@ -367,7 +264,9 @@ def test_drafts_of_killed_servers_go_and_those_of_live_ones_stay(tmp_path: Path)
             assert worker.stdout.readline() == "begun\n"
             [draft] = files(tmp_path)
             (tmp_path / f"old{folders.WRITING}").write_bytes(b"left by a server that was killed")
-            (tmp_path / f"old{folders.WITHOUT_CHECKSUMS}").write_bytes(b"left by a server without checksums")
+            (tmp_path / f"lost{folders.MADE}" / "2").mkdir(parents=True)
+            for suffix in folders.OLD:
+                (tmp_path / f"old{suffix}").write_bytes(b"left by an older version")
             (tmp_path / "mine.txt").write_bytes(b"not ours")
             Planes(ROOM, tmp_path)
             assert files(tmp_path) == sorted([draft, tmp_path / "mine.txt"])

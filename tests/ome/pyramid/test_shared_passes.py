@@ -20,15 +20,17 @@ import pytest
 from asgi import ask
 from ome.twins import image, levels, node_of, stores, whole
 from tiled_zarr.app import create_app
+from tiled_zarr.codecs import parse
 from tiled_zarr.nodes import Array, Group
 from tiled_zarr.ome.image import Image
 from tiled_zarr.ome.pyramid import drafts
 from tiled_zarr.ome.pyramid.background import Background
 from tiled_zarr.ome.pyramid.folders import SUFFIX, WRITING
-from tiled_zarr.ome.pyramid.levels import Stores
+from tiled_zarr.ome.pyramid.stores import Stores
 from tiled_zarr.settings import Settings
 
 SECONDS = 60
+CODEC = parse("blosc:lz4:5:shuffle")
 EDGE, STEP = 512, 2**14
 VALUES = np.random.default_rng(0).integers(0, 255, (EDGE, EDGE)).astype("u1")
 
@@ -117,7 +119,7 @@ def test_what_another_worker_has_made_is_not_made_again(source: Source, tmp_path
     read = source.pixels
     until_exact(second, two)
     assert source.pixels == read
-    assert [path.suffix for path in tmp_path.iterdir()] == [SUFFIX]
+    assert [path.name.endswith(SUFFIX) for path in tmp_path.iterdir()] == [True]
     one.background.stop()
     two.background.stop()
 
@@ -171,14 +173,14 @@ def test_a_pass_that_was_killed_half_way_reads_at_most_60_percent_again(source: 
     until_exact(made, shared)
     assert 0 < source.pixels <= 0.6 * VALUES.size
     assert_exact(made)
-    assert [path.suffix for path in killed.iterdir()] == [SUFFIX]
+    assert [path.name.endswith(SUFFIX) for path in killed.iterdir()] == [True]
     shared.background.stop()
 
 
 DAMAGE = {
-    "the checkpoint": lambda data: data[:-1] + bytes([data[-1] ^ 1]),
+    "the checkpoint": lambda data: data[: drafts.MARK - 1] + bytes([data[drafts.MARK - 1] ^ 1]) + data[drafts.MARK :],
     "the length": lambda data: data[:-100],
-    "the header": lambda data: b"?" + data[1:],
+    "the header": lambda data: data[: drafts.MARK] + b"?" + data[drafts.MARK + 1 :],
 }
 
 
@@ -198,7 +200,7 @@ def test_a_draft_of_a_dead_worker_makes_room_for_others(killed: Path, source: So
     planes = stores(folder=killed, planes=draft.stat().st_size).planes
     layout = worker(source, killed)[0].pyramid.layout
     assert layout is not None
-    other = planes.draft("another", layout)
+    other = planes.draft("another", layout, CODEC)
     assert other is not None
     assert draft not in list(killed.iterdir())
     other.drop()

@@ -28,6 +28,11 @@ export class HttpStore implements AsyncReadable {
     private readonly key: string | null,
   ) {}
 
+  /** The store of a node below this one. */
+  below(path: string): HttpStore {
+    return new HttpStore(`${this.url}/${path.split("/").map(encodeURIComponent).join("/")}`, this.key);
+  }
+
   /**
    * The bytes of a key, or undefined if it is absent. Throws HttpError.
    *

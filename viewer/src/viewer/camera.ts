@@ -4,8 +4,11 @@
  * At zoom 0 a pixel of the image is a pixel of the page; each +1 doubles its size.
  */
 
+/** A point of the drawing, in pixels of level 0 times the image's `stretch`, or of the page. */
+export type Point = [x: number, y: number];
+
 export interface Camera {
-  target: [x: number, y: number];
+  target: Point;
   zoom: number;
   minZoom: number;
   maxZoom: number;
@@ -46,6 +49,18 @@ export function within(camera: Camera, image: Size): Camera {
   };
 }
 
+/** The point of the page, in CSS pixels, at which a point of the image is drawn. */
+export function toPage(camera: Camera, page: Size, [x, y]: Point): Point {
+  const scale = 2 ** camera.zoom;
+  return [(x - camera.target[0]) * scale + page.width / 2, (y - camera.target[1]) * scale + page.height / 2];
+}
+
+/** The point of the image that is drawn at a point of the page. */
+export function toImage(camera: Camera, page: Size, [x, y]: Point): Point {
+  const scale = 2 ** -camera.zoom;
+  return [(x - page.width / 2) * scale + camera.target[0], (y - page.height / 2) * scale + camera.target[1]];
+}
+
 /** The pan, in pages, and the change of zoom that a key requests; null for other keys. */
 export function motionOf(event: KeyboardEvent): { pan: [number, number]; zoom: number } | null {
   const step = event.shiftKey ? 5 * STEP : STEP;
@@ -69,6 +84,6 @@ export function motionOf(event: KeyboardEvent): { pan: [number, number]; zoom: n
   }
 }
 
-function clamp(value: number, least: number, most: number): number {
+export function clamp(value: number, least: number, most: number): number {
   return Math.min(most, Math.max(least, value));
 }

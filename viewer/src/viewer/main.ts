@@ -1,60 +1,62 @@
 /**
  * The page: an image, controls, and an error message if something fails.
  *
- * It reads the URLs of the image from the element `#viewer`, and the API key from its own URL.
+ * It reads the URLs of the image and of its exact values from the element `#viewer`, and the API key
+ * from its own URL.
  */
 
 import "./style.css";
 
 import { Deck, OrthographicView } from "@deck.gl/core";
 
-import { type Camera, fit, motionOf, moved, type Size, within } from "./camera";
+import { Address } from "./address";
+import { type Camera, fit, type Size, within } from "./camera";
+import { commands } from "./commands";
 import * as contrast from "./contrast";
+import { Cursor } from "./cursor";
+import { edgesOf, histogramOf } from "./histogram";
+import { Keyboard } from "./keyboard";
 import { layers, type Scene } from "./layers";
-import { type Channel, type Multiscale, open } from "./multiscale";
+import { Line } from "./line";
+import { type Channel, type Multiscale } from "./multiscale";
+import { openPlane, planeControls, planeOf } from "./planes";
+import { Overlays } from "./overlay";
 import { buildPanel, type Panel } from "./panel";
+import { Player } from "./play";
 import { Refinement } from "./refinement";
-import { scaleBar } from "./scalebar";
-import { HttpError } from "../common/store";
-import { type Plane, Tiles } from "./tiles";
+import { Rulers } from "./rulers";
+import type { Shown, Stage } from "./stage";
+import { fail, key, notice, page, pageSize } from "./page";
+import { type Box, type Pixels, type Plane, Tiles } from "./tiles";
+import { Values } from "./values";
 
 const CLOSE_ZOOM = 1;
-/** The status of paths that name a revision of the image that has gone. */
-const GONE = 410;
+/** Screens, as style.css has them, on which the panel is folded at first, since it hides the image. */
+const PHONE = "(max-width: 600px)";
 const EMPTY = { start: 0, end: 1, min: 0, max: 1 };
 
-/** A channel that is shown, and its plane in the image. */
-interface Shown {
-  channel: Channel;
-  plane: Plane;
-}
-
-const page = {
-  root: element("viewer"),
-  canvas: element("canvas") as HTMLCanvasElement,
-  controls: element("controls"),
-  notice: element("notice"),
-  failure: element("failure"),
-  bar: element("scalebar"),
-};
-
-class Viewer {
-  private readonly tiles: Tiles;
-  private readonly size: Size;
-  private readonly position: number[];
+export class Viewer implements Stage {
+  readonly tiles: Tiles;
+  readonly size: Size;
+  readonly position: number[];
   private readonly panel: Panel;
   private readonly deck: Deck<OrthographicView>;
   private readonly refinement: Refinement;
-  private camera: Camera;
-  private generation = 0;
+  private readonly overlays: Overlays;
+  readonly player = new Player(this);
+  camera: Camera;
+  generation = 0;
   private readonly measuring = new Set<Channel>();
 
-  constructor(private readonly image: Multiscale) {
+  private readonly listeners: (() => void)[] = [];
+
+  constructor(readonly image: Multiscale) {
     const [height = 1, width = 1] = image.axes.slice(-2).map((axis) => axis.size);
-    this.size = { width, height };
+    this.size = { width: width * image.stretch[1], height: height * image.stretch[0] };
     this.tiles = new Tiles(image);
     this.position = [...image.start];
     this.refinement = new Refinement(image, () => this.readAgain(), notice);
+    this.overlays = new Overlays(image, () => this.show(), (error) => fail(error));
     this.camera = fit(this.size, pageSize());
     this.deck = new Deck({
       canvas: page.canvas,
@@ -67,21 +69,32 @@ class Viewer {
     this.panel = buildPanel(page.controls, image, this.position, {
       onChange: () => this.show(),
       onAuto: () => this.autoContrast(),
+      onPercentile: (shares) => this.autoContrast(shares),
       onFit: () => this.fit(),
+      beside: (axis) => this.player.buttonOf(axis),
     });
-    document.addEventListener("keydown", (event) => this.press(event));
   }
 
-  /** Measure the contrast of channels whose metadata have none, then draw. */
+  update(): void {
+    this.panel.update();
+  }
+
+  watch(listener: () => void): void {
+    this.listeners.push(listener);
+  }
+
+  private tell(): void {
+    for (const listener of this.listeners) listener();
+  }
+
+  /** Measure the contrast of channels whose metadata have none. Draws nothing. */
   async start(): Promise<void> {
     await this.measure(this.unmeasured());
-    this.look(this.camera);
-    this.show();
   }
 
-  private async autoContrast(): Promise<void> {
+  async autoContrast(shares = contrast.AUTO): Promise<void> {
     if (this.image.isLabels) return;
-    await this.measure(this.active());
+    await this.measure(this.active(), shares);
     this.show();
   }
 
@@ -91,18 +104,34 @@ class Viewer {
     return this.active().filter(({ channel }) => channel.window === null && !this.measuring.has(channel));
   }
 
-  private async measure(shown: Shown[]): Promise<void> {
+  private async measure(shown: Shown[], shares = contrast.AUTO): Promise<void> {
     for (const { channel } of shown) this.measuring.add(channel);
-    const windows = await Promise.all(shown.map(({ plane }) => contrast.windowOf(this.tiles, plane)));
+    const values = await Promise.all(shown.map(({ plane }) => contrast.valuesOf(this.tiles, plane)));
+    const found = values.map((one) => contrast.windowOf(one, shares));
+    const isTogether = this.image.isRgb && found.length > 0;
     shown.forEach(({ channel }, i) => {
-      channel.window = widened(windows[i] ?? EMPTY, channel.window);
+      channel.window = widened(isTogether ? contrast.together(found) : (found[i] ?? EMPTY), channel.window, shares[1] - shares[0] === 100);
       this.measuring.delete(channel);
     });
     this.panel.update();
   }
 
+  /** Count the values of the shown planes, and say so if none of them has data. */
+  private async count(): Promise<void> {
+    if (this.image.isLabels) return;
+    const shown = this.active();
+    const values = await Promise.all(shown.map(({ plane }) => contrast.valuesOf(this.tiles, plane)));
+    shown.forEach(({ channel }, i) => {
+      if (!channel.window) return;
+      const edges = edgesOf(channel.window, this.image.look, this.image.isInteger);
+      channel.histogram = histogramOf(values[i] as Pixels, edges, channel.histogram);
+    });
+    page.nothing.hidden = shown.length === 0 || values.some((one) => one.some((value) => Number.isFinite(value)));
+    this.panel.update();
+  }
+
   /** The channels that are shown, each with its plane. */
-  private active(): Shown[] {
+  active(): Shown[] {
     return this.image.channels.flatMap((channel, c) => (channel.active ? [{ channel, plane: this.plane(c) }] : []));
   }
 
@@ -110,32 +139,30 @@ class Viewer {
     return this.position.map((index, axis) => (axis === this.image.channelAxis ? channel : index));
   }
 
-  private look(camera: Camera): void {
+  look(camera: Camera): void {
     const wasClose = this.isClose();
     this.camera = camera;
     page.root.dataset.state = "loading";
     this.deck.setProps({ viewState: camera });
     if (this.isClose() !== wasClose) this.show();
-    if (!this.image.pixel) return;
-    const { width, text } = scaleBar(this.image.pixel.size * 2 ** -camera.zoom, this.image.pixel.unit);
-    page.bar.style.width = `${width}px`;
-    page.bar.textContent = text;
-    page.bar.hidden = false;
+    this.tell();
   }
 
   private isClose(): boolean {
     return this.camera.zoom >= CLOSE_ZOOM;
   }
 
-  private show(): void {
+  show(): void {
     const unmeasured = this.unmeasured();
     if (unmeasured.length > 0) this.measure(unmeasured).then(() => this.show(), (error) => fail(error));
     page.root.dataset.state = "loading";
     this.refinement.stop();
+    this.tell();
     this.deck.setProps({ layers: layers(this.tiles, this.scene(), (error) => fail(error, () => this.readAgain())) });
   }
 
-  private readAgain(): void {
+  /** Forget what was read, and draw what there is now; sliders follow the sizes of axes. */
+  readAgain(): void {
     page.failure.hidden = true;
     this.tiles.clear();
     this.generation++;
@@ -147,6 +174,7 @@ class Viewer {
     if (page.root.dataset.state !== "loading" || !layers.every((layer) => layer.isLoaded)) return;
     page.root.dataset.state = "ready";
     this.refinement.watch(this.scene().planes);
+    this.count().catch((error) => fail(error));
   }
 
   private scene(): Scene {
@@ -154,89 +182,76 @@ class Viewer {
       planes: this.active().map(({ plane }) => plane),
       shades: this.image.channels.map(({ active, color, window }) => ({
         color: active ? color : [0, 0, 0],
-        limits: [(window ?? EMPTY).start, (window ?? EMPTY).end],
+        window: window ?? EMPTY,
       })),
+      look: { ...this.image.look },
+      overlay: this.overlays.at(this.position),
       isClose: this.isClose(),
       generation: this.generation,
     };
   }
 
-  private fit(): void {
+  fit(): void {
     this.look(fit(this.size, pageSize()));
   }
 
-  private press(event: KeyboardEvent): void {
-    const isTyping = event.target instanceof HTMLInputElement && event.target.type === "range" && event.key.startsWith("Arrow");
-    if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
-    const motion = motionOf(event);
-    if (motion) this.look(moved(this.camera, motion.pan, motion.zoom, pageSize(), this.size));
-    else if (event.key === "0") this.fit();
-    else if (event.key === "a") this.autoContrast();
-    else if (event.key === "[" || event.key === "]") this.step("z", event.key === "[" ? -1 : 1);
-    else if (event.key === "," || event.key === ".") this.step("t", event.key === "," ? -1 : 1);
-    else return;
-    event.preventDefault();
+  isFit(): boolean {
+    const { target, zoom } = fit(this.size, pageSize());
+    return zoom === this.camera.zoom && target.every((at, i) => at === this.camera.target[i]);
   }
 
-  /**
-   * Change the index on an axis by `by`.
-   *
-   * If only one axis besides y, x and channels has more than one index, its name is ignored.
-   */
-  private step(name: string, by: number): void {
-    const further = this.image.axes.slice(0, -2).flatMap((axis, i) => (i !== this.image.channelAxis && axis.size > 1 ? [i] : []));
-    const axis = further.length === 1 ? further[0] : further.find((i) => this.image.axes[i]?.name === name);
-    if (axis === undefined) return;
+  step(axis: number, by: number): void {
     this.position[axis] = Math.min((this.image.axes[axis]?.size ?? 1) - 1, Math.max(0, (this.position[axis] ?? 0) + by));
     this.panel.update();
     this.show();
   }
+
+  prepare(axis: number, index: number): void {
+    const planes = this.active().map(({ plane }) => plane.map((at, i) => (i === axis ? index : at)));
+    for (const { bbox, index: { z } } of this.drawn()) this.tiles.read(planes, bbox as Box, -z).catch(() => {}); // shown again, they say what failed
+  }
+
+  /** The tiles of the page. */
+  private drawn(): { bbox: unknown; index: { z: number } }[] {
+    const layers = this.deck.props.layers as { id: string; state?: { tileset?: { selectedTiles: ReturnType<Viewer["drawn"]> | null } } }[];
+    return layers.flatMap(({ id, state }) => (id.includes("labels") ? [] : (state?.tileset?.selectedTiles ?? [])));
+  }
+
+  /** The canvas, just drawn; what it shows is lost at the end of the task. */
+  picture(): HTMLCanvasElement {
+    this.deck.redraw("picture");
+    return page.canvas;
+  }
 }
 
 /** A measured window, with a range widened by that of the window before. */
-function widened(measured: typeof EMPTY, before: typeof EMPTY | null): typeof EMPTY {
+function widened(measured: typeof EMPTY, before: typeof EMPTY | null, isFull: boolean): typeof EMPTY {
   if (!before) return measured;
+  if (isFull) return widened({ ...measured, start: Math.min(measured.min, before.min), end: Math.max(measured.max, before.max) }, before, false);
   return { ...measured, min: Math.min(measured.min, before.min), max: Math.max(measured.max, before.max) };
-}
-
-function pageSize(): Size {
-  return { width: page.canvas.clientWidth, height: page.canvas.clientHeight };
-}
-
-function element(id: string): HTMLElement {
-  return document.getElementById(id) as HTMLElement;
-}
-
-function notice(isSampled: boolean): void {
-  page.notice.textContent = "Overview sampled, being refined";
-  page.notice.hidden = !isSampled;
-}
-
-/** Show an error, with a button that calls `again`; if the revision of the image has gone, it loads the page. */
-function fail(error: Error, again: () => void = reload): void {
-  console.error(error, error.cause);
-  page.root.dataset.state = "failed";
-  const isGone = error instanceof HttpError && error.status === GONE;
-  const button = Object.assign(document.createElement("button"), {
-    type: "button",
-    textContent: "Try again",
-    onclick: isGone ? reload : again,
-  });
-  page.failure.replaceChildren(error.message, " ", button);
-  page.failure.hidden = false;
-}
-
-function reload(): void {
-  location.reload();
 }
 
 async function main(): Promise<void> {
   if (!document.createElement("canvas").getContext("webgl2")) {
     throw new Error("This browser cannot draw images here: it has no WebGL 2. Switch on hardware acceleration, or use another browser.");
   }
-  const key = new URLSearchParams(location.search).get("api_key");
-  const urls = (page.root.dataset.sources ?? "").split(" ").map((url) => new URL(url, location.href).href);
-  await new Viewer(await open(urls, key)).start();
+  const { image, asked, plane } = await openPlane();
+  const viewer = new Viewer(image);
+  const { values, axes } = page.root.dataset;
+  const source = values && axes ? { url: new URL(values, location.href).href, axes } : null;
+  const cursor = new Cursor(viewer, new Values(image, source, key));
+  const rulers = new Rulers(viewer);
+  const line = new Line(viewer, cursor, () => address.changed());
+  const address = new Address(viewer, [
+    { name: "plane", get: () => plane, set: (text) => planeOf(text) !== asked && location.reload(), isKept: true },
+    { name: "line", get: () => line.get(), set: (text) => line.load(text) },
+    { name: "rulers", get: () => (rulers.isShown ? null : "off"), set: (text) => rulers.show(text !== "off") },
+  ]);
+  const keyboard = new Keyboard(viewer, commands(viewer, cursor, rulers, line, address));
+  page.controls.append(...planeControls(image, plane, address), ...(viewer.player.first === null ? [] : [viewer.player.controls()]), keyboard.buttons());
+  page.panel.open = !matchMedia(PHONE).matches;
+  await viewer.start();
+  address.start();
 }
 
 main().catch((error) => fail(error));

@@ -7,11 +7,23 @@
 import * as zarr from "zarrita";
 
 import { HttpStore, remembering } from "../common/store";
+import type { Histogram } from "./histogram";
+import { type Look, PLAIN } from "./look";
 
 export interface Axis {
   name: string;
   size: number;
   unit: string | null;
+  /** The size of a pixel of level 0 in `unit`, and the coordinate of the middle of the first one. */
+  scale: number;
+  origin: number;
+}
+
+/** How the numbers of the source become those of the levels: `number * scale + offset`; `marks` mean "no data". */
+export interface Packing {
+  marks: number[];
+  scale: number;
+  offset: number;
 }
 
 /**
@@ -30,6 +42,8 @@ export interface Channel {
   active: boolean;
   /** Null if the metadata have none; then we measure it from the data. */
   window: Window | null;
+  /** Of the plane that is shown; null until it has been read. */
+  histogram: Histogram | null;
 }
 
 export type Color = [red: number, green: number, blue: number];
@@ -51,15 +65,32 @@ export interface Multiscale {
   /** The index of the channel axis; null if there is none. */
   channelAxis: number | null;
   channels: Channel[];
+  /** How values become colours; the controls change it in place. */
+  look: Look;
+  /** The names of the label images of this image. */
+  labels: string[];
+  /** Whether the first three channels are red, green and blue. */
+  isRgb: boolean;
+  /** The unit of the values; null if the metadata have none. */
+  valueUnit: string | null;
+  /**
+   * How many times as high and wide a pixel is drawn, [1, 1] unless the image is very thin.
+   *
+   * The deck's coordinates are pixels of level 0 times this.
+   */
+  stretch: [y: number, x: number];
   /** Size of a pixel of level 0 in `unit`; null if the metadata have none. */
   pixel: { size: number; unit: string } | null;
   isLabels: boolean;
+  packing: Packing;
+  isInteger: boolean;
   /** The levels that the server has only made from samples so far. */
   sampled: number[];
   /**
    * The value besides NaN that means "no data"; null if there is none.
    *
-   * A `no_data` of 0 counts as none, since 0 may be a measured count.
+   * A `no_data` of 0 counts as none, since 0 may be a measured count. Then the server names levels
+   * in which the mark is left (`marked`), and we read these.
    */
   noData: number | null;
   /** The first index to show on each axis except the last two. */
@@ -78,12 +109,13 @@ interface MultiscalesMetadata {
   datasets: { path: string; coordinateTransformations?: Transformation[] }[];
   coordinateTransformations?: Transformation[];
   type?: string;
-  metadata?: { sampled?: number[]; no_data?: number | "NaN" };
+  metadata?: { sampled?: number[]; no_data?: number | "NaN"; units?: string; marks?: number[]; marked?: { paths: string[]; no_data: number }; scale_factor?: number; add_offset?: number };
 }
 
 interface Transformation {
   type: string;
   scale?: number[];
+  translation?: number[];
 }
 
 interface ChannelMetadata {
@@ -105,20 +137,30 @@ export async function open(urls: string[], key: string | null): Promise<Multisca
   throw new Error(`There is no image at ${urls.join(" or ")}. An image has two axes or more, and numbers in it.`);
 }
 
+/** Open one of the label images of an image. Throws if there is none of this name. */
+export async function openLabels(image: Multiscale, name: string): Promise<Multiscale> {
+  const labels = await openAt(image.store.below(`labels/${name}`));
+  if (labels === null) throw new Error(`There is no label image ${name}.`);
+  return { ...labels, isLabels: true, stretch: image.stretch };
+}
+
 async function openAt(plain: HttpStore): Promise<Multiscale | null> {
   const store = remembering(plain);
-  const { metadata, format } = await readMetadata(store);
+  const { metadata, format, labels } = await readMetadata(store);
   const multiscales = metadata?.multiscales?.[0];
   if (!metadata || !multiscales) return null;
   const root = zarr.root(await zarr.withMaybeConsolidatedMetadata(store, { format }));
   const openArray = format === "v3" ? zarr.open.v3 : zarr.open.v2;
-  const arrays = await Promise.all(multiscales.datasets.map(({ path }) => openArray(root.resolve(path), { kind: "array" })));
+  const marked = multiscales.metadata?.marked;
+  const paths = marked?.paths ?? multiscales.datasets.map(({ path }) => path);
+  const arrays = await Promise.all(paths.map((path) => openArray(root.resolve(path), { kind: "array" })));
   const base = arrays[0];
   if (!base) return null;
   const axes = multiscales.axes.map((axis, i) => ({
     name: typeof axis === "string" ? axis : axis.name,
     size: base.shape[i] ?? 1,
     unit: typeof axis === "string" ? null : (axis.unit ?? null),
+    ...placementOf(multiscales, i),
   }));
   const channelAxis = multiscales.axes.findIndex((axis) => axis === "c" || (typeof axis === "object" && axis.type === "channel"));
   const count = channelAxis < 0 ? 1 : (axes[channelAxis]?.size ?? 1);
@@ -129,10 +171,17 @@ async function openAt(plain: HttpStore): Promise<Multiscale | null> {
     levels: arrays.map((array) => ({ array, factor: factorOf(array.shape, base.shape) })),
     channelAxis: channelAxis < 0 ? null : channelAxis,
     channels: channelsOf(metadata, count),
+    look: { ...PLAIN, labels: labels[0] ?? "" },
+    labels,
+    isRgb: isRgb(metadata),
+    valueUnit: multiscales.metadata?.units ?? null,
+    stretch: stretchOf(base.shape),
     pixel: pixelOf(multiscales, axes),
     isLabels: metadata["image-label"] !== undefined || multiscales.type === "mode",
+    packing: packingOf(multiscales),
+    isInteger: /^u?int(8|16|32)$/.test(base.dtype),
     sampled: sampledOf(multiscales),
-    noData: Number(multiscales.metadata?.no_data) || null,
+    noData: marked?.no_data ?? (Number(multiscales.metadata?.no_data) || null),
     start: startOf(metadata, axes),
   };
 }
@@ -144,10 +193,12 @@ export async function readSampled(image: Multiscale): Promise<number[]> {
 }
 
 /** The metadata of an image: OME-Zarr 0.5 has them in Zarr v3, 0.4 in v2. */
-async function readMetadata(store: zarr.AsyncReadable): Promise<{ metadata?: Metadata; format: "v2" | "v3" }> {
+async function readMetadata(store: zarr.AsyncReadable): Promise<{ metadata?: Metadata; format: "v2" | "v3"; labels: string[] }> {
   const v3 = await readJson(store, "/zarr.json");
-  if (v3) return { metadata: v3.attributes?.ome, format: "v3" };
-  return { metadata: await readJson(store, "/.zattrs"), format: "v2" };
+  // the consolidated metadata say whether there are labels, so that nothing is requested in vain
+  if (v3) return { metadata: v3.attributes?.ome, format: "v3", labels: v3.consolidated_metadata?.metadata?.labels?.attributes?.ome?.labels ?? [] };
+  const consolidated = await readJson(store, "/.zmetadata");
+  return { metadata: await readJson(store, "/.zattrs"), format: "v2", labels: consolidated?.metadata?.["labels/.zattrs"]?.labels ?? [] };
 }
 
 async function readJson(store: zarr.AsyncReadable, key: zarr.AbsolutePath): Promise<any> {
@@ -162,11 +213,11 @@ function sampledOf(multiscales: MultiscalesMetadata): number[] {
 /**
  * The first index to show on each axis except the last two.
  *
- * It is the metadata's default, else the middle of the z axis and 0 on all others.
+ * It is the metadata's default, else the middle of an axis of space and 0 on all others.
  */
 function startOf({ omero }: Metadata, axes: Axis[]): number[] {
   const given: Record<string, number | undefined> = { t: omero?.rdefs?.defaultT, z: omero?.rdefs?.defaultZ };
-  return axes.slice(0, -2).map(({ name, size }) => Math.min(size - 1, given[name] ?? (name === "z" ? Math.floor(size / 2) : 0)));
+  return axes.slice(0, -2).map(({ name, size }) => Math.min(size - 1, given[name] ?? ("zyx".includes(name) ? Math.floor(size / 2) : 0)));
 }
 
 function factorOf(shape: number[], base: number[]): [number, number] {
@@ -194,8 +245,26 @@ function channelsOf(metadata: Metadata, count: number): Channel[] {
       color: parseColor(color ?? (count === 1 ? "ffffff" : (PALETTE[i % PALETTE.length] as string))),
       active: (active ?? true) && i < MOST_ACTIVE,
       window: windowOf(window),
+      histogram: null,
     };
   });
+}
+
+/** Whether the metadata describe red, green and blue, in this order, and perhaps opacity. */
+function isRgb({ omero }: Metadata): boolean {
+  const colors = omero?.channels?.map(({ color }) => color?.toUpperCase()) ?? [];
+  const names = omero?.channels?.map(({ label }) => label?.toLowerCase()) ?? [];
+  return [3, 4].includes(colors.length) && ["FF0000", "00FF00", "0000FF"].every((color, i) => colors[i] === color) && ["red", "green", "blue"].every((name, i) => names[i] === name);
+}
+
+const THIN = 50;
+const STRETCHED = 20;
+
+/** An image whose edges differ by a factor of more than 50 is drawn as if they differed by 20. */
+function stretchOf(shape: number[]): [number, number] {
+  const [y = 1, x = 1] = shape.slice(-2);
+  if (x > THIN * y) return [Math.ceil(x / y / STRETCHED), 1];
+  return y > THIN * x ? [1, Math.ceil(y / x / STRETCHED)] : [1, 1];
 }
 
 function windowOf(window: Partial<Window> | undefined): Window | null {
@@ -217,6 +286,20 @@ function pixelOf(multiscales: MultiscalesMetadata, axes: Axis[]): Multiscale["pi
   const unit = axes.at(-1)?.unit;
   const scale = scaleOf(multiscales.datasets[0]?.coordinateTransformations) * scaleOf(multiscales.coordinateTransformations);
   return unit && scale > 0 ? { size: scale, unit } : null;
+}
+
+/** The pixel size and the first coordinate along an axis: the transformations of level 0, then those of all levels. */
+function placementOf({ datasets, coordinateTransformations = [] }: MultiscalesMetadata, axis: number): { scale: number; origin: number } {
+  const placement = { scale: 1, origin: 0 };
+  for (const { scale, translation } of [...(datasets[0]?.coordinateTransformations ?? []), ...coordinateTransformations]) {
+    placement.scale *= scale?.[axis] ?? 1;
+    placement.origin = placement.origin * (scale?.[axis] ?? 1) + (translation?.[axis] ?? 0);
+  }
+  return placement.scale ? placement : { scale: 1, origin: 0 };
+}
+
+function packingOf({ metadata: { marks = [], scale_factor: scale = 1, add_offset: offset = 0 } = {} }: MultiscalesMetadata): Packing {
+  return { marks: marks.map(Number), scale, offset };
 }
 
 /** The product of the scales along x of all transformations; 1 if there are none. */

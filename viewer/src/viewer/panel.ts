@@ -4,7 +4,12 @@
  * The row says whether the channel is shown, in which colour, and with which contrast limits.
  */
 
-import { type Channel, formatColor, MOST_ACTIVE, type Multiscale, parseColor, type Window } from "./multiscale";
+import { colorField, type Control, numberField, short } from "./controls";
+import { histogramControl } from "./histogram";
+import { limitsOf, shareOf, valueOf } from "./look";
+import { lookControls } from "./lookpanel";
+import { type Axis, type Channel, MOST_ACTIVE, type Multiscale, type Window } from "./multiscale";
+import { button, make } from "./page";
 
 const STEPS = 1000;
 const STEP_KEYS: Record<string, string> = { z: "[ and ]", t: "comma and full stop" };
@@ -17,7 +22,11 @@ export interface Panel {
 interface Actions {
   onChange: () => void;
   onAuto: () => void;
+  /** Set the limits of the shown channels to percentiles of their values. */
+  onPercentile: (shares: [low: number, high: number]) => void;
   onFit: () => void;
+  /** A control beside the slider of an axis. */
+  beside: (axis: number) => HTMLElement;
 }
 
 /**
@@ -32,9 +41,10 @@ export function buildPanel(root: HTMLElement, image: Multiscale, position: numbe
     updates.push(control.update);
   };
   for (const [i, axis] of image.axes.slice(0, -2).entries()) {
-    if (i !== image.channelAxis && axis.size > 1) add(axisSlider(axis.name, axis.size, position, i, actions.onChange));
+    if (i !== image.channelAxis && axis.size > 1) add(axisSlider(axis, position, i, actions));
   }
-  if (!image.isLabels) for (const channel of image.channels) add(channelControls(channel, image.channels, changed));
+  if (!image.isLabels) for (const channel of image.channels) add(channelControls(channel, image, changed));
+  add(lookControls(image, changed, actions.onPercentile));
   const buttons = make("div", { className: "buttons" });
   buttons.append(button("Fit", "Show the whole image (0)", actions.onFit));
   if (!image.isLabels) buttons.append(button("Auto contrast", "Set the contrast of every shown channel from what it holds here (A)", actions.onAuto));
@@ -57,104 +67,91 @@ function keys(image: Multiscale): string {
   return `${["Arrows pan", "+ and − zoom", "0 fits", ...steps].join(", ")}.`;
 }
 
-interface Control {
-  element: HTMLElement;
-  update: () => void;
-}
-
-function axisSlider(name: string, size: number, position: number[], axis: number, onChange: () => void): Control {
-  const range = make("input", { type: "range", min: "0", max: String(size - 1), step: "1" });
+/** A slider for the index on an axis; it follows the axis if that grows. */
+function axisSlider(of: Axis, position: number[], axis: number, { onChange, beside }: Actions): Control {
+  const range = make("input", { type: "range", min: "0", step: "1", ariaLabel: of.name });
   const value = make("output");
-  const label = make("label", { className: "axis" });
-  label.append(make("span", { textContent: name }), range, value);
+  const element = make("div", { className: "axis" });
+  element.append(make("span", { textContent: of.name }), range, value, beside(axis));
   const update = () => {
+    range.max = String(of.size - 1);
     range.value = String(position[axis]);
-    value.textContent = `${position[axis]} / ${size - 1}`;
+    value.textContent = `${position[axis]} / ${of.size - 1}`;
   };
   range.addEventListener("input", () => {
     position[axis] = Number(range.value);
     update();
     onChange();
   });
-  return { element: label, update };
+  return { element, update };
 }
 
-function channelControls(channel: Channel, all: Channel[], onChange: () => void): Control {
+function channelControls(channel: Channel, image: Multiscale, onChange: () => void): Control {
   const element = make("fieldset");
   const shown = make("input", { type: "checkbox" });
-  const color = make("input", { type: "color", title: `Colour of ${channel.name}` });
-  const name = make("label");
+  const name = make("label", { title: channel.name });
   name.append(shown, ` ${channel.name}`);
-  const values = make("output");
-  const bounds = (["start", "end"] as const).map((bound) => boundSlider(channel, bound, onChange));
+  const color = colorField(`Colour of ${channel.name}`, {
+    get: () => channel.color,
+    set: (value) => {
+      channel.color = value;
+      onChange();
+    },
+  });
   const heading = make("div", { className: "channel" });
-  heading.append(name, values, color);
+  heading.append(name, color.element);
+  const setLimit = (bound: "start" | "end", value: number) => {
+    if (!channel.window) return;
+    channel.window = withLimit(channel.window, bound, value);
+    onChange();
+  };
+  const fields = (["start", "end"] as const).map((bound) =>
+    numberField(`${channel.name}: ${bound === "start" ? "lower" : "upper"} limit`, () => channel.window?.[bound] ?? null, (value) => setLimit(bound, value)),
+  );
+  const limits = make("div", { className: "limits" });
+  limits.append(...fields.flatMap((field, i) => (i === 0 ? [field.element, "–"] : [field.element])));
+  const parts = [color, histogramControl(channel, image, setLimit), ...boundSliders(channel, image, setLimit), ...fields];
   const sliders = make("div", { className: "bounds" });
-  sliders.append(...bounds.map((bound) => bound.element));
-  element.append(heading, sliders);
+  sliders.append(...parts.slice(1, -2).map((part) => part.element));
+  element.append(heading, sliders, limits);
   shown.addEventListener("change", () => {
     channel.active = shown.checked;
     onChange();
   });
-  color.addEventListener("input", () => {
-    channel.color = parseColor(color.value);
-    onChange();
-  });
   const update = () => {
     shown.checked = channel.active;
-    shown.disabled = !channel.active && all.filter((other) => other.active).length >= MOST_ACTIVE;
-    color.value = formatColor(channel.color);
-    values.textContent = channel.window ? `${short(channel.window.start)} – ${short(channel.window.end)}` : "";
-    for (const bound of bounds) bound.update();
+    shown.disabled = !channel.active && image.channels.filter((other) => other.active).length >= MOST_ACTIVE;
+    sliders.hidden = limits.hidden = !channel.active;
+    for (const part of parts) part.update();
   };
   return { element, update };
 }
 
-/**
- * A slider for one end of the contrast window, in thousandths of the window's range.
- *
- * It pushes the other end ahead of it, so that the window is never empty.
- */
-function boundSlider(channel: Channel, bound: "start" | "end", onChange: () => void): Control {
+function boundSliders(channel: Channel, image: Multiscale, onLimit: (bound: "start" | "end", value: number) => void): Control[] {
+  return (["start", "end"] as const).map((bound) => boundSlider(channel, image, bound, (value) => onLimit(bound, value)));
+}
+
+/** A slider for one end of the contrast window, in thousandths of the window's range on the scale that is drawn. */
+function boundSlider(channel: Channel, image: Multiscale, bound: "start" | "end", onLimit: (value: number) => void): Control {
   const title = bound === "start" ? "what is drawn black" : "what is drawn in full colour";
   const range = make("input", { type: "range", min: "0", max: String(STEPS), step: "1", title: `${channel.name}: ${title}` });
   range.setAttribute("aria-label", range.title);
+  const limits = ({ min, max }: Window) => limitsOf({ start: min, end: max }, image.look.scale, image.isInteger);
   range.addEventListener("input", () => {
-    if (!channel.window) return;
-    channel.window = withBound(channel.window, bound, Number(range.value) / STEPS);
-    onChange();
+    if (channel.window) onLimit(valueOf(Number(range.value) / STEPS, limits(channel.window), image.look));
   });
   const update = () => {
     range.disabled = !channel.window || !channel.active;
     if (!channel.window) return;
-    const { min, max } = channel.window;
-    range.value = String(Math.round(((channel.window[bound] - min) / (max - min)) * STEPS));
+    range.value = String(Math.round(shareOf(channel.window[bound], limits(channel.window), image.look) * STEPS));
     range.setAttribute("aria-valuetext", short(channel.window[bound]));
   };
   return { element: range, update };
 }
 
-function withBound(window: Window, bound: "start" | "end", share: number): Window {
-  const { min, max } = window;
-  const least = (max - min) / STEPS;
-  const value = min + share * (max - min);
-  if (bound === "start") return { ...window, start: Math.min(value, max - least), end: Math.max(window.end, Math.min(value, max - least) + least) };
-  return { ...window, end: Math.max(value, min + least), start: Math.min(window.start, Math.max(value, min + least) - least) };
-}
-
-function button(text: string, title: string, onClick: () => void): HTMLElement {
-  const element = make("button", { type: "button", textContent: text, title });
-  element.addEventListener("click", onClick);
-  return element;
-}
-
-function make<Name extends keyof HTMLElementTagNameMap>(
-  name: Name,
-  properties: Partial<HTMLElementTagNameMap[Name]> = {},
-): HTMLElementTagNameMap[Name] {
-  return Object.assign(document.createElement(name), properties);
-}
-
-function short(value: number): string {
-  return Number(value.toPrecision(4)).toString();
+/** The window with one limit changed; the other one is pushed ahead, so that the window is never empty. */
+function withLimit(window: Window, bound: "start" | "end", value: number): Window {
+  const least = (window.max - window.min) / STEPS;
+  const [start, end] = bound === "start" ? [value, value < window.end ? window.end : value + least] : [value > window.start ? window.start : value - least, value];
+  return { start, end, min: Math.min(window.min, start), max: Math.max(window.max, end) };
 }

@@ -30,6 +30,12 @@ export function scaleBar(size: number, unit: string): { width: number; text: str
   return { width: length / size, text: lengthText(length, unit) };
 }
 
+/** The usual symbol of a unit of OME-NGFF, such as µm; the unit itself if we know none. */
+export function symbolOf(unit: string): string {
+  const metres = METRES[unit];
+  return { second: "s", millisecond: "ms", minute: "min", hour: "h", degree: "°", angstrom: "Å", centimeter: "cm" }[unit] ?? PREFIXES.find(([one]) => one === metres)?.[1] ?? unit;
+}
+
 /** The largest number, 1, 2 or 5 times a power of ten, that is at most `length`. */
 function roundBelow(length: number): number {
   const power = 10 ** Math.floor(Math.log10(length));

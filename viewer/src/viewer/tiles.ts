@@ -78,7 +78,7 @@ export class Tiles {
     }
     const { array } = this.image.levels[index] as Level;
     const block = await zarr.get(array, [...plane, zarr.slice(...rows), zarr.slice(...columns)], { signal: signal as AbortSignal });
-    const pixels = drawable((block as { data: unknown }).data);
+    const pixels = masked(drawable((block as { data: unknown }).data), this.image.noData);
     this.remember(id, pixels);
     return pixels;
   }
@@ -123,4 +123,9 @@ function drawable(data: unknown): Pixels {
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) return Float32Array.from(data, Number);
   if (ArrayBuffer.isView(data)) return new Float32Array(data as unknown as ArrayLike<number>);
   throw new Error("These values cannot be drawn: only numbers can. Read the array with zarr-python instead.");
+}
+
+/** Values with NaN in place of `noData`, so that every level and the shader know one mark alone. */
+function masked(values: Pixels, noData: number | null): Pixels {
+  return noData === null ? values : Float32Array.from(values, (value) => (value === noData ? Number.NaN : value));
 }

@@ -1,8 +1,8 @@
 """Attributes of TIFF images, from tags and from the metadata of OME, ImageJ, tifffile and Aperio.
 
 `physical_size` is the size of a pixel by axis, in micrometres; `time_step` is the time between two
-images, in seconds; `channel_names` are in the order of the channels. Under our key, `photometric`
-and other items say what the numbers mean.
+images, in seconds; `channel_names` and `channel_colors` are in the order of the channels. Under our
+key, `photometric` and other items say what the numbers mean.
 https://docs.openmicroscopy.org/ome-model/latest/ome-tiff/specification.html
 """
 
@@ -55,6 +55,8 @@ They are a stack, however few they are, since colours are samples of one page.
 FEW = 4
 """Viewers would take this many planes, or fewer, for channels."""
 COLOURS = frozenset({"rgb", "minisblack"})
+WHITE = "FFFFFF"
+"""OME's colour of channels to which nobody has given one."""
 
 
 def attributes(file: Any, number: int) -> dict[str, Any]:
@@ -123,13 +125,20 @@ def _ome(xml: str, number: int) -> dict[str, Any]:
     image = images[number] if number < len(images) else {}
     pixels = image.get("Pixels", {})
     sizes = {axis.lower(): _micrometres(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "ZYX"}
-    names = [channel.get("Name") for channel in _listed(pixels.get("Channel"))]
+    channels = _listed(pixels.get("Channel"))
+    names, colours = [channel.get("Name") for channel in channels], [_colour(channel.get("Color")) for channel in channels]
     return {
         **({"name": image["Name"]} if "Name" in image else {}),
         **_physical_size(sizes),
         **_time_step(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s")),
         **({"channel_names": names} if any(names) else {}),
+        **({"channel_colors": colours} if {*colours} - {None, WHITE} else {}),
     }
+
+
+def _colour(value: Any) -> str | None:
+    """OME's colour, a signed integer of the bytes red, green, blue and opacity, as six digits."""
+    return f"{value >> 8 & 0xFFFFFF:06X}" if isinstance(value, int) and -(1 << 31) <= value < 1 << 31 else None
 
 
 def _imagej(file: Any) -> dict[str, Any]:

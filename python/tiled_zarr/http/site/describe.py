@@ -117,10 +117,16 @@ class Describer:
 
         None if it is no image, or if the image cannot be opened.
         """
+        group = self.image_group(path)
+        return None if group is None else finest_level(group)
+
+    def image_group(self, path: str) -> Group | None:
+        """The multiscale image that OME-Zarr serves for a node, as `image` has its finest level."""
         # the page still shows the node under /zarr; a request for the image's key says what failed
         with suppress(Exception):
             found = self.images.resolve(f"{path}/.zattrs".lstrip("/")) if self.images else None
-            return finest_level(found.place.node) if isinstance(found, Document) else None
+            group = found.place.node if isinstance(found, Document) else None
+            return group if isinstance(group, Group) and finest_level(group) is not None else None
         return None
 
     def _document(self, path: str, name: str) -> dict[str, Any]:

@@ -10,13 +10,15 @@ from ...nodes import Node
 from ..protocol import codings, replies, requests
 from ..protocol.replies import NOT_FOUND, Reply
 from ..protocol.requests import Request
-from . import addresses, templates
+from . import addresses, origins, templates
 from .assets import Assets
 from .browse import Browser, trail
 
 PREFIX = "/view/"
 SOURCES = ("ome-zarr/0.5", "ome-zarr/0.4")
 """The prefixes under which the viewer looks for an image, in this order."""
+PLANE = "~plane=ROWSCOLUMNS"
+"""The profile of images on other axes; the viewer puts their letters in place of the words."""
 
 HEADERS = templates.headers("script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:")
 NOT_BUILT = replies.text(
@@ -30,11 +32,12 @@ NOT_BUILT = replies.text(
 class ViewerPage:
     """Answers requests for the page of any node."""
 
-    def __init__(self, formats: Mapping[str, KeySpace], browser: Browser, assets: Assets) -> None:
+    def __init__(self, formats: Mapping[str, KeySpace], browser: Browser, assets: Assets, origin: origins.Find) -> None:
         self.keys = formats["zarr/v2"]
         self.sources = [prefix for prefix in SOURCES if prefix in formats]
         self.browser = browser
         self.assets = assets
+        self.origin = origin
 
     def reply(self, request: Request) -> Reply:
         """The viewer or the page of a node; 404 if there is no such node. Blocks."""
@@ -42,8 +45,8 @@ class ViewerPage:
         node = self.node(path)
         if node is None:
             return NOT_FOUND
-        is_image = self.browser.describer.image(path) is not None
-        return self.viewer(request, path) if is_image else self.browser.page(request, path, node)
+        image = self.browser.describer.image_group(path)
+        return self.browser.page(request, path, node) if image is None else self.viewer(request, path, self.origin(node, image))
 
     def node(self, path: str) -> Node | None:
         """The node at `path`, spelled as in its URL; None if there is none.
@@ -53,7 +56,7 @@ class ViewerPage:
         found = self.keys.resolve(f"{path}/.zattrs".lstrip("/"))
         return found.place.node if isinstance(found, Document) else None
 
-    def viewer(self, request: Request, path: str) -> Reply:
+    def viewer(self, request: Request, path: str, origin: origins.Origin | None) -> Reply:
         """The page that shows an image; 501 if the viewer is not built."""
         here, token = addresses.of(request.scope), self.browser.describer.token
         files = self.assets.links("viewer", here)
@@ -65,6 +68,9 @@ class ViewerPage:
             name=path.rpartition("/")[2],
             trail=trail(path)[:-1],
             sources=" ".join(here.bare_link(f"{prefix}/{spelled[prefix]}", token(prefix, spelled[prefix])) for prefix in self.sources),
+            turned=" ".join(here.bare_link(f"{prefix}/{PLANE}/{spelled[prefix]}") for prefix in self.sources),
+            values="" if origin is None else here.bare_link(origins.link(origin, path)),
+            letters="" if origin is None else origin.axes,
             addresses=here,
             **files,
         )

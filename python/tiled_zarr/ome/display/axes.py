@@ -23,6 +23,8 @@ SPELLINGS = MappingProxyType(
 LETTERS = MappingProxyType({spelling: letter for letter, spellings in SPELLINGS.items() for spelling in spellings})
 COLOURS = (3, 4)
 """Lengths of a colour axis: red, green and blue, with or without opacity."""
+COLOUR_NAMES = frozenset({"rgb", "rgba", "s"})
+"""Names of an axis of colours; the other names of channels say nothing of what is in them."""
 FEW = 4
 """Planes: we take a leading axis of up to this length for channels, a longer one for depth."""
 LEAST_PICTURE = 16

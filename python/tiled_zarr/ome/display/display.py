@@ -22,7 +22,7 @@ import numpy as np
 from ...encoding import row_index
 from ...nodes import Array, Dense, Region
 from ...resources import Resources
-from . import axes, complexes, hints, pictures
+from . import axes, colours, complexes, hints, pictures
 from .hints import Hint
 from .packing import SHOWN, Packing, packing, valid_range
 from .sentinels import NO_SENTINELS, Sentinels, sentinels
@@ -140,12 +140,17 @@ def line(node: Array) -> Display:
 def _is_colour(node: Array, found: str, hint: Hint) -> bool:
     """True if the channels are red, green and blue, with or without opacity.
 
-    There must be 3 or 4 of them. They are colours if the picture's `photometric` says so, or if
-    they are on the last axis and `photometric` is not "minisblack".
+    There must be 3 or 4 of them. They are colours if the picture's `photometric` says so. Unless it
+    is "minisblack", they also are if they are on the last axis, if the name of their axis says so
+    ("rgb"), or if their own names do ("red", "green", "blue").
     """
     if "c" not in found or node.shape[found.index("c")] not in axes.COLOURS:
         return False
-    return hint.photometric in COLOURED or (hint.photometric != "minisblack" and found.endswith("c"))
+    if hint.photometric in COLOURED or hint.photometric == "minisblack":
+        return hint.photometric in COLOURED
+    name = (node.dimension_names or (None,) * len(found))[found.index("c")]
+    is_named = (name or "").lower() in axes.COLOUR_NAMES or colours.are_rgb(tuple(map(hints.label, hint.channels)))
+    return is_named or found.endswith("c")
 
 
 class _Source:

@@ -3,6 +3,7 @@
 Under the key `tiled_zarr` we read:
 
 - `axes`: one letter of "tczyx" for each axis; `scale` and `units`: by letter
+- `names`: the name of an axis by letter, if another axis than that of its letter is there
 - `channels`: objects with `label`, `color` and `window`
 - `is_label`: true for a label image; `image_label`: OME-NGFF's metadata of labels
 - `labels`: the names of siblings that label this image
@@ -12,8 +13,8 @@ Under the key `tiled_zarr` we read:
 - `placements`: for each stored level an object with its `scale` and `translation` by letter
 - `photometric`, `palette`, `bits` and `orientation`: what a picture's numbers mean, in TIFF's words
 
-We also read OME-NGFF's own `omero`, CF's `valid_range`, and the `physical_size`, `time_step` and
-`channel_names` of TIFF files.
+We also read OME-NGFF's own `omero`, CF's `valid_range` and `units`, and the `physical_size`,
+`time_step`, `channel_names` and `channel_colors` of TIFF files.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import takewhile, zip_longest
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -52,7 +53,8 @@ class Placement(NamedTuple):
 class Hint:
     """What the attributes say; an empty value or None means that they do not say it.
 
-    `scale` is the size of a pixel along each axis, in `units`, both by letter.
+    `scale` is the size of a pixel along each axis, in `units`, both by letter. `value_unit` is the
+    unit of the values.
     """
 
     axes: str = ""
@@ -69,6 +71,8 @@ class Hint:
     palette: tuple[tuple[int, ...], ...] = ()
     bits: int | None = None
     orientation: int | None = None
+    value_unit: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def hint(attributes: Mapping[str, Any]) -> Hint:
@@ -79,7 +83,8 @@ def hint(attributes: Mapping[str, Any]) -> Hint:
     placements = () if given else _placements(ours.get("placements"))
     said = {**sizes, "t": step.get("size")}
     units = _mapping(ours.get("units")) or {**dict.fromkeys(sizes, UNITS.get(_text(sizes.get("unit")))), "t": step.get("unit")}
-    named = tuple({"label": name} for name in _sequence(attributes.get("channel_names")))
+    names, colours = _sequence(attributes.get("channel_names")), _sequence(attributes.get("channel_colors"))
+    named = tuple({"label": name, "color": color} for name, color in zip_longest(names, colours))
     return Hint(
         axes=_text(ours.get("axes")),
         scale=given or (placements[0].scale if placements else _sizes(said)),
@@ -95,6 +100,8 @@ def hint(attributes: Mapping[str, Any]) -> Hint:
         palette=_palette(ours.get("palette")),
         bits=_count(ours.get("bits")),
         orientation=_count(ours.get("orientation")),
+        value_unit=_text(attributes.get("units"))[:LONGEST_UNIT],
+        names={axis: name for axis, name in _mapping(ours.get("names")).items() if name in ORDER},
     )
 
 
@@ -102,6 +109,11 @@ def colour(channel: Mapping[str, Any]) -> str | None:
     """A channel's colour as six hexadecimal digits, or None."""
     text = _text(channel.get("color")).removeprefix("#").upper()
     return text if len(text) == COLOUR_DIGITS and set(text) <= set("0123456789ABCDEF") else None
+
+
+def label(channel: Mapping[str, Any]) -> str:
+    """A channel's label, or "" if it has none."""
+    return str(channel.get("label") or "")
 
 
 def window(channel: Mapping[str, Any]) -> tuple[float, float] | None:

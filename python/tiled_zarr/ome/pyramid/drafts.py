@@ -1,34 +1,30 @@
-"""Planes and their drafts: in memory, or in a file whose tiles each carry a checksum.
+"""Drafts of planes: the levels while a pass makes them, in memory or in a file of raw pixels.
 
-A file has this form:
+A draft on disk has this form:
 
-    header      a line of JSON (MAGIC, first level, shapes, edge of a tile, type) that ends
-                with a line feed, and the CRC-32C of that line
-    tile        its pixels, row by row, little-endian; only the part inside the level
-    CRC-32C     of the tile
-    tile, CRC-32C, ...      in the order of `Layout.tiles()`: the finest level first
-    rows, CRC-32C           only while it is a draft: how many rows of the source are done
+    rows, CRC-32C   how many rows of the source are in it, as 20 digits (the checkpoint)
+    header          a line of JSON (MAGIC, first level, shapes, edge of a tile, type, codec) that
+                    ends with a line feed, and its CRC-32C
+    tiles           row by row of pixels, little-endian, only the part inside the level; the last
+                    tile of the coarsest level comes first, the first tile of the finest one last
 
-Each CRC-32C has 4 bytes, little-endian. The layout determines the length of the file and the offset
-of each tile, so there is no index: a request reads one tile with one seek and one read. `load`
-compares the length and the header with those that the layout demands, so a file of another version,
-type or shape counts as absent.
-
-The simple way would be to map the file into memory. A mapping ends the process by SIGBUS if the
-disk is full at a write, or if someone cuts the file short before a read. With `write` and `read`
-the first is an OSError and the second a short read or a wrong checksum. To
-read and check a tile of half a MiB takes 70 us, and 15 us from a mapping.
-
-How a draft becomes a plane:
+How it becomes a store (kept.py):
 
 1. `FileDraft` gives the file its whole length and reserves the space (`posix_fallocate`), so that a
    full disk fails here rather than after minutes of work.
-2. `put` writes blocks at any place, in any order. `checkpoint` notes behind the tiles how many rows
-   of the source are in the file, once their bytes are on disk. A later process that opens the draft
-   of one that has ended goes on from there.
-3. `sealed` reads a tile back when no block of it is missing, and writes its checksum behind it.
-4. `finished` calls `fsync` and then renames the file. The name appears only when the bytes are on
-   disk.
+2. `put` writes blocks at any place, in any order. `checkpoint` notes how many rows of the source
+   are in the file, once their bytes are on disk. A later process that opens the draft of one that
+   has ended goes on from there.
+3. `sealing` encodes a row of tiles into a shard of the store, which lies beside the draft under
+   another name. Then it cuts that row off the end of the draft: so both together never take much
+   more than the draft did. The length of the file tells which rows are left, so a later process
+   goes on here too.
+4. `finished` writes the documents, the root's last, and renames the store. So its name appears when
+   all its bytes are on disk.
+
+The simple way would be to map the draft into memory. A mapping ends the process by SIGBUS if the
+disk is full at a write, or if someone cuts the file short before a read. With `write` and `read`
+the first is an OSError and the second a short read.
 
 If the disk fails in any of these steps, it raises Unkept. The source raises OSError too, and the
 caller must know which of the two has failed.
@@ -36,43 +32,41 @@ caller must know which of the two has failed.
 
 from __future__ import annotations
 
-import errno
 import json
 import math
 import os
-import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from ... import _native, codecs
+from ...hierarchy.recipes import native
+from ...storage import shards, targets
+from .files import Spoiled, Unkept, keeping, read, remove, reserve, size, write
+from .kept import Store, StoredPlane, key, load
 from .kernels import CHECKSUM, checksum
 from .layouts import Box, Layout, Tile
 
 Block: TypeAlias = np.ndarray[Any, Any]
+Seal: TypeAlias = Callable[[Tile], Block]
+"""Takes a tile to which nothing more will be written, and returns it."""
 
-MAGIC = "tiled-zarr levels 1"
-MARK = 20 + CHECKSUM
-"""Bytes of the checkpoint at the end of a draft: digits, and their checksum."""
+MAGIC = "tiled-zarr levels 2"
+DIGITS = 20
+MARK = DIGITS + CHECKSUM
+"""Bytes of the checkpoint: digits, and their checksum."""
+ALL = int("9" * DIGITS)
+"""The rows of a draft in which all rows of its source are, so that it may be sealed."""
+LONGEST = 64 * 1024
+"""Bytes of a header that we read."""
 OFTEN = 0.2
 """Seconds between two checkpoints, at least: each waits for the disk, some milliseconds."""
-UNSUPPORTED = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS})
-"""Errors of `posix_fallocate` on a file system that cannot reserve space.
-
-There a full disk shows only when we write.
-"""
-
-
-class Unkept(Exception):
-    """The disk failed to write or read a draft; `__cause__` is the OSError or Spoiled."""
-
-
-class Spoiled(Exception):
-    """A file of levels does not hold what we wrote to it."""
 
 
 class MemoryPlane:
@@ -95,17 +89,25 @@ class MemoryPlane:
         start, shape = self.layout.start(tile), self.layout.tile_shape(tile)
         return self.flat[start : start + math.prod(shape)].reshape(shape)
 
+    def body(self, _: Tile, __: codecs.Codec) -> None:
+        """No tile is encoded."""
+
     def put(self, level: int, top: int, left: int, block: Block) -> None:
         """Write a block to a level, at pixel (`top`, `left`)."""
         for tile, inside, part in self.layout.parts(level, top, left, block.shape):
             self.tile(tile)[inside] = block[part]
 
-    def sealed(self, tile: Tile) -> Block:
-        """A tile to which nothing more will be written."""
-        return self.tile(tile)
-
     def checkpoint(self, rows: int) -> None:
         """Do nothing: memory does not outlive the process."""
+
+    def left(self) -> Iterator[tuple[int, int]]:
+        """All rows of tiles, once the pixels of the source are in it."""
+        return self.layout.rows
+
+    @contextmanager
+    def sealing(self, _: int, __: int) -> Iterator[Seal]:
+        """Seal a row of tiles."""
+        yield self.tile
 
     def finished(self, path: Path | None) -> MemoryPlane:  # noqa: ARG002 - that of a file needs one
         """The plane, now read-only."""
@@ -119,52 +121,31 @@ class MemoryPlane:
         """Throw the draft away."""
 
 
-class FilePlane:
-    """The levels of a plane in a file.
-
-    We open the file for each read, so that a thousand planes hold no file descriptors.
-    """
-
-    def __init__(self, layout: Layout, path: Path) -> None:
-        self.layout = layout
-        self.path = path
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of its pixels on disk, without header and checksums."""
-        return self.layout.nbytes
-
-    def tile(self, tile: Tile) -> Block:
-        """A tile, read and checked. Raises OSError, or Spoiled if its checksum is wrong."""
-        shape = self.layout.tile_shape(tile)
-        with opened(self.path) as file:
-            body = _read(file, _offset(self.layout, tile), math.prod(shape) * self.layout.dtype.itemsize + CHECKSUM)
-        data, written = memoryview(body)[:-CHECKSUM], body[-CHECKSUM:]
-        found = checksum(data)
-        if found != written:
-            raise Spoiled(f"{self.path.name}: the checksum of {tile} is {found.hex()}, not {written.hex()}")
-        return np.frombuffer(data, self.layout.dtype).reshape(shape)
-
-
 class FileDraft:
-    """A plane that is being written to a file, under another name until it is finished.
+    """A plane that is being written to a file, and then to a store in the folder `made`.
 
     `rows` are those of the source that another process had done before it ended. Raises Unkept if
     the disk fails, also while it is made.
     """
 
-    def __init__(self, layout: Layout, file: FileIO, path: Path) -> None:
-        self.layout = layout
+    def __init__(self, store: Store, file: FileIO, path: Path, made: Path) -> None:
+        self.layout = store.layout
         self.file = file
         self.path = path
+        self.made = targets.Folder(made)
         self._written_at = time.monotonic()
         try:
-            with _keeping():
-                self.rows = rows_done(file, layout)
+            with keeping():
+                self.store = store._replace(codec=codec_of(file, store.layout) or store.codec)
+                self._start = MARK + len(header(self.store))
+                self.rows = self._rows_done()
                 if self.rows == 0:
+                    remove(self.made.path)
                     file.truncate(0)
-                    _reserve(file, length(layout) + MARK)
-                    _write(file, 0, header(layout))
+                    reserve(file, self._start + self.layout.draft_nbytes)
+                    write(file, MARK, header(self.store))
+                else:
+                    self.made.sweep()
         except Unkept:
             self.drop()
             raise
@@ -177,38 +158,69 @@ class FileDraft:
         for tile, inside, part in self.layout.parts(level, top, left, block.shape):
             self._put(tile, inside, np.ascontiguousarray(block[part], self.layout.dtype))
 
-    def sealed(self, tile: Tile) -> Block:
-        """A tile to which nothing more will be written. Writes its checksum; raises Unkept."""
-        shape, start = self.layout.tile_shape(tile), _offset(self.layout, tile)
-        nbytes = math.prod(shape) * self.layout.dtype.itemsize
-        with _keeping():
-            body = _read(self.file, start, nbytes)
-            _write(self.file, start + nbytes, checksum(body))
-        return np.frombuffer(body, self.layout.dtype).reshape(shape)
-
     def checkpoint(self, rows: int) -> None:
         """Note that `rows` rows of the source are in the file, now on disk. Raises Unkept.
 
         Does nothing if that was less than OFTEN seconds ago.
         """
-        if time.monotonic() - self._written_at < OFTEN:
-            return
-        with _keeping():
-            os.fsync(self.file.fileno())
-            text = b"%0*d" % (MARK - CHECKSUM, rows)
-            _write(self.file, length(self.layout), text + checksum(text))
-        self.rows = rows
-        self._written_at = time.monotonic()
+        if time.monotonic() - self._written_at >= OFTEN:
+            self._note(rows)
 
-    def finished(self, path: Path | None) -> FilePlane:
-        """The plane, renamed to `path` once its bytes are on disk. Raises Unkept."""
-        assert path is not None
-        with _keeping():
-            self.file.truncate(length(self.layout))
+    def left(self) -> Iterator[tuple[int, int]]:
+        """The rows of tiles that are in no shard yet, once the pixels of the source are in it.
+
+        Raises Unkept.
+        """
+        if self.rows != ALL:
+            self._note(ALL)
+            with keeping():
+                self.file.truncate(self._end)
+                # as private as a draft
+                self.made.path.mkdir(mode=0o700, exist_ok=True)
+        done = self._end - size(self.file)
+        rows = list(self.layout.rows)
+        nbytes = accumulate((self.layout.row_nbytes(*row) for row in rows), initial=0)
+        return (row for row, before in zip(rows, nbytes, strict=False) if before >= done)
+
+    @contextmanager
+    def sealing(self, level: int, row: int) -> Iterator[Seal]:
+        """Seal a row of tiles, and write them to their shard. Raises Unkept."""
+        counts, kind = self.store.shards(level), native(self.store.codec, self.layout.dtype.itemsize)
+        edge = (self.layout.tile, self.layout.tile)
+        with keeping():
+            with self.made.writing(key(level, row)) as output:
+                shard = shards.Writer(output, counts)
+
+                def sealed(tile: Tile) -> Block:
+                    block = self._tile(tile)
+                    shard.add((row, tile.column), _native.encode(block.view(f"V{block.itemsize}"), edge, kind))
+                    return block
+
+                yield sealed
+                shard.end()
             os.fsync(self.file.fileno())
-            self.path.replace(path)
-        self.file.close()
-        return FilePlane(self.layout, path)
+            self.file.truncate(size(self.file) - self.layout.row_nbytes(level, row))
+
+    def finished(self, path: Path | None) -> StoredPlane:
+        """The plane, renamed to `path` once its bytes are on disk. Raises Unkept.
+
+        If another process has made it there meanwhile (without locks), that one is used.
+        """
+        assert path is not None
+        with keeping():
+            for name, body in self.store.documents():
+                self.made.put(name, body)
+            found = load(path, self.store.source, self.layout)
+            if found is None:
+                remove(path)
+                with suppress(FileExistsError):
+                    self.made.path.rename(path)
+                found = load(path, self.store.source, self.layout)
+            if found is None:
+                remove(path)
+                raise Spoiled(f"{path.name}: somebody has removed parts of it while it was made")
+        self.drop()
+        return found
 
     def leave(self) -> None:
         """Close the draft for a process that goes on with it; without a checkpoint, throw it away."""
@@ -221,113 +233,84 @@ class FileDraft:
         """Throw the draft away."""
         if not self.file.closed:
             with suppress(OSError):
+                remove(self.made.path)
                 self.path.unlink(missing_ok=True)
             self.file.close()
 
+    @property
+    def _end(self) -> int:
+        """Where the last tile ends in the file."""
+        return self._start + self.layout.nbytes
+
+    def _rows_done(self) -> int:
+        """Rows of the source that are in the file; 0 if it must be begun anew. Raises OSError."""
+        if codec_of(self.file, self.layout) is None:
+            return 0
+        rows, nbytes = rows_done(self.file), size(self.file)
+        is_full = nbytes == self._start + self.layout.draft_nbytes
+        if rows != ALL or is_full:
+            return rows if is_full else 0
+        done = list(accumulate((self.layout.row_nbytes(*row) for row in self.layout.rows), initial=0))
+        if self._end - nbytes not in done:
+            return 0
+        written = list(self.layout.rows)[: done.index(self._end - nbytes)]
+        return ALL if all(self.made.has(key(*row)) for row in written) else 0
+
+    def _note(self, rows: int) -> None:
+        with keeping():
+            os.fsync(self.file.fileno())
+            text = b"%0*d" % (DIGITS, rows)
+            write(self.file, 0, text + checksum(text))
+        self.rows = rows
+        self._written_at = time.monotonic()
+
+    def _tile(self, tile: Tile) -> Block:
+        shape = self.layout.tile_shape(tile)
+        nbytes = math.prod(shape) * self.layout.dtype.itemsize
+        return np.frombuffer(read(self.file, self._offset(tile), nbytes), self.layout.dtype).reshape(shape)
+
     def _put(self, tile: Tile, inside: Box, block: Block) -> None:
         itemsize, width = self.layout.dtype.itemsize, self.layout.tile_shape(tile)[1]
-        start = _offset(self.layout, tile) + (inside[0].start * width + inside[1].start) * itemsize
+        start = self._offset(tile) + (inside[0].start * width + inside[1].start) * itemsize
         pieces = [block] if block.shape[1] == width else block
-        with _keeping():
+        with keeping():
             for row, piece in enumerate(pieces):
-                _write(self.file, start + row * width * itemsize, memoryview(piece).cast("B"))
+                write(self.file, start + row * width * itemsize, memoryview(piece).cast("B"))
+
+    def _offset(self, tile: Tile) -> int:
+        """The offset in bytes at which a tile begins in the file."""
+        rows, columns = self.layout.tile_shape(tile)
+        nbytes: int = (self.layout.start(tile) + rows * columns) * self.layout.dtype.itemsize
+        return self._end - nbytes
 
 
-Plane: TypeAlias = MemoryPlane | FilePlane
+Plane: TypeAlias = MemoryPlane | StoredPlane
 Draft: TypeAlias = MemoryPlane | FileDraft
 
 
-def load(path: Path, layout: Layout) -> FilePlane | None:
-    """The plane in a file; None if there is no file or it has another layout.
-
-    It also sets the file's time of last use, by which `Folder.trim` decides.
-    """
+def rows_done(file: FileIO) -> int:
+    """Rows of the source that are in a draft; 0 if it has no checkpoint. Raises OSError."""
     try:
-        with opened(path) as file:
-            if os.fstat(file.fileno()).st_size != length(layout) or _read(file, 0, len(header(layout))) != header(layout):
-                return None
-    except (OSError, Spoiled):
-        return None
-    with suppress(OSError):
-        os.utime(path)
-    return FilePlane(layout, path)
-
-
-def rows_done(file: FileIO, layout: Layout | None = None) -> int:
-    """Rows of the source that are in a draft; 0 if it has another layout or no checkpoint.
-
-    Raises OSError.
-    """
-    size = os.fstat(file.fileno()).st_size
-    try:
-        if layout is not None and (size != length(layout) + MARK or _read(file, 0, len(header(layout))) != header(layout)):
-            return 0
-        mark = _read(file, max(size - MARK, 0), MARK)
+        mark = read(file, 0, MARK)
     except Spoiled:
         return 0
-    text, written = mark[:-CHECKSUM], mark[-CHECKSUM:]
+    text, written = mark[:DIGITS], mark[DIGITS:]
     return int(text) if checksum(text) == written and text.isdigit() else 0
 
 
-def header(layout: Layout) -> bytes:
-    """The first bytes of a file with this layout: a line of JSON and its CRC-32C."""
-    text = json.dumps([MAGIC, layout.first, layout.shapes, layout.tile, layout.dtype.str]).encode() + b"\n"
+def header(store: Store) -> bytes:
+    """What a draft says of itself: a line of JSON and its CRC-32C."""
+    layout = store.layout
+    text = json.dumps([MAGIC, layout.first, layout.shapes, layout.tile, layout.dtype.str, str(store.codec)]).encode() + b"\n"
     return text + checksum(text)
 
 
-def length(layout: Layout) -> int:
-    """Bytes of a file with this layout."""
-    return len(header(layout)) + layout.nbytes + CHECKSUM * layout.tile_count
-
-
-def opened(path: Path, flags: int = os.O_RDONLY) -> FileIO:
-    """A regular file, opened in binary mode. Raises OSError.
-
-    Anything else of this name (a FIFO) is an OSError; opening it does not block.
-    """
-    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "no regular file", str(path))
-    return FileIO(descriptor, "r+b" if flags & os.O_RDWR else "rb")
-
-
-def _offset(layout: Layout, tile: Tile) -> int:
-    """The offset in bytes at which a tile begins in the file."""
-    return len(header(layout)) + layout.start(tile) * layout.dtype.itemsize + CHECKSUM * layout.number(tile)
-
-
-def _reserve(file: FileIO, nbytes: int) -> None:
-    """Give a file its length, and reserve disk space for it. Raises OSError if the disk is full."""
-    file.truncate(nbytes)
-    if hasattr(os, "posix_fallocate"):
-        try:
-            os.posix_fallocate(file.fileno(), 0, nbytes)
-        except OSError as error:
-            if error.errno not in UNSUPPORTED:
-                raise
-
-
-def _read(file: FileIO, start: int, nbytes: int) -> bytes:
-    """`nbytes` bytes of a file from `start` on. Raises Spoiled if it ends earlier."""
-    file.seek(start)
-    body = file.read(nbytes)
-    if len(body) != nbytes:
-        raise Spoiled(f"the file ends early: expected {nbytes} bytes at {start}, got {len(body)}")
-    return body
-
-
-def _write(file: FileIO, start: int, data: bytes | memoryview) -> None:
-    file.seek(start)
-    written = file.write(data)
-    if written != len(data):
-        raise OSError(errno.ENOSPC, f"expected to write {len(data)} bytes, wrote {written}")
-
-
-@contextmanager
-def _keeping() -> Iterator[None]:
-    """Raise OSError and Spoiled as Unkept, so that nobody takes them for errors of the source."""
+def codec_of(file: FileIO, layout: Layout) -> codecs.Codec | None:
+    """The codec that a draft was begun with; None if it is no draft of this layout. Raises OSError."""
+    file.seek(MARK)
+    found = file.read(LONGEST) or b""
     try:
-        yield
-    except (OSError, Spoiled) as error:
-        raise Unkept(str(error)) from error
+        codec = codecs.parse(json.loads(found[: found.index(b"\n")])[-1])
+        return codec if found.startswith(header(Store("", layout, codec))) else None
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None

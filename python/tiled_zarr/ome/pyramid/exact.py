@@ -9,9 +9,9 @@ decode the same chunks again and again. So we go over the source once:
    number of halvings from the base to the first kept level. So each pixel of that level lies in one
    block, and halving the blocks one by one gives the same pixels as halving the whole plane.
 2. We halve the block h times and write it to the first kept level of the draft.
-3. When that level is complete, we go over its tiles. We seal each tile (a file gets its checksum),
-   halve it and write the result to the next level. `layout.tiles()` lists the finest level first,
-   so a level is complete before we read its first tile.
+3. When that level is complete, we go over its tiles, row by row. We seal each tile (with a folder,
+   it is encoded into a store), halve it and write the result to the next level. The rows come from
+   the finest level first, so a level is complete before we read its first tile.
 4. `Planes.keep` takes the finished draft and shows it to all requests.
 
 The pass is a generator: each `next` does one step (one block, or STEP bytes of tiles), so that the
@@ -31,9 +31,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from ...codecs import Codec
 from ...nodes import Changed
 from .base import Base
-from .drafts import Draft, Unkept
+from .drafts import Draft
+from .files import Unkept
 from .layouts import Layout
 from .nodata import NoData
 from .planes import Planes
@@ -51,7 +53,8 @@ MANY = 4
 class Plane(NamedTuple):
     """A plane to make: of an image at a revision, at `place` on the axes before y and x.
 
-    It will be kept under `name`. `marks()` returns the marks of the image, and blocks.
+    It will be kept under `name`. `marks()` returns the marks of the image, and blocks. Its tiles are
+    sent with `codec`.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Plane(NamedTuple):
     place: Index
     revision: str
     marks: Callable[[], NoData]
+    codec: Codec
 
 
 def run(base: Base, planes: Planes, plane: Plane) -> Iterator[int]:
@@ -70,7 +74,7 @@ def run(base: Base, planes: Planes, plane: Plane) -> Iterator[int]:
     raises. What was done before an error, or before the end of the process, is not read again.
     """
     name, layout = plane.name, plane.layout
-    draft = None if planes.has(name, layout) else planes.draft(name, layout)
+    draft = None if planes.has(name, layout) else planes.draft(name, layout, plane.codec)
     if draft is None:
         return
     try:
@@ -111,14 +115,16 @@ def _fill(base: Base, layout: Layout, place: Index, draft: Draft, no_data: NoDat
         draft.checkpoint(min(top + box[0], rows))
     last = layout.first + len(layout.shapes) - 1
     done = 0
-    for tile in layout.tiles():
-        block = draft.sealed(tile)
-        if tile.level < last:
-            draft.put(tile.level + 1, tile.row * layout.tile // 2, tile.column * layout.tile // 2, no_data.halved(block, rule))
-        done += block.nbytes
-        if done >= STEP:
-            done = 0
-            yield 0
+    for row in draft.left():
+        with draft.sealing(*row) as sealed:
+            for tile in layout.row(*row):
+                block = sealed(tile)
+                if tile.level < last:
+                    draft.put(tile.level + 1, tile.row * layout.tile // 2, tile.column * layout.tile // 2, no_data.halved(block, rule))
+                done += block.nbytes
+                if done >= STEP:
+                    done = 0
+                    yield 0
 
 
 def block_shape(shape: Shape, chunks: Shape | None, weight: int, unit: int, largest: int) -> Shape:

@@ -1,4 +1,4 @@
-"""The folder of finished levels: they outlive the server, and workers and servers share it."""
+"""The folder of finished levels: they outlive the server, and workers and hosts share it."""
 
 from __future__ import annotations
 
@@ -12,21 +12,35 @@ from io import FileIO
 from pathlib import Path
 from tempfile import mkstemp
 
-from .drafts import opened, rows_done
+from ...caches.forgetful import Forgetful
+from ...storage.maker import maker
+from .drafts import rows_done
+from .files import GONE, opened, remove
+from .kept import ROOT, sizes
 
-SUFFIX = ".levels"
+SUFFIX = ".ome.zarr"
 WRITING = ".writing"
-WITHOUT_CHECKSUMS = ".levels.npy"
-"""Suffix of files that versions without checksums wrote; we remove them."""
+MADE = ".part"
+"""Suffix of the folder of a store that a draft of the same name is becoming."""
+OLD = (".levels", ".levels.npy")
+"""Suffixes of files that older versions wrote; we remove them."""
 STALE_SECONDS = 24 * 3600
 """Age at which we remove a draft that nobody goes on with.
 
 On a file system without locks its server must be gone by then: a pass over 20 GB takes minutes.
 """
+SILENT_SECONDS = 600
+"""Age of a draft that counts as that of a dead host, although it is locked.
+
+A file system of several hosts may keep the lock of a host that has gone. A pass writes every 8 MiB.
+"""
+
+MOST_KNOWN = 100_000
+"""Stores whose sizes we remember, at most; when full, we forget them all and look again."""
 
 
 class Folder:
-    """Files of levels by name. Raises OSError on construction if no file can be made there.
+    """Stores of planes by name. Raises OSError on construction if no file can be made there.
 
     A process holds a lock (flock) on its drafts while it lives, and a draft has the name of its plane.
     So of several workers one makes a plane, and one that starts goes on with the draft of another
@@ -35,31 +49,44 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._nbytes: Forgetful[tuple[Path, int], int] = Forgetful(MOST_KNOWN)
+        """The bytes of stores, which do not change, by path and inode."""
         path.mkdir(parents=True, exist_ok=True)
         file, probe = self._unique()
         file.close()
         probe.unlink(missing_ok=True)
         self.sweep()
 
-    def file(self, name: str) -> Path:
-        """The path of a plane's file: a hash of `name`, with SUFFIX."""
-        return self.path / (blake2b(name.encode(errors="surrogatepass"), digest_size=16).hexdigest() + SUFFIX)
+    def store(self, name: str) -> Path:
+        """The path of a plane's store: a hash of its name and of this version, with SUFFIX."""
+        return self._path(name, SUFFIX)
+
+    def made(self, draft: Path) -> Path:
+        """The folder of the store that a draft is becoming."""
+        return draft.with_suffix(MADE)
 
     def remove(self, name: str) -> None:
-        """Remove the file of a plane; a failure is ignored."""
+        """Remove the store of a plane; a failure is ignored."""
         with suppress(OSError):
-            self.file(name).unlink(missing_ok=True)
+            remove(self.store(name))
+
+    def discard(self, file: FileIO, draft: Path) -> None:
+        """Remove a draft that we have locked. Raises OSError."""
+        remove(self.made(draft))
+        draft.unlink(missing_ok=True)
+        file.close()
 
     def create(self, name: str) -> tuple[FileIO, Path] | None:
         """The draft of a plane, locked; None if another process has locked it. Raises OSError.
 
-        Without locks it is a new file, which nobody goes on with.
+        Without locks, or if the lock is that of a dead host, it is a new file, which nobody goes on
+        with.
         """
-        path = self.file(name).with_suffix(WRITING)
+        path = self._path(name, WRITING)
         while True:
             file = FileIO(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600), "r+b")
             is_ours = _lock(file)
-            if is_ours is None:
+            if is_ours is None or (not is_ours and _age(file) > SILENT_SECONDS):
                 file.close()
                 return self._unique()
             if not is_ours:
@@ -70,37 +97,67 @@ class Folder:
                 return file, path
             file.close()
 
+    def _path(self, name: str, suffix: str) -> Path:
+        text = f"{maker()}|{name}".encode(errors="surrogatepass")
+        return self.path / (blake2b(text, digest_size=16).hexdigest() + suffix)
+
     def _unique(self) -> tuple[FileIO, Path]:
         descriptor, name = mkstemp(suffix=WRITING, dir=self.path)
         return FileIO(descriptor, "r+b"), Path(name)
 
     def sweep(self) -> None:
-        """Remove drafts that nobody can go on with, and the files of versions without checksums."""
+        """Remove drafts that nobody can go on with, and what older versions wrote."""
         with suppress(OSError):
             for entry in list(os.scandir(self.path)):
-                if entry.name.endswith(WITHOUT_CHECKSUMS):
-                    Path(entry.path).unlink(missing_ok=True)
-                elif entry.name.endswith(WRITING):
-                    _removed(Path(entry.path), _is_useless)
+                path = Path(entry.path)
+                if entry.name.endswith(WRITING):
+                    self._removed(path, _is_useless)
+                elif entry.name.endswith((*OLD, GONE)) or (path.suffix == MADE and not path.with_suffix(WRITING).exists()):
+                    with suppress(OSError):
+                        remove(path)
 
     def trim(self, nbytes: int, but: str) -> None:
-        """Remove the files used longest ago until at most `nbytes` are left.
+        """Remove the stores used longest ago until at most `nbytes` are left.
 
-        Drafts count, except that of the plane `but`; those that somebody makes stay.
+        Drafts count, except that of the plane `but`; those that somebody makes stay, and so does the
+        store of that plane.
         """
-        own = self.file(but).with_suffix(WRITING).name
+        own = self._path(but, WRITING)
         with suppress(OSError):
-            kinds = (SUFFIX, WRITING)
-            found = [(entry.stat(), entry.path) for entry in os.scandir(self.path) if entry.name.endswith(kinds) and entry.name != own]
-            total = sum(status.st_size for status, _ in found)
-            for status, path in sorted(found, key=lambda one: one[0].st_mtime_ns):
+            found = [self._use(path) for path in self.path.iterdir() if path.name.endswith((SUFFIX, WRITING)) and path != own]
+            total = sum(size for _, size, _ in found)
+            for _, size, path in sorted(found):
                 if total <= nbytes:
                     return
-                if path.endswith(SUFFIX):
-                    Path(path).unlink(missing_ok=True)
-                elif not _removed(Path(path), lambda _: True):
+                if path == self.store(but):
                     continue
-                total -= status.st_size
+                if path.name.endswith(SUFFIX):
+                    remove(path)
+                elif not self._removed(path, lambda _: True):
+                    continue
+                total -= size
+
+    def _use(self, path: Path) -> tuple[int, int, Path]:
+        """When a store or a draft was used last, in nanoseconds, its bytes, and its path."""
+        if path.name.endswith(WRITING):
+            made = self.made(path)
+            return path.stat().st_mtime_ns, path.stat().st_size + sum(sizes(made).values()), path
+        known = path, path.stat().st_ino
+        if known not in self._nbytes:
+            self._nbytes[known] = sum(sizes(path).values())
+        root = path / ROOT
+        return (root if root.exists() else path).stat().st_mtime_ns, self._nbytes[known], path
+
+    def _removed(self, path: Path, is_wanted: Callable[[FileIO], bool]) -> bool:
+        """Whether a draft was removed: only if nobody holds its lock and `is_wanted(file)` says so.
+
+        Without locks, or if somebody still holds one, only an old one is.
+        """
+        with suppress(OSError), opened(path, os.O_RDWR) as file:
+            if is_wanted(file) if _lock(file) else _age(file) > STALE_SECONDS:
+                self.discard(file, path)
+                return True
+        return False
 
 
 def _lock(file: FileIO) -> bool | None:
@@ -128,21 +185,9 @@ def _is_at(file: FileIO, path: Path) -> bool:
 
 def _is_useless(file: FileIO) -> bool:
     """Whether nobody goes on with a draft: it has no checkpoint, or is old."""
-    return _is_old(file) or rows_done(file) == 0
+    return _age(file) > STALE_SECONDS or rows_done(file) == 0
 
 
-def _is_old(file: FileIO) -> bool:
-    return time.time() - os.fstat(file.fileno()).st_mtime > STALE_SECONDS
-
-
-def _removed(path: Path, is_wanted: Callable[[FileIO], bool]) -> bool:
-    """Whether a draft was removed: only if nobody holds its lock and `is_wanted(file)` says so.
-
-    Without locks only an old one is.
-    """
-    with suppress(OSError), opened(path, os.O_RDWR) as file:
-        is_ours = _lock(file)
-        if (is_ours is None and _is_old(file)) or (is_ours and is_wanted(file)):
-            path.unlink(missing_ok=True)
-            return True
-    return False
+def _age(file: FileIO) -> float:
+    """Seconds since an open file was written last."""
+    return time.time() - os.fstat(file.fileno()).st_mtime

@@ -46,13 +46,14 @@ class Layout(NamedTuple):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all pixels, without checksums."""
+        """Bytes of all pixels."""
         return self.size * self.dtype.itemsize
 
     @property
-    def tile_count(self) -> int:
-        """Tiles in all levels together."""
-        return sum(math.prod(self.grid(self.first + number)) for number in range(len(self.shapes)))
+    def rows(self) -> Iterator[tuple[int, int]]:
+        """The level and the number of each row of tiles, the finest level first."""
+        for level in range(self.first, self.first + len(self.shapes)):
+            yield from ((level, row) for row in range(self.grid(level)[0]))
 
     def shape(self, level: int) -> Shape:
         """Rows and columns of a level, in pixels."""
@@ -62,10 +63,23 @@ class Layout(NamedTuple):
         """Rows and columns of a level's grid of tiles."""
         return tuple(-(-size // self.tile) for size in self.shape(level))
 
+    def row(self, level: int, row: int) -> Iterator[Tile]:
+        """The tiles of a row."""
+        return (Tile(level, row, column) for column in range(self.grid(level)[1]))
+
+    def row_nbytes(self, level: int, row: int) -> int:
+        """Bytes of the pixels of a row of tiles."""
+        height, _ = self.tile_shape(Tile(level, row, 0))
+        return height * self.shape(level)[1] * self.dtype.itemsize
+
+    @property
+    def draft_nbytes(self) -> int:
+        """Bytes of a draft on disk: all pixels, and room to encode a row of tiles."""
+        return self.nbytes + self.row_nbytes(*next(self.rows))
+
     def tiles(self) -> Iterator[Tile]:
         """All tiles, the finest level first."""
-        for level in range(self.first, self.first + len(self.shapes)):
-            yield from (Tile(level, *place) for place in product(*map(range, self.grid(level))))
+        return (tile for row in self.rows for tile in self.row(*row))
 
     def tile_shape(self, tile: Tile) -> Shape:
         """Rows and columns in pixels of the part of a tile that lies inside its level."""
@@ -82,11 +96,6 @@ class Layout(NamedTuple):
         above = sum(map(math.prod, self.shapes[: tile.level - self.first]))
         rows, _ = self.tile_shape(tile)
         return above + tile.row * self.tile * self.shape(tile.level)[1] + tile.column * self.tile * rows
-
-    def number(self, tile: Tile) -> int:
-        """The number of tiles that lie before a tile."""
-        above = sum(math.prod(self.grid(level)) for level in range(self.first, tile.level))
-        return above + tile.row * self.grid(tile.level)[1] + tile.column
 
     def parts(self, level: int, top: int, left: int, shape: Shape) -> Iterator[tuple[Tile, Box, Box]]:
         """The tiles that a block at pixel (`top`, `left`) of a level covers.

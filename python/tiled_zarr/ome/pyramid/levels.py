@@ -39,29 +39,26 @@ cache nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import islice, product, takewhile
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from ...budgets import Budget
-from ...caches.cost import Cache
-from ...nodes import Array, Damaged, Region, Stored
-from ...resources import Resources
+from ... import codecs
+from ...nodes import Array, Damaged, Options, Region, Stored
+from ...revisions import shared
 from ..display.display import Display
 from . import exact, sampled, shapes
-from .background import Background
 from .base import Base
 from .layouts import Layout, Tile
-from .looks import Look, Looks, Unseen
+from .looks import Looks, Unseen
 from .nodata import NOTHING, NoData
-from .planes import Planes
 from .shapes import Shape
 from .source import Index, Source, assemble
+from .stores import Stores
 
 Block: TypeAlias = np.ndarray[Any, Any]
 
@@ -70,15 +67,6 @@ EAGER_PLANES = 64
 
 It is also the most planes that we look up to decide whether a level is exact.
 """
-LOOKS = 4 * 1024 * 1024
-"""Bytes that the cache of looks may take.
-
-They hold the windows of 6,000 images with one channel, or of seven with the most channels (2,048).
-"""
-LOOK = 300
-"""Bytes that we count for a look without its windows."""
-WINDOW = 250
-"""Bytes that we count for the window of a channel."""
 MARKS = "no data 1"
 """Part of the revision of an image that may have marks.
 
@@ -86,58 +74,24 @@ Raise the number when the way in which we find or show marks changes.
 """
 
 
-def nothing_baked(_: str, __: Array) -> Mapping[int, Array]:
-    """No levels that were written in advance."""
-    return {}
-
-
-def looks_of(abandoned: Collection[int] = ()) -> Cache[Look]:
-    """A cache for what samples of images show; `abandoned` as in Flights."""
-    return Cache(LOOKS, lambda look: LOOK + WINDOW * len(look.windows), abandoned=abandoned)
-
-
-Baked: TypeAlias = Callable[[str, Array], Mapping[int, Array]]
-"""The levels by number that were written in advance from an image as it is now, by its path."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stores:
-    """What all pyramids of a server share. Sizes are in bytes.
-
-    `memory` bounds what we may decode of all sources at once. `budget` is how much of one source we
-    read for a tile if neither the node nor the caller says otherwise. An image in memory of at most
-    `eager` bytes gets all its levels without a request. `looks` caches what samples of images show.
-    Row indexes lie in `resources`, or in those of the process if it is None. `baked` finds levels
-    that were written in advance.
-    """
-
-    tiles: Cache[Block]
-    planes: Planes
-    background: Background
-    memory: Budget
-    budget: int = 64 * 1024 * 1024
-    eager: int = 1024**3
-    looks: Cache[Look] = field(default_factory=looks_of)
-    resources: Resources | None = None
-    baked: Baked = nothing_baked
-
-
 class Pyramid:
     """All levels of an image.
 
     `stored` are the levels that the source stores, from level 1 on, as displayed. `key` names the
-    image among all that share `stores`. `budget` is how many bytes of the source we may read for
-    one tile.
+    image among all that share `stores`. `options` say how many bytes of the source we may
+    read for one tile, and with which codec it is sent, unless `stores` do.
 
     We leave out stored levels whose chunks are too large to decode: the finest ones are not
     `shown`, and coarser ones are computed from the level before. Raises TooLarge if no level is
     left.
     """
 
-    def __init__(self, key: str, display: Display, stored: tuple[Display, ...], stores: Stores, budget: int) -> None:
+    def __init__(self, key: str, display: Display, stored: tuple[Display, ...], stores: Stores, options: Options) -> None:
         self.key = key
         self.display = display
         self.stores = stores
+        # that of the store, which is in Zarr v3
+        self.codec = codecs.parse(options.codec or stores.codec).suited(display.array.dtype.itemsize).for_v3()
         self.tile = shapes.tile_edge(display.array.shape, display.array.chunks)
         self.sources, self.finest = _possible([Source(one, self.tile, stores.tiles, stores.memory) for one in (display, *stored)])
         above = shapes.shapes(self.sources[-1].array.shape, self.tile)[1:]
@@ -150,7 +104,7 @@ class Pyramid:
             display=display,
             shapes=self.shapes,
             tile_shape=self.tile_shape,
-            budget=budget,
+            budget=options.tile_budget or stores.budget,
         )
         self.marked = f"|{MARKS}" if display.sentinels or display.packing else ""
         self.looks = Looks(key, self.sources[self.finest].reader, stores.looks)
@@ -213,14 +167,14 @@ class Pyramid:
         """The revision of the source's pixels."""
         return self.base.revision()
 
-    def revision(self, level: int) -> str | None:
+    def revision(self, level: int, *, keeps_marks: bool = False) -> str | None:
         """The revision of a level; None while its pixels may change and the source does not.
 
         That is the case while it shows samples, and while we could not look for its marks.
         """
         revision = self.source_revision()
         is_passing = revision is None or not self.is_exact(level) or self.looks.has_failed(revision)
-        return None if is_passing else f"{revision}|level {level}|{self.display.rule}{self.marked}"
+        return None if is_passing else f"{revision}|level {level}|{self.display.rule}{self.marked}{'|kept' if keeps_marks else ''}"
 
     def is_exact(self, level: int) -> bool:
         """True if every tile of a level is made of all the pixels behind it.
@@ -231,23 +185,27 @@ class Pyramid:
         if level <= self.exact or self.baked(level) is not None:
             return True
         places = math.prod(self.leading)
-        return places <= EAGER_PLANES and all(self._is_kept(level, place) for place in np.ndindex(*self.leading))
+        return places <= EAGER_PLANES and all(self.is_kept(level, place) for place in np.ndindex(*self.leading))
 
     def sampled(self) -> list[int]:
         """The numbers of the levels that show samples at the moment."""
         return [level for level in self.shown if not self.is_exact(level)]
 
-    def read(self, level: int, region: Region) -> Block:
-        """The pixels of a region of a level, as served. Blocks; raises what the source raises."""
-        baked = self._read_baked(level, region)
+    def read(self, level: int, region: Region, *, keeps_marks: bool = False) -> Block:
+        """The pixels of a region of a level: as served, or with marks joined if `keeps_marks`.
+
+        Blocks; raises what the source raises.
+        """
+        baked = None if keeps_marks else self._read_baked(level, region)
         if baked is not None:
             return baked
-        revision, no_data = self._seen(self.source_revision())
+        revision, no_data = self.seen(self.source_revision())
         source = self.sources[level] if level <= self.base.number else None
+        served = no_data.joined if keeps_marks else no_data.shown
         if source is not None and source.unit_shape == self.tile_shape:
-            return no_data.shown(no_data.joined(source.read(region)))
+            return served(no_data.joined(source.read(region)))
         tiles = partial(self._tile, level, revision=revision, no_data=no_data)
-        return no_data.shown(assemble(region, self.tile_shape, self.display.array.dtype, tiles))
+        return served(assemble(region, self.tile_shape, self.display.array.dtype, tiles))
 
     def _read_baked(self, level: int, region: Region) -> Block | None:
         """The same from what was written in advance; None if a chunk of it is not there.
@@ -276,7 +234,7 @@ class Pyramid:
 
         It is cached under `revision`; if that is None, it is not cached.
         """
-        revision, no_data = self._seen(revision)
+        revision, no_data = self.seen(revision)
         return self._tile(level, index, revision, no_data)
 
     def marks(self, revision: str | None) -> NoData:
@@ -286,7 +244,7 @@ class Pyramid:
         """
         return self.looks.at(revision).no_data if self.display.sentinels else NOTHING
 
-    def _seen(self, revision: str | None) -> tuple[str | None, NoData]:
+    def seen(self, revision: str | None) -> tuple[str | None, NoData]:
         """The revision and the marks of the pixels at it.
 
         If we cannot read the pixels now, no revision and no marks: then nothing may be cached.
@@ -320,8 +278,8 @@ class Pyramid:
         """Ask the background thread to make the kept levels of a plane from all its pixels."""
         layout = self.layout
         if layout is not None:
-            name = self._plane_name(place, revision)
-            plane = exact.Plane(name, layout, place, revision, partial(self.marks, revision))
+            name = self.plane_name(place, revision)
+            plane = exact.Plane(name, layout, place, revision, partial(self.marks, revision), self.codec)
             self.stores.background.request(name, partial(exact.run, self.base, self.stores.planes, plane))
 
     def make_eagerly(self) -> None:
@@ -333,7 +291,7 @@ class Pyramid:
         if revision is None or layout is None or not self.is_eager or self.baked(layout.first) is not None:
             return
         places = list(islice(np.ndindex(*self.leading), EAGER_PLANES))
-        missing = [place for place in places if not self._is_kept(layout.first, place, revision)]
+        missing = [place for place in places if not self.is_kept(layout.first, place, revision)]
         room = next((count for count in range(len(missing), 0, -1) if self.stores.planes.has_room(count * layout.nbytes)), 0)
         for place in reversed(missing[:room]):
             self.make_exact(place, revision)
@@ -351,27 +309,30 @@ class Pyramid:
         out.flags.writeable = False
         return out
 
-    def _is_kept(self, level: int, place: Index, revision: str | None = None) -> bool:
+    def is_kept(self, level: int, place: Index, revision: str | None = None) -> bool:
         """True if a finished plane with this level is kept."""
         revision = revision or self.source_revision()
         if self.layout is None or revision is None or level < self.layout.first:
             return False
-        return self.stores.planes.has(self._plane_name(place, revision), self.layout)
+        return self.stores.planes.has(self.plane_name(place, revision), self.layout)
 
     def _kept(self, level: int, index: Index, revision: str | None) -> Block | None:
         """A tile of a finished plane, or None if it is not kept."""
         if self.layout is None or revision is None or level < self.layout.first:
             return None
         *place, row, column = index
-        block = self.stores.planes.tile(self._plane_name(tuple(place), revision), self.layout, Tile(level, row, column))
+        block = self.stores.planes.tile(self.plane_name(tuple(place), revision), self.layout, Tile(level, row, column))
         return None if block is None else block.reshape((1,) * len(place) + block.shape)
 
     def _name(self, revision: str, level: int) -> str:
         return f"{self.key}|{revision}|{level}"
 
-    def _plane_name(self, place: Index, revision: str) -> str:
-        array = self.display.array
-        return f"{self.key}|{revision}|{array.shape}|{array.dtype.str}|{self.display.rule}|{tuple(place)}{self.marked}"
+    def plane_name(self, place: Index, revision: str) -> str:
+        """The name under which all that share `stores` keep a plane of a revision."""
+        array, instance = self.display.array, self.stores.instance
+        # replicas share a folder as they share tags
+        told = revision if instance is None or self.stores.planes.folder is None else f"{instance}|{shared(revision)}"
+        return f"{self.key}|{told}|{array.shape}|{array.dtype.str}|{self.display.rule}|{tuple(place)}{self.marked}"
 
 
 def fits(node: Array, shape: Shape, dtype: np.dtype[Any]) -> bool:

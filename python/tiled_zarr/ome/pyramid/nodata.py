@@ -42,6 +42,11 @@ class NoData:
         least = min(int(mark) for mark in self.marks)
         return 0 if dtype.kind == "u" else least if least < 0 else int(np.iinfo(dtype.str).min)
 
+    @property
+    def changes(self) -> bool:
+        """True if `shown` may change a block."""
+        return bool(self.marks) and self.marks[0].dtype.kind != "f" and self.marks[0] != self.value
+
     def joined(self, block: Block) -> Block:
         """The block with all marks joined into one: NaN in floats, the first mark in integers.
 

@@ -29,21 +29,27 @@ ago.
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from collections.abc import Callable, Iterable
-from io import FileIO
 from math import inf
 from pathlib import Path
 from threading import Lock
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from ...caches.forgetful import Forgetful
 from ...caches.recent import Recent
+from ...codecs import Codec
+from ...nodes import Damaged
 from ...resources import Gauge, nbytes_of
-from .drafts import Block, Draft, FileDraft, MemoryPlane, Plane, Spoiled, Unkept, load
+from .drafts import Block, Draft, FileDraft, MemoryPlane, Plane
+from .files import Spoiled, Unkept
 from .folders import Folder
+from .kept import load, store_of
 from .layouts import Layout, Tile
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -96,32 +102,29 @@ class Planes:
     def tile(self, name: str, layout: Layout, tile: Tile) -> Block | None:
         """A tile of a finished plane, or None if the plane is not kept.
 
-        If the file cannot be read or the tile's checksum is wrong, we throw away the whole plane.
+        If its store cannot be read or the tile's checksum is wrong, we throw away the whole plane.
         """
-        plane = self._find(name, layout)
-        if plane is None:
-            return None
-        try:
-            return plane.tile(tile)
-        except FileNotFoundError:  # another worker has removed it to make room
-            self._forget(name)
-        except (OSError, Spoiled) as error:
-            log.warning("the levels of %s on disk are deleted and will be made again: %s", name, error)
-            self._forget(name)
-        return None
+        return self._read(name, layout, lambda plane: plane.tile(tile))
 
-    def draft(self, name: str, layout: Layout) -> Draft | None:
-        """Room for a plane: a file if a folder works, else memory.
+    def body(self, name: str, layout: Layout, tile: Tile, served: Codec) -> bytes | None:
+        """A tile as it is sent with a codec, or None if it is not stored so."""
+        return self._read(name, layout, lambda plane: plane.body(tile, served))
+
+    def draft(self, name: str, layout: Layout, served: Codec) -> Draft | None:
+        """Room for a plane whose tiles are sent with a codec: a file if a folder works, else memory.
 
         None if there is no room, or if another process makes the plane or has made it.
         """
         if self.folder is None or self._is_paused:
             return self._memory_draft(layout)
-        self.folder.trim(self.max_bytes - layout.nbytes, name)
+        self.folder.trim(self.max_bytes - layout.draft_nbytes, name)
         try:
             made = self.folder.create(name)
             if made is not None:
-                return FileDraft(layout, *made) if self._is_still_missing(name, layout) else self._abandoned(*made)
+                if self._is_still_missing(name, layout):
+                    return FileDraft(store_of(name, layout, served), *made, self.folder.made(made[1]))
+                self.folder.discard(*made)
+                return None
         except (OSError, Unkept) as error:
             self.pause(error)
             return self._memory_draft(layout)
@@ -130,13 +133,15 @@ class Planes:
 
     def keep(self, name: str, draft: Draft) -> None:
         """Keep a finished draft as the plane `name`, for all to read. Raises Unkept."""
-        plane = draft.finished(None if self.folder is None else self.folder.file(name))
+        plane = draft.finished(None if self.folder is None else self.folder.store(name))
         is_file = isinstance(draft, FileDraft)
         with self._lock:
             self._missing.pop(name, None)
             gone = (self._files if is_file else self._memory).keep(name, plane)
         if is_file:
             self._unlink(gone)
+            assert self.folder is not None
+            self.folder.trim(self.max_bytes, name)
 
     def has_room(self, nbytes: int) -> bool:
         """True if `nbytes` more can be kept without dropping other planes."""
@@ -172,22 +177,30 @@ class Planes:
             plane = self._memory.peek(name) or self._files.peek(name)
             if plane is not None or self.folder is None or self._clock() < self._missing.get(name, -inf):
                 return plane
-            plane = load(self.folder.file(name), layout)
+            plane = load(self.folder.store(name), name, layout)
             if plane is None:
                 self._missing[name] = inf
             else:
                 self._unlink(self._files.keep(name, plane))
             return plane
 
+    def _read(self, name: str, layout: Layout, read: Callable[[Plane], T]) -> T | None:
+        """What is read of a finished plane, or None if the plane is not kept."""
+        plane = self._find(name, layout)
+        if plane is None:
+            return None
+        try:
+            return read(plane)
+        except (OSError, Spoiled, Damaged) as error:
+            if not is_gone(error):
+                log.warning("the levels of %s on disk are deleted and will be made again: %s", name, error)
+            self._forget(name)
+        return None
+
     def _is_still_missing(self, name: str, layout: Layout) -> bool:
         """Whether no other process has kept the plane before we locked its draft."""
         self._missing.pop(name, None)
         return not self.has(name, layout)
-
-    @staticmethod
-    def _abandoned(file: FileIO, path: Path) -> None:
-        path.unlink(missing_ok=True)
-        file.close()
 
     def _memory_draft(self, layout: Layout) -> MemoryPlane | None:
         if layout.nbytes > self._memory.most:
@@ -206,3 +219,8 @@ class Planes:
         assert self.folder is not None
         for name, _ in gone:
             self.folder.remove(name)
+
+
+def is_gone(error: Exception) -> bool:
+    """True if another worker has removed a store to make room, perhaps one on another host."""
+    return isinstance(error, FileNotFoundError) or getattr(error, "errno", None) == errno.ESTALE

@@ -1,0 +1,79 @@
+"""Images of all types, for the numbers that the viewer shows."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import tifffile
+import zarr
+
+from tiled_zarr import Array, Group
+from tiled_zarr.adapters import open_file
+
+SHAPE = (90, 150)
+PACKING = {"scale_factor": 0.01, "add_offset": 273.15, "_FillValue": -32768, "units": "K"}
+PLACED = {"scale": {"y": 0.5, "x": 0.25}, "units": {"y": "micrometer", "x": "micrometer"}}
+
+
+def made() -> dict[str, np.ndarray[Any, Any]]:
+    """The values of each image."""
+    random = np.random.default_rng(3)
+    whole = {name: random.integers(*limits(name), SHAPE, name, endpoint=True) for name in ("i1", "u2", "u4", "i8", "u8")}
+    real = random.normal(size=SHAPE) * 10.0 ** random.integers(-20, 20, SHAPE)
+    return {
+        **whole,
+        "bool": random.random(SHAPE) < 0.5,
+        "f2": random.normal(size=SHAPE).astype("f2"),
+        "f4": real.astype("f4"),
+        "f8": real,
+        "c16": random.normal(size=SHAPE) + 1j * random.normal(size=SHAPE),
+        "packed": np.where(random.random(SHAPE) < 0.2, -32768, random.integers(-3000, 3000, SHAPE)).astype("i2"),
+        "stack": random.integers(0, 60_000, (4, 3, *SHAPE), "u2"),
+        "colours": random.integers(0, 255, (*SHAPE, 3), "u1"),
+    }
+
+
+def limits(name: str) -> tuple[int, int]:
+    return int(np.iinfo(name).min), int(np.iinfo(name).max)
+
+
+VALUES = MappingProxyType(made())
+
+
+def tree() -> Group:
+    """The images by name; `colours` is a TIFF file, and `stored` has levels of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="kinds-"))
+    tifffile.imwrite(folder / "colours.tif", VALUES["colours"], photometric="rgb")
+    hints = {"stack": {"tiled_zarr": {"axes": "zcyx", **PLACED}}, "packed": PACKING}
+    plain = {name: held(values, hints.get(name, {})) for name, values in VALUES.items() if name != "colours"}
+    return Group(children={**plain, "colours": open_file(folder / "colours.tif"), "stored": open_file(stored(folder / "stored.zarr"))})
+
+
+def held(values: np.ndarray[Any, Any], attributes: dict[str, Any]) -> Array:
+    return Array(
+        shape=values.shape,
+        dtype=values.dtype,
+        read=lambda region: values[region],
+        dimension_names=("z", "c", "y", "x")[-values.ndim :] if values.ndim != 3 else None,
+        attributes=attributes,
+        revision=lambda: "1",
+        blocking=False,
+    )
+
+
+def stored(path: Path) -> Path:
+    """An OME-Zarr image of 64-bit numbers, with one smaller level."""
+    group = zarr.open_group(path, mode="w", zarr_format=2)
+    axes = [{"name": name, "type": "space", "unit": "micrometer"} for name in "yx"]
+    datasets = []
+    for number in range(2):
+        step = 2**number
+        group.create_array(f"scale{number}", data=VALUES["i8"][::step, ::step], chunks=(32, 32))
+        placed = [{"type": "scale", "scale": [step, step]}, {"type": "translation", "translation": [10, 20]}]
+        datasets.append({"path": f"scale{number}", "coordinateTransformations": placed})
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
+    return path
