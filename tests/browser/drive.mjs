@@ -123,6 +123,10 @@ const ACTIONS = {
         await page.waitForTimeout(600);
         return [page.url()];
     },
+    leave: (page) => page.goto("about:blank"),
+    reload: (page) => page.reload(),
+    /** Let the test do something: it listens at this address. */
+    call: (_, url) => fetch(url),
     pause: (page, milliseconds) => page.waitForTimeout(milliseconds),
 };
 
