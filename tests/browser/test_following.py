@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -47,7 +46,8 @@ class Stack:
         tifffile.imwrite(self.folder / f"scan_{self.frames - 1:03}.tif", 255 - frame(self.frames - 1))
 
     def vanish(self) -> None:
-        shutil.rmtree(self.folder)
+        for file in self.folder.iterdir():
+            file.unlink()
 
 
 @pytest.fixture
