@@ -9,6 +9,13 @@ zooms, once cold and once warm, and it aborts the tiles of a view that it leaves
 same in each run. `hdf5` is a file of 16-bit pixels, 20 GB at the default side, made once in
 build/bench/viewer; `memory` is an array in memory. It prints one line per case and appends it to
 bench/record/viewer.csv.
+
+    python bench/viewer.py --pages table
+
+It opens `/explore/` of a Parquet file of 100 million rows in Chromium, and takes the time from the
+start of navigation to the first rows and to the first plot: cold, in a server that has just
+started, and warm, in the same server; the browser has an empty cache both times. The rows go to
+bench/record/pages.csv.
 """
 
 from __future__ import annotations
@@ -17,8 +24,10 @@ import argparse
 import asyncio
 import json
 import math
+import os
 import random
 import statistics
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -228,6 +237,34 @@ def measure(name: str, side: int, server_name: str) -> dict[str, float | None]:
         }
 
 
+PAGES = {"table": ("browser.tables:tree", "explore/long?plot=wave")}
+"""The tree that is served, and the path of the page."""
+MOMENTS = "JSON.stringify(['rows', 'plot'].map((name) => performance.getEntriesByName(name)[0]?.startTime))"
+WARM = 5
+
+
+def measure_page(name: str, server_name: str) -> dict[str, float]:
+    """Seconds to the first rows and the first plot, cold, and the medians of WARM times warm."""
+    from browser import tables
+    from browser.driving import show
+
+    tree, path = PAGES[name]
+    tables.long_file()
+    tests = str(Path(tables.__file__).parents[1])
+    env = {"TILED_ZARR_TREE": tree, "TILED_ZARR_PUBLIC": "1", "PYTHONPATH": os.pathsep.join([SOURCES, tests])}
+    with tempfile.TemporaryDirectory() as folder, live.live(env=env, server=server_name) as server:
+        screenshot = Path(folder) / "page.png"
+        show(f"{server.url}/healthz", screenshot)  # so that Chromium runs
+
+        def moments() -> list[float]:
+            said = show(f"{server.url}/{path}", screenshot, actions=[("settle",), ("value", MOMENTS)]).said
+            return [milliseconds / 1000 for milliseconds in json.loads(said[0])]
+
+        cold = moments()
+        warm = [statistics.median(times) for times in zip(*(moments() for _ in range(WARM)), strict=True)]
+    return {"rows cold s": cold[0], "plot cold s": cold[1], "rows warm s": warm[0], "plot warm s": warm[1]}
+
+
 def percentile(answers: Answers, percent: int) -> float:
     return statistics.quantiles(answers.milliseconds, n=100)[percent - 1]
 
@@ -238,7 +275,14 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=100_000, help="rows and columns of the file")
     parser.add_argument("--server", default="uvicorn")
     parser.add_argument("--quick", action="store_true", help="only the images that need no large file")
+    parser.add_argument("--pages", nargs="+", default=[], choices=PAGES, help="measure these pages in Chromium instead of images")
     options = parser.parse_args()
+    for name in options.pages:
+        seconds = measure_page(name, options.server)
+        print(f"{name:10} {'  '.join(f'{what} {value:.3f}' for what, value in seconds.items())}", flush=True)
+        _record.append("pages", {"page": name, **seconds})
+    if options.pages:
+        return
     for name in QUICK_IMAGES if options.quick else options.images:
         figures = measure(name, options.side, options.server)
         shown = "  ".join(f"{what} {'-' if value is None else f'{value:.4g}'}" for what, value in figures.items())

@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "viewer"
 BUNDLE = ROOT / "python" / "tiled_zarr" / "http" / "static" / "viewer"
-PAGES = ("viewer",)
+PAGES = ("viewer", "explore", "table")
 FILES = tuple(f"{page}.{suffix}" for page in PAGES for suffix in ("css", "js", "txt"))
 """The style sheet and the script of each page, and the licences of what they contain."""
 LOCK = SOURCES / "package-lock.json"

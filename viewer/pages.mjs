@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 
 // each page is a build of its own: Rollup puts what pages share into files that scripts import
-for (const PAGE of ["viewer"]) {
+for (const PAGE of ["viewer", "explore", "table"]) {
   const { status } = spawnSync("vite", ["build"], { stdio: "inherit", env: { ...process.env, PAGE }, shell: process.platform === "win32" });
   if (status !== 0) process.exit(status ?? 1);
 }

@@ -1,6 +1,10 @@
+import { existsSync } from "node:fs";
+
 import { defineConfig } from "vite";
 
+import { CHANGES, CHANGES_OF_LIB, IMPORTS } from "./h5web";
 import { licences } from "./licences";
+import { patches } from "./patches";
 
 const PAGES = ["viewer", "explore", "table"];
 const page = process.env.PAGE ?? "";
@@ -11,10 +15,16 @@ if (!PAGES.includes(page)) throw new Error(`PAGE=${page}: set it to one of ${PAG
 export default defineConfig({
   base: "./",
   publicDir: false,
-  // The codecs that zarrita uses by default compile code at run time, which the page's content
-  // security policy forbids.
-  resolve: { alias: Object.fromEntries(["blosc", "lz4", "zstd"].map((name) => [`numcodecs/${name}`, `/src/common/codecs/${name}.ts`])) },
-  plugins: [licences(`${page}.txt`)],
+  // The codecs that zarrita uses by default, and the arrays of H5Web, compile code at run time, which
+  // the page's content security policy forbids.
+  resolve: {
+    alias: {
+      ...Object.fromEntries(["blosc", "lz4", "zstd"].map((name) => [`numcodecs/${name}`, `/src/common/codecs/${name}.ts`])),
+      "ndarray-ops": "/src/explore/arrays/ops.ts",
+      ndarray: "/src/explore/arrays/ndarray.ts",
+    },
+  },
+  plugins: [licences(`${page}.txt`), patches("@h5web/app/dist/index.js", IMPORTS, CHANGES), patches("@h5web/lib/dist/index.js", "", CHANGES_OF_LIB)],
   build: {
     target: "es2022",
     outDir: "../python/tiled_zarr/http/static/viewer",
@@ -22,7 +32,7 @@ export default defineConfig({
     cssCodeSplit: false,
     chunkSizeWarningLimit: 4000,
     rollupOptions: {
-      input: `src/${page}/main.ts`,
+      input: existsSync(`src/${page}/main.tsx`) ? `src/${page}/main.tsx` : `src/${page}/main.ts`,
       output: { inlineDynamicImports: true, entryFileNames: `${page}.js`, assetFileNames: `${page}[extname]` },
     },
   },

@@ -28,6 +28,7 @@ from .http.profiles import Profiles
 from .http.protocol import caching, replies
 from .http.routes import Routes
 from .http.s3.buckets import Buckets
+from .http.site import errors
 from .http.site.answers import answers
 from .http.work.threads import Limits
 from .http.work.work import Work
@@ -111,7 +112,7 @@ class Parts:
         plain, pinned = caching.plain(self.settings.max_age, public=public), caching.pinned(public=public)
         endpoints = {prefix: Endpoint(keys, cache, work, plain) for prefix, keys in formats.items()}
         frozen = {prefix: Endpoint(Frozen(keys), cache, work, pinned, replies.SUPERSEDED) for prefix, keys in formats.items()}
-        pages = answers(formats, cache, plain, ome.origin, public=public)
+        pages = answers(formats, cache, plain, ome.origin, public=public, origins=self.settings.allow_origins)
 
         def keys(prefix: str, profile: Profile) -> KeySpace:
             how = shown[prefix] if profile.plane is None else prefixes(config, exact, pyramids, profile.plane)[prefix]
@@ -161,7 +162,7 @@ def threads_of(settings: Settings, resources: Resources) -> tuple[int, int | Non
 def by_key(root: Group, parts: Parts) -> ASGIApp:
     """The application of `root` for everyone, or for who has the API key."""
     public = parts.settings.public is True
-    return Auth(parts.routes(root, public=public), parts.settings.api_key, public=public)
+    return Auth(parts.routes(root, public=public), parts.settings.api_key, public=public, shown=errors.shown)
 
 
 def by_caller(identify: Identify, parts: Parts) -> ASGIApp:
@@ -170,7 +171,7 @@ def by_caller(identify: Identify, parts: Parts) -> ASGIApp:
     def make(caller: Caller) -> ASGIApp:
         return parts.routes(caller.root(), public=caller.is_public, refusal=caller.refusal)
 
-    return Callers(identify, make, parts.routes(Group({}), public=False))
+    return Callers(identify, make, parts.routes(Group({}), public=False), shown=errors.shown)
 
 
 def noted(app: ASGIApp, settings: Settings) -> ASGIApp:

@@ -17,6 +17,7 @@ import tiled_zarr
 from asgi import ask
 from baking.twins import levels
 from tiled_zarr.app import create_app
+from tiled_zarr.ome.pyramid.levels import Pyramid
 from tiled_zarr.settings import Settings, from_environment
 from tiled_zarr.tree import plant
 
@@ -140,6 +141,34 @@ def test_what_is_lost_from_the_store_is_computed(lost: str, folder: Path, serve:
     shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
     for number, level in enumerate(levels(PICTURE)):
         np.testing.assert_array_equal(level_of(app, number), level)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_samples_in_place_of_what_is_lost_are_called_samples(version: str, folder: Path, serve: Callable[..., Any]) -> None:
+    """They have tags of their own: a client may hold the tiles that were sent before."""
+    app, path = serve(cache_size="0"), f"/ome-zarr/{version}/in/scan/1/{'c/' if version == '0.5' else ''}0/0"
+    before = ask(app, path)
+    shutil.rmtree(folder / "baked" / "in" / "scan.ome.zarr" / "1" / "c")
+    for one in (app, serve()):
+        after = ask(one, path)
+        assert (after.status, after.headers["cache-control"]) == (200, "no-cache")
+        assert after.headers["etag"] != before.headers["etag"]
+        assert attributes(one)["metadata"]["sampled"] == [1]
+        assert level_of(one, 1, version).shape == levels(PICTURE)[1].shape
+
+
+def test_what_goes_while_it_is_read_is_computed(folder: Path, serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tile at the edge is read again after it was looked for."""
+    look = Pyramid._stored_chunk
+
+    def seen(self: Pyramid, level: int, index: Any) -> bytes | None:
+        body = look(self, level, index)
+        (folder / "baked" / "in" / "scan.ome.zarr" / "2" / "c" / "0" / "0").unlink(missing_ok=True)
+        return body
+
+    app = serve(tile_budget="64MiB")
+    monkeypatch.setattr(Pyramid, "_stored_chunk", seen)
+    np.testing.assert_array_equal(level_of(app, 2), levels(PICTURE)[2])
 
 
 def test_a_damaged_chunk_is_an_error_or_right(folder: Path, serve: Callable[..., Any]) -> None:

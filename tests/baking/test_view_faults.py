@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -19,10 +20,13 @@ from baking.stocked import (
     read,
     swap,
 )
+from tiled_zarr import Array, Group
 from tiled_zarr.app import create_app
 from tiled_zarr.baking import Stores, written
+from tiled_zarr.baking.written import Counterpart
+from tiled_zarr.hierarchy.names import wire
 from tiled_zarr.resources import default
-from tiled_zarr.settings import from_environment
+from tiled_zarr.settings import Settings, from_environment
 from tiled_zarr.testing.readback import Format
 from tiled_zarr.tree import plant
 
@@ -161,6 +165,39 @@ def test_a_file_that_is_mounted_elsewhere_has_its_store_there(folder: Path) -> N
     planted = plant(settings)
     app = create_app(planted.root, settings, planted.tasks, planted.resources)
     np.testing.assert_array_equal(read(app, "runs/first/entry/cube"), OTHER)
+
+
+@pytest.mark.parametrize("name", ["x" * 251, "ü" * 127, "/", "a/b"])
+def test_a_name_that_no_file_has_is_computed(name: str, tmp_path: Path) -> None:
+    """With `.zarr` at its end it is too long; or it is not the name of one folder."""
+    tree = Group(
+        {"in": Group({name: Array(shape=(12,), dtype=CUBE.dtype, read=lambda region: CUBE[:, 0, 0][region], revision=lambda: "1")})}
+    )
+    (tmp_path / "in").mkdir()
+    app = create_app(tree, Settings(public=True, baked=tmp_path))
+    np.testing.assert_array_equal(read(app, quote(f"in/{wire(name)}")), CUBE[:, 0, 0])
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_a_chunk_that_goes_while_it_is_read_is_computed(
+    is_seen: bool, folder: Path, serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when somebody removes the store, whose document may be the last to go."""
+    made = bake(folder, CUBE_STORE, "::entry/cube", format="zarr", zarr_format=2, chunks=(12, 150, 130))
+    app, chunk = serve(cache_size="0"), Counterpart.chunk
+
+    def seen(self: Counterpart, index: Any) -> bytes:
+        body = chunk(self, index)
+        (made / "0.0.0").unlink(missing_ok=True)
+        return body
+
+    def lost(self: Counterpart, region: Any) -> Any:
+        (made / "0.0.0").unlink(missing_ok=True)
+        return block(self, region)
+
+    block = Counterpart.block
+    monkeypatch.setattr(Counterpart, *(("chunk", seen) if is_seen else ("block", lost)))
+    np.testing.assert_array_equal(read(app, "in/run/entry/cube"), CUBE)
 
 
 def test_names_that_lead_out_of_the_folder(folder: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from browser import hosts
 from browser.hosts import Host
 from live import Live, live
+from tiled_zarr.http.site.snippets import VIZARR, Link
 
 KEY = "a+key&for=tests"
 TESTS = Path(__file__).parents[1]
@@ -48,6 +49,21 @@ def locked(elsewhere: Host) -> Iterator[Live]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def frames() -> Iterator[Live]:
+    """Tables of every kind."""
+    with live(env=environment("") | {"TILED_ZARR_TREE": "browser.tables:tree", "TILED_ZARR_PUBLIC": "1"}) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def locked_frames() -> Iterator[Live]:
+    """The same behind a key."""
+    with live(env=environment("") | {"TILED_ZARR_TREE": "browser.tables:tree", "TILED_ZARR_API_KEY": KEY}) as server:
+        yield server
+
+
 def environment(origin: str) -> dict[str, str]:
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
-    return {"TILED_ZARR_TREE": "browser.gallery:tree", "TILED_ZARR_ALLOW_ORIGINS": origin, "PYTHONPATH": path}
+    origins = f"{origin},{Link('vizarr', VIZARR).origin}"  # else no page has a button for its address
+    return {"TILED_ZARR_TREE": "browser.gallery:tree", "TILED_ZARR_ALLOW_ORIGINS": origins, "PYTHONPATH": path}

@@ -7,6 +7,7 @@
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
+import { ACTIONS as EXPLORING } from "./acting.mjs";
 
 const QUIET_MS = 1200;
 const BREATH_MS = 300;
@@ -24,6 +25,7 @@ const ALONE = [
     "--disable-sync",
 ];
 const ACTIONS = {
+    ...EXPLORING,
     press: (page, key) => page.keyboard.press(key),
     click: (page, name) => page.getByRole("button", { name }).click(),
     /** Pull the image so far; the way leads through the middle of the page. */
@@ -101,6 +103,21 @@ const ACTIONS = {
     hit: (page, selector) => page.locator(selector).first().click(),
     /** Choose an option of the field that a selector finds. */
     choose: async (page, selector, option) => void (await page.locator(selector).selectOption(option)),
+    /** Choose an option of the list of a name. */
+    select: async (page, name, option) => void (await page.getByRole("combobox", { name }).selectOption(option)),
+    /** Drag over an element that a selector finds, from one fraction of its width to another. */
+    sweep: async (page, selector, from, to) => {
+        const { x, y, width, height } = await page.locator(selector).first().boundingBox();
+        await page.mouse.move(x + from * width, y + height / 2);
+        await page.mouse.down();
+        await page.mouse.move(x + to * width, y + height / 2, { steps: 4 });
+        await page.mouse.up();
+    },
+    /** Wait until the page of a table has read what it shows. */
+    settle: async (page) => {
+        await page.waitForTimeout(100);
+        await ACTIONS.until(page, "document.getElementById('table').dataset.state !== 'loading'");
+    },
     /** Wait until an expression is true; `waitForFunction` would compile it in the page, whose policy forbids that. */
     until: async (page, condition) => {
         const end = Date.now() + LONGEST_WAIT_MS;
@@ -174,7 +191,7 @@ async function logged(page) {
 async function settled(page, log) {
     const end = Date.now() + LONGEST_MS;
     for (; Date.now() < end; await page.waitForTimeout(50)) {
-        const [state, isReady] = await page.evaluate(() => [document.getElementById("viewer")?.dataset.state, window.viewer?.isReady?.() ?? true]);
+        const [state, isReady] = await page.evaluate(() => [document.querySelector("#viewer, #table")?.dataset.state, window.viewer?.isReady?.() ?? true]);
         const isSilent = (ms) => Date.now() - log.last > ms && ![...log.requests.values()].some((request) => request.isOpen);
         // Our viewer says when it has loaded, but what it is told to do a moment later is not yet under way then.
         if (state ? state !== "loading" && isSilent(BREATH_MS) : isSilent(QUIET_MS) && isReady) return;

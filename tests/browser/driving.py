@@ -97,12 +97,17 @@ def ended_after(process: subprocess.Popen[str], seconds: float) -> Iterator[None
         timer.cancel()
 
 
+def chromium() -> str:
+    """The path of Chromium."""
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert found, "Chromium is needed: apt-get install chromium"
+    return found
+
+
 @cache
 def browser() -> Browser:
     """The browser that all tests of this process share; it ends with it."""
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert chromium, "Chromium is needed: apt-get install chromium"
-    command = ["node", str(HERE / "drive.mjs"), chromium]
+    command = ["node", str(HERE / "drive.mjs"), chromium()]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     atexit.register(process.communicate)
     return Browser(process)

@@ -18,7 +18,7 @@ from urllib.request import urlopen
 
 import numpy as np
 
-SNIPPET = re.compile(r'<h3>([^<]+)</h3>\s*<pre class="code"[^>]*>(.*?)</pre>', re.DOTALL)
+SNIPPET = re.compile(r'<h[23]>([^<]+)</h[23]><button[^>]*>Copy</button></div>\s*<pre class="code"[^>]*>(.*?)</pre>', re.DOTALL)
 
 
 def run(code: str) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def app_of(make: Callable[..., Any], path: Path) -> Any:
 
 def before_encoding(monkeypatch: pytest.MonkeyPatch, *actions: Callable[[], object]) -> None:
     """Do one thing after the other, each when a block has been read and not yet encoded."""
-    waiting, read = list(actions), encode._read
+    waiting, read = list(actions), encode.read_block
 
     def read_and_act(*args: Any) -> Any:
         block = read(*args)
@@ -60,7 +60,7 @@ def before_encoding(monkeypatch: pytest.MonkeyPatch, *actions: Callable[[], obje
             waiting.pop(0)()
         return block
 
-    monkeypatch.setattr(encode, "_read", read_and_act)
+    monkeypatch.setattr(encode, "read_block", read_and_act)
 
 
 def rewrite(path: Path) -> None:

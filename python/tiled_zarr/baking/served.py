@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -46,7 +47,8 @@ class Served:
         """The folders that may be the store of an image. A name that leads out of ours is no store's."""
         for suffix in SUFFIXES:
             store = self.folder / f"{path.lstrip('/')}{suffix}"
-            if store.is_dir() and store.resolve().is_relative_to(self.folder):
+            # Path.is_dir raises an error if a name is too long for a file
+            if os.path.isdir(store) and store.resolve().is_relative_to(self.folder):  # noqa: PTH112
                 yield store
 
     def _levels(self, store: Path, image: Array) -> Mapping[int, Array]:

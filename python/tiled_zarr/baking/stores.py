@@ -9,6 +9,7 @@ this version of the program has baked it, and if its manifest is gone.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,13 +64,16 @@ class Stores:
         """The folders that may be the store of a node or of one above it, and its path in there."""
         for count in range(len(path), -1, -1):
             folder = self.folder.joinpath(*path[:count])
-            for store in [folder] if not count else [folder.with_name(f"{folder.name}.zarr"), folder]:
+            for store in [folder] if not count else [folder.parent / f"{folder.name}.zarr", folder]:
                 if self._is_inside(store):
                     yield store, path[count:]
 
     def _is_inside(self, folder: Path) -> bool:
-        """True if a folder is there, and is in ours: names of nodes may hold slashes and dots."""
-        return folder.is_dir() and folder.resolve().is_relative_to(self.folder)
+        """True if a folder is there, and is in ours: names of nodes may hold slashes and dots.
+
+        They may also be longer than a file's, where `Path.is_dir` raises an error.
+        """
+        return os.path.isdir(folder) and folder.resolve().is_relative_to(self.folder)  # noqa: PTH112
 
     def _in(self, store: Path, below: Names, array: Array, origin: str) -> Counterpart | None:
         """The array at a path in a store if it was made from that origin."""

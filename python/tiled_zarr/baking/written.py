@@ -72,15 +72,17 @@ class Counterpart:
     def block(self, region: Region) -> Block:
         """The items of a region. Raises Lost if a chunk is not there, and what reading raises.
 
-        A chunk takes memory that nobody has counted: it may be larger than the one that is served.
+        A reader takes a chunk for zeros that goes while it reads, so we look afterwards. A chunk
+        takes memory that nobody has counted: it may be larger than the one that is served.
         """
         assert self.array.chunks is not None
+        with budgets.hold(math.prod(self.array.chunks) * self.array.dtype.itemsize):
+            block = np.asarray(self.array.read(region))
         for index in product(
             *(range(part.start // size, -(-part.stop // size)) for part, size in zip(region, self.array.chunks, strict=True))
         ):
             self.chunk(index)
-        with budgets.hold(math.prod(self.array.chunks) * self.array.dtype.itemsize):
-            return np.asarray(self.array.read(region))
+        return block
 
 
 Find = Callable[[str], Counterpart | None]

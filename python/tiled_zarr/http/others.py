@@ -19,6 +19,7 @@ from .middleware.metrics import Metrics
 from .protocol import failures, replies, requests
 from .protocol.replies import NO_SNIFFING, NO_STORE, Reply
 from .protocol.requests import Request
+from .site import errors
 from .work.threads import Gone
 from .work.work import Work
 
@@ -46,7 +47,7 @@ class Page:
             return
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in a source is a 5xx
             reply = failures.reply_to(error, scope["path"])
-        await reply.send(request.method, send)
+        await errors.shown(reply, scope).send(request.method, send)
 
 
 class Ready:
@@ -75,6 +76,11 @@ class Fixed:
         await self.answer().send(scope["method"], send)
 
 
+async def absent(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - an ASGI application
+    """Answer a request for a path that there is not."""
+    await errors.shown(replies.NOT_FOUND, scope).send(scope["method"], send)
+
+
 def others(answers: Mapping[str, Callable[[Request], Reply]], metrics: Metrics, work: Work, pages: KeySpace, followed: KeySpace) -> ASGIApp:
     """The application of all these paths; `answers` makes the pages; other paths get 404.
 
@@ -89,5 +95,5 @@ def others(answers: Mapping[str, Callable[[Request], Reply]], metrics: Metrics, 
     ]
     application = Starlette(routes=routes)
     application.router.redirect_slashes = False
-    application.router.default = Fixed(lambda: replies.NOT_FOUND)
+    application.router.default = absent
     return application

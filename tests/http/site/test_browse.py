@@ -8,7 +8,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import unquote, urljoin
+from urllib.parse import unquote, urldefrag, urljoin
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ import pytest
 from asgi import ask
 from strategies import array_node
 from tiled_zarr import Array, Group
-from tiled_zarr.http.site import browse
+from tiled_zarr.http.site import assets, browse, templates
 
 PAGES = ["/", "/view/names", "/view/names/", "/view/small", "/view/names/a%3Ab%20%26%3Ci%3E", "/view/"]
 
@@ -31,7 +31,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = [value for name, value in attrs if name in {"href", "src", "action"} and value]
-        self.addresses += [value for value in found if not value.startswith(("https:", "data:"))]
+        self.addresses += [urldefrag(value).url for value in found if not value.startswith(("https:", "data:", "#"))]
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -62,11 +62,14 @@ def test_every_link_keeps_the_key_of_the_path(make: Callable[..., Any], path: st
 @pytest.mark.parametrize("prefix", ["/k/secret", ""])
 def test_links_to_other_sites_do_not_carry_the_key(make: Callable[..., Any], prefix: str) -> None:
     """A button copies the address instead, and says what it holds; a script of the page does so."""
-    app = make(public=False, api_key="secret")
+    app = make(public=False, api_key="secret", allow_origins=("*",))
     answer = ask(app, f"{prefix}/{'' if prefix else '?api_key=secret'}", headers={"host": "here:8000"})
     page = answer.body.decode()
     assert re.findall(r"""(?:href|src|action)=["']?https?:""", page) == []
     buttons = dict(re.findall(r'<button type="button" data-copy="([^"]+)">([^<]+)</button>', page))
+    copies = re.findall(r'<button type="button" class="copy" data-copy="([^"]+)">([^<]+)</button>', page)
+    assert {text for _, text in copies} == {"Copy address: it holds your key"}
+    assert all(address.startswith("http://here:8000/k/secret/zarr/v3/") for address, _ in copies)
     sources = {re.sub("/@[^/]+", "", unquote(address).partition("http://here:8000")[2].partition('"')[0]) for address in buttons}
     assert sources == {f"/k/secret/ome-zarr/0.4/{name}" for name in ("large", "small", "live", "computed", "sparse")}
     assert set(buttons.values()) == {
@@ -78,10 +81,21 @@ def test_links_to_other_sites_do_not_carry_the_key(make: Callable[..., Any], pre
     assert f"script-src 'sha256-{digest}';" in answer.headers["content-security-policy"]
 
 
-def test_links_to_other_sites_without_a_key_stay_links(app: Any) -> None:
-    page = ask(app, "/").body.decode()
-    assert len(re.findall(r'<a href="https://[^"]+" rel="noreferrer">', page)) == 10
-    assert "<button" not in page
+ORIGINS = {
+    (): 0,
+    ("https://hms-dbmi.github.io",): 5,
+    ("https://hms-dbmi.github.io", "https://neuroglancer-demo.appspot.com"): 10,
+    ("https://elsewhere.example",): 0,
+    ("*",): 10,
+}
+
+
+@pytest.mark.parametrize(("origins", "count"), ORIGINS.items())
+def test_links_to_other_sites_that_may_read_stay_links(make: Callable[..., Any], origins: tuple[str, ...], count: int) -> None:
+    """Without a key. Of another site we could only say that it shows nothing."""
+    page = ask(make(allow_origins=origins), "/").body.decode()
+    assert len(re.findall(r'<a href="https://[^"]+" rel="noreferrer">', page)) == count
+    assert "it holds your key" not in page
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -105,7 +119,8 @@ def test_pages_run_and_load_nothing_from_elsewhere(app: Any, path: str) -> None:
     assert policy.startswith("default-src 'none'")
     assert "unsafe" not in policy
     assert answer.headers["referrer-policy"] == "no-referrer"
-    assert re.search(r"<script(?![^>]* src=)", answer.body.decode()) is None
+    scripts = re.findall(r"<script(?![^>]* src=)[^>]*>(.*?)</script>", answer.body.decode(), re.DOTALL)
+    assert scripts in ([], [templates.COPY])
 
 
 def test_names_are_escaped(app: Any) -> None:
@@ -116,7 +131,7 @@ def test_names_are_escaped(app: Any) -> None:
 
 def test_hosts_are_escaped(app: Any) -> None:
     page = ask(app, "/", headers={"host": '"><script>alert(1)</script>'}).body.decode()
-    assert "<script>" not in page
+    assert "<script>alert" not in page
 
 
 def test_facts_attributes_and_what_is_missing(app: Any) -> None:
@@ -273,3 +288,17 @@ def test_the_page_of_many_children_is_short(make: Callable[..., Any]) -> None:
     assert "of 100,000, page 200 of 200" in ask(app, "/?page=200").body.decode()
     page = ask(make(Group(children=Numbered(700))), "/?page=2").body.decode()
     assert page.count("<dt>children</dt>") == 1 + browse.MOST_DESCRIBED
+
+
+@pytest.mark.parametrize("built", [(), ("viewer",), ("viewer", "explore"), ("viewer", "explore", "table")])
+def test_links_to_explore_only_what_is_built(make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, built: tuple[str, ...]) -> None:
+    monkeypatch.setattr(assets.Assets, "pages", built)
+    page = ask(make(Group(children={"line": array_node(np.zeros(3)), "t": Group(children={}, kind="table")})), "/").body.decode()
+    found = {html.unescape(link) for link in re.findall(r'<a href="([^"]*)">Explore</a>', page)}
+    assert found == ({"./explore/", "./explore/line"} if "explore" in built else set()) | ({"./explore/t"} if "table" in built else set())
+
+
+def test_what_is_left_out_is_counted(app: Any) -> None:
+    page = ask(app, "/").body.decode()
+    assert '<dt>not shown</dt><dd><a href="#not-shown">1</a></dd>' in page
+    assert "<dt>ragged</dt><dd>rows differ in length</dd>" in page

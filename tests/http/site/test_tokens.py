@@ -26,7 +26,7 @@ def held(data: np.ndarray[Any, Any], revision: str | None = "r1") -> Array:
 def app(make: Callable[..., Any]) -> Any:
     column = held(np.arange(5.0))
     children = {"image": held(DATA), "live": held(DATA, None), "table": Table({"x": column}, revision=lambda: "r1"), "a@b": held(DATA)}
-    return make(Group(children))
+    return make(Group(children), allow_origins=("*",))
 
 
 def addresses(page: str) -> list[str]:

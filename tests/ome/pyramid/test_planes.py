@@ -20,6 +20,7 @@ from numcodecs.checksum32 import CRC32C
 
 from ome.pyramid.planes import CODEC, LAYOUT, SHARD, files, keep, nbytes, parts, same, seal
 from tiled_zarr.ome.pyramid import folders
+from tiled_zarr.ome.pyramid.files import remove
 from tiled_zarr.ome.pyramid.folders import Folder
 from tiled_zarr.ome.pyramid.kernels import checksum
 from tiled_zarr.ome.pyramid.layouts import Layout, Tile
@@ -129,6 +130,32 @@ def test_the_folder_is_bounded(tmp_path: Path) -> None:
     for name in "abcdefgh":
         keep(Planes(DISK, tmp_path), name)
         assert LAYOUT.nbytes < nbytes(tmp_path) <= DISK
+
+
+@pytest.mark.parametrize("suffix", [folders.SUFFIX, folders.WRITING])
+def test_a_link_to_nothing_does_not_let_the_folder_grow(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"x{suffix}").symlink_to(tmp_path / "nothing")
+    for name in "abcd":
+        keep(Planes(DISK, tmp_path), name)
+        assert nbytes(tmp_path) <= DISK
+
+
+def test_a_store_that_cannot_be_removed_does_not_let_the_folder_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of another user, in a folder where each may remove what is theirs."""
+    keep(Planes(DISK, tmp_path), "a")
+    [theirs] = files(tmp_path)
+    os.utime(theirs / "zarr.json", (0, 0))
+
+    def removed(path: Path) -> None:
+        if path == theirs:
+            raise PermissionError
+        remove(path)
+
+    monkeypatch.setattr(folders, "remove", removed)
+    for name in "bcde":
+        keep(Planes(DISK, tmp_path), name)
+        assert theirs in files(tmp_path)
+        assert nbytes(tmp_path) <= DISK
 
 
 def test_a_store_that_takes_more_than_its_pixels_is_not_made_again(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ REQUESTS = (
     *(Asked(f"/ome-zarr/0.4/{node}/.zattrs") for node in NODES),
     *(Asked(f"/ome-zarr/0.5/{node}/0/c/0/0") for node in NODES),
     *(Asked(f"/thumbnail/{node}.png") for node in NODES),
+    *(Asked(f"/download/{node}.npy?slice=0:3") for node in NODES),
     *(Asked(f"/view/{node}") for node in NODES),
     *(Asked(f"/zarr/v3/{node}/", "PROPFIND", {"depth": "0"}) for node in NODES[:4]),
 )

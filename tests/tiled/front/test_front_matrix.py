@@ -160,7 +160,7 @@ class Differences:
 
 
 CHUNKS = ("/zarr/v3/{}/c/0/0", "/zarr/v2/{}/0.0")
-IMAGE_CHUNKS = ("/ome-zarr/0.4/{}/0/0/0", "/ome-zarr/0.5/{}/0/c/0/0", "/thumbnail/{}.png")
+IMAGE_CHUNKS = ("/ome-zarr/0.4/{}/0/0/0", "/ome-zarr/0.5/{}/0/c/0/0", "/thumbnail/{}.png", "/download/{}.npy")
 DOCUMENTS = ("/zarr/v3/{}/zarr.json", "/zarr/v2/{}/.zattrs", "/zarr/v3/{}/", "/zarr/v2/{}/", "/view/{}")
 IMAGE_DOCUMENTS = ("/ome-zarr/0.4/{}/.zattrs", "/ome-zarr/0.5/{}/zarr.json", "/ome-zarr/0.4/{}/0/.zarray")
 
@@ -232,7 +232,7 @@ def differences(seen: Differences, nodes: list[str]) -> list[str]:
             for form in forms:
                 seen.chunk(form.format(below), allowed=data)
         for form in IMAGE_CHUNKS if node in IMAGES else ():
-            is_picture = form.startswith("/thumbnail")
+            is_picture = form.startswith(("/thumbnail", "/download"))
             seen.chunk(form.format(node), allowed=data, refused=404 if is_picture and not documents else 403)
     if not is_root_refused:
         seen.found += listed(server, credential, FOLDERS if set(nodes) > FEW else FOLDERS[-1:])

@@ -37,9 +37,11 @@ export class HttpStore implements AsyncReadable {
    * The bytes of a key, or undefined if it is absent. Throws HttpError.
    *
    * With the cache `no-cache`, the browser asks the server whether its cached copy is still valid.
+   * `accept` is the media type that is wanted: of a group's listing, for example.
    */
-  async get(key: AbsolutePath, options: { signal?: AbortSignal; cache?: RequestCache } = {}): Promise<Uint8Array | undefined> {
-    const response = await this.patiently(key, { cache: options.cache ?? "default", signal: options.signal ?? null });
+  async get(key: AbsolutePath, options: { signal?: AbortSignal; cache?: RequestCache; accept?: string } = {}): Promise<Uint8Array | undefined> {
+    const { cache = "default", signal = null, accept } = options;
+    const response = await this.patiently(key, { cache, signal, ...(accept && { headers: { Accept: accept } }) });
     if (response.status === 404) return undefined;
     if (!response.ok) throw new HttpError(response.status, new URL(response.url).pathname);
     this.tags.set(key, response.headers.get("etag") ?? "");
@@ -68,7 +70,7 @@ export class HttpStore implements AsyncReadable {
   }
 
   private async fetch(key: AbsolutePath, init: RequestInit): Promise<Response> {
-    const headers: HeadersInit = this.key === null ? {} : { Authorization: `Apikey ${this.key}` };
+    const headers = { ...init.headers, ...(this.key !== null && { Authorization: `Apikey ${this.key}` }) };
     try {
       // with cookies for our own origin alone: a proxy in front, such as that of Jupyter, lets nobody in without its own
       return await fetch(this.url + key, { ...init, headers, credentials: "same-origin" });

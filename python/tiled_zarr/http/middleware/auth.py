@@ -6,15 +6,23 @@ It wraps all that serves data, and it refuses to be made without a key for priva
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..protocol import keys, replies, requests, signatures
-from ..protocol.replies import NO_STORE, Reply
+from ..protocol.replies import NO_STORE, Answer, Reply
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+Shown: TypeAlias = Callable[[Answer, Scope], Answer]
+"""Makes of a reply what the client of a request gets: browsers get errors as pages."""
+
+
+def as_it_is(reply: Answer, scope: Scope) -> Answer:  # noqa: ARG001 - a Shown
+    """The reply itself."""
+    return reply
 
 
 class Auth:
@@ -22,14 +30,16 @@ class Auth:
 
     A wrong key gets 401 even if the tree is public. `/healthz` and `/readyz` are open to all. What
     it wraps sees a path without `/k/KEY`, which is in the item keys.PREFIX of the scope instead.
+    `shown` makes of a refusal what the client gets.
     """
 
-    def __init__(self, app: ASGIApp, key: str | None, *, public: bool) -> None:
+    def __init__(self, app: ASGIApp, key: str | None, *, public: bool, shown: Shown = as_it_is) -> None:
         if not key and not public:
             raise ValueError("a tree that is not public needs an API key")
         self.app = app
         self.key = key.encode() if key else None
         self.public = public
+        self.shown = shown
         self.path_prefix = requests.collapsed(keys.MARK + key).rstrip("/") if key else None
         """What a decoded path with the right key begins with."""
 
@@ -43,7 +53,7 @@ class Auth:
             inner, in_path = self.without_key(scope)
             chosen += in_path
         if not (self.allows(chosen, added) or requests.path_of(inner) in OPEN_PATHS):
-            return replies.UNAUTHORIZED.send(scope["method"], send)
+            return self.shown(replies.UNAUTHORIZED, inner).send(scope["method"], send)
         if not inner["path"]:
             return to_slash(inner[keys.PREFIX]).send(scope["method"], send)
         return self.app(inner, receive, send)

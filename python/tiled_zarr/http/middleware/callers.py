@@ -19,7 +19,7 @@ from ...caches.recent import Recent
 from ...nodes import Forbidden, Group, Unauthenticated
 from ..protocol import failures, keys, replies, requests
 from ..protocol.replies import NO_CACHE, Reply
-from .auth import OPEN_PATHS, to_slash
+from .auth import OPEN_PATHS, Shown, as_it_is, to_slash
 
 MOST_KEPT = 64
 """Callers whose applications are kept, at most.
@@ -75,10 +75,13 @@ class Callers:
     """ASGI middleware: answers each request with the application of who sends it.
 
     `make(caller)` makes one; `unasked` answers `/healthz` and `/readyz`, for which nobody is asked
-    who they are.
+    who they are. `shown` makes of a refusal what the client gets.
     """
 
-    def __init__(self, identify: Identify, make: Callable[[Caller], ASGIApp], unasked: ASGIApp, most: int = MOST_KEPT) -> None:
+    def __init__(
+        self, identify: Identify, make: Callable[[Caller], ASGIApp], unasked: ASGIApp, most: int = MOST_KEPT, *, shown: Shown = as_it_is
+    ) -> None:
+        self.shown = shown
         self.identify = identify
         self.make = make
         self.unasked = unasked
@@ -92,7 +95,7 @@ class Callers:
             return await self.unasked(inner, receive, send)
         found = await self.asked(inner)
         if isinstance(found, Reply):
-            return await found.send(scope["method"], send)
+            return await self.shown(found, inner).send(scope["method"], send)
         if not inner["path"]:
             return await to_slash(inner[keys.PREFIX]).send(scope["method"], send)
         if path == METRICS and not (found.is_signed_in or found.sees_all):

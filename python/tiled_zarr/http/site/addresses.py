@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from starlette.types import Scope
 
 from ..protocol import keys, locations, requests
 from . import pager
+from .choice import Choice
 
 HOME = "tiled_zarr.home"
 """The item of a scope with the path of the page of the tree's root, if `/` is another page."""
@@ -39,9 +40,10 @@ class Addresses:
         """
         return self.bare_link(path, token) + self.query
 
-    def page_link(self, number: int) -> str:
+    def page_link(self, number: int, choice: Choice) -> str:
         """A link to another page of the list on this page, with the API key as `link` has it."""
-        return f"?{pager.PARAMETER}={number}{self.query.replace('?', '&')}"
+        fields = urlencode({pager.PARAMETER: number, **choice.fields}, quote_via=quote)
+        return f"?{fields}{self.query.replace('?', '&')}"
 
     def bare_link(self, path: str, token: str | None = None) -> str:
         """A relative link for this page, without the API key of the query."""

@@ -48,6 +48,11 @@ class Assets:
         self.files = {path.name: Asset(path, kind) for path, kind in paths if path.is_file()}
         self.cache_control = (b"cache-control", caching.immutable(public=public))
 
+    @property
+    def pages(self) -> list[str]:
+        """The pages that are built."""
+        return [page for page in PAGES if f"{page}.js" in self.files]
+
     def links(self, page: str, addresses: Addresses) -> dict[str, str]:
         """Links to the script, the style sheet and the licences of a page; empty if it is not built."""
         if f"{page}.js" not in self.files:

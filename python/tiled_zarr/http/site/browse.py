@@ -3,35 +3,48 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from time import monotonic
 
 from ... import attributes
 from ...hierarchy.keyspace import KeySpace
-from ...hierarchy.listings import Child
 from ...hierarchy.openings import reason
-from ...nodes import Group, Node
+from ...nodes import Array, Group, Node
 from ..protocol import codings, replies, requests
 from ..protocol.replies import Reply
 from ..protocol.requests import Request
-from . import addresses, listing, pager, templates
+from . import addresses, choice, listing, pager, templates, values
 from .addresses import Addresses
 from .describe import Describer, Description
+from .orders import NONE, Orders
+from .places import placed
+from .values import Values
 
 MOST_DESCRIBED = 100
 """Children that one page of a group describes; of all further ones it shows name and kind only."""
+SHORT = 20
+"""Children of a group up to which its page has no form to filter and sort them."""
+READING = 1.0
+"""Seconds after which a page reads no more values of children: they may lie on slow disks."""
+LATE = "not read here, since others took too long"
+ABSENT = "it has gone, or has no form in Zarr"
 
 HEADERS = templates.headers(
-    f"script-src {templates.source_of(templates.COPY)}; style-src {templates.source_of(templates.STYLE)}; img-src 'self' data:"
+    f"script-src {templates.source_of(templates.COPY)}; style-src {templates.source_of(templates.STYLE)}; img-src 'self' data:",
+    forms="'self'",  # the form that filters and sorts the children leads to the page itself
 )
 
 
 class Browser:
-    """Makes the pages of nodes. `formats` has the key space of each prefix (`zarr/v2`)."""
+    """Makes the pages of nodes. `formats`, `origins` and `pages` are those of Describer."""
 
-    def __init__(self, formats: Mapping[str, KeySpace]) -> None:
+    def __init__(self, formats: Mapping[str, KeySpace], origins: Iterable[str] = (), pages: Iterable[str] = ()) -> None:
         self.formats = formats
         self.keys = formats["zarr/v2"]
-        self.describer = Describer(formats)
+        self.describer = Describer(formats, origins, pages)
+        self.orders = Orders(self.keys)
 
     def home(self, request: Request) -> Reply:
         """The page of the root, or the same facts as JSON if the client prefers that."""
@@ -49,21 +62,33 @@ class Browser:
         body = json.dumps(document, ensure_ascii=False).encode()
         return codings.of_content(request, listing.JSON, body, self.keys.resources.documents)
 
+    def node(self, path: str) -> Node | None:
+        """The node at `path`, spelled as in its URL; None if there is none."""
+        place = placed(self.keys, path)
+        return None if place is None else place.node
+
     def page(self, request: Request, path: str, node: Node) -> Reply:
         """The page of the node at `path`, spelled as in its URL; 404 if its list is not so long."""
-        here = addresses.of(request.scope)
+        here, chosen = addresses.of(request.scope), choice.of(request.scope)
+        if chosen is None:
+            return replies.text(400, f"sort is one of {', '.join(choice.SORTS)}")
         with self.keys.one_look():
-            described = self.describer.node(path, node, here)
-            listed = self.keys.listing(node) if isinstance(node, Group) else []
-            shown = pager.of(request.scope, len(listed))
+            listed, nodes = self.orders.of(path, node, chosen) if isinstance(node, Group) else ([], NONE)
+            described = replace(self.describer.node(path, node, here, len(listed)), values=self.values(path, node, nodes, listed))
+            passing = chosen.passing(listed)
+            shown = pager.of(request.scope, len(passing))
             if shown is None:
                 return replies.NOT_FOUND
-            children = list(self.children(path, [listed[number] for number in shown.shown], here))
+            children = list(self.children(path, [(name, nodes.get(name)) for name in passing[shown.shown.start : shown.shown.stop]], here))
         body = templates.html(
             "node.html",
             node=described,
             children=children,
             pager=shown,
+            choice=chosen,
+            sorts=choice.SORTS,
+            total=len(listed),
+            is_long=len(listed) > SHORT,
             trail=trail(path),
             formats=[prefix for prefix in self.formats if prefix.startswith("zarr/")],
             addresses=here,
@@ -71,24 +96,50 @@ class Browser:
         )
         return codings.of_content(request, (*HEADERS, (b"vary", b"accept")), body, self.keys.resources.documents)
 
-    def children(self, path: str, listed: Iterable[Child], here: Addresses) -> Iterator[Description]:
-        """Children of the group at `path`."""
-        for number, entry in enumerate(listed):
-            below = f"{path}/{entry.name}".lstrip("/")
-            if entry.node is not None and number < MOST_DESCRIBED:
-                yield self.child(below, entry.node, here)
-            else:
-                yield brief(below, entry.node)
+    def values(self, path: str, node: Node, nodes: Mapping[str, Node], listed: Sequence[str]) -> Values | None:
+        """The first values of an array or of a table; None for any other group. Blocks."""
+        if isinstance(node, Array):
+            return values.of_array(self.keys, path, values.unit_of(node.attributes))
+        return values.of_table(self.keys, path, values.arrays(nodes, listed)) if node.kind == "table" else None
 
-    def child(self, path: str, node: Node, here: Addresses) -> Description:
-        """The description of a child of the node whose page we make.
+    def children(self, path: str, listed: Sequence[tuple[str, Node | None]], here: Addresses) -> Iterator[Description]:
+        """Children of the group at `path`.
 
-        If reading the child fails, the description has the reason instead.
+        The group was not opened if it is large; the few that pass a filter are opened here.
         """
+        are_few = len(listed) <= MOST_DESCRIBED
+        end = monotonic() + READING
+        for number, (name, node) in enumerate(listed):
+            below = f"{path}/{name}".lstrip("/")
+            is_described = number < MOST_DESCRIBED and (node is not None or are_few)
+            yield self.child(below, node, here, end) if is_described else brief(below, node)
+
+    def child(self, path: str, known: Node | None, here: Addresses, end: float) -> Description:
+        """The description of a child of the node whose page we make, opened unless it is known.
+
+        If reading the child fails, the description has the reason instead. Its values are there if
+        they are few, and if it is not yet the time `end`, of `monotonic`.
+        """
+        node = known
         try:
-            return self.describer.node(path, node, here)
+            node = known or self.node(path)
+            if node is None:
+                return brief(path, None, ABSENT)
+            described = self.describer.node(path, node, here)
         except Exception as why:  # noqa: BLE001 - the page of its group must not fail with it
             return brief(path, node, reason(why))
+        return replace(described, value=self.few(path, node, end)) if isinstance(node, Array) else described
+
+    def few(self, path: str, node: Array, end: float) -> str:
+        """All values of an array that has few, or why they are not shown. Blocks."""
+        if not 0 < math.prod(node.shape) <= values.FEW:
+            return ""
+        if monotonic() > end:
+            return LATE
+        try:
+            return values.few(self.keys, values.there(self.keys, path), values.unit_of(node.attributes))
+        except Exception as why:  # noqa: BLE001 - as above
+            return reason(why)
 
 
 def brief(path: str, node: Node | None, failure: str = "") -> Description:

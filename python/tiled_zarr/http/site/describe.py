@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ... import dtypes, texts
+from ... import texts
 from ...attributes import OURS, unknown
 from ...grid import Grid
 from ...hierarchy import names
 from ...hierarchy.keyspace import Document, KeySpace
 from ...nodes import Array, Group, Node
-from . import snippets
+from . import files, lines, snippets, values
 from .addresses import Addresses
 from .snippets import Link, Snippet
+from .values import Values
 
 DIMENSIONS = "_ARRAY_DIMENSIONS"
 UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
@@ -29,7 +30,9 @@ class Description:
 
     `kind` is empty if the node was not opened. `attributes` is JSON text, and empty if there are
     none. `unavailable` has the reasons why children cannot be opened. `unknown` says how many files
-    of a folder no adapter can read. `failure` is the reason why nothing more is known.
+    of a folder no adapter can read. `failure` is the reason why nothing more is known. `value` has all
+    values, if they are few, and `values` the first, if the page is that of the node. `is_line` says that a plot can be drawn of it.
+    `downloads` has the suffixes of the files that it has as a whole.
     """
 
     name: str
@@ -37,13 +40,20 @@ class Description:
     kind: str = ""
     is_group: bool = False
     is_image: bool = False
+    is_explorable: bool = False
+    downloads: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     attributes: str = ""
     unavailable: Mapping[str, str]
     unknown: str = ""
     failure: str = ""
+    value: str = ""
+    values: Values | None = None
+    is_line: bool = False
     snippets: tuple[Snippet, ...] = ()
     viewers: tuple[Link, ...] = ()
+    token: str | None = None
+    """The token of the node in Zarr v2, if it has one."""
     image_token: str | None = None
     """The token of the image in OME-Zarr 0.4, if it has one."""
 
@@ -56,36 +66,46 @@ class Description:
 class Describer:
     """Describes the nodes of a tree from its Zarr v2 documents.
 
-    `formats` has the key space of each prefix (`zarr/v2`).
+    `formats` has the key space of each prefix (`zarr/v2`). `origins` may read what we serve, and
+    `pages` are the pages with scripts that are built.
     """
 
-    def __init__(self, formats: Mapping[str, KeySpace]) -> None:
+    def __init__(self, formats: Mapping[str, KeySpace], origins: Iterable[str] = (), pages: Iterable[str] = ()) -> None:
         self.formats = formats
+        self.origins = frozenset(origins)
+        self.pages = frozenset(pages)
         self.keys = formats["zarr/v2"]
         self.images = formats.get("ome-zarr/0.4")
 
-    def node(self, path: str, node: Node, addresses: Addresses) -> Description:
-        """The whole description of a node. May open files. Blocks."""
+    def node(self, path: str, node: Node, addresses: Addresses, listed: int | None = None) -> Description:
+        """The whole description of a node. May open files. Blocks.
+
+        `listed` is the number of children of a group, if its page lists them.
+        """
         name = path.rpartition("/")[2]
         attributes = self._document(path, ".zattrs")
         unavailable = attributes.get(OURS, {}).get("unavailable", {})
         image = self.image(path)
         is_image = image is not None
         image_token = self.token("ome-zarr/0.4", path) if image else None
-        viewers = tuple(snippets.viewers(path, addresses, max(image.shape[-2:]), image_token)) if image else ()
+        viewers = self.viewers(snippets.viewers(path, addresses, max(image.shape[-2:]), image_token)) if image else ()
         in_v3 = names.path_in_v3(path)
         token = self.token("zarr/v3", in_v3)
         if isinstance(node, Group):
+            count = self.count(node) if listed is None else listed
+            rows = self.rows(node)
             return Description(
                 name=name,
                 path=path,
                 kind="table" if node.kind == "table" else "group",
                 is_group=True,
                 is_image=is_image,
-                facts=(("children", _number(len(node.children))),),
+                is_explorable=("table" if node.kind == "table" else "explore") in self.pages,
+                downloads=() if rows is None else files.of_table(rows, count),
+                facts=_sizes(node, rows, count),
                 attributes=_shown(attributes),
                 unavailable=unavailable,
-                unknown=texts.unknown_files(files) if (files := unknown(node.attributes)) else "",
+                unknown=texts.unknown_files(found) if (found := unknown(node.attributes)) else "",
                 snippets=tuple(snippets.of_group(in_v3, addresses, token)),
                 viewers=viewers,
                 image_token=image_token,
@@ -97,13 +117,32 @@ class Describer:
             path=path,
             kind="sparse array" if node.is_sparse else "array",
             is_image=is_image,
-            facts=_facts(node, self._document(path, ".zarray"), attributes.get(DIMENSIONS, [])),
+            is_explorable="explore" in self.pages,
+            facts=_facts(node, self._document(path, ".zarray"), attributes.get(DIMENSIONS, []), values.unit_of(attributes)),
+            is_line=lines.is_line(node),
+            downloads=files.of_array(node, image),
+            token=self.token("zarr/v2", path),
             attributes=_shown(attributes),
             unavailable=unavailable,
             snippets=tuple(snippets.of_array(in_v3, addresses, is_image=is_image, tokens=tokens)),
             viewers=viewers,
             image_token=image_token,
         )
+
+    def rows(self, node: Group) -> int | None:
+        """The number of rows of a table; None for any other group, and if nobody can say."""
+        with suppress(Exception):  # the first column is damaged: its own line says so
+            column = next(iter(node.children.values())) if node.kind == "table" else None
+            return column.shape[0] if isinstance(column, Array) and column.shape else None
+        return None
+
+    def viewers(self, links: Iterable[Link]) -> tuple[Link, ...]:
+        """The viewers on other servers that may read from this one: others would show nothing."""
+        return tuple(link for link in links if not self.origins.isdisjoint({"*", link.origin}))
+
+    def count(self, group: Group) -> int:
+        """How many children of a group its own page would list, as far as known without opening."""
+        return max(0, len(group.children) - len(self.keys.left_out(group)))
 
     def token(self, prefix: str, path: str) -> str | None:
         """The token of a node under a prefix; None if it has none, or cannot be read now."""
@@ -141,12 +180,19 @@ def finest_level(node: Node) -> Array | None:
     return level if isinstance(level, Array) else None
 
 
-def _facts(node: Array, document: Mapping[str, Any], axes: list[str]) -> tuple[tuple[str, str], ...]:
-    dtype = dtypes.wire(node.dtype)
+def _sizes(node: Group, rows: int | None, count: int) -> tuple[tuple[str, str], ...]:
+    """The size of a group; of a table as rows and columns."""
+    if node.kind != "table":
+        return (("children", _number(count)),)
+    return (*(() if rows is None else (("rows", _number(rows)),)), ("columns", _number(count)))
+
+
+def _facts(node: Array, document: Mapping[str, Any], axes: list[str], unit: str) -> tuple[tuple[str, str], ...]:
     grid = Grid(node.shape, tuple(document.get("chunks") or node.shape))
     facts = {
         "shape": _product(node.shape) or "one value",
-        "type": "text" if node.dtype.kind == "O" else str(dtype),
+        "type": values.typed(node.dtype),
+        "unit": unit,
         "axes": ", ".join(axes),
         "chunks": f"{_product(grid.chunk_shape)}, {_number(math.prod(grid.counts))} of them" if node.shape else "",
         "size": "" if node.dtype.kind == "O" else _size(math.prod(node.shape) * node.dtype.itemsize),

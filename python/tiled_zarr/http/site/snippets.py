@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from .addresses import Addresses
 
@@ -37,6 +37,16 @@ class Link(NamedTuple):
 
     title: str
     address: str
+
+    @property
+    def origin(self) -> str:
+        """The origin that the page reads from: scheme and host.
+
+        >>> Link("vizarr", VIZARR).origin
+        'https://hms-dbmi.github.io'
+        """
+        parts = urlsplit(self.address)
+        return f"{parts.scheme}://{parts.netloc}"
 
 
 def of_array(path: str, addresses: Addresses, *, is_image: bool, tokens: Tokens = NO_TOKENS) -> list[Snippet]:

@@ -30,12 +30,13 @@ def html(template: str, /, **values: Any) -> bytes:
     return environment.get_template(template).render(style=STYLE, **values).encode()
 
 
-def headers(policy: str) -> Headers:
+def headers(policy: str, forms: str = "'none'") -> Headers:
     """The headers of a page.
 
-    The page may load only what the content security policy `policy` names.
+    The page may load only what the content security policy `policy` names, and send its forms only
+    to `forms`.
     """
-    fixed = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    fixed = f"default-src 'none'; base-uri 'none'; form-action {forms}; frame-ancestors 'self'"
     return (
         (b"content-type", b"text/html; charset=utf-8"),
         (b"content-security-policy", f"{fixed}; {policy}".encode()),

@@ -96,15 +96,15 @@ class Thumbnails:
         return found if isinstance(found, Chunk) else None
 
 
-def parsed(path: str) -> tuple[str, str | None]:
-    """The image's path and the token, if any, in the path of a request.
+def parsed(path: str, suffix: str = SUFFIX) -> tuple[str, str | None]:
+    """The node's path and the token, if any, in the path of a request.
 
     >>> parsed("/thumbnail/a/b.png"), parsed("/@a1b2/thumbnail/a.png")
     (('a/b', None), ('a', 'a1b2'))
     """
     first, _, rest = path[1:].partition("/")
     token = first.removeprefix(TOKEN) if first.startswith(TOKEN) else None
-    return (path if token is None else f"/{rest}").removeprefix(PREFIX).removesuffix(SUFFIX), token
+    return (path if token is None else f"/{rest}").removeprefix(PREFIX).removesuffix(suffix), token
 
 
 def unchanged(chunk: Chunk, revision: str | None, metadata: Mapping[str, Any]) -> bytes:

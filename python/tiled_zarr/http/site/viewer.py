@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...hierarchy import names
-from ...hierarchy.keyspace import Document, KeySpace
+from ...hierarchy.keyspace import KeySpace
 from ...nodes import Node
 from ..protocol import codings, replies, requests
 from ..protocol.replies import NOT_FOUND, Reply
@@ -49,12 +49,8 @@ class ViewerPage:
         return self.browser.page(request, path, node) if image is None else self.viewer(request, path, self.origin(node, image))
 
     def node(self, path: str) -> Node | None:
-        """The node at `path`, spelled as in its URL; None if there is none.
-
-        We look for its attributes document, which every node has.
-        """
-        found = self.keys.resolve(f"{path}/.zattrs".lstrip("/"))
-        return found.place.node if isinstance(found, Document) else None
+        """The node at `path`, spelled as in its URL; None if there is none."""
+        return self.browser.node(path)
 
     def viewer(self, request: Request, path: str, origin: origins.Origin | None) -> Reply:
         """The page that shows an image; 501 if the viewer is not built."""

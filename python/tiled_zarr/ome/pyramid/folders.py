@@ -120,22 +120,29 @@ class Folder:
         """Remove the stores used longest ago until at most `nbytes` are left.
 
         Drafts count, except that of the plane `but`; those that somebody makes stay, and so does the
-        store of that plane.
+        store of that plane. What has gone, or cannot be removed, keeps nothing else from it.
         """
-        own = self._path(but, WRITING)
+        own, found = self._path(but, WRITING), []
         with suppress(OSError):
-            found = [self._use(path) for path in self.path.iterdir() if path.name.endswith((SUFFIX, WRITING)) and path != own]
-            total = sum(size for _, size, _ in found)
-            for _, size, path in sorted(found):
-                if total <= nbytes:
-                    return
-                if path == self.store(but):
-                    continue
-                if path.name.endswith(SUFFIX):
-                    remove(path)
-                elif not self._removed(path, lambda _: True):
-                    continue
+            for path in self.path.iterdir():
+                if path.name.endswith((SUFFIX, WRITING)) and path != own:
+                    with suppress(OSError):
+                        found.append(self._use(path))
+        total = sum(size for _, size, _ in found)
+        for _, size, path in sorted(found):
+            if total <= nbytes:
+                return
+            if path != self.store(but) and self._trimmed(path):
                 total -= size
+
+    def _trimmed(self, path: Path) -> bool:
+        """Whether a store or a draft was removed to make room."""
+        if path.name.endswith(WRITING):
+            return self._removed(path, lambda _: True)
+        with suppress(OSError):
+            remove(path)
+            return True
+        return False
 
     def _use(self, path: Path) -> tuple[int, int, Path]:
         """When a store or a draft was used last, in nanoseconds, its bytes, and its path."""

@@ -210,15 +210,24 @@ class Pyramid:
     def _read_baked(self, level: int, region: Region) -> Block | None:
         """The same from what was written in advance; None if a chunk of it is not there.
 
-        A reader of Zarr takes a chunk that is not there for zeros, so we look first.
+        A reader of Zarr takes a chunk that is not there for zeros. So we look first, and again
+        afterwards, as one may go while it reads.
         """
         node = self.baked(level)
         if node is None or node.chunks is None:
             return None
         spans = [range(part.start // size, -(-part.stop // size)) for part, size in zip(region, node.chunks, strict=True)]
-        if any(self._stored_chunk(level, index) is None for index in product(*spans)):
-            return None
-        return np.asarray(node.read(region))
+
+        def is_there() -> bool:
+            return all(self._stored_chunk(level, index) is not None for index in product(*spans))
+
+        if is_there():
+            block = np.asarray(node.read(region))
+            if is_there():
+                return block
+        if level > self.exact:  # its tiles may be samples now: it has no revision any more
+            self._baked = {number: other for number, other in self._baked.items() if number != level}
+        return None
 
     def _stored_chunk(self, level: int, index: Index) -> bytes | None:
         """The stored bytes of a chunk of what was written in advance; None if they cannot be used."""

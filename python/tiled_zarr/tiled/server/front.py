@@ -25,7 +25,7 @@ from ...tree import resources_of
 from .trees import Trees
 
 PREFIXES = frozenset({("zarr", "v2"), ("zarr", "v3"), ("minmax", "v2"), ("minmax", "v3"), ("static", "viewer")})
-FIRST = frozenset({"ome-zarr", "view", "explore", "events", "thumbnail", "k"})
+FIRST = frozenset({"ome-zarr", "view", "explore", "events", "thumbnail", "download", "k"})
 HOME = "view/"
 TO_VIEW = Reply(307, ((b"location", b"./view/"), NO_STORE))
 

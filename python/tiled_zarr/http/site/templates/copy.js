@@ -1,6 +1,6 @@
 document.addEventListener("click", async ({ target }) => {
-  const text = target instanceof HTMLButtonElement && target.dataset.copy;
-  if (!text) return;
+  if (!(target instanceof HTMLButtonElement && "copy" in target.dataset)) return;
+  const text = target.dataset.copy || target.parentElement.nextElementSibling.textContent;
   try {
     await navigator.clipboard.writeText(text);
   } catch { // plain http from another machine has no clipboard

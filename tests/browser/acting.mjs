@@ -1,0 +1,23 @@
+// What tests of the explore page and of tables do with it; each gets the page first, and returns a list if it has something to say.
+export const ACTIONS = {
+    /** Click what has an ARIA role and a name. */
+    pick: (page, role, name) => page.getByRole(role, { name, exact: true }).first().click(),
+    /** Give the field of a label a text. */
+    fill: (page, label, text) => page.getByLabel(label, { exact: true }).fill(text),
+    back: (page) => page.goBack(),
+    /** Tell the page that its data have changed. */
+    refresh: (page) => page.evaluate(() => void document.dispatchEvent(new Event("refresh"))),
+    resize: (page, width, height) => page.setViewportSize({ width, height }),
+    /** Put the file that a button or a link downloads at a path. */
+    save: async (page, role, name, path) => {
+        const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole(role, { name, exact: true }).click()]);
+        await file.saveAs(path);
+    },
+    /** Return the texts of all elements that a selector finds, once one is there. */
+    list: async (page, selector) => {
+        await page.locator(selector).first().waitFor();
+        return page.locator(selector).allInnerTexts();
+    },
+    /** Return an attribute of the first element that a selector finds, once it is there. */
+    attribute: async (page, selector, name) => [await page.locator(selector).first().getAttribute(name)],
+};

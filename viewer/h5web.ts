@@ -1,0 +1,51 @@
+/** What we change in H5Web: docs/explore.md says why. */
+
+import type { Change } from "./patches";
+
+export const IMPORTS = [
+  'import { usePreferredVis, useSelectedPath, useSlice } from "/src/explore/address";',
+  'import { EntityProvider, NamedDimensions } from "/src/explore/dimensions";',
+  'import { orLongLine, orRows } from "/src/explore/line/instead";',
+  "",
+].join("\n");
+
+/** Of the package @h5web/app. */
+export const CHANGES: Change[] = [
+  // the address has what is selected
+  { from: "[o, s] = E(n), [c, l] = E(!1)", to: "[o, s] = useSelectedPath(n), [c, l] = E(!1)" },
+  { from: 'Pe("h5web:preferredVis")', to: "usePreferredVis()" },
+  { from: "[c, l] = E(t || a || s);", to: "[c, l] = E(a || t || s);" },
+  { from: "t < o ? r(a.name) : t === o && n && i(), l(a);", to: "r(a.name), l(a);" },
+  { from: "return Ii(t, o.dims) && n === o.axesCount && r === o.lockedDimsCount ? [o.mapping, c] : [s, c];", to: "return useSlice(t, n, s);" },
+  // long lines are ours
+  { from: "\t\tContainer: Io,\n", to: "\t\tContainer: orLongLine(Io),\n" },
+  { from: "\t\tContainer: To,\n", to: "\t\tContainer: orRows(To),\n" },
+  { from: "\t\tContainer: is,\n", to: "\t\tContainer: orRows(is),\n" },
+  // axes have names
+  { from: "DimensionMapper as c, ", to: "" },
+  { from: 'import { Fragment as be,', to: 'const c = NamedDimensions;\nimport { Fragment as be,' },
+  {
+    from: "children: /* @__PURE__ */ k(o, {\n\t\t\t\tentity: t,\n\t\t\t\ttoolbarContainer: s\n\t\t\t})",
+    to: "children: k(EntityProvider, { value: t, children: k(o, { entity: t, toolbarContainer: s }) })",
+  },
+  // roles that fit together: https://www.w3.org/TR/wai-aria-1.2/
+  { from: '\t\t\t\trole: "tablist",\n\t\t\t\tariaLabel: "Viewer mode",', to: 'role: "radiogroup", ariaLabel: "Viewer mode",' },
+  { from: "\t\t\tclassName: pc.tabBar,\n", to: 'className: pc.tabBar, role: "tablist", "aria-label": "Sidebar",\n' },
+  { from: "\t\tclassName: sc.entries,\n", to: 'className: sc.entries, role: "tree", "aria-label": "Found",\n' },
+  // the plot fits on a phone
+  { from: "\t\t\t\t\tminSize: 500,\n", to: "minSize: 250,\n" },
+  // tables show all digits unless another notation is chosen
+  { from: "\t\tnotation: ee.Scientific,\n", to: "\t\tnotation: ee.Exact,\n" },
+  // a badge costs no request: it says what the group's own attributes say
+  {
+    from: 'if (!Ws(t.path, n, r)?.supportedVis.some((e) => e.name.startsWith("NX"))) return null;',
+    to: 'if (!pi(t, "NX_class")) return null;',
+  },
+  // gaps of detectors are not drawn
+  { from: "if (!qn(e)) return;\n\t\tlet n = Eo(e, t);", to: "if (!qn(e)) return;\n\t\tif (e.gap !== undefined) return (n) => n === e.gap;\n\t\tlet n = Eo(e, t);" },
+  // an image has its row 0 at the top
+  { from: "\t\tflipYAxis: y,\n", to: "\t\tflipYAxis: y !== !!t.isImage,\n" },
+];
+
+/** Of the package @h5web/lib: keys can scroll a table. */
+export const CHANGES_OF_LIB: Change[] = [{ from: "\t\t\toverscanCount: 10,\n", to: 'overscanCount: 10, tabIndex: 0, "aria-label": "Values",\n' }];

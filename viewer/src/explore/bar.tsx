@@ -1,0 +1,51 @@
+/** The line above H5Web: where the other pages of the selected node are. */
+
+import { useEffect, useState } from "react";
+
+import { useAddress } from "./address";
+import type { Data } from "./data";
+import type { ZarrNode } from "./nodes";
+import { nameOf, parentOf } from "./tree";
+import { isNumeric } from "./types";
+
+interface Props {
+  data: Data;
+  licences: string;
+}
+
+export function Bar({ data, licences }: Props): React.ReactNode {
+  const address = useAddress();
+  const path = address.useNode();
+  const node = useNode(data, path);
+  useEffect(() => {
+    document.title = nameOf(path) || location.host;
+  }, [path]);
+  const group = node?.node_type === "array" ? parentOf(path) : path;
+  return (
+    <header className="bar">
+      <nav aria-label="Other pages">
+        <a href={address.page("/", "")}>All data</a>
+        {group !== "/" && <a href={address.page(group, "view")}>Page of {nameOf(group)}</a>}
+        {node && isPicture(node) && <a href={address.page(path, "view")}>Open {nameOf(path)} in the viewer</a>}
+      </nav>
+      <a href={licences}>Licences</a>
+    </header>
+  );
+}
+
+function useNode(data: Data, path: string): ZarrNode | null {
+  const [node, setNode] = useState<ZarrNode | null>(null);
+  useEffect(() => {
+    let isStale = false;
+    data.tree.node(path).then(
+      (found) => isStale || setNode(found),
+      () => isStale || setNode(null),
+    );
+    return () => void (isStale = true);
+  }, [data, path]);
+  return node;
+}
+
+function isPicture(node: ZarrNode): boolean {
+  return node.node_type === "array" && node.shape.filter((length) => length > 1).length >= 2 && isNumeric(node.data_type);
+}

@@ -1,0 +1,111 @@
+/** Answers what H5Web asks: entities, attributes, values, files to download. */
+
+import {
+  type AttributeValues,
+  type BuiltInExporter,
+  type ChildEntity,
+  DataProviderApi,
+  type Dataset,
+  type Entity,
+  type ExportFormat,
+  type ExportURL,
+  type ProvidedEntity,
+  type ValuesStoreParams,
+} from "@h5web/app";
+
+import { attributesOf } from "./attributes";
+import type { Data } from "./data";
+import { dataset, group, isOurs, type Shown, unavailable, unresolved, withChildren } from "./entities";
+import { exported } from "./exports";
+import { coordinates, defaultOf, isColour, isLargePlane, isLongLine, type Nodes } from "./hints";
+import { Extremes } from "./line/extremes";
+import type { ArrayNode, GroupNode, ZarrNode } from "./nodes";
+import { child, MORE, nameOf, parentOf } from "./tree";
+import { isNumeric } from "./types";
+import { partsOf, values } from "./values";
+import { isVirtual, virtual } from "./virtual";
+
+/** The class of groups of NeXus with a plot; they name their arrays, which stay datasets. */
+const NX_DATA = "NXdata";
+
+export class Provider extends DataProviderApi {
+  constructor(readonly data: Data) {
+    super(location.host);
+  }
+
+  override async getEntity(path: string): Promise<ProvidedEntity> {
+    const above = path === "/" ? null : await this.data.tree.node(parentOf(path));
+    if (above?.node_type === "array") return this.partOf(parentOf(path), above, nameOf(path));
+    const node = await this.data.tree.node(path);
+    return node.node_type === "group" ? this.group(path, node) : this.array(path, node, above);
+  }
+
+  override async getValue({ dataset, selection }: ValuesStoreParams, signal?: AbortSignal): Promise<unknown> {
+    return (dataset as Shown).read(partsOf(selection, dataset.shape.dims), signal);
+  }
+
+  override async getAttrValues(entity: Entity): Promise<AttributeValues> {
+    return isOurs(entity) ? entity.values : {};
+  }
+
+  override getExportURL(format: ExportFormat, dataset: Dataset, selection?: string, builtIn?: BuiltInExporter): ExportURL | undefined {
+    return exported(format, dataset as Shown, selection, builtIn);
+  }
+
+  override getSearchablePaths(): Promise<string[]> {
+    return this.data.tree.paths();
+  }
+
+  private async group(path: string, node: GroupNode): Promise<ProvidedEntity> {
+    const { nodes, left } = await this.data.tree.children(path);
+    const large = await this.largeSignal(path, node);
+    const attributes = large ? { default: large } : attributesOf(node);
+    const first = "NX_class" in attributes || "default" in attributes ? null : defaultOf(nodes);
+    const isWhole = node.attributes.NX_class === NX_DATA && !large;
+    const children = [...nodes].map(([name, below]) => this.child(child(path, name), below, isWhole, nodes));
+    const missing = Object.entries(unavailable(node)).map(([name, reason]) => unresolved(child(path, name), { reason }));
+    const more = left > 0 ? [unresolved(child(path, `${MORE} ${left.toLocaleString("en")} more: see the page of this group`), {})] : [];
+    return withChildren(path, first ? { ...attributes, default: first } : attributes, [...children, ...missing, ...more]);
+  }
+
+  private child(path: string, node: ZarrNode, isWhole: boolean, beside: Nodes): ChildEntity {
+    if (node.node_type === "group" || (!isWhole && hasPlot(path, node, beside))) return group(path, attributesOf(node));
+    return this.dataset(path, node, coordinates(nameOf(path), node, beside).some(Boolean));
+  }
+
+  private async array(path: string, node: ArrayNode, above: ZarrNode | null): Promise<ProvidedEntity> {
+    const beside = await this.beside(path, node);
+    const isWhole = above?.attributes.NX_class === NX_DATA && !(await this.largeSignal(parentOf(path), above as GroupNode));
+    return !isWhole && hasPlot(path, node, beside) ? virtual(this.data, path, node, beside) : this.dataset(path, node, false);
+  }
+
+  /** The signal or an axis of the group that stands for an array. */
+  private async partOf(path: string, node: ArrayNode, name: string): Promise<ProvidedEntity> {
+    const { children } = await virtual(this.data, path, node, await this.beside(path, node));
+    const found = children.find((entity) => entity.name === name);
+    if (!found) throw new Error(`There is no ${child(path, name)}: ${path} is an array.`);
+    return found as ProvidedEntity;
+  }
+
+  /** The signal of a group of NeXus, if it is too large to be drawn whole: then the array is shown by itself. */
+  private async largeSignal(path: string, { attributes }: GroupNode): Promise<string | null> {
+    const { NX_class, signal } = attributes;
+    if (NX_class !== NX_DATA || typeof signal !== "string") return null;
+    const found = (await this.data.tree.some(path, [signal])).get(signal);
+    return found?.node_type === "array" && (isLongLine(found) || isLargePlane(found)) ? signal : null;
+  }
+
+  private beside(path: string, node: ArrayNode): Promise<Nodes> {
+    return this.data.tree.some(parentOf(path), node.dimension_names ?? []);
+  }
+
+  private dataset(path: string, node: ArrayNode, hasCoordinates: boolean): Shown {
+    const shown = dataset(path, node, (parts, signal) => values(this.data.arrays, path, node, parts, signal), hasCoordinates);
+    return isLongLine(node) && isNumeric(node.data_type) ? { ...shown, line: new Extremes(this.data, path, node) } : shown;
+  }
+}
+
+/** Whether an array is shown as a group. */
+function hasPlot(path: string, node: ArrayNode, beside: Nodes): boolean {
+  return !isColour(node) && isVirtual(nameOf(path), node, beside);
+}
