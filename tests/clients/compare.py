@@ -27,7 +27,9 @@ from tiled_zarr.nodes import Array, Group, Node, Region
 WHOLE = 64 * 2**20
 """Nodes up to this many bytes are read whole."""
 INTERIOR = 50
-"""So many chunks are drawn from the inside of larger ones, beside all at the edges."""
+"""So many chunks are drawn from the inside of larger ones."""
+AT_AN_END = 6
+"""So many pieces are drawn at each end of each axis."""
 SEED = 2026
 ATTEMPTS = 20
 
@@ -65,18 +67,20 @@ def nbytes(node: Array) -> int:
 def regions(shape: tuple[int, ...], chunk_shape: tuple[int, ...], size: int) -> list[Box]:
     """The regions to compare in an array of `size` bytes.
 
-    A small array is compared whole. Of a larger one, we compare the chunks along every edge of the
-    grid and some chunks inside it, chosen by a fixed seed. No two regions at the edges share a
-    chunk: those of an axis leave out the chunks that the axes before it have. An axis of one chunk
-    has no edges.
+    A small array is compared whole. Of a larger one, we compare pieces of up to two chunks an axis at
+    both ends of each axis, and some chunks inside, all chosen by a fixed seed.
     """
     if size <= WHOLE:
         return [tuple((0, length) for length in shape)]
     counts = [-(-size // chunk) for size, chunk in zip(shape, chunk_shape, strict=True)]
-    whole, inner = [range(n) for n in counts], [range(1, n - 1) if n > 1 else range(n) for n in counts]
-    faces = [[*inner[:axis], range(i, i + 1), *whole[axis + 1 :]] for axis, n in enumerate(counts) if n > 1 for i in (0, n - 1)]
-    edges = [face for face in faces if all(face)]
     draw = random.Random(SEED)
+
+    def piece(ends: Mapping[int, range]) -> list[range]:
+        starts = [draw.randrange(n) for n in counts]
+        return [ends.get(axis, range(start, min(start + 2, n))) for axis, (start, n) in enumerate(zip(starts, counts, strict=True))]
+
+    ends = [{axis: range(i, i + 1)} for axis, n in enumerate(counts) if n > 1 for i in (0, n - 1)]
+    edges = [piece(end) for end in ends for _ in range(AT_AN_END)]
     places = [range(n) if n < 3 else range(1, n - 1) for n in counts]
     inside = [[range(i := draw.choice(place), i + 1) for place in places] for _ in range(INTERIOR)]
     return list(dict.fromkeys(_box(chunks, chunk_shape, shape) for chunks in edges + inside))

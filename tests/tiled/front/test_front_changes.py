@@ -147,3 +147,12 @@ def test_a_policy_that_fails_hides_what_it_was_asked_for(
     clock[0] += rights.KEPT + 0.1
     assert server.get("/zarr/v3/both_1/c/0/0", bob).status == 503
     assert server.get("/zarr/v3/zarr.json", bob).status == 503
+
+
+def test_only_who_may_read_a_node_follows_it(server: Server, root: MapAdapter[Any], bob: dict[str, str], clock: list[float]) -> None:
+    followed = server.get("/events/both_1", bob, "HEAD")
+    assert (followed.status, followed.headers["content-type"]) == (200, "text/event-stream")
+    assert server.get("/events/alice_1", bob, "HEAD").status == 404
+    root["both_1"]._metadata["readers"] = ["alice"]
+    clock[0] += rights.KEPT + 0.1
+    assert server.get("/events/both_1", bob, "HEAD").status == 404
