@@ -18,6 +18,7 @@ import pytest
 import tiled_zarr
 from baking.twins import files
 from tiled_zarr.baking import CannotBake, cluster
+from tiled_zarr.storage.targets import Folder
 
 PATIENCE = 60
 SOURCE = """
@@ -167,6 +168,7 @@ def test_a_source_that_workers_cannot_open(here: Cluster, tmp_path: Path, monkey
 
 def test_a_source_that_is_another_one_there(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.zeros((4, 4)))
-    order = cluster.Order.of(tmp_path / "a.npy", str(tmp_path / "a"), cluster.Choice(), {}, "another revision")
+    limits = Folder(tmp_path).limits
+    order = cluster.Order.of(tmp_path / "a.npy", str(tmp_path / "a"), cluster.Choice(), limits=limits, files={}, source="another revision")
     with pytest.raises(CannotBake, match="is not the same here as where the bake was begun"):
         cluster.Opened(order)

@@ -71,6 +71,19 @@ def test_a_store_has_the_objects_of_a_folder(s3: Any, source: Path, tmp_path: Pa
         np.testing.assert_array_equal(group[str(number)][...], level)
 
 
+def test_names_of_objects_may_be_longer_than_those_of_files(s3: Any, tmp_path: Path) -> None:
+    prefix = f"s3://{BUCKET}/long.zarr"
+    fits = "y" * (1024 - len("long.zarr/") - len("/zarr.json"))
+    made = tiled_zarr.bake({fits: {}, f"{fits}y": {}, "z" * 300: np.arange(5)}, prefix)
+    assert list(made.left_out) == [f"{fits}y"]
+    assert max(map(len, objects(s3, ""))) == 1024
+    store = ObjectStore(S3Store(BUCKET, prefix="long.zarr", client_options={"allow_http": True}), read_only=True)
+    group = open_group(store, mode="r")
+    assert sorted(group) == [fits, "z" * 300]
+    np.testing.assert_array_equal(group["z" * 300][...], np.arange(5))
+    assert "has 1,015 bytes" in group.attrs["tiled_zarr"]["unavailable"][f"{fits}y"]
+
+
 def test_each_object_is_one_put_and_documents_come_last(s3: Any, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     puts: list[str] = []
     put = Objects.put

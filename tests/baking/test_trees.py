@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import sparse
 import zarr
+from zarr.storage import ZipStore
 
 import tiled_zarr
 from baking.twins import files
@@ -105,6 +106,84 @@ def test_what_cannot_be_opened_is_left_out_and_named(tmp_path: Path) -> None:
     group = zarr.open_group(tmp_path / "a", mode="r")
     assert sorted(group) == ["good"]
     assert list(group.attrs["tiled_zarr"]["unavailable"]) == ["bad"]
+
+
+LONG, DEEP = "y" * 300, [f"{number:0>250}" for number in range(20)]
+"""A name that no file can have, and a path that none can have, although each of its names can be one."""
+
+
+@pytest.fixture(scope="module")
+def long_names(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("long") / "run.h5"
+    with h5py.File(path, "w") as made:
+        made["entry/good"], made["entry/" + "x" * 255], made["a~" + "~" * 100] = CUBE[0], CUBE[1], 1.5
+        made[f"entry/{LONG}"], made[f"entry/{LONG}group/inner"] = CUBE[2], CUBE[3]
+        made["/".join([*DEEP, "bottom"])] = 2.5
+    return path
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("target", ["a", "a.zip"])
+def test_names_that_are_too_long_for_files_are_left_out_and_named(
+    zarr_format: ZarrFormat, target: str, long_names: Path, tmp_path: Path
+) -> None:
+    made = tiled_zarr.bake(long_names, tmp_path / target, zarr_format=zarr_format)
+    store = tmp_path / "a" if target == "a" else ZipStore(tmp_path / target, mode="r")
+    group = zarr.open_group(store, mode="r")
+    np.testing.assert_array_equal(group["entry/good"][...], CUBE[0])
+    np.testing.assert_array_equal(group[f"entry/{'x' * 255}"][...], CUBE[1])
+    assert sorted(group["entry"]) == ["good", "x" * 255]
+    why = "a name on its path has 300 bytes in the store, and the target takes 255"
+    assert made.left_out[f"entry/{LONG}"] == why
+    assert group["entry"].attrs["tiled_zarr"]["unavailable"] == {LONG: why, f"{LONG}group": why.replace("300", "305")}
+    assert "304 bytes" in group.attrs["tiled_zarr"]["unavailable"]["a~" + "~" * 100]
+    [deep] = [name for name in made.left_out if name.startswith(DEEP[0])]
+    assert 10 < deep.count("/") < 20
+    assert "a key of it has" in made.left_out[deep]
+    above, _, name = deep.rpartition("/")
+    assert list(group[above].attrs["tiled_zarr"]["unavailable"]) == [name]
+
+
+def test_what_is_left_out_is_the_same_when_it_goes_on(long_names: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = tiled_zarr.bake(long_names, tmp_path / "a")
+    with monkeypatch.context() as patch:
+        patch.setattr("tiled_zarr.baking.baked.documents", fails)
+        with pytest.raises(OSError, match="full"):
+            tiled_zarr.bake(long_names, tmp_path / "b")
+    monkeypatch.chdir(tmp_path)
+    resumed = tiled_zarr.bake(long_names, "b", resume=True)
+    assert (files(tmp_path / "b"), resumed.left_out) == (files(tmp_path / "a"), made.left_out)
+
+
+def fails(*_: object) -> None:
+    raise OSError("the disk is full")
+
+
+def test_a_node_that_the_target_does_not_take_at_all(tmp_path: Path) -> None:
+    deep = np.zeros((1,) * 32)
+    with pytest.raises(tiled_zarr.Unavailable, match="a key of it has"):
+        tiled_zarr.bake(deep, tmp_path.joinpath(*["d" * 250] * 15, "e" * 200), format="zarr")
+
+
+def test_a_label_with_a_long_name_is_not_listed(tmp_path: Path) -> None:
+    """An image with it, and its other labels, stay."""
+    labels = {name: Group({"0": tiled_zarr.open(np.ones((40, 40), "i4"))}, attributes=multiscales()) for name in ("cells", LONG)}
+    image = Group(
+        {"0": tiled_zarr.open(CUBE[0]), "labels": Group(labels, attributes={"labels": list(labels)})},
+        attributes=multiscales(),
+    )
+    tiled_zarr.bake({"image": image}, tmp_path / "a", format="ome-zarr")
+    group = zarr.open_group(tmp_path / "a", mode="r")
+    assert sorted(group["image/labels"]) == ["cells"]
+    assert group["image/labels"].attrs["ome"]["labels"] == ["cells"]
+    assert list(group["image/labels"].attrs["tiled_zarr"]["unavailable"]) == [LONG]
+
+
+def multiscales() -> dict[str, Any]:
+    scale = [{"type": "scale", "scale": [1, 1]}]
+    axes = [{"name": name, "type": "space"} for name in "yx"]
+    datasets = [{"path": "0", "coordinateTransformations": scale}]
+    return {"multiscales": [{"version": "0.4", "axes": axes, "datasets": datasets}]}
 
 
 def test_an_error_of_a_source_ends_the_bake_without_documents(tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ NO_FILES: Mapping[str, str] = MappingProxyType({})
 class Baked:
     """A store that is whole: where it is, how many arrays it has, and their decoded bytes.
 
-    `left_out` has the reason for each node that could not be opened, by path.
+    `left_out` has the reason for each node that could not be opened, or has too long a name for the
+    target, by path.
     """
 
     target: str
@@ -73,32 +74,35 @@ def bake(  # noqa: PLR0913 - the options of one command
     if scheduler is not None:
         cluster.address(node)
     with opened(node, files) as source:
-        plan = Plan(source, choice)
+        archive = zip_at(where)
+        place = where if archive is None else str(folder_of(archive))
+        store = target_at(place, source.resources)
+        plan = Plan(source, choice, store.limits)
         wanted = manifest.of(plan)
 
-        def run(store: Target, place: str) -> None:
+        def run() -> None:
             if scheduler is None:
                 work.run(plan, store, workers or work.processors(), progress or ignored)
             else:
-                order = Order.of(node, place, choice, files, wanted[manifest.SOURCE])
+                order = Order.of(node, place, choice, limits=store.limits, files=files, source=wanted[manifest.SOURCE])
                 cluster.run(scheduler, order, plan, store, progress or ignored)
 
-        archive = zip_at(where)
         if archive is None:
-            write(plan, wanted, where, run, resume=resume)
+            write(plan, wanted, store, where, run=run, resume=resume)
         elif not manifest.is_whole(Packed(archive), wanted, where, resume=resume):
-            write(plan, wanted, str(folder_of(archive)), run, resume=resume)
+            write(plan, wanted, store, place, run=run, resume=resume)
             pack(archive)
         return Baked(target=where, arrays=len(plan.outputs), nbytes=work.total(plan), left_out=plan.left_out)
 
 
-def write(plan: Plan, wanted: manifest.Manifest, where: str, run: Callable[[Target, str], None], *, resume: bool) -> None:
-    """Write a store at a path or an address, unless it is whole; `run` makes its arrays."""
-    store = target_at(where, plan.source.resources)
+def write(  # noqa: PLR0913 - all that a bake consists of
+    plan: Plan, wanted: manifest.Manifest, store: Target, where: str, *, run: Callable[[], None], resume: bool
+) -> None:
+    """Write a store, which lies at a path or an address, unless it is whole; `run` makes its arrays."""
     if manifest.begin(store, wanted, where, resume=resume):
         return
     with unchanged(plan, wanted, where):
-        run(store, where)
+        run()
     store.sweep()  # of a worker that was killed
     for key, body in documents(plan, manifest.baked(wanted), manifest.origins(wanted)):
         store.put(key, body)

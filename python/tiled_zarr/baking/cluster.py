@@ -20,7 +20,7 @@ from typing import Any
 from uuid import uuid4
 
 from ..clusters.clients import CannotConnect, connected, require_module
-from ..storage.targets import Target
+from ..storage.targets import Limits, Target
 from ..version import __version__
 from . import work
 from .manifest import CannotBake
@@ -36,20 +36,34 @@ MODULE = "tiled_zarr.baking.cluster"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a worker has to know of a bake. `run` differs each time; `target` is that of the store."""
+    """What a worker has to know of a bake. `run` differs each time; `target` is that of the store.
+
+    `limits` are those of the target as the bake has found them: all workers leave out the same nodes.
+    """
 
     node: str
     target: str
     choice: Choice
+    limits: Limits
     files: tuple[tuple[str, str], ...]
     source: str | None
     run: str
 
     @classmethod
-    def of(cls, node: object, target: str, choice: Choice, files: Mapping[str, str], source: str | None) -> Order:
+    def of(  # noqa: PLR0913 - its fields
+        cls, node: object, target: str, choice: Choice, *, limits: Limits, files: Mapping[str, str], source: str | None
+    ) -> Order:
         """A new order, with paths that mean the same in another folder."""
         word = absolute(address(node))
-        return cls(node=word, target=absolute(target), choice=choice, files=tuple(files.items()), source=source, run=uuid4().hex)
+        return cls(
+            node=word,
+            target=absolute(target),
+            choice=choice,
+            limits=limits,
+            files=tuple(files.items()),
+            source=source,
+            run=uuid4().hex,
+        )
 
 
 def address(node: object) -> str:
@@ -76,7 +90,7 @@ class Opened:
     def __init__(self, order: Order) -> None:
         self._open = ExitStack()
         source = self._open.enter_context(opened(order.node, dict(order.files)))
-        self.plan = Plan(source, order.choice)
+        self.plan = Plan(source, order.choice, order.limits)
         self.target: Target = target_at(order.target, source.resources)
         if order.source is not None and self.plan.revision() != order.source:
             self.close()

@@ -10,7 +10,7 @@ from ..attributes import OURS
 from ..hierarchy import v2
 from ..hierarchy.places import Place
 from ..storage.shards import sharded
-from .plan import Plan
+from .plan import LABELS, Plan
 
 BAKED = "baked"
 """The attribute under ours that says what a store, or an array of it, was made from."""
@@ -47,9 +47,19 @@ def of(plan: Plan, place: Place, said: Mapping[str, Document]) -> Iterator[tuple
         if attributes is not None:
             if place.group is not None and place.group.kind == "image":
                 exact(attributes, [child.wire_name for child in plan.places if child.above is place])
+            if path in plan.refused:
+                leave_out(attributes, plan.refused[path], is_labels=plan.is_ome and place.name == LABELS)
             if path in said:
                 attributes[OURS] = {**attributes.get(OURS, {}), BAKED: said[path]}
         yield f"{path}/{name}" if path else name, document
+
+
+def leave_out(attributes: Document, refused: Mapping[str, str], *, is_labels: bool) -> None:
+    """Name the children that the target does not take, and list none of them as a label of an image."""
+    ours = attributes.get(OURS, {})
+    attributes[OURS] = {**ours, "unavailable": {**ours.get("unavailable", {}), **refused}}
+    for listing in [attributes, attributes.get("ome", {})] if is_labels else []:
+        listing["labels"] = [name for name in listing["labels"] if name not in refused]
 
 
 def exact(attributes: Document, levels: list[str]) -> None:

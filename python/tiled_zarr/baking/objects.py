@@ -13,9 +13,11 @@ from ..adapters.remote.clients import Client, Terms, client
 from ..nodes import Unavailable
 from ..resources import Resources
 from ..settings import arguments
-from ..storage.targets import Folder, Input, Output, Target
+from ..storage.targets import Folder, Input, Limits, Output, Target
 
 WRITABLE = SCHEMES - WEB
+LONGEST = 1024
+"""Bytes of a key in S3 and Google's store, at most; in Azure's they are characters."""
 
 
 class Whole:
@@ -49,6 +51,11 @@ class Objects:
                 f"{where}: a web server takes no objects; give a folder, or one of {', '.join(f'{one}://' for one in sorted(WRITABLE))}"
             )
         return cls(client(where, Terms.of(resources.fetching, {}), resources), where.key)
+
+    @property
+    def limits(self) -> Limits:
+        """The longest keys that the store takes below the prefix."""
+        return Limits(key=LONGEST - len(self.prefix.encode()), part=LONGEST)
 
     @cached_property
     def keys(self) -> set[str]:

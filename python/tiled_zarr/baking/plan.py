@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from types import MappingProxyType, ModuleType
 from typing import Literal, TypeAlias
 
-from .. import codecs
+from .. import codecs, texts
 from ..grid import Grid
 from ..hierarchy import names, v2, v3
 from ..hierarchy.keyspace import KeySpace
+from ..hierarchy.openings import MOST_REASONS
 from ..hierarchy.places import Place
 from ..hierarchy.steps import walk
 from ..nodes import Array, Group, Node, Unavailable
 from ..ome.image import Image
 from ..ome.view import Pyramids, image_of, view
 from ..revisions import joined, launch_nonce
+from ..storage.targets import Limits
 from ..views.mirror import Mirror
 from . import boxes
 from .boxes import Shape
-from .levels import Level
+from .levels import SCRATCH, Level
 from .origins import Names, inside, origin
 from .outputs import Output
 from .sources import Source
@@ -73,18 +75,22 @@ class Choice:
 class Plan:
     """The arrays of a store and how each is made. Opens every node, and reads no data.
 
-    `phases` are steps that may run beside each other; a phase needs those before it. Raises
-    Unavailable if the node cannot be written in this format, and what opening it raises.
+    `phases` are steps that may run beside each other; a phase needs those before it. A node whose
+    keys are beyond the `limits` of the target is left out; `refused` has the reason for each, by the
+    path of its group and its name. Raises Unavailable if the node cannot be written in this format,
+    and what opening it raises.
     """
 
-    def __init__(self, source: Source, choice: Choice) -> None:
+    def __init__(self, source: Source, choice: Choice, limits: Limits) -> None:
         self.choice = choice
+        self.limits = limits
         self.source = source
         self.format: ModuleType = FORMATS[choice.zarr_format]
         self.places: list[Place] = []
         self.phases: list[list[Step]] = [[]]
         self.outputs: dict[str, Output] = {}
         self.left_out: dict[str, str] = {}
+        self.refused: dict[str, dict[str, str]] = {}
         self._nodes: list[tuple[str, Array]] = []
         self._inside: dict[str, Names] = {}
         self.keyspace = self._keyspace()
@@ -163,6 +169,10 @@ class Plan:
         waiting = deque([place])
         while waiting:
             here = waiting.popleft()
+            why = next(filter(None, map(self.limits.refusal, self._keys(here))), None)
+            if why is not None:
+                self._refuse(here, why)
+                continue
             self.places.append(here)
             if len(self.places) > MOST_NODES:
                 raise Unavailable(f"more than {MOST_NODES:,} nodes: bake a part of them, as FILE::PATH")
@@ -180,6 +190,30 @@ class Plan:
         if image is not None:
             self._add_levels(image, [child for child in below.values() if child.group is None])
         return below.values()
+
+    def _keys(self, place: Place) -> Iterator[str]:
+        """The keys of a node that may be too long: those of its documents, and of its last chunk.
+
+        An image also has those of its levels, and of their copies until the bake ends.
+        """
+        path = self.below(place)
+        key = f"{path}/" if path else ""
+        yield from (f"{key}{name}" for name in self.format.documents(is_group=place.group is not None))
+        if place.group is None:
+            last = tuple(max(0, count - 1) for count in self.keyspace.recipe(place).grid.counts)
+            yield f"{key}{self._chunk_key(self.keyspace.metadata.separator, last)}"
+        elif image_of(place.group) is not None:
+            levels = [child for child in self.keyspace.places.children(place, MOST_NODES).values() if child.group is None]
+            yield from (f"{SCRATCH}{one}" for level in levels for one in self._keys(level))
+
+    def _refuse(self, place: Place, why: str) -> None:
+        """Leave out a node that the target does not take. Raises Unavailable if it is the root."""
+        if place.above is None or place is self.root:
+            raise Unavailable(f"{self.source.path or self.source.name}: {why}")
+        above = self.below(place.above)
+        refused = self.refused.setdefault(above, {})
+        name, why = (texts.name(place.name), why) if len(refused) < MOST_REASONS else ("*", "there are more that the target does not take")
+        refused[name] = self.left_out[f"{above}/{name}".lstrip("/")] = why
 
     def _add_array(self, place: Place) -> None:
         node = place.array

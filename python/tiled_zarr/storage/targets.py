@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 from uuid import uuid4
@@ -14,6 +15,28 @@ PART = ".part"
 """Suffix of a file that is being written."""
 EARLY = 4 * 1024 * 1024
 """Bytes of a file after which the system is told to bring them to the disk: about a stripe."""
+
+LONGEST_NAME, LONGEST_PATH = 255, 4096
+"""Bytes of a file's name, and of a path with the zero byte at its end, if the system does not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The longest keys that a target takes, in bytes of UTF-8: `key` as a whole, `part` between slashes."""
+
+    key: int
+    part: int
+
+    def refusal(self, key: str) -> str | None:
+        """The reason why the target does not take a key, or None if it does.
+
+        >>> Limits(key=20, part=5).refusal("a/longer")
+        'a name on its path has 6 bytes in the store, and the target takes 5'
+        """
+        part, whole = max(len(one.encode()) for one in key.split("/")), len(key.encode())
+        if part > self.part:
+            return f"a name on its path has {part:,} bytes in the store, and the target takes {self.part:,}"
+        return f"a key of it has {whole:,} bytes in the store, and the target takes {self.key:,}" if whole > self.key else None
 
 
 class Output(Protocol):
@@ -45,6 +68,10 @@ class Reader(Protocol):
 
 class Target(Reader, Protocol):
     """Objects by key that are also written."""
+
+    @property
+    def limits(self) -> Limits:
+        """The longest keys that it takes."""
 
     def has(self, key: str) -> bool:
         """True if the object is there, and so whole."""
@@ -105,6 +132,14 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @property
+    def limits(self) -> Limits:
+        """The longest keys that the file system takes; a file that is half written has a longer name."""
+        whole = os.path.abspath(self.path)  # noqa: PTH100 - `resolve` would follow links
+        room = len(f".{uuid4().hex}{PART}")
+        path = told(whole, "PC_PATH_MAX", LONGEST_PATH) - 1 - len(f"{whole}/".encode(errors="surrogateescape")) - room
+        return Limits(key=path, part=told(whole, "PC_NAME_MAX", LONGEST_NAME))
+
     def has(self, key: str) -> bool:
         """True if the file is there, and so whole."""
         return os.path.exists(self._file(key))  # noqa: PTH110 - texts all the way, once for each chunk of Zarr v2
@@ -163,3 +198,13 @@ class Folder:
 
     def _file(self, key: str) -> str:
         return os.path.join(self.path, key)  # noqa: PTH118
+
+
+def told(path: str, what: str, usual: int) -> int:
+    """What the system says of the nearest folder of a path that is there, as `pathconf`; else the usual."""
+    while not os.path.exists(path) and path != os.path.dirname(path):  # noqa: PTH110, PTH120
+        path = os.path.dirname(path)  # noqa: PTH120
+    with suppress(OSError, ValueError, AttributeError):
+        found = os.pathconf(path, what)
+        return found if found > 0 else usual
+    return usual

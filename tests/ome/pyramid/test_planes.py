@@ -140,6 +140,21 @@ def test_a_link_to_nothing_does_not_let_the_folder_grow(tmp_path: Path, suffix: 
         assert nbytes(tmp_path) <= DISK
 
 
+@pytest.mark.parametrize("suffix", [folders.SUFFIX, folders.WRITING])
+def test_what_a_link_leads_to_does_not_count(tmp_path: Path, suffix: str) -> None:
+    """The operator's data lie there: they take no room of ours, and stay."""
+    (tmp_path / "large").mkdir()
+    (tmp_path / "large" / "file").write_bytes(bytes(10 * DISK))
+    link = tmp_path / "folder" / f"linked{suffix}"
+    planes = Planes(DISK, tmp_path / "folder")
+    link.symlink_to(tmp_path / "large" if suffix == folders.SUFFIX else tmp_path / "large" / "file")
+    for name in "abc":
+        keep(planes, name)
+    assert [planes.has(name, LAYOUT) for name in "abc"] == [False, True, True]
+    assert link.is_symlink()
+    assert [path.name for path in (tmp_path / "large").iterdir()] == ["file"]
+
+
 def test_a_store_that_cannot_be_removed_does_not_let_the_folder_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """That of another user, in a folder where each may remove what is theirs."""
     keep(Planes(DISK, tmp_path), "a")

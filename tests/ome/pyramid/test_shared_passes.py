@@ -68,9 +68,9 @@ def source() -> Source:
     return Source()
 
 
-def worker(source: Source, folder: Path) -> tuple[Image, Stores]:
+def worker(source: Source, folder: Path, budget: int = 1) -> tuple[Image, Stores]:
     """The image as another process has it: only the folder is shared."""
-    shared = stores(folder=folder, budget=1)
+    shared = stores(folder=folder, budget=budget)
     return image(source.node(), shared), shared
 
 
@@ -122,6 +122,24 @@ def test_what_another_worker_has_made_is_not_made_again(source: Source, tmp_path
     assert [path.name.endswith(SUFFIX) for path in tmp_path.iterdir()] == [True]
     one.background.stop()
     two.background.stop()
+
+
+def test_servers_with_other_budgets_keep_stores_beside_each_other(tmp_path: Path) -> None:
+    """Each reads the source once, and not again after a restart."""
+    budgets = {1: 1, 32**2: 2, 64**2: 3}
+    sources = {budget: Source() for budget in budgets}
+    for _ in range(2):
+        workers = {budget: worker(source, tmp_path, budget) for budget, source in sources.items()}
+        for budget, (made, shared) in workers.items():
+            until_exact(made, shared)
+            assert made.pyramid.layout is not None
+            assert made.pyramid.layout.first == budgets[budget]
+        for made, shared in workers.values():
+            assert made.pyramid.sampled() == [], "nobody has taken its store away"
+            assert_exact(made)
+            shared.background.stop()
+        assert len([*tmp_path.iterdir()]) == len(budgets)
+    assert [source.pixels for source in sources.values()] == [VALUES.size] * len(budgets)
 
 
 def test_a_pass_that_was_stopped_goes_on(source: Source, tmp_path: Path) -> None:

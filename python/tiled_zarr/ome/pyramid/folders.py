@@ -119,13 +119,15 @@ class Folder:
     def trim(self, nbytes: int, but: str) -> None:
         """Remove the stores used longest ago until at most `nbytes` are left.
 
+        We make no links, so we leave links alone, and do not count what they lead to.
+
         Drafts count, except that of the plane `but`; those that somebody makes stay, and so does the
         store of that plane. What has gone, or cannot be removed, keeps nothing else from it.
         """
         own, found = self._path(but, WRITING), []
         with suppress(OSError):
             for path in self.path.iterdir():
-                if path.name.endswith((SUFFIX, WRITING)) and path != own:
+                if path.name.endswith((SUFFIX, WRITING)) and path != own and not path.is_symlink():
                     with suppress(OSError):
                         found.append(self._use(path))
         total = sum(size for _, size, _ in found)

@@ -337,11 +337,16 @@ class Pyramid:
         return f"{self.key}|{revision}|{level}"
 
     def plane_name(self, place: Index, revision: str) -> str:
-        """The name under which all that share `stores` keep a plane of a revision."""
+        """The name under which all that share `stores` keep a plane of a revision.
+
+        It says which levels the plane has, and from which level they are made. Servers with other
+        sizes in their settings keep other levels, and one store would replace the other.
+        """
+        kept = f"levels from {None if self.layout is None else self.layout.first} of {self.base.number}"
         array, instance = self.display.array, self.stores.instance
         # replicas share a folder as they share tags
         told = revision if instance is None or self.stores.planes.folder is None else f"{instance}|{shared(revision)}"
-        return f"{self.key}|{told}|{array.shape}|{array.dtype.str}|{self.display.rule}|{tuple(place)}{self.marked}"
+        return f"{self.key}|{told}|{array.shape}|{array.dtype.str}|{self.display.rule}|{tuple(place)}|{kept}{self.marked}"
 
 
 def fits(node: Array, shape: Shape, dtype: np.dtype[Any]) -> bool:
