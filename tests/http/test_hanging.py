@@ -183,6 +183,22 @@ def test_a_child_that_hangs_is_named_and_left_alone(hung: Hanging) -> None:
     run(test, root, read_timeout=2.0)
 
 
+def test_a_child_that_hangs_only_leaves_the_page_of_its_large_group(hung: Hanging) -> None:
+    """A group with more than `consolidated_nodes` children: those that pass the filter are opened for the page."""
+    children = Children({name: plain() for name in ("a1", "a2", "a3", "b1")}, {"a2": hung})
+
+    async def test(ask: Asking) -> None:
+        for _ in range(2):
+            answer = await ask.get("/?filter=a")
+            page = answer.body.decode()
+            assert answer.status == 200
+            assert all(f">{name}</a>" in page for name in ("a1", "a3"))
+            assert OPENING in page
+        assert hung.asked == 1
+
+    run(test, Group(children=children, blocking=True), read_timeout=2.0, consolidated_nodes=3)
+
+
 def test_a_group_that_hangs_when_it_is_listed(hung: Hanging) -> None:
     async def test(ask: Asking) -> None:
         whole = await ask.get("/zarr/v3/zarr.json")

@@ -134,6 +134,15 @@ def test_hosts_are_escaped(app: Any) -> None:
     assert "<script>alert" not in page
 
 
+def test_long_attributes_are_cut(make: Callable[..., Any]) -> None:
+    long = array_node(np.arange(3), attributes={"header": "y" * 1_000_000})
+    app = make(Group(children={f"a{number}": long for number in range(20)}))
+    for path, count in (("/", 20), ("/view/a0", 1)):
+        page = ask(app, path).body.decode()
+        assert len(page) < count * 60_000
+        assert page.count("y… (1,000,018 characters)") == count
+
+
 def test_facts_attributes_and_what_is_missing(app: Any) -> None:
     page = html.unescape(re.sub(r"<[^>]*>", "", ask(app, "/").body.decode()))
     for text in ("300 \u00d7 300", "uint16", "180 kB", '"colour": "green"', "rows differ in length", "sparse array"):

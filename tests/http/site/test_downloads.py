@@ -168,6 +168,19 @@ def test_csv_of_a_table(make: Callable[..., Any], query: str, rows: slice) -> No
         np.testing.assert_array_equal(found[name].to_numpy().astype(column.dtype), column[rows])
 
 
+@pytest.mark.parametrize(("query", "rows"), [("?slice=2", [2]), ("?slice=-1", [3]), ("?slice=1:4:2", [1, 3])])
+def test_csv_of_a_table_whose_columns_have_axes(make: Callable[..., Any], query: str, rows: list[int]) -> None:
+    columns = {"a": np.arange(4), "b": np.arange(12).reshape(4, 3)}
+    app = served(make, t=Table({name: array_node(column) for name, column in columns.items()}))
+    lines = [f"{row},{' '.join(map(str, columns['b'][row]))}\r\n" for row in rows]
+    assert ask(app, f"/download/t.csv{query}").body.decode() == "".join(["a,b\r\n", *lines])
+
+
+def test_csv_of_spans_counted_in_tens(make: Callable[..., Any]) -> None:
+    app = served(make, a=np.array([1, -3], "m8[10s]"))
+    assert ask(app, "/download/a.csv").body == b"10 s\r\n-30 s\r\n"
+
+
 def test_csv_of_a_table_at_the_root(make: Callable[..., Any]) -> None:
     answer = ask(make(table()), "/download/.csv")
     assert answer.status == 200
@@ -330,6 +343,29 @@ def test_png_of_colours_is_that_of_the_viewer(make: Callable[..., Any]) -> None:
     assert axes == ["c", "y", "x"]
     np.testing.assert_allclose(picture(app, "/download/photo.png"), photo, atol=1)
     np.testing.assert_allclose(picture(app, "/download/photo.png?slice=1"), photo * np.array([0, 1, 0]), atol=1)
+
+
+def ome(stack: np.ndarray[Any, Any], *active: bool) -> Group:
+    """An OME-Zarr image of 8 bits that says which of its channels are active."""
+    axes = [{"name": "c", "type": "channel"}, {"name": "y", "type": "space"}, {"name": "x", "type": "space"}]
+    scale = [{"type": "scale", "scale": [1, 1, 1]}]
+    multiscale = {"version": "0.4", "axes": axes, "datasets": [{"path": "0", "coordinateTransformations": scale}]}
+    window = {"start": 0, "end": 255, "min": 0, "max": 255}
+    colours = ("FF0000", "00FF00", "0000FF")
+    channels = [{"active": one, "color": colour, "window": window} for one, colour in zip(active, colours, strict=True)]
+    return Group(children={"0": array_node(stack)}, attributes={"multiscales": [multiscale], "omero": {"channels": channels}})
+
+
+def test_png_of_channels_that_are_not_active(make: Callable[..., Any]) -> None:
+    photo = RANDOM.integers(0, 255, (3, 30, 28)).astype("u1")
+    seen = np.moveaxis(photo, 0, -1)
+    app = served(make, some=ome(photo, True, False, False), none=ome(photo, False, False, False))
+    np.testing.assert_allclose(picture(app, "/download/some.png"), seen * np.array([1, 0, 0]), atol=1)
+    np.testing.assert_allclose(picture(app, "/download/some.png?slice=1:3"), seen * np.array([0, 1, 1]), atol=1)
+    for path in ("/download/none.png", "/thumbnail/none.png"):
+        np.testing.assert_allclose(picture(app, path), seen, atol=1)
+    answer = ask(app, "/download/some.png?slice=2:2")
+    assert (answer.status, answer.body) == (400, b"the slice has no channel: give the axis c an index, or :\n")
 
 
 def test_a_picture_has_a_bound(make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,7 @@ SCALARS = {
     "date": (np.datetime64("2026-11-27T06:12:45.123456789"), "2026-11-27T06:12:45.123456789"),
     "no date": (np.datetime64("NaT"), "NaT"),
     "span": (np.timedelta64(90, "m"), "90 m"),
+    "span of tens": (np.array(-3, "m8[10s]")[()], "-30 s"),
     "bytes": (np.bytes_(b"caf\xe9"), "caf\\xe9"),
     "text": (np.str_("naïve <b>"), "naïve <b>"),
     "record": (np.array((1, 2.5, b"x"), [("a", "i2"), ("b", "f4"), ("c", "S3")]), "a: 1, b: 2.5, c: x"),

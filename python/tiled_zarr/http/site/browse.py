@@ -9,6 +9,7 @@ from dataclasses import replace
 from time import monotonic
 
 from ... import attributes
+from ...hierarchy import names
 from ...hierarchy.keyspace import KeySpace
 from ...hierarchy.openings import reason
 from ...nodes import Array, Group, Node
@@ -79,7 +80,8 @@ class Browser:
             shown = pager.of(request.scope, len(passing))
             if shown is None:
                 return replies.NOT_FOUND
-            children = list(self.children(path, [(name, nodes.get(name)) for name in passing[shown.shown.start : shown.shown.stop]], here))
+            part = [(name, nodes.get(name)) for name in passing[shown.shown.start : shown.shown.stop]]
+            children = list(self.children(path, node, part, here))
         body = templates.html(
             "node.html",
             node=described,
@@ -102,8 +104,8 @@ class Browser:
             return values.of_array(self.keys, path, values.unit_of(node.attributes))
         return values.of_table(self.keys, path, values.arrays(nodes, listed)) if node.kind == "table" else None
 
-    def children(self, path: str, listed: Sequence[tuple[str, Node | None]], here: Addresses) -> Iterator[Description]:
-        """Children of the group at `path`.
+    def children(self, path: str, parent: Node, listed: Sequence[tuple[str, Node | None]], here: Addresses) -> Iterator[Description]:
+        """Children of the group `parent` at `path`.
 
         The group was not opened if it is large; the few that pass a filter are opened here.
         """
@@ -112,9 +114,20 @@ class Browser:
         for number, (name, node) in enumerate(listed):
             below = f"{path}/{name}".lstrip("/")
             is_described = number < MOST_DESCRIBED and (node is not None or are_few)
-            yield self.child(below, node, here, end) if is_described else brief(below, node)
+            yield self.child(below, parent, node, here, end) if is_described else brief(below, node)
 
-    def child(self, path: str, known: Node | None, here: Addresses, end: float) -> Description:
+    def opened(self, path: str, parent: Node) -> Node | None:
+        """A child of the group `parent` that was not opened yet; None if there is none. Blocks.
+
+        It gets as little time to answer as the children of a listing: if it hangs, this page is made
+        again without it (hangs.py).
+        """
+        name = names.unwire(path.rpartition("/")[2], names.FORBIDDEN_V2)
+        if isinstance(parent, Group) and name is not None:
+            self.keys.places.openings.child(parent, name, is_listed=True)
+        return self.node(path)
+
+    def child(self, path: str, parent: Node, known: Node | None, here: Addresses, end: float) -> Description:
         """The description of a child of the node whose page we make, opened unless it is known.
 
         If reading the child fails, the description has the reason instead. Its values are there if
@@ -122,7 +135,7 @@ class Browser:
         """
         node = known
         try:
-            node = known or self.node(path)
+            node = known or self.opened(path, parent)
             if node is None:
                 return brief(path, None, ABSENT)
             described = self.describer.node(path, node, here)

@@ -46,7 +46,8 @@ def spelled(value: Any) -> str:
         case np.void():
             return value.tobytes().hex()
         case np.timedelta64() if not np.isnat(value):
-            return f"{value.astype(np.int64)} {np.datetime_data(value.dtype)[0]}"
+            unit, count = np.datetime_data(value.dtype)  # of `m8[10s]` they are "s" and 10
+            return f"{int(value.astype(np.int64)) * count} {unit}"
         case np.complexfloating():
             return str(value).strip("()")
         case _:

@@ -17,10 +17,13 @@ from ...hierarchy.keyspace import Document, KeySpace
 from ...nodes import Array, Group, Node
 from . import files, lines, snippets, values
 from .addresses import Addresses
+from .cells import cut
 from .snippets import Link, Snippet
 from .values import Values
 
 DIMENSIONS = "_ARRAY_DIMENSIONS"
+MOST_ATTRIBUTES = 50_000
+"""Characters of the attributes of a node on a page, at most: it may describe a hundred nodes."""
 UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -201,11 +204,11 @@ def _facts(node: Array, document: Mapping[str, Any], axes: list[str], unit: str)
 
 
 def _shown(attributes: Mapping[str, Any]) -> str:
-    """The attributes that the page does not show elsewhere, as JSON text."""
+    """The attributes that the page does not show elsewhere, as JSON text; its beginning if it is long."""
     ours = {name: value for name, value in attributes.get(OURS, {}).items() if name not in {"unavailable", "unknown"}}
     others = {name: value for name, value in attributes.items() if name not in {DIMENSIONS, OURS}}
     shown = others | ({OURS: ours} if ours else {})
-    return json.dumps(shown, indent=2, ensure_ascii=False) if shown else ""
+    return cut(json.dumps(shown, indent=2, ensure_ascii=False), MOST_ATTRIBUTES) if shown else ""
 
 
 def _product(sizes: tuple[int, ...]) -> str:

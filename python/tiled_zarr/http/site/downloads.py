@@ -97,13 +97,13 @@ class Downloads:
         below = {name: placed(self.keys, f"{path}/{name}".lstrip("/")) for name in (child.name for child in self.keys.listing(group))}
         columns = {name: found for name, found in below.items() if found is not None and isinstance(found.node, Array) and found.node.shape}
         length = min((found.array.shape[0] for found in columns.values()), default=0)
-        wanted = {name: slices.parse(text, (length, *found.array.shape[1:])) for name, found in columns.items()}
+        wanted = {name: slices.parse(text, (length, *found.array.shape[1:])).of_rows for name, found in columns.items()}
         check_cells(sum(math.prod(part.shape) for part in wanted.values()))
         parts = {name: self.part(found, wanted[name]) for name, found in columns.items()}
 
         def make() -> bytes:
             read = ((name, wanted[name].of(values.read(part, self.keys.resources))) for name, part in parts.items())
-            return commas.of_table((name, np.atleast_1d(block)) for name, block in read)
+            return commas.of_table(read)
 
         return self.body(path, tuple(parts.values()), make, "csv", b"text/csv; charset=utf-8; header=present")
 

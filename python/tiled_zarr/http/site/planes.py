@@ -58,7 +58,7 @@ class Plane:
         return ",".join(at.get(name, "0") for name in self.axes[:-2])
 
     def of_channels(self, wanted: slices.Slice) -> list[int]:
-        """The channels to show: those that a viewer shows, or the one that the slice names."""
+        """The channels to show: those of the slice that a viewer first shows, or all of it if that shows none."""
         for name, inner in zip(self.axes, wanted.inner, strict=True):
             if name in "yx":
                 if inner != slice(None, None, 1):
@@ -70,8 +70,11 @@ class Plane:
         span = wanted.region[self.axes.index("c")]
         if isinstance(wanted.inner[self.axes.index("c")], int):
             return [span.start]
-        active = [number for number, channel in enumerate(self.channels) if channel.get("active", True)]
-        return [number for number in active if span.start <= number < span.stop][: thumbnails.MOST_CHANNELS]
+        asked = range(span.start, span.stop)
+        if not asked:
+            raise NoSlice("the slice has no channel: give the axis c an index, or :")
+        shown = [number for number in thumbnails.shown(self.channels) if number in asked]
+        return (shown or list(asked))[: thumbnails.MOST_CHANNELS]
 
     def region(self, wanted: slices.Slice, channel: int) -> tuple[slice, ...]:
         """The region of one channel."""

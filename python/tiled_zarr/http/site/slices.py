@@ -29,6 +29,11 @@ class Slice(NamedTuple):
         return part
 
     @property
+    def of_rows(self) -> Slice:
+        """The same part, but an index on the first axis leaves that axis, with one element."""
+        return self if isinstance(self.inner[0], slice) else self._replace(inner=(slice(None, None, 1), *self.inner[1:]))
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the part: an axis with an index is gone."""
         spans = zip(self.region, self.inner, strict=True)

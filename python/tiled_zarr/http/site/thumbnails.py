@@ -127,9 +127,18 @@ def picture(level: Array, metadata: Mapping[str, Any]) -> bytes:
     if "image-label" in metadata:
         return png.encode(thick(labels(sampled(plane(level, axes, 0)))))
     channels = metadata.get("omero", {}).get("channels", [{}])
-    shown = [number for number, channel in enumerate(channels) if channel.get("active", True)][:MOST_CHANNELS]
-    colours = sum(shaded(shrunk(plane(level, axes, number)), channels[number]) for number in shown)
+    colours = sum(shaded(shrunk(plane(level, axes, number)), channels[number]) for number in shown(channels)[:MOST_CHANNELS])
     return png.encode(thick((np.clip(colours, 0, 1) * 255 + 0.5).astype(np.uint8)))
+
+
+def shown(channels: list[Mapping[str, Any]]) -> list[int]:
+    """The numbers of the channels that are active; of all if none is, since that shows nothing.
+
+    >>> shown([{"active": False}, {}]), shown([{"active": False}, {"active": False}])
+    ([1], [0, 1])
+    """
+    active = [number for number, channel in enumerate(channels) if channel.get("active", True)]
+    return active or list(range(len(channels)))
 
 
 def plane(level: Array, axes: list[str], channel: int) -> Block:
