@@ -59,6 +59,7 @@ def tree() -> Group:
         "spans": SPANS,
         "records": RECORDS,
         "six": SIX,
+        "none": np.zeros((3, 0)),
     }
     return Group(
         children={
