@@ -61,6 +61,7 @@ def tree() -> Group:
         "spans": SPANS,
         "records": RECORDS,
         "six": SIX,
+        "none": np.zeros((3, 0)),
     }
     return Group(
         children={

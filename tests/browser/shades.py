@@ -41,6 +41,14 @@ def holed() -> Values:
     return values
 
 
+def infinite() -> Values:
+    """Zeros, and infinity in each second column of the right half; drawn with colours between pixels."""
+    values = np.zeros((500, 500), "f4")
+    values[:, 250::2] = np.inf
+    values[:, :250:2] = -np.inf
+    return values
+
+
 def numbered() -> Values:
     """Label numbers: 0 in the upper half, then 1 to 128, the last two beyond 2^20."""
     values = np.zeros((EDGE, EDGE), "u4")
@@ -63,6 +71,8 @@ def tree() -> Group:
             "counts": held(counts()),
             "signed": held(counts().astype("i4")),
             "holed": held(holed()),
+            "infinite": held(infinite()),
+            "huge": held(np.full((300, 400), 1e300)),
             "empty": held(np.full((300, 400), np.nan, "f4")),
             "column": held(np.arange(3000, dtype="f4")[:, None]),
             "line": held(np.arange(3000, dtype="f4")[None]),

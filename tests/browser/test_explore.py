@@ -111,6 +111,11 @@ def test_records(explored: Live, tmp_path: Path) -> None:
     assert said == ["count", "size", "name", "good", "wave", *first, *second]
 
 
+def test_an_array_without_values_says_so(explored: Live, tmp_path: Path) -> None:
+    shown = show(f"{explored.url}/explore/arrays/none", tmp_path / "page.png")
+    assert "There are no values: the shape is 3" in shown.text
+
+
 def test_any_two_axes_of_six(explored: Live, tmp_path: Path) -> None:
     across = explore(explored, "arrays/six?vis=Matrix&slice=1,x,3,y,5,6", tmp_path, ("list", CELLS))
     assert [int(text) for text in across.said] == nodes.SIX[1, :, 3, :, 5, 6].T.ravel().tolist()

@@ -178,6 +178,27 @@ def test_an_image_of_nan_says_so(server: Live, tmp_path: Path) -> None:
     assert "No data here" in shown.text
 
 
+def test_infinities_are_drawn_like_the_limits_between_pixels_too(server: Live, tmp_path: Path) -> None:
+    shown = look(server, tmp_path, "infinite", "channels=0:ffffff:-1:1")
+    frame = cut(shown.pixels, 600, 600)
+    assert not (frame == NO_DATA).all(axis=-1).any()
+    assert (frame[:, 310:].max(), frame[:, :290].min()) == (255, 0)
+
+
+def test_numbers_too_large_for_32_bits_are_not_called_no_data(server: Live, tmp_path: Path) -> None:
+    shown = look(server, tmp_path, "huge", "", ("trace", [(400, 360)]))
+    assert "No data here" not in shown.text
+    assert shown.said[0].endswith("1e+300")
+    assert not (shown.pixels == NO_DATA).all(axis=-1).any()
+
+
+def test_the_words_for_no_data_let_the_pointer_through(server: Live, tmp_path: Path) -> None:
+    """They lie on the middle of the image."""
+    middle = "(({ left, top, width, height }) => document.elementFromPoint(left + width / 2, top + height / 2).id)"
+    shown = look(server, tmp_path, "empty", "", ("value", f"{middle}(document.getElementById('nothing').getBoundingClientRect())"))
+    assert shown.said != ["nothing"]
+
+
 @pytest.mark.parametrize(("name", "is_column"), [("column", True), ("line", False)])
 def test_a_line_of_pixels_is_visible(server: Live, tmp_path: Path, name: str, is_column: bool) -> None:
     """It is drawn 1 / 20 as wide as long."""
@@ -294,6 +315,24 @@ def test_gaps_of_a_detector_differ_from_zero_counts(server: Live, tmp_path: Path
             beside |= np.roll(gap, shift, axis)
         assert found[gap].all()
         assert not found[~beside].any()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"), [(101320, 101330, "101320 "), (0, 2**53, "0 "), (300, 300.1, "300 "), (-0.1, 0.1, "-0.1 ")]
+)
+def test_numbers_of_a_colour_bar_differ_and_do_not_overlap(server: Live, tmp_path: Path, low: float, high: float, expected: str) -> None:
+    ticks = "[...document.querySelectorAll('.ticks span')]"
+    boxes = f"{ticks}.map((tick) => tick.getBoundingClientRect()).map(({{ left, right }}) => `${{left}},${{right}}`).join(' ')"
+    text = f"{ticks}.map((tick) => tick.textContent).join(' ')"
+    place = f"{ticks}.map((tick) => parseFloat(tick.style.left) / 100).join(' ')"
+    shown = look(server, tmp_path, "ramp", f"channels=0:ffffff:{low}:{high}", ("value", text), ("value", boxes), ("value", place))
+    assert shown.said[0].startswith(expected)
+    numbers = [float(number) for number in shown.said[0].removesuffix(" K").split()]
+    shares = [float(share) for share in shown.said[2].split()]
+    np.testing.assert_allclose(numbers, [low + share * (high - low) for share in shares], rtol=0, atol=(high - low) / 1000)
+    edges = [float(edge) for box in shown.said[1].split() for edge in box.split(",")]
+    assert len(numbers) > 1
+    assert edges == sorted(edges)
 
 
 def test_a_colour_bar_has_ticks_on_its_scale(server: Live, tmp_path: Path) -> None:

@@ -41,7 +41,9 @@ export class Provider extends DataProviderApi {
   }
 
   override async getValue({ dataset, selection }: ValuesStoreParams, signal?: AbortSignal): Promise<unknown> {
-    return (dataset as Shown).read(partsOf(selection, dataset.shape.dims), signal);
+    const { dims } = dataset.shape;
+    if (dims.some((length) => length === 0)) throw new Error(`There are no values: the shape is ${dims.join(" × ")}.`);
+    return (dataset as Shown).read(partsOf(selection, dims), signal);
   }
 
   override async getAttrValues(entity: Entity): Promise<AttributeValues> {

@@ -38,6 +38,7 @@ export interface Scene {
 
 const MOST_REQUESTS = 10;
 const TILE_BYTES = 512 * 2 ** 20;
+const LARGE = 2 ** 126;
 const LABELS: Shade = { window: { start: 0, end: 1 }, color: [0, 0, 0] };
 const shading = [new Shading()];
 
@@ -82,7 +83,7 @@ function tileLayer(id: string, picture: Picture, scene: Scene, onError: OnError,
     maxRequests: MOST_REQUESTS,
     maxCacheByteSize: TILE_BYTES,
     refinementStrategy: "best-available",
-    getTileData: ({ index, bbox, signal }) => tiles.read(planes, bbox as Box, -index.z, signal),
+    getTileData: async ({ index, bbox, signal }) => bounded(await tiles.read(planes, bbox as Box, -index.z, signal)),
     onTileError: onError,
     updateTriggers: { getTileData: [planes.join(" "), generation], renderSubLayers: [JSON.stringify([shades, look]), interpolation] },
     renderSubLayers: ({ id, data }) => {
@@ -106,6 +107,20 @@ function tileLayer(id: string, picture: Picture, scene: Scene, onError: OnError,
       });
     },
   });
+}
+
+/**
+ * The tile with plus and minus 2^126 in place of infinities.
+ *
+ * Between pixels the GPU computes 0 times each neighbour, and 0 times infinity is NaN: no data. The
+ * difference of two numbers of this size is still a 32-bit float.
+ */
+function bounded(tile: Tile): Tile {
+  const data = tile.data.map((pixels) => {
+    if (!(pixels instanceof Float32Array && pixels.some((value) => Math.abs(value) === Infinity))) return pixels;
+    return pixels.map((value) => (Math.abs(value) === Infinity ? Math.sign(value) * LARGE : value));
+  });
+  return { ...tile, data };
 }
 
 /** The matrix, column by column, that makes everything `x` times as wide and `y` times as high. */

@@ -127,7 +127,7 @@ export class Viewer implements Stage {
       const edges = edgesOf(channel.window, this.image.look, this.image.isInteger);
       channel.histogram = histogramOf(values[i] as Pixels, edges, channel.histogram);
     });
-    page.nothing.hidden = shown.length === 0 || values.some((one) => one.some((value) => Number.isFinite(value)));
+    page.nothing.hidden = shown.length === 0 || values.some((one) => one.some((value) => !Number.isNaN(value)));
     this.panel.update();
   }
 
