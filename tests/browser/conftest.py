@@ -15,7 +15,7 @@ import pytest
 from browser import hosts
 from browser.hosts import Host
 from live import Live, live
-from tiled_zarr.http.site.snippets import VIZARR, Link
+from tiled_zarr.http.site.snippets import NEUROGLANCER, VIZARR, Link
 
 KEY = "a+key&for=tests"
 TESTS = Path(__file__).parents[1]
@@ -31,7 +31,7 @@ def elsewhere() -> Iterator[Host]:
 @pytest.fixture(scope="module")
 def demo(elsewhere: Host) -> Iterator[Live]:
     """The demo tree, readable for pages elsewhere."""
-    with live(env={"TILED_ZARR_ALLOW_ORIGINS": elsewhere.origin}) as server:
+    with live(env={"TILED_ZARR_ALLOW_ORIGINS": allowed(elsewhere.origin)}) as server:
         yield server
 
 
@@ -65,5 +65,9 @@ def locked_frames() -> Iterator[Live]:
 
 def environment(origin: str) -> dict[str, str]:
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
-    origins = f"{origin},{Link('vizarr', VIZARR).origin}"  # else no page has a button for its address
-    return {"TILED_ZARR_TREE": "browser.gallery:tree", "TILED_ZARR_ALLOW_ORIGINS": origins, "PYTHONPATH": path}
+    return {"TILED_ZARR_TREE": "browser.gallery:tree", "TILED_ZARR_ALLOW_ORIGINS": allowed(origin), "PYTHONPATH": path}
+
+
+def allowed(origin: str) -> str:
+    """An origin and those of vizarr and neuroglancer, to which pages link only if they are allowed."""
+    return ",".join([origin, *(Link("", address).origin for address in (VIZARR, NEUROGLANCER))])

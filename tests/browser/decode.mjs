@@ -11,7 +11,7 @@ const { build } = await import(`${viewer}node_modules/esbuild/lib/main.js`);
 async function decoder(name) {
     const folder = mkdtempSync(join(tmpdir(), "decoder-"));
     const outfile = join(folder, "decoder.mjs");
-    await build({ entryPoints: [`${viewer}src/codecs/${name}.ts`], bundle: true, format: "esm", outfile, logLevel: "error" });
+    await build({ entryPoints: [`${viewer}src/common/codecs/${name}.ts`], bundle: true, format: "esm", outfile, logLevel: "error" });
     const { default: codec } = await import(outfile);
     rmSync(folder, { recursive: true });
     return codec.fromConfig();
