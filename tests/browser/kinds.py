@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import tifffile
+import xarray
 import zarr
 
 from tiled_zarr import Array, Group
-from tiled_zarr.adapters import open_file
+from tiled_zarr.adapters import adapt, open_file
 
 SHAPE = (90, 150)
 PACKING = {"scale_factor": 0.01, "add_offset": 273.15, "_FillValue": -32768, "units": "K"}
@@ -32,9 +33,35 @@ def made() -> dict[str, np.ndarray[Any, Any]]:
         "f8": real,
         "c16": random.normal(size=SHAPE) + 1j * random.normal(size=SHAPE),
         "packed": np.where(random.random(SHAPE) < 0.2, -32768, random.integers(-3000, 3000, SHAPE)).astype("i2"),
+        "climate": warmth(),
         "stack": random.integers(0, 60_000, (4, 3, *SHAPE), "u2"),
         "colours": random.integers(0, 255, (*SHAPE, 3), "u1"),
     }
+
+
+def warmth() -> np.ndarray[Any, Any]:
+    """Hundredths of a kelvin from south to north, -9999 on two continents of the north."""
+    y, x = np.mgrid[-1 : 1 : SHAPE[0] * 1j, -1 : 1 : SHAPE[1] * 1j]
+    kelvins = 302 - 45 * y**2 + 4 * y + 2 * np.sin(9 * x)
+    is_land = (np.hypot((x + 0.5) * 2, y - 0.45) < 0.4) | (np.hypot((x - 0.3) * 1.5, y - 0.3) < 0.5)
+    return np.where(is_land, -9999, (kelvins - 273.15) * 100).astype("i2")
+
+
+def earth() -> Group:
+    """The climate as xarray has it: the first row is the southernmost one."""
+    attributes = {"scale_factor": 0.01, "add_offset": 273.15, "_FillValue": np.int16(-9999), "units": "K"}
+    latitudes = ("lat", np.linspace(-89, 89, SHAPE[0]), {"units": "degrees_north"})
+    placed = {
+        "placements": [{"scale": {"y": 2.0, "x": 2.4}, "translation": {"y": -89.0, "x": -178.8}}],
+        "units": {"y": "degree", "x": "degree"},
+    }
+    data = {
+        "sst": (("lat", "lon"), VALUES["climate"], attributes),
+        "placed": (("lat", "lon"), VALUES["climate"], {**attributes, "tiled_zarr": placed}),
+    }
+    group = adapt(xarray.Dataset(data, coords={"lat": latitudes}))
+    assert isinstance(group, Group)
+    return group
 
 
 def limits(name: str) -> tuple[int, int]:
@@ -48,9 +75,11 @@ def tree() -> Group:
     """The images by name; `colours` is a TIFF file, and `stored` has levels of its own."""
     folder = Path(tempfile.mkdtemp(prefix="kinds-"))
     tifffile.imwrite(folder / "colours.tif", VALUES["colours"], photometric="rgb")
+    aside = {"colours", "climate"}
     hints = {"stack": {"tiled_zarr": {"axes": "zcyx", **PLACED}}, "packed": PACKING}
-    plain = {name: held(values, hints.get(name, {})) for name, values in VALUES.items() if name != "colours"}
-    return Group(children={**plain, "colours": open_file(folder / "colours.tif"), "stored": open_file(stored(folder / "stored.zarr"))})
+    plain = {name: held(values, hints.get(name, {})) for name, values in VALUES.items() if name not in aside}
+    files = {"colours": open_file(folder / "colours.tif"), "stored": open_file(stored(folder / "stored.zarr"))}
+    return Group(children={**plain, **files, "earth": earth()})
 
 
 def held(values: np.ndarray[Any, Any], attributes: dict[str, Any]) -> Array:

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import skimage.data
 import tifffile
+import xarray
 from PIL import Image
 
 from browser.gallery import held
 from ome import detectors
 from tiled_zarr import Group
-from tiled_zarr.adapters import open_file
+from tiled_zarr.adapters import adapt, open_file
 
 Values = np.ndarray[Any, Any]
 
@@ -71,9 +72,25 @@ def tree() -> Group:
             "photo": open_file(folder / "photo.tif"),
             "planar": open_file(folder / "planar.tif"),
             "png": open_file(folder / "photo.png"),
+            "earth": earth(),
             "stained": open_file(folder / "stained.ome.tif"),
         }
     )
+
+
+def climate() -> Values:
+    """The ramp as a map whose first row is the southernmost one, with -9999 in its north-west."""
+    values = ramp().astype("i2")
+    values[EDGE // 2 :, : EDGE // 2] = -9999
+    return values
+
+
+def earth() -> Group:
+    latitudes = ("lat", np.linspace(-75, 75, EDGE), {"units": "degrees_north"})
+    mark = {"_FillValue": np.int16(-9999), "scale_factor": 0.5}
+    group = adapt(xarray.Dataset({"t2m": (("lat", "lon"), climate(), mark)}, coords={"lat": latitudes}))
+    assert isinstance(group, Group)
+    return group
 
 
 STAINS = ("DAPI", "GFP", "mCherry")

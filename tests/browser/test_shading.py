@@ -95,6 +95,16 @@ def shares_of(values: Values, low: float, high: float, scale: str = "linear", ga
     return even
 
 
+def test_a_map_whose_latitude_ascends_is_north_up(server: Live, tmp_path: Path) -> None:
+    """The last row is drawn at the top, and -9999, which is the north-west, as no data."""
+    values = np.flipud(shades.climate())
+    expected = mapped(shares_of(values * 0.5, -50, 77.5))
+    expected[values == -9999] = NO_DATA
+    shown = look(server, tmp_path, "earth/t2m", "channels=0:ffffff:-50:77.5")
+    assert is_drawn(shown.pixels, expected)
+    assert (middles(shown.pixels)[: EDGE // 2, : EDGE // 2] == NO_DATA).all()
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_the_tables_are_matplotlibs(name: str) -> None:
     mpl = pytest.importorskip("matplotlib", reason="matplotlib is not installed")

@@ -83,6 +83,22 @@ def test_packed_numbers_are_scaled_and_marks_are_named(server: Live, tmp_path: P
     assert any("no data" not in text for text in shown.said)
 
 
+@pytest.mark.parametrize("name", ["sst", "placed"])
+def test_a_map_that_is_flipped_names_the_rows_of_the_source(server: Live, tmp_path: Path, name: str) -> None:
+    """North is up: the pointer at the top is at the last row, and at its latitude if it has one."""
+    values, rows = kinds.VALUES["climate"], np.arange(ROWS)
+    pixels = np.stack([(rows * 7) % BESIDE_THE_PANEL, ROWS - 1 - rows], axis=1)
+    shown = show(f"{server.url}/view/earth/{name}#rulers=on", tmp_path / "page.png", actions=[trace(pixels)])
+    assert shown.console == []
+    for row, (column, _), text in zip(rows, pixels, shown.said, strict=True):
+        stored = int(values[row, column])
+        place = "" if name == "sst" else f" ({column * 2.4 - 178.8:g} °, {row * 2 - 89:g} °)"
+        found = re.fullmatch(rf"x {column}, y {row}{re.escape(place)}\s+(.+) K \(stored {stored}\)", text)
+        assert found, text
+        assert (found[1] == "no data") if stored == -9999 else (float(found[1]) == stored * 0.01 + 273.15), text
+    assert "no data" in " ".join(shown.said)
+
+
 def test_all_shown_channels_are_named(server: Live, tmp_path: Path) -> None:
     """The values are those of the plane that is shown, and the place is in micrometres."""
     pixels = places(6, 20)

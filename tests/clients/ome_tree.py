@@ -25,28 +25,32 @@ def pictures() -> dict[str, np.ndarray]:
         "photograph": rng.integers(0, 255, (600, 700, 3)).astype("u1"),
         "stack": rng.integers(0, 4000, (2, 3, 4, 300, 600)).astype("u2"),
         "waves": np.exp(1j * (y[:300, :400] + x[:300, :400]) / 30),
+        "climate": np.where(np.hypot(y - 200, x - 650) < 300, -9999, y - x).astype("i2"),
         "tiny": np.arange(6).reshape(2, 3).astype("i8"),
     }
 
 
-NAMES = {"stack": ("t", "c", "z", "y", "x")}
+NAMES = {"stack": ("t", "c", "z", "y", "x"), "climate": ("lat", "lon")}
+MARKS = {"climate": {"_FillValue": -9999}}
 HINTS = {
     "plain": {"scale": {"y": 0.5, "x": 0.25}, "units": {"y": "micrometer", "x": "micrometer"}, "labels": ["labels"]},
     "labels": {"is_label": True},
     "stack": {"channels": COLOURS, "scale": {"z": 2.0}},
+    "climate": {"scale": {"y": 0.1, "x": 0.1}},
 }
 
 
 def tree() -> Group:
-    """All images in one group."""
-    return Group(children={name: node(name, values) for name, values in pictures().items()})
+    """All images in one group, and the latitudes of one of them, which ascend."""
+    latitudes = node("lat", np.linspace(-55, 54.9, 1100))
+    return Group(children={"lat": latitudes, **{name: node(name, values) for name, values in pictures().items()}}, blocking=True)
 
 
 def node(name: str, values: np.ndarray) -> Array:
     def read(region: Region) -> np.ndarray:
         return values[region]
 
-    hints = {"tiled_zarr": HINTS[name]} if name in HINTS else {}
+    hints = {**({"tiled_zarr": HINTS[name]} if name in HINTS else {}), **MARKS.get(name, {})}
     return Array(
         shape=values.shape, dtype=values.dtype, read=read, dimension_names=NAMES.get(name), attributes=hints, revision=lambda: "ome-tree-1"
     )
@@ -59,6 +63,8 @@ def shown(name: str, values: np.ndarray) -> np.ndarray:
             return values.astype("u1")
         case "photograph":
             return np.moveaxis(values, 2, 0)
+        case "climate":
+            return np.flipud(np.where(values == -9999, np.nan, values).astype("f4"))
         case "waves":
             return np.stack([np.abs(values), np.angle(values)]).astype("f4")
     return values.astype("f4") if values.dtype.itemsize == 8 else values

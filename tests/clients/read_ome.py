@@ -20,7 +20,7 @@ import ome_zarr_models
 import zarr
 from napari_ome_zarr import napari_get_reader
 
-NAMES = ("plain", "big_endian", "missing", "mask", "labels", "photograph", "stack", "waves", "tiny")
+NAMES = ("plain", "big_endian", "missing", "mask", "labels", "photograph", "stack", "waves", "climate", "tiny")
 VERSIONS = ("0.4", "0.5")
 
 

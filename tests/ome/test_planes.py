@@ -5,18 +5,13 @@ Another library decodes the chunks: zarr-python, from what the server has sent.
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-import json
 from typing import Any
 
 import numpy as np
 import pytest
-import zarr
-from zarr.core.buffer import default_buffer_prototype
-from zarr.storage import MemoryStore
 
 from asgi import ask
+from ome.decoding import VERSIONS, level, multiscale
 from ome.twins import halved, node_of
 from tiled_zarr.app import create_app
 from tiled_zarr.nodes import Array, Group
@@ -27,7 +22,6 @@ MOVIE = RANDOM.integers(0, 60_000, (5, 2, 6, 8, 7)).astype("u2")
 STACK = RANDOM.normal(size=(40, 600, 12)).astype("f4")
 FLAT = np.arange(40 * 50, dtype="u2").reshape(40, 50)
 PLACED = {"axes": "zyx", "scale": {"z": 2.0, "y": 0.5, "x": 0.25}, "units": {"z": "micrometer", "y": "nanometer", "x": "millimeter"}}
-VERSIONS = {"0.4": "", "0.5": "c/"}
 
 
 @pytest.fixture
@@ -39,37 +33,6 @@ def app() -> Any:
         "turned": node_of(STACK.astype("u1"), attributes={"tiled_zarr": {"axes": "zyx", "orientation": 6}}),
     }
     return create_app(Group(children={**children, "below": Group(children=children)}), Settings(public=True))
-
-
-def level(app: Any, version: str, path: str, number: int) -> np.ndarray[Any, Any]:
-    """The values of a level, which zarr-python decodes."""
-    store, is_v2 = MemoryStore(), version == "0.4"
-    base = f"/ome-zarr/{version}/{path}/{number}"
-    name = ".zarray" if is_v2 else "zarr.json"
-    body = ask(app, f"{base}/{name}").body
-    document = json.loads(body)
-    chunks = document["chunks"] if is_v2 else document["chunk_grid"]["configuration"]["chunk_shape"]
-    counts = [-(-size // chunk) for size, chunk in zip(document["shape"], chunks, strict=True)]
-    found = {name: body}
-    for index in itertools.product(*map(range, counts)):
-        key = VERSIONS[version] + "/".join(map(str, index))
-        answer = ask(app, f"{base}/{key}")
-        assert answer.status == 200
-        found[key] = answer.body
-
-    async def fill() -> None:
-        for key, value in found.items():
-            await store.set(key, default_buffer_prototype().buffer.from_bytes(value))
-
-    asyncio.run(fill())
-    return np.asarray(zarr.open_array(store, mode="r", zarr_format=2 if is_v2 else 3)[...])
-
-
-def multiscale(app: Any, version: str, path: str) -> dict[str, Any]:
-    document = json.loads(ask(app, f"/ome-zarr/{version}/{path}/{'.zattrs' if version == '0.4' else 'zarr.json'}").body)
-    ome = document if version == "0.4" else document["attributes"]["ome"]
-    found: dict[str, Any] = ome["multiscales"][0]
-    return found
 
 
 @pytest.mark.parametrize("version", VERSIONS)

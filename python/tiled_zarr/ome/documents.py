@@ -14,6 +14,7 @@ from .display.display import Display
 from .display.windows import Window
 from .pyramid.levels import Pyramid
 from .pyramid.nodata import NOTHING, NoData
+from .pyramid.shapes import Shape
 
 Version: TypeAlias = Literal["0.4", "0.5"]
 
@@ -66,6 +67,7 @@ def image(version: Version, name: str, pyramid: Pyramid, channels: Channels) -> 
             "sampled": pyramid.sampled(),
             **_values(pyramid.display, channels.no_data),
             **_marked(channels),
+            **_backwards(pyramid.display),
             **({} if channels.missing is None else {"unavailable": {"omero": channels.missing}}),
         },
     }
@@ -143,6 +145,12 @@ def _marked(channels: Channels) -> dict[str, Any]:
     return {"marked": {"paths": list(channels.marked), "no_data": channels.no_data.marks[0].item()}}
 
 
+def _backwards(display: Display) -> dict[str, Any]:
+    """The metadata that names the axes along which the view reads the source backwards."""
+    flipped = [display.hint.names.get(letter, letter) for letter in display.axes if letter in display.hint.flipped]
+    return {"flipped": flipped} if flipped else {}
+
+
 def _axes(display: Display) -> list[dict[str, str]]:
     """The `axes` of a multiscale image, with a unit if the hint knows one."""
     axes = []
@@ -161,16 +169,30 @@ def _dataset(pyramid: Pyramid, level: int) -> dict[str, Any]:
     """
     letters, hint = pyramid.display.axes, pyramid.display.hint
     if level <= pyramid.base.number and level < len(hint.placements):
-        sizes, shifts = hint.placements[level]
+        (sizes, shifts), shape = hint.placements[level], pyramid.shapes[level]
         factor = dict[str, int]()
     else:
-        sizes, shifts = hint.scale, hint.placements[0].translation if hint.placements else {}
+        sizes, shifts, shape = hint.scale, hint.placements[0].translation if hint.placements else {}, pyramid.shapes[0]
         factor = {"y": 1 << level, "x": 1 << level}
     scale = [sizes.get(letter, 1.0) * factor.get(letter, 1) for letter in letters]
-    translation = [shifts.get(letter, 0) + sizes.get(letter, 1.0) * (factor.get(letter, 1) - 1) / 2 for letter in letters]
+    first = {**shifts, **_flipped(pyramid.display, shape, sizes, shifts)}
+    translation = [first.get(letter, 0) + sizes.get(letter, 1.0) * (factor.get(letter, 1) - 1) / 2 for letter in letters]
     return {
         "path": str(level),
         "coordinateTransformations": [{"type": "scale", "scale": scale}, {"type": "translation", "translation": translation}],
+    }
+
+
+def _flipped(display: Display, shape: Shape, sizes: Mapping[str, float], shifts: Mapping[str, float]) -> dict[str, float]:
+    """The positions of the first pixel along flipped axes, if the source's first one is at `shifts`.
+
+    The sizes of pixels must be positive, so coordinates have the other sign: the first one is that
+    of the source's last pixel. Where the source places no pixel, neither do we.
+    """
+    return {
+        letter: -shifts.get(letter, 0.0) - sizes.get(letter, 1.0) * (size - 1)
+        for letter, size in zip(display.axes, shape, strict=True)
+        if letter in display.hint.flipped and (letter in shifts or letter in sizes)
     }
 
 

@@ -54,6 +54,8 @@ class Image:
         shown = display(node, resources=stores.resources)
         if shown is None:
             return None
+        if shown.hint.flipped:  # levels that were baked the other way round are of another revision
+            node = replace(node, revision=shown.array.revision)
         pyramid = Pyramid(path, shown, _stored(node, shown), stores, node.options.over(options))
         revision = pyramid.source_revision()
         baked = stores.baked(path, node) if revision is not None else {}

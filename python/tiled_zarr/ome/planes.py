@@ -63,6 +63,7 @@ def _placed(hint: hints.Hint, found: str, moved: Mapping[str, str]) -> dict[str,
         "axes": "".join(moved[letter] for letter in found),
         "names": by_letter({letter: letter for letter in found}),
         "units": by_letter(hint.units),
+        "flipped": [moved[letter] for letter in hint.flipped if letter in moved],
         **sizes,
     }
 

@@ -20,6 +20,7 @@ from ..views.mirror import Mirror
 from . import documents, planes, stored
 from .documents import Version
 from .image import Image
+from .latitudes import Latitudes
 from .pyramid.background import Background
 from .pyramid.planes import Planes
 from .pyramid.stores import Baked, Stores, looks_of, nothing_baked
@@ -111,10 +112,10 @@ def view(root: Node, version: Version, pyramids: Pyramids, plane: str | None = N
 
 
 def _mirror(  # noqa: PLR0913 - what a Shower has
-    group: Group, path: str, version: Version, pyramids: Pyramids, above: Options, *, plane: str | None
+    group: Group, path: str, version: Version, pyramids: Pyramids, above: Options, *, plane: str | None, latitudes: Latitudes | None = None
 ) -> Group:
     """The group at `path` with its children as OME-NGFF shows them."""
-    shower = Shower(group, path, version, pyramids, group.options.over(above), plane=plane)
+    shower = Shower(group, path, version, pyramids, group.options.over(above), plane=plane, latitudes=latitudes)
     return Group(
         children=Mirror(group.children, shower.shown),
         attributes=_passed(version, group.attributes),
@@ -138,11 +139,19 @@ def _passed(version: Version, attributes: Mapping[str, Any]) -> Mapping[str, Any
 class Shower:
     """Shows a group's children: images as multiscale groups, groups as groups, nothing else.
 
-    `path` identifies the group among those of all planes.
+    `path` identifies the group among those of all planes. `latitudes` are those of the group above.
     """
 
     def __init__(  # noqa: PLR0913 - made in two places
-        self, group: Group, path: str, version: Version, pyramids: Pyramids, options: Options, *, plane: str | None
+        self,
+        group: Group,
+        path: str,
+        version: Version,
+        pyramids: Pyramids,
+        options: Options,
+        *,
+        plane: str | None,
+        latitudes: Latitudes | None = None,
     ) -> None:
         self._group = group
         self._options = options
@@ -150,6 +159,7 @@ class Shower:
         self._path = path
         self._version = version
         self._pyramids = pyramids
+        self._latitudes = Latitudes(group, latitudes)
 
     def label(self, name: str, source: Node, *, is_stored: bool) -> Node:
         """A child as a label image. Raises KeyError if it is no image.
@@ -173,11 +183,12 @@ class Shower:
         match source:
             case Array() | Group(kind="table"):
                 raise KeyError(name)
-        return _mirror(source, f"{self._path}/{name}", self._version, self._pyramids, self._options, plane=self._plane)
+        path = f"{self._path}/{name}"
+        return _mirror(source, path, self._version, self._pyramids, self._options, plane=self._plane, latitudes=self._latitudes)
 
     def _image(self, name: str, source: Node, *, is_label: bool = False) -> Image | None:
         """The image of a child (an array, or a stored multiscale group), or None."""
-        pixels = stored.pixels(source, is_label=is_label)
+        pixels = self._latitudes.north_up(source) if isinstance(source, Array) else stored.pixels(source, is_label=is_label)
         if pixels is not None and self._plane is not None:
             pixels = planes.turned(pixels, self._plane)
         return None if pixels is None else self._pyramids.image(f"{self._path}/{name}", pixels, self._options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from asgi import ask
 from tiled_zarr.nodes import Array, Changed, Group, Region
 
 VALUES = np.arange(300 * 300, dtype="<u2").reshape(300, 300)
 PATH = "/thumbnail/image.png"
+FULL = {"tiled_zarr": {"channels": [{"window": [0, 149]}]}}
 
 
 class Source:
@@ -129,3 +132,22 @@ def test_a_thumbnail_whose_image_changes_meanwhile_is_410_under_its_token(make: 
     token = ask(app, "/ome-zarr/0.4/image/.zattrs").headers["content-location"].lstrip("./").partition("/")[0]
     source.actions.append(source.change)
     assert ask(app, f"/{token}{PATH}").status == 410
+
+
+LINE = np.arange(150, dtype="f4")
+THIN = {
+    "a column": (LINE[:, None], np.repeat(LINE[:, None], 7, axis=1)),
+    "a row": (LINE[None], np.repeat(LINE[None], 7, axis=0)),
+    "three columns": (np.tile(LINE[:, None], 3), np.repeat(LINE[:, None], 9, axis=1)),
+    "not thin": (np.tile(LINE[:60, None], 3), np.tile(LINE[:60, None], 3)),
+}
+
+
+@pytest.mark.parametrize(("values", "expected"), THIN.values(), ids=THIN)
+def test_a_thin_image_is_wide_enough_to_see(app_of: Callable[[Array], Any], values: np.ndarray, expected: np.ndarray) -> None:
+    """The edges differ by a factor of 20 at most, and no pixel changes."""
+    node = Array(shape=values.shape, dtype=values.dtype, read=lambda region: values[region], attributes=FULL, revision=lambda: "1")
+    answer = ask(app_of(node), PATH)
+    with Image.open(io.BytesIO(answer.body)) as picture:
+        pixels = np.asarray(picture.convert("L"))
+    np.testing.assert_allclose(pixels, expected / LINE.max() * 255, atol=1)

@@ -95,3 +95,29 @@ def test_little_is_read(chunks: tuple[int, int] | None) -> None:
     assert shown is not None
     look(Reader(shown, Budget(2**28, 60)), default_place(shown))
     assert 0 < nbytes[0] <= BUDGET
+
+
+LEAST = np.float32(1e8)
+THIN = {
+    "a column": np.arange(3000, dtype="f4")[:, None],
+    "a row": np.arange(3000, dtype="u2")[None],
+    "one pixel": np.array([[5.0]]),
+    "a long column of zeros": np.zeros((70_000, 1), "u1"),
+    "a stack of columns": RNG.normal(size=(5, 3000, 1)),
+    "infinite": np.where(np.eye(30) > 0, np.inf, -np.inf),
+    "only marks": np.full((30, 40), 2**32 - 1, "u4"),
+    "too large for 32 bits": np.full((30, 40), 1e300),
+    "too small for 32 bits": RNG.random((30, 40)) * 1e-300,
+    "neighbours in 32 bits": np.where(np.eye(30) > 0, LEAST, np.nextafter(LEAST, np.float32(2e8))),
+    "neighbours in 64 bits": np.where(np.eye(30) > 0, 1e8, 1e8 + 1),
+    "complex, missing": np.full((30, 40), np.nan + 0j),
+    "the whole range": np.where(np.eye(30) > 0, 3e38, -3e38).astype("f4"),
+}
+
+
+@pytest.mark.parametrize("values", THIN.values(), ids=THIN)
+def test_windows_are_never_empty(values: np.ndarray) -> None:
+    """Viewers compute in 32 bits, and divide by the width of the window."""
+    for window in of(values):
+        least, start, end, largest = (np.float32(limit) for limit in (window.least, window.start, window.end, window.largest))
+        assert least <= start < end <= largest < np.inf

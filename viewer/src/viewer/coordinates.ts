@@ -15,8 +15,13 @@ export function pointAt({ scale, origin }: Axis, value: number): number {
 }
 
 /** Whether an axis says more than the number of the pixel. */
-export function isPlaced({ unit, scale, origin }: Axis): boolean {
-  return unit !== null || scale !== 1 || origin !== 0;
+export function isPlaced({ unit, scale, origin, size }: Axis): boolean {
+  return unit !== null || Math.abs(scale) !== 1 || origin !== (scale < 0 ? size - 1 : 0);
+}
+
+/** The index in the source of a pixel of level 0. */
+export function indexOf({ isFlipped, size }: Axis, at: number): number {
+  return isFlipped ? size - 1 - at : at;
 }
 
 /** The coordinates of the middle of a pixel as text; empty if they are only the numbers of the pixel. */

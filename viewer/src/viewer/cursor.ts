@@ -5,8 +5,9 @@
  */
 
 import { clamp, type Point, type Size, toImage, toPage } from "./camera";
-import { coordinates, middleOf, pixelAt } from "./coordinates";
+import { coordinates, indexOf, middleOf, pixelAt } from "./coordinates";
 import { make, page, pageSize } from "./page";
+import type { Axis } from "./multiscale";
 import type { Shown, Stage } from "./stage";
 import type { Value, Values } from "./values";
 
@@ -155,9 +156,10 @@ export class Cursor {
 }
 
 function placeText(stage: Stage, [x, y]: Point): HTMLElement {
-  const { image } = stage;
-  const found = coordinates(image, [x, y]);
-  return make("span", { className: "place", textContent: `${image.axes.at(-1)?.name} ${x}, ${image.axes.at(-2)?.name} ${y}${found ? ` (${found})` : ""}` });
+  const found = coordinates(stage.image, [x, y]);
+  const [rows, columns] = stage.image.axes.slice(-2) as [Axis, Axis];
+  const place = `${columns.name} ${indexOf(columns, x)}, ${rows.name} ${indexOf(rows, y)}`;
+  return make("span", { className: "place", textContent: `${place}${found ? ` (${found})` : ""}` });
 }
 
 function valueText({ text, unit, stored }: Value): string {

@@ -17,6 +17,8 @@ export interface Axis {
   /** The size of a pixel of level 0 in `unit`, and the coordinate of the middle of the first one. */
   scale: number;
   origin: number;
+  /** Whether the source has the pixels in the other order; then `scale` is negative. */
+  isFlipped: boolean;
 }
 
 /** How the numbers of the source become those of the levels: `number * scale + offset`; `marks` mean "no data". */
@@ -109,7 +111,7 @@ interface MultiscalesMetadata {
   datasets: { path: string; coordinateTransformations?: Transformation[] }[];
   coordinateTransformations?: Transformation[];
   type?: string;
-  metadata?: { sampled?: number[]; no_data?: number | "NaN"; units?: string; marks?: number[]; marked?: { paths: string[]; no_data: number }; scale_factor?: number; add_offset?: number };
+  metadata?: { sampled?: number[]; no_data?: number | "NaN"; units?: string; marks?: number[]; flipped?: string[]; marked?: { paths: string[]; no_data: number }; scale_factor?: number; add_offset?: number };
 }
 
 interface Transformation {
@@ -160,7 +162,7 @@ async function openAt(plain: HttpStore): Promise<Multiscale | null> {
     name: typeof axis === "string" ? axis : axis.name,
     size: base.shape[i] ?? 1,
     unit: typeof axis === "string" ? null : (axis.unit ?? null),
-    ...placementOf(multiscales, i),
+    ...axisOf(multiscales, i, typeof axis === "string" ? axis : axis.name, base.shape[i] ?? 1),
   }));
   const channelAxis = multiscales.axes.findIndex((axis) => axis === "c" || (typeof axis === "object" && axis.type === "channel"));
   const count = channelAxis < 0 ? 1 : (axes[channelAxis]?.size ?? 1);
@@ -286,6 +288,13 @@ function pixelOf(multiscales: MultiscalesMetadata, axes: Axis[]): Multiscale["pi
   const unit = axes.at(-1)?.unit;
   const scale = scaleOf(multiscales.datasets[0]?.coordinateTransformations) * scaleOf(multiscales.coordinateTransformations);
   return unit && scale > 0 ? { size: scale, unit } : null;
+}
+
+/** The placement of an axis. Along a flipped one the server's coordinates have the other sign, as its sizes must be positive. */
+function axisOf(multiscales: MultiscalesMetadata, axis: number, name: string, size: number): Omit<Axis, "name" | "size" | "unit"> {
+  const { scale, origin } = placementOf(multiscales, axis);
+  if (!multiscales.metadata?.flipped?.includes(name)) return { scale, origin, isFlipped: false };
+  return { scale: -scale, origin: origin || scale !== 1 ? -origin : size - 1, isFlipped: true };
 }
 
 /** The pixel size and the first coordinate along an axis: the transformations of level 0, then those of all levels. */

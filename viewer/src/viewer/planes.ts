@@ -56,8 +56,9 @@ export function planeControls(image: Multiscale, plane: string | null, address: 
 /** Pixels of the plane as they lie in space, if both axes have the same unit. */
 function stretchOf({ axes, stretch }: Multiscale): Multiscale["stretch"] {
   const [y, x] = axes.slice(-2);
-  if (!y?.unit || y.unit !== x?.unit || !(y.scale > 0 && x.scale > 0)) return stretch;
-  return y.scale > x.scale ? [y.scale / x.scale, 1] : [1, x.scale / y.scale];
+  const [height, width] = [Math.abs(y?.scale ?? 0), Math.abs(x?.scale ?? 0)];
+  if (!y?.unit || y.unit !== x?.unit || !(height > 0 && width > 0)) return stretch;
+  return height > width ? [height / width, 1] : [1, width / height];
 }
 
 function absolute(urls: string): string[] {

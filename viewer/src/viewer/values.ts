@@ -8,6 +8,7 @@
 import * as zarr from "zarrita";
 
 import { HttpStore } from "../common/store";
+import { indexOf } from "./coordinates";
 import type { Multiscale } from "./multiscale";
 import type { Plane } from "./tiles";
 
@@ -77,16 +78,17 @@ export class Values {
   }
 
   /** The elements of the source that a pixel has: one, or the two parts of a complex number. */
-  private places({ array, axes }: Opened, plane: Plane, x: number, y: number): number[][] {
-    const place = [...axes].map((letter, axis) => this.index(letter, plane, x, y, array.shape[axis] ?? 1));
+  private places({ array, axes, isExact }: Opened, plane: Plane, x: number, y: number): number[][] {
+    const place = [...axes].map((letter, axis) => this.index(letter, plane, x, y, array.shape[axis] ?? 1, isExact));
     return array.shape.length > axes.length ? [[...place, 0], [...place, 1]] : [place];
   }
 
   /** The index of a pixel on an axis of the source; x and y are those of the page. Phases of complex numbers are channels after all magnitudes. */
-  private index(letter: string, plane: Plane, x: number, y: number, size: number): number {
+  private index(letter: string, plane: Plane, x: number, y: number, size: number, isExact: boolean): number {
     const { axes } = this.image;
     const axis = axes.findIndex(({ name }) => name === letter);
-    return axis === axes.length - 1 ? x : axis === axes.length - 2 ? y : (plane[axis] ?? 0) % size;
+    const at = axis === axes.length - 1 ? x : axis === axes.length - 2 ? y : (plane[axis] ?? 0) % size;
+    return isExact && axes[axis] ? indexOf(axes[axis], at) : at;
   }
 
   private async element(array: Opened["array"], place: number[], signal: AbortSignal): Promise<number | bigint> {

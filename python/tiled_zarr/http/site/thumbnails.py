@@ -24,6 +24,8 @@ from .describe import finest_level
 PREFIX, SUFFIX = "/thumbnail/", ".png"
 EDGE = 192
 """Longest edge of a thumbnail in pixels."""
+MOST_STRETCHED = 20
+"""The longer edge is at most this many times as long as the shorter one, as in the viewer."""
 MOST_CHANNELS = 6
 WHITE = "FFFFFF"
 GOLDEN = 0.61803398875
@@ -123,11 +125,11 @@ def picture(level: Array, metadata: Mapping[str, Any]) -> bytes:
     """A level as PNG. Blocks; raises what the source raises."""
     axes = [axis["name"] for axis in metadata["multiscales"][0]["axes"]]
     if "image-label" in metadata:
-        return png.encode(labels(sampled(plane(level, axes, 0))))
+        return png.encode(thick(labels(sampled(plane(level, axes, 0)))))
     channels = metadata.get("omero", {}).get("channels", [{}])
     shown = [number for number, channel in enumerate(channels) if channel.get("active", True)][:MOST_CHANNELS]
     colours = sum(shaded(shrunk(plane(level, axes, number)), channels[number]) for number in shown)
-    return png.encode((np.clip(colours, 0, 1) * 255 + 0.5).astype(np.uint8))
+    return png.encode(thick((np.clip(colours, 0, 1) * 255 + 0.5).astype(np.uint8)))
 
 
 def plane(level: Array, axes: list[str], channel: int) -> Block:
@@ -159,6 +161,16 @@ def sampled(block: Block) -> Block:
     """Every n-th row and column, so that the longer edge has at most EDGE pixels."""
     step = -(-max(block.shape) // EDGE)
     return block[::step, ::step]
+
+
+def thick(pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """The pixels, repeated along the shorter edge if that has less than a MOST_STRETCHED-th of the longer.
+
+    A line of single pixels would be hard to see, and harder to click on.
+    """
+    least = max(pixels.shape[:2]) // MOST_STRETCHED
+    rows, columns = (-(-least // size) if size < least else 1 for size in pixels.shape[:2])
+    return pixels.repeat(rows, axis=0).repeat(columns, axis=1)
 
 
 def shaded(block: Block, channel: Mapping[str, Any]) -> Block:

@@ -11,6 +11,8 @@ from types import MappingProxyType
 
 ORDER = "tczyx"
 """The order that OME-NGFF requires of axes."""
+SPACE = "zyx"
+"""The axes of space."""
 SPELLINGS = MappingProxyType(
     {
         "t": ("t", "time", "frame", "frames", "timepoint"),

@@ -24,11 +24,11 @@ def channels(node: Array, letters: str, resources: Resources | None = None) -> t
     The channel axis becomes twice as long: all magnitudes, then all phases. A node without a
     channel axis gets one of length two in front.
     """
-    dense = _dense(node, resources) if node.is_sparse else node
+    whole = dense(node, resources) if node.is_sparse else node
     if "c" not in letters:
-        dense, letters = _in_front(dense), f"c{letters}"
+        whole, letters = _in_front(whole), f"c{letters}"
     axis = letters.index("c")
-    count = dense.shape[axis]
+    count = whole.shape[axis]
 
     def read(part: Callable[..., Block], region: Region, *steps: Cut) -> Block:
         """Read each wanted channel by itself, from channel `index % count` of the source."""
@@ -40,11 +40,11 @@ def channels(node: Array, letters: str, resources: Resources | None = None) -> t
             blocks.append(PARTS[index // count](part(single, *steps)))
         return np.concatenate(blocks, axis=axis)
 
-    source, stepped = dense.dense, dense.dense.read_stepped
+    source, stepped = whole.dense, whole.dense.read_stepped
     real = replace(
-        dense,
-        shape=(*dense.shape[:axis], len(PARTS) * count, *dense.shape[axis + 1 :]),
-        dtype=np.dtype(f"f{dense.dtype.itemsize // 2}"),
+        whole,
+        shape=(*whole.shape[:axis], len(PARTS) * count, *whole.shape[axis + 1 :]),
+        dtype=np.dtype(f"f{whole.dtype.itemsize // 2}"),
         source=replace(
             source, read=partial(read, source.read), read_stepped=None if stepped is None else partial(read, stepped), blocking=True
         ),
@@ -67,7 +67,7 @@ def _in_front(node: Array) -> Array:
     )
 
 
-def _dense(node: Array, resources: Resources | None) -> Array:
+def dense(node: Array, resources: Resources | None) -> Array:
     """A sparse node as a dense one; its row index lies in `resources`."""
     return Array(
         shape=node.shape,

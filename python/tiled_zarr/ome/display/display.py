@@ -7,6 +7,7 @@
 - If the source declares a scale, an offset, or marks (values that mean "no value here"), numbers
   are unpacked to 32-bit floats, with NaN for marks.
 - Labels, whose numbers are names, and colours are never unpacked.
+- Axes that the hint calls `flipped` are read backwards.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 from ...encoding import row_index
 from ...nodes import Array, Dense, Region
 from ...resources import Resources
-from . import axes, colours, complexes, hints, pictures
+from . import axes, colours, complexes, flips, hints, pictures
 from .hints import Hint
 from .packing import SHOWN, Packing, packing, valid_range
 from .sentinels import NO_SENTINELS, Sentinels, sentinels
@@ -101,6 +102,8 @@ def display(node: Array, letters: str | None = None, resources: Resources | None
     is_complex = node.dtype.kind == "c"
     is_open = is_measured and hint.no_data is None and not (packed and packed.marks)
     shown, all_letters = complexes.channels(node, found, resources) if is_complex else (node, found)
+    if hint.flipped:
+        shown = flips.flipped(complexes.dense(shown, resources) if shown.is_sparse else shown, all_letters, hint.flipped)
     return Display(
         array=_array(_Source(shown, all_letters, convert, resources), dtype),
         axes=axes.sorted_letters(all_letters),

@@ -11,6 +11,7 @@ Under the key `tiled_zarr` we read:
 - `no_data`: a number, or a list of numbers, that mean "no value here"; an empty list says that
   there are none
 - `placements`: for each stored level an object with its `scale` and `translation` by letter
+- `flipped`: the letters of the axes (of "zyx") that the display view reads backwards
 - `photometric`, `palette`, `bits` and `orientation`: what a picture's numbers mean, in TIFF's words
 
 We also read OME-NGFF's own `omero`, CF's `valid_range` and `units`, and the `physical_size`,
@@ -27,7 +28,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ...attributes import OURS
-from .axes import ORDER
+from .axes import ORDER, SPACE
 
 COLOUR_DIGITS = 6
 """Hexadecimal digits of a colour: two each for red, green and blue."""
@@ -73,6 +74,7 @@ class Hint:
     orientation: int | None = None
     value_unit: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
+    flipped: tuple[str, ...] = ()
 
 
 def hint(attributes: Mapping[str, Any]) -> Hint:
@@ -102,6 +104,7 @@ def hint(attributes: Mapping[str, Any]) -> Hint:
         orientation=_count(ours.get("orientation")),
         value_unit=_text(attributes.get("units"))[:LONGEST_UNIT],
         names={axis: name for axis, name in _mapping(ours.get("names")).items() if name in ORDER},
+        flipped=tuple(letter for letter in SPACE if letter in _sequence(ours.get("flipped"))),
     )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from ...nodes import Array, Region
 from . import axes
+from .flips import mirrored
 from .hints import Hint
 
 Block: TypeAlias = np.ndarray[Any, Any]
@@ -173,43 +174,29 @@ def _turned(node: Array, orientation: int | None, letters: str) -> Array:
         return node
     is_crossed, *reversals = TURNS[orientation]
     y, x = letters.index("y"), letters.index("x")
+    reversed_axes = tuple(axis for axis, is_reversed in zip((y, x), reversals, strict=True) if is_reversed)
+    return mirrored(_exchanged(node, y, x) if is_crossed else node, reversed_axes)
+
+
+def _exchanged(node: Array, y: int, x: int) -> Array:
+    """The picture with its rows as columns."""
     source, stepped = node.dense, node.dense.read_stepped
-    shape = _crossed(node.shape, y, x) if is_crossed else node.shape
-    reversed_axes = [axis for axis, is_reversed in zip((y, x), reversals, strict=True) if is_reversed]
-
-    def own(region: Region, steps: Steps) -> tuple[Region, Steps]:
-        """The region and the steps of the stored picture behind those of the upright one.
-
-        On a reversed axis the stored region ends at the mirror image of the first pixel and begins
-        at that of the last pixel that the steps reach, so that the steps meet the same pixels.
-        """
-        parts = list(region)
-        for axis in reversed_axes:
-            first, step = region[axis].start, steps[axis]
-            last = first + (max(region[axis].stop - first, 1) - 1) // step * step
-            parts[axis] = slice(shape[axis] - 1 - last, shape[axis] - first)
-            if region[axis].stop == first:
-                parts[axis] = slice(0, 0)
-        return (_crossed(tuple(parts), y, x), _crossed(steps, y, x)) if is_crossed else (tuple(parts), steps)
-
-    def upright(block: Block) -> Block:
-        return np.asarray(np.flip(block.swapaxes(y, x) if is_crossed else block, tuple(reversed_axes)))
 
     def read_stepped(region: Region, steps: Steps) -> Block:
         assert stepped is not None
-        return upright(np.asarray(stepped(*own(region, steps))))
+        return np.asarray(stepped(_crossed(region, y, x), _crossed(steps, y, x))).swapaxes(y, x)
 
     return replace(
         node,
-        shape=shape,
+        shape=_crossed(node.shape, y, x),
         source=replace(
             source,
-            read=lambda region: upright(np.asarray(source.read(own(region, (1,) * len(region))[0]))),
+            read=lambda region: np.asarray(source.read(_crossed(region, y, x))).swapaxes(y, x),
             read_stepped=None if stepped is None else read_stepped,
             stored=None,
-            unit=None if source.unit is None else _crossed(source.unit, y, x) if is_crossed else source.unit,
+            unit=None if source.unit is None else _crossed(source.unit, y, x),
         ),
-        chunks=None if node.chunks is None else _crossed(node.chunks, y, x) if is_crossed else node.chunks,
+        chunks=None if node.chunks is None else _crossed(node.chunks, y, x),
     )
 
 
