@@ -101,10 +101,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     # it compresses documents and keeps them
     "http/protocol": {"caches", "encoding", "hierarchy", "nodes", "texts"},
     "http/work": VALUES | SHARED | {"encoding", "hierarchy"},
+    "http/live": {"hierarchy", "nodes", "http/protocol", "http/work"},
     "http/middleware": {"caches", "clocks", "nodes", "resources", "sums", "http/protocol", "http/work"},
     # it shows and hands out values, which are read as those of chunks
     "http/site": VALUES | {"caches", "encoding", "hierarchy", "http/protocol"},
-    "http": VALUES | {"caches", "encoding", "hierarchy", "http/middleware", "http/protocol", "http/site", "http/work", "views"},
+    "http": VALUES
+    | {"caches", "encoding", "hierarchy", "http/live", "http/middleware", "http/protocol", "http/site", "http/work", "views"},
     "http/s3": {"hierarchy", "http", "http/protocol", "http/work", "nodes", "views"},
     "tiled/config": {"settings", "tiled/server"},
     "app": {"assembly", "logs", "settings", "tiled/config", "tree"},

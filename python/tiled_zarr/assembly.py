@@ -77,7 +77,7 @@ def create_app(
         finally:
             await parts.close()
 
-    return lifespan.Lifespan(Counted(noted(guarded, settings), parts.metrics), running)
+    return lifespan.Lifespan(Counted(noted(guarded, settings), parts.metrics), running, parts.work.streams.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class Parts:
         profiles = Profiles(lambda *chosen: Endpoint(keys(*chosen), cache, work, plain))
         pinned_profiles = Profiles(lambda *chosen: Endpoint(Frozen(keys(*chosen)), cache, work, pinned, replies.SUPERSEDED))
         buckets = Buckets(endpoints, profiles, work)
-        rest = others(pages, self.metrics, work, formats["zarr/v2"].source)
+        rest = others(pages, self.metrics, work, formats["zarr/v2"], formats["zarr/v3"])
         return Routes(endpoints, frozen, (profiles.of, pinned_profiles.of), buckets, rest)
 
     def exact(self, root: Group) -> View:

@@ -160,7 +160,7 @@ async function logged(page) {
         "Network.requestWillBeSent": ({ requestId, request, type, initiator }) => {
             // What becomes of a worker's own script is told to nobody.
             const isWorker = type === "Script" && initiator.type === "other";
-            if (/^https?:/.test(request.url) && !isWorker) note(requestId, { method: request.method, url: request.url, isOpen: true, bytes: 0 });
+            if (/^https?:/.test(request.url) && !isWorker) note(requestId, { method: request.method, url: request.url, isOpen: type !== "EventSource", bytes: 0 }); // a stream stays open
         },
         "Network.requestServedFromCache": known(() => ({ isCached: true })),
         // The browser never says of a body that nobody reads that it has come; those of failures are not read.

@@ -5,16 +5,14 @@ It never mixes tiles of two revisions, and can decode each of them.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
+from browser.calling import listening
 from browser.driving import Shown, press, show
 from browser.pictures import cut
 from live import live
@@ -47,28 +45,6 @@ def folder(tmp_path: Path) -> Path:
 def proxy(folder: Path) -> Iterator[Proxy]:
     with live("directory", folder, "--public") as server, nginx(server) as running:
         yield running
-
-
-@contextmanager
-def listening(do: Callable[[], None]) -> Iterator[str]:
-    """An address that does something for each request."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            do()
-            self.send_response(200)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Print nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
 
 
 def brightness(shown: Shown) -> tuple[float, float]:

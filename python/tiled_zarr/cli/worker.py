@@ -151,6 +151,7 @@ class Work:
             await asked.begin.wait()
             server.stop_accepting()
             door.close()
+            end_streams(application)
             while not (server.is_idle() or asked.hurry.is_set()):  # noqa: ASYNC110 - no server has an event for it
                 await asyncio.sleep(LOOK)
             await server.finish()
@@ -194,6 +195,11 @@ class Door:
     def close(self) -> None:
         """From now on, ask clients to open a new connection for their next request."""
         self.app = closing(self.app)
+
+
+def end_streams(application: Application) -> None:
+    """End the streams of events of an application that has some, which last as their clients do."""
+    getattr(application, "end_streams", lambda: None)()
 
 
 def closing(app: Application) -> Application:

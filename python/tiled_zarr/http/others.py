@@ -13,6 +13,8 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..hierarchy.keyspace import KeySpace
+from .live.events import Events
 from .middleware.metrics import Metrics
 from .protocol import failures, replies, requests
 from .protocol.replies import NO_SNIFFING, NO_STORE, Reply
@@ -79,10 +81,14 @@ async def absent(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: A
     await errors.shown(replies.NOT_FOUND, scope).send(scope["method"], send)
 
 
-def others(answers: Mapping[str, Callable[[Request], Reply]], metrics: Metrics, work: Work, source: Callable[[str], str]) -> ASGIApp:
-    """The application of all these paths; `answers` makes the pages; other paths get 404."""
+def others(answers: Mapping[str, Callable[[Request], Reply]], metrics: Metrics, work: Work, pages: KeySpace, followed: KeySpace) -> ASGIApp:
+    """The application of all these paths; `answers` makes the pages; other paths get 404.
+
+    `pages` is the key space whose paths pages have, `followed` the one that clients follow.
+    """
     routes = [
-        *(Route(path, Page(answer, work, source)) for path, answer in answers.items()),
+        *(Route(path, Page(answer, work, pages.source)) for path, answer in answers.items()),
+        Route("/events/{path:path}", Events(followed, work)),
         Route("/healthz", Fixed(lambda: replies.text(200, "ok"))),
         Route("/readyz", Ready(work)),
         Route("/metrics", Fixed(lambda: Reply(200, (PROMETHEUS, NO_STORE, NO_SNIFFING), metrics.text().encode()))),

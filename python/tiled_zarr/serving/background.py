@@ -13,7 +13,7 @@ from contextlib import suppress
 from ..cli import servers
 from ..cli.lifespans import lived
 from ..cli.servers import Application, Limits
-from ..cli.worker import loop_factory
+from ..cli.worker import end_streams, loop_factory
 
 START_SECONDS = 60.0
 
@@ -69,6 +69,7 @@ class Background:
             self._loop.set_result(asyncio.get_running_loop())
             await self._ending.wait()
             server.stop_accepting()
+            end_streams(self.application)
             with suppress(TimeoutError):
                 await asyncio.wait_for(server.finish(), self.patience)
 

@@ -6,7 +6,7 @@ https://www.w3.org/TR/CSP3/#directive-frame-ancestors
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,6 +25,7 @@ class Framing:
     def __init__(self, app: ASGIApp, ancestors: bytes) -> None:
         self.app = app
         self.ancestors = ancestors
+        self.end_streams: Callable[[], None] = getattr(app, "end_streams", lambda: None)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""

@@ -82,16 +82,16 @@ export class HttpStore implements AsyncReadable {
 }
 
 /**
- * A store that requests each metadata document only once.
+ * A store that requests each metadata document only once, as `cache` says.
  *
  * To request it again, call `get` of the store below.
  */
-export function remembering(store: HttpStore): AsyncReadable {
+export function remembering(store: HttpStore, cache: RequestCache = "default"): AsyncReadable {
   const documents = new Map<AbsolutePath, Promise<Uint8Array | undefined>>();
   return {
     get(key, options) {
       if (!DOCUMENT.test(key)) return store.get(key, options);
-      const known = documents.get(key) ?? store.get(key);
+      const known = documents.get(key) ?? store.get(key, { cache });
       documents.set(key, known);
       return known;
     },

@@ -14,12 +14,13 @@ import { type Camera, fit, type Size, within } from "./camera";
 import { commands } from "./commands";
 import * as contrast from "./contrast";
 import { Cursor } from "./cursor";
+import { Follow } from "./follow";
 import { edgesOf, histogramOf } from "./histogram";
 import { Keyboard } from "./keyboard";
 import { layers, type Scene } from "./layers";
 import { Line } from "./line";
 import { type Channel, type Multiscale } from "./multiscale";
-import { openPlane, planeControls, planeOf } from "./planes";
+import { openPlane, planeControls, planeOf, reopen } from "./planes";
 import { Overlays } from "./overlay";
 import { buildPanel, type Panel } from "./panel";
 import { Player } from "./play";
@@ -169,6 +170,13 @@ export class Viewer implements Stage {
     this.show();
   }
 
+  renew(): void {
+    this.refinement.forget();
+    this.overlays.forget();
+    this.update();
+    this.readAgain();
+  }
+
   private tellWhetherReady(): void {
     const layers = this.deck.props.layers as { isLoaded: boolean }[];
     if (page.root.dataset.state !== "loading" || !layers.every((layer) => layer.isLoaded)) return;
@@ -242,13 +250,15 @@ async function main(): Promise<void> {
   const cursor = new Cursor(viewer, new Values(image, source, key));
   const rulers = new Rulers(viewer);
   const line = new Line(viewer, cursor, () => address.changed());
-  const address = new Address(viewer, [
+  const follow: Follow = new Follow(viewer, () => reopen(plane), () => address);
+  const address: Address = new Address(viewer, [
     { name: "plane", get: () => plane, set: (text) => planeOf(text) !== asked && location.reload(), isKept: true },
     { name: "line", get: () => line.get(), set: (text) => line.load(text) },
+    { name: "follow", get: () => (follow.isOn ? "on" : null), set: (text) => follow.turn(text === "on"), isKept: true },
     { name: "rulers", get: () => (rulers.isShown ? null : "off"), set: (text) => rulers.show(text !== "off") },
   ]);
   const keyboard = new Keyboard(viewer, commands(viewer, cursor, rulers, line, address));
-  page.controls.append(...planeControls(image, plane, address), ...(viewer.player.first === null ? [] : [viewer.player.controls()]), keyboard.buttons());
+  page.controls.append(...planeControls(image, plane, address), ...(viewer.player.first === null ? [] : [viewer.player.controls()]), follow.element, keyboard.buttons());
   page.panel.open = !matchMedia(PHONE).matches;
   await viewer.start();
   address.start();

@@ -130,10 +130,10 @@ interface ChannelMetadata {
 const PALETTE = ["ff00ff", "00ff00", "00aaff", "ffaa00", "ff4444", "ffffff"];
 export const MOST_ACTIVE = 6;
 
-/** Open the first URL that has a multiscale image. Throws if none has. */
-export async function open(urls: string[], key: string | null): Promise<Multiscale> {
+/** Open the first URL that has a multiscale image; `cache` is for its documents. Throws if none has. */
+export async function open(urls: string[], key: string | null, cache: RequestCache = "default"): Promise<Multiscale> {
   for (const url of urls) {
-    const image = await openAt(new HttpStore(url, key));
+    const image = await openAt(new HttpStore(url, key), cache);
     if (image !== null) return image;
   }
   throw new Error(`There is no image at ${urls.join(" or ")}. An image has two axes or more, and numbers in it.`);
@@ -146,8 +146,8 @@ export async function openLabels(image: Multiscale, name: string): Promise<Multi
   return { ...labels, isLabels: true, stretch: image.stretch };
 }
 
-async function openAt(plain: HttpStore): Promise<Multiscale | null> {
-  const store = remembering(plain);
+async function openAt(plain: HttpStore, cache: RequestCache = "default"): Promise<Multiscale | null> {
+  const store = remembering(plain, cache);
   const { metadata, format, labels } = await readMetadata(store);
   const multiscales = metadata?.multiscales?.[0];
   if (!metadata || !multiscales) return null;

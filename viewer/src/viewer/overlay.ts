@@ -24,6 +24,11 @@ export class Overlays {
     return tiles ? { tiles, plane: planeOf(this.image, tiles.image, plane) } : null;
   }
 
+  /** Open label images again when they are shown next, since they may have changed. */
+  forget(): void {
+    this.opened.clear();
+  }
+
   private open(name: string): void {
     this.opened.set(name, null);
     openLabels(this.image, name).then(

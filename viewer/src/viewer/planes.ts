@@ -9,6 +9,8 @@ const USUAL = "yx";
 const ORDER = "tzyx";
 /** What the page has in its addresses of images in place of a pair. */
 const PAIR = "ROWSCOLUMNS";
+/** What an address of an image has before it if it names a revision. */
+const TOKENS = /(^|[ /])@[^/ ]+\/(?=ome-zarr\/)/g;
 const PLANE = /^(?!(.)\1)[tzyx]{2}$/;
 
 /** The pair of axes that a text names; null if it names none, or the usual one. */
@@ -31,6 +33,13 @@ export async function openPlane(): Promise<Opened> {
   const image = asked && turned ? await open(absolute(turned.replaceAll(PAIR, asked)), key).catch(() => null) : null;
   if (image) return { image: { ...image, stretch: stretchOf(image) }, asked, plane: asked };
   return { image: await open(absolute(sources), key), asked, plane: null };
+}
+
+/** The image as it is now, on the same pair of axes: under a token of its revision it would be gone. */
+export async function reopen(plane: string | null): Promise<Multiscale> {
+  const { sources = "", turned = "" } = page.root.dataset;
+  const image = await open(absolute(plane ? turned.replaceAll(PAIR, plane) : sources.replace(TOKENS, "$1")), key, "no-cache");
+  return plane ? { ...image, stretch: stretchOf(image) } : image;
 }
 
 /** A menu of the pairs, if the image has any but the usual one. Choosing one opens the page again, at the same place. */

@@ -32,6 +32,11 @@ export class Refinement {
     this.timer = undefined;
   }
 
+  /** Forget which planes are exact, since the image has changed. */
+  forget(): void {
+    this.exact.clear();
+  }
+
   /** Ask the server from time to time whether these planes are exact now, if they are sampled. */
   watch(planes: Plane[]): void {
     this.stop();

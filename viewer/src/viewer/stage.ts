@@ -31,6 +31,8 @@ export interface Stage {
   step(axis: number, by: number): void;
   /** Show in the controls what `position` and the channels say now. */
   update(): void;
+  /** Read everything again, since the image has changed. */
+  renew(): void;
   /** Draw what `position` and the channels say now. */
   show(): void;
   /** Read the tiles of the page at another index of an axis into the cache. */

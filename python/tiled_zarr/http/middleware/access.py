@@ -7,7 +7,7 @@ request passes through this module.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from time import perf_counter
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +15,7 @@ from urllib.parse import quote
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...clocks import Clock
+from ..protocol import replies
 from ..protocol.requests import CLOCK
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ GONE = 499
 class Access:
     """ASGI middleware that logs requests, and tells the client where their time went.
 
-    Requests that take more than `slow` seconds are logged as warnings, with the times in which they
+    Requests that take more than `slow` seconds, other than streams of events, are logged as warnings, with the times in which they
     waited, read and encoded; all others as information. If `is_told`, each reply has a
     Server-Timing.
     """
@@ -42,11 +43,12 @@ class Access:
         start, clock = perf_counter(), Clock()
         scope[CLOCK] = clock
         status = nbytes = 0
+        headers: Sequence[tuple[bytes, bytes]] = ()
 
         def noting(message: Message) -> Awaitable[None]:
-            nonlocal status, nbytes
+            nonlocal status, nbytes, headers
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, headers = message["status"], message["headers"]
                 if self.is_told:
                     message["headers"] = [*message["headers"], (b"server-timing", header(clock, perf_counter() - start))]
             else:
@@ -56,15 +58,15 @@ class Access:
         try:
             await self.app(scope, receive, noting)
         finally:
-            self.note(scope, status or GONE, nbytes, clock, perf_counter() - start)
+            seconds = perf_counter() - start
+            level = logging.WARNING if seconds > self.slow and not replies.is_stream(headers) else logging.INFO
+            if log.isEnabledFor(level):
+                note(level, described(scope, status or GONE, nbytes, clock, seconds), clock)
 
-    def note(self, scope: Scope, status: int, nbytes: int, clock: Clock, seconds: float) -> None:
-        """Log one request."""
-        is_slow = seconds > self.slow
-        level = logging.WARNING if is_slow else logging.INFO
-        if log.isEnabledFor(level):
-            fields = described(scope, status, nbytes, clock, seconds)
-            log.log(level, "%s%s", "slow: " if is_slow else "", line(fields, clock), extra={"fields": fields})
+
+def note(level: int, fields: dict[str, Any], clock: Clock) -> None:
+    """Log one request."""
+    log.log(level, "%s%s", "slow: " if level == logging.WARNING else "", line(fields, clock), extra={"fields": fields})
 
 
 def header(clock: Clock, seconds: float) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 from urllib.parse import quote
 
@@ -25,6 +26,8 @@ MOST_KEPT = 64
 
 Each takes up to some 10 MB if the caller asks for thousands of arrays; making one takes 2.5 ms."""
 METRICS = "/metrics"
+EVENTS = "/events/"
+"""What the paths of requests begin with that last so long that a key may be revoked meanwhile."""
 PRIVATE = (b"cache-control", b"private, no-cache")
 """What NO_CACHE becomes in replies for one caller."""
 HIDDEN = "there is no such array, or you may not read it"
@@ -97,6 +100,8 @@ class Callers:
             return await to_slash(inner[keys.PREFIX]).send(scope["method"], send)
         if path == METRICS and not (found.is_signed_in or found.sees_all):
             return await replies.UNAUTHORIZED.send(scope["method"], send)
+        if path.startswith(EVENTS):
+            inner = {**inner, requests.AGAIN: partial(self.sees_the_same, inner, found.identity)}
         app = self.kept.peek(found.identity) or self.made(found)
         return await app(inner, receive, send if found.is_public else as_private(send))
 
@@ -106,6 +111,11 @@ class Callers:
             return await self.identify(scope)
         except Exception as error:  # noqa: BLE001 - whoever is asked may fail in any way
             return failures.reply_to(error, scope["path"])
+
+    async def sees_the_same(self, scope: Scope, identity: Hashable) -> bool:
+        """Whether who sent a request may still read, and sees the same tree."""
+        found = await self.asked(scope)
+        return isinstance(found, Caller) and found.identity == identity
 
     def made(self, caller: Caller) -> ASGIApp:
         """The application of a caller, made now and kept."""

@@ -23,9 +23,13 @@ class Lifespan:
     It passes on HTTP requests only, and closes websockets.
     """
 
-    def __init__(self, app: ASGIApp, running: Callable[[], AbstractAsyncContextManager[None]]) -> None:
+    def __init__(
+        self, app: ASGIApp, running: Callable[[], AbstractAsyncContextManager[None]], end_streams: Callable[[], None] = lambda: None
+    ) -> None:
         self.app = app
         self.running = running
+        self.end_streams = end_streams
+        """A server calls it before it waits for requests to end: these last as their clients do."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run from the server's start to its end."""

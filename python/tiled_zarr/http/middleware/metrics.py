@@ -5,7 +5,7 @@ https://prometheus.io/docs/instrumenting/exposition_formats/
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from operator import itemgetter
 from time import perf_counter
@@ -17,6 +17,7 @@ from ...caches.cost import Counters
 from ...caches.shared import Shared
 from ...resources import Gauge, Resources
 from ...sums import Sums
+from ..protocol import replies
 from ..work.threads import Threads
 from ..work.times import Counts, Histogram, merged
 from ..work.work import Work
@@ -44,6 +45,11 @@ SOURCES = MappingProxyType(
     }
 )
 KNOWN_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND"})
+
+LONG = 1.0
+"""Seconds after which we look whether a request was a stream of events.
+
+A stream lasts as long as its client stays, so it counts as a request that took no time."""
 
 
 class Metrics:
@@ -110,6 +116,8 @@ class Metrics:
         yield from of_sources(self.work.sources)
         yield from single("work_pending", "gauge", "Requests that wait for a thread or are in one, answered or not.", self.work.pending)
         yield from single("work_bytes", "gauge", "Decoded bytes of the chunks being encoded.", self.work.held)
+        yield from single("event_streams", "gauge", "Streams of events that are open.", self.work.streams.open)
+        yield from single("event_looks_total", "counter", "Looks at nodes that clients follow.", self.work.streams.looks)
         gauges = [*self.resources.gauges(), self.levels()]
         yield from heading("pool_bytes", "gauge", "Bytes that each pool of memory holds.")
         yield from (f'tiled_zarr_pool_bytes{{pool="{gauge.pool}"}} {gauge.nbytes}' for gauge in gauges)
@@ -192,15 +200,19 @@ class Counted:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         status = 0
+        headers: Sequence[tuple[bytes, bytes]] = ()
         start = perf_counter()
 
         def noting(message: Message) -> Awaitable[None]:
-            nonlocal status
+            nonlocal status, headers
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, headers = message["status"], message["headers"]
             return send(message)
 
         try:
             await self.app(scope, receive, noting)
         finally:
-            self.metrics.count(scope["method"], status, perf_counter() - start)
+            seconds = perf_counter() - start
+            if seconds > LONG and replies.is_stream(headers):
+                seconds = 0.0
+            self.metrics.count(scope["method"], status, seconds)

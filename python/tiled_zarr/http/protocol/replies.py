@@ -9,7 +9,7 @@ for all.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 from starlette.types import Send
@@ -24,6 +24,8 @@ NO_STORE = (b"cache-control", b"no-store")
 NO_CACHE = (b"cache-control", b"no-cache")
 METHODS = b"GET, HEAD, OPTIONS, PROPFIND"
 """Methods of data; pages have no PROPFIND."""
+EVENT_STREAM = (b"content-type", b"text/event-stream")
+"""The first header of a reply that lasts as long as its client stays."""
 WITHOUT_BODY = frozenset({204, 304})
 PIECE = 8 * 1024
 """Least bytes of a piece: the event loop makes one (100 links) in 0.2 ms, then serves others."""
@@ -70,6 +72,11 @@ class Streamed(NamedTuple):
 
 
 Answer: TypeAlias = Reply | Streamed
+
+
+def is_stream(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether a reply with these headers lasts as long as its client stays."""
+    return bool(headers) and headers[0] == EVENT_STREAM
 
 
 def text(status: int, message: str, *headers: tuple[bytes, bytes]) -> Reply:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Iterable
+from typing import NamedTuple, TypeAlias
 from urllib.parse import parse_qsl, quote
 
 from starlette.types import Receive, Scope
@@ -16,7 +16,12 @@ If-Range is not among them: it has a meaning only beside Range.
 """
 CLOCK = "tiled_zarr.clock"
 """The item of a scope with the clock of the request, if the log or the client gets its times."""
+AGAIN = "tiled_zarr.again"
+"""The item of a scope with a function that says whether its client may still read as much."""
 SLASHES = re.compile("/{2,}")
+
+
+Again: TypeAlias = Callable[[], Awaitable[bool]]
 
 
 class Request(NamedTuple):
@@ -52,6 +57,16 @@ def asked_path(scope: Scope) -> str:
     """The path as the client asked for it, with its escapes and slashes; bytes as UTF-8."""
     raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
     return raw.partition(b"?")[0].decode("utf-8", "replace")
+
+
+def client_of(scope: Scope) -> str:
+    """The address of a client, as the last proxy on its way has seen it if there is one.
+
+    A client can send this header too, so it may count only for what is bounded otherwise as well.
+    """
+    forwarded = next((value for name, value in scope["headers"] if name == b"x-forwarded-for"), b"")
+    named = forwarded.rpartition(b",")[2].strip().decode("latin-1")
+    return named or (scope.get("client") or ("-",))[0] or "-"
 
 
 def is_plain(scope: Scope) -> bool:

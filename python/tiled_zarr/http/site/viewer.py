@@ -67,6 +67,7 @@ class ViewerPage:
             turned=" ".join(here.bare_link(f"{prefix}/{PLANE}/{spelled[prefix]}") for prefix in self.sources),
             values="" if origin is None else here.bare_link(origins.link(origin, path)),
             letters="" if origin is None else origin.axes,
+            events=here.bare_link(f"events/{path}"),
             addresses=here,
             **files,
         )

@@ -16,6 +16,7 @@ from ...resources import Resources
 from .elsewhere import Elsewhere
 from .jobs import MOST_STUCK
 from .native import Encoders
+from .streams import Streams
 from .threads import Limits, Threads
 from .times import Sources, Times
 
@@ -40,6 +41,7 @@ class Work:
         limits = limits or Limits()
         self.sources = Sources(trees)
         self.times = Times()
+        self.streams = Streams()
         self.encoders = Encoders(resources.chunks, resources.sizes.in_flight - resources.budget.nbytes, times=self.times)
         self.budget = resources.budget
         self._probe = probe(resources)
@@ -79,6 +81,7 @@ class Work:
 
     def shut_down(self) -> None:
         """Make the threads end after the jobs that are queued. Does not wait for them."""
+        self.streams.end()
         self.elsewhere.shut_down()
         self.threads.shut_down()
         self.processors.shut_down()

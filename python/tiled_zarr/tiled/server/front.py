@@ -25,7 +25,7 @@ from ...tree import resources_of
 from .trees import Trees
 
 PREFIXES = frozenset({("zarr", "v2"), ("zarr", "v3"), ("minmax", "v2"), ("minmax", "v3"), ("static", "viewer")})
-FIRST = frozenset({"ome-zarr", "view", "explore", "thumbnail", "download", "k"})
+FIRST = frozenset({"ome-zarr", "view", "explore", "events", "thumbnail", "download", "k"})
 HOME = "view/"
 TO_VIEW = Reply(307, ((b"location", b"./view/"), NO_STORE))
 
@@ -61,6 +61,10 @@ class Front:
         self.tiled: ASGIApp = app
         identify = Trees(app, resources).identify
         self.ours = create_app(Group({}), settings, resources=resources, identify=identify)
+
+    def end_streams(self) -> None:
+        """End all streams of events, before the server waits for requests to end."""
+        self.ours.end_streams()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run from the server's start to its end."""

@@ -1,0 +1,1 @@
+"""`/events/<node>`: tells clients when a node has changed, as server-sent events."""
