@@ -36,6 +36,8 @@ export const CHANGES: Change[] = [
   { from: "\t\t\t\t\tminSize: 500,\n", to: "minSize: 250,\n" },
   // tables show all digits unless another notation is chosen
   { from: "\t\tnotation: ee.Scientific,\n", to: "\t\tnotation: ee.Exact,\n" },
+  // their cells are as wide as the longest number of a type: H5Web cuts off both ends
+  { from: "? 240 : 120;\n}", to: "? 240 : e.size > 32 ? (e.class === M.Float ? 288 : 240) : e.class === M.Float ? 168 : 132;\n}" },
   // a badge costs no request: it says what the group's own attributes say
   {
     from: 'if (!Ws(t.path, n, r)?.supportedVis.some((e) => e.name.startsWith("NX"))) return null;',
@@ -45,6 +47,8 @@ export const CHANGES: Change[] = [
   { from: "if (!qn(e)) return;\n\t\tlet n = Eo(e, t);", to: "if (!qn(e)) return;\n\t\tif (e.gap !== undefined) return (n) => n === e.gap;\n\t\tlet n = Eo(e, t);" },
   // an image has its row 0 at the top
   { from: "\t\tflipYAxis: y,\n", to: "\t\tflipYAxis: y !== !!t.isImage,\n" },
+  { from: "\t\tflipYAxis: g,\n", to: "\t\tflipYAxis: g !== !!e.isImage,\n" },
+  { from: "k(Xo, {\n\t\t\t\tvalue: e,\n\t\t\t\tdims: r,\n", to: "k(Xo, {\n\t\t\t\tisImage: t.isImage,\n\t\t\t\tvalue: e,\n\t\t\t\tdims: r,\n" },
 ];
 
 /** Of the package @h5web/lib: keys can scroll a table. */
