@@ -19,6 +19,7 @@ from live import Live, live
 GRID = '[role="gridcell"]'
 FOLLOW: Action = ("pick", "checkbox", "Follow")
 LIVE: Action = ("until", "document.getElementById('follow').textContent.includes('live')")
+SLIDER: Action = ("value", "document.querySelector('[role=slider]').ariaValueNow")
 FRAME = (3, 4)
 
 
@@ -85,12 +86,13 @@ def test_the_explore_page_follows_the_selected_node(server: Live, grown: Grown, 
     with listening(grown.grow) as grow:
         line: list[Action] = [FOLLOW, LIVE, ("call", grow), seen(samples(8, 9)[0]), ("list", GRID), ("value", "'|'")]
         stack: list[Action] = [("pick", "treeitem", "stack"), ("pick", "tab", "Matrix"), LIVE, ("pause", 1500), ("call", grow)]
-        newest: list[Action] = [seen(samples(400, 401)[0]), ("list", GRID), ("address",), ("axe",)]
+        newest: list[Action] = [seen(samples(400, 401)[0]), ("list", GRID), SLIDER, ("address",), ("axe",)]
         shown = show(page, tmp_path / "page.png", actions=[*line, *stack, *newest])
     assert shown.console == []
     end = shown.said.index("|")
     assert [int(text) for text in shown.said[:end]] == samples(0, 9).tolist()
-    assert [int(text) for text in shown.said[end + 1 : -1]] == grown.frame.ravel().tolist()
+    assert [int(text) for text in shown.said[end + 1 : -2]] == grown.frame.ravel().tolist()
+    assert shown.said[-2] == "3"
     assert shown.said[-1].startswith(f"{server.url}/k/secret/explore/scan/stack?")
     assert "follow=on" in shown.said[-1]
     assert "slice=3,y,x" in shown.said[-1]

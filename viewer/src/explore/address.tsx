@@ -20,6 +20,8 @@ export class Address {
   private readonly listeners = new Set<() => void>();
   /** What each axis of the plot is now. */
   mapping: DimensionMapping = [];
+  /** How often sliders were moved by `advance`: a slider of H5Web that is there already ignores another value. */
+  advances = 0;
 
   constructor(
     private readonly root: string,
@@ -67,6 +69,7 @@ export class Address {
     if (this.mapping.length !== now.length || before.length !== now.length) return;
     const isGrown = (axis: number): boolean => typeof this.mapping[axis] === "number" && (now[axis] as number) > (before[axis] as number);
     if (now.some((_, axis) => isGrown(axis))) {
+      this.advances++;
       this.keep("slice", spelled(this.mapping.map((part, axis) => (isGrown(axis) ? (now[axis] as number) - 1 : part))));
     }
   }
