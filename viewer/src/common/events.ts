@@ -76,3 +76,15 @@ export class Events {
     this.source = null;
   }
 }
+
+/** What a page says beside its switch, of the image or the like that it follows. */
+export function words(noun: string): Record<Status, string> {
+  return {
+    off: "",
+    connecting: "connecting",
+    live: "live",
+    waiting: "waiting: it cannot be read now",
+    away: "waiting: the server does not answer",
+    gone: `the ${noun} has gone`,
+  };
+}

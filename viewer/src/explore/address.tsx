@@ -3,10 +3,11 @@
  *
  * A change of the path is a step of the browser's history, so that Back undoes it; one of the rest
  * replaces the address. `part` names the signal or an axis inside an array that is shown as a group.
+ * `follow=on` stays when another node is selected.
  */
 
 import type { DimensionMapping } from "@h5web/lib";
-import { createContext, useContext, useMemo, useState, useSyncExternalStore } from "react";
+import { createContext, useContext, useEffect, useMemo, useState, useSyncExternalStore } from "react";
 
 import { MORE, nameOf, parentOf, type Tree } from "./tree";
 
@@ -17,6 +18,10 @@ const OURS = ["vis", "slice", "part", "x", "row"];
 
 export class Address {
   private readonly listeners = new Set<() => void>();
+  /** What each axis of the plot is now. */
+  mapping: DimensionMapping = [];
+  /** How often sliders were moved by `advance`: a slider of H5Web that is there already ignores another value. */
+  advances = 0;
 
   constructor(
     private readonly root: string,
@@ -54,11 +59,22 @@ export class Address {
     const isPart = path !== "/" && this.tree.isArray(above);
     const node = isPart ? above : path;
     const cleared = Object.fromEntries(OURS.map((name) => [name, null]));
-    history.pushState({ path: node }, "", changed(this.page(node), { ...cleared, part: isPart ? nameOf(path) : null }));
+    const kept = { part: isPart ? nameOf(path) : null, follow: this.get("follow") };
+    history.pushState({ path: node }, "", changed(this.page(node), { ...cleared, ...kept }));
     this.tell();
   }
 
-  /** The address of a page of a node: `explore`, `view`, or "" for the page of all data. */
+  /** Move the sliders of the axes that have grown to the newest index. */
+  advance(before: number[], now: number[]): void {
+    if (this.mapping.length !== now.length || before.length !== now.length) return;
+    const isGrown = (axis: number): boolean => typeof this.mapping[axis] === "number" && (now[axis] as number) > (before[axis] as number);
+    if (now.some((_, axis) => isGrown(axis))) {
+      this.advances++;
+      this.keep("slice", spelled(this.mapping.map((part, axis) => (isGrown(axis) ? (now[axis] as number) - 1 : part))));
+    }
+  }
+
+  /** The address of a page of a node: `explore`, `view`, `events`, or "" for the page of all data. */
   page(path: string, page = PAGE): string {
     const spelled = path.replace(FORBIDDEN_IN_V2, (letter) => `~${letter.charCodeAt(0).toString(16)}`);
     const url = new URL(`${page}${spelled.split("/").map(encodeURIComponent).join("/")}`.replace(/^\//, ""), this.root);
@@ -120,12 +136,16 @@ export function useSlice(dims: number[], axes: number, first: DimensionMapping):
   const [, setShown] = useState("");
   const text = address.get("slice");
   const mapping = useMemo(() => mappingOf(text, dims, axes) ?? first, [text, dims.join(), axes, first.join()]);
+  useEffect(() => void (address.mapping = mapping), [address, mapping]);
   const keep = (next: DimensionMapping): void => {
-    const spelled = next.map((part) => part ?? ":").join(",");
-    address.keep("slice", spelled === first.map((part) => part ?? ":").join(",") ? null : spelled);
-    setShown(spelled);
+    address.keep("slice", spelled(next) === spelled(first) ? null : spelled(next));
+    setShown(spelled(next));
   };
   return [mapping, keep];
+}
+
+function spelled(mapping: DimensionMapping): string {
+  return mapping.map((part) => part ?? ":").join(",");
 }
 
 /** Null if the text names other axes than those of the plot. */

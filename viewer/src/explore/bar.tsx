@@ -4,6 +4,7 @@ import { useEffect, useState } from "react";
 
 import { useAddress } from "./address";
 import type { Data } from "./data";
+import { Follow } from "./follow";
 import type { ZarrNode } from "./nodes";
 import { nameOf, parentOf } from "./tree";
 import { isNumeric } from "./types";
@@ -28,6 +29,7 @@ export function Bar({ data, licences }: Props): React.ReactNode {
         {group !== "/" && <a href={address.page(group, "view")}>Page of {nameOf(group)}</a>}
         {node && isPicture(node) && <a href={address.page(path, "view")}>Open {nameOf(path)} in the viewer</a>}
       </nav>
+      <Follow />
       <a href={licences}>Licences</a>
     </header>
   );

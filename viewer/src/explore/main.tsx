@@ -10,12 +10,11 @@ import { createRoot } from "react-dom/client";
 import { Address, AddressProvider } from "./address";
 import { Bar } from "./bar";
 import { Data } from "./data";
+import { REFRESH } from "./follow";
 import { Provider } from "./provider";
 
 /** The width of a page, in pixels, below which the tree is folded. */
 const NARROW = 700;
-/** An event of the page: dispatch it when the data have changed, and all that is shown is read again. */
-const REFRESH = "refresh";
 
 function Explorer({ data, licences }: { data: Data; licences: string }): React.ReactNode {
   const [shown, setShown] = useState(data);

@@ -139,12 +139,19 @@ export class Column {
     readonly name: string,
     readonly key: string,
     readonly width: number,
-    private readonly location: zarr.Location<zarr.AsyncReadable>,
+    private location: zarr.Location<zarr.AsyncReadable>,
   ) {}
 
   /** Read the metadata. Throws HttpError. */
   open(): Promise<Facts> {
     this.opening ??= zarr.open.v3(this.location.resolve(this.key), { kind: "array" }).then((array) => (this.facts = new Facts(array)));
     return this.opening;
+  }
+
+  /** Be as another state of the same column is. Throws HttpError. */
+  async renew(fresh: Column): Promise<void> {
+    this.location = fresh.location;
+    this.facts &&= await fresh.open();
+    this.opening = this.facts && Promise.resolve(this.facts);
   }
 }

@@ -74,6 +74,11 @@ export class Grid {
     return Math.max(0, Math.min(this.grid.getViewport().top, this.length - 1));
   }
 
+  /** Whether the last row is in view. */
+  get isAtEnd(): boolean {
+    return this.grid.getViewport().bottom >= this.length - 1;
+  }
+
   /** The column of the active cell. */
   get column(): Column | undefined {
     return this.table.columns[(this.grid.getActiveCell()?.cell ?? 0) - 1];
@@ -81,11 +86,17 @@ export class Grid {
 
   /** Show these rows of the table, all of them for null, from one on. */
   show(order: Uint32Array | null, top: number): void {
-    this.order = order;
-    this.grid.invalidateAllRows();
-    this.grid.updateRowCount();
-    this.grid.getContainerNode().ariaRowCount = String(this.length + 1);
+    this.put(order);
     this.go(top);
+    this.look();
+  }
+
+  /** Show these rows in place of those before, since the data have changed; the active cell stays. */
+  renew(order: Uint32Array | null, isAtEnd: boolean): void {
+    this.chunks.forget();
+    this.put(order);
+    if (isAtEnd) this.grid.scrollRowToTop(Math.max(0, this.length - 1));
+    this.grid.render();
     this.look();
   }
 
@@ -142,6 +153,13 @@ export class Grid {
       formatter: (row) => this.cell(column, this.source(row)),
     }));
     return [numbers, ...others];
+  }
+
+  private put(order: Uint32Array | null): void {
+    this.order = order;
+    this.grid.invalidateAllRows();
+    this.grid.updateRowCount();
+    this.grid.getContainerNode().ariaRowCount = String(this.length + 1);
   }
 
   /** The row of the table that is shown as a row of the grid. */

@@ -10,6 +10,7 @@ import "uplot/dist/uPlot.min.css";
 import "./style.css";
 
 import { registerTexts } from "../common/codecs/vlen";
+import { Following } from "../common/following";
 import type { Column } from "./column";
 import { button, make } from "./elements";
 import type { Filter } from "./filtering";
@@ -73,8 +74,24 @@ class Page {
   async restore(): Promise<void> {
     const { sort, filter, row } = this.state;
     this.draw();
-    await this.rearrange(sort, filter, row);
+    await this.rearrange(sort, filter, (order) => this.grid.show(order, row));
     this.toolbar.show(this.grid.column, filter);
+  }
+
+  /** Show another state of the table. False if it has other columns: then it needs a page of its own. */
+  async renew(fresh: Table): Promise<boolean> {
+    const isAtEnd = this.grid.isAtEnd && !this.state.sort;
+    if (!isAlike(this.table, fresh)) {
+      this.change({ row: isAtEnd ? fresh.rows : this.grid.top }, false);
+      return false;
+    }
+    await Promise.all(this.table.columns.map((column, i) => column.renew(fresh.columns[i] as Column)));
+    this.table.rows = fresh.rows;
+    this.orders.forget();
+    this.draw();
+    await this.rearrange(this.state.sort, this.state.filter, (order) => this.grid.renew(order, isAtEnd));
+    this.toolbar.show(this.grid.column);
+    return true;
   }
 
   /** Stop reading, since another page takes the place of this one. */
@@ -98,16 +115,16 @@ class Page {
   private arrange(change: { sort?: Sort | null; filter?: Filter | null }): void {
     if (this.table.rows > MOST_ROWS) return fail(new Error(whyNot(this.table.rows)));
     this.change({ ...change, row: 0 }, true);
-    void this.rearrange(this.state.sort, this.state.filter, 0);
+    void this.rearrange(this.state.sort, this.state.filter, (order) => this.grid.show(order, 0));
   }
 
-  private async rearrange(sort: Sort | null, filter: Filter | null, row: number): Promise<void> {
+  private async rearrange(sort: Sort | null, filter: Filter | null, show: (order: Uint32Array | null) => void): Promise<void> {
     failure.hidden = true;
     root.dataset.state = "loading";
     try {
       const order = await this.orders.rows(sort, filter);
       if (sort !== this.state.sort || filter !== this.state.filter) return;
-      this.grid.show(order, row);
+      show(order);
       this.grid.mark(sort);
       const rows = this.grid.length;
       count.textContent = order && rows < this.table.rows ? `${named(rows, "row")} of ${this.table.rows.toLocaleString("en")}` : named(this.table.rows, "row");
@@ -149,6 +166,17 @@ function turned(sort: Sort | null, { name }: Column): Sort | null {
   return sort.descending ? null : { column: name, descending: true };
 }
 
+/** Whether two states of a table fit the same page: its columns, its notes, the width of its row numbers, its tools. */
+function isAlike(one: Table, other: Table): boolean {
+  const layout = ({ rows, columns, unavailable }: Table) => [
+    String(rows).length,
+    rows > MOST_ROWS,
+    columns.map(({ key, width }) => [key, width]),
+    unavailable,
+  ];
+  return JSON.stringify(layout(one)) === JSON.stringify(layout(other));
+}
+
 function named(number: number, noun: string): string {
   return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 }
@@ -160,32 +188,40 @@ function fail(error: Error): void {
   failure.hidden = false;
 }
 
-function heading(server: string, path: string): HTMLElement {
+function heading(server: string, path: string, key: string | null): HTMLElement {
   const home = new URL(`${server}view/${path.split("/").map(encodeURIComponent).join("/")}`);
-  const key = new URLSearchParams(location.search).get("api_key");
   if (key !== null) home.searchParams.set("api_key", key);
   const about = make("a", { href: home.href, textContent: "About this table" });
   const licences = make("a", { href: root.dataset.licences ?? "", textContent: "Licences" });
-  return make("header", {}, make("h1", { textContent: path.split("/").at(-1) || "Table" }), count, make("nav", { ariaLabel: "Pages" }, about, " ", licences));
+  const nav = make("nav", { ariaLabel: "Pages" }, about, " ", licences);
+  return make("header", {}, make("h1", { textContent: path.split("/").at(-1) || "Table" }), count, following.element, nav);
 }
 
+const server = new URL(root.dataset.root ?? "", location.href).href;
+const key = new URLSearchParams(location.search).get("api_key");
+const following = new Following("table", key, refresh, fail);
+const header = heading(server, root.dataset.path ?? "", key);
 let page: Page | null = null;
 
 /** Read the table and show what the address says; again, if the data have changed. */
 export async function refresh(): Promise<void> {
-  const server = new URL(root.dataset.root ?? "", location.href).href;
   const path = root.dataset.pathInV3 ?? "";
-  const key = new URLSearchParams(location.search).get("api_key");
   const table = await openTable(server, path, key);
+  if (await page?.renew(table)) return;
   page?.close();
-  root.replaceChildren(heading(server, root.dataset.path ?? ""));
+  if (!header.isConnected) root.replaceChildren(header);
+  // the header stays where it is, with the focus
+  for (const element of [...root.children]) if (element !== header) element.remove();
   for (const [name, reason] of table.unavailable) root.append(make("p", { className: "note", textContent: `Left out: ${name}: ${reason}` }));
   page = new Page(table, new Lines(server, path, key));
   await page.restore();
 }
 
 registerTexts();
-refresh().catch((error) => {
-  root.append(failure);
-  fail(error);
-});
+refresh().then(
+  () => following.go(root.dataset.events ?? ""),
+  (error) => {
+    root.append(failure);
+    fail(error);
+  },
+);

@@ -41,6 +41,11 @@ export class Orders {
     return sort && sorting ? inOrder(rows, sorting, sort.descending) : rows;
   }
 
+  /** Forget the columns, since the data have changed. */
+  forget(): void {
+    this.kept.clear();
+  }
+
   private async whole(name: string): Promise<Whole> {
     const known = this.kept.get(name) ?? this.read(name);
     this.kept.delete(name);

@@ -30,7 +30,6 @@ export class Toolbar {
     this.column = select(table.columns.map(({ name }) => name), () => this.update());
     this.value.ariaLabel = "Value to filter by";
     this.operator.ariaLabel = "How to filter";
-    this.row.max = String(Math.max(0, table.rows - 1));
     this.plotting = button("Plot", "Plot this column", () => actions.onPlot(this.chosen));
     const sorts = [
       button("Sort ↑", "Smallest values first", () => actions.onSort({ column: this.chosen.name, descending: false })),
@@ -69,6 +68,7 @@ export class Toolbar {
 
   private update(): void {
     const { chosen } = this;
+    this.row.max = String(Math.max(0, this.table.rows - 1));
     this.value.hidden = this.operator.value.endsWith("missing");
     if (!chosen) return;
     if (chosen.facts) this.tell(chosen.facts);

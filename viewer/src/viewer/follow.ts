@@ -1,20 +1,13 @@
 /** Follows an image that changes: shows the newest plane of an axis that grows, and else the same place again. */
 
-import { Events, type Status } from "../common/events";
+import { Events, type Status, words } from "../common/events";
 import type { Address } from "./address";
 import { checkbox, type Control } from "./controls";
 import type { Multiscale } from "./multiscale";
 import { fail, key, make, page } from "./page";
 import type { Stage } from "./stage";
 
-const WORDS: Record<Status, string> = {
-  off: "",
-  connecting: "connecting",
-  live: "live",
-  waiting: "waiting: it cannot be read now",
-  away: "waiting: the server does not answer",
-  gone: "the image has gone",
-};
+const WORDS = words("image");
 
 export class Follow {
   readonly element = make("div", { id: "follow", className: "row" });

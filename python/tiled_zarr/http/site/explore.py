@@ -31,6 +31,13 @@ class ExplorePage:
         if not files:
             return NOT_BUILT
         body = templates.html(
-            "explore.html", page=page, path=path, path_in_v3=names.path_in_v3(path), name=path.rpartition("/")[2], addresses=here, **files
+            "explore.html",
+            page=page,
+            path=path,
+            path_in_v3=names.path_in_v3(path),
+            name=path.rpartition("/")[2],
+            events=here.bare_link(f"events/{path}"),
+            addresses=here,
+            **files,
         )
         return codings.of_content(request, HEADERS, body, self.viewer.keys.resources.documents)

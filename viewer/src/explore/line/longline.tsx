@@ -26,19 +26,20 @@ interface Props {
 export function LongLine({ line, label, toolbar }: Props): React.ReactNode {
   const address = useAddress();
   const [wanted, setWanted] = useState<Range | null>(() => spelled(address.get("x")));
-  const [range, setRange] = useState<Range>({ start: 0, stop: line.length });
+  const [zoomed, setZoomed] = useState<Range | null>(null);
   const whole = useBand(line, null);
-  const part = useBand(line, range.stop - range.start < line.length ? range : null);
+  const part = useBand(line, zoomed);
   const width = useMemo((): [number, number] => [0, line.length], [line]);
   const height = useMemo(() => heights(whole), [whole]);
   if (!whole) return <p className="loading">Loading…</p>;
   const band = part ?? whole;
+  const range = zoomed ?? { start: 0, stop: line.length };
   const rest = (next: Range): void => {
     const slack = Math.min(0.25, (next.stop - next.start) * ROUNDING);
     const inside = { start: Math.max(0, Math.floor(next.start + slack)), stop: Math.min(line.length, Math.ceil(next.stop - slack)) };
     const isAll = inside.stop - inside.start >= line.length;
     address.keep("x", isAll ? null : `${inside.start},${inside.stop}`);
-    setRange(inside);
+    setZoomed(isAll ? null : inside);
   };
   return (
     <>
