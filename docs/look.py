@@ -1,7 +1,7 @@
 """Takes the pictures of docs/look.md, in Chromium, of pages that a server on this machine serves.
 
 `python docs/look.py` takes all of them; `python docs/look.py 11 12` those that begin so. The pages
-are those of `tests/browser/test_look.py`, which compares their values and pixels.
+are those of `tests/browser/pages/test_look.py`, which compares their values and pixels.
 """
 
 from __future__ import annotations

@@ -62,6 +62,7 @@ class Suite:
 SUITES = {
     "clients": Suite("tests/clients", is_quick=False),
     "browser": Suite("tests/browser", is_quick=False),
+    "pages": Suite("tests/browser/pages", is_quick=False),
     "hostile": Suite("tests/hostile", is_quick=False, is_alone=True),
     "tiled": Suite("tests/tiled", is_quick=False),
     **{room: Suite(f"tests/tiled/{room}", is_quick=False) for room in ("config", "catalog", "proxy", "front")},

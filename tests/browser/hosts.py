@@ -22,6 +22,9 @@ NO_EVENTS = b"<script>EventSource = class { constructor() { setTimeout(() => thi
 NEUROGLANCER = "/v/neuroglancer/"
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm"}
 
+ABSENT = ("values", "letters", "turned", "events")
+"""What a page of another origin does not know: where exact values, other planes and events are."""
+
 Pages = dict[str, tuple[str, bytes]]
 
 
@@ -42,9 +45,7 @@ class Host:
         here = Addresses("", "./", None)
         self.pages["/viewer"] = (
             "text/html",
-            templates.html(
-                "viewer.html", name="image", trail=[], sources=source, values="", letters="", turned="", addresses=here, **links
-            ),
+            templates.html("viewer.html", name="image", trail=[], sources=source, addresses=here, **links, **dict.fromkeys(ABSENT, "")),
         )
         return f"{self.origin}/viewer"
 

@@ -24,7 +24,7 @@ from browser.shades import EDGE, Values
 from live import Live, live
 from ome import detectors
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TABLES = json.loads((ROOT / "viewer" / "src" / "viewer" / "colormaps.json").read_text())
 SQUARE = VIEWER_EDGE / EDGE
 CLOSE = 2
