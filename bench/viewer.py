@@ -10,12 +10,12 @@ same in each run. `hdf5` is a file of 16-bit pixels, 20 GB at the default side, 
 build/bench/viewer; `memory` is an array in memory. It prints one line per case and appends it to
 bench/record/viewer.csv.
 
-    python bench/viewer.py --pages table
+    python bench/viewer.py --pages table explore
 
-It opens `/explore/` of a Parquet file of 100 million rows in Chromium, and takes the time from the
-start of navigation to the first rows and to the first plot: cold, in a server that has just
-started, and warm, in the same server; the browser has an empty cache both times. The rows go to
-bench/record/pages.csv.
+It opens `/explore/` of a Parquet file of 100 million rows, or of an array of 10 million samples, in
+Chromium, and takes the time from the start of navigation to the first rows and to the first plot:
+cold, in a server that has just started, and warm, in the same server; the browser has an empty
+cache both times. The rows go to bench/record/pages.csv.
 """
 
 from __future__ import annotations
@@ -237,18 +237,22 @@ def measure(name: str, side: int, server_name: str) -> dict[str, float | None]:
         }
 
 
-PAGES = {"table": ("browser.tables:tree", "explore/long?plot=wave")}
-"""The tree that is served, and the path of the page."""
-MOMENTS = "JSON.stringify(['rows', 'plot'].map((name) => performance.getEntriesByName(name)[0]?.startTime))"
+PAGES = {
+    "table": ("browser.tables:tree", "explore/long?plot=wave", ("rows", "plot")),
+    "explore": ("browser.exploration:tree", "explore/long", ("plot",)),
+}
+"""The tree that is served, the path of the page, and what it marks: a table of 10^8 rows, a line of 10^7 samples."""
+MARKS = ("rows", "plot")
+MOMENT = "performance.getEntriesByName('{}')[0]?.startTime"
 WARM = 5
 
 
-def measure_page(name: str, server_name: str) -> dict[str, float]:
-    """Seconds to the first rows and the first plot, cold, and the medians of WARM times warm."""
+def measure_page(name: str, server_name: str) -> dict[str, float | None]:
+    """Seconds to what a page marks, cold, and the medians of WARM times warm."""
     from browser import tables
     from browser.driving import show
 
-    tree, path = PAGES[name]
+    tree, path, marks = PAGES[name]
     tables.long_file()
     tests = str(Path(tables.__file__).parents[1])
     env = {"TILED_ZARR_TREE": tree, "TILED_ZARR_PUBLIC": "1", "PYTHONPATH": os.pathsep.join([SOURCES, tests])}
@@ -256,13 +260,18 @@ def measure_page(name: str, server_name: str) -> dict[str, float]:
         screenshot = Path(folder) / "page.png"
         show(f"{server.url}/healthz", screenshot)  # so that Chromium runs
 
-        def moments() -> list[float]:
-            said = show(f"{server.url}/{path}", screenshot, actions=[("settle",), ("value", MOMENTS)]).said
-            return [milliseconds / 1000 for milliseconds in json.loads(said[0])]
+        def moments() -> dict[str, float]:
+            actions = [action for mark in map(MOMENT.format, marks) for action in (("until", mark), ("value", mark))]
+            said = show(f"{server.url}/{path}", screenshot, actions=actions).said
+            return {mark: float(milliseconds) / 1000 for mark, milliseconds in zip(marks, said, strict=True)}
 
         cold = moments()
-        warm = [statistics.median(times) for times in zip(*(moments() for _ in range(WARM)), strict=True)]
-    return {"rows cold s": cold[0], "plot cold s": cold[1], "rows warm s": warm[0], "plot warm s": warm[1]}
+        warm = [moments() for _ in range(WARM)]
+    return {
+        f"{mark} {when} s": statistics.median(times[mark] for times in loads) if mark in marks else None
+        for when, loads in (("cold", [cold]), ("warm", warm))
+        for mark in MARKS
+    }
 
 
 def percentile(answers: Answers, percent: int) -> float:
@@ -279,7 +288,7 @@ def main() -> None:
     options = parser.parse_args()
     for name in options.pages:
         seconds = measure_page(name, options.server)
-        print(f"{name:10} {'  '.join(f'{what} {value:.3f}' for what, value in seconds.items())}", flush=True)
+        print(f"{name:10} {'  '.join(f'{what} {value:.3f}' for what, value in seconds.items() if value is not None)}", flush=True)
         _record.append("pages", {"page": name, **seconds})
     if options.pages:
         return

@@ -11,6 +11,7 @@ import "./style.css";
 
 import { registerTexts } from "../common/codecs/vlen";
 import { Following } from "../common/following";
+import { mark } from "../common/moments";
 import type { Column } from "./column";
 import { button, make } from "./elements";
 import type { Filter } from "./filtering";
@@ -153,11 +154,6 @@ class Page {
     if (this.plot.isDrawn) mark("plot");
     root.dataset.state = this.isSettled && this.plot.isSettled ? "ready" : "loading";
   }
-}
-
-/** Keep the moment at which something was first there. */
-function mark(what: string): void {
-  if (performance.getEntriesByName(what).length === 0) performance.mark(what);
 }
 
 /** The next sort of a column: ascending, then descending, then none. */

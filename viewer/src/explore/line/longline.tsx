@@ -4,6 +4,7 @@ import { DefaultInteractions, type DefaultInteractionsConfig, ResetZoomButton, T
 import { useEffect, useMemo, useState } from "react";
 import { createPortal } from "react-dom";
 
+import { mark } from "../../common/moments";
 import { useAddress } from "../address";
 import { Camera } from "./camera";
 import { Curve } from "./curve";
@@ -31,6 +32,9 @@ export function LongLine({ line, label, toolbar }: Props): React.ReactNode {
   const part = useBand(line, zoomed);
   const width = useMemo((): [number, number] => [0, line.length], [line]);
   const height = useMemo(() => heights(whole), [whole]);
+  useEffect(() => {
+    if (whole) requestAnimationFrame(() => mark("plot"));
+  }, [whole]);
   if (!whole) return <p className="loading">Loading…</p>;
   const band = part ?? whole;
   const range = zoomed ?? { start: 0, stop: line.length };
