@@ -40,7 +40,7 @@ def sizes(server: Live) -> dict[str, int]:
                           config=Config(s3={"addressing_style": "path"}))  # fmt: skip
     pages = client.get_paginator("list_objects_v2").paginate(Bucket="zarr", PaginationConfig={"PageSize": 100})
     found = {entry["Key"]: entry["Size"] for page in pages for entry in page["Contents"]}
-    assert [bucket["Name"] for bucket in client.list_buckets()["Buckets"]] == ["ome-zarr", "zarr"]
+    assert [bucket["Name"] for bucket in client.list_buckets()["Buckets"]] == ["minmax", "ome-zarr", "zarr"]
     for key, size in found.items():
         assert (
             len(client.get_object(Bucket="zarr", Key=key)["Body"].read())
