@@ -24,6 +24,8 @@ from pathlib import Path
 
 HOST = "127.0.0.1"
 FIRST_PORT, FEWEST_PORTS = 10_000, 10_000
+CLOSED_TO_BROWSERS = 10_080
+"""The port from there on that browsers refuse: https://fetch.spec.whatwg.org/#port-blocking"""
 PORTS_GIVEN_OUT = Path("/proc/sys/net/ipv4/ip_local_port_range")
 """https://docs.kernel.org/networking/ip-sysctl.html#ip-variables"""
 HYPERCORN_LOG = ["--access-logfile", "-", "--access-logformat", '%(h)s "%(R)s" %(s)s "%(f)s" "%(a)s"']
@@ -110,6 +112,8 @@ def free_port() -> int:
     given_out = int(PORTS_GIVEN_OUT.read_text().split()[0])
     while True:
         port = FIRST_PORT + secrets.randbelow(max(given_out - FIRST_PORT, FEWEST_PORTS))
+        if port == CLOSED_TO_BROWSERS:
+            continue
         with socket.socket() as listener, suppress(OSError):
             listener.bind((HOST, port))
             return port

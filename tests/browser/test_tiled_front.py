@@ -83,7 +83,7 @@ def test_another_user_does_not_see_it(tiled: Live, elsewhere: Host, keys: dict[s
     """Though it has been shown, and caches hold its tiles."""
     assert is_seen(show(f"{tiled.url}/k/{keys['alice']}/view/alices", tmp_path / "alice.png"), pictures.VIEWER_EDGE)
     page = show(f"{tiled.url}/k/{keys['bob']}/view/alices", tmp_path / "viewer.png")
-    assert (refused(page, tiled.url), "not found" in page.text) == ({404}, True)
+    assert (refused(page, tiled.url), "There is nothing here" in page.text) == ({404}, True)
     vizarr = show(elsewhere.vizarr(f"{tiled.url}/k/{keys['bob']}/ome-zarr/0.4/alices"), tmp_path / "vizarr.png")
     ours = show(elsewhere.viewer(f"{tiled.url}/k/{keys['bob']}/ome-zarr/0.5/alices"), tmp_path / "ours.png")
     for shown, edge in ((vizarr, pictures.VIZARR_EDGE), (ours, pictures.VIEWER_EDGE)):

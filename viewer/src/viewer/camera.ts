@@ -23,6 +23,11 @@ const CLOSEST = 6;
 const MARGIN = 0.04;
 const STEP = 0.1;
 
+/** Whether two cameras show the same. */
+export function isSame(one: Camera, other: Camera): boolean {
+  return one.zoom === other.zoom && one.target[0] === other.target[0] && one.target[1] === other.target[1];
+}
+
 /** A camera that shows the whole image. */
 export function fit(image: Size, page: Size): Camera {
   const zoom = Math.log2(Math.min(page.width / image.width, page.height / image.height) * (1 - MARGIN));

@@ -10,7 +10,7 @@ import "./style.css";
 import { Deck, OrthographicView } from "@deck.gl/core";
 
 import { Address } from "./address";
-import { type Camera, fit, type Size, within } from "./camera";
+import { type Camera, fit, isSame, type Size, within } from "./camera";
 import { commands } from "./commands";
 import * as contrast from "./contrast";
 import { Cursor } from "./cursor";
@@ -142,8 +142,9 @@ export class Viewer implements Stage {
 
   look(camera: Camera): void {
     const wasClose = this.isClose();
+    // deck.gl draws nothing, and so tells nothing, if the camera is where it was
+    if (!isSame(camera, this.camera)) page.root.dataset.state = "loading";
     this.camera = camera;
-    page.root.dataset.state = "loading";
     this.deck.setProps({ viewState: camera });
     if (this.isClose() !== wasClose) this.show();
     this.tell();
