@@ -13,10 +13,8 @@ use std::ops::Range;
 
 use half::f16;
 
-use super::number::Number;
 use super::pixel::Pixel;
 use crate::cpu;
-use crate::error::{Error, Result};
 use crate::gather::swap_units;
 use crate::view::View;
 
@@ -27,8 +25,8 @@ pub type Bins = fn(line: &Line, factor: usize, mark: Option<&[u8]>, out: &mut [u
 
 /// A view with one axis, and the width in bytes of the units whose bytes are reversed (1: none).
 pub struct Line<'a> {
-    view: &'a View<'a>,
-    swap: usize,
+    pub view: &'a View<'a>,
+    pub swap: usize,
 }
 
 impl Line<'_> {
@@ -233,26 +231,6 @@ fn larger<K: PartialOrd>(a: K, b: K) -> K {
 #[must_use]
 pub fn bins(n: usize, factor: usize) -> usize {
     n.div_ceil(factor)
-}
-
-/// Write the smallest and the largest number of each bin of a line, in pairs, little endian.
-///
-/// `out` has exactly two numbers for each bin. `mark` is one item, little endian. Refused if the
-/// line has not one axis, `factor` is 0, or items, numbers and mark differ in size.
-pub fn minmax(line: &View, number: Number, factor: usize, mark: Option<&[u8]>, out: &mut [u8]) -> Result<()> {
-    let &[n] = line.shape() else {
-        return Err(Error::invalid(format!("block has {} axes: a line has one", line.shape().len())));
-    };
-    let itemsize = number.itemsize();
-    if factor == 0 {
-        return Err(Error::invalid("factor 0: a bin has at least one number".to_owned()));
-    }
-    if let Some(other) = [line.itemsize(), mark.map_or(itemsize, <[u8]>::len)].into_iter().find(|&size| size != itemsize) {
-        return Err(Error::invalid(format!("items or mark of {other} bytes, numbers of {itemsize}")));
-    }
-    assert_eq!(out.len(), bins(n, factor) * 2 * itemsize, "two numbers for each bin");
-    number.extremes()(&Line { view: line, swap: number.swap() }, factor, mark, out);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ use crate::error::{Error, Result};
 use crate::gather::swap_units;
 use crate::shape::nbytes;
 use crate::view::View;
-pub use minmax::{bins, minmax};
+use minmax::Line;
+pub use minmax::bins;
 pub use number::Number;
 pub use rule::Rule;
 use squeeze::Squeeze;
@@ -53,6 +54,26 @@ pub fn halve(block: &View, number: Number, rule: Rule, out: &mut [u8]) -> Result
     for (i, out) in out.chunks_exact_mut(size).enumerate() {
         rows.halve(offset(leading, block.strides(), i), squeeze, out);
     }
+    Ok(())
+}
+
+/// Write the smallest and the largest number of each bin of a line, in pairs, little endian.
+///
+/// `out` has exactly two numbers for each bin. `mark` is one item, little endian. Refused if the
+/// line has not one axis, `factor` is 0, or items, numbers and mark differ in size.
+pub fn minmax(line: &View, number: Number, factor: usize, mark: Option<&[u8]>, out: &mut [u8]) -> Result<()> {
+    let &[n] = line.shape() else {
+        return Err(Error::invalid(format!("block has {} axes: a line has one", line.shape().len())));
+    };
+    let itemsize = number.itemsize();
+    if factor == 0 {
+        return Err(Error::invalid("factor 0: a bin has at least one number".to_owned()));
+    }
+    if let Some(other) = [line.itemsize(), mark.map_or(itemsize, <[u8]>::len)].into_iter().find(|&size| size != itemsize) {
+        return Err(Error::invalid(format!("items or mark of {other} bytes, numbers of {itemsize}")));
+    }
+    assert_eq!(out.len(), bins(n, factor) * 2 * itemsize, "two numbers for each bin");
+    number.extremes()(&Line { view: line, swap: number.swap() }, factor, mark, out);
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use proptest::prelude::*;
 
 use super::*;
+use crate::pyramid::{Number, minmax};
 
 /// How the line lies in memory: in which byte order, and how many items apart.
 type Memory = (bool, isize);
