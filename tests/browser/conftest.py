@@ -63,6 +63,13 @@ def locked_frames() -> Iterator[Live]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[Live]:
+    """Images of every type, for the tests of what users of the viewer do."""
+    with live(env=environment("") | {"TILED_ZARR_TREE": "browser.kinds:tree", "TILED_ZARR_PUBLIC": "1"}) as running:
+        yield running
+
+
 def environment(origin: str) -> dict[str, str]:
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     return {"TILED_ZARR_TREE": "browser.gallery:tree", "TILED_ZARR_ALLOW_ORIGINS": allowed(origin), "PYTHONPATH": path}

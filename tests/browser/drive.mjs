@@ -5,9 +5,8 @@
 // browser's network log has it, and if it acts, until there was something to see again. With `isExact` it stays until no overview is
 // made of samples any more.
 import { readFileSync } from "node:fs";
-import { createInterface } from "node:readline";
-import { chromium } from "playwright-core";
 import { ACTIONS as EXPLORING } from "./acting.mjs";
+import { answerLines } from "./lines.mjs";
 
 const QUIET_MS = 1200;
 const BREATH_MS = 300;
@@ -234,19 +233,4 @@ async function show(context, wanted) {
     return result;
 }
 
-const [executablePath] = process.argv.slice(2);
-const browser = await chromium.launch({ executablePath, headless: true, args: [...ALONE, ...SOFTWARE_GL] });
-try {
-    for await (const line of createInterface({ input: process.stdin })) {
-        const context = await browser.newContext(contextOf(JSON.parse(line)));
-        try {
-            console.log(JSON.stringify(await show(context, JSON.parse(line))));
-        } catch (error) {
-            console.log(JSON.stringify({ error: String(error.stack) }));
-        } finally {
-            await context.close();
-        }
-    }
-} finally {
-    await browser.close();
-}
+await answerLines([...ALONE, ...SOFTWARE_GL], contextOf, show);

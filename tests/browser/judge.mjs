@@ -5,8 +5,7 @@
 // debugger does, so the page's policy stays.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { createInterface } from "node:readline";
-import { chromium } from "playwright-core";
+import { answerLines } from "./lines.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const HEIGHT = 800;
@@ -53,23 +52,5 @@ async function judged(context, { url, keys, fill, click, looks, screenshot }) {
     return { ...result, url: page.url(), status: response.status(), text: await page.evaluate(() => document.body.innerText) };
 }
 
-const [executablePath] = process.argv.slice(2);
-const browser = await chromium.launch({ executablePath, headless: true, args: ["--no-sandbox", "--no-first-run", "--disable-background-networking"] });
-try {
-    for await (const line of createInterface({ input: process.stdin })) {
-        const wanted = JSON.parse(line);
-        const context = await browser.newContext({
-            viewport: { width: 1100, height: HEIGHT },
-            javaScriptEnabled: wanted.script,
-        });
-        try {
-            console.log(JSON.stringify(await judged(context, wanted)));
-        } catch (error) {
-            console.log(JSON.stringify({ error: String(error.stack) }));
-        } finally {
-            await context.close();
-        }
-    }
-} finally {
-    await browser.close();
-}
+const contextOf = ({ script }) => ({ viewport: { width: 1100, height: HEIGHT }, javaScriptEnabled: script });
+await answerLines(["--no-sandbox", "--no-first-run", "--disable-background-networking"], contextOf, judged);

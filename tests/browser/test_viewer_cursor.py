@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +10,8 @@ import numpy as np
 import pytest
 
 from browser import kinds
-from browser.conftest import TESTS
 from browser.driving import Action, press, show
-from live import Live, live
+from live import Live
 
 WINDOW = np.array((1280, 720))
 ROWS, COLUMNS = kinds.SHAPE
@@ -22,13 +19,6 @@ ZOOM = min(WINDOW[1] / ROWS, WINDOW[0] / COLUMNS) * 2 ** np.log2(0.96)
 PLACES = 100
 BESIDE_THE_PANEL = 100
 """Columns of the image that the panel does not hide."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Live]:
-    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
-    with live(env={"TILED_ZARR_TREE": "browser.kinds:tree", "TILED_ZARR_PUBLIC": "1", "PYTHONPATH": path}) as running:
-        yield running
 
 
 def places(seed: int, count: int = PLACES) -> np.ndarray[Any, Any]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +11,11 @@ import pytest
 from skimage.measure import profile_line
 
 from browser import kinds
-from browser.conftest import TESTS
 from browser.driving import press, show
 from live import Live, live
 from tiled_zarr import demo
 
 IS_PLOTTED = ("read", "#profile[data-state=read] figcaption")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Live]:
-    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
-    with live(env={"TILED_ZARR_TREE": "browser.kinds:tree", "TILED_ZARR_PUBLIC": "1", "PYTHONPATH": path}) as running:
-        yield running
 
 
 def table(text: str) -> tuple[list[str], np.ndarray[Any, Any]]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +13,11 @@ from PIL import Image
 
 from browser.conftest import TESTS
 from browser.driving import press, show
-from live import Live, live
+from live import Live
 
 ROOT = TESTS.parent
 PHONE = (390, 844)
 IS_READY = ("until", "document.getElementById('viewer').dataset.state === 'ready'")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Live]:
-    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
-    with live(env={"TILED_ZARR_TREE": "browser.kinds:tree", "TILED_ZARR_PUBLIC": "1", "PYTHONPATH": path}) as running:
-        yield running
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

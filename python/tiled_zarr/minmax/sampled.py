@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..ome.pyramid.sampled import random_run
 from .kernels import Block, minmax
 from .samples import Samples
 
@@ -60,7 +61,7 @@ def _patched(samples: Samples, span: slice, factor: int) -> Block:
     for cell in range(count):
         low, high = cell * bins // count, (cell + 1) * bins // count
         within = slice(span.start + low * factor, min(span.start + high * factor, span.stop))
-        made = samples.extremes(_chosen(within, patch, rng), min(factor, patch))
+        made = samples.extremes(random_run(within, patch, rng), min(factor, patch))
         out[low:high] = made[np.arange(high - low) * len(made) // (high - low)]
     return out
 
@@ -74,13 +75,3 @@ def patch_length(samples: Samples) -> int:
         return max(chunk, PATCH // chunk * chunk)
     reads_any = samples.in_memory or node.source.read_stepped is not None
     return min(PATCH if reads_any else UNKNOWN, samples.length)
-
-
-def _chosen(part: slice, size: int, rng: np.random.Generator) -> slice:
-    """A random run of at most `size` samples in `part`; it starts at a chunk if possible."""
-    spare = part.stop - part.start - size
-    if spare <= 0:
-        return part
-    start = int(rng.integers(spare + 1)) + part.start
-    start = max(part.start, start // size * size)
-    return slice(start, start + size)

@@ -25,7 +25,7 @@ def drawn(body: bytes) -> list[list[tuple[float, float]]]:
     tree = ElementTree.fromstring(body)
     (path,) = tree.iter(f"{SVG}path")
     parts = [part for part in path.attrib["d"].split("M") if part]
-    return [[tuple(map(float, point.split())) for point in part.rstrip("Z").split("L")] for part in parts]  # type: ignore[misc]
+    return [[tuple(map(float, point.split())) for point in part.rstrip("Z").split("L")] for part in parts]  # type: ignore[misc]  # a point has two numbers
 
 
 def bands(body: bytes) -> dict[float, tuple[float, float]]:

@@ -113,7 +113,7 @@ def _mosaic(region: Region, shape: Shape, base: Base, rng: np.random.Generator, 
     for cell in np.ndindex(*counts):
         target = tuple(_part(slice(0, size), place, count) for size, place, count in zip(shape, cell, counts, strict=True))
         within = tuple(_part(part, place, count) for part, place, count in zip(region[-2:], cell, counts, strict=True))
-        chosen = tuple(_chosen(part, size, rng) for part, size in zip(within, patch, strict=True))
+        chosen = tuple(random_run(part, size, rng) for part, size in zip(within, patch, strict=True))
         block = no_data.joined(reader.read((*region[:-2], *chosen)))
         room = tuple(part.stop - part.start for part in target)
         # Reduce the patch as much as this level reduces the source, then stretch it over the cell.
@@ -143,8 +143,8 @@ def _part(whole: slice, place: int, count: int) -> slice:
     return slice(whole.start + place * size // count, whole.start + (place + 1) * size // count)
 
 
-def _chosen(part: slice, size: int, rng: np.random.Generator) -> slice:
-    """A random run of at most `size` pixels in `part`; it starts at a chunk if possible."""
+def random_run(part: slice, size: int, rng: np.random.Generator) -> slice:
+    """A random run of at most `size` items in `part`; it starts at a chunk if possible."""
     spare = part.stop - part.start - size
     if spare <= 0:
         return part
