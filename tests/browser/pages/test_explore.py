@@ -190,6 +190,7 @@ def test_ten_million_points_are_drawn_by_their_extremes(explored: Live, tmp_path
     factor = int(shown.said[0])
     low, high = extremes(factor)
     assert 1000 <= len(low) <= 2048
+    assert "from 0 to 10,000,000:" in shown.text  # the last bin is shorter
     table = pd.read_csv(tmp_path / "a.csv")
     np.testing.assert_array_equal(table.lowest.to_numpy("f4"), low)
     np.testing.assert_array_equal(table.highest.to_numpy("f4"), high)

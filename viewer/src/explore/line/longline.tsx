@@ -48,7 +48,7 @@ export function LongLine({ line, label, toolbar }: Props): React.ReactNode {
   return (
     <>
       {toolbar && createPortal(<Tools line={line} band={band} range={range} onRange={setWanted} />, toolbar)}
-      <figure className="line" aria-label={`${label}: ${described(band)}`} data-factor={band.factor} data-start={band.start} data-count={band.low.length}>
+      <figure className="line" aria-label={`${label}: ${described(band, line.length)}`} data-factor={band.factor} data-start={band.start} data-count={band.low.length}>
         <VisCanvas
           title={label}
           abscissaConfig={{ visDomain: width, showGrid: true, isIndexAxis: true, label: "index", formatTick: String }}
@@ -58,9 +58,9 @@ export function LongLine({ line, label, toolbar }: Props): React.ReactNode {
           <ResetZoomButton />
           <Camera wanted={wanted} onRest={rest} />
           <Curve band={band} />
-          <TooltipMesh guides="vertical" renderTooltip={(x) => <Value band={band} x={x} />} />
+          <TooltipMesh guides="vertical" renderTooltip={(x) => <Value band={band} x={x} length={line.length} />} />
         </VisCanvas>
-        <p role="status">{described(band)}</p>
+        <p role="status">{described(band, line.length)}</p>
       </figure>
     </>
   );
@@ -91,11 +91,11 @@ function useBand(line: Extremes, range: Range | null): Band | null {
   return band;
 }
 
-function Value({ band, x }: { band: Band; x: number }): React.ReactNode {
+function Value({ band, x, length }: { band: Band; x: number; length: number }): React.ReactNode {
   const { start, factor, exact } = band;
   const bin = Math.floor((x - start) / factor);
   if (factor === 1) return `${start + bin}: ${exact[bin] ?? ""}`;
-  return `${start + bin * factor} to ${start + (bin + 1) * factor - 1}: ${exact[2 * bin] ?? ""} to ${exact[2 * bin + 1] ?? ""}`;
+  return `${start + bin * factor} to ${Math.min(length, start + (bin + 1) * factor) - 1}: ${exact[2 * bin] ?? ""} to ${exact[2 * bin + 1] ?? ""}`;
 }
 
 function heights(band: Band | null): [number, number] {
@@ -103,8 +103,9 @@ function heights(band: Band | null): [number, number] {
   return extendDomain(bottom < top ? [bottom, top] : [bottom - 1, top + 1], 0.05);
 }
 
-function described({ start, factor, low, isSampled }: Band): string {
-  const stop = (start + low.length * factor).toLocaleString("en");
+/** What a band of a line of `length` samples shows; its last bin may have fewer samples. */
+function described({ start, factor, low, isSampled }: Band, length: number): string {
+  const stop = Math.min(length, start + low.length * factor).toLocaleString("en");
   if (factor === 1) return `All ${low.length.toLocaleString("en")} samples from ${start.toLocaleString("en")} on`;
   const what = isSampled ? "Lowest and highest (so far, from some samples)" : "Lowest and highest";
   return `${what} of each ${factor.toLocaleString("en")} samples, from ${start.toLocaleString("en")} to ${stop}: ${low.length.toLocaleString("en")} bins`;
