@@ -267,6 +267,15 @@ def test_limits_can_be_typed(server: Live, tmp_path: Path) -> None:
     assert shown.said == ["Colours from -20.25 to 100 K, linear scale"]
 
 
+def test_a_number_stays_while_it_is_typed(server: Live, tmp_path: Path) -> None:
+    """All fields show the page's state anew when another one changes, as they do when values have been counted."""
+    upper = "intensity: upper limit"
+    field = f"document.querySelector('[aria-label=\"{upper}\"]').value"
+    typed: list[Action] = [("fill", upper, "1e2"), ("set", "Colour map", "viridis"), ("value", field), ("press", "Enter"), ("value", HEADING)]
+    shown = look(server, tmp_path, "ramp", "channels=0:ffffff:-20:50", *typed)
+    assert shown.said == ["1e2", "Colours from -20 to 100 K, linear scale"]
+
+
 def test_limits_at_percentiles(server: Live, tmp_path: Path) -> None:
     fields = "[...document.querySelectorAll('.limits input')].map((field) => field.value).join(' ')"
     chosen = {"0.1–99.9 %": (0.1, 99.9), "1–99 %": (1, 99), "full": (0, 100)}  # noqa: RUF001 - as the page spells it

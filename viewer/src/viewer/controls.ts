@@ -42,15 +42,20 @@ export function checkbox({ get, set }: Value<boolean>): Control {
   return { element, update: () => (element.checked = get()) };
 }
 
-/** A field for any number; `name` is for screen readers. It ignores what is no number. */
+/** A field for any number; `name` is for screen readers. It ignores what is no number, and an update leaves what is being typed. */
 export function numberField(name: string, get: () => number | null, set: (value: number) => void): Control {
   const element = make("input", { type: "number", step: "any", title: name });
   element.setAttribute("aria-label", name);
+  let isTyped = false;
+  element.addEventListener("input", () => (isTyped = true));
+  element.addEventListener("blur", () => (isTyped = false));
   element.addEventListener("change", () => {
+    isTyped = false;
     if (element.value !== "" && Number.isFinite(element.valueAsNumber)) set(element.valueAsNumber);
     else update();
   });
   const update = () => {
+    if (isTyped) return;
     const value = get();
     element.value = value === null ? "" : String(Number(value.toPrecision(Number.isInteger(value) ? 10 : 7)));
   };
