@@ -12,10 +12,11 @@ Adapters are functions that make nodes. Nobody subclasses a node, and callers us
             revision                    a text that changes whenever the data may have changed
             levels                      smaller copies that the source has stored
             options                     how to serve it
+            watched                     paths of local files and folders whose changes may change it
     Group   children, unavailable       its nodes, and what cannot be shown, with the reasons
             kind                        what the children have in common: a folder, a file, a table
             attributes, revision        as for arrays; the revision covers names and nodes
-            options                     what the arrays below inherit
+            options, watched            what the nodes below inherit
             blocking, consolidated      what opening a child costs
             kin, outline                identifies it when children hang; what a folder tells
 
@@ -229,6 +230,7 @@ class Array:
     revision: Revision
     levels: tuple[Array, ...]
     options: Options
+    watched: tuple[str, ...]
 
     def __init__(  # noqa: PLR0913 - one value, made in one place
         self,
@@ -246,6 +248,7 @@ class Array:
         revision: Callable[..., str | None] = LIVE,
         levels: tuple[Array, ...] = (),
         options: Options = NO_OPTIONS,
+        watched: tuple[str, ...] = (),
     ) -> None:
         """`read` and `blocking` make a `Dense` source, or replace those of `source`.
 
@@ -267,6 +270,7 @@ class Array:
         put(self, "revision", revision if type(revision) is Revision else Revision(_called("revision", revision)))
         put(self, "levels", levels and tuple(checks.of_type(Array, "levels", level) for level in levels))
         put(self, "options", options if options is NO_OPTIONS else checks.of_type(Options, "options", options))
+        put(self, "watched", watched)
         put(self, "attributes", said(attributes, mended))
 
     @property
@@ -333,6 +337,7 @@ class Group:
     consolidated: bool = True
     kin: object = None
     outline: Outline | None = None
+    watched: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the fields. Raises ValueError or TypeError if one is not valid."""

@@ -90,10 +90,15 @@ def open_file(path: Path, metadata: Mapping[str, Any] | None = None, resources: 
     """
     opener = file_adapter(path)
     if opener is not None:
-        return _with(opener(path, resources), metadata)
+        return _with(watched(opener(path, resources), path), metadata)
     if path.is_dir():
         return _with(_load(_table()["folder"])(path, resources), metadata)
     raise Unavailable(f"no adapter for the suffix of {path.name!r}; known are {', '.join(sorted(suffixes()))}")
+
+
+def watched(node: Node, path: Path) -> Node:
+    """A node that was made from the file or store at `path`, which says so unless it names files itself."""
+    return node if node.watched else replace(node, watched=(str(path.absolute()),))
 
 
 def file_adapter(path: Path) -> Adapter | None:

@@ -14,6 +14,7 @@ from ..common.choices import NO_CHOICE, TextChoice
 from ..common.fences import Fence
 from ..common.reopened import Nodes
 from ..common.single import Single, is_root
+from ..registry import watched
 from .formats import DEFAULT, Formats
 
 
@@ -49,7 +50,7 @@ class Alone(Single):
     def _open(self, path: Path) -> Node:
         self._fence.check(path)
         with self._fence.in_force(), choices.in_force(self._tables):
-            return self._finish(self._adapter(path)(path, self._resources))
+            return self._finish(watched(self._adapter(path)(path, self._resources), path))
 
     def revision(self) -> str | None:
         """The revision of the group; None if the file has changed since it was opened. Opens nothing."""

@@ -27,7 +27,7 @@ from ..common.folders import folder_revision
 from ..common.reopened import Nodes
 from ..common.stores import StoreRevisions, store_suffix
 from ..common.texts import as_text
-from ..registry import Adapter
+from ..registry import Adapter, watched
 from . import stacked
 from .formats import DEFAULT, Formats
 from .listing import Listing, Place, list_folder
@@ -142,6 +142,7 @@ class Folder(Mapping[str, Node]):
             blocking=True,
             kind="folder",
             outline=Outline(self.revision, lambda: [*self.listing().folders], self.sources),
+            watched=(self.place.path,),
         )
 
     def revision(self) -> str | None:
@@ -228,7 +229,7 @@ class Folder(Mapping[str, Node]):
 
     def _opened(self, adapter: Adapter, path: Path) -> Node:
         with self.place.fence.in_force(), choices.in_force(self._shared.tables):
-            return adapter(path, self._shared.resources)
+            return watched(adapter(path, self._shared.resources), path)
 
 
 def _folder_of(node: Node | None) -> Folder | None:

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,7 @@ def _opened(folder: Folder) -> Node:
         before = store_revision(path)
         node = _node(folder, before)
         if store_revision(path) == before:
-            return node
+            return replace(node, watched=(str(path.absolute()),))
     raise Changed(f"{path.name!r} changed while it was being opened; ask again")
 
 

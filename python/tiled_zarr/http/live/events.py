@@ -54,7 +54,7 @@ class Events:
         """The poller of a path, which ends when nobody uses it any more."""
         poller = self.pollers.get(path)
         if poller is None or poller.is_finished:
-            poller = self.pollers[path] = Poller(partial(self.looked, path), path)
+            poller = self.pollers[path] = Poller(partial(self.looked, path), path, self.work.watches)
             self.work.streams.ends.add(poller.end)
         poller.followers += 1
         try:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ...hierarchy.documents import Rendered
 from ...hierarchy.keyspace import Document, KeySpace, Seen
+from ...hierarchy.places import Place
 from ...nodes import Array, Changed, Node
 from .wire import event
 
@@ -15,10 +16,14 @@ MOST_BYTES = 64 * 1024
 
 
 class State(NamedTuple):
-    """A node at one time: `tag` changes whenever the node does, `spelled` is its event."""
+    """A node at one time: `tag` changes whenever the node does, `spelled` is its event.
+
+    `watched` are the local files and folders that it is made from, as far as it names them.
+    """
 
     tag: str
     spelled: bytes
+    watched: tuple[str, ...] = ()
 
 
 def look(keys: KeySpace, path: str, before: State | None) -> State | None:
@@ -35,7 +40,17 @@ def look(keys: KeySpace, path: str, before: State | None) -> State | None:
     tag = "-".join(filter(None, (rendered.digest, seen.token)))
     if before is not None and before.tag == tag:
         return before
-    return State(tag, event("node", described(found.place.node, seen, rendered), tag))
+    return State(tag, event("node", described(found.place.node, seen, rendered), tag), watched_at(found.place))
+
+
+def watched_at(place: Place) -> tuple[str, ...]:
+    """The files and folders of a node, or of the nearest node above it that names some."""
+    here: Place | None = place
+    while here is not None:
+        if here.node.watched:
+            return here.node.watched
+        here = here.above
+    return ()
 
 
 def described(node: Node, seen: Seen, rendered: Rendered) -> dict[str, Any]:

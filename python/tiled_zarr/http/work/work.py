@@ -19,6 +19,7 @@ from .native import Encoders
 from .streams import Streams
 from .threads import Limits, Threads
 from .times import Sources, Times
+from .watches import Watches
 
 READY = 5.0
 """Seconds within which each pool of threads must do a job that takes no time."""
@@ -42,6 +43,7 @@ class Work:
         self.sources = Sources(trees)
         self.times = Times()
         self.streams = Streams()
+        self.watches = Watches()
         self.encoders = Encoders(resources.chunks, resources.sizes.in_flight - resources.budget.nbytes, times=self.times)
         self.budget = resources.budget
         self._probe = probe(resources)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from tiled.mimetypes import DEFAULT_ADAPTERS_BY_MIMETYPE, ZARR_MIMETYPE
 
-from ...adapters.registry import file_adapter
+from ...adapters.registry import file_adapter, watched
 from ...nodes import Array, Group, Node
 from ...resources import Resources
 from .assets import local_path
@@ -108,4 +108,4 @@ def _opened(path: Path, known: Format, parameters: Mapping[str, Any], resources:
     for name in filter(None, str(parameters.get(DATASET) or "").split("/")):
         assert isinstance(node, Group)
         node = node.children[name]
-    return node
+    return watched(node, path)
