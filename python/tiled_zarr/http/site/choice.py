@@ -67,15 +67,19 @@ def of(scope: Scope) -> Choice | None:
 
 
 def matcher(given: str) -> Callable[[str], object]:
-    """Tells if a name has a text in it, or matches a pattern of the shell, whatever the case.
+    """Tells if a name has a text in it, or matches a pattern of `*` and `?`, whatever the case.
+
+    Brackets are themselves, since names like `scan[1].tif` are common; fnmatch takes them for sets.
 
     >>> matcher("IMG")("my_img_1"), bool(matcher("*_1?.t*")("img_10.tif")), matcher("x*")("ax")
     (True, True, None)
+    >>> bool(matcher("*[1].tif")("scan[1].tif")), matcher("*[1].tif")("scan1.tif")
+    (True, None)
     """
     wanted = given.casefold()
     if WILD.isdisjoint(wanted):
         return lambda name: wanted in name.casefold()
-    match = re.compile(fnmatch.translate(wanted)).match
+    match = re.compile(fnmatch.translate(wanted.replace("[", "[[]"))).match
     return lambda name: match(name.casefold())
 
 
