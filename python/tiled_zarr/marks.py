@@ -145,6 +145,22 @@ def declared(mark: Mark | None, attributes: Mapping[str, Any], dtype: np.dtype[A
     return tuple({item.tobytes(): item for item in items if isinstance(item, np.generic)}.values())
 
 
+def nulls(items: np.ndarray[Any, Any], attributes: Mapping[str, Any]) -> np.ndarray[Any, Any] | None:
+    """Which items of a column are its null, as its attributes name it; None if it has none.
+
+    >>> nulls(np.array([1, 255], "u1"), {"tiled_zarr": {"null": 255}}), nulls(np.zeros(1), {})
+    (array([False,  True]), None)
+    """
+    ours = attributes.get(OURS)
+    named = ours.get("null") if isinstance(ours, Mapping) else None
+    if named is None:
+        return None
+    if items.dtype.kind in "fcmM":
+        return np.asarray(items != items)  # noqa: PLR0124 - only NaN and NaT differ from themselves
+    null = of(named, items.dtype)
+    return None if null is None else np.asarray(items == null)
+
+
 def _is_made_signed(dtype: np.dtype[Any], attributes: Mapping[str, Any]) -> bool:
     """Whether xarray reads unsigned items as signed ones.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import marks
 from ...encoding import values
 from ...encoding.encode import Block
 from ...hierarchy.keyspace import Chunk, KeySpace
@@ -72,7 +73,8 @@ def of_table(keys: KeySpace, path: str, columns: Sequence[tuple[str, Array]]) ->
     for name, column in shown:
         try:
             place = there(keys, f"{path}/{name}".lstrip("/"))
-            parts.append([cell(item) for item in items(read(keys, place, (slice(0, stop),)))])
+            block = read(keys, place, (slice(0, stop),))
+            parts.append(spelled(block, marks.nulls(block, place.node.attributes) if block.ndim == 1 else None))
             heads.append(Column(name, noted(typed(column.dtype), unit_of(place.node.attributes))))
         except Exception as why:  # noqa: BLE001 - one damaged column harms only itself
             parts.append(["…"] * stop)
@@ -80,6 +82,12 @@ def of_table(keys: KeySpace, path: str, columns: Sequence[tuple[str, Array]]) ->
     rows = tuple((f"{row:,}", tuple(part[row] for part in parts)) for row in range(stop))
     caption = f"{first(stop, length, 'row')}, {first(len(shown), len(columns), 'column')}"
     return Values(columns=tuple(heads), rows=rows, caption=caption)
+
+
+def spelled(block: Block, nulls: Block | None) -> list[str]:
+    """The texts of the items of a column; `null` for its nulls, as on the page of the table."""
+    texts = [cell(item) for item in items(block)]
+    return texts if nulls is None else ["null" if is_null else text for text, is_null in zip(texts, nulls.tolist(), strict=True)]
 
 
 def few(keys: KeySpace, place: Place, unit: str) -> str:
