@@ -61,8 +61,8 @@ def of_array(keys: KeySpace, path: str, unit: str) -> Values:
         return Values(failure=reason(why))
 
 
-def of_table(keys: KeySpace, path: str, columns: Sequence[tuple[str, Array]]) -> Values:
-    """The first rows of the table at `path`, whose columns these are. Blocks.
+def of_table(keys: KeySpace, path: str, columns: Sequence[tuple[str, Array]], count: int) -> Values:
+    """The first rows of the table at `path`; these are the first of its `count` columns. Blocks.
 
     A column that fails has its reason below its name, and no values.
     """
@@ -80,7 +80,7 @@ def of_table(keys: KeySpace, path: str, columns: Sequence[tuple[str, Array]]) ->
             parts.append(["…"] * stop)
             heads.append(Column(name, reason(why)))
     rows = tuple((f"{row:,}", tuple(part[row] for part in parts)) for row in range(stop))
-    caption = f"{first(stop, length, 'row')}, {first(len(shown), len(columns), 'column')}"
+    caption = f"{first(stop, length, 'row')}, {first(len(shown), count, 'column')}"
     return Values(columns=tuple(heads), rows=rows, caption=caption)
 
 
