@@ -250,6 +250,14 @@ def test_counts_are_of_what_is_listed(make: Callable[..., Any]) -> None:
     assert "<dt>children</dt><dd>2</dd>" in ask(app, "/").body.decode()
 
 
+@pytest.mark.parametrize(("names", "said"), [([], "This group is empty."), (["bad"], "No child can be shown.")])
+def test_a_group_that_shows_nothing(make: Callable[..., Any], names: list[str], said: str) -> None:
+    app = make(Group(children={}, unavailable=lambda: dict.fromkeys(names, "damaged")))
+    page = ask(app, "/").body.decode()
+    assert f'<span class="dim">{said}</span>' in page
+    assert re.findall(r'<a href="#not-shown">(\d+)</a>', page) == [str(len(names))] * bool(names)
+
+
 def test_long_names_and_filters_cost_little(make: Callable[..., Any]) -> None:
     """A pattern of many stars does not backtrack."""
     app = make(Group(children=dict.fromkeys(["a" * 900 + str(number) for number in range(30)], node(""))))
