@@ -18,10 +18,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .attributes import OURS, Json, merged, to_json
+from .attributes import OURS, Json, Late, merged, to_json
 
 ATTRIBUTE = "_FillValue"
 """The attribute in which netCDF and xarray store the mark."""
+OLDER = "missing_value"
+"""CF's older attribute, which may have several marks."""
+MOST = 16
+"""Marks of an array that count, at most: comparing with each takes a pass over the values."""
 PLAIN = "biu"
 """Kinds of types whose mark is a plain JSON value in Zarr v3 attributes."""
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -114,6 +118,47 @@ def taken(attributes: Mapping[str, Any], dtype: np.dtype[Any]) -> tuple[Mark | N
     others = {name: value for name, value in attributes.items() if name != ATTRIBUTE}
     mark = of(attributes[ATTRIBUTE], dtype)
     return mark, others if mark is not None else merged(others, {OURS: {ATTRIBUTE: attributes[ATTRIBUTE]}})
+
+
+def declared(mark: Mark | None, attributes: Mapping[str, Any], dtype: np.dtype[Any]) -> tuple[np.generic, ...]:
+    """All items of `dtype` that mean "no value here", each once, at most MOST (16).
+
+    They are the node's mark, the null of a column, and those in CF's `missing_value`. Times have
+    NaT alone, and booleans none. Attributes that are computed for each document do not count.
+
+    >>> declared(np.int16(-9), {"missing_value": [-9, 0.5, 7]}, np.dtype("i2"))
+    (np.int16(-9), np.int16(7))
+    """
+    if dtype.kind in "mM":
+        nat: Any = np.array("NaT", dtype)
+        return (nat[()],)
+    if dtype.kind == "b":
+        return ()
+    said = {} if isinstance(attributes, Late) else attributes
+    ours, older = said.get(OURS), said.get(OLDER)
+    given = [
+        mark,
+        ours.get("null") if isinstance(ours, Mapping) else None,
+        *(older if isinstance(older, list | tuple | np.ndarray) else [older]),
+    ]
+    items = (of(one, dtype) for one in given[:MOST] if one is not None)
+    return tuple({item.tobytes(): item for item in items if isinstance(item, np.generic)}.values())
+
+
+def nulls(items: np.ndarray[Any, Any], attributes: Mapping[str, Any]) -> np.ndarray[Any, Any] | None:
+    """Which items of a column are its null, as its attributes name it; None if it has none.
+
+    >>> nulls(np.array([1, 255], "u1"), {"tiled_zarr": {"null": 255}}), nulls(np.zeros(1), {})
+    (array([False,  True]), None)
+    """
+    ours = attributes.get(OURS)
+    named = ours.get("null") if isinstance(ours, Mapping) else None
+    if named is None:
+        return None
+    if items.dtype.kind in "fcmM":
+        return np.asarray(items != items)  # noqa: PLR0124 - only NaN and NaT differ from themselves
+    null = of(named, items.dtype)
+    return None if null is None else np.asarray(items == null)
 
 
 def _is_made_signed(dtype: np.dtype[Any], attributes: Mapping[str, Any]) -> bool:

@@ -18,7 +18,7 @@ ROWS = 400
 LONG_ROWS = 100_000_000
 LONGEST_ROWS = 1_000_000_000
 SORTED_ROWS = 200_000
-COLUMNS = 5000
+COLUMNS = 12_000
 GROUP = 1 << 22
 FOLDER = Path(__file__).parents[2] / "build" / "tables"
 """The large file is made once for all runs: it takes 4 s of a processor."""

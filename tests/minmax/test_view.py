@@ -82,6 +82,14 @@ def test_marks_do_not_count(format_: ModuleType, values: np.ndarray, fields: dic
 
 
 @FORMATS
+def test_two_marks_do_not_count(format_: ModuleType) -> None:
+    """The level has the first of them: it stands for bins that have neither another value."""
+    values = np.repeat(np.array([3, -9, 77, 5], "i2"), LENGTH // 4 + 1)[:LENGTH]
+    node = node_of(values, mark=np.int16(-9), attributes={"missing_value": [77]})
+    assert_is_line(open_root(Group(children={"line": node}), format_)["line"], np.where(values == 77, np.int16(-9), values), -9)
+
+
+@FORMATS
 def test_what_is_no_line_is_absent(format_: ModuleType) -> None:
     children: dict[str, Node] = {
         "line": node_of(NUMBERS),

@@ -116,7 +116,7 @@ def _encode_sparse(chunk: Chunk, resources: Resources | None) -> bytes:
 
 def _encode_strings(chunk: Chunk) -> bytes:
     items = _padded_strings(read_block(chunk), chunk.recipe.grid.chunk_shape)
-    with budgets.hold(COPIES * _text_bytes(items)):
+    with budgets.hold(COPIES * text_bytes(items)):
         return _native.encode_strings(items, chunk.recipe.native)
 
 
@@ -161,7 +161,7 @@ def _padded_strings(block: Block, chunk_shape: tuple[int, ...]) -> list[str]:
     return items
 
 
-def _text_bytes(items: list[str]) -> int:
+def text_bytes(items: list[str]) -> int:
     """The bytes that strings take in UTF-8, at most. Raises ValueError if an item is no text."""
     try:
         return sum(len(item) if item.isascii() else LONGEST_CHARACTER * len(item) for item in items)

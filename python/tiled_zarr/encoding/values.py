@@ -13,7 +13,7 @@ from ..hierarchy.places import Place
 from ..nodes import Changed, Region
 from ..resources import Resources
 from . import row_index
-from .encode import Block, read_block
+from .encode import Block, read_block, text_bytes
 
 
 def part(keys: KeySpace, place: Place, region: Region) -> Chunk:
@@ -41,6 +41,8 @@ def read(chunk: Chunk, resources: Resources) -> Block:
     block = row_index.dense(chunk.node, chunk.region, resources) if chunk.node.is_sparse else read_block(chunk, resources)
     if chunk.revision() != revision:
         raise Changed("the data changed while they were read; ask again")
+    if block.dtype.hasobject:
+        text_bytes(block.reshape(-1).tolist())  # raises if an item is no text, as for a chunk
     return block
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
+from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -80,7 +81,14 @@ class Routes:
             return self.refusal(scope).send("PROPFIND", send)
         if not second and (not first or first in self.bucket_names) and is_of_s3(scope):
             return self.buckets(first, scope, receive, send)
-        return self.rest({**scope, "path": path, "root_path": "", "app_root_path": scope.get("root_path", "")}, receive, send)
+        return self.page(path, scope, receive, send)
+
+    def page(self, path: str, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Answer a request for a path that is no key, below the root path; without a slash after that, lead there."""
+        root = scope.get("root_path", "")
+        if scope["path"] == root and not root.endswith("/"):
+            return replies.to_folder(quote(root), scope["query_string"]).send(scope["method"], send)
+        return self.rest({**scope, "path": path, "root_path": "", "app_root_path": root}, receive, send)
 
     def under_token(self, token: str, second: str, key: str) -> tuple[KeyEndpoint | None, str]:
         """The endpoint of a path that begins with a token, and the key with the token before it."""

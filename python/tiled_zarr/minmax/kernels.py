@@ -1,4 +1,4 @@
-"""The native kernel that finds the extremes of each bin of a line, and what it takes for missing."""
+"""The native kernel that finds the extremes of each bin of a line."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .. import _native, marks
-from ..attributes import OURS, Late
+from .. import _native
 from ..nodes import Array
 
 Block: TypeAlias = np.ndarray[Any, Any]
@@ -25,21 +24,9 @@ def dtype(node: Array) -> np.dtype[Any]:
     return np.dtype("u1") if node.dtype.kind == "b" else node.dtype.newbyteorder("<")
 
 
-def mark(node: Array) -> np.generic | None:
-    """The item that means "no value here", and is skipped in bins; None if only NaN does.
-
-    It is NaT, the node's mark, the null of a column, or the one in CF's `missing_value`.
-    """
-    if node.dtype.kind in TIMES:
-        nat: Any = np.array("NaT", dtype(node))
-        item: np.generic = nat[()]
-        return item
-    if node.dtype.kind == "b":
-        return None
-    said = {} if isinstance(node.attributes, Late) else node.attributes
-    given = (node.mark, said.get(OURS, {}).get("null"), said.get("missing_value"))
-    found = (marks.of(one, node.dtype) for one in given if one is not None)
-    return next((one for one in found if isinstance(one, np.generic)), None)
+def joined(line: Block, declared: tuple[np.generic, ...]) -> Block:
+    """A line with its further marks replaced by the first one, since the kernel skips only one."""
+    return np.where(np.isin(line, declared[1:]), declared[0], line) if len(declared) > 1 else line
 
 
 def minmax(line: Block, factor: int, skipped: np.generic | None) -> Block:

@@ -70,7 +70,7 @@ class Line:
         self.stores = stores
         self.samples = Samples(node, stores.memory, budget)
         self.factors = self.samples.factors
-        self._key = f"minmax {VERSION}|{key}|{node.shape}|{node.dtype.str}|{self.samples.mark!r}"
+        self._key = f"minmax {VERSION}|{key}|{node.shape}|{node.dtype.str}|{self.samples.marks!r}"
 
     @cached_property
     def first(self) -> int | None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..ome.pyramid.sampled import random_run
-from .kernels import Block, minmax
+from .kernels import Block
 from .samples import Samples
 
 SEED = 21
@@ -47,7 +47,7 @@ def _of_runs(samples: Samples, span: slice, factor: int, starts: Block, pairs: B
     low = np.searchsorted(starts, first, "right") - 1
     high = np.searchsorted(starts, np.minimum(first + factor, span.stop), "left")
     runs = pairs.reshape(-1)
-    return np.concatenate([minmax(runs[2 * i : 2 * j], 2 * (j - i), samples.mark) for i, j in zip(low, high, strict=True)])
+    return np.concatenate([samples.minmax(runs[2 * i : 2 * j], 2 * (j - i)) for i, j in zip(low, high, strict=True)])
 
 
 def _patched(samples: Samples, span: slice, factor: int) -> Block:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from .. import marks
 from ..budgets import Budget
 from ..nodes import Array
 from ..ome.display.display import line
 from ..ome.pyramid.reads import Reader
-from .kernels import Block, dtype, mark, minmax
+from .kernels import Block, dtype, joined, minmax
 
 FINEST = 64
 """Samples of a bin of the finest level.
@@ -39,19 +40,24 @@ def factors(length: int) -> tuple[int, ...]:
 class Samples:
     """The samples of a 1-d array, read within `memory`; levels have `dtype` and bins `factors`.
 
-    `weight` is how many bytes of the source we read for one sample. `mark` is skipped. `budget` is
-    how many bytes of the source may be read for one tile.
+    `weight` is how many bytes of the source we read for one sample. `marks` are skipped. `budget`
+    is how many bytes of the source may be read for one tile.
     """
 
     def __init__(self, node: Array, memory: Budget, budget: int) -> None:
         self.node = node
         self.budget = budget
         self.dtype = dtype(node)
-        self.mark = mark(node)
+        self.marks = marks.declared(node.mark, node.attributes, node.dtype)
         self.length = node.shape[0]
         self.factors = factors(self.length)
         self.reader = Reader(line(node), memory)
         self.weight = self.reader.display.weight
+
+    @property
+    def mark(self) -> np.generic | None:
+        """The mark of a bin that has nothing else; None if only NaN is one."""
+        return self.marks[0] if self.marks else None
 
     @property
     def in_memory(self) -> bool:
@@ -67,7 +73,11 @@ class Samples:
 
         Raises what the source raises, Busy and TooLarge.
         """
-        return minmax(self.reader.read((part,)), factor, self.mark)
+        return self.minmax(self.reader.read((part,)), factor)
+
+    def minmax(self, block: Block, factor: int) -> Block:
+        """The extremes of each `factor` samples of a block, without marks."""
+        return minmax(joined(block, self.marks), factor, self.mark)
 
     def parts(self, span: slice, factor: int) -> Iterator[slice]:
         """The parts in which to read a span, each a whole number of bins."""

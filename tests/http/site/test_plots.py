@@ -65,6 +65,29 @@ def test_gaps(make: Callable[..., Any]) -> None:
     assert list(bands(ask(make(Group(children={"a": node})), "/thumbnail/a.svg").body)) == [1.5, 2.5, 5.5]
 
 
+@pytest.mark.parametrize("length", [7, 130_000])
+@pytest.mark.parametrize(
+    ("dtype", "fields", "left"),
+    [
+        ("f8", {"attributes": {"missing_value": -9}}, [1, 2, 3, 5, 6]),
+        (">i2", {"attributes": {"missing_value": [-9, 8]}}, [1, 2, 3, 6]),
+        ("f4", {"mark": np.float32(-9), "attributes": {"missing_value": 8.0}}, [1, 2, 3, 6]),
+        ("u1", {"attributes": {"tiled_zarr": {"null": 8}}}, [0, 1, 2, 3, 4, 6]),
+        ("i4", {"attributes": {"missing_value": "none"}}, [0, 1, 2, 3, 4, 5, 6]),
+        ("?", {"mark": np.True_}, [0, 1, 2, 3, 4, 5, 6]),
+    ],
+    ids=["of CF", "two of CF", "CF's and the node's", "a column's", "text", "of booleans"],
+)
+def test_no_value_is_left_out(make: Callable[..., Any], length: int, dtype: str, fields: dict[str, Any], left: list[int]) -> None:
+    """A plot of all values and one of levels leave out the same, whatever says it."""
+    few = np.array([-9, 1, 2, 4, -9, 8, 3]).astype(dtype)
+    body = ask(make(Group(children={"a": array_node(few.repeat(-(-length // 7))[:length], **fields)})), "/thumbnail/a.svg").body
+    labels = [text.text for text in ElementTree.fromstring(body).iter(f"{SVG}text")]
+    assert labels == [f"{few[left].max():.6g}", f"{few[left].min():.6g}"]
+    if length == 7:
+        assert list(bands(body)) == [number + 0.5 for number in left]
+
+
 @pytest.mark.parametrize("line", [np.full(9, np.nan), np.full(9, 7.5), np.array([-1e308, 1e308] * 9)], ids=["none", "constant", "huge"])
 def test_odd_lines_are_still_drawings(make: Callable[..., Any], line: Any) -> None:
     body = ask(make(Group(children={"a": array_node(line)})), "/thumbnail/a.svg").body

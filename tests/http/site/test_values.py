@@ -10,6 +10,7 @@ from threading import Event
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from asgi import ask
@@ -227,3 +228,16 @@ def test_a_value_that_hangs_is_left_out(make: Callable[..., Any]) -> None:
 
 def test_texts_of_types() -> None:
     assert values.typed(np.dtype("datetime64[ns]")) == "datetime64[ns]"
+
+
+@pytest.mark.parametrize("count", [9, 12, 30])
+def test_a_table_with_more_columns_than_are_opened(make: Callable[..., Any], count: int) -> None:
+    """The first columns are there, as in pandas, and the counts are of all."""
+    frame = pd.DataFrame(np.arange(20 * count).reshape(20, count), columns=[f"c{number}" for number in range(count)])
+    table = Table({name: array_node(frame[name].to_numpy()) for name in frame})
+    page = ask(make(Group(children={"t": table}), consolidated_nodes=10), "/view/t").body.decode()
+    shown = min(count, 12)
+    said = f"{count} columns" if count == shown else f"first {shown} of {count} columns"
+    assert f"<caption>first 10 of 20 rows, {said}</caption>" in page
+    rows = [re.findall(r"<td>(.*?)</td>", row) for row in re.findall(r'<tr><th scope="row">.*?</tr>', page)]
+    assert rows == frame.iloc[:10, :shown].astype(str).to_numpy().tolist()

@@ -43,12 +43,12 @@ export async function openTable(server: string, path: string, key: string | null
   return { rows: first?.rows ?? 0, columns, unavailable: Object.entries(group.attributes?.tiled_zarr?.unavailable ?? {}) };
 }
 
-/** The names of the columns of a table that has more of them than one document describes. */
+/** The names of the columns of a table that has more of them than one document describes; the kind of a child that the server has not opened is null. */
 async function listed(store: HttpStore, key: string | null): Promise<string[]> {
   const reply = await fetch(store.url, { headers: { Accept: "application/json", ...(key === null ? {} : { Authorization: `Apikey ${key}` }) } });
   if (!reply.ok) throw new HttpError(reply.status, new URL(store.url).pathname);
-  const listing = (await reply.json()) as { children: { name: string; kind: string }[] };
-  return listing.children.filter(({ kind }) => kind === "array").map(({ name }) => name);
+  const listing = (await reply.json()) as { children: { name: string; kind: string | null }[] };
+  return listing.children.filter(({ kind }) => kind !== "group").map(({ name }) => name);
 }
 
 /** A store that has the metadata documents of the columns already. */

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..protocol import keys, replies, requests, signatures
-from ..protocol.replies import NO_STORE, Answer, Reply
+from ..protocol.replies import Answer
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 Shown: TypeAlias = Callable[[Answer, Scope], Answer]
@@ -55,7 +55,7 @@ class Auth:
         if not (self.allows(chosen, added) or requests.path_of(inner) in OPEN_PATHS):
             return self.shown(replies.UNAUTHORIZED, inner).send(scope["method"], send)
         if not inner["path"]:
-            return to_slash(inner[keys.PREFIX]).send(scope["method"], send)
+            return replies.to_folder(inner[keys.PREFIX], inner["query_string"]).send(scope["method"], send)
         return self.app(inner, receive, send)
 
     def without_key(self, scope: Scope) -> tuple[Scope, list[bytes]]:
@@ -95,8 +95,3 @@ class Auth:
     def is_right(self, key: bytes) -> bool:
         """Whether this is the key, in a time that does not depend on how much of it is right."""
         return self.key is not None and hmac.compare_digest(key, self.key)
-
-
-def to_slash(prefix: str) -> Reply:
-    """The reply to `/k/KEY`: links on the page of the root are relative to `/k/KEY/`."""
-    return Reply(307, ((b"location", f"./{prefix.rpartition('/')[2]}/".encode()), NO_STORE))

@@ -19,7 +19,7 @@ from ...caches.recent import Recent
 from ...nodes import Forbidden, Group, Unauthenticated
 from ..protocol import failures, keys, replies, requests
 from ..protocol.replies import NO_CACHE, Reply
-from .auth import OPEN_PATHS, Shown, as_it_is, to_slash
+from .auth import OPEN_PATHS, Shown, as_it_is
 
 MOST_KEPT = 64
 """Callers whose applications are kept, at most.
@@ -97,7 +97,7 @@ class Callers:
         if isinstance(found, Reply):
             return await self.shown(found, inner).send(scope["method"], send)
         if not inner["path"]:
-            return await to_slash(inner[keys.PREFIX]).send(scope["method"], send)
+            return await replies.to_folder(inner[keys.PREFIX], inner["query_string"]).send(scope["method"], send)
         if path == METRICS and not (found.is_signed_in or found.sees_all):
             return await replies.UNAUTHORIZED.send(scope["method"], send)
         if path.startswith(EVENTS):

@@ -176,3 +176,12 @@ UNAUTHORIZED = text(
     CHALLENGE,
 )
 CHANGING = text(503, "the data changed twice while they were read; ask again", (b"retry-after", b"1"))
+
+
+def to_folder(path: str, query: bytes = b"") -> Reply:
+    """The reply to a percent-encoded path that is the root but does not end in a slash.
+
+    Links on the page of the root are relative to `path/`. We keep the query.
+    """
+    location = f"./{path.rpartition('/')[2]}/".encode() + (b"?" + query if query else b"")
+    return Reply(307, ((b"location", location), NO_STORE))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
 
@@ -102,7 +103,22 @@ class Browser:
         """The first values of an array or of a table; None for any other group. Blocks."""
         if isinstance(node, Array):
             return values.of_array(self.keys, path, values.unit_of(node.attributes))
-        return values.of_table(self.keys, path, values.arrays(nodes, listed)) if node.kind == "table" else None
+        if node.kind != "table":
+            return None
+        known = values.arrays(nodes or self.first(path, node, listed), listed)
+        return values.of_table(self.keys, path, known, len(known if nodes else listed))
+
+    def first(self, path: str, parent: Node, listed: Sequence[str]) -> dict[str, Node]:
+        """The first columns of a table that has too many children to open all. Blocks.
+
+        One that cannot be opened is left out: the counts above the values say so.
+        """
+        found = dict[str, Node]()
+        for name in listed[: values.TABLE_COLUMNS]:
+            with suppress(Exception):
+                node = self.opened(f"{path}/{name}".lstrip("/"), parent)
+                found |= {} if node is None else {name: node}
+        return found
 
     def children(self, path: str, parent: Node, listed: Sequence[tuple[str, Node | None]], here: Addresses) -> Iterator[Description]:
         """Children of the group `parent` at `path`.

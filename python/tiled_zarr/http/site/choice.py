@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from starlette.types import Scope
 
+from ...hierarchy import names as wired
 from ...nodes import Group, Node
 from ..protocol import requests
 from . import listing
@@ -54,8 +55,9 @@ class Choice:
                 return sorted(names, key=natural, reverse=self.sort.startswith("-"))
 
     def passing(self, names: list[str]) -> list[str]:
-        """The names that pass the filter."""
-        return list(filter(matcher(self.filter), names)) if self.filter else names
+        """The names that pass the filter, as they are in paths or as the source has them."""
+        matches = matcher(self.filter)
+        return [name for name in names if matches(name) or ("~" in name and matches(in_source(name)))] if self.filter else names
 
 
 def of(scope: Scope) -> Choice | None:
@@ -67,16 +69,29 @@ def of(scope: Scope) -> Choice | None:
 
 
 def matcher(given: str) -> Callable[[str], object]:
-    """Tells if a name has a text in it, or matches a pattern of the shell, whatever the case.
+    """Tells if a name has a text in it, or matches a pattern of `*` and `?`, whatever the case.
+
+    Brackets are themselves, since names like `scan[1].tif` are common; fnmatch takes them for sets.
 
     >>> matcher("IMG")("my_img_1"), bool(matcher("*_1?.t*")("img_10.tif")), matcher("x*")("ax")
     (True, True, None)
+    >>> bool(matcher("*[1].tif")("scan[1].tif")), matcher("*[1].tif")("scan1.tif")
+    (True, None)
     """
     wanted = given.casefold()
     if WILD.isdisjoint(wanted):
         return lambda name: wanted in name.casefold()
-    match = re.compile(fnmatch.translate(wanted)).match
+    match = re.compile(fnmatch.translate(wanted.replace("[", "[[]"))).match
     return lambda name: match(name.casefold())
+
+
+def in_source(name: str) -> str:
+    """The source's name of a child, from its name in a path.
+
+    >>> in_source("scan~5b1~5d.tif"), in_source("~")
+    ('scan[1].tif', '')
+    """
+    return wired.unwire(name, wired.FORBIDDEN_V2) or ""
 
 
 def natural(name: str) -> tuple[str, str]:

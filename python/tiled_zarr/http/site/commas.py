@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from typing import Any
 
 import numpy as np
 
+from ... import marks
 from ...encoding.encode import Block
 from .cells import spelled
 
-Column = tuple[str, Block]
+Column = tuple[str, Block, Mapping[str, Any]]
+"""The name, the items and the attributes of a column."""
 
 
 def encode(columns: Sequence[Sequence[str]], names: Sequence[str] = ()) -> bytes:
@@ -34,10 +36,16 @@ def of_block(block: Block) -> bytes:
 
 
 def of_table(columns: Iterable[Column]) -> bytes:
-    """The columns of a table, below their names; a column of records has a column for each field."""
+    """The columns of a table, below their names; a column of records has a column for each field.
+
+    Nulls are empty fields, as pandas writes and reads them.
+    """
     texts, names = list[list[str]](), list[str]()
-    for name, block in columns:
+    for name, block, attributes in columns:
         found, below = split(name, block)
+        nulls = marks.nulls(block, attributes) if block.ndim == 1 else None
+        if nulls is not None:
+            found = [["" if is_null else text for text, is_null in zip(column, nulls.tolist(), strict=True)] for column in found]
         texts += found
         names += below
     return encode(texts, names)

@@ -30,14 +30,14 @@ def is_line(node: Array) -> bool:
     return len(node.shape) == 1 and node.dtype.kind in KINDS and not node.is_sparse and node.shape[0] > 1
 
 
-def svg(values: Block, mark: Any = None) -> bytes:
-    """The plot of the values of an array; those that are not finite, or the mark, leave a gap.
+def svg(values: Block, marks: tuple[np.generic, ...] = ()) -> bytes:
+    """The plot of the values of an array; those that are not finite, and marks, leave a gap.
 
     Values on two axes are the least and the greatest of each bin (docs/minmax.md). The outer
     drawing has the size of what shows it, so that text is not stretched as the line is.
     """
     given = np.asarray(values, np.float64)
-    finite = np.where(np.isfinite(given) if mark is None else np.isfinite(given) & (values != mark), given, np.nan)
+    finite = np.where(np.isfinite(given) & ~np.isin(values, marks), given, np.nan)
     lows, highs = extremes(*((finite, finite) if finite.ndim == 1 else (finite[:, 0], finite[:, 1])))
     box = f"0 {-MARGIN} {len(lows)} {HEIGHT + 2 * MARGIN}"
     return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
+from ... import marks
 from ...caches.cost import Cache
 from ...encoding import values
 from ...hierarchy.keyspace import Chunk, KeySpace
@@ -73,4 +74,5 @@ class Plots:
 
     def drawn(self, part: Chunk) -> bytes:
         """The plot of a part. Blocks; raises what the source raises."""
-        return lines.svg(values.read(part, self.keys.resources), part.node.mark)
+        node = part.node
+        return lines.svg(values.read(part, self.keys.resources), marks.declared(node.mark, node.attributes, node.dtype))

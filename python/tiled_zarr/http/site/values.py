@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import marks
 from ...encoding import values
 from ...encoding.encode import Block
 from ...hierarchy.keyspace import Chunk, KeySpace
@@ -60,8 +61,8 @@ def of_array(keys: KeySpace, path: str, unit: str) -> Values:
         return Values(failure=reason(why))
 
 
-def of_table(keys: KeySpace, path: str, columns: Sequence[tuple[str, Array]]) -> Values:
-    """The first rows of the table at `path`, whose columns these are. Blocks.
+def of_table(keys: KeySpace, path: str, columns: Sequence[tuple[str, Array]], count: int) -> Values:
+    """The first rows of the table at `path`; these are the first of its `count` columns. Blocks.
 
     A column that fails has its reason below its name, and no values.
     """
@@ -72,14 +73,21 @@ def of_table(keys: KeySpace, path: str, columns: Sequence[tuple[str, Array]]) ->
     for name, column in shown:
         try:
             place = there(keys, f"{path}/{name}".lstrip("/"))
-            parts.append([cell(item) for item in items(read(keys, place, (slice(0, stop),)))])
+            block = read(keys, place, (slice(0, stop),))
+            parts.append(spelled(block, marks.nulls(block, place.node.attributes) if block.ndim == 1 else None))
             heads.append(Column(name, noted(typed(column.dtype), unit_of(place.node.attributes))))
         except Exception as why:  # noqa: BLE001 - one damaged column harms only itself
             parts.append(["…"] * stop)
             heads.append(Column(name, reason(why)))
     rows = tuple((f"{row:,}", tuple(part[row] for part in parts)) for row in range(stop))
-    caption = f"{first(stop, length, 'row')}, {first(len(shown), len(columns), 'column')}"
+    caption = f"{first(stop, length, 'row')}, {first(len(shown), count, 'column')}"
     return Values(columns=tuple(heads), rows=rows, caption=caption)
+
+
+def spelled(block: Block, nulls: Block | None) -> list[str]:
+    """The texts of the items of a column; `null` for its nulls, as on the page of the table."""
+    texts = [cell(item) for item in items(block)]
+    return texts if nulls is None else ["null" if is_null else text for text, is_null in zip(texts, nulls.tolist(), strict=True)]
 
 
 def few(keys: KeySpace, place: Place, unit: str) -> str:
