@@ -1,9 +1,27 @@
 // What tests of the explore page and of tables do with it; each gets the page first, and returns a list if it has something to say.
+const MOST_STOPS = 100;
+
+/** Press a key until what has the focus has a name that begins so. */
+async function focus(page, key, name) {
+    for (let stop = 0; stop < MOST_STOPS; stop++) {
+        await page.keyboard.press(key);
+        const found = await page.evaluate(() => {
+            const at = document.activeElement;
+            return (at.getAttribute("aria-label") || at.title || at.labels?.[0]?.textContent || at.textContent).trim();
+        });
+        if (found.startsWith(name)) return;
+    }
+    throw new Error(`${MOST_STOPS} times ${key} do not reach ${name}`);
+}
+
 export const ACTIONS = {
     /** Click what has an ARIA role and a name. */
     pick: (page, role, name) => page.getByRole(role, { name, exact: true }).first().click(),
     /** Give the field of a label a text. */
     fill: (page, label, text) => page.getByLabel(label, { exact: true }).fill(text),
+    /** Press Tab until what has the focus has a name that begins so. */
+    tab: (page, name) => focus(page, "Tab", name),
+    "shift tab": (page, name) => focus(page, "Shift+Tab", name),
     back: (page) => page.goBack(),
     /** Tell the page that its data have changed. */
     refresh: (page) => page.evaluate(() => void document.dispatchEvent(new Event("refresh"))),

@@ -129,11 +129,9 @@ const ACTIONS = {
     /** Return the value of an expression, as text. */
     value: async (page, expression) => [String(await page.evaluate(expression))],
     /** Click what a selector finds, and return the name of the file that the page then saves, and its size in pixels if it is a picture. */
-    saved: async (page, selector) => {
-        const [download] = await Promise.all([page.waitForEvent("download"), page.locator(selector).first().click()]);
-        const body = readFileSync(await download.path());
-        return [download.suggestedFilename(), body.toString("base64")];
-    },
+    saved: async (page, selector) => download(page, () => page.locator(selector).first().click()),
+    /** Press a key, and return what the page then saves as above. */
+    "saved by": async (page, key) => download(page, () => page.keyboard.press(key)),
     /** Return the address of the page, once it has not changed for a moment. */
     address: async (page) => {
         await page.waitForTimeout(600);
@@ -145,6 +143,13 @@ const ACTIONS = {
     call: (_, url) => fetch(url),
     pause: (page, milliseconds) => page.waitForTimeout(milliseconds),
 };
+
+/** The name and the body of the file that the page saves when something is done. */
+async function download(page, act) {
+    const [file] = await Promise.all([page.waitForEvent("download"), act()]);
+    const body = readFileSync(await file.path());
+    return [file.suggestedFilename(), body.toString("base64")];
+}
 
 /** A log of what the page and its workers ask for: every request with its status, its bytes on the wire, whether a cache answered, and why it failed. */
 async function logged(page) {

@@ -22,7 +22,7 @@ NO_EVENTS = b"<script>EventSource = class { constructor() { setTimeout(() => thi
 NEUROGLANCER = "/v/neuroglancer/"
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm"}
 
-ABSENT = ("values", "letters", "turned", "events")
+ABSENT = ("values", "letters", "turned", "coordinates", "events")
 """What a page of another origin does not know: where exact values, other planes and events are."""
 
 Pages = dict[str, tuple[str, bytes]]

@@ -64,6 +64,27 @@ def earth() -> Group:
     return group
 
 
+LATITUDES = (np.sign(np.linspace(-1, 1, SHAPE[0])) * 90 * np.abs(np.linspace(-1, 1, SHAPE[0])) ** 0.8).astype("f4")
+"""Further apart at the equator, and ascending: the map is flipped."""
+LONGITUDES = np.linspace(359.1, 0.3, SHAPE[1])
+DEPTHS = np.array([5, 10, 50, 200], "i2")
+"""Stored numbers; each is a tenth of a metre more than a hundredth of a metre times as many."""
+
+
+def ocean() -> Group:
+    """A stack with coordinates of all kinds beside it; those of `z` are packed, and `nameless` has none."""
+    values = VALUES["stack"][:, 0]
+    coordinates = {
+        "depth": ("depth", DEPTHS, {"units": "m", "scale_factor": 0.01, "add_offset": 0.1}),
+        "lat": ("lat", LATITUDES, {"units": "degrees_north"}),
+        "lon": ("lon", LONGITUDES, {"units": "degrees_east"}),
+    }
+    data = {"salt": (("depth", "lat", "lon"), values), "nameless": (("n", "m"), values[0])}
+    group = adapt(xarray.Dataset(data, coords=coordinates))
+    assert isinstance(group, Group)
+    return group
+
+
 def limits(name: str) -> tuple[int, int]:
     return int(np.iinfo(name).min), int(np.iinfo(name).max)
 
@@ -79,7 +100,7 @@ def tree() -> Group:
     hints = {"stack": {"tiled_zarr": {"axes": "zcyx", **PLACED}}, "packed": PACKING}
     plain = {name: held(values, hints.get(name, {})) for name, values in VALUES.items() if name not in aside}
     files = {"colours": open_file(folder / "colours.tif"), "stored": open_file(stored(folder / "stored.zarr"))}
-    return Group(children={**plain, **files, "earth": earth()})
+    return Group(children={**plain, **files, "earth": earth(), "ocean": ocean()})
 
 
 def held(values: np.ndarray[Any, Any], attributes: dict[str, Any]) -> Array:

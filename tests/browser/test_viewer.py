@@ -14,7 +14,7 @@ from browser import pictures
 from browser.conftest import KEY
 from browser.driving import Shown, press, show
 from browser.hosts import Host
-from browser.pictures import cut, likeness
+from browser.pictures import cut, framed, likeness
 from live import Live
 from ome import detectors
 
@@ -98,8 +98,9 @@ def test_a_stack_of_channels(gallery: Live, tmp_path: Path) -> None:
 def test_holes_have_the_colour_of_no_data(gallery: Live, tmp_path: Path) -> None:
     shown = show(f"{gallery.url}/view/holes#rulers=off", tmp_path / "page.png")
     assert is_flawless(shown)
-    pixels = cut(shown.pixels, EDGE, EDGE * 1500 / 1200)
-    hole = cut(shown.pixels, EDGE / 3 - 4, EDGE * 500 / 1200 - 4)
+    pixels = framed(shown.pixels, images.holes().shape)
+    rows, columns = pixels.shape[:2]
+    hole = pixels[rows // 3 + 2 : rows * 2 // 3 - 2, columns // 3 + 2 : columns * 2 // 3 - 2]
     assert (hole == pictures.NO_DATA).all()
     assert pixels[-20, -20].min() > 240
     assert pixels[-20, 200].max() < 80
@@ -109,7 +110,7 @@ def test_holes_have_the_colour_of_no_data(gallery: Live, tmp_path: Path) -> None
 def test_gaps_of_a_detector_are_no_data_and_counts_are_not(gallery: Live, tmp_path: Path, name: str) -> None:
     shown = show(f"{gallery.url}/view/{name}#rulers=off", tmp_path / "page.png")
     assert is_flawless(shown)
-    frame = cut(shown.pixels, EDGE, EDGE * 520 / 400)
+    frame = framed(shown.pixels, (400, 520))
     zoom = EDGE / 400
     row, column = (round((gap.start + gap.stop) / 2 * zoom) for gap in detectors.GAP)
     assert (frame[row - 4 : row + 4, 50:800] == pictures.NO_DATA).all()
@@ -120,7 +121,7 @@ def test_gaps_of_a_detector_are_no_data_and_counts_are_not(gallery: Live, tmp_pa
 
 def looks_like_land(shown: Shown, *, is_negative: bool = False) -> bool:
     """Whether a page shows land from black to white in a sea of the colour of no data, beside the panel."""
-    frame = cut(shown.pixels, EDGE, EDGE * 520 / 400)[:, : round(EDGE * 440 / 400)]
+    frame = framed(shown.pixels, (400, 520))[:, : round(EDGE * 440 / 400)]
     sign = -1 if is_negative else 1
     expected = detectors.drawn(sign * detectors.heights(), ~detectors.sea())
     expected[detectors.sea()] = np.mean(pictures.NO_DATA) / 255

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +12,23 @@ import pytest
 
 from browser import kinds
 from browser.driving import Action, press, show
+from browser.pictures import fitted
 from live import Live
 
-WINDOW = np.array((1280, 720))
 ROWS, COLUMNS = kinds.SHAPE
-ZOOM = min(WINDOW[1] / ROWS, WINDOW[0] / COLUMNS) * 2 ** np.log2(0.96)
 PLACES = 100
-BESIDE_THE_PANEL = 100
-"""Columns of the image that the panel does not hide."""
 
 
 def places(seed: int, count: int = PLACES) -> np.ndarray[Any, Any]:
     """Random pixels, as (column, row)."""
     random = np.random.default_rng(seed)
-    return np.stack([random.integers(0, BESIDE_THE_PANEL, count), random.integers(0, ROWS, count)], axis=1)
+    return np.stack([random.integers(0, COLUMNS, count), random.integers(0, ROWS, count)], axis=1)
 
 
-def trace(pixels: np.ndarray[Any, Any]) -> Action:
+def trace(pixels: np.ndarray[Any, Any], shape: tuple[int, int] = kinds.SHAPE) -> Action:
     """The pointer over the middle of these pixels, when the page shows the whole image."""
-    points = (pixels + 0.5 - np.array((COLUMNS, ROWS)) / 2) * ZOOM + WINDOW / 2
-    return ("trace", points.tolist())
+    zoom, corner = fitted(shape)
+    return ("trace", ((pixels + 0.5) * zoom + corner).tolist())
 
 
 def number(text: str, dtype: np.dtype[Any]) -> Any:
@@ -41,6 +39,12 @@ def number(text: str, dtype: np.dtype[Any]) -> Any:
         real, sign, imaginary = text.removesuffix("i").split(" ")
         return complex(float(real), float(imaginary) * (-1 if sign == "\u2212" else 1))
     return dtype.type(int(text)) if dtype.kind in "iu" else dtype.type(float(text))
+
+
+def spelled(stored: int, scale: str, offset: str) -> str:
+    """A stored number after scale and offset, without rounding: 28.0 is 28."""
+    exact = Decimal(int(stored)) * Decimal(scale) + Decimal(offset)
+    return f"{exact.normalize():f}"
 
 
 @pytest.mark.parametrize("name", ["bool", "i1", "u2", "u4", "i8", "u8", "f2", "f4", "f8", "c16"])
@@ -67,25 +71,50 @@ def test_packed_numbers_are_scaled_and_marks_are_named(server: Live, tmp_path: P
     shown = show(f"{server.url}/view/packed", tmp_path / "page.png", actions=[trace(pixels)])
     for (column, row), text in zip(pixels, shown.said, strict=True):
         stored = int(kinds.VALUES["packed"][row, column])
-        value = "no data" if stored == -32768 else stored * 0.01 + 273.15
-        assert text.split("\n")[-1].endswith(f"{value} K (stored {stored})"), text
+        value = "no data" if stored == -32768 else f"{spelled(stored, '0.01', '273.15')} K"
+        assert text.endswith(f", y {row} {value} (stored {stored})"), text
     assert any("no data" in text for text in shown.said)
     assert any("no data" not in text for text in shown.said)
+
+
+def test_coordinates_beside_the_image(server: Live, tmp_path: Path) -> None:
+    """Those of xarray: 32-bit floats exactly, 64-bit ones in 12 digits. North is up, and east at the left."""
+    pixels = places(9, 30)
+    shown = show(f"{server.url}/view/ocean/salt", tmp_path / "page.png", actions=[trace(pixels)])
+    assert shown.console == []
+    for (column, flipped), text in zip(pixels, shown.said, strict=True):
+        row = ROWS - 1 - flipped
+        found = re.fullmatch(rf"x {column}, y {row} \((\S+) °E, (\S+) °N\)\s+(\d+)", text)
+        assert found, text
+        assert float(found[1]) == float(f"{kinds.LONGITUDES[column]:.12g}")
+        assert np.float32(found[2]) == kinds.LATITUDES[row]
+        assert int(found[3]) == kinds.VALUES["stack"][2, 0, row, column]
+    asked = [request.url for request in shown.loads[0] if re.search("/ocean/(lat|lon|depth)/", request.url)]
+    assert len(asked) == 2 * 2
+
+
+def test_coordinates_that_are_packed(server: Live, tmp_path: Path) -> None:
+    """On other axes an image has the coordinates of those."""
+    pixels = np.array([[5, 0], [5, 1], [5, 2], [5, 3]])
+    shown = show(f"{server.url}/view/ocean/salt#plane=zy", tmp_path / "page.png", actions=[trace(pixels, (4, ROWS))])
+    latitude = kinds.LATITUDES[ROWS - 1 - 5]
+    for row, (depth, text) in enumerate(zip(kinds.DEPTHS, shown.said, strict=True)):
+        value = kinds.VALUES["stack"][row, 0, ROWS - 1 - 5, 75]
+        assert re.sub(r"\s+", " ", text) == f"y {ROWS - 1 - 5}, z {row} ({latitude!s} °N, {spelled(depth, '0.01', '0.1')} m) {value}"
 
 
 @pytest.mark.parametrize("name", ["sst", "placed"])
 def test_a_map_that_is_flipped_names_the_rows_of_the_source(server: Live, tmp_path: Path, name: str) -> None:
     """North is up: the pointer at the top is at the last row, and at its latitude if it has one."""
     values, rows = kinds.VALUES["climate"], np.arange(ROWS)
-    pixels = np.stack([(rows * 7) % BESIDE_THE_PANEL, ROWS - 1 - rows], axis=1)
+    pixels = np.stack([(rows * 7) % COLUMNS, ROWS - 1 - rows], axis=1)
     shown = show(f"{server.url}/view/earth/{name}#rulers=on", tmp_path / "page.png", actions=[trace(pixels)])
     assert shown.console == []
     for row, (column, _), text in zip(rows, pixels, shown.said, strict=True):
         stored = int(values[row, column])
-        place = "" if name == "sst" else f" ({column * 2.4 - 178.8:g} °, {row * 2 - 89:g} °)"
-        found = re.fullmatch(rf"x {column}, y {row}{re.escape(place)}\s+(.+) K \(stored {stored}\)", text)
-        assert found, text
-        assert (found[1] == "no data") if stored == -9999 else (float(found[1]) == stored * 0.01 + 273.15), text
+        place = f"{column}, {row * 2 - 89} °N" if name == "sst" else f"{column * 2.4 - 178.8:g} °, {row * 2 - 89} °"
+        value = "no data" if stored == -9999 else f"{spelled(stored, '0.01', '273.15')} K"
+        assert re.sub(r"\s+", " ", text) == f"x {column}, y {row} ({place}) {value} (stored {stored})"
     assert "no data" in " ".join(shown.said)
 
 
@@ -130,11 +159,9 @@ def test_a_stack_from_the_side(server: Live, tmp_path: Path, plane: str) -> None
     side = kinds.VALUES["stack"].transpose(["zcyx".index(axis) for axis in ("cy" if plane == "zx" else "cx") + plane])
     middle = side.shape[1] // 2
     rows, columns = side.shape[2:]
-    zoom = min(WINDOW[1] / rows, WINDOW[0] / columns) * 0.96
-    pixels = np.array([[column, row] for row in range(rows) for column in (0, 17, columns // 2)])
-    points = (pixels + 0.5 - np.array((columns, rows)) / 2) * zoom + WINDOW / 2
+    pixels = np.array([[column, row] for row in range(rows) for column in (0, 17, columns - 1)])
     url = f"{server.url}/view/stack#plane={plane}"
-    shown = show(url, tmp_path / "page.png", actions=[("trace", points.tolist()), ("read", ".axis span"), ("address",)])
+    shown = show(url, tmp_path / "page.png", actions=[trace(pixels, (rows, columns)), ("read", ".axis span"), ("address",)])
     assert shown.console == []
     for (column, row), text in zip(pixels, shown.said[: len(pixels)], strict=True):
         assert f"{plane[1]} {column}, {plane[0]} {row}" in text, text

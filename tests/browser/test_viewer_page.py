@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from browser import kinds
 from browser.conftest import TESTS
 from browser.driving import press, show
+from browser.pictures import fitted
 from live import Live
 
 ROOT = TESTS.parent
@@ -162,10 +165,38 @@ def test_rulers_follow_the_image(server: Live, tmp_path: Path) -> None:
     assert "y (µm)" in words
     assert none == ""
     along_x = [float(word) for word in words.split(" x (µm)")[0].split()]
-    scale = 720 / 90 * 0.96 * 4
-    expected = [640 + (number - 20 + 0.5 - 75) * scale for number in along_x]
+    zoom, (left, _) = fitted((90, 150))
+    middle = 640 + 4 * (left + 75 * zoom - 640)
+    expected = [middle + (number - 20 + 0.5 - 75) * zoom * 4 for number in along_x]
     np.testing.assert_allclose([float(place) for place in places.split()], expected, atol=0.5)
     assert len(along_x) >= 5
+
+
+RULERS = (
+    "JSON.stringify([...document.querySelectorAll('#rulers text:not(.name)')].map((each) => {"
+    " const isDown = each.hasAttribute('text-anchor');"
+    " return [isDown ? 'y' : 'x', each.textContent, each.getAttribute(isDown ? 'y' : 'x') - (isDown ? 4 : 3)] }))"
+)
+"""Each number of the rulers: its axis, its text, and where its tick is on the page."""
+
+
+def test_rulers_have_the_coordinates_beside_the_image(server: Live, tmp_path: Path) -> None:
+    """Each number is where numpy finds it between the coordinates of pixels; the map is flipped."""
+    actions = [("until", "document.querySelectorAll('#rulers .name')[0]?.textContent === 'lon (°E)'"), ("value", RULERS)]
+    shown = show(f"{server.url}/view/ocean/salt", tmp_path / "page.png", actions=actions)
+    zoom, (left, top) = fitted((90, 150))
+    marks = json.loads(shown.said[0])
+    latitudes = {float(text): place for axis, text, place in marks if axis == "y"}
+    longitudes = {float(text): place for axis, text, place in marks if axis == "x"}
+    rows = np.interp(list(latitudes), kinds.LATITUDES, np.arange(90))
+    columns = np.interp(list(longitudes), kinds.LONGITUDES[::-1], np.arange(149, -1, -1))
+    np.testing.assert_allclose(list(latitudes.values()), top + (89 - rows + 0.5) * zoom, atol=0.1)
+    inside = (np.array(list(longitudes)) > 0.3) & (
+        np.array(list(longitudes)) < 359.1
+    )  # numpy knows no coordinate beyond the last pixel's middle
+    np.testing.assert_allclose(np.array(list(longitudes.values()))[inside], (left + (columns + 0.5) * zoom)[inside], atol=0.1)
+    assert set(latitudes) == {*range(-80, 81, 20)}
+    assert {50, 100, 150, 200, 250, 300, 350} <= set(longitudes)
 
 
 def test_the_scale_bar_counts_pixels_without_a_unit(server: Live, tmp_path: Path) -> None:
@@ -174,5 +205,5 @@ def test_the_scale_bar_counts_pixels_without_a_unit(server: Live, tmp_path: Path
         tmp_path / "page.png",
         actions=[("read", "#scalebar"), ("value", "document.getElementById('scalebar').offsetWidth")],
     )
-    assert shown.said[0] == "10 pixels"
-    assert abs(float(shown.said[1]) - 10 * 720 / 90 * 0.96) < 1.5
+    assert shown.said[0] == "20 pixels"
+    assert abs(float(shown.said[1]) - 20 * fitted((90, 150))[0]) < 1.5

@@ -23,13 +23,12 @@ from browser import exploration, gallery, looks, tables
 from browser.driving import Action, Shown, show
 from browser.grids import LOOK, cells
 from browser.looks import LOOKS, SIX_PLACE, SPAN, Served, Values
-from browser.pictures import NO_DATA, VIEWER_EDGE, cut, likeness
+from browser.pictures import NO_DATA, VIEWER_EDGE, cut, fitted, framed, likeness
 from ome import detectors
 
 CELLS: Action = ("list", '[role="gridcell"]')
 WIDE: Action = ("resize", 2400, 720)
 PLOTTED: Action = ("value", "JSON.stringify(document.querySelector('.plot').plotted)")
-WINDOW = np.array((1280, 720))
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +55,14 @@ def exported(folder: Path, menu: str = "Export", kind: str = "NPY") -> list[Acti
 
 def trace(places: Values, shape: tuple[int, ...]) -> Action:
     """The pointer over the middle of pixels, as (column, row), when the page shows the whole image."""
-    zoom = min(WINDOW / shape[::-1]) * 2 ** np.log2(0.96)
-    return ("trace", ((places + 0.5 - np.array(shape[::-1]) / 2) * zoom + WINDOW / 2).tolist())
+    zoom, corner = fitted(shape)
+    return ("trace", ((places + 0.5) * zoom + corner).tolist())
 
 
-def left(shape: tuple[int, ...], count: int = 12) -> Values:
-    """Random pixels that the panel does not hide, as (column, row)."""
+def pixels_of(shape: tuple[int, ...], count: int = 12) -> Values:
+    """Random pixels, as (column, row)."""
     random = np.random.default_rng(16)
-    return np.stack([random.integers(0, shape[1] * 2 // 3, count), random.integers(0, shape[0], count)], axis=1)
+    return np.stack([random.integers(0, shape[1], count), random.integers(0, shape[0], count)], axis=1)
 
 
 def test_a_scalar(served: Served, tmp_path: Path) -> None:
@@ -144,7 +143,7 @@ def test_a_dataset_with_coordinates(served: Served, tmp_path: Path) -> None:
 def test_a_detector_in_log_scale(served: Served, tmp_path: Path) -> None:
     """Counts are exact under the pointer; gaps of 2^32 - 1 are no data, in a colour of their own."""
     frame = detectors.eiger("u4")
-    places = np.concatenate([left(frame.shape), [[100, 203], [303, 40]]])
+    places = np.concatenate([pixels_of(frame.shape), [[100, 203], [303, 40]]])
     shown = look(served, tmp_path, "11-detector", [trace(places, frame.shape)])
     for (column, row), text in zip(places, shown.said, strict=True):
         value = frame[row, column]
@@ -152,15 +151,15 @@ def test_a_detector_in_log_scale(served: Served, tmp_path: Path) -> None:
         assert value == 2**32 - 1 or text.split()[-1] == str(value), text
         assert ("no data" in text) == (value == 2**32 - 1)
     zoom = VIEWER_EDGE / 400
-    found = cut(shown.pixels, VIEWER_EDGE, 520 * zoom)
+    found = framed(shown.pixels, frame.shape)
     assert (found[int(203 * zoom), 20:700] == NO_DATA).all(axis=-1).mean() > 0.95
 
 
 def test_a_map_is_north_up(served: Served, tmp_path: Path) -> None:
     """The top of the page is the last row; -9999 is no data, and all else is in kelvins."""
     stored = looks.sea()
-    rows, columns = stored.shape
-    places = left(stored.shape)
+    rows = len(stored)
+    places = pixels_of(stored.shape)
     shown = look(served, tmp_path, "12-climate", [trace(places, stored.shape)])
     for (column, row), text in zip(places, shown.said, strict=True):
         source = rows - 1 - row
@@ -168,9 +167,9 @@ def test_a_map_is_north_up(served: Served, tmp_path: Path) -> None:
         assert f"x {column}, y {source}" in text
         assert f"(stored {value})" in text
         assert ("no data" in text) == (value == -9999)
-    zoom = min(WINDOW / (columns, rows)) * 0.96
-    at = ((np.arange(rows) + 0.5 - rows / 2) * zoom + 360).astype(int)
-    found = (shown.pixels[at, int((10 + 0.5 - columns / 2) * zoom + 640)] == NO_DATA).all(axis=-1)
+    zoom, (left, top) = fitted(stored.shape)
+    at = ((np.arange(rows) + 0.5) * zoom + top).astype(int)
+    found = (shown.pixels[at, int((10 + 0.5) * zoom + left)] == NO_DATA).all(axis=-1)
     np.testing.assert_array_equal(found, np.flipud(stored)[:, 10] == -9999)
 
 
@@ -178,13 +177,13 @@ def test_labels_over_their_image(served: Served, tmp_path: Path) -> None:
     """Coins have hues of their own, what is between them is grey."""
     shown = look(served, tmp_path, "13-labels")
     numbers = looks.cells()
-    zoom = min(WINDOW / numbers.shape[::-1]) * 0.96
+    zoom, corner = fitted(numbers.shape)
     seen = {}
     for number in range(numbers.max() + 1):
         inner = np.argwhere(numbers == number)
         inner = inner[inner[:, 1] < 200]
         if len(inner) > 300:
-            place = ((inner + 0.5 - np.array(numbers.shape) / 2) * zoom + WINDOW[::-1] / 2).astype(int)
+            place = ((inner + 0.5) * zoom + corner[::-1]).astype(int)
             seen[number] = np.median(shown.pixels[place[:, 0], place[:, 1]], axis=0)
     assert len(seen) > 8
     assert np.ptp(seen.pop(0)) == 0

@@ -28,10 +28,16 @@ export function isSame(one: Camera, other: Camera): boolean {
   return one.zoom === other.zoom && one.target[0] === other.target[0] && one.target[1] === other.target[1];
 }
 
-/** A camera that shows the whole image. */
-export function fit(image: Size, page: Size): Camera {
-  const zoom = Math.log2(Math.min(page.width / image.width, page.height / image.height) * (1 - MARGIN));
-  return { target: [image.width / 2, image.height / 2], zoom, minZoom: Math.min(zoom, 0) - 1, maxZoom: Math.max(CLOSEST, zoom + 1) };
+/**
+ * A camera that shows the whole image in the part of the page from the left to the column `free`, in CSS pixels.
+ *
+ * The image is in the middle of the page if it fits there, else as near to it as `free` lets it be.
+ */
+export function fit(image: Size, page: Size, free: number): Camera {
+  const scale = Math.min(free / image.width, page.height / image.height) * (1 - MARGIN);
+  const middle = Math.min(page.width, free * (2 - MARGIN) - image.width * scale) / 2;
+  const zoom = Math.log2(scale);
+  return { target: [image.width / 2 + (page.width / 2 - middle) / scale, image.height / 2], zoom, minZoom: Math.min(zoom, 0) - 1, maxZoom: Math.max(CLOSEST, zoom + 1) };
 }
 
 /**

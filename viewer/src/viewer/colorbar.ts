@@ -1,18 +1,39 @@
 /** The bar that says which colour stands for which value. */
 
 import { colorAt, tableOf } from "./colormaps";
-import { type Control, short } from "./controls";
+import type { Control } from "./controls";
 import { limitsOf, type Look, shareOf, valueOf } from "./look";
 import type { Channel, Multiscale } from "./multiscale";
+import { short, textsOf } from "./numbers";
 import { make } from "./page";
 
 const [WIDTH, HEIGHT] = [220, 12];
+/** Pixels below the bar in a picture: for the ticks and the line of numbers. */
+const [TICK, LINE] = [4, 20];
 /** The least distance of two numbers below the bar, as a share of its width. */
 const APART = 0.2;
 /** The width of a character below the bar, in pixels; the digits of all common fonts of 12 px are narrower. */
 const CHARACTER = 8;
 
-/** The bar of an image's only shown channel; hidden if there are more, or colours. */
+/** What the bar of an image's only shown channel says: its limits, and ticks at shares of its width. */
+export interface Legend {
+  channel: Channel;
+  limits: [low: number, high: number];
+  unit: string;
+  ticks: { share: number; text: string }[];
+}
+
+/** The legend of an image's only shown channel; null if there are more, or colours. */
+export function legendOf(image: Multiscale): Legend | null {
+  const [channel, ...others] = image.channels.filter(({ active }) => active);
+  if (!channel?.window || others.length > 0 || image.isRgb || image.isLabels) return null;
+  const limits = limitsOf(channel.window, image.look.scale, image.isInteger);
+  const unit = image.valueUnit ? ` ${image.valueUnit}` : "";
+  const { values, texts } = labelled(limits, image.look, unit);
+  return { channel, limits, unit, ticks: values.map((value, i) => ({ share: shareOf(value, limits, image.look), text: texts[i] ?? "" })) };
+}
+
+/** The bar in the panel; hidden if there is no legend. */
 export function colorBar(image: Multiscale): Control {
   const canvas = make("canvas", { width: WIDTH, height: 1 });
   const ticks = make("div", { className: "ticks" });
@@ -20,26 +41,39 @@ export function colorBar(image: Multiscale): Control {
   element.setAttribute("role", "img");
   element.append(canvas, ticks);
   const update = () => {
-    const shown = image.channels.filter((channel) => channel.active);
-    const [channel] = shown;
-    element.hidden = shown.length !== 1 || !channel?.window || image.isRgb;
-    if (!channel?.window) return;
-    const limits = limitsOf(channel.window, image.look.scale, image.isInteger);
-    const unit = image.valueUnit ? ` ${image.valueUnit}` : "";
-    paint(canvas, channel, image.look);
-    const { values, texts } = labelled(limits, image.look, unit);
-    ticks.replaceChildren(...values.map((value, i) => tick(texts[i] ?? "", shareOf(value, limits, image.look))));
+    const legend = legendOf(image);
+    element.hidden = legend === null;
+    if (legend === null) return;
+    const { channel, limits, unit } = legend;
+    paint(canvas.getContext("2d") as CanvasRenderingContext2D, channel, image.look);
+    ticks.replaceChildren(...legend.ticks.map(({ text, share }) => tick(text, share)));
     element.setAttribute("aria-label", `Colours from ${short(limits[0])} to ${short(limits[1])}${unit}, ${image.look.scale} scale`);
   };
   return { element, update };
 }
 
-function paint(canvas: HTMLCanvasElement, { color }: Channel, look: Look): void {
-  const context = canvas.getContext("2d") as CanvasRenderingContext2D;
+/** Draw the legend with its lower right corner at the origin, in CSS pixels, for a picture of the image. */
+export function drawLegend(context: CanvasRenderingContext2D, { channel, ticks }: Legend, look: Look): void {
+  context.translate(-WIDTH, -HEIGHT - LINE);
+  context.strokeStyle = "#fff";
+  context.strokeRect(-0.5, -0.5, WIDTH + 1, HEIGHT + 1);
+  context.save();
+  context.shadowColor = "transparent";
+  paint(context, channel, look);
+  context.restore();
+  context.textBaseline = "top";
+  context.textAlign = "left";
+  for (const { share, text } of ticks) {
+    context.fillRect(share * (WIDTH - 1), HEIGHT, 1, TICK);
+    context.fillText(text, share * (WIDTH - context.measureText(text).width), HEIGHT + TICK + 2);
+  }
+}
+
+function paint(context: CanvasRenderingContext2D, { color }: Channel, look: Look): void {
   const table = tableOf(look.colormap);
   for (let x = 0; x < WIDTH; x++) {
     context.fillStyle = `rgb(${colorAt((x + 0.5) / WIDTH, table, look.isReversed, color).join(" ")})`;
-    context.fillRect(x, 0, 1, HEIGHT);
+    context.fillRect(x, 0, WIDTH - x, HEIGHT); // to the end: no seams if a pixel of the bar is no whole pixel
   }
 }
 
@@ -60,17 +94,6 @@ function labelled(limits: [low: number, high: number], look: Look, unit: string)
   const first = at(APART);
   const widest = (Math.max(...first.texts.map((text) => text.length)) * CHARACTER) / WIDTH;
   return widest > APART ? at(widest) : first;
-}
-
-/** Numbers with as many digits as tell each from its neighbours, at least four; long ones as 9.007e15. */
-function textsOf(values: number[]): string[] {
-  const step = Math.min(...values.slice(1).map((value, i) => value - (values[i] as number)));
-  return values.map((value) => {
-    const digits = Math.ceil(Math.log10(Math.abs(value) / step)) + 1;
-    const rounded = Number(value.toPrecision(Math.min(Math.max(digits || 0, 4), 17)));
-    const [plain, power] = [rounded.toString(), rounded.toExponential().replace("e+", "e")];
-    return plain.length > 7 && power.length < plain.length ? power : plain;
-  });
 }
 
 /** Round values inside the limits, on a scale at least a share of the bar apart; the limits if there are too few. */

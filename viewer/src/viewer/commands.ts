@@ -21,7 +21,7 @@ export function commands(viewer: Viewer, cursor: Cursor, rulers: Rulers, line: L
     ...steps(viewer),
     ...(player.first === null ? [] : [{ keys: ["p"], says: "play", run: () => player.toggle(player.first) }]),
     { keys: ["c"], says: "put the cursor on the image, for its values", run: () => cursor.crosshair.focus() },
-    { keys: ["l"], says: "draw a line, and plot the values along it", label: "Line", run: () => line.toggle() },
+    { keys: ["l"], says: "draw a line, and plot the values along it", label: "Line", run: (isByKeys) => line.toggle(isByKeys) },
     {
       keys: ["r"],
       says: "show or hide the rulers",
@@ -32,7 +32,7 @@ export function commands(viewer: Viewer, cursor: Cursor, rulers: Rulers, line: L
       },
     },
     { keys: ["f"], says: "fill the screen, or leave it", label: "Full screen", run: () => void fillScreen().catch(fail) },
-    { keys: ["s"], says: "save a picture as PNG", label: "PNG", run: () => void save(viewer.picture(), image.name).catch(fail) },
+    { keys: ["s"], says: "save a picture as PNG", label: "PNG", run: () => void save(viewer.picture(), image).catch(fail) },
     { keys: ["k"], says: "copy a link to what is shown", label: linkText(), run: () => void copy(address.now(), document.activeElement as HTMLElement).catch(fail) },
   ];
 }

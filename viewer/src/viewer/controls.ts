@@ -1,6 +1,7 @@
 /** Labelled controls: each changes one value, and shows it again at an update. */
 
 import { type Color, formatColor, parseColor } from "./multiscale";
+import { fieldText } from "./numbers";
 import { make } from "./page";
 
 export interface Control {
@@ -57,7 +58,7 @@ export function numberField(name: string, get: () => number | null, set: (value:
   const update = () => {
     if (isTyped) return;
     const value = get();
-    element.value = value === null ? "" : String(Number(value.toPrecision(Number.isInteger(value) ? 10 : 7)));
+    element.value = value === null ? "" : fieldText(value);
   };
   return { element, update };
 }
@@ -67,8 +68,4 @@ export function colorField(name: string, { get, set }: Value<Color>): Control {
   element.setAttribute("aria-label", name);
   element.addEventListener("input", () => set(parseColor(element.value)));
   return { element, update: () => (element.value = formatColor(get())) };
-}
-
-export function short(value: number): string {
-  return Number(value.toPrecision(4)).toString();
 }

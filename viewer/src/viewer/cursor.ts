@@ -6,7 +6,7 @@
 
 import { clamp, type Point, type Size, toImage, toPage } from "./camera";
 import { coordinates, indexOf, middleOf, pixelAt } from "./coordinates";
-import { make, page, pageSize } from "./page";
+import { freeWidth, make, page, pageSize } from "./page";
 import type { Axis } from "./multiscale";
 import type { Shown, Stage } from "./stage";
 import type { Value, Values } from "./values";
@@ -32,6 +32,8 @@ export class Cursor {
   constructor(
     private readonly stage: Stage,
     private readonly values: Values,
+    /** Settled once the coordinates of the image are known, as far as they can be. */
+    private readonly located: Promise<void>,
   ) {
     page.root.append(this.crosshair, this.readout);
     page.canvas.addEventListener("pointermove", (event) => this.point([event.offsetX, event.offsetY]));
@@ -65,11 +67,21 @@ export class Cursor {
     this.move(at && toImage(this.stage.camera, pageSize(), at));
   }
 
-  /** Put the crosshair at the middle of the page, unless the cursor is on the image. */
+  /** Put the crosshair at the middle of what is visible of the image, unless the cursor is on the image. */
   private begin(): void {
     this.pointer = null;
     this.readout.ariaLive = "polite";
-    this.go(this.pixel ?? pixelAt(this.stage.image, this.stage.camera.target));
+    this.go(this.pixel ?? pixelAt(this.stage.image, this.middle()));
+  }
+
+  /** The middle of what is visible of the image beside the panel. */
+  private middle(): Point {
+    const { camera, size } = this.stage;
+    const [left, top] = toPage(camera, pageSize(), [0, 0]);
+    const [right, bottom] = toPage(camera, pageSize(), [size.width, size.height]);
+    const across = Math.max(0, left) + Math.min(freeWidth(), right);
+    const down = Math.max(0, top) + Math.min(pageSize().height, bottom);
+    return toImage(camera, pageSize(), [across / 2, down / 2]);
   }
 
   private press(event: KeyboardEvent): void {
@@ -128,6 +140,7 @@ export class Cursor {
     try {
       const values = await Promise.all(shown.map(({ plane }) => this.values.at(plane, ...pixel, signal)));
       const isExact = await this.values.isExact();
+      await this.located;
       if (signal.aborted) return;
       this.write(pixel, shown, values, isExact);
     } catch (error) {
@@ -162,6 +175,6 @@ function placeText(stage: Stage, [x, y]: Point): HTMLElement {
   return make("span", { className: "place", textContent: `${place}${found ? ` (${found})` : ""}` });
 }
 
-function valueText({ text, unit, stored }: Value): string {
-  return `${text}${unit ? ` ${unit}` : ""}${stored ? ` (stored ${stored})` : ""}`;
+function valueText({ text, unit, stored, isMark }: Value): string {
+  return `${text}${unit && !isMark ? ` ${unit}` : ""}${stored ? ` (stored ${stored})` : ""}`;
 }

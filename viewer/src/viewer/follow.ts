@@ -75,9 +75,9 @@ export class Follow {
       return;
     }
     const before = image.axes.map(({ size }) => size);
-    fresh.axes.forEach(({ size }, i) => {
+    fresh.axes.forEach(({ size, dimension }, i) => {
       const axis = image.axes[i];
-      if (axis) axis.size = size;
+      if (axis) Object.assign(axis, { size, dimension });
     });
     Object.assign(image, { store: fresh.store, levels: fresh.levels, sampled: fresh.sampled, noData: fresh.noData });
     position.forEach((index, i) => {

@@ -1,8 +1,9 @@
 /** How often values occur in a plane of the coarsest level, and the canvas that shows it. */
 
-import { type Control, short } from "./controls";
+import type { Control } from "./controls";
 import { limitsOf, type Look, shareOf, valueOf } from "./look";
 import type { Channel, Multiscale, Window } from "./multiscale";
+import { short } from "./numbers";
 import { make } from "./page";
 import type { Pixels } from "./tiles";
 

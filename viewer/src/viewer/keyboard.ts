@@ -8,7 +8,8 @@ import type { Stage } from "./stage";
 export interface Command {
   keys: string[];
   says: string;
-  run: () => void;
+  /** `isByKeys` says that its button was pressed with Enter or Space. */
+  run: (isByKeys: boolean) => void;
   label?: string;
 }
 
@@ -35,7 +36,7 @@ export class Keyboard {
   /** Buttons of the commands that have a label. */
   buttons(): HTMLElement {
     const element = make("div", { className: "buttons" });
-    element.append(...this.commands.flatMap(({ label, says, keys, run }) => (label ? [button(label, `${capital(says)} (${keys[0]?.toUpperCase()})`, run)] : [])));
+    element.append(...this.commands.flatMap(({ label, says, keys, run }) => (label ? [button(label, `${capital(says)} (${keys[0]?.toUpperCase()})`, ({ detail }) => run(detail === 0))] : [])));
     return element;
   }
 
@@ -44,7 +45,7 @@ export class Keyboard {
     const motion = motionOf(event);
     const command = this.commands.find(({ keys }) => keys.includes(event.key));
     if (motion) this.stage.look(moved(this.stage.camera, motion.pan, motion.zoom, pageSize(), this.stage.size));
-    else if (command) command.run();
+    else if (command) command.run(false);
     else return;
     event.preventDefault();
   }

@@ -4,9 +4,10 @@
 
 import { numberOf } from "./address";
 import { type Point, toImage, toPage } from "./camera";
-import { middleOf, pixelAt, short } from "./coordinates";
+import { middleOf, pixelAt } from "./coordinates";
 import type { Cursor } from "./cursor";
 import { copy } from "./link";
+import { short } from "./numbers";
 import { button, draw, make, page, pageSize } from "./page";
 import { plot } from "./plot";
 import { along, type Samples } from "./samples";
@@ -22,6 +23,8 @@ export class Line {
   /** Lies over the image while a line is drawn, so that the pointer draws and does not move the image. */
   private readonly sheet = make("div", { id: "sheet", hidden: true });
   private readonly figure = make("figure", { id: "profile", hidden: true });
+  /** What the figure shows of the values, above its buttons, which keep the focus. */
+  private readonly values = make("div");
   /** The pixels of level 0 at the ends. */
   private ends: Ends | null = null;
   private isDrawing = false;
@@ -31,6 +34,7 @@ export class Line {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private reading = new AbortController();
   private text = "";
+  private readonly copying: HTMLButtonElement = button("Copy values", "Copy the values as a table", () => void copy(this.text, this.copying));
 
   constructor(
     private readonly stage: Stage,
@@ -40,6 +44,9 @@ export class Line {
     page.root.insertBefore(this.svg, cursor.crosshair);
     page.root.insertBefore(this.sheet, cursor.crosshair);
     page.root.append(this.figure);
+    const buttons = make("div", { className: "buttons" });
+    buttons.append(this.copying, button("Remove line", "Remove the line (L)", () => this.clear()));
+    this.figure.append(this.values, buttons);
     this.sheet.addEventListener("pointerdown", (event) => this.press(event));
     this.sheet.addEventListener("pointermove", (event) => event.buttons === 1 && this.pull(event));
     this.sheet.addEventListener("pointerup", () => this.finish());
@@ -47,14 +54,15 @@ export class Line {
     stage.watch(() => this.changed());
   }
 
-  /** Begin to draw a line, end it, or take it away. With the crosshair in use, the line begins there. */
-  toggle(): void {
+  /** Begin to draw a line, end it, or take it away. With the crosshair in use, or for keys alone, the line begins there. */
+  toggle(isByKeys: boolean): void {
     if (this.isDrawing) return this.finish();
     if (this.ends) return this.set(null);
+    if (isByKeys) this.cursor.crosshair.focus();
     this.isDrawing = true;
     this.isByKeys = document.activeElement === this.cursor.crosshair && this.cursor.pixel !== null;
     this.sheet.hidden = this.isByKeys;
-    page.said.textContent = this.isByKeys ? "Move the cursor to the end of the line, then press L" : "Drag from one end of the line to the other";
+    page.said.textContent = this.isByKeys ? "Move the cursor to the end of the line, then press L" : "Drag from one end of the line to the other; with keys, press C, and L at both ends";
     if (this.isByKeys) this.set([this.cursor.pixel as Point, this.cursor.pixel as Point]);
   }
 
@@ -62,6 +70,7 @@ export class Line {
   clear(): void {
     this.isDrawing = false;
     this.sheet.hidden = true;
+    if (this.figure.contains(document.activeElement)) page.canvas.focus({ preventScroll: true });
     this.set(null);
   }
 
@@ -136,7 +145,8 @@ export class Line {
       if (!signal.aborted) this.plot(ends, samples);
     } catch (error) {
       if (signal.aborted) return;
-      this.figure.replaceChildren((error as Error).message);
+      this.values.replaceChildren((error as Error).message);
+      this.copying.hidden = true;
       this.figure.hidden = false;
     }
   }
@@ -150,10 +160,9 @@ export class Line {
       .map((row) => row.join("\t"))
       .join("\n");
     const caption = make("figcaption", { textContent: `${samples.shares.length} values of ${levelText(samples)}, ${short(length)} ${unit}` });
-    const copying: HTMLButtonElement = button("Copy values", "Copy the values as a table", () => void copy(this.text, copying));
-    const buttons = make("div", { className: "buttons" });
-    buttons.append(copying, button("Remove line", "Remove the line (L)", () => this.clear()));
-    this.figure.replaceChildren(plot(series, samples.shares, length, xName, image.valueUnit ?? ""), caption, buttons);
+    this.values.replaceChildren(plot(series, samples.shares, length, xName, image.valueUnit ?? ""), caption);
+    this.copying.hidden = false;
+    delete this.copying.dataset.state;
     this.figure.hidden = false;
     this.figure.dataset.state = "read";
   }

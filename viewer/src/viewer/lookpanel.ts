@@ -53,14 +53,18 @@ function shownIf(control: Control, isShown: () => boolean): Control {
   return { element: control.element, update };
 }
 
-/** A menu that does something and then shows its title again. */
+/** A menu that does something, and shows its title again once it has lost the focus: arrow keys go from one item to the next. */
 function percentiles(onPercentile: (shares: [number, number]) => void): Control {
   const names = Object.keys(PERCENTILES);
   const menu = select([["", "percentiles …"], ...names.map((name) => [name, name] as const)], {
     get: () => "",
     set: (name) => PERCENTILES[name] && onPercentile(PERCENTILES[name]),
   });
-  return menu;
+  const update = () => {
+    if (document.activeElement !== menu.element) menu.update();
+  };
+  menu.element.addEventListener("blur", () => menu.update());
+  return { element: menu.element, update };
 }
 
 /** The colours that few people change, folded away. */

@@ -14,6 +14,7 @@ import { type Camera, fit, isSame, type Size, within } from "./camera";
 import { commands } from "./commands";
 import * as contrast from "./contrast";
 import { Cursor } from "./cursor";
+import { locate } from "./dimensions";
 import { Follow } from "./follow";
 import { edgesOf, histogramOf } from "./histogram";
 import { Keyboard } from "./keyboard";
@@ -27,7 +28,7 @@ import { Player } from "./play";
 import { Refinement } from "./refinement";
 import { Rulers } from "./rulers";
 import type { Shown, Stage } from "./stage";
-import { fail, key, notice, page, pageSize } from "./page";
+import { fail, freeWidth, key, notice, page, pageSize } from "./page";
 import { type Box, type Pixels, type Plane, Tiles } from "./tiles";
 import { Values } from "./values";
 
@@ -47,6 +48,8 @@ export class Viewer implements Stage {
   readonly player = new Player(this);
   camera: Camera;
   generation = 0;
+  /** Whether the whole image is shown, as `fit` does. */
+  private isWhole = true;
   private readonly measuring = new Set<Channel>();
 
   private readonly listeners: (() => void)[] = [];
@@ -58,7 +61,7 @@ export class Viewer implements Stage {
     this.position = [...image.start];
     this.refinement = new Refinement(image, () => this.readAgain(), notice);
     this.overlays = new Overlays(image, () => this.show(), (error) => fail(error));
-    this.camera = fit(this.size, pageSize());
+    this.camera = this.whole();
     this.deck = new Deck({
       canvas: page.canvas,
       views: new OrthographicView({ id: "image", controller: { keyboard: false, doubleClickZoom: true, inertia: 200 } }),
@@ -74,6 +77,8 @@ export class Viewer implements Stage {
       onFit: () => this.fit(),
       beside: (axis) => this.player.buttonOf(axis),
     });
+    addEventListener("resize", () => this.resized());
+    page.panel.addEventListener("toggle", () => this.resized());
   }
 
   update(): void {
@@ -84,7 +89,8 @@ export class Viewer implements Stage {
     this.listeners.push(listener);
   }
 
-  private tell(): void {
+  /** Call what watches. */
+  tell(): void {
     for (const listener of this.listeners) listener();
   }
 
@@ -145,6 +151,7 @@ export class Viewer implements Stage {
     // deck.gl draws nothing, and so tells nothing, if the camera is where it was
     if (!isSame(camera, this.camera)) page.root.dataset.state = "loading";
     this.camera = camera;
+    this.isWhole = isSame(camera, this.whole());
     this.deck.setProps({ viewState: camera });
     if (this.isClose() !== wasClose) this.show();
     this.tell();
@@ -200,13 +207,22 @@ export class Viewer implements Stage {
     };
   }
 
+  private whole(): Camera {
+    return fit(this.size, pageSize(), freeWidth());
+  }
+
   fit(): void {
-    this.look(fit(this.size, pageSize()));
+    this.look(this.whole());
   }
 
   isFit(): boolean {
-    const { target, zoom } = fit(this.size, pageSize());
-    return zoom === this.camera.zoom && target.every((at, i) => at === this.camera.target[i]);
+    return this.isWhole;
+  }
+
+  /** The page has another size, or the panel was folded: an image that was whole stays so. */
+  private resized(): void {
+    if (this.isWhole) this.fit();
+    else this.tell();
   }
 
   step(axis: number, by: number): void {
@@ -248,7 +264,8 @@ async function main(): Promise<void> {
   const viewer = new Viewer(image);
   const { values, axes } = page.root.dataset;
   const source = values && axes ? { url: new URL(values, location.href).href, axes } : null;
-  const cursor = new Cursor(viewer, new Values(image, source, key));
+  const located = locate(image).then(() => viewer.tell());
+  const cursor = new Cursor(viewer, new Values(image, source, key), located);
   const rulers = new Rulers(viewer);
   const line = new Line(viewer, cursor, () => address.changed());
   const follow: Follow = new Follow(viewer, () => reopen(plane), () => address);

@@ -7,6 +7,7 @@
 import * as zarr from "zarrita";
 
 import { HttpStore, remembering } from "../common/store";
+import type { Dimension } from "./coordinates";
 import type { Histogram } from "./histogram";
 import { type Look, PLAIN } from "./look";
 
@@ -19,6 +20,8 @@ export interface Axis {
   origin: number;
   /** Whether the source has the pixels in the other order; then `scale` is negative. */
   isFlipped: boolean;
+  /** Its coordinates, if an array beside the image has them and the metadata do not. */
+  dimension: Dimension | null;
 }
 
 /** How the numbers of the source become those of the levels: `number * scale + offset`; `marks` mean "no data". */
@@ -163,6 +166,7 @@ async function openAt(plain: HttpStore, cache: RequestCache = "default"): Promis
     size: base.shape[i] ?? 1,
     unit: typeof axis === "string" ? null : (axis.unit ?? null),
     ...axisOf(multiscales, i, typeof axis === "string" ? axis : axis.name, base.shape[i] ?? 1),
+    dimension: null,
   }));
   const channelAxis = multiscales.axes.findIndex((axis) => axis === "c" || (typeof axis === "object" && axis.type === "channel"));
   const count = channelAxis < 0 ? 1 : (axes[channelAxis]?.size ?? 1);
@@ -291,7 +295,7 @@ function pixelOf(multiscales: MultiscalesMetadata, axes: Axis[]): Multiscale["pi
 }
 
 /** The placement of an axis. Along a flipped one the server's coordinates have the other sign, as its sizes must be positive. */
-function axisOf(multiscales: MultiscalesMetadata, axis: number, name: string, size: number): Omit<Axis, "name" | "size" | "unit"> {
+function axisOf(multiscales: MultiscalesMetadata, axis: number, name: string, size: number): Omit<Axis, "name" | "size" | "unit" | "dimension"> {
   const { scale, origin } = placementOf(multiscales, axis);
   if (!multiscales.metadata?.flipped?.includes(name)) return { scale, origin, isFlipped: false };
   return { scale: -scale, origin: origin || scale !== 1 ? -origin : size - 1, isFlipped: true };

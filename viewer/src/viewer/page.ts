@@ -27,6 +27,12 @@ export function pageSize(): Size {
   return { width: page.canvas.clientWidth, height: page.canvas.clientHeight };
 }
 
+/** The width of the page that the panel leaves free, in CSS pixels, if it is open and lies at the right. */
+export function freeWidth(): number {
+  const { left, width } = page.panel.getBoundingClientRect();
+  return page.panel.open && width < pageSize().width / 2 ? left : pageSize().width;
+}
+
 export function notice(isSampled: boolean): void {
   page.notice.textContent = "Overview sampled, being refined";
   page.notice.hidden = !isSampled;
@@ -49,7 +55,7 @@ export function make<Name extends keyof HTMLElementTagNameMap>(
 }
 
 /** A button with a text, and a title that says more. */
-export function button(text: string, title: string, onClick: () => void): HTMLButtonElement {
+export function button(text: string, title: string, onClick: (event: MouseEvent) => void): HTMLButtonElement {
   const made = make("button", { type: "button", textContent: text, title });
   made.addEventListener("click", onClick);
   return made;

@@ -4,11 +4,12 @@
  * The row says whether the channel is shown, in which colour, and with which contrast limits.
  */
 
-import { colorField, type Control, numberField, short } from "./controls";
+import { colorField, type Control, numberField } from "./controls";
 import { histogramControl } from "./histogram";
 import { limitsOf, shareOf, valueOf } from "./look";
 import { lookControls } from "./lookpanel";
 import { type Axis, type Channel, MOST_ACTIVE, type Multiscale, type Window } from "./multiscale";
+import { short } from "./numbers";
 import { button, make } from "./page";
 
 const STEPS = 1000;

@@ -1,6 +1,7 @@
 /** Other pairs of axes for the rows and the columns: the server has an image for each (docs/ome.md). */
 
 import type { Address } from "./address";
+import { locate } from "./dimensions";
 import { type Multiscale, open } from "./multiscale";
 import { key, make, page } from "./page";
 
@@ -11,6 +12,8 @@ const ORDER = "tzyx";
 const PAIR = "ROWSCOLUMNS";
 /** What an address of an image has before it if it names a revision. */
 const TOKENS = /(^|[ /])@[^/ ]+\/(?=ome-zarr\/)/g;
+/** The state of the page when it is loaded again for another pair: the menu then has the focus again. */
+const CHOSEN = "plane";
 const PLANE = /^(?!(.)\1)[tzyx]{2}$/;
 
 /** The pair of axes that a text names; null if it names none, or the usual one. */
@@ -39,6 +42,7 @@ export async function openPlane(): Promise<Opened> {
 export async function reopen(plane: string | null): Promise<Multiscale> {
   const { sources = "", turned = "" } = page.root.dataset;
   const image = await open(absolute(plane ? turned.replaceAll(PAIR, plane) : sources.replace(TOKENS, "$1")), key, "no-cache");
+  await locate(image, "no-cache");
   return plane ? { ...image, stretch: stretchOf(image) } : image;
 }
 
@@ -47,16 +51,18 @@ export function planeControls(image: Multiscale, plane: string | null, address: 
   const names = [...ORDER].filter((name) => image.axes.some((axis) => axis.name === name && axis.size > 1));
   const pairs = names.flatMap((rows, i) => names.slice(i + 1).map((columns) => rows + columns));
   if (pairs.length < 2 || !page.root.dataset.turned) return [];
-  const menu = make("select", { id: "plane" });
+  const menu = make("select", { id: "plane", ariaLabel: "Plane" });
   for (const pair of pairs.reverse()) menu.append(make("option", { value: pair, textContent: [...pair].join(" / "), selected: pair === (plane ?? USUAL) }));
   menu.addEventListener("change", () => {
     const said = new URLSearchParams(new URL(address.now()).hash.slice(1));
     for (const name of ["at", "line"]) said.delete(name);
     said.delete("plane");
     if (menu.value !== USUAL) said.set("plane", menu.value);
-    history.replaceState(history.state, "", `#${said}`);
+    history.replaceState(CHOSEN, "", `#${said}`);
     location.reload();
   });
+  if (history.state === CHOSEN) setTimeout(() => menu.focus());
+  if (history.state === CHOSEN) history.replaceState(null, "");
   const label = make("label", { className: "row" });
   label.append(make("span", { textContent: "Plane" }), menu);
   return [label];

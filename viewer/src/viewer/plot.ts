@@ -1,7 +1,7 @@
 /** A plot of values along a line, as an SVG drawing. */
 
-import { short } from "./coordinates";
 import { type Color, formatColor } from "./multiscale";
+import { short, textsOf } from "./numbers";
 import { draw } from "./page";
 import { ticks } from "./rulers";
 
@@ -22,12 +22,14 @@ export function plot(series: Series[], shares: Float64Array, length: number, xNa
   const y = (value: number) => SIZE.height - MARGIN.bottom - ((value - low) / (high - low)) * (SIZE.height - MARGIN.top - MARGIN.bottom);
   const [left, bottom] = [MARGIN.left, SIZE.height - MARGIN.bottom];
   svg.append(draw("path", { class: "frame", d: `M${left} ${MARGIN.top}V${bottom}H${SIZE.width - MARGIN.right}` }));
-  for (const value of ticks(0, length, length / 5)) {
+  const [across, up] = [ticks(0, length, length / 5), ticks(low, high, (high - low) / 4)];
+  const [acrossTexts, upTexts] = [across, up].map(textsOf) as [string[], string[]];
+  for (const [i, value] of across.entries()) {
     const at = x(value / length);
-    svg.append(draw("path", { class: "frame", d: `M${at} ${bottom}v4` }), draw("text", { x: at, y: bottom + 15, "text-anchor": "middle" }, short(value)));
+    svg.append(draw("path", { class: "frame", d: `M${at} ${bottom}v4` }), draw("text", { x: at, y: bottom + 15, "text-anchor": "middle" }, acrossTexts[i]));
   }
-  for (const value of ticks(low, high, (high - low) / 4)) {
-    svg.append(draw("path", { class: "frame", d: `M${left} ${y(value)}h-4` }), draw("text", { x: left - 7, y: y(value) + 4, "text-anchor": "end" }, short(value)));
+  for (const [i, value] of up.entries()) {
+    svg.append(draw("path", { class: "frame", d: `M${left} ${y(value)}h-4` }), draw("text", { x: left - 7, y: y(value) + 4, "text-anchor": "end" }, upTexts[i]));
   }
   svg.append(draw("text", { x: x(0.5), y: SIZE.height - 5, "text-anchor": "middle", class: "name" }, xName));
   if (yName) svg.append(draw("text", { x: left + 5, y: MARGIN.top + 10, class: "name" }, yName));
@@ -61,6 +63,6 @@ function visible(color: Color): Color {
 }
 
 function summary(series: Series[], length: number, xName: string): string {
-  const ranges = series.map((one) => `${one.name} from ${rangeOf([one]).map(short).join(" to ")}`);
+  const ranges = series.map((one) => `${one.name} from ${rangeOf([one]).map((value) => short(value)).join(" to ")}`);
   return `Values along a line, ${xName} from 0 to ${short(length)}: ${ranges.join(", ")}`;
 }

@@ -5,10 +5,11 @@
  */
 
 import { type Point, toImage, toPage } from "./camera";
-import { coordinate, isPlaced, pointAt, short } from "./coordinates";
+import { coordinate, isPlaced, pointAt, unitOf } from "./coordinates";
 import type { Axis } from "./multiscale";
-import { draw, page, pageSize } from "./page";
-import { scaleBar, symbolOf } from "./scalebar";
+import { textsOf } from "./numbers";
+import { draw, freeWidth, page, pageSize } from "./page";
+import { scaleBar } from "./scalebar";
 import type { Stage } from "./stage";
 
 /** Pixels of the page between two ticks, at least, along x and y. */
@@ -59,11 +60,11 @@ export class Rulers {
   private ruler(axis: Axis, along: 0 | 1): SVGElement[] {
     const { camera, size, image } = this.stage;
     const stretch = image.stretch[along === 0 ? 1 : 0];
-    const { width, height } = pageSize();
+    const { height } = pageSize();
     const across = along === 0 ? 1 : 0;
     const first = toPage(camera, pageSize(), [0, 0]);
     const last = toPage(camera, pageSize(), [size.width, size.height]);
-    const [least, most] = [[EDGES.left, EDGES.top], [widthBeside(width) - EDGES.right, height - EDGES.bottom]] as [Point, Point];
+    const [least, most] = [[EDGES.left, EDGES.top], [freeWidth() - EDGES.right, height - EDGES.bottom]] as [Point, Point];
     const edge = Math.min(Math.max(first[across], least[across]), most[across]);
     const [start, end] = [Math.max(first[along], least[along]), Math.min(last[along], most[along])];
     const at = (value: number) => {
@@ -74,14 +75,15 @@ export class Rulers {
     const marks = ticks(Math.min(low, high), Math.max(low, high), Math.abs(high - low) / Math.max(1, (end - start) / SPACING[along]));
     const line = along === 0 ? draw("path", { d: `M${start} ${edge}H${end}` }) : draw("path", { d: `M${edge} ${start}V${end}` });
     const hasRoom = edge - least[across] >= ROOM[across];
-    return [line, ...marks.flatMap((value) => tick(short(value), at(value), edge, along, hasRoom)), nameOf(axis, end, edge, along, most[along])];
+    const texts = textsOf(marks);
+    const places: number[] = [];
+    const drawn = marks.flatMap((value, i) => {
+      const place = at(value);
+      const isCrowded = places.length > 0 && Math.abs(place - (places.at(-1) as number)) < SPACING[along] / 2;
+      return isCrowded ? [] : (places.push(place), tick(texts[i] ?? "", place, edge, along, hasRoom));
+    });
+    return [line, ...drawn, nameOf(axis, end, edge, along, most[along])];
   }
-}
-
-/** The width of the page that the panel leaves free, if it lies at its right. */
-function widthBeside(width: number): number {
-  const { left, width: panel } = page.panel.getBoundingClientRect();
-  return page.panel.open && panel < width / 2 ? left : width;
 }
 
 /** A tick and its number, outside of the image if there is room. */
@@ -93,8 +95,9 @@ function tick(text: string, at: number, edge: number, along: 0 | 1, hasRoom: boo
 
 /** The name of an axis and its unit, behind the end of its ruler if there is room. */
 function nameOf(axis: Axis, end: number, edge: number, along: 0 | 1, most: number): SVGElement {
-  const unit = axis.unit ? symbolOf(axis.unit) : isPlaced(axis) ? "" : "pixels";
-  const text = unit ? `${axis.name} (${unit})` : axis.name;
+  const name = axis.dimension?.name ?? axis.name;
+  const unit = unitOf(axis) || (isPlaced(axis) ? "" : "pixels");
+  const text = unit ? `${name} (${unit})` : name;
   const behind = most - end < 70 ? { x: end - 4, y: edge + 24, "text-anchor": "end" } : { x: end + 7, y: edge + 4, "text-anchor": "start" };
   if (along === 0) return draw("text", { ...behind, class: "name" }, text);
   return draw("text", { x: edge, y: most - end < 14 ? end - 6 : end + 14, class: "name" }, text);

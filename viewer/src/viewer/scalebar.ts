@@ -10,6 +10,8 @@ const METRES: Record<string, number> = {
   meter: 1,
   kilometer: 1e3,
 };
+/** CF's spellings of degrees to the north and to the east: https://cfconventions.org/cf-conventions/cf-conventions.html#latitude-coordinate */
+const COMPASS = /^degrees?_?(n|e)(orth|ast)?$/i;
 const PREFIXES: [number, string][] = [
   [1e3, "km"],
   [1, "m"],
@@ -30,10 +32,12 @@ export function scaleBar(size: number, unit: string): { width: number; text: str
   return { width: length / size, text: lengthText(length, unit) };
 }
 
-/** The usual symbol of a unit of OME-NGFF, such as µm; the unit itself if we know none. */
+/** The usual symbol of a unit of OME-NGFF or CF, such as µm or °N; the unit itself if we know none. */
 export function symbolOf(unit: string): string {
   const metres = METRES[unit];
-  return { second: "s", millisecond: "ms", minute: "min", hour: "h", degree: "°", angstrom: "Å", centimeter: "cm" }[unit] ?? PREFIXES.find(([one]) => one === metres)?.[1] ?? unit;
+  const compass = COMPASS.exec(unit)?.[1];
+  if (compass) return `°${compass.toUpperCase()}`;
+  return { second: "s", millisecond: "ms", minute: "min", hour: "h", degree: "°", degrees: "°", angstrom: "Å", centimeter: "cm" }[unit] ?? PREFIXES.find(([one]) => one === metres)?.[1] ?? unit;
 }
 
 /** The largest number, 1, 2 or 5 times a power of ten, that is at most `length`. */

@@ -10,6 +10,7 @@ import * as zarr from "zarrita";
 import { HttpStore } from "../common/store";
 import { indexOf } from "./coordinates";
 import type { Multiscale } from "./multiscale";
+import { numberText, scaledText } from "./numbers";
 import type { Plane } from "./tiles";
 
 /** The array behind an image: its URL, and a letter for each of its axes, such as `zyx`. */
@@ -135,19 +136,8 @@ export class Values {
     const stored = numberText(one, array.dtype);
     if (isExact && marks.includes(Number(one))) return { ...plain, text: "no data", stored, isMark: true };
     if (!isExact || (scale === 1 && offset === 0)) return { ...plain, text: stored };
-    return { ...plain, text: String(Number(one) * scale + offset), stored };
+    return { ...plain, text: scaledText(stored, array.dtype, scale, offset), stored };
   }
-}
-
-/**
- * The shortest text that gives the number again in its type.
- *
- * JavaScript has only 64-bit floats, so that it writes the 32-bit float 0.1 as 0.10000000149011612.
- */
-export function numberText(value: number | bigint, dtype: string): string {
-  if (typeof value === "bigint" || !Number.isFinite(value) || !/^float(16|32)$/.test(dtype)) return String(value);
-  const digits = [6, 7, 8].find((count) => Math.fround(Number(value.toPrecision(count))) === value) ?? 9;
-  return String(Number(value.toPrecision(digits)));
 }
 
 function chunkOf(array: Opened["array"], place: number[]): number[] {

@@ -10,7 +10,7 @@ from ...nodes import Node
 from ..protocol import codings, replies, requests
 from ..protocol.replies import NOT_FOUND, Reply
 from ..protocol.requests import Request
-from . import addresses, origins, templates
+from . import addresses, coordinates, origins, templates
 from .assets import Assets
 from .browse import Browser, trail
 
@@ -67,8 +67,14 @@ class ViewerPage:
             turned=" ".join(here.bare_link(f"{prefix}/{PLANE}/{spelled[prefix]}") for prefix in self.sources),
             values="" if origin is None else here.bare_link(origins.link(origin, path)),
             letters="" if origin is None else origin.axes,
+            coordinates=self.coordinates(here, path, origin),
             events=here.bare_link(f"events/{path}"),
             addresses=here,
             **files,
         )
         return codings.of_content(request, HEADERS, body, self.keys.resources.documents)
+
+    def coordinates(self, here: addresses.Addresses, path: str, origin: origins.Origin | None) -> str:
+        """The links of the axes' coordinates as `LETTER=LINK`, with spaces between."""
+        found = {} if origin is None else coordinates.links(self.node, path, origin)
+        return " ".join(f"{letter}={here.bare_link(link)}" for letter, link in found.items())
