@@ -43,6 +43,8 @@ export const CHANGES: Change[] = [
     from: 'if (!Ws(t.path, n, r)?.supportedVis.some((e) => e.name.startsWith("NX"))) return null;',
     to: 'if (!pi(t, "NX_class")) return null;',
   },
+  // a group whose signal is missing is shown as any other
+  { from: 'return vi(e, t) === "NXdata" && (', to: 'return !e.lacksSignal && vi(e, t) === "NXdata" && (' },
   // gaps of detectors are not drawn
   { from: "if (!qn(e)) return;\n\t\tlet n = Eo(e, t);", to: "if (!qn(e)) return;\n\t\tif (e.gap !== undefined) return (n) => n === e.gap;\n\t\tlet n = Eo(e, t);" },
   // an image has its row 0 at the top

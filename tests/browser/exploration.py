@@ -31,6 +31,10 @@ WHOLE = np.array([2**63 - 1, -(2**63), 2**53 + 1, 0], "i8")
 WAVES = np.array([1 + 2j, -3.25 - 4.5j, 0.1 + 0.2j], "c16")
 TEXTS = np.array(["plain", "Grüße", ""])
 BYTES = np.array([b"ab", b"\xc3\xa9", b""], "S4")
+SPECTRA = np.array([(3, [0.5, 1.5]), (-7, [2.5, np.pi])], [("run", "i4"), ("counts", "f8", (2,))])
+"""Records with a field that is an array."""
+STEP = np.repeat(np.array([9, 0], "u1"), 80)[:, None].repeat(120, axis=1)
+"""A picture that is bright in its upper half; nothing says that it is one."""
 SIX = np.arange(2 * 3 * 4 * 5 * 6 * 7, dtype="i4").reshape(2, 3, 4, 5, 6, 7)
 COUNTS = np.arange(120, dtype=np.float32).reshape(10, 12) ** 2
 PHOTOGRAPH = np.stack([np.tile(np.arange(256, dtype="u1"), (200, 1)), *np.zeros((2, 200, 256), "u1")], axis=-1)
@@ -60,6 +64,8 @@ def tree() -> Group:
         "instants": INSTANTS,
         "spans": SPANS,
         "records": RECORDS,
+        "spectra": SPECTRA,
+        "step": STEP,
         "six": SIX,
         "none": np.zeros((3, 0)),
     }
@@ -120,6 +126,9 @@ def nexus() -> Node:
         trace = entry.create_group("trace")
         trace.attrs.update({"NX_class": "NXdata", "signal": "voltage"})
         trace["voltage"] = samples(0, 200_000)
+        lost = entry.create_group("lost")
+        lost.attrs.update({"NX_class": "NXdata", "signal": "nothing", "axes": ["energy"]})
+        lost["current"] = ENERGIES
         entry["state"] = np.array([0, 1, 1], "u1")
         kind = h5py.enum_dtype({"OPEN": 0, "CLOSED": 1}, "u1")
         entry.create_dataset("shutter", data=np.array([1, 0, 1], "u1"), dtype=kind)

@@ -112,7 +112,7 @@ def test_closed_without_the_key(make: Callable[..., Any], path: str, query: str)
     assert ask(make(public=False, api_key="secret"), path + query).status == 401
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", [*PAGES, "/view/large", "/explore/", "/explore/large", "/explore/names"])
 def test_pages_run_and_load_nothing_from_elsewhere(app: Any, path: str) -> None:
     answer = ask(app, path)
     policy = answer.headers["content-security-policy"]

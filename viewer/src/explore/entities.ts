@@ -31,6 +31,9 @@ export interface Shown extends Dataset, Ours {
 
 export type ShownGroup = Group & Ours;
 
+/** A group of NeXus may name a signal that it does not have; then it is shown as any other group. */
+export type WholeGroup = GroupWithChildren & { lacksSignal: boolean };
+
 export function isOurs<T extends Entity>(entity: T): entity is T & Ours {
   return "values" in entity;
 }
@@ -39,11 +42,11 @@ export function group(path: string, attributes: Attributes): ShownGroup {
   return { kind: EntityKind.Group, ...common(path, attributes) };
 }
 
-export function withChildren(path: string, attributes: Attributes, children: GroupWithChildren["children"]): GroupWithChildren {
-  return { ...group(path, attributes), children };
+export function withChildren(path: string, attributes: Attributes, children: GroupWithChildren["children"], lacksSignal = false): WholeGroup {
+  return { ...group(path, attributes), children, lacksSignal };
 }
 
-export function dataset(path: string, node: ArrayNode, read: Read, hasCoordinates = false): Shown {
+export function dataset(path: string, node: ArrayNode, read: Read, isPlaced = false): Shown {
   const colours = isColour(node) ? { CLASS: "IMAGE" } : {};
   return {
     kind: EntityKind.Dataset,
@@ -54,7 +57,7 @@ export function dataset(path: string, node: ArrayNode, read: Read, hasCoordinate
     chunks: node.chunk_grid.configuration.chunk_shape,
     filters: node.codecs.map(({ name }, id) => ({ id, name })),
     gap: gapOf(node),
-    isImage: isImage(node, hasCoordinates),
+    isImage: isImage(node, isPlaced),
     node,
     read,
   };

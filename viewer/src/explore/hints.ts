@@ -1,6 +1,6 @@
 /** What metadata say about how an array is best plotted. */
 
-import type { ArrayNode, Attributes, DataType, ZarrNode } from "./nodes";
+import type { ArrayNode, Attributes, DataType, GroupNode, ZarrNode } from "./nodes";
 import { isNumeric } from "./types";
 
 /** The items of the last two axes up to which an array is read as it is; above, a level of it. */
@@ -42,13 +42,15 @@ export function isLongLine({ shape }: ArrayNode): boolean {
   return shape.length === 1 && (shape[0] as number) > MOST_OF_A_LINE;
 }
 
-/** Whether row 0 is at the top: where the tree says that an array is an image, by hints or names of axes. */
-export function isImage(node: ArrayNode, hasCoordinates: boolean): boolean {
+/** Whether row 0 is at the top, as in the viewer: if hints say that the array is an image, or if nothing places its rows and columns. */
+export function isImage(node: ArrayNode, isPlaced: boolean): boolean {
   const hints = (node.attributes.tiled_zarr ?? {}) as Attributes;
-  if (["axes", "channels", "is_label"].some((hint) => hint in hints)) return true;
-  const names = axisNames(node);
-  const y = names.indexOf("y");
-  return !hasCoordinates && y >= 0 && names[y + 1] === "x";
+  return !isPlaced || ["axes", "channels", "is_label"].some((hint) => hint in hints);
+}
+
+/** Whether one of the last two axes has coordinates, as far as they are known. */
+export function arePlaced(axes: unknown[]): boolean {
+  return axes.slice(-2).some(Boolean);
 }
 
 /** What detectors write where they have no pixel, if the array names no mark: the largest integer of 16 or 32 bits. */
@@ -66,12 +68,17 @@ export function isColour(node: ArrayNode): boolean {
   return isPhoto && names[0] === "y" && names[1] === "x";
 }
 
-/** The child that a group without NeXus attributes shows first: its first array with coordinates. */
-export function defaultOf(nodes: Nodes): string | null {
-  for (const [name, node] of nodes) {
-    if (node.node_type === "array" && isPlotted(node.data_type) && coordinates(name, node, nodes).some(Boolean)) return name;
-  }
-  return null;
+/**
+ * The child that a group shows first, if NeXus does not say which.
+ *
+ * That is its first array with coordinates, the first field of records, or the first array to plot of
+ * a group of NeXus.
+ */
+export function defaultOf({ attributes }: GroupNode, nodes: Nodes): string | null {
+  const plotted = [...nodes].filter(([, node]) => node.node_type === "array" && isPlotted(node.data_type)) as [string, ArrayNode][];
+  const first = plotted.find(([name, node]) => coordinates(name, node, nodes).some(Boolean)) ?? ("NX_class" in attributes ? plotted[0] : undefined);
+  const isOfRecords = "record" in ((attributes.tiled_zarr ?? {}) as Attributes);
+  return first?.[0] ?? (isOfRecords ? (nodes.keys().next().value ?? null) : null);
 }
 
 /** Names of axes; the server calls one `y_512` if another array beside it has a different `y`. */

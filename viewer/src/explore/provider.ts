@@ -17,7 +17,7 @@ import { attributesOf } from "./attributes";
 import type { Data } from "./data";
 import { dataset, group, isOurs, type Shown, unavailable, unresolved, withChildren } from "./entities";
 import { exported } from "./exports";
-import { coordinates, defaultOf, isColour, isLargePlane, isLongLine, type Nodes } from "./hints";
+import { arePlaced, coordinates, defaultOf, isColour, isLargePlane, isLongLine, type Nodes } from "./hints";
 import { Extremes } from "./line/extremes";
 import type { ArrayNode, GroupNode, ZarrNode } from "./nodes";
 import { child, MORE, nameOf, parentOf } from "./tree";
@@ -62,23 +62,29 @@ export class Provider extends DataProviderApi {
     const { nodes, left } = await this.data.tree.children(path);
     const large = await this.largeSignal(path, node);
     const attributes = large ? { default: large } : attributesOf(node);
-    const first = "NX_class" in attributes || "default" in attributes ? null : defaultOf(nodes);
-    const isWhole = node.attributes.NX_class === NX_DATA && !large;
-    const children = [...nodes].map(([name, below]) => this.child(child(path, name), below, isWhole, nodes));
+    const lacksSignal = isWithoutSignal(node, nodes);
+    const hasDefault = "default" in attributes || ("NX_class" in attributes && !lacksSignal);
+    const first = hasDefault ? null : defaultOf(node, nodes);
+    const plot = node.attributes.NX_class === NX_DATA && !large && !lacksSignal ? node : null;
+    const children = [...nodes].map(([name, below]) => this.child(child(path, name), below, plot, nodes));
     const missing = Object.entries(unavailable(node)).map(([name, reason]) => unresolved(child(path, name), { reason }));
     const more = left > 0 ? [unresolved(child(path, `${MORE} ${left.toLocaleString("en")} more: see the page of this group`), {})] : [];
-    return withChildren(path, first ? { ...attributes, default: first } : attributes, [...children, ...missing, ...more]);
+    const said = first ? { ...attributes, default: first } : attributes;
+    return withChildren(path, said, [...children, ...missing, ...more], lacksSignal);
   }
 
-  private child(path: string, node: ZarrNode, isWhole: boolean, beside: Nodes): ChildEntity {
-    if (node.node_type === "group" || (!isWhole && hasPlot(path, node, beside))) return group(path, attributesOf(node));
-    return this.dataset(path, node, coordinates(nameOf(path), node, beside).some(Boolean));
+  /** A child of a group; `plot` is that group if NeXus has it plotted as it is. */
+  private child(path: string, node: ZarrNode, plot: GroupNode | null, beside: Nodes): ChildEntity {
+    if (node.node_type === "group" || (!plot && hasPlot(path, node, beside))) return group(path, attributesOf(node));
+    return this.dataset(path, node, plot ? namesAxes(plot) : arePlaced(coordinates(nameOf(path), node, beside)));
   }
 
   private async array(path: string, node: ArrayNode, above: ZarrNode | null): Promise<ProvidedEntity> {
+    const shown = this.dataset(path, node, false);
+    shown.line?.prepare();
     const beside = await this.beside(path, node);
     const isWhole = above?.attributes.NX_class === NX_DATA && !(await this.largeSignal(parentOf(path), above as GroupNode));
-    return !isWhole && hasPlot(path, node, beside) ? virtual(this.data, path, node, beside) : this.dataset(path, node, false);
+    return !isWhole && hasPlot(path, node, beside) ? virtual(this.data, path, node, beside) : shown;
   }
 
   /** The signal or an axis of the group that stands for an array. */
@@ -101,10 +107,20 @@ export class Provider extends DataProviderApi {
     return this.data.tree.some(parentOf(path), node.dimension_names ?? []);
   }
 
-  private dataset(path: string, node: ArrayNode, hasCoordinates: boolean): Shown {
-    const shown = dataset(path, node, (parts, signal) => values(this.data.arrays, path, node, parts, signal), hasCoordinates);
+  private dataset(path: string, node: ArrayNode, isPlaced: boolean): Shown {
+    const shown = dataset(path, node, (parts, signal) => values(this.data.arrays, path, node, parts, signal), isPlaced);
     return isLongLine(node) && isNumeric(node.data_type) ? { ...shown, line: new Extremes(this.data, path, node) } : shown;
   }
+}
+
+/** Whether a group of NeXus names a signal that is no array in it. Older files name none, but mark the array. */
+function isWithoutSignal({ attributes: { NX_class, signal } }: GroupNode, nodes: Nodes): boolean {
+  return NX_class === NX_DATA && typeof signal === "string" && nodes.get(signal)?.node_type !== "array";
+}
+
+/** Whether a group of NeXus names an axis of its signal; "." stands for none. */
+function namesAxes({ attributes: { axes } }: GroupNode): boolean {
+  return (Array.isArray(axes) ? axes : [axes]).some((name) => typeof name === "string" && name !== ".");
 }
 
 /** Whether an array is shown as a group. */

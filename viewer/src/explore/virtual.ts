@@ -9,7 +9,7 @@ import type { GroupWithChildren } from "@h5web/app";
 import { type Axis, ofCoordinates, ofIndices } from "./axes";
 import type { Data } from "./data";
 import { dataset, type Shown, withChildren } from "./entities";
-import { coordinates, isLargePlane, isLongLine, isPlotted, type Nodes } from "./hints";
+import { arePlaced, coordinates, isLargePlane, isLongLine, isPlotted, type Nodes } from "./hints";
 import { type Level, levelOf, levelValues } from "./levels";
 import type { ArrayNode } from "./nodes";
 import { child, nameOf, parentOf } from "./tree";
@@ -25,23 +25,23 @@ export function isVirtual(name: string, node: ArrayNode, beside: Nodes): boolean
 export async function virtual(data: Data, path: string, node: ArrayNode, beside: Nodes): Promise<GroupWithChildren> {
   const level = isLargePlane(node) ? await levelOf(data.images, path) : null;
   const own = coordinates(nameOf(path), node, beside);
-  const signal = level ? ofLevel(data, path, node, level, own.some(Boolean)) : ofArray(data, path, node, own.some(Boolean));
+  const signal = level ? ofLevel(data, path, node, level, arePlaced(own)) : ofArray(data, path, node, arePlaced(own));
   const axes = level ? await reduced(data, path, node, level, own) : await Promise.all(own.map((axis) => axis && whole(data, path, axis)));
   const names = axes.map((axis) => axis?.name ?? ".");
   const children = [signal, ...axes.filter((axis) => axis !== null)];
   return withChildren(path, { NX_class: "NXdata", signal: signal.name, axes: names }, children);
 }
 
-export function ofArray(data: Data, path: string, node: ArrayNode, hasCoordinates: boolean): Shown {
-  return dataset(child(path, nameOf(path)), node, (parts, signal) => values(data.arrays, path, node, parts, signal), hasCoordinates);
+export function ofArray(data: Data, path: string, node: ArrayNode, isPlaced: boolean): Shown {
+  return dataset(child(path, nameOf(path)), node, (parts, signal) => values(data.arrays, path, node, parts, signal), isPlaced);
 }
 
-function ofLevel(data: Data, path: string, whole: ArrayNode, level: Level, hasCoordinates: boolean): Shown {
+function ofLevel(data: Data, path: string, whole: ArrayNode, level: Level, isPlaced: boolean): Shown {
   const { node, number, steps } = level;
   const name = nameOf(path);
   const label = `${name}, level ${number}: one value for ${Math.round(steps.at(-1) ?? 1)} x ${Math.round(steps.at(-2) ?? 1)}`;
   const named = { ...whole, ...node, attributes: { ...whole.attributes, long_name: label } };
-  return dataset(child(path, name), named, (parts, signal) => levelValues(data.images, level, parts, signal), hasCoordinates);
+  return dataset(child(path, name), named, (parts, signal) => levelValues(data.images, level, parts, signal), isPlaced);
 }
 
 function whole(data: Data, path: string, [name, node]: [string, ArrayNode]): Promise<Shown> {

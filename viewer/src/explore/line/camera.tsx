@@ -12,10 +12,12 @@ const REST = 150;
 interface Props {
   /** The samples to show; they are shown once for each object. */
   wanted: Range | null;
+  /** The samples at the last rest, which stay if the canvas gets another width; null for all. */
+  shown: Range | null;
   onRest: (range: Range) => void;
 }
 
-export function Camera({ wanted, onRest }: Props): null {
+export function Camera({ wanted, shown, onRest }: Props): null {
   const { abscissaScale, getVisibleDomains, canvasSize } = useVisCanvasContext();
   const camera = useThree((state) => state.camera);
   const invalidate = useThree((state) => state.invalidate);
@@ -23,6 +25,10 @@ export function Camera({ wanted, onRest }: Props): null {
 
   // after each render, H5Web moves the camera to where it was in the last frame: so we move it in a frame
   const pending = useRef<Range | null>(null);
+  useEffect(() => {
+    pending.current = shown;
+    invalidate();
+  }, [canvasSize.width]);
   useEffect(() => {
     pending.current = wanted;
     invalidate();

@@ -58,6 +58,11 @@ export class Extremes {
     return this.node.shape[0] as number;
   }
 
+  /** Ask for the levels now; if that fails, `band` says so. */
+  prepare(): void {
+    this.levels().catch(() => {});
+  }
+
   /** What to draw for a range. Throws HttpError. */
   async band(wanted: Range = ALL, signal?: AbortSignal): Promise<Band> {
     const range = { start: Math.max(0, Math.floor(wanted.start)), stop: Math.min(this.length, Math.ceil(wanted.stop)) };

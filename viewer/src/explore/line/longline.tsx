@@ -56,7 +56,7 @@ export function LongLine({ line, label, toolbar }: Props): React.ReactNode {
         >
           <DefaultInteractions {...INTERACTIONS} />
           <ResetZoomButton />
-          <Camera wanted={wanted} onRest={rest} />
+          <Camera wanted={wanted} shown={zoomed} onRest={rest} />
           <Curve band={band} />
           <TooltipMesh guides="vertical" renderTooltip={(x) => <Value band={band} x={x} length={line.length} />} />
         </VisCanvas>
