@@ -98,9 +98,10 @@ def ended_after(process: subprocess.Popen[str], seconds: float) -> Iterator[None
 
 
 def chromium() -> str:
-    """The path of Chromium."""
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert found, "Chromium is needed: apt-get install chromium"
+    """The path of Chromium; its headless shell, which draws no window, takes a seventh of the time for a page."""
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    assert found, "Chromium is needed: apt-get install chromium-headless-shell, or chromium"
     return found
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ from tiled.adapters.mapping import MapAdapter
 from tiled.config import Authentication
 from tiled.server.app import build_app
 
+from browser.driving import chromium
 from browser.hosts import TYPES, Host
 from tiled_zarr.tiled import front
 
@@ -48,8 +47,7 @@ def address(viewer: str) -> Iterator[str]:
 
 
 def test_it_reads_every_level_of_a_volume(viewer: str, address: str) -> None:
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    command = ["node", HERE / "read_itk.mjs", chromium, viewer, address]
+    command = ["node", HERE / "read_itk.mjs", chromium(), viewer, address]
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stderr
     whole, half = json.loads(done.stdout)
