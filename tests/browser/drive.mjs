@@ -63,9 +63,9 @@ const ACTIONS = {
     /** Click the first button of a name, put what it has copied at the end of the page's text, and return it. */
     copy: async (page, name) => {
         await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
+        await page.context().grantPermissions(["clipboard-read", "clipboard-write"]); // the headless shell asks nobody and refuses
         await page.getByRole("button", { name }).first().click();
         await page.locator("[data-state=copied]").waitFor();
-        await page.context().grantPermissions(["clipboard-read"]);
         const copied = await page.evaluate(() => navigator.clipboard.readText());
         await page.evaluate((text) => document.body.append(text), copied);
         return [copied];
