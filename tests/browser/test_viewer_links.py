@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+import numpy as np
 import pytest
 
 from browser.conftest import KEY, environment
-from browser.driving import Action, Shown, press, show
+from browser.driving import Action, Pixels, Shown, press, show
 from live import Live, live
 
 READY: Action = (
@@ -60,6 +61,11 @@ def opened(address: str, folder: Path, *actions: Action) -> Shown:
     return shown
 
 
+def are_equal(pixels: Pixels, others: Pixels) -> bool:
+    """Whether the pages look the same. Chromium smooths a line's edge by up to 2 of 255 otherwise from time to time."""
+    return bool(np.abs(pixels.astype(int) - others).max() <= 2)
+
+
 @pytest.mark.parametrize("is_in_path", [False, True], ids=["query", "path"])
 @pytest.mark.parametrize("name", STATES)
 def test_a_link_in_another_profile(locked_kinds: Live, tmp_path: Path, name: str, is_in_path: bool) -> None:
@@ -77,7 +83,7 @@ def test_a_link_in_another_profile(locked_kinds: Live, tmp_path: Path, name: str
     assert {part: said[part] for part in wanted} == wanted
     again = opened(address, folders[1])
     assert again.said == [address, says]
-    assert (again.pixels == first.pixels).all()
+    assert are_equal(again.pixels, first.pixels)
 
 
 def test_playing_and_the_full_screen_leave_the_address(locked_kinds: Live, tmp_path: Path) -> None:
@@ -104,4 +110,4 @@ def test_playing_and_the_full_screen_leave_the_address(locked_kinds: Live, tmp_p
     after = opened(page, tmp_path, *played, *back, *screen, ("pause", 300))
     assert after.said[0] == first.said[0]
     assert (after.pixels == first.pixels).mean() > 0.999
-    assert (opened(after.said[0], tmp_path).pixels == first.pixels).all()
+    assert are_equal(opened(after.said[0], tmp_path).pixels, first.pixels)
