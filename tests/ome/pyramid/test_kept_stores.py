@@ -61,8 +61,8 @@ def make_all(folder: Path, node: Array, **fields: Any) -> Any:
 
 
 def planes_of(folder: Path) -> dict[str, zarr.Group]:
-    """The stores in a folder by what they say that they were made from."""
-    opened = [zarr.open_group(path, mode="r") for path in files(folder)]
+    """The finished stores in a folder by what they say that they were made from."""
+    opened = [zarr.open_group(path, mode="r") for path in files(folder) if path.name.endswith(folders.SUFFIX)]
     return {group.attrs["tiled_zarr"]["baked"]["source"]: group for group in opened}
 
 
