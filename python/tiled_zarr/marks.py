@@ -135,12 +135,8 @@ def declared(mark: Mark | None, attributes: Mapping[str, Any], dtype: np.dtype[A
     if dtype.kind == "b":
         return ()
     said = {} if isinstance(attributes, Late) else attributes
-    ours, older = said.get(OURS), said.get(OLDER)
-    given = [
-        mark,
-        ours.get("null") if isinstance(ours, Mapping) else None,
-        *(older if isinstance(older, list | tuple | np.ndarray) else [older]),
-    ]
+    older = said.get(OLDER)
+    given = [mark, _null(said), *(older if isinstance(older, list | tuple | np.ndarray) else [older])]
     items = (of(one, dtype) for one in given[:MOST] if one is not None)
     return tuple({item.tobytes(): item for item in items if isinstance(item, np.generic)}.values())
 
@@ -151,14 +147,19 @@ def nulls(items: np.ndarray[Any, Any], attributes: Mapping[str, Any]) -> np.ndar
     >>> nulls(np.array([1, 255], "u1"), {"tiled_zarr": {"null": 255}}), nulls(np.zeros(1), {})
     (array([False,  True]), None)
     """
-    ours = attributes.get(OURS)
-    named = ours.get("null") if isinstance(ours, Mapping) else None
+    named = _null(attributes)
     if named is None:
         return None
     if items.dtype.kind in "fcmM":
         return np.asarray(items != items)  # noqa: PLR0124 - only NaN and NaT differ from themselves
     null = of(named, items.dtype)
     return None if null is None else np.asarray(items == null)
+
+
+def _null(attributes: Mapping[str, Any]) -> Any:
+    """The null of a column, as its attributes name it; None if they do not."""
+    ours = attributes.get(OURS)
+    return ours.get("null") if isinstance(ours, Mapping) else None
 
 
 def _is_made_signed(dtype: np.dtype[Any], attributes: Mapping[str, Any]) -> bool:

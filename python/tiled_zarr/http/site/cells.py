@@ -54,6 +54,11 @@ def spelled(value: Any) -> str:
             return str(value)
 
 
+def with_nulls(texts: list[str], nulls: np.ndarray[Any, Any] | None, null: str) -> list[str]:
+    """The texts of a column, with one text for all its nulls; `nulls` is None if it has none."""
+    return texts if nulls is None else [null if is_null else text for text, is_null in zip(texts, nulls.tolist(), strict=True)]
+
+
 def listed(items: list[str], count: int) -> str:
     """Items with commas between them, and an ellipsis if there are more than MOST_FIELDS."""
     return ", ".join([*items[:MOST_FIELDS], *(["…"] if count > MOST_FIELDS else [])])

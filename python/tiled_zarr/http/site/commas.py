@@ -11,7 +11,7 @@ import numpy as np
 
 from ... import marks
 from ...encoding.encode import Block
-from .cells import spelled
+from .cells import spelled, with_nulls
 
 Column = tuple[str, Block, Mapping[str, Any]]
 """The name, the items and the attributes of a column."""
@@ -44,9 +44,7 @@ def of_table(columns: Iterable[Column]) -> bytes:
     for name, block, attributes in columns:
         found, below = split(name, block)
         nulls = marks.nulls(block, attributes) if block.ndim == 1 else None
-        if nulls is not None:
-            found = [["" if is_null else text for text, is_null in zip(column, nulls.tolist(), strict=True)] for column in found]
-        texts += found
+        texts += [with_nulls(column, nulls, "") for column in found]
         names += below
     return encode(texts, names)
 

@@ -16,7 +16,7 @@ from ...hierarchy.keyspace import Chunk, KeySpace
 from ...hierarchy.openings import reason
 from ...hierarchy.places import Place
 from ...nodes import Array, Node, Region
-from .cells import LONGEST_ALONE, cell
+from .cells import LONGEST_ALONE, cell, with_nulls
 from .places import placed
 
 ROWS, COLUMNS = 10, 8
@@ -74,7 +74,8 @@ def of_table(keys: KeySpace, path: str, columns: Sequence[tuple[str, Array]], co
         try:
             place = there(keys, f"{path}/{name}".lstrip("/"))
             block = read(keys, place, (slice(0, stop),))
-            parts.append(spelled(block, marks.nulls(block, place.node.attributes) if block.ndim == 1 else None))
+            nulls = marks.nulls(block, place.node.attributes) if block.ndim == 1 else None
+            parts.append(with_nulls([cell(item) for item in items(block)], nulls, "null"))  # as on the page of the table
             heads.append(Column(name, noted(typed(column.dtype), unit_of(place.node.attributes))))
         except Exception as why:  # noqa: BLE001 - one damaged column harms only itself
             parts.append(["…"] * stop)
@@ -82,12 +83,6 @@ def of_table(keys: KeySpace, path: str, columns: Sequence[tuple[str, Array]], co
     rows = tuple((f"{row:,}", tuple(part[row] for part in parts)) for row in range(stop))
     caption = f"{first(stop, length, 'row')}, {first(len(shown), count, 'column')}"
     return Values(columns=tuple(heads), rows=rows, caption=caption)
-
-
-def spelled(block: Block, nulls: Block | None) -> list[str]:
-    """The texts of the items of a column; `null` for its nulls, as on the page of the table."""
-    texts = [cell(item) for item in items(block)]
-    return texts if nulls is None else ["null" if is_null else text for text, is_null in zip(texts, nulls.tolist(), strict=True)]
 
 
 def few(keys: KeySpace, place: Place, unit: str) -> str:
