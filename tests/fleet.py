@@ -9,6 +9,7 @@ import json
 import os
 import random
 import signal
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -89,9 +90,13 @@ class Fleet:
 
     def computed(self) -> int:
         """How many chunks were computed since the last question."""
+        return self.computed_by().total()
+
+    def computed_by(self) -> Counter[int]:
+        """How many chunks each process computed since the last question."""
         lines = self.reads.read_text().splitlines()
         self.reads.write_text("")
-        return len(lines)
+        return Counter(int(line.split()[0]) for line in lines)
 
 
 class Answers:

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from browser.driving import chromium
 from live import Live, live
 from tiled_zarr import demo
 
@@ -49,7 +50,7 @@ def shown(server: Live, request: pytest.FixtureRequest, tmp_path_factory: pytest
     """What the browser reports, and its screenshot as (row, column, colour)."""
     screenshot = tmp_path_factory.mktemp("vizarr") / f"{request.param}.png"
     source = f"{server.url}/zarr/{request.param}/{'/'.join(IMAGE)}"
-    env = {**os.environ, "CHROMIUM": str(tool("chromium"))}
+    env = {**os.environ, "CHROMIUM": chromium()}
     command = [tool("node"), HERE / "show.mjs", source, vizarr(), screenshot]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
@@ -58,7 +59,7 @@ def shown(server: Live, request: pytest.FixtureRequest, tmp_path_factory: pytest
 
 def tool(name: str) -> Path:
     found = shutil.which(name)
-    assert found, f"{name} is missing on PATH: apt-get install chromium nodejs npm"
+    assert found, f"{name} is missing on PATH: apt-get install nodejs npm"
     return Path(found)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import time
 import urllib.request
@@ -19,13 +18,14 @@ import pytest
 
 import live
 import tiled_zarr
+from browser import driving
 from browser.driving import show
 from clients import envs
 
 IMAGE = np.arange(600 * 700, dtype="u2").reshape(600, 700)
 TOKEN = "the-notebook"
 CHUNK = "zarr/v3/image/c/0/0"
-CHROMIUM = any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
+CHROMIUM = driving.installed() is not None
 
 
 class Notebook(NamedTuple):

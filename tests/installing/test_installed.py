@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import shutil
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from browser import pictures
+from browser import driving, pictures
 from browser.driving import show
 from browser.pictures import cut, likeness
 from installing.conftest import pip
@@ -22,7 +21,7 @@ from installing.environment import Environment
 # cargo compiles everything if there is nothing to copy
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-CHROMIUM = any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
+CHROMIUM = driving.installed() is not None
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="no viewer of an installed package was looked at: Chromium is missing")

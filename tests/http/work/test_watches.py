@@ -96,7 +96,7 @@ def test_at_the_systems_limit_the_former_watch_stays(folders: list[str], caplog:
         for woken, folder in ((second, folders[1]), (third, folders[2])):
             watches.follow(woken, (folder,))
             count = len(system.begun)
-            await happens(lambda count=count: len(system.begun) >= count + 2 and watches.folders == {folders[0]})  # type: ignore[misc]
+            await happens(lambda count=count: len(system.begun) >= count + 2 and watches.folders == {folders[0]})  # type: ignore[misc] # mypy infers no type of a default
         first.clear()
         system.changes = [f"{folders[0]}/a"]
         await happens(first.is_set)
