@@ -88,19 +88,26 @@ def _value(attrs: Any, name: bytes, room: int) -> Any:
     Raises Unsayable for references, for items of no fixed size inside records and if the value has
     more than `room` bytes, and whatever the library raises.
     """
-    h5py = require("h5py", "hdf5")
     attribute = attrs.get_id(name)
-    if _has_references(attribute.dtype):
+    dtype, shape = attribute.dtype, attribute.shape
+    if _has_references(dtype):
         raise Unsayable("references to other objects, which JSON has no form for")
-    if math.prod(attribute.shape or ()) * attribute.dtype.itemsize > room:
+    if math.prod(shape or ()) * dtype.itemsize > room:
         raise Unsayable(f"too large: {MOST_BYTES} bytes of attributes are shown of one object")
-    value = attrs[name]
-    if attribute.dtype.hasobject and not all(isinstance(part, str | bytes | np.ndarray) for part in np.ravel(value)):
-        raise Unsayable("items of no fixed size in a record, which JSON has no form for")
-    if isinstance(value, h5py.Empty):
+    if shape is None:
         return None
+    value = _numbers(attribute, dtype, shape) if dtype.kind in "iuf" and dtype.metadata is None else attrs[name]
+    if dtype.hasobject and not all(isinstance(part, str | bytes | np.ndarray) for part in np.ravel(value)):
+        raise Unsayable("items of no fixed size in a record, which JSON has no form for")
     # netCDF writes scalar attributes as lists of one, and its readers expect scalars
-    return _plain(value[0] if attribute.shape == (1,) else value)
+    return _plain(value[0] if shape == (1,) else value)
+
+
+def _numbers(attribute: Any, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Any:
+    """What h5py returns for an attribute of plain numbers; its own way opens the attribute once more."""
+    values = np.empty(shape, dtype)
+    attribute.read(values)
+    return values[()]
 
 
 def _plain(value: Any) -> Any:

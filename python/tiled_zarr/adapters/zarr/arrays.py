@@ -39,6 +39,7 @@ def node(  # noqa: PLR0913 - one value, made in one place
     *,
     other_names: Callable[[], Sequence[str] | None] = lambda: None,
     revision: Revision = LIVE,
+    watched: tuple[str, ...] = (),
 ) -> Array:
     """The node of zarr-python's array `source`.
 
@@ -65,6 +66,7 @@ def node(  # noqa: PLR0913 - one value, made in one place
         attributes=attributes,
         maxshape=(None,) * source.ndim,
         revision=revision,
+        watched=watched,
     )
 
 

@@ -9,7 +9,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -125,7 +124,7 @@ def _opened(folder: Folder) -> Node:
         before = store_revision(path)
         node = _node(folder, before)
         if store_revision(path) == before:
-            return replace(node, watched=(str(path.absolute()),))
+            return node
     raise Changed(f"{path.name!r} changed while it was being opened; ask again")
 
 
@@ -163,7 +162,13 @@ def _group(folder: Folder, source: Any) -> Group:
     # fail here if we may not list it, not in every document above it
     with os.scandir(folder.path):
         pass
-    return Group(children=members, attributes=source.attrs.asdict(), unavailable=members.links, blocking=True)
+    return Group(
+        children=members,
+        attributes=source.attrs.asdict(),
+        unavailable=members.links,
+        blocking=True,
+        watched=_watched(folder),
+    )
 
 
 def _array(folder: Folder, revision: str, source: Any, item: arrays.Item | None) -> Array:
@@ -177,7 +182,11 @@ def _array(folder: Folder, revision: str, source: Any, item: arrays.Item | None)
     chunks = None if found is None or shape is None else Chunks.of(found, folder, revision, shape, item[0])
     of_regions = Revision(live, None if chunks is None else chunks.revision)
     names = partial(_nczarr_names, folder.path, folder.fence)
-    return arrays.node(source, source.store_path.store, chunks, item, other_names=names, revision=of_regions)
+    return arrays.node(source, source.store_path.store, chunks, item, other_names=names, revision=of_regions, watched=_watched(folder))
+
+
+def _watched(folder: Folder) -> tuple[str, ...]:
+    return (str(folder.path.absolute()),)
 
 
 def _nczarr_names(path: Path, fence: Fence) -> list[str] | None:
