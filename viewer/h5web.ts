@@ -28,6 +28,8 @@ export const CHANGES: Change[] = [
     from: "children: /* @__PURE__ */ k(o, {\n\t\t\t\tentity: t,\n\t\t\t\ttoolbarContainer: s\n\t\t\t})",
     to: "children: k(EntityProvider, { value: t, children: k(o, { entity: t, toolbarContainer: s }) })",
   },
+  // the tree has the names of the source, which a path may have to spell in another way
+  { from: "\t\t\t\t\tchildren: n.name\n", to: "children: n.title ?? n.name\n" },
   // roles that fit together: https://www.w3.org/TR/wai-aria-1.2/
   { from: '\t\t\t\trole: "tablist",\n\t\t\t\tariaLabel: "Viewer mode",', to: 'role: "radiogroup", ariaLabel: "Viewer mode",' },
   { from: "\t\t\tclassName: pc.tabBar,\n", to: 'className: pc.tabBar, role: "tablist", "aria-label": "Sidebar",\n' },
@@ -53,5 +55,18 @@ export const CHANGES: Change[] = [
   { from: "k(Xo, {\n\t\t\t\tvalue: e,\n\t\t\t\tdims: r,\n", to: "k(Xo, {\n\t\t\t\tisImage: t.isImage,\n\t\t\t\tvalue: e,\n\t\t\t\tdims: r,\n" },
 ];
 
-/** Of the package @h5web/lib: keys can scroll a table. */
-export const CHANGES_OF_LIB: Change[] = [{ from: "\t\t\toverscanCount: 10,\n", to: 'overscanCount: 10, tabIndex: 0, "aria-label": "Values",\n' }];
+export const IMPORTS_OF_LIB = 'import { isOfTime, placeOf, ticksOf, titleOf } from "/src/explore/ticks";\n';
+
+/** Of the package @h5web/lib. */
+export const CHANGES_OF_LIB: Change[] = [
+  // keys can scroll a table
+  { from: "\t\t\toverscanCount: 10,\n", to: 'overscanCount: 10, tabIndex: 0, "aria-label": "Values",\n' },
+  // times are ISO 8601
+  { from: "T = p ? { tickValues: hr(r, w) } : { numTicks: w };", to: "own = ticksOf(n, r, w, u), T = own ? { tickValues: own.values } : p ? { tickValues: hr(r, w) } : { numTicks: w };" },
+  { from: "tickFormat: _ || gr(r, d, f),\n\t\t\tlabel: h,", to: "tickFormat: own?.format || _ || gr(r, d, f),\n\t\t\tlabel: titleOf(h)," },
+  { from: "\t\tleft: !!i.label,\n", to: "\t\tleft: !!i.label, isOfTime: isOfTime(i.label),\n" },
+  { from: "let { left: t, right: n, top: r, bottom: i } = tr;", to: "let { left: t, right: n, top: r, bottom: i } = e.isOfTime ? { ...tr, left: 128 } : tr;" },
+  { from: '`${E ?? "x"} = ${z(r)}`', to: '`${titleOf(E) ?? "x"} = ${placeOf(E, r, z)}`' },
+  { from: '`${E ?? "x"}=${z(a)}, `', to: '`${titleOf(E) ?? "x"}=${placeOf(E, a, z)}, `' },
+  { from: '`${O ?? "y"}=${z(o)}`', to: '`${titleOf(O) ?? "y"}=${placeOf(O, o, z)}`' },
+];

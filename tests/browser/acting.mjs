@@ -34,7 +34,7 @@ export const ACTIONS = {
     /** Return the texts of all elements that a selector finds, once one is there. */
     list: async (page, selector) => {
         await page.locator(selector).first().waitFor();
-        return page.locator(selector).allInnerTexts();
+        return page.locator(selector).evaluateAll((found) => found.map((element) => element.innerText ?? element.textContent));
     },
     /** Return an attribute of the first element that a selector finds, once it is there. */
     attribute: async (page, selector, name) => [await page.locator(selector).first().getAttribute(name)],

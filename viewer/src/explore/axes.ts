@@ -21,11 +21,14 @@ const SPANS: [name: string, seconds: number][] = [
   ["seconds", 1],
 ];
 
+/** The calendars of CF in which days are those of ISO 8601, from 1583 on. */
+const GREGORIAN = new Set(["standard", "gregorian", "proleptic_gregorian"]);
+
 /** The coordinates of the array at `from`, as the child at `path`; those of a level's items if `axis` is given. */
 export async function ofCoordinates(data: Data, path: string, from: string, node: ArrayNode, axis: Axis | null): Promise<Shown> {
   const whole = (): Promise<unknown> => values(data.arrays, from, node, [null]);
   if (isInstant(node.data_type)) return ofTimes(path, node, await counts(data, from, node), axis);
-  if (!axis) return dataset(path, node, whole);
+  if (!axis) return dataset(path, { ...node, attributes: labelled(node.attributes) }, whole);
   return numbers(path, node, axis.count, node.attributes, async () => between(Float64Array.from((await whole()) as number[], Number), axis));
 }
 
@@ -49,14 +52,24 @@ function ofTimes(path: string, node: ArrayNode, times: BigInt64Array, axis: Axis
 
 /** Times as the integers that they are stored as. */
 async function counts(data: Data, from: string, node: ArrayNode): Promise<BigInt64Array> {
-  const plain = { ...node, data_type: "int64", fill_value: 0 };
-  return (await values(data.arrays, from, plain, [null])) as BigInt64Array;
+  return (await values(data.arrays, from, counted(node), [null])) as BigInt64Array;
+}
+
+/** An array of times as the array of integers that it is stored as; others as they are. */
+export function counted(node: ArrayNode): ArrayNode {
+  return isInstant(node.data_type) ? { ...node, data_type: "int64", fill_value: 0 } : node;
 }
 
 function numbers(path: string, node: ArrayNode, count: number, attributes: Attributes, read: () => Promise<Float64Array>): Shown {
-  const { long_name, units } = attributes;
-  const said = Object.fromEntries(Object.entries({ long_name, units }).filter(([, value]) => typeof value === "string"));
-  return dataset(path, { ...node, shape: [count], data_type: "float64", attributes: said }, read);
+  return dataset(path, { ...node, shape: [count], data_type: "float64", attributes: labelled(attributes) }, read);
+}
+
+/** What labels an axis: H5Web shows either the long name or the unit, and knows no calendars. */
+export function labelled({ long_name, units, calendar }: Attributes): Attributes {
+  const isOther = typeof calendar === "string" && !GREGORIAN.has(calendar.toLowerCase());
+  const unit = isOther ? `${String(units)}, calendar ${calendar}` : units;
+  const said = { long_name: typeof long_name === "string" && typeof units === "string" ? `${long_name} (${unit})` : long_name, units: unit };
+  return Object.fromEntries(Object.entries(said).filter(([, value]) => typeof value === "string"));
 }
 
 /** Coordinates at indices that may lie between two. */

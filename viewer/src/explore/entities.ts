@@ -15,6 +15,8 @@ export type Read = (parts: Part[], signal?: AbortSignal) => Promise<unknown>;
 /** What we add to entities of H5Web. */
 interface Ours {
   values: Attributes;
+  /** The name that the source has for it; its path may spell it in another way. */
+  title: string;
 }
 
 export interface Shown extends Dataset, Ours {
@@ -73,5 +75,7 @@ export function unavailable(node: ZarrNode): Record<string, string> {
 }
 
 function common(path: string, attributes: Attributes): Omit<Entity, "kind"> & Ours {
-  return { name: nameOf(path), path, attributes: described(attributes), values: attributes };
+  const name = nameOf(path);
+  const { name: title = name } = (attributes.tiled_zarr ?? {}) as { name?: string };
+  return { name, title, path, attributes: described(attributes), values: attributes };
 }

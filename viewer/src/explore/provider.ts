@@ -18,6 +18,7 @@ import type { Data } from "./data";
 import { dataset, group, isOurs, type Shown, unavailable, unresolved, withChildren } from "./entities";
 import { exported } from "./exports";
 import { arePlaced, coordinates, defaultOf, isColour, isLargePlane, isLongLine, type Nodes } from "./hints";
+import { Along } from "./line/along";
 import { Extremes } from "./line/extremes";
 import type { ArrayNode, GroupNode, ZarrNode } from "./nodes";
 import { child, MORE, nameOf, parentOf } from "./tree";
@@ -107,9 +108,17 @@ export class Provider extends DataProviderApi {
     return this.data.tree.some(parentOf(path), node.dimension_names ?? []);
   }
 
+  /** The coordinates of a long line, if there are any. */
+  private async along(path: string, node: ArrayNode): Promise<Along | null> {
+    const above = await this.data.tree.node(parentOf(path));
+    const named = above.attributes.NX_class === NX_DATA ? { ...node, dimension_names: axesOf(above).slice(0, 1) } : node;
+    const [found] = coordinates(nameOf(path), named, await this.beside(path, named));
+    return found ? new Along(this.data, child(parentOf(path), found[0]), ...found) : null;
+  }
+
   private dataset(path: string, node: ArrayNode, isPlaced: boolean): Shown {
     const shown = dataset(path, node, (parts, signal) => values(this.data.arrays, path, node, parts, signal), isPlaced);
-    return isLongLine(node) && isNumeric(node.data_type) ? { ...shown, line: new Extremes(this.data, path, node) } : shown;
+    return isLongLine(node) && isNumeric(node.data_type) ? { ...shown, line: new Extremes(this.data, path, node, () => this.along(path, node)) } : shown;
   }
 }
 
@@ -119,8 +128,12 @@ function isWithoutSignal({ attributes: { NX_class, signal } }: GroupNode, nodes:
 }
 
 /** Whether a group of NeXus names an axis of its signal; "." stands for none. */
-function namesAxes({ attributes: { axes } }: GroupNode): boolean {
-  return (Array.isArray(axes) ? axes : [axes]).some((name) => typeof name === "string" && name !== ".");
+function namesAxes(group: GroupNode): boolean {
+  return axesOf(group).some((name) => name !== ".");
+}
+
+function axesOf({ attributes: { axes } }: ZarrNode): string[] {
+  return [axes].flat().filter((name) => typeof name === "string");
 }
 
 /** Whether an array is shown as a group. */

@@ -8,9 +8,11 @@
 import type { AbsolutePath } from "zarrita";
 
 import { attributesOf } from "../attributes";
+import { counted } from "../axes";
 import type { Data } from "../data";
 import type { ArrayNode } from "../nodes";
 import { values } from "../values";
+import type { Along } from "./along";
 
 const PIXELS = 2000;
 /** Samples for each pixel up to which we read the samples themselves. */
@@ -52,6 +54,8 @@ export class Extremes {
     private readonly data: Data,
     readonly path: string,
     readonly node: ArrayNode,
+    /** Finds the coordinates of the samples. */
+    readonly along: () => Promise<Along | null> = async () => null,
   ) {}
 
   get length(): number {
@@ -73,7 +77,7 @@ export class Extremes {
     const isSampled = sampled.includes(level.path);
     if (isSampled) this.group = null;
     const node = group.consolidated_metadata?.metadata[level.path] ?? (await this.json(`${this.path}/${level.path}/zarr.json`));
-    return this.bins(range, level, node as ArrayNode, isSampled, signal);
+    return this.bins(range, level, counted(node as ArrayNode), isSampled, signal);
   }
 
   private async samples({ start, stop }: Range, signal?: AbortSignal): Promise<Band> {

@@ -1,11 +1,13 @@
 /** A line of millions of samples, in place of H5Web's line, which would read and draw them all. */
 
-import { DefaultInteractions, type DefaultInteractionsConfig, ResetZoomButton, TooltipMesh, VisCanvas, getDomain, extendDomain } from "@h5web/lib";
+import { type AxisConfig, DefaultInteractions, type DefaultInteractionsConfig, ResetZoomButton, TooltipMesh, VisCanvas, getDomain, extendDomain } from "@h5web/lib";
 import { useEffect, useMemo, useState } from "react";
 import { createPortal } from "react-dom";
 
 import { mark } from "../../common/moments";
 import { useAddress } from "../address";
+import { type Axis, titleOf } from "../ticks";
+import { placeAlong, type Places, ticksAlong } from "./along";
 import { Camera } from "./camera";
 import { Curve } from "./curve";
 import type { Band, Extremes, Range } from "./extremes";
@@ -30,6 +32,7 @@ export function LongLine({ line, label, toolbar }: Props): React.ReactNode {
   const [zoomed, setZoomed] = useState<Range | null>(null);
   const whole = useBand(line, null);
   const part = useBand(line, zoomed);
+  const places = usePlaces(whole && line, zoomed ?? { start: 0, stop: line.length });
   const width = useMemo((): [number, number] => [0, line.length], [line]);
   const height = useMemo(() => heights(whole), [whole]);
   useEffect(() => {
@@ -37,6 +40,10 @@ export function LongLine({ line, label, toolbar }: Props): React.ReactNode {
   }, [whole]);
   if (!whole) return <p className="loading">Loading…</p>;
   const band = part ?? whole;
+  const indices: AxisConfig = { visDomain: width, showGrid: true, isIndexAxis: true, formatTick: String, label: "index" };
+  const axis: AxisConfig & Axis = places
+    ? { ...indices, label: titleOf(places.label) as string, ticks: (domain, count) => ticksAlong(places, domain, count) }
+    : indices;
   const range = zoomed ?? { start: 0, stop: line.length };
   const rest = (next: Range): void => {
     const slack = Math.min(0.25, (next.stop - next.start) * ROUNDING);
@@ -51,14 +58,14 @@ export function LongLine({ line, label, toolbar }: Props): React.ReactNode {
       <figure className="line" aria-label={`${label}: ${described(band, line.length)}`} data-factor={band.factor} data-start={band.start} data-count={band.low.length}>
         <VisCanvas
           title={label}
-          abscissaConfig={{ visDomain: width, showGrid: true, isIndexAxis: true, label: "index", formatTick: String }}
+          abscissaConfig={axis}
           ordinateConfig={{ visDomain: height, showGrid: true, label }}
         >
           <DefaultInteractions {...INTERACTIONS} />
           <ResetZoomButton />
           <Camera wanted={wanted} shown={zoomed} onRest={rest} />
           <Curve band={band} />
-          <TooltipMesh guides="vertical" renderTooltip={(x) => <Value band={band} x={x} length={line.length} />} />
+          <TooltipMesh guides="vertical" renderTooltip={(x) => <Value band={band} x={x} length={line.length} places={places} />} />
         </VisCanvas>
         <p role="status">{described(band, line.length)}</p>
       </figure>
@@ -91,11 +98,39 @@ function useBand(line: Extremes, range: Range | null): Band | null {
   return band;
 }
 
-function Value({ band, x, length }: { band: Band; x: number; length: number }): React.ReactNode {
+/** The coordinates in a range of samples, if there are any that ascend or descend; null until they have come. */
+function usePlaces(line: Extremes | null, { start, stop }: Range): Places | null {
+  const [places, setPlaces] = useState<Places | null>(null);
+  useEffect(() => {
+    const ended = new AbortController();
+    const found = line?.along().then((along) => along && along.places(start, stop, ended.signal));
+    found
+      ?.catch(() => null) // the axis has indices then
+      .then((next) => ended.signal.aborted || setPlaces(next));
+    return () => ended.abort();
+  }, [line, start, stop]);
+  return places;
+}
+
+interface ValueProps {
+  band: Band;
+  x: number;
+  length: number;
+  places: Places | null;
+}
+
+function Value({ band, x, length, places }: ValueProps): React.ReactNode {
   const { start, factor, exact } = band;
   const bin = Math.floor((x - start) / factor);
-  if (factor === 1) return `${start + bin}: ${exact[bin] ?? ""}`;
-  return `${start + bin * factor} to ${Math.min(length, start + (bin + 1) * factor) - 1}: ${exact[2 * bin] ?? ""} to ${exact[2 * bin + 1] ?? ""}`;
+  const first = start + bin * factor;
+  const last = Math.min(length, first + factor) - 1;
+  const at = places && `${titleOf(places.label)} = ${placeAlong(places, first)}${factor === 1 ? "" : ` to ${placeAlong(places, last)}`}`;
+  return (
+    <>
+      {at && <div>{at}</div>}
+      {factor === 1 ? `${first}: ${exact[bin] ?? ""}` : `${first} to ${last}: ${exact[2 * bin] ?? ""} to ${exact[2 * bin + 1] ?? ""}`}
+    </>
+  );
 }
 
 function heights(band: Band | null): [number, number] {
