@@ -127,7 +127,9 @@ def test_each_child_is_opened_once_for_all_documents(
     # renaming the axes of an array from xarray makes it once more
     assert len(made) <= (MANY + extra) * (2 if source is SOURCES["xarray"] else 1)
     made.clear()
-    for key in (".zmetadata", ".zgroup", ".zattrs", *[f"{name}/.zarray" for name in (*NAMES, *NAMES)]):
+    # the name of an axis depends on all arrays of a dataset, so each document looks at all of them
+    names = NAMES[::20] if source is SOURCES["xarray"] else NAMES
+    for key in (".zmetadata", ".zgroup", ".zattrs", *[f"{name}/.zarray" for name in (*names, *names)]):
         assert body(keyspaces[1], key)
     assert made == []
 
