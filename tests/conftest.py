@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -31,3 +32,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     found = {item.path.relative_to(here).parts[0] for item in items if item.path.is_relative_to(here)}
     if missing := SUITES - found:
         raise pytest.UsageError(f"no test was found in {', '.join(f'tests/{suite}' for suite in sorted(missing))}")
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay until the end, so the garbage collector need not look at them again."""
+    gc.collect()
+    gc.freeze()
