@@ -26,6 +26,8 @@ from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.keyspace import Document, KeySpace
 from tiled_zarr.resources import Resources
 
+pytestmark = pytest.mark.unmeasured
+
 MANY = 1100
 """More than the 1,024 children that each group once kept."""
 NAMES = [f"a{i:04}" for i in range(MANY)]
