@@ -64,15 +64,15 @@ class Suite:
 
 
 SUITES = {
-    "clients": Suite("tests/clients", is_quick=False),
-    "browser": Suite("tests/browser", is_quick=False),
-    "pages": Suite("tests/browser/pages", is_quick=False),
-    "hostile": Suite("tests/hostile", is_quick=False, is_alone=True),
-    "tiled": Suite("tests/tiled", is_quick=False),
-    **{room: Suite(f"tests/tiled/{room}", is_quick=False) for room in ("config", "catalog", "proxy", "front")},
     "adapters": Suite("tests/adapters"),
-    "http": Suite("tests/http"),
     "top": Suite("tests"),
+    "clients": Suite("tests/clients", is_quick=False),
+    "tiled": Suite("tests/tiled", is_quick=False),
+    "pages": Suite("tests/browser/pages", is_quick=False),
+    "browser": Suite("tests/browser", is_quick=False),
+    "http": Suite("tests/http"),
+    "hostile": Suite("tests/hostile", is_quick=False, is_alone=True),
+    **{room: Suite(f"tests/tiled/{room}", is_quick=False) for room in ("config", "catalog", "proxy", "front")},
     "cli": Suite("tests/cli"),
     "ome": Suite("tests/ome"),
     "installing": Suite("tests/installing"),
