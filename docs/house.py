@@ -79,9 +79,13 @@ def room(module: Module) -> str:
     return "/".join(module if is_folder or len(module) == 1 else module[:-1])
 
 
-def imports(module: Module) -> Iterator[tuple[str, ...]]:
-    """Yield the absolute dotted name, in parts, of everything that a module imports anywhere."""
-    path = modules()[module]
+@cache
+def imports(module: Module) -> tuple[tuple[str, ...], ...]:
+    """The absolute dotted name, in parts, of everything that a module imports anywhere."""
+    return tuple(_imports(modules()[module]))
+
+
+def _imports(path: Path) -> Iterator[tuple[str, ...]]:
     folder = path.parent.relative_to(PACKAGE).parts
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -92,20 +96,26 @@ def imports(module: Module) -> Iterator[tuple[str, ...]]:
             yield from ((*base, alias.name) for alias in node.names)
 
 
-def inside(module: Module) -> set[Module]:
+@cache
+def known() -> frozenset[Module]:
+    """Every module and folder of the package, and the native module."""
+    return frozenset({name[:length] for name in modules() for length in range(1, len(name) + 1)} | {("_native",)})
+
+
+@cache
+def inside(module: Module) -> frozenset[Module]:
     """The modules of the package that a module imports.
 
     An imported name that is not a module is replaced by the module that defines it.
     """
-    known = {name[:length] for name in modules() for length in range(1, len(name) + 1)} | {("_native",)}
     found = set()
     for name in imports(module):
         if name[0] == "tiled_zarr":
             below = name[1:]
-            while below and below not in known:
+            while below and below not in known():
                 below = below[:-1]
             found.add(below or ("__init__",))
-    return found - {module}
+    return frozenset(found - {module})
 
 
 def arrows() -> dict[str, set[str]]:

@@ -15,7 +15,6 @@ def references(raw: bytes, url: str) -> dict[str, Any]:
     It holds h5py's lock while it waits for zarr-python's thread. If the garbage collector ran there
     and met an object of h5py, that thread would wait for the lock: so it does not run meanwhile.
     """
-    gc.collect()
     gc.disable()
     try:
         found: dict[str, Any] = SingleHdf5ToZarr(io.BytesIO(raw), url, inline_threshold=0).translate()

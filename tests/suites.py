@@ -11,6 +11,9 @@ measure memory or time, or wait for deadlines, and leave the processors idle. Ea
 `<suite>.log` and `<suite>.xml` into the folder `--logs`; the data of coverage go there too.
 Measuring it makes tests inside the process take 1.6 times as long.
 
+Beside the seconds on the clock, which depend on what else runs, the line of a suite has the seconds
+of processor that it took, with those of the programs that it started and waited for.
+
 The run fails if a suite fails, ends without a report or runs no test. If the variable CI is set, it
 also fails if a test is skipped because something that could be installed is missing. A run of all
 suites also fails if the number of tests that ran differs from the number that pytest finds.
@@ -23,6 +26,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -60,15 +64,15 @@ class Suite:
 
 
 SUITES = {
-    "clients": Suite("tests/clients", is_quick=False),
-    "browser": Suite("tests/browser", is_quick=False),
-    "pages": Suite("tests/browser/pages", is_quick=False),
-    "hostile": Suite("tests/hostile", is_quick=False, is_alone=True),
-    "tiled": Suite("tests/tiled", is_quick=False),
-    **{room: Suite(f"tests/tiled/{room}", is_quick=False) for room in ("config", "catalog", "proxy", "front")},
     "adapters": Suite("tests/adapters"),
-    "http": Suite("tests/http"),
     "top": Suite("tests"),
+    "clients": Suite("tests/clients", is_quick=False),
+    "tiled": Suite("tests/tiled", is_quick=False),
+    "pages": Suite("tests/browser/pages", is_quick=False),
+    "browser": Suite("tests/browser", is_quick=False),
+    "http": Suite("tests/http"),
+    "hostile": Suite("tests/hostile", is_quick=False, is_alone=True),
+    **{room: Suite(f"tests/tiled/{room}", is_quick=False) for room in ("config", "catalog", "proxy", "front")},
     "cli": Suite("tests/cli"),
     "ome": Suite("tests/ome"),
     "installing": Suite("tests/installing"),
@@ -90,6 +94,8 @@ class Outcome:
     name: str
     code: int
     seconds: float
+    processor: float
+    """Seconds of processor."""
     tests: int
     skipped: tuple[str, ...]
     """The tests that were skipped, each with its reason."""
@@ -126,8 +132,9 @@ class Runner:
         environment = {"HYPOTHESIS_PROFILE": "fast", **os.environ} if self.is_quick else dict(os.environ)
         began = time.monotonic()
         with log.open("w") as output:
-            code = ended([*self.pytest(), f"--junit-xml={report}", *self.selection(name)], output.fileno(), environment)
-        return Outcome(name, code, time.monotonic() - began, *reported(report), log)
+            command = [*self.pytest(), f"--junit-xml={report}", *self.selection(name)]
+            code, processor = ended(command, output.fileno(), environment)
+        return Outcome(name, code, time.monotonic() - began, processor, *reported(report), log)
 
     def pytest(self) -> list[str]:
         covered = ["coverage", "run", f"--data-file={self.logs / '.coverage'}", "-m"] if self.measures_coverage else []
@@ -146,18 +153,25 @@ class Runner:
         log = self.logs / f"{COUNT}.log"
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--collect-only", "-q"]
         with log.open("w") as output:
-            code = ended(command, output.fileno(), dict(os.environ))
+            code, _ = ended(command, output.fileno(), dict(os.environ))
         found = re.search(r"^(\d+) tests collected", log.read_text(errors="replace"), re.MULTILINE)
         return int(found[1]) if found and code == 0 else 0
 
 
-def ended(command: list[str], output: int, environment: dict[str, str]) -> int:
-    """The exit code of a command; -1 if it takes longer than `MOST_SECONDS`."""
+def ended(command: list[str], output: int, environment: dict[str, str]) -> tuple[int, float]:
+    """The exit code of a command, and the seconds of processor that it took.
+
+    It is killed after `MOST_SECONDS`, and its exit code is then -9. The seconds include those of the
+    processes that it started and waited for.
+    """
     streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
-    try:
-        return subprocess.run(command, cwd=ROOT, env=environment, timeout=MOST_SECONDS, check=False, **streams).returncode
-    except subprocess.TimeoutExpired:
-        return -1
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, **streams)
+    killer = threading.Timer(MOST_SECONDS, process.kill)
+    killer.start()
+    _, status, usage = os.wait4(process.pid, 0)
+    killer.cancel()
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, usage.ru_utime + usage.ru_stime
 
 
 def files_with_tests_alone() -> list[str]:
@@ -181,7 +195,10 @@ def run_all(runner: Runner, names: list[str], jobs: int, *, may_skip: bool) -> l
     def show(outcome: Outcome) -> None:
         outcomes.append(outcome)
         verdict = outcome.fault(may_skip=may_skip) or "passed"
-        print(f"{outcome.name:10} {outcome.tests:6} tests {outcome.seconds:7.1f} s  {verdict}", flush=True)
+        print(
+            f"{outcome.name:10} {outcome.tests:6} tests {outcome.seconds:7.1f} s {outcome.processor:7.1f} s of processor  {verdict}",
+            flush=True,
+        )
 
     is_whole = set(names) == {*SUITES, ALONE}
     at_last = [name for name in names if name == ALONE or SUITES[name].is_alone]

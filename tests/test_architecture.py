@@ -8,6 +8,8 @@ import house
 import pytest
 from house import VALUES, Module, imports, inside, modules, room
 
+pytestmark = pytest.mark.unmeasured
+
 LONGEST = 400
 SOURCES = [
     path

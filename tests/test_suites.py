@@ -17,6 +17,7 @@ BAD = "def test_bad(): assert 'this' == 'that'\n"
 SKIPPED = "import pytest\ndef test_skipped(): pytest.skip('no time')\n"
 SLOW = "import pytest\n@pytest.mark.slow\ndef test_slow(): pass\n"
 LATE = "import pytest\n@pytest.mark.alone\ndef test_late(): pass\n"
+BUSY = "import subprocess, sys\ndef test_busy(): subprocess.run([sys.executable, '-c', {code!r}], check=True)\n"
 CRASH = "import os\ndef test_crash(): os._exit(0)\n"
 
 
@@ -52,6 +53,17 @@ def test_what_passes_has_a_line_for_each_suite(house: Path, capfd: pytest.Captur
     assert faults(house) == []
     lines = sorted(line.split()[:3] for line in capfd.readouterr().out.splitlines())
     assert lines == [["alone", "1", "tests"], ["inner", "1", "tests"], ["outer", "1", "tests"]]
+
+
+def test_the_processor_seconds_of_a_suite_include_those_of_its_programs(house: Path) -> None:
+    write(house, "inner/test_more.py", BUSY.format(code="import time\nwhile time.process_time() < 2: pass"))
+    (house / "logs").mkdir()
+    assert Runner(house / "logs").run("inner").processor > 2
+
+
+def test_a_suite_that_hangs_is_killed(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suites, "MOST_SECONDS", 0.1)
+    assert faults(house, "inner") == ["inner: FAILED, exit code -9"]
 
 
 @pytest.mark.parametrize(

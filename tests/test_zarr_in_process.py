@@ -20,7 +20,10 @@ from tiled_zarr.stores import KeySpaceStore
 
 FORMATS = pytest.mark.parametrize("format_", [v2, v3], ids=["v2", "v3"])
 CODECS = ["none", "blosc:lz4", "blosc:zstd:3:bitshuffle", "zstd:3", "gzip:1", "zlib:1", "lz4:1", "zstd+crc32c", "none+crc32c"]
-pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning", "ignore:Consolidated metadata is currently")
+pytestmark = [
+    pytest.mark.unmeasured,
+    pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning", "ignore:Consolidated metadata is currently"),
+]
 
 
 def open_root(tree: Group, format_: ModuleType, config: Config | None = None) -> zarr.Group:

@@ -21,7 +21,7 @@ BITS = 3
 MOST = len(WHOLE) + BITS
 
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quiet")]
+pytestmark = [pytest.mark.slow, pytest.mark.unmeasured, pytest.mark.usefixtures("quiet")]
 
 
 @pytest.mark.parametrize("mode", MODES)

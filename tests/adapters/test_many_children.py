@@ -26,6 +26,8 @@ from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.hierarchy.keyspace import Document, KeySpace
 from tiled_zarr.resources import Resources
 
+pytestmark = pytest.mark.unmeasured
+
 MANY = 1100
 """More than the 1,024 children that each group once kept."""
 NAMES = [f"a{i:04}" for i in range(MANY)]
@@ -127,7 +129,9 @@ def test_each_child_is_opened_once_for_all_documents(
     # renaming the axes of an array from xarray makes it once more
     assert len(made) <= (MANY + extra) * (2 if source is SOURCES["xarray"] else 1)
     made.clear()
-    for key in (".zmetadata", ".zgroup", ".zattrs", *[f"{name}/.zarray" for name in (*NAMES, *NAMES)]):
+    # the name of an axis depends on all arrays of a dataset, so each document looks at all of them
+    names = NAMES[::20] if source is SOURCES["xarray"] else NAMES
+    for key in (".zmetadata", ".zgroup", ".zattrs", *[f"{name}/.zarray" for name in (*names, *names)]):
         assert body(keyspaces[1], key)
     assert made == []
 

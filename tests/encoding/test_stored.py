@@ -24,9 +24,12 @@ from tiled_zarr.hierarchy import v2, v3
 from tiled_zarr.nodes import Array, Changed, Stored
 from tiled_zarr.stores import value
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::zarr.errors.UnstableSpecificationWarning", "ignore::zarr.errors.ZarrUserWarning", "ignore:Numcodecs codecs are not in"
-)
+pytestmark = [
+    pytest.mark.unmeasured,
+    pytest.mark.filterwarnings(
+        "ignore::zarr.errors.UnstableSpecificationWarning", "ignore::zarr.errors.ZarrUserWarning", "ignore:Numcodecs codecs are not in"
+    ),
+]
 FORMATS = pytest.mark.parametrize("format_", [v2, v3], ids=["v2", "v3"])
 SHUFFLED = [("noshuffle", 0), ("shuffle", 1), ("bitshuffle", 2)]
 BLOSC = {

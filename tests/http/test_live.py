@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from live import Live, live
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
 
 SERVERS = ("hypercorn", "uvicorn")
 ALLOWED = {"GET": {200, 304, 400, 401, 404}, "HEAD": {200, 304, 400, 401, 404}, "OPTIONS": {204, 400}}

@@ -23,7 +23,7 @@ import pytest
 from live import Live, live
 from nginx import Proxy, nginx
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
 
 EDGE = 512
 KEYS = ["0.0", "0.1", "1.0", "1.1"]

@@ -24,7 +24,7 @@ from tiled_zarr.adapters.directory import open_directory
 VALUES = np.arange(12, dtype="<i4")
 SECONDS = 30
 """Deadline of every test here: what waits for a FIFO's writer waits for ever."""
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(SECONDS)]
+pytestmark = [pytest.mark.slow, pytest.mark.unmeasured, pytest.mark.timeout(SECONDS)]
 
 
 def loop(path: Path) -> None:

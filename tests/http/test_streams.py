@@ -17,6 +17,8 @@ from tiled_zarr import Group
 from tiled_zarr.http.protocol import replies
 from tiled_zarr.nodes import Node
 
+pytestmark = pytest.mark.unmeasured
+
 JSON = {"accept": "application/json"}
 
 

@@ -18,6 +18,8 @@ import tiled_zarr
 
 moto = pytest.importorskip("moto.server", reason="NOT TESTED: no moto; pip install 'moto[server]'")
 
+pytestmark = pytest.mark.unmeasured
+
 EDGE, CHUNK = 8, 128
 IMAGE = (np.arange(EDGE * CHUNK)[:, None] * 7 + np.arange(EDGE * CHUNK) ** 2 // 3).astype("<i4")
 INDEXES = list(product(range(EDGE), repeat=2))
