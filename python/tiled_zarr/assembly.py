@@ -64,7 +64,7 @@ def create_app(
     if settings.instance is not None:
         relaunch(settings.instance)
     parts = Parts.of(settings, resources or resources_of(settings))
-    named = Hosts(by_key(root, parts) if identify is None else by_caller(identify, parts), settings.allowed_hosts)
+    named = Hosts(by_key(root, parts) if identify is None else by_caller(identify, parts), settings.allowed_hosts, errors.shown)
     guarded = Cors(named, settings.allow_origins)
     wanted = tasks or Tasks()
     background = [*wanted.background, parts.metrics.keep_writing]

@@ -23,6 +23,18 @@ export const ACTIONS = {
     tab: (page, name) => focus(page, "Tab", name),
     "shift tab": (page, name) => focus(page, "Shift+Tab", name),
     back: (page) => page.goBack(),
+    /** Put the pointer on what a selector finds first. */
+    hover: (page, selector) => page.locator(selector).first().hover(),
+    /** Click twice on what a selector finds first. */
+    twice: (page, selector) => page.locator(selector).first().dblclick(),
+    /** Drag the right edge of what a selector finds first by some pixels. */
+    stretch: async (page, selector, by) => {
+        const { x, y, width, height } = await page.locator(selector).first().boundingBox();
+        await page.mouse.move(x + width - 2, y + height / 2);
+        await page.mouse.down();
+        await page.mouse.move(x + width - 2 + by, y + height / 2, { steps: 4 });
+        await page.mouse.up();
+    },
     /** Tell the page that its data have changed. */
     refresh: (page) => page.evaluate(() => void document.dispatchEvent(new Event("refresh"))),
     resize: (page, width, height) => page.setViewportSize({ width, height }),

@@ -86,6 +86,19 @@ def wide() -> pd.DataFrame:
     return pd.DataFrame(np.arange(20 * COLUMNS).reshape(20, COLUMNS), columns=[f"c{n}" for n in range(COLUMNS)])
 
 
+LONG_NAME = "a name that needs more room than the numbers below it"
+
+
+@cache
+def texts() -> pd.DataFrame:
+    """Texts of all lengths: those at the end are longer, and the longest fit in no window."""
+    row = np.arange(ROWS)
+    words = [" ".join(f"word{n}" for n in range(size)) for size in (5 + row // 200 * 3)]
+    essays = [" ".join(f"essay{n}" for n in range(300 + r)) for r in row]
+    times = pd.Timestamp("1969-12-31T23:59:59.123456789") + pd.to_timedelta(row, unit="ns")
+    return pd.DataFrame({"n": row % 10, "words": words, LONG_NAME: row, "time": times, "essay": essays})
+
+
 def longest() -> Group:
     """A table with so many rows that no browser could give each a height; its values are computed."""
 
@@ -145,6 +158,7 @@ def tree() -> dict[str, object]:
         "empty": empty,
         "shuffled": shuffled(),
         "wide": wide(),
+        "texts": texts(),
         "longest": longest(),
         "long": tiled_zarr.open(long_file()),
     }

@@ -13,6 +13,7 @@ from ..views.profile import BEFORE, is_profile
 from .protocol import replies, requests
 from .protocol.locations import TOKEN
 from .protocol.replies import Reply
+from .site import errors
 
 METHODS = frozenset({"GET", "HEAD", "PROPFIND"})
 MOST_CHARACTERS = 8192
@@ -66,7 +67,7 @@ class Routes:
             path = requests.path_of(scope)
         length = len(path) + len(scope["query_string"])
         if length > MOST_PARTS and (length > MOST_CHARACTERS or path.count("/") > MOST_PARTS):
-            return TOO_LONG.send(scope["method"], send)
+            return errors.shown(TOO_LONG, scope).send(scope["method"], send)
         first, second, key = split(path)
         endpoint = self.endpoints.get(f"{first}/{second}")
         if endpoint is not None:

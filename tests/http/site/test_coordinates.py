@@ -44,6 +44,11 @@ def test_arrays_beside_the_image() -> None:
     assert links(root, "a/image") == {"y": "zarr/v3/~dtype=web,chunks=4/a/lat", "x": "zarr/v3/~dtype=web,chunks=6/a/lon"}
 
 
+def test_times_are_coordinates() -> None:
+    root = Group({"image": IMAGE, "lat": held(np.arange(4).astype("M8[s]"), "lat")})
+    assert links(root, "image") == {"y": "zarr/v3/~dtype=web,chunks=4/lat"}
+
+
 def test_arrays_of_a_group_above_but_not_of_a_folder() -> None:
     below = Group({"image": IMAGE, "lat": LAT})
     assert links(Group({"a": below, "lon": LON}), "a/image") == {
@@ -59,10 +64,10 @@ def test_arrays_of_a_group_above_but_not_of_a_folder() -> None:
         held(np.arange(5.0), "lat"),
         held(np.zeros((4, 1)), "lat", "one"),
         held(np.array(["a", "b", "c", "d"]), "lat"),
-        held(np.arange(4).astype("M8[s]"), "lat"),
+        held(np.arange(4).astype("m8[s]"), "lat"),
         Group({}),
     ],
-    ids=["another size", "two axes", "text", "times", "group"],
+    ids=["another size", "two axes", "text", "spans", "group"],
 )
 def test_what_is_no_coordinate(other: Node) -> None:
     assert links(Group({"image": IMAGE, "lat": other, "lon": LON}), "image") == {"x": "zarr/v3/~dtype=web,chunks=6/lon"}

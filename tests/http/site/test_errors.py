@@ -13,7 +13,8 @@ import pytest
 
 from asgi import ask
 from tiled_zarr import Array, Group
-from tiled_zarr.http.site import viewer
+from tiled_zarr.http.protocol import replies
+from tiled_zarr.http.site import errors, viewer
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 CLIENTS = ["", "*/*", "application/json", "text/plain, text/html;q=0.5", "image/avif,image/webp,*/*;q=0.8"]
@@ -142,6 +143,43 @@ def test_an_order_that_there_is_not(make: Callable[..., Any]) -> None:
     answer = ask(make(), "/?sort=x", headers={"accept": BROWSER})
     assert answer.status == 400
     assert "sort is one of name, -name, kind, source" in text_of(answer.body)
+
+
+def test_an_address_that_is_too_long(make: Callable[..., Any]) -> None:
+    long = "/view/" + "a/" * 600
+    answer = ask(make(), long, headers={"accept": BROWSER})
+    assert (answer.status, answer.headers["content-type"]) == (414, "text/html; charset=utf-8")
+    assert "This address is too long" in text_of(answer.body)
+    for path, headers in ((long, {}), ("/zarr/v3/" + "a/" * 600, {"accept": BROWSER})):
+        assert ask(make(), path, headers=headers).headers["content-type"].startswith("text/plain")
+
+
+def test_a_name_that_the_server_does_not_know(closed: Any) -> None:
+    """The page leads nowhere: all pages below this name are the same. The key in the address is not on it."""
+    asked = {"headers": {"accept": BROWSER, "host": "evil.example"}, "server": ("127.0.0.1", 8000)}
+    answer = ask(closed, "/view/small?api_key=a%2Bb%26c", **asked)
+    assert (answer.status, answer.headers["content-type"]) == (421, "text/html; charset=utf-8")
+    assert "TILED_ZARR_ALLOWED_HOSTS=evil.example" in text_of(answer.body)
+    assert b"<a " not in answer.body
+    assert b"a%2Bb" not in answer.body
+
+
+@pytest.mark.parametrize("status", [*range(400, 430), *range(500, 512)])
+def test_every_page_says_what_to_do(status: int) -> None:
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/view/x",
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(b"accept", b"text/html")],
+    }
+    page = text_of(errors.shown(replies.text(status, "the reason"), scope).body)
+    said = errors.SAID.get(status, errors.OTHER)
+    assert {said.heading, said.sentence, "the reason", str(status)} <= set(
+        re.findall("|".join(map(re.escape, (*said, "the reason", str(status)))), page)
+    )
+    assert said.sentence.endswith(".")
 
 
 def test_names_in_failures_are_escaped(make: Callable[..., Any]) -> None:

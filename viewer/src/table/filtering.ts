@@ -3,7 +3,7 @@
 import type { Facts, Item } from "./column";
 import type { Whole } from "./order";
 import { byCodePoint } from "./sorting";
-import { timeOf } from "./times";
+import { timeOf } from "../common/times";
 import { cellOf } from "./values";
 
 export const OPERATORS = ["contains", "=", "≠", "<", "≤", ">", "≥", "is missing", "is not missing"] as const;

@@ -8,6 +8,8 @@ import { Selection } from "./selection";
 import { type GridColumn, StyledGrid } from "./styled";
 import type { Table } from "./table";
 import { cellOf } from "./values";
+import { Whole } from "./whole";
+import { Widths } from "./widths";
 
 const ROW_HEIGHT = 26;
 const DIGIT_WIDTH = 9;
@@ -27,7 +29,6 @@ interface Actions {
 
 interface Shown {
   text: string;
-  toolTip?: string;
   addClasses: string;
   removeClasses: string;
 }
@@ -35,6 +36,8 @@ interface Shown {
 export class Grid {
   private readonly grid: StyledGrid;
   private readonly chunks: Chunks;
+  private readonly widths: Widths;
+  private readonly whole: Whole;
   private order: Uint32Array | null = null;
   private timer = 0;
 
@@ -60,8 +63,13 @@ export class Grid {
     this.grid.onViewportChanged.subscribe(() => this.look());
     this.grid.onActiveCellChanged.subscribe(() => this.activated());
     this.grid.onRendered.subscribe(() => this.number());
+    this.widths = new Widths(this.grid);
+    this.grid.onColumnsResized.subscribe((_, { triggeredByColumn }) => this.widths.keep(this.grid.getColumnIndex(triggeredByColumn)));
+    this.grid.onColumnsResizeDblClick.subscribe((_, { triggeredByColumn }) => this.widths.unfold(this.grid.getColumnIndex(triggeredByColumn)));
+    element.addEventListener("keydown", (event) => this.widen(event));
     element.addEventListener("copy", (event) => this.copy(event));
-    new ResizeObserver(() => (this.grid.resizeCanvas(), this.look())).observe(element);
+    this.whole = new Whole(element);
+    new ResizeObserver(() => (this.grid.resizeCanvas(), this.widths.share(), this.look())).observe(element);
     this.show(null, 0);
   }
 
@@ -172,7 +180,7 @@ export class Grid {
     if (!column.facts || !block) return { text: "", addClasses: "pending", removeClasses: "missing" };
     const { text, isMissing } = cellOf(column.facts, block, row);
     const isNumber = column.facts.kind === "integer" || column.facts.kind === "float";
-    return { text, toolTip: text, addClasses: `${isMissing ? "missing" : ""} ${isNumber ? "right" : ""}`.trim(), removeClasses: isMissing ? "pending" : "pending missing" };
+    return { text, addClasses: `${isMissing ? "missing" : ""} ${isNumber ? "right" : ""}`.trim(), removeClasses: isMissing ? "pending" : "pending missing" };
   }
 
   private look(): void {
@@ -186,17 +194,32 @@ export class Grid {
     const { top, bottom, leftPx, rightPx } = this.grid.getViewport();
     const last = Math.min(bottom, this.length - 1);
     const rows = Array.from({ length: Math.max(0, last - top + 1) }, (_, i) => this.source(top + i));
-    this.chunks.want(this.inView(leftPx, rightPx), rows);
+    const inView = this.inView(leftPx, rightPx);
+    this.chunks.want(inView.map((i) => this.table.columns[i - 1] as Column), rows);
+    // narrower columns bring others into view; widths that only grow let this end
+    if (this.chunks.isSettled && this.widths.fit(inView)) return this.request();
+    this.whole.renew();
     this.settle();
   }
 
-  private inView(left: number, right: number): Column[] {
-    let edge = 0;
-    return this.table.columns.filter((_, i) => {
-      const start = edge;
-      edge += this.grid.getColumns()[i + 1]?.width ?? 0;
-      return edge > left && start < right;
-    });
+  /** The indices in the grid of the columns between two edges in pixels. */
+  private inView(left: number, right: number): number[] {
+    const columns = this.grid.getColumns();
+    const found: number[] = [];
+    for (let i = 1, edge = 0; i < columns.length && edge < right; i++) {
+      edge += columns[i]?.width ?? 0;
+      if (edge > left) found.push(i);
+    }
+    return found;
+  }
+
+  /** Widen or narrow the column of the active cell by a key. */
+  private widen({ key, ctrlKey, metaKey, altKey }: KeyboardEvent): void {
+    const column = this.grid.getActiveCell()?.cell;
+    if (!column || ctrlKey || metaKey || altKey) return;
+    if (key === "+") this.widths.step(column, 1);
+    else if (key === "-") this.widths.step(column, -1);
+    else if (key === "=") this.widths.unfold(column);
   }
 
   private arrived(): void {

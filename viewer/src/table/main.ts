@@ -10,6 +10,7 @@ import "uplot/dist/uPlot.min.css";
 import "./style.css";
 
 import { registerTexts } from "../common/codecs/vlen";
+import { note } from "../common/failures";
 import { Following } from "../common/following";
 import { mark } from "../common/moments";
 import type { Column } from "./column";
@@ -178,7 +179,7 @@ function named(number: number, noun: string): string {
 }
 
 function fail(error: Error): void {
-  console.error(error);
+  note(error);
   root.dataset.state = "failed";
   failure.replaceChildren(error.message, " ", button("Try again", "Load the page again", () => location.reload()));
   failure.hidden = false;

@@ -3,7 +3,7 @@
 import type uPlot from "uplot";
 
 import type { Facts, Item } from "./column";
-import { isoOf } from "./times";
+import { isoOf } from "../common/times";
 
 const SECONDS: Record<string, number> = {
   days: 86_400,

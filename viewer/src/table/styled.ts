@@ -25,6 +25,17 @@ export class StyledGrid extends SlickGrid<unknown, GridColumn, GridOption<GridCo
     document.adoptedStyleSheets.push(sheet);
   }
 
+  /** The width in which the columns are seen that scroll, in pixels. */
+  get room(): number {
+    return this._viewportTopR.clientWidth;
+  }
+
+  /** Whether a part of a column that scrolls is seen. */
+  isInView(column: number): boolean {
+    const [left = 0, right = 0] = [this.columnPosLeft[column], this.columnPosRight[column]];
+    return right > this.scrollLeft && left < this.scrollLeft + this.room;
+  }
+
   protected override removeCssRules(): void {
     const mine = this.stylesheet as unknown;
     document.adoptedStyleSheets = document.adoptedStyleSheets.filter((sheet) => sheet !== mine);

@@ -1,7 +1,7 @@
 /** Values as text, exact: an integer with all its digits, a float with as few as name it alone. */
 
 import type { Block, Facts, Item } from "./column";
-import { isoOf } from "./times";
+import { isoOf } from "../common/times";
 
 export interface Cell {
   text: string;

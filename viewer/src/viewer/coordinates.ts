@@ -13,6 +13,14 @@ export interface Dimension {
   values: Float64Array;
   /** The coordinate of a pixel as text. */
   text: (pixel: number) => string;
+  /** Round coordinates from `low` to `high`, at least `step` apart; of numbers the rulers know them. */
+  marks?: (low: number, high: number, step: number) => Marks;
+}
+
+/** Coordinates in ascending order, and their texts. */
+export interface Marks {
+  values: number[];
+  texts: string[];
 }
 
 /** The coordinate of a point on an axis, in its unit; the middle of the first pixel has the axis's `origin`. */

@@ -9,6 +9,7 @@ import * as zarr from "zarrita";
 import { HttpStore } from "../common/store";
 import { type Dimension, isPlaced } from "./coordinates";
 import type { Axis, Multiscale } from "./multiscale";
+import { instantsOf } from "./instants";
 import { numberText, scaledText, short } from "./numbers";
 import { key, page } from "./page";
 
@@ -36,13 +37,17 @@ async function read(url: URL, axis: Axis, cache: RequestCache): Promise<Dimensio
   const { data } = (await array.getChunk([0])) as unknown as { data: ArrayLike<number | bigint> };
   const numbers = Array.from(data).slice(0, array.shape[0]);
   if (axis.isFlipped) numbers.reverse();
-  const { units, scale_factor: scale = 1, add_offset: offset = 0 } = array.attrs as Record<string, unknown>;
+  const { units, calendar, scale_factor: scale = 1, add_offset: offset = 0 } = array.attrs as Record<string, unknown>;
   if (typeof scale !== "number" || typeof offset !== "number") return null;
   const isScaled = scale !== 1 || offset !== 0;
-  const values = Float64Array.from(numbers, (number) => Number(number) * scale + offset);
+  const scaled = Float64Array.from(numbers, (number) => Number(number) * scale + offset);
+  const times = instantsOf(isScaled ? scaled : numbers, units, calendar);
+  const values = times?.values ?? scaled;
   if (values.length !== axis.size || !isMonotonic(values)) return null;
+  const name = decodeURIComponent(url.pathname.split("/").at(-1) ?? "");
+  if (times) return { name, unit: "", values, text: (pixel) => times.text(pixel), marks: (low, high, step) => times.marks(low, high, step) };
   return {
-    name: decodeURIComponent(url.pathname.split("/").at(-1) ?? ""),
+    name,
     unit: typeof units === "string" ? units : "",
     values,
     text: (pixel) => {

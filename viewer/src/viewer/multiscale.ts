@@ -161,6 +161,7 @@ async function openAt(plain: HttpStore, cache: RequestCache = "default"): Promis
   const arrays = await Promise.all(paths.map((path) => openArray(root.resolve(path), { kind: "array" })));
   const base = arrays[0];
   if (!base) return null;
+  if (base.shape.includes(0)) throw new Error(`The image is empty: its shape is ${base.shape.join(" × ")}.`);
   const axes = multiscales.axes.map((axis, i) => ({
     name: typeof axis === "string" ? axis : axis.name,
     size: base.shape[i] ?? 1,

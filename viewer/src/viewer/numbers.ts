@@ -16,6 +16,7 @@ const EPSILON_64 = Number.EPSILON;
  */
 export function numberText(value: number | bigint, dtype: string): string {
   if (typeof value === "bigint" || !Number.isFinite(value)) return String(value);
+  if (Object.is(value, -0)) return "-0";
   if (!/^float(16|32)$/.test(dtype)) return plain(value);
   const digits = [6, 7, 8].find((count) => Math.fround(Number(value.toPrecision(count))) === value) ?? 9;
   return plain(Number(value.toPrecision(digits)));

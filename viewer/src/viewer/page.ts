@@ -1,6 +1,7 @@
 /** The elements of the page, and the messages that it shows. */
 
 import type { Size } from "./camera";
+import { note } from "../common/failures";
 import { HttpError } from "../common/store";
 
 /** The status of paths that name a revision of the image that has gone. */
@@ -40,7 +41,7 @@ export function notice(isSampled: boolean): void {
 
 /** Show an error, with a button that calls `again`; if the revision of the image has gone, it loads the page. */
 export function fail(error: Error, again: () => void = reload): void {
-  console.error(error, error.cause);
+  note(error);
   page.root.dataset.state = "failed";
   const isGone = error instanceof HttpError && error.status === GONE;
   page.failure.replaceChildren(error.message, " ", button("Try again", "", isGone ? reload : again));

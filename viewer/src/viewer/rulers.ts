@@ -5,15 +5,19 @@
  */
 
 import { type Point, toImage, toPage } from "./camera";
-import { coordinate, isPlaced, pointAt, unitOf } from "./coordinates";
+import { coordinate, isPlaced, type Marks, pointAt, unitOf } from "./coordinates";
 import type { Axis } from "./multiscale";
 import { textsOf } from "./numbers";
 import { draw, freeWidth, page, pageSize } from "./page";
-import { scaleBar } from "./scalebar";
+import { lengthOf, scaleBar } from "./scalebar";
 import type { Stage } from "./stage";
 
 /** Pixels of the page between two ticks, at least, along x and y. */
 const SPACING: Point = [90, 50];
+/** Pixels of the page between two times along x, which are long texts. */
+const TIME_SPACING = 160;
+/** Pixels of the page that a character takes. */
+const CHARACTER = 7;
 const LENGTH = 6;
 const MOST_TICKS = 100;
 /** Pixels of the page that numbers take beside a ruler of y, and above one of x. */
@@ -50,10 +54,12 @@ export class Rulers {
     const [y, x] = this.stage.image.axes.slice(-2) as [Axis, Axis];
     this.svg.replaceChildren(...(this.isShown ? [...this.ruler(x, 0), ...this.ruler(y, 1)] : []));
     const { pixel, stretch } = this.stage.image;
-    const { width, text } = scaleBar(((pixel?.size ?? 1) / stretch[1]) * 2 ** -this.stage.camera.zoom, pixel?.unit ?? "pixels");
+    const length = pixel ?? lengthOf(x);
+    page.bar.hidden = length === null;
+    if (!length) return;
+    const { width, text } = scaleBar((length.size / stretch[1]) * 2 ** -this.stage.camera.zoom, length.unit);
     page.bar.style.width = `${width}px`;
     page.bar.textContent = text;
-    page.bar.hidden = false;
   }
 
   /** The ruler of an axis: 0 is x, above the image, and 1 is y, left of it; both stay on the page. */
@@ -72,18 +78,28 @@ export class Rulers {
       return toPage(camera, pageSize(), [point, point])[along];
     };
     const [low, high] = [start, end].map((place) => coordinate(axis, toImage(camera, pageSize(), [place, place])[along] / stretch)) as Point;
-    const marks = ticks(Math.min(low, high), Math.max(low, high), Math.abs(high - low) / Math.max(1, (end - start) / SPACING[along]));
+    const isOfTimes = axis.dimension?.marks !== undefined && along === 0;
+    const spacing = isOfTimes ? TIME_SPACING : SPACING[along];
+    const { values, texts } = marksOf(axis, Math.min(low, high), Math.max(low, high), Math.abs(high - low) / Math.max(1, (end - start) / spacing));
     const line = along === 0 ? draw("path", { d: `M${start} ${edge}H${end}` }) : draw("path", { d: `M${edge} ${start}V${end}` });
-    const hasRoom = edge - least[across] >= ROOM[across];
-    const texts = textsOf(marks);
+    const longest = Math.max(0, ...texts.map(({ length }) => length)) * CHARACTER;
+    const hasRoom = edge - least[across] >= (along === 0 ? ROOM[across] : Math.max(ROOM[across], longest));
     const places: number[] = [];
-    const drawn = marks.flatMap((value, i) => {
+    const drawn = values.flatMap((value, i) => {
       const place = at(value);
-      const isCrowded = places.length > 0 && Math.abs(place - (places.at(-1) as number)) < SPACING[along] / 2;
-      return isCrowded ? [] : (places.push(place), tick(texts[i] ?? "", place, edge, along, hasRoom));
+      const isCrowded = places.length > 0 && Math.abs(place - (places.at(-1) as number)) < spacing / 2;
+      const isCut = isOfTimes && place + longest > freeWidth();
+      return isCrowded ? [] : (places.push(place), tick(isCut ? "" : (texts[i] ?? ""), place, edge, along, hasRoom));
     });
     return [line, ...drawn, nameOf(axis, end, edge, along, most[along])];
   }
+}
+
+/** Round coordinates of an axis from `low` to `high`, at least `step` apart. */
+function marksOf({ dimension }: Axis, low: number, high: number, step: number): Marks {
+  if (dimension?.marks) return dimension.marks(low, high, step);
+  const values = ticks(low, high, step);
+  return { values, texts: textsOf(values) };
 }
 
 /** A tick and its number, outside of the image if there is room. */

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..protocol import keys, replies
 from ..protocol.replies import Reply
+from .auth import Shown, as_it_is
 
 ALWAYS = ("localhost", "127.0.0.1", "[::1]")
 MOST_KEPT = 1024
@@ -27,11 +28,13 @@ class Hosts:
     """ASGI middleware: 421 if a request arrives at a loopback address with an unknown Host.
 
     Known are `localhost`, loopback addresses, this machine's own name, and `allowed`; with `*` in
-    `allowed`, all. A request without a Host does not come from a browser.
+    `allowed`, all. A request without a Host does not come from a browser. `shown` makes of a refusal
+    what the client gets.
     """
 
-    def __init__(self, app: ASGIApp, allowed: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, allowed: Iterable[str], shown: Shown = as_it_is) -> None:
         self.app = app
+        self.shown = shown
         self.names = frozenset(map(str.lower, (*ALWAYS, socket.gethostname(), *allowed)))
         self.is_known = lru_cache(MOST_KEPT)(self.knows)
         self.is_loopback = lru_cache(MOST_KEPT)(is_loopback)
@@ -40,8 +43,9 @@ class Hosts:
         """Answer one request."""
         for name, value in scope["headers"]:
             if name == b"host" and not self.is_known(value) and self.is_local(scope):
+                refusal = self.shown(misdirected(value), scope)
                 keys.hide(scope)
-                return misdirected(value).send(scope["method"], send)
+                return refusal.send(scope["method"], send)
         return self.app(scope, receive, send)
 
     def is_local(self, scope: Scope) -> bool:

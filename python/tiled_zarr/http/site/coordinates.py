@@ -65,4 +65,4 @@ def _above(find: Find, path: str) -> Iterator[tuple[str, Group]]:
 
 
 def _is_coordinate(node: Node, size: int) -> bool:
-    return isinstance(node, Array) and node.shape == (size,) and 1 < size <= MOST and node.dtype.kind in "iuf" and not node.is_sparse
+    return isinstance(node, Array) and node.shape == (size,) and 1 < size <= MOST and node.dtype.kind in "iufM" and not node.is_sparse

@@ -26,25 +26,33 @@ HEADERS = templates.headers(f"style-src {templates.source_of(templates.STYLE)}; 
 
 
 class Said(NamedTuple):
-    """The heading of a page for a status, and a sentence below it."""
+    """The heading of a page for a status, and what its reader can do."""
 
     heading: str
-    sentence: str = ""
+    sentence: str
 
 
 SAID = MappingProxyType(
     {
-        400: Said("This address is not understood"),
+        400: Said("This address is not understood", "Go back and choose again, or correct what follows the question mark in the address."),
         401: Said("A key is needed", "Who runs this server gives out the key, and sees it when the server starts."),
-        403: Said("You may not see this", "Your key is right, and does not give you the right to read this."),
+        403: Said(
+            "You may not see this", "Your key is right, and does not give you the right to read this. Ask who runs this server for it."
+        ),
         404: Said("There is nothing here", "The name in the address may be misspelled, or what had it has been moved or removed."),
-        410: Said("This has gone"),
-        413: Said("This is too large"),
-        500: Said("This cannot be read", "The rest of the data can: the failure is that of this one source."),
-        501: Said("This page is not installed"),
-        503: Said("This cannot be read now"),
+        413: Said("This is too large", "Ask for a part of it, or read it in parts with a program."),
+        414: Said("This address is too long", "Shorten it, or start from the first page."),
+        421: Said("This server has another name", "Open it by a name that it knows, such as localhost, or have this one added."),
+        422: Said("This is not what its source promises", "Who runs this server can look at the source; the rest of the data can be read."),
+        500: Said("This cannot be read", "The rest of the data can. Who runs this server finds more about this source in its log."),
+        501: Said("This page is not installed", "Who runs this server can install it; all other pages work."),
+        503: Said("This cannot be read now", "The source or the server is busy, or away for a moment."),
     }
 )
+OTHER = Said("This did not work", "Go back, or start from the first page.")
+WORTH_ANOTHER_TRY = frozenset({500, 503})
+HOMELESS = frozenset({401, 421})
+"""Where the first page has the same error."""
 
 
 def shown(reply: Answer, scope: Scope) -> Answer:
@@ -52,11 +60,12 @@ def shown(reply: Answer, scope: Scope) -> Answer:
     if not isinstance(reply, Reply) or reply.status < 400 or not is_plain(reply.headers) or not is_for_people(scope):
         return reply
     here = addresses.of(scope)
-    said = SAID.get(reply.status, Said("This did not work"))
     body = templates.html(
         "error.html",
         status=reply.status,
-        said=said,
+        said=SAID.get(reply.status, OTHER),
+        is_home_shown=reply.status not in HOMELESS,
+        is_worth_another_try=reply.status in WORTH_ANOTHER_TRY,
         message=reply.body.decode().strip(),
         addresses=here,
         is_key_wrong=bool(here.key or scope.get(keys.PREFIX)),
