@@ -4,6 +4,7 @@
  * No browser sends the fragment to the server, so that it is in no log and a page is cached once.
  */
 
+import { within } from "./camera";
 import { COLORMAPS } from "./colormaps";
 import { type Look, SCALES } from "./look";
 import { type Channel, formatColor, MOST_ACTIVE, parseColor } from "./multiscale";
@@ -90,7 +91,7 @@ export class Address {
     Object.assign(stage.image.look, this.look, lookOf(said.get("look"), stage.image.labels));
     for (const { name, set } of this.parts) set(said.get(name));
     const [x, y, zoom] = (said.get("at") ?? "").split(",").map(numberOf);
-    if (x != null && y != null && zoom != null) stage.look({ ...stage.camera, target: [x, y], zoom });
+    if (x != null && y != null && zoom != null) stage.look(within({ ...stage.camera, target: [x, y], zoom }, stage.size));
     else stage.fit();
     stage.update();
     stage.show();
