@@ -77,6 +77,16 @@ def test_packed_numbers_are_scaled_and_marks_are_named(server: Live, tmp_path: P
     assert any("no data" not in text for text in shown.said)
 
 
+def test_a_mark_beyond_the_floats_is_no_other_integer(server: Live, tmp_path: Path) -> None:
+    """-2^63 and -2^63 + 1 are the same 64-bit float."""
+    pixels = places(6, 40)
+    shown = show(f"{server.url}/view/filled", tmp_path / "page.png", actions=[trace(pixels)])
+    for (column, row), text in zip(pixels, shown.said, strict=True):
+        stored = int(kinds.VALUES["filled"][row, column])
+        assert text.endswith(f" no data (stored {stored})" if stored == kinds.FILL else f", y {row} {stored}"), text
+    assert {"no data" in text for text in shown.said} == {True, False}
+
+
 def test_coordinates_beside_the_image(server: Live, tmp_path: Path) -> None:
     """Those of xarray: 32-bit floats exactly, 64-bit ones in 12 digits. North is up, and east at the left."""
     pixels = places(9, 30)

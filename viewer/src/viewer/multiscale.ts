@@ -26,7 +26,7 @@ export interface Axis {
 
 /** How the numbers of the source become those of the levels: `number * scale + offset`; `marks` mean "no data". */
 export interface Packing {
-  marks: number[];
+  marks: (number | bigint)[];
   scale: number;
   offset: number;
 }
@@ -114,7 +114,7 @@ interface MultiscalesMetadata {
   datasets: { path: string; coordinateTransformations?: Transformation[] }[];
   coordinateTransformations?: Transformation[];
   type?: string;
-  metadata?: { sampled?: number[]; no_data?: number | "NaN"; units?: string; marks?: number[]; flipped?: string[]; marked?: { paths: string[]; no_data: number }; scale_factor?: number; add_offset?: number };
+  metadata?: { sampled?: number[]; no_data?: number | "NaN"; units?: string; marks?: (number | string)[]; flipped?: string[]; marked?: { paths: string[]; no_data: number }; scale_factor?: number; add_offset?: number };
 }
 
 interface Transformation {
@@ -312,7 +312,9 @@ function placementOf({ datasets, coordinateTransformations = [] }: MultiscalesMe
 }
 
 function packingOf({ metadata: { marks = [], scale_factor: scale = 1, add_offset: offset = 0 } = {} }: MultiscalesMetadata): Packing {
-  return { marks: marks.map(Number), scale, offset };
+  // integers beyond 2^53 are texts
+  const exact = marks.map((mark) => (/^-?\d+$/.test(String(mark)) ? BigInt(mark) : Number(mark)));
+  return { marks: exact, scale, offset };
 }
 
 /** The product of the scales along x of all transformations; 1 if there are none. */
