@@ -6,6 +6,7 @@
 
 import { within } from "./camera";
 import { COLORMAPS } from "./colormaps";
+import { drawable } from "./contrast";
 import { type Look, SCALES } from "./look";
 import { type Channel, formatColor, MOST_ACTIVE, parseColor } from "./multiscale";
 import type { Stage } from "./stage";
@@ -112,18 +113,23 @@ function applyChannels(channels: Channel[], text: string | null): void {
   const said = (text ?? "").split(";").flatMap((part) => {
     const [index = "", color = "", start, end] = part.split(":");
     const channel = /^\d+$/.test(index) ? channels[Number(index)] : undefined;
-    return channel && /^[0-9a-f]{6}$/i.test(color) ? [{ channel, color, limits: [numberOf(start), numberOf(end)] as const }] : [];
+    return channel && /^[0-9a-f]{6}$/i.test(color) ? [{ channel, color, limits: [start, end].map(limitOf) }] : [];
   });
   if (said.length === 0) return;
   for (const channel of channels) channel.active = false;
   for (const { channel, color, limits } of said.slice(0, MOST_ACTIVE)) {
-    const [start, end] = limits;
+    const [start = null, end = null] = limits;
     channel.active = true;
     channel.color = parseColor(color);
     if (start === null || end === null || start >= end) continue;
     const { min, max } = channel.window ?? { min: start, max: end };
     channel.window = { start, end, min: Math.min(min, start), max: Math.max(max, end) };
   }
+}
+
+function limitOf(text: string | undefined): number | null {
+  const limit = numberOf(text);
+  return limit === null ? null : drawable(limit);
 }
 
 /** The fields of a look that are not those of `usual`, as `NAME:VALUE`. */

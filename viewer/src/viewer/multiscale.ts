@@ -47,6 +47,8 @@ export interface Channel {
   active: boolean;
   /** Null if the metadata have none; then we measure it from the data. */
   window: Window | null;
+  /** The least and the largest value, as far as the metadata tell; null if they do not. */
+  range: Pick<Window, "min" | "max"> | null;
   /** Of the plane that is shown; null until it has been read. */
   histogram: Histogram | null;
 }
@@ -251,6 +253,7 @@ function channelsOf(metadata: Metadata, count: number): Channel[] {
       color: parseColor(color ?? (count === 1 ? "ffffff" : (PALETTE[i % PALETTE.length] as string))),
       active: (active ?? true) && i < MOST_ACTIVE,
       window: windowOf(window),
+      range: windowOf(window),
       histogram: null,
     };
   });
