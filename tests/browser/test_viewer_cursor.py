@@ -192,6 +192,15 @@ def test_another_plane_is_chosen_in_the_panel(server: Live, tmp_path: Path) -> N
     assert shown.said == [f"{server.url}/view/stack#plane=zx"]
 
 
+def test_a_plane_the_other_way_round_is_in_the_menu(server: Live, tmp_path: Path) -> None:
+    """The menu names what is shown, so each other pair can be chosen."""
+    chosen = "document.getElementById('plane').selectedOptions[0].textContent"
+    turned = ("until", "document.querySelector('.axis span')?.textContent === 'z'")
+    actions: list[Action] = [("value", chosen), ("choose", "#plane", "yx"), turned, ("value", chosen), ("address",)]
+    shown = show(f"{server.url}/view/stack#plane=xz", tmp_path / "page.png", actions=actions)
+    assert shown.said == ["x / z", "y / x", f"{server.url}/view/stack"]
+
+
 def test_a_plane_that_is_not_there_is_ignored(server: Live, tmp_path: Path) -> None:
     shown = show(f"{server.url}/view/u2#plane=tx", tmp_path / "page.png", actions=[trace(np.array([[5, 6]])), ("address",)])
     assert str(kinds.VALUES["u2"][6, 5]) in shown.said[0]
