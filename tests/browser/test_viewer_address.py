@@ -67,6 +67,23 @@ def test_the_state_never_reaches_the_server(server: Live, tmp_path: Path) -> Non
     assert "line" not in server.printed()
 
 
+def test_no_channel_at_all_is_kept(server: Live, tmp_path: Path) -> None:
+    shown_ones = "document.querySelectorAll('.channel input:checked').length"
+    off = [("hit", ".channel input:checked")] * 3
+    shown = look(
+        server,
+        tmp_path,
+        "",
+        ("value", shown_ones),
+        *off,
+        ("address",),
+        ("reload",),
+        ("until", "document.getElementById('viewer').dataset.state === 'ready'"),
+        ("value", shown_ones),
+    )
+    assert (shown.said[0], shown.said[2]) == ("3", "0")
+
+
 def test_back_leaves_the_page(server: Live, tmp_path: Path) -> None:
     """Moves of the image make no entries in the history of the browser."""
     shown = look(server, tmp_path, "", ("value", "history.length"), *CHANGED, ("pause", 500), ("value", "history.length"))

@@ -12,7 +12,7 @@ import { type Channel, formatColor, MOST_ACTIVE, parseColor } from "./multiscale
 import type { Stage } from "./stage";
 
 const QUIET_MS = 300;
-/** A colour that is none. */
+/** A colour that is none, and no channel. */
 const NONE = "none";
 const GAMMA: [number, number] = [0.01, 100];
 
@@ -69,7 +69,7 @@ export class Address {
     const said: [string, string | null][] = [
       ["at", stage.isFit() ? null : [...stage.camera.target.map(short), short(stage.camera.zoom)].join(",")],
       ...axes(stage).map(({ name, index }): [string, string] => [name, String(stage.position[index])]),
-      ["channels", stage.image.isLabels ? null : stage.image.channels.flatMap(channelText).join(";")],
+      ["channels", stage.image.isLabels ? null : stage.image.channels.flatMap(channelText).join(";") || NONE],
       ["look", lookText(stage.image.look, this.look)],
       ...this.parts.map(({ name, get }): [string, string | null] => [name, get()]),
     ];
@@ -115,7 +115,7 @@ function applyChannels(channels: Channel[], text: string | null): void {
     const channel = /^\d+$/.test(index) ? channels[Number(index)] : undefined;
     return channel && /^[0-9a-f]{6}$/i.test(color) ? [{ channel, color, limits: [start, end].map(limitOf) }] : [];
   });
-  if (said.length === 0) return;
+  if (said.length === 0 && text !== NONE) return;
   for (const channel of channels) channel.active = false;
   for (const { channel, color, limits } of said.slice(0, MOST_ACTIVE)) {
     const [start = null, end = null] = limits;
