@@ -17,6 +17,7 @@ from tiled_zarr.adapters import adapt, open_file
 
 SHAPE = (90, 150)
 PACKING = {"scale_factor": 0.01, "add_offset": 273.15, "_FillValue": -32768, "units": "K"}
+FILL = -(2**63)
 PLACED = {"scale": {"y": 0.5, "x": 0.25}, "units": {"y": "micrometer", "x": "micrometer"}}
 
 
@@ -36,6 +37,7 @@ def made() -> dict[str, np.ndarray[Any, Any]]:
         "climate": warmth(),
         "stack": random.integers(0, 60_000, (4, 3, *SHAPE), "u2"),
         "colours": random.integers(0, 255, (*SHAPE, 3), "u1"),
+        "filled": np.where(random.random(SHAPE) < 0.5, FILL, FILL + 1),
     }
 
 
@@ -97,7 +99,7 @@ def tree() -> Group:
     folder = Path(tempfile.mkdtemp(prefix="kinds-"))
     tifffile.imwrite(folder / "colours.tif", VALUES["colours"], photometric="rgb")
     aside = {"colours", "climate"}
-    hints = {"stack": {"tiled_zarr": {"axes": "zcyx", **PLACED}}, "packed": PACKING}
+    hints = {"stack": {"tiled_zarr": {"axes": "zcyx", **PLACED}}, "packed": PACKING, "filled": {"_FillValue": FILL}}
     plain = {name: held(values, hints.get(name, {})) for name, values in VALUES.items() if name not in aside}
     files = {"colours": open_file(folder / "colours.tif"), "stored": open_file(stored(folder / "stored.zarr"))}
     return Group(children={**plain, **files, "earth": earth(), "ocean": ocean()})

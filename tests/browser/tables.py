@@ -77,6 +77,9 @@ def shuffled() -> pd.DataFrame:
             "small": rng.integers(-5, 5, SORTED_ROWS).astype("i1"),
             "text": text,
             "time": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 10**9, SORTED_ROWS), unit="s"),
+            "single": rng.integers(-50, 50, SORTED_ROWS).astype("f4") / np.float32(10),
+            "half": rng.integers(-50, 50, SORTED_ROWS).astype("f2") / np.float16(10),
+            "far": np.datetime64("-5000-01-01", "s") + rng.integers(0, 10**12, SORTED_ROWS),
         }
     )
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import numpy as np
 import pytest
 
+from browser import kinds
 from browser.conftest import TESTS
 from browser.driving import Shown, press, show
 from live import Live, live
@@ -66,6 +67,23 @@ def test_the_state_never_reaches_the_server(server: Live, tmp_path: Path) -> Non
     assert "line" not in server.printed()
 
 
+def test_no_channel_at_all_is_kept(server: Live, tmp_path: Path) -> None:
+    shown_ones = "document.querySelectorAll('.channel input:checked').length"
+    off = [("hit", ".channel input:checked")] * 3
+    shown = look(
+        server,
+        tmp_path,
+        "",
+        ("value", shown_ones),
+        *off,
+        ("address",),
+        ("reload",),
+        ("until", "document.getElementById('viewer').dataset.state === 'ready'"),
+        ("value", shown_ones),
+    )
+    assert (shown.said[0], shown.said[2]) == ("3", "0")
+
+
 def test_back_leaves_the_page(server: Live, tmp_path: Path) -> None:
     """Moves of the image make no entries in the history of the browser."""
     shown = look(server, tmp_path, "", ("value", "history.length"), *CHANGED, ("pause", 500), ("value", "history.length"))
@@ -86,6 +104,18 @@ def test_what_has_no_meaning_is_ignored(server: Live, tmp_path: Path, fragment: 
     assert shown.console == []
     if "channels=0" not in fragment:
         assert (shown.pixels == plain.pixels).mean() > 0.999
+
+
+@pytest.mark.parametrize("at", ["1e300,-1e300,3", "10,10,1e9", "10,10,-1e9"])
+def test_a_place_beyond_the_image_is_the_nearest_on_it(server: Live, tmp_path: Path, at: str) -> None:
+    shown = look(server, tmp_path, f"#at={at}", ("value", "document.getElementById('viewer').dataset.state"))
+    assert (shown.console, shown.said[0]) == ([], "ready")
+    said = parse_qs(urlsplit(shown.said[-1]).fragment)["at"][0]
+    height, width = kinds.SHAPE
+    x, y, zoom = map(float, said.split(","))
+    assert 0 <= x <= width
+    assert 0 <= y <= height
+    assert -8 < zoom < 8
 
 
 def test_another_fragment_is_shown_at_once(server: Live, tmp_path: Path) -> None:

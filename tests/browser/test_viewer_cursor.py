@@ -77,6 +77,16 @@ def test_packed_numbers_are_scaled_and_marks_are_named(server: Live, tmp_path: P
     assert any("no data" not in text for text in shown.said)
 
 
+def test_a_mark_beyond_the_floats_is_no_other_integer(server: Live, tmp_path: Path) -> None:
+    """-2^63 and -2^63 + 1 are the same 64-bit float."""
+    pixels = places(6, 40)
+    shown = show(f"{server.url}/view/filled", tmp_path / "page.png", actions=[trace(pixels)])
+    for (column, row), text in zip(pixels, shown.said, strict=True):
+        stored = int(kinds.VALUES["filled"][row, column])
+        assert text.endswith(f" no data (stored {stored})" if stored == kinds.FILL else f", y {row} {stored}"), text
+    assert {"no data" in text for text in shown.said} == {True, False}
+
+
 def test_coordinates_beside_the_image(server: Live, tmp_path: Path) -> None:
     """Those of xarray: 32-bit floats exactly, 64-bit ones in 12 digits. North is up, and east at the left."""
     pixels = places(9, 30)
@@ -180,6 +190,15 @@ def test_another_plane_is_chosen_in_the_panel(server: Live, tmp_path: Path) -> N
     ]
     shown = show(f"{server.url}/view/stack", tmp_path / "page.png", actions=actions)
     assert shown.said == [f"{server.url}/view/stack#plane=zx"]
+
+
+def test_a_plane_the_other_way_round_is_in_the_menu(server: Live, tmp_path: Path) -> None:
+    """The menu names what is shown, so each other pair can be chosen."""
+    chosen = "document.getElementById('plane').selectedOptions[0].textContent"
+    turned = ("until", "document.querySelector('.axis span')?.textContent === 'z'")
+    actions: list[Action] = [("value", chosen), ("choose", "#plane", "yx"), turned, ("value", chosen), ("address",)]
+    shown = show(f"{server.url}/view/stack#plane=xz", tmp_path / "page.png", actions=actions)
+    assert shown.said == ["x / z", "y / x", f"{server.url}/view/stack"]
 
 
 def test_a_plane_that_is_not_there_is_ignored(server: Live, tmp_path: Path) -> None:

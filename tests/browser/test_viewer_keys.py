@@ -146,6 +146,29 @@ def test_limits_are_set_with_keys(server: Live, tmp_path: Path) -> None:
     assert float(said[5].split()[0]) == min(values.min(), float(said[3].split()[0]))
 
 
+def test_no_limit_is_beyond_the_floats_of_the_shader(server: Live, tmp_path: Path) -> None:
+    """What was typed is forgotten once the limits are measured again: all values are counted, as numpy counts them."""
+    limits = "[...document.querySelectorAll('.limits input')].map((field) => field.value).join(' ')"
+    upper = [("tab", "intensity: upper limit"), *press("Control+a")]
+    typed = [
+        action
+        for text in ("1e308", "-1e308")
+        for action in (*upper, *[("press", key) for key in text], *press("Enter", "Shift+Tab"), ("value", limits))
+    ]
+    counts = ("value", "document.querySelector('.histogram').dataset.counts")
+    actions = [*typed, ("address",), ("set", "Limits at", "full"), ("pause", 500), ("value", limits), counts]
+    *before, address, full, counted = show(f"{server.url}/view/u2", tmp_path / "page.png", actions=actions).said
+    values = kinds.VALUES["u2"]
+    for text in before:
+        low, high = np.float32(text.split())
+        assert np.isfinite(high - low)
+        assert high > low
+    assert "Infinity" not in address
+    assert [float(number) for number in full.split()] == [values.min(), values.max()]
+    expected, _ = np.histogram(values, 64, (values.min(), values.max()))
+    assert [int(count) for count in counted.split(" ")] == expected.tolist()
+
+
 def test_a_plane_is_chosen_with_keys(server: Live, tmp_path: Path) -> None:
     """The page is loaded again, and the menu still has the focus: the next arrow goes on."""
     actions = [

@@ -32,6 +32,8 @@ NAN = "NaN"
 """The string for a NaN, which JSON numbers cannot hold; Zarr v2 and v3 spell it the same way."""
 MARKED = "marked-"
 """What the names of levels in which marks are left begin with; no listing has them."""
+MOST_EXACT = 2**53
+"""Beyond it, the floats that JavaScript makes of JSON numbers leave out integers."""
 MOST_ACTIVE = 6
 """Viewers draw at most this many channels on top of each other; with more, only the first is on."""
 
@@ -130,12 +132,17 @@ def _values(display: Display, no_data: NoData) -> dict[str, Any]:
     value = NAN if packing and packing.marks else no_data.value
     said: dict[str, Any] = {}
     if marks:
-        said = {"no_data": NAN if value != value else value, "marks": [mark.item() for mark in marks]}  # noqa: PLR0124 - only NaN differs
+        said = {"no_data": NAN if value != value else value, "marks": [_exact(mark.item()) for mark in marks]}  # noqa: PLR0124 - only NaN differs
     if packing and packing.is_scaled:
         said |= {"scale_factor": packing.scale, "add_offset": packing.offset}
     if display.hint.value_unit:
         said["units"] = display.hint.value_unit
     return said
+
+
+def _exact(mark: float) -> float | str:
+    """A mark that JavaScript reads exactly: as text if it is an integer beyond 2^53."""
+    return str(mark) if isinstance(mark, int) and abs(mark) > MOST_EXACT else mark
 
 
 def _marked(channels: Channels) -> dict[str, Any]:

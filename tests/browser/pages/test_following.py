@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -44,6 +45,13 @@ class Stack:
     def rewrite(self) -> None:
         """Replace the last frame by an inverted one."""
         tifffile.imwrite(self.folder / f"scan_{self.frames - 1:03}.tif", 255 - frame(self.frames - 1))
+
+    def measure(self, scale: float, unit: str) -> None:
+        """Replace a file with an image of sevens by one with another scale and unit."""
+        with h5py.File(self.folder.parent / "new", "w") as file:
+            image = file.create_dataset("image", data=np.full((EDGE, EDGE), 7, "i2"))
+            image.attrs.update({"scale_factor": scale, "units": unit})
+        (self.folder.parent / "new").replace(self.folder / "measured.h5")
 
     def vanish(self) -> None:
         for file in self.folder.iterdir():
@@ -99,6 +107,18 @@ def test_a_link_that_follows_shows_what_is_new(server: Live, stack: Stack, tmp_p
         shown = show(page, tmp_path / "page.png", actions=[LIVE, ("until", seen), ("call", rewrite), ("pause", 4000), READY])
     assert shown.console == []
     assert middle(shown) == pytest.approx([255 - 70] * 3, abs=3)
+
+
+def test_what_the_numbers_mean_is_followed(server: Live, stack: Stack, tmp_path: Path) -> None:
+    """Another scale and unit of the same numbers: those under the pointer are what h5py and the attributes say."""
+    stack.measure(0.5, "K")
+    with listening(lambda: stack.measure(4.0, "mK")) as measure:
+        middle = ("trace", [(640, 360)])
+        actions = [FOLLOW, LIVE, middle, ("call", measure), ("pause", 4000), READY, ("trace", [(640, 361)])]
+        shown = show(f"{server.url}/k/secret/view/measured/image", tmp_path / "page.png", actions=actions)
+    before, after = (text.split(" ", 4)[4] for text in shown.said)
+    assert (before, after) == ("3.5 K (stored 7)", "28 mK (stored 7)")
+    assert shown.console == []
 
 
 @pytest.mark.parametrize(("state", "words"), [("gone", "the image has gone"), ("away", "the server does not answer")])

@@ -302,6 +302,23 @@ def test_the_histogram_counts_as_numpy(server: Live, tmp_path: Path, image: str,
     assert [int(count) for count in shown.said[0].split()] == expected.tolist()
 
 
+def test_the_histogram_of_a_symlog_counts_the_least_value_too(server: Live, tmp_path: Path) -> None:
+    """The logarithm of a limit and back is another float: -100 would be -99.99999999999997."""
+    shown = look(server, tmp_path, "ramp", "channels=0:ffffff:-100:155&look=scale:symlog", ("value", COUNTS))
+    values = shades.ramp().astype("f8").ravel()
+    bent = np.sign(values) * np.log1p(np.abs(values) / 0.155)
+    expected, _ = np.histogram(bent, 64)
+    assert [int(count) for count in shown.said[0].split()] == expected.tolist()
+
+
+@pytest.mark.parametrize(("image", "words"), [("ramp", "intensity from -49 to -49"), ("empty", "intensity without values")])
+def test_a_line_is_told_with_its_extremes(server: Live, tmp_path: Path, image: str, words: str) -> None:
+    """Both samples are `ramp()[3, 3]`; the plot has room around equal values, which are not its extremes."""
+    told: list[Action] = [("read", "#profile[data-state=read] figcaption"), ("attribute", "#profile svg", "aria-label")]
+    shown = look(server, tmp_path, image, "line=3,3,3,3", *told)
+    assert shown.said[1].endswith(f": {words}")
+
+
 def test_a_limit_follows_a_drag_in_the_histogram(server: Live, tmp_path: Path) -> None:
     """From the right end to the middle: the upper limit is then in the middle of the range.
 

@@ -170,6 +170,11 @@ def filters() -> dict[str, pd.Series]:
         "filter=small&is=%E2%89%A0&value=3": frame.small != 3,
         "filter=count&is=%3C&value=-4000000000000000001": frame["count"] < -4_000_000_000_000_000_001,
         "filter=time&is=%3E&value=2051-09-01T12:30": frame.time > pd.Timestamp("2051-09-01T12:30"),
+        "filter=time&is=%E2%89%A5&value=2048-02-29+23:30:00.5-0130": frame.time >= pd.Timestamp("2048-03-01T01:00:00.5"),
+        "filter=single&is=%3D&value=0.1": frame.single == 0.1,
+        "filter=single&is=%E2%89%A4&value=-4.3": frame.single <= -4.3,
+        "filter=half&is=%3C&value=4.7": frame.half < np.float16(4.7),
+        "filter=far&is=%3C&value=-4000-02-29T06:07:08": frame.far < np.datetime64("-4000-02-29T06:07:08"),
     }
 
 
@@ -218,9 +223,26 @@ def test_controls_sort_filter_and_go_back(frames: Live, tmp_path: Path) -> None:
     assert rows_shown(every) == list(range(len(rows_shown(every))))
 
 
-def test_what_no_column_can_be_is_said(frames: Live, tmp_path: Path) -> None:
-    shown = show(f"{frames.url}/explore/shuffled?filter=number&is=%3E&value=high", tmp_path / "page.png", actions=[SETTLE])
-    assert "“high” is not a value of a column of type float64." in shown.text
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("number", "high", "“high” is not a value of a column of type float64."),
+        ("time", "12", "“12” is not a time."),  # for Date.parse, it is December 2001
+        ("time", "May 5 2031", "“May 5 2031” is not a time."),
+        ("time", "2031-02-29", "“2031-02-29” is not a time."),
+        ("time", "2031-02-28T24:00", "“2031-02-28T24:00” is not a time."),
+    ],
+)
+def test_what_no_column_can_be_is_said(frames: Live, tmp_path: Path, column: str, value: str, said: str) -> None:
+    shown = show(f"{frames.url}/explore/shuffled?filter={column}&is=%3E&value={quote(value)}", tmp_path / "page.png", actions=[SETTLE])
+    assert said in shown.text
+
+
+def test_all_rows_is_one_step_of_back(frames: Live, tmp_path: Path) -> None:
+    actions = [*visit("sort=small&filter=text&is=contains&value=t777"), LOOK, ("click", "All rows"), SETTLE, LOOK, ("back",), SETTLE, LOOK]
+    _, before, every, back = open_table(frames, "shuffled", tmp_path, actions).said
+    assert rows_shown(every) == list(range(len(rows_shown(every))))
+    assert rows_shown(back) == rows_shown(before) != rows_shown(every)
 
 
 def test_a_table_without_rows(frames: Live, tmp_path: Path) -> None:

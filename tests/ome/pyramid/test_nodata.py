@@ -155,9 +155,10 @@ def test_positive_marks_of_signed_integers_are_served_as_the_least() -> None:
             {"_FillValue": -9999, "scale_factor": 0.5, "add_offset": 3},
             {"no_data": "NaN", "marks": [-9999], "scale_factor": 0.5, "add_offset": 3.0},
         ),
+        (np.arange(12).reshape(3, 4), {"_FillValue": -(2**63)}, {"no_data": "NaN", "marks": [str(-(2**63))]}),
         (detectors.camera(2e5, 2), {}, {}),
     ],
-    ids=["Eiger", "Pilatus", "map", "declared", "packed", "camera"],
+    ids=["Eiger", "Pilatus", "map", "declared", "packed", "beyond 2^53", "camera"],
 )
 def test_the_metadata_say_so(version: str, values: np.ndarray, said: dict[str, float], expected: dict[str, object]) -> None:
     get = served({"image": node_of(values, attributes=said)})

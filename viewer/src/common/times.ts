@@ -32,7 +32,7 @@ export function isoOf(count: bigint, unit: string): string {
  * We count from 1 March of year 0, so that the day which leap years add is the last of a year, in
  * eras of 400 years, which have 146,097 days each: https://howardhinnant.github.io/date_algorithms.html
  */
-function dateOf(day: bigint): string {
+export function dateOf(day: bigint): string {
   const since = day + 719_468n;
   const era = floorDivide(since, 146_097n);
   const dayOfEra = Number(since - era * 146_097n);
@@ -54,17 +54,31 @@ function two(value: number): string {
   return String(value).padStart(2, "0");
 }
 
+const ISO = /^(-?\d{4,})-(\d\d)(?:-(\d\d))?(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?(?:Z|([+-])(\d\d):?(\d\d))?$/;
+
 /**
  * The count of a unit since 1970 for a time in ISO 8601; in UTC, if it names no zone.
  *
- * Digits that the unit does not have are dropped. Throws if the text is not a time.
+ * Digits that the unit does not have are dropped. Throws if the text is not a time. `Date.parse`
+ * takes much else, such as "12", for a time of the browser's zone.
  */
 export function timeOf(text: string, unit: string): bigint {
-  const [, head = "", fraction = "", zone = "Z"] = /^(.*?)(?:\.(\d+))?(Z|[+-]\d\d:?\d\d)?$/.exec(text.replace(" ", "T")) ?? [];
-  const milliseconds = Date.parse(head.includes("T") ? head + zone : head);
-  if (Number.isNaN(milliseconds)) throw new Error(`“${text}” is not a time. Write one as 2024-05-31 or 2024-05-31T12:30:00.`);
-  const seconds = BigInt(milliseconds) / 1000n;
+  const [, year = "", month = "", day = "01", hour = "00", minute = "00", second = "00", fraction = "", sign = "+", aside = "00", asideMinutes = "00"] = ISO.exec(text) ?? [];
+  const date = year && dayOf(BigInt(year), Number(month), Number(day));
+  const isClock = Number(hour) < 24 && Number(minute) < 60 && Number(second) < 60;
+  if (!date || !isClock || !dateOf(date).endsWith(`-${month}-${day}`)) throw new Error(`“${text}” is not a time. Write one as 2024-05-31 or 2024-05-31T12:30:00.`);
+  const minutes = date * 1440n + BigInt(Number(hour) * 60 + Number(minute) - Number(`${sign}1`) * (Number(aside) * 60 + Number(asideMinutes)));
   const digits = DIGITS[unit];
-  if (digits === undefined) return floorDivide(seconds, 60n * (MINUTES[unit] ?? 1n));
-  return seconds * 10n ** BigInt(digits) + BigInt(fraction.slice(0, digits).padEnd(digits, "0") || "0");
+  if (digits === undefined) return floorDivide(minutes, MINUTES[unit] ?? 1n);
+  return (minutes * 60n + BigInt(second)) * 10n ** BigInt(digits) + BigInt(fraction.slice(0, digits).padEnd(digits, "0") || "0");
+}
+
+/** The day since 1970 of a date; the inverse of `dateOf`. */
+function dayOf(year: bigint, month: number, day: number): bigint {
+  const march = (month + 9) % 12;
+  const since = year - (march > 9 ? 1n : 0n);
+  const era = floorDivide(since, 400n);
+  const yearOfEra = since - era * 400n;
+  const dayOfYear = BigInt(Math.floor((153 * march + 2) / 5) + day - 1);
+  return era * 146_097n + yearOfEra * 365n + yearOfEra / 4n - yearOfEra / 100n + dayOfYear - 719_468n;
 }

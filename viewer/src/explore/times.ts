@@ -1,5 +1,7 @@
 /** Times and spans of numpy as ISO 8601: https://numpy.org/doc/stable/reference/arrays.datetime.html */
 
+import { dateOf } from "../common/times";
+
 const NOT_A_TIME = -(2n ** 63n);
 const DAY = 86_400n;
 /** How many digits of a second each unit has; coarser ones have a length in seconds instead. */
@@ -51,19 +53,6 @@ function parts(units: bigint, unit: string): { seconds: bigint; fraction: string
   const digits = DIGITS[unit] ?? 0;
   const one = 10n ** BigInt(digits);
   return { seconds: floor(units, one), fraction: digits ? String(modulo(units, one)).padStart(digits, "0") : "" };
-}
-
-/** The date of a day since 1970: https://howardhinnant.github.io/date_algorithms.html#civil_from_days */
-function dateOf(day: bigint): string {
-  const shifted = day + 719_468n;
-  const era = floor(shifted, 146_097n);
-  const ofEra = modulo(shifted, 146_097n);
-  const yearOfEra = (ofEra - ofEra / 1460n + ofEra / 36_524n - ofEra / 146_096n) / 365n;
-  const ofYear = ofEra - (365n * yearOfEra + yearOfEra / 4n - yearOfEra / 100n);
-  const month = (5n * ofYear + 2n) / 153n;
-  const isNext = month >= 10n;
-  const date = `${two(isNext ? month - 9n : month + 3n)}-${two(ofYear - (153n * month + 2n) / 5n + 1n)}`;
-  return `${year(yearOfEra + era * 400n + (isNext ? 1n : 0n))}-${date}`;
 }
 
 function year(number: bigint): string {

@@ -53,6 +53,7 @@ class Page {
       onPlot: (column) => this.step({ plot: column.name, span: null }),
       onSort: (sort) => this.arrange({ sort }),
       onFilter: (filter) => this.arrange({ filter }),
+      onAll: () => this.arrange({ sort: null, filter: null }),
       onGo: (row) => (this.grid.go(row), this.grid.focus()),
     });
     this.plot = new Plot(plotted, table, lines, {

@@ -19,7 +19,7 @@ export interface State {
 export function read(): State {
   const query = new URLSearchParams(location.search);
   const operator = query.get("is") as Operator;
-  const [from, to] = (query.get("span") ?? "").split("-").map(Number);
+  const [, from, to] = (/^(\d+)-(\d+)$/.exec(query.get("span") ?? "") ?? []).map(Number);
   return {
     row: Math.max(0, Math.floor(Number(query.get("row")) || 0)),
     sort: query.has("sort") ? { column: query.get("sort") ?? "", descending: query.get("order") === "descending" } : null,

@@ -10,6 +10,8 @@ interface Actions {
   onPlot: (column: Column) => void;
   onSort: (sort: Sort | null) => void;
   onFilter: (filter: Filter | null) => void;
+  /** Drop the filter and the sort. */
+  onAll: () => void;
   onGo: (row: number) => void;
 }
 
@@ -46,7 +48,7 @@ export class Toolbar {
       event.preventDefault();
       if (this.row.value) actions.onGo(Number(this.row.value));
     });
-    const all = button("All rows", "Drop the filter and the sort", () => (actions.onSort(null), actions.onFilter(null)));
+    const all = button("All rows", "Drop the filter and the sort", actions.onAll);
     this.ordering = [...sorts, this.operator, this.value, apply, all];
     const isOff = table.rows > MOST_ROWS;
     root.append(labelled("Column", this.column), this.plotting, ...sorts, filter, all, go, this.about);

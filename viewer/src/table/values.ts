@@ -51,12 +51,17 @@ export function floatOf(value: number, dtype: string): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "inf" : "-inf";
   if (Object.is(value, -0)) return "-0";
   if (dtype === "float64") return String(value);
-  const [rounded, most] = dtype === "float32" ? [Math.fround, 9] : [half, 5];
+  const [rounded, most] = [roundedTo(dtype), dtype === "float32" ? 9 : 5];
   for (let digits = 1; digits < most; digits++) {
     const shorter = Number(value.toPrecision(digits));
     if (rounded(shorter) === value) return String(shorter);
   }
   return String(Number(value.toPrecision(most)));
+}
+
+/** The function that returns the nearest number of a type, which is the number itself if the type is no smaller float. */
+export function roundedTo(dtype: string): (value: number) => number {
+  return dtype === "float32" ? Math.fround : dtype === "float16" ? half : (value) => value;
 }
 
 /** The nearest float16. Where a browser has none, zarrita has not read any either. */

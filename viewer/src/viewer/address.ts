@@ -4,13 +4,15 @@
  * No browser sends the fragment to the server, so that it is in no log and a page is cached once.
  */
 
+import { within } from "./camera";
 import { COLORMAPS } from "./colormaps";
+import { drawable } from "./contrast";
 import { type Look, SCALES } from "./look";
 import { type Channel, formatColor, MOST_ACTIVE, parseColor } from "./multiscale";
 import type { Stage } from "./stage";
 
 const QUIET_MS = 300;
-/** A colour that is none. */
+/** A colour that is none, and no channel. */
 const NONE = "none";
 const GAMMA: [number, number] = [0.01, 100];
 
@@ -67,7 +69,7 @@ export class Address {
     const said: [string, string | null][] = [
       ["at", stage.isFit() ? null : [...stage.camera.target.map(short), short(stage.camera.zoom)].join(",")],
       ...axes(stage).map(({ name, index }): [string, string] => [name, String(stage.position[index])]),
-      ["channels", stage.image.isLabels ? null : stage.image.channels.flatMap(channelText).join(";")],
+      ["channels", stage.image.isLabels ? null : stage.image.channels.flatMap(channelText).join(";") || NONE],
       ["look", lookText(stage.image.look, this.look)],
       ...this.parts.map(({ name, get }): [string, string | null] => [name, get()]),
     ];
@@ -90,7 +92,7 @@ export class Address {
     Object.assign(stage.image.look, this.look, lookOf(said.get("look"), stage.image.labels));
     for (const { name, set } of this.parts) set(said.get(name));
     const [x, y, zoom] = (said.get("at") ?? "").split(",").map(numberOf);
-    if (x != null && y != null && zoom != null) stage.look({ ...stage.camera, target: [x, y], zoom });
+    if (x != null && y != null && zoom != null) stage.look(within({ ...stage.camera, target: [x, y], zoom }, stage.size));
     else stage.fit();
     stage.update();
     stage.show();
@@ -111,18 +113,23 @@ function applyChannels(channels: Channel[], text: string | null): void {
   const said = (text ?? "").split(";").flatMap((part) => {
     const [index = "", color = "", start, end] = part.split(":");
     const channel = /^\d+$/.test(index) ? channels[Number(index)] : undefined;
-    return channel && /^[0-9a-f]{6}$/i.test(color) ? [{ channel, color, limits: [numberOf(start), numberOf(end)] as const }] : [];
+    return channel && /^[0-9a-f]{6}$/i.test(color) ? [{ channel, color, limits: [start, end].map(limitOf) }] : [];
   });
-  if (said.length === 0) return;
+  if (said.length === 0 && text !== NONE) return;
   for (const channel of channels) channel.active = false;
   for (const { channel, color, limits } of said.slice(0, MOST_ACTIVE)) {
-    const [start, end] = limits;
+    const [start = null, end = null] = limits;
     channel.active = true;
     channel.color = parseColor(color);
     if (start === null || end === null || start >= end) continue;
     const { min, max } = channel.window ?? { min: start, max: end };
     channel.window = { start, end, min: Math.min(min, start), max: Math.max(max, end) };
   }
+}
+
+function limitOf(text: string | undefined): number | null {
+  const limit = numberOf(text);
+  return limit === null ? null : drawable(limit);
 }
 
 /** The fields of a look that are not those of `usual`, as `NAME:VALUE`. */

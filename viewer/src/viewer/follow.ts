@@ -75,11 +75,9 @@ export class Follow {
       return;
     }
     const before = image.axes.map(({ size }) => size);
-    fresh.axes.forEach(({ size, dimension }, i) => {
-      const axis = image.axes[i];
-      if (axis) Object.assign(axis, { size, dimension });
-    });
-    Object.assign(image, { store: fresh.store, levels: fresh.levels, sampled: fresh.sampled, noData: fresh.noData });
+    image.axes.forEach((axis, i) => Object.assign(axis, fresh.axes[i]));
+    const { store, levels, sampled, noData, packing, valueUnit } = fresh;
+    Object.assign(image, { store, levels, sampled, noData, packing, valueUnit });
     position.forEach((index, i) => {
       const [size = 1, old = 1] = [fresh.axes[i]?.size, before[i]];
       position[i] = size > old && i !== image.channelAxis ? size - 1 : Math.min(index, size - 1);

@@ -28,7 +28,7 @@ export function histogramOf(values: Pixels, edges: number[], known: Histogram | 
 /** The limits of bins that are equally wide on the scale that is drawn: in a logarithm, they are powers. */
 export function edgesOf(window: Window, look: Look, isInteger: boolean): number[] {
   const limits = limitsOf({ start: window.min, end: window.max }, look.scale, isInteger);
-  return Array.from({ length: BINS + 1 }, (_, i) => (i === BINS ? limits[1] : valueOf(i / BINS, limits, look)));
+  return Array.from({ length: BINS + 1 }, (_, i) => valueOf(i / BINS, limits, look));
 }
 
 /** Counts like `numpy.histogram(values, edges)`; NaN and what lies outside is not counted. */

@@ -7,6 +7,7 @@
 import { TileLayer } from "@deck.gl/geo-layers";
 import { XRLayer } from "@vivjs/layers";
 
+import { LARGEST } from "./contrast";
 import { limitsOf, type Look } from "./look";
 import type { Color, Multiscale, Window } from "./multiscale";
 import { Shading, type ShadingProps } from "./shading";
@@ -38,7 +39,6 @@ export interface Scene {
 
 const MOST_REQUESTS = 10;
 const TILE_BYTES = 512 * 2 ** 20;
-const LARGE = 2 ** 126;
 const LABELS: Shade = { window: { start: 0, end: 1 }, color: [0, 0, 0] };
 const shading = [new Shading()];
 
@@ -112,13 +112,12 @@ function tileLayer(id: string, picture: Picture, scene: Scene, onError: OnError,
 /**
  * The tile with plus and minus 2^126 in place of infinities.
  *
- * Between pixels the GPU computes 0 times each neighbour, and 0 times infinity is NaN: no data. The
- * difference of two numbers of this size is still a 32-bit float.
+ * Between pixels the GPU computes 0 times each neighbour, and 0 times infinity is NaN: no data.
  */
 function bounded(tile: Tile): Tile {
   const data = tile.data.map((pixels) => {
     if (!(pixels instanceof Float32Array && pixels.some((value) => Math.abs(value) === Infinity))) return pixels;
-    return pixels.map((value) => (Math.abs(value) === Infinity ? Math.sign(value) * LARGE : value));
+    return pixels.map((value) => (Math.abs(value) === Infinity ? Math.sign(value) * LARGEST : value));
   });
   return { ...tile, data };
 }

@@ -72,11 +72,12 @@ export function shareOf(value: number, limits: [low: number, high: number], { sc
   return scale === "sqrt" ? Math.sqrt(share) : scale === "gamma" ? share ** gamma : share;
 }
 
-/** The value at a share; the inverse of `shareOf`. */
+/** The value at a share; the inverse of `shareOf`, and the limits exactly at 0 and 1. */
 export function valueOf(share: number, limits: [low: number, high: number], { scale, gamma }: Pick<Look, "scale" | "gamma">): number {
   const [low, high] = limits;
   const width = linearWidth(limits);
   const bent = bend(scale, limits);
+  if (share <= 0 || share >= 1) return share <= 0 ? low : high;
   const even = scale === "sqrt" ? share ** 2 : scale === "gamma" ? share ** (1 / gamma) : share;
   const at = bent(low) + even * (bent(high) - bent(low));
   if (scale === "log") return Math.exp(at);

@@ -117,7 +117,7 @@ export class Viewer implements Stage {
     const found = values.map((one) => contrast.windowOf(one, shares));
     const isTogether = this.image.isRgb && found.length > 0;
     shown.forEach(({ channel }, i) => {
-      channel.window = widened(isTogether ? contrast.together(found) : (found[i] ?? EMPTY), channel.window, shares[1] - shares[0] === 100);
+      channel.window = widened(isTogether ? contrast.together(found) : (found[i] ?? EMPTY), channel.range, shares[1] - shares[0] === 100);
       this.measuring.delete(channel);
     });
     this.panel.update();
@@ -249,11 +249,10 @@ export class Viewer implements Stage {
   }
 }
 
-/** A measured window, with a range widened by that of the window before. */
-function widened(measured: typeof EMPTY, before: typeof EMPTY | null, isFull: boolean): typeof EMPTY {
-  if (!before) return measured;
-  if (isFull) return widened({ ...measured, start: Math.min(measured.min, before.min), end: Math.max(measured.max, before.max) }, before, false);
-  return { ...measured, min: Math.min(measured.min, before.min), max: Math.max(measured.max, before.max) };
+/** A measured window whose range covers all values, of other planes too, but not what was typed before; `isFull` draws all of it. */
+function widened(measured: typeof EMPTY, range: Channel["range"], isFull: boolean): typeof EMPTY {
+  const [min, max] = [Math.min(measured.min, range?.min ?? Infinity), Math.max(measured.max, range?.max ?? -Infinity)];
+  return isFull ? { min, max, start: min, end: max } : { ...measured, min, max };
 }
 
 async function main(): Promise<void> {

@@ -26,7 +26,7 @@ export interface Axis {
 
 /** How the numbers of the source become those of the levels: `number * scale + offset`; `marks` mean "no data". */
 export interface Packing {
-  marks: number[];
+  marks: (number | bigint)[];
   scale: number;
   offset: number;
 }
@@ -47,6 +47,8 @@ export interface Channel {
   active: boolean;
   /** Null if the metadata have none; then we measure it from the data. */
   window: Window | null;
+  /** The least and the largest value, as far as the metadata tell; null if they do not. */
+  range: Pick<Window, "min" | "max"> | null;
   /** Of the plane that is shown; null until it has been read. */
   histogram: Histogram | null;
 }
@@ -114,7 +116,7 @@ interface MultiscalesMetadata {
   datasets: { path: string; coordinateTransformations?: Transformation[] }[];
   coordinateTransformations?: Transformation[];
   type?: string;
-  metadata?: { sampled?: number[]; no_data?: number | "NaN"; units?: string; marks?: number[]; flipped?: string[]; marked?: { paths: string[]; no_data: number }; scale_factor?: number; add_offset?: number };
+  metadata?: { sampled?: number[]; no_data?: number | "NaN"; units?: string; marks?: (number | string)[]; flipped?: string[]; marked?: { paths: string[]; no_data: number }; scale_factor?: number; add_offset?: number };
 }
 
 interface Transformation {
@@ -252,6 +254,7 @@ function channelsOf(metadata: Metadata, count: number): Channel[] {
       color: parseColor(color ?? (count === 1 ? "ffffff" : (PALETTE[i % PALETTE.length] as string))),
       active: (active ?? true) && i < MOST_ACTIVE,
       window: windowOf(window),
+      range: windowOf(window),
       histogram: null,
     };
   });
@@ -313,7 +316,9 @@ function placementOf({ datasets, coordinateTransformations = [] }: MultiscalesMe
 }
 
 function packingOf({ metadata: { marks = [], scale_factor: scale = 1, add_offset: offset = 0 } = {} }: MultiscalesMetadata): Packing {
-  return { marks: marks.map(Number), scale, offset };
+  // integers beyond 2^53 are texts
+  const exact = marks.map((mark) => (/^-?\d+$/.test(String(mark)) ? BigInt(mark) : Number(mark)));
+  return { marks: exact, scale, offset };
 }
 
 /** The product of the scales along x of all transformations; 1 if there are none. */

@@ -4,6 +4,7 @@
  * The row says whether the channel is shown, in which colour, and with which contrast limits.
  */
 
+import { withLimit } from "./contrast";
 import { colorField, type Control, numberField } from "./controls";
 import { histogramControl } from "./histogram";
 import { limitsOf, shareOf, valueOf } from "./look";
@@ -103,7 +104,7 @@ function channelControls(channel: Channel, image: Multiscale, onChange: () => vo
   heading.append(name, color.element);
   const setLimit = (bound: "start" | "end", value: number) => {
     if (!channel.window) return;
-    channel.window = withLimit(channel.window, bound, value);
+    channel.window = withLimit(channel.window, bound, value, 1 / STEPS);
     onChange();
   };
   const fields = (["start", "end"] as const).map((bound) =>
@@ -148,11 +149,4 @@ function boundSlider(channel: Channel, image: Multiscale, bound: "start" | "end"
     range.setAttribute("aria-valuetext", short(channel.window[bound]));
   };
   return { element: range, update };
-}
-
-/** The window with one limit changed; the other one is pushed ahead, so that the window is never empty. */
-function withLimit(window: Window, bound: "start" | "end", value: number): Window {
-  const least = (window.max - window.min) / STEPS;
-  const [start, end] = bound === "start" ? [value, value < window.end ? window.end : value + least] : [value > window.start ? window.start : value - least, value];
-  return { start, end, min: Math.min(window.min, start), max: Math.max(window.max, end) };
 }

@@ -52,7 +52,9 @@ export function planeControls(image: Multiscale, plane: string | null, address: 
   const pairs = names.flatMap((rows, i) => names.slice(i + 1).map((columns) => rows + columns));
   if (pairs.length < 2 || !page.root.dataset.turned) return [];
   const menu = make("select", { id: "plane", ariaLabel: "Plane" });
-  for (const pair of pairs.reverse()) menu.append(make("option", { value: pair, textContent: [...pair].join(" / "), selected: pair === (plane ?? USUAL) }));
+  // a link may have the axes the other way round
+  const all = new Set([...pairs.reverse(), plane ?? USUAL]);
+  for (const pair of all) menu.append(make("option", { value: pair, textContent: [...pair].join(" / "), selected: pair === (plane ?? USUAL) }));
   menu.addEventListener("change", () => {
     const said = new URLSearchParams(new URL(address.now()).hash.slice(1));
     for (const name of ["at", "line"]) said.delete(name);

@@ -39,11 +39,15 @@ export function plot(series: Series[], shares: Float64Array, length: number, xNa
   return svg;
 }
 
-/** The least and the largest value, at least a little apart. */
-function rangeOf(series: Series[]): [number, number] {
+/** The least and the largest value; null if there is none. */
+function extremesOf(series: Series[]): [number, number] | null {
   const finite = series.flatMap(({ values }) => [...values].filter(Number.isFinite));
-  const [low, high] = [finite.reduce((a, b) => Math.min(a, b), Infinity), finite.reduce((a, b) => Math.max(a, b), -Infinity)];
-  if (finite.length === 0) return [0, 1];
+  return finite.length === 0 ? null : [finite.reduce((a, b) => Math.min(a, b)), finite.reduce((a, b) => Math.max(a, b))];
+}
+
+/** The values that the plot covers, which are at least a little apart. */
+function rangeOf(series: Series[]): [number, number] {
+  const [low, high] = extremesOf(series) ?? [0, 1];
   return high > low ? [low, high] : [low - (Math.abs(low) || 1) / 2, low + (Math.abs(low) || 1) / 2];
 }
 
@@ -63,6 +67,9 @@ function visible(color: Color): Color {
 }
 
 function summary(series: Series[], length: number, xName: string): string {
-  const ranges = series.map((one) => `${one.name} from ${rangeOf([one]).map((value) => short(value)).join(" to ")}`);
+  const ranges = series.map((one) => {
+    const extremes = extremesOf([one]);
+    return `${one.name} ${extremes ? `from ${extremes.map((value) => short(value)).join(" to ")}` : "without values"}`;
+  });
   return `Values along a line, ${xName} from 0 to ${short(length)}: ${ranges.join(", ")}`;
 }

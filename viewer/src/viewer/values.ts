@@ -134,7 +134,7 @@ export class Values {
     if (array.attrs.dtype === "bool") return { ...plain, text: one ? "true" : "false" };
     const { marks, scale, offset } = this.image.packing;
     const stored = numberText(one, array.dtype);
-    if (isExact && marks.includes(Number(one))) return { ...plain, text: "no data", stored, isMark: true };
+    if (isExact && marks.some((mark) => mark == one || (mark !== mark && one !== one))) return { ...plain, text: "no data", stored, isMark: true };
     if (!isExact || (scale === 1 && offset === 0)) return { ...plain, text: stored };
     return { ...plain, text: scaledText(stored, array.dtype, scale, offset), stored };
   }
