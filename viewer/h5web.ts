@@ -5,6 +5,7 @@ import type { Change } from "./patches";
 export const IMPORTS = [
   'import { usePreferredVis, useSelectedPath, useSlice } from "/src/explore/address";',
   'import { EntityProvider, NamedDimensions } from "/src/explore/dimensions";',
+  'import { OrEmpty } from "/src/explore/empty";',
   'import { orLongLine, orRows } from "/src/explore/line/instead";',
   "",
 ].join("\n");
@@ -26,7 +27,7 @@ export const CHANGES: Change[] = [
   { from: 'import { Fragment as be,', to: 'const c = NamedDimensions;\nimport { Fragment as be,' },
   {
     from: "children: /* @__PURE__ */ k(o, {\n\t\t\t\tentity: t,\n\t\t\t\ttoolbarContainer: s\n\t\t\t})",
-    to: "children: k(EntityProvider, { value: t, children: k(o, { entity: t, toolbarContainer: s }) })",
+    to: "children: k(EntityProvider, { value: t, children: k(OrEmpty, { container: o, entity: t, toolbarContainer: s }) })",
   },
   // roles that fit together: https://www.w3.org/TR/wai-aria-1.2/
   { from: '\t\t\t\trole: "tablist",\n\t\t\t\tariaLabel: "Viewer mode",', to: 'role: "radiogroup", ariaLabel: "Viewer mode",' },
@@ -53,5 +54,23 @@ export const CHANGES: Change[] = [
   { from: "k(Xo, {\n\t\t\t\tvalue: e,\n\t\t\t\tdims: r,\n", to: "k(Xo, {\n\t\t\t\tisImage: t.isImage,\n\t\t\t\tvalue: e,\n\t\t\t\tdims: r,\n" },
 ];
 
-/** Of the package @h5web/lib: keys can scroll a table. */
-export const CHANGES_OF_LIB: Change[] = [{ from: "\t\t\toverscanCount: 10,\n", to: 'overscanCount: 10, tabIndex: 0, "aria-label": "Values",\n' }];
+export const IMPORTS_OF_LIB = 'import { isTime, placeText, timeTicks } from "/src/explore/clock";\n';
+
+/** Of the package @h5web/lib. */
+export const CHANGES_OF_LIB: Change[] = [
+  // keys can scroll a table
+  { from: "\t\t\toverscanCount: 10,\n", to: 'overscanCount: 10, tabIndex: 0, "aria-label": "Values",\n' },
+  // times on axes are ISO 8601
+  {
+    from: "T = p ? { tickValues: hr(r, w) } : { numTicks: w };",
+    to: "times = f === R.Linear ? timeTicks(h, r, d, u) : null, T = times ? { tickValues: times.values } : p ? { tickValues: hr(r, w) } : { numTicks: w };",
+  },
+  { from: "tickFormat: _ || gr(r, d, f),\n\t\t\tlabel: h,\n", to: "tickFormat: _ || times?.format || gr(r, d, f), label: times ? times.label : h,\n" },
+  { from: '`${E ?? "x"} = ${z(r)}`', to: 'placeText(E ?? "x", r, z, " = ")' },
+  { from: '`${E ?? "x"}=${z(a)}, `,\n', to: 'placeText(E ?? "x", a, z, "=") + ", ",\n' },
+  { from: '`${O ?? "y"}=${z(o)}`,\n\t\t\t\t\t\t\t/* @__PURE__ */ C("div", {\n\t\t\t\t\t\t\t\tclassName: Ua.tooltipValue,', to: 'placeText(O ?? "y", o, z, "="), C("div", { className: Ua.tooltipValue,' },
+  // and they have room, as has half of the last tick
+  { from: "left: !!i.label,\n\t\tbottom: !!r.label,\n\t\ttop: !!t\n\t}) : Ui", to: "left: !!i.label, bottom: !!r.label, top: !!t }, isTime(i.label), isTime(r.label)) : Ui" },
+  { from: "function yr(e = {}) {", to: "function yr(e = {}, hasTimes = false, isOfTimes = false) {" },
+  { from: "left: t + (e.left ? rr : 0),\n\t\tright: n,\n", to: "left: t + (e.left ? rr : 0) + (hasTimes ? 64 : 0), right: n + (isOfTimes ? 32 : 16),\n" },
+];

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 
 import { defineConfig } from "vite";
 
-import { CHANGES, CHANGES_OF_LIB, IMPORTS } from "./h5web";
+import { CHANGES, CHANGES_OF_LIB, IMPORTS, IMPORTS_OF_LIB } from "./h5web";
 import { licences } from "./licences";
 import { patches } from "./patches";
 
@@ -24,7 +24,7 @@ export default defineConfig({
       ndarray: "/src/explore/arrays/ndarray.ts",
     },
   },
-  plugins: [licences(`${page}.txt`), patches("@h5web/app/dist/index.js", IMPORTS, CHANGES), patches("@h5web/lib/dist/index.js", "", CHANGES_OF_LIB)],
+  plugins: [licences(`${page}.txt`), patches("@h5web/app/dist/index.js", IMPORTS, CHANGES), patches("@h5web/lib/dist/index.js", IMPORTS_OF_LIB, CHANGES_OF_LIB)],
   build: {
     target: "es2022",
     outDir: "../python/tiled_zarr/http/static/viewer",

@@ -5,6 +5,7 @@ import { dataset, type Shown } from "./entities";
 import { isInstant } from "./hints";
 import type { ArrayNode, Attributes } from "./nodes";
 import { instant, secondsOf, type Unit } from "./times";
+import { nameOf } from "./tree";
 import { values } from "./values";
 
 /** The items of a level along an axis: `start` and `step` are indices at full resolution. */
@@ -14,6 +15,8 @@ export interface Axis {
   count: number;
 }
 
+/** Calendars of CF that have the days of ISO 8601, since 1582. */
+const OUR_CALENDARS = ["standard", "gregorian", "proleptic_gregorian"];
 const SPANS: [name: string, seconds: number][] = [
   ["days", 86_400],
   ["hours", 3600],
@@ -25,8 +28,8 @@ const SPANS: [name: string, seconds: number][] = [
 export async function ofCoordinates(data: Data, path: string, from: string, node: ArrayNode, axis: Axis | null): Promise<Shown> {
   const whole = (): Promise<unknown> => values(data.arrays, from, node, [null]);
   if (isInstant(node.data_type)) return ofTimes(path, node, await counts(data, from, node), axis);
-  if (!axis) return dataset(path, node, whole);
-  return numbers(path, node, axis.count, node.attributes, async () => between(Float64Array.from((await whole()) as number[], Number), axis));
+  if (!axis) return dataset(path, { ...node, attributes: labelled(path, node.attributes) }, whole);
+  return numbers(path, node, axis.count, labelled(path, node.attributes), async () => between(Float64Array.from((await whole()) as number[], Number), axis));
 }
 
 export async function ofIndices(path: string, node: ArrayNode, axis: Axis): Promise<Shown> {
@@ -44,7 +47,7 @@ function ofTimes(path: string, node: ArrayNode, times: BigInt64Array, axis: Axis
   const units = `${secondsOf(unit) === null ? unit.unit : name} since ${instant(first, unit)}`;
   const scaled = since.map((time) => time / seconds);
   const shown = axis ? between(scaled, axis) : scaled;
-  return numbers(path, node, shown.length, { ...node.attributes, units }, async () => shown);
+  return numbers(path, node, shown.length, labelled(path, { ...node.attributes, units }), async () => shown);
 }
 
 /** Times as the integers that they are stored as. */
@@ -57,6 +60,14 @@ function numbers(path: string, node: ArrayNode, count: number, attributes: Attri
   const { long_name, units } = attributes;
   const said = Object.fromEntries(Object.entries({ long_name, units }).filter(([, value]) => typeof value === "string"));
   return dataset(path, { ...node, shape: [count], data_type: "float64", attributes: said }, read);
+}
+
+/** H5Web drops the unit of what has a long name; we read times from it (clock.ts), if the calendar is ours. */
+function labelled(path: string, attributes: Attributes): Attributes {
+  const { long_name = nameOf(path), units, calendar = "standard" } = attributes;
+  if (typeof units !== "string" || !/ since /.test(units)) return attributes;
+  const days = OUR_CALENDARS.includes(String(calendar)) ? units : `${units}, ${calendar} calendar`;
+  return { ...attributes, long_name: `${long_name} (${days})` };
 }
 
 /** Coordinates at indices that may lie between two. */

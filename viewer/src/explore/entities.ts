@@ -31,8 +31,12 @@ export interface Shown extends Dataset, Ours {
 
 export type ShownGroup = Group & Ours;
 
-/** A group of NeXus may name a signal that it does not have; then it is shown as any other group. */
-export type WholeGroup = GroupWithChildren & { lacksSignal: boolean };
+/**
+ * A group of NeXus may name a signal that it does not have; then it is shown as any other group.
+ *
+ * One that stands for an array has the metadata of what it draws.
+ */
+export type WholeGroup = GroupWithChildren & { lacksSignal: boolean; node?: ArrayNode };
 
 export function isOurs<T extends Entity>(entity: T): entity is T & Ours {
   return "values" in entity;

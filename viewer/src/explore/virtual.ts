@@ -4,11 +4,9 @@
  * https://manual.nexusformat.org/classes/base_classes/NXdata.html
  */
 
-import type { GroupWithChildren } from "@h5web/app";
-
 import { type Axis, ofCoordinates, ofIndices } from "./axes";
 import type { Data } from "./data";
-import { dataset, type Shown, withChildren } from "./entities";
+import { dataset, type Shown, type WholeGroup, withChildren } from "./entities";
 import { arePlaced, coordinates, isLargePlane, isLongLine, isPlotted, type Nodes } from "./hints";
 import { type Level, levelOf, levelValues } from "./levels";
 import type { ArrayNode } from "./nodes";
@@ -17,19 +15,19 @@ import { values } from "./values";
 
 /** Whether an array is shown as a group: it has coordinates, or is too large to be fetched whole. */
 export function isVirtual(name: string, node: ArrayNode, beside: Nodes): boolean {
-  if (!isPlotted(node.data_type) || isLongLine(node)) return false;
+  if (!isPlotted(node.data_type) || isLongLine(node) || node.shape.includes(0)) return false;
   return isLargePlane(node) || coordinates(name, node, beside).some(Boolean);
 }
 
 /** The group that stands for an array, with the signal and its axes. */
-export async function virtual(data: Data, path: string, node: ArrayNode, beside: Nodes): Promise<GroupWithChildren> {
+export async function virtual(data: Data, path: string, node: ArrayNode, beside: Nodes): Promise<WholeGroup> {
   const level = isLargePlane(node) ? await levelOf(data.images, path) : null;
   const own = coordinates(nameOf(path), node, beside);
   const signal = level ? ofLevel(data, path, node, level, arePlaced(own)) : ofArray(data, path, node, arePlaced(own));
   const axes = level ? await reduced(data, path, node, level, own) : await Promise.all(own.map((axis) => axis && whole(data, path, axis)));
   const names = axes.map((axis) => axis?.name ?? ".");
   const children = [signal, ...axes.filter((axis) => axis !== null)];
-  return withChildren(path, { NX_class: "NXdata", signal: signal.name, axes: names }, children);
+  return { ...withChildren(path, { NX_class: "NXdata", signal: signal.name, axes: names }, children), node: level?.node ?? node };
 }
 
 export function ofArray(data: Data, path: string, node: ArrayNode, isPlaced: boolean): Shown {
