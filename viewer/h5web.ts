@@ -63,7 +63,7 @@ export const CHANGES_OF_LIB: Change[] = [
   // times on axes are ISO 8601
   {
     from: "T = p ? { tickValues: hr(r, w) } : { numTicks: w };",
-    to: "times = f === R.Linear ? timeTicks(h, r, d, u) : null, T = times ? { tickValues: times.values } : p ? { tickValues: hr(r, w) } : { numTicks: w };",
+    to: "times = f === R.Linear && !_ ? timeTicks(h, r, d, u) : null, T = times ? { tickValues: times.values } : p ? { tickValues: hr(r, _?.isWide ? w / 2 : w) } : { numTicks: w };",
   },
   { from: "tickFormat: _ || gr(r, d, f),\n\t\t\tlabel: h,\n", to: "tickFormat: _ || times?.format || gr(r, d, f), label: times ? times.label : h,\n" },
   { from: '`${E ?? "x"} = ${z(r)}`', to: 'placeText(E ?? "x", r, z, " = ")' },

@@ -1,4 +1,4 @@
-"""Times on the axes of the explore page are those of numpy."""
+"""Times and other coordinates on the axes of the explore page are those of numpy."""
 
 from __future__ import annotations
 
@@ -74,3 +74,45 @@ def test_a_picture_over_time_and_what_is_under_the_pointer(timed: Live, tmp_path
 def test_other_calendars_stay_numbers(timed: Live, tmp_path: Path) -> None:
     said = explore(timed, "leapless/rain", tmp_path, DRAWN, SETTLED, X).said[0]
     assert "day (days since 2000-02-27, noleap calendar)" in said
+
+
+TOOLTIP: Action = ("list", "[class*=_tooltip_]")
+
+
+def test_bins_of_a_long_line_have_their_times(timed: Live, tmp_path: Path) -> None:
+    """The tick of an index is its time, to a tenth of the distance to the next; a bin has its first and its last."""
+    said, tooltip = explore(timed, "buoy/height", tmp_path, DRAWN, SETTLED, ("turn", -1), ("pause", 800), X, TOOLTIP).said
+    ticks, label = times(said)
+    assert label == "time"
+    assert len(ticks) >= 3
+    assert np.diff(ticks).min() > np.timedelta64(1, "h")
+    assert instants.SECONDS[0] <= ticks[0] < ticks[-1] <= instants.SECONDS[-1]
+    place, indices = tooltip.removeprefix("time = ").split(", index ")
+    first, last = (int(text) for text in indices.split(":")[0].split(" to "))
+    assert last > first
+    np.testing.assert_array_equal(np.array(place.split(" to "), "datetime64[ns]"), instants.SECONDS[[first, last]])
+
+
+def test_samples_of_a_long_line_have_their_times(timed: Live, tmp_path: Path) -> None:
+    said, tooltip = explore(timed, "buoy/height?x=500000,500600", tmp_path, DRAWN, ("turn", -1), ("pause", 1500), X, TOOLTIP).said
+    ticks, _ = times(said)
+    assert len(ticks) >= 3
+    assert set(ticks) <= set(instants.SECONDS[500_000:500_600])
+    place, rest = tooltip.removeprefix("time = ").split(", index ")
+    index, value = rest.split(": ")
+    assert np.datetime64(place, "ns") == instants.SECONDS[int(index)]
+    assert float(value) == instants.HEIGHTS[int(index)]
+
+
+def test_a_long_signal_of_nexus_has_its_axis(timed: Live, tmp_path: Path) -> None:
+    said, tooltip = explore(timed, "trace/data?x=100000,100500", tmp_path, DRAWN, ("turn", -1), ("pause", 1500), X, TOOLTIP).said
+    *ticks, label = said.split("|")
+    assert label == "energy (keV)"
+    assert 105 <= float(ticks[0]) < float(ticks[-1]) <= 105.5
+    place, rest = tooltip.removeprefix("energy (keV) = ").split(", index ")
+    assert float(place) == pytest.approx(instants.ENERGIES[int(rest.split(":")[0])], rel=1e-14)
+
+
+def test_a_large_picture_of_nexus_has_its_axes(timed: Live, tmp_path: Path) -> None:
+    text = explore(timed, "trace/scan", tmp_path, DRAWN).text
+    assert {"row (mm)", "column (mm)"} <= set(text.splitlines())

@@ -1,8 +1,9 @@
 /** Axes of plots: coordinates as numbers, with a label that has their unit. */
 
+import { axisUnit } from "./clock";
 import type { Data } from "./data";
 import { dataset, type Shown } from "./entities";
-import { isInstant } from "./hints";
+import { integers, isInstant } from "./hints";
 import type { ArrayNode, Attributes } from "./nodes";
 import { instant, secondsOf, type Unit } from "./times";
 import { nameOf } from "./tree";
@@ -15,8 +16,6 @@ export interface Axis {
   count: number;
 }
 
-/** Calendars of CF that have the days of ISO 8601, since 1582. */
-const OUR_CALENDARS = ["standard", "gregorian", "proleptic_gregorian"];
 const SPANS: [name: string, seconds: number][] = [
   ["days", 86_400],
   ["hours", 3600],
@@ -52,8 +51,7 @@ function ofTimes(path: string, node: ArrayNode, times: BigInt64Array, axis: Axis
 
 /** Times as the integers that they are stored as. */
 async function counts(data: Data, from: string, node: ArrayNode): Promise<BigInt64Array> {
-  const plain = { ...node, data_type: "int64", fill_value: 0 };
-  return (await values(data.arrays, from, plain, [null])) as BigInt64Array;
+  return (await values(data.arrays, from, integers(node), [null])) as BigInt64Array;
 }
 
 function numbers(path: string, node: ArrayNode, count: number, attributes: Attributes, read: () => Promise<Float64Array>): Shown {
@@ -64,10 +62,9 @@ function numbers(path: string, node: ArrayNode, count: number, attributes: Attri
 
 /** H5Web drops the unit of what has a long name; we read times from it (clock.ts), if the calendar is ours. */
 function labelled(path: string, attributes: Attributes): Attributes {
-  const { long_name = nameOf(path), units, calendar = "standard" } = attributes;
+  const { long_name = nameOf(path), units, calendar } = attributes;
   if (typeof units !== "string" || !/ since /.test(units)) return attributes;
-  const days = OUR_CALENDARS.includes(String(calendar)) ? units : `${units}, ${calendar} calendar`;
-  return { ...attributes, long_name: `${long_name} (${days})` };
+  return { ...attributes, long_name: `${long_name} (${axisUnit(units, calendar)})` };
 }
 
 /** Coordinates at indices that may lie between two. */

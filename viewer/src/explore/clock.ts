@@ -19,6 +19,9 @@ const LENGTHS: [names: RegExp, microseconds: number][] = [
 const LABEL = /^(.*?)\s*\(?\b([a-z]+) since (\d{4})-(\d\d?)-(\d\d?)(?:[T ](\d\d?)(?::(\d\d?)(?::(\d\d?)(\.\d*)?)?)?)?\s*(?:Z|UTC|\+00:?00)?\)?$/i;
 /** Before it, CF's standard calendar has the years of Julius Caesar. */
 const FIRST_YEAR = 1583;
+/** Calendars of CF that have the days of ISO 8601 from that year on. */
+const OUR_CALENDARS = ["standard", "gregorian", "proleptic_gregorian"];
+const MOST_DIGITS = 15;
 const [SECOND, MINUTE, HOUR, DAY] = [1e6, 60e6, 3600e6, 86_400e6];
 const MONTH = 28 * DAY;
 const YEAR = 365 * DAY;
@@ -69,6 +72,26 @@ export function timeTicks(label: string | undefined, [from, to]: [number, number
 export function placeText(label: string, value: number, number: (value: number) => string, equals: string): string {
   const clock = clockOf(label);
   return clock ? `${clock.name}${equals}${short(iso(clock, value))}` : `${label}${equals}${number(value)}`;
+}
+
+/** A value of an axis as text: a time, or a number; with the digits that tell values apart which lie `step` from each other, or all. */
+export function axisText(label: string, value: number, step: number): string {
+  const clock = clockOf(label);
+  if (!Number.isFinite(value)) return "";
+  if (clock) return step ? iso(clock, value).slice(0, digitsOf(step * clock.length)) : short(iso(clock, value));
+  const digits = step ? Math.ceil(Math.log10(Math.abs(value) / step)) + 1 : MOST_DIGITS;
+  return String(Number(value.toPrecision(Math.min(Math.max(digits, 1), MOST_DIGITS))));
+}
+
+/** The unit of an axis, which is a time only if the calendar has the days of ISO 8601. */
+export function axisUnit(units: string, calendar: unknown = "standard"): string {
+  const isOurs = !/ since /.test(units) || OUR_CALENDARS.includes(String(calendar));
+  return isOurs ? units : `${units}, ${calendar} calendar`;
+}
+
+/** What stands beside an axis: of times, their ticks say the unit. */
+export function axisName(label: string): string {
+  return clockOf(label)?.name ?? label;
 }
 
 /** Whether an axis has times: their ticks take more room. */

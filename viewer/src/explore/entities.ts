@@ -4,6 +4,7 @@ import { type Dataset, EntityKind, type Entity, type Group, type GroupWithChildr
 
 import { attributesOf, described } from "./attributes";
 import { gapOf, isColour, isImage } from "./hints";
+import type { Along } from "./line/along";
 import type { Extremes } from "./line/extremes";
 import type { ArrayNode, Attributes, ZarrNode } from "./nodes";
 import { nameOf } from "./tree";
@@ -25,6 +26,8 @@ export interface Shown extends Dataset, Ours {
   gap?: number | undefined;
   /** What is drawn of a line that is too long to be read whole. */
   line?: Extremes;
+  /** The coordinates of its samples. */
+  along?: Along;
   /** Whether row 0 is at the top. */
   isImage: boolean;
 }

@@ -33,6 +33,19 @@ export function isInstant(type: DataType): boolean {
   return typeof type !== "string" && type.name === "numpy.datetime64";
 }
 
+/** An array of times as the integers that it is stored as; others as they are. */
+export function integers(node: ArrayNode): ArrayNode {
+  return isInstant(node.data_type) ? { ...node, data_type: "int64", fill_value: 0 } : node;
+}
+
+/** An array with the names of axes that a group of NeXus gives its signal. */
+export function named(name: string, node: ArrayNode, above: ZarrNode | null): ArrayNode {
+  const { NX_class, signal, axes } = above?.attributes ?? {};
+  const names = [axes].flat();
+  const isNamed = NX_class === "NXdata" && signal === name && names.length === node.shape.length;
+  return isNamed ? { ...node, dimension_names: names.map((each) => (typeof each === "string" && each !== "." ? each : null)) } : node;
+}
+
 export function isLargePlane({ shape }: ArrayNode): boolean {
   const [height = 1, width = 1] = shape.slice(-2);
   return shape.length > 1 && height * width > MOST_OF_A_PLANE;

@@ -17,7 +17,8 @@ import { attributesOf } from "./attributes";
 import type { Data } from "./data";
 import { dataset, group, isOurs, type Shown, unavailable, unresolved, withChildren } from "./entities";
 import { exported } from "./exports";
-import { arePlaced, coordinates, defaultOf, isColour, isLargePlane, isLongLine, type Nodes } from "./hints";
+import { arePlaced, coordinates, defaultOf, isColour, isLargePlane, isLongLine, named, type Nodes } from "./hints";
+import { Along } from "./line/along";
 import { Extremes } from "./line/extremes";
 import type { ArrayNode, GroupNode, ZarrNode } from "./nodes";
 import { child, MORE, nameOf, parentOf } from "./tree";
@@ -66,7 +67,7 @@ export class Provider extends DataProviderApi {
     const hasDefault = "default" in attributes || ("NX_class" in attributes && !lacksSignal);
     const first = hasDefault ? null : defaultOf(node, nodes);
     const plot = node.attributes.NX_class === NX_DATA && !large && !lacksSignal ? node : null;
-    const children = [...nodes].map(([name, below]) => this.child(child(path, name), below, plot, nodes));
+    const children = [...nodes].map(([name, below]) => this.child(child(path, name), below.node_type === "array" ? named(name, below, node) : below, plot, nodes));
     const missing = Object.entries(unavailable(node)).map(([name, reason]) => unresolved(child(path, name), { reason }));
     const more = left > 0 ? [unresolved(child(path, `${MORE} ${left.toLocaleString("en")} more: see the page of this group`), {})] : [];
     const said = first ? { ...attributes, default: first } : attributes;
@@ -76,19 +77,22 @@ export class Provider extends DataProviderApi {
   /** A child of a group; `plot` is that group if NeXus has it plotted as it is. */
   private child(path: string, node: ZarrNode, plot: GroupNode | null, beside: Nodes): ChildEntity {
     if (node.node_type === "group" || (!plot && hasPlot(path, node, beside))) return group(path, attributesOf(node));
-    return this.dataset(path, node, plot ? namesAxes(plot) : arePlaced(coordinates(nameOf(path), node, beside)));
+    const shown = this.dataset(path, node, plot ? namesAxes(plot) : arePlaced(coordinates(nameOf(path), node, beside)));
+    return this.placed(shown, node, beside);
   }
 
-  private async array(path: string, node: ArrayNode, above: ZarrNode | null): Promise<ProvidedEntity> {
+  private async array(path: string, unnamed: ArrayNode, above: ZarrNode | null): Promise<ProvidedEntity> {
+    const node = named(nameOf(path), unnamed, above);
     const shown = this.dataset(path, node, false);
     shown.line?.prepare();
     const beside = await this.beside(path, node);
     const isWhole = above?.attributes.NX_class === NX_DATA && !(await this.largeSignal(parentOf(path), above as GroupNode));
-    return !isWhole && hasPlot(path, node, beside) ? virtual(this.data, path, node, beside) : shown;
+    return !isWhole && hasPlot(path, node, beside) ? virtual(this.data, path, node, beside) : this.placed(shown, node, beside);
   }
 
   /** The signal or an axis of the group that stands for an array. */
-  private async partOf(path: string, node: ArrayNode, name: string): Promise<ProvidedEntity> {
+  private async partOf(path: string, unnamed: ArrayNode, name: string): Promise<ProvidedEntity> {
+    const node = named(nameOf(path), unnamed, await this.data.tree.node(parentOf(path)));
     const { children } = await virtual(this.data, path, node, await this.beside(path, node));
     const found = children.find((entity) => entity.name === name);
     if (!found) throw new Error(`There is no ${child(path, name)}: ${path} is an array.`);
@@ -101,6 +105,12 @@ export class Provider extends DataProviderApi {
     if (NX_class !== NX_DATA || typeof signal !== "string") return null;
     const found = (await this.data.tree.some(path, [signal])).get(signal);
     return found?.node_type === "array" && (isLongLine(found) || isLargePlane(found)) ? signal : null;
+  }
+
+  /** A long line with its coordinates, if it has some. */
+  private placed(shown: Shown, node: ArrayNode, beside: Nodes): Shown {
+    const [along] = shown.line ? coordinates(shown.name, node, beside) : [];
+    return along ? { ...shown, along: new Along(this.data, child(parentOf(shown.path), along[0]), ...along) } : shown;
   }
 
   private beside(path: string, node: ArrayNode): Promise<Nodes> {

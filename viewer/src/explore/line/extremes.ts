@@ -9,6 +9,7 @@ import type { AbsolutePath } from "zarrita";
 
 import { attributesOf } from "../attributes";
 import type { Data } from "../data";
+import { integers } from "../hints";
 import type { ArrayNode } from "../nodes";
 import { values } from "../values";
 
@@ -77,7 +78,7 @@ export class Extremes {
   }
 
   private async samples({ start, stop }: Range, signal?: AbortSignal): Promise<Band> {
-    const exact = (await values(this.data.arrays, this.path, this.node, [{ start, stop, step: null }], signal)) as number[];
+    const exact = (await values(this.data.arrays, this.path, integers(this.node), [{ start, stop, step: null }], signal)) as number[];
     const plain = Float64Array.from(exact, Number).map(this.unmarked());
     return { start, factor: 1, low: plain, high: plain, exact, isSampled: false };
   }
@@ -86,7 +87,7 @@ export class Extremes {
     const { path, factor } = level;
     const start = Math.floor(range.start / factor);
     const stop = Math.ceil(range.stop / factor);
-    const exact = (await values(this.data.lines, `${this.path}/${path}`, node, [{ start, stop, step: null }, null], signal)) as number[];
+    const exact = (await values(this.data.lines, `${this.path}/${path}`, integers(node), [{ start, stop, step: null }, null], signal)) as number[];
     const unmarked = this.unmarked();
     const column = (first: number): Float64Array =>
       Float64Array.from({ length: stop - start }, (_, i) => unmarked(Number(exact[2 * i + first])));

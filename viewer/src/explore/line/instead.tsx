@@ -17,10 +17,10 @@ type Container = ComponentType<Props>;
 
 export function orLongLine(Line: Container): Container {
   return function LineOfAnyLength(props) {
-    const { line, values } = props.entity as Shown;
+    const { line, along, values } = props.entity as Shown;
     if (!line) return <Line {...props} />;
     const units = typeof values.units === "string" ? ` (${values.units})` : "";
-    return <LongLine line={line} label={`${props.entity.name}${units}`} toolbar={props.toolbarContainer} />;
+    return <LongLine line={line} along={along} label={`${props.entity.name}${units}`} toolbar={props.toolbarContainer} />;
   };
 }
 

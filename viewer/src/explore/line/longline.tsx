@@ -6,6 +6,8 @@ import { createPortal } from "react-dom";
 
 import { mark } from "../../common/moments";
 import { useAddress } from "../address";
+import { axisName } from "../clock";
+import type { Along } from "./along";
 import { Camera } from "./camera";
 import { Curve } from "./curve";
 import type { Band, Extremes, Range } from "./extremes";
@@ -20,16 +22,18 @@ const INTERACTIONS: DefaultInteractionsConfig = { zoom: false, xAxisZoom: { modi
 
 interface Props {
   line: Extremes;
+  along: Along | undefined;
   label: string;
   toolbar: HTMLElement | undefined;
 }
 
-export function LongLine({ line, label, toolbar }: Props): React.ReactNode {
+export function LongLine({ line, along, label, toolbar }: Props): React.ReactNode {
   const address = useAddress();
   const [wanted, setWanted] = useState<Range | null>(() => spelled(address.get("x")));
   const [zoomed, setZoomed] = useState<Range | null>(null);
   const whole = useBand(line, null);
   const part = useBand(line, zoomed);
+  const places = [useBand(along?.line, zoomed), useBand(along?.line, null)];
   const width = useMemo((): [number, number] => [0, line.length], [line]);
   const height = useMemo(() => heights(whole), [whole]);
   useEffect(() => {
@@ -37,6 +41,8 @@ export function LongLine({ line, label, toolbar }: Props): React.ReactNode {
   }, [whole]);
   if (!whole) return <p className="loading">Loading…</p>;
   const band = part ?? whole;
+  const text = (index: number): string => along!.tick(places, index, range);
+  const formatTick = along ? Object.assign((index: unknown) => text(Number(index)), { isWide: true }) : String;
   const range = zoomed ?? { start: 0, stop: line.length };
   const rest = (next: Range): void => {
     const slack = Math.min(0.25, (next.stop - next.start) * ROUNDING);
@@ -51,14 +57,14 @@ export function LongLine({ line, label, toolbar }: Props): React.ReactNode {
       <figure className="line" aria-label={`${label}: ${described(band, line.length)}`} data-factor={band.factor} data-start={band.start} data-count={band.low.length}>
         <VisCanvas
           title={label}
-          abscissaConfig={{ visDomain: width, showGrid: true, isIndexAxis: true, label: "index", formatTick: String }}
+          abscissaConfig={{ visDomain: width, showGrid: true, isIndexAxis: true, label: along ? axisName(along.label) : "index", formatTick }}
           ordinateConfig={{ visDomain: height, showGrid: true, label }}
         >
           <DefaultInteractions {...INTERACTIONS} />
           <ResetZoomButton />
           <Camera wanted={wanted} shown={zoomed} onRest={rest} />
           <Curve band={band} />
-          <TooltipMesh guides="vertical" renderTooltip={(x) => <Value band={band} x={x} length={line.length} />} />
+          <TooltipMesh guides="vertical" renderTooltip={(x) => <Value band={band} x={x} length={line.length} along={along} places={places} />} />
         </VisCanvas>
         <p role="status">{described(band, line.length)}</p>
       </figure>
@@ -67,7 +73,7 @@ export function LongLine({ line, label, toolbar }: Props): React.ReactNode {
 }
 
 /** The band of a range, or of the whole line; the one before until it has come. */
-function useBand(line: Extremes, range: Range | null): Band | null {
+function useBand(line: Extremes | undefined, range: Range | null): Band | null {
   const [band, setBand] = useState<Band | null>(null);
   const [error, setError] = useState<Error | null>(null);
   const [again, setAgain] = useState(0);
@@ -78,7 +84,7 @@ function useBand(line: Extremes, range: Range | null): Band | null {
       setBand(next);
       if (next.isSampled) timer = setTimeout(() => setAgain(again + 1), AGAIN);
     };
-    line.band(range ?? undefined, ended.signal).then(
+    line?.band(range ?? undefined, ended.signal).then(
       (next) => ended.signal.aborted || show(next),
       (reason) => ended.signal.aborted || setError(reason),
     );
@@ -91,11 +97,20 @@ function useBand(line: Extremes, range: Range | null): Band | null {
   return band;
 }
 
-function Value({ band, x, length }: { band: Band; x: number; length: number }): React.ReactNode {
+interface ValueProps {
+  band: Band;
+  x: number;
+  length: number;
+  along: Along | undefined;
+  places: (Band | null)[];
+}
+
+function Value({ band, x, length, along, places }: ValueProps): React.ReactNode {
   const { start, factor, exact } = band;
   const bin = Math.floor((x - start) / factor);
-  if (factor === 1) return `${start + bin}: ${exact[bin] ?? ""}`;
-  return `${start + bin * factor} to ${Math.min(length, start + (bin + 1) * factor) - 1}: ${exact[2 * bin] ?? ""} to ${exact[2 * bin + 1] ?? ""}`;
+  const place = along ? `${axisName(along.label)} = ${along.place(places, start + bin * factor, factor)}, index ` : "";
+  if (factor === 1) return `${place}${start + bin}: ${exact[bin] ?? ""}`;
+  return `${place}${start + bin * factor} to ${Math.min(length, start + (bin + 1) * factor) - 1}: ${exact[2 * bin] ?? ""} to ${exact[2 * bin + 1] ?? ""}`;
 }
 
 function heights(band: Band | null): [number, number] {
