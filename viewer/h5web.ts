@@ -6,6 +6,7 @@ export const IMPORTS = [
   'import { usePreferredVis, useSelectedPath, useSlice } from "/src/explore/address";',
   'import { EntityProvider, NamedDimensions } from "/src/explore/dimensions";',
   'import { OrEmpty } from "/src/explore/empty";',
+  'import { digits } from "/src/explore/texts";',
   'import { orLongLine, orRows } from "/src/explore/line/instead";',
   "",
 ].join("\n");
@@ -46,6 +47,11 @@ export const CHANGES: Change[] = [
   },
   // a group whose signal is missing is shown as any other
   { from: 'return vi(e, t) === "NXdata" && (', to: 'return !e.lacksSignal && vi(e, t) === "NXdata" && (' },
+  // a node whose name is an alias has its own name as a label
+  { from: "children: n.name\n", to: "children: n.label ?? n.name\n" },
+  // a zero with a sign keeps it
+  { from: "return zn(e) || Wn(e) ? (e) => e.toString()", to: "return zn(e) || Wn(e) ? digits" },
+  { from: "case ee.Exact: return (e) => e.toString();", to: "case ee.Exact: return digits;" },
   // gaps of detectors are not drawn
   { from: "if (!qn(e)) return;\n\t\tlet n = Eo(e, t);", to: "if (!qn(e)) return;\n\t\tif (e.gap !== undefined) return (n) => n === e.gap;\n\t\tlet n = Eo(e, t);" },
   // an image has its row 0 at the top

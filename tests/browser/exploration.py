@@ -68,6 +68,7 @@ def tree() -> Group:
         "step": STEP,
         "six": SIX,
         "none": np.zeros((3, 0)),
+        "zeros": np.array([-0.0, 0.0, -1.5]),
     }
     return Group(
         children={
@@ -77,6 +78,7 @@ def tree() -> Group:
             "nexus": nexus(),
             "long": long(),
             "large": large(),
+            "half/full?": held(np.arange(3)),
             "south": south(),
             "eiger": held(detectors.eiger(), ("y", "x")),
             "photograph": held(PHOTOGRAPH, ("y", "x", "c")),

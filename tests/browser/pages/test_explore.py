@@ -137,6 +137,28 @@ def test_an_array_without_values_says_so(explored: Live, tmp_path: Path) -> None
     assert "There are no values: the shape is 3" in shown.text
 
 
+def test_a_zero_keeps_its_sign(explored: Live, tmp_path: Path) -> None:
+    """As numpy prints it."""
+    said = explore(explored, "arrays/zeros?vis=Matrix", tmp_path, ("list", CELLS)).said
+    assert [text.replace(MINUS, "-") for text in said] == ["-0", "0", "-1.5"]
+
+
+def test_a_name_with_an_alias_is_shown_as_it_is(explored: Live, tmp_path: Path) -> None:
+    said = explore(explored, "", tmp_path, ("pick", "treeitem", "half/full?"), ("pick", "tab", "Matrix"), ("list", CELLS)).said
+    assert said == ["0", "1", "2"]
+
+
+def test_a_table_in_the_tree_has_a_link_to_its_page(explored: Live, tmp_path: Path) -> None:
+    link: list[Action] = [
+        ("pick", "treeitem", "table"),
+        ("pick", "link", "Table table"),
+        ("until", "document.getElementById('table')"),
+        ("address",),
+    ]
+    said = show(f"{explored.url}/explore/", tmp_path / "page.png", actions=link).said
+    assert said == [f"{explored.url}/explore/table"]
+
+
 def test_any_two_axes_of_six(explored: Live, tmp_path: Path) -> None:
     across = explore(explored, "arrays/six?vis=Matrix&slice=1,x,3,y,5,6", tmp_path, ("list", CELLS))
     assert [int(text) for text in across.said] == nodes.SIX[1, :, 3, :, 5, 6].T.ravel().tolist()

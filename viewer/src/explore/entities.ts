@@ -16,6 +16,8 @@ export type Read = (parts: Part[], signal?: AbortSignal) => Promise<unknown>;
 /** What we add to entities of H5Web. */
 interface Ours {
   values: Attributes;
+  /** The name that the source has for it, if its path has an alias. */
+  label?: string;
 }
 
 export interface Shown extends Dataset, Ours {
@@ -80,5 +82,6 @@ export function unavailable(node: ZarrNode): Record<string, string> {
 }
 
 function common(path: string, attributes: Attributes): Omit<Entity, "kind"> & Ours {
-  return { name: nameOf(path), path, attributes: described(attributes), values: attributes };
+  const { name: label } = (attributes.tiled_zarr ?? {}) as { name?: string };
+  return { name: nameOf(path), path, attributes: described(attributes), values: attributes, ...(label !== undefined && { label }) };
 }
