@@ -5,7 +5,9 @@ import type { Change } from "./patches";
 export const IMPORTS = [
   'import { usePreferredVis, useSelectedPath, useSlice } from "/src/explore/address";',
   'import { EntityProvider, NamedDimensions } from "/src/explore/dimensions";',
+  'import { OrEmpty } from "/src/explore/empty";',
   'import { orLongLine, orRows } from "/src/explore/line/instead";',
+  'import { digits } from "/src/explore/texts";',
   "",
 ].join("\n");
 
@@ -26,7 +28,7 @@ export const CHANGES: Change[] = [
   { from: 'import { Fragment as be,', to: 'const c = NamedDimensions;\nimport { Fragment as be,' },
   {
     from: "children: /* @__PURE__ */ k(o, {\n\t\t\t\tentity: t,\n\t\t\t\ttoolbarContainer: s\n\t\t\t})",
-    to: "children: k(EntityProvider, { value: t, children: k(o, { entity: t, toolbarContainer: s }) })",
+    to: "children: k(EntityProvider, { value: t, children: k(OrEmpty, { container: o, entity: t, toolbarContainer: s }) })",
   },
   // the tree has the names of the source, which a path may have to spell in another way
   { from: "\t\t\t\t\tchildren: n.name\n", to: "children: n.title ?? n.name\n" },
@@ -47,6 +49,9 @@ export const CHANGES: Change[] = [
   },
   // a group whose signal is missing is shown as any other
   { from: 'return vi(e, t) === "NXdata" && (', to: 'return !e.lacksSignal && vi(e, t) === "NXdata" && (' },
+  // a zero with a sign keeps it
+  { from: "return zn(e) || Wn(e) ? (e) => e.toString()", to: "return zn(e) || Wn(e) ? digits" },
+  { from: "case ee.Exact: return (e) => e.toString();", to: "case ee.Exact: return digits;" },
   // gaps of detectors are not drawn
   { from: "if (!qn(e)) return;\n\t\tlet n = Eo(e, t);", to: "if (!qn(e)) return;\n\t\tif (e.gap !== undefined) return (n) => n === e.gap;\n\t\tlet n = Eo(e, t);" },
   // an image has its row 0 at the top
@@ -64,8 +69,9 @@ export const CHANGES_OF_LIB: Change[] = [
   // times are ISO 8601
   { from: "T = p ? { tickValues: hr(r, w) } : { numTicks: w };", to: "own = ticksOf(n, r, w, u), T = own ? { tickValues: own.values } : p ? { tickValues: hr(r, w) } : { numTicks: w };" },
   { from: "tickFormat: _ || gr(r, d, f),\n\t\t\tlabel: h,", to: "tickFormat: own?.format || _ || gr(r, d, f),\n\t\t\tlabel: titleOf(h)," },
-  { from: "\t\tleft: !!i.label,\n", to: "\t\tleft: !!i.label, isOfTime: isOfTime(i.label),\n" },
-  { from: "let { left: t, right: n, top: r, bottom: i } = tr;", to: "let { left: t, right: n, top: r, bottom: i } = e.isOfTime ? { ...tr, left: 128 } : tr;" },
+  // they have room, as has half of the last tick
+  { from: "\t\tleft: !!i.label,\n", to: "left: !!i.label, isOfTime: isOfTime(i.label), endsInTime: isOfTime(r.label),\n" },
+  { from: "left: t + (e.left ? rr : 0),\n\t\tright: n,\n", to: "left: t + (e.left ? rr : 0) + (e.isOfTime ? 48 : 0), right: n + (e.endsInTime ? 32 : 16),\n" },
   { from: '`${E ?? "x"} = ${z(r)}`', to: '`${titleOf(E) ?? "x"} = ${placeOf(E, r, z)}`' },
   { from: '`${E ?? "x"}=${z(a)}, `', to: '`${titleOf(E) ?? "x"}=${placeOf(E, a, z)}, `' },
   { from: '`${O ?? "y"}=${z(o)}`', to: '`${titleOf(O) ?? "y"}=${placeOf(O, o, z)}`' },

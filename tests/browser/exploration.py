@@ -70,6 +70,7 @@ def tree() -> Group:
         "step": STEP,
         "six": SIX,
         "none": np.zeros((3, 0)),
+        "zeros": np.array([-0.0, 0.0, -1.5]),
     }
     return Group(
         children={

@@ -25,7 +25,7 @@ DRAWN: Action = ("until", "document.querySelector('canvas') !== null")
 TICKS = '[data-type="abscissa"] .visx-axis-tick'
 CELLS = '[role="gridcell"]'
 MINUS = "\N{MINUS SIGN}"
-CANVAS = (slice(161, 636), slice(426, 1256))
+CANVAS = (slice(161, 636), slice(426, 1240))
 """The pixels of a long line's canvas, by rows and columns."""
 NAVY = (0, 0, 139)
 
@@ -120,9 +120,10 @@ def test_an_enumeration_has_names(explored: Live, tmp_path: Path) -> None:
 
 
 def test_records(explored: Live, tmp_path: Path) -> None:
+    """The real part of -0.5j is a negative zero."""
     actions: list[Action] = [("resize", 2400, 720), ("list", '[role="columnheader"]'), ("list", CELLS)]
     said = explore(explored, "arrays/records", tmp_path, *actions).said
-    first, second = ["1", "2.5", "a", "true", "1 + 2 i"], [str(-(2**62) - 1), str(np.pi), "bé", "false", f"0 {MINUS} 0.5 i"]
+    first, second = ["1", "2.5", "a", "true", "1 + 2 i"], [str(-(2**62) - 1), str(np.pi), "bé", "false", f"-0 {MINUS} 0.5 i"]
     assert said == ["count", "size", "name", "good", "wave", *first, *second]
 
 
@@ -134,8 +135,25 @@ def test_records_with_fields_that_are_arrays(explored: Live, tmp_path: Path) -> 
 
 
 def test_an_array_without_values_says_so(explored: Live, tmp_path: Path) -> None:
-    shown = show(f"{explored.url}/explore/arrays/none", tmp_path / "page.png")
+    shown = explore(explored, "arrays/none", tmp_path)
     assert "There are no values: the shape is 3" in shown.text
+
+
+def test_a_zero_keeps_its_sign(explored: Live, tmp_path: Path) -> None:
+    """As numpy prints it."""
+    said = explore(explored, "arrays/zeros?vis=Matrix", tmp_path, ("list", CELLS)).said
+    assert [text.replace(MINUS, "-") for text in said] == ["-0", "0", "-1.5"]
+
+
+def test_a_table_in_the_tree_has_a_link_to_its_page(explored: Live, tmp_path: Path) -> None:
+    link: list[Action] = [
+        ("pick", "treeitem", "table"),
+        ("pick", "link", "Table table"),
+        ("until", "document.getElementById('table')"),
+        ("address",),
+    ]
+    said = show(f"{explored.url}/explore/", tmp_path / "page.png", actions=link).said
+    assert said == [f"{explored.url}/explore/table"]
 
 
 def test_any_two_axes_of_six(explored: Live, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ function numbers(path: string, node: ArrayNode, count: number, attributes: Attri
 /** What labels an axis: H5Web shows either the long name or the unit, and knows no calendars. */
 export function labelled({ long_name, units, calendar }: Attributes): Attributes {
   const isOther = typeof calendar === "string" && !GREGORIAN.has(calendar.toLowerCase());
-  const unit = isOther ? `${String(units)}, calendar ${calendar}` : units;
+  const unit = isOther ? `${String(units)}, ${calendar} calendar` : units;
   const said = { long_name: typeof long_name === "string" && typeof units === "string" ? `${long_name} (${unit})` : long_name, units: unit };
   return Object.fromEntries(Object.entries(said).filter(([, value]) => typeof value === "string"));
 }

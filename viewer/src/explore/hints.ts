@@ -33,6 +33,14 @@ export function isInstant(type: DataType): boolean {
   return typeof type !== "string" && type.name === "numpy.datetime64";
 }
 
+/** An array with the names of axes that a group of NeXus gives its signal. */
+export function named<Node extends ZarrNode>(name: string, node: Node, above: ZarrNode | null): Node {
+  const { NX_class, signal, axes } = above?.attributes ?? {};
+  const names = [axes].flat();
+  const isNamed = NX_class === "NXdata" && signal === name && node.node_type === "array" && names.length === node.shape.length;
+  return isNamed ? { ...node, dimension_names: names.map((each) => (typeof each === "string" && each !== "." ? each : null)) } : node;
+}
+
 export function isLargePlane({ shape }: ArrayNode): boolean {
   const [height = 1, width = 1] = shape.slice(-2);
   return shape.length > 1 && height * width > MOST_OF_A_PLANE;

@@ -17,7 +17,7 @@ import { attributesOf } from "./attributes";
 import type { Data } from "./data";
 import { dataset, group, isOurs, type Shown, unavailable, unresolved, withChildren } from "./entities";
 import { exported } from "./exports";
-import { arePlaced, coordinates, defaultOf, isColour, isLargePlane, isLongLine, type Nodes } from "./hints";
+import { arePlaced, coordinates, defaultOf, isColour, isLargePlane, isLongLine, named, type Nodes } from "./hints";
 import { Along } from "./line/along";
 import { Extremes } from "./line/extremes";
 import type { ArrayNode, GroupNode, ZarrNode } from "./nodes";
@@ -67,7 +67,7 @@ export class Provider extends DataProviderApi {
     const hasDefault = "default" in attributes || ("NX_class" in attributes && !lacksSignal);
     const first = hasDefault ? null : defaultOf(node, nodes);
     const plot = node.attributes.NX_class === NX_DATA && !large && !lacksSignal ? node : null;
-    const children = [...nodes].map(([name, below]) => this.child(child(path, name), below, plot, nodes));
+    const children = [...nodes].map(([name, below]) => this.child(child(path, name), named(name, below, node), plot, nodes));
     const missing = Object.entries(unavailable(node)).map(([name, reason]) => unresolved(child(path, name), { reason }));
     const more = left > 0 ? [unresolved(child(path, `${MORE} ${left.toLocaleString("en")} more: see the page of this group`), {})] : [];
     const said = first ? { ...attributes, default: first } : attributes;
@@ -80,7 +80,8 @@ export class Provider extends DataProviderApi {
     return this.dataset(path, node, plot ? namesAxes(plot) : arePlaced(coordinates(nameOf(path), node, beside)));
   }
 
-  private async array(path: string, node: ArrayNode, above: ZarrNode | null): Promise<ProvidedEntity> {
+  private async array(path: string, unnamed: ArrayNode, above: ZarrNode | null): Promise<ProvidedEntity> {
+    const node = named(nameOf(path), unnamed, above);
     const shown = this.dataset(path, node, false);
     shown.line?.prepare();
     const beside = await this.beside(path, node);
@@ -89,7 +90,8 @@ export class Provider extends DataProviderApi {
   }
 
   /** The signal or an axis of the group that stands for an array. */
-  private async partOf(path: string, node: ArrayNode, name: string): Promise<ProvidedEntity> {
+  private async partOf(path: string, unnamed: ArrayNode, name: string): Promise<ProvidedEntity> {
+    const node = named(nameOf(path), unnamed, await this.data.tree.node(parentOf(path)));
     const { children } = await virtual(this.data, path, node, await this.beside(path, node));
     const found = children.find((entity) => entity.name === name);
     if (!found) throw new Error(`There is no ${child(path, name)}: ${path} is an array.`);
@@ -110,9 +112,7 @@ export class Provider extends DataProviderApi {
 
   /** The coordinates of a long line, if there are any. */
   private async along(path: string, node: ArrayNode): Promise<Along | null> {
-    const above = await this.data.tree.node(parentOf(path));
-    const named = above.attributes.NX_class === NX_DATA ? { ...node, dimension_names: axesOf(above).slice(0, 1) } : node;
-    const [found] = coordinates(nameOf(path), named, await this.beside(path, named));
+    const [found] = coordinates(nameOf(path), node, await this.beside(path, node));
     return found ? new Along(this.data, child(parentOf(path), found[0]), ...found) : null;
   }
 
@@ -128,12 +128,8 @@ function isWithoutSignal({ attributes: { NX_class, signal } }: GroupNode, nodes:
 }
 
 /** Whether a group of NeXus names an axis of its signal; "." stands for none. */
-function namesAxes(group: GroupNode): boolean {
-  return axesOf(group).some((name) => name !== ".");
-}
-
-function axesOf({ attributes: { axes } }: ZarrNode): string[] {
-  return [axes].flat().filter((name) => typeof name === "string");
+function namesAxes({ attributes: { axes } }: GroupNode): boolean {
+  return [axes].flat().some((name) => typeof name === "string" && name !== ".");
 }
 
 /** Whether an array is shown as a group. */

@@ -15,9 +15,14 @@ export function formatted(type: DType, value: unknown): string[] {
   return [...type.fields.values()].map((field, i) => text(field, (value as unknown[])[i]));
 }
 
+/** All digits of a number; its sign, too, if it is zero. */
+export function digits(value: unknown): string {
+  return Object.is(value, -0) ? "-0" : String(value);
+}
+
 function text(type: DType, value: unknown): string {
   if (isEnumType(type)) return type.mapping[Number(value)] ?? String(value);
-  if (!isComplexType(type)) return String(value);
+  if (!isComplexType(type)) return digits(value);
   const [real, imaginary] = value as [number, number];
   return `${real} ${imaginary < 0 ? "−" : "+"} ${Math.abs(imaginary)} i`;
 }

@@ -17,7 +17,7 @@ import { values } from "./values";
 
 /** Whether an array is shown as a group: it has coordinates, or is too large to be fetched whole. */
 export function isVirtual(name: string, node: ArrayNode, beside: Nodes): boolean {
-  if (!isPlotted(node.data_type) || isLongLine(node)) return false;
+  if (!isPlotted(node.data_type) || isLongLine(node) || node.shape.includes(0)) return false;
   return isLargePlane(node) || coordinates(name, node, beside).some(Boolean);
 }
 

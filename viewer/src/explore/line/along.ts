@@ -39,7 +39,7 @@ export class Along {
   }
 }
 
-/** Samples by index, in ascending order, and their coordinates, of which those between are interpolated. */
+/** The first and last samples of bins by index, and their coordinates; those between are interpolated. */
 export interface Places {
   label: string;
   at: Float64Array;
@@ -49,8 +49,8 @@ export interface Places {
 export function placesOf({ start, factor, low, high }: Band, length: number, scale: number): Omit<Places, "label"> | null {
   const isUp = (high.at(-1) as number) >= (low[0] as number);
   const [first, last] = isUp ? [low, high] : [high, low];
-  const at = Float64Array.from({ length: first.length + 1 }, (_, i) => Math.min(start + i * factor, length - 1));
-  const coordinates = Float64Array.from(at, (_, i) => (first[i] ?? (last.at(-1) as number)) * scale);
+  const at = Float64Array.from({ length: 2 * first.length }, (_, i) => Math.min(start + (i >> 1) * factor + (i % 2) * (factor - 1), length - 1));
+  const coordinates = Float64Array.from(at, (_, i) => ((i % 2 ? last : first)[i >> 1] as number) * scale);
   const isOrdered = coordinates.every((value, i) => i === 0 || (isUp ? value >= (coordinates[i - 1] as number) : value <= (coordinates[i - 1] as number)));
   return isOrdered && coordinates.length > 1 ? { at, coordinates } : null;
 }

@@ -124,13 +124,10 @@ function Value({ band, x, length, places }: ValueProps): React.ReactNode {
   const bin = Math.floor((x - start) / factor);
   const first = start + bin * factor;
   const last = Math.min(length, first + factor) - 1;
-  const at = places && `${titleOf(places.label)} = ${placeAlong(places, first)}${factor === 1 ? "" : ` to ${placeAlong(places, last)}`}`;
-  return (
-    <>
-      {at && <div>{at}</div>}
-      {factor === 1 ? `${first}: ${exact[bin] ?? ""}` : `${first} to ${last}: ${exact[2 * bin] ?? ""} to ${exact[2 * bin + 1] ?? ""}`}
-    </>
-  );
+  const along = (text: string): string => (places ? `${titleOf(places.label)} = ${text}, index ` : "");
+  if (factor === 1) return `${along(places ? placeAlong(places, first) : "")}${first}: ${exact[bin] ?? ""}`;
+  const ends = places ? `${placeAlong(places, first)} to ${placeAlong(places, last)}` : "";
+  return `${along(ends)}${first} to ${last}: ${exact[2 * bin] ?? ""} to ${exact[2 * bin + 1] ?? ""}`;
 }
 
 function heights(band: Band | null): [number, number] {
