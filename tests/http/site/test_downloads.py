@@ -168,6 +168,13 @@ def test_csv_of_a_table(make: Callable[..., Any], query: str, rows: slice) -> No
         np.testing.assert_array_equal(found[name].to_numpy().astype(column.dtype), column[rows])
 
 
+def test_csv_has_the_names_of_the_source(make: Callable[..., Any]) -> None:
+    """Also those that a path spells in another way."""
+    names = ["m/s", "x[1]", "100%", "__id", "a~b", "ü", 'a "b", c']
+    answer = ask(served(make, t=Table({name: array_node(np.arange(2)) for name in names})), "/download/t.csv")
+    assert [*pd.read_csv(io.BytesIO(answer.body))] == names
+
+
 @pytest.mark.parametrize(("query", "rows"), [("?slice=2", [2]), ("?slice=-1", [3]), ("?slice=1:4:2", [1, 3])])
 def test_csv_of_a_table_whose_columns_have_axes(make: Callable[..., Any], query: str, rows: list[int]) -> None:
     columns = {"a": np.arange(4), "b": np.arange(12).reshape(4, 3)}

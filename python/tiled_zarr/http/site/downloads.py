@@ -26,6 +26,7 @@ from ..protocol.replies import NO_SNIFFING, NOT_FOUND, Headers, Reply
 from ..protocol.requests import Request
 from . import commas, planes, slices
 from .bodies import Bodies, Body
+from .choice import in_source
 from .files import MOST_BYTES, MOST_CELLS
 from .places import placed
 from .slices import NoSlice, Slice
@@ -102,7 +103,7 @@ class Downloads:
         parts = {name: self.part(found, wanted[name]) for name, found in columns.items()}
 
         def make() -> bytes:
-            read = ((name, wanted[name].of(values.read(part, self.keys.resources)), part.node.attributes) for name, part in parts.items())
+            read = ((titled(name), wanted[name].of(values.read(part, self.keys.resources)), part.node.attributes) for name, part in parts.items())
             return commas.of_table(read)
 
         return self.body(path, tuple(parts.values()), make, "csv", b"text/csv; charset=utf-8; header=present")
@@ -124,6 +125,16 @@ class Downloads:
     def body(self, path: str, parts: tuple[Chunk, ...], make: Callable[[], bytes], suffix: str, kind: bytes) -> Body:
         """The body of a file, and the name under which browsers keep it."""
         return Body(path, parts, make, (*named(f"{path.rpartition('/')[2] or 'data'}.{suffix}"), (b"content-type", kind), NO_SNIFFING))
+
+
+def titled(name: str) -> str:
+    """The source's name of a column, from its name in a path; the latter if the source's is not Unicode.
+
+    >>> titled("m~2fs"), titled("~ff")
+    ('m/s', '~ff')
+    """
+    source = in_source(name)
+    return source if source.isascii() or source == source.encode("utf-8", "ignore").decode() else name
 
 
 def instead(place: Place) -> str:
