@@ -40,8 +40,6 @@ COUNTS = np.arange(120, dtype=np.float32).reshape(10, 12) ** 2
 PHOTOGRAPH = np.stack([np.tile(np.arange(256, dtype="u1"), (200, 1)), *np.zeros((2, 200, 256), "u1")], axis=-1)
 PHOTOGRAPH[:50, :, 1] = 255
 ENERGIES = np.linspace(1, 2, 12)
-MOMENTS = np.datetime64("2024-01-01", "ns") + ((np.arange(200_000) / 200_000) ** 2 * 300 * 86_400 * 1e9).astype("m8[ns]")
-"""Times of a long line, ever further apart."""
 SOUTHERN = np.arange(-1200, 1200) / 20
 """The latitudes of a large map."""
 
@@ -82,7 +80,6 @@ def tree() -> Group:
             "large": large(),
             "south": south(),
             "Höhe/m": Group(children={"süd/nord": held(ENERGIES)}),
-            "series": Group(children={"level": held(samples(0, len(MOMENTS)), ("when",)), "when": held(MOMENTS, ("when",))}),
             "eiger": held(detectors.eiger(), ("y", "x")),
             "photograph": held(PHOTOGRAPH, ("y", "x", "c")),
             "wide": Group(children={f"item{number:04d}": held(np.asarray(number)) for number in range(WIDE)}),
@@ -129,10 +126,8 @@ def nexus() -> Node:
         data["energy"] = ENERGIES
         data["energy"].attrs["units"] = "keV"
         trace = entry.create_group("trace")
-        trace.attrs.update({"NX_class": "NXdata", "signal": "voltage", "axes": "elapsed"})
+        trace.attrs.update({"NX_class": "NXdata", "signal": "voltage"})
         trace["voltage"] = samples(0, 200_000)
-        trace["elapsed"] = np.linspace(10, 5, 200_000)
-        trace["elapsed"].attrs["units"] = "ms"
         lost = entry.create_group("lost")
         lost.attrs.update({"NX_class": "NXdata", "signal": "nothing", "axes": ["energy"]})
         lost["current"] = ENERGIES

@@ -18,6 +18,9 @@ HOURS = np.datetime64("2024-02-28T00:00", "ns") + np.arange(72) * np.timedelta64
 DAYS = np.datetime64("1979-01-01", "D") + np.arange(0, 16_000, 100)
 SECONDS = np.datetime64("2024-03-01T00:00", "ns") + np.arange(1_000_000) * np.timedelta64(1, "s")
 """The times of a long line."""
+MOMENTS = np.datetime64("2024-01-01", "ns") + ((np.arange(200_000) / 200_000) ** 2 * 300 * 86_400 * 1e9).astype("m8[ns]")
+"""Times of a long line, ever further apart."""
+DESCENDING = np.linspace(10, 5, 200_000)
 HEIGHTS = (np.arange(1_000_000) % 1000).astype("f4")
 ENERGIES = 5 + np.arange(200_000) / 1000
 LEVELS = np.sin(np.arange(72) / 5)
@@ -38,6 +41,7 @@ def tree() -> Group:
     return Group(
         children={
             "buoy": Group(children=buoy),
+            "drift": Group(children={"height": held(HEIGHTS[: len(MOMENTS)], ("when",)), "when": held(MOMENTS, ("when",))}),
             "trace": open_file(trace()),
             "tide": open_file(file),
             "glacier": Group(children=glacier),
@@ -60,6 +64,11 @@ def trace() -> Path:
         data["voltage"] = np.sin(ENERGIES)
         data["energy"] = ENERGIES
         data["energy"].attrs["units"] = "keV"
+        decay = file.create_group("decay")
+        decay.attrs.update({"NX_class": "NXdata", "signal": "voltage", "axes": "charge"})
+        decay["voltage"] = np.sin(DESCENDING)
+        decay["charge"] = DESCENDING
+        decay["charge"].attrs["units"] = "mC"
         scan = file.create_group("scan")
         scan.attrs.update({"NX_class": "NXdata", "signal": "counts", "axes": ["row", "column"]})
         scan["counts"] = np.zeros((3000, 3000), "u1")

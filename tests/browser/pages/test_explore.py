@@ -22,7 +22,6 @@ from ome import detectors
 
 DRAWN: Action = ("until", "document.querySelector('canvas') !== null")
 """Wait for a plot: a busy machine may take longer to read the script than a page is silent."""
-TICKS = '[data-type="abscissa"] .visx-axis-tick'
 CELLS = '[role="gridcell"]'
 MINUS = "\N{MINUS SIGN}"
 CANVAS = (slice(161, 636), slice(426, 1240))
@@ -171,39 +170,6 @@ def test_a_dataset_has_its_coordinates_as_axes(explored: Live, tmp_path: Path) -
     shown = explore(explored, "climate?slice=2,y,x", tmp_path, *export)
     assert {"Air temperature", "lat (degrees_north)", "lon (degrees_east)"} <= set(shown.text.splitlines())
     np.testing.assert_array_equal(np.load(tmp_path / "a"), nodes.TEMPERATURES[2])
-
-
-def ticks(server: Live, path: str, folder: Path, title: str) -> dict[str, float]:
-    """The ticks below a plot, by their texts: pixels from its left edge. The title is that of the axis."""
-    titled: Action = ("until", f"document.querySelector('[data-type=\"abscissa\"]')?.textContent.endsWith({title!r})")
-    texts = explore(server, path, folder, titled, ("list", TICKS)).said
-    places = explore(server, path, folder, titled, *[("attribute", f"{TICKS}:has-text('{text}') line", "x1") for text in texts]).said
-    return dict(zip(texts, map(float, places), strict=True))
-
-
-def test_axes_of_time_have_dates(explored: Live, tmp_path: Path) -> None:
-    """The times of the file are days since the first, and the plot has room for half a day beside each."""
-    found = ticks(explored, "climate/temperature?slice=x,y,3", tmp_path, "time")
-    assert len(found) >= 3
-    days = (np.array(list(found), "datetime64[ns]") - nodes.DAYS[0]) / np.timedelta64(1, "D")
-    assert set(days * 4) <= set(range(-2, 17))
-    np.testing.assert_allclose(np.diff(list(found.values())) / np.diff(days), np.ptp(list(found.values())) / np.ptp(days), rtol=0.01)
-
-
-@pytest.mark.parametrize(
-    ("path", "title", "places"),
-    [("series/level", "when", nodes.MOMENTS), ("nexus/entry/trace", "elapsed (ms)", np.linspace(10, 5, 200_000))],
-)
-def test_ticks_of_a_long_line_are_where_its_coordinates_are(explored: Live, tmp_path: Path, path: str, title: str, places: Any) -> None:
-    """Its x axis has its samples one beside the other, so that the last index is at the right edge."""
-    found = ticks(explored, path, tmp_path, title)
-    assert len(found) >= 3
-    order = np.argsort(places)
-    wanted = np.array(list(found), places.dtype)
-    indices = np.interp(wanted.astype("f8"), places[order].astype("f8"), order)
-    pixels = np.array(list(found.values()))
-    middle = len(pixels) // 2
-    np.testing.assert_allclose(pixels / pixels[middle], indices / indices[middle], atol=0.005)
 
 
 def test_a_nexus_file_opens_on_its_default_plot(explored: Live, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ def texts(axis: str) -> Action:
 
 
 X, Y = texts("abscissa"), texts("ordinate")
+TICKS = '[data-type="abscissa"] .visx-axis-tick'
 SETTLED: Action = ("pause", 300)
 
 
@@ -37,12 +38,27 @@ def times(said: str) -> tuple[np.ndarray[Any, Any], str]:
     return np.array(ticks, "datetime64[us]"), label
 
 
+def placed(server: Live, path: str, folder: Path, title: str) -> dict[str, float]:
+    """The places of the ticks below a plot, by their texts: pixels from its left edge. The title is that of the axis."""
+    titled: Action = ("until", f"document.querySelector('[data-type=\"abscissa\"]')?.textContent.endsWith({title!r})")
+    texts = explore(server, path, folder, titled, ("list", TICKS)).said
+    places = explore(server, path, folder, titled, *[("attribute", f"{TICKS}:has-text('{text}') line", "x1") for text in texts]).said
+    return dict(zip(texts, map(float, places), strict=True))
+
+
 def test_ticks_of_a_line_are_days(timed: Live, tmp_path: Path) -> None:
     ticks, label = times(explore(timed, "tide/mean", tmp_path, DRAWN, SETTLED, X).said[0])
     assert label == "Time of day"
     assert len(ticks) >= 3
     assert set(np.diff(ticks)) <= {np.timedelta64(12, "h"), np.timedelta64(24, "h")}
     assert set(ticks) <= set(instants.HOURS)
+
+
+def test_ticks_are_where_their_times_are(timed: Live, tmp_path: Path) -> None:
+    found = placed(timed, "tide/mean", tmp_path, "Time of day")
+    hours = (np.array(list(found), "datetime64[ns]") - instants.HOURS[0]) / np.timedelta64(1, "h")
+    pixels = np.array(list(found.values()))
+    np.testing.assert_allclose(np.diff(pixels) / np.diff(hours), np.ptp(pixels) / np.ptp(hours), rtol=0.01)
 
 
 def test_zooming_shows_hours(timed: Live, tmp_path: Path) -> None:
@@ -120,3 +136,19 @@ def test_a_long_signal_of_nexus_has_its_axis(timed: Live, tmp_path: Path) -> Non
 def test_a_large_picture_of_nexus_has_its_axes(timed: Live, tmp_path: Path) -> None:
     text = explore(timed, "trace/scan", tmp_path, DRAWN).text
     assert {"row (mm)", "column (mm)"} <= set(text.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("path", "title", "places"),
+    [("drift/height", "when", instants.MOMENTS), ("trace/decay", "charge (mC)", instants.DESCENDING)],
+)
+def test_ticks_of_a_long_line_are_where_its_coordinates_are(timed: Live, tmp_path: Path, path: str, title: str, places: Any) -> None:
+    """Its x axis has its samples one beside the other, so that the last index is at the right edge."""
+    found = placed(timed, path, tmp_path, title)
+    assert len(found) >= 3
+    order = np.argsort(places)
+    wanted = np.array(list(found), places.dtype)
+    indices = np.interp(wanted.astype("f8"), places[order].astype("f8"), order)
+    pixels = np.array(list(found.values()))
+    middle = len(pixels) // 2
+    np.testing.assert_allclose(pixels / pixels[middle], indices / indices[middle], atol=0.005)
