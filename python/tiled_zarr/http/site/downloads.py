@@ -103,7 +103,10 @@ class Downloads:
         parts = {name: self.part(found, wanted[name]) for name, found in columns.items()}
 
         def make() -> bytes:
-            read = ((titled(name), wanted[name].of(values.read(part, self.keys.resources)), part.node.attributes) for name, part in parts.items())
+            read = (
+                (titled(name), wanted[name].of(values.read(part, self.keys.resources)), part.node.attributes)
+                for name, part in parts.items()
+            )
             return commas.of_table(read)
 
         return self.body(path, tuple(parts.values()), make, "csv", b"text/csv; charset=utf-8; header=present")
