@@ -69,10 +69,10 @@ export const CHANGES_OF_LIB: Change[] = [
   // times are ISO 8601
   { from: "T = p ? { tickValues: hr(r, w) } : { numTicks: w };", to: "own = ticksOf(n, r, w, u), T = own ? { tickValues: own.values } : p ? { tickValues: hr(r, w) } : { numTicks: w };" },
   { from: "tickFormat: _ || gr(r, d, f),\n\t\t\tlabel: h,", to: "tickFormat: own?.format || _ || gr(r, d, f),\n\t\t\tlabel: titleOf(h)," },
-  // they have room, as has half of the last tick
-  { from: "\t\tleft: !!i.label,\n", to: "left: !!i.label, isOfTime: isOfTime(i.label), endsInTime: isOfTime(r.label),\n" },
-  { from: "left: t + (e.left ? rr : 0),\n\t\tright: n,\n", to: "left: t + (e.left ? rr : 0) + (e.isOfTime ? 48 : 0), right: n + (e.endsInTime ? 32 : 16),\n" },
   { from: '`${E ?? "x"} = ${z(r)}`', to: '`${titleOf(E) ?? "x"} = ${placeOf(E, r, z)}`' },
   { from: '`${E ?? "x"}=${z(a)}, `', to: '`${titleOf(E) ?? "x"}=${placeOf(E, a, z)}, `' },
   { from: '`${O ?? "y"}=${z(o)}`', to: '`${titleOf(O) ?? "y"}=${placeOf(O, o, z)}`' },
+  // their texts have room, and so has half of the last tick
+  { from: "\t\tleft: !!i.label,\n", to: "left: !!i.label, isOfTime: isOfTime(i.label), endsInTime: isOfTime(r.label),\n" },
+  { from: "left: t + (e.left ? rr : 0),\n\t\tright: n,\n", to: "left: t + (e.left ? rr : 0) + (e.isOfTime ? 48 : 0), right: n + (e.endsInTime ? 32 : 16),\n" },
 ];

@@ -34,6 +34,6 @@ class Failing(dict[str, Any]):
 
 def tree() -> Group:
     """The tree; its server has no viewer."""
-    viewer.ViewerPage.viewer = lambda *_: viewer.NOT_BUILT  # type: ignore[assignment, method-assign]
+    viewer.ViewerPage.viewer = lambda *_: viewer.NOT_BUILT  # type: ignore[assignment, method-assign] - as if it were not built
     image = Array(shape=(300, 300), dtype=np.dtype("u1"), read=lambda region: np.zeros((300, 300), "u1")[region])
     return Group(children={f"fails with {status}": Group(children=Failing(why)) for status, why in WHYS.items()} | {"image": image})

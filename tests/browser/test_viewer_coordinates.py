@@ -108,7 +108,7 @@ def test_the_scale_bar_has_the_unit_of_the_coordinates(server: Live, tmp_path: P
     assert is_hidden == (name == "uneven metres")
     if is_hidden:
         return
-    size, unit = re.fullmatch(r"([\d.]+) ?(\S+)", text).groups()  # type: ignore[union-attr]
+    size, unit = re.fullmatch(r"([\d.]+) ?(\S+)", text).groups()  # type: ignore[union-attr] - any other text fails
     per_unit = {"m": {"m": 1, "km": 1000}, "kilometers": {"km": 1}, "um": {"\u00b5m": 1}, "degrees_east": {"\u00b0": 1}, "": {"pixels": 1}}
     length = 1.0 if name == "plain" else float(np.diff(along).mean())
     zoom, _ = fitted(measured.SHAPE)

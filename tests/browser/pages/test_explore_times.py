@@ -24,6 +24,7 @@ def texts(axis: str) -> Action:
 X, Y = texts("abscissa"), texts("ordinate")
 TICKS = '[data-type="abscissa"] .visx-axis-tick'
 SETTLED: Action = ("pause", 300)
+TOOLTIP: Action = ("list", "[class*=_tooltip_]")
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +95,6 @@ def test_a_picture_over_time_and_what_is_under_the_pointer(timed: Live, tmp_path
 def test_other_calendars_stay_numbers(timed: Live, tmp_path: Path) -> None:
     said = explore(timed, "leapless/rain", tmp_path, DRAWN, SETTLED, X).said[0]
     assert "day (days since 2000-02-27, noleap calendar)" in said
-
-
-TOOLTIP: Action = ("list", "[class*=_tooltip_]")
 
 
 def test_bins_of_a_long_line_have_their_times(timed: Live, tmp_path: Path) -> None:

@@ -49,7 +49,9 @@ const DIGITS = [0, 3, 6, 12, 15, 19, 22, 25];
 const OF_A_DATE = 2;
 /** Nanoseconds in a millisecond, the finest that a Date has. */
 const MILLI = 1e6;
-/** Pixels that a mark needs beside an axis, as a part of what H5Web reckons with. */
+/** Nanoseconds that a Date may be from 1970. NaN and what is further away stay numbers. */
+const MOST = 8.64e21;
+/** How much wider a time is than the numbers for which H5Web counts ticks. */
 const WIDER = 1.5;
 
 /** The ticks of an axis, if it has others than H5Web gives it; `isWide` if their texts stand side by side. */
@@ -78,7 +80,7 @@ export function titleOf(label: string | undefined): string | undefined {
 /** The text of a place on an axis, in a tooltip. */
 export function placeOf(label: string | undefined, value: number, plain: (value: number) => string): string {
   const clock = clockOf(label);
-  return clock ? cut([text(clock, value)], OF_A_DATE)[0]! : plain(value);
+  return clock && Math.abs(value * clock.unit) < MOST ? cut([text(clock, value)], OF_A_DATE)[0]! : plain(value);
 }
 
 function clockOf(label: string | undefined): Clock | null {
